@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Call numbers, expanded from syscall.def: TWZ_SYS_obj_create and so on. */
+#ifndef TWZ_SYSCALL_H
+#define TWZ_SYSCALL_H
+
+#include <twz/error.h>
+#include <twz/fault.h>
+#include <twz/object.h>
+#include <twz/sync.h>
+#include <twz/thread.h>
+
+#define TWZ_SYSCALL_BASE 0x1000u
+
+enum twz_syscall {
+#define SYSCALL(number, name, ...) TWZ_SYS_##name = TWZ_SYSCALL_BASE + number,
+#include <twz/syscall.def>
+#undef SYSCALL
+};
+
+/* thread_sync deadline: absolute nanoseconds of the monotonic clock; 0 polls; this never ends. */
+#define TWZ_FOREVER UINT64_MAX
+
+/* shutdown modes */
+#define TWZ_SHUTDOWN_OFF    0u
+#define TWZ_SHUTDOWN_REBOOT 1u
+
+#endif
