@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DRAM frames, 4 KiB each, and physically contiguous runs of 2^order frames. Any core, any time;
+ * one spin lock inside, taken last. Frames handed to user space are zeroed.
+ */
+#ifndef KERNEL_PHYS_H
+#define KERNEL_PHYS_H
+
+#include <kernel/types.h>
+
+#define PHYS_MAX_ORDER 18u /* 1 GiB */
+
+void phys_init(void);                       /* from boot_info.ram; constant time per range as far as possible */
+phys_t phys_alloc(unsigned order);          /* contents undefined; PHYS_NONE: none left */
+phys_t phys_alloc_zeroed(void);             /* one frame of zeros */
+void phys_free(phys_t frame, unsigned order);
+uint64_t phys_free_frames(void);
+uint64_t phys_total_frames(void);
+
+#endif
