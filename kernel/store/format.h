@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pool on the media. A pool is one range of 4 KiB frames; frames are named by their number in
+ * the pool, never by an address. Everything is little endian.
+ *
+ *   frame 0, 1   superblock, two copies
+ *   mono[0,1]    words that never go back, two copies: no rollback ever writes there
+ *   dir[0,1]     directory: one store word for each chunk of the object table, two copies
+ *   anywhere     chunks (8 entries of 512 bytes), node frames, page frames
+ *
+ * Reachability is the only truth about space: a frame is in use iff it is one of the fixed frames
+ * above, or reached from directory -> entry -> page words and nodes. No allocator state is on the
+ * media; the volatile tables are rebuilt by the recovery walk.
+ *
+ * A STORE WORD is how one thing points at another, and the unit of every commit:
+ *
+ *   63..48 check    47..38 zero    37..34 flags    33..30 state    29..0 frame
+ *
+ * The check is a CRC-16 of the other 48 bits and of the word's place (what kind of word, whose, at
+ * which index), so that a flipped, zeroed, torn or misplaced word is recognised. No valid word is 0
+ * or all ones: an absent page has a word of its own.
+ *
+ * AN ENTRY (512 bytes, 8 lines) is one object:
+ *
+ *   line 0     id, commit word, root of the page tree, revocation epoch
+ *   line 1, 2  words of the 16 direct pages: data pages 1..12, the user's metadata page, 3 FOT pages
+ *   line 3     identity: nonce, kuid, default permissions, kind ... written once
+ *   line 4, 5  version 0 of everything that changes (struct store_version)
+ *   line 6, 7  version 1
+ *
+ * The commit word holds the state (free, provisional, live, dead), a sequence number whose low bit
+ * says which version holds, and the CRC-32C of id, identity and that version. A new version is
+ * written into the other area, flushed and fenced; then the commit word is stored. Any other page p
+ * is found through root[p >> 9] -> leaf[p & 511]; both kinds of node are frames of 512 store words.
+ */
+#ifndef STORE_FORMAT_H
+#define STORE_FORMAT_H
+
+#include <twz/object.h>
+#include <twz/types.h>
+
+#define STORE_MAGIC   0x316c6f6f707a7774ull /* "twzpool1" */
+#define STORE_VERSION 1u
+
+#define STORE_FRAME_SHIFT 12
+#define STORE_FRAME_SIZE  4096u
+#define STORE_FRAME_BITS  30
+#define STORE_FRAME_NONE  0u /* frame 0 is a superblock: never anybody's page */
+#define STORE_FRAMES_MIN  16u
+#define STORE_FRAMES_MAX  (1ull << STORE_FRAME_BITS)
+
+/* Store word. */
+#define STORE_WORD_FRAME(word) ((uint32_t)((word) & 0x3fffffffu))
+#define STORE_WORD_STATE(word) ((uint32_t)((word) >> 30) & 0xfu)
+#define STORE_WORD_FLAGS(word) ((uint32_t)((word) >> 34) & 0xfu)
+#define STORE_WORD_ZERO(word)  ((uint32_t)((word) >> 38) & 0x3ffu)
+#define STORE_WORD_BODY(word)  ((word) & 0xffffffffffffull)
+#define STORE_WORD_CHECK(word) ((uint16_t)((word) >> 48))
+
+/* States of a store word. 0 and 15 stay invalid. */
+#define STORE_ABSENT    1u /* never written: reads as zero, a write adds a page; frame 0 */
+#define STORE_HOLE      2u /* taken out on purpose: any touch is a fault; frame 0 */
+#define STORE_PRESENT   3u /* the object's own frame */
+#define STORE_SHARED    4u /* a frame that several words may hold: copied before it is written */
+#define STORE_POISONED  5u /* the frame lost data: any touch is a fault; it stays taken */
+#define STORE_ELSEWHERE 6u /* reserved: to be fetched from another place */
+#define STORE_NODE      7u /* a node frame (in root words and tree roots) */
+#define STORE_RUN       8u /* reserved, in root words: 512 frames in a row are one 2 MiB page */
+#define STORE_CHUNK     9u /* a chunk of the object table (in directory words) */
+
+#define STORE_FLAG_READONLY 1u /* protected: read-only for everybody */
+
+/* Kinds of place, for the check. */
+#define STORE_PLACE_DIR    1u /* owner: 0, index: chunk */
+#define STORE_PLACE_COMMIT 2u /* owner: 0, index: slot */
+#define STORE_PLACE_TREE   3u /* owner: object, index 0: the entry's tree root */
+#define STORE_PLACE_ROOT   4u /* owner: object, index: p >> 9 */
+#define STORE_PLACE_PAGE   5u /* owner: object, index: page, in entry or leaf alike */
+#define STORE_PLACE_REVOKE 6u /* owner: object, index 0 */
+#define STORE_PLACE_MONO   7u /* owner: 0, index: which */
+#define STORE_PLACE_EPOCH  8u /* owner: 0, index 0 */
+
+#define STORE_NODE_WORDS   512u
+#define STORE_NODE_SHIFT   9
+#define STORE_DIR_WORDS    512u /* directory words in a frame */
+#define STORE_CHUNK_SLOTS  8u
+#define STORE_CHUNK_SHIFT  3
+
+/* Direct pages. */
+#define STORE_DIRECT       16u
+#define STORE_DIRECT_DATA  12u /* words 0..11: pages 1..12 */
+#define STORE_DIRECT_META  12u /* word 12 */
+#define STORE_DIRECT_FOT   13u /* words 13..15: pages TWZ_PAGE_META - 1, - 2, - 3 */
+
+/* Commit word: 3..0 state, 15..4 sequence, 47..16 CRC-32C, 63..48 check. */
+#define STORE_FREE        1u
+#define STORE_PROVISIONAL 2u
+#define STORE_LIVE        3u
+#define STORE_DEAD        4u
+#define STORE_COMMIT_STATE(word) ((uint32_t)(word) & 0xfu)
+#define STORE_COMMIT_SEQ(word)   ((uint32_t)((word) >> 4) & 0xfffu)
+#define STORE_COMMIT_CRC(word)   ((uint32_t)((word) >> 16))
+
+struct store_identity {
+    uint64_t nonce[2];
+    objid_t kuid;
+    uint32_t perms; /* default permissions: part of the ID, so they never change */
+    uint32_t kind;  /* TWZ_KIND_* */
+    uint32_t class_; /* which promise holds after a power cut; 0 today */
+    uint32_t pad;
+    uint64_t born_epoch;
+    uint64_t reserved;
+};
+_Static_assert(sizeof(struct store_identity) == 64, "identity is one line");
+
+struct store_version {
+    uint32_t flags;      /* STORE_OBJ_* */
+    uint32_t persist;    /* TWZ_PERSIST_* */
+    uint32_t perms_mask; /* what is left of the default permissions */
+    uint32_t pad;
+    objid_t account;
+    objid_t tie_parent;  /* 0: none; its death is this object's death */
+    objid_t witness;     /* provisional: the object ... */
+    uint64_t witness_off; /* ... the place in it ... */
+    uint64_t witness_value; /* ... and the value that keep this one at recovery */
+    uint64_t dead_epoch;
+    uint8_t seal[32];    /* sealed objects: root of the hash tree */
+    uint64_t reserved;
+};
+_Static_assert(sizeof(struct store_version) == 128, "version is two lines");
+
+#define STORE_OBJ_SEALED 0x1u
+
+struct store_entry {
+    objid_t id;
+    uint64_t commit;
+    uint64_t tree;   /* STORE_ABSENT or STORE_NODE */
+    uint64_t revoke; /* 47..0 revocation epoch, check */
+    uint64_t reserved[3];
+    uint64_t direct[STORE_DIRECT];
+    struct store_identity identity;
+    struct store_version version[2];
+};
+_Static_assert(sizeof(struct store_entry) == 512, "entry size");
+_Static_assert(offsetof(struct store_entry, direct) == 64, "direct words on line 1");
+_Static_assert(offsetof(struct store_entry, identity) == 192, "identity on line 3");
+_Static_assert(offsetof(struct store_entry, version) == 256, "versions from line 4");
+
+#define STORE_MEMBERS 8u
+struct store_member {
+    uint8_t uuid[16];
+    uint32_t index;
+    uint32_t pad;
+    uint64_t frames;
+};
+_Static_assert(sizeof(struct store_member) == 32, "member size");
+
+/* What the superblock says that may change (store_super_set). */
+struct store_roots {
+    objid_t names;    /* root directory of the namespace */
+    objid_t init;     /* first program */
+    objid_t sctx;     /* init's security context */
+    objid_t owner;    /* owner's public key object */
+    objid_t spare[4];
+};
+_Static_assert(sizeof(struct store_roots) == 128, "roots size");
+
+struct store_super {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t layout; /* fingerprint of every struct here (store_layout) */
+    uint8_t uuid[16];
+    uint64_t frames; /* of this member: its whole size */
+    uint32_t member_index;
+    uint32_t member_count;
+    struct store_member member[STORE_MEMBERS];
+    uint64_t mono[2]; /* frames */
+    uint64_t dir[2];  /* first frames */
+    uint64_t dir_words; /* chunks at most */
+    uint64_t created; /* seconds since 1970, advisory */
+    uint8_t label[32]; /* NUL-terminated */
+    struct store_roots roots;
+    uint64_t reserved[62];
+    uint64_t sequence; /* the copy with the higher one holds */
+    uint64_t commit; /* 31..0 CRC-32C of all before, 63..32 its complement; publishes the copy */
+};
+_Static_assert(sizeof(struct store_super) == 1024, "superblock size");
+_Static_assert(offsetof(struct store_super, commit) == sizeof(struct store_super) - 8,
+               "commit word is last");
+
+/* In the superblock's frames, on a line of its own: the committed epoch, reserved. */
+#define STORE_EPOCH_OFFSET 2048u
+
+/* In the mono frames: word i at i * 64. 47..0 value, check. */
+#define STORE_MONO_TIME   0u /* security time, seconds: high-water mark */
+#define STORE_MONO_RESUME 1u /* resume count: +1 at each boot */
+#define STORE_MONO_REVOKE 2u /* no revocation epoch was ever given out above this */
+#define STORE_MONO_NONCE  3u /* floor for counters used as nonces */
+#define STORE_MONO_COUNT  8u
+#define STORE_MONO_STRIDE 64u
+#define STORE_MONO_MAX    0xffffffffffffull
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bulk forms of the x86 persistence backend. Streaming stores (movnti) go around the cache, so
+ * a frame filled by them needs no flush, only the next fence.
+ */
+#include <lib/string.h>
+#include <store/persist.h>
+
+struct persist_x86 persist_x86;
+
+void persist_copy(void *dst, const void *src, size_t len)
+{
+    memcpy(dst, src, len);
+    __asm__ volatile("" : : : "memory");
+}
+
+void persist_zero(void *dst, size_t len)
+{
+    memset(dst, 0, len);
+    __asm__ volatile("" : : : "memory");
+}
+
+static inline void stream64(uint64_t *dst, uint64_t value)
+{
+    __asm__ volatile("movnti %1, %0" : "=m"(*dst) : "r"(value));
+}
+
+void persist_copy_nt(void *dst, const void *src, size_t len)
+{
+    uint64_t *to = dst;
+    const uint8_t *from = src;
+
+    for (size_t i = 0; i < len / 8; i++) {
+        uint64_t value;
+
+        memcpy(&value, from + i * 8, sizeof(value));
+        stream64(&to[i], value);
+    }
+}
+
+void persist_zero_nt(void *dst, size_t len)
+{
+    uint64_t *to = dst;
+
+    for (size_t i = 0; i < len / 8; i++)
+        stream64(&to[i], 0);
+}
