@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One poll loop over the four ports, the standard streams and the signals; nothing in it blocks but
+ * poll. Standard input is polled only while a want of the guest is open, and read once for it.
+ *
+ * Ending: a first signal goes to the program, a second ends the machine; before the guest is ready
+ * the first does. The loop is left when the machine's process is gone and both outputs are empty.
+ */
+#define _GNU_SOURCE
+#include "link.h"
+#include "channel.h"
+#include "report.h"
+#include "terminal.h"
+
+#include <twz/hostlink.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TERM_MS    5000  /* from SIGTERM or SIGHUP to the machine's end */
+#define EXIT_MS    10000 /* from the program's end to the machine's */
+#define REPEAT_MS  1000  /* at the prompt, a second Ctrl-C within this ends the machine */
+
+struct queue {
+    unsigned char *data;
+    size_t start;
+    size_t end;
+    size_t room;
+};
+
+struct link {
+    const struct options *o;
+    const struct machine *m;
+    struct link_result *r;
+    bool gone;        /* the machine's process was reaped */
+    bool ctl_ended;
+    int64_t deadline; /* ms, 0: none */
+    int64_t signaled; /* when the last ending signal came */
+    struct queue to_ctl;
+    unsigned char frame[sizeof(struct twz_host_frame) + sizeof(struct twz_host_exit)];
+    size_t frame_len;
+    size_t skip;      /* bytes of payload that nobody wants */
+    struct twz_host_want want;
+    size_t want_len;  /* bytes of `want` received; all of them: a want is open */
+    bool in_ended;
+    size_t give_start;
+    size_t give_end;
+    struct channel out;
+    struct channel err;
+    unsigned char give[sizeof(struct twz_host_give) + TWZ_HOST_LEN_MAX];
+};
+
+enum { WAIT_SIGNALS, WAIT_CTL, WAIT_IN, WAIT_STDIN, WAIT_OUT, WAIT_ERR, WAIT_COUNT };
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Frames to the guest */
+
+static void queue_add(struct queue *q, const void *data, size_t size)
+{
+    if (q->end + size > q->room) {
+        size_t room = (q->end + size) * 2;
+        unsigned char *grown = realloc(q->data, room);
+        if (!grown) {
+            report("out of memory");
+            exit(EXIT_MACHINE);
+        }
+        q->data = grown;
+        q->room = room;
+    }
+    memcpy(q->data + q->end, data, size);
+    q->end += size;
+}
+
+static void send_frame(struct link *l, uint16_t type, const void *payload, uint32_t len)
+{
+    struct twz_host_frame f = { .magic = TWZ_HOST_MAGIC, .type = type, .len = len };
+    queue_add(&l->to_ctl, &f, sizeof(f));
+    queue_add(&l->to_ctl, payload, len);
+}
+
+static void send_signal(struct link *l, int signo)
+{
+    struct twz_host_signal s = { .signo = (uint32_t)signo };
+    send_frame(l, TWZ_HOST_SIGNAL, &s, sizeof(s));
+}
+
+static void send_winch(struct link *l)
+{
+    struct twz_host_winch w;
+    terminal_size(&w.rows, &w.cols);
+    send_frame(l, TWZ_HOST_WINCH, &w, sizeof(w));
+}
+
+/* The RUN frame: what to run, with what. Returns 0, or an exit code after a message. */
+static int send_run(struct link *l)
+{
+    const struct options *o = l->o;
+    struct twz_host_run run = { .argc = o->program_count, .envc = o->env_count };
+    run.ttybits = terminal_bits();
+    terminal_size(&run.rows, &run.cols);
+
+    struct queue payload = { .data = NULL };
+    queue_add(&payload, &run, sizeof(run));
+    for (uint32_t i = 0; i < o->program_count; i++)
+        queue_add(&payload, o->program[i], strlen(o->program[i]) + 1);
+    for (uint32_t i = 0; i < o->env_count; i++)
+        queue_add(&payload, o->env[i], strlen(o->env[i]) + 1);
+
+    bool fits = payload.end <= TWZ_HOST_LEN_MAX;
+    if (fits)
+        send_frame(l, TWZ_HOST_RUN, payload.data, (uint32_t)payload.end);
+    else
+        report("arguments and environment are longer than 1 MiB: give fewer");
+    free(payload.data);
+    return fits ? 0 : EXIT_WRONG_USE;
+}
+
+static void flush_ctl(struct link *l)
+{
+    struct queue *q = &l->to_ctl;
+    long n = write_some(l->m->port[PORT_CTL], q->data + q->start, q->end - q->start);
+    q->start += n < 0 ? q->end - q->start : (size_t)n;
+    if (q->start == q->end)
+        q->start = q->end = 0;
+}
+
+/* Frames from the guest */
+
+static void handle_frame(struct link *l, const struct twz_host_frame *f)
+{
+    if (f->type == TWZ_HOST_READY) {
+        l->r->ready = true;
+        l->deadline = 0;
+    }
+    if (f->type == TWZ_HOST_EXIT && f->len == sizeof(struct twz_host_exit)) {
+        struct twz_host_exit e;
+        memcpy(&e, l->frame + sizeof(*f), sizeof(e));
+        l->r->exited = true;
+        l->r->status = e.status & 0xff;
+        l->deadline = now_ms() + EXIT_MS;
+    }
+}
+
+/* Bytes of the frame that are still missing before it can be handled; the rest is skipped. */
+static size_t frame_missing(struct link *l, struct twz_host_frame *f)
+{
+    if (l->frame_len < sizeof(*f))
+        return sizeof(*f) - l->frame_len;
+    memcpy(f, l->frame, sizeof(*f));
+    size_t whole = sizeof(*f) + f->len;
+    if (whole > sizeof(l->frame))
+        whole = sizeof(l->frame);
+    return whole - l->frame_len;
+}
+
+static void end_ctl(struct link *l, const char *why)
+{
+    l->ctl_ended = true;
+    if (!why)
+        return;
+    report("the guest speaks another protocol (%s): kernel and twz-run differ in version", why);
+    machine_kill(l->m);
+}
+
+static void take_frame_bytes(struct link *l, const unsigned char *data, size_t size)
+{
+    while (size && !l->ctl_ended) {
+        if (l->skip) {
+            size_t n = l->skip < size ? l->skip : size;
+            l->skip -= n;
+            data += n;
+            size -= n;
+            continue;
+        }
+        struct twz_host_frame f = { .magic = TWZ_HOST_MAGIC };
+        size_t missing = frame_missing(l, &f);
+        size_t n = missing < size ? missing : size;
+        memcpy(l->frame + l->frame_len, data, n);
+        l->frame_len += n;
+        data += n;
+        size -= n;
+        if (frame_missing(l, &f))
+            continue;
+        if (f.magic != TWZ_HOST_MAGIC || f.len > TWZ_HOST_LEN_MAX) {
+            end_ctl(l, "bad frame");
+            return;
+        }
+        handle_frame(l, &f);
+        l->skip = sizeof(f) + f.len - l->frame_len;
+        l->frame_len = 0;
+    }
+}
+
+static void read_ctl(struct link *l)
+{
+    unsigned char data[4096];
+    ssize_t n = read(l->m->port[PORT_CTL], data, sizeof(data));
+    if (n > 0)
+        take_frame_bytes(l, data, (size_t)n);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        end_ctl(l, NULL);
+}
+
+/* Standard input */
+
+static bool want_open(const struct link *l)
+{
+    return l->want_len == sizeof(l->want) && l->give_start == l->give_end;
+}
+
+static void read_want(struct link *l)
+{
+    ssize_t n = read(l->m->port[PORT_IN], (unsigned char *)&l->want + l->want_len,
+                     sizeof(l->want) - l->want_len);
+    if (n > 0)
+        l->want_len += (size_t)n;
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        l->in_ended = true;
+    if (want_open(l) && (l->want.len == 0 || l->want.len > TWZ_HOST_LEN_MAX)) {
+        report("the guest asked for %llu bytes of input at once", (unsigned long long)l->want.len);
+        l->in_ended = true;
+    }
+}
+
+/* Answer the open want with what standard input has. */
+static void read_stdin(struct link *l)
+{
+    struct twz_host_give give = { .len = 0 };
+    unsigned char *data = l->give + sizeof(give);
+    ssize_t n = read(STDIN_FILENO, data, (size_t)l->want.len);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n > 0 && terminal_is_leave(data, (size_t)n)) {
+        l->r->signal = SIGTERM;
+        machine_kill(l->m);
+        return;
+    }
+    give.len = n > 0 ? (uint64_t)n : 0;
+    memcpy(l->give, &give, sizeof(give));
+    l->give_start = 0;
+    l->give_end = sizeof(give) + (size_t)give.len;
+    l->want_len = 0;
+}
+
+static void write_give(struct link *l)
+{
+    long n = write_some(l->m->port[PORT_IN], l->give + l->give_start, l->give_end - l->give_start);
+    if (n < 0)
+        l->in_ended = true;
+    else
+        l->give_start += (size_t)n;
+}
+
+/* Signals */
+
+static void end_by_signal(struct link *l, int signo)
+{
+    l->r->signal = signo;
+    machine_kill(l->m);
+}
+
+static void take_ending_signal(struct link *l, int signo)
+{
+    int64_t now = now_ms();
+    bool prompt = l->o->program_count == 0;
+    bool repeated = l->signaled && (!prompt || now - l->signaled < REPEAT_MS);
+    l->signaled = now;
+    if (!l->r->ready || repeated) {
+        end_by_signal(l, signo);
+        return;
+    }
+    send_signal(l, signo);
+    if (signo == SIGTERM || signo == SIGHUP) {
+        l->r->signal = signo;
+        l->deadline = now + TERM_MS;
+    }
+}
+
+static void take_signal(struct link *l, int signals)
+{
+    struct signalfd_siginfo info;
+    if (read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return;
+    int signo = (int)info.ssi_signo;
+    if (signo == SIGCHLD)
+        l->gone |= waitpid(l->m->pid, &l->r->wait_status, WNOHANG) == l->m->pid;
+    else if (signo == SIGWINCH)
+        send_winch(l);
+    else if (!l->r->exited)
+        take_ending_signal(l, signo);
+}
+
+/* The loop */
+
+static void set_wanted(const struct link *l, struct pollfd *p, int signals)
+{
+    for (int i = 0; i < WAIT_COUNT; i++)
+        p[i] = (struct pollfd){ .fd = -1 };
+    p[WAIT_SIGNALS] = (struct pollfd){ .fd = signals, .events = POLLIN };
+    if (!l->ctl_ended) {
+        short flush = l->to_ctl.start < l->to_ctl.end ? POLLOUT : 0;
+        p[WAIT_CTL] = (struct pollfd){ .fd = l->m->port[PORT_CTL],
+                                       .events = (short)(POLLIN | flush) };
+    }
+    if (!l->in_ended && l->give_start < l->give_end)
+        p[WAIT_IN] = (struct pollfd){ .fd = l->m->port[PORT_IN], .events = POLLOUT };
+    else if (!l->in_ended && want_open(l))
+        p[WAIT_STDIN] = (struct pollfd){ .fd = STDIN_FILENO, .events = POLLIN };
+    else if (!l->in_ended)
+        p[WAIT_IN] = (struct pollfd){ .fd = l->m->port[PORT_IN], .events = POLLIN };
+    p[WAIT_OUT] = channel_wants(&l->out);
+    p[WAIT_ERR] = channel_wants(&l->err);
+}
+
+static void take_ready(struct link *l, const struct pollfd *p, int signals)
+{
+    if (p[WAIT_CTL].revents & POLLOUT)
+        flush_ctl(l);
+    if (p[WAIT_CTL].revents & ~POLLOUT)
+        read_ctl(l);
+    if (p[WAIT_IN].revents && l->give_start < l->give_end)
+        write_give(l);
+    else if (p[WAIT_IN].revents)
+        read_want(l);
+    if (p[WAIT_STDIN].revents)
+        read_stdin(l);
+    bool lost = p[WAIT_OUT].revents && channel_move(&l->out);
+    lost |= p[WAIT_ERR].revents && channel_move(&l->err);
+    if (lost)
+        send_signal(l, SIGPIPE);
+    if (p[WAIT_SIGNALS].revents)
+        take_signal(l, signals);
+}
+
+static int time_left(struct link *l)
+{
+    if (!l->deadline)
+        return -1;
+    int64_t left = l->deadline - now_ms();
+    return left > 0 ? (int)left : 0;
+}
+
+static void pass_deadline(struct link *l)
+{
+    l->deadline = 0;
+    l->r->stuck = l->r->exited;
+    l->r->boot_timeout = !l->r->ready;
+    machine_kill(l->m);
+}
+
+static bool done(const struct link *l)
+{
+    return l->gone && l->ctl_ended && channel_done(&l->out) && channel_done(&l->err);
+}
+
+int link_run(const struct options *o, const struct machine *m, int signals, struct link_result *r)
+{
+    static struct link l; /* zero; one run for each process */
+    l.o = o;
+    l.m = m;
+    l.r = r;
+    *r = (struct link_result){ .ready = o->bare };
+    channel_init(&l.out, m->port[PORT_OUT], STDOUT_FILENO);
+    channel_init(&l.err, m->port[PORT_ERR], STDERR_FILENO);
+    l.ctl_ended = l.in_ended = l.out.ended = l.err.ended = o->bare;
+    if (o->boot_seconds && !o->bare && !o->gdb)
+        l.deadline = now_ms() + (int64_t)o->boot_seconds * 1000;
+
+    int code = o->bare ? 0 : send_run(&l);
+    if (code)
+        machine_kill(m);
+    while (!done(&l)) {
+        struct pollfd p[WAIT_COUNT];
+        set_wanted(&l, p, signals);
+        int n = poll(p, WAIT_COUNT, time_left(&l));
+        if (n > 0)
+            take_ready(&l, p, signals);
+        if (l.deadline && now_ms() >= l.deadline)
+            pass_deadline(&l);
+    }
+    free(l.to_ctl.data);
+    return code;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * twz-run: boots twz on a pool and joins one program in it to this terminal. It holds the pool's
+ * lock, and hands it on to the machine, so that the pool is locked for as long as either lives.
+ */
+#define _GNU_SOURCE
+#include "link.h"
+#include "machine.h"
+#include "options.h"
+#include "report.h"
+#include "terminal.h"
+
+#include <pool_lock.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PAGE 4096
+
+static const int ending_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
+/* A closed standard stream would be reused by the next open; fill the gaps. */
+static void open_missing_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+            exit(EXIT_MACHINE);
+    }
+}
+
+static int find_kernel(const struct options *o, char *path, size_t size)
+{
+    if (o->kernel) {
+        snprintf(path, size, "%s", o->kernel);
+    } else {
+        char self[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        self[n > 0 ? n : 0] = '\0';
+        char *slash = strrchr(self, '/');
+        if (slash)
+            *slash = '\0';
+        snprintf(path, size, "%s/../kernel/twz.elf", self);
+    }
+    if (access(path, R_OK) == 0)
+        return 0;
+    report("%s: %s: build it (./twz build), or name another with --kernel", path, strerror(errno));
+    return EXIT_MISSING;
+}
+
+/* Open, lock and measure the pool. Returns 0, or an exit code after a message. */
+static int open_pool(const struct options *o, struct machine_parts *parts)
+{
+    int fd = open(o->pool, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        report("%s: %s: make a pool with twz-obj mkpool", o->pool, strerror(errno));
+        return EXIT_MISSING;
+    }
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        report("%s: not a regular file: name the file that twz-obj mkpool made", o->pool);
+        return EXIT_DAMAGED;
+    }
+    if (st.st_size == 0 || st.st_size % PAGE) {
+        report("%s: %lld bytes are not whole pages, so this is no pool, or it was cut short",
+               o->pool, (long long)st.st_size);
+        return EXIT_DAMAGED;
+    }
+    char holder[200];
+    int locked = pool_lock(fd, 0, holder, sizeof(holder));
+    if (locked == -2) {
+        report("%s: cannot be locked (%s): put the pool on a local disk", o->pool, strerror(errno));
+        return EXIT_BUSY;
+    }
+    if (locked < 0) {
+        report("%s: in use by %s: wait for it, or end it", o->pool, holder);
+        return EXIT_BUSY;
+    }
+    parts->pool_fd = fd;
+    parts->pool_size = (uint64_t)st.st_size;
+    return 0;
+}
+
+static int open_log(const struct options *o, char *path, size_t size, int *fd)
+{
+    path[0] = '\0';
+    if (o->log && strcmp(o->log, "-") == 0) {
+        *fd = STDERR_FILENO;
+        return 0;
+    }
+    snprintf(path, size, o->log ? "%s" : "%s.log", o->log ? o->log : o->pool);
+    *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    if (*fd >= 0)
+        return 0;
+    report("%s: %s: name another log with --log", path, strerror(errno));
+    return EXIT_MISSING;
+}
+
+static int block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGWINCH);
+    for (size_t i = 0; i < sizeof(ending_signals) / sizeof(*ending_signals); i++)
+        sigaddset(&set, ending_signals[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* The exit code of a machine that ended by itself before the program did, with the reasons. */
+static int explain_end(const struct options *o, const struct link_result *r, const char *log)
+{
+    bool powered_off;
+    int code = machine_end_code(r->wait_status, &powered_off);
+    if (o->bare && powered_off)
+        return 0;
+    if (r->boot_timeout)
+        report("the guest did not come up within %u s: see its log (--boot-seconds waits longer)",
+               o->boot_seconds);
+    else
+        report("the machine stopped before the program ended");
+    if (log[0]) {
+        report("the end of the kernel's log, %s:", log);
+        report_log_tail(log);
+    }
+    return code;
+}
+
+static int exit_code(const struct options *o, const struct link_result *r, const char *log)
+{
+    if (r->stuck)
+        report("the guest did not power off after the program ended: see its log");
+    if (r->exited)
+        return r->status;
+    if (r->signal)
+        return 128 + r->signal;
+    return explain_end(o, r, log);
+}
+
+static int run(const struct options *o)
+{
+    char kernel[PATH_MAX + 32], log[PATH_MAX];
+    struct machine_parts parts = { .kernel = kernel, .pool_fd = -1 };
+    int code = find_kernel(o, kernel, sizeof(kernel));
+    if (!code && o->pool)
+        code = open_pool(o, &parts);
+    if (!code)
+        code = open_log(o, log, sizeof(log), &parts.log_fd);
+    if (code)
+        return code;
+
+    int signals = block_signals();
+    struct machine m;
+    code = machine_start(o, &parts, &m);
+    if (code || o->show)
+        return code;
+    if (o->gdb)
+        report("waiting for: gdb %s -ex 'target remote :1234'", kernel);
+    bool prompt = !o->bare && o->program_count == 0;
+    if (prompt)
+        terminal_prepare();
+    struct link_result r;
+    code = link_run(o, &m, signals, &r);
+    terminal_restore();
+    return code ? code : exit_code(o, &r, log);
+}
+
+int main(int argc, char **argv)
+{
+    open_missing_streams();
+    struct options o;
+    int code = options_parse(&o, argc, argv);
+    return code >= 0 ? code : run(&o);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages; each goes out in one write, so that it is not torn by the program's own output. */
+#define _GNU_SOURCE
+#include "report.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TAIL_BYTES 4096
+#define TAIL_LINES 15
+
+void report(const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    dprintf(STDERR_FILENO, "twz: run: %s\n", text);
+}
+
+void report_log_tail(const char *log_path)
+{
+    int fd = open(log_path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    off_t size = lseek(fd, 0, SEEK_END);
+    off_t from = size > TAIL_BYTES ? size - TAIL_BYTES : 0;
+    char text[TAIL_BYTES + 1];
+    ssize_t n = pread(fd, text, TAIL_BYTES, from);
+    close(fd);
+    if (n <= 0)
+        return;
+    while (n > 0 && text[n - 1] == '\n')
+        n--;
+    text[n] = '\0';
+
+    char *start = text + n;
+    for (int lines = 0; start > text; start--) {
+        if (start[-1] == '\n' && ++lines == TAIL_LINES)
+            break;
+    }
+    for (char *save, *line = strtok_r(start, "\r\n", &save); line; line = strtok_r(NULL, "\r\n", &save))
+        dprintf(STDERR_FILENO, "    | %s\n", line);
+}

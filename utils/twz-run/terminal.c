@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* A line that Ctrl-A ends arrives at once; the key after it is then read unbuffered. */
+#define _GNU_SOURCE
+#include "terminal.h"
+
+#include <twz/hostlink.h>
+
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define CTRL_A 1
+
+static struct termios before;
+static bool prepared;
+
+uint32_t terminal_bits(void)
+{
+    return (isatty(STDIN_FILENO) ? TWZ_HOST_TTY_IN : 0) |
+           (isatty(STDOUT_FILENO) ? TWZ_HOST_TTY_OUT : 0) |
+           (isatty(STDERR_FILENO) ? TWZ_HOST_TTY_ERR : 0);
+}
+
+void terminal_size(uint16_t *rows, uint16_t *cols)
+{
+    struct winsize w = { .ws_row = 0 };
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) < 0 && ioctl(STDIN_FILENO, TIOCGWINSZ, &w) < 0)
+        w = (struct winsize){ .ws_row = 0 };
+    *rows = w.ws_row;
+    *cols = w.ws_col;
+}
+
+void terminal_prepare(void)
+{
+    if (tcgetattr(STDIN_FILENO, &before) < 0 || tcgetpgrp(STDIN_FILENO) != getpgrp())
+        return;
+    struct termios t = before;
+    t.c_cc[VEOL] = CTRL_A;
+    prepared = tcsetattr(STDIN_FILENO, TCSANOW, &t) == 0;
+}
+
+void terminal_restore(void)
+{
+    if (prepared)
+        tcsetattr(STDIN_FILENO, TCSANOW, &before);
+    prepared = false;
+}
+
+bool terminal_is_leave(const unsigned char *data, size_t size)
+{
+    if (!prepared || size == 0 || data[size - 1] != CTRL_A)
+        return false;
+    struct termios t = before;
+    t.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    t.c_cc[VMIN] = 1;
+    t.c_cc[VTIME] = 0;
+    tcsetattr(STDIN_FILENO, TCSANOW, &t);
+    char key = 0;
+    ssize_t n = read(STDIN_FILENO, &key, 1);
+    terminal_restore();
+    terminal_prepare();
+    return n == 1 && (key == 'x' || key == 'X');
+}
