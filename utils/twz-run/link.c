@@ -243,7 +243,7 @@ static void read_stdin(struct link *l)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n > 0 && terminal_is_leave(data, (size_t)n)) {
-        l->r->signal = SIGTERM;
+        l->r->left = true;
         machine_kill(l->m);
         return;
     }

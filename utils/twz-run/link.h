@@ -13,6 +13,7 @@ struct link_result {
     bool ready;        /* the guest's first program ran */
     bool exited;       /* the program ended; `status` is its status */
     int status;
+    bool left;         /* the user left by key */
     int signal;        /* the signal that made us end the machine, 0: none */
     bool boot_timeout; /* ended because the guest did not come up */
     bool stuck;        /* ended because the guest did not power off after the program */

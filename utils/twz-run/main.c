@@ -142,6 +142,8 @@ static int exit_code(const struct options *o, const struct link_result *r, const
         report("the guest did not power off after the program ended: see its log");
     if (r->exited)
         return r->status;
+    if (r->left)
+        return 0;
     if (r->signal)
         return 128 + r->signal;
     return explain_end(o, r, log);
@@ -167,8 +169,8 @@ static int run(const struct options *o)
     if (o->gdb)
         report("waiting for: gdb %s -ex 'target remote :1234'", kernel);
     bool prompt = !o->bare && o->program_count == 0;
-    if (prompt)
-        terminal_prepare();
+    if (prompt && terminal_prepare())
+        report("leave with exit or Ctrl-D; Ctrl-A X, or Ctrl-C twice, stops the machine");
     struct link_result r;
     code = link_run(o, &m, signals, &r);
     terminal_restore();

@@ -30,13 +30,14 @@ void terminal_size(uint16_t *rows, uint16_t *cols)
     *cols = w.ws_col;
 }
 
-void terminal_prepare(void)
+bool terminal_prepare(void)
 {
     if (tcgetattr(STDIN_FILENO, &before) < 0 || tcgetpgrp(STDIN_FILENO) != getpgrp())
-        return;
+        return false;
     struct termios t = before;
     t.c_cc[VEOL] = CTRL_A;
     prepared = tcsetattr(STDIN_FILENO, TCSANOW, &t) == 0;
+    return prepared;
 }
 
 void terminal_restore(void)
@@ -57,7 +58,8 @@ bool terminal_is_leave(const unsigned char *data, size_t size)
     tcsetattr(STDIN_FILENO, TCSANOW, &t);
     char key = 0;
     ssize_t n = read(STDIN_FILENO, &key, 1);
-    terminal_restore();
-    terminal_prepare();
+    t = before;
+    t.c_cc[VEOL] = CTRL_A;
+    tcsetattr(STDIN_FILENO, TCSANOW, &t);
     return n == 1 && (key == 'x' || key == 'X');
 }

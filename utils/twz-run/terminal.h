@@ -16,8 +16,8 @@ uint32_t terminal_bits(void);
 /* Size of the terminal; 0 × 0 when there is none. */
 void terminal_size(uint16_t *rows, uint16_t *cols);
 
-/* Let Ctrl-A end a line, until terminal_restore(). Nothing without a terminal. */
-void terminal_prepare(void);
+/* Let Ctrl-A end a line, until terminal_restore(). False, and nothing, without a terminal. */
+bool terminal_prepare(void);
 void terminal_restore(void);
 
 /* Whether `data`, just read from the prepared terminal, is Ctrl-A with X after it. */

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""twz-run against a stand-in for QEMU: what goes in and out, how it ends, what it says.
+
+Usage: test_twz_run.py TWZ-RUN FAKE-MACHINE [PART-OF-A-NAME]
+"""
+
+import fcntl
+import hashlib
+import os
+import pty
+import signal
+import subprocess
+import sys
+import tempfile
+
+import counting
+
+TWZ_RUN, FAKE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+DIR = tempfile.TemporaryDirectory(prefix="twz-run-test.")
+POOL = os.path.join(DIR.name, "pool")
+KERNEL = os.path.join(DIR.name, "kernel")
+LIMIT = 60
+
+with open(POOL, "wb") as f:
+    f.truncate(2 << 20)
+open(KERNEL, "w").close()
+
+
+def command(*words, options=()):
+    return [TWZ_RUN, "--qemu", FAKE, "--kernel", KERNEL, "--pool", POOL, *options, "--", *words]
+
+
+def run(*words, options=(), **more):
+    more.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run(command(*words, options=options), capture_output=True, timeout=LIMIT,
+                          **more)
+
+
+def start(*words, **more):
+    return subprocess.Popen(command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+
+
+def same(got, wanted):
+    if got != wanted:
+        raise AssertionError(f"got {got!r}, wanted {wanted!r}")
+
+
+def holds(text, part):
+    if part not in text:
+        raise AssertionError(f"{part!r} not in {text!r}")
+
+
+def test_status_and_streams():
+    for status in (0, 1, 3, 255):
+        r = run("exit", str(status))
+        same((r.returncode, r.stdout, r.stderr), (status, b"", b"to error\n"))
+
+
+def test_run_carries_arguments_and_environment():
+    r = run("show", "", "two words", "ü", options=["--env", "A=1", "--env", "B=x y"])
+    same(r.returncode, 0)
+    same(r.stdout.decode(), "argc 4 envc 2 tty 0\n[show]\n[]\n[two words]\n[ü]\n[A=1]\n[B=x y]\n")
+
+
+def test_output_after_exit_is_delivered():
+    r = run("late")
+    holds(r.stdout, b"late")
+
+
+def test_input_is_carried_byte_for_byte():
+    data = b"".join(hashlib.sha512(i.to_bytes(4, "little")).digest() for i in range(100_000))
+    r = run("cat", input=data, stdin=None)
+    same((r.returncode, hashlib.sha256(r.stdout).digest()), (0, hashlib.sha256(data).digest()))
+
+
+def test_no_more_input_is_taken_than_asked_for():
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"abcdef")
+    os.close(write_end)
+    r = run("head", "4", stdin=read_end)
+    same((r.stdout, os.read(read_end, 10)), (b"abcd", b"ef"))
+    os.close(read_end)
+
+
+def test_closed_input_is_an_empty_one():
+    r = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *command("cat")], capture_output=True,
+                       timeout=LIMIT)
+    same((r.returncode, r.stdout, r.stderr), (0, b"", b""))
+
+
+def test_lost_output_is_a_signal():
+    p = start("spam", stdin=subprocess.DEVNULL)
+    p.stdout.close()
+    same(p.wait(LIMIT), 128 + signal.SIGPIPE)
+    p.stderr.close()
+
+
+def end_with(signals, *words):
+    p = start(*words, stdin=subprocess.DEVNULL)
+    same(p.stdout.readline(), b"waiting\n")
+    for signo in signals:
+        p.send_signal(signo)
+        line = p.stdout.readline()
+    p.stdout.close()
+    p.stderr.close()
+    return p.wait(LIMIT), line
+
+
+def test_interrupt_goes_to_the_program():
+    same(end_with([signal.SIGINT], "signal"), (130, b"signal 2\n"))
+
+
+def test_terminate_goes_to_the_program():
+    same(end_with([signal.SIGTERM], "signal"), (143, b"signal 15\n"))
+
+
+def test_second_interrupt_ends_the_machine():
+    same(end_with([signal.SIGINT, signal.SIGINT], "signal", "ignore"), (130, b""))
+
+
+def test_guest_that_does_not_come_up():
+    r = run("hang-at-boot", options=["--boot-seconds", "1"])
+    same(r.returncode, 125)
+    holds(r.stderr, b"did not come up within 1 s")
+
+
+def test_machine_that_dies():
+    r = run("die")
+    same(r.returncode, 125)
+    holds(r.stderr, b"the machine stopped before the program ended")
+
+
+def test_guest_that_powers_off_without_status():
+    same(run("power-off").returncode, 125)
+
+
+def test_guest_that_stops_with_a_code_and_a_reason():
+    for code in (4, 6, 125):
+        r = run("stop", str(code))
+        same(r.returncode, code)
+        holds(r.stderr, b"    | pool: superblock: bad checksum")
+
+
+def test_guest_that_speaks_nonsense():
+    r = run("garbage")
+    same(r.returncode, 125)
+    holds(r.stderr, b"another protocol")
+
+
+def test_guest_that_stays_is_ended():
+    r = run("stay")
+    same(r.returncode, 0)
+    holds(r.stderr, b"did not power off")
+
+
+def test_pool_in_use_names_its_holder():
+    p = start("signal", stdin=subprocess.DEVNULL)
+    p.stdout.readline()
+    r = run("exit", "0")
+    same(r.returncode, 5)
+    holds(r.stderr.decode(), f"in use by process {p.pid} (")
+    p.send_signal(signal.SIGINT)
+    p.communicate(timeout=LIMIT)
+    same(run("exit", "0").returncode, 0)
+
+
+def test_lock_of_another_program():
+    with open(POOL) as f:
+        fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        same(run("exit", "0").returncode, 5)
+    same(run("exit", "0").returncode, 0)
+
+
+def test_machine_ends_with_its_supervisor():
+    p = start("signal", "ignore", stdin=subprocess.DEVNULL)
+    p.stdout.readline()
+    p.kill()
+    p.communicate(timeout=LIMIT)
+    with open(POOL) as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+
+
+def test_wrong_use():
+    for options in (["--cpus", "0"], ["--cpus", "x"], ["--memory", "1K"], ["--memory", "G"],
+                    ["--env", "NOTHING"], ["--nonsense"], ["--bare"],
+                    ["--deterministic", "--cpus", "2"]):
+        same((options, run("exit", "0", options=options).returncode), (options, 2))
+
+
+def test_missing_and_damaged_files():
+    same(run("x", options=["--pool", "/nonexistent"]).returncode, 3)
+    same(run("x", options=["--kernel", "/nonexistent"]).returncode, 3)
+    same(run("x", options=["--qemu", "/nonexistent"]).returncode, 3)
+    same(run("x", options=["--pool", "/dev/null"]).returncode, 4)
+    short = os.path.join(DIR.name, "short")
+    with open(short, "wb") as f:
+        f.write(b"x" * 100)
+    r = run("x", options=["--pool", short])
+    same(r.returncode, 4)
+    holds(r.stderr, b"short: 100 bytes are not whole pages")
+
+
+def at_prompt(keys):
+    """Type at the prompt, the terminal being the session's own. The line that came, the status."""
+    master, slave = pty.openpty()
+    p = subprocess.Popen(["setsid", "-c", *command()], stdin=slave, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
+    hint = p.stderr.readline()
+    os.write(master, b"line\n")
+    line = p.stdout.readline()
+    os.write(master, keys)
+    status = p.wait(LIMIT)
+    p.stdout.close()
+    p.stderr.close()
+    os.close(master)
+    os.close(slave)
+    holds(hint, b"Ctrl-A X")
+    return line, status
+
+
+def test_prompt_ends_at_end_of_file():
+    same(at_prompt(b"\x04"), (b"line\n", 0))
+
+
+def test_prompt_is_left_by_key():
+    same(at_prompt(b"\x01x"), (b"line\n", 0))
+
+
+counting.run(globals(), *sys.argv[3:4])
