@@ -77,6 +77,8 @@ NORETURN void arch_enter_user(struct arch_frame *frame); /* first entry of a cor
 NORETURN void arch_halt_all(void);                /* panic: stop every core */
 NORETURN void arch_power_off(void);
 NORETURN void arch_reboot(void);
+NORETURN void arch_stop(uint32_t code);           /* ends the machine with an exit code for the host
+                                                     (TWZ_HOST_STOP_PORT), else powers off */
 
 /* Interrupts the core so that it calls kernel_reschedule. Cheap, may be lost in an earlier one. */
 void arch_ipi_reschedule(unsigned cpu);
@@ -131,10 +133,18 @@ void arch_ptree_destroy(struct arch_ptree *pt);         /* hung nowhere */
  * down when that takes something away). flags: ARCH_PT_*. -TWZ_ENOMEM. */
 #define ARCH_PT_WRITE    1u
 #define ARCH_PT_UNCACHED 2u
+#define ARCH_PT_COW      4u  /* software bit: the frame may be shared; copy before a write */
+#define ARCH_PT_PROTECT  8u  /* software bit: read-only on purpose */
+#define ARCH_PT_HOLE     16u /* frame PHYS_NONE: not present, a mark of its own, no translation */
+#define ARCH_PT_DIRTY    32u /* told by lookup and next only: the processor wrote through it */
 MUST_CHECK int arch_ptree_map(struct arch_ptree *pt, uint32_t page, phys_t frame, unsigned flags);
 void arch_ptree_unmap(struct arch_ptree *pt, uint32_t page, uint32_t count);
 /* What is mapped at page: frame or PHYS_NONE; *flags gets ARCH_PT_*; may be NULL. */
 phys_t arch_ptree_lookup(const struct arch_ptree *pt, uint32_t page, unsigned *flags);
+/* The first page at or after *page, below end, that is mapped or a hole: true, with *page, *frame
+ * (PHYS_NONE: hole) and *flags set. Skips absent tables, so a walk costs what the object has. */
+bool arch_ptree_next(const struct arch_ptree *pt, uint32_t *page, uint32_t end, phys_t *frame,
+                     unsigned *flags);
 
 struct arch_root {
     phys_t top;          /* PML4 frame */
@@ -161,7 +171,8 @@ void arch_shootdown(struct arch_root *root, uint32_t slot, uint32_t page, uint32
 /*
  * Copies between kernel memory and the current root's user half, SMAP open only inside. Stops at
  * the first byte that faults: returns the number of bytes not copied (0: all), with the address of
- * the fault in *fault_addr when not NULL. It handles no faults itself: kernel/user.h does.
+ * the fault in *fault_addr when not NULL. It handles no faults itself: kernel/user.h does. A copy of
+ * 4 or 8 bytes from or to an address aligned to that is one access.
  */
 MUST_CHECK size_t arch_user_copy_in(void *dst, uint64_t user_src, size_t len, uint64_t *fault_addr);
 MUST_CHECK size_t arch_user_copy_out(uint64_t user_dst, const void *src, size_t len,
