@@ -130,7 +130,8 @@ static int explain_end(const struct options *o, const struct link_result *r, con
     else
         report("the machine stopped before the program ended");
     if (log[0]) {
-        report("the end of the kernel's log, %s:", log);
+        bool nameless = strncmp(log, "/dev/fd/", 8) == 0;
+        report("the end of the kernel's log%s%s:", nameless ? "" : ", ", nameless ? "" : log);
         report_log_tail(log);
     }
     return code;

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+"""Runs the tests of a build directory and adds their results up.
+
+Usage: run.py BUILD [--long] [--list] [--jobs N] [SUITE | SUITE/NAME | NAME]...
+
+A test is a program whose last line of output is "N passed, N failed[, N skipped]" (a program built
+on the Check library may end with Check's own summary instead). One that prints no such line, crashes
+or runs out of time counts as one failed test; exit status 77 without such a line is one skipped.
+The last line printed here is the sum, "N passed, N failed". --long sets TWZ_TEST_LONG=1 for the tests.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
+CHECK_SUMMARY = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)$", re.MULTILINE)
+EXIT_SKIPPED = 77
+SHOWN_LINES = 60
+HEARTBEAT_SECONDS = 30
+
+
+class Test:
+    def __init__(self, entry):
+        self.suite = entry["suite"][0].split(":")[-1] if entry["suite"] else "other"
+        self.name = f"{self.suite}/{entry['name'].split(':')[-1].strip()}"
+        self.command = entry["cmd"]
+        self.env = entry["env"]
+        self.cwd = entry["workdir"]
+        self.seconds = entry["timeout"]
+        self.alone = not entry["is_parallel"]
+        self.started = None
+
+    def chosen_by(self, words):
+        return not words or any(w in (self.suite, self.name, self.name.split("/")[1]) for w in words)
+
+
+class Result:
+    def __init__(self, test, text, status, seconds):
+        self.test, self.text, self.seconds = test, text, seconds
+        self.passed, self.failed, self.skipped, self.remark = count(text, status)
+
+
+def count(text, status):
+    """(passed, failed, skipped, remark) of a test's output and exit status (None: out of time)."""
+    lines = text.strip().splitlines()
+    summary = SUMMARY.match(lines[-1].strip()) if lines else None
+    check = CHECK_SUMMARY.findall(text)
+    if summary:
+        passed, failed, skipped = (int(n or 0) for n in summary.groups())
+    elif check:
+        total, failures, errors = (int(n) for n in check[-1])
+        passed, failed, skipped = total - failures - errors, failures + errors, 0
+    elif status == EXIT_SKIPPED:
+        return 0, 0, 1, lines[-1] if lines else ""
+    else:
+        passed = failed = skipped = 0
+
+    if status is None:
+        return passed, failed + 1, skipped, "out of time"
+    if status < 0:
+        return passed, failed + 1, skipped, f"killed by {signal.Signals(-status).name}"
+    if not summary and not check:
+        return passed, 1, skipped, f"no summary line, exit status {status}"
+    if status and not failed:
+        return passed, 1, skipped, f"exit status {status} although nothing failed"
+    return passed, failed, skipped, ""
+
+
+def run_one(test, log_dir, extra_env):
+    test.started = time.monotonic()
+    path = os.path.join(log_dir, test.name.replace("/", ".") + ".log")
+    with open(path, "w+b") as log:
+        process = subprocess.Popen(
+            test.command, cwd=test.cwd, env={**os.environ, **test.env, **extra_env},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            status = process.wait(test.seconds if test.seconds > 0 else None)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            status = None
+        log.seek(0)
+        text = log.read().decode(errors="replace")
+    return Result(test, text, status, time.monotonic() - test.started)
+
+
+def report(result):
+    parts = [f"{result.passed} passed", f"{result.failed} failed" if result.failed else "",
+             f"{result.skipped} skipped" if result.skipped else ""]
+    line = f"{'FAIL' if result.failed else 'ok  '} {result.test.name}: " + ", ".join(filter(None, parts))
+    print(f"{line} ({result.seconds:.1f} s){': ' + result.remark if result.remark else ''}")
+    if result.failed:
+        for text in result.text.strip().splitlines()[-SHOWN_LINES:]:
+            print(f"    | {text}")
+    elif result.skipped:
+        for text in result.text.splitlines():
+            if text.startswith("skip"):
+                print(f"    | {text}")
+    sys.stdout.flush()
+
+
+def heartbeat(running, stop):
+    while not stop.wait(HEARTBEAT_SECONDS):
+        names = [f"{t.name} ({time.monotonic() - t.started:.0f} s)" for t in list(running)]
+        if names:
+            print("...  still running: " + ", ".join(names), flush=True)
+
+
+def run_all(tests, jobs, log_dir, extra_env):
+    """Results in the order of their ends; tests that must run alone come after the others."""
+    running = set()
+    stop = threading.Event()
+    beat = threading.Thread(target=heartbeat, args=(running, stop), daemon=True)
+    beat.start()
+
+    def one(test):
+        running.add(test)
+        try:
+            return run_one(test, log_dir, extra_env)
+        finally:
+            running.discard(test)
+
+    results = []
+    for group, width in (([t for t in tests if not t.alone], jobs), ([t for t in tests if t.alone], 1)):
+        with concurrent.futures.ThreadPoolExecutor(width) as pool:
+            futures = [pool.submit(one, t) for t in group]
+            for future in concurrent.futures.as_completed(futures):
+                results.append(future.result())
+                report(results[-1])
+    stop.set()
+    return results
+
+
+def load_tests(build):
+    meson = os.environ.get("MESON", "meson")
+    text = subprocess.run([meson, "introspect", "--tests", build], check=True,
+                          stdout=subprocess.PIPE).stdout
+    return [Test(entry) for entry in json.loads(text)]
+
+
+def print_suites(results):
+    suites = {}
+    for r in results:
+        sums = suites.setdefault(r.test.suite, [0, 0, 0, 0.0])
+        for i, n in enumerate((r.passed, r.failed, r.skipped, r.seconds)):
+            sums[i] += n
+    print()
+    for suite, (passed, failed, skipped, seconds) in suites.items():
+        print(f"{suite:12} {passed:6} passed {failed:4} failed {skipped:4} skipped {seconds:8.1f} s")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./twz test", description="Run the tests.")
+    parser.add_argument("build", help=argparse.SUPPRESS)
+    parser.add_argument("--long", action="store_true", help="run the samples at their full size")
+    parser.add_argument("--list", action="store_true", help="only name the tests")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="tests at a time")
+    parser.add_argument("what", nargs="*", metavar="SUITE|SUITE/NAME",
+                        help="suites or tests to run; none: all but bench")
+    args = parser.parse_args()
+
+    tests = [t for t in load_tests(args.build) if t.chosen_by(args.what)]
+    if not args.what:
+        tests = [t for t in tests if t.suite != "bench"]
+    if args.list:
+        print("\n".join(t.name for t in tests))
+        return 0
+    if not tests:
+        print("twz: test: no such suite or test: " + " ".join(args.what), file=sys.stderr)
+        return 3
+
+    log_dir = os.path.join(args.build, "test-logs")
+    os.makedirs(log_dir, exist_ok=True)
+    print(f"running {len(tests)} test programs, {args.jobs} at a time; logs in {log_dir}", flush=True)
+    extra_env = {"TWZ_TEST_LONG": "1"} if args.long else {}
+    results = run_all(tests, max(1, args.jobs), log_dir, extra_env)
+    print_suites(results)
+    passed, failed, skipped = (sum(getattr(r, n) for r in results)
+                               for n in ("passed", "failed", "skipped"))
+    if skipped:
+        print(f"{skipped} skipped, for the reasons above")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
