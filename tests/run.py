@@ -28,12 +28,12 @@ HEARTBEAT_SECONDS = 30
 
 
 class Test:
-    def __init__(self, entry):
+    def __init__(self, entry, build):
         self.suite = entry["suite"][0].split(":")[-1] if entry["suite"] else "other"
         self.name = f"{self.suite}/{entry['name'].split(':')[-1].strip()}"
         self.command = entry["cmd"]
         self.env = entry["env"]
-        self.cwd = entry["workdir"]
+        self.cwd = entry["workdir"] or build
         self.seconds = entry["timeout"]
         self.alone = not entry["is_parallel"]
         self.started = None
@@ -143,7 +143,7 @@ def load_tests(build):
     meson = os.environ.get("MESON", "meson")
     text = subprocess.run([meson, "introspect", "--tests", build], check=True,
                           stdout=subprocess.PIPE).stdout
-    return [Test(entry) for entry in json.loads(text)]
+    return [Test(entry, build) for entry in json.loads(text)]
 
 
 def print_suites(results):
