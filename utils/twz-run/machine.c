@@ -161,8 +161,8 @@ static void keep_over_exec(int fd)
 
 /* In the new process; ends in the machine, or tells errno through `failure`. */
 __attribute__((noreturn)) static void become_machine(char **argv, const int *machine_ends,
-                                                     const struct machine_parts *parts, pid_t parent,
-                                                     int failure)
+                                                     const struct machine_parts *parts,
+                                                     pid_t parent, int failure)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
@@ -200,7 +200,8 @@ static int exec_error(int failure)
     return n == (ssize_t)sizeof(error) ? error : 0;
 }
 
-static int spawn(char **argv, const int *machine_ends, const struct machine_parts *parts, pid_t *pid)
+static int spawn(char **argv, const int *machine_ends, const struct machine_parts *parts,
+                 pid_t *pid)
 {
     int failure[2];
     if (pipe2(failure, O_CLOEXEC) < 0) {

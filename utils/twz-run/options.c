@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line of twz-run: one table of options, each with the function that takes its value. */
+/* The command line of twz-run: a table of options, each with the function that takes its value. */
 #define _GNU_SOURCE
 #include "options.h"
 #include "report.h"
@@ -167,7 +167,8 @@ static int take(struct options *o, int option, char *value)
 
 int options_parse(struct options *o, int argc, char **argv)
 {
-    *o = (struct options){ .qemu = "qemu-system-x86_64", .memory = 512u << 20, .boot_seconds = 120 };
+    *o = (struct options){ .qemu = "qemu-system-x86_64", .memory = 512u << 20 };
+    o->boot_seconds = 120;
     int option;
     while ((option = getopt_long(argc, argv, "+", table, NULL)) != -1) {
         int code = take(o, option, optarg);

@@ -43,6 +43,7 @@ void report_log_tail(const char *log_path)
         if (start[-1] == '\n' && ++lines == TAIL_LINES)
             break;
     }
-    for (char *save, *line = strtok_r(start, "\r\n", &save); line; line = strtok_r(NULL, "\r\n", &save))
+    char *save;
+    for (char *line = strtok_r(start, "\r\n", &save); line; line = strtok_r(NULL, "\r\n", &save))
         dprintf(STDERR_FILENO, "    | %s\n", line);
 }
