@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Which register plays which part, so that the generic kernel names roles, not registers. */
+#ifndef KERNEL_ARCH_REGS_H
+#define KERNEL_ARCH_REGS_H
+
+#include <kernel/types.h>
+#include <twz/arch/regs.h>
+
+#define ARCH_CALL_LEN  2u   /* bytes of the SYSCALL instruction: rip - this repeats a call */
+#define ARCH_CALL_ARGS 6u
+#define ARCH_RED_ZONE  128u /* bytes below the stack pointer that belong to the user */
+
+static inline uint64_t arch_call_number(const struct twz_regs *regs)
+{
+    return regs->rax;
+}
+
+static inline uint64_t arch_call_arg(const struct twz_regs *regs, unsigned i)
+{
+    switch (i) {
+    case 0:
+        return regs->rdi;
+    case 1:
+        return regs->rsi;
+    case 2:
+        return regs->rdx;
+    case 3:
+        return regs->r10;
+    case 4:
+        return regs->r8;
+    default:
+        return regs->r9;
+    }
+}
+
+static inline void arch_call_result(struct twz_regs *regs, int64_t value)
+{
+    regs->rax = (uint64_t)value;
+}
+
+/* Puts the thread back in front of its SYSCALL, arguments intact: it will make the call again. */
+static inline void arch_call_rewind(struct twz_regs *regs, uint64_t number)
+{
+    regs->rip -= ARCH_CALL_LEN;
+    regs->rax = number;
+}
+
+/* The reverse, with a result. */
+static inline void arch_call_complete(struct twz_regs *regs, int64_t value)
+{
+    regs->rip += ARCH_CALL_LEN;
+    regs->rax = (uint64_t)value;
+}
+
+/* A jump into a handler: frame address as first argument, stack as after a call instruction. */
+static inline void arch_regs_upcall(struct twz_regs *regs, uint64_t entry, uint64_t stack,
+                                    uint64_t arg)
+{
+    regs->rip = entry;
+    regs->rsp = stack;
+    regs->rdi = arg;
+    regs->rflags = 0x202;
+}
+
+/* First registers of a thread. */
+static inline void arch_regs_start(struct twz_regs *regs, uint64_t entry, uint64_t stack,
+                                   uint64_t arg, uint64_t arg2)
+{
+    *regs = (struct twz_regs){ 0 };
+    regs->rip = entry;
+    regs->rsp = stack;
+    regs->rdi = arg;
+    regs->rsi = arg2;
+    regs->rflags = 0x202;
+}
+
+/* Signal number that a POSIX parent is told for an exception vector. */
+static inline unsigned arch_exception_signal(unsigned vector)
+{
+    switch (vector) {
+    case 0:  /* divide */
+    case 16: /* x87 */
+    case 19: /* SIMD */
+        return 8;
+    case 1: /* debug */
+    case 3: /* breakpoint */
+        return 5;
+    case 6: /* invalid opcode */
+        return 4;
+    case 17: /* alignment */
+        return 7;
+    default:
+        return 11;
+    }
+}
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads. A thread that is off a core is wholly its thread object: registers and vector state lie
+ * in one of two save slots in the object's kernel-only pages; struct thread is a cache, and the
+ * place of what is only meaningful on this boot (queues, timers).
+ */
+#ifndef KERNEL_THREAD_H
+#define KERNEL_THREAD_H
+
+#include <kernel/cpu.h>
+#include <twz/thread.h>
+
+struct object;
+struct space;
+
+enum thread_state {
+    THREAD_READY,   /* on a run queue */
+    THREAD_RUNNING, /* on a core, or on its way off it */
+    THREAD_BLOCKED, /* off a core, waiting for sched_wake */
+    THREAD_ENDED
+};
+
+/* pending bits */
+#define THREAD_KILL   1u
+#define THREAD_SIGNAL 2u
+
+#define THREAD_SIGNALS 8u /* queued at most */
+#define THREAD_WAITERS 4u /* sleeps in one thread_sync without an allocation */
+
+struct thread_signal {
+    uint64_t signal;
+    uint64_t value;
+};
+
+struct sync_waiter {
+    struct thread *thread;
+    const void *object; /* key: a referenced object ... */
+    uint64_t off;       /* ... and an offset in it */
+    unsigned index;     /* operation in the user's array */
+    bool queued;
+    struct sync_waiter *next; /* of the bucket, under its lock */
+    struct sync_waiter *prev;
+};
+
+struct thread {
+    /* constant */
+    objid_t id;
+    struct object *obj;            /* referenced */
+    struct twz_thread *user;       /* its user page, in the kernel's map */
+    struct twz_thread_save *save[2];
+    uint64_t incarnation;
+    /* the thread's own, only touched while it is current */
+    struct space *space;           /* referenced */
+    struct arch_root *root;        /* of space */
+    objid_t sctx;
+    void (*resume)(struct thread *t, struct arch_frame *frame); /* first thing when it runs again */
+    struct {
+        uint64_t call;  /* call number + 1 of a long call that goes on; 0: none */
+        uint64_t index;
+        uint64_t at;
+    } progress;
+    uint64_t epoch;
+    /* under lock */
+    struct spinlock lock;
+    enum thread_state state;
+    bool parked; /* set by itself: leave the core at the next kernel_exit, unless woken */
+    bool woken;  /* somebody called sched_wake before it was off */
+    unsigned cpu; /* where it runs, waits to run, or ran last */
+    unsigned priority;
+    uint64_t cores;
+    unsigned nsignals;
+    struct thread_signal signals[THREAD_SIGNALS];
+    _Atomic uint32_t pending;
+    /* under the run queue's lock */
+    struct thread *next;
+    struct thread *prev;
+    /* thread_sync */
+    struct timer timer;
+    _Atomic uint32_t sync_state;
+    unsigned sync_index;           /* which operation was woken */
+    unsigned nwaiters;
+    struct sync_waiter *waiters;
+    struct sync_waiter few[THREAD_WAITERS];
+};
+
+/* What core asks of the layers above; set once at boot. */
+struct thread_hooks {
+    /* A touch of user memory: 0 try again, else *fault says why not. */
+    int (*resolve)(struct thread *t, uint64_t addr, unsigned need, struct twz_fault *fault);
+    /* The view's handler for a kind of fault, 0: none. */
+    uint64_t (*fault_entry)(struct thread *t, unsigned kind);
+    /* Where an address lies, for messages: object and offset; false: nowhere. */
+    bool (*where)(struct thread *t, uint64_t addr, objid_t *object, uint64_t *off);
+    /* The thread has ended: its exit record is written; wake waiters, let go of space and object.
+     * Its struct is freed afterwards by core. */
+    void (*ended)(struct thread *t);
+    /* A word of the thread's object changed: wake who sleeps on it. */
+    void (*wake_word)(struct thread *t, uint64_t off);
+};
+extern struct thread_hooks thread_hooks;
+
+/* A new thread, not yet running. All memory of `init` stays the thread's until `ended`. */
+struct thread_init {
+    objid_t id;
+    struct object *obj;
+    struct twz_thread *user;
+    struct twz_thread_save *save[2];
+    struct space *space;
+    struct arch_root *root;
+    objid_t sctx;
+    struct twz_regs regs; /* validated */
+    unsigned priority;
+    uint64_t cores;
+};
+/* Writes the first save slot. NULL: no memory. */
+struct thread *thread_create(const struct thread_init *init);
+
+/* Bytes that one save slot takes. */
+size_t thread_save_size(void);
+
+/* Registers of frame and vector state of this core into the older slot. */
+void thread_save(struct thread *t, struct arch_frame *frame);
+/* The newer slot into *frame and this core. -TWZ_EDAMAGED: neither slot is good. */
+MUST_CHECK int thread_load(struct thread *t, struct arch_frame *frame);
+
+/* Ends the running thread. fault may be NULL. The caller returns to kernel_exit without touching
+ * the thread again. */
+void thread_end(uint64_t code, const struct twz_fault *fault);
+
+/* Queues a signal; the thread's lock is taken. -TWZ_EAGAIN: too many queued. */
+MUST_CHECK int thread_signal(struct thread *t, uint64_t signal, uint64_t value);
+
+/* Kernel_exit found pending bits of the running thread. */
+void thread_pending(struct thread *t, struct arch_frame *frame);
+
+#endif
