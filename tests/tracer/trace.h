@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The trace file: what a machine did to its NVDIMM, in the order it happened. A header, then
+ * records until the end of the file. Little endian, written by plugin.c, read by replay.c.
+ */
+#ifndef TRACE_H
+#define TRACE_H
+
+#include <stdint.h>
+
+#define TRACE_MAGIC   0x31636172742d7774ull
+#define TRACE_VERSION 1u
+
+struct trace_header {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t record_size; /* sizeof(struct trace_record) */
+    uint64_t size;        /* bytes of the NVDIMM */
+    uint64_t reserved;
+};
+_Static_assert(sizeof(struct trace_header) == 32, "trace header size");
+
+#define TRACE_STORE  1u /* addr, size 1 .. 8, value: an ordinary store through the cache */
+#define TRACE_STREAM 2u /* the same around the cache (movnti and its kin) */
+#define TRACE_FLUSH  3u /* addr: any byte of the line */
+#define TRACE_FENCE  4u /* sfence or mfence */
+#define TRACE_MARK   5u /* addr: offset in a virtio notify region, so 4 * queue: output was given away */
+#define TRACE_LOST   6u /* a flush that no load announced: not taken for a flush */
+
+/* flags */
+#define TRACE_USER   1u /* the instruction lies in the lower half of the address space */
+#define TRACE_LOCKED 2u /* the store was part of a locked instruction */
+
+struct trace_record {
+    uint8_t kind;
+    uint8_t cpu;
+    uint8_t size;
+    uint8_t flags;
+    uint32_t reserved;
+    uint64_t addr;  /* offset in the NVDIMM */
+    uint64_t value; /* what a store left there */
+    uint64_t ip;    /* of the instruction */
+};
+_Static_assert(sizeof(struct trace_record) == 32, "trace record size");
+
+#endif
