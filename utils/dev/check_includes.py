@@ -23,6 +23,8 @@ ROOTS = ["kernel", "kernel/include", "kernel/abi", "kernel/store/x86", "kernel/s
 # Headers that a compiler brings along without a C library.
 FREESTANDING = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h", "stdatomic.h", "stdalign.h",
                 "stdnoreturn.h", "limits.h", "float.h", "cpuid.h", "immintrin.h", "x86intrin.h"}
+# Headers that the build makes.
+GENERATED = {"offsets.h"}
 # Names of Linux itself live in libtwix (and in the host tools, which run on it).
 LINUX = re.compile(r"^(linux/|asm/|sys/syscall\.h$)")
 
@@ -89,6 +91,8 @@ def resolve(known, path, quote, name):
 
 
 def system_allowed(word, name):
+    if name in GENERATED:
+        return True
     if word == "abi":
         return name in ("stdint.h", "stddef.h")
     if word == "crypto":

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+"""The house rules hold in this tree, and their checkers catch what breaks them.
+
+Usage: test_house.py TREE BUILD [PART-OF-A-NAME]
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+TOP, BUILD = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+sys.path[:0] = [os.path.join(TOP, "utils/dev"), os.path.join(TOP, "tests")]
+
+import check_headers
+import check_includes
+import check_style
+import counting
+import run
+
+SPDX = "/* SPDX-License-Identifier: MIT */\n"
+
+# An edge that the table forbids for each of its rows: file, include.
+WRONG_EDGES = [
+    ("kernel/abi/twz/a.h", "<stdio.h>"),
+    ("kernel/abi/twz/a.h", "<kernel/public.h>"),
+    ("kernel/lib/a.c", "<kernel/public.h>"),
+    ("kernel/lib/a.c", "<string.h>"),
+    ("kernel/store/a.c", "<kernel/public.h>"),
+    ("kernel/store/a.c", "<stdlib.h>"),
+    ("kernel/core/a.c", "<twz/obj.h>"),
+    ("kernel/core/a.c", "<kernel/above.h>"),
+    ("kernel/mm/a.c", "\"../core/private.h\""),
+    ("kernel/obj/a.c", "\"../arch/x86_64/x86.h\""),
+    ("kernel/sec/a.c", "\"../sys/private.h\""),
+    ("kernel/init/a.c", "\"../arch/x86_64/x86.h\""),
+    ("kernel/arch/x86_64/a.c", "\"../../core/private.h\""),
+    ("kernel/dev/a.c", "<stdio.h>"),
+    ("security/verify/a.c", "<kernel/public.h>"),
+    ("security/verify/a.c", "<store/store.h>"),
+    ("security/sign/a.c", "<kernel/public.h>"),
+    ("libtwz/src/a.c", "<kernel/public.h>"),
+    ("libtwz/src/a.c", "<store/store.h>"),
+    ("libtwz/src/a.c", "<sys/syscall.h>"),
+    ("libtwz/include/twz/a.h", "<hier/layout.h>"),
+    ("objects/hier/a.c", "<kernel/public.h>"),
+    ("objects/hier/a.c", "\"../../libtwz/src/private.h\""),
+    ("objects/hier/a.c", "<linux/types.h>"),
+    ("libtwix/src/a.c", "\"../../libtwz/src/private.h\""),
+    ("libtwix/src/a.c", "<kernel/public.h>"),
+    ("utils/one/a.c", "<kernel/public.h>"),
+    ("utils/one/a.c", "\"../two/private.h\""),
+    ("examples/a.c", "<kernel/public.h>"),
+    ("somewhere/a.c", "<stdint.h>"),
+]
+
+RIGHT_EDGES = [
+    ("kernel/abi/twz/a.h", "<stdint.h>"),
+    ("kernel/lib/a.c", "<twz/types.h>"),
+    ("kernel/store/a.c", "<lib/pure.h>"),
+    ("kernel/core/a.c", "<kernel/public.h>"),
+    ("kernel/sys/a.c", "<kernel/above.h>"),
+    ("kernel/arch/x86_64/a.c", "\"x86.h\""),
+    ("libtwz/src/a.c", "<twz/obj.h>"),
+    ("objects/hier/a.c", "<twz/obj.h>"),
+    ("libtwix/src/a.c", "<hier/layout.h>"),
+    ("libtwix/src/a.c", "<linux/types.h>"),
+    ("utils/one/a.c", "<store/store.h>"),
+    ("tests/unit/a.c", "<store/store.h>"),
+]
+
+HEADERS = ["kernel/abi/twz/types.h", "kernel/include/kernel/public.h",
+           "kernel/include/kernel/above.h", "kernel/core/private.h", "kernel/sys/private.h",
+           "kernel/arch/x86_64/x86.h", "kernel/lib/pure.h", "kernel/store/store.h",
+           "libtwz/include/twz/obj.h", "libtwz/src/private.h", "objects/hier/layout.h",
+           "utils/two/private.h", "kernel/obj/above.c"]
+
+
+def put(top, path, text):
+    full = os.path.join(top, path)
+    os.makedirs(os.path.dirname(full), exist_ok=True)
+    with open(full, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
+def small_tree(path, text):
+    """A tree with one file of each room and `path` in it; the caller removes it."""
+    top = tempfile.mkdtemp(prefix="twz-house.")
+    for header in HEADERS:
+        put(top, header, SPDX)
+    put(top, path, text)
+    return top
+
+
+def problems_of(check, path, text):
+    top = small_tree(path, text)
+    try:
+        return [p for p in check(top)[1] if p.startswith(path + ":")]
+    finally:
+        shutil.rmtree(top)
+
+
+def wanted(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def no_problems(problems):
+    wanted(not problems, "\n" + "\n".join(problems))
+
+
+def test_tree_includes_only_what_it_may():
+    count, problems = check_includes.check(TOP)
+    no_problems(problems)
+    wanted(count > 20, f"only {count} files found")
+
+
+def test_tree_keeps_the_style():
+    count, problems = check_style.check(TOP)
+    no_problems(problems)
+    wanted(count > 20, f"only {count} files found")
+
+
+def test_every_header_compiles_alone():
+    compilers = [c for c in ("gcc", "clang") if shutil.which(c)]
+    count, problems = check_headers.check(TOP, BUILD, compilers)
+    no_problems(problems)
+    wanted(count > 10, f"only {count} compilations")
+
+
+def test_each_wrong_edge_is_caught():
+    for path, include in WRONG_EDGES:
+        found = problems_of(check_includes.check, path, f"{SPDX}#include {include}\n")
+        wanted(len(found) == 1, f"{path} with {include}: {found}")
+
+
+def test_right_edges_pass():
+    for path, include in RIGHT_EDGES:
+        found = problems_of(check_includes.check, path, f"{SPDX}#include {include}\n")
+        wanted(not found, f"{path} with {include}: {found}")
+
+
+def test_style_checker_catches():
+    good = SPDX + "int a;\n"
+    wanted(not problems_of(check_style.check, "libtwz/a.c", good), "a good file has problems")
+    for bad in ("int a;\n", SPDX + "int a; \n", SPDX + "\tint a;\n", SPDX + "int a;",
+                SPDX + "/* TO" "DO: more */\n", SPDX + "#if 0\n#endif\n",
+                SPDX + "int " + 100 * "a" + ";\n", SPDX + 800 * "int a;\n"):
+        wanted(problems_of(check_style.check, "libtwz/a.c", bad), f"not caught: {bad[:60]!r}")
+
+
+def test_header_checker_catches():
+    top = small_tree("kernel/lib/needs.h", SPDX + "uint32_t lib_needs(void);\n")
+    try:
+        count, problems = check_headers.check(top, BUILD, ["gcc"])
+    finally:
+        shutil.rmtree(top)
+    wanted(count > 5 and len(problems) == 1 and "needs.h" in problems[0], str(problems))
+
+
+def test_runner_counts():
+    for text, status, result in [
+            ("x\n3 passed, 0 failed\n", 0, (3, 0, 0)),
+            ("3 passed, 2 failed, 1 skipped\n", 1, (3, 2, 1)),
+            ("100%: Checks: 4, Failures: 0, Errors: 0\n", 0, (4, 0, 0)),
+            ("50%: Checks: 4, Failures: 1, Errors: 1\na.c:1:F:…\n", 1, (2, 2, 0)),
+            ("", 0, (0, 1, 0)),
+            ("3 passed, 0 failed\nand more\n", 0, (0, 1, 0)),
+            ("3 passed, 0 failed\n", 1, (3, 1, 0)),
+            ("3 passed, 0 failed\n", -11, (3, 1, 0)),
+            ("3 passed, 0 failed\n", None, (3, 1, 0)),
+            ("no network\n", 77, (0, 0, 1))]:
+        got = run.count(text, status)[:3]
+        wanted(got == result, f"{text!r} with {status}: {got}, wanted {result}")
+
+
+def test_scripts_are_clean():
+    if not shutil.which("shellcheck"):
+        raise counting.Skipped("shellcheck is not installed")
+    scripts = ["twz", ".ci/run", "utils/dev/fetch-sources"]
+    result = subprocess.run(["shellcheck", *scripts], cwd=TOP, capture_output=True, text=True)
+    wanted(result.returncode == 0, result.stdout)
+
+
+counting.run(globals(), *sys.argv[3:4])
