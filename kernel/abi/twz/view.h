@@ -13,6 +13,9 @@
 #define TWZ_SLOTS (1u << 17)
 
 #define TWZ_VE_VALID 0x100ull
+/* User code's: the slot is being given out (CAS of flags from 0), not valid yet. Several libraries
+ * that share a view allocate slots this way. */
+#define TWZ_VE_TAKEN 0x200ull
 /* the low bits of flags are TWZ_READ | TWZ_WRITE | TWZ_EXEC; WRITE and EXEC together is refused */
 
 struct twz_view_entry {

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names: paths in the namespace, whose root directory is an object of type hier. Every path here
+ * starts at the root, with or without a leading '/'; symbolic links are followed, but for the last
+ * part where said so. Changes are atomic and durable on return. More (iterating, walking from
+ * another directory, creating and naming at once) is in objects/hier/hier.h.
+ *
+ * Errors: -TWZ_ENONAME a part is missing, -TWZ_ENOTDIR, -TWZ_EISDIR, -TWZ_EEXIST, -TWZ_ENOTEMPTY,
+ * -TWZ_ENAMELEN a part is longer than 255 bytes, -TWZ_ELOOP, -TWZ_EFULL.
+ */
+#ifndef TWZ_NAME_H
+#define TWZ_NAME_H
+
+#include <twz/obj.h>
+
+#define TWZ_NAME_MAX 255u
+#define TWZ_PATH_MAX 4096u
+
+TWZ_CHECKED int twz_name_resolve(const char *path, objid_t *id);
+
+/* Give an object a (further) name. -TWZ_EEXIST. */
+TWZ_CHECKED int twz_name_assign(const char *path, objid_t id);
+
+/* Let a name mean this object from now on, whether or not it meant another before. */
+TWZ_CHECKED int twz_name_reassign(const char *path, objid_t id);
+
+/* Take a name away (not followed where it is a link); the object lives on. A directory has to be
+ * empty and is deleted. */
+TWZ_CHECKED int twz_name_unassign(const char *path);
+
+/* As POSIX rename. A name that stood at `to` is replaced; its object lives on. */
+TWZ_CHECKED int twz_name_rename(const char *from, const char *to);
+
+TWZ_CHECKED int twz_name_mkdir(const char *path);
+
+/* A new persistent object, created and named in one step: after a power cut either both are there
+ * or neither. Opened READ | WRITE. `size` as for twz_object_set_size. */
+TWZ_CHECKED int twz_name_create(const char *path, uint32_t perms, twzobj *obj);
+
+/* A path of the object with this ID, searched through the whole namespace (for messages and tools):
+ * its length, or -TWZ_ENONAME, -TWZ_ERANGE where len is too short. */
+TWZ_CHECKED int twz_name_of(objid_t id, char *path, size_t len);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hier: one directory of the namespace, in one object. struct hier_dir is the header that the
+ * extension tag HIER_TAG names; all offsets are from the object's offset 0.
+ *
+ * SPACE. From `start` to `bump` the object is a row of chunks, multiples of 64 bytes, each led by a
+ * chunk word that says its length and what it is: an entry, a table, or free. Chunks are split but
+ * never merged, so the start of a chunk stays one for ever (that makes cursors stable). Free
+ * chunks are listed by length; lists, count, used and bump are right whenever op is HIER_IDLE, and
+ * are built again from chunks and table otherwise.
+ *
+ * TABLE. Open addressing, a power of two of slot words. A slot word is hash << 32 | offset of the
+ * entry's chunk; 0 never used; HIER_TOMB once used. One slot word is what makes a name be there:
+ * entries never change while a slot word refers to them. Probing is linear, from hash on; at most
+ * three quarters are used. A larger table is written aside and published by the word `table`.
+ *
+ * LOCKS. `lock` guards all changes. Readers take none: they read `seq`, find lock and op both 0,
+ * read with every offset checked, and look at all three again; where that fails they take the
+ * lock. Several directories are locked in the order of their IDs (hi, then lo). `tree_lock` of the
+ * root directory comes before any of them; it is held while a directory moves to another parent,
+ * so that no circle can close. Locks are twz_mutex words: the death of an owner, or of the machine,
+ * frees them.
+ *
+ * CRASH PROTOCOL. `op` lies on one line with bump, count, used and the free lists, whose stores
+ * therefore reach the media in program order.
+ *   1. COMMIT op = HIER_BUSY. From here on a crash makes the next locker rebuild lists and counts.
+ *   2. New entries are written into free chunks; flush, fence.
+ *   3a. A change of one name: COMMIT its slot word (the entry, or HIER_TOMB). Done.
+ *   3b. A change of more (rename, a link count, deletion of what the name meant): the intent is
+ *       written, flush, fence; COMMIT op = HIER_FORWARD. From here on it has happened: the steps
+ *         slot word at to_slot := to_value, if it is not yet
+ *         slot word at from_slot of directory `from` := HIER_TOMB, if it is from_value
+ *         parent of directory `moved` := this directory
+ *         object `victim`: meta.links := victim_links, or it is deleted
+ *       are each durable on their own, may be done any number of times, and are done by the owner,
+ *       or by the next locker after a crash.
+ *   4. COMMIT op = HIER_IDLE.
+ * A rename between directories keeps its intent in the one that the name moves to. The other one's
+ * `see` names it, durable before HIER_FORWARD and cleared after HIER_IDLE: whoever locks or reads a
+ * directory with a `see` finishes the rename first.
+ * An object created with a name is provisional with the slot word as its witness, and is made
+ * permanent before the lock is released: no slot word changes in between.
+ */
+#ifndef HIER_LAYOUT_H
+#define HIER_LAYOUT_H
+
+#include <twz/mutex.h>
+#include <twz/object.h>
+
+#define HIER_TAG     0x7265696800000001ull
+#define HIER_MAGIC   0x317265696800747aull
+#define HIER_VERSION 1u
+
+#define HIER_CELL    64u /* granularity of chunks */
+#define HIER_START   (TWZ_OBJ_BASE + 512u)
+#define HIER_SLOTS_MIN 32u
+
+/* Kinds of entries. */
+#define HIER_OBJECT  1u /* id: any object; a regular file for POSIX */
+#define HIER_DIR     2u /* id: a directory whose parent is this one */
+#define HIER_SYMLINK 3u /* id 0; the text follows the name */
+
+/* Chunk word: cells | kind << 32. */
+#define HIER_CHUNK_FREE  1u
+#define HIER_CHUNK_ENTRY 2u
+#define HIER_CHUNK_TABLE 3u
+#define HIER_CHUNK(kind, cells) (((uint64_t)(kind) << 32) | (cells))
+#define HIER_CHUNK_CELLS(word)  ((uint32_t)(word))
+#define HIER_CHUNK_KIND(word)   ((uint32_t)((word) >> 32))
+
+/* Slot word. */
+#define HIER_TOMB 1ull
+#define HIER_SLOT(hash, off) (((uint64_t)(hash) << 32) | (off))
+#define HIER_SLOT_HASH(slot) ((uint32_t)((slot) >> 32))
+#define HIER_SLOT_OFF(slot)  ((uint32_t)(slot))
+
+/* Table word of the header: offset of the table's chunk | log2(slots) << 32. */
+#define HIER_TABLE(off, bits)   (((uint64_t)(bits) << 32) | (off))
+#define HIER_TABLE_OFF(word)    ((uint32_t)(word))
+#define HIER_TABLE_BITS(word)   ((uint32_t)((word) >> 32))
+
+#define HIER_IDLE    0u
+#define HIER_BUSY    1u
+#define HIER_FORWARD 2u
+
+/* Free lists: chunks of 1 .. 5 cells in lists of their own, longer ones in list 0. */
+#define HIER_LISTS 6u
+
+#define HIER_LINKS_KEEP   UINT64_MAX         /* victim stays as it is */
+#define HIER_LINKS_DELETE (UINT64_MAX - 1u)  /* victim is deleted */
+
+struct hier_intent {
+    uint64_t to_slot; /* offset of a slot word of this directory; 0: none */
+    uint64_t to_value;
+    uint64_t from_slot; /* offset of a slot word of directory `from`; 0: none */
+    uint64_t from_value;
+    objid_t from;  /* may be this directory */
+    objid_t moved; /* 0: none */
+    objid_t victim; /* 0: none */
+    uint64_t victim_links;
+    uint64_t pad[5];
+};
+_Static_assert(sizeof(struct hier_intent) == 128, "hier intent size");
+
+struct hier_dir {
+    /* line 0: constant, but for table and dead */
+    uint64_t magic;
+    uint64_t version;
+    uint64_t start; /* HIER_START */
+    uint64_t table; /* COMMIT word of a larger table */
+    uint64_t dead;  /* 1: removed; nothing may be added any more */
+    uint64_t pad0[3];
+    /* line 1: guarded by lock; op commits */
+    uint64_t op;
+    uint64_t bump;  /* end of the chunks */
+    uint32_t count; /* names */
+    uint32_t used;  /* slots in use or tombs */
+    uint32_t free[HIER_LISTS];
+    uint64_t pad1[2];
+    /* line 2: volatile; means nothing after a boot but whom to ask about */
+    struct twz_mutex lock;
+    struct twz_mutex tree_lock;
+    uint64_t seq;
+    uint64_t pad2[5];
+    /* line 3: parents, the one that counts being parent[parent_which]; the root is its own */
+    objid_t parent[2];
+    uint64_t parent_which;
+    uint64_t pad3[3];
+    /* line 4 */
+    objid_t see; /* directory that holds the intent of a rename out of this one */
+    uint64_t see_valid; /* COMMIT word; after see on the same line */
+    uint64_t pad4[5];
+    /* lines 5 and 6 */
+    struct hier_intent intent;
+    uint64_t pad5[8];
+};
+_Static_assert(sizeof(struct hier_dir) == 512, "hier header size");
+_Static_assert(offsetof(struct hier_dir, op) == 64, "op line");
+_Static_assert(offsetof(struct hier_dir, lock) == 128, "lock line");
+_Static_assert(offsetof(struct hier_dir, parent) == 192, "parent line");
+_Static_assert(offsetof(struct hier_dir, see) == 256, "see line");
+_Static_assert(offsetof(struct hier_dir, intent) == 320, "intent lines");
+
+struct hier_entry {
+    uint64_t chunk; /* chunk word */
+    uint32_t next;  /* free chunks: the next of the list, 0 ends it */
+    uint32_t hash;
+    objid_t id;
+    uint8_t kind;
+    uint8_t name_len;
+    uint16_t text_len; /* symlinks */
+    uint8_t bytes[]; /* name, then text; no NULs */
+};
+_Static_assert(offsetof(struct hier_entry, bytes) == 36, "hier entry size");
+
+struct hier_table {
+    uint64_t chunk;
+    uint64_t pad[7];
+    uint64_t slot[];
+};
+_Static_assert(offsetof(struct hier_table, slot) == HIER_CELL, "table starts on a line");
+
+#endif
