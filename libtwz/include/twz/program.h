@@ -57,7 +57,7 @@ struct twz_args {
     uint64_t opaque_len; /* to 16; 0: nothing */
     uint64_t reserved[8];
 };
-_Static_assert(sizeof(struct twz_args) == 304, "args size");
+_Static_assert(sizeof(struct twz_args) == 280, "args size");
 
 /* --- loading ------------------------------------------------------------------------------- */
 
