@@ -1,0 +1,167 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# On a bare Debian 12: clone, ./twz run -- build/examples/hello, ./twz test, and nothing else typed;
+# without a terminal and with standard input closed.
+#
+# Usage: bare.sh TREE          TWZ_TEST_LONG=1: all tests there, else only the suite house.
+#
+# debootstrap makes the bare tree once; it is kept packed, with the packages that were fetched into
+# it, in $XDG_CACHE_HOME/twz. The mirror is the one that this machine's apt uses. Everything that is
+# mounted lies in a mount namespace of its own. Needs root, network, 4 GiB in /var/tmp.
+set -eu
+
+suite=bookworm
+tree=$1
+cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/twz
+passed=0
+failed=0
+root=
+
+skip() {
+    echo "skip  bare Debian: $*"
+    exit 77
+}
+
+# The rest runs in a mount namespace, so that every mount ends with this script.
+if [ "${2-}" != inside ]; then
+    [ "$(id -u)" -eq 0 ] || skip 'not root'
+    for tool in debootstrap unshare apt-get; do
+        command -v "$tool" >/dev/null || skip "$tool is not installed"
+    done
+    unshare --mount true 2>/dev/null || skip 'no mount namespaces here'
+    exec unshare --mount --propagation private "$0" "$tree" inside
+fi
+
+cleanup() {
+    [ -n "$root" ] || return 0
+    for mounted in proc dev var/cache/apt/archives; do
+        umount -R -l "$root/$mounted" 2>/dev/null || :
+    done
+    rm -rf --one-file-system "$root"
+}
+trap cleanup EXIT
+trap 'exit 143' INT TERM HUP
+
+result() {
+    if [ "$1" -eq 0 ]; then
+        passed=$((passed + 1))
+        echo "ok    $2"
+    else
+        failed=$((failed + 1))
+        echo "FAIL  $2"
+        shift 2
+        for file in "$@"; do tail -n 40 "$file" | sed 's/^/    | /'; done
+    fi
+}
+
+# shellcheck disable=SC2016 # the words with $ are for apt-get
+mirror() {
+    apt-get indextargets --format '$(CODENAME) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
+        sed -n "s/^$suite main //p" | head -n 1
+}
+
+make_bare_tree() {
+    packed=$cache/$suite-bare.tar
+    mkdir -p "$cache/archives/partial"
+    root=$(mktemp -d /var/tmp/twz-bare.XXXXXX)
+    if [ ! -f "$packed" ]; then
+        url=$(mirror)
+        [ -n "$url" ] || skip "apt knows no mirror of $suite"
+        echo "making a bare $suite with debootstrap"
+        debootstrap --variant=minbase --cache-dir="$cache/archives" "$suite" "$root" "$url" \
+            >"$cache/debootstrap.log" 2>&1 ||
+            skip "debootstrap failed, see $cache/debootstrap.log: $(tail -n 1 "$cache/debootstrap.log")"
+        tar -C "$root" --one-file-system --exclude=./proc --exclude=./dev --exclude=./sys \
+            -cf "$packed.part" .
+        mv "$packed.part" "$packed"
+        rm -rf --one-file-system "$root"
+        mkdir -p "$root"
+    fi
+    tar -C "$root" -xf "$packed"
+    chmod 755 "$root"
+}
+
+# What a machine has beside its files: /proc, a few devices, its way to the network.
+furnish() {
+    cd "$root"
+    mkdir -p proc dev sys mnt
+    mount -t proc proc proc
+    mount -t tmpfs -o mode=755 tmpfs dev
+    for device in null zero full random urandom tty; do
+        : >"dev/$device"
+        mount --bind "/dev/$device" "dev/$device"
+    done
+    mkdir -p dev/shm dev/pts
+    ln -s /proc/self/fd dev/fd
+    cp /etc/resolv.conf /etc/hosts etc/ 2>/dev/null || :
+    apt-config dump Acquire | grep -E '::(Proxy|Check)' >etc/apt/apt.conf.d/90machine || :
+    mkdir -p var/cache/apt/archives
+    mount --bind "$cache/archives" var/cache/apt/archives
+    cd /
+}
+
+clone() {
+    if command -v git >/dev/null && git -C "$tree" rev-parse HEAD >/dev/null 2>&1; then
+        git -c safe.directory='*' clone -q "$tree" "$root/root/twz"
+    else
+        mkdir -p "$root/root/twz"
+        tar -C "$tree" --exclude=./build --exclude=./subprojects/packagecache \
+            --exclude='./subprojects/*-[0-9]*' --exclude='./twz.pool*' -cf - . |
+            tar -C "$root/root/twz" -xf -
+    fi
+}
+
+# inside COMMAND...: in the bare tree's clone, no terminal, standard input closed.
+inside() {
+    setsid -w chroot "$root" /usr/bin/env -i HOME=/root LANG=C.UTF-8 \
+        PATH=/usr/sbin:/usr/bin:/sbin:/bin TWZ_TEST_LONG="${TWZ_TEST_LONG-}" \
+        sh -c 'cd /root/twz && exec "$@" <&-' sh "$@"
+}
+
+out=
+test_only_listing() {
+    before=$(sha256sum "$root/var/lib/dpkg/status")
+    status=0
+    inside ./twz run --no-install >"$out/list.out" 2>"$out/list.err" || status=$?
+    [ "$status" -eq 3 ] && grep -q '^    gcc ' "$out/list.err" &&
+        grep -q '^    qemu-system-x86 ' "$out/list.err" && [ ! -s "$out/list.out" ] &&
+        [ "$before" = "$(sha256sum "$root/var/lib/dpkg/status")" ]
+}
+
+test_hello() {
+    sources=$(cat "$root"/etc/apt/sources.list* "$root"/etc/apt/sources.list.d/* 2>/dev/null | sha256sum)
+    inside ./twz run -- build/examples/hello >"$out/hello.out" 2>"$out/hello.err" &&
+        grep -qi hello "$out/hello.out" &&
+        [ "$sources" = "$(cat "$root"/etc/apt/sources.list* "$root"/etc/apt/sources.list.d/* 2>/dev/null | sha256sum)" ]
+}
+
+# A second run says nothing of its own.
+test_hello_again() {
+    inside ./twz run -- build/examples/hello >"$out/again.out" 2>"$out/again.err" &&
+        cmp -s "$out/hello.out" "$out/again.out" && [ ! -s "$out/again.err" ]
+}
+
+test_tests() {
+    what=house
+    [ -z "${TWZ_TEST_LONG-}" ] || what=
+    # shellcheck disable=SC2086 # no word when all tests are wanted
+    inside ./twz test $what >"$out/test.out" 2>&1 &&
+        tail -n 1 "$out/test.out" | grep -Eq '^[0-9]+ passed, 0 failed$'
+}
+
+check() {
+    name=$1
+    shift
+    if "test_$name"; then result 0 "$name"; else result 1 "$name" "$@"; fi
+}
+
+make_bare_tree
+out=$root/var/tmp
+furnish
+clone
+check only_listing "$out/list.err"
+check hello "$out/hello.err" "$out/hello.out"
+check hello_again "$out/again.err" "$out/again.out"
+check tests "$out/test.out"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
