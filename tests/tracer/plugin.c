@@ -9,10 +9,10 @@
  * base is the NVDIMM's place in QEMU's RAM numbering: 0 when its backend is the first memory object
  * on the command line ("info ramblock" tells).
  *
- * Flush instructions carry no address that a plugin can see. A traced guest loads from the line just
- * before it flushes it; a flush takes the address of the latest load from the NVDIMM, made by an
- * instruction at most PAIR_BYTES before it. One that has no such load is recorded as lost and counts
- * as no flush, which can only make the judgement harder.
+ * Flush instructions carry no address that a plugin can see. A traced guest loads from the line
+ * just before it flushes it; a flush takes the address of the latest load from the NVDIMM, made by
+ * an instruction at most PAIR_BYTES before it. One that has no such load is recorded as lost and
+ * counts as no flush, which can only make the judgement harder.
  *
  * Only stores of the processor are seen. The replay compares the result with the file, so a store
  * that got past this plugin fails the run. Single-threaded TCG only (-accel tcg,thread=single).

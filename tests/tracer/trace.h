@@ -24,7 +24,7 @@ _Static_assert(sizeof(struct trace_header) == 32, "trace header size");
 #define TRACE_STREAM 2u /* the same around the cache (movnti and its kin) */
 #define TRACE_FLUSH  3u /* addr: any byte of the line */
 #define TRACE_FENCE  4u /* sfence or mfence */
-#define TRACE_MARK   5u /* addr: offset in a virtio notify region, so 4 * queue: output was given away */
+#define TRACE_MARK   5u /* addr: offset in a virtio doorbell region, 4 * queue: output was given */
 #define TRACE_LOST   6u /* a flush that no load announced: not taken for a flush */
 
 /* flags */

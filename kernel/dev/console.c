@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host console: a DEVICE object whose rings user code fills and empties, over the ports of a
+ * virtio-serial device (twz/device.h says what the object looks like, twz/hostlink.h what the ports
+ * are for).
+ *
+ * To the host: the device reads straight from the ring's frames, [sent, tail) in pieces; when it is
+ * done with a piece, head moves. From the host: the device writes into bounce buffers that no user
+ * code sees, and the kernel copies them into the ring, because a buffer that the device fills only
+ * in part would leave a gap there.
+ *
+ * The counters that count are the kernel's own (struct channel). Of the ring header, which user
+ * code may scribble on, one word of each direction is read, once for each look: the user's counter,
+ * and a value that cannot be is taken for "nothing new". Addresses given to the device follow from
+ * our own counters and from sizes that are constants; so whatever user code writes there, the
+ * device reads ring bytes only and writes bounce buffers only.
+ *
+ * The ring's frames are not written through page_write_begin: they belong to the device, and a
+ * device object is never rolled back.
+ *
+ * Locks: console.lock around everything; waiters are woken after it was given back.
+ */
+#include <kernel/console.h>
+
+#include <kernel/kso.h>
+#include <kernel/lock.h>
+#include <kernel/log.h>
+#include <kernel/page.h>
+#include <kernel/phys.h>
+#include <kernel/sync.h>
+#include <lib/string.h>
+#include <stdatomic.h>
+#include <twz/hostlink.h>
+
+#include "virtio.h"
+
+#define ID_TRANSITIONAL 0x10031af4u
+#define ID_MODERN       0x10431af4u
+#define FEATURE_MULTIPORT (1ull << 1)
+
+#define QUEUE_CONTROL_IN  2u
+#define QUEUE_CONTROL_OUT 3u
+#define QUEUE_IN(nr)  (uint16_t)(2 + 2 * (nr))
+#define QUEUE_OUT(nr) (uint16_t)(3 + 2 * (nr))
+
+/* Events of control messages. */
+#define EVENT_DEVICE_READY 0u
+#define EVENT_PORT_ADD     1u
+#define EVENT_PORT_REMOVE  2u
+#define EVENT_PORT_READY   3u
+#define EVENT_PORT_OPEN    6u
+#define EVENT_PORT_NAME    7u
+#define MESSAGE_BYTES      96u /* longer ones are cut: only names can be */
+
+struct message {
+    uint32_t id;
+    uint16_t event;
+    uint16_t value;
+};
+_Static_assert(sizeof(struct message) == 8, "control message size");
+_Static_assert(MESSAGE_BYTES * VIRTQ_SIZE <= VIRTQ_ROOM, "control messages fit");
+
+#define BOUNCE_BYTES   4096u
+#define DRAIN_PATIENCE 2000000000ull /* ns without progress */
+
+/* Bytes of the rings and bounce buffers of each port; all powers of two. */
+static const struct {
+    uint32_t to_host;
+    uint32_t from_host;
+    uint32_t bounce;
+    uint8_t nr; /* the virtio port */
+} shape[TWZ_PORTS] = {
+    [TWZ_PORT_CTL] = { 16384, 16384, 4 * BOUNCE_BYTES, TWZ_HOST_CTL },
+    [TWZ_PORT_IN] = { 16384, 262144, 16 * BOUNCE_BYTES, TWZ_HOST_IN },
+    [TWZ_PORT_OUT] = { 262144, 0, 0, TWZ_HOST_OUT },
+    [TWZ_PORT_ERR] = { 16384, 0, 0, TWZ_HOST_ERR },
+};
+
+/* One ring, as the kernel knows it. */
+struct channel {
+    struct twz_ring *ring; /* in the object's first page */
+    uint64_t ring_off;     /* and where it lies in the object */
+    uint8_t *data;
+    phys_t phys;
+    uint64_t size;         /* 0: there is none */
+    uint64_t done;         /* to host: head; from host: tail */
+    uint64_t sent;         /* to host: given to the device */
+};
+
+/* A queue whose buffers the device writes. */
+struct inbox {
+    struct virtq q;
+    phys_t base;
+    uint32_t each;               /* bytes of a buffer */
+    uint8_t buffer[VIRTQ_SIZE];  /* descriptor -> buffer */
+};
+
+struct port {
+    struct twz_port *shared;
+    struct channel out;
+    struct channel in;
+    struct virtq outq;
+    uint32_t piece[VIRTQ_SIZE]; /* descriptor of outq -> bytes of the ring it covers */
+    struct inbox inbox;
+    const uint8_t *got;         /* rest of the bounce buffer being copied */
+    uint32_t got_len;
+    uint8_t got_buffer;
+    bool opened;                /* the host has been there at least once */
+};
+
+static struct {
+    struct spinlock lock;
+    struct object *object;
+    struct virtio virtio;
+    bool present;
+    struct inbox control_in;
+    struct virtq control_out;
+    unsigned control_slot;
+    struct port port[TWZ_PORTS];
+} console;
+
+/* Whom to wake once the lock is free: bit 2 * port for its head, the next one for its tail, bit
+ * 16 + port for its open word. */
+#define WAKE_HEAD(port) (1u << 2 * (port))
+#define WAKE_TAIL(port) (2u << 2 * (port))
+#define WAKE_OPEN(port) (1u << (16 + (port)))
+
+static void wake_word(uint64_t off)
+{
+    sync_wake(console.object, off, UINT64_MAX);
+}
+
+static void wake(unsigned who)
+{
+    for (unsigned i = 0; who && i < TWZ_PORTS; i++) {
+        struct port *p = &console.port[i];
+        uint64_t open = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].open);
+
+        if (who & WAKE_HEAD(i))
+            wake_word(p->out.ring_off + offsetof(struct twz_ring, head));
+        if (who & WAKE_TAIL(i))
+            wake_word(p->in.ring_off + offsetof(struct twz_ring, tail));
+        if (who & WAKE_OPEN(i))
+            wake_word(open);
+    }
+}
+
+static uint64_t min64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void publish(uint64_t *counter, uint64_t *twin, uint64_t value)
+{
+    __atomic_store_n(twin, value, __ATOMIC_RELAXED);
+    __atomic_store_n(counter, value, __ATOMIC_RELEASE);
+}
+
+/* ---- to the host --------------------------------------------------------------------------- */
+
+/* Takes back what the device has read. */
+static bool out_done(struct port *p)
+{
+    struct channel *c = &p->out;
+    uint64_t before = c->done;
+    uint32_t written;
+    unsigned id;
+
+    while (virtq_take(&p->outq, &id, &written))
+        c->done += p->piece[id];
+    if (c->done == before)
+        return false;
+    publish(&c->ring->head, &c->ring->released, c->done);
+    return true;
+}
+
+/* Gives the device what user code has put into the ring since. */
+static bool out_send(struct port *p)
+{
+    struct channel *c = &p->out;
+    uint64_t tail = __atomic_load_n(&c->ring->tail, __ATOMIC_ACQUIRE);
+    bool some = false;
+
+    if (tail - c->done > c->size || tail - c->done < c->sent - c->done)
+        return false;
+    while (c->sent != tail) {
+        uint64_t at = c->sent & (c->size - 1);
+        uint32_t len = (uint32_t)min64(min64(tail - c->sent, c->size - at), c->size / 4);
+        unsigned id;
+
+        if (!virtq_put(&p->outq, (phys_t){ c->phys.addr + at }, len, false, &id))
+            break;
+        p->piece[id] = len;
+        c->sent += len;
+        some = true;
+    }
+    if (some)
+        virtq_notify(&p->outq);
+    return some;
+}
+
+/* Interrupts are asked for only while the device is behind. */
+static unsigned out_pump(unsigned i)
+{
+    struct port *p = &console.port[i];
+    bool moved = false;
+
+    if (!p->opened || !p->out.size)
+        return 0;
+    virtq_interrupts(&p->outq, false);
+    do {
+        moved |= out_done(p);
+    } while (out_send(p));
+    moved |= out_done(p);
+    if (p->out.sent != p->out.done) {
+        virtq_interrupts(&p->outq, true);
+        moved |= out_done(p);
+    }
+    return moved ? WAKE_HEAD(i) : 0;
+}
+
+/* ---- from the host ------------------------------------------------------------------------- */
+
+static void inbox_give(struct inbox *in, uint8_t buffer)
+{
+    phys_t at = { in->base.addr + (uint64_t)buffer * in->each };
+    unsigned id;
+
+    if (virtq_put(&in->q, at, in->each, true, &id))
+        in->buffer[id] = buffer;
+}
+
+static bool in_next(struct port *p)
+{
+    unsigned id;
+
+    if (!virtq_take(&p->inbox.q, &id, &p->got_len))
+        return false;
+    p->got_buffer = p->inbox.buffer[id];
+    p->got = (const uint8_t *)arch_virt(p->inbox.base) + (uint32_t)p->got_buffer * BOUNCE_BYTES;
+    return true;
+}
+
+/* Copies from the current bounce buffer what the ring has room for. */
+static bool in_copy(struct port *p)
+{
+    struct channel *c = &p->in;
+    uint64_t head = __atomic_load_n(&c->ring->head, __ATOMIC_ACQUIRE);
+    uint64_t at = c->done & (c->size - 1);
+
+    if (c->done - head > c->size)
+        return false;
+    uint64_t room = min64(c->size - (c->done - head), c->size - at);
+    uint64_t len = min64(room, p->got_len);
+    memcpy(c->data + at, p->got, len);
+    p->got += len;
+    p->got_len -= (uint32_t)len;
+    c->done += len;
+    return len != 0;
+}
+
+static unsigned in_pump(unsigned i)
+{
+    struct port *p = &console.port[i];
+    uint64_t before = p->in.done;
+    bool given = false;
+
+    if (!p->in.size)
+        return 0;
+    while (p->got_len || in_next(p)) {
+        if (p->got_len && !in_copy(p))
+            break;
+        if (!p->got_len) {
+            inbox_give(&p->inbox, p->got_buffer);
+            given = true;
+        }
+    }
+    if (given)
+        virtq_notify(&p->inbox.q);
+    if (p->in.done == before)
+        return 0;
+    publish(&p->in.ring->tail, &p->in.ring->retired, p->in.done);
+    return WAKE_TAIL(i);
+}
+
+/* ---- control messages ---------------------------------------------------------------------- */
+
+static void control_send(uint32_t id, unsigned event, unsigned value)
+{
+    struct virtq *q = &console.control_out;
+    unsigned slot = console.control_slot++ % VIRTQ_SIZE;
+    uint32_t off = VIRTQ_BUFFERS + slot * (uint32_t)sizeof(struct message);
+    struct message *m = (struct message *)(void *)(q->frame + off);
+    uint32_t written;
+    unsigned n;
+
+    while (virtq_take(q, &n, &written))
+        ;
+    *m = (struct message){ .id = id, .event = (uint16_t)event, .value = (uint16_t)value };
+    if (virtq_put(q, (phys_t){ q->phys.addr + off }, sizeof(*m), false, &n))
+        virtq_notify(q);
+}
+
+static unsigned port_open(unsigned i, bool open)
+{
+    struct port *p = &console.port[i];
+
+    p->opened |= open;
+    __atomic_store_n(&p->shared->to_host.closed, !open, __ATOMIC_RELEASE);
+    __atomic_store_n(&p->shared->from_host.closed, !open, __ATOMIC_RELEASE);
+    __atomic_store_n(&p->shared->open, open, __ATOMIC_RELEASE);
+    return WAKE_OPEN(i) | WAKE_HEAD(i) | WAKE_TAIL(i);
+}
+
+static void port_name(unsigned i, const uint8_t *name, uint32_t len)
+{
+    struct twz_port *shared = console.port[i].shared;
+
+    memcpy(shared->name, name, min64(len, sizeof(shared->name) - 1));
+}
+
+static unsigned control_message(const uint8_t *text, uint32_t len)
+{
+    struct message m;
+    unsigned i = 0;
+
+    if (len < sizeof(m))
+        return 0;
+    memcpy(&m, text, sizeof(m));
+    while (i < TWZ_PORTS && shape[i].nr != m.id)
+        i++;
+    if (i == TWZ_PORTS)
+        return 0;
+    if (m.event == EVENT_PORT_ADD) {
+        control_send(m.id, EVENT_PORT_READY, 1);
+        control_send(m.id, EVENT_PORT_OPEN, 1);
+    } else if (m.event == EVENT_PORT_NAME) {
+        port_name(i, text + sizeof(m), len - (uint32_t)sizeof(m));
+    } else if (m.event == EVENT_PORT_OPEN) {
+        return port_open(i, m.value != 0);
+    } else if (m.event == EVENT_PORT_REMOVE) {
+        return port_open(i, false);
+    }
+    return 0;
+}
+
+static unsigned control_pump(void)
+{
+    struct inbox *in = &console.control_in;
+    bool given = false;
+    unsigned who = 0;
+    uint32_t len;
+    unsigned id;
+
+    while (virtq_take(&in->q, &id, &len)) {
+        uint8_t buffer = in->buffer[id];
+
+        who |= control_message(in->q.frame + VIRTQ_BUFFERS + buffer * MESSAGE_BYTES, len);
+        inbox_give(in, buffer);
+        given = true;
+    }
+    if (given)
+        virtq_notify(&in->q);
+    return who;
+}
+
+/* ---- entry points --------------------------------------------------------------------------- */
+
+static unsigned pump_locked(void)
+{
+    unsigned who = control_pump();
+
+    for (unsigned i = 0; i < TWZ_PORTS; i++)
+        who |= out_pump(i) | in_pump(i);
+    return who;
+}
+
+static void interrupt(void *arg)
+{
+    (void)arg;
+    spin_lock(&console.lock);
+    unsigned who = pump_locked();
+    spin_unlock(&console.lock);
+    wake(who);
+}
+
+void console_kick(unsigned port)
+{
+    if (!console.present || port >= TWZ_PORTS)
+        return;
+    spin_lock(&console.lock);
+    unsigned who = out_pump(port) | in_pump(port);
+    spin_unlock(&console.lock);
+    wake(who);
+}
+
+static bool drained(void)
+{
+    for (unsigned i = 0; i < TWZ_PORTS; i++) {
+        const struct channel *c = &console.port[i].out;
+
+        if (console.port[i].opened && c->size && c->sent != c->done)
+            return false;
+    }
+    return true;
+}
+
+void console_drain(void)
+{
+    uint64_t last = arch_clock_ns();
+    unsigned who = 0;
+
+    if (!console.present)
+        return;
+    spin_lock(&console.lock);
+    do {
+        who = pump_locked();
+        if (who)
+            last = arch_clock_ns();
+        arch_pause();
+    } while (!drained() && arch_clock_ns() - last < DRAIN_PATIENCE);
+    spin_unlock(&console.lock);
+    wake(who);
+}
+
+objid_t console_id(void)
+{
+    return console.object->id;
+}
+
+static int64_t console_ctl(struct object *obj, uint64_t op, uint64_t arg)
+{
+    (void)obj;
+    if (op != TWZ_DEV_KICK || arg >= TWZ_PORTS)
+        return -TWZ_EINVAL;
+    console_kick((unsigned)arg);
+    return 0;
+}
+
+/* ---- start ---------------------------------------------------------------------------------- */
+
+static unsigned order_of(uint64_t bytes)
+{
+    unsigned order = 0;
+
+    while ((uint64_t)TWZ_PAGE_SIZE << order < bytes)
+        order++;
+    return order;
+}
+
+/* Zeroed frames in a row, as pages from *page on of the object. */
+static int give_pages(uint32_t *page, uint64_t bytes, phys_t *start)
+{
+    *start = phys_alloc(order_of(bytes));
+    if (phys_is_none(*start))
+        return -TWZ_ENOMEM;
+    memset(arch_virt(*start), 0, bytes);
+    for (uint64_t at = 0; at < bytes; at += TWZ_PAGE_SIZE) {
+        int r = obj_map_foreign(console.object, (*page)++, (phys_t){ start->addr + at }, false);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int make_ring(struct channel *c, struct twz_ring *ring, uint64_t ring_off, uint64_t bytes,
+                     uint32_t *page)
+{
+    uint32_t first = *page;
+
+    if (!bytes)
+        return 0;
+    int r = give_pages(page, bytes, &c->phys);
+    if (r < 0)
+        return r;
+    c->ring = ring;
+    c->ring_off = ring_off;
+    c->data = arch_virt(c->phys);
+    c->size = bytes;
+    ring->size = bytes;
+    ring->data = (uint64_t)first << TWZ_PAGE_SHIFT;
+    return 0;
+}
+
+static int make_rings(struct twz_console *header, uint32_t page)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < TWZ_PORTS && r == 0; i++) {
+        struct port *p = &console.port[i];
+        uint64_t out = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].to_host);
+        uint64_t in = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].from_host);
+
+        p->shared = &header->port[i];
+        r = make_ring(&p->out, &p->shared->to_host, out, shape[i].to_host, &page);
+        if (r == 0)
+            r = make_ring(&p->in, &p->shared->from_host, in, shape[i].from_host, &page);
+    }
+    return r;
+}
+
+static int start_inbox(struct inbox *in, uint16_t queue, uint32_t each, uint32_t bytes)
+{
+    int r = virtq_init(&console.virtio, &in->q, queue);
+
+    if (r < 0)
+        return r;
+    in->each = each;
+    in->base = (phys_t){ in->q.phys.addr + VIRTQ_BUFFERS };
+    if (each == BOUNCE_BYTES)
+        in->base = phys_alloc(order_of(bytes));
+    if (phys_is_none(in->base))
+        return -TWZ_ENOMEM;
+    for (uint32_t i = 0; i < bytes / each; i++)
+        inbox_give(in, (uint8_t)i);
+    return 0;
+}
+
+static int start_queues(void)
+{
+    int r = start_inbox(&console.control_in, QUEUE_CONTROL_IN, MESSAGE_BYTES, VIRTQ_ROOM);
+
+    if (r == 0)
+        r = virtq_init(&console.virtio, &console.control_out, QUEUE_CONTROL_OUT);
+    for (unsigned i = 0; i < TWZ_PORTS && r == 0; i++) {
+        struct port *p = &console.port[i];
+
+        r = virtq_init(&console.virtio, &p->outq, QUEUE_OUT(shape[i].nr));
+        if (r == 0 && shape[i].bounce)
+            r = start_inbox(&p->inbox, QUEUE_IN(shape[i].nr), BOUNCE_BYTES, shape[i].bounce);
+    }
+    return r;
+}
+
+static void tell_device(void)
+{
+    virtq_interrupts(&console.control_out, false);
+    virtio_ready(&console.virtio);
+    virtq_notify(&console.control_in.q);
+    for (unsigned i = 0; i < TWZ_PORTS; i++) {
+        if (shape[i].bounce)
+            virtq_notify(&console.port[i].inbox.q);
+    }
+    control_send(UINT32_MAX, EVENT_DEVICE_READY, 1);
+}
+
+static int start_device(void)
+{
+    static const uint32_t ids[] = { ID_TRANSITIONAL, ID_MODERN };
+    struct pci_fn at;
+
+    if (!pci_find(ids, ARRAY_LEN(ids), &at))
+        return -TWZ_ENOOBJ;
+    int r = virtio_start(&console.virtio, at, FEATURE_MULTIPORT);
+    if (r == 0)
+        r = pci_message(at, interrupt, NULL);
+    if (r == 0)
+        r = start_queues();
+    if (r < 0) {
+        pci_master(at, false);
+        return r;
+    }
+    console.present = true;
+    tell_device();
+    return 0;
+}
+
+static struct twz_console *make_object(void)
+{
+    static const struct device device = { .ctl = console_ctl };
+    struct obj_spec spec = { .perms = TWZ_READ | TWZ_WRITE | TWZ_USE, .kind = TWZ_KIND_DEVICE };
+    uint32_t page = TWZ_OBJ_BASE >> TWZ_PAGE_SHIFT;
+    phys_t frame;
+
+    if (obj_create(&spec, &console.object) < 0 || give_pages(&page, TWZ_PAGE_SIZE, &frame) < 0)
+        panic("console: no memory for its object");
+    console.object->device = &device;
+    return arch_virt(frame);
+}
+
+void console_init(void)
+{
+    _Static_assert(sizeof(struct twz_console) <= TWZ_PAGE_SIZE, "console header fits a page");
+    struct twz_console *header = make_object();
+    int r = make_rings(header, (TWZ_OBJ_BASE >> TWZ_PAGE_SHIFT) + 1);
+
+    if (r == 0)
+        r = start_device();
+    header->magic = TWZ_CONSOLE_MAGIC;
+    header->ports = r == 0 ? TWZ_PORTS : 0;
+    if (r < 0)
+        log_printf("console: no link to the host (%d)", -r);
+    if (kso_attach(kso_root(), console.object, UINT64_MAX) < 0)
+        panic("console: the root has no room");
+    kso_set_console(console.object);
+}
