@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* A set of numbers in levels of bitmaps: a bit of level k + 1 is set iff its word of level k is. */
+#include <store/bits.h>
+
+static uint32_t words_of(uint32_t size)
+{
+    return (uint32_t)(((uint64_t)size + 63) / 64);
+}
+
+size_t bits_bytes(uint32_t size)
+{
+    size_t words = 0;
+    uint32_t level = size;
+
+    do {
+        level = words_of(level);
+        words += level;
+    } while (level > 1);
+    return words * sizeof(uint64_t);
+}
+
+void bits_init(struct bits *bits, uint32_t size, void *mem)
+{
+    uint64_t *at = mem;
+    uint32_t words = size;
+
+    bits->size = size;
+    bits->count = 0;
+    bits->levels = 0;
+    do {
+        words = words_of(words);
+        bits->level[bits->levels++] = at;
+        at += words;
+    } while (words > 1);
+}
+
+int bits_test(const struct bits *bits, uint32_t n)
+{
+    return (int)(bits->level[0][n / 64] >> (n % 64) & 1);
+}
+
+void bits_add(struct bits *bits, uint32_t n)
+{
+    if (bits_test(bits, n))
+        return;
+    bits->count++;
+    for (uint32_t k = 0; k < bits->levels; k++) {
+        uint64_t *word = &bits->level[k][n / 64];
+        uint64_t before = *word;
+
+        *word |= 1ull << (n % 64);
+        if (before)
+            return;
+        n /= 64;
+    }
+}
+
+void bits_drop(struct bits *bits, uint32_t n)
+{
+    if (!bits_test(bits, n))
+        return;
+    bits->count--;
+    for (uint32_t k = 0; k < bits->levels; k++) {
+        uint64_t *word = &bits->level[k][n / 64];
+
+        *word &= ~(1ull << (n % 64));
+        if (*word)
+            return;
+        n /= 64;
+    }
+}
+
+uint32_t bits_first(const struct bits *bits)
+{
+    uint32_t n = 0;
+
+    if (!bits->count)
+        return BITS_NONE;
+    for (uint32_t k = bits->levels; k-- > 0;)
+        n = n * 64 + (uint32_t)__builtin_ctzll(bits->level[k][n]);
+    return n;
+}

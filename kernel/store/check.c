@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The invariant walk. It opens the pool read only, lets the recovery walk look at every word, and
+ * adds what recovery does not need to know: that IDs follow from their records, that what is
+ * reserved is zero, that references make sense, that nothing lies behind the end of the directory.
+ */
+#include <store/inside.h>
+#include <verify/hash.h>
+
+struct check {
+    const struct store_env *env;
+    void (*found)(void *ctx, const struct store_report *report);
+    void *ctx;
+    struct store_checked *result;
+};
+
+static void note(void *ctx, const struct store_report *report)
+{
+    struct check *check = ctx;
+
+    check->result->problems++;
+    if (check->found)
+        check->found(check->ctx, report);
+}
+
+static void *check_alloc(void *ctx, size_t bytes)
+{
+    struct check *check = ctx;
+
+    return check->env->alloc(check->env->ctx, bytes);
+}
+
+static void check_free(void *ctx, void *mem, size_t bytes)
+{
+    struct check *check = ctx;
+
+    check->env->free(check->env->ctx, mem, bytes);
+}
+
+static int zero(const void *mem, size_t len)
+{
+    const uint8_t *at = mem;
+
+    for (size_t i = 0; i < len; i++)
+        if (at[i])
+            return 0;
+    return 1;
+}
+
+static void check_super(const struct store *store)
+{
+    const struct store_super *super = store_frame_ptr(store, store->super_copy);
+
+    for (uint32_t copy = 0; copy < 2; copy++) {
+        const uint8_t *block = store_frame_ptr(store, copy);
+        const uint64_t *epoch = (const uint64_t *)(const void *)(block + STORE_EPOCH_OFFSET);
+
+        if (!word_valid(*epoch, store->salt, STORE_PLACE_EPOCH, 0))
+            store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, epoch, *epoch, 0, "epoch word");
+    }
+    if (!zero(super->reserved, sizeof(super->reserved)))
+        store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, super->reserved, 1, 0,
+                   "superblock: reserved bytes");
+}
+
+static void check_directory(const struct store *store)
+{
+    uint64_t absent = word_body(STORE_ABSENT, 0, 0);
+
+    for (uint32_t copy = 0; copy < 2; copy++)
+        for (uint32_t i = store->chunks; i < store->super.dir_words; i++) {
+            uint64_t *word = table_dir_word(store, copy, i);
+
+            if (i > store->chunks && *word != word_seal(absent, store->salt, STORE_PLACE_DIR, i))
+                store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, word, *word, 0,
+                           "directory word past the end");
+        }
+}
+
+static void check_id(const struct store *store, uint32_t slot, const struct store_entry *entry)
+{
+    const struct store_identity *identity = &entry->identity;
+    objid_t id = hash_objid(identity->nonce, identity->perms, identity->kuid);
+
+    if (id.lo != entry->id.lo || id.hi != entry->id.hi)
+        store_tell(store, TWZ_EDAMAGED, slot, &entry->id, entry->id.lo, id.lo,
+                   "ID does not follow from its record");
+}
+
+static void check_parent(const struct store *store, uint32_t slot, const struct store_version *version)
+{
+    uint32_t parent;
+
+    if (!version->tie_parent.lo && !version->tie_parent.hi)
+        return;
+    parent = index_find(store, version->tie_parent);
+    if (parent == STORE_NO_SLOT && slot_of(store, slot)->state != STORE_DEAD)
+        store_tell(store, TWZ_EDAMAGED, slot, &version->tie_parent, version->tie_parent.lo, 0,
+                   "tied to an object that does not exist");
+    for (uint32_t steps = 0; parent != STORE_NO_SLOT && steps < 64; steps++) {
+        const struct store_version *above = version_of(entry_of(store, parent));
+
+        if (parent == slot) {
+            store_tell(store, TWZ_EDAMAGED, slot, &version->tie_parent, version->tie_parent.lo, 0,
+                       "tied to itself in a circle");
+            return;
+        }
+        parent = index_find(store, above->tie_parent);
+    }
+}
+
+static void check_entry(const struct store *store, uint32_t slot)
+{
+    const struct store_entry *entry = entry_of(store, slot);
+    const struct store_version *version = version_of(entry);
+
+    if (slot_of(store, slot)->flags & SLOT_DAMAGED)
+        return;
+    check_id(store, slot, entry);
+    check_parent(store, slot, version);
+    if (!zero(entry->reserved, sizeof(entry->reserved)))
+        store_tell(store, TWZ_EDAMAGED, slot, entry->reserved, 1, 0, "entry: reserved bytes");
+    if (version->perms_mask & ~TWZ_PERMS || entry->identity.perms & ~TWZ_PERMS)
+        store_tell(store, TWZ_EDAMAGED, slot, version, version->perms_mask, TWZ_PERMS,
+                   "permission bits");
+    if (version->witness_off % sizeof(uint64_t) || version->witness_off >= TWZ_OBJ_RECORD)
+        store_tell(store, TWZ_EDAMAGED, slot, &version->witness_off, version->witness_off, 0,
+                   "witness offset");
+}
+
+int store_check(const struct store_env *env,
+                void (*found)(void *ctx, const struct store_report *report), void *ctx,
+                struct store_checked *result)
+{
+    struct check check = { env, found, ctx, result };
+    struct store_env own = { .base = env->base,
+                             .size = env->size,
+                             .ctx = &check,
+                             .alloc = check_alloc,
+                             .free = check_free,
+                             .report = note };
+    struct store_recovery recovery;
+    struct store_report why;
+    struct store *store;
+    int err;
+
+    memset(result, 0, sizeof(*result));
+    err = store_open(&own, &store, &why);
+    if (err < 0) {
+        if (err != -TWZ_ENOMEM)
+            note(&check, &why);
+        return err;
+    }
+    err = store_recover_readonly(store, &recovery);
+    if (err == 0) {
+        check_super(store);
+        check_directory(store);
+        for (uint32_t slot = 0; store_obj_next(store, &slot) == 0; slot++)
+            check_entry(store, slot);
+        result->objects = recovery.objects;
+        result->frames = recovery.frames;
+        result->pending = (uint64_t)recovery.mirrors + recovery.kept + recovery.swept +
+                          recovery.dead;
+    }
+    store_close(store);
+    return err;
+}

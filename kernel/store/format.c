@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making a pool. Order: both old superblocks are wiped; mono words and directory are written;
+ * COMMIT: superblock copy 0 (all else is durable by then), then copy 1. A power failure before the
+ * commit leaves something that is no pool.
+ */
+#include <store/inside.h>
+
+/* An empty object with its metadata page: one entry and one frame. */
+#define EMPTY_OBJECT (STORE_FRAME_SIZE + sizeof(struct store_entry))
+
+static uint64_t dir_words_for(uint64_t frames, uint64_t max_objects)
+{
+    uint64_t most = frames * STORE_FRAME_SIZE / sizeof(struct store_entry);
+
+    if (!max_objects)
+        max_objects = frames * STORE_FRAME_SIZE / EMPTY_OBJECT;
+    if (max_objects > most)
+        max_objects = most;
+    return (max_objects + STORE_CHUNK_SLOTS - 1) / STORE_CHUNK_SLOTS;
+}
+
+static void super_plan(struct store_super *super, const struct store_format *format,
+                       uint64_t frames)
+{
+    uint64_t dir_frames;
+
+    memset(super, 0, sizeof(*super));
+    super->magic = STORE_MAGIC;
+    super->version = STORE_VERSION;
+    super->layout = store_layout();
+    memcpy(super->uuid, format->uuid, sizeof(super->uuid));
+    super->frames = frames;
+    super->member_count = 1;
+    memcpy(super->member[0].uuid, format->uuid, sizeof(super->uuid));
+    super->member[0].frames = frames;
+    super->dir_words = dir_words_for(frames, format->max_objects);
+    dir_frames = (super->dir_words + STORE_DIR_WORDS - 1) / STORE_DIR_WORDS;
+    super->mono[0] = 2;
+    super->dir[0] = 3;
+    super->mono[1] = super->dir[0] + dir_frames;
+    super->dir[1] = super->mono[1] + 1;
+    super->created = format->created;
+    memcpy(super->label, format->label, sizeof(super->label) - 1);
+    super->sequence = 1;
+}
+
+static void *frame_at(const struct store_env *env, uint64_t frame)
+{
+    return (uint8_t *)env->base + (frame << STORE_FRAME_SHIFT);
+}
+
+/* Fill whole lines of a table with sealed words of one body, index rising; flushed, not fenced. */
+static void fill_words(uint64_t *words, uint64_t count, uint16_t salt, uint32_t place, uint64_t body)
+{
+    for (uint64_t i = 0; i < count; i++)
+        persist_store64(&words[i], word_seal(body, salt, place, (uint32_t)i));
+    persist_flush(words, count * sizeof(*words));
+}
+
+static void mono_format(void *frame, uint16_t salt)
+{
+    uint8_t *at = frame;
+
+    persist_zero_nt(frame, STORE_FRAME_SIZE);
+    for (uint32_t i = 0; i < STORE_MONO_COUNT; i++) {
+        uint64_t *word = (uint64_t *)(void *)(at + (size_t)i * STORE_MONO_STRIDE);
+
+        persist_store64(word, word_seal(0, salt, STORE_PLACE_MONO, i));
+        persist_flush(word, sizeof(*word));
+    }
+}
+
+int store_format(const struct store_env *env, const struct store_format *format)
+{
+    uint64_t frames = env->size >> STORE_FRAME_SHIFT;
+    struct store_super super;
+    uint16_t salt = word_salt_pool(format->uuid);
+
+    if (frames < STORE_FRAMES_MIN)
+        return -TWZ_ESHORT;
+    if (frames > STORE_FRAMES_MAX)
+        return -TWZ_EINVAL;
+    super_plan(&super, format, frames);
+    if (super.dir[1] + (super.dir[1] - super.mono[1]) >= frames)
+        return -TWZ_ESHORT;
+    for (uint32_t copy = 0; copy < 2; copy++)
+        persist_zero_nt(frame_at(env, copy), STORE_FRAME_SIZE);
+    persist_fence(); /* no old superblock, before what it leads to changes */
+    for (uint32_t copy = 0; copy < 2; copy++) {
+        uint8_t *block = frame_at(env, copy);
+        uint64_t *epoch = (uint64_t *)(void *)(block + STORE_EPOCH_OFFSET);
+
+        fill_words(epoch, 1, salt, STORE_PLACE_EPOCH, 0);
+        mono_format(frame_at(env, super.mono[copy]), salt);
+        fill_words(frame_at(env, super.dir[copy]), super.dir_words, salt, STORE_PLACE_DIR,
+                   word_body(STORE_ABSENT, 0, 0));
+    }
+    persist_fence(); /* all that the superblock leads to */
+    super_write(env->base, 0, &super);
+    super_write(env->base, 1, &super);
+    return 0;
+}

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Objects: creating, changing, deleting.
+ *
+ *   create     entry (all lines but the commit word), flush, fence.
+ *              COMMIT: commit word provisional or live: the object exists
+ *   change     the version area not in use is written, flushed, fenced.
+ *              COMMIT: commit word with the next sequence number: that version holds
+ *   permanent  COMMIT: commit word live
+ *   delete     COMMIT: commit word dead; then the same for each object tied to it, parents first. A
+ *              power failure in between is rolled forward by recovery from the parent's word
+ *   release    COMMIT: commit word free; then its frames go, which nothing leads to any more
+ *
+ * A slot's commit word is the only word of a free entry that counts.
+ */
+#include <lib/crc32c.h>
+#include <store/inside.h>
+#include <verify/hash.h>
+
+static int id_is(objid_t a, objid_t b)
+{
+    return a.lo == b.lo && a.hi == b.hi;
+}
+
+static int id_none(objid_t id)
+{
+    return !id.lo && !id.hi;
+}
+
+/* --- looking up ---------------------------------------------------------------------------- */
+
+static int verify(struct store *store, uint32_t slot)
+{
+    const struct store_entry *entry = entry_of(store, slot);
+    struct slot *state = slot_of(store, slot);
+    objid_t derived;
+
+    if (state->flags & (SLOT_VERIFIED | SLOT_DAMAGED))
+        return state->flags & SLOT_DAMAGED ? -TWZ_EDAMAGED : 0;
+    derived = hash_objid(entry->identity.nonce, entry->identity.perms, entry->identity.kuid);
+    if (id_is(derived, entry->id)) {
+        state->flags |= SLOT_VERIFIED;
+        return 0;
+    }
+    state->flags |= SLOT_DAMAGED;
+    store_tell(store, TWZ_EDAMAGED, slot, &entry->id, entry->id.lo, derived.lo,
+               "ID does not follow from its record");
+    return -TWZ_EDAMAGED;
+}
+
+int store_lookup(struct store *store, objid_t id, uint32_t *slot)
+{
+    uint32_t found = id_none(id) ? STORE_NO_SLOT : index_find(store, id);
+    int err;
+
+    if (found == STORE_NO_SLOT)
+        return -TWZ_ENOOBJ;
+    *slot = found;
+    err = verify(store, found);
+    return err < 0 ? err : slot_usable(store, found);
+}
+
+int store_obj_next(const struct store *store, uint32_t *slot)
+{
+    for (; *slot < store->chunks * STORE_CHUNK_SLOTS; ++*slot)
+        if (slot_of(store, *slot)->state != STORE_FREE)
+            return 0;
+    return -TWZ_ENOOBJ;
+}
+
+objid_t store_obj_id_of(const struct store *store, uint32_t slot)
+{
+    if (slot >= store->chunks * STORE_CHUNK_SLOTS || slot_of(store, slot)->state == STORE_FREE)
+        return TWZ_OBJID_NONE;
+    return entry_of(store, slot)->id;
+}
+
+static int count_page(void *ctx, const struct walk_word *word)
+{
+    uint64_t *pages = ctx;
+
+    if (word->valid && word->place == STORE_PLACE_PAGE && STORE_WORD_FRAME(word->word))
+        ++*pages;
+    return 1;
+}
+
+int store_obj_stat(const struct store *store, uint32_t slot, struct store_stat *stat)
+{
+    int err = slot_usable(store, slot);
+    const struct store_entry *entry;
+    const struct store_version *version;
+
+    if (err < 0 && err != -TWZ_EDELETED && err != -TWZ_EDAMAGED)
+        return err;
+    entry = entry_of(store, slot);
+    version = version_of(entry);
+    *stat = (struct store_stat){ .id = entry->id,
+                                 .nonce = { entry->identity.nonce[0], entry->identity.nonce[1] },
+                                 .kuid = entry->identity.kuid,
+                                 .account = version->account,
+                                 .tie_parent = version->tie_parent,
+                                 .witness = version->witness,
+                                 .witness_off = version->witness_off,
+                                 .witness_value = version->witness_value,
+                                 .revoke_epoch = STORE_WORD_BODY(entry->revoke),
+                                 .born_epoch = entry->identity.born_epoch,
+                                 .dead_epoch = version->dead_epoch,
+                                 .state = slot_of(store, slot)->state,
+                                 .damaged = err == -TWZ_EDAMAGED,
+                                 .perms = entry->identity.perms & version->perms_mask,
+                                 .perms_id = entry->identity.perms,
+                                 .kind = entry->identity.kind,
+                                 .persist = version->persist,
+                                 .flags = version->flags,
+                                 .class_ = entry->identity.class_ };
+    return walk_object(store, slot, count_page, &stat->pages);
+}
+
+/* --- committing ---------------------------------------------------------------------------- */
+
+void object_commit_state(struct store *store, uint32_t slot, uint32_t state)
+{
+    struct store_entry *entry = entry_of(store, slot);
+    uint32_t sequence = STORE_COMMIT_SEQ(entry->commit);
+    uint32_t crc = STORE_COMMIT_CRC(entry->commit);
+
+    if (!word_valid(entry->commit, store->salt, STORE_PLACE_COMMIT, slot) || state == STORE_FREE)
+        sequence = crc = 0;
+    persist_commit64(&entry->commit, /* COMMIT: the object's state */
+                     word_commit(state, sequence, crc, store->salt, slot));
+    slot_of(store, slot)->state = (uint8_t)state;
+}
+
+/* Let `version` hold. */
+static void commit_version(struct store *store, uint32_t slot, const struct store_version *version)
+{
+    struct store_entry *entry = entry_of(store, slot);
+    uint32_t state = STORE_COMMIT_STATE(entry->commit);
+    uint32_t next = (STORE_COMMIT_SEQ(entry->commit) + 1) & 0xfffu;
+    struct store_version *area = &entry->version[next & 1u];
+    uint32_t crc = entry_crc(entry->id, &entry->identity, version);
+
+    persist_copy(area, version, sizeof(*version));
+    persist_flush(area, sizeof(*area));
+    persist_fence(); /* the new version, before the commit word names it */
+    persist_commit64(&entry->commit, /* COMMIT: the new version holds */
+                     word_commit(state, next, crc, store->salt, slot));
+}
+
+/* --- create -------------------------------------------------------------------------------- */
+
+objid_t store_obj_id(const struct store_create *create)
+{
+    return hash_objid(create->nonce, create->perms, create->kuid);
+}
+
+static int witness_ready(const struct store *store, const struct store_create *create,
+                         uint64_t value)
+{
+    uint32_t slot = index_find(store, create->witness);
+    uint64_t now;
+    int err;
+
+    if (slot == STORE_NO_SLOT)
+        return -TWZ_ENOOBJ;
+    if (create->witness_off < TWZ_OBJ_BASE || create->witness_off >= TWZ_OBJ_RECORD ||
+        create->witness_off % sizeof(uint64_t) || !value)
+        return -TWZ_EINVAL;
+    err = slot_usable(store, slot);
+    if (err < 0)
+        return err;
+    err = walk_value(store, slot, create->witness_off, &now);
+    if (err < 0)
+        return err;
+    return now == value ? -TWZ_EEXIST : 0;
+}
+
+static int create_check(struct store *store, const struct store_create *create, objid_t id,
+                        uint64_t value, uint32_t *parent)
+{
+    int err = store_writable(store);
+
+    if (err < 0)
+        return err;
+    if (create->perms & ~TWZ_PERMS || id_none(id))
+        return -TWZ_EINVAL;
+    if (index_find(store, id) != STORE_NO_SLOT)
+        return -TWZ_EEXIST;
+    *parent = STORE_NO_SLOT;
+    if (!id_none(create->tie_parent)) {
+        *parent = index_find(store, create->tie_parent);
+        if (*parent == STORE_NO_SLOT)
+            return -TWZ_ENOOBJ;
+        err = slot_usable(store, *parent);
+        if (err < 0)
+            return err;
+    }
+    return id_none(create->witness) ? 0 : witness_ready(store, create, value);
+}
+
+/* A free slot, growing the table where there is none. */
+static int slot_ready(struct store *store)
+{
+    int err = index_reserve(store);
+
+    if (err < 0 || store->free_slots.count)
+        return err;
+    if (store->chunks >= store->super.dir_words)
+        return -TWZ_EFULL;
+    if (!space_free(store))
+        return -TWZ_ENOSPC;
+    err = table_reserve(store, store->chunks);
+    if (err < 0)
+        return err;
+    table_grow(store);
+    return 0;
+}
+
+static void entry_fill(struct store_entry *entry, const struct store_create *create, objid_t id,
+                       uint64_t value, uint16_t salt)
+{
+    uint64_t absent = word_body(STORE_ABSENT, 0, 0);
+    struct store_version *version = &entry->version[0];
+
+    memset(entry, 0, sizeof(*entry));
+    entry->id = id;
+    entry->tree = word_seal(absent, salt, STORE_PLACE_TREE, 0);
+    entry->revoke = word_seal(0, salt, STORE_PLACE_REVOKE, 0);
+    for (uint32_t i = 0; i < STORE_DIRECT; i++)
+        entry->direct[i] = word_seal(absent, salt, STORE_PLACE_PAGE, direct_page(i));
+    entry->identity.nonce[0] = create->nonce[0];
+    entry->identity.nonce[1] = create->nonce[1];
+    entry->identity.kuid = create->kuid;
+    entry->identity.perms = create->perms;
+    entry->identity.kind = create->kind;
+    version->persist = create->persist;
+    version->perms_mask = TWZ_PERMS;
+    version->account = create->account;
+    version->tie_parent = create->tie_parent;
+    version->witness = create->witness;
+    version->witness_off = create->witness_off;
+    version->witness_value = value;
+}
+
+static void entry_store(struct store *store, uint32_t slot, const struct store_entry *from,
+                        uint32_t state)
+{
+    struct store_entry *entry = entry_of(store, slot);
+    uint32_t crc = entry_crc(from->id, &from->identity, &from->version[0]);
+
+    persist_copy(&entry->id, &from->id, sizeof(from->id));
+    persist_copy(&entry->tree, &from->tree, sizeof(*from) - offsetof(struct store_entry, tree));
+    persist_flush(entry, sizeof(*entry));
+    persist_fence(); /* the entry, before its commit word makes it an object */
+    persist_commit64(&entry->commit, /* COMMIT: the object exists */
+                     word_commit(state, 0, crc, store->salt, slot));
+}
+
+int store_obj_create(struct store *store, const struct store_create *create, uint32_t *slot,
+                     objid_t *id)
+{
+    objid_t new_id = store_obj_id(create);
+    uint64_t value = create->witness_value ? create->witness_value : new_id.lo;
+    uint32_t state = id_none(create->witness) ? STORE_LIVE : STORE_PROVISIONAL;
+    struct store_entry entry;
+    uint32_t parent, taken;
+    uint16_t salt;
+    int err = create_check(store, create, new_id, value, &parent);
+
+    if (err < 0)
+        return err;
+    err = slot_ready(store);
+    if (err < 0)
+        return err;
+    taken = bits_first(&store->free_slots);
+    bits_drop(&store->free_slots, taken);
+    salt = word_salt_object(store->salt, new_id);
+    entry_fill(&entry, create, new_id, id_none(create->witness) ? 0 : value, salt);
+    entry_store(store, taken, &entry, state);
+    *slot_of(store, taken) = (struct slot){ .salt = salt,
+                                            .state = (uint8_t)state,
+                                            .flags = SLOT_VERIFIED };
+    index_add(store, taken);
+    if (parent != STORE_NO_SLOT)
+        tie_link(store, taken, parent);
+    store->objects++;
+    *slot = taken;
+    *id = new_id;
+    return 0;
+}
+
+/* --- change -------------------------------------------------------------------------------- */
+
+static int changeable(const struct store *store, uint32_t slot)
+{
+    int err = store_writable(store);
+
+    return err < 0 ? err : slot_usable(store, slot);
+}
+
+int store_obj_permanent(struct store *store, uint32_t slot)
+{
+    int err = changeable(store, slot);
+
+    if (err < 0 || slot_of(store, slot)->state == STORE_LIVE)
+        return err;
+    object_commit_state(store, slot, STORE_LIVE);
+    return 0;
+}
+
+int store_obj_update(struct store *store, uint32_t slot, const struct store_update *update)
+{
+    int err = changeable(store, slot);
+    struct store_version version;
+    uint32_t perms;
+
+    if (err < 0)
+        return err;
+    version = *version_of(entry_of(store, slot));
+    perms = entry_of(store, slot)->identity.perms & version.perms_mask;
+    if (update->which & STORE_UPDATE_PERMS) {
+        if (update->perms & ~perms)
+            return -TWZ_EDENIED;
+        version.perms_mask = update->perms;
+    }
+    if (update->which & STORE_UPDATE_PERSIST)
+        version.persist = update->persist;
+    if (update->which & STORE_UPDATE_ACCOUNT)
+        version.account = update->account;
+    commit_version(store, slot, &version);
+    return 0;
+}
+
+int store_obj_revoke(struct store *store, uint32_t slot, uint64_t epoch)
+{
+    int err = changeable(store, slot);
+    struct store_entry *entry;
+
+    if (err < 0)
+        return err;
+    if (epoch > STORE_MONO_MAX)
+        return -TWZ_ERANGE;
+    entry = entry_of(store, slot);
+    if (epoch <= STORE_WORD_BODY(entry->revoke))
+        return 0;
+    persist_commit64(&entry->revoke, /* COMMIT: capabilities of lower epochs are void */
+                     word_seal(epoch, slot_of(store, slot)->salt, STORE_PLACE_REVOKE, 0));
+    return 0;
+}
+
+/* --- ties ---------------------------------------------------------------------------------- */
+
+static uint32_t parent_of(const struct store *store, uint32_t slot)
+{
+    objid_t parent = version_of(entry_of(store, slot))->tie_parent;
+
+    return id_none(parent) ? STORE_NO_SLOT : index_find(store, parent);
+}
+
+/* Is `slot` the object `at`, or one that it is tied to? A circle, forged on the media, is a yes. */
+static int is_above(const struct store *store, uint32_t slot, uint32_t at)
+{
+    for (uint64_t steps = store->objects; steps && at != STORE_NO_SLOT; steps--) {
+        if (at == slot)
+            return 1;
+        at = parent_of(store, at);
+    }
+    return at != STORE_NO_SLOT;
+}
+
+int store_obj_tie(struct store *store, uint32_t slot, objid_t parent)
+{
+    int err = changeable(store, slot);
+    uint32_t above = STORE_NO_SLOT, old;
+    struct store_version version;
+
+    if (err < 0)
+        return err;
+    if (!id_none(parent)) {
+        above = index_find(store, parent);
+        if (above == STORE_NO_SLOT)
+            return -TWZ_ENOOBJ;
+        err = slot_usable(store, above);
+        if (err < 0)
+            return err;
+        if (is_above(store, slot, above))
+            return -TWZ_EINVAL;
+    }
+    old = parent_of(store, slot);
+    version = *version_of(entry_of(store, slot));
+    version.tie_parent = parent;
+    commit_version(store, slot, &version);
+    if (old != STORE_NO_SLOT)
+        tie_unlink(store, slot, old);
+    if (above != STORE_NO_SLOT)
+        tie_link(store, slot, above);
+    return 0;
+}
+
+/* --- delete -------------------------------------------------------------------------------- */
+
+/* The object after `at` in the tree of ties under `top`, parents first; NO_SLOT at the end. `top`
+ * is on nobody's list, so even a circle of ties ends. */
+static uint32_t tie_next(const struct store *store, uint32_t top, uint32_t at)
+{
+    const struct slot *slot = slot_of(store, at);
+
+    if (slot->tie_first)
+        return slot->tie_first - 1;
+    while (at != top && at != STORE_NO_SLOT) {
+        slot = slot_of(store, at);
+        if (slot->tie_next)
+            return slot->tie_next - 1;
+        at = parent_of(store, at);
+    }
+    return STORE_NO_SLOT;
+}
+
+int store_obj_delete(struct store *store, uint32_t slot, void (*died)(void *ctx, uint32_t slot),
+                     void *ctx)
+{
+    int err = changeable(store, slot);
+    uint32_t parent;
+
+    if (err < 0 && err != -TWZ_EDAMAGED)
+        return err;
+    if (slot_of(store, slot)->state == STORE_DEAD)
+        return -TWZ_EDELETED;
+    parent = parent_of(store, slot);
+    if (parent != STORE_NO_SLOT)
+        tie_unlink(store, slot, parent);
+    for (uint32_t at = slot; at != STORE_NO_SLOT; at = tie_next(store, slot, at)) {
+        if (slot_of(store, at)->state == STORE_DEAD)
+            continue;
+        object_commit_state(store, at, STORE_DEAD);
+        if (died)
+            died(ctx, at);
+    }
+    return 0;
+}
+
+static int drop_word(void *ctx, const struct walk_word *word)
+{
+    struct store *store = ctx;
+    uint32_t frame = STORE_WORD_FRAME(word->word);
+
+    /* A node's frame goes before its words are read: nothing takes a frame while we walk. */
+    if (word->valid && frame)
+        space_defer_free(store, frame, word->place == STORE_PLACE_PAGE, 0);
+    return 1;
+}
+
+static void untie(struct store *store, uint32_t slot)
+{
+    uint32_t parent = parent_of(store, slot);
+    struct slot *state = slot_of(store, slot);
+
+    while (state->tie_first)
+        tie_unlink(store, state->tie_first - 1, slot);
+    if (parent != STORE_NO_SLOT)
+        tie_unlink(store, slot, parent);
+}
+
+void object_free(struct store *store, uint32_t slot)
+{
+    struct slot *state = slot_of(store, slot);
+    int damaged = state->flags & SLOT_DAMAGED;
+
+    untie(store, slot);
+    index_remove(store, slot);
+    object_commit_state(store, slot, STORE_FREE);
+    if (!damaged) /* else its words may name frames of others: the next recovery counts anew */
+        (void)walk_object(store, slot, drop_word, store);
+    *slot_of(store, slot) = (struct slot){ .state = STORE_FREE };
+    bits_add(&store->free_slots, slot);
+    store->objects--;
+}
+
+int store_obj_release(struct store *store, uint32_t slot)
+{
+    int err = changeable(store, slot);
+
+    if (err < 0 && err != -TWZ_EDELETED && err != -TWZ_EDAMAGED)
+        return err;
+    if (slot_of(store, slot)->state != STORE_DEAD)
+        return -TWZ_EINVAL;
+    object_free(store, slot);
+    return 0;
+}

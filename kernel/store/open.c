@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening and closing a pool: which superblock copy holds, and the volatile tables. Reads only.
+ */
+#include <store/inside.h>
+
+void *store_alloc(struct store *store, size_t bytes)
+{
+    return store->env.alloc(store->env.ctx, bytes);
+}
+
+void store_free(struct store *store, void *mem, size_t bytes)
+{
+    if (mem)
+        store->env.free(store->env.ctx, mem, bytes);
+}
+
+void store_tell(const struct store *store, int code, uint32_t slot, const void *at, uint64_t found,
+                uint64_t wanted, const char *what)
+{
+    struct store_report report = { .code = code,
+                                   .slot = slot,
+                                   .found = found,
+                                   .wanted = wanted,
+                                   .what = what };
+
+    if (!store->env.report)
+        return;
+    if (at)
+        report.offset = (uint64_t)((const uint8_t *)at - (const uint8_t *)store->env.base);
+    if (slot != STORE_NO_SLOT)
+        report.object = entry_of(store, slot)->id;
+    store->env.report(store->env.ctx, &report);
+}
+
+/* Error of two copies neither of which holds: the more telling one. */
+static int worse(int a, int b)
+{
+    if (a == -TWZ_EVERSION || b == -TWZ_EVERSION)
+        return -TWZ_EVERSION;
+    return a == -TWZ_EDAMAGED || b == -TWZ_EDAMAGED ? -TWZ_EDAMAGED : -TWZ_ENOTPOOL;
+}
+
+static const char *text_of(int err)
+{
+    if (err == -TWZ_EVERSION)
+        return "superblock: version or layout";
+    if (err == -TWZ_EDAMAGED)
+        return "superblock: checksum of both copies";
+    return err == -TWZ_ENOTPOOL ? "superblock: magic" : "superblock: second copy is cut off";
+}
+
+/* The copy that holds, or an error. */
+static int super_choose(const struct store_env *env, struct store_super *super,
+                        struct store_report *why)
+{
+    const struct store_super *copy[2];
+    int state[2], chosen;
+
+    *why = (struct store_report){ .slot = STORE_NO_SLOT };
+    for (uint32_t i = 0; i < 2; i++) {
+        copy[i] = (const void *)((const uint8_t *)env->base + (size_t)i * STORE_FRAME_SIZE);
+        state[i] = -TWZ_ENOTPOOL;
+        if (env->size >= (uint64_t)(i + 1) * STORE_FRAME_SIZE)
+            state[i] = super_copy_state(copy[i]);
+    }
+    chosen = state[0] == 0 && (state[1] || copy[0]->sequence >= copy[1]->sequence) ? 0 : 1;
+    if (state[chosen] < 0) {
+        int err = worse(state[0], state[1]);
+
+        why->code = -err;
+        why->what = text_of(err);
+        if (env->size >= STORE_FRAME_SIZE) {
+            why->found = err == -TWZ_ENOTPOOL ? copy[0]->magic : copy[0]->version;
+            why->wanted = err == -TWZ_ENOTPOOL ? STORE_MAGIC : STORE_VERSION;
+        }
+        return err;
+    }
+    *super = *copy[chosen];
+    return chosen;
+}
+
+static uint32_t segments_for(const struct store *store)
+{
+    return (uint32_t)((store->super.dir_words + SEGMENT_CHUNKS - 1) / SEGMENT_CHUNKS);
+}
+
+static uint32_t slots_for(const struct store *store)
+{
+    return (uint32_t)(store->super.dir_words * STORE_CHUNK_SLOTS);
+}
+
+static int tables_alloc(struct store *store)
+{
+    uint32_t frames = (uint32_t)store->frames;
+    void *frame_bits, *slot_bits;
+
+    store->segments = segments_for(store);
+    store->segment = store_alloc(store, store->segments * sizeof(*store->segment));
+    store->refs = store_alloc(store, frames * sizeof(*store->refs));
+    frame_bits = store_alloc(store, bits_bytes(frames));
+    if (frame_bits)
+        bits_init(&store->free_frames, frames, frame_bits);
+    slot_bits = store_alloc(store, bits_bytes(slots_for(store)));
+    if (slot_bits)
+        bits_init(&store->free_slots, slots_for(store), slot_bits);
+    return store->segment && store->refs && frame_bits && slot_bits ? index_reserve(store)
+                                                                    : -TWZ_ENOMEM;
+}
+
+void store_close(struct store *store)
+{
+    struct store_env env = store->env;
+
+    for (uint32_t i = 0; store->segment && i < store->segments; i++)
+        store_free(store, store->segment[i], sizeof(**store->segment));
+    store_free(store, store->segment, store->segments * sizeof(*store->segment));
+    store_free(store, store->refs, store->frames * sizeof(*store->refs));
+    store_free(store, store->free_frames.level[0], bits_bytes((uint32_t)store->frames));
+    store_free(store, store->free_slots.level[0], bits_bytes(slots_for(store)));
+    store_free(store, store->index, store->index_size * sizeof(*store->index));
+    env.free(env.ctx, store, sizeof(*store));
+}
+
+int store_open(const struct store_env *env, struct store **out, struct store_report *why)
+{
+    struct store_report unused;
+    struct store_super super;
+    struct store *store;
+    int err;
+
+    if (!why)
+        why = &unused;
+    err = super_choose(env, &super, why);
+    if (err < 0)
+        return err;
+    store = env->alloc(env->ctx, sizeof(*store));
+    if (!store)
+        return -TWZ_ENOMEM;
+    store->env = *env;
+    store->super = super;
+    store->super_copy = (uint32_t)err;
+    store->frames = super.frames;
+    store->salt = word_salt_pool(super.uuid);
+    err = super_sane(&super, env->size >> STORE_FRAME_SHIFT, why);
+    if (err < 0) {
+        env->free(env->ctx, store, sizeof(*store));
+        return err;
+    }
+    err = tables_alloc(store);
+    if (err < 0) {
+        store_close(store);
+        return err;
+    }
+    *out = store;
+    return 0;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Recovery: from whatever a power failure left to a consistent pool and its volatile tables.
+ *
+ *   1 mirrors    superblock, mono words and directory: of each pair the copy that holds is known
+ *                (sequence number; the higher value; the word that is there); the other is written
+ *                from it. Either copy may be torn or lost, not both.
+ *   2 rollback   objects of a resume set go back to the committed epoch. No object is in one today.
+ *   3 walk       every entry, every word, once: slots, index, frames. Stores nothing. What fails
+ *                its check is damage of that one object.
+ *   4 sweep      provisional, dead and tied objects are settled (sweep.c)
+ *
+ * Each phase only repeats what a finished one would find done, so a power failure inside is
+ * recovered by beginning again, and a second recovery stores nothing.
+ */
+#include <store/inside.h>
+
+/* --- 1 mirrors ----------------------------------------------------------------------------- */
+
+static void recover_super(struct store *store, struct store_recovery *result)
+{
+    uint32_t other = store->super_copy ^ 1u;
+    const struct store_super *copy = store_frame_ptr(store, other);
+
+    if (super_copy_state(copy) == 0 && copy->sequence == store->super.sequence)
+        return;
+    result->mirrors++;
+    if (!store->readonly)
+        super_write(store->env.base, other, &store->super);
+}
+
+/* The winner of a mirrored word is known: store it where it is not. */
+static void mirror_word(struct store *store, uint64_t *at, uint64_t word,
+                        struct store_recovery *result)
+{
+    if (*at == word)
+        return;
+    result->mirrors++;
+    if (!store->readonly)
+        persist_commit64(at, word); /* COMMIT: mirror complete */
+}
+
+static int recover_mono(struct store *store, struct store_recovery *result)
+{
+    for (uint32_t i = 0; i < STORE_MONO_COUNT; i++) {
+        uint64_t best = 0;
+        int valid = 0;
+
+        for (uint32_t copy = 0; copy < 2; copy++) {
+            uint64_t word = *mono_word(store, copy, i);
+
+            if (!word_valid(word, store->salt, STORE_PLACE_MONO, i))
+                continue;
+            valid = 1;
+            if (STORE_WORD_BODY(word) > best)
+                best = STORE_WORD_BODY(word);
+        }
+        if (!valid) {
+            store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, mono_word(store, 0, i),
+                       *mono_word(store, 0, i), 0, "mono word: both copies");
+            return -TWZ_EDAMAGED;
+        }
+        store->mono[i] = best;
+        for (uint32_t copy = 0; copy < 2; copy++)
+            mirror_word(store, mono_word(store, copy, i),
+                        word_seal(best, store->salt, STORE_PLACE_MONO, i), result);
+    }
+    return 0;
+}
+
+static int dir_good(const struct store *store, uint64_t word, uint32_t chunk)
+{
+    uint32_t state = STORE_WORD_STATE(word);
+
+    return word_valid(word, store->salt, STORE_PLACE_DIR, chunk) &&
+           word_sane(word, store->frames) && (state == STORE_ABSENT || state == STORE_CHUNK);
+}
+
+/* The directory's word for a chunk, from both copies; 0 where both are lost or disagree. */
+static uint64_t dir_winner(const struct store *store, uint32_t chunk)
+{
+    uint64_t a = *table_dir_word(store, 0, chunk);
+    uint64_t b = *table_dir_word(store, 1, chunk);
+    int good_a = dir_good(store, a, chunk);
+    int good_b = dir_good(store, b, chunk);
+
+    if (!good_a || !good_b)
+        return good_a ? a : good_b ? b : 0;
+    if (a == b || STORE_WORD_STATE(b) == STORE_ABSENT)
+        return a;
+    return STORE_WORD_STATE(a) == STORE_ABSENT ? b : 0;
+}
+
+static int recover_directory(struct store *store, struct store_recovery *result)
+{
+    for (uint32_t chunk = 0; chunk < store->super.dir_words; chunk++) {
+        uint64_t *copy[2] = { table_dir_word(store, 0, chunk), table_dir_word(store, 1, chunk) };
+        uint64_t word = dir_winner(store, chunk);
+
+        if (!word) {
+            store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, copy[0], *copy[0], *copy[1],
+                       "directory word: both copies");
+            return -TWZ_EDAMAGED;
+        }
+        mirror_word(store, copy[0], word, result);
+        mirror_word(store, copy[1], word, result);
+        if (STORE_WORD_STATE(word) == STORE_ABSENT)
+            return 0;
+        if (table_reserve(store, chunk) < 0)
+            return -TWZ_ENOMEM;
+        store->segment[chunk / SEGMENT_CHUNKS]->chunk[chunk % SEGMENT_CHUNKS].frame =
+            STORE_WORD_FRAME(word);
+        store->chunks = chunk + 1;
+    }
+    return 0;
+}
+
+static int recover_mirrors(struct store *store, struct store_recovery *result)
+{
+    int err;
+
+    recover_super(store, result);
+    err = recover_mono(store, result);
+    return err < 0 ? err : recover_directory(store, result);
+}
+
+/* --- 2 rollback ---------------------------------------------------------------------------- */
+
+static void recover_rollback(struct store *store)
+{
+    (void)store; /* every object keeps the promise of class 0: nothing goes back */
+}
+
+/* --- 3 walk -------------------------------------------------------------------------------- */
+
+static void claim_fixed(struct store *store)
+{
+    uint64_t dir_frames = (store->super.dir_words + STORE_DIR_WORDS - 1) / STORE_DIR_WORDS;
+
+    for (uint32_t frame = 0; frame < store->frames; frame++)
+        bits_add(&store->free_frames, frame);
+    for (uint32_t copy = 0; copy < 2; copy++) {
+        (void)space_claim(store, copy, 0, 0);
+        (void)space_claim(store, (uint32_t)store->super.mono[copy], 0, 0);
+        for (uint64_t i = 0; i < dir_frames; i++)
+            (void)space_claim(store, (uint32_t)(store->super.dir[copy] + i), 0, 0);
+    }
+}
+
+static int claim_chunks(struct store *store)
+{
+    for (uint32_t chunk = 0; chunk < store->chunks; chunk++) {
+        uint64_t *word = table_dir_word(store, 0, chunk);
+
+        if (space_claim(store, STORE_WORD_FRAME(dir_winner(store, chunk)), 0, 0) == 0)
+            continue;
+        store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, word, *word, 0,
+                   "directory word: frame is taken");
+        return -TWZ_EDAMAGED;
+    }
+    return 0;
+}
+
+static void damage(struct store *store, uint32_t slot, const void *at, uint64_t found,
+                   uint64_t wanted, const char *what)
+{
+    slot_of(store, slot)->flags |= SLOT_DAMAGED;
+    store_tell(store, TWZ_EDAMAGED, slot, at, found, wanted, what);
+}
+
+struct claim {
+    struct store *store;
+    uint32_t slot;
+};
+
+static int claim_word(void *ctx, const struct walk_word *word)
+{
+    struct claim *claim = ctx;
+    uint32_t state = STORE_WORD_STATE(word->word);
+    uint32_t frame = STORE_WORD_FRAME(word->word);
+
+    if (!word->valid) {
+        damage(claim->store, claim->slot, word->at, word->word, word->index,
+               word->place == STORE_PLACE_PAGE ? "page word" : "node word");
+        return 0;
+    }
+    if (!frame)
+        return 0;
+    if (space_claim(claim->store, frame, word->place == STORE_PLACE_PAGE,
+                    state == STORE_SHARED || state == STORE_POISONED) == 0)
+        return 1;
+    damage(claim->store, claim->slot, word->at, word->word, frame, "frame is reached twice");
+    return 0;
+}
+
+/* Make a slot known under its ID, unless another is. */
+static void walk_index(struct store *store, uint32_t slot)
+{
+    struct store_entry *entry = entry_of(store, slot);
+
+    if (index_find(store, entry->id) == STORE_NO_SLOT)
+        index_add(store, slot);
+    else
+        damage(store, slot, &entry->id, entry->id.lo, 0, "ID exists twice");
+}
+
+static int walk_entry(struct store *store, uint32_t slot, struct store_recovery *result)
+{
+    struct store_entry *entry = entry_of(store, slot);
+    struct slot *state = slot_of(store, slot);
+    struct claim claim = { store, slot };
+    uint32_t commit_state = STORE_COMMIT_STATE(entry->commit);
+    uint32_t crc;
+
+    if (index_reserve(store) < 0)
+        return -TWZ_ENOMEM;
+    state->salt = word_salt_object(store->salt, entry->id);
+    state->state = STORE_LIVE;
+    store->objects++;
+    if (!word_valid(entry->commit, store->salt, STORE_PLACE_COMMIT, slot) ||
+        commit_state < STORE_PROVISIONAL || commit_state > STORE_DEAD) {
+        damage(store, slot, &entry->commit, entry->commit, 0, "commit word");
+    } else {
+        state->state = (uint8_t)commit_state;
+        crc = entry_crc(entry->id, &entry->identity, version_of(entry));
+        if (crc != STORE_COMMIT_CRC(entry->commit))
+            damage(store, slot, version_of(entry), crc, STORE_COMMIT_CRC(entry->commit),
+                   "record checksum");
+    }
+    if (!word_valid(entry->revoke, state->salt, STORE_PLACE_REVOKE, 0))
+        damage(store, slot, &entry->revoke, entry->revoke, 0, "revocation word");
+    walk_index(store, slot);
+    (void)walk_object(store, slot, claim_word, &claim);
+    result->damaged += state->flags & SLOT_DAMAGED ? 1u : 0u;
+    return 0;
+}
+
+static int slot_is_free(const struct store *store, uint32_t slot)
+{
+    uint64_t commit = entry_of(store, slot)->commit;
+
+    return STORE_COMMIT_STATE(commit) == STORE_FREE &&
+           word_valid(commit, store->salt, STORE_PLACE_COMMIT, slot);
+}
+
+static int recover_walk(struct store *store, struct store_recovery *result)
+{
+    int err;
+
+    claim_fixed(store);
+    err = claim_chunks(store);
+    for (uint32_t slot = 0; err == 0 && slot < store->chunks * STORE_CHUNK_SLOTS; slot++) {
+        if (slot_is_free(store, slot)) {
+            slot_of(store, slot)->state = STORE_FREE;
+            bits_add(&store->free_slots, slot);
+        } else {
+            err = walk_entry(store, slot, result);
+        }
+    }
+    return err;
+}
+
+/* --- all ----------------------------------------------------------------------------------- */
+
+static int recover(struct store *store, struct store_recovery *result)
+{
+    int err;
+
+    memset(result, 0, sizeof(*result));
+    err = recover_mirrors(store, result);
+    if (err < 0)
+        return err;
+    recover_rollback(store);
+    err = recover_walk(store, result);
+    if (err < 0)
+        return err;
+    err = sweep_objects(store, result);
+    if (err < 0)
+        return err;
+    result->objects = store->objects;
+    result->frames = store->frames - space_free(store);
+    store->recovered = 1;
+    return 0;
+}
+
+int store_recover(struct store *store, struct store_recovery *result)
+{
+    return recover(store, result);
+}
+
+int store_recover_readonly(struct store *store, struct store_recovery *result)
+{
+    store->readonly = 1;
+    return recover(store, result);
+}

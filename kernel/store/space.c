@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames: which are free, and how often the others are reached. Volatile only: recovery claims each
+ * frame it reaches, what is left is free. So no power failure can tear or leak space.
+ * Invariant: a frame is in exactly one of free_frames, zeroed[], or has refs > 0.
+ */
+#include <store/inside.h>
+
+uint64_t space_free(const struct store *store)
+{
+    return (uint64_t)store->free_frames.count + store->zeroed_count;
+}
+
+static uint32_t take(struct store *store)
+{
+    uint32_t frame = bits_first(&store->free_frames);
+
+    if (frame != BITS_NONE)
+        bits_drop(&store->free_frames, frame);
+    else
+        frame = store->zeroed[--store->zeroed_count];
+    store->refs[frame] = 1;
+    return frame;
+}
+
+uint32_t space_take(struct store *store, int page)
+{
+    if (!page)
+        store->meta++;
+    return take(store);
+}
+
+uint32_t space_take_zeroed(struct store *store)
+{
+    uint32_t frame;
+
+    if (store->zeroed_count) {
+        frame = store->zeroed[--store->zeroed_count];
+        store->refs[frame] = 1;
+        return frame;
+    }
+    frame = take(store);
+    persist_zero_nt(store_frame_ptr(store, frame), STORE_FRAME_SIZE);
+    return frame;
+}
+
+void store_prezero(struct store *store, uint32_t count)
+{
+    if (store_writable(store) < 0)
+        return;
+    while (count-- && store->zeroed_count < ZEROED_MAX && store->free_frames.count) {
+        uint32_t frame = bits_first(&store->free_frames);
+
+        bits_drop(&store->free_frames, frame);
+        persist_zero_nt(store_frame_ptr(store, frame), STORE_FRAME_SIZE);
+        store->zeroed[store->zeroed_count++] = frame;
+    }
+}
+
+int space_claim(struct store *store, uint32_t frame, int page, int shared)
+{
+    uint16_t refs = store->refs[frame];
+
+    if (refs && !(shared && (refs & REF_SHARED) && (refs & REF_MAX) < REF_MAX))
+        return -TWZ_EDAMAGED;
+    if (!refs && !page)
+        store->meta++;
+    store->refs[frame] = (uint16_t)((refs + 1u) | (shared ? REF_SHARED : 0u));
+    bits_drop(&store->free_frames, frame);
+    return 0;
+}
+
+void space_share(struct store *store, uint32_t frame)
+{
+    store->refs[frame] = (uint16_t)((store->refs[frame] + 1u) | REF_SHARED);
+}
+
+void space_defer_free(struct store *store, uint32_t frame, int page, uint64_t epoch)
+{
+    uint16_t left = (uint16_t)((store->refs[frame] & REF_MAX) - 1u);
+
+    (void)epoch;
+    store->refs[frame] = left ? (uint16_t)(left | REF_SHARED) : (uint16_t)0;
+    if (left)
+        return;
+    if (!page)
+        store->meta--;
+    bits_add(&store->free_frames, frame);
+}
+
+void store_space(const struct store *store, struct store_space *space)
+{
+    space->frames = store->frames;
+    space->free = space_free(store);
+    space->meta = store->meta;
+    space->pages = space->frames - space->free - space->meta;
+    space->objects = store->objects;
+    space->slots = (uint64_t)store->chunks * STORE_CHUNK_SLOTS;
+    space->slots_max = store->super.dir_words * STORE_CHUNK_SLOTS;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The superblock (two copies, frames 0 and 1) and the words that never go back (two copies in
+ * frames of their own).
+ *
+ * Changing the superblock: the older copy's body is written, flushed, fenced; meanwhile its commit
+ * word does not fit its body, so the other copy holds. COMMIT: the commit word (sequence number one
+ * higher); from then on this copy holds. Then the other copy is written the same way. Recovery
+ * finds at most one copy behind or broken, and writes it from the other.
+ *
+ * Raising a mono word: COMMIT: the word in copy 0; then the one in copy 1. The value is the higher
+ * of the valid ones, so it never goes back, whichever copy a power failure or a bad line takes.
+ */
+#include <lib/crc32c.h>
+#include <store/inside.h>
+
+uint32_t store_layout(void)
+{
+    const uint32_t facts[] = {
+        sizeof(struct store_super),           offsetof(struct store_super, member),
+        offsetof(struct store_super, mono),   offsetof(struct store_super, roots),
+        offsetof(struct store_super, commit), sizeof(struct store_entry),
+        offsetof(struct store_entry, commit), offsetof(struct store_entry, tree),
+        offsetof(struct store_entry, revoke), offsetof(struct store_entry, direct),
+        offsetof(struct store_entry, identity), offsetof(struct store_entry, version),
+        offsetof(struct store_identity, kuid), offsetof(struct store_identity, perms),
+        offsetof(struct store_version, account), offsetof(struct store_version, tie_parent),
+        offsetof(struct store_version, witness), offsetof(struct store_version, witness_value),
+        offsetof(struct store_version, seal), STORE_CHUNK_SLOTS,
+        STORE_NODE_WORDS, STORE_DIRECT_DATA,
+        STORE_DIRECT, STORE_EPOCH_OFFSET,
+        STORE_MONO_COUNT, STORE_MONO_STRIDE,
+        TWZ_OBJ_PAGES, TWZ_PAGE_META,
+    };
+
+    return crc32c(0, facts, sizeof(facts));
+}
+
+static uint64_t super_commit(const struct store_super *super)
+{
+    uint32_t crc = crc32c(0, super, offsetof(struct store_super, commit));
+
+    return (uint64_t)crc | (uint64_t)~crc << 32;
+}
+
+int super_copy_state(const struct store_super *super)
+{
+    if (super->magic != STORE_MAGIC)
+        return -TWZ_ENOTPOOL;
+    if (super->version != STORE_VERSION)
+        return -TWZ_EVERSION;
+    if (super->commit != super_commit(super))
+        return -TWZ_EDAMAGED;
+    return super->layout == store_layout() ? 0 : -TWZ_EVERSION;
+}
+
+void super_write(void *base, uint32_t copy, const struct store_super *super)
+{
+    struct store_super *to = (void *)((uint8_t *)base + (size_t)copy * STORE_FRAME_SIZE);
+
+    persist_copy(to, super, offsetof(struct store_super, commit));
+    persist_flush(to, offsetof(struct store_super, commit));
+    persist_fence(); /* the body, before its commit word makes it hold */
+    persist_commit64(&to->commit, super_commit(super)); /* COMMIT: superblock */
+}
+
+struct range {
+    uint64_t first;
+    uint64_t count;
+};
+
+static int ranges_apart(const struct range *ranges, uint32_t count, uint64_t frames)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (ranges[i].first >= frames || ranges[i].count > frames - ranges[i].first)
+            return 0;
+        for (uint32_t j = 0; j < i; j++)
+            if (ranges[i].first < ranges[j].first + ranges[j].count &&
+                ranges[j].first < ranges[i].first + ranges[i].count)
+                return 0;
+    }
+    return 1;
+}
+
+static int tell(struct store_report *why, int code, uint64_t found, uint64_t wanted,
+                const char *what)
+{
+    *why = (struct store_report){ .code = code,
+                                  .slot = STORE_NO_SLOT,
+                                  .found = found,
+                                  .wanted = wanted,
+                                  .what = what };
+    return -code;
+}
+
+int super_sane(const struct store_super *super, uint64_t frames, struct store_report *why)
+{
+    uint64_t dir_frames = (super->dir_words + STORE_DIR_WORDS - 1) / STORE_DIR_WORDS;
+    const struct range fixed[] = {
+        { 0, 2 },
+        { super->mono[0], 1 },
+        { super->mono[1], 1 },
+        { super->dir[0], dir_frames },
+        { super->dir[1], dir_frames },
+    };
+
+    if (super->frames > frames)
+        return tell(why, TWZ_ESHORT, frames << STORE_FRAME_SHIFT,
+                    super->frames << STORE_FRAME_SHIFT, "size in bytes against superblock");
+    if (super->frames < STORE_FRAMES_MIN || super->frames > STORE_FRAMES_MAX)
+        return tell(why, TWZ_EDAMAGED, super->frames, STORE_FRAMES_MIN, "superblock: frame count");
+    if (super->member_count < 1 || super->member_count > STORE_MEMBERS ||
+        super->member_index >= super->member_count)
+        return tell(why, TWZ_EDAMAGED, super->member_index, super->member_count,
+                    "superblock: member list");
+    if (super->member_count > 1)
+        return tell(why, TWZ_EMEMBER, super->member_index ? 0 : 1, super->member_count,
+                    "a member of the pool is missing");
+    if (!super->dir_words || super->dir_words > STORE_FRAMES_MAX / STORE_CHUNK_SLOTS * 4 ||
+        !ranges_apart(fixed, sizeof(fixed) / sizeof(fixed[0]), super->frames))
+        return tell(why, TWZ_EDAMAGED, super->dir[0], super->dir_words,
+                    "superblock: place of directory or mono words");
+    if (super->frames < frames)
+        return tell(why, TWZ_ERANGE, frames << STORE_FRAME_SHIFT,
+                    super->frames << STORE_FRAME_SHIFT, "size in bytes against superblock");
+    return 0;
+}
+
+const struct store_super *store_super_get(const struct store *store)
+{
+    return &store->super;
+}
+
+int store_super_set(struct store *store, const struct store_roots *roots)
+{
+    int err = store_writable(store);
+
+    if (err < 0)
+        return err;
+    store->super.roots = *roots;
+    store->super.sequence++;
+    store->super_copy ^= 1u;
+    super_write(store->env.base, store->super_copy, &store->super);
+    super_write(store->env.base, store->super_copy ^ 1u, &store->super);
+    store->super.commit = super_commit(&store->super);
+    return 0;
+}
+
+uint64_t *mono_word(const struct store *store, uint32_t copy, uint32_t which)
+{
+    uint8_t *frame = store_frame_ptr(store, (uint32_t)store->super.mono[copy]);
+
+    return (uint64_t *)(void *)(frame + (size_t)which * STORE_MONO_STRIDE);
+}
+
+uint64_t store_mono_get(const struct store *store, uint32_t which)
+{
+    return which < STORE_MONO_COUNT ? store->mono[which] : 0;
+}
+
+int store_mono_raise(struct store *store, uint32_t which, uint64_t value)
+{
+    int err = store_writable(store);
+    uint64_t word;
+
+    if (err < 0)
+        return err;
+    if (which >= STORE_MONO_COUNT)
+        return -TWZ_EINVAL;
+    if (value > STORE_MONO_MAX)
+        return -TWZ_ERANGE;
+    if (value <= store->mono[which])
+        return 0;
+    word = word_seal(value, store->salt, STORE_PLACE_MONO, which);
+    persist_commit64(mono_word(store, 0, which), word); /* COMMIT: it never goes below */
+    persist_commit64(mono_word(store, 1, which), word); /* COMMIT: mirror complete */
+    store->mono[which] = value;
+    return 0;
+}

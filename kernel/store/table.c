@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The object table: chunks of 8 entries, one frame each, named by the directory.
+ *
+ * Invariants: directory words are filled in order, so the first chunk that both copies call absent
+ * ends the table; a chunk, once there, stays. A slot is in free_slots iff its commit word is FREE.
+ *
+ * Growing: the chunk's frame (8 commit words FREE, all else zero) is durable first.
+ * COMMIT: the directory word in copy 0; from then on the chunk exists. The word in copy 1 follows;
+ * recovery completes whichever is behind.
+ */
+#include <lib/crc32c.h>
+#include <store/inside.h>
+
+struct slot *slot_of(const struct store *store, uint32_t slot)
+{
+    uint32_t chunk = slot >> STORE_CHUNK_SHIFT;
+
+    return &store->segment[chunk / SEGMENT_CHUNKS]
+                ->chunk[chunk % SEGMENT_CHUNKS]
+                .slot[slot % STORE_CHUNK_SLOTS];
+}
+
+struct store_entry *entry_of(const struct store *store, uint32_t slot)
+{
+    uint32_t chunk = slot >> STORE_CHUNK_SHIFT;
+    uint32_t frame = store->segment[chunk / SEGMENT_CHUNKS]->chunk[chunk % SEGMENT_CHUNKS].frame;
+    struct store_entry *entries = store_frame_ptr(store, frame);
+
+    return &entries[slot % STORE_CHUNK_SLOTS];
+}
+
+const struct store_version *version_of(const struct store_entry *entry)
+{
+    return &entry->version[STORE_COMMIT_SEQ(entry->commit) & 1u];
+}
+
+uint32_t entry_crc(objid_t id, const struct store_identity *identity,
+                   const struct store_version *version)
+{
+    uint32_t crc = crc32c(0, &id, sizeof(id));
+
+    crc = crc32c(crc, identity, sizeof(*identity));
+    return crc32c(crc, version, sizeof(*version));
+}
+
+int slot_usable(const struct store *store, uint32_t slot)
+{
+    const struct slot *state;
+
+    if (slot >= store->chunks * STORE_CHUNK_SLOTS)
+        return -TWZ_EINVAL;
+    state = slot_of(store, slot);
+    if (state->state == STORE_FREE)
+        return -TWZ_ENOOBJ;
+    if (state->flags & SLOT_DAMAGED)
+        return -TWZ_EDAMAGED;
+    return state->state == STORE_DEAD ? -TWZ_EDELETED : 0;
+}
+
+int store_writable(const struct store *store)
+{
+    return store->recovered && !store->readonly ? 0 : -TWZ_EDENIED;
+}
+
+uint64_t *table_dir_word(const struct store *store, uint32_t copy, uint32_t chunk)
+{
+    uint64_t *words = store_frame_ptr(store, (uint32_t)store->super.dir[copy]);
+
+    return &words[chunk];
+}
+
+int table_reserve(struct store *store, uint32_t chunk)
+{
+    struct segment **segment = &store->segment[chunk / SEGMENT_CHUNKS];
+
+    if (!*segment)
+        *segment = store_alloc(store, sizeof(**segment));
+    return *segment ? 0 : -TWZ_ENOMEM;
+}
+
+void table_grow(struct store *store)
+{
+    uint32_t chunk = store->chunks;
+    uint32_t first = chunk * STORE_CHUNK_SLOTS;
+    uint32_t frame = space_take_zeroed(store);
+    struct store_entry *entries = store_frame_ptr(store, frame);
+    uint64_t word = word_seal(word_body(STORE_CHUNK, 0, frame), store->salt, STORE_PLACE_DIR, chunk);
+
+    store->meta++;
+    for (uint32_t i = 0; i < STORE_CHUNK_SLOTS; i++) {
+        persist_store64(&entries[i].commit,
+                        word_commit(STORE_FREE, 0, 0, store->salt, first + i));
+        persist_flush(&entries[i].commit, sizeof(uint64_t));
+    }
+    persist_fence(); /* the chunk's content, before anything leads to it */
+    persist_commit64(table_dir_word(store, 0, chunk), word); /* COMMIT: the chunk exists */
+    persist_commit64(table_dir_word(store, 1, chunk), word); /* COMMIT: mirror complete */
+    store->segment[chunk / SEGMENT_CHUNKS]->chunk[chunk % SEGMENT_CHUNKS].frame = frame;
+    store->chunks++;
+    for (uint32_t i = 0; i < STORE_CHUNK_SLOTS; i++) {
+        slot_of(store, first + i)->state = STORE_FREE;
+        bits_add(&store->free_slots, first + i);
+    }
+}
+
+void tie_link(struct store *store, uint32_t child, uint32_t parent)
+{
+    struct slot *c = slot_of(store, child);
+    struct slot *p = slot_of(store, parent);
+
+    c->tie_prev = 0;
+    c->tie_next = p->tie_first;
+    if (p->tie_first)
+        slot_of(store, p->tie_first - 1)->tie_prev = child + 1;
+    p->tie_first = child + 1;
+    c->flags |= SLOT_TIED;
+}
+
+void tie_unlink(struct store *store, uint32_t child, uint32_t parent)
+{
+    struct slot *c = slot_of(store, child);
+
+    if (!(c->flags & SLOT_TIED))
+        return;
+    if (c->tie_prev)
+        slot_of(store, c->tie_prev - 1)->tie_next = c->tie_next;
+    else
+        slot_of(store, parent)->tie_first = c->tie_next;
+    if (c->tie_next)
+        slot_of(store, c->tie_next - 1)->tie_prev = c->tie_prev;
+    c->tie_next = 0;
+    c->tie_prev = 0;
+    c->flags &= (uint8_t)~SLOT_TIED;
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/* The store's operations and what a reopened pool knows of them; power failures are tests/crash's. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <store/store.h>
+#include <twz/error.h>
+
+#include "expect.h"
+#include "mempool.h"
+
+#define TOP_FOT (TWZ_PAGE_META - 1u)
+
+static uint64_t free_frames(const struct mempool *pool)
+{
+    struct store_space space;
+
+    store_space(pool->store, &space);
+    return space.free;
+}
+
+static void clean(struct mempool *pool)
+{
+    struct store_recovery recovery;
+    uint64_t before = free_frames(pool);
+
+    EXPECT_EQ(mempool_check(pool, 0), 0);
+    EXPECT_EQ(mempool_reopen(pool, &recovery), 0);
+    EXPECT_EQ(recovery.mirrors + recovery.damaged + recovery.dead + recovery.swept, 0);
+    EXPECT_EQ(free_frames(pool), before);
+}
+
+static uint8_t *page_bytes(struct mempool *pool, uint32_t slot, uint32_t page)
+{
+    struct store_page out;
+
+    if (store_page_get(pool->store, slot, page, &out) < 0 || !out.frame)
+        return NULL;
+    return store_frame_ptr(pool->store, out.frame);
+}
+
+static void test_objects(void)
+{
+    struct mempool pool;
+    struct store_stat stat;
+    struct store_update update = { .which = STORE_UPDATE_PERMS, .perms = TWZ_READ };
+    objid_t id[40];
+    uint32_t slot[40], found;
+
+    mempool_make(&pool, 128, 0);
+    for (int i = 0; i < 40; i++)
+        slot[i] = mempool_object(&pool, &id[i]);
+    EXPECT_EQ(store_obj_update(pool.store, slot[3], &update), 0);
+    update.perms = TWZ_READ | TWZ_WRITE;
+    EXPECT_EQ(store_obj_update(pool.store, slot[3], &update), -TWZ_EDENIED);
+    EXPECT_EQ(store_obj_revoke(pool.store, slot[3], 9), 0);
+    EXPECT_EQ(store_obj_revoke(pool.store, slot[3], 5), 0);
+    clean(&pool);
+    for (int i = 0; i < 40; i++) {
+        EXPECT_EQ(store_lookup(pool.store, id[i], &found), 0);
+        EXPECT_EQ(found, slot[i]);
+    }
+    EXPECT_EQ(store_obj_stat(pool.store, slot[3], &stat), 0);
+    EXPECT_EQ(stat.perms, TWZ_READ);
+    EXPECT_EQ(stat.perms_id, TWZ_READ | TWZ_WRITE);
+    EXPECT_EQ(stat.revoke_epoch, 9);
+    for (int i = 0; i < 40; i += 2) {
+        EXPECT_EQ(store_obj_delete(pool.store, slot[i], NULL, NULL), 0);
+        EXPECT_EQ(store_obj_delete(pool.store, slot[i], NULL, NULL), -TWZ_EDELETED);
+        EXPECT_EQ(store_lookup(pool.store, id[i], &found), -TWZ_EDELETED);
+        EXPECT_EQ(store_obj_release(pool.store, slot[i]), 0);
+        EXPECT_EQ(store_lookup(pool.store, id[i], &found), -TWZ_ENOOBJ);
+    }
+    clean(&pool);
+    for (int i = 0; i < 40; i++)
+        EXPECT_EQ(store_lookup(pool.store, id[i], &found), i % 2 ? 0 : -TWZ_ENOOBJ);
+    EXPECT_EQ(store_obj_delete(pool.store, slot[0], NULL, NULL), -TWZ_ENOOBJ);
+    EXPECT_EQ(store_obj_delete(pool.store, 100000, NULL, NULL), -TWZ_EINVAL);
+    mempool_end(&pool);
+    EXPECT_EQ(pool.allocated, 0);
+}
+
+static void test_pages(void)
+{
+    static const uint32_t pages[] = { 1, 12, 13, 511, 512, 5000, 261600, 262138,
+                                      TOP_FOT - 2, TOP_FOT, TWZ_PAGE_META };
+    struct mempool pool;
+    struct store_page at;
+    uint32_t slot, frame, n = sizeof(pages) / sizeof(pages[0]);
+    uint64_t before;
+
+    mempool_make(&pool, 128, 0);
+    slot = mempool_object(&pool, NULL);
+    before = free_frames(&pool);
+    for (uint32_t i = 0; i < n; i++) {
+        EXPECT_EQ(store_page_add(pool.store, slot, pages[i], &frame), 0);
+        memset(store_frame_ptr(pool.store, frame), (int)i + 1, STORE_FRAME_SIZE);
+        EXPECT_EQ(store_page_add(pool.store, slot, pages[i], &frame), -TWZ_EEXIST);
+    }
+    EXPECT_EQ(store_page_add(pool.store, slot, 0, &frame), -TWZ_ERANGE);
+    EXPECT_EQ(store_page_add(pool.store, slot, TWZ_PAGE_RECORD, &frame), -TWZ_ERANGE);
+    clean(&pool);
+    for (uint32_t i = 0; i < n; i++)
+        EXPECT(page_bytes(&pool, slot, pages[i]) && *page_bytes(&pool, slot, pages[i]) == i + 1);
+    at.page = 0;
+    for (uint32_t i = 0; i < n; i++, at.page++) {
+        EXPECT_EQ(store_page_next(pool.store, slot, &at), 0);
+        EXPECT_EQ(at.page, pages[i]);
+    }
+    EXPECT_EQ(store_page_next(pool.store, slot, &at), -TWZ_ENOOBJ);
+    EXPECT_EQ(store_page_discard(pool.store, slot, 13, 5000, STORE_ABSENT), 0);
+    EXPECT_EQ(store_page_discard(pool.store, slot, 11, 4, STORE_HOLE), 0);
+    EXPECT_EQ(store_page_add(pool.store, slot, 12, &frame), -TWZ_EFAULT);
+    EXPECT_EQ(store_page_discard(pool.store, slot, 11, 4, STORE_ABSENT), 0);
+    EXPECT_EQ(store_page_protect(pool.store, slot, 1, TWZ_PAGE_META, 1), 0);
+    EXPECT_EQ(store_page_get(pool.store, slot, 1, &at), 0);
+    EXPECT_EQ(at.flags, STORE_FLAG_READONLY);
+    EXPECT_EQ(store_page_poison(pool.store, slot, 1), 0);
+    EXPECT_EQ(store_page_get(pool.store, slot, 1, &at), 0);
+    EXPECT_EQ(at.state, STORE_POISONED);
+    clean(&pool);
+    EXPECT_EQ(store_page_discard(pool.store, slot, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
+    EXPECT_EQ(store_obj_delete(pool.store, slot, NULL, NULL), 0);
+    EXPECT_EQ(store_obj_release(pool.store, slot), 0);
+    EXPECT_EQ(free_frames(&pool), before);
+    clean(&pool);
+    mempool_end(&pool);
+}
+
+static uint8_t content[STORE_FRAME_SIZE];
+
+static const void *give(void *ctx, uint32_t page)
+{
+    (void)ctx;
+    if (page % 3 == 0)
+        return NULL;
+    memset(content, (int)(page % 251), sizeof(content));
+    return content;
+}
+
+static void test_many(void)
+{
+    struct mempool pool;
+    uint32_t slot;
+    int wrong = 0;
+
+    mempool_make(&pool, 4096, 0);
+    slot = mempool_object(&pool, NULL);
+    EXPECT_EQ(store_page_add_many(pool.store, slot, 5, 1500, give, NULL), 0);
+    EXPECT_EQ(store_page_add_many(pool.store, slot, 1504, 3, give, NULL), -TWZ_EEXIST);
+    EXPECT_EQ(store_page_add_many(pool.store, slot, 1505, 20, give, NULL), 0);
+    clean(&pool);
+    for (uint32_t page = 5; page < 1525; page++) {
+        uint8_t *bytes = page_bytes(&pool, slot, page);
+
+        wrong += !bytes || bytes[4095] != (page % 3 ? page % 251 : 0);
+    }
+    EXPECT_EQ(wrong, 0);
+    EXPECT_EQ(store_page_add_many(pool.store, slot, 2000, 4000, NULL, NULL), -TWZ_ENOSPC);
+    clean(&pool);
+    mempool_end(&pool);
+}
+
+static void test_share(void)
+{
+    struct mempool pool;
+    struct store_page page;
+    uint32_t a, b, frame, first;
+    uint64_t before;
+
+    mempool_make(&pool, 256, 0);
+    a = mempool_object(&pool, NULL);
+    b = mempool_object(&pool, NULL);
+    EXPECT_EQ(store_page_add_many(pool.store, a, 10, 10, give, NULL), 0);
+    before = free_frames(&pool);
+    EXPECT_EQ(store_page_share(pool.store, b, 20, a, 9, 12), 0);
+    EXPECT_EQ(free_frames(&pool), before - 2);
+    EXPECT_EQ(store_page_get(pool.store, a, 10, &page), 0);
+    EXPECT_EQ(page.state, STORE_SHARED);
+    first = page.frame;
+    EXPECT_EQ(store_page_get(pool.store, b, 21, &page), 0);
+    EXPECT_EQ(page.frame, first);
+    clean(&pool);
+    EXPECT_EQ(store_page_own(pool.store, b, 21, &frame), 0);
+    EXPECT(frame != first);
+    EXPECT(memcmp(store_frame_ptr(pool.store, frame), store_frame_ptr(pool.store, first), 4096) == 0);
+    EXPECT_EQ(store_page_own(pool.store, a, 10, &frame), 0);
+    EXPECT_EQ(frame, first);
+    clean(&pool);
+    EXPECT_EQ(store_obj_delete(pool.store, a, NULL, NULL), 0);
+    EXPECT_EQ(store_obj_release(pool.store, a), 0);
+    EXPECT(page_bytes(&pool, b, 22) && *page_bytes(&pool, b, 22) == 11);
+    clean(&pool);
+    EXPECT_EQ(store_page_own(pool.store, b, 22, &frame), 0);
+    EXPECT_EQ(store_page_own(pool.store, b, 900, &frame), -TWZ_EINVAL);
+    EXPECT_EQ(store_page_share(pool.store, b, 21, b, 22, 3), -TWZ_EINVAL);
+    clean(&pool);
+    mempool_end(&pool);
+}
+
+static void test_full(void)
+{
+    struct mempool pool;
+    struct store_create create = { .perms = TWZ_READ };
+    uint32_t slot, frame, page;
+    objid_t id;
+    int err;
+
+    mempool_make(&pool, 64, 24);
+    slot = mempool_object(&pool, NULL);
+    for (page = 1, err = 0; err == 0; page++)
+        err = store_page_add(pool.store, slot, page, &frame);
+    EXPECT_EQ(err, -TWZ_ENOSPC);
+    EXPECT_EQ(free_frames(&pool), 0);
+    for (err = 0; err == 0; create.nonce[0]++)
+        err = store_obj_create(pool.store, &create, &slot, &id);
+    EXPECT_EQ(err, -TWZ_ENOSPC);
+    clean(&pool);
+    EXPECT_EQ(store_page_discard(pool.store, 0, 1, 30, STORE_ABSENT), 0);
+    for (err = 0; err == 0; create.nonce[0]++)
+        err = store_obj_create(pool.store, &create, &slot, &id);
+    EXPECT_EQ(err, -TWZ_EFULL);
+    clean(&pool);
+    mempool_end(&pool);
+}
+
+static uint32_t died_count;
+static void count_died(void *ctx, uint32_t slot)
+{
+    (void)ctx;
+    (void)slot;
+    died_count++;
+}
+
+static void test_ties(void)
+{
+    struct mempool pool;
+    struct store_recovery recovery;
+    uint32_t slot[8];
+    objid_t id[8];
+
+    mempool_make(&pool, 128, 0);
+    for (int i = 0; i < 8; i++)
+        slot[i] = mempool_object(&pool, &id[i]);
+    for (int i = 1; i < 6; i++)
+        EXPECT_EQ(store_obj_tie(pool.store, slot[i], id[(i - 1) / 2]), 0);
+    EXPECT_EQ(store_obj_tie(pool.store, slot[0], id[5]), -TWZ_EINVAL);
+    EXPECT_EQ(store_obj_tie(pool.store, slot[0], id[0]), -TWZ_EINVAL);
+    EXPECT_EQ(store_obj_tie(pool.store, slot[5], TWZ_OBJID_NONE), 0);
+    EXPECT_EQ(store_obj_tie(pool.store, slot[6], id[1]), 0);
+    clean(&pool);
+    EXPECT_EQ(store_obj_delete(pool.store, slot[0], count_died, NULL), 0);
+    EXPECT_EQ(died_count, 6);
+    EXPECT_EQ(store_obj_release(pool.store, slot[0]), 0);
+    EXPECT_EQ(store_obj_release(pool.store, slot[3]), 0);
+    EXPECT_EQ(store_obj_release(pool.store, slot[5]), -TWZ_EINVAL);
+    EXPECT_EQ(mempool_check(&pool, 0), 0);
+    EXPECT_EQ(mempool_reopen(&pool, &recovery), 0);
+    EXPECT_EQ(recovery.dead, 4);
+    EXPECT_EQ(recovery.objects, 2);
+    clean(&pool);
+    mempool_end(&pool);
+}
+
+static void test_provisional(void)
+{
+    struct mempool pool;
+    struct store_recovery recovery;
+    struct store_create create = { .perms = TWZ_READ, .witness_off = 4096 + 64 };
+    uint32_t root, slot[4], frame, found;
+    objid_t root_id, id[4];
+    uint64_t *words;
+
+    mempool_make(&pool, 128, 0);
+    root = mempool_object(&pool, &root_id);
+    create.witness = root_id;
+    for (uint64_t i = 0; i < 4; i++) {
+        create.nonce[0] = 100 + i;
+        create.witness_off += 8;
+        if (i == 3) /* names the second one, which names itself in the root */
+            create.witness = id[1];
+        EXPECT_EQ(store_obj_create(pool.store, &create, &slot[i], &id[i]), 0);
+    }
+    EXPECT_EQ(store_page_add(pool.store, root, 1, &frame), 0);
+    words = store_frame_ptr(pool.store, frame);
+    words[10] = id[1].lo;
+    EXPECT_EQ(store_page_add(pool.store, slot[1], 1, &frame), 0);
+    words = store_frame_ptr(pool.store, frame);
+    words[12] = id[3].lo;
+    EXPECT_EQ(store_obj_permanent(pool.store, slot[2]), 0);
+    EXPECT_EQ(mempool_check(&pool, 0), 0);
+    EXPECT_EQ(mempool_reopen(&pool, &recovery), 0);
+    EXPECT_EQ(recovery.kept, 2);
+    EXPECT_EQ(recovery.swept, 1);
+    EXPECT_EQ(store_lookup(pool.store, id[0], &found), -TWZ_ENOOBJ);
+    for (int i = 1; i < 4; i++)
+        EXPECT_EQ(store_lookup(pool.store, id[i], &found), 0);
+    create.nonce[0] = 200;
+    create.witness = root_id;
+    create.witness_off = 4096 + 80;
+    create.witness_value = id[1].lo;
+    EXPECT_EQ(store_obj_create(pool.store, &create, &found, &id[0]), -TWZ_EEXIST);
+    create.witness_off++;
+    EXPECT_EQ(store_obj_create(pool.store, &create, &found, &id[0]), -TWZ_EINVAL);
+    clean(&pool);
+    mempool_end(&pool);
+}
+
+static void test_super(void)
+{
+    struct mempool pool;
+    struct store_roots roots = { .names = { 1, 2 }, .init = { 3, 4 } };
+
+    mempool_make(&pool, 64, 0);
+    for (uint64_t i = 0; i < 5; i++) {
+        roots.init.lo = i;
+        EXPECT_EQ(store_super_set(pool.store, &roots), 0);
+        EXPECT_EQ(store_mono_raise(pool.store, STORE_MONO_TIME, i * 10), 0);
+    }
+    EXPECT_EQ(store_mono_raise(pool.store, STORE_MONO_TIME, 7), 0);
+    EXPECT_EQ(store_mono_raise(pool.store, STORE_MONO_TIME, STORE_MONO_MAX + 1), -TWZ_ERANGE);
+    EXPECT_EQ(store_mono_raise(pool.store, STORE_MONO_COUNT, 1), -TWZ_EINVAL);
+    clean(&pool);
+    EXPECT_EQ(store_mono_get(pool.store, STORE_MONO_TIME), 40);
+    EXPECT_EQ(store_super_get(pool.store)->roots.init.lo, 4);
+    EXPECT_EQ(store_super_get(pool.store)->sequence, 6);
+    mempool_end(&pool);
+}
+
+/* Every error of open, each with the file unchanged. */
+static void test_open_errors(void)
+{
+    struct mempool pool, other;
+    struct store_report why;
+    struct store *store;
+    struct store_super *super;
+    uint8_t *copy = malloc(64 * 4096);
+
+    mempool_make(&pool, 64, 0);
+    memcpy(copy, pool.env.base, 64 * 4096);
+    mempool_env(&other, copy, 64 * 4096);
+    other.env.size = 63 * 4096;
+    EXPECT_EQ(store_open(&other.env, &store, &why), -TWZ_ESHORT);
+    EXPECT_EQ(why.wanted, 64 * 4096);
+    other.env.size = 65 * 4096;
+    EXPECT_EQ(store_open(&other.env, &store, &why), -TWZ_ERANGE);
+    other.env.size = 100;
+    EXPECT_EQ(store_open(&other.env, &store, &why), -TWZ_ENOTPOOL);
+    other.env.size = 64 * 4096;
+    for (int i = 0; i < 2; i++) {
+        super = (void *)(copy + i * 4096);
+        super->label[0] ^= 1;
+    }
+    EXPECT_EQ(store_open(&other.env, &store, &why), -TWZ_EDAMAGED);
+    for (int i = 0; i < 2; i++) {
+        super = (void *)(copy + i * 4096);
+        super->version = 2;
+    }
+    EXPECT_EQ(store_open(&other.env, &store, &why), -TWZ_EVERSION);
+    EXPECT_EQ(why.found, 2);
+    memset(copy, 0x5a, 8192);
+    EXPECT_EQ(store_open(&other.env, &store, &why), -TWZ_ENOTPOOL);
+    EXPECT_EQ(other.allocated, 0);
+    free(copy);
+    mempool_end(&pool);
+}
+
+/* Fail the first, second ... allocation of opening and of creating many objects. */
+static void test_no_memory(void)
+{
+    struct mempool pool;
+    struct store_recovery recovery;
+    struct store_create create = { .perms = TWZ_READ };
+    uint32_t slot;
+    objid_t id;
+    int err, rounds = 0;
+
+    mempool_make(&pool, 512, 0);
+    for (int i = 0; i < 20; i++)
+        EXPECT_EQ(store_obj_delete(pool.store, mempool_object(&pool, NULL), NULL, NULL), 0);
+    store_close(pool.store);
+    pool.store = NULL;
+    do {
+        pool.fail_after = rounds++;
+        err = mempool_reopen(&pool, &recovery);
+        EXPECT(err == 0 || (err == -TWZ_ENOMEM && pool.allocated == 0));
+    } while (err < 0);
+    EXPECT(rounds > 5);
+    for (uint64_t i = 0; i < 300; i++) {
+        create.nonce[0] = 1000 + i;
+        pool.fail_after = 0;
+        err = store_obj_create(pool.store, &create, &slot, &id);
+        pool.fail_after = -1;
+        if (err == -TWZ_ENOMEM)
+            err = store_obj_create(pool.store, &create, &slot, &id);
+        EXPECT_EQ(err, 0);
+    }
+    clean(&pool);
+    mempool_end(&pool);
+    EXPECT_EQ(pool.allocated, 0);
+}
+
+int main(void)
+{
+    test_objects();
+    test_pages();
+    test_many();
+    test_share();
+    test_full();
+    test_ties();
+    test_provisional();
+    test_super();
+    test_open_errors();
+    test_no_memory();
+    return expect_sum();
+}
