@@ -66,8 +66,8 @@ void kernel_media_error(phys_t addr);             /* core/fault.c: machine check
 struct cpu; /* core/: per-core state of the generic kernel, see kernel/cpu.h */
 
 unsigned arch_cpu_count(void);                    /* cores running, after arch_smp_start */
-unsigned arch_cpu_id(void);                       /* 0 .. count-1, this core */
-struct cpu *arch_cpu_this(void);                  /* pointer stored by arch_cpu_bind: one load */
+static inline unsigned arch_cpu_id(void);         /* 0 .. count-1, this core: one load */
+static inline struct cpu *arch_cpu_this(void);    /* pointer stored by arch_cpu_bind: one load */
 void arch_cpu_bind(struct cpu *cpu);
 void arch_smp_start(void);                        /* starts all other cores; each calls kernel_cpu_main */
 void arch_pause(void);                            /* in every spin loop */
@@ -75,6 +75,7 @@ void arch_idle(void);                             /* interrupts on, halt, interr
 NORETURN void arch_enter_user(struct arch_frame *frame); /* first entry of a core into user mode: resets
                                                      the stack, loads *frame (copied first) and goes */
 NORETURN void arch_halt_all(void);                /* panic: stop every core */
+void arch_backtrace(void);                        /* logs who called, as far as the stack tells */
 NORETURN void arch_power_off(void);
 NORETURN void arch_reboot(void);
 NORETURN void arch_stop(uint32_t code);           /* ends the machine with an exit code for the host
@@ -95,6 +96,11 @@ void arch_clock_params(struct arch_clock *out);
 uint64_t arch_clock_ns(void);                     /* monotonic, from boot */
 void arch_timer_set(uint64_t deadline_ns);        /* this core; one shot; UINT64_MAX: off */
 bool arch_random64(uint64_t *out);                /* hardware random; false: none now */
+uint64_t arch_boot_ticks(void);                   /* TSC ticks since the kernel's first instruction;
+                                                     instructions, where the machine counts those */
+
+/* How this processor writes a cache line back: 0 clflush, 1 clflushopt, 2 clwb (store/x86). */
+unsigned arch_flush_kind(void);
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
@@ -189,7 +195,26 @@ typedef void (*arch_irq_fn)(void *arg);
 /* Allocates a vector and the message (address, data) that raises it on the boot core. */
 MUST_CHECK int arch_msi_alloc(arch_irq_fn fn, void *arg, uint64_t *address, uint32_t *data);
 
+/* Configuration space, registers 0 .. 255, off a multiple of 4; takes a lock of its own, last. */
 uint32_t arch_pci_read32(unsigned bus, unsigned dev, unsigned fn, unsigned off);
 void arch_pci_write32(unsigned bus, unsigned dev, unsigned fn, unsigned off, uint32_t value);
+
+/* ---- x86-64: what is read through GS, inline because every call needs it ------------------------ */
+
+static inline unsigned arch_cpu_id(void)
+{
+    uint64_t id;
+
+    __asm__("movq %%gs:8, %0" : "=r"(id));
+    return (unsigned)id;
+}
+
+static inline struct cpu *arch_cpu_this(void)
+{
+    struct cpu *cpu;
+
+    __asm__("movq %%gs:0, %0" : "=r"(cpu));
+    return cpu;
+}
 
 #endif

@@ -7,6 +7,7 @@
 
 void log_printf(const char *fmt, ...) PRINTF(1, 2); /* one line; a newline is added */
 void log_bytes(const char *text, size_t len);
+void log_panicking(void); /* from here on the log's lock is not waited for */
 
 /* A kernel bug: says where and what, stops every core. */
 NORETURN void panic_at(const char *file, int line, const char *fmt, ...) PRINTF(3, 4);

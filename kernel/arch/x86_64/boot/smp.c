@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The other cores. Each is woken by INIT and STARTUP messages, one after the other, and runs the
+ * trampoline (boot.S) with the boot page tables; x86_ap_cpu and x86_ap_stack tell it who it is. It
+ * is counted once it can take interrupts. A core that does not answer in time is left out.
+ */
+#include "../x86.h"
+#include <kernel/kmem.h>
+#include <kernel/log.h>
+#include <kernel/phys.h>
+#include <lib/string.h>
+
+#define STACK_ORDER  2u
+#define STACK_SPAN   (2ull * STACK_BYTES) /* of address space: guard below, stack above */
+#define ANSWER_NS    100000000ull
+#define SECOND_NS    1000000ull
+
+_Static_assert(STACK_BYTES == 4096 << STACK_ORDER, "stack order");
+
+extern const char x86_trampoline[], x86_trampoline_end[];
+extern uint64_t x86_boot_pml4[512];
+
+/* Read by the trampoline. */
+struct x86_cpu *x86_ap_cpu;
+uint64_t x86_ap_stack;
+
+void x86_ap_start(struct x86_cpu *cpu)
+{
+    x86_desc_load(cpu);
+    x86_idt_load();
+    x86_features_enable();
+    x86_write_cr3(x86_kernel_root());
+    x86_apic_init();
+    x86_syscall_init();
+    __atomic_store_n(&x86_cpu_running, (unsigned)cpu->id + 1, __ATOMIC_RELEASE);
+    kernel_cpu_main();
+}
+
+/* State and guarded stack of core `id`; NULL: no memory. */
+static struct x86_cpu *prepare(unsigned id, uint32_t apic_id)
+{
+    uint64_t virt = STACK_VIRT + id * STACK_SPAN + STACK_BYTES;
+    struct x86_cpu *cpu = kmem_alloc(sizeof(*cpu));
+    phys_t stack = phys_alloc(STACK_ORDER);
+
+    if (!cpu || phys_is_none(stack) || x86_kmap(virt, stack.addr, STACK_BYTES, PTE_W | PTE_NX))
+        return NULL;
+    cpu->id = id;
+    cpu->apic_id = apic_id;
+    cpu->frame = virt + STACK_BYTES - X86_FRAME_BELOW_TOP;
+    x86_cpus[id] = cpu;
+    x86_ap_cpu = cpu;
+    x86_ap_stack = virt + STACK_BYTES;
+    return cpu;
+}
+
+static bool answered(unsigned id, uint64_t wait_ns)
+{
+    uint64_t deadline = arch_clock_ns() + wait_ns;
+
+    while (arch_cpu_count() <= id) {
+        if (arch_clock_ns() > deadline)
+            return false;
+        arch_pause();
+    }
+    return true;
+}
+
+static bool wake(unsigned id, uint32_t apic_id)
+{
+    uint32_t startup = X86_ICR_STARTUP | TRAMPOLINE_PHYS >> 12;
+
+    x86_apic_ipi(apic_id, X86_ICR_INIT);
+    x86_apic_ipi(apic_id, startup);
+    if (answered(id, SECOND_NS))
+        return true;
+    x86_apic_ipi(apic_id, startup);
+    return answered(id, ANSWER_NS);
+}
+
+void arch_smp_start(void)
+{
+    uint32_t self = x86_boot_cpu.apic_id;
+
+    memcpy(arch_virt((phys_t){ TRAMPOLINE_PHYS }), x86_trampoline,
+           (size_t)(x86_trampoline_end - x86_trampoline));
+    for (uint32_t i = 0; i < x86_acpi.cpus; i++) {
+        unsigned id = arch_cpu_count();
+
+        if (x86_acpi.apic_id[i] == self)
+            continue;
+        if (!prepare(id, x86_acpi.apic_id[i]) || !wake(id, x86_acpi.apic_id[i])) {
+            log_printf("cpu: core with APIC id %u does not start", x86_acpi.apic_id[i]);
+            break;
+        }
+    }
+    memset(x86_boot_pml4, 0, sizeof(x86_boot_pml4));
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Segment descriptors and the task state of each core: stacks for entry and for the vectors that
+ * must not trust the current one. A core's tables live in its struct x86_cpu.
+ */
+#include "../x86.h"
+#include <kernel/log.h>
+
+#define DESC_KERNEL_CODE 0x00af9b000000ffffull
+#define DESC_KERNEL_DATA 0x00cf93000000ffffull
+#define DESC_USER_DATA   0x00cff3000000ffffull
+#define DESC_USER_CODE   0x00affb000000ffffull
+#define DESC_TSS         0x0000890000000000ull
+
+/* Flags that SYSCALL clears: all but IOPL-free reserved ones, so that the kernel starts clean. */
+#define SFMASK 0x257fd5ull
+
+struct descriptor {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
+
+extern char x86_syscall_entry[];
+
+struct x86_cpu x86_boot_cpu;
+struct x86_cpu *x86_cpus[MAX_CPUS] = { &x86_boot_cpu };
+unsigned x86_cpu_running = 1;
+
+/* The last 16 bytes of each such stack hold the core's own address, for entry.S to find. */
+static void set_ist(struct x86_cpu *cpu, unsigned index, uint8_t *stack)
+{
+    uint64_t top = (uint64_t)stack + sizeof(cpu->ist_stack[0]) - 16;
+
+    *(struct x86_cpu **)top = cpu;
+    cpu->tss.ist[(index - 1) * 2] = (uint32_t)top;
+    cpu->tss.ist[(index - 1) * 2 + 1] = (uint32_t)(top >> 32);
+}
+
+static void fill_tables(struct x86_cpu *cpu)
+{
+    uint64_t tss = (uint64_t)&cpu->tss;
+    uint64_t top = cpu->frame + X86_FRAME_BELOW_TOP;
+
+    cpu->gdt[1] = DESC_KERNEL_CODE;
+    cpu->gdt[2] = DESC_KERNEL_DATA;
+    cpu->gdt[3] = DESC_USER_DATA;
+    cpu->gdt[4] = DESC_USER_CODE;
+    cpu->gdt[5] = DESC_TSS | (sizeof(cpu->tss) - 1) | (tss & 0xffffff) << 16 |
+                  (tss >> 24 & 0xff) << 56;
+    cpu->gdt[6] = tss >> 32;
+    cpu->tss.rsp0_lo = (uint32_t)top;
+    cpu->tss.rsp0_hi = (uint32_t)(top >> 32);
+    cpu->tss.iomap = sizeof(cpu->tss);
+    for (unsigned i = 0; i < ARRAY_LEN(cpu->ist_stack); i++)
+        set_ist(cpu, i + 1, cpu->ist_stack[i]);
+}
+
+void x86_desc_load(struct x86_cpu *cpu)
+{
+    struct descriptor gdtr = { sizeof(cpu->gdt) - 1, (uint64_t)cpu->gdt };
+    uint64_t scratch;
+
+    fill_tables(cpu);
+    __asm__ volatile("lgdt %1\n\t"
+                     "pushq %2\n\t"
+                     "leaq 1f(%%rip), %0\n\t"
+                     "pushq %0\n\t"
+                     "lretq\n"
+                     "1:\tmovl %3, %%ss\n\t"
+                     "movl %4, %%ds\n\t"
+                     "movl %4, %%es\n\t"
+                     "movl %4, %%fs\n\t"
+                     "movl %4, %%gs\n\t"
+                     "ltr %5"
+                     : "=&r"(scratch)
+                     : "m"(gdtr), "i"(SEL_KERNEL_CODE), "r"(SEL_KERNEL_DATA), "r"(0),
+                       "r"((uint16_t)SEL_TSS)
+                     : "memory");
+    x86_wrmsr(MSR_GS_BASE, (uint64_t)cpu);
+    x86_wrmsr(MSR_KERNEL_GS_BASE, 0);
+}
+
+void x86_syscall_init(void)
+{
+    x86_wrmsr(MSR_STAR, (uint64_t)(SEL_USER_DATA - 8) << 48 | (uint64_t)SEL_KERNEL_CODE << 32);
+    x86_wrmsr(MSR_LSTAR, (uint64_t)x86_syscall_entry);
+    x86_wrmsr(MSR_SFMASK, SFMASK);
+}
+
+struct x86_cpu *x86_this(void)
+{
+    return x86_cpus[arch_cpu_id()];
+}
+
+unsigned arch_cpu_count(void)
+{
+    return __atomic_load_n(&x86_cpu_running, __ATOMIC_ACQUIRE);
+}
+
+void arch_cpu_bind(struct cpu *cpu)
+{
+    x86_this()->generic = cpu;
+}
+
+void arch_idle(void)
+{
+    __asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+
+void arch_enter_user(struct arch_frame *frame)
+{
+    struct arch_frame *top = (struct arch_frame *)x86_this()->frame;
+
+    *top = *frame;
+    x86_leave(top);
+}

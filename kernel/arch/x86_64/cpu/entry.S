@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All ways from user mode into the kernel and back. The top of a core's stack, downwards:
+ *
+ *   top - 40    rip cs rflags rsp ss    pushed by the processor, or filled in before IRET
+ *   top - 48    error code              0 where the processor pushes none
+ *   top - 56    vector
+ *   top - 224   struct arch_frame       (CPU_FRAME in struct x86_cpu)
+ *
+ * Interrupts are off from entry to exit. GS: the user's base in user mode, struct x86_cpu in the
+ * kernel. Vectors with a stack of their own (NMI, #DF, #MC) may come at any instruction: they find
+ * struct x86_cpu at the top of that stack, and go back to where they came from.
+ */
+#include "../layout.h"
+#include "offsets.h"
+
+#define TRAP_VECTOR FRAME_SIZE
+#define TRAP_ERROR  (FRAME_SIZE + 8)
+#define TRAP_RIP    (FRAME_SIZE + 16)
+#define TRAP_CS     (FRAME_SIZE + 24)
+#define TRAP_RFLAGS (FRAME_SIZE + 32)
+#define TRAP_RSP    (FRAME_SIZE + 40)
+#define TRAP_SS     (FRAME_SIZE + 48)
+
+/* Three bytes that become CLAC or STAC at boot where the processor has SMAP (features.c). */
+    .macro smap_site opcode
+99: .byte 0x0f, 0x1f, 0x00
+    .pushsection .smap_sites, "a"
+    .long 99b - ., \opcode
+    .popsection
+    .endm
+
+    .macro save_regs
+    movq %rax, REG_RAX(%rsp)
+    movq %rbx, REG_RBX(%rsp)
+    movq %rcx, REG_RCX(%rsp)
+    movq %rdx, REG_RDX(%rsp)
+    movq %rsi, REG_RSI(%rsp)
+    movq %rdi, REG_RDI(%rsp)
+    movq %rbp, REG_RBP(%rsp)
+    movq %r8, REG_R8(%rsp)
+    movq %r9, REG_R9(%rsp)
+    movq %r10, REG_R10(%rsp)
+    movq %r11, REG_R11(%rsp)
+    movq %r12, REG_R12(%rsp)
+    movq %r13, REG_R13(%rsp)
+    movq %r14, REG_R14(%rsp)
+    movq %r15, REG_R15(%rsp)
+    .endm
+
+/* All but rcx, r11 and rsp. */
+    .macro load_regs
+    movq REG_RAX(%rsp), %rax
+    movq REG_RBX(%rsp), %rbx
+    movq REG_RDX(%rsp), %rdx
+    movq REG_RSI(%rsp), %rsi
+    movq REG_RDI(%rsp), %rdi
+    movq REG_RBP(%rsp), %rbp
+    movq REG_R8(%rsp), %r8
+    movq REG_R9(%rsp), %r9
+    movq REG_R10(%rsp), %r10
+    movq REG_R12(%rsp), %r12
+    movq REG_R13(%rsp), %r13
+    movq REG_R14(%rsp), %r14
+    movq REG_R15(%rsp), %r15
+    .endm
+
+    .text
+
+/* SYSCALL: rcx = user rip, r11 = user rflags, stack still the user's, flags masked. */
+    .globl x86_syscall_entry
+    .balign 16
+x86_syscall_entry:
+    swapgs
+    movq %rsp, %gs:CPU_SCRATCH0
+    movq %gs:CPU_FRAME, %rsp
+    save_regs
+    movq %gs:CPU_SCRATCH0, %rax
+    movq %rax, REG_RSP(%rsp)
+    movq %rcx, REG_RIP(%rsp)
+    movq %r11, REG_RFLAGS(%rsp)
+    movq $0, FRAME_FLAGS(%rsp)
+    movq %rsp, %rdi
+    call kernel_syscall
+
+/* rsp = frame: let the kernel choose a thread, then leave with its registers. */
+x86_exit:
+    movq %rsp, %rdi
+    call kernel_exit
+    testb $FRAME_FULL, FRAME_FLAGS(%rsp)
+    jnz exit_iret
+    movq REG_RIP(%rsp), %rcx
+    movq %rcx, %rax
+    shrq $47, %rax              /* SYSRET to a non-canonical address faults in kernel mode */
+    jnz exit_iret
+    movq REG_RFLAGS(%rsp), %r11
+    load_regs
+    movq REG_RSP(%rsp), %rsp
+    swapgs
+    sysretq
+
+exit_iret:
+    movq REG_RIP(%rsp), %rax
+    movq REG_RFLAGS(%rsp), %rcx
+    movq REG_RSP(%rsp), %rdx
+    movq %rax, TRAP_RIP(%rsp)
+    movq $SEL_USER_CODE, TRAP_CS(%rsp)
+    movq %rcx, TRAP_RFLAGS(%rsp)
+    movq %rdx, TRAP_RSP(%rsp)
+    movq $SEL_USER_DATA, TRAP_SS(%rsp)
+    load_regs
+    movq REG_RCX(%rsp), %rcx
+    movq REG_R11(%rsp), %r11
+    addq $TRAP_RIP, %rsp
+    swapgs
+    .globl x86_iret
+x86_iret:
+    iretq
+
+/* x86_leave(frame at the stack's top): the first way out of a core. */
+    .globl x86_leave
+x86_leave:
+    movq %rdi, %rsp
+    jmp x86_exit
+
+/* Vector stubs, 16 bytes each from 0 to 255: push what the processor did not, and the vector. */
+    .globl x86_stubs
+    .balign 16
+x86_stubs:
+    .set vector, 0
+    .rept 256
+    .balign 16
+    .if (vector == 8) || (vector == 17) || (vector == 21) || ((vector >= 10) && (vector <= 14))
+    .else
+    pushq $0
+    .endif
+    pushq $vector
+    .if (vector == 2) || (vector == 8) || (vector == 18)
+    jmp trap_ist
+    .else
+    jmp trap
+    .endif
+    .set vector, vector + 1
+    .endr
+
+    .balign 16
+trap:
+    testb $3, 24(%rsp)
+    jz trap_kernel
+    swapgs
+trap_user:
+    smap_site 0xca
+    subq $FRAME_SIZE, %rsp
+    save_regs
+    movq TRAP_RIP(%rsp), %rax
+    movq TRAP_RFLAGS(%rsp), %rcx
+    movq TRAP_RSP(%rsp), %rdi
+    movq TRAP_VECTOR(%rsp), %rsi
+    movq TRAP_ERROR(%rsp), %rdx
+    movq %rax, REG_RIP(%rsp)
+    movq %rcx, REG_RFLAGS(%rsp)
+    movq %rdi, REG_RSP(%rsp)
+    movq $FRAME_FULL, FRAME_FLAGS(%rsp)
+    movq %rsp, %rdi
+    cld
+    call x86_trap_user
+    jmp x86_exit
+
+    .macro push_regs
+    pushq %rax
+    pushq %rbx
+    pushq %rcx
+    pushq %rdx
+    pushq %rsi
+    pushq %rdi
+    pushq %rbp
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    .endm
+
+    .macro pop_regs
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rbp
+    popq %rdi
+    popq %rsi
+    popq %rdx
+    popq %rcx
+    popq %rbx
+    popq %rax
+    .endm
+
+/* The kernel itself was interrupted: while idle, in a user copy, at IRET to user mode, or a bug. */
+trap_kernel:
+    pushq %rax
+    leaq x86_iret(%rip), %rax
+    cmpq %rax, 24(%rsp)
+    popq %rax
+    je trap_iret
+    smap_site 0xca
+    push_regs
+    cld
+    movq %rsp, %rdi
+    call x86_trap_kernel
+    pop_regs
+    addq $16, %rsp
+    iretq
+
+/*
+ * IRET refused what it was to load: the user's registers are all in place, its frame still lies at
+ * the stack's top. Make it look like a fault of the user's own at that address.
+ */
+trap_iret:
+    swapgs
+    popq %gs:CPU_SCRATCH0       /* vector */
+    popq %gs:CPU_SCRATCH1       /* error */
+    movq 24(%rsp), %rsp         /* where IRET found the frame */
+    pushq $0
+    pushq %gs:CPU_SCRATCH0
+    jmp trap_user
+
+/* On a stack of its own: the word above what the processor pushed is this core's struct x86_cpu. */
+trap_ist:
+    smap_site 0xca
+    push_regs
+    cld
+    movl $0xc0000101, %ecx      /* GS base, whosever it is */
+    rdmsr
+    shlq $32, %rdx
+    leaq (%rax, %rdx), %rbx
+    movq 22 * 8(%rsp), %rsi
+    movq %rsi, %rax
+    movq %rsi, %rdx
+    shrq $32, %rdx
+    wrmsr
+    movq %rsp, %rdi
+    call x86_trap_ist
+    movq %rbx, %rax
+    movq %rbx, %rdx
+    shrq $32, %rdx
+    movl $0xc0000101, %ecx
+    wrmsr
+    pop_regs
+    addq $16, %rsp
+    iretq

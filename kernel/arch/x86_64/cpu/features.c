@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the processor can do, and switching it on. The first core reads CPUID once; every core sets
+ * its control registers from that. Bits of CR4 that the processor lacks are never set: some hang.
+ */
+#include "../x86.h"
+#include <kernel/log.h>
+#include <lib/string.h>
+
+#define CR0_MP (1ull << 1)
+#define CR0_NE (1ull << 5)
+#define CR0_WP (1ull << 16)
+#define CR0_PG_PE 0x80000011ull
+
+#define CR4_PAE        (1ull << 5)
+#define CR4_MCE        (1ull << 6)
+#define CR4_PGE        (1ull << 7)
+#define CR4_OSFXSR     (1ull << 9)
+#define CR4_OSXMMEXCPT (1ull << 10)
+#define CR4_UMIP       (1ull << 11)
+#define CR4_FSGSBASE   (1ull << 16)
+#define CR4_OSXSAVE    (1ull << 18)
+#define CR4_SMEP       (1ull << 20)
+#define CR4_SMAP       (1ull << 21)
+
+#define EFER_SCE (1ull << 0)
+#define EFER_NX  (1ull << 11)
+
+/* x87, SSE, AVX, and the three parts of AVX-512, which come together or not at all. */
+#define XCR0_BASE   0x07ull
+#define XCR0_AVX512 0xe0ull
+
+struct smap_site {
+    int32_t where; /* from this field */
+    uint32_t opcode;
+};
+extern const struct smap_site x86_smap_start[], x86_smap_end[];
+
+struct x86_features x86_features;
+
+static bool bit(uint32_t word, unsigned n)
+{
+    return (word >> n & 1) != 0;
+}
+
+static void read_xsave(void)
+{
+    struct x86_cpuid leaf = x86_cpuid(0xd, 0);
+    uint64_t mask = ((uint64_t)leaf.d << 32 | leaf.a) & (XCR0_BASE | XCR0_AVX512);
+
+    if ((mask & XCR0_AVX512) != XCR0_AVX512 || !(mask & 4))
+        mask &= ~XCR0_AVX512;
+    x86_features.xcr0 = mask;
+}
+
+void x86_features_read(void)
+{
+    struct x86_features *f = &x86_features;
+    struct x86_cpuid one = x86_cpuid(1, 0);
+    struct x86_cpuid seven = x86_cpuid(7, 0);
+    struct x86_cpuid ext = x86_cpuid(0x80000001u, 0);
+
+    f->pge = bit(one.d, 13);
+    f->mce = bit(one.d, 7) && bit(one.d, 14);
+    f->xsave = bit(one.c, 26);
+    f->rdrand = bit(one.c, 30);
+    f->fsgsbase = bit(seven.b, 0);
+    f->smep = bit(seven.b, 7);
+    f->smap = bit(seven.b, 20);
+    f->umip = bit(seven.c, 2);
+    f->nx = bit(ext.d, 20);
+    f->gb_pages = bit(ext.d, 26);
+    f->flush = bit(seven.b, 24) ? 2 : bit(seven.b, 23) ? 1 : 0;
+    if (!f->xsave || !f->nx)
+        panic("this processor lacks %s", f->nx ? "XSAVE" : "no-execute pages");
+    read_xsave();
+    for (const struct smap_site *s = x86_smap_start; f->smap && s < x86_smap_end; s++) {
+        uint8_t *code = (uint8_t *)((uintptr_t)s + (uintptr_t)(intptr_t)s->where);
+
+        code[1] = 0x01;
+        code[2] = (uint8_t)s->opcode;
+    }
+}
+
+static void enable_xsave(void)
+{
+    __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)x86_features.xcr0),
+                     "d"((uint32_t)(x86_features.xcr0 >> 32)));
+    x86_features.xsave_size = (x86_cpuid(0xd, 0).b + 63u) & ~63u;
+}
+
+/* Every bank reports; what an earlier life of the machine left is cleared. */
+static void enable_machine_check(void)
+{
+    uint32_t banks = (uint32_t)x86_rdmsr(MSR_MCG_CAP) & 0xff;
+
+    for (uint32_t i = 0; i < banks; i++) {
+        x86_wrmsr(MSR_MC0_CTL + i * 4, ~0ull);
+        x86_wrmsr(MSR_MC0_CTL + i * 4 + 1, 0);
+    }
+    x86_wrmsr(MSR_MCG_STATUS, 0);
+}
+
+void x86_features_enable(void)
+{
+    const struct x86_features *f = &x86_features;
+    uint64_t cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+
+    cr4 |= f->pge ? CR4_PGE : 0;
+    cr4 |= f->mce ? CR4_MCE : 0;
+    cr4 |= f->umip ? CR4_UMIP : 0;
+    cr4 |= f->fsgsbase ? CR4_FSGSBASE : 0;
+    cr4 |= f->smep ? CR4_SMEP : 0;
+    cr4 |= f->smap ? CR4_SMAP : 0;
+    x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_SCE | EFER_NX);
+    x86_write_cr0(CR0_PG_PE | CR0_MP | CR0_NE | CR0_WP);
+    x86_write_cr4(cr4);
+    enable_xsave();
+    if (f->mce)
+        enable_machine_check();
+}
+
+unsigned arch_flush_kind(void)
+{
+    return x86_features.flush;
+}
+
+bool arch_random64(uint64_t *out)
+{
+    uint8_t ok;
+
+    if (!x86_features.rdrand)
+        return false;
+    for (unsigned tries = 0; tries < 16; tries++) {
+        __asm__ volatile("rdrand %0; setc %1" : "=r"(*out), "=qm"(ok) : : "cc");
+        if (ok)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread's registers between the processor and memory: segment bases, vector state, and the check
+ * that makes registers from outside safe to load.
+ */
+#include "../x86.h"
+#include <lib/string.h>
+
+/* CF PF AF ZF SF TF DF OF AC ID: what user code may change by itself. */
+#define USER_FLAGS  0x240dd5ull
+#define FLAGS_FIXED 0x202ull /* the reserved one, and interrupts on */
+
+#define FCW_START   0x37fu
+#define MXCSR_START 0x1f80u
+
+_Static_assert(sizeof(struct arch_frame) + 56 == X86_FRAME_BELOW_TOP, "entry.S draws the stack");
+
+/* The part of an XSAVE image whose layout is fixed. */
+struct xsave_head {
+    uint16_t fcw;
+    uint8_t legacy[22];
+    uint32_t mxcsr;
+    uint32_t mxcsr_mask;
+    uint8_t registers[480];
+    uint64_t xstate_bv;
+    uint64_t xcomp_bv;
+    uint64_t reserved[6];
+};
+_Static_assert(sizeof(struct xsave_head) == 576, "xsave header size");
+
+/* GS in the kernel is the core's; the user's base waits in the other register. */
+void arch_frame_sync(struct arch_frame *frame)
+{
+    frame->regs.gsbase = x86_rdmsr(MSR_KERNEL_GS_BASE);
+    if (x86_features.fsgsbase)
+        __asm__ volatile("rdfsbase %0" : "=r"(frame->regs.fsbase));
+    else
+        frame->regs.fsbase = x86_rdmsr(MSR_FS_BASE);
+}
+
+void arch_frame_load(struct arch_frame *frame)
+{
+    x86_wrmsr(MSR_KERNEL_GS_BASE, frame->regs.gsbase);
+    if (x86_features.fsgsbase)
+        __asm__ volatile("wrfsbase %0" : : "r"(frame->regs.fsbase));
+    else
+        x86_wrmsr(MSR_FS_BASE, frame->regs.fsbase);
+}
+
+int arch_regs_validate(struct twz_regs *regs)
+{
+    if (regs->rip >= ARCH_USER_LIMIT || regs->fsbase >= ARCH_USER_LIMIT ||
+        regs->gsbase >= ARCH_USER_LIMIT)
+        return -TWZ_EINVAL;
+    regs->rflags = (regs->rflags & USER_FLAGS) | FLAGS_FIXED;
+    return 0;
+}
+
+size_t arch_xsave_size(void)
+{
+    return x86_features.xsave_size;
+}
+
+void arch_xsave_init(void *area)
+{
+    struct xsave_head *head = area;
+
+    memset(area, 0, x86_features.xsave_size);
+    head->fcw = FCW_START;
+    head->mxcsr = MXCSR_START;
+}
+
+void arch_xsave_save(void *area)
+{
+    __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+}
+
+/* Checks what the instruction would refuse; it is in the fix-up table all the same, because the
+ * image may lie in memory that user code changes in between. */
+int arch_xsave_restore(void *area)
+{
+    const struct xsave_head *head = area;
+
+    if ((head->xstate_bv & ~x86_features.xcr0) || head->xcomp_bv)
+        return -TWZ_EINVAL;
+    for (size_t i = 0; i < ARRAY_LEN(head->reserved); i++) {
+        if (head->reserved[i])
+            return -TWZ_EINVAL;
+    }
+    return x86_xrstor(area) ? -TWZ_EINVAL : 0;
+}

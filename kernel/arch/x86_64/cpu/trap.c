@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Vectors and what becomes of them. From user mode: the generic kernel decides. From the kernel:
+ * interrupts are let in by arch_idle alone; a fault at an instruction named in the fix-up table
+ * goes on at the place given there; all else is a bug of the kernel and ends it.
+ *
+ * A machine check may come between any two instructions, so its handler only notes the address;
+ * the next ordinary interrupt, which it asks for, hands it on (apic.c).
+ */
+#include "../x86.h"
+#include <kernel/log.h>
+
+#define GATE_PRESENT 0x8e00u /* interrupt gate */
+#define GATE_USER    0x6000u
+
+#define MC_VALID      (1ull << 63)
+#define MC_ADDR_VALID (1ull << 58)
+
+/* Page-fault error code. */
+#define PF_PRESENT 1u
+#define PF_WRITE   2u
+#define PF_EXEC    16u
+
+struct gate {
+    uint16_t offset0;
+    uint16_t selector;
+    uint16_t ist;    /* low three bits of the low byte */
+    uint16_t offset1;
+    uint32_t offset2;
+    uint32_t zero;
+};
+
+struct gate_word {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
+
+struct fixup {
+    int32_t where;   /* both from their own field */
+    int32_t landing;
+};
+extern const struct fixup x86_fixup_start[], x86_fixup_end[];
+
+extern char x86_stubs[], x86_text_start[], x86_text_end[];
+
+static struct gate idt[256];
+static uint32_t stopping;
+static uint32_t dying;
+
+static void set_gate(unsigned vector, unsigned ist, unsigned flags)
+{
+    uint64_t at = (uint64_t)x86_stubs + vector * 16;
+
+    idt[vector] = (struct gate){
+        .offset0 = (uint16_t)at,
+        .selector = SEL_KERNEL_CODE,
+        .ist = (uint16_t)(ist | GATE_PRESENT | flags),
+        .offset1 = (uint16_t)(at >> 16),
+        .offset2 = (uint32_t)(at >> 32),
+    };
+}
+
+void x86_idt_init(void)
+{
+    for (unsigned v = 0; v < VEC_MSI_FIRST + VEC_MSI_COUNT; v++)
+        set_gate(v, 0, v == 3 || v == 4 ? GATE_USER : 0);
+    set_gate(VEC_NMI, 1, 0);
+    set_gate(VEC_DF, 2, 0);
+    set_gate(VEC_MC, 3, 0);
+    for (unsigned v = VEC_RESCHEDULE; v <= VEC_SPURIOUS; v++)
+        set_gate(v, 0, 0);
+}
+
+void x86_idt_load(void)
+{
+    struct gate_word idtr = { sizeof(idt) - 1, (uint64_t)idt };
+
+    __asm__ volatile("lidt %0" : : "m"(idtr));
+}
+
+void x86_trap_user(struct arch_frame *frame, uint64_t vector, uint64_t error)
+{
+    unsigned access;
+
+    if (vector >= VEC_MSI_FIRST) {
+        x86_irq((unsigned)vector);
+    } else if (vector == VEC_PF) {
+        access = error & PF_WRITE ? ARCH_ACCESS_WRITE : 0;
+        access |= error & PF_EXEC ? ARCH_ACCESS_EXEC : 0;
+        access |= error & PF_PRESENT ? ARCH_ACCESS_PRESENT : 0;
+        kernel_page_fault(frame, x86_read_cr2(), access);
+    } else {
+        kernel_exception(frame, (unsigned)vector, error);
+    }
+}
+
+static bool fix_up(struct x86_trap *trap)
+{
+    for (const struct fixup *f = x86_fixup_start; f < x86_fixup_end; f++) {
+        if (trap->rip != (uint64_t)((intptr_t)&f->where + f->where))
+            continue;
+        trap->rip = (uint64_t)((intptr_t)&f->landing + f->landing);
+        trap->rax = trap->vector == VEC_PF ? x86_read_cr2() : 0;
+        return true;
+    }
+    return false;
+}
+
+void x86_trap_kernel(struct x86_trap *trap)
+{
+    if (trap->vector >= VEC_MSI_FIRST)
+        x86_irq((unsigned)trap->vector);
+    else if ((trap->vector != VEC_PF && trap->vector != VEC_GP) || !fix_up(trap))
+        x86_trap_die(trap, "exception in the kernel");
+}
+
+static void machine_check(struct x86_cpu *cpu)
+{
+    uint32_t banks = (uint32_t)x86_rdmsr(MSR_MCG_CAP) & 0xff;
+
+    for (uint32_t i = 0; i < banks; i++) {
+        uint64_t status = x86_rdmsr(MSR_MC0_CTL + i * 4 + 1);
+        uint32_t n = cpu->media_count;
+
+        if ((status & MC_VALID) && (status & MC_ADDR_VALID) && n < X86_MEDIA_ERRORS) {
+            cpu->media_addr[n].addr = x86_rdmsr(MSR_MC0_CTL + i * 4 + 2);
+            cpu->media_count = n + 1;
+        }
+        x86_wrmsr(MSR_MC0_CTL + i * 4 + 1, 0);
+    }
+    x86_wrmsr(MSR_MCG_STATUS, 0);
+    arch_ipi_reschedule((unsigned)cpu->id);
+}
+
+void x86_trap_ist(struct x86_trap *trap, struct x86_cpu *cpu)
+{
+    if (trap->vector == VEC_MC) {
+        machine_check(cpu);
+        return;
+    }
+    if (trap->vector == VEC_DF)
+        x86_trap_die(trap, "double fault");
+    while (__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
+        __asm__ volatile("cli; hlt");
+}
+
+/* ---- the end ---------------------------------------------------------------------------------- */
+
+static bool after_call(uint64_t addr)
+{
+    const uint8_t *code = (const uint8_t *)addr;
+
+    if (addr < (uint64_t)x86_text_start + 8 || addr >= (uint64_t)x86_text_end)
+        return false;
+    if (code[-5] == 0xe8)
+        return true;
+    for (int len = 2; len <= 7; len++) {
+        if (code[-len] == 0xff && (code[-len + 1] & 0x38) == 0x10)
+            return true;
+    }
+    return false;
+}
+
+/* The kernel keeps no frame pointers: a word on the stack that follows a call instruction in the text
+ * is taken for a return address. Stays on the stack's page run: stops at an unmapped page. */
+static void backtrace(uint64_t sp)
+{
+    uint64_t end = (sp & ~(STACK_BYTES - 1ull)) + STACK_BYTES;
+
+    sp = (sp + 7) & ~7ull;
+    if (sp < DIRECT_VIRT)
+        return;
+    for (unsigned shown = 0; sp < end && shown < 24; sp += 8) {
+        uint64_t word = *(const uint64_t *)sp;
+
+        if (!after_call(word))
+            continue;
+        log_printf("  from 0x%llx", (unsigned long long)word);
+        shown++;
+    }
+}
+
+void arch_backtrace(void)
+{
+    backtrace((uint64_t)__builtin_frame_address(0));
+}
+
+void x86_trap_die(const struct x86_trap *t, const char *what)
+{
+    static const char *const name[] = { "r15", "r14", "r13", "r12", "r11", "r10", "r9 ", "r8 ",
+                                        "rbp", "rdi", "rsi", "rdx", "rcx", "rbx", "rax" };
+    const uint64_t *reg = &t->r15;
+
+    log_panicking();
+    if (__atomic_exchange_n(&dying, 1, __ATOMIC_ACQ_REL) != 0)
+        arch_halt_all();
+    log_printf("panic: %s: vector %llu error 0x%llx rip 0x%llx cr2 0x%llx core %u", what,
+               (unsigned long long)t->vector, (unsigned long long)t->error,
+               (unsigned long long)t->rip, (unsigned long long)x86_read_cr2(), arch_cpu_id());
+    for (unsigned i = 0; i < ARRAY_LEN(name); i += 3) {
+        log_printf("  %s %016llx  %s %016llx  %s %016llx", name[i], (unsigned long long)reg[i],
+                   name[i + 1], (unsigned long long)reg[i + 1], name[i + 2],
+                   (unsigned long long)reg[i + 2]);
+    }
+    log_printf("  rsp %016llx  cs  %04llx  rflags %llx  cr3 %llx", (unsigned long long)t->rsp,
+               (unsigned long long)t->cs, (unsigned long long)t->rflags,
+               (unsigned long long)x86_read_cr3());
+    backtrace(t->rsp);
+    arch_halt_all();
+}
+
+/* Marks that an NMI means "stop", and sends it. */
+void x86_stop_others(void)
+{
+    __atomic_store_n(&stopping, 1, __ATOMIC_RELEASE);
+    if (arch_cpu_count() > 1)
+        x86_apic_ipi(0, X86_ICR_NMI_OTHERS);
+}

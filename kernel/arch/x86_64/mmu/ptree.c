@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page-table subtrees of objects: one page of 512 2-MiB entries, and under each a page of 512 leaf
+ * entries, made on first use. Rights are not here: the entries above leaves allow everything, a
+ * leaf's W bit is the object's own state, and no entry carries NX (slot entries do). "Accessed" is
+ * preset everywhere, so that the processor writes only the leaf's dirty bit.
+ *
+ * A leaf without PTE_P is either zero (absent) or LEAF_HOLE. Callers serialise changes to one ptree;
+ * the processor walks it at any time, so each entry is written by one store.
+ */
+#include "../x86.h"
+#include <kernel/phys.h>
+#include <twz/object.h>
+
+#define LEAF_COW     PTE_SW0
+#define LEAF_PROTECT PTE_SW1
+#define LEAF_HOLE    PTE_SW2
+
+#define ENTRIES 512u
+
+int arch_ptree_init(struct arch_ptree *pt)
+{
+    pt->top = phys_alloc_zeroed();
+    pt->tables = 0;
+    return phys_is_none(pt->top) ? -TWZ_ENOMEM : 0;
+}
+
+void arch_ptree_destroy(struct arch_ptree *pt)
+{
+    uint64_t *top;
+
+    if (phys_is_none(pt->top))
+        return;
+    top = x86_table(pt->top.addr);
+    for (unsigned i = 0; i < ENTRIES && pt->tables; i++) {
+        if (!top[i])
+            continue;
+        phys_free((phys_t){ top[i] & PTE_ADDR }, 0);
+        pt->tables--;
+    }
+    phys_free(pt->top, 0);
+    pt->top = PHYS_NONE;
+}
+
+/* The leaf entry of page; NULL: its table is absent. */
+static uint64_t *leaf_of(const struct arch_ptree *pt, uint32_t page)
+{
+    uint64_t entry;
+
+    if (phys_is_none(pt->top) || page >= TWZ_OBJ_PAGES)
+        return NULL;
+    entry = x86_table(pt->top.addr)[page / ENTRIES];
+    return entry ? &x86_table(entry)[page % ENTRIES] : NULL;
+}
+
+static void set_leaf(uint64_t *leaf, uint64_t value)
+{
+    __atomic_store_n(leaf, value, __ATOMIC_RELEASE);
+}
+
+static uint64_t leaf_value(phys_t frame, unsigned flags)
+{
+    uint64_t value = frame.addr | PTE_P | PTE_U | PTE_A;
+
+    if (flags & ARCH_PT_HOLE)
+        return LEAF_HOLE;
+    value |= flags & ARCH_PT_WRITE ? PTE_W : 0;
+    value |= flags & ARCH_PT_UNCACHED ? PTE_PCD | PTE_PWT : 0;
+    value |= flags & ARCH_PT_COW ? LEAF_COW : 0;
+    value |= flags & ARCH_PT_PROTECT ? LEAF_PROTECT : 0;
+    return value;
+}
+
+int arch_ptree_map(struct arch_ptree *pt, uint32_t page, phys_t frame, unsigned flags)
+{
+    uint64_t *leaf;
+    phys_t table;
+
+    if (page >= TWZ_OBJ_PAGES)
+        return -TWZ_ERANGE;
+    if (phys_is_none(pt->top) && arch_ptree_init(pt))
+        return -TWZ_ENOMEM;
+    leaf = leaf_of(pt, page);
+    if (!leaf) {
+        table = phys_alloc_zeroed();
+        if (phys_is_none(table))
+            return -TWZ_ENOMEM;
+        set_leaf(&x86_table(pt->top.addr)[page / ENTRIES],
+                 table.addr | PTE_P | PTE_W | PTE_U | PTE_A);
+        pt->tables++;
+        leaf = leaf_of(pt, page);
+    }
+    set_leaf(leaf, leaf_value(frame, flags));
+    return 0;
+}
+
+/* Pages from `page` to the end of its table. */
+static uint32_t rest_of_table(uint32_t page)
+{
+    return ENTRIES - page % ENTRIES;
+}
+
+void arch_ptree_unmap(struct arch_ptree *pt, uint32_t page, uint32_t count)
+{
+    while (count) {
+        uint32_t run = rest_of_table(page) < count ? rest_of_table(page) : count;
+        uint64_t *leaf = leaf_of(pt, page);
+
+        for (uint32_t i = 0; leaf && i < run; i++)
+            set_leaf(&leaf[i], 0);
+        page += run;
+        count -= run;
+    }
+}
+
+static unsigned flags_of(uint64_t leaf)
+{
+    unsigned flags = leaf & PTE_W ? ARCH_PT_WRITE : 0;
+
+    flags |= leaf & PTE_PCD ? ARCH_PT_UNCACHED : 0;
+    flags |= leaf & LEAF_COW ? ARCH_PT_COW : 0;
+    flags |= leaf & LEAF_PROTECT ? ARCH_PT_PROTECT : 0;
+    flags |= leaf & LEAF_HOLE ? ARCH_PT_HOLE : 0;
+    flags |= leaf & PTE_D ? ARCH_PT_DIRTY : 0;
+    return flags;
+}
+
+static phys_t frame_of(uint64_t leaf)
+{
+    return leaf & PTE_P ? (phys_t){ leaf & PTE_ADDR } : PHYS_NONE;
+}
+
+phys_t arch_ptree_lookup(const struct arch_ptree *pt, uint32_t page, unsigned *flags)
+{
+    const uint64_t *at = leaf_of(pt, page);
+    uint64_t leaf = at ? __atomic_load_n(at, __ATOMIC_ACQUIRE) : 0;
+
+    if (flags)
+        *flags = flags_of(leaf);
+    return frame_of(leaf);
+}
+
+bool arch_ptree_next(const struct arch_ptree *pt, uint32_t *page, uint32_t end, phys_t *frame,
+                     unsigned *flags)
+{
+    uint32_t at = *page;
+
+    while (at < end) {
+        const uint64_t *table = leaf_of(pt, at);
+        uint32_t run = rest_of_table(at) < end - at ? rest_of_table(at) : end - at;
+        uint32_t i = 0;
+
+        while (table && i < run && !table[i])
+            i++;
+        if (table && i < run) {
+            *page = at + i;
+            *frame = frame_of(table[i]);
+            *flags = flags_of(table[i]);
+            return true;
+        }
+        at += run;
+    }
+    return false;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Roots: a top-level table whose lower half is this (view, context)'s own and whose upper half is
+ * the kernel's, shared by all. Slot s is entry s % 512 of the second-level table s / 512, and points
+ * at an object's ptree; user, write and no-execute stand in that entry and nowhere below.
+ *
+ * Which cores have a root loaded is in root->loaded: a core sets its bit before it loads the table
+ * and clears it after it has gone, with full fences, so that whoever changes an entry and then
+ * reads the bits misses nobody.
+ */
+#include "../x86.h"
+#include <kernel/log.h>
+#include <kernel/phys.h>
+#include <lib/string.h>
+#include <twz/view.h>
+
+#define ENTRIES 512u
+#define HALF    256u
+
+int arch_root_init(struct arch_root *root)
+{
+    uint64_t *top;
+
+    memset(root->loaded, 0, sizeof(root->loaded));
+    root->top = phys_alloc_zeroed();
+    if (phys_is_none(root->top))
+        return -TWZ_ENOMEM;
+    top = x86_table(root->top.addr);
+    memcpy(top + HALF, x86_table(x86_kernel_root()) + HALF, HALF * sizeof(*top));
+    return 0;
+}
+
+void arch_root_destroy(struct arch_root *root)
+{
+    uint64_t *top;
+
+    if (phys_is_none(root->top))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(root->loaded); i++)
+        kassert(!root->loaded[i]);
+    top = x86_table(root->top.addr);
+    for (unsigned i = 0; i < HALF; i++) {
+        if (top[i])
+            phys_free((phys_t){ top[i] & PTE_ADDR }, 0);
+    }
+    phys_free(root->top, 0);
+    root->top = PHYS_NONE;
+}
+
+/* The entry of slot; NULL: its table is absent. */
+static uint64_t *slot_entry(const struct arch_root *root, uint32_t slot)
+{
+    uint64_t entry;
+
+    kassert(slot < TWZ_SLOTS);
+    entry = x86_table(root->top.addr)[slot / ENTRIES];
+    return entry ? &x86_table(entry)[slot % ENTRIES] : NULL;
+}
+
+static void set_entry(uint64_t *entry, uint64_t value)
+{
+    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
+}
+
+int arch_root_hang(struct arch_root *root, uint32_t slot, const struct arch_ptree *pt,
+                   unsigned rights)
+{
+    uint64_t value = pt->top.addr | PTE_P | PTE_U | PTE_A;
+    uint64_t *entry = slot_entry(root, slot);
+    phys_t table;
+
+    kassert(!phys_is_none(pt->top));
+    kassert((rights & (TWZ_WRITE | TWZ_EXEC)) != (TWZ_WRITE | TWZ_EXEC));
+    if (!entry) {
+        table = phys_alloc_zeroed();
+        if (phys_is_none(table))
+            return -TWZ_ENOMEM;
+        set_entry(&x86_table(root->top.addr)[slot / ENTRIES],
+                  table.addr | PTE_P | PTE_W | PTE_U | PTE_A);
+        entry = slot_entry(root, slot);
+    }
+    value |= rights & TWZ_WRITE ? PTE_W : 0;
+    value |= rights & TWZ_EXEC ? 0 : PTE_NX;
+    set_entry(entry, value);
+    return 0;
+}
+
+void arch_root_unhang(struct arch_root *root, uint32_t slot)
+{
+    uint64_t *entry = slot_entry(root, slot);
+
+    if (entry)
+        set_entry(entry, 0);
+}
+
+unsigned arch_root_rights(const struct arch_root *root, uint32_t slot)
+{
+    const uint64_t *entry = slot_entry(root, slot);
+
+    if (!entry || !*entry)
+        return 0;
+    return TWZ_READ | (*entry & PTE_W ? TWZ_WRITE : 0) | (*entry & PTE_NX ? 0 : TWZ_EXEC);
+}
+
+static void mark(struct arch_root *root, uint64_t core, bool on)
+{
+    uint64_t bit = 1ull << (core % 64);
+
+    if (on)
+        __atomic_fetch_or(&root->loaded[core / 64], bit, __ATOMIC_SEQ_CST);
+    else
+        __atomic_fetch_and(&root->loaded[core / 64], ~bit, __ATOMIC_SEQ_CST);
+}
+
+static void change_to(struct x86_cpu *cpu, struct arch_root *root, uint64_t top)
+{
+    struct arch_root *before = cpu->root;
+
+    cpu->root = root;
+    x86_write_cr3(top);
+    if (before)
+        mark(before, cpu->id, false);
+}
+
+void arch_root_load(struct arch_root *root)
+{
+    struct x86_cpu *cpu = x86_this();
+
+    if (cpu->root == root)
+        return;
+    mark(root, cpu->id, true);
+    change_to(cpu, root, root->top.addr);
+}
+
+void arch_root_unload(void)
+{
+    struct x86_cpu *cpu = x86_this();
+
+    if (cpu->root)
+        change_to(cpu, NULL, x86_kernel_root());
+}

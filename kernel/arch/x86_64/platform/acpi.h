@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* ACPI tables, inside this folder. */
+#ifndef X86_ACPI_H
+#define X86_ACPI_H
+
+#include <stdint.h>
+
+struct acpi_header {
+    char signature[4];
+    uint32_t len;
+    uint8_t revision;
+    uint8_t sum;
+    char oem[6];
+    char oem_table[8];
+    uint32_t oem_revision;
+    uint32_t creator;
+    uint32_t creator_revision;
+};
+_Static_assert(sizeof(struct acpi_header) == 36, "ACPI header size");
+
+/* Once: finds the root table; panics without one. rsdp 0: searches the BIOS area. */
+void x86_acpi_open(uint64_t rsdp);
+/* The table of that signature, or at that address: whole, mapped for reading, its sum right. */
+const struct acpi_header *x86_acpi_find(const char *signature);
+const struct acpi_header *x86_acpi_table(uint64_t phys);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* PCI configuration space through the two I/O ports; one access at a time. */
+#include "../x86.h"
+#include <kernel/lock.h>
+
+#define ADDRESS 0xcf8u
+#define DATA    0xcfcu
+#define ENABLE  0x80000000u
+
+static struct spinlock lock;
+
+static void select(unsigned bus, unsigned dev, unsigned fn, unsigned off)
+{
+    x86_outl(ADDRESS, ENABLE | (bus & 0xffu) << 16 | (dev & 0x1fu) << 11 | (fn & 7u) << 8 |
+                          (off & 0xfcu));
+}
+
+uint32_t arch_pci_read32(unsigned bus, unsigned dev, unsigned fn, unsigned off)
+{
+    uint32_t value;
+
+    spin_lock(&lock);
+    select(bus, dev, fn, off);
+    value = x86_inl(DATA);
+    spin_unlock(&lock);
+    return value;
+}
+
+void arch_pci_write32(unsigned bus, unsigned dev, unsigned fn, unsigned off, uint32_t value)
+{
+    spin_lock(&lock);
+    select(bus, dev, fn, off);
+    x86_outl(DATA, value);
+    spin_unlock(&lock);
+}

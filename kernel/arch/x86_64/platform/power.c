@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ways to stop: power off through ACPI (the sleep type is in the DSDT's _S5_ package, found by a
+ * bounded scan for its bytes, when it is needed), reset, an exit code for the host, and halt.
+ */
+#include "../x86.h"
+#include "acpi.h"
+#include <lib/string.h>
+#include <twz/hostlink.h>
+
+#define SLP_EN       0x2000u
+#define SLP_TYP(n)   (((n) & 7u) << 10)
+
+#define AML_PACKAGE  0x12u
+#define AML_BYTE     0x0au
+#define PKG_LEAD_MAX 4u
+
+#define KBD_COMMAND 0x64u
+#define KBD_RESET   0xfeu
+#define RESET_PORT  0xcf9u
+#define RESET_HARD  0x06u
+
+static NORETURN void halt_here(void)
+{
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+/* One integer of a package: ZeroOp, OneOp or a byte constant. Returns the next place, NULL: neither. */
+static const uint8_t *aml_small(const uint8_t *at, const uint8_t *end, uint16_t *value)
+{
+    if (at < end && *at <= 1) {
+        *value = *at;
+        return at + 1;
+    }
+    if (end - at < 2 || *at != AML_BYTE)
+        return NULL;
+    *value = at[1];
+    return at + 2;
+}
+
+/* at: just past the four bytes "_S5_". */
+static bool read_package(const uint8_t *at, const uint8_t *end, uint16_t type[2])
+{
+    unsigned lead;
+
+    if (end - at < 8 || *at != AML_PACKAGE)
+        return false;
+    lead = at[1] >> 6; /* how many more bytes the length has */
+    at += 2 + lead + 1; /* operator, length, count of elements */
+    at = at < end ? aml_small(at, end, &type[0]) : NULL;
+    return at && aml_small(at, end, &type[1]);
+}
+
+static bool find_sleep_type(uint16_t type[2])
+{
+    const struct acpi_header *dsdt = x86_acpi_table(x86_acpi.dsdt);
+    const uint8_t *at = (const uint8_t *)(dsdt + 1);
+    const uint8_t *end = (const uint8_t *)dsdt + (dsdt ? dsdt->len : 0);
+
+    for (; dsdt && end - at > 4; at++) {
+        if (memcmp(at, "_S5_", 4) == 0 && read_package(at + 4, end, type))
+            return true;
+    }
+    return false;
+}
+
+void arch_power_off(void)
+{
+    uint16_t type[2];
+
+    if (x86_acpi.pm1a_control && find_sleep_type(type)) {
+        x86_outw(x86_acpi.pm1a_control, (uint16_t)(SLP_EN | SLP_TYP(type[0])));
+        if (x86_acpi.pm1b_control)
+            x86_outw(x86_acpi.pm1b_control, (uint16_t)(SLP_EN | SLP_TYP(type[1])));
+    }
+    x86_stop_others();
+    halt_here();
+}
+
+void arch_reboot(void)
+{
+    if (x86_acpi.reset_port)
+        x86_outb(x86_acpi.reset_port, x86_acpi.reset_value);
+    x86_outb(RESET_PORT, RESET_HARD);
+    x86_outb(KBD_COMMAND, KBD_RESET);
+    x86_stop_others();
+    halt_here();
+}
+
+void arch_stop(uint32_t code)
+{
+    x86_outl(TWZ_HOST_STOP_PORT, code);
+    arch_power_off();
+}
+
+void arch_halt_all(void)
+{
+    x86_stop_others();
+    x86_outl(TWZ_HOST_STOP_PORT, TWZ_HOST_STOP_PANIC);
+    halt_here();
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DRAM frames: a binary buddy allocator, and a count of references on each allocated block.
+ *
+ * One 32-bit word for each frame, meaningful for the first frame of a block only:
+ *   WORD_FREE | order   the block is free and in list[order]
+ *   n >= 1              allocated, n references
+ *   0                   no block the allocator may touch begins here
+ * A word inside a block is never read, so nothing but the words of the first blocks is written at
+ * boot: when a block is split both halves' words are written, and the words of the first blocks'
+ * buddies are cleared, because merging reads those. boot_info.ram has maximal ranges, so the first
+ * blocks never merge into each other.
+ *
+ * Free blocks are linked through their own first bytes. One lock, taken last.
+ */
+#include <kernel/boot.h>
+#include <kernel/lock.h>
+#include <kernel/log.h>
+#include <kernel/phys.h>
+#include <lib/string.h>
+
+#define FRAME_SHIFT 12u
+#define FRAME_SIZE  4096ull
+#define WORD_FREE   0x80000000u
+
+struct free_block {
+    struct free_block *next;
+    struct free_block **link; /* what points here */
+};
+
+static struct spinlock lock;
+static struct free_block *list[PHYS_MAX_ORDER + 1];
+static uint32_t *words;
+static uint64_t frame_end;   /* frames [0, frame_end) have words */
+static uint64_t free_frames;
+static uint64_t total_frames;
+
+static struct free_block *block_of(uint64_t frame)
+{
+    return arch_virt((phys_t){ frame << FRAME_SHIFT });
+}
+
+static uint64_t frame_of(const struct free_block *block)
+{
+    return arch_phys(block).addr >> FRAME_SHIFT;
+}
+
+static void push(uint64_t frame, unsigned order)
+{
+    struct free_block *block = block_of(frame);
+
+    words[frame] = WORD_FREE | order;
+    block->next = list[order];
+    block->link = &list[order];
+    if (block->next)
+        block->next->link = &block->next;
+    list[order] = block;
+}
+
+static void unlink_block(struct free_block *block)
+{
+    *block->link = block->next;
+    if (block->next)
+        block->next->link = block->link;
+}
+
+/* ---- boot --------------------------------------------------------------------------------------- */
+
+/* The largest aligned block that starts at frame and fits in count. */
+static unsigned first_order(uint64_t frame, uint64_t count)
+{
+    unsigned order = 0;
+
+    while (order < PHYS_MAX_ORDER && !(frame >> order & 1) && 2ull << order <= count)
+        order++;
+    return order;
+}
+
+static void each_block(const struct boot_range *r, void (*fn)(uint64_t frame, unsigned order))
+{
+    uint64_t frame = r->start.addr >> FRAME_SHIFT;
+    uint64_t count = r->len >> FRAME_SHIFT;
+
+    while (count) {
+        unsigned order = first_order(frame, count);
+
+        fn(frame, order);
+        frame += 1ull << order;
+        count -= 1ull << order;
+    }
+}
+
+static void clear_buddy(uint64_t frame, unsigned order)
+{
+    uint64_t buddy = frame ^ 1ull << order;
+
+    if (buddy < frame_end)
+        words[buddy] = 0;
+}
+
+static void add_block(uint64_t frame, unsigned order)
+{
+    push(frame, order);
+    free_frames += 1ull << order;
+}
+
+/* Takes the words' own room off the first range that has it, at its end. */
+static void place_words(uint64_t bytes)
+{
+    for (unsigned i = 0; i < boot_info.nram; i++) {
+        struct boot_range *r = &boot_info.ram[i];
+
+        if (r->len <= bytes)
+            continue;
+        r->len -= bytes;
+        words = arch_virt((phys_t){ r->start.addr + r->len });
+        return;
+    }
+    panic("no range of memory is large enough for its own accounts");
+}
+
+void phys_init(void)
+{
+    for (unsigned i = 0; i < boot_info.nram; i++) {
+        uint64_t end = (boot_info.ram[i].start.addr + boot_info.ram[i].len) >> FRAME_SHIFT;
+
+        frame_end = end > frame_end ? end : frame_end;
+        total_frames += boot_info.ram[i].len >> FRAME_SHIFT;
+    }
+    place_words((frame_end * sizeof(*words) + FRAME_SIZE - 1) & ~(FRAME_SIZE - 1));
+    for (unsigned i = 0; i < boot_info.nram; i++)
+        each_block(&boot_info.ram[i], clear_buddy);
+    for (unsigned i = 0; i < boot_info.nram; i++)
+        each_block(&boot_info.ram[i], add_block);
+}
+
+/* ---- blocks ----------------------------------------------------------------------------------------- */
+
+static phys_t alloc_locked(unsigned order)
+{
+    struct free_block *block = NULL;
+    unsigned have = order;
+    uint64_t frame;
+
+    while (have <= PHYS_MAX_ORDER && !list[have])
+        have++;
+    if (have > PHYS_MAX_ORDER)
+        return PHYS_NONE;
+    block = list[have];
+    unlink_block(block);
+    frame = frame_of(block);
+    while (have > order) {
+        have--;
+        push(frame + (1ull << have), have);
+    }
+    words[frame] = 1;
+    free_frames -= 1ull << order;
+    return (phys_t){ frame << FRAME_SHIFT };
+}
+
+static void free_locked(uint64_t frame, unsigned order)
+{
+    free_frames += 1ull << order;
+    while (order < PHYS_MAX_ORDER) {
+        uint64_t buddy = frame ^ 1ull << order;
+
+        if (buddy >= frame_end || words[buddy] != (WORD_FREE | order))
+            break;
+        unlink_block(block_of(buddy));
+        frame &= ~(1ull << order);
+        order++;
+    }
+    push(frame, order);
+}
+
+phys_t phys_alloc(unsigned order)
+{
+    phys_t p;
+
+    spin_lock(&lock);
+    p = alloc_locked(order);
+    spin_unlock(&lock);
+    return p;
+}
+
+phys_t phys_alloc_zeroed(void)
+{
+    phys_t p = phys_alloc(0);
+
+    if (!phys_is_none(p))
+        memset(arch_virt(p), 0, FRAME_SIZE);
+    return p;
+}
+
+/* The frame number of an allocated block's first frame; anything else is the caller's bug. */
+static uint64_t allocated(phys_t p)
+{
+    uint64_t frame = p.addr >> FRAME_SHIFT;
+
+    kassert(!(p.addr & (FRAME_SIZE - 1)) && frame < frame_end);
+    kassert(words[frame] && !(words[frame] & WORD_FREE));
+    return frame;
+}
+
+void phys_free(phys_t p, unsigned order)
+{
+    uint64_t frame;
+
+    spin_lock(&lock);
+    frame = allocated(p);
+    kassert(words[frame] == 1 && order <= PHYS_MAX_ORDER);
+    free_locked(frame, order);
+    spin_unlock(&lock);
+}
+
+/* ---- references -------------------------------------------------------------------------------------- */
+
+void phys_ref(phys_t p)
+{
+    spin_lock(&lock);
+    words[allocated(p)]++;
+    spin_unlock(&lock);
+}
+
+void phys_unref(phys_t p)
+{
+    uint64_t frame;
+
+    spin_lock(&lock);
+    frame = allocated(p);
+    if (words[frame] == 1)
+        free_locked(frame, 0);
+    else
+        words[frame]--;
+    spin_unlock(&lock);
+}
+
+uint32_t phys_refs(phys_t p)
+{
+    uint32_t refs;
+
+    spin_lock(&lock);
+    refs = words[allocated(p)];
+    spin_unlock(&lock);
+    return refs;
+}
+
+uint64_t phys_free_frames(void)
+{
+    return __atomic_load_n(&free_frames, __ATOMIC_RELAXED);
+}
+
+uint64_t phys_total_frames(void)
+{
+    return total_frames;
+}
