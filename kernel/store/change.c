@@ -192,15 +192,15 @@ static uint32_t build_leaf(struct change *change, const struct group *group)
     uint32_t frame = space_take(change->store, 0);
     uint64_t *leaf = store_frame_ptr(change->store, frame);
     uint32_t first = group->first & ~(STORE_NODE_WORDS - 1);
-    uint64_t absent = word_body(STORE_ABSENT, 0, 0);
+    uint16_t salt = slot_of(change->store, change->slot)->salt;
+    uint64_t absent = word_absent(salt, STORE_PLACE_PAGE, first);
 
     for (uint32_t i = 0; i < STORE_NODE_WORDS; i++) {
-        uint32_t page = first + i;
         uint64_t word = 0;
 
-        if (page >= group->first && page < group->end)
-            word = make_word(change, page, absent);
-        persist_store64(&leaf[i], word ? word : seal_page(change, absent, page));
+        if (first + i >= group->first && first + i < group->end)
+            word = make_word(change, first + i, word_body(STORE_ABSENT, 0, 0));
+        persist_store64(&leaf[i], word ? word : word_absent_at(absent, change->store->low, i));
     }
     persist_flush(leaf, STORE_FRAME_SIZE);
     return frame;
@@ -213,12 +213,12 @@ static uint32_t build_root(struct change *change, uint32_t index, uint32_t leaf)
     uint32_t frame = space_take(change->store, 0);
     uint64_t *root = store_frame_ptr(change->store, frame);
 
-    for (uint32_t i = 0; i < STORE_NODE_WORDS; i++) {
-        uint64_t body = i == index ? word_body(STORE_NODE, 0, leaf)
-                                   : word_body(STORE_ABSENT, 0, 0);
+    uint64_t absent = word_absent(salt, STORE_PLACE_ROOT, 0);
+    uint64_t hung = word_seal(word_body(STORE_NODE, 0, leaf), salt, STORE_PLACE_ROOT, index);
 
-        persist_store64(&root[i], word_seal(body, salt, STORE_PLACE_ROOT, i));
-    }
+    for (uint32_t i = 0; i < STORE_NODE_WORDS; i++)
+        persist_store64(&root[i], i == index ? hung
+                                             : word_absent_at(absent, change->store->low, i));
     persist_flush(root, STORE_FRAME_SIZE);
     return frame;
 }

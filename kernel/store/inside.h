@@ -56,6 +56,7 @@ struct segment {
 struct store {
     struct store_env env;
     uint64_t frames;
+    uint16_t low[STORE_NODE_WORDS]; /* word_low_table */
     uint16_t salt;        /* of the pool's own words */
     uint8_t readonly;     /* nothing may be stored */
     uint8_t recovered;

@@ -142,6 +142,7 @@ int store_open(const struct store_env *env, struct store **out, struct store_rep
     store->super_copy = (uint32_t)err;
     store->frames = super.frames;
     store->salt = word_salt_pool(super.uuid);
+    word_low_table(store->low);
     err = super_sane(&super, env->size >> STORE_FRAME_SHIFT, why);
     if (err < 0) {
         env->free(env->ctx, store, sizeof(*store));

@@ -138,9 +138,14 @@ static int may_enter(int said, uint64_t word)
 
 static int walk_pages(const struct walk *walk, uint64_t *leaf, uint32_t first)
 {
-    for (uint32_t i = 0; i < STORE_NODE_WORDS; i++) {
-        int said = visit_word(walk, &leaf[i], STORE_PLACE_PAGE, first + i);
+    uint64_t absent = word_absent(walk->salt, STORE_PLACE_PAGE, first);
 
+    for (uint32_t i = 0; i < STORE_NODE_WORDS; i++) {
+        int said;
+
+        if (leaf[i] == word_absent_at(absent, walk->store->low, i))
+            continue;
+        said = visit_word(walk, &leaf[i], STORE_PLACE_PAGE, first + i);
         if (said < 0)
             return said;
     }
@@ -149,9 +154,14 @@ static int walk_pages(const struct walk *walk, uint64_t *leaf, uint32_t first)
 
 static int walk_root(const struct walk *walk, uint64_t *root)
 {
-    for (uint32_t i = 0; i < STORE_NODE_WORDS; i++) {
-        int said = visit_word(walk, &root[i], STORE_PLACE_ROOT, i);
+    uint64_t absent = word_absent(walk->salt, STORE_PLACE_ROOT, 0);
 
+    for (uint32_t i = 0; i < STORE_NODE_WORDS; i++) {
+        int said;
+
+        if (root[i] == word_absent_at(absent, walk->store->low, i))
+            continue;
+        said = visit_word(walk, &root[i], STORE_PLACE_ROOT, i);
         if (may_enter(said, root[i]))
             said = walk_pages(walk, node_of(walk->store, root[i]), i << STORE_NODE_SHIFT);
         if (said < 0)
@@ -187,22 +197,38 @@ static uint64_t *next_leaf(const struct store *store, uint32_t slot, uint32_t pa
     return *err < 0 ? NULL : leaf;
 }
 
+/* The first page from `page` on, within its leaf, that is not simply absent. */
+static uint32_t skip_absent(const struct store *store, uint32_t slot, const uint64_t *leaf,
+                            uint32_t page)
+{
+    uint32_t first = page & ~(STORE_NODE_WORDS - 1);
+    uint64_t absent = word_absent(slot_of(store, slot)->salt, STORE_PLACE_PAGE, first);
+
+    do {
+        if (leaf[page - first] != word_absent_at(absent, store->low, page - first))
+            break;
+        page++;
+    } while (page % STORE_NODE_WORDS && page_direct(page) < 0);
+    return page;
+}
+
 int store_page_next(const struct store *store, uint32_t slot, struct store_page *out)
 {
     uint32_t page = out->page ? out->page : 1;
+    uint32_t top = direct_page(STORE_DIRECT - 1);
     uint64_t *leaf;
     int err;
 
     while (page <= TWZ_PAGE_META) {
         if (page_direct(page) < 0) {
+            uint32_t end = (page | (STORE_NODE_WORDS - 1)) + 1, next;
+
             leaf = next_leaf(store, slot, page, &err);
             if (err < 0)
                 return err;
-            if (!leaf) {
-                uint32_t next = (page | (STORE_NODE_WORDS - 1)) + 1;
-                uint32_t top = direct_page(STORE_DIRECT - 1);
-
-                page = next > top ? top : next;
+            next = leaf ? skip_absent(store, slot, leaf, page) : end < top ? end : top;
+            if (next != page) {
+                page = next;
                 continue;
             }
         }

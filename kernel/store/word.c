@@ -68,6 +68,14 @@ uint64_t word_seal(uint64_t body, uint16_t salt, uint32_t place, uint32_t index)
     return body | (uint64_t)(uint16_t)(crc ^ salt) << 48;
 }
 
+void word_low_table(uint16_t low[STORE_NODE_WORDS])
+{
+    uint64_t none = word_seal(0, 0, 0, 0);
+
+    for (uint32_t i = 0; i < STORE_NODE_WORDS; i++)
+        low[i] = STORE_WORD_CHECK(word_seal(0, 0, 0, i) ^ none);
+}
+
 int word_sane(uint64_t word, uint64_t frames)
 {
     uint32_t state = STORE_WORD_STATE(word);

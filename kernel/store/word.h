@@ -37,6 +37,23 @@ static inline uint64_t word_commit(uint32_t state, uint32_t sequence, uint32_t c
     return word_seal(body, pool_salt, STORE_PLACE_COMMIT, slot);
 }
 
+/*
+ * Most words of a node are absent, and a CRC is linear: the check of an absent word at index
+ * first + i, first a multiple of STORE_NODE_WORDS, is that at `first` XOR low[i]. So a node is
+ * scanned, and written, with one XOR a word.
+ */
+void word_low_table(uint16_t low[STORE_NODE_WORDS]);
+
+static inline uint64_t word_absent(uint16_t salt, uint32_t place, uint32_t index)
+{
+    return word_seal((uint64_t)STORE_ABSENT << 30, salt, place, index);
+}
+
+static inline uint64_t word_absent_at(uint64_t first, const uint16_t *low, uint32_t i)
+{
+    return first ^ (uint64_t)low[i] << 48;
+}
+
 /* Bytes of a word's frame field make sense: nothing set where nothing may be, frame within pool. */
 int word_sane(uint64_t word, uint64_t frames);
 
