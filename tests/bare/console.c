@@ -243,7 +243,8 @@ static void put(unsigned port, uint8_t byte)
 static void attack_word(unsigned port, uint64_t *word)
 {
     uint64_t good = *word;
-    const uint64_t bad[] = { good + (1 << 20), good - 1, good - (1 << 20), good + ~0ull / 2, ~0ull };
+    const uint64_t bad[] = { good - 1, good + (1 << 20), good - (1 << 20), good + ~0ull / 2,
+                             ~0ull };
 
     for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
         *word = bad[i];
