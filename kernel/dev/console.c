@@ -23,16 +23,14 @@
 #include <kernel/console.h>
 
 #include <kernel/kso.h>
-#include <kernel/lock.h>
 #include <kernel/log.h>
 #include <kernel/page.h>
 #include <kernel/phys.h>
 #include <kernel/sync.h>
 #include <lib/string.h>
-#include <stdatomic.h>
 #include <twz/hostlink.h>
 
-#include "virtio.h"
+#include "ports.h"
 
 #define ID_TRANSITIONAL 0x10031af4u
 #define ID_MODERN       0x10431af4u
@@ -43,24 +41,6 @@
 #define QUEUE_IN(nr)  (uint16_t)(2 + 2 * (nr))
 #define QUEUE_OUT(nr) (uint16_t)(3 + 2 * (nr))
 
-/* Events of control messages. */
-#define EVENT_DEVICE_READY 0u
-#define EVENT_PORT_ADD     1u
-#define EVENT_PORT_REMOVE  2u
-#define EVENT_PORT_READY   3u
-#define EVENT_PORT_OPEN    6u
-#define EVENT_PORT_NAME    7u
-#define MESSAGE_BYTES      96u /* longer ones are cut: only names can be */
-
-struct message {
-    uint32_t id;
-    uint16_t event;
-    uint16_t value;
-};
-_Static_assert(sizeof(struct message) == 8, "control message size");
-_Static_assert(MESSAGE_BYTES * VIRTQ_SIZE <= VIRTQ_ROOM, "control messages fit");
-
-#define BOUNCE_BYTES   4096u
 #define DRAIN_PATIENCE 2000000000ull /* ns without progress */
 
 /* Bytes of the rings and bounce buffers of each port; all powers of two. */
@@ -76,54 +56,7 @@ static const struct {
     [TWZ_PORT_ERR] = { 16384, 0, 0, TWZ_HOST_ERR },
 };
 
-/* One ring, as the kernel knows it. */
-struct channel {
-    struct twz_ring *ring; /* in the object's first page */
-    uint64_t ring_off;     /* and where it lies in the object */
-    uint8_t *data;
-    phys_t phys;
-    uint64_t size;         /* 0: there is none */
-    uint64_t done;         /* to host: head; from host: tail */
-    uint64_t sent;         /* to host: given to the device */
-};
-
-/* A queue whose buffers the device writes. */
-struct inbox {
-    struct virtq q;
-    phys_t base;
-    uint32_t each;               /* bytes of a buffer */
-    uint8_t buffer[VIRTQ_SIZE];  /* descriptor -> buffer */
-};
-
-struct port {
-    struct twz_port *shared;
-    struct channel out;
-    struct channel in;
-    struct virtq outq;
-    uint32_t piece[VIRTQ_SIZE]; /* descriptor of outq -> bytes of the ring it covers */
-    struct inbox inbox;
-    const uint8_t *got;         /* rest of the bounce buffer being copied */
-    uint32_t got_len;
-    uint8_t got_buffer;
-    bool opened;                /* the host has been there at least once */
-};
-
-static struct {
-    struct spinlock lock;
-    struct object *object;
-    struct virtio virtio;
-    bool present;
-    struct inbox control_in;
-    struct virtq control_out;
-    unsigned control_slot;
-    struct port port[TWZ_PORTS];
-} console;
-
-/* Whom to wake once the lock is free: bit 2 * port for its head, the next one for its tail, bit
- * 16 + port for its open word. */
-#define WAKE_HEAD(port) (1u << 2 * (port))
-#define WAKE_TAIL(port) (2u << 2 * (port))
-#define WAKE_OPEN(port) (1u << (16 + (port)))
+struct console console;
 
 static void wake_word(uint64_t off)
 {
@@ -145,241 +78,13 @@ static void wake(unsigned who)
     }
 }
 
-static uint64_t min64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static void publish(uint64_t *counter, uint64_t *twin, uint64_t value)
-{
-    __atomic_store_n(twin, value, __ATOMIC_RELAXED);
-    __atomic_store_n(counter, value, __ATOMIC_RELEASE);
-}
-
-/* ---- to the host --------------------------------------------------------------------------- */
-
-/* Takes back what the device has read. */
-static bool out_done(struct port *p)
-{
-    struct channel *c = &p->out;
-    uint64_t before = c->done;
-    uint32_t written;
-    unsigned id;
-
-    while (virtq_take(&p->outq, &id, &written))
-        c->done += p->piece[id];
-    if (c->done == before)
-        return false;
-    publish(&c->ring->head, &c->ring->released, c->done);
-    return true;
-}
-
-/* Gives the device what user code has put into the ring since. */
-static bool out_send(struct port *p)
-{
-    struct channel *c = &p->out;
-    uint64_t tail = __atomic_load_n(&c->ring->tail, __ATOMIC_ACQUIRE);
-    bool some = false;
-
-    if (tail - c->done > c->size || tail - c->done < c->sent - c->done)
-        return false;
-    while (c->sent != tail) {
-        uint64_t at = c->sent & (c->size - 1);
-        uint32_t len = (uint32_t)min64(min64(tail - c->sent, c->size - at), c->size / 4);
-        unsigned id;
-
-        if (!virtq_put(&p->outq, (phys_t){ c->phys.addr + at }, len, false, &id))
-            break;
-        p->piece[id] = len;
-        c->sent += len;
-        some = true;
-    }
-    if (some)
-        virtq_notify(&p->outq);
-    return some;
-}
-
-/* Interrupts are asked for only while the device is behind. */
-static unsigned out_pump(unsigned i)
-{
-    struct port *p = &console.port[i];
-    bool moved = false;
-
-    if (!p->opened || !p->out.size)
-        return 0;
-    virtq_interrupts(&p->outq, false);
-    do {
-        moved |= out_done(p);
-    } while (out_send(p));
-    moved |= out_done(p);
-    if (p->out.sent != p->out.done) {
-        virtq_interrupts(&p->outq, true);
-        moved |= out_done(p);
-    }
-    return moved ? WAKE_HEAD(i) : 0;
-}
-
-/* ---- from the host ------------------------------------------------------------------------- */
-
-static void inbox_give(struct inbox *in, uint8_t buffer)
-{
-    phys_t at = { in->base.addr + (uint64_t)buffer * in->each };
-    unsigned id;
-
-    if (virtq_put(&in->q, at, in->each, true, &id))
-        in->buffer[id] = buffer;
-}
-
-static bool in_next(struct port *p)
-{
-    unsigned id;
-
-    if (!virtq_take(&p->inbox.q, &id, &p->got_len))
-        return false;
-    p->got_buffer = p->inbox.buffer[id];
-    p->got = (const uint8_t *)arch_virt(p->inbox.base) + (uint32_t)p->got_buffer * BOUNCE_BYTES;
-    return true;
-}
-
-/* Copies from the current bounce buffer what the ring has room for. */
-static bool in_copy(struct port *p)
-{
-    struct channel *c = &p->in;
-    uint64_t head = __atomic_load_n(&c->ring->head, __ATOMIC_ACQUIRE);
-    uint64_t at = c->done & (c->size - 1);
-
-    if (c->done - head > c->size)
-        return false;
-    uint64_t room = min64(c->size - (c->done - head), c->size - at);
-    uint64_t len = min64(room, p->got_len);
-    memcpy(c->data + at, p->got, len);
-    p->got += len;
-    p->got_len -= (uint32_t)len;
-    c->done += len;
-    return len != 0;
-}
-
-static unsigned in_pump(unsigned i)
-{
-    struct port *p = &console.port[i];
-    uint64_t before = p->in.done;
-    bool given = false;
-
-    if (!p->in.size)
-        return 0;
-    while (p->got_len || in_next(p)) {
-        if (p->got_len && !in_copy(p))
-            break;
-        if (!p->got_len) {
-            inbox_give(&p->inbox, p->got_buffer);
-            given = true;
-        }
-    }
-    if (given)
-        virtq_notify(&p->inbox.q);
-    if (p->in.done == before)
-        return 0;
-    publish(&p->in.ring->tail, &p->in.ring->retired, p->in.done);
-    return WAKE_TAIL(i);
-}
-
-/* ---- control messages ---------------------------------------------------------------------- */
-
-static void control_send(uint32_t id, unsigned event, unsigned value)
-{
-    struct virtq *q = &console.control_out;
-    unsigned slot = console.control_slot++ % VIRTQ_SIZE;
-    uint32_t off = VIRTQ_BUFFERS + slot * (uint32_t)sizeof(struct message);
-    struct message *m = (struct message *)(void *)(q->frame + off);
-    uint32_t written;
-    unsigned n;
-
-    while (virtq_take(q, &n, &written))
-        ;
-    *m = (struct message){ .id = id, .event = (uint16_t)event, .value = (uint16_t)value };
-    if (virtq_put(q, (phys_t){ q->phys.addr + off }, sizeof(*m), false, &n))
-        virtq_notify(q);
-}
-
-static unsigned port_open(unsigned i, bool open)
-{
-    struct port *p = &console.port[i];
-
-    p->opened |= open;
-    __atomic_store_n(&p->shared->to_host.closed, !open, __ATOMIC_RELEASE);
-    __atomic_store_n(&p->shared->from_host.closed, !open, __ATOMIC_RELEASE);
-    __atomic_store_n(&p->shared->open, open, __ATOMIC_RELEASE);
-    return WAKE_OPEN(i) | WAKE_HEAD(i) | WAKE_TAIL(i);
-}
-
-static void port_name(unsigned i, const uint8_t *name, uint32_t len)
-{
-    struct twz_port *shared = console.port[i].shared;
-
-    memcpy(shared->name, name, min64(len, sizeof(shared->name) - 1));
-}
-
-static unsigned control_message(const uint8_t *text, uint32_t len)
-{
-    struct message m;
-    unsigned i = 0;
-
-    if (len < sizeof(m))
-        return 0;
-    memcpy(&m, text, sizeof(m));
-    while (i < TWZ_PORTS && shape[i].nr != m.id)
-        i++;
-    if (i == TWZ_PORTS)
-        return 0;
-    if (m.event == EVENT_PORT_ADD) {
-        control_send(m.id, EVENT_PORT_READY, 1);
-        control_send(m.id, EVENT_PORT_OPEN, 1);
-    } else if (m.event == EVENT_PORT_NAME) {
-        port_name(i, text + sizeof(m), len - (uint32_t)sizeof(m));
-    } else if (m.event == EVENT_PORT_OPEN) {
-        return port_open(i, m.value != 0);
-    } else if (m.event == EVENT_PORT_REMOVE) {
-        return port_open(i, false);
-    }
-    return 0;
-}
-
-static unsigned control_pump(void)
-{
-    struct inbox *in = &console.control_in;
-    bool given = false;
-    unsigned who = 0;
-    uint32_t len;
-    unsigned id;
-
-    while (virtq_take(&in->q, &id, &len)) {
-        uint8_t buffer = in->buffer[id];
-
-        who |= control_message(in->q.frame + VIRTQ_BUFFERS + buffer * MESSAGE_BYTES, len);
-        inbox_give(in, buffer);
-        given = true;
-    }
-    if (given)
-        virtq_notify(&in->q);
-    return who;
-}
-
 /* ---- entry points --------------------------------------------------------------------------- */
-
-static unsigned pump_locked(void)
-{
-    unsigned who = control_pump();
-
-    for (unsigned i = 0; i < TWZ_PORTS; i++)
-        who |= out_pump(i) | in_pump(i);
-    return who;
-}
 
 static void interrupt(void *arg)
 {
     (void)arg;
     spin_lock(&console.lock);
-    unsigned who = pump_locked();
+    unsigned who = port_pump_all();
     spin_unlock(&console.lock);
     wake(who);
 }
@@ -389,7 +94,7 @@ void console_kick(unsigned port)
     if (!console.present || port >= TWZ_PORTS)
         return;
     spin_lock(&console.lock);
-    unsigned who = out_pump(port) | in_pump(port);
+    unsigned who = port_out_pump(port) | port_in_pump(port);
     spin_unlock(&console.lock);
     wake(who);
 }
@@ -414,7 +119,7 @@ void console_drain(void)
         return;
     spin_lock(&console.lock);
     do {
-        who = pump_locked();
+        who = port_pump_all();
         if (who)
             last = arch_clock_ns();
         arch_pause();
@@ -493,6 +198,7 @@ static int make_rings(struct twz_console *header, uint32_t page)
         uint64_t in = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].from_host);
 
         p->shared = &header->port[i];
+        p->nr = shape[i].nr;
         r = make_ring(&p->out, &p->shared->to_host, out, shape[i].to_host, &page);
         if (r == 0)
             r = make_ring(&p->in, &p->shared->from_host, in, shape[i].from_host, &page);

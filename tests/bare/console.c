@@ -22,7 +22,7 @@
 
 #define PAGES     512u
 #define GUARD     0xa5
-#define MEMORY    0x4000000ull /* frames are handed out from here on, each run between guard pages */
+#define MEMORY    0x4000000ull /* frames come from here on, a guard page before each run */
 #define MEMORY_TOP 0x5000000ull
 #define END_GOOD  0x10
 #define END_BAD   0x11
