@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""For tests that boot the system: a throw-away pool with the system's programs in it, programs run
+in it, and its objects looked at with twz-obj in between.
+
+    with booting.Pool(build) as pool:
+        r = pool.run("cat", input=b"x")      # r.returncode, r.stdout, r.stderr
+        pool.put("/host/file", "/data/file") # twz-obj put
+        pool.tool("ls", "/data").stdout
+
+A boot that takes longer than BOOT_LIMIT seconds fails its test.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+BOOT_LIMIT = 120
+TOOL_LIMIT = 120
+PANIC = re.compile(rb"panic|assert", re.IGNORECASE)
+
+
+class Failure(AssertionError):
+    pass
+
+
+def wanted(condition, what):
+    if not condition:
+        raise Failure(what)
+
+
+def same(got, expected, what=""):
+    if got != expected:
+        raise Failure(f"{what}{': ' if what else ''}got {got!r}, wanted {expected!r}")
+
+
+def holds(text, *parts):
+    for part in parts:
+        if part not in text:
+            raise Failure(f"{part!r} not in {text!r}")
+
+
+class Pool:
+    def __init__(self, build, size="256M", system=True):
+        self.build = os.path.abspath(build)
+        self.dir = tempfile.mkdtemp(prefix="twz-pool.")
+        self.path = os.path.join(self.dir, "pool")
+        self.log_path = os.path.join(self.dir, "log")
+        if size:
+            self.tool("mkpool", "--size", size)
+        if size and system:
+            self.put_system()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def bin(self, name):
+        return os.path.join(self.build, "bin", name)
+
+    def system(self):
+        """[(host path, path in the pool), …] of the system's programs."""
+        with open(os.path.join(self.build, "system.list"), encoding="utf-8") as f:
+            pairs = [line.split() for line in f if line.strip()]
+        return [(os.path.join(self.build, host), path) for host, path in pairs]
+
+    def put_system(self):
+        lines = ["mkdir -p /host"]
+        for host, path in self.system():
+            lines += [f"mkdir -p {os.path.dirname(path)}", f"put {host} {path}"]
+            lines += [f"boot {path}"] if path == "/bin/init" else []
+        self.tool("batch", "-", input="\n".join(lines) + "\n")
+
+    def tool(self, *words, expect=0, text=True, **more):
+        """twz-obj on this pool; fails unless it ends with `expect` (None: with anything)."""
+        if "input" not in more:
+            more.setdefault("stdin", subprocess.DEVNULL)
+        r = subprocess.run([self.bin("twz-obj"), "--pool", self.path, *words], text=text,
+                           capture_output=True, timeout=TOOL_LIMIT, **more)
+        if expect is not None and r.returncode != expect:
+            raise Failure(f"twz-obj {' '.join(words)}: status {r.returncode}: {r.stdout}{r.stderr}")
+        return r
+
+    def put(self, host, path):
+        self.tool("put", "--update", host, path)
+
+    def command(self, *program, options=()):
+        return [self.bin("twz-run"), "--pool", self.path, "--log", self.log_path, *options, "--",
+                *program]
+
+    def run(self, *program, options=(), expect=None, **more):
+        """Boot, run the program, shut down. Fails when the status is not `expect` (if given)."""
+        if "input" not in more:
+            more.setdefault("stdin", subprocess.DEVNULL)
+        r = subprocess.run(self.command(*program, options=options), capture_output=True,
+                           timeout=BOOT_LIMIT, **more)
+        if expect is not None and r.returncode != expect:
+            raise Failure(f"{' '.join(program)}: status {r.returncode}, wanted {expect}\n"
+                          f"{r.stdout[-2000:]!r}\n{r.stderr.decode(errors='replace')}")
+        return r
+
+    def start(self, *program, options=(), **more):
+        more.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.Popen(self.command(*program, options=options), stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, **more)
+
+    def log(self):
+        with open(self.log_path, "rb") as f:
+            return f.read()
+
+    def check(self):
+        """The pool's invariants hold."""
+        self.tool("check")
+
+
+def machine_of(process):
+    """The process id of the machine that a started twz-run supervises."""
+    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as f:
+        return int(f.read().split()[0])
