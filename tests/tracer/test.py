@@ -3,6 +3,7 @@
 """Tests of the tracer: the payload's trace, and the crash images that follow from it."""
 import itertools
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -31,20 +32,24 @@ STATS = dict(stores=12, streams=2, flushes=5, needless=1, lost=1, fences=4, idle
 class Bench:
     """One run of the payload under the plugin, in a folder of its own."""
 
-    def __init__(self, folder, plugin, replay, payload):
+    def __init__(self, folder, plugin, replay, payload, insns):
         self.folder, self.replay = folder, replay
+        self.payload, self.insns = payload, insns
         self.initial, self.final, self.trace = (
             os.path.join(folder, name) for name in ('initial', 'final', 'trace'))
         for path in self.initial, self.final:
             with open(path, 'wb') as f:
                 f.truncate(SIZE)
+        self.boot(f'{plugin},nvdimm={self.final},out={self.trace}', self.final)
+
+    def boot(self, plugin, nvdimm):
         machine = subprocess.run(
             ['qemu-system-x86_64', '-machine', 'q35,nvdimm=on', '-bios', 'qboot.rom', '-cpu', 'max',
              '-accel', 'tcg,thread=single', '-m', '128M,slots=2,maxmem=8G',
-             '-object', f'memory-backend-file,id=nv0,share=on,mem-path={self.final},size={SIZE}',
+             '-object', f'memory-backend-file,id=nv0,share=on,mem-path={nvdimm},size={SIZE}',
              '-device', 'nvdimm,id=nvd0,memdev=nv0', '-nodefaults', '-no-user-config',
              '-display', 'none', '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
-             '-kernel', payload, '-plugin', f'{plugin},nvdimm={self.final},out={self.trace}'],
+             '-kernel', self.payload, '-plugin', plugin],
             timeout=60, check=False)
         assert machine.returncode == 0x10 * 2 + 1, f'the machine ended with {machine.returncode}'
 
@@ -158,10 +163,28 @@ def test_sample_is_repeatable(bench):
     assert {line.split()[3] for line in sample(7).splitlines()} <= hashes
 
 
+def symbol(path, name):
+    for line in subprocess.run(['nm', path], text=True, stdout=subprocess.PIPE,
+                               check=True).stdout.splitlines():
+        if line.split()[2] == name:
+            return int(line.split()[0], 16)
+    raise AssertionError(f'{path} has no {name}')
+
+
+def test_instructions_are_counted(bench):
+    """From long mode on: five to the call, which is the sixth, then bare_main's first."""
+    out = os.path.join(bench.folder, 'insns')
+    start, main_at = (symbol(bench.payload, name) for name in ('long_mode', 'bare_main'))
+    spare = os.path.join(bench.folder, 'spare')
+    shutil.copyfile(bench.initial, spare)
+    bench.boot(f'{bench.insns},from={start:#x},at={main_at:#x},out={out}', spare)
+    assert open(out, encoding='ascii').read() == '6\n', open(out, encoding='ascii').read()
+
+
 def main():
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(folder, *sys.argv[1:4])
+        bench = Bench(folder, *sys.argv[1:5])
         for name, test in sorted(globals().items()):
             if not name.startswith('test_'):
                 continue
