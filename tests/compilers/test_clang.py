@@ -34,8 +34,11 @@ def test_clang_builds_everything():
         if not re.search(r"C compiler for the host machine: clang", said):
             raise AssertionError("the build did not take clang")
         said = run(["ninja", "-C", build], env)
-        if re.search(r"\bwarning:", said):
-            raise AssertionError("\n".join(x for x in said.splitlines() if "warning:" in x))
+        # Of a link argument that clang does not need it says so; that is no warning about our code.
+        warnings = [line for line in said.splitlines()
+                    if "warning:" in line and "argument unused" not in line]
+        if warnings:
+            raise AssertionError("\n".join(warnings))
 
 
 counting.run(globals(), *sys.argv[3:4])
