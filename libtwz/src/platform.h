@@ -24,10 +24,14 @@ int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg);
  * Make an object visible: *start is the address of its offset 0, a multiple of 1 GiB. The whole
  * 1 GiB belongs to it; pages never written read as zero. The same (id, rights) gives the same
  * address, counted; each plat_map wants a plat_unmap.
- *   host: -TWZ_ENOOBJ where there is none. guest: that shows at the first touch.
+ * -TWZ_ENOOBJ where there is none. With the last plat_unmap the address may come to mean another
+ * object: before that the platform calls twz_ptr_forget(start).
  */
 int plat_map(objid_t id, uint32_t rights, uint8_t **start);
 void plat_unmap(uint8_t *start, objid_t id, uint32_t rights);
+
+/* libtwz/src/ptr.c: no cached pointer leads from or to there any more. */
+void twz_ptr_forget(const uint8_t *start);
 
 /* What is mapped where addr lies, and with which rights. -TWZ_ENOOBJ: nothing. */
 int plat_id_at(const void *addr, objid_t *id, uint32_t *rights);

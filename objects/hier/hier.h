@@ -63,7 +63,7 @@ TWZ_CHECKED int hier_symlink(const twzobj *dir, struct hier_name name, const cha
 struct hier_create {
     uint32_t kind;
     uint32_t perms; /* default permissions; 0: READ | WRITE | USE | DEL */
-    int (*fill)(const twzobj *obj, void *ctx);
+    twz_fill fill;
     void *ctx;
 };
 TWZ_CHECKED int hier_create(const twzobj *dir, struct hier_name name,

@@ -18,7 +18,9 @@
  * read with every offset checked, and look at all three again; where that fails they take the
  * lock. Several directories are locked in the order of their IDs (hi, then lo). `tree_lock` of the
  * root directory comes before any of them; it is held while a directory moves to another parent,
- * so that no circle can close. Locks are twz_mutex words: the death of an owner, or of the machine,
+ * so that no circle can close: the root's `tree_to` then names the directory with the intent, so
+ * that an interrupted move is finished before the next one looks at parents. meta.links_lock of an
+ * object comes last. Locks are twz_mutex words: the death of an owner, or of the machine,
  * frees them.
  *
  * CRASH PROTOCOL. `op` lies on one line with bump, count, used and the free lists, whose stores
@@ -129,7 +131,9 @@ struct hier_dir {
     /* line 4 */
     objid_t see; /* directory that holds the intent of a rename out of this one */
     uint64_t see_valid; /* COMMIT word; after see on the same line */
-    uint64_t pad4[5];
+    objid_t tree_to;    /* root only: where a directory is moving to */
+    uint64_t tree_valid;
+    uint64_t pad4[2];
     /* lines 5 and 6 */
     struct hier_intent intent;
     uint64_t pad5[8];

@@ -16,6 +16,9 @@
 #define TWZ_NAME_MAX 255u
 #define TWZ_PATH_MAX 4096u
 
+/* The root directory; 0: this machine has no namespace. */
+objid_t twz_name_root(void);
+
 TWZ_CHECKED int twz_name_resolve(const char *path, objid_t *id);
 
 /* Give an object a (further) name. -TWZ_EEXIST. */
@@ -33,9 +36,15 @@ TWZ_CHECKED int twz_name_rename(const char *from, const char *to);
 
 TWZ_CHECKED int twz_name_mkdir(const char *path);
 
-/* A new persistent object, created and named in one step: after a power cut either both are there
- * or neither. Opened READ | WRITE. `size` as for twz_object_set_size. */
-TWZ_CHECKED int twz_name_create(const char *path, uint32_t perms, twzobj *obj);
+/*
+ * A new persistent object, created and named in one step: after a power cut either both are there
+ * or neither. `fill` (may be NULL) writes what has to be there before anybody sees it, and makes it
+ * durable; an error of its is the result and nothing remains. perms: default permissions, 0 stands
+ * for READ | WRITE | USE | DEL. `obj` is open READ | WRITE.
+ */
+typedef int (*twz_fill)(const twzobj *obj, void *ctx);
+TWZ_CHECKED int twz_name_create(const char *path, uint32_t perms, twz_fill fill, void *ctx,
+                                twzobj *obj);
 
 /* A path of the object with this ID, searched through the whole namespace (for messages and tools):
  * its length, or -TWZ_ENONAME, -TWZ_ERANGE where len is too short. */

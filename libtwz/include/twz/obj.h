@@ -56,8 +56,8 @@ TWZ_CHECKED int twz_object_init_ptr(twzobj *obj, const void *p);
 void twz_object_release(twzobj *obj);
 
 /* TWZ_DELETE_DEFERRED or TWZ_DELETE_NOW. The handle stays to be released. */
-TWZ_CHECKED int twz_object_delete(const twzobj *obj, uint64_t flags);
-TWZ_CHECKED int twz_object_delete_guid(objid_t id, uint64_t flags);
+int twz_object_delete(const twzobj *obj, uint64_t flags);
+int twz_object_delete_guid(objid_t id, uint64_t flags);
 
 TWZ_CHECKED int twz_object_stat(objid_t id, struct twz_stat *stat);
 TWZ_CHECKED int twz_object_ctl(objid_t id, uint64_t op, uint64_t arg);

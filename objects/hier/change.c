@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Locks of directories and the steps of their crash protocol (layout.h).
+ *
+ * Lock order: tree_lock of the root; directories by ID; meta.links_lock of an object. Nothing
+ * waits for a lock while it holds one that comes later. Finishing an interrupted change needs the locks of
+ * two directories; it lets go of everything first, locks both, and looks again.
+ */
+#include "inside.h"
+
+#define READ_TRIES  4u
+#define ALONE_TRIES 1000u /* a reader that may not write cannot lock: it gives up waiting here */
+
+/* --- intent ------------------------------------------------------------------------------------ */
+
+void hier_begin(struct hier *h)
+{
+    twz_persist_commit64(&h->dir->op, HIER_BUSY); /* COMMIT: lists and counts are in motion */
+}
+
+void hier_end(struct hier *h)
+{
+    twz_persist_fence();                          /* chunks, before op says that all is right */
+    twz_persist_commit64(&h->dir->op, HIER_IDLE); /* COMMIT: lists and counts are right */
+}
+
+static void see_set(struct hier *h, objid_t other)
+{
+    twz_persist_store64(&h->dir->see.lo, other.lo);
+    twz_persist_store64(&h->dir->see.hi, other.hi);
+    twz_persist_commit64(&h->dir->see_valid, 1); /* COMMIT: look there first */
+}
+
+static void see_clear(struct hier *h)
+{
+    twz_persist_commit64(&h->dir->see_valid, 0); /* COMMIT: nothing to finish elsewhere */
+}
+
+int hier_parent_get(const struct hier *h, objid_t *parent)
+{
+    uint64_t which = __atomic_load_n(&h->dir->parent_which, __ATOMIC_ACQUIRE);
+
+    if (which > 1)
+        return -TWZ_EDAMAGED;
+    *parent = h->dir->parent[which];
+    return 0;
+}
+
+static void move_parent(objid_t id, objid_t parent)
+{
+    twzobj obj;
+    struct hier h;
+    uint64_t other;
+
+    if (twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE) < 0)
+        return;
+    if (hier_attach(&obj, &h) == 0) {
+        other = 1 - (h.dir->parent_which & 1);
+        if (!twz_objid_equal(h.dir->parent[1 - other], parent)) {
+            twz_persist_store64(&h.dir->parent[other].lo, parent.lo);
+            twz_persist_store64(&h.dir->parent[other].hi, parent.hi);
+            twz_persist_commit64(&h.dir->parent_which, other); /* COMMIT: on the same line */
+        }
+    }
+    twz_object_release(&obj);
+}
+
+static void victim_links(objid_t id, uint64_t links)
+{
+    twzobj obj;
+    struct hier h;
+
+    if (links == HIER_LINKS_KEEP || twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE) < 0)
+        return;
+    if (links != HIER_LINKS_DELETE) {
+        if (twz_touch(twz_object_meta(&obj), sizeof(struct twz_meta)) >= 0)
+            twz_persist_commit64(&twz_object_meta(&obj)->links, links); /* COMMIT */
+    } else {
+        if (hier_attach(&obj, &h) == 0)
+            twz_persist_commit64(&h.dir->dead, 1); /* COMMIT: nothing is added any more */
+        twz_object_delete(&obj, TWZ_DELETE_DEFERRED);
+    }
+    twz_object_release(&obj);
+}
+
+/* A word inside the table? */
+static int slot_good(const struct hier *h, uint64_t off)
+{
+    uint64_t slots;
+    uint32_t bits;
+
+    return hier_table_get(h, &slots, &bits) == 0 && off >= slots && off < slots + (8ull << bits) &&
+           off % 8 == 0;
+}
+
+/* Each step durable on its own and harmless when done again. */
+static void carry_out(struct hier *h, struct hier *from)
+{
+    const struct hier_intent *i = &h->dir->intent;
+
+    if (i->to_slot && slot_good(h, i->to_slot) && *hier_word(h, i->to_slot) != i->to_value)
+        twz_persist_commit64(hier_word(h, i->to_slot), i->to_value); /* COMMIT: the new name */
+    if (i->from_slot && from && slot_good(from, i->from_slot) &&
+        *hier_word(from, i->from_slot) == i->from_value)
+        twz_persist_commit64(hier_word(from, i->from_slot), HIER_TOMB); /* COMMIT: the old one */
+    if (!twz_objid_none(i->moved))
+        move_parent(i->moved, h->id);
+    if (!twz_objid_none(i->victim))
+        victim_links(i->victim, i->victim_links);
+}
+
+static void intent_write(struct hier *h, const struct hier_intent *intent)
+{
+    twz_persist_copy(&h->dir->intent, intent, sizeof(*intent));
+    twz_persist_flush(&h->dir->intent, sizeof(*intent));
+    twz_persist_fence(); /* with the new entry: both before the intent counts */
+}
+
+void hier_forward(struct hier *h, struct hier *from, const struct hier_intent *intent)
+{
+    if (from != h)
+        see_set(from, h->id);
+    intent_write(h, intent);
+    twz_persist_commit64(&h->dir->op, HIER_FORWARD); /* COMMIT: the whole change */
+    carry_out(h, from);
+    twz_persist_commit64(&h->dir->op, HIER_BUSY); /* COMMIT: it is carried out */
+    if (from != h)
+        see_clear(from);
+}
+
+/* --- finishing what a crash left ---------------------------------------------------------------- */
+
+static int dirty(const struct hier *h)
+{
+    return __atomic_load_n(&h->dir->op, __ATOMIC_ACQUIRE) != HIER_IDLE ||
+           __atomic_load_n(&h->dir->see_valid, __ATOMIC_ACQUIRE) != 0;
+}
+
+static void raw_lock(struct hier *h)
+{
+    int died = twz_mutex_lock(&h->dir->lock);
+
+    (void)died; /* what the dead owner left to do stands in op and see */
+    __atomic_fetch_add(&h->dir->seq, 1, __ATOMIC_RELEASE);
+}
+
+static int before(const struct hier *a, const struct hier *b)
+{
+    return a->id.hi != b->id.hi ? a->id.hi < b->id.hi : a->id.lo < b->id.lo;
+}
+
+/* h and its partner (may be NULL) are locked. 0, or -TWZ_EAGAIN where the partner is another. */
+static int finish_locked(struct hier *h, struct hier *partner)
+{
+    const struct hier_intent *i = &h->dir->intent;
+    int r = 0;
+
+    if (h->dir->op == HIER_FORWARD && i->from_slot && !twz_objid_equal(i->from, h->id)) {
+        if (partner && !twz_objid_equal(partner->id, i->from))
+            return -TWZ_EAGAIN;
+        carry_out(h, partner);
+        twz_persist_commit64(&h->dir->op, HIER_BUSY); /* COMMIT: before the other's see goes */
+    } else if (h->dir->op == HIER_FORWARD) {
+        carry_out(h, h);
+    }
+    if (h->dir->op != HIER_IDLE) {
+        twz_persist_commit64(&h->dir->op, HIER_BUSY);
+        r = hier_rebuild(h);
+        if (r == 0)
+            hier_end(h);
+    }
+    if (r == 0 && h->dir->see_valid)
+        see_clear(h);
+    return r;
+}
+
+static objid_t partner_of(const struct hier *h)
+{
+    const struct hier_intent *i = &h->dir->intent;
+
+    if (h->dir->op == HIER_FORWARD && i->from_slot && !twz_objid_equal(i->from, h->id))
+        return i->from;
+    return h->dir->see_valid ? h->dir->see : TWZ_OBJID_NONE;
+}
+
+/* Both locked: the one with the intent comes first. */
+static int finish_pair(struct hier *h, struct hier *partner)
+{
+    struct hier *first = h, *second = partner;
+
+    if (h->dir->see_valid && twz_objid_equal(h->dir->see, partner->id) &&
+        partner->dir->op == HIER_FORWARD && twz_objid_equal(partner->dir->intent.from, h->id)) {
+        first = partner;
+        second = h;
+    } else if (!twz_objid_equal(partner_of(h), partner->id)) {
+        return 0;
+    }
+    if (first != h) {
+        int r = finish_locked(first, second);
+
+        return r < 0 ? r : finish_locked(second, NULL);
+    }
+    return finish_locked(first, second);
+}
+
+static void raw_unlock(struct hier *h)
+{
+    twz_mutex_unlock(&h->dir->lock);
+}
+
+static int finish_with(struct hier *h, objid_t other)
+{
+    struct hier partner;
+    twzobj obj;
+    int r = twz_object_init_guid(&obj, other, TWZ_READ | TWZ_WRITE);
+    int gone = r == -TWZ_ENOOBJ || r == -TWZ_EDELETED;
+
+    if (r >= 0) {
+        r = hier_attach(&obj, &partner);
+        gone = r == -TWZ_ETYPE;
+        if (r < 0)
+            twz_object_release(&obj);
+    }
+    if (r < 0 && !gone)
+        return r;
+    if (gone) {
+        raw_lock(h);
+        r = twz_objid_equal(partner_of(h), other) ? finish_locked(h, NULL) : 0;
+        raw_unlock(h);
+        return r;
+    }
+    raw_lock(before(h, &partner) ? h : &partner);
+    raw_lock(before(h, &partner) ? &partner : h);
+    r = finish_pair(h, &partner);
+    raw_unlock(&partner);
+    raw_unlock(h);
+    twz_object_release(&obj);
+    return r == -TWZ_EAGAIN ? 0 : r;
+}
+
+/* Nothing locked. When it returns 0 the directory was clean, or may need another look. */
+static int finish(struct hier *h)
+{
+    objid_t other;
+    int r = 0;
+
+    raw_lock(h);
+    other = partner_of(h);
+    if (twz_objid_none(other) && dirty(h))
+        r = finish_locked(h, NULL);
+    raw_unlock(h);
+    if (!twz_objid_none(other))
+        r = finish_with(h, other);
+    return r;
+}
+
+/* --- locking ------------------------------------------------------------------------------------ */
+
+static size_t sorted(struct hier *const *set, size_t n, struct hier **out)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t at = 0;
+
+        while (at < count && before(out[at], set[i]))
+            at++;
+        if (at < count && twz_objid_equal(out[at]->id, set[i]->id))
+            continue;
+        for (size_t j = count; j > at; j--)
+            out[j] = out[j - 1];
+        out[at] = set[i];
+        count++;
+    }
+    return count;
+}
+
+int hier_lock(struct hier *const *set, size_t n)
+{
+    struct hier *order[4];
+    size_t count = sorted(set, n, order);
+
+    for (;;) {
+        struct hier *left = NULL;
+        int r;
+
+        for (size_t i = 0; i < count; i++) {
+            raw_lock(order[i]);
+            if (dirty(order[i]))
+                left = order[i];
+        }
+        if (!left)
+            return 0;
+        hier_unlock(order, count);
+        r = finish(left);
+        if (r < 0)
+            return r;
+    }
+}
+
+void hier_unlock(struct hier *const *set, size_t n)
+{
+    struct hier *order[4];
+
+    for (size_t i = sorted(set, n, order); i > 0; i--)
+        raw_unlock(order[i - 1]);
+}
+
+int hier_lock_one(struct hier *h)
+{
+    int r = hier_lock(&(struct hier *){ h }, 1);
+
+    if (r == 0 && h->dir->dead) {
+        hier_unlock(&(struct hier *){ h }, 1);
+        return -TWZ_EDELETED;
+    }
+    return r;
+}
+
+void hier_unlock_one(struct hier *h)
+{
+    hier_unlock(&(struct hier *){ h }, 1);
+}
+
+/* --- moving directories ------------------------------------------------------------------------- */
+
+/* Open the root above `dir`. */
+static int open_root(objid_t dir, twzobj *root)
+{
+    for (uint32_t depth = 0; depth < 65536; depth++) {
+        struct hier h;
+        objid_t parent;
+        int r = twz_object_init_guid(root, dir, TWZ_READ | TWZ_WRITE);
+
+        if (r < 0)
+            return r;
+        r = hier_attach(root, &h);
+        if (r >= 0)
+            r = hier_parent_get(&h, &parent);
+        if (r >= 0 && twz_objid_equal(parent, dir))
+            return 0;
+        twz_object_release(root);
+        if (r < 0)
+            return r;
+        dir = parent;
+    }
+    return -TWZ_EDAMAGED;
+}
+
+/* The tree lock is held: finish the move that its last holder may have left. */
+static int finish_move(const struct hier *root)
+{
+    struct hier to;
+    twzobj obj;
+    int r = 0;
+
+    if (twz_object_init_guid(&obj, root->dir->tree_to, TWZ_READ | TWZ_WRITE) >= 0) {
+        if (hier_attach(&obj, &to) == 0 && dirty(&to))
+            r = finish(&to);
+        twz_object_release(&obj);
+    }
+    if (r >= 0)
+        twz_persist_commit64(&root->dir->tree_valid, 0); /* COMMIT: no move is left over */
+    return r;
+}
+
+int hier_tree_lock(objid_t dir, twzobj *obj)
+{
+    struct hier root;
+    int r = open_root(dir, obj);
+
+    if (r < 0)
+        return r;
+    r = hier_attach(obj, &root);
+    if (r >= 0)
+        r = twz_mutex_lock(&root.dir->tree_lock);
+    if (r >= 0 && root.dir->tree_valid) {
+        r = finish_move(&root);
+        if (r < 0)
+            twz_mutex_unlock(&root.dir->tree_lock);
+    }
+    if (r < 0)
+        twz_object_release(obj);
+    return r < 0 ? r : 0;
+}
+
+void hier_tree_moving(const twzobj *root, objid_t to)
+{
+    struct hier_dir *dir = twz_object_base(root);
+
+    twz_persist_store64(&dir->tree_to.lo, to.lo);
+    twz_persist_store64(&dir->tree_to.hi, to.hi);
+    twz_persist_commit64(&dir->tree_valid, 1); /* COMMIT: look there before the next move */
+}
+
+void hier_tree_unlock(twzobj *root)
+{
+    struct hier_dir *dir = twz_object_base(root);
+
+    if (dir->tree_valid)
+        twz_persist_commit64(&dir->tree_valid, 0); /* COMMIT: the move is done */
+    twz_mutex_unlock(&dir->tree_lock);
+    twz_object_release(root);
+}
+
+/* --- reading ------------------------------------------------------------------------------------ */
+
+static int read_undisturbed(const struct hier *h, int (*body)(const struct hier *h, void *ctx),
+                            void *ctx, int *result)
+{
+    uint64_t seq = __atomic_load_n(&h->dir->seq, __ATOMIC_ACQUIRE);
+
+    if (twz_mutex_held(&h->dir->lock) || dirty(h))
+        return 0;
+    *result = body(h, ctx);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return !twz_mutex_held(&h->dir->lock) && !dirty(h) &&
+           __atomic_load_n(&h->dir->seq, __ATOMIC_RELAXED) == seq;
+}
+
+int hier_reading(const struct hier *h, int (*body)(const struct hier *h, void *ctx), void *ctx)
+{
+    uint32_t tries = (h->rights & TWZ_WRITE) ? READ_TRIES : ALONE_TRIES;
+    struct hier *set[] = { (struct hier *)(uintptr_t)h };
+    int r = 0;
+
+    for (uint32_t i = 0; i < tries; i++) {
+        if (read_undisturbed(h, body, ctx, &r))
+            return r;
+    }
+    if (!(h->rights & TWZ_WRITE))
+        return body(h, ctx);
+    r = hier_lock(set, 1);
+    if (r < 0)
+        return r;
+    r = body(h, ctx);
+    hier_unlock(set, 1);
+    return r;
+}

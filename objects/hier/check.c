@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The invariants of a directory:
+ *   - chunks follow each other without gaps from start to bump; the table is one of them
+ *   - each slot word refers to an entry chunk with that hash, each entry to its place at most once
+ *   - names are good, no two are equal, and look-up finds each
+ *   - count and used are what the table says, and the lists hold free chunks only, where idle
+ */
+#include "inside.h"
+
+struct check {
+    const struct hier *h;
+    void (*found)(void *ctx, const struct hier_problem *problem);
+    void *ctx;
+    int problems;
+};
+
+static void problem(struct check *c, uint64_t off, const char *what)
+{
+    struct hier_problem p = { .off = off, .what = what };
+
+    c->problems++;
+    if (c->found)
+        c->found(c->ctx, &p);
+}
+
+static void check_entry(struct check *c, uint64_t slot, uint64_t value)
+{
+    const struct hier_entry *e;
+    struct hier_place place;
+    struct hier_name name;
+
+    if (hier_entry_get(c->h, HIER_SLOT_OFF(value), &e) < 0) {
+        problem(c, slot, "slot word refers to no entry");
+        return;
+    }
+    name = (struct hier_name){ (const char *)e->bytes, e->name_len };
+    if (hier_name_good(name) < 0)
+        problem(c, HIER_SLOT_OFF(value), "bad name");
+    else if (hier_hash(name) != HIER_SLOT_HASH(value) || e->hash != HIER_SLOT_HASH(value))
+        problem(c, HIER_SLOT_OFF(value), "wrong hash");
+    else if (hier_find(c->h, name, &place) < 0 || place.slot != slot)
+        problem(c, slot, "name is there twice, or not found");
+    if (e->kind < HIER_OBJECT || e->kind > HIER_SYMLINK)
+        problem(c, HIER_SLOT_OFF(value), "unknown kind");
+    else if ((e->kind == HIER_SYMLINK) != twz_objid_none(e->id))
+        problem(c, HIER_SLOT_OFF(value), "kind and ID do not agree");
+}
+
+static void check_table(struct check *c)
+{
+    uint64_t slots, count = 0, used = 0;
+    uint32_t bits;
+
+    if (hier_table_get(c->h, &slots, &bits) < 0) {
+        problem(c, TWZ_OBJ_BASE + offsetof(struct hier_dir, table), "bad table word");
+        return;
+    }
+    for (uint64_t i = 0; i < 1ull << bits; i++) {
+        uint64_t value = *hier_word(c->h, slots + i * 8);
+
+        used += value != 0;
+        if (value <= HIER_TOMB)
+            continue;
+        count++;
+        check_entry(c, slots + i * 8, value);
+    }
+    if (c->h->dir->op == HIER_IDLE && (count != c->h->dir->count || used != c->h->dir->used))
+        problem(c, TWZ_OBJ_BASE + offsetof(struct hier_dir, count), "wrong count");
+}
+
+static void check_chunks(struct check *c)
+{
+    uint64_t end = c->h->dir->bump, off = HIER_START;
+    int table = 0;
+
+    if (end > TWZ_OBJ_DATA_TOP) {
+        problem(c, TWZ_OBJ_BASE + offsetof(struct hier_dir, bump), "chunks end beyond the data");
+        return;
+    }
+    while (off < end) {
+        uint64_t word = *hier_word(c->h, off);
+
+        table += off == HIER_TABLE_OFF(c->h->dir->table) &&
+                 HIER_CHUNK_KIND(word) == HIER_CHUNK_TABLE;
+        if (HIER_CHUNK_CELLS(word) == 0 || HIER_CHUNK_KIND(word) < HIER_CHUNK_FREE ||
+            HIER_CHUNK_KIND(word) > HIER_CHUNK_TABLE) {
+            problem(c, off, "bad chunk word");
+            return;
+        }
+        off += (uint64_t)HIER_CHUNK_CELLS(word) * HIER_CELL;
+    }
+    if (off != end)
+        problem(c, off, "last chunk goes beyond the end");
+    if (!table)
+        problem(c, HIER_TABLE_OFF(c->h->dir->table), "table is no chunk");
+}
+
+static void check_lists(struct check *c)
+{
+    uint64_t left = c->h->dir->bump / HIER_CELL;
+
+    for (uint32_t i = 0; i < HIER_LISTS && c->h->dir->op == HIER_IDLE; i++) {
+        uint64_t off = c->h->dir->free[i];
+
+        while (off) {
+            const struct hier_entry *e = (const void *)(c->h->start + off);
+
+            if (off % HIER_CELL || off < HIER_START || off >= c->h->dir->bump || left-- == 0 ||
+                HIER_CHUNK_KIND(e->chunk) != HIER_CHUNK_FREE) {
+                problem(c, off, "free list is broken");
+                return;
+            }
+            off = e->next;
+        }
+    }
+}
+
+int hier_check(const twzobj *obj, void (*found)(void *ctx, const struct hier_problem *problem),
+               void *ctx)
+{
+    struct check c = { .found = found, .ctx = ctx };
+    struct hier h;
+    int r = hier_attach(obj, &h);
+
+    if (r < 0)
+        return r;
+    c.h = &h;
+    check_chunks(&c);
+    if (c.problems == 0)
+        check_table(&c);
+    if (c.problems == 0)
+        check_lists(&c);
+    return c.problems;
+}

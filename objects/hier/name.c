@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* twz/name.h, by means of hier: every path starts at the machine's root directory. */
+#include <hier/hier.h>
+
+#define DEPTH_MAX 64u
+
+static int walk(const char *path, uint32_t flags, struct hier_where *where)
+{
+    objid_t root = twz_name_root();
+
+    if (twz_objid_none(root))
+        return -TWZ_ENONAME;
+    return hier_walk(root, root, path, flags, where);
+}
+
+static struct hier_name leaf(const struct hier_where *where)
+{
+    return (struct hier_name){ where->leaf, where->len };
+}
+
+/* For what is to be new: the directory is there, the name is not. */
+static int walk_new(const char *path, struct hier_where *where)
+{
+    int r = walk(path, HIER_NOFOLLOW, where);
+
+    if (r < 0)
+        return r;
+    if (where->kind != 0) {
+        hier_where_close(where);
+        return -TWZ_EEXIST;
+    }
+    return 0;
+}
+
+int twz_name_resolve(const char *path, objid_t *id)
+{
+    struct hier_where where;
+    int r = walk(path, 0, &where);
+
+    if (r < 0)
+        return r;
+    *id = where.id;
+    hier_where_close(&where);
+    return where.kind ? 0 : -TWZ_ENONAME;
+}
+
+int twz_object_init_name(twzobj *obj, const char *name, uint32_t rights)
+{
+    objid_t id;
+    int r = twz_name_resolve(name, &id);
+
+    return r < 0 ? r : twz_object_init_guid(obj, id, rights);
+}
+
+int twz_name_assign(const char *path, objid_t id)
+{
+    struct hier_where where;
+    int r = walk_new(path, &where);
+
+    if (r < 0)
+        return r;
+    r = where.must_dir ? -TWZ_ENOTDIR : hier_insert(&where.dir, leaf(&where), id);
+    hier_where_close(&where);
+    return r;
+}
+
+int twz_name_reassign(const char *path, objid_t id)
+{
+    struct hier_where where;
+    int r = walk(path, 0, &where);
+
+    if (r < 0)
+        return r;
+    if (where.len == 0 || where.must_dir)
+        r = -TWZ_EISDIR;
+    else
+        r = hier_replace(&where.dir, leaf(&where), id, 0);
+    hier_where_close(&where);
+    return r;
+}
+
+int twz_name_unassign(const char *path)
+{
+    struct hier_where where;
+    int r = walk(path, HIER_NOFOLLOW, &where);
+
+    if (r < 0)
+        return r;
+    if (where.len == 0)
+        r = -TWZ_EINVAL;
+    else
+        r = hier_remove(&where.dir, leaf(&where), where.must_dir ? HIER_WANT_DIR : 0);
+    hier_where_close(&where);
+    return r;
+}
+
+int twz_name_rename(const char *from, const char *to)
+{
+    struct hier_where old, new;
+    int r = walk(from, HIER_NOFOLLOW, &old);
+
+    if (r < 0)
+        return r;
+    r = walk(to, HIER_NOFOLLOW, &new);
+    if (r < 0)
+        goto out;
+    if (old.len == 0 || new.len == 0)
+        r = -TWZ_EINVAL;
+    else if (old.kind == 0)
+        r = -TWZ_ENONAME;
+    else if (new.must_dir && old.kind != HIER_DIR)
+        r = -TWZ_ENOTDIR;
+    else
+        r = hier_rename(&old.dir, leaf(&old), &new.dir, leaf(&new), 0);
+    hier_where_close(&new);
+out:
+    hier_where_close(&old);
+    return r;
+}
+
+static int create(const char *path, const struct hier_create *spec, twzobj *obj)
+{
+    struct hier_where where;
+    int r = walk_new(path, &where);
+
+    if (r < 0)
+        return r;
+    if (where.must_dir && spec->kind != HIER_DIR)
+        r = -TWZ_EISDIR;
+    else
+        r = hier_create(&where.dir, leaf(&where), spec, obj);
+    hier_where_close(&where);
+    return r;
+}
+
+int twz_name_mkdir(const char *path)
+{
+    struct hier_create spec = { .kind = HIER_DIR };
+
+    return create(path, &spec, NULL);
+}
+
+int twz_name_create(const char *path, uint32_t perms, twz_fill fill, void *ctx, twzobj *obj)
+{
+    struct hier_create spec = { .kind = HIER_OBJECT, .perms = perms, .fill = fill, .ctx = ctx };
+
+    return create(path, &spec, obj);
+}
+
+/* --- the name of an object ---------------------------------------------------------------------- */
+
+struct search {
+    objid_t id;
+    char *path;
+    size_t size;
+};
+
+/* Search below directory `dir`, whose path (its length: len) stands in s->path without a NUL. */
+static int search(struct search *s, objid_t dir, size_t len, uint32_t depth)
+{
+    struct hier_item item;
+    uint64_t cursor = 0;
+    twzobj obj;
+    int r;
+
+    if (depth > DEPTH_MAX || twz_object_init_guid(&obj, dir, TWZ_READ | TWZ_WRITE) < 0)
+        return -TWZ_ENONAME;
+    while ((r = hier_iter(&obj, &cursor, &item)) > 0) {
+        size_t end = len + 1 + item.len;
+
+        if (item.found.kind == HIER_SYMLINK || end + 1 > s->size)
+            continue;
+        s->path[len] = '/';
+        __builtin_memcpy(s->path + len + 1, item.name, item.len + 1);
+        r = (int)end;
+        if (twz_objid_equal(item.found.id, s->id))
+            break;
+        r = item.found.kind == HIER_DIR ? search(s, item.found.id, end, depth + 1) : 0;
+        if (r > 0)
+            break;
+    }
+    twz_object_release(&obj);
+    return r > 0 ? r : -TWZ_ENONAME;
+}
+
+int twz_name_of(objid_t id, char *path, size_t size)
+{
+    struct search s = { .id = id, .path = path, .size = size };
+    objid_t root = twz_name_root();
+
+    if (size < 2)
+        return -TWZ_ERANGE;
+    if (twz_objid_none(root) || twz_objid_none(id))
+        return -TWZ_ENONAME;
+    if (twz_objid_equal(root, id)) {
+        path[0] = '/';
+        path[1] = 0;
+        return 1;
+    }
+    return search(&s, root, 0, 0);
+}

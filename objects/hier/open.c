@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* Directories: making an empty one, looking at a header, names. */
+#include "inside.h"
+
+int hier_name_good(struct hier_name name)
+{
+    if (name.len == 0 || name.len > TWZ_NAME_MAX)
+        return name.len ? -TWZ_ENAMELEN : -TWZ_EINVAL;
+    if (name.text[0] == '.' && (name.len == 1 || (name.len == 2 && name.text[1] == '.')))
+        return -TWZ_EINVAL;
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.text[i] == '/' || name.text[i] == 0)
+            return -TWZ_EINVAL;
+    }
+    return 0;
+}
+
+uint32_t hier_hash(struct hier_name name)
+{
+    uint64_t hash = 0xcbf29ce484222325ull;
+
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (uint8_t)name.text[i]) * 0x100000001b3ull;
+    hash ^= hash >> 29;
+    hash *= 0xbf58476d1ce4e5b9ull;
+    return (uint32_t)(hash >> 32);
+}
+
+int hier_attach(const twzobj *obj, struct hier *h)
+{
+    struct hier_dir *dir = twz_object_getext(obj, HIER_TAG);
+
+    if (!dir || (uint8_t *)dir != obj->start + TWZ_OBJ_BASE || dir->magic != HIER_MAGIC)
+        return -TWZ_ETYPE;
+    if (dir->version != HIER_VERSION)
+        return -TWZ_EVERSION;
+    if (dir->start != HIER_START)
+        return -TWZ_EDAMAGED;
+    *h = (struct hier){ .start = obj->start, .dir = dir, .id = obj->id, .rights = obj->rights };
+    return 0;
+}
+
+int hier_open_name(const twzobj *obj, struct hier_name name, struct hier *h)
+{
+    int r = hier_name_good(name);
+
+    return r < 0 ? r : hier_attach(obj, h);
+}
+
+int hier_probe(const twzobj *obj)
+{
+    struct hier h;
+    uint64_t slots;
+    uint32_t bits;
+    int r = hier_attach(obj, &h);
+
+    return r < 0 ? r : hier_table_get(&h, &slots, &bits);
+}
+
+/* The first table stands right after the header, so that a small directory is one page. */
+int hier_init(const twzobj *obj, objid_t parent)
+{
+    struct hier h = { .start = obj->start, .dir = twz_object_base(obj), .id = obj->id };
+    struct twz_meta *meta = twz_object_meta(obj);
+    const uint32_t cells = 1 + HIER_SLOTS_MIN * 8 / HIER_CELL;
+    const uint64_t end = HIER_START + (uint64_t)cells * HIER_CELL;
+    struct hier_dir *dir = h.dir;
+    int r = twz_touch(dir, end - TWZ_OBJ_BASE);
+
+    if (r >= 0)
+        r = twz_touch(meta, sizeof(*meta));
+    if (r < 0)
+        return r;
+    twz_persist_zero(dir, end - TWZ_OBJ_BASE);
+    twz_persist_store64(hier_word(&h, HIER_START), HIER_CHUNK(HIER_CHUNK_TABLE, cells));
+    twz_persist_store64(&dir->magic, HIER_MAGIC);
+    twz_persist_store64(&dir->version, HIER_VERSION);
+    twz_persist_store64(&dir->start, HIER_START);
+    twz_persist_store64(&dir->table,
+                        HIER_TABLE(HIER_START, (uint32_t)__builtin_ctz(HIER_SLOTS_MIN)));
+    twz_persist_store64(&dir->bump, end);
+    if (twz_objid_none(parent))
+        parent = obj->id;
+    twz_persist_store64(&dir->parent[0].lo, parent.lo);
+    twz_persist_store64(&dir->parent[0].hi, parent.hi);
+    twz_persist_store64(&meta->magic, TWZ_META_MAGIC);
+    twz_persist_store64(&meta->type, HIER_MAGIC);
+    twz_persist_flush(meta, sizeof(*meta));
+    twz_persist(dir, end - TWZ_OBJ_BASE);
+    return twz_object_addext(obj, HIER_TAG, dir);
+}
+
+uint32_t hier_count(const twzobj *obj)
+{
+    struct hier h;
+
+    return hier_attach(obj, &h) < 0 ? 0 : __atomic_load_n(&h.dir->count, __ATOMIC_RELAXED);
+}

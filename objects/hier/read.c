@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading a directory: bodies for hier_reading, which runs them until none was disturbed. */
+#include "inside.h"
+
+struct lookup {
+    struct hier_name name;
+    struct hier_place place;
+    char *text;
+    size_t size;
+};
+
+static int lookup_body(const struct hier *h, void *ctx)
+{
+    struct lookup *l = ctx;
+
+    return hier_find(h, l->name, &l->place);
+}
+
+int hier_lookup(const twzobj *obj, struct hier_name name, struct hier_found *found)
+{
+    struct lookup l = { .name = name };
+    struct hier h;
+    int r = hier_open_name(obj, name, &h);
+
+    if (r >= 0)
+        r = hier_reading(&h, lookup_body, &l);
+    if (r >= 0)
+        *found = l.place.found;
+    return r;
+}
+
+static int readlink_body(const struct hier *h, void *ctx)
+{
+    const struct hier_entry *e;
+    struct lookup *l = ctx;
+    size_t len;
+    int r = hier_find(h, l->name, &l->place);
+
+    if (r >= 0 && l->place.found.kind != HIER_SYMLINK)
+        r = -TWZ_EINVAL;
+    if (r >= 0)
+        r = hier_entry_get(h, l->place.found.cookie, &e);
+    if (r < 0)
+        return r;
+    len = l->place.found.text_len < l->size ? l->place.found.text_len : l->size;
+    __builtin_memcpy(l->text, e->bytes + e->name_len, len);
+    return (int)l->place.found.text_len;
+}
+
+int hier_readlink(const twzobj *obj, struct hier_name name, char *text, size_t size)
+{
+    struct lookup l = { .name = name, .text = text, .size = size };
+    struct hier h;
+    int r = hier_open_name(obj, name, &h);
+
+    return r < 0 ? r : hier_reading(&h, readlink_body, &l);
+}
+
+static int parent_body(const struct hier *h, void *ctx)
+{
+    return hier_parent_get(h, ctx);
+}
+
+int hier_parent(const twzobj *obj, objid_t *parent)
+{
+    struct hier h;
+    int r = hier_attach(obj, &h);
+
+    return r < 0 ? r : hier_reading(&h, parent_body, parent);
+}
+
+struct iter {
+    uint64_t from;
+    uint64_t at;
+    struct hier_item *item;
+};
+
+static int iter_fill(const struct hier_entry *e, struct iter *it)
+{
+    struct hier_item *item = it->item;
+
+    item->found = (struct hier_found){ e->id, e->kind, e->text_len, it->at };
+    item->len = e->name_len;
+    __builtin_memcpy(item->name, e->bytes, item->len);
+    item->name[item->len] = 0;
+    return 1;
+}
+
+static int iter_body(const struct hier *h, void *ctx)
+{
+    struct iter *it = ctx;
+    uint64_t end = __atomic_load_n(&h->dir->bump, __ATOMIC_RELAXED);
+
+    it->at = it->from < HIER_START ? HIER_START : it->from; /* the last try may have gone astray */
+    if (end > TWZ_OBJ_DATA_TOP || it->at % HIER_CELL)
+        return -TWZ_EDAMAGED;
+    while (it->at < end) {
+        uint64_t word = *hier_word(h, it->at);
+        const struct hier_entry *e;
+
+        if (HIER_CHUNK_KIND(word) == HIER_CHUNK_ENTRY && hier_entry_get(h, it->at, &e) == 0 &&
+            hier_live(h, it->at, e->hash))
+            return iter_fill(e, it);
+        if (HIER_CHUNK_CELLS(word) == 0)
+            return -TWZ_EDAMAGED;
+        it->at += (uint64_t)HIER_CHUNK_CELLS(word) * HIER_CELL;
+    }
+    return 0;
+}
+
+int hier_iter(const twzobj *obj, uint64_t *cursor, struct hier_item *item)
+{
+    struct iter it = { .from = *cursor, .item = item };
+    struct hier h;
+    int r = hier_attach(obj, &h);
+
+    if (r < 0)
+        return r;
+    r = hier_reading(&h, iter_body, &it);
+    if (r > 0)
+        *cursor = it.at + HIER_CELL * (uint64_t)HIER_CHUNK_CELLS(*hier_word(&h, it.at));
+    return r;
+}

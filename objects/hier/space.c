@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of a directory: chunks, entries, the table. Reading functions validate whatever they
+ * follow and may run without the lock; changing ones want the lock and op = HIER_BUSY, which makes
+ * free lists, counts and bump a matter of hier_rebuild after a crash. Only the order of what
+ * hier_rebuild trusts matters here: a chunk's word is durable before bump passes it or a longer
+ * chunk is cut, and a table is durable before the header names it.
+ */
+#include "inside.h"
+
+#define LIST_LOOK 16u /* chunks looked at in the list of long ones */
+
+static uint64_t load(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+int hier_table_get(const struct hier *h, uint64_t *slots, uint32_t *bits)
+{
+    uint64_t word = load(&h->dir->table);
+    uint64_t off = HIER_TABLE_OFF(word);
+
+    *bits = HIER_TABLE_BITS(word);
+    *slots = off + HIER_CELL;
+    if (off % HIER_CELL || off < HIER_START || *bits < 5 || *bits > 26 ||
+        *slots + (8ull << *bits) > TWZ_OBJ_DATA_TOP)
+        return -TWZ_EDAMAGED;
+    return 0;
+}
+
+static int chunk_get(const struct hier *h, uint64_t off, uint32_t *kind, uint32_t *cells)
+{
+    uint64_t word;
+
+    if (off % HIER_CELL || off < HIER_START || off > TWZ_OBJ_DATA_TOP - HIER_CELL)
+        return -TWZ_EDAMAGED;
+    word = load(hier_word(h, off));
+    *kind = HIER_CHUNK_KIND(word);
+    *cells = HIER_CHUNK_CELLS(word);
+    if (*cells == 0 || *cells > (TWZ_OBJ_DATA_TOP - off) / HIER_CELL)
+        return -TWZ_EDAMAGED;
+    return 0;
+}
+
+int hier_entry_get(const struct hier *h, uint64_t off, const struct hier_entry **entry)
+{
+    const struct hier_entry *e;
+    uint32_t kind, cells;
+    int r = chunk_get(h, off, &kind, &cells);
+
+    if (r < 0 || kind != HIER_CHUNK_ENTRY)
+        return -TWZ_EDAMAGED;
+    e = (const struct hier_entry *)(const void *)(h->start + off);
+    if (offsetof(struct hier_entry, bytes) + e->name_len + e->text_len >
+        (uint64_t)cells * HIER_CELL)
+        return -TWZ_EDAMAGED;
+    *entry = e;
+    return 0;
+}
+
+static int same_name(const struct hier_entry *e, struct hier_name name)
+{
+    return e->name_len == name.len && __builtin_memcmp(e->bytes, name.text, name.len) == 0;
+}
+
+int hier_find(const struct hier *h, struct hier_name name, struct hier_place *place)
+{
+    const struct hier_entry *e;
+    uint32_t hash = hier_hash(name);
+    uint64_t slots, mask;
+    uint32_t bits;
+    int r = hier_table_get(h, &slots, &bits);
+
+    if (r < 0)
+        return r;
+    mask = (1ull << bits) - 1;
+    for (uint64_t i = 0; i <= mask; i++) {
+        uint64_t off = slots + ((hash + i) & mask) * 8;
+        uint64_t value = load(hier_word(h, off));
+
+        if (value == 0)
+            return -TWZ_ENONAME;
+        if (value == HIER_TOMB || HIER_SLOT_HASH(value) != hash)
+            continue;
+        r = hier_entry_get(h, HIER_SLOT_OFF(value), &e);
+        if (r < 0)
+            return r;
+        if (!same_name(e, name))
+            continue;
+        *place = (struct hier_place){
+            .slot = off,
+            .value = value,
+            .found = { e->id, e->kind, e->text_len, HIER_SLOT_OFF(value) },
+        };
+        return 0;
+    }
+    return -TWZ_ENONAME;
+}
+
+int hier_live(const struct hier *h, uint64_t chunk, uint32_t hash)
+{
+    uint64_t slots, mask;
+    uint32_t bits;
+
+    if (hier_table_get(h, &slots, &bits) < 0)
+        return 0;
+    mask = (1ull << bits) - 1;
+    for (uint64_t i = 0; i <= mask; i++) {
+        uint64_t value = load(hier_word(h, slots + ((hash + i) & mask) * 8));
+
+        if (value == HIER_SLOT(hash, chunk))
+            return 1;
+        if (value == 0)
+            return 0;
+    }
+    return 0;
+}
+
+/* --- chunks ------------------------------------------------------------------------------------ */
+
+/* Half of an aligned word of the header; the lock is held. */
+static void put32(uint32_t *half, uint32_t value)
+{
+    uint64_t *word = (uint64_t *)(void *)((uintptr_t)half & ~(uintptr_t)7);
+    uint32_t shift = ((uintptr_t)half & 4) ? 32 : 0;
+    uint64_t old = *word & ~((uint64_t)UINT32_MAX << shift);
+
+    twz_persist_store64(word, old | (uint64_t)value << shift);
+}
+
+static uint32_t *list_of(const struct hier *h, uint32_t cells)
+{
+    return &h->dir->free[cells < HIER_LISTS ? cells : 0];
+}
+
+static void chunk_push(struct hier *h, uint64_t off, uint32_t cells)
+{
+    uint32_t *list = list_of(h, cells);
+    uint64_t *word = hier_word(h, off);
+
+    twz_persist_store64(&word[1], *list); /* next; hash of a free chunk means nothing */
+    twz_persist_store64(&word[0], HIER_CHUNK(HIER_CHUNK_FREE, cells));
+    twz_persist_flush(word, 16);
+    put32(list, (uint32_t)off);
+}
+
+void hier_chunk_free(struct hier *h, uint64_t off)
+{
+    uint32_t kind, cells;
+
+    if (chunk_get(h, off, &kind, &cells) == 0)
+        chunk_push(h, off, cells);
+}
+
+/* Take a chunk of at least `cells` out of a list; 0: none. */
+static uint64_t list_take(struct hier *h, uint32_t *list, uint32_t cells, uint32_t *have)
+{
+    uint32_t *link = list;
+
+    for (uint32_t i = 0; i < LIST_LOOK && *link; i++) {
+        uint64_t off = *link;
+        struct hier_entry *e = (struct hier_entry *)(void *)(h->start + off);
+        uint32_t kind;
+
+        if (chunk_get(h, off, &kind, have) < 0 || kind != HIER_CHUNK_FREE)
+            return 0;
+        if (*have >= cells) {
+            put32(link, e->next);
+            twz_persist_flush(link, sizeof(*link));
+            return off;
+        }
+        link = &e->next;
+    }
+    return 0;
+}
+
+static int chunk_bump(struct hier *h, uint32_t cells, uint64_t *off)
+{
+    uint64_t at = h->dir->bump;
+    int r;
+
+    if (at < HIER_START || at > TWZ_OBJ_DATA_TOP || at % HIER_CELL)
+        return -TWZ_EDAMAGED;
+    if (cells > (TWZ_OBJ_DATA_TOP - at) / HIER_CELL)
+        return -TWZ_EFULL;
+    r = twz_touch(h->start + at, (uint64_t)cells * HIER_CELL);
+    if (r < 0)
+        return r;
+    twz_persist_store64(hier_word(h, at), HIER_CHUNK(HIER_CHUNK_FREE, cells));
+    twz_persist_flush(hier_word(h, at), 8);
+    twz_persist_fence(); /* the chunk's word before bump passes it */
+    twz_persist_store64(&h->dir->bump, at + (uint64_t)cells * HIER_CELL);
+    twz_persist_flush(&h->dir->bump, 8);
+    *off = at;
+    return 0;
+}
+
+int hier_chunk_alloc(struct hier *h, uint32_t cells, uint64_t *off)
+{
+    uint32_t have = 0;
+    uint64_t rest;
+
+    *off = 0;
+    if (cells < HIER_LISTS)
+        *off = list_take(h, list_of(h, cells), cells, &have);
+    if (*off == 0)
+        *off = list_take(h, &h->dir->free[0], cells, &have);
+    if (*off == 0)
+        return chunk_bump(h, cells, off);
+    if (have == cells)
+        return 0;
+    rest = *off + (uint64_t)cells * HIER_CELL;
+    chunk_push(h, rest, have - cells);
+    twz_persist_fence(); /* the rest's word before the chunk is cut */
+    twz_persist_store64(hier_word(h, *off), HIER_CHUNK(HIER_CHUNK_FREE, cells));
+    twz_persist_flush(hier_word(h, *off), 8);
+    return 0;
+}
+
+uint32_t hier_cells(const struct hier_new *entry)
+{
+    size_t bytes = offsetof(struct hier_entry, bytes) + entry->name.len + entry->text_len;
+
+    return (uint32_t)((bytes + HIER_CELL - 1) / HIER_CELL);
+}
+
+/* Flushed, not fenced: whoever commits the slot word fences before. */
+void hier_entry_write(struct hier *h, uint64_t off, const struct hier_new *entry)
+{
+    uint32_t cells = hier_cells(entry);
+    uint8_t *to = h->start + off;
+    struct hier_entry head = {
+        .chunk = HIER_CHUNK(HIER_CHUNK_ENTRY, cells),
+        .hash = entry->hash,
+        .id = entry->id,
+        .kind = (uint8_t)entry->kind,
+        .name_len = (uint8_t)entry->name.len,
+        .text_len = (uint16_t)entry->text_len,
+    };
+
+    twz_persist_copy(to, &head, offsetof(struct hier_entry, bytes));
+    to += offsetof(struct hier_entry, bytes);
+    twz_persist_copy(to, entry->name.text, entry->name.len);
+    if (entry->text_len)
+        twz_persist_copy(to + entry->name.len, entry->text, entry->text_len);
+    twz_persist_flush(h->start + off, (uint64_t)cells * HIER_CELL);
+}
+
+/* --- the table --------------------------------------------------------------------------------- */
+
+void hier_count_add(struct hier *h, int count, int used)
+{
+    put32(&h->dir->count, h->dir->count + (uint32_t)count);
+    put32(&h->dir->used, h->dir->used + (uint32_t)used);
+}
+
+static void table_fill(struct hier *h, uint64_t to, uint32_t to_bits, uint64_t from,
+                       uint32_t from_bits)
+{
+    uint64_t mask = (1ull << to_bits) - 1;
+
+    for (uint64_t i = 0; i < 1ull << from_bits; i++) {
+        uint64_t value = *hier_word(h, from + i * 8);
+        uint64_t at = HIER_SLOT_HASH(value) & mask;
+
+        if (value == 0 || value == HIER_TOMB)
+            continue;
+        while (*hier_word(h, to + at * 8))
+            at = (at + 1) & mask;
+        twz_persist_store64(hier_word(h, to + at * 8), value);
+    }
+}
+
+/* Another table, for twice the names there are; the old one becomes a free chunk. */
+static int table_renew(struct hier *h, uint64_t old_slots, uint32_t old_bits)
+{
+    uint32_t bits = 5, cells;
+    uint64_t off;
+    int r;
+
+    while ((1ull << bits) < 2ull * (h->dir->count + 1ull))
+        bits++;
+    cells = 1 + (uint32_t)((8ull << bits) / HIER_CELL);
+    r = hier_chunk_alloc(h, cells, &off);
+    if (r < 0)
+        return r;
+    twz_persist_zero(h->start + off + HIER_CELL, 8ull << bits);
+    table_fill(h, off + HIER_CELL, bits, old_slots, old_bits);
+    twz_persist_store64(hier_word(h, off), HIER_CHUNK(HIER_CHUNK_TABLE, cells));
+    twz_persist_flush(h->start + off, (uint64_t)cells * HIER_CELL);
+    twz_persist_fence();
+    twz_persist_commit64(&h->dir->table, HIER_TABLE(off, bits)); /* COMMIT: the larger table */
+    hier_chunk_free(h, old_slots - HIER_CELL);
+    put32(&h->dir->used, h->dir->count);
+    return 0;
+}
+
+int hier_table_room(struct hier *h)
+{
+    uint64_t slots;
+    uint32_t bits;
+    int r = hier_table_get(h, &slots, &bits);
+
+    if (r < 0)
+        return r;
+    if ((h->dir->used + 1ull) * 4 <= (3ull << bits))
+        return 0;
+    return table_renew(h, slots, bits);
+}
+
+int hier_slot_pick(const struct hier *h, uint32_t hash, uint64_t *slot)
+{
+    uint64_t slots, mask;
+    uint32_t bits;
+    int r = hier_table_get(h, &slots, &bits);
+
+    if (r < 0)
+        return r;
+    mask = (1ull << bits) - 1;
+    for (uint64_t i = 0; i <= mask; i++) {
+        uint64_t off = slots + ((hash + i) & mask) * 8;
+
+        *slot = off;
+        if (*hier_word(h, off) <= HIER_TOMB)
+            return 0;
+    }
+    return -TWZ_EDAMAGED;
+}
+
+/* --- after a crash ----------------------------------------------------------------------------- */
+
+static int rebuild_counts(struct hier *h, uint64_t *end)
+{
+    uint64_t slots;
+    uint32_t bits, count = 0, used = 0, kind, cells;
+    int r = hier_table_get(h, &slots, &bits);
+
+    if (r < 0)
+        return r;
+    *end = h->dir->bump;
+    if (slots + (8ull << bits) > *end)
+        *end = slots + (8ull << bits);
+    for (uint64_t i = 0; i < 1ull << bits; i++) {
+        uint64_t value = *hier_word(h, slots + i * 8);
+        uint64_t off = HIER_SLOT_OFF(value);
+
+        used += value != 0;
+        if (value <= HIER_TOMB)
+            continue;
+        r = chunk_get(h, off, &kind, &cells);
+        if (r < 0)
+            return r;
+        count++;
+        if (off + (uint64_t)cells * HIER_CELL > *end)
+            *end = off + (uint64_t)cells * HIER_CELL;
+    }
+    put32(&h->dir->count, count);
+    put32(&h->dir->used, used);
+    return 0;
+}
+
+static int chunk_used(const struct hier *h, uint64_t off, uint32_t kind)
+{
+    const struct hier_entry *e;
+
+    if (kind == HIER_CHUNK_TABLE)
+        return off == HIER_TABLE_OFF(h->dir->table);
+    return kind == HIER_CHUNK_ENTRY && hier_entry_get(h, off, &e) == 0 &&
+           hier_live(h, off, e->hash);
+}
+
+int hier_rebuild(struct hier *h)
+{
+    uint32_t kind, cells;
+    uint64_t end;
+    int r = rebuild_counts(h, &end);
+
+    if (r < 0)
+        return r;
+    twz_persist_store64(&h->dir->bump, end);
+    for (uint32_t i = 0; i < HIER_LISTS; i++)
+        put32(&h->dir->free[i], 0);
+    for (uint64_t off = HIER_START; off < end; off += (uint64_t)cells * HIER_CELL) {
+        r = chunk_get(h, off, &kind, &cells);
+        if (r < 0)
+            return r;
+        if (!chunk_used(h, off, kind))
+            chunk_push(h, off, cells);
+    }
+    return 0;
+}
