@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""Power failure of the shipped system: a boot is recorded by the tracer, images of what the media may
+hold at each instant are rebuilt from the trace, and each is booted.
+
+    with powercut.Recording(build, pool, "/host/counter") as recording:
+        for image in recording.sample(60, seed=1):
+            with recording.boot_image(image) as pool:
+                ...
+
+A recording whose replay does not give the pool file byte for byte is worth nothing and fails.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from typing import NamedTuple
+
+import booting
+from booting import Failure, wanted
+
+OUTPUT_QUEUE = 9
+TRACE_HEADER = 32
+TRACE_RECORD = 32
+KIND_FLUSH = 3
+
+
+class Image(NamedTuple):
+    point: int
+    number: int
+    marks: int  # times that output was given to the host before
+    hash: str
+
+    def __str__(self):
+        return f"{self.point}:{self.number}"
+
+
+def copy_pool(source, target):
+    subprocess.run(["cp", "--sparse=always", "--reflink=auto", source, target], check=True)
+
+
+class Recording:
+    """One traced run of a program on a pool; `pool` afterwards holds what the run left."""
+
+    def __init__(self, build, pool, *program):
+        self.build, self.program = os.path.abspath(build), program
+        self.dir = tempfile.mkdtemp(prefix="twz-powercut.")
+        self.initial, self.trace, self.final = (
+            os.path.join(self.dir, name) for name in ("initial", "trace", "final"))
+        copy_pool(pool.path, self.initial)
+        plugin = os.path.join(self.build, "tests/tracer/twz-tracer.so")
+        self.result = pool.run(*program, options=[
+            "--deterministic", "--append", "persist=traced", "--machine-arg", "-plugin",
+            "--machine-arg", f"{plugin},nvdimm={pool.path},out={self.trace}"])
+        copy_pool(pool.path, self.final)
+        gate = self.replay("check", self.initial, self.trace, self.final)
+        wanted(gate.returncode == 0, f"the trace does not give the pool: {gate.stdout}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def replay(self, *words):
+        return subprocess.run([os.path.join(self.build, "tests/tracer/trace-replay"), *words],
+                              capture_output=True, text=True, timeout=600, check=False)
+
+    def stats(self):
+        r = self.replay("stats", self.initial, self.trace)
+        wanted(r.returncode == 0, r.stderr)
+        lines = [line.split() for line in r.stdout.splitlines()]
+        return {words[0]: int(words[1]) for words in lines if len(words) == 2}
+
+    def sample(self, count, seed):
+        """About `count` distinct images, spread over the run; count 0: all of them."""
+        r = self.replay("list", self.initial, self.trace, str(count), str(seed))
+        wanted(r.returncode == 0, r.stderr)
+        return [Image(int(p), int(n), int(m), h)
+                for p, n, m, h in (line.split() for line in r.stdout.splitlines())]
+
+    def make(self, image, path):
+        copy_pool(self.initial, path)
+        r = self.replay("image", self.initial, self.trace, str(image.point), str(image.number),
+                        path)
+        if r.returncode != 0:
+            raise Failure(f"image {image}: {r.stderr}")
+
+    @contextlib.contextmanager
+    def pool_of(self, image):
+        """A pool that is that image."""
+        with booting.Pool(self.build, size=None) as pool:
+            self.make(image, pool.path)
+            yield pool
+
+    def drop_flushes(self):
+        """The trace as if no flush had been there: what a missing flush would look like."""
+        with open(self.trace, "rb") as f:
+            header, records = f.read(TRACE_HEADER), f.read()
+        kept = [records[at:at + TRACE_RECORD] for at in range(0, len(records), TRACE_RECORD)
+                if records[at] != KIND_FLUSH]
+        with open(self.trace, "wb") as f:
+            f.write(header + b"".join(kept))

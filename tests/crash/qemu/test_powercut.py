@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""The shipped system under power failure: the examples' promises hold on every image tried.
+
+Usage: test_powercut.py BUILD [PART-OF-A-NAME]
+
+TWZ_CRASH_SEED picks another sample; TWZ_CRASH_IMAGE=POINT:NUMBER tries that one alone.
+"""
+
+import concurrent.futures
+import os
+import sys
+
+import booting
+import counting
+import powercut
+from booting import Failure, same, wanted
+
+BUILD = os.path.abspath(sys.argv[1])
+LONG = os.environ.get("TWZ_TEST_LONG") == "1"
+IMAGES = 3000 if LONG else 40
+SEED = int(os.environ.get("TWZ_CRASH_SEED", "1"))
+ONLY = os.environ.get("TWZ_CRASH_IMAGE")
+WORKERS = 2
+
+
+def pool_with(name, runs):
+    """A pool on which the example ran so many times."""
+    pool = booting.Pool(BUILD, size="64M")
+    pool.put(f"{BUILD}/examples/{name}", f"/host/{name}")
+    for _ in range(runs):
+        pool.run(f"/host/{name}", expect=0)
+    return pool
+
+
+def chosen(recording):
+    images = recording.sample(0 if ONLY else IMAGES, SEED)
+    return [image for image in images if not ONLY or str(image) == ONLY]
+
+
+def try_all(recording, oracle):
+    """Runs oracle(image) on each image; the failures, each with what repeats it."""
+    images = chosen(recording)
+    wanted(images, "there is nothing to try")
+    failures = []
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
+        for image, error in zip(images, workers.map(lambda i: caught(oracle, i), images)):
+            if error:
+                failures.append(f"TWZ_CRASH_IMAGE={image}: {error}")
+    return len(images), failures
+
+
+def caught(oracle, image):
+    try:
+        oracle(image)
+    except Failure as error:
+        return str(error)
+    return None
+
+
+def counter_oracle(recording, before):
+    """The next boot counts on from `before` or, once the recorded run had said so, one more."""
+    total = recording.stats()["marks"]
+
+    def oracle(image):
+        with recording.pool_of(image) as pool:
+            pool.tool("check", expect=None)
+            said = pool.run("/host/counter", expect=0).stdout
+            acknowledged = image.marks >= total
+            allowed = [before + 2] if acknowledged else [before + 1, before + 2]
+            wanted(said in [b"%d\n" % n for n in allowed],
+                   f"said {said!r}, wanted one of {allowed}")
+            pool.check()
+            same(pool.run("/host/counter", expect=0).stdout, b"%d\n" % (int(said) + 1))
+    return oracle
+
+
+def counted(runs):
+    with pool_with("counter", runs) as pool, \
+            powercut.Recording(BUILD, pool, "/host/counter") as recording:
+        same(recording.result.stdout, b"%d\n" % (runs + 1))
+        count, failures = try_all(recording, counter_oracle(recording, runs))
+        print(f"counter after {runs}: {count} images booted, {recording.stats()}")
+        wanted(not failures, "\n".join(failures[:10]))
+
+
+def test_counter_first_run():
+    counted(0)
+
+
+def test_counter_later_run():
+    counted(2)
+
+
+def test_no_flush_goes_unseen():
+    """Every flush in the trace has its address, so the images above are not too kind."""
+    with pool_with("counter", 1) as pool, \
+            powercut.Recording(BUILD, pool, "/host/counter") as recording:
+        stats = recording.stats()
+        same(stats["lost"], 0, "flushes without an address")
+        wanted(stats["flushes"] > 0 and stats["fences"] > 0, f"nothing was flushed: {stats}")
+
+
+def test_missing_flushes_are_caught():
+    """Without its flushes the same run must fail: else this harness sees nothing."""
+    with pool_with("counter", 1) as pool, \
+            powercut.Recording(BUILD, pool, "/host/counter") as recording:
+        recording.drop_flushes()
+        _, failures = try_all(recording, counter_oracle(recording, 1))
+        wanted(failures, "no image of a run without flushes failed")
+
+
+def test_list():
+    """The list walks, is sound, and is as long as before or one boot longer."""
+    with pool_with("list", 1) as pool:
+        with booting.Pool(BUILD, size=None) as other:
+            powercut.copy_pool(pool.path, other.path)
+            old = other.run("/host/list", expect=0).stdout
+            new = other.run("/host/list", expect=0).stdout
+        with powercut.Recording(BUILD, pool, "/host/list") as recording:
+            same(recording.result.stdout, old)
+            total = recording.stats()["marks"]
+
+            def oracle(image):
+                with recording.pool_of(image) as crashed:
+                    said = crashed.run("/host/list", expect=0).stdout
+                    allowed = [new] if image.marks >= total else [old, new]
+                    wanted(said in allowed, f"said {said!r}, wanted one of {allowed!r}")
+                    crashed.check()
+
+            count, failures = try_all(recording, oracle)
+            print(f"list: {count} images booted, {recording.stats()}")
+            wanted(not failures, "\n".join(failures[:10]))
+
+
+counting.run(globals(), sys.argv[2] if len(sys.argv) > 2 else None)
