@@ -84,7 +84,7 @@ static int count_page(void *ctx, const struct walk_word *word)
     return 1;
 }
 
-int store_obj_stat(const struct store *store, uint32_t slot, struct store_stat *stat)
+int store_obj_info(const struct store *store, uint32_t slot, struct store_stat *stat)
 {
     int err = slot_usable(store, slot);
     const struct store_entry *entry;
@@ -113,7 +113,14 @@ int store_obj_stat(const struct store *store, uint32_t slot, struct store_stat *
                                  .persist = version->persist,
                                  .flags = version->flags,
                                  .class_ = entry->identity.class_ };
-    return walk_object(store, slot, count_page, &stat->pages);
+    return 0;
+}
+
+int store_obj_stat(const struct store *store, uint32_t slot, struct store_stat *stat)
+{
+    int err = store_obj_info(store, slot, stat);
+
+    return err < 0 ? err : walk_object(store, slot, count_page, &stat->pages);
 }
 
 /* --- committing ---------------------------------------------------------------------------- */

@@ -207,6 +207,8 @@ struct store_stat {
     uint32_t flags;   /* STORE_OBJ_* */
     uint32_t class_;
 };
+/* (shared) All of it but `pages`, which stays 0: a bounded number of words. */
+STORE_WARN int store_obj_info(const struct store *store, uint32_t slot, struct store_stat *stat);
 /* (shared) Counting `pages` visits the object's nodes. */
 STORE_WARN int store_obj_stat(const struct store *store, uint32_t slot, struct store_stat *stat);
 

@@ -3,8 +3,10 @@
  * thread_sync: many sleeps and wakes in one call. Wakes are done first, in order. Then, if no
  * sleep's word already differs from its value, the thread sleeps until one is woken or the
  * deadline passes. Words are keyed by (object, offset): views and addresses do not matter.
- * The call returns the number of operations that were ready (woken or already different), or
- * -TWZ_ETIMEDOUT; each operation's result says which. With no sleeps it never blocks.
+ * The call returns the number of sleeps that were ready (woken or already different), or
+ * -TWZ_ETIMEDOUT, or -TWZ_EINTR (a signal came); each operation's result says which. With no sleeps
+ * it never blocks, and returns how many threads it woke. A wake may be made twice and a sleep may
+ * end with its word unchanged: look at the word again.
  */
 #ifndef TWZ_SYNC_H
 #define TWZ_SYNC_H

@@ -10,6 +10,7 @@
 void kso_init(void);
 struct object *kso_root(void);
 struct object *kso_system(void);
+uint64_t kso_resume_count(void); /* boots of this pool */
 
 /* Recent figures (memory_free, pool_free) into the facts. */
 void kso_system_update(void);

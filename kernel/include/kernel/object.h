@@ -36,6 +36,7 @@ struct object {
     uint32_t perms_id; /* default permissions as they went into the ID */
     /* under the table's lock */
     struct object *hash_next;
+    struct object *slot_next; /* persistent: of the same slot bucket */
     struct object *idle_next; /* persistent ones nobody uses, least recent first */
     struct object *idle_prev;
     bool idle;

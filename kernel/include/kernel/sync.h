@@ -20,8 +20,6 @@ enum sync_state {
     SYNC_INTERRUPTED
 };
 
-void sync_init(void);
-
 /* Room for n waiters of the running thread; state SLEEPING. -TWZ_ENOMEM. */
 MUST_CHECK int sync_begin(struct thread *t, unsigned n);
 /* Queues the next waiter; takes over the caller's reference on object. */

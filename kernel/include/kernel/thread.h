@@ -37,7 +37,6 @@ struct sync_waiter {
     const void *object; /* key: a referenced object ... */
     uint64_t off;       /* ... and an offset in it */
     unsigned index;     /* operation in the user's array */
-    bool queued;
     struct sync_waiter *next; /* of the bucket, under its lock */
     struct sync_waiter *prev;
 };
@@ -49,17 +48,19 @@ struct thread {
     struct twz_thread *user;       /* its user page, in the kernel's map */
     struct twz_thread_save *save[2];
     uint64_t incarnation;
+    struct thread *table_next; /* of all threads, under the table's lock (obj/) */
     /* the thread's own, only touched while it is current */
     struct space *space;           /* referenced */
     struct arch_root *root;        /* of space */
     objid_t sctx;
     void (*resume)(struct thread *t, struct arch_frame *frame); /* first thing when it runs again */
     struct {
-        uint64_t call;  /* call number + 1 of a long call that goes on; 0: none */
+        uint64_t call; /* fingerprint of a long call that goes on; 0: none */
         uint64_t index;
-        uint64_t at;
+        uint32_t at;
+        struct object *obj; /* referenced; made by the call so far */
     } progress;
-    uint64_t epoch;
+    uint64_t epoch; /* of the save slot written last */
     /* under lock */
     struct spinlock lock;
     enum thread_state state;
@@ -79,6 +80,7 @@ struct thread {
     _Atomic uint32_t sync_state;
     unsigned sync_index;           /* which operation was woken */
     unsigned nwaiters;
+    unsigned waiters_max;
     struct sync_waiter *waiters;
     struct sync_waiter few[THREAD_WAITERS];
 };
@@ -91,11 +93,11 @@ struct thread_hooks {
     uint64_t (*fault_entry)(struct thread *t, unsigned kind);
     /* Where an address lies, for messages: object and offset; false: nowhere. */
     bool (*where)(struct thread *t, uint64_t addr, objid_t *object, uint64_t *off);
-    /* The thread has ended: its exit record is written; wake waiters, let go of space and object.
-     * Its struct is freed afterwards by core. */
+    /* The thread has ended, its exit record is written: set the exit word, wake waiters, let go of
+     * space and object. Its struct is freed afterwards by core. */
     void (*ended)(struct thread *t);
-    /* A word of the thread's object changed: wake who sleeps on it. */
-    void (*wake_word)(struct thread *t, uint64_t off);
+    /* Takes back what an unfinished long call has made. */
+    void (*drop_progress)(struct thread *t);
 };
 extern struct thread_hooks thread_hooks;
 

@@ -9,7 +9,7 @@
 
 struct timer {
     uint64_t deadline;             /* ns; meaningful while queued */
-    void (*fire)(struct timer *t); /* on the core that set it, no lock held, interrupts off */
+    void (*fire)(struct timer *t); /* on the core that set it, under the heap's lock */
     struct timer *child;
     struct timer *next; /* sibling */
     struct timer *prev; /* sibling before, or the parent of a first child */
@@ -24,7 +24,7 @@ struct timer_heap {
 /* Queues an idle timer on this core. */
 void timer_set(struct timer *t, uint64_t deadline);
 
-/* Takes it out wherever it is; true: it had not fired and will not. */
+/* Takes it out wherever it is; true: it had not fired. It does not fire afterwards. */
 bool timer_cancel(struct timer *t);
 
 /* The core wants a look at its slice at this time (TIMER_NEVER: no longer). */

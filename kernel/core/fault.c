@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns what happens to a fault of user code: mended (page_fault -> resolve), delivered to the
+ * view's handler, or the end of the thread with a record and one line in the log. The machine goes
+ * on in each case.
+ *
+ * A delivered frame lies on the alternate stack, or below the red zone of the thread's own; a fault
+ * while the stack pointer is inside the alternate stack goes below it, so handlers may nest. The
+ * vector state comes first (64-byte aligned, from the top), then struct twz_fault_frame, then a
+ * zero word where a return address would be. A stack that cannot be written: double fault.
+ */
+#include <kernel/arch_regs.h>
+#include <kernel/boot.h>
+#include <kernel/fault.h>
+#include <kernel/log.h>
+#include <kernel/sched.h>
+#include <kernel/user.h>
+#include <lib/string.h>
+
+bool trace_call;
+bool trace_fault;
+
+static const char *const kind_names[TWZ_FAULT_KINDS] = {
+    "null", "object", "permission", "pointer", "exception",
+    "page", "signal", "double",     "call",    "resumed",
+};
+
+static const char *const reason_names[] = {
+    "",
+    "nothing in the slot",
+    "no such object",
+    "object deleted",
+    "object damaged",
+    "ID mismatch",
+    "hole",
+    "media error",
+    "pool full",
+    "out of memory",
+    "write and execute together",
+    "kernel only",
+    "bad FOT entry",
+    "offset out of range",
+    "unresolved name",
+    "null pointer",
+};
+
+static bool listed(const char *text, size_t len, const char *word)
+{
+    size_t n = strlen(word), i;
+
+    for (i = 0; i + n <= len; i++)
+        if (memcmp(text + i, word, n) == 0 && (i + n == len || text[i + n] == ','))
+            return true;
+    return false;
+}
+
+void trace_init(void)
+{
+    size_t len = 0;
+    const char *text = boot_option("trace", &len);
+
+    if (text == NULL)
+        return;
+    trace_call = listed(text, len, "call");
+    trace_fault = listed(text, len, "fault");
+}
+
+/* "rwxud" with a dash for what is missing. */
+static const char *rights_text(unsigned rights, char out[6])
+{
+    static const char letters[] = "rwxud";
+    unsigned i;
+
+    for (i = 0; i < 5; i++)
+        out[i] = (rights >> i & 1) != 0 ? letters[i] : '-';
+    out[5] = 0;
+    return out;
+}
+
+static void log_fault(struct thread *t, const struct twz_fault *f, const char *what)
+{
+    uint32_t kind = f->kind < TWZ_FAULT_KINDS ? f->kind : TWZ_FAULT_DOUBLE;
+    const char *reason = f->reason < ARRAY_LEN(reason_names) ? reason_names[f->reason] : "";
+    objid_t at = { 0, 0 }, ip = { 0, 0 };
+    uint64_t at_off = 0, ip_off = 0;
+    char need[6], have[6];
+
+    thread_hooks.where(t, f->addr, &at, &at_off);
+    thread_hooks.where(t, f->ip, &ip, &ip_off);
+    log_printf("thread " IDFMT " %s: %s fault%s%s%s at %llx (object " IDFMT "+%llx), needs %s, "
+               "holds %s, code %llx, ip %llx (object " IDFMT "+%llx)",
+               IDPR(t->id), what, kind_names[kind], reason[0] != 0 ? " (" : "", reason,
+               reason[0] != 0 ? ")" : "", (unsigned long long)f->addr, IDPR(f->object),
+               (unsigned long long)at_off, rights_text(f->need, need), rights_text(f->have, have),
+               (unsigned long long)f->code, (unsigned long long)f->ip, IDPR(ip),
+               (unsigned long long)ip_off);
+}
+
+static uint64_t exit_code(const struct twz_fault *f)
+{
+    switch (f->kind) {
+    case TWZ_FAULT_PAGE:
+        return 128 + 7;
+    case TWZ_FAULT_EXCEPTION:
+        return 128 + arch_exception_signal((unsigned)(f->code >> 32));
+    case TWZ_FAULT_CALL:
+        return 128 + 31;
+    case TWZ_FAULT_SIGNAL:
+        return 128 + f->addr;
+    default:
+        return 128 + 11;
+    }
+}
+
+static void end_by(struct thread *t, const struct twz_fault *fault)
+{
+    log_fault(t, fault, "ended");
+    thread_end(exit_code(fault), fault);
+}
+
+/* Top of the stack that a frame goes on. */
+static uint64_t fault_stack(const struct thread *t, const struct twz_regs *regs)
+{
+    uint64_t base = __atomic_load_n(&t->user->alt_stack, __ATOMIC_RELAXED);
+    uint64_t len = __atomic_load_n(&t->user->alt_stack_len, __ATOMIC_RELAXED);
+
+    if (base == 0 || base >= ARCH_USER_LIMIT || len > ARCH_USER_LIMIT - base)
+        return regs->rsp - ARCH_RED_ZONE;
+    if (regs->rsp - base < len)
+        return regs->rsp - ARCH_RED_ZONE;
+    return base + len;
+}
+
+/* Writes vector state, frame and return word below `top`. */
+static int push_frame(const struct twz_regs *regs, const struct twz_fault *fault, uint64_t top,
+                      uint64_t *at)
+{
+    struct twz_fault_frame out = { .fault = *fault, .regs = *regs };
+    void *xsave = cpu_this()->xsave;
+    uint64_t zero = 0;
+    int ret;
+
+    out.xsave_size = arch_xsave_size();
+    if (top >= ARCH_USER_LIMIT || top < out.xsave_size + sizeof(out) + 256)
+        return -TWZ_EFAULT;
+    out.xsave = (top - out.xsave_size) & ~63ull;
+    *at = (out.xsave - sizeof(out)) & ~15ull;
+    arch_xsave_save(xsave);
+    ret = user_copy_out(out.xsave, xsave, out.xsave_size);
+    if (ret == 0)
+        ret = user_copy_out(*at, &out, sizeof(out));
+    if (ret == 0)
+        ret = user_copy_out(*at - sizeof(zero), &zero, sizeof(zero));
+    return ret;
+}
+
+void fault_raise(struct arch_frame *frame, struct twz_fault *fault)
+{
+    struct thread *t = current();
+    uint64_t entry, at = 0;
+
+    fault->ip = frame->regs.rip;
+    if (trace_fault)
+        log_fault(t, fault, "fault");
+    entry = thread_hooks.fault_entry(t, fault->kind);
+    if (entry == 0 || entry >= ARCH_USER_LIMIT) {
+        end_by(t, fault);
+        return;
+    }
+    arch_frame_sync(frame);
+    if (push_frame(&frame->regs, fault, fault_stack(t, &frame->regs), &at) < 0) {
+        log_fault(t, fault, "could not take on its stack");
+        fault->kind = TWZ_FAULT_DOUBLE;
+        end_by(t, fault);
+        return;
+    }
+    arch_regs_upcall(&frame->regs, entry, at - sizeof(uint64_t), at);
+    frame->flags = ARCH_FRAME_FULL;
+}
+
+int fault_return(struct arch_frame *frame, uint64_t addr)
+{
+    struct twz_fault_frame in;
+    void *xsave = cpu_this()->xsave;
+    int ret = user_copy_in(&in, addr, sizeof(in));
+
+    if (ret == 0)
+        ret = arch_regs_validate(&in.regs);
+    if (ret == 0 && in.xsave != 0) {
+        if (in.xsave_size != arch_xsave_size())
+            return -TWZ_EINVAL;
+        ret = user_copy_in(xsave, in.xsave, in.xsave_size);
+        if (ret == 0)
+            ret = arch_xsave_restore(xsave);
+    }
+    if (ret < 0)
+        return ret;
+    frame->regs = in.regs;
+    frame->flags = ARCH_FRAME_FULL;
+    arch_frame_load(frame);
+    return 0;
+}
+
+void kernel_page_fault(struct arch_frame *frame, uint64_t addr, unsigned access)
+{
+    unsigned need = TWZ_READ;
+    struct twz_fault fault;
+
+    if ((access & ARCH_ACCESS_EXEC) != 0)
+        need = TWZ_EXEC;
+    else if ((access & ARCH_ACCESS_WRITE) != 0)
+        need = TWZ_WRITE;
+    if (thread_hooks.resolve(current(), addr, need, &fault) < 0)
+        fault_raise(frame, &fault);
+}
+
+void kernel_exception(struct arch_frame *frame, unsigned vector, uint64_t error)
+{
+    struct twz_fault fault = { .kind = TWZ_FAULT_EXCEPTION };
+
+    fault.code = (uint64_t)vector << 32 | (error & 0xffffffffu);
+    fault_raise(frame, &fault);
+}
+
+void kernel_media_error(phys_t addr)
+{
+    log_printf("media error at physical address %llx", (unsigned long long)addr.addr);
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the run queues and kernel_exit, the one place where a core changes its thread.
+ *
+ * Invariants
+ *   - A thread on a run queue has its registers in its save slots, and no core runs it.
+ *   - thread->state changes under thread->lock, to RUNNING by the core that took it off a queue.
+ *   - While cpu->current is a thread, its root is the one loaded or about to be; an idle core has
+ *     the kernel's own root. So a root is loaded nowhere soon after its last thread has left.
+ *   - A wake is never lost: sched_wake either finds the thread BLOCKED and queues it, or sets
+ *     `woken`, which the thread's core reads under thread->lock when it takes it off.
+ *
+ * Locks: thread->lock -> runq.lock. sched_wake may be called under the lock of a timer heap or of a
+ * sync bucket.
+ */
+#include <kernel/log.h>
+#include <kernel/kmem.h>
+#include <kernel/sched.h>
+#include <kernel/sync.h>
+
+#define SLICE_NS 10000000ull
+
+static _Atomic uint64_t idle_cores; /* bit set */
+
+static void runq_push(struct runq *q, struct thread *t)
+{
+    unsigned p = t->priority;
+
+    spin_lock(&q->lock);
+    t->next = NULL;
+    t->prev = q->list[p].last;
+    if (t->prev != NULL)
+        t->prev->next = t;
+    else
+        q->list[p].first = t;
+    q->list[p].last = t;
+    q->ready |= 1u << p;
+    atomic_fetch_add_explicit(&q->count, 1, memory_order_relaxed);
+    spin_unlock(&q->lock);
+}
+
+static void runq_take_out(struct runq *q, struct thread *t, unsigned p)
+{
+    if (t->prev != NULL)
+        t->prev->next = t->next;
+    else
+        q->list[p].first = t->next;
+    if (t->next != NULL)
+        t->next->prev = t->prev;
+    else
+        q->list[p].last = t->prev;
+    if (q->list[p].first == NULL)
+        q->ready &= ~(1u << p);
+    atomic_fetch_sub_explicit(&q->count, 1, memory_order_relaxed);
+}
+
+static struct thread *first_for(const struct runq *q, unsigned p, unsigned core)
+{
+    struct thread *t = q->list[p].first;
+
+    while (t != NULL && (t->cores >> core & 1) == 0)
+        t = t->next;
+    return t;
+}
+
+/* The first thread of the highest priority that may run on `core`. */
+static struct thread *runq_pop(struct runq *q, unsigned core)
+{
+    struct thread *t = NULL;
+    uint32_t ready;
+
+    if (atomic_load_explicit(&q->count, memory_order_relaxed) == 0)
+        return NULL;
+    spin_lock(&q->lock);
+    ready = q->ready;
+    while (ready != 0 && t == NULL) {
+        unsigned p = 31u - (unsigned)__builtin_clz(ready);
+
+        ready &= ~(1u << p);
+        t = first_for(q, p, core);
+        if (t != NULL)
+            runq_take_out(q, t, p);
+    }
+    spin_unlock(&q->lock);
+    return t;
+}
+
+static struct thread *steal(struct cpu *cpu)
+{
+    unsigned n = arch_cpu_count(), i;
+
+    for (i = 1; i < n; i++) {
+        struct thread *t = runq_pop(&cpus[(cpu->id + i) % n].runq, cpu->id);
+
+        if (t != NULL)
+            return t;
+    }
+    return NULL;
+}
+
+/* An idle core where there is one, its last core else. */
+static unsigned place(const struct thread *t)
+{
+    uint64_t idle = atomic_load_explicit(&idle_cores, memory_order_relaxed) & t->cores;
+    uint64_t all = arch_cpu_count() >= 64 ? UINT64_MAX : (1ull << arch_cpu_count()) - 1;
+
+    if (idle >> t->cpu & 1 || (idle == 0 && (t->cores >> t->cpu & 1) != 0))
+        return t->cpu;
+    if (idle != 0)
+        return (unsigned)__builtin_ctzll(idle);
+    return (unsigned)__builtin_ctzll(t->cores & all);
+}
+
+void sched_attention(void)
+{
+    atomic_store_explicit(&cpu_this()->attention, 1, memory_order_relaxed);
+}
+
+/* t is READY: onto a queue, and that core told. */
+static void enqueue(struct thread *t)
+{
+    unsigned core = place(t);
+
+    t->cpu = core;
+    runq_push(&cpus[core].runq, t);
+    if (core == cpu_this()->id)
+        kernel_reschedule();
+    else
+        arch_ipi_reschedule(core);
+}
+
+void sched_start(struct thread *t)
+{
+    t->state = THREAD_READY;
+    enqueue(t);
+}
+
+void sched_park(void)
+{
+    current()->parked = true;
+    sched_attention();
+}
+
+void sched_wake(struct thread *t)
+{
+    bool blocked;
+
+    spin_lock(&t->lock);
+    blocked = t->state == THREAD_BLOCKED;
+    if (blocked)
+        t->state = THREAD_READY;
+    else
+        t->woken = true;
+    spin_unlock(&t->lock);
+    if (blocked)
+        enqueue(t);
+}
+
+void sched_yield(void)
+{
+    cpu_this()->yield = true;
+    sched_attention();
+}
+
+void sched_leave(void)
+{
+    cpu_this()->current = NULL;
+    sched_attention();
+}
+
+void sched_kick(struct thread *t)
+{
+    sync_interrupt(t);
+    if (t == current())
+        sched_attention();
+    else
+        arch_ipi_reschedule(t->cpu);
+}
+
+/* Somebody queued a thread here, or wants the running one looked at. */
+void kernel_reschedule(void)
+{
+    struct cpu *cpu = cpu_this();
+    struct thread *t = cpu->current;
+
+    sched_attention();
+    if (t == NULL)
+        return;
+    if ((cpu->runq.ready >> t->priority) > 1)
+        cpu->yield = true;
+    else if (cpu->runq.ready != 0 && cpu->slice_end == TIMER_NEVER)
+        timer_slice(arch_clock_ns() + SLICE_NS);
+}
+
+/* Takes the running thread off the core: to sleep, or behind the others. */
+static void switch_out(struct cpu *cpu, struct thread *t, struct arch_frame *frame)
+{
+    bool ready;
+
+    thread_save(t, frame);
+    cpu->current = NULL;
+    spin_lock(&t->lock);
+    ready = !t->parked || t->woken;
+    t->parked = false;
+    t->woken = false;
+    t->state = ready ? THREAD_READY : THREAD_BLOCKED;
+    spin_unlock(&t->lock);
+    if (ready && (t->cores >> cpu->id & 1) != 0)
+        runq_push(&cpu->runq, t);
+    else if (ready)
+        enqueue(t);
+}
+
+/* Runs t here. False: it could not be loaded, and has ended. */
+static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *frame)
+{
+    t->state = THREAD_RUNNING;
+    t->cpu = cpu->id;
+    cpu->current = t;
+    cpu->yield = false;
+    cpu->switches++;
+    arch_root_load(t->root);
+    if (thread_load(t, frame) < 0) {
+        log_printf("thread " IDFMT ": its saved registers are damaged, it ends", IDPR(t->id));
+        thread_end(128 + TWZ_SIGNAL_KILL, NULL);
+        return false;
+    }
+    timer_slice(atomic_load_explicit(&cpu->runq.count, memory_order_relaxed) != 0
+                    ? arch_clock_ns() + SLICE_NS
+                    : TIMER_NEVER);
+    return true;
+}
+
+static struct thread *next_thread(struct cpu *cpu)
+{
+    uint64_t bit = 1ull << cpu->id;
+    struct thread *t = runq_pop(&cpu->runq, cpu->id);
+
+    if (t != NULL)
+        return t;
+    t = steal(cpu);
+    if (t != NULL)
+        return t;
+    arch_root_unload();
+    timer_slice(TIMER_NEVER);
+    atomic_fetch_or(&idle_cores, bit);
+    while ((t = runq_pop(&cpu->runq, cpu->id)) == NULL && (t = steal(cpu)) == NULL)
+        arch_idle();
+    atomic_fetch_and(&idle_cores, ~bit);
+    return t;
+}
+
+/* True: the running thread stays. */
+static bool stays(struct cpu *cpu, struct thread *t)
+{
+    bool stay;
+
+    if (t->parked) {
+        spin_lock(&t->lock);
+        stay = t->woken;
+        if (stay) {
+            t->parked = false;
+            t->woken = false;
+        }
+        spin_unlock(&t->lock);
+        return stay;
+    }
+    if (!cpu->yield && (t->cores >> cpu->id & 1) != 0)
+        return true;
+    cpu->yield = false;
+    return (t->cores >> cpu->id & 1) != 0 && (cpu->runq.ready >> t->priority) == 0;
+}
+
+/* What the thread asked to be done first, and what others want of it. */
+static void prepare(struct thread *t, struct arch_frame *frame)
+{
+    void (*resume)(struct thread *thread, struct arch_frame *f) = t->resume;
+
+    if (resume != NULL) {
+        t->resume = NULL;
+        resume(t, frame);
+    }
+    if (atomic_load_explicit(&t->pending, memory_order_acquire) != 0)
+        thread_pending(t, frame);
+}
+
+static __attribute__((noinline)) void exit_slow(struct cpu *cpu, struct arch_frame *frame)
+{
+    do {
+        struct thread *t = cpu->current;
+
+        atomic_store_explicit(&cpu->attention, 0, memory_order_relaxed);
+        if (t == NULL || !stays(cpu, t)) {
+            if (t != NULL)
+                switch_out(cpu, t, frame);
+            if (!switch_in(cpu, next_thread(cpu), frame))
+                continue;
+            t = cpu->current;
+        }
+        prepare(t, frame);
+    } while (cpu->current == NULL ||
+             atomic_load_explicit(&cpu->attention, memory_order_relaxed) != 0);
+}
+
+void kernel_exit(struct arch_frame *frame)
+{
+    struct cpu *cpu = cpu_this();
+
+    if (__builtin_expect(atomic_load_explicit(&cpu->attention, memory_order_relaxed) != 0, 0))
+        exit_slow(cpu, frame);
+}
+
+NORETURN void kernel_cpu_main(void)
+{
+    static const struct arch_frame none;
+    struct arch_frame frame = none;
+    struct cpu *cpu;
+
+    if (arch_cpu_this() == NULL)
+        cpu_init();
+    cpu = cpu_this();
+    cpu->xsave = kmem_alloc((arch_xsave_size() + 4095u) & ~(size_t)4095u);
+    if (cpu->xsave == NULL)
+        panic("no memory for a core's buffers");
+    exit_slow(cpu, &frame);
+    arch_enter_user(&frame);
+}

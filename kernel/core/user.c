@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns access to the running thread's memory. arch copies until it meets a fault; the fault is
+ * resolved as the thread's own touch would be, then the copy goes on behind what is done. A page
+ * that another core takes away again and again ends the copy after a bounded number of rounds
+ * without progress.
+ */
+#include <kernel/thread.h>
+#include <kernel/user.h>
+
+#define ROUNDS 8u /* faults in a row without a byte copied */
+
+static bool range_ok(uint64_t addr, size_t len)
+{
+    return addr < ARCH_USER_LIMIT && len <= ARCH_USER_LIMIT - addr;
+}
+
+static int resolve(uint64_t addr, unsigned need)
+{
+    struct thread *t = current();
+    struct twz_fault fault;
+
+    if (!range_ok(addr, 1) || thread_hooks.resolve(t, addr, need, &fault) < 0)
+        return -TWZ_EFAULT;
+    return 0;
+}
+
+int user_copy_in(void *dst, uint64_t addr, size_t len)
+{
+    unsigned rounds = 0;
+    uint64_t at = 0;
+
+    if (!range_ok(addr, len))
+        return -TWZ_EFAULT;
+    while (len > 0) {
+        size_t left = arch_user_copy_in(dst, addr, len, &at);
+
+        if (left == 0)
+            break;
+        rounds = left == len ? rounds + 1 : 0;
+        if (rounds > ROUNDS || resolve(at, TWZ_READ) < 0)
+            return -TWZ_EFAULT;
+        dst = (uint8_t *)dst + (len - left);
+        addr += len - left;
+        len = left;
+    }
+    return 0;
+}
+
+int user_copy_out(uint64_t addr, const void *src, size_t len)
+{
+    unsigned rounds = 0;
+    uint64_t at = 0;
+
+    if (!range_ok(addr, len))
+        return -TWZ_EFAULT;
+    while (len > 0) {
+        size_t left = arch_user_copy_out(addr, src, len, &at);
+
+        if (left == 0)
+            break;
+        rounds = left == len ? rounds + 1 : 0;
+        if (rounds > ROUNDS || resolve(at, TWZ_WRITE) < 0)
+            return -TWZ_EFAULT;
+        src = (const uint8_t *)src + (len - left);
+        addr += len - left;
+        len = left;
+    }
+    return 0;
+}
+
+int user_load(uint64_t addr, bool wide, uint64_t *value)
+{
+    uint32_t narrow = 0;
+    int ret;
+
+    if (wide)
+        return user_copy_in(value, addr, sizeof(*value));
+    ret = user_copy_in(&narrow, addr, sizeof(narrow));
+    *value = narrow;
+    return ret;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns spaces and hangers: which subtree hangs in which slot of which root, with what rights.
+ *
+ * Invariants
+ *   - A hanger is in its subtree's list and in its space's slot, or in neither. It holds a reference
+ *     on the subtree, and arch's slot entry shows exactly its rights.
+ *   - Rights taken away are gone on every core before the function returns (shootdown inside).
+ *   - No space has both WRITE and EXEC on one subtree, in whichever slots.
+ *
+ * Locks: subtree->lock -> space->lock. The space's lock alone guards its slot table, so a look-up
+ * takes only that one.
+ */
+#include <kernel/kmem.h>
+#include <kernel/log.h>
+#include <kernel/space.h>
+#include <twz/object.h>
+
+void (*subtree_release)(struct subtree *tree);
+
+void subtree_put(struct subtree *tree)
+{
+    uint32_t refs = atomic_load_explicit(&tree->refs, memory_order_relaxed);
+
+    while (refs > 1)
+        if (atomic_compare_exchange_weak_explicit(&tree->refs, &refs, refs - 1,
+                                                  memory_order_release, memory_order_relaxed))
+            return;
+    subtree_release(tree);
+}
+
+struct space *space_create(void *owner, objid_t sctx)
+{
+    struct space *space = kmem_alloc(sizeof(*space));
+
+    if (space == NULL)
+        return NULL;
+    if (arch_root_init(&space->root) < 0) {
+        kmem_free(space, sizeof(*space));
+        return NULL;
+    }
+    space->refs = 1;
+    space->owner = owner;
+    space->sctx = sctx;
+    return space;
+}
+
+static struct hanger *slot_get(const struct space *space, uint32_t slot)
+{
+    struct hanger **leaf = space->leaf[slot / SPACE_LEAF];
+
+    return leaf != NULL ? leaf[slot % SPACE_LEAF] : NULL;
+}
+
+static int slot_set(struct space *space, uint32_t slot, struct hanger *h)
+{
+    struct hanger ***leaf = &space->leaf[slot / SPACE_LEAF];
+
+    if (*leaf == NULL)
+        *leaf = kmem_alloc(SPACE_LEAF * sizeof(**leaf));
+    if (*leaf == NULL)
+        return -TWZ_ENOMEM;
+    (*leaf)[slot % SPACE_LEAF] = h;
+    return 0;
+}
+
+struct subtree *space_slot(struct space *space, uint32_t slot, unsigned *rights)
+{
+    struct subtree *tree = NULL;
+    struct hanger *h;
+
+    spin_lock(&space->lock);
+    h = slot_get(space, slot);
+    if (h != NULL) {
+        tree = h->tree;
+        *rights = h->rights;
+        subtree_get(tree);
+    }
+    spin_unlock(&space->lock);
+    return tree;
+}
+
+static void count_rights(struct subtree *tree, unsigned rights, uint32_t by)
+{
+    if ((rights & TWZ_WRITE) != 0)
+        tree->nwrite += by;
+    if ((rights & TWZ_EXEC) != 0)
+        tree->nexec += by;
+}
+
+/* True: `rights` beside another hanger of this space would be both W and X. */
+static bool mixes(const struct subtree *tree, const struct space *space, uint32_t slot,
+                  unsigned rights)
+{
+    unsigned other = 0;
+    const struct hanger *h;
+
+    if ((rights & TWZ_WRITE) != 0 && tree->nexec > 0)
+        other = TWZ_EXEC;
+    if ((rights & TWZ_EXEC) != 0 && tree->nwrite > 0)
+        other = TWZ_WRITE;
+    if (other == 0)
+        return false;
+    for (h = tree->hangers; h != NULL; h = h->next)
+        if (h->space == space && h->slot != slot && (h->rights & other) != 0)
+            return true;
+    return false;
+}
+
+static void link_hanger(struct subtree *tree, struct hanger *h)
+{
+    h->prev = NULL;
+    h->next = tree->hangers;
+    if (h->next != NULL)
+        h->next->prev = h;
+    tree->hangers = h;
+    tree->nhangers++;
+    count_rights(tree, h->rights, 1);
+    subtree_get(tree);
+}
+
+static int hang_new(struct space *space, uint32_t slot, struct subtree *tree, unsigned rights)
+{
+    struct hanger *h = kmem_alloc(sizeof(*h));
+    int ret = h != NULL ? slot_set(space, slot, h) : -TWZ_ENOMEM;
+
+    if (ret == 0) {
+        ret = arch_root_hang(&space->root, slot, &tree->pt, rights);
+        if (ret < 0)
+            slot_set(space, slot, NULL);
+    }
+    if (ret < 0) {
+        kmem_free(h, sizeof(*h));
+        return ret;
+    }
+    h->space = space;
+    h->tree = tree;
+    h->slot = slot;
+    h->rights = rights;
+    link_hanger(tree, h);
+    space->hung++;
+    return 0;
+}
+
+static int hang_again(struct space *space, struct hanger *h, unsigned rights)
+{
+    unsigned lost = h->rights & ~rights;
+    int ret;
+
+    if (h->rights == rights)
+        return 0;
+    ret = arch_root_hang(&space->root, h->slot, &h->tree->pt, rights);
+    if (ret < 0)
+        return ret;
+    count_rights(h->tree, h->rights, UINT32_MAX);
+    count_rights(h->tree, rights, 1);
+    h->rights = rights;
+    if (lost != 0)
+        arch_shootdown(&space->root, h->slot, 0, 0);
+    return 0;
+}
+
+int space_hang_locked(struct space *space, uint32_t slot, struct subtree *tree, unsigned rights)
+{
+    struct hanger *h;
+    int ret;
+
+    if ((rights & (TWZ_WRITE | TWZ_EXEC)) == (TWZ_WRITE | TWZ_EXEC) ||
+        mixes(tree, space, slot, rights))
+        return -TWZ_EDENIED;
+    if (phys_is_none(tree->pt.top)) {
+        ret = arch_ptree_init(&tree->pt);
+        if (ret < 0)
+            return ret;
+    }
+    spin_lock(&space->lock);
+    h = slot_get(space, slot);
+    if (h == NULL)
+        ret = hang_new(space, slot, tree, rights);
+    else
+        ret = h->tree == tree ? hang_again(space, h, rights) : -TWZ_EBUSY;
+    spin_unlock(&space->lock);
+    return ret;
+}
+
+/* Subtree's lock held. Out of list, slot and root, gone from every core; the caller frees it and
+ * drops its reference when it holds no lock. */
+static void take_down(struct hanger *h)
+{
+    struct space *space = h->space;
+    struct subtree *tree = h->tree;
+
+    spin_lock(&space->lock);
+    space->leaf[h->slot / SPACE_LEAF][h->slot % SPACE_LEAF] = NULL;
+    space->hung--;
+    arch_root_unhang(&space->root, h->slot);
+    arch_shootdown(&space->root, h->slot, 0, 0);
+    spin_unlock(&space->lock);
+    if (h->prev != NULL)
+        h->prev->next = h->next;
+    else
+        tree->hangers = h->next;
+    if (h->next != NULL)
+        h->next->prev = h->prev;
+    tree->nhangers--;
+    count_rights(tree, h->rights, UINT32_MAX);
+}
+
+bool space_unhang(struct space *space, uint32_t slot)
+{
+    unsigned rights;
+    struct subtree *tree = space_slot(space, slot, &rights);
+    struct hanger *h;
+
+    if (tree == NULL)
+        return false;
+    spin_lock(&tree->lock);
+    spin_lock(&space->lock);
+    h = slot_get(space, slot);
+    spin_unlock(&space->lock);
+    if (h != NULL && h->tree == tree)
+        take_down(h);
+    else
+        h = NULL;
+    spin_unlock(&tree->lock);
+    if (h != NULL) {
+        kmem_free(h, sizeof(*h));
+        subtree_put(tree);
+    }
+    subtree_put(tree);
+    return h != NULL;
+}
+
+static bool leaf_used(struct space *space, uint32_t leaf)
+{
+    return __atomic_load_n(&space->leaf[leaf], __ATOMIC_ACQUIRE) != NULL;
+}
+
+void space_unhang_range(struct space *space, uint32_t first, uint32_t count)
+{
+    uint32_t slot = first;
+
+    while (slot - first < count) {
+        if (!leaf_used(space, slot / SPACE_LEAF)) {
+            slot = (slot / SPACE_LEAF + 1) * SPACE_LEAF;
+            continue;
+        }
+        space_unhang(space, slot);
+        slot++;
+    }
+}
+
+void space_destroy(struct space *space)
+{
+    uint32_t leaf;
+    unsigned i;
+
+    for (i = 0; i < ARRAY_LEN(space->root.loaded); i++)
+        while (__atomic_load_n(&space->root.loaded[i], __ATOMIC_ACQUIRE) != 0)
+            arch_pause();
+    for (leaf = 0; leaf < SPACE_LEAVES; leaf++) {
+        if (space->leaf[leaf] == NULL)
+            continue;
+        space_unhang_range(space, leaf * SPACE_LEAF, SPACE_LEAF);
+        kmem_free(space->leaf[leaf], SPACE_LEAF * sizeof(*space->leaf[leaf]));
+    }
+    arch_root_destroy(&space->root);
+    kmem_free(space, sizeof(*space));
+}
+
+void subtree_unhang_all(struct subtree *tree)
+{
+    struct hanger *h;
+
+    do {
+        spin_lock(&tree->lock);
+        h = tree->hangers;
+        if (h != NULL)
+            take_down(h);
+        spin_unlock(&tree->lock);
+        if (h != NULL) {
+            kmem_free(h, sizeof(*h));
+            subtree_put(tree);
+        }
+    } while (h != NULL);
+}
+
+void subtree_shoot_locked(struct subtree *tree, uint32_t page, uint32_t count)
+{
+    struct hanger *h;
+
+    for (h = tree->hangers; h != NULL; h = h->next)
+        arch_shootdown(&h->space->root, h->slot, page, count);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns copies of whole pages between objects. What can be shared is shared copy-on-write: DRAM
+ * frames through counts (mm/share.c), pool frames through the store's SHARED words. What cannot is
+ * copied. Pages of the destination that were there are gone; what is absent or a hole in the source
+ * is so in the destination afterwards.
+ *
+ * Before a frame is shared no processor can write it any more through the source: the source's
+ * leaves lose their writable bit and are shot down while both locks are held.
+ *
+ * Locks: both objects' tree.lock, lower address first -> pool, phys.
+ */
+#include <kernel/page.h>
+#include <kernel/phys.h>
+#include <kernel/share.h>
+#include <lib/string.h>
+#include "inside.h"
+
+#define COPY_PIECE 32u /* pages that are really copied, in one go */
+
+struct span {
+    struct object *dst;
+    struct object *src;
+    uint32_t to;
+    uint32_t from;
+    uint32_t count;
+};
+
+static int copy_frame(const struct span *s, uint32_t page, phys_t from)
+{
+    phys_t frame = phys_alloc(0);
+    const void *data = page_in_nvm(s->src, from) ? arch_virt_nvm(from) : arch_virt(from);
+    int ret;
+
+    if (phys_is_none(frame))
+        return -TWZ_ENOMEM;
+    memcpy(arch_virt(frame), data, TWZ_PAGE_SIZE);
+    ret = arch_ptree_map(&s->dst->tree.pt, page, frame, ARCH_PT_WRITE);
+    if (ret < 0)
+        phys_free(frame, 0);
+    else
+        s->dst->pages++;
+    return ret;
+}
+
+/* One present page of a volatile source becomes shared. */
+static int share_frame(const struct span *s, uint32_t page, phys_t frame, unsigned flags)
+{
+    uint32_t to = page - s->from + s->to;
+    int ret = share_get(frame);
+
+    if (ret < 0)
+        return copy_frame(s, to, frame);
+    ret = arch_ptree_map(&s->dst->tree.pt, to, frame, ARCH_PT_COW);
+    if (ret == 0)
+        s->dst->pages++;
+    else
+        share_put(frame);
+    if (ret == 0 && (flags & ARCH_PT_WRITE) != 0)
+        ret = arch_ptree_map(&s->src->tree.pt, page, frame, ARCH_PT_COW);
+    return ret;
+}
+
+static int volatile_to_volatile(const struct span *s)
+{
+    struct arch_ptree *pt = &s->src->tree.pt;
+    uint32_t page = s->from;
+    bool taken = false;
+    unsigned flags;
+    phys_t frame;
+    int ret = 0;
+
+    for (; ret == 0 && arch_ptree_next(pt, &page, s->from + s->count, &frame, &flags); page++) {
+        if (phys_is_none(frame)) {
+            ret = arch_ptree_map(&s->dst->tree.pt, page - s->from + s->to, PHYS_NONE, ARCH_PT_HOLE);
+            continue;
+        }
+        taken |= (flags & ARCH_PT_WRITE) != 0;
+        ret = share_frame(s, page, frame, flags);
+    }
+    if (taken)
+        subtree_shoot_locked(&s->src->tree, s->from, s->count);
+    return ret;
+}
+
+static int persistent_to_volatile(const struct span *s)
+{
+    uint32_t i;
+    int ret;
+
+    for (i = 0; i < s->count; i++) {
+        struct store_page p = { .page = s->from + i };
+        struct store *store = pool_lock();
+
+        ret = store != NULL ? store_page_get(store, s->src->slot, s->from + i, &p) : -TWZ_ENOTSUP;
+        pool_unlock();
+        if (ret < 0)
+            return ret;
+        if (p.state == STORE_PRESENT || p.state == STORE_SHARED)
+            ret = copy_frame(s, s->to + i, pool_frame_phys(p.frame));
+        else if (p.state == STORE_POISONED)
+            ret = -TWZ_EPOISON;
+        else if (p.state == STORE_HOLE)
+            ret = arch_ptree_map(&s->dst->tree.pt, s->to + i, PHYS_NONE, ARCH_PT_HOLE);
+        if (ret < 0)
+            return ret;
+    }
+    return 0;
+}
+
+
+/* store_page_add_many asks for the contents of destination page `page`. */
+static const void *source_page(void *ctx, uint32_t page)
+{
+    const struct span *s = ctx;
+    phys_t frame = arch_ptree_lookup(&s->src->tree.pt, page - s->to + s->from, NULL);
+
+    return phys_is_none(frame) ? NULL : arch_virt(frame);
+}
+
+static int volatile_to_persistent(struct span *s)
+{
+    struct arch_ptree *pt = &s->src->tree.pt;
+    uint32_t end = s->from + s->count, page = s->from, run;
+    struct store *store;
+    unsigned flags;
+    phys_t frame;
+    int ret = 0;
+
+    while (ret == 0 && arch_ptree_next(pt, &page, end, &frame, &flags)) {
+        for (run = 0; page + run < end && !phys_is_none(arch_ptree_lookup(pt, page + run, NULL));)
+            run++;
+        if (run > 0) {
+            store = pool_lock();
+            ret = store == NULL ? -TWZ_ENOTSUP
+                                : store_page_add_many(store, s->dst->slot, page - s->from + s->to, run,
+                                                      source_page, s);
+            pool_unlock();
+        }
+        page += run > 0 ? run : 1;
+    }
+    return ret;
+}
+
+static int persistent_to_persistent(const struct span *s)
+{
+    struct store *store;
+    int ret = -TWZ_ENOTSUP;
+
+    page_unmap_stored_locked(s->src, s->from, s->count);
+    store = pool_lock();
+    if (store != NULL)
+        ret = store_page_share(store, s->dst->slot, s->to, s->src->slot, s->from, s->count);
+    pool_unlock();
+    return ret;
+}
+
+static int copy_span(struct span *s)
+{
+    bool from = obj_is_persistent(s->src), to = obj_is_persistent(s->dst);
+    int ret = range_drop_locked(s->dst, s->to, s->count, false);
+
+    if (ret == 0 && phys_is_none(s->dst->tree.pt.top))
+        ret = arch_ptree_init(&s->dst->tree.pt);
+    if (ret < 0)
+        return ret;
+    if (from)
+        return to ? persistent_to_persistent(s) : persistent_to_volatile(s);
+    if (phys_is_none(s->src->tree.pt.top))
+        return 0;
+    return to ? volatile_to_persistent(s) : volatile_to_volatile(s);
+}
+
+/* Pages at the front of the span that neither of two volatile objects has. */
+static uint32_t nothing_there(const struct object *obj, uint32_t first, uint32_t count)
+{
+    uint32_t page = first;
+    unsigned flags;
+    phys_t frame;
+
+    if (obj_is_persistent(obj))
+        return 0;
+    if (phys_is_none(obj->tree.pt.top) ||
+        !arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags))
+        return count;
+    return page - first;
+}
+
+static bool fits(uint32_t first, uint32_t count)
+{
+    return first > 0 && first <= TWZ_PAGE_RECORD && count <= TWZ_PAGE_RECORD - first;
+}
+
+static bool copyable(const struct object *obj)
+{
+    return obj->kind == TWZ_KIND_DATA || obj->kind == TWZ_KIND_VIEW;
+}
+
+int copy_apply(struct object *dst, uint32_t dst_first, struct object *src, uint32_t src_first,
+               uint32_t count, uint32_t *done)
+{
+    struct span s = { .dst = dst, .src = src };
+    uint32_t piece = obj_is_persistent(dst) == obj_is_persistent(src) ? RANGE_PIECE : COPY_PIECE;
+    uint32_t skip, other;
+    int ret = 0;
+
+    if (dst == src || !copyable(dst) || !copyable(src))
+        return -TWZ_EINVAL;
+    if (!fits(dst_first, count) || !fits(src_first, count))
+        return -TWZ_ERANGE;
+    objects_lock(dst, src);
+    skip = nothing_there(dst, dst_first + *done, count - *done);
+    other = nothing_there(src, src_first + *done, count - *done);
+    *done += skip < other ? skip : other;
+    s.to = dst_first + *done;
+    s.from = src_first + *done;
+    s.count = count - *done < piece ? count - *done : piece;
+    if (s.count > 0)
+        ret = copy_span(&s);
+    objects_unlock(dst, src);
+    *done += s.count;
+    if (ret < 0)
+        return ret;
+    return *done < count ? 1 : 0;
+}

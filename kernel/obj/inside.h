@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Shared by the files of obj/ only. */
+#ifndef OBJ_INSIDE_H
+#define OBJ_INSIDE_H
+
+#include <kernel/object.h>
+#include <kernel/pool.h>
+
+#define RANGE_PIECE 256u
+
+/* Object table (table.c). One lock; taken before the pool's, never with an object's lock held. */
+void table_lock(void);
+void table_unlock(void);
+struct object *table_find_locked(objid_t id);
+struct object *table_find_slot_locked(uint32_t slot);
+void table_insert_locked(struct object *obj);
+void table_remove_locked(struct object *obj);
+/* The object of that store slot is dead: its record too, if it is *known. Returns the record where
+ * nobody uses it, already out of the table: the caller frees it when it holds no lock. */
+struct object *table_bury_locked(uint32_t slot, bool *known);
+
+/* A blank record; refs 1. NULL: no memory. */
+struct object *record_alloc(void);
+void record_free(struct object *obj);
+
+/* Marks obj dead for look-ups; true: it was alive. Any lock may be held. */
+bool record_kill(struct object *obj);
+
+/* The death of a parent reaches its volatile children. No lock held. */
+void tie_parent_died(struct object *parent);
+/* obj leaves its parent's list. No lock held. */
+void tie_forget(struct object *obj);
+
+static inline bool record_dead(const struct object *obj)
+{
+    return (__atomic_load_n(&obj->flags, __ATOMIC_ACQUIRE) & TWZ_OBJ_DELETED) != 0;
+}
+
+/* Two objects' locks, lower address first; a may be b. */
+void objects_lock(struct object *a, struct object *b);
+void objects_unlock(struct object *a, struct object *b);
+
+void page_init(void);
+
+/* Pages, tree.lock held. */
+int page_ensure_locked(struct object *obj, uint32_t page, bool write);
+bool page_in_nvm(const struct object *obj, phys_t frame);
+/* A volatile object lets go of a frame that no processor can reach through it any more. */
+void page_frame_put(phys_t frame);
+
+/* Persistent: takes translations of at most RANGE_PIECE pages away everywhere, and flushes what was
+ * written through them, because the processor's mark of it goes with them. */
+void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count);
+/* Persistent: the same for pages that only show zeros. */
+void page_unmap_zeros_locked(struct object *obj, uint32_t first, uint32_t count);
+
+/* Takes pages [first, first + count) out of a volatile or persistent object: holes or absent. At
+ * most RANGE_PIECE pages. Their translations are gone when it returns. */
+int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool hole);
+
+/* Writes lines that processors changed through mappings back to the media; tree.lock held. */
+void page_flush_locked(struct object *obj);
+
+#endif

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the life of objects: birth, death, ties, pins, and what stat tells.
+ *
+ * Birth. The nonce is random and the kernel's choice; the ID follows from it. Persistent ones are
+ * made by the store first (its commit is the birth), then get a record.
+ *
+ * Death. record_kill makes the ID dead for every look-up at once; hangers go on working until they
+ * go (deferred), or are taken down here (now). The existence reference of a volatile object falls
+ * with it. Of a persistent one the store has committed the death before record_kill; its frames
+ * return when the last reference falls, or at recovery.
+ *
+ * Ties. Persistent to persistent is the store's; a volatile child is in its parent's list and holds
+ * a reference on it. tie_* fields are guarded by the table's lock.
+ *
+ * Locks: table -> pool. obj->tree.lock is taken alone.
+ */
+#include <kernel/kmem.h>
+#include <kernel/log.h>
+#include <kernel/page.h>
+#include <kernel/random.h>
+#include <lib/string.h>
+#include <verify/hash.h>
+#include "inside.h"
+
+static int make_volatile(const struct obj_spec *spec, struct object *obj)
+{
+    random_bytes(obj->nonce, sizeof(obj->nonce));
+    obj->id = hash_objid(obj->nonce, spec->perms, spec->kuid);
+    table_lock();
+    obj_ref(obj); /* its existence */
+    table_insert_locked(obj);
+    table_unlock();
+    return 0;
+}
+
+static int make_persistent(const struct obj_spec *spec, struct object *obj)
+{
+    struct store_create create = { .kuid = spec->kuid,
+                                   .tie_parent = spec->tie,
+                                   .perms = spec->perms,
+                                   .kind = spec->kind,
+                                   .persist = spec->persist };
+    struct store *store;
+    int ret = -TWZ_ENOTSUP;
+
+    random_bytes(create.nonce, sizeof(create.nonce));
+    if ((spec->flags & TWZ_OBJ_PROVISIONAL) != 0) {
+        create.witness = spec->witness;
+        create.witness_off = spec->witness_off;
+        create.witness_value = spec->witness_value;
+    }
+    obj->nonce[0] = create.nonce[0];
+    obj->nonce[1] = create.nonce[1];
+    table_lock();
+    store = pool_lock();
+    if (store != NULL)
+        ret = store_obj_create(store, &create, &obj->slot, &obj->id);
+    pool_unlock();
+    if (ret == 0)
+        table_insert_locked(obj);
+    table_unlock();
+    return ret;
+}
+
+static bool spec_ok(const struct obj_spec *spec)
+{
+    uint32_t flags = spec->flags;
+
+    if ((flags & ~(TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL)) != 0 || (spec->perms & ~TWZ_PERMS) != 0)
+        return false;
+    if (spec->persist > TWZ_PERSIST_PERIODIC)
+        return false;
+    if ((flags & TWZ_OBJ_PROVISIONAL) != 0)
+        return (flags & TWZ_OBJ_PERSIST) != 0 && !objid_none(spec->witness);
+    return true;
+}
+
+static int tie_new(struct object *obj, objid_t parent_id)
+{
+    struct object *parent;
+    int ret = obj_get(parent_id, &parent);
+
+    if (ret < 0)
+        return ret;
+    ret = obj_tie(obj, parent);
+    obj_put(parent);
+    return ret;
+}
+
+int obj_create(const struct obj_spec *spec, struct object **out)
+{
+    bool persistent = (spec->flags & TWZ_OBJ_PERSIST) != 0;
+    struct object *obj;
+    int ret;
+
+    if (!spec_ok(spec))
+        return -TWZ_EINVAL;
+    obj = record_alloc();
+    if (obj == NULL)
+        return -TWZ_ENOMEM;
+    obj->kuid = spec->kuid;
+    obj->kind = spec->kind;
+    obj->perms_id = spec->perms;
+    obj->perms = spec->perms;
+    obj->persist = spec->persist;
+    obj->flags = spec->flags;
+    ret = persistent ? make_persistent(spec, obj) : make_volatile(spec, obj);
+    if (ret < 0) {
+        kmem_free(obj, sizeof(*obj));
+        return ret;
+    }
+    if (!persistent && !objid_none(spec->tie))
+        ret = tie_new(obj, spec->tie);
+    if (ret < 0) {
+        if (obj_delete(obj, false) < 0)
+            log_printf("object " IDFMT " could not be taken back", IDPR(obj->id));
+        obj_put(obj);
+        return ret;
+    }
+    *out = obj;
+    return 0;
+}
+
+bool record_kill(struct object *obj)
+{
+    uint32_t old = __atomic_fetch_or(&obj->flags, TWZ_OBJ_DELETED, __ATOMIC_ACQ_REL);
+
+    return (old & TWZ_OBJ_DELETED) == 0;
+}
+
+/* --- ties ---------------------------------------------------------------------------------- */
+
+/* Out of the parent's list; the parent, whose reference the caller drops. */
+static struct object *untie_locked(struct object *child)
+{
+    struct object *parent = child->tie_parent;
+    struct object **at;
+
+    if (parent == NULL)
+        return NULL;
+    for (at = &parent->tie_children; *at != child; at = &(*at)->tie_next)
+        continue;
+    *at = child->tie_next;
+    child->tie_parent = NULL;
+    child->tie_next = NULL;
+    return parent;
+}
+
+void tie_forget(struct object *obj)
+{
+    struct object *parent;
+
+    if (obj->tie_parent == NULL)
+        return;
+    table_lock();
+    parent = untie_locked(obj);
+    table_unlock();
+    if (parent != NULL)
+        obj_put(parent);
+}
+
+static void link_locked(struct object *child, struct object *parent)
+{
+    obj_ref(parent);
+    child->tie_parent = parent;
+    child->tie_next = parent->tie_children;
+    parent->tie_children = child;
+}
+
+/* One step: a grandchild moves up to the dead parent, or a child without children dies. False: no
+ * child is left. So a chain of any length needs no recursion. */
+static bool tie_step(struct object *parent)
+{
+    struct object *child, *grandchild;
+
+    table_lock();
+    child = parent->tie_children;
+    if (child == NULL) {
+        table_unlock();
+        return false;
+    }
+    grandchild = child->tie_children;
+    if (grandchild != NULL) {
+        untie_locked(grandchild);
+        link_locked(grandchild, parent);
+        table_unlock();
+        obj_put(child);
+        return true;
+    }
+    obj_ref(child);
+    untie_locked(child);
+    table_unlock();
+    obj_put(parent);
+    if (obj_delete(child, false) < 0)
+        log_printf("object " IDFMT " was dead before its parent", IDPR(child->id));
+    obj_put(child);
+    return true;
+}
+
+void tie_parent_died(struct object *parent)
+{
+    while (tie_step(parent))
+        continue;
+}
+
+static int tie_volatile(struct object *child, struct object *parent)
+{
+    struct object *up, *old;
+    int ret = 0;
+
+    table_lock();
+    for (up = parent; up != NULL && up != child; up = up->tie_parent)
+        continue;
+    if (up == child)
+        ret = -TWZ_EINVAL;
+    else if (record_dead(child) || (parent != NULL && record_dead(parent)))
+        ret = -TWZ_EDELETED;
+    if (ret < 0) {
+        table_unlock();
+        return ret;
+    }
+    old = untie_locked(child);
+    if (parent != NULL)
+        link_locked(child, parent);
+    table_unlock();
+    if (old != NULL)
+        obj_put(old);
+    return 0;
+}
+
+int obj_tie(struct object *child, struct object *parent)
+{
+    struct store *store;
+    int ret = -TWZ_ENOTSUP;
+
+    if (!obj_is_persistent(child))
+        return tie_volatile(child, parent);
+    if (parent != NULL && !obj_is_persistent(parent))
+        return -TWZ_EINVAL;
+    store = pool_lock();
+    if (store != NULL)
+        ret = store_obj_tie(store, child->slot, parent != NULL ? parent->id : TWZ_OBJID_NONE);
+    pool_unlock();
+    return ret;
+}
+
+/* --- death ----------------------------------------------------------------------------------- */
+
+#define DIED_MAX 64u
+
+struct died {
+    uint32_t slot[DIED_MAX]; /* tied objects that died with it */
+    unsigned n;
+    unsigned more; /* not noted: recovery will return their space */
+};
+
+static void note_died(void *ctx, uint32_t slot)
+{
+    struct died *died = ctx;
+
+    if (died->n < DIED_MAX)
+        died->slot[died->n++] = slot;
+    else
+        died->more++;
+}
+
+/* A persistent object that died with its parent: its record, and its space where none uses it. */
+static void bury_slot(uint32_t slot)
+{
+    struct object *idle, *used;
+    struct store *store;
+    bool known;
+
+    table_lock();
+    idle = table_bury_locked(slot, &known);
+    used = idle == NULL && known ? table_find_slot_locked(slot) : NULL;
+    if (used != NULL)
+        obj_ref(used);
+    store = known ? NULL : pool_lock();
+    if (store != NULL && store_obj_release(store, slot) < 0)
+        log_printf("pool: the space of slot %u could not be released", slot);
+    if (!known)
+        pool_unlock();
+    table_unlock();
+    if (idle != NULL)
+        record_free(idle);
+    if (used != NULL) {
+        tie_parent_died(used);
+        obj_put(used);
+    }
+}
+
+static int delete_persistent(struct object *obj)
+{
+    struct died died = { .n = 0 };
+    struct store *store;
+    int ret = -TWZ_ENOTSUP;
+    unsigned i;
+
+    store = pool_lock();
+    if (store != NULL)
+        ret = store_obj_delete(store, obj->slot, note_died, &died);
+    pool_unlock();
+    if (ret < 0)
+        return ret;
+    record_kill(obj);
+    for (i = 0; i < died.n; i++)
+        if (died.slot[i] != obj->slot)
+            bury_slot(died.slot[i]);
+    if (died.more > 0)
+        log_printf("pool: %u tied objects stay until recovery", died.more);
+    return 0;
+}
+
+int obj_delete(struct object *obj, bool now)
+{
+    int ret = 0;
+
+    if (obj_is_persistent(obj))
+        ret = delete_persistent(obj);
+    else if (!record_kill(obj))
+        ret = -TWZ_EDELETED;
+    if (ret == -TWZ_EDELETED && now)
+        ret = 0;
+    else if (ret == 0 && !obj_is_persistent(obj))
+        obj_put(obj); /* its existence; the caller has one more */
+    if (ret < 0)
+        return ret;
+    if (obj->pinned && obj_pin(obj, false) < 0)
+        return -TWZ_EINVAL;
+    tie_parent_died(obj);
+    if (now)
+        subtree_unhang_all(&obj->tree);
+    return 0;
+}
+
+/* --- the rest --------------------------------------------------------------------------------- */
+
+int obj_pin(struct object *obj, bool pin)
+{
+    bool change;
+
+    table_lock();
+    change = obj->pinned != pin;
+    if (change && pin && record_dead(obj)) {
+        table_unlock();
+        return -TWZ_EDELETED;
+    }
+    obj->pinned = pin;
+    table_unlock();
+    if (change && pin)
+        obj_ref(obj);
+    if (change && !pin)
+        obj_put(obj);
+    return 0;
+}
+
+int obj_stat(struct object *obj, struct twz_stat *out)
+{
+    struct store_stat stat;
+    struct store *store;
+    int ret = 0;
+
+    *out = (struct twz_stat){ .id = obj->id,
+                              .kuid = obj->kuid,
+                              .kind = obj->kind,
+                              .revocation_epoch = obj->revocation_epoch,
+                              .account = obj->account };
+    spin_lock(&obj->tree.lock);
+    out->flags = obj->flags | (obj->pinned ? TWZ_OBJ_PINNED : 0);
+    out->perms = obj->perms;
+    out->persist = obj->persist;
+    out->uses = obj->tree.nhangers + (obj->pinned ? 1u : 0u);
+    out->pages = obj->pages;
+    if (obj_is_persistent(obj)) {
+        store = pool_lock();
+        ret = store != NULL ? store_obj_stat(store, obj->slot, &stat) : -TWZ_ENOTSUP;
+        pool_unlock();
+        out->pages = ret < 0 ? 0 : stat.pages;
+    }
+    spin_unlock(&obj->tree.lock);
+    return ret;
+}
+
+static int update_store(struct object *obj, const struct store_update *update)
+{
+    struct store *store;
+    int ret = -TWZ_ENOTSUP;
+
+    if (!obj_is_persistent(obj))
+        return 0;
+    store = pool_lock();
+    if (store != NULL)
+        ret = store_obj_update(store, obj->slot, update);
+    pool_unlock();
+    return ret;
+}
+
+static int make_permanent(struct object *obj)
+{
+    struct store *store;
+    int ret = 0;
+
+    if (!obj_is_persistent(obj))
+        return -TWZ_EINVAL;
+    store = pool_lock();
+    ret = store != NULL ? store_obj_permanent(store, obj->slot) : -TWZ_ENOTSUP;
+    pool_unlock();
+    if (ret == 0)
+        __atomic_fetch_and(&obj->flags, ~TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
+    return ret;
+}
+
+/* Fewer default permissions: what hangs with more is taken down and comes back with less. */
+static int narrow(struct object *obj, uint32_t perms)
+{
+    struct store_update update = { .which = STORE_UPDATE_PERMS, .perms = perms };
+    int ret;
+
+    if ((perms & ~obj->perms) != 0)
+        return -TWZ_EDENIED;
+    ret = update_store(obj, &update);
+    if (ret < 0)
+        return ret;
+    spin_lock(&obj->tree.lock);
+    obj->perms &= perms;
+    page_record_update_locked(obj);
+    spin_unlock(&obj->tree.lock);
+    subtree_unhang_all(&obj->tree);
+    return 0;
+}
+
+int obj_ctl(struct object *obj, uint64_t op, uint64_t arg)
+{
+    struct store_update update = { .which = STORE_UPDATE_PERSIST, .persist = (uint32_t)arg };
+    int ret;
+
+    switch (op) {
+    case TWZ_CTL_PERMANENT:
+        return make_permanent(obj);
+    case TWZ_CTL_PERSIST:
+        if (arg > 1)
+            return -TWZ_EINVAL;
+        return (arg == 1) == obj_is_persistent(obj) ? 0 : -TWZ_ENOTSUP;
+    case TWZ_CTL_MODE:
+        if (arg > TWZ_PERSIST_PERIODIC)
+            return -TWZ_EINVAL;
+        ret = update_store(obj, &update);
+        break;
+    case TWZ_CTL_PERMS:
+        return (arg & ~(uint64_t)TWZ_PERMS) != 0 ? -TWZ_EINVAL : narrow(obj, (uint32_t)arg);
+    default:
+        return -TWZ_EINVAL;
+    }
+    if (ret < 0)
+        return ret;
+    spin_lock(&obj->tree.lock);
+    obj->persist = (uint32_t)arg;
+    page_record_update_locked(obj);
+    spin_unlock(&obj->tree.lock);
+    return 0;
+}

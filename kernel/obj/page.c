@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns what is behind each page of an object: faults on it, the record page, the kernel's own
+ * access.
+ *
+ * Volatile: a leaf of the subtree is the page. ARCH_PT_COW: the frame may have other holders
+ * (mm/share.c). Persistent: the store's page word is the truth and the leaf a copy of it, writable
+ * only where the word is PRESENT, durable and not protected. A page that is only read and absent in
+ * the store shows a frame of zeros that belongs to nobody.
+ *
+ * Whoever replaces a frame that may be in a TLB shoots it down before the lock falls.
+ *
+ * Crash protocol: store_page_add and store_page_own commit the word before the leaf is written.
+ *
+ * Locks: obj->tree.lock -> pool, phys.
+ */
+#include <kernel/log.h>
+#include <kernel/page.h>
+#include <kernel/phys.h>
+#include <kernel/share.h>
+#include <lib/string.h>
+#include <store/persist.h>
+#include <twz/thread.h>
+#include "inside.h"
+
+#define AROUND      32u /* pages mapped together where they are present */
+#define KERNEL_PAGES 16u /* of a thread object, from TWZ_THREAD_KPAGE on */
+
+static phys_t zero_frame = { UINT64_MAX };
+
+void page_init(void)
+{
+    zero_frame = phys_alloc_zeroed();
+    if (phys_is_none(zero_frame))
+        panic("no memory for the frame of zeros");
+}
+
+static int refuse(struct twz_fault *fault, uint32_t kind, uint32_t reason, uint32_t have)
+{
+    fault->kind = kind;
+    fault->reason = reason;
+    fault->have &= have;
+    return -TWZ_EFAULT;
+}
+
+static int refuse_error(struct twz_fault *fault, int error)
+{
+    switch (-error) {
+    case TWZ_ENOSPC:
+        return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOSPC, TWZ_PERMS);
+    case TWZ_ENOMEM:
+        return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM, TWZ_PERMS);
+    case TWZ_EPOISON:
+        return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_POISON, TWZ_PERMS);
+    case TWZ_EDENIED:
+        return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_NONE, TWZ_PERMS & ~TWZ_WRITE);
+    case TWZ_EFAULT:
+        return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_HOLE, TWZ_PERMS);
+    default:
+        return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DAMAGED, 0);
+    }
+}
+
+/* --- the record page ------------------------------------------------------------------------ */
+
+void page_record_update_locked(struct object *obj)
+{
+    struct twz_record *r;
+
+    if (phys_is_none(obj->record))
+        return;
+    r = arch_virt(obj->record);
+    r->magic = TWZ_RECORD_MAGIC;
+    r->kind = obj->kind;
+    r->flags = obj->flags;
+    r->id = obj->id;
+    r->nonce[0] = obj->nonce[0];
+    r->nonce[1] = obj->nonce[1];
+    r->kuid = obj->kuid;
+    r->perms = obj->perms;
+    r->persist = obj->persist;
+    r->revocation_epoch = obj->revocation_epoch;
+    r->account = obj->account;
+}
+
+static int record_fill(struct object *obj)
+{
+    if (phys_is_none(obj->record))
+        obj->record = phys_alloc_zeroed();
+    if (phys_is_none(obj->record))
+        return -TWZ_ENOMEM;
+    page_record_update_locked(obj);
+    return arch_ptree_map(&obj->tree.pt, TWZ_PAGE_RECORD, obj->record, ARCH_PT_PROTECT);
+}
+
+/* --- volatile pages ---------------------------------------------------------------------------- */
+
+static int volatile_new(struct object *obj, uint32_t page)
+{
+    phys_t frame = phys_alloc_zeroed();
+    int ret;
+
+    if (phys_is_none(frame))
+        return -TWZ_ENOMEM;
+    ret = arch_ptree_map(&obj->tree.pt, page, frame, ARCH_PT_WRITE);
+    if (ret < 0)
+        phys_free(frame, 0);
+    else
+        obj->pages++;
+    return ret;
+}
+
+/* A write to a frame that may be shared: take it over, or copy it. */
+static int volatile_own(struct object *obj, uint32_t page, phys_t old)
+{
+    phys_t frame;
+    int ret;
+
+    if (!share_others(old))
+        return arch_ptree_map(&obj->tree.pt, page, old, ARCH_PT_WRITE);
+    frame = phys_alloc(0);
+    if (phys_is_none(frame))
+        return -TWZ_ENOMEM;
+    memcpy(arch_virt(frame), arch_virt(old), TWZ_PAGE_SIZE);
+    ret = arch_ptree_map(&obj->tree.pt, page, frame, ARCH_PT_WRITE);
+    if (ret < 0) {
+        phys_free(frame, 0);
+        return ret;
+    }
+    subtree_shoot_locked(&obj->tree, page, 1);
+    page_frame_put(old);
+    return 0;
+}
+
+static int volatile_fault(struct object *obj, uint32_t page, bool write)
+{
+    unsigned flags = 0;
+    phys_t frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
+
+    if ((flags & ARCH_PT_HOLE) != 0)
+        return -TWZ_EFAULT;
+    if (phys_is_none(frame))
+        return obj->kind == TWZ_KIND_DEVICE ? -TWZ_EFAULT : volatile_new(obj, page);
+    if (!write || (flags & ARCH_PT_WRITE) != 0)
+        return 0;
+    if ((flags & ARCH_PT_PROTECT) != 0)
+        return -TWZ_EDENIED;
+    return volatile_own(obj, page, frame);
+}
+
+/* --- persistent pages -------------------------------------------------------------------------- */
+
+static unsigned leaf_flags(const struct store_page *p)
+{
+    if (p->state == STORE_PRESENT && (p->flags & STORE_FLAG_READONLY) == 0)
+        return ARCH_PT_WRITE;
+    return 0;
+}
+
+static int map_stored(struct object *obj, const struct store_page *p)
+{
+    return arch_ptree_map(&obj->tree.pt, p->page, pool_frame_phys(p->frame), leaf_flags(p));
+}
+
+/* Maps present pages near the one that was touched, so that a walk faults seldom. */
+static void map_around(struct object *obj, struct store *store, uint32_t page)
+{
+    uint32_t at = page & ~(AROUND - 1), end = at + AROUND;
+
+    for (at = at == 0 ? 1 : at; at < end && at < TWZ_PAGE_RECORD; at++) {
+        struct store_page p = { .page = at };
+
+        if (at == page || !phys_is_none(arch_ptree_lookup(&obj->tree.pt, at, NULL)))
+            continue;
+        if (store_page_get(store, obj->slot, at, &p) < 0)
+            continue;
+        if (p.state != STORE_PRESENT && p.state != STORE_SHARED)
+            continue;
+        if (map_stored(obj, &p) < 0)
+            return;
+    }
+}
+
+/* An absent page that is read: zeros, until somebody writes. */
+static int map_zeros(struct object *obj, uint32_t page)
+{
+    return arch_ptree_map(&obj->tree.pt, page, zero_frame, ARCH_PT_COW);
+}
+
+static int stored_add(struct object *obj, struct store *store, uint32_t page)
+{
+    bool shown = !phys_is_none(arch_ptree_lookup(&obj->tree.pt, page, NULL));
+    struct store_page p = { .page = page, .state = STORE_PRESENT };
+    int ret = store_page_add(store, obj->slot, page, &p.frame);
+
+    if (ret < 0)
+        return ret;
+    ret = map_stored(obj, &p);
+    if (shown)
+        subtree_shoot_locked(&obj->tree, page, 1);
+    return ret;
+}
+
+static int stored_own(struct object *obj, struct store *store, uint32_t page)
+{
+    struct store_page p = { .page = page, .state = STORE_PRESENT };
+    int ret;
+
+    page_unmap_stored_locked(obj, page, 1);
+    ret = store_page_own(store, obj->slot, page, &p.frame);
+    return ret < 0 ? ret : map_stored(obj, &p);
+}
+
+static int stored_fault(struct object *obj, struct store *store, uint32_t page, bool write)
+{
+    struct store_page p = { .page = page };
+    int ret = store_page_get(store, obj->slot, page, &p);
+
+    if (ret < 0)
+        return ret;
+    p.page = page;
+    switch (p.state) {
+    case STORE_ABSENT:
+        return write ? stored_add(obj, store, page) : map_zeros(obj, page);
+    case STORE_PRESENT:
+    case STORE_SHARED:
+        if (write && (p.flags & STORE_FLAG_READONLY) != 0)
+            return -TWZ_EDENIED;
+        if (write && p.state == STORE_SHARED)
+            return stored_own(obj, store, page);
+        ret = map_stored(obj, &p);
+        if (ret == 0)
+            map_around(obj, store, page);
+        return ret;
+    case STORE_POISONED:
+        return -TWZ_EPOISON;
+    default:
+        return -TWZ_EFAULT;
+    }
+}
+
+static int persistent_fault(struct object *obj, uint32_t page, bool write)
+{
+    unsigned flags = 0;
+    phys_t frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
+    struct store *store;
+    int ret = -TWZ_EFAULT;
+
+    if (!phys_is_none(frame) && (!write || (flags & ARCH_PT_WRITE) != 0))
+        return 0;
+    store = pool_lock();
+    if (store != NULL)
+        ret = stored_fault(obj, store, page, write);
+    pool_unlock();
+    return ret;
+}
+
+/* --- both ---------------------------------------------------------------------------------------- */
+
+static bool kernel_only(const struct object *obj, uint32_t page)
+{
+    return obj->kind == TWZ_KIND_THREAD && page - TWZ_THREAD_KPAGE < KERNEL_PAGES;
+}
+
+int page_ensure_locked(struct object *obj, uint32_t page, bool write)
+{
+    int ret = 0;
+
+    if (phys_is_none(obj->tree.pt.top))
+        ret = arch_ptree_init(&obj->tree.pt);
+    if (ret < 0)
+        return ret;
+    if (obj_is_persistent(obj))
+        return persistent_fault(obj, page, write);
+    return volatile_fault(obj, page, write);
+}
+
+int page_fault(struct object *obj, uint32_t page, bool write, struct twz_fault *fault)
+{
+    int ret;
+
+    if (page == 0)
+        return refuse(fault, TWZ_FAULT_NULL, TWZ_REASON_NONE, 0);
+    if (kernel_only(obj, page))
+        return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL, 0);
+    if (page == TWZ_PAGE_RECORD && write)
+        return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL, TWZ_PERMS & ~TWZ_WRITE);
+    spin_lock(&obj->tree.lock);
+    ret = page == TWZ_PAGE_RECORD ? record_fill(obj) : page_ensure_locked(obj, page, write);
+    spin_unlock(&obj->tree.lock);
+    return ret < 0 ? refuse_error(fault, ret) : 0;
+}
+
+/* --- the kernel's own access ------------------------------------------------------------------- */
+
+bool page_in_nvm(const struct object *obj, phys_t frame)
+{
+    return obj_is_persistent(obj) && frame.addr != zero_frame.addr;
+}
+
+void *page_write_begin(struct object *obj, uint32_t page)
+{
+    phys_t frame;
+
+    if (page == 0 || page >= TWZ_PAGE_RECORD || kernel_only(obj, page))
+        return NULL;
+    spin_lock(&obj->tree.lock);
+    if (page_ensure_locked(obj, page, true) < 0) {
+        spin_unlock(&obj->tree.lock);
+        return NULL;
+    }
+    frame = arch_ptree_lookup(&obj->tree.pt, page, NULL);
+    return page_in_nvm(obj, frame) ? arch_nvm_store(frame) : arch_virt(frame);
+}
+
+void page_write_end(struct object *obj, uint32_t page)
+{
+    (void)page;
+    spin_unlock(&obj->tree.lock);
+}
+
+/* The page as it is, for reading; *data NULL: absent. tree.lock held. */
+static int peek(struct object *obj, uint32_t page, const void **data)
+{
+    unsigned flags = 0;
+    phys_t frame = PHYS_NONE;
+    int ret = 0;
+
+    *data = NULL;
+    if (!phys_is_none(obj->tree.pt.top))
+        frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
+    if ((flags & ARCH_PT_HOLE) != 0)
+        return -TWZ_EFAULT;
+    if (phys_is_none(frame) && obj_is_persistent(obj)) {
+        ret = page_ensure_locked(obj, page, false);
+        if (ret == 0)
+            frame = arch_ptree_lookup(&obj->tree.pt, page, NULL);
+    }
+    if (ret == 0 && !phys_is_none(frame))
+        *data = page_in_nvm(obj, frame) ? arch_virt_nvm(frame) : arch_virt(frame);
+    return ret;
+}
+
+static bool span_ok(const struct object *obj, uint64_t off, size_t len)
+{
+    uint64_t first = off >> TWZ_PAGE_SHIFT, last = (off + len - 1) >> TWZ_PAGE_SHIFT;
+
+    if (off < TWZ_OBJ_BASE || off >= TWZ_OBJ_RECORD || len > TWZ_OBJ_RECORD - off)
+        return false;
+    return len == 0 || (!kernel_only(obj, (uint32_t)first) && !kernel_only(obj, (uint32_t)last));
+}
+
+static size_t piece(uint64_t off, size_t len)
+{
+    size_t room = TWZ_PAGE_SIZE - (size_t)(off % TWZ_PAGE_SIZE);
+
+    return len < room ? len : room;
+}
+
+int obj_read(struct object *obj, uint64_t off, void *buf, size_t len)
+{
+    if (!span_ok(obj, off, len))
+        return -TWZ_ERANGE;
+    while (len > 0) {
+        size_t n = piece(off, len);
+        const void *data;
+        int ret;
+
+        spin_lock(&obj->tree.lock);
+        ret = peek(obj, (uint32_t)(off >> TWZ_PAGE_SHIFT), &data);
+        if (ret == 0 && data != NULL)
+            memcpy(buf, (const uint8_t *)data + off % TWZ_PAGE_SIZE, n);
+        else if (ret == 0)
+            memset(buf, 0, n);
+        spin_unlock(&obj->tree.lock);
+        if (ret < 0)
+            return ret;
+        buf = (uint8_t *)buf + n;
+        off += n;
+        len -= n;
+    }
+    return 0;
+}
+
+int obj_write(struct object *obj, uint64_t off, const void *buf, size_t len)
+{
+    if (!span_ok(obj, off, len))
+        return -TWZ_ERANGE;
+    while (len > 0) {
+        uint32_t page = (uint32_t)(off >> TWZ_PAGE_SHIFT);
+        size_t n = piece(off, len);
+        uint8_t *data = page_write_begin(obj, page);
+
+        if (data == NULL)
+            return -TWZ_EFAULT;
+        if (obj_is_persistent(obj)) {
+            persist_copy(data + off % TWZ_PAGE_SIZE, buf, n);
+            persist_flush(data + off % TWZ_PAGE_SIZE, n);
+            persist_fence();
+        } else {
+            memcpy(data + off % TWZ_PAGE_SIZE, buf, n);
+        }
+        page_write_end(obj, page);
+        buf = (const uint8_t *)buf + n;
+        off += n;
+        len -= n;
+    }
+    return 0;
+}
+
+void *obj_frame(struct object *obj, uint32_t page)
+{
+    void *data;
+
+    kassert(!obj_is_persistent(obj) && obj->kind != TWZ_KIND_DATA && obj->kind != TWZ_KIND_VIEW);
+    data = page_write_begin(obj, page);
+    if (data != NULL)
+        page_write_end(obj, page);
+    return data;
+}
+
+int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, bool uncached)
+{
+    int ret = 0;
+
+    if (obj->kind != TWZ_KIND_DEVICE || page == 0 || page >= TWZ_PAGE_META)
+        return -TWZ_EINVAL;
+    spin_lock(&obj->tree.lock);
+    if (phys_is_none(obj->tree.pt.top))
+        ret = arch_ptree_init(&obj->tree.pt);
+    if (ret == 0)
+        ret = arch_ptree_map(&obj->tree.pt, page, frame,
+                             ARCH_PT_WRITE | (uncached ? ARCH_PT_UNCACHED : 0));
+    spin_unlock(&obj->tree.lock);
+    return ret;
+}
+
+void page_flush_locked(struct object *obj)
+{
+    uint32_t page = 0;
+    unsigned flags;
+    phys_t frame;
+
+    if (!obj_is_persistent(obj) || phys_is_none(obj->tree.pt.top))
+        return;
+    for (; arch_ptree_next(&obj->tree.pt, &page, TWZ_PAGE_RECORD, &frame, &flags); page++)
+        if ((flags & ARCH_PT_DIRTY) != 0 && page_in_nvm(obj, frame))
+            persist_flush(arch_virt_nvm(frame), TWZ_PAGE_SIZE);
+    persist_fence();
+}
+
+void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count)
+{
+    phys_t dirty[RANGE_PIECE];
+    uint32_t page = first;
+    unsigned flags, n = 0, i;
+    phys_t frame;
+
+    if (phys_is_none(obj->tree.pt.top))
+        return;
+    for (; arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags); page++)
+        if ((flags & ARCH_PT_WRITE) != 0)
+            dirty[n++] = frame;
+    arch_ptree_unmap(&obj->tree.pt, first, count);
+    subtree_shoot_locked(&obj->tree, first, count);
+    for (i = 0; i < n; i++)
+        persist_flush(arch_virt_nvm(dirty[i]), TWZ_PAGE_SIZE);
+    persist_fence();
+}
+
+void page_unmap_zeros_locked(struct object *obj, uint32_t first, uint32_t count)
+{
+    uint32_t page = first;
+    bool any = false;
+    unsigned flags;
+    phys_t frame;
+
+    if (phys_is_none(obj->tree.pt.top))
+        return;
+    for (; arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags); page++) {
+        if (frame.addr != zero_frame.addr)
+            continue;
+        arch_ptree_unmap(&obj->tree.pt, page, 1);
+        any = true;
+    }
+    if (any)
+        subtree_shoot_locked(&obj->tree, first, count);
+}
+
+void page_frame_put(phys_t frame)
+{
+    if (frame.addr != zero_frame.addr && share_put(frame))
+        phys_free(frame, 0);
+}
+
+static void free_volatile(struct object *obj)
+{
+    uint32_t page = 0;
+    unsigned flags;
+    phys_t frame;
+
+    for (; arch_ptree_next(&obj->tree.pt, &page, TWZ_PAGE_RECORD, &frame, &flags); page++)
+        if (!phys_is_none(frame))
+            page_frame_put(frame);
+}
+
+void page_drop_all(struct object *obj)
+{
+    if (!phys_is_none(obj->record))
+        phys_free(obj->record, 0);
+    if (phys_is_none(obj->tree.pt.top))
+        return;
+    if (obj_is_persistent(obj)) {
+        if (!record_dead(obj))
+            page_flush_locked(obj);
+    } else if (obj->kind != TWZ_KIND_DEVICE) {
+        free_volatile(obj);
+    }
+    arch_ptree_destroy(&obj->tree.pt);
+}

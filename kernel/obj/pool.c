@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the pool: the NVDIMM range mapped, the store over it, and the one lock around store calls.
+ * All frames of the pool are named by number; pool_base is the only place that knows the address.
+ */
+#include <kernel/boot.h>
+#include <kernel/kmem.h>
+#include <kernel/log.h>
+#include <kernel/pool.h>
+#include <kernel/start.h>
+#include <lib/string.h>
+#include <store/persist.h>
+#include <twz/hostlink.h>
+
+static struct spinlock lock;
+static struct store *store;
+static phys_t pool_base;
+static uint64_t pool_bytes;
+
+static void *env_alloc(void *ctx, size_t bytes)
+{
+    (void)ctx;
+    return kmem_alloc(bytes);
+}
+
+static void env_free(void *ctx, void *mem, size_t bytes)
+{
+    (void)ctx;
+    kmem_free(mem, bytes);
+}
+
+static void env_report(void *ctx, const struct store_report *r)
+{
+    (void)ctx;
+    log_printf("pool: damage: %s at offset %llx, object " IDFMT, r->what,
+               (unsigned long long)r->offset, IDPR(r->object));
+}
+
+struct store *pool_lock(void)
+{
+    spin_lock(&lock);
+    return store;
+}
+
+void pool_unlock(void)
+{
+    spin_unlock(&lock);
+}
+
+bool pool_present(void)
+{
+    return store != NULL;
+}
+
+uint64_t pool_size(void)
+{
+    return pool_bytes;
+}
+
+phys_t pool_frame_phys(uint32_t frame)
+{
+    return (phys_t){ pool_base.addr + ((uint64_t)frame << STORE_FRAME_SHIFT) };
+}
+
+const void *pool_frame_read(uint32_t frame)
+{
+    return arch_virt_nvm(pool_frame_phys(frame));
+}
+
+void *pool_frame_write(uint32_t frame)
+{
+    return arch_nvm_store(pool_frame_phys(frame));
+}
+
+static NORETURN void refuse(int code, const struct store_report *why)
+{
+    const char *what = why->what != NULL ? why->what : "";
+
+    switch (-code) {
+    case TWZ_ENOTPOOL:
+        fatal(TWZ_HOST_STOP_DAMAGED, "no pool: the NVDIMM does not hold one (%s)", what);
+    case TWZ_EVERSION:
+        fatal(TWZ_HOST_STOP_DAMAGED, "pool of another version: %llu, this kernel knows %llu",
+              (unsigned long long)why->found, (unsigned long long)why->wanted);
+    case TWZ_ESHORT:
+        fatal(TWZ_HOST_STOP_DAMAGED, "short pool: %llu bytes, its superblock says %llu",
+              (unsigned long long)why->found, (unsigned long long)why->wanted);
+    case TWZ_ERANGE:
+        fatal(TWZ_HOST_STOP_DAMAGED, "pool does not fill its NVDIMM: %llu bytes, superblock says %llu",
+              (unsigned long long)why->found, (unsigned long long)why->wanted);
+    case TWZ_EMEMBER:
+        fatal(TWZ_HOST_STOP_DAMAGED, "member %llu of the pool is missing",
+              (unsigned long long)why->found);
+    case TWZ_ENOMEM:
+        fatal(TWZ_HOST_STOP_PANIC, "not enough memory to open the pool");
+    default:
+        fatal(TWZ_HOST_STOP_DAMAGED, "damaged pool: %s at offset %llx: found %llx, wanted %llx", what,
+              (unsigned long long)why->offset, (unsigned long long)why->found,
+              (unsigned long long)why->wanted);
+    }
+}
+
+/* Before the first persistent store: how this processor flushes, and whether a tracer listens. */
+static void choose_flush(void)
+{
+    size_t len = 0;
+    const char *text = boot_option("persist", &len);
+
+    persist_x86.kind = (uint8_t)arch_flush_kind();
+    persist_x86.traced = text != NULL && len == 6 && memcmp(text, "traced", 6) == 0;
+}
+
+void pool_init(void)
+{
+    struct store_env env = { .alloc = env_alloc, .free = env_free, .report = env_report };
+    struct store_report why = { 0 };
+    struct store_recovery done;
+    int ret;
+
+    if (boot_info.nnvdimm == 0)
+        fatal(TWZ_HOST_STOP_DAMAGED, "no pool: the machine has no NVDIMM");
+    pool_base = boot_info.nvdimm[0].start;
+    pool_bytes = boot_info.nvdimm[0].len;
+    if (arch_map_nvm(pool_base, pool_bytes) < 0)
+        fatal(TWZ_HOST_STOP_PANIC, "not enough memory to map the pool");
+    choose_flush();
+    env.base = arch_nvm_store(pool_base);
+    env.size = pool_bytes;
+    ret = store_open(&env, &store, &why);
+    if (ret < 0)
+        refuse(ret, &why);
+    ret = store_recover(store, &done);
+    if (ret == -TWZ_ENOMEM)
+        refuse(ret, &why);
+    if (ret < 0)
+        fatal(TWZ_HOST_STOP_DAMAGED, "damaged pool: both copies of a word it needs are lost");
+    log_printf("pool: %llu MiB, %llu objects, %u kept, %u swept, %u damaged",
+               (unsigned long long)(pool_bytes >> 20), (unsigned long long)done.objects, done.kept,
+               done.swept, done.damaged);
+}
+
+void pool_shutdown(void)
+{
+    spin_lock(&lock);
+    if (store != NULL)
+        store_close(store);
+    store = NULL;
+    spin_unlock(&lock);
+}

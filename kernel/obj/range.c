@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns obj_range: discard, hole, protect, populate, persist. Each call does a bounded piece, so that
+ * interrupts stay off for a bounded time; the handler in sys/ makes the thread call again.
+ *
+ * Frames are freed only after the shootdown that follows their unmapping.
+ *
+ * Locks: obj->tree.lock -> pool, phys.
+ */
+#include <kernel/page.h>
+#include <kernel/phys.h>
+#include <store/persist.h>
+#include "inside.h"
+
+#define PERSIST_PIECE 64u
+
+/* Frames of [first, first + count) into list; returns how many. */
+static unsigned collect(struct object *obj, uint32_t first, uint32_t count, phys_t *list)
+{
+    uint32_t page = first;
+    unsigned flags, n = 0;
+    phys_t frame;
+
+    for (; arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags); page++)
+        if (!phys_is_none(frame))
+            list[n++] = frame;
+    return n;
+}
+
+static int mark_holes(struct object *obj, uint32_t first, uint32_t count)
+{
+    uint32_t page;
+    int ret = 0;
+
+    for (page = first; page < first + count && ret == 0; page++)
+        ret = arch_ptree_map(&obj->tree.pt, page, PHYS_NONE, ARCH_PT_HOLE);
+    return ret;
+}
+
+static int drop_stored(struct object *obj, uint32_t first, uint32_t count, bool hole)
+{
+    struct store *store = pool_lock();
+    int ret = -TWZ_ENOTSUP;
+
+    if (store != NULL)
+        ret = store_page_discard(store, obj->slot, first, count, hole ? STORE_HOLE : STORE_ABSENT);
+    pool_unlock();
+    return ret;
+}
+
+int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool hole)
+{
+    phys_t list[RANGE_PIECE];
+    unsigned n = 0, i;
+    int ret = 0;
+
+    if (!phys_is_none(obj->tree.pt.top)) {
+        n = collect(obj, first, count, list);
+        arch_ptree_unmap(&obj->tree.pt, first, count);
+        if (n > 0)
+            subtree_shoot_locked(&obj->tree, first, count);
+    } else if (hole) {
+        ret = arch_ptree_init(&obj->tree.pt);
+    }
+    if (obj_is_persistent(obj))
+        return ret < 0 ? ret : drop_stored(obj, first, count, hole);
+    for (i = 0; i < n; i++)
+        page_frame_put(list[i]);
+    obj->pages -= n;
+    if (ret == 0 && hole)
+        ret = mark_holes(obj, first, count);
+    return ret;
+}
+
+static int protect_volatile(struct object *obj, uint32_t first, uint32_t count)
+{
+    uint32_t page;
+    int ret;
+
+    for (page = first; page < first + count; page++) {
+        unsigned flags = 0;
+        phys_t frame;
+
+        ret = page_ensure_locked(obj, page, false);
+        if (ret < 0 && ret != -TWZ_EFAULT)
+            return ret;
+        frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
+        if (phys_is_none(frame))
+            continue;
+        flags = (flags & ARCH_PT_COW) | ARCH_PT_PROTECT;
+        ret = arch_ptree_map(&obj->tree.pt, page, frame, flags);
+        if (ret < 0)
+            return ret;
+    }
+    return 0;
+}
+
+static int protect(struct object *obj, uint32_t first, uint32_t count)
+{
+    struct store *store;
+    int ret = -TWZ_ENOTSUP;
+
+    if (!obj_is_persistent(obj)) {
+        ret = protect_volatile(obj, first, count);
+        subtree_shoot_locked(&obj->tree, first, count);
+        return ret;
+    }
+    page_unmap_stored_locked(obj, first, count);
+    store = pool_lock();
+    if (store != NULL)
+        ret = store_page_protect(store, obj->slot, first, count, 1);
+    pool_unlock();
+    return ret;
+}
+
+/* Pages from `first` on that are absent in the store, at most count. */
+static uint32_t absent_run(const struct object *obj, const struct store *store, uint32_t first,
+                           uint32_t count)
+{
+    struct store_page p;
+    uint32_t n = 0;
+
+    while (n < count && store_page_get(store, obj->slot, first + n, &p) == 0 &&
+           p.state == STORE_ABSENT)
+        n++;
+    return n;
+}
+
+/* All absent pages of the piece at once: a few fences instead of one for each page. */
+static int add_stored(struct object *obj, uint32_t first, uint32_t count)
+{
+    struct store *store = pool_lock();
+    uint32_t at = first, run;
+    int ret = store != NULL ? 0 : -TWZ_ENOTSUP;
+
+    while (ret == 0 && at < first + count) {
+        run = absent_run(obj, store, at, first + count - at);
+        if (run > 0)
+            ret = store_page_add_many(store, obj->slot, at, run, NULL, NULL);
+        at += run > 0 ? run : 1;
+    }
+    pool_unlock();
+    return ret;
+}
+
+static int populate(struct object *obj, uint32_t first, uint32_t count)
+{
+    uint32_t page;
+    int ret = 0;
+
+    if (obj_is_persistent(obj)) {
+        page_unmap_zeros_locked(obj, first, count);
+        ret = add_stored(obj, first, count);
+    }
+    for (page = first; ret == 0 && page < first + count; page++)
+        ret = page_ensure_locked(obj, page, !obj_is_persistent(obj));
+    return ret == -TWZ_EFAULT ? 0 : ret;
+}
+
+static int persist(struct object *obj, uint32_t first, uint32_t count)
+{
+    uint32_t page = first;
+    unsigned flags;
+    phys_t frame;
+
+    if (!obj_is_persistent(obj) || phys_is_none(obj->tree.pt.top))
+        return 0;
+    for (; arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags); page++)
+        if ((flags & ARCH_PT_DIRTY) != 0 && page_in_nvm(obj, frame))
+            persist_flush(arch_virt_nvm(frame), TWZ_PAGE_SIZE);
+    persist_fence();
+    return 0;
+}
+
+static int apply_locked(struct object *obj, uint64_t op, uint32_t first, uint32_t count)
+{
+    switch (op) {
+    case TWZ_RANGE_DISCARD:
+    case TWZ_RANGE_HOLE:
+        return range_drop_locked(obj, first, count, op == TWZ_RANGE_HOLE);
+    case TWZ_RANGE_PROTECT:
+        return protect(obj, first, count);
+    case TWZ_RANGE_POPULATE:
+        return populate(obj, first, count);
+    case TWZ_RANGE_PERSIST:
+        return persist(obj, first, count);
+    default:
+        return -TWZ_EINVAL;
+    }
+}
+
+static bool kind_allows(const struct object *obj, uint64_t op)
+{
+    return obj->kind == TWZ_KIND_DATA || obj->kind == TWZ_KIND_VIEW || op == TWZ_RANGE_PERSIST ||
+           (op == TWZ_RANGE_POPULATE && obj->kind == TWZ_KIND_SCTX);
+}
+
+/* Where the next mapped page of a piece-wise walk is, so that empty stretches cost nothing. */
+static uint32_t skip_absent(struct object *obj, uint64_t op, uint32_t first, uint32_t end)
+{
+    uint32_t page = first;
+    unsigned flags;
+    phys_t frame;
+
+    if (op != TWZ_RANGE_PERSIST && (op != TWZ_RANGE_DISCARD || obj_is_persistent(obj)))
+        return first;
+    if (phys_is_none(obj->tree.pt.top) ||
+        !arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags))
+        return end;
+    return page;
+}
+
+int range_apply(struct object *obj, uint64_t op, uint32_t *first, uint32_t end)
+{
+    uint32_t count = op == TWZ_RANGE_PERSIST ? PERSIST_PIECE : RANGE_PIECE;
+    int ret = 0;
+
+    if (*first == 0 || end > TWZ_PAGE_RECORD || *first > end)
+        return -TWZ_ERANGE;
+    if (op > TWZ_RANGE_PERSIST || !kind_allows(obj, op))
+        return -TWZ_EINVAL;
+    spin_lock(&obj->tree.lock);
+    *first = skip_absent(obj, op, *first, end);
+    if (count > end - *first)
+        count = end - *first;
+    if (count > 0)
+        ret = apply_locked(obj, op, *first, count);
+    spin_unlock(&obj->tree.lock);
+    *first += count;
+    if (ret < 0)
+        return ret;
+    return *first < end ? 1 : 0;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the table of object records: by ID, and for persistent ones by store slot; and the list of
+ * persistent records that nobody uses, kept so that the next use finds its page tables ready.
+ *
+ * References. A volatile object has one for its existence, dropped by delete; each hanger, pin,
+ * thread, waiter and call holds one more. A persistent record has only the latter; at zero it goes
+ * idle, or, if the object is dead, away. The count falls from 1 to 0 under the table's lock only
+ * (release), and rises from 0 under it only (obj_get), so nobody finds a record that is being freed.
+ *
+ * Locks: table -> pool. No object's lock is held when the table's is taken; releasing one takes the
+ * object's after the table's was let go.
+ */
+#include <kernel/kmem.h>
+#include <kernel/log.h>
+#include <kernel/page.h>
+#include <kernel/phys.h>
+#include "inside.h"
+
+#define BUCKETS  4096u
+#define IDLE_MAX 1024u
+
+static struct spinlock lock;
+static struct object *by_id[BUCKETS];
+static struct object *by_slot[BUCKETS];
+static struct object *idle_first;
+static struct object *idle_last;
+static unsigned nidle;
+
+void table_lock(void)
+{
+    spin_lock(&lock);
+}
+
+void table_unlock(void)
+{
+    spin_unlock(&lock);
+}
+
+static struct object **bucket_of(objid_t id)
+{
+    return &by_id[(id.lo ^ (id.hi >> 7)) % BUCKETS];
+}
+
+struct object *table_find_locked(objid_t id)
+{
+    struct object *obj = *bucket_of(id);
+
+    while (obj != NULL && !objid_equal(obj->id, id))
+        obj = obj->hash_next;
+    return obj;
+}
+
+struct object *table_find_slot_locked(uint32_t slot)
+{
+    struct object *obj = by_slot[slot % BUCKETS];
+
+    while (obj != NULL && obj->slot != slot)
+        obj = obj->slot_next;
+    return obj;
+}
+
+void table_insert_locked(struct object *obj)
+{
+    struct object **head = bucket_of(obj->id);
+
+    obj->hash_next = *head;
+    *head = obj;
+    if (obj_is_persistent(obj)) {
+        head = &by_slot[obj->slot % BUCKETS];
+        obj->slot_next = *head;
+        *head = obj;
+    }
+}
+
+void table_remove_locked(struct object *obj)
+{
+    struct object **at = bucket_of(obj->id);
+
+    while (*at != obj)
+        at = &(*at)->hash_next;
+    *at = obj->hash_next;
+    if (!obj_is_persistent(obj))
+        return;
+    at = &by_slot[obj->slot % BUCKETS];
+    while (*at != obj)
+        at = &(*at)->slot_next;
+    *at = obj->slot_next;
+}
+
+static void idle_remove_locked(struct object *obj)
+{
+    if (obj->idle_prev != NULL)
+        obj->idle_prev->idle_next = obj->idle_next;
+    else
+        idle_first = obj->idle_next;
+    if (obj->idle_next != NULL)
+        obj->idle_next->idle_prev = obj->idle_prev;
+    else
+        idle_last = obj->idle_prev;
+    obj->idle = false;
+    nidle--;
+}
+
+/* obj goes to the young end; the record that has to leave for it, already out of the table. */
+static struct object *idle_add_locked(struct object *obj)
+{
+    struct object *old = NULL;
+
+    if (nidle >= IDLE_MAX) {
+        old = idle_first;
+        idle_remove_locked(old);
+        table_remove_locked(old);
+    }
+    obj->idle_next = NULL;
+    obj->idle_prev = idle_last;
+    if (idle_last != NULL)
+        idle_last->idle_next = obj;
+    else
+        idle_first = obj;
+    idle_last = obj;
+    obj->idle = true;
+    nidle++;
+    return old;
+}
+
+struct object *record_alloc(void)
+{
+    struct object *obj = kmem_alloc(sizeof(*obj));
+
+    if (obj == NULL)
+        return NULL;
+    obj->slot = OBJ_NO_SLOT;
+    obj->record = PHYS_NONE;
+    obj->kpages = PHYS_NONE;
+    obj->tree.pt.top = PHYS_NONE;
+    obj->tree.refs = 1;
+    return obj;
+}
+
+/* Nobody has it: its memory and, if it is dead, its place in the store go. */
+void record_free(struct object *obj)
+{
+    tie_forget(obj);
+    page_drop_all(obj);
+    if (!phys_is_none(obj->kpages))
+        phys_free(obj->kpages, obj->korder);
+    if (obj_is_persistent(obj) && record_dead(obj)) {
+        struct store *store = pool_lock();
+
+        if (store != NULL && store_obj_release(store, obj->slot) < 0)
+            log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
+        pool_unlock();
+    }
+    kmem_free(obj, sizeof(*obj));
+}
+
+/* The last reference but one's own is gone. */
+static void release(struct subtree *tree)
+{
+    struct object *obj = obj_of_tree(tree);
+    struct object *gone = NULL;
+
+    table_lock();
+    if (atomic_fetch_sub_explicit(&tree->refs, 1, memory_order_acq_rel) == 1) {
+        if (obj_is_persistent(obj) && !record_dead(obj)) {
+            gone = idle_add_locked(obj);
+        } else {
+            table_remove_locked(obj);
+            gone = obj;
+        }
+    }
+    table_unlock();
+    if (gone != NULL)
+        record_free(gone);
+}
+
+void obj_init(void)
+{
+    subtree_release = release;
+    page_init();
+}
+
+/* The record of a persistent object that is in the store and not in the table. */
+static int load_locked(objid_t id, struct object **out)
+{
+    struct store_stat stat;
+    struct store *store;
+    struct object *obj;
+    uint32_t slot = 0;
+    int ret = -TWZ_ENOOBJ;
+
+    store = pool_lock();
+    if (store != NULL)
+        ret = store_lookup(store, id, &slot);
+    if (ret == 0)
+        ret = store_obj_info(store, slot, &stat);
+    pool_unlock();
+    if (ret < 0)
+        return ret;
+    obj = record_alloc();
+    if (obj == NULL)
+        return -TWZ_ENOMEM;
+    obj->id = id;
+    obj->kuid = stat.kuid;
+    obj->nonce[0] = stat.nonce[0];
+    obj->nonce[1] = stat.nonce[1];
+    obj->account = stat.account.lo;
+    obj->revocation_epoch = stat.revoke_epoch;
+    obj->kind = stat.kind;
+    obj->perms_id = stat.perms_id;
+    obj->perms = stat.perms;
+    obj->persist = stat.persist;
+    obj->slot = slot;
+    obj->flags = TWZ_OBJ_PERSIST;
+    if (stat.state == STORE_PROVISIONAL)
+        obj->flags |= TWZ_OBJ_PROVISIONAL;
+    table_insert_locked(obj);
+    *out = obj;
+    return 0;
+}
+
+int obj_get(objid_t id, struct object **out)
+{
+    struct object *obj;
+    int ret = 0;
+
+    table_lock();
+    obj = table_find_locked(id);
+    if (obj == NULL) {
+        ret = load_locked(id, out);
+    } else if (record_dead(obj)) {
+        ret = -TWZ_EDELETED;
+    } else {
+        if (obj->idle)
+            idle_remove_locked(obj);
+        obj_ref(obj);
+        *out = obj;
+    }
+    table_unlock();
+    return ret;
+}
+
+void obj_flush(struct object *obj)
+{
+    spin_lock(&obj->tree.lock);
+    page_flush_locked(obj);
+    spin_unlock(&obj->tree.lock);
+}
+
+void obj_flush_all(void)
+{
+    unsigned i;
+
+    for (i = 0; i < BUCKETS; i++) {
+        struct object *obj;
+
+        for (obj = by_slot[i]; obj != NULL; obj = obj->slot_next)
+            obj_flush(obj);
+    }
+}
+
+void objects_lock(struct object *a, struct object *b)
+{
+    struct object *first = a < b ? a : b;
+    struct object *second = a < b ? b : a;
+
+    spin_lock(&first->tree.lock);
+    if (second != first)
+        spin_lock(&second->tree.lock);
+}
+
+void objects_unlock(struct object *a, struct object *b)
+{
+    if (a != b)
+        spin_unlock(&b->tree.lock);
+    spin_unlock(&a->tree.lock);
+}
+
+struct object *table_bury_locked(uint32_t slot, bool *known)
+{
+    struct object *obj = table_find_slot_locked(slot);
+
+    *known = obj != NULL;
+    if (obj == NULL)
+        return NULL;
+    record_kill(obj);
+    if (!obj->idle)
+        return NULL;
+    idle_remove_locked(obj);
+    table_remove_locked(obj);
+    return obj;
+}

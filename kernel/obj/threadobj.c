@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns what joins threads and objects: the kernel-only pages of a THREAD object, the table of all
+ * threads by incarnation, and the callbacks that core makes.
+ *
+ * A thread's user page and save slots belong to its object, which it references; kinds other than
+ * DATA and VIEW cannot lose pages, so their kernel addresses hold.
+ *
+ * Locks: threads_lock guards obj->thread and the table; thread->lock and sync buckets inside it.
+ */
+#include <kernel/kmem.h>
+#include <kernel/log.h>
+#include <kernel/page.h>
+#include <kernel/phys.h>
+#include <kernel/sched.h>
+#include <kernel/start.h>
+#include <kernel/sync.h>
+#include <kernel/threadobj.h>
+#include <kernel/view.h>
+#include <lib/string.h>
+#include <twz/hostlink.h>
+
+#define BUCKETS 256u
+
+static struct spinlock threads_lock;
+static struct thread *table[BUCKETS];
+static uint64_t nthreads;
+static struct object *init_obj;
+
+/* Kernel-only pages: two save slots in a row of frames. */
+static int give_kernel_pages(struct object *obj)
+{
+    size_t bytes = 2 * ((thread_save_size() + TWZ_PAGE_SIZE - 1) & ~(size_t)(TWZ_PAGE_SIZE - 1));
+    unsigned order = 0;
+
+    if (!phys_is_none(obj->kpages))
+        return 0;
+    while (((size_t)TWZ_PAGE_SIZE << order) < bytes)
+        order++;
+    obj->kpages = phys_alloc(order);
+    if (phys_is_none(obj->kpages))
+        return -TWZ_ENOMEM;
+    obj->korder = order;
+    memset(arch_virt(obj->kpages), 0, (size_t)TWZ_PAGE_SIZE << order);
+    return 0;
+}
+
+static struct twz_thread_save *save_slot(const struct object *obj, unsigned i)
+{
+    uint8_t *base = arch_virt(obj->kpages);
+    size_t half = ((size_t)TWZ_PAGE_SIZE << obj->korder) / 2;
+
+    return (struct twz_thread_save *)(void *)(base + i * half);
+}
+
+static void table_add_locked(struct thread *t)
+{
+    struct thread **head = &table[t->incarnation % BUCKETS];
+
+    t->table_next = *head;
+    *head = t;
+    nthreads++;
+}
+
+static void table_del_locked(struct thread *t)
+{
+    struct thread **at = &table[t->incarnation % BUCKETS];
+
+    while (*at != t)
+        at = &(*at)->table_next;
+    *at = t->table_next;
+    nthreads--;
+}
+
+int threadobj_alive(uint32_t incarnation)
+{
+    struct thread *t;
+
+    spin_lock(&threads_lock);
+    t = table[incarnation % BUCKETS];
+    while (t != NULL && (uint32_t)t->incarnation != incarnation)
+        t = t->table_next;
+    spin_unlock(&threads_lock);
+    return t != NULL ? 1 : 0;
+}
+
+static void begin_words(struct thread *t)
+{
+    struct twz_thread *user = t->user;
+
+    user->id = t->id;
+    user->magic = TWZ_THREAD_MAGIC;
+    user->incarnation = t->incarnation;
+    user->exit_fault = 0;
+    __atomic_store_n(&user->exit, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&user->spawned, 1, __ATOMIC_RELEASE);
+}
+
+static int start_in(struct object *obj, struct space *space, const struct thread_start *start)
+{
+    struct thread_init init = { .id = obj->id,
+                                .obj = obj,
+                                .user = obj_frame(obj, 1),
+                                .space = space,
+                                .root = &space->root,
+                                .sctx = start->sctx,
+                                .regs = start->regs,
+                                .priority = start->priority,
+                                .cores = start->cores };
+    struct thread *t;
+
+    if (init.user == NULL)
+        return -TWZ_ENOMEM;
+    spin_lock(&threads_lock);
+    if (obj->thread != NULL) {
+        spin_unlock(&threads_lock);
+        return -TWZ_EBUSY;
+    }
+    if (give_kernel_pages(obj) < 0) {
+        spin_unlock(&threads_lock);
+        return -TWZ_ENOMEM;
+    }
+    init.save[0] = save_slot(obj, 0);
+    init.save[1] = save_slot(obj, 1);
+    t = thread_create(&init);
+    if (t != NULL) {
+        obj->thread = t;
+        table_add_locked(t);
+        obj_ref(obj);
+        begin_words(t);
+    }
+    spin_unlock(&threads_lock);
+    if (t == NULL)
+        return -TWZ_ENOMEM;
+    sync_wake(obj, TWZ_OBJ_BASE + offsetof(struct twz_thread, spawned), UINT64_MAX);
+    sched_start(t);
+    return 0;
+}
+
+int threadobj_start(struct object *obj, struct object *view, const struct thread_start *start)
+{
+    struct space *space;
+    int ret;
+
+    if (obj->kind != TWZ_KIND_THREAD)
+        return -TWZ_ETYPE;
+    if (obj_is_persistent(obj))
+        return -TWZ_ENOTSUP;
+    ret = view_space_get(view, start->sctx, &space);
+    if (ret < 0)
+        return ret;
+    ret = start_in(obj, space, start);
+    if (ret < 0)
+        view_space_put(space);
+    return ret;
+}
+
+int threadobj_with(struct object *obj, int (*act)(struct thread *t, void *arg), void *arg)
+{
+    int ret = -TWZ_ENOOBJ;
+
+    if (obj->kind != TWZ_KIND_THREAD)
+        return -TWZ_ETYPE;
+    spin_lock(&threads_lock);
+    if (obj->thread != NULL)
+        ret = act(obj->thread, arg);
+    spin_unlock(&threads_lock);
+    return ret;
+}
+
+int threadobj_move(struct thread *t, struct object *view)
+{
+    struct space *space, *old = t->space;
+    int ret = view_space_get(view, t->sctx, &space);
+
+    if (ret < 0)
+        return ret;
+    t->space = space;
+    t->root = &space->root;
+    arch_root_load(t->root);
+    view_space_put(old);
+    return 0;
+}
+
+uint64_t threadobj_count(void)
+{
+    return nthreads;
+}
+
+void threadobj_set_init(struct object *obj)
+{
+    obj_ref(obj);
+    init_obj = obj;
+}
+
+/* --- callbacks ------------------------------------------------------------------------------------- */
+
+static int hook_resolve(struct thread *t, uint64_t addr, unsigned need, struct twz_fault *fault)
+{
+    return view_fault(t->space, addr, need, fault);
+}
+
+static uint64_t hook_fault_entry(struct thread *t, unsigned kind)
+{
+    return view_fault_entry(t->space, kind);
+}
+
+static bool hook_where(struct thread *t, uint64_t addr, objid_t *object, uint64_t *off)
+{
+    struct subtree *tree;
+    unsigned rights;
+
+    *off = addr % TWZ_OBJ_SIZE;
+    if (addr >> TWZ_OBJ_SHIFT >= TWZ_SLOTS)
+        return false;
+    tree = space_slot(t->space, (uint32_t)(addr >> TWZ_OBJ_SHIFT), &rights);
+    if (tree == NULL)
+        return false;
+    *object = obj_of_tree(tree)->id;
+    subtree_put(tree);
+    return true;
+}
+
+static void drop_progress(struct thread *t)
+{
+    struct object *obj = t->progress.obj;
+
+    t->progress.call = 0;
+    t->progress.obj = NULL;
+    if (obj == NULL)
+        return;
+    if (obj_delete(obj, false) < 0)
+        log_printf("object " IDFMT ": left behind by a call that never ended", IDPR(obj->id));
+    obj_put(obj);
+}
+
+static void hook_ended(struct thread *t)
+{
+    struct object *obj = t->obj;
+
+    uint64_t code = t->user->exit_code;
+
+    drop_progress(t);
+    spin_lock(&threads_lock);
+    obj->thread = NULL;
+    table_del_locked(t);
+    __atomic_store_n(&t->user->exit, 1, __ATOMIC_RELEASE);
+    spin_unlock(&threads_lock);
+    sync_wake(obj, TWZ_OBJ_BASE + offsetof(struct twz_thread, exit), UINT64_MAX);
+    view_space_put(t->space);
+    if (obj == init_obj)
+        fatal(TWZ_HOST_STOP_PANIC, "the first program ended with status %llu",
+              (unsigned long long)code);
+    obj_put(obj);
+}
+
+void threadobj_init(void)
+{
+    thread_hooks = (struct thread_hooks){ .resolve = hook_resolve,
+                                          .fault_entry = hook_fault_entry,
+                                          .where = hook_where,
+                                          .ended = hook_ended,
+                                          .drop_progress = drop_progress };
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the meaning of an address: view entry -> object -> rights -> hanger -> page.
+ *
+ * An entry is user memory: it is read in one piece under the view's lock, its flags once more
+ * afterwards, and nothing in it is trusted but as a request. Rights of a slot = entry AND verdict.
+ * What hangs stays as it was hung until the entry is invalidated, or a touch asks for more than it
+ * has: then the entry is read again.
+ *
+ * Locks: view->spaces_lock for the list of spaces and for the fall of a space's last reference;
+ * object locks inside view_fault one at a time (tree -> space).
+ */
+#include <kernel/log.h>
+#include <kernel/page.h>
+#include <kernel/view.h>
+#include "inside.h"
+
+unsigned (*view_verdict)(objid_t sctx, const struct object *obj);
+
+/* --- spaces ------------------------------------------------------------------------------------- */
+
+static struct space *find_space_locked(struct object *view, objid_t sctx)
+{
+    struct space *space = view->spaces;
+
+    while (space != NULL && !objid_equal(space->sctx, sctx))
+        space = space->next;
+    return space;
+}
+
+int view_space_get(struct object *view, objid_t sctx, struct space **out)
+{
+    struct space *space, *fresh = NULL;
+
+    if (view->kind != TWZ_KIND_VIEW)
+        return -TWZ_ETYPE;
+    for (;;) {
+        spin_lock(&view->spaces_lock);
+        space = find_space_locked(view, sctx);
+        if (space != NULL) {
+            view_space_ref(space);
+        } else if (fresh != NULL) {
+            fresh->next = view->spaces;
+            view->spaces = fresh;
+            space = fresh;
+            obj_ref(view);
+            fresh = NULL;
+        }
+        spin_unlock(&view->spaces_lock);
+        if (space != NULL)
+            break;
+        fresh = space_create(view, sctx);
+        if (fresh == NULL)
+            return -TWZ_ENOMEM;
+    }
+    if (fresh != NULL)
+        space_destroy(fresh);
+    *out = space;
+    return 0;
+}
+
+void view_space_ref(struct space *space)
+{
+    atomic_fetch_add_explicit(&space->refs, 1, memory_order_relaxed);
+}
+
+void view_space_put(struct space *space)
+{
+    struct object *view = space->owner;
+    struct space **at;
+    bool last;
+
+    spin_lock(&view->spaces_lock);
+    last = atomic_fetch_sub_explicit(&space->refs, 1, memory_order_acq_rel) == 1;
+    if (last) {
+        for (at = &view->spaces; *at != space; at = &(*at)->next)
+            continue;
+        *at = space->next;
+    }
+    spin_unlock(&view->spaces_lock);
+    if (last) {
+        space_destroy(space);
+        obj_put(view);
+    }
+}
+
+/* --- entries ------------------------------------------------------------------------------------ */
+
+static uint64_t entry_off(uint32_t slot)
+{
+    return TWZ_VIEW_TABLE + (uint64_t)slot * sizeof(struct twz_view_entry);
+}
+
+/* A consistent copy of the entry; flags 0: none. */
+static int read_entry(struct object *view, uint32_t slot, struct twz_view_entry *out)
+{
+    uint64_t again = 0;
+    int ret = obj_read(view, entry_off(slot), out, sizeof(*out));
+
+    if (ret == 0)
+        ret = obj_read(view, entry_off(slot) + offsetof(struct twz_view_entry, flags), &again,
+                       sizeof(again));
+    if (ret == 0 && again != out->flags)
+        out->flags = 0;
+    return ret;
+}
+
+int view_set(struct object *view, uint32_t slot, objid_t id, unsigned rights)
+{
+    struct twz_view_entry entry = { .id = id, .flags = TWZ_VE_VALID | rights };
+
+    return obj_write(view, entry_off(slot), &entry, sizeof(entry));
+}
+
+uint64_t view_fault_entry(struct space *space, unsigned kind)
+{
+    uint64_t entry = 0;
+
+    if (kind >= TWZ_FAULT_KINDS ||
+        obj_read(space->owner, TWZ_OBJ_BASE + offsetof(struct twz_view, fault_entry) +
+                 kind * sizeof(entry), &entry, sizeof(entry)) < 0)
+        return 0;
+    return entry;
+}
+
+/* --- faults ------------------------------------------------------------------------------------- */
+
+static int refuse(struct twz_fault *fault, uint32_t kind, uint32_t reason)
+{
+    fault->kind = kind;
+    fault->reason = reason;
+    return -TWZ_EFAULT;
+}
+
+static int refuse_object(struct twz_fault *fault, int error)
+{
+    switch (-error) {
+    case TWZ_EDELETED:
+        return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DELETED);
+    case TWZ_EDAMAGED:
+        return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DAMAGED);
+    case TWZ_ENOMEM:
+        return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM);
+    default:
+        return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_NOOBJ);
+    }
+}
+
+static int hang(struct space *space, uint32_t slot, struct object *obj, unsigned rights,
+                struct twz_fault *fault)
+{
+    int ret;
+
+    do {
+        spin_lock(&obj->tree.lock);
+        ret = space_hang_locked(space, slot, &obj->tree, rights);
+        spin_unlock(&obj->tree.lock);
+        if (ret == -TWZ_EBUSY)
+            space_unhang(space, slot);
+    } while (ret == -TWZ_EBUSY);
+    if (ret == -TWZ_EDENIED)
+        return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
+    return ret < 0 ? refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM) : 0;
+}
+
+/* Reads the slot's entry and hangs what it names; the object, referenced. */
+static int hang_entry(struct space *space, uint32_t slot, unsigned need, struct object **out,
+                      struct twz_fault *fault)
+{
+    const unsigned wx = TWZ_WRITE | TWZ_EXEC;
+    struct twz_view_entry entry;
+    struct object *obj;
+    unsigned rights;
+    int ret = read_entry(space->owner, slot, &entry);
+
+    if (ret < 0 || (entry.flags & TWZ_VE_VALID) == 0)
+        return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_EMPTY);
+    fault->object = entry.id;
+    ret = obj_get(entry.id, &obj);
+    if (ret < 0)
+        return refuse_object(fault, ret);
+    rights = (unsigned)entry.flags & (TWZ_READ | wx) & view_verdict(space->sctx, obj);
+    fault->have = rights;
+    if ((entry.flags & wx) == wx)
+        ret = refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
+    else if ((rights & need) != need)
+        ret = refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_NONE);
+    else
+        ret = hang(space, slot, obj, rights, fault);
+    if (ret < 0)
+        obj_put(obj);
+    else
+        *out = obj;
+    return ret;
+}
+
+/* The object that hangs at slot with the rights needed, hung now if it was not; referenced. */
+static int slot_object(struct space *space, uint32_t slot, unsigned need, struct object **out,
+                       struct twz_fault *fault)
+{
+    unsigned rights = 0;
+    struct subtree *tree = space_slot(space, slot, &rights);
+
+    if (tree != NULL && (rights & need) == need) {
+        *out = obj_of_tree(tree);
+        fault->object = (*out)->id;
+        fault->have = rights;
+        return 0;
+    }
+    if (tree != NULL)
+        subtree_put(tree);
+    return hang_entry(space, slot, need, out, fault);
+}
+
+static int locate(struct space *space, uint64_t addr, unsigned need, struct object **obj,
+                  struct twz_fault *fault)
+{
+    uint64_t slot = addr >> TWZ_OBJ_SHIFT;
+
+    *fault = (struct twz_fault){ .need = need, .addr = addr };
+    if (slot >= TWZ_SLOTS)
+        return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL);
+    if (slot == TWZ_SLOT_NONE)
+        return refuse(fault, TWZ_FAULT_NULL, TWZ_REASON_NONE);
+    return slot_object(space, (uint32_t)slot, need, obj, fault);
+}
+
+int view_fault(struct space *space, uint64_t addr, unsigned need, struct twz_fault *fault)
+{
+    uint32_t page = (uint32_t)(addr >> TWZ_PAGE_SHIFT) % TWZ_OBJ_PAGES;
+    struct object *obj;
+    int ret = locate(space, addr, need, &obj, fault);
+
+    if (ret < 0)
+        return ret;
+    ret = page_fault(obj, page, (need & TWZ_WRITE) != 0, fault);
+    obj_put(obj);
+    return ret;
+}
+
+int view_lookup(struct space *space, uint64_t addr, unsigned need, struct object **obj,
+                uint64_t *off)
+{
+    struct twz_fault fault;
+
+    *off = addr % TWZ_OBJ_SIZE;
+    return locate(space, addr, need, obj, &fault);
+}
+
+void view_invalidate(struct object *view, uint32_t first, uint32_t count)
+{
+    struct space *space, *next;
+
+    spin_lock(&view->spaces_lock);
+    space = view->spaces;
+    if (space != NULL)
+        view_space_ref(space);
+    spin_unlock(&view->spaces_lock);
+    while (space != NULL) {
+        space_unhang_range(space, first, count);
+        spin_lock(&view->spaces_lock);
+        next = space->next;
+        if (next != NULL)
+            view_space_ref(next);
+        spin_unlock(&view->spaces_lock);
+        view_space_put(space);
+        space = next;
+    }
+}

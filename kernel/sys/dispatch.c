@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the way from a call number to its handler: thunks that take typed arguments out of
+ * registers, and the table of them, all expanded from syscall.def.
+ *
+ * A number below TWZ_SYSCALL_BASE is another system's: a fault goes up, with the registers as the
+ * SYSCALL left them, so that a library may serve it.
+ */
+#include <kernel/arch_regs.h>
+#include <kernel/fault.h>
+#include <kernel/log.h>
+#include "calls.h"
+
+/* Arguments out of registers, in order; `next` counts registers and folds away. */
+#define TAKE(arg) TAKE_##arg
+#define TAKE_V(type, name) const type name = (type)arch_call_arg(&frame->regs, next++);
+#define TAKE_ID(name)                                          \
+    objid_t name;                                              \
+    name.lo = arch_call_arg(&frame->regs, next++);             \
+    name.hi = arch_call_arg(&frame->regs, next++);
+#define TAKE_P(type, name) \
+    const struct user_##name name = { (type *)(uintptr_t)arch_call_arg(&frame->regs, next++) };
+
+#define PASS(arg) PASS_##arg
+#define PASS_V(type, name) , name
+#define PASS_ID(name)      , name
+#define PASS_P(type, name) , name
+
+#define SYSCALL(number, name, effect, count, ...)                \
+    static int64_t call_##name(struct arch_frame *frame)         \
+    {                                                            \
+        unsigned next = 0;                                       \
+        EACH(TAKE, ##__VA_ARGS__)                                \
+        (void)next;                                              \
+        return sys_##name(frame EACH(PASS, ##__VA_ARGS__));      \
+    }
+#include <twz/syscall.def>
+#undef SYSCALL
+
+static int64_t (*const calls[])(struct arch_frame *frame) = {
+#define SYSCALL(number, name, ...) [number] = call_##name,
+#include <twz/syscall.def>
+#undef SYSCALL
+};
+
+static const char *const names[] = {
+#define SYSCALL(number, name, ...) [number] = #name,
+#include <twz/syscall.def>
+#undef SYSCALL
+};
+
+/* The thread may have ended or left: its ID was noted before. */
+static void trace(const struct twz_regs *regs, uint64_t index, objid_t thread)
+{
+    log_printf("call " IDFMT " %s(%llx, %llx, %llx, %llx)", IDPR(thread), names[index],
+               (unsigned long long)arch_call_arg(regs, 0),
+               (unsigned long long)arch_call_arg(regs, 1),
+               (unsigned long long)arch_call_arg(regs, 2),
+               (unsigned long long)arch_call_arg(regs, 3));
+}
+
+static void foreign_call(struct arch_frame *frame, uint64_t number)
+{
+    struct twz_fault fault = { .kind = TWZ_FAULT_CALL, .code = number };
+
+    fault_raise(frame, &fault);
+}
+
+void kernel_syscall(struct arch_frame *frame)
+{
+    uint64_t number = arch_call_number(&frame->regs);
+    uint64_t index = number - TWZ_SYSCALL_BASE;
+    int64_t result;
+
+    if (__builtin_expect(index >= ARRAY_LEN(calls), 0)) {
+        if (number < TWZ_SYSCALL_BASE)
+            foreign_call(frame, number);
+        else
+            arch_call_result(&frame->regs, -TWZ_ENOSYS);
+        return;
+    }
+    if (__builtin_expect(trace_call, 0))
+        trace(&frame->regs, index, current()->id);
+    result = calls[index](frame);
+    if (result != SYS_KEEP)
+        arch_call_result(&frame->regs, result);
+}

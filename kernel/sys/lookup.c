@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns what handlers share: look-up with rights, and the progress of long calls.
+ *
+ * Progress is the thread's own: a fingerprint of the call it belongs to (place, stack, number and
+ * arguments) and how far it got. Another fingerprint means that the old call was given up, or stands
+ * below a handler, and then begins anew: pieces may be repeated.
+ */
+#include <kernel/arch_regs.h>
+#include <kernel/sec.h>
+#include "calls.h"
+
+int sys_get(objid_t id, unsigned need, struct object **out)
+{
+    int ret = obj_get(id, out);
+
+    if (ret < 0)
+        return ret;
+    ret = sec_check(current()->sctx, *out, need);
+    if (ret < 0)
+        obj_put(*out);
+    return ret;
+}
+
+static uint64_t fingerprint(const struct twz_regs *regs)
+{
+    uint64_t sum = arch_regs_place(regs) ^ (arch_call_number(regs) << 48);
+    unsigned i;
+
+    for (i = 0; i < ARCH_CALL_ARGS; i++)
+        sum = (sum ^ arch_call_arg(regs, i)) * 0x9e3779b97f4a7c15ull;
+    return sum | 1;
+}
+
+void sys_finished(void)
+{
+    struct thread *t = current();
+
+    t->progress.call = 0;
+    t->progress.index = 0;
+    t->progress.at = 0;
+}
+
+void sys_progress(struct arch_frame *frame)
+{
+    uint64_t call = fingerprint(&frame->regs);
+    struct thread *t = current();
+
+    if (t->progress.call == call)
+        return;
+    if (t->progress.call != 0)
+        thread_hooks.drop_progress(t);
+    sys_finished();
+    t->progress.call = call;
+}
+
+int64_t sys_again(struct arch_frame *frame)
+{
+    arch_call_rewind(&frame->regs, arch_call_number(&frame->regs));
+    return SYS_KEEP;
+}

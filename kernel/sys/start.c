@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the beginning and the end above arch: callbacks between the layers, the first program, the
+ * orderly shutdown.
+ *
+ * The first program is the object that the pool's superblock names: an ELF file from its base on,
+ * mapped in place. The kernel maps it and the few objects that every program finds in fixed slots
+ * (twz/view.h), and starts a thread at its entry; the program's start code does the rest.
+ */
+#include <kernel/arch_regs.h>
+#include <kernel/console.h>
+#include <kernel/fault.h>
+#include <kernel/kso.h>
+#include <kernel/log.h>
+#include <kernel/page.h>
+#include <kernel/pool.h>
+#include <kernel/sec.h>
+#include <kernel/share.h>
+#include <kernel/start.h>
+#include <kernel/threadobj.h>
+#include <kernel/view.h>
+#include <lib/fmt.h>
+#include <lib/string.h>
+#include <twz/hostlink.h>
+
+void sys_init(void)
+{
+    share_init();
+    obj_init();
+    sec_init();
+    threadobj_init();
+    trace_init();
+}
+
+void fatal(uint32_t code, const char *fmt, ...)
+{
+    char text[200];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)fmt_vprint(text, sizeof(text), fmt, args);
+    va_end(args);
+    log_printf("twz: fatal: %s", text);
+    arch_stop(code);
+}
+
+void shutdown(bool reboot)
+{
+    console_drain();
+    obj_flush_all();
+    pool_shutdown();
+    if (reboot)
+        arch_reboot();
+    arch_power_off();
+}
+
+/* The part of an ELF64 header that matters here. */
+struct elf_head {
+    uint8_t ident[16]; /* 0x7f "ELF", then the class: 2 is 64-bit */
+    uint16_t type;
+    uint16_t machine;
+    uint32_t version;
+    uint64_t entry;
+};
+_Static_assert(sizeof(struct elf_head) == 32, "elf header size");
+#define ELF_MACHINE_X86_64 62u
+
+/* --- the first program --------------------------------------------------------------------------- */
+
+static struct object *make(uint32_t kind)
+{
+    struct obj_spec spec = { .kind = kind, .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL };
+    struct object *obj;
+
+    if (obj_create(&spec, &obj) < 0)
+        fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
+    return obj;
+}
+
+static objid_t init_id(void)
+{
+    struct store *store = pool_lock();
+    objid_t id = TWZ_OBJID_NONE;
+
+    if (store != NULL)
+        id = store_super_get(store)->roots.init;
+    pool_unlock();
+    return id;
+}
+
+static objid_t names_id(void)
+{
+    struct store *store = pool_lock();
+    objid_t id = TWZ_OBJID_NONE;
+
+    if (store != NULL)
+        id = store_super_get(store)->roots.names;
+    pool_unlock();
+    return id;
+}
+
+/* The view address of the program's entry point. */
+static uint64_t entry_of(struct object *program)
+{
+    static const uint8_t magic[5] = { 0x7f, 'E', 'L', 'F', 2 };
+    struct elf_head elf;
+
+    if (obj_read(program, TWZ_OBJ_BASE, &elf, sizeof(elf)) < 0)
+        fatal(TWZ_HOST_STOP_DAMAGED, "the first program " IDFMT " cannot be read", IDPR(program->id));
+    if (memcmp(elf.ident, magic, sizeof(magic)) != 0 || elf.machine != ELF_MACHINE_X86_64 ||
+        elf.entry >= TWZ_OBJ_DATA_MAX)
+        fatal(TWZ_HOST_STOP_DAMAGED, "the first program " IDFMT " is no x86-64 ELF program",
+              IDPR(program->id));
+    return TWZ_SLOT_ADDR(TWZ_SLOT_TEXT) + TWZ_OBJ_BASE + elf.entry;
+}
+
+static void map(struct object *view, uint32_t slot, objid_t id, unsigned rights)
+{
+    if (objid_none(id))
+        return;
+    if (view_set(view, slot, id, rights) < 0)
+        fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
+}
+
+static void fill_view(struct object *view, objid_t program, objid_t thread, objid_t stack)
+{
+    const struct twz_view head = { .magic = TWZ_VIEW_MAGIC };
+    const unsigned rw = TWZ_READ | TWZ_WRITE;
+
+    if (obj_write(view, TWZ_OBJ_BASE, &head, sizeof(head)) < 0)
+        fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
+    map(view, TWZ_SLOT_TEXT, program, TWZ_READ | TWZ_EXEC);
+    map(view, TWZ_SLOT_VIEW, view->id, rw);
+    map(view, TWZ_SLOT_THREAD, thread, rw);
+    map(view, TWZ_SLOT_STACK, stack, rw);
+    map(view, TWZ_SLOT_SYSTEM, kso_system()->id, TWZ_READ);
+    map(view, TWZ_SLOT_CONSOLE, console_id(), rw);
+    map(view, TWZ_SLOT_ROOT, names_id(), rw);
+}
+
+static void start_thread(struct object *thread, struct object *view, uint64_t entry)
+{
+    uint64_t top = TWZ_SLOT_ADDR(TWZ_SLOT_STACK) + TWZ_OBJ_DATA_TOP;
+    struct thread_start start = { .priority = PRIORITIES / 2, .cores = UINT64_MAX };
+    struct twz_thread *user = obj_frame(thread, 1);
+
+    if (user == NULL)
+        fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
+    arch_regs_start(&start.regs, entry, top, 0, 0);
+    start.regs.gsbase = TWZ_SLOT_ADDR(TWZ_SLOT_THREAD) + TWZ_OBJ_BASE;
+    user->self = start.regs.gsbase;
+    if (arch_regs_validate(&start.regs) < 0 || threadobj_start(thread, view, &start) < 0)
+        fatal(TWZ_HOST_STOP_PANIC, "the first program cannot be started");
+}
+
+void start_init(void)
+{
+    objid_t id = init_id();
+    struct object *program, *view, *thread, *stack;
+    int ret;
+
+    if (objid_none(id))
+        fatal(TWZ_HOST_STOP_DAMAGED, "the pool names no first program");
+    ret = obj_get(id, &program);
+    if (ret < 0)
+        fatal(TWZ_HOST_STOP_DAMAGED, "the first program " IDFMT " is %s", IDPR(id),
+              ret == -TWZ_EDAMAGED ? "damaged" : "missing");
+    view = make(TWZ_KIND_VIEW);
+    thread = make(TWZ_KIND_THREAD);
+    stack = make(TWZ_KIND_DATA);
+    threadobj_set_init(thread);
+    fill_view(view, id, thread->id, stack->id);
+    start_thread(thread, view, entry_of(program));
+    obj_put(program);
+    obj_put(view);
+    obj_put(thread);
+    obj_put(stack);
+}

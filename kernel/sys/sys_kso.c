@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* Handlers of the kso_* calls and dev_ctl. */
+#include <kernel/kso.h>
+#include <kernel/sec.h>
+#include "calls.h"
+
+int64_t sys_kso_invalidate(struct arch_frame *frame, objid_t id, uint64_t first, uint64_t count)
+{
+    struct object *obj;
+    int ret = sys_get(id, TWZ_USE, &obj);
+
+    (void)frame;
+    if (ret < 0)
+        return ret;
+    ret = kso_invalidate(obj, first, count);
+    obj_put(obj);
+    return ret;
+}
+
+int64_t sys_kso_attach(struct arch_frame *frame, objid_t parent, objid_t child, uint64_t index)
+{
+    struct object *p, *c;
+    int64_t ret = sys_get(parent, TWZ_USE, &p);
+
+    (void)frame;
+    if (ret < 0)
+        return ret;
+    ret = sys_get(child, TWZ_USE, &c);
+    if (ret == 0) {
+        ret = kso_attach(p, c, index);
+        obj_put(c);
+    }
+    obj_put(p);
+    return ret;
+}
+
+int64_t sys_kso_detach(struct arch_frame *frame, objid_t parent, objid_t child, uint64_t index)
+{
+    struct object *p;
+    int64_t ret = sys_get(parent, TWZ_USE, &p);
+
+    (void)frame;
+    if (ret < 0)
+        return ret;
+    ret = kso_detach(p, child, index);
+    obj_put(p);
+    return ret;
+}
+
+int64_t sys_dev_ctl(struct arch_frame *frame, objid_t device, uint64_t op, uint64_t arg)
+{
+    struct object *obj;
+    int64_t ret = sys_get(device, TWZ_USE, &obj);
+
+    (void)frame;
+    if (ret < 0)
+        return ret;
+    ret = obj->device != NULL ? obj->device->ctl(obj, op, arg) : -TWZ_ETYPE;
+    obj_put(obj);
+    return ret;
+}

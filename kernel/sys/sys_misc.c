@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* Handlers of the calls that belong to no object: null, random, log_write, shutdown. */
+#include <kernel/log.h>
+#include <kernel/random.h>
+#include <kernel/start.h>
+#include "calls.h"
+
+#define RANDOM_MAX 256u
+#define LOG_MAX    512u
+
+int64_t sys_null(struct arch_frame *frame)
+{
+    (void)frame;
+    return 0;
+}
+
+/* At most RANDOM_MAX bytes at a time; returns how many. */
+int64_t sys_random(struct arch_frame *frame, struct user_buf buf, uint64_t len)
+{
+    uint8_t bytes[RANDOM_MAX];
+    int ret;
+
+    (void)frame;
+    if (len > sizeof(bytes))
+        len = sizeof(bytes);
+    random_bytes(bytes, len);
+    ret = user_copy_out(USER_ADDR(buf), bytes, len);
+    return ret < 0 ? ret : (int64_t)len;
+}
+
+/* One piece of text of at most LOG_MAX bytes; what is not printable becomes a dot. */
+int64_t sys_log_write(struct arch_frame *frame, struct user_text text, uint64_t len)
+{
+    char line[LOG_MAX];
+    uint64_t i;
+    int ret;
+
+    (void)frame;
+    if (len > sizeof(line))
+        len = sizeof(line);
+    ret = user_copy_in(line, USER_ADDR(text), len);
+    if (ret < 0)
+        return ret;
+    for (i = 0; i < len; i++)
+        if ((line[i] < 32 || line[i] > 126) && line[i] != '\n' && line[i] != '\t')
+            line[i] = '.';
+    log_bytes(line, len);
+    return (int64_t)len;
+}
+
+int64_t sys_shutdown(struct arch_frame *frame, uint64_t mode)
+{
+    (void)frame;
+    if (mode > TWZ_SHUTDOWN_REBOOT)
+        return -TWZ_EINVAL;
+    shutdown(mode == TWZ_SHUTDOWN_REBOOT);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* Handlers of the obj_* calls. */
+#include <kernel/page.h>
+#include <kernel/sec.h>
+#include "calls.h"
+
+#define SOURCES_MAX 64u
+
+/* Kinds that user code may make. */
+static bool makeable(uint32_t kind)
+{
+    return kind == TWZ_KIND_DATA || kind == TWZ_KIND_VIEW || kind == TWZ_KIND_THREAD ||
+           kind == TWZ_KIND_DIR || kind == TWZ_KIND_SCTX;
+}
+
+/* Whole pages of both objects; their numbers. */
+static int copy_pages(const struct twz_copy *c, uint32_t *to, uint32_t *from, uint32_t *count)
+{
+    uint64_t mask = TWZ_PAGE_SIZE - 1;
+
+    if (((c->src_off | c->dst_off | c->len) & mask) != 0)
+        return -TWZ_EINVAL;
+    if (c->src_off >= TWZ_OBJ_SIZE || c->dst_off >= TWZ_OBJ_SIZE || c->len > TWZ_OBJ_SIZE)
+        return -TWZ_ERANGE;
+    *to = (uint32_t)(c->dst_off >> TWZ_PAGE_SHIFT);
+    *from = (uint32_t)(c->src_off >> TWZ_PAGE_SHIFT);
+    *count = (uint32_t)(c->len >> TWZ_PAGE_SHIFT);
+    return 0;
+}
+
+/* A piece of one range: 1 more to do, 0 done. */
+static int copy_piece(struct object *dst, const struct twz_copy *c)
+{
+    struct thread *t = current();
+    uint32_t to, from, count;
+    struct object *src;
+    int ret = copy_pages(c, &to, &from, &count);
+
+    if (ret < 0)
+        return ret;
+    if (t->progress.at > count)
+        return -TWZ_EINVAL;
+    ret = sys_get(c->src, TWZ_READ, &src);
+    if (ret < 0)
+        return ret;
+    ret = copy_apply(dst, to, src, from, count, &t->progress.at);
+    obj_put(src);
+    return ret;
+}
+
+/* Steps through an array of ranges in user memory; dst NULL: each range names its own. Returns 1
+ * while there is more to do. */
+static int copy_step(uint64_t ranges, uint64_t count, struct object *dst)
+{
+    struct thread *t = current();
+    struct object *own = NULL;
+    struct twz_copy c;
+    int ret;
+
+    if (t->progress.index >= count)
+        return 0;
+    ret = user_copy_in(&c, ranges + t->progress.index * sizeof(c), sizeof(c));
+    if (ret == 0 && dst == NULL)
+        ret = sys_get(c.dst, TWZ_WRITE, &own);
+    if (ret < 0)
+        return ret;
+    ret = copy_piece(dst != NULL ? dst : own, &c);
+    if (own != NULL)
+        obj_put(own);
+    if (ret != 0)
+        return ret;
+    t->progress.at = 0;
+    t->progress.index++;
+    return t->progress.index < count ? 1 : 0;
+}
+
+static int check_tie_parent(objid_t id)
+{
+    struct object *parent;
+    int ret;
+
+    if (objid_none(id))
+        return 0;
+    ret = sys_get(id, TWZ_WRITE, &parent);
+    if (ret == 0)
+        obj_put(parent);
+    return ret;
+}
+
+static int create_blank(const struct twz_create *in, struct object **out)
+{
+    struct obj_spec spec = { .flags = in->flags,
+                             .perms = in->perms,
+                             .kind = in->kind,
+                             .persist = in->persist,
+                             .kuid = in->kuid,
+                             .witness = in->witness,
+                             .witness_off = in->witness_off,
+                             .witness_value = in->witness_value,
+                             .tie = in->tie };
+    int ret;
+
+    if (!makeable(in->kind) || in->nsources > SOURCES_MAX)
+        return -TWZ_EINVAL;
+    ret = check_tie_parent(in->tie);
+    return ret < 0 ? ret : obj_create(&spec, out);
+}
+
+int64_t sys_obj_create(struct arch_frame *frame, struct user_spec spec, struct user_id id)
+{
+    struct thread *t = current();
+    struct twz_create in;
+    int ret = USER_IN(&in, spec);
+
+    if (ret < 0)
+        return ret;
+    sys_progress(frame);
+    if (t->progress.obj == NULL)
+        ret = create_blank(&in, &t->progress.obj);
+    if (ret == 0)
+        ret = copy_step(in.sources, in.nsources, t->progress.obj);
+    if (ret == 1)
+        return sys_again(frame);
+    if (ret == 0)
+        ret = USER_OUT(id, &t->progress.obj->id);
+    if (ret < 0) {
+        thread_hooks.drop_progress(t);
+    } else {
+        obj_put(t->progress.obj);
+        t->progress.obj = NULL;
+    }
+    sys_finished();
+    return ret;
+}
+
+int64_t sys_obj_delete(struct arch_frame *frame, objid_t id, uint64_t flags)
+{
+    struct object *obj;
+    int ret;
+
+    (void)frame;
+    if (flags > TWZ_DELETE_NOW)
+        return -TWZ_EINVAL;
+    ret = sys_get(id, TWZ_DEL, &obj);
+    if (ret < 0)
+        return ret;
+    ret = obj_delete(obj, flags == TWZ_DELETE_NOW);
+    obj_put(obj);
+    return ret;
+}
+
+int64_t sys_obj_copy(struct arch_frame *frame, struct user_ranges ranges, uint64_t count)
+{
+    int ret;
+
+    if (count > SOURCES_MAX)
+        return -TWZ_EINVAL;
+    sys_progress(frame);
+    ret = copy_step(USER_ADDR(ranges), count, NULL);
+    if (ret == 1)
+        return sys_again(frame);
+    sys_finished();
+    return ret;
+}
+
+int64_t sys_obj_range(struct arch_frame *frame, objid_t id, uint64_t op, uint64_t start,
+                      uint64_t len)
+{
+    struct thread *t = current();
+    struct object *obj;
+    uint32_t first;
+    int ret;
+
+    if (((start | len) & (TWZ_PAGE_SIZE - 1)) != 0)
+        return -TWZ_EINVAL;
+    if (start >= TWZ_OBJ_SIZE || len > TWZ_OBJ_SIZE - start)
+        return -TWZ_ERANGE;
+    ret = sys_get(id, op == TWZ_RANGE_PERSIST ? TWZ_READ : TWZ_WRITE, &obj);
+    if (ret < 0)
+        return ret;
+    sys_progress(frame);
+    first = (uint32_t)(start >> TWZ_PAGE_SHIFT) + t->progress.at;
+    ret = range_apply(obj, op, &first, (uint32_t)((start + len) >> TWZ_PAGE_SHIFT));
+    obj_put(obj);
+    t->progress.at = first - (uint32_t)(start >> TWZ_PAGE_SHIFT);
+    if (ret == 1)
+        return sys_again(frame);
+    sys_finished();
+    return ret;
+}
+
+int64_t sys_obj_pin(struct arch_frame *frame, objid_t id, uint64_t pin)
+{
+    struct object *obj;
+    int ret;
+
+    (void)frame;
+    if (pin > 1)
+        return -TWZ_EINVAL;
+    ret = sys_get(id, TWZ_USE, &obj);
+    if (ret < 0)
+        return ret;
+    ret = obj_pin(obj, pin == 1);
+    obj_put(obj);
+    return ret;
+}
+
+int64_t sys_obj_tie(struct arch_frame *frame, objid_t child, objid_t parent, uint64_t tie)
+{
+    struct object *c, *p = NULL;
+    int ret;
+
+    (void)frame;
+    if (tie > 1)
+        return -TWZ_EINVAL;
+    ret = sys_get(child, TWZ_DEL, &c);
+    if (ret < 0)
+        return ret;
+    if (tie == 1)
+        ret = sys_get(parent, TWZ_WRITE, &p);
+    if (ret == 0)
+        ret = obj_tie(c, p);
+    if (p != NULL)
+        obj_put(p);
+    obj_put(c);
+    return ret;
+}
+
+int64_t sys_obj_stat(struct arch_frame *frame, objid_t id, struct user_stat stat)
+{
+    struct twz_stat out;
+    struct object *obj;
+    int ret;
+
+    (void)frame;
+    ret = sys_get(id, 0, &obj);
+    if (ret < 0)
+        return ret;
+    ret = sec_verdict(current()->sctx, obj) != 0 ? obj_stat(obj, &out) : -TWZ_EDENIED;
+    obj_put(obj);
+    return ret < 0 ? ret : USER_OUT(stat, &out);
+}
+
+int64_t sys_obj_ctl(struct arch_frame *frame, objid_t id, uint64_t op, uint64_t arg)
+{
+    unsigned need = op == TWZ_CTL_PERMS ? TWZ_WRITE | TWZ_DEL : TWZ_WRITE;
+    struct object *obj;
+    int ret;
+
+    (void)frame;
+    ret = sys_get(id, need, &obj);
+    if (ret < 0)
+        return ret;
+    ret = obj_ctl(obj, op, arg);
+    obj_put(obj);
+    return ret;
+}

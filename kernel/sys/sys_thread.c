@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Handlers of the thread_* calls but thread_sync, and fault_return. */
+#include <kernel/arch_regs.h>
+#include <kernel/fault.h>
+#include <kernel/kso.h>
+#include <kernel/sched.h>
+#include <kernel/sec.h>
+#include <kernel/threadobj.h>
+#include "calls.h"
+
+#define SIGNALS_MAX 64u
+
+int64_t sys_thread_spawn(struct arch_frame *frame, struct user_spawn spawn)
+{
+    struct thread *self = current();
+    struct thread_start start = { .sctx = self->sctx,
+                                  .priority = self->priority,
+                                  .cores = self->cores };
+    struct object *obj, *view;
+    struct twz_spawn in;
+    int ret = USER_IN(&in, spawn);
+
+    (void)frame;
+    if (ret < 0)
+        return ret;
+    if (in.flags != 0)
+        return -TWZ_EINVAL;
+    arch_regs_start(&start.regs, in.entry, in.stack, in.arg, in.arg2);
+    start.regs.fsbase = in.fsbase;
+    start.regs.gsbase = in.gsbase;
+    ret = arch_regs_validate(&start.regs);
+    if (ret < 0)
+        return ret;
+    ret = sys_get(in.thread, TWZ_USE | TWZ_WRITE, &obj);
+    if (ret < 0)
+        return ret;
+    ret = sys_get(in.view, TWZ_USE, &view);
+    if (ret == 0) {
+        ret = threadobj_start(obj, view, &start);
+        obj_put(view);
+    }
+    obj_put(obj);
+    return ret;
+}
+
+int64_t sys_thread_exit(struct arch_frame *frame, uint64_t code)
+{
+    (void)frame;
+    thread_end(code, NULL);
+    return SYS_KEEP;
+}
+
+int64_t sys_thread_become(struct arch_frame *frame, struct user_become become)
+{
+    struct thread *t = current();
+    struct twz_become in;
+    struct object *view;
+    int ret = USER_IN(&in, become);
+
+    if (ret == 0)
+        ret = arch_regs_validate(&in.regs);
+    if (ret < 0)
+        return ret;
+    if (!objid_none(in.sctx) && !objid_equal(in.sctx, t->sctx))
+        return -TWZ_ENOTSUP;
+    ret = sys_get(in.view, TWZ_USE, &view);
+    if (ret < 0)
+        return ret;
+    ret = threadobj_move(t, view);
+    obj_put(view);
+    if (ret < 0)
+        return ret;
+    frame->regs = in.regs;
+    frame->flags = ARCH_FRAME_FULL;
+    arch_frame_load(frame);
+    return SYS_KEEP;
+}
+
+struct signal_args {
+    uint64_t signal;
+    uint64_t value;
+};
+
+static int do_signal(struct thread *t, void *arg)
+{
+    const struct signal_args *s = arg;
+
+    return thread_signal(t, s->signal, s->value);
+}
+
+int64_t sys_thread_signal(struct arch_frame *frame, objid_t thread, uint64_t signal, uint64_t value)
+{
+    struct signal_args args = { signal, value };
+    struct object *obj;
+    int ret;
+
+    (void)frame;
+    if (signal == 0 || signal > SIGNALS_MAX)
+        return -TWZ_EINVAL;
+    if (objid_none(thread) || objid_equal(thread, current()->id))
+        return thread_signal(current(), signal, value);
+    ret = sys_get(thread, TWZ_USE, &obj);
+    if (ret < 0)
+        return ret;
+    ret = threadobj_with(obj, do_signal, &args);
+    obj_put(obj);
+    return ret;
+}
+
+struct ctl_args {
+    uint64_t op;
+    uint64_t arg;
+};
+
+static int set_cores(struct thread *t, uint64_t cores)
+{
+    unsigned n = arch_cpu_count();
+
+    if (n < 64)
+        cores &= (1ull << n) - 1;
+    if (cores == 0)
+        return -TWZ_EINVAL;
+    t->cores = cores;
+    sched_kick(t);
+    return 0;
+}
+
+static int do_ctl(struct thread *t, void *arg)
+{
+    const struct ctl_args *c = arg;
+
+    switch (c->op) {
+    case TWZ_THREAD_PRIORITY:
+        if (c->arg >= PRIORITIES)
+            return -TWZ_EINVAL;
+        t->priority = (unsigned)c->arg;
+        sched_kick(t);
+        return 0;
+    case TWZ_THREAD_CORES:
+        return set_cores(t, c->arg);
+    default:
+        return -TWZ_EINVAL;
+    }
+}
+
+/* Owner word of a lock: threads of an earlier boot do not come back (yet). */
+static int alive(uint64_t owner)
+{
+    if (owner >> 32 != (uint32_t)kso_resume_count())
+        return 0;
+    return threadobj_alive((uint32_t)owner);
+}
+
+int64_t sys_thread_ctl(struct arch_frame *frame, objid_t thread, uint64_t op, uint64_t arg)
+{
+    struct ctl_args args = { op, arg };
+    struct object *obj;
+    int ret;
+
+    (void)frame;
+    if (op == TWZ_THREAD_YIELD) {
+        sched_yield();
+        return 0;
+    }
+    if (op == TWZ_THREAD_ALIVE)
+        return alive(arg);
+    if (objid_none(thread))
+        return do_ctl(current(), &args);
+    ret = sys_get(thread, TWZ_USE, &obj);
+    if (ret < 0)
+        return ret;
+    ret = threadobj_with(obj, do_ctl, &args);
+    obj_put(obj);
+    return ret;
+}
+
+int64_t sys_fault_return(struct arch_frame *frame, struct user_at at)
+{
+    int ret = fault_return(frame, USER_ADDR(at));
+
+    return ret < 0 ? ret : SYS_KEEP;
+}
