@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of commands, parsing of one command line, dispatch. */
+#include "command.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "out.h"
+#include "pool.h"
+
+const struct row command_rows[] = {
+#define GROUP(title) {.kind = ROW_GROUP, .name = title},
+#define COMMAND(n, a, lo, hi, arguments, summary) \
+    {.kind = ROW_COMMAND,                         \
+     .name = #n,                                  \
+     .argument = arguments,                       \
+     .help = summary,                             \
+     .min = lo,                                   \
+     .max = hi,                                   \
+     .access = ACCESS_##a,                        \
+     .run = cmd_##n},
+#define OPTION(a, l, n, arg, h) \
+    {.kind = ROW_OPTION, .name = n, .argument = arg, .help = h, .letter = l, .access = ACCESS_##a},
+#include "commands.def"
+#undef GROUP
+#undef COMMAND
+#undef OPTION
+};
+const int command_row_count = (int)(sizeof(command_rows) / sizeof(command_rows[0]));
+
+const struct row *command_find(const char *name)
+{
+    for (int i = 0; i < command_row_count; i++) {
+        if (command_rows[i].kind == ROW_COMMAND && strcmp(command_rows[i].name, name) == 0)
+            return &command_rows[i];
+    }
+    return NULL;
+}
+
+static int option_count(const struct row *command)
+{
+    int n = 0;
+    const struct row *end = command_rows + command_row_count;
+    while (command + 1 + n < end && command[1 + n].kind == ROW_OPTION)
+        n++;
+    return n;
+}
+
+const char *args_option(const struct args *args, const char *name)
+{
+    int count = option_count(args->command);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(args->command[1 + i].name, name) == 0)
+            return args->value[i];
+    }
+    return NULL;
+}
+
+bool args_flag(const struct args *args, const char *name)
+{
+    return args_option(args, name) != NULL;
+}
+
+const char *command_pool_path(const struct tool *tool)
+{
+    if (!tool->pool_path)
+        fail(TOOL_USAGE, "no pool: name one with --pool FILE or in TWZ_POOL (mkpool makes one)");
+    return tool->pool_path;
+}
+
+/* Options that go with every command; their values in getopt's terms. Own options are numbered
+ * from OWN_OPTION on. */
+enum { GLOBAL_POOL = 256, GLOBAL_JSON, GLOBAL_JSONL, GLOBAL_HELP, OWN_OPTION };
+
+struct option_set {
+    struct option list[ARGS_OPTIONS + 5];
+    char letters[2 * ARGS_OPTIONS + 2];
+};
+
+static void option_set_make(struct option_set *set, const struct row *command)
+{
+    static const struct option global[] = {
+        {"pool", required_argument, NULL, GLOBAL_POOL},
+        {"json", no_argument, NULL, GLOBAL_JSON},
+        {"jsonl", no_argument, NULL, GLOBAL_JSONL},
+        {"help", no_argument, NULL, GLOBAL_HELP},
+    };
+    int n = option_count(command);
+    char *letter = set->letters;
+    *letter++ = ':';
+    for (int i = 0; i < n; i++) {
+        const struct row *row = &command[1 + i];
+        int argument = row->argument[0] ? required_argument : no_argument;
+        set->list[i] = (struct option){row->name, argument, NULL, OWN_OPTION + i};
+        if (row->letter) {
+            *letter++ = (char)row->letter;
+            if (argument == required_argument)
+                *letter++ = ':';
+        }
+    }
+    *letter = '\0';
+    memcpy(&set->list[n], global, sizeof(global));
+    set->list[n + 4] = (struct option){0};
+}
+
+static int own_option(const struct row *command, int c)
+{
+    if (c >= OWN_OPTION)
+        return c - OWN_OPTION;
+    for (int i = 0; i < option_count(command); i++) {
+        if (command[1 + i].letter == c)
+            return i;
+    }
+    return -1;
+}
+
+static int bad_option(const struct row *command, int c, char **argv)
+{
+    const char *what = c == ':' ? "needs an argument" : "is no option";
+    const char *name = argv[optind - 1];
+    char letter[3] = {'-', (char)optopt, '\0'};
+    if (optopt > 0 && optopt < 256)
+        name = letter;
+    return fail(TOOL_USAGE, "%s: %s %s: see 'twz-obj %s --help'", command->name, name, what,
+                command->name);
+}
+
+/* 0, an exit code, or -1 for "help was printed". */
+static int args_parse(struct tool *tool, const struct row *command, int argc, char **argv,
+                      struct args *args)
+{
+    struct option_set set;
+    option_set_make(&set, command);
+    *args = (struct args){.command = command};
+    optind = 0;
+    opterr = 0;
+    int c;
+    while ((c = getopt_long(argc, argv, set.letters, set.list, NULL)) != -1) {
+        int own;
+        switch (c) {
+        case ':':
+        case '?':
+            return bad_option(command, c, argv);
+        case GLOBAL_HELP:
+            help_print(command->name);
+            return -1;
+        case GLOBAL_POOL:
+        case GLOBAL_JSON:
+        case GLOBAL_JSONL:
+            if (tool->batch)
+                return fail(TOOL_USAGE, "%s: --pool, --json and --jsonl go before 'batch'",
+                            command->name);
+            if (c == GLOBAL_POOL)
+                tool->pool_path = optarg;
+            else
+                out_mode_set(c == GLOBAL_JSON ? OUT_JSON : OUT_JSONL);
+            break;
+        default:
+            own = own_option(command, c);
+            args->value[own] = optarg ? optarg : "";
+        }
+    }
+    args->argc = argc - optind;
+    args->argv = argv + optind;
+    if (args->argc < command->min || (command->max >= 0 && args->argc > command->max))
+        return fail(TOOL_USAGE, "usage: twz-obj %s [options] %s", command->name, command->argument);
+    return 0;
+}
+
+static enum command_access access_wanted(const struct args *args)
+{
+    enum command_access access = args->command->access;
+    for (int i = 0; i < option_count(args->command); i++) {
+        if (args->value[i] && args->command[1 + i].access > access)
+            access = args->command[1 + i].access;
+    }
+    return access;
+}
+
+static int run_on_pool(struct tool *tool, const struct args *args, enum command_access access)
+{
+    const char *path = command_pool_path(tool);
+    if (!path)
+        return TOOL_USAGE;
+    static const enum pool_mode mode[] = {
+        [ACCESS_LOOK] = POOL_LOOK,
+        [ACCESS_CHANGE] = POOL_CHANGE,
+        [ACCESS_BULK] = POOL_BULK,
+    };
+    int rc = pool_open(&tool->pool, path, mode[access]);
+    if (rc)
+        return rc;
+    rc = args->command->run(tool, args);
+    rc = fail_first(rc, pool_close(tool->pool));
+    tool->pool = NULL;
+    return rc;
+}
+
+int command_run(struct tool *tool, int argc, char **argv)
+{
+    const struct row *command = command_find(argv[0]);
+    if (!command)
+        return fail(TOOL_USAGE, "%s: no such command: see 'twz-obj --help'", argv[0]);
+    struct args args;
+    int rc = args_parse(tool, command, argc, argv, &args);
+    if (rc)
+        return rc < 0 ? TOOL_OK : rc;
+    enum command_access access = access_wanted(&args);
+    bool own = access <= ACCESS_OWN;
+    if (tool->batch && (own || command->run == cmd_batch))
+        return fail(TOOL_USAGE, "%s: not inside a batch", command->name);
+    if (tool->batch || own)
+        return command->run(tool, &args);
+    return run_on_pool(tool, &args, access);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * twz-obj: looks into a pool file and changes it, from the host. This file: options before the
+ * command, signals, the end.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "command.h"
+#include "out.h"
+#include "pool.h"
+
+enum { MAIN_POOL = 256, MAIN_JSON, MAIN_JSONL, MAIN_HELP, MAIN_VERSION, MAIN_WORDS };
+
+/* Options before the command: TOOL_OK to go on at *next, -1 when all is done, or an exit code. */
+static int options_parse(struct tool *tool, int argc, char **argv, int *next)
+{
+    static const struct option list[] = {
+        {"pool", required_argument, NULL, MAIN_POOL},
+        {"json", no_argument, NULL, MAIN_JSON},
+        {"jsonl", no_argument, NULL, MAIN_JSONL},
+        {"help", no_argument, NULL, MAIN_HELP},
+        {"version", no_argument, NULL, MAIN_VERSION},
+        {"words", optional_argument, NULL, MAIN_WORDS},
+        {0},
+    };
+    opterr = 0;
+    int c;
+    while ((c = getopt_long(argc, argv, "+:", list, NULL)) != -1) {
+        switch (c) {
+        case MAIN_POOL:
+            tool->pool_path = optarg;
+            break;
+        case MAIN_JSON:
+            out_mode_set(OUT_JSON);
+            break;
+        case MAIN_JSONL:
+            out_mode_set(OUT_JSONL);
+            break;
+        case MAIN_HELP:
+            help_print(optind < argc ? argv[optind] : NULL);
+            return -1;
+        case MAIN_VERSION:
+            help_version();
+            return -1;
+        case MAIN_WORDS:
+            help_words(optarg);
+            return -1;
+        default:
+            return fail(TOOL_USAGE, "%s: %s: see 'twz-obj --help'", argv[optind - 1],
+                        c == ':' ? "needs an argument" : "no such option");
+        }
+    }
+    *next = optind;
+    return TOOL_OK;
+}
+
+int main(int argc, char **argv)
+{
+    static char buffer[1 << 16];
+    setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+    const char *path = getenv("TWZ_POOL");
+    struct tool tool = {.pool_path = path && *path ? path : NULL};
+    int next = 0;
+    int rc = options_parse(&tool, argc, argv, &next);
+    if (rc < 0)
+        return fflush(stdout) == 0 ? TOOL_OK : fail_host("standard output");
+    if (rc != TOOL_OK)
+        return rc;
+    if (next >= argc) {
+        help_print(NULL);
+        fflush(stdout);
+        return TOOL_USAGE;
+    }
+    pool_catch_faults();
+    rc = command_run(&tool, argc - next, argv + next);
+    return fail_first(rc, out_close());
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* batch: command lines from a file or standard input, on one open pool. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "pool.h"
+#include "text.h"
+
+#define WORDS_MAX 256
+
+static int run_line(struct tool *tool, char *line)
+{
+    char *word[WORDS_MAX + 1];
+    int count = text_words(line, word, WORDS_MAX);
+    if (count == -1)
+        return fail(TOOL_USAGE, "a quote is not closed");
+    if (count == -2)
+        return fail(TOOL_USAGE, "more than %d words", WORDS_MAX);
+    if (count == 0)
+        return TOOL_OK;
+    word[count] = NULL;
+    return command_run(tool, count, word);
+}
+
+static int run_lines(struct tool *tool, FILE *in, bool keep_going)
+{
+    char prefix[32];
+    char *line = NULL;
+    size_t room = 0;
+    int rc = TOOL_OK;
+    fail_prefix(prefix);
+    for (unsigned long number = 1; getline(&line, &room, in) >= 0; number++) {
+        snprintf(prefix, sizeof(prefix), "line %lu: ", number);
+        rc = fail_first(rc, run_line(tool, line));
+        if (rc != TOOL_OK && !keep_going)
+            break;
+    }
+    fail_prefix(NULL);
+    free(line);
+    return rc;
+}
+
+int cmd_batch(struct tool *tool, const struct args *args)
+{
+    bool named = args->argc > 0 && strcmp(args->argv[0], "-") != 0;
+    FILE *in = named ? fopen(args->argv[0], "re") : stdin;
+    if (!in)
+        return fail_host(args->argv[0]);
+    if (args_flag(args, "sync"))
+        pool_sync_each(tool->pool);
+    tool->batch = true;
+    int rc = run_lines(tool, in, args_flag(args, "keep-going"));
+    tool->batch = false;
+    if (ferror(in))
+        rc = fail_first(rc, fail_host(named ? args->argv[0] : "standard input"));
+    if (named)
+        fclose(in);
+    return rc;
+}

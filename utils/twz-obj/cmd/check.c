@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check: the invariant walk over the media, then over the directories. It looks at a private map
+ * and changes nothing. --repair runs the recovery that every writing command runs, says what it
+ * completed, and checks again; damage beyond that is only reported, never guessed at.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "command.h"
+#include "host_file.h"
+#include "ids.h"
+#include "names.h"
+#include "out.h"
+#include "pool.h"
+
+static void tell_store(void *ctx, const struct store_report *report)
+{
+    (void)ctx;
+    if (out_records()) {
+        out_begin();
+        out_str("problem", report->what);
+        out_id("id", report->object);
+        out_u64("offset", report->offset);
+        out_hex("found", report->found);
+        out_hex("wanted", report->wanted);
+        out_end();
+        return;
+    }
+    printf("%s: byte %llu of the pool", report->what, (unsigned long long)report->offset);
+    if (!twz_objid_none(report->object))
+        printf(", object " IDFMT, IDPR(report->object));
+    if (report->found != report->wanted)
+        printf(", found %llx, wanted %llx", (unsigned long long)report->found,
+               (unsigned long long)report->wanted);
+    putchar('\n');
+}
+
+static void tell_directory(void *ctx, const struct hier_problem *problem)
+{
+    const objid_t *dir = ctx;
+    if (out_records()) {
+        out_begin();
+        out_str("problem", problem->what);
+        out_id("id", *dir);
+        out_u64("offset", problem->off);
+        out_end();
+        return;
+    }
+    printf("%s: directory " IDFMT ", offset %llu\n", problem->what, IDPR(*dir),
+           (unsigned long long)problem->off);
+}
+
+/* --- directories --------------------------------------------------------------------------- */
+
+struct dir_walk {
+    struct pool *pool;
+    uint64_t directories, names, problems;
+};
+
+static void check_directory(struct dir_walk *walk, objid_t id)
+{
+    twzobj dir;
+    int rc = twz_object_init_guid(&dir, id, TWZ_READ);
+    if (rc >= 0) {
+        rc = hier_check(&dir, tell_directory, &id);
+        twz_object_release(&dir);
+    }
+    if (rc < 0)
+        tell_directory(&id, &(struct hier_problem){0, fail_text(rc)});
+    walk->problems += rc < 0 ? 1 : (uint64_t)rc;
+    walk->directories++;
+}
+
+/* Each name means an object that is there. */
+static int check_name(void *ctx, const struct name_visit *visit)
+{
+    struct dir_walk *walk = ctx;
+    uint32_t slot;
+    walk->names++;
+    if (visit->name->kind == HIER_SYMLINK)
+        return 0;
+    int rc = store_lookup(walk->pool->store, visit->name->id, &slot);
+    if (rc < 0) {
+        objid_t dir = visit->dir;
+        walk->problems++;
+        tell_directory(&dir, &(struct hier_problem){0, "a name of an object that is not there"});
+    } else if (visit->name->kind == HIER_DIR) {
+        check_directory(walk, visit->name->id);
+    }
+    return 0;
+}
+
+static int check_names(struct pool *pool, struct dir_walk *walk)
+{
+    *walk = (struct dir_walk){.pool = pool};
+    if (twz_objid_none(pool->names))
+        return TOOL_OK;
+    check_directory(walk, pool->names);
+    int rc = names_each_below(pool->names, "/", check_name, walk);
+    if (rc < 0) {
+        walk->problems++;
+        tell_directory(&pool->names, &(struct hier_problem){0, fail_text(rc)});
+    }
+    return TOOL_OK;
+}
+
+/* --- the pool ------------------------------------------------------------------------------ */
+
+static void tell_recovery(const struct store_recovery *done, const char *verb)
+{
+    if (out_records())
+        return;
+    printf("%s: %u mirrored words, %u new objects kept, %u unfinished ones removed, %u deletions\n",
+           verb, done->mirrors, done->kept, done->swept, done->dead);
+}
+
+static void tell_result(const struct store_checked *result, const struct dir_walk *walk)
+{
+    uint64_t problems = result->problems + walk->problems;
+    if (out_records()) {
+        out_begin();
+        out_u64("objects", result->objects);
+        out_u64("frames", result->frames);
+        out_u64("directories", walk->directories);
+        out_u64("names", walk->names);
+        out_u64("pending", result->pending);
+        out_u64("problems", problems);
+        out_end();
+        return;
+    }
+    printf("%llu objects, %llu frames, %llu directories, %llu names: ",
+           (unsigned long long)result->objects, (unsigned long long)result->frames,
+           (unsigned long long)walk->directories, (unsigned long long)walk->names);
+    if (problems)
+        printf("%s%llu problems%s", out_colour(31), (unsigned long long)problems, out_plain());
+    else
+        printf("%sno problem%s", out_colour(32), out_plain());
+    if (result->pending)
+        printf(", %llu objects for recovery to settle", (unsigned long long)result->pending);
+    putchar('\n');
+}
+
+static int check_mapped(struct pool *pool)
+{
+    struct store_env env;
+    struct store_checked result;
+    struct dir_walk walk;
+    int rc = pool_validate(pool);
+    if (rc != TOOL_OK)
+        return rc;
+    pool_env(pool, &env);
+    env.report = NULL;
+    rc = store_check(&env, tell_store, NULL, &result);
+    if (rc < 0)
+        return fail_twz(pool->path, rc);
+    pool->quiet = true; /* store_check told of every damage already */
+    rc = pool_recover(pool);
+    if (rc == TOOL_OK)
+        rc = check_names(pool, &walk);
+    if (rc != TOOL_OK)
+        return rc;
+    tell_result(&result, &walk);
+    return result.problems + walk.problems ? TOOL_DAMAGED : TOOL_OK;
+}
+
+static int check_pool(const char *path)
+{
+    struct pool *pool;
+    int rc = pool_map(&pool, path, POOL_LOOK);
+    if (rc != TOOL_OK)
+        return rc;
+    rc = check_mapped(pool);
+    return fail_first(rc, pool_close(pool));
+}
+
+static int backup(const struct pool *pool, const char *path)
+{
+    struct host_file file;
+    int rc = host_file_create(&file, path, false, 0644);
+    if (rc != TOOL_OK)
+        return rc;
+    rc = host_copy_sparse(pool->fd, file.fd, path, pool->size);
+    if (rc == TOOL_OK)
+        return host_file_commit(&file);
+    host_file_abort(&file);
+    return rc;
+}
+
+static int repair(const char *path, bool dry, const char *copy)
+{
+    struct pool *pool;
+    int rc = pool_map(&pool, path, dry ? POOL_LOOK : POOL_CHANGE);
+    if (rc != TOOL_OK)
+        return rc;
+    if (copy && !dry)
+        rc = backup(pool, copy);
+    if (rc == TOOL_OK)
+        rc = pool_validate(pool);
+    if (rc == TOOL_OK)
+        rc = pool_recover(pool);
+    if (rc == TOOL_OK)
+        tell_recovery(&pool->recovery, dry ? "would be completed" : "completed");
+    return fail_first(rc, pool_close(pool));
+}
+
+int cmd_check(struct tool *tool, const struct args *args)
+{
+    const char *path = command_pool_path(tool);
+    const char *copy = args_option(args, "backup");
+    bool dry = args_flag(args, "dry-run");
+    if (!path)
+        return TOOL_USAGE;
+    if (!args_flag(args, "repair") && (dry || copy))
+        return fail(TOOL_USAGE, "check: --dry-run and --backup go with --repair");
+    int rc = args_flag(args, "repair") ? repair(path, dry, copy) : TOOL_OK;
+    if (rc != TOOL_OK)
+        return rc;
+    rc = check_pool(path);
+    if (rc == TOOL_DAMAGED && args_flag(args, "repair") && !dry)
+        fail_warn("%s: what remains cannot be repaired: delete the objects named above, or restore "
+                  "the pool from a copy",
+                  path);
+    return rc;
+}

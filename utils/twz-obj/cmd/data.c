@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * get and cat: bytes out of objects. The host file of get has its name only when it is complete.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "content.h"
+#include "facts.h"
+#include "host_file.h"
+#include "ident.h"
+#include "names.h"
+#include "out.h"
+#include "pool.h"
+
+struct output {
+    int fd;
+    const char *path;
+    bool seekable; /* absent pages become holes */
+    uint64_t done;
+    struct out_progress progress;
+    int rc; /* exit code of a failed write, its message is out */
+};
+
+static int write_zeroes(struct output *out, uint64_t len)
+{
+    static const uint8_t zeroes[1 << 16];
+    if (out->seekable)
+        return lseek(out->fd, (off_t)len, SEEK_CUR) < 0 ? fail_host(out->path) : TOOL_OK;
+    int rc = TOOL_OK;
+    while (len > 0 && rc == TOOL_OK) {
+        uint64_t n = len < sizeof(zeroes) ? len : sizeof(zeroes);
+        rc = host_write(out->fd, out->path, zeroes, n);
+        len -= n;
+    }
+    return rc;
+}
+
+static int write_piece(void *ctx, const uint8_t *bytes, uint64_t len)
+{
+    struct output *out = ctx;
+    out->rc = bytes ? host_write(out->fd, out->path, bytes, len) : write_zeroes(out, len);
+    out->done += len;
+    out_progress(&out->progress, out->done);
+    return out->rc != TOOL_OK;
+}
+
+/* Everything of one object to out->fd. */
+static int write_object(struct tool *tool, const struct ident *item, struct output *out)
+{
+    uint64_t length;
+    int rc = content_length(tool->pool, item->slot, &length);
+    if (rc < 0)
+        return fail_twz(item->text, rc);
+    out_progress_start(&out->progress, item->text, length);
+    rc = content_each(tool->pool, item->slot, write_piece, out);
+    out_progress_end(&out->progress);
+    if (rc < 0)
+        return fail_twz(item->text, rc);
+    if (out->rc == TOOL_OK && out->seekable && ftruncate(out->fd, (off_t)length) != 0)
+        return fail_host(out->path);
+    return out->rc;
+}
+
+static int is_directory(const struct ident *item)
+{
+    if (item->kind == HIER_DIR)
+        return fail(TOOL_NO, "%s: a directory: see ls, tree", item->text);
+    return TOOL_OK;
+}
+
+static int write_stdout(struct tool *tool, const struct ident *item)
+{
+    struct output out = {.fd = STDOUT_FILENO, .path = "standard output"};
+    fflush(stdout);
+    int rc = is_directory(item);
+    return rc == TOOL_OK ? write_object(tool, item, &out) : rc;
+}
+
+int cmd_cat(struct tool *tool, const struct args *args)
+{
+    struct ident_list list;
+    if (out_records())
+        return fail(TOOL_USAGE, "cat: the bytes themselves are written, not JSON");
+    int rc = ident_all(tool, args, &list);
+    for (size_t i = 0; rc == TOOL_OK && i < list.count; i++)
+        rc = write_stdout(tool, &list.item[i]);
+    ident_free(&list);
+    return rc;
+}
+
+/* --- get ----------------------------------------------------------------------------------- */
+
+/* An existing file that is no regular one (a device, a pipe) is written to as it stands. */
+static int get_special(struct tool *tool, const struct ident *item, const char *path)
+{
+    struct output out = {.path = path, .fd = open(path, O_WRONLY | O_CLOEXEC)};
+    if (out.fd < 0)
+        return fail_host(path);
+    int rc = write_object(tool, item, &out);
+    close(out.fd);
+    return rc;
+}
+
+static int get_regular(struct tool *tool, const struct ident *item, const char *path)
+{
+    struct facts facts;
+    struct host_file file;
+    int rc = facts_get(tool->pool, item->slot, &facts);
+    if (rc < 0 || facts.error < 0)
+        return fail_twz(item->text, rc < 0 ? rc : facts.error);
+    uint32_t mode = facts.meta.mode ? (uint32_t)facts.meta.mode & 0777u : 0666u;
+    rc = host_file_create(&file, path, true, mode);
+    if (rc != TOOL_OK)
+        return rc;
+    struct output out = {.fd = file.fd, .path = path, .seekable = true};
+    rc = write_object(tool, item, &out);
+    if (rc == TOOL_OK)
+        return host_file_commit(&file);
+    host_file_abort(&file);
+    return rc;
+}
+
+static int get_to(struct tool *tool, const struct ident *item, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+        return get_regular(tool, item, path);
+    if (!S_ISDIR(st.st_mode))
+        return get_special(tool, item, path);
+    char *leaf = names_base(item->text);
+    char *inside = leaf ? names_join(path, leaf) : NULL;
+    int rc = inside ? get_regular(tool, item, inside) : fail(TOOL_FULL, "out of memory");
+    free(inside);
+    free(leaf);
+    return rc;
+}
+
+int cmd_get(struct tool *tool, const struct args *args)
+{
+    struct ident item;
+    int rc = ident_one(tool, args->argv[0], &item);
+    if (rc != TOOL_OK)
+        return rc;
+    rc = is_directory(&item);
+    if (rc == TOOL_OK && args->argc == 2 && strcmp(args->argv[1], "-") == 0)
+        rc = out_records() ? fail(TOOL_USAGE, "get: no JSON on the same output as the data")
+                           : write_stdout(tool, &item);
+    else if (rc == TOOL_OK)
+        rc = get_to(tool, &item, args->argc == 2 ? args->argv[1] : ".");
+    ident_done(&item);
+    return rc;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/* fot, dump, diff: the insides of objects, byte for byte. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <twz/error.h>
+
+#include "command.h"
+#include "content.h"
+#include "facts.h"
+#include "ident.h"
+#include "ids.h"
+#include "names.h"
+#include "out.h"
+#include "pool.h"
+#include "refs.h"
+#include "text.h"
+
+/* --- fot ----------------------------------------------------------------------------------- */
+
+struct fot_list {
+    struct tool *tool;
+    uint64_t count;
+};
+
+static int fot_entry(void *ctx, const struct ref *ref)
+{
+    struct fot_list *list = ctx;
+    char id[OUT_ID_TEXT];
+    char perms[OUT_PERMS_TEXT];
+    if (ref->kind != REF_FOT)
+        return 0;
+    list->count++;
+    if (out_records()) {
+        out_begin();
+        out_u64("index", ref->index);
+        out_id("target", ref->to);
+        out_str("perms", out_perms_text(perms, ref->rights));
+        if (ref->path)
+            out_str("name", ref->path);
+        out_end();
+        return 0;
+    }
+    printf("%6u  %.3s  %s", ref->index, out_perms_text(perms, ref->rights),
+           out_id_text(id, ref->to, ids_shown(list->tool->pool, ref->to)));
+    if (ref->path) {
+        fputs("  by name ", stdout);
+        out_name(ref->path);
+    }
+    putchar('\n');
+    return 0;
+}
+
+static int fot_of(struct tool *tool, const struct ident *item, bool header)
+{
+    struct fot_list list = {.tool = tool};
+    struct twz_meta meta;
+    int rc = content_meta(tool->pool, item->slot, &meta);
+    if (rc < 0)
+        return fail_twz(item->text, rc);
+    if (out_records()) {
+        out_begin();
+        if (item->path)
+            out_str("path", item->path);
+        out_id("id", item->id);
+        out_u64("count", meta.fot_count);
+        out_list_begin("entries");
+    } else if (header) {
+        out_name(item->text);
+        puts(":");
+    }
+    rc = refs_from(tool->pool, item->slot, fot_entry, &list);
+    if (out_records()) {
+        out_list_end();
+        out_end();
+    }
+    return rc < 0 ? fail_twz(item->text, rc) : TOOL_OK;
+}
+
+int cmd_fot(struct tool *tool, const struct args *args)
+{
+    struct ident_list list;
+    int rc = ident_all(tool, args, &list);
+    for (size_t i = 0; i < list.count; i++)
+        rc = fail_first(rc, fot_of(tool, &list.item[i], list.count > 1));
+    ident_free(&list);
+    return rc;
+}
+
+/* --- dump ---------------------------------------------------------------------------------- */
+
+#define DUMP_ROW 16u
+
+struct dump {
+    const struct pool *pool;
+    uint32_t slot;
+    uint8_t last[DUMP_ROW]; /* the row before, to leave out repetitions */
+    bool have_last, starred;
+};
+
+static void dump_row(struct dump *dump, uint64_t off, const uint8_t *bytes, size_t len)
+{
+    if (len == DUMP_ROW && dump->have_last && memcmp(bytes, dump->last, DUMP_ROW) == 0) {
+        if (!dump->starred)
+            puts("*");
+        dump->starred = true;
+        return;
+    }
+    dump->starred = false;
+    dump->have_last = len == DUMP_ROW;
+    memcpy(dump->last, bytes, len);
+    printf("%08llx ", (unsigned long long)off);
+    for (size_t i = 0; i < DUMP_ROW; i++) {
+        if (i < len)
+            printf("%s%02x", i == 8 ? "  " : " ", bytes[i]);
+        else
+            fputs(i == 8 ? "    " : "   ", stdout);
+    }
+    fputs("  |", stdout);
+    for (size_t i = 0; i < len; i++)
+        putchar(bytes[i] < 0x7f && isprint(bytes[i]) ? bytes[i] : '.');
+    puts("|");
+}
+
+/* A page that holds no bytes: one line says why, and *end where it ends. */
+static bool dump_nothing(struct dump *dump, uint64_t off, uint64_t *end)
+{
+    static const char *const why[] = {"", "absent", "hole", "", "", "poisoned", "elsewhere"};
+    struct store_page at;
+    uint32_t page = (uint32_t)(off / TWZ_PAGE_SIZE);
+    const char *text;
+    if (store_page_get(dump->pool->store, dump->slot, page, &at) < 0)
+        text = "damaged";
+    else if (at.state == STORE_PRESENT || at.state == STORE_SHARED)
+        return false;
+    else
+        text = at.state < 7 ? why[at.state] : "unknown";
+    *end = (uint64_t)(page + 1) * TWZ_PAGE_SIZE;
+    if (at.state == STORE_ABSENT) {
+        struct store_page next = {.page = page};
+        bool more = store_page_next(dump->pool->store, dump->slot, &next) >= 0;
+        *end = (uint64_t)(more ? next.page : TWZ_PAGE_RECORD) * TWZ_PAGE_SIZE;
+    }
+    printf("%08llx  (%s)\n", (unsigned long long)off, text);
+    dump->have_last = false;
+    return true;
+}
+
+static int dump_text(struct tool *tool, const struct ident *item, uint64_t off, uint64_t len)
+{
+    struct dump dump = {.pool = tool->pool, .slot = item->slot};
+    uint64_t end = off + len;
+    while (off < end) {
+        uint8_t bytes[DUMP_ROW];
+        uint64_t nothing;
+        if (dump_nothing(&dump, off, &nothing)) {
+            off = nothing;
+            continue;
+        }
+        size_t n = DUMP_ROW - off % DUMP_ROW;
+        n = end - off < n ? (size_t)(end - off) : n;
+        int rc = content_read(tool->pool, item->slot, off, bytes, n);
+        if (rc < 0)
+            return fail_twz(item->text, rc);
+        dump_row(&dump, off, bytes, n);
+        off += n;
+    }
+    printf("%08llx\n", (unsigned long long)end);
+    return TOOL_OK;
+}
+
+static int dump_record(struct tool *tool, const struct ident *item, uint64_t off, uint64_t len)
+{
+    uint8_t *bytes = malloc(len + 1);
+    char *hex = malloc(2 * len + 1);
+    int rc = bytes && hex ? content_read(tool->pool, item->slot, off, bytes, len) : -TWZ_ENOMEM;
+    if (rc >= 0) {
+        static const char digit[] = "0123456789abcdef";
+        for (uint64_t i = 0; i < len; i++) {
+            hex[2 * i] = digit[bytes[i] >> 4];
+            hex[2 * i + 1] = digit[bytes[i] & 15];
+        }
+        out_begin();
+        out_id("id", item->id);
+        out_u64("offset", off);
+        out_u64("length", len);
+        out_bytes("hex", hex, 2 * len);
+        out_end();
+    }
+    free(hex);
+    free(bytes);
+    return rc < 0 ? fail_twz(item->text, rc) : TOOL_OK;
+}
+
+/* Take ":OFF" or ":OFF+LEN" off the end of OBJ. False: what stands there is no such thing. */
+static bool split_range(char *text, uint64_t *off, uint64_t *len, bool *has_off, bool *has_len)
+{
+    char hex[33];
+    char *colon = strrchr(text, ':');
+    *has_off = *has_len = false;
+    if (!colon || (colon - text == 16 && ids_prefix(text, hex) == 32))
+        return true;
+    char *plus = strchr(colon, '+');
+    if (plus)
+        *plus = '\0';
+    *has_len = plus && text_size(plus + 1, len);
+    *has_off = text_size(colon + 1, off);
+    *colon = '\0';
+    return *has_off && (!plus || *has_len);
+}
+
+static int dump_range(struct tool *tool, const struct args *args, const struct ident *item,
+                      const uint64_t *off_given, const uint64_t *len_given)
+{
+    struct twz_meta meta;
+    bool whole_page = args_flag(args, "meta");
+    int rc = content_meta(tool->pool, item->slot, &meta);
+    if (rc < 0 && !whole_page && !len_given)
+        return fail_twz(item->text, rc);
+    uint64_t off = whole_page ? TWZ_OBJ_META : TWZ_OBJ_BASE;
+    uint64_t end = whole_page ? TWZ_OBJ_META + TWZ_PAGE_SIZE : TWZ_OBJ_BASE + meta.size;
+    if (off_given) {
+        off = *off_given;
+        end = end > off ? end : off + TWZ_PAGE_SIZE;
+    }
+    if (len_given)
+        end = *len_given > TWZ_OBJ_SIZE ? UINT64_MAX : off + *len_given;
+    if (off < TWZ_OBJ_BASE || off > TWZ_OBJ_RECORD || end > TWZ_OBJ_RECORD)
+        return fail(TOOL_USAGE, "dump: the bytes of an object that can be seen are 4096 to %llu",
+                    (unsigned long long)TWZ_OBJ_RECORD);
+    return out_records() ? dump_record(tool, item, off, end - off)
+                         : dump_text(tool, item, off, end - off);
+}
+
+int cmd_dump(struct tool *tool, const struct args *args)
+{
+    struct ident item;
+    uint64_t off = 0;
+    uint64_t len = 0;
+    bool has_off, has_len;
+    char *text = strdup(args->argv[0]);
+    if (!text)
+        return fail(TOOL_FULL, "out of memory");
+    int rc = TOOL_OK;
+    if (!split_range(text, &off, &len, &has_off, &has_len))
+        rc = fail(TOOL_USAGE, "%s: no range: write OBJ:OFF or OBJ:OFF+LEN", args->argv[0]);
+    if (rc == TOOL_OK)
+        rc = ident_one(tool, text, &item);
+    if (rc == TOOL_OK) {
+        rc = dump_range(tool, args, &item, has_off ? &off : NULL, has_len ? &len : NULL);
+        ident_done(&item);
+    }
+    free(text);
+    return rc;
+}
+
+/* --- diff ---------------------------------------------------------------------------------- */
+
+/* First offset in [0, len) of the data where the two differ; len: nowhere. */
+static int first_difference(const struct pool *pool, const struct ident *a, const struct ident *b,
+                            uint64_t len, uint64_t *at)
+{
+    for (*at = 0; *at < len;) {
+        const uint8_t *x;
+        const uint8_t *y;
+        uint32_t page = 1 + (uint32_t)(*at / TWZ_PAGE_SIZE);
+        uint64_t n = len - *at < TWZ_PAGE_SIZE ? len - *at : TWZ_PAGE_SIZE;
+        int rc = content_page(pool, a->slot, page, &x);
+        if (rc >= 0)
+            rc = content_page(pool, b->slot, page, &y);
+        if (rc < 0)
+            return rc;
+        uint64_t i = 0;
+        while (i < n && (x == y || x[i] == y[i]))
+            i = x == y ? n : i + 1;
+        *at += i;
+        if (i < n)
+            return 0;
+    }
+    return 0;
+}
+
+int cmd_diff(struct tool *tool, const struct args *args)
+{
+    struct ident_list list;
+    struct twz_meta meta[2];
+    uint64_t at = 0;
+    int rc = ident_all(tool, args, &list);
+    if (rc == TOOL_OK && list.count != 2)
+        rc = fail(TOOL_MISSING, "diff: two objects are wanted, %zu match", list.count);
+    int got = 0;
+    for (size_t i = 0; rc == TOOL_OK && got >= 0 && i < 2; i++)
+        got = content_meta(tool->pool, list.item[i].slot, &meta[i]);
+    if (rc == TOOL_OK && got >= 0) {
+        uint64_t len = meta[0].size < meta[1].size ? meta[0].size : meta[1].size;
+        got = first_difference(tool->pool, &list.item[0], &list.item[1], len, &at);
+    }
+    if (rc == TOOL_OK && got < 0)
+        rc = fail_twz("diff", got);
+    if (rc == TOOL_OK) {
+        bool same = meta[0].size == meta[1].size && at == meta[0].size;
+        rc = same ? TOOL_OK : TOOL_NO;
+        if (out_records()) {
+            out_begin();
+            out_bool("same", same);
+            if (!same)
+                out_u64("offset", at);
+            out_end();
+        } else if (!same && !args_flag(args, "exit-code")) {
+            printf("differ at byte %llu of the data; sizes %llu and %llu\n", (unsigned long long)at,
+                   (unsigned long long)meta[0].size, (unsigned long long)meta[1].size);
+        }
+    }
+    ident_free(&list);
+    return rc;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * new, id, del.
+ *
+ * Crash protocol: `new PATH` is hier_create (created and named by one word); unnamed objects appear
+ * by one commit word of the store. del first takes away the names (--force), then deletes by one
+ * commit word; what a crash leaves between is an object without a name (lost).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <twz/error.h>
+
+#include "command.h"
+#include "ident.h"
+#include "ids.h"
+#include "names.h"
+#include "out.h"
+#include "platform.h"
+#include "pool.h"
+#include "refs.h"
+#include "text.h"
+
+#define DEFAULT_PERMS (TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL)
+
+static void print_id(struct tool *tool, objid_t id, const char *path)
+{
+    char text[OUT_ID_TEXT];
+    if (out_records()) {
+        out_begin();
+        out_id("id", id);
+        if (path)
+            out_str("path", path);
+        out_end();
+        return;
+    }
+    puts(out_id_text(text, id, ids_shown(tool->pool, id)));
+}
+
+/* --- new ----------------------------------------------------------------------------------- */
+
+static int new_unnamed(struct tool *tool, uint64_t count, uint32_t perms)
+{
+    struct twz_create create = {.flags = TWZ_OBJ_PERSIST, .perms = perms};
+    for (uint64_t i = 0; i < count; i++) {
+        objid_t id;
+        char text[OUT_ID_TEXT];
+        int rc = plat_obj_create(&create, &id);
+        if (rc < 0)
+            return fail_twz(tool->pool->path, rc);
+        if (count == 1 || out_records())
+            print_id(tool, id, NULL);
+        else
+            puts(out_id_text(text, id, 32));
+    }
+    return TOOL_OK;
+}
+
+static int new_named(struct tool *tool, const char *path, uint32_t perms)
+{
+    struct hier_where where;
+    twzobj obj;
+    struct hier_create create = {.kind = HIER_OBJECT, .perms = perms};
+    int rc = names_walk(tool->pool, path, 0, &where);
+    if (rc < 0)
+        return fail_twz(path, rc);
+    if (where.kind != 0 || where.must_dir)
+        rc = where.kind ? -TWZ_EEXIST : -TWZ_EISDIR;
+    else
+        rc = hier_create(&where.dir, names_leaf(&where), &create, &obj);
+    hier_where_close(&where);
+    if (rc < 0)
+        return fail_twz(path, rc);
+    print_id(tool, obj.id, path);
+    twz_object_release(&obj);
+    return TOOL_OK;
+}
+
+int cmd_new(struct tool *tool, const struct args *args)
+{
+    uint64_t count = 1;
+    uint32_t perms = DEFAULT_PERMS;
+    const char *count_text = args_option(args, "count");
+    const char *perms_text = args_option(args, "perms");
+    if (count_text && (!text_size(count_text, &count) || args->argc))
+        return fail(TOOL_USAGE, "new: --count wants a number, and no PATH");
+    if (perms_text && (!text_perms(perms_text, &perms) || perms == 0))
+        return fail(TOOL_USAGE, "--perms %s: give letters of rwxud", perms_text);
+    if (args->argc)
+        return new_named(tool, args->argv[0], perms);
+    return new_unnamed(tool, count, perms);
+}
+
+/* --- id ------------------------------------------------------------------------------------ */
+
+int cmd_id(struct tool *tool, const struct args *args)
+{
+    struct ident_list list;
+    int rc = ident_all(tool, args, &list);
+    for (size_t i = 0; i < list.count; i++)
+        print_id(tool, list.item[i].id, list.item[i].path);
+    ident_free(&list);
+    return rc;
+}
+
+/* --- del ----------------------------------------------------------------------------------- */
+
+struct pointed {
+    struct ident_list *list;
+    bool force;
+    char **path; /* names to be taken away with --force */
+    size_t paths;
+    int rc;
+};
+
+static bool among(const struct ident_list *list, objid_t id)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (twz_objid_equal(list->item[i].id, id))
+            return true;
+    }
+    return false;
+}
+
+static int keep_path(struct pointed *pointed, const char *path)
+{
+    char **more = realloc(pointed->path, (pointed->paths + 1) * sizeof(*more));
+    if (!more)
+        return -TWZ_ENOMEM;
+    pointed->path = more;
+    more[pointed->paths] = strdup(path);
+    return more[pointed->paths++] ? 0 : -TWZ_ENOMEM;
+}
+
+static int see_ref(void *ctx, const struct ref *ref)
+{
+    struct pointed *pointed = ctx;
+    if (!among(pointed->list, ref->to) || among(pointed->list, ref->from) || ref->kind == REF_TIE)
+        return 0;
+    char id[OUT_ID_TEXT];
+    out_id_text(id, ref->to, 32);
+    if (ref->kind == REF_ROOT) {
+        pointed->rc = fail(TOOL_NO, "%s: the pool's %s: cannot be deleted", id, ref->path);
+        return 1;
+    }
+    if (pointed->force)
+        return ref->kind == REF_NAME ? keep_path(pointed, ref->path) : 0;
+    if (ref->kind == REF_NAME)
+        pointed->rc =
+            fail(TOOL_NO, "%s: %s names it: 'rm' the name first, or use --force", id, ref->path);
+    else
+        pointed->rc = fail(TOOL_NO, "%s: object " IDFMT " points to it: use --force to delete it",
+                           id, IDPR(ref->from));
+    return 1;
+}
+
+/* A directory may go with what is in it only by rm -r and del of each. */
+static int check_deletable(struct tool *tool, const struct ident_list *list, bool force)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct store_stat stat;
+        struct name_list names;
+        const struct ident *item = &list->item[i];
+        if (names_list(item->id, &names) >= 0) {
+            size_t count = names.count;
+            names_list_free(&names);
+            if (count)
+                return fail(TOOL_NO, "%s: directory not empty: 'rm -r' it first", item->text);
+        }
+        int rc = store_obj_stat(tool->pool->store, item->slot, &stat);
+        if (rc >= 0 && !(stat.perms & TWZ_DEL) && !force)
+            return fail(TOOL_DENIED, "%s: its permissions do not allow deletion: use --force",
+                        item->text);
+    }
+    return TOOL_OK;
+}
+
+static int remove_name(struct tool *tool, const char *path)
+{
+    struct hier_where where;
+    int rc = names_walk(tool->pool, path, HIER_NOFOLLOW, &where);
+    if (rc < 0)
+        return rc;
+    rc = hier_remove(&where.dir, names_leaf(&where), 0);
+    hier_where_close(&where);
+    return rc == -TWZ_ENONAME ? 0 : rc;
+}
+
+static int delete_all(struct tool *tool, const struct pointed *pointed)
+{
+    for (size_t i = 0; i < pointed->paths; i++) {
+        int rc = remove_name(tool, pointed->path[i]);
+        if (rc < 0)
+            return fail_twz(pointed->path[i], rc);
+    }
+    for (size_t i = 0; i < pointed->list->count; i++) {
+        const struct ident *item = &pointed->list->item[i];
+        int rc = plat_obj_delete(item->id, TWZ_DELETE_DEFERRED);
+        /* A directory went with its name, a tied object with its parent. */
+        if (rc < 0 && rc != -TWZ_ENOOBJ && rc != -TWZ_EDELETED)
+            return fail_twz(item->text, rc);
+    }
+    return TOOL_OK;
+}
+
+int cmd_del(struct tool *tool, const struct args *args)
+{
+    struct ident_list list;
+    bool force = args_flag(args, "force");
+    struct pointed pointed = {.list = &list, .force = force};
+    int rc = ident_all(tool, args, &list);
+    if (rc == TOOL_OK)
+        rc = check_deletable(tool, &list, force);
+    int walked = rc == TOOL_OK ? refs_each(tool->pool, see_ref, &pointed) : 0;
+    if (walked < 0)
+        rc = fail_twz(tool->pool->path, walked);
+    if (rc == TOOL_OK)
+        rc = pointed.rc;
+    if (rc == TOOL_OK)
+        rc = delete_all(tool, &pointed);
+    for (size_t i = 0; i < pointed.paths; i++)
+        free(pointed.path[i]);
+    free(pointed.path);
+    ident_free(&list);
+    return rc;
+}

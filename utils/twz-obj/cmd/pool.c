@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mkpool, boot, df, snapshot.
+ *
+ * Crash protocol of mkpool: the pool is made in a file without a name; the name comes last
+ * (host_file.h), so a pool file is there whole or not at all.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "host_file.h"
+#include "ident.h"
+#include "names.h"
+#include "out.h"
+#include "pool.h"
+#include "pool_lock.h"
+#include "text.h"
+
+#define DEFAULT_SIZE (1ull << 30)
+
+/* --- mkpool -------------------------------------------------------------------------------- */
+
+/* The directories that the system expects. */
+static const char *const first_names[] = {"/bin", "/sys", "/host", "/data", "/tmp"};
+
+static int make_root(struct pool *pool)
+{
+    twzobj root;
+    int rc = twz_object_new(&root, NULL, NULL, TWZ_OC_PERSIST);
+    if (rc < 0)
+        return rc;
+    rc = hier_init(&root, TWZ_OBJID_NONE);
+    struct store_roots roots = store_super_get(pool->store)->roots;
+    roots.names = root.id;
+    if (rc >= 0)
+        rc = store_super_set(pool->store, &roots);
+    if (rc >= 0)
+        pool->names = root.id;
+    twz_object_release(&root);
+    return rc;
+}
+
+static int make_namespace(struct pool *pool)
+{
+    int rc = make_root(pool);
+    for (size_t i = 0; rc >= 0 && i < sizeof(first_names) / sizeof(first_names[0]); i++)
+        rc = names_mkdir_parents(pool, first_names[i], NULL);
+    return rc;
+}
+
+static int fill_pool(struct pool *pool, const char *label)
+{
+    struct store_env env;
+    struct store_format format = {.created = (uint64_t)time(NULL)};
+    int rc = pool_random(format.uuid, sizeof(format.uuid));
+    if (rc != TOOL_OK)
+        return rc;
+    if (label)
+        memcpy(format.label, label, strlen(label));
+    pool_env(pool, &env);
+    rc = store_format(&env, &format);
+    if (rc < 0)
+        return fail(fail_code(rc), "%s: cannot hold a pool of %llu bytes: %s", pool->path,
+                    (unsigned long long)pool->size, fail_text(rc));
+    rc = pool_validate(pool);
+    if (rc == TOOL_OK)
+        rc = pool_recover(pool);
+    if (rc != TOOL_OK)
+        return rc;
+    rc = make_namespace(pool);
+    return rc < 0 ? fail_twz(pool->path, rc) : TOOL_OK;
+}
+
+/* The file that will be replaced: only a regular one that nobody uses. Stays locked by *fd. */
+static int lock_replaced(const char *path, int *fd)
+{
+    struct stat st;
+    char holder[256];
+    *fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0)
+        return errno == ENOENT ? TOOL_OK : fail_host(path);
+    if (fstat(*fd, &st) != 0)
+        return fail_host(path);
+    if (!S_ISREG(st.st_mode))
+        return fail(TOOL_NO, "%s: not a regular file: name another file", path);
+    int rc = pool_lock(*fd, 0, holder, sizeof(holder));
+    if (rc == -1)
+        return fail(TOOL_BUSY, "%s: in use (by %s): wait for it, or end it", path, holder);
+    return rc < 0 ? fail_host(path) : TOOL_OK;
+}
+
+static int make_pool(const char *path, uint64_t size, const char *label, bool force)
+{
+    struct host_file file;
+    struct pool *pool;
+    int rc = host_file_create(&file, path, force, 0644);
+    if (rc != TOOL_OK)
+        return rc;
+    int fd = fcntl(file.fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0 || ftruncate(file.fd, (off_t)size) != 0) {
+        rc = fail_host(path);
+        host_file_abort(&file);
+        return rc;
+    }
+    rc = pool_adopt(&pool, path, fd, POOL_BULK);
+    if (rc == TOOL_OK) {
+        rc = fill_pool(pool, label);
+        rc = fail_first(rc, pool_close(pool));
+    }
+    if (rc == TOOL_OK)
+        return host_file_commit(&file);
+    host_file_abort(&file);
+    return rc;
+}
+
+int cmd_mkpool(struct tool *tool, const struct args *args)
+{
+    const char *path = args->argc ? args->argv[0] : command_pool_path(tool);
+    const char *size_text = args_option(args, "size");
+    const char *label = args_option(args, "label");
+    bool force = args_flag(args, "force");
+    uint64_t size = DEFAULT_SIZE;
+    if (!path)
+        return TOOL_USAGE;
+    if (size_text && (!text_size(size_text, &size) || size > INT64_MAX))
+        return fail(TOOL_USAGE, "--size %s: no size: give bytes, or a number with K, M, G or T",
+                    size_text);
+    if (size % STORE_FRAME_SIZE != 0)
+        return fail(TOOL_USAGE, "--size %s: not a multiple of %u bytes", size_text,
+                    STORE_FRAME_SIZE);
+    if (size < STORE_FRAMES_MIN * STORE_FRAME_SIZE)
+        return fail(TOOL_USAGE, "--size %s: less than the smallest pool, %u bytes", size_text,
+                    STORE_FRAMES_MIN * STORE_FRAME_SIZE);
+    if (label && strlen(label) > 31)
+        return fail(TOOL_USAGE, "--label: longer than 31 bytes");
+    int old = -1;
+    int rc = force ? lock_replaced(path, &old) : TOOL_OK;
+    if (rc == TOOL_OK)
+        rc = make_pool(path, size, label, force);
+    if (old >= 0)
+        close(old);
+    if (rc == TOOL_OK && out_records()) {
+        out_begin();
+        out_str("pool", path);
+        out_u64("size", size);
+        out_end();
+    }
+    return rc;
+}
+
+/* --- boot ---------------------------------------------------------------------------------- */
+
+int cmd_boot(struct tool *tool, const struct args *args)
+{
+    struct ident program;
+    int rc = ident_one(tool, args->argv[0], &program);
+    if (rc != TOOL_OK)
+        return rc;
+    struct store_roots roots = store_super_get(tool->pool->store)->roots;
+    bool same = twz_objid_equal(roots.init, program.id);
+    roots.init = program.id;
+    if (program.kind == HIER_DIR)
+        rc = fail(TOOL_NO, "%s: a directory, not a program", program.text);
+    else if (!same)
+        rc = pool_roots_set(tool->pool, &roots);
+    ident_done(&program);
+    return rc;
+}
+
+/* --- df ------------------------------------------------------------------------------------ */
+
+static void uuid_text(char text[37], const uint8_t uuid[16])
+{
+    char *p = text;
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *p++ = '-';
+        p += sprintf(p, "%02x", uuid[i]);
+    }
+}
+
+static void df_record(const struct pool *pool, const struct store_super *super,
+                      const struct store_space *space, const char *uuid)
+{
+    out_begin();
+    out_str("pool", pool->path);
+    out_str("uuid", uuid);
+    out_bytes("label", super->label, strnlen((const char *)super->label, sizeof(super->label)));
+    out_u64("version", super->version);
+    out_u64("created", super->created);
+    out_u64("size", space->frames * STORE_FRAME_SIZE);
+    out_u64("free", space->free * STORE_FRAME_SIZE);
+    out_u64("meta", space->meta * STORE_FRAME_SIZE);
+    out_u64("data", space->pages * STORE_FRAME_SIZE);
+    out_u64("objects", space->objects);
+    out_u64("objects_max", space->slots_max);
+    out_u64("boots", store_mono_get(pool->store, STORE_MONO_RESUME));
+    out_id("names", super->roots.names);
+    out_id("init", super->roots.init);
+    out_end();
+}
+
+static void df_size(const char *what, uint64_t frames, uint64_t of, bool human)
+{
+    char text[OUT_SIZE_TEXT];
+    uint64_t tenths = of ? frames * 1000 / of : 0;
+    printf("%-10s %14s  %3llu.%llu %%\n", what,
+           out_size_text(text, frames * STORE_FRAME_SIZE, human), (unsigned long long)(tenths / 10),
+           (unsigned long long)(tenths % 10));
+}
+
+int cmd_df(struct tool *tool, const struct args *args)
+{
+    const struct pool *pool = tool->pool;
+    const struct store_super *super = store_super_get(pool->store);
+    struct store_space space;
+    char uuid[37];
+    char text[OUT_TIME_TEXT];
+    char id[OUT_ID_TEXT];
+    bool human = args_flag(args, "human");
+    store_space(pool->store, &space);
+    uuid_text(uuid, super->uuid);
+    if (out_records()) {
+        df_record(pool, super, &space, uuid);
+        return TOOL_OK;
+    }
+    printf("%-10s %s\n%-10s %s\n", "pool", pool->path, "uuid", uuid);
+    if (super->label[0])
+        printf("%-10s %.32s\n", "label", (const char *)super->label);
+    printf("%-10s %s\n", "made", out_time_text(text, super->created * 1000000000u));
+    printf("%-10s %llu times\n", "booted",
+           (unsigned long long)store_mono_get(pool->store, STORE_MONO_RESUME));
+    if (!twz_objid_none(super->roots.init))
+        printf("%-10s %s\n", "boots", out_id_text(id, super->roots.init, 32));
+    printf("%-10s %14llu of %llu\n", "objects", (unsigned long long)space.objects,
+           (unsigned long long)space.slots_max);
+    df_size("data", space.pages, space.frames, human);
+    df_size("metadata", space.meta, space.frames, human);
+    df_size("free", space.free, space.frames, human);
+    df_size("size", space.frames, space.frames, human);
+    return TOOL_OK;
+}
+
+/* --- snapshot ------------------------------------------------------------------------------ */
+
+int cmd_snapshot(struct tool *tool, const struct args *args)
+{
+    struct host_file file;
+    int rc = host_file_create(&file, args->argv[0], false, 0644);
+    if (rc != TOOL_OK)
+        return rc;
+    rc = host_copy_sparse(tool->pool->fd, file.fd, args->argv[0], tool->pool->size);
+    if (rc == TOOL_OK)
+        return host_file_commit(&file);
+    host_file_abort(&file);
+    return rc;
+}

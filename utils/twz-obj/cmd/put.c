@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * put and cp: new objects with content. How they appear is place.h's protocol; a file longer than
+ * one object goes on in another, whose witness is the word of the first that points to it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <twz/error.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "content.h"
+#include "ident.h"
+#include "ids.h"
+#include "names.h"
+#include "out.h"
+#include "place.h"
+#include "platform.h"
+#include "pool.h"
+#include "window.h"
+
+/* --- where the bytes come from ------------------------------------------------------------- */
+
+struct input {
+    int fd;
+    const char *path;
+    struct stat st;
+    uint64_t done;
+    bool ahead; /* `next` was read to see whether there is more */
+    uint8_t next;
+    struct out_progress progress;
+};
+
+static int64_t input_read(void *ctx, void *bytes, uint64_t len)
+{
+    struct input *in = ctx;
+    uint8_t *to = bytes;
+    uint64_t got = 0;
+    if (in->ahead && len > 0) {
+        to[got++] = in->next;
+        in->ahead = false;
+    }
+    while (got < len) {
+        ssize_t n = read(in->fd, to + got, len - got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            fail_host(in->path);
+            return -1;
+        }
+        if (n == 0)
+            break;
+        got += (uint64_t)n;
+    }
+    in->done += got;
+    out_progress(&in->progress, in->done);
+    return (int64_t)got;
+}
+
+/* 1: there are more bytes; 0: none; -1 after a message. */
+static int input_more(struct input *in)
+{
+    int64_t n = input_read(in, &in->next, 1);
+    if (n > 0) {
+        in->ahead = true;
+        in->done--;
+    }
+    return n < 0 ? -1 : n > 0;
+}
+
+static int input_open(struct input *in, const char *path)
+{
+    bool standard = strcmp(path, "-") == 0;
+    *in = (struct input){.path = standard ? "standard input" : path};
+    in->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (in->fd < 0)
+        return fail_host(path);
+    if (fstat(in->fd, &in->st) != 0)
+        return fail_host(in->path);
+    if (S_ISDIR(in->st.st_mode)) {
+        close(in->fd);
+        return fail(TOOL_NO, "%s: a directory: put its files one by one", path);
+    }
+    bool regular = S_ISREG(in->st.st_mode);
+    out_progress_start(&in->progress, in->path, regular ? (uint64_t)in->st.st_size : 0);
+    return TOOL_OK;
+}
+
+static void input_close(struct input *in)
+{
+    out_progress_end(&in->progress);
+    if (in->fd != STDIN_FILENO)
+        close(in->fd);
+}
+
+/* --- filling ------------------------------------------------------------------------------- */
+
+static void meta_of(const struct input *in, uint64_t size, struct twz_meta *meta)
+{
+    bool regular = S_ISREG(in->st.st_mode);
+    uint32_t mode = regular ? in->st.st_mode & 07777u : 0644u;
+    uint64_t now = plat_time();
+    *meta = (struct twz_meta){
+        .size = size,
+        .mode = S_IFREG | mode,
+        .mtime_ns = regular ? (uint64_t)in->st.st_mtim.tv_sec * 1000000000u +
+                                  (uint64_t)in->st.st_mtim.tv_nsec
+                            : now,
+        .ctime_ns = now,
+    };
+}
+
+static int fill_part(struct input *in, struct pool *pool, uint32_t slot);
+
+/* The object that the file goes on in: kept if the first one's `next` word says so. */
+static int fill_continuation(struct input *in, struct pool *pool, uint32_t first, objid_t *id)
+{
+    struct store_stat stat;
+    uint32_t slot;
+    int rc = store_obj_stat(pool->store, first, &stat);
+    if (rc < 0)
+        return rc;
+    struct twz_create create = {
+        .flags = TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL,
+        .perms = stat.perms,
+        .witness = stat.id,
+        .witness_off = TWZ_OBJ_META + offsetof(struct twz_meta, next),
+        .witness_value = TWZ_PPTR(1, TWZ_OBJ_BASE),
+        .tie = stat.id,
+    };
+    rc = plat_obj_create(&create, id);
+    if (rc >= 0)
+        rc = store_lookup(pool->store, *id, &slot);
+    return rc < 0 ? rc : fill_part(in, pool, slot);
+}
+
+static int fill_part(struct input *in, struct pool *pool, uint32_t slot)
+{
+    uint64_t size;
+    struct twz_meta meta;
+    objid_t next = TWZ_OBJID_NONE;
+    int rc = content_fill(pool, slot, input_read, in, &size);
+    int more = rc == 0 && size == TWZ_OBJ_DATA_MAX ? input_more(in) : 0;
+    if (more < 0)
+        return 1;
+    if (more > 0)
+        rc = fill_continuation(in, pool, slot, &next);
+    if (rc != 0)
+        return rc;
+    meta_of(in, size, &meta);
+    rc = content_meta_add(pool, slot, &meta, next);
+    return rc < 0 || twz_objid_none(next) ? rc : plat_obj_ctl(next, TWZ_CTL_PERMANENT, 0);
+}
+
+static int fill_from_input(void *ctx, struct pool *pool, uint32_t slot)
+{
+    return fill_part(ctx, pool, slot);
+}
+
+/* --- put ----------------------------------------------------------------------------------- */
+
+struct comparison {
+    struct input *in;
+    uint8_t *buffer;
+    bool differs;
+};
+
+static int compare_piece(void *ctx, const uint8_t *bytes, uint64_t len)
+{
+    struct comparison *c = ctx;
+    static const uint8_t zeroes[TWZ_PAGE_SIZE];
+    while (len > 0) {
+        uint64_t n = len < TWZ_PAGE_SIZE ? len : TWZ_PAGE_SIZE;
+        int64_t got = input_read(c->in, c->buffer, n);
+        if (got < 0)
+            return TOOL_NO;
+        c->differs = (uint64_t)got < n || memcmp(c->buffer, bytes ? bytes : zeroes, n) != 0;
+        if (c->differs)
+            return -TWZ_EAGAIN;
+        bytes = bytes ? bytes + n : NULL;
+        len -= n;
+    }
+    return 0;
+}
+
+/* 1: the object holds the file's bytes and mode; 0: no; else an error that is told. */
+static int same_content(struct tool *tool, struct input *in, uint32_t slot)
+{
+    uint8_t buffer[TWZ_PAGE_SIZE];
+    struct comparison c = {.in = in, .buffer = buffer};
+    struct twz_meta meta;
+    struct twz_meta want;
+    uint64_t length;
+    meta_of(in, 0, &want);
+    if (!S_ISREG(in->st.st_mode) || content_meta(tool->pool, slot, &meta) < 0 ||
+        meta.mode != want.mode || content_length(tool->pool, slot, &length) < 0 ||
+        length != (uint64_t)in->st.st_size)
+        return 0;
+    int rc = content_each(tool->pool, slot, compare_piece, &c);
+    if (lseek(in->fd, 0, SEEK_SET) < 0)
+        rc = fail_host(in->path);
+    in->done = 0;
+    return rc > 0 ? -1 : rc == 0;
+}
+
+static void print_id(struct tool *tool, objid_t id, const char *path, uint64_t size, bool written)
+{
+    char text[OUT_ID_TEXT];
+    if (!out_records()) {
+        puts(out_id_text(text, id, ids_shown(tool->pool, id)));
+        return;
+    }
+    out_begin();
+    out_id("id", id);
+    if (path)
+        out_str("path", path);
+    out_u64("size", size);
+    out_bool("written", written);
+    out_end();
+}
+
+/* An ID is no place to put anything: what a name means changes in one step, an object does not. */
+static int check_target(struct tool *tool, const char *path)
+{
+    char hex[33];
+    objid_t found;
+    int digits = strchr(path, '/') ? 0 : ids_prefix(path, hex);
+    if (digits && ids_find(tool->pool, hex, digits, &found, 1) > 0)
+        return fail(TOOL_USAGE, "%s: the ID of an object: give a path that begins with '/'", path);
+    return TOOL_OK;
+}
+
+static int put_input(struct tool *tool, struct input *in, const char *path, const char *leaf,
+                     bool update)
+{
+    objid_t id;
+    uint32_t slot;
+    struct place place = {.perms = TWZ_PERMS, .leaf = leaf, .fill = fill_from_input, .ctx = in};
+    if (update && path && place_find(tool->pool, path, leaf, &id) == 0 &&
+        store_lookup(tool->pool->store, id, &slot) == 0) {
+        int same = same_content(tool, in, slot);
+        if (same < 0)
+            return TOOL_NO;
+        if (same) {
+            print_id(tool, id, path, (uint64_t)in->st.st_size, false);
+            return TOOL_OK;
+        }
+    }
+    int rc = place_object(tool->pool, path, &place, &id);
+    if (rc == TOOL_OK)
+        print_id(tool, id, path, in->done, true);
+    return rc;
+}
+
+int cmd_put(struct tool *tool, const struct args *args)
+{
+    struct input in;
+    const char *host = args->argv[0];
+    const char *path = args->argc == 2 ? args->argv[1] : NULL;
+    bool standard = strcmp(host, "-") == 0;
+    int rc = path ? check_target(tool, path) : TOOL_OK;
+    if (rc == TOOL_OK)
+        rc = input_open(&in, host);
+    if (rc != TOOL_OK)
+        return rc;
+    char *leaf = names_base(standard ? "stdin" : host);
+    rc = leaf ? put_input(tool, &in, path, leaf, args_flag(args, "update"))
+              : fail(TOOL_FULL, "out of memory");
+    input_close(&in);
+    free(leaf);
+    return rc;
+}
+
+/* --- cp ------------------------------------------------------------------------------------ */
+
+/* The copy: pages shared until one side writes, metadata page of its own. */
+static int fill_shared(void *ctx, struct pool *pool, uint32_t slot)
+{
+    const struct ident *source = ctx;
+    struct twz_meta meta;
+    int rc = content_meta(pool, source->slot, &meta);
+    if (rc < 0)
+        return rc;
+    if (meta.next != 0)
+        return -TWZ_ENOTSUP;
+    rc = store_page_share(pool->store, slot, 1, source->slot, 1, TWZ_PAGE_META - 1);
+    if (rc >= 0)
+        rc = window_refresh(source->slot);
+    if (rc < 0 || meta.magic == 0)
+        return rc;
+    meta.links = 0;
+    meta.ctime_ns = plat_time();
+    return content_meta_add(pool, slot, &meta, TWZ_OBJID_NONE);
+}
+
+int cmd_cp(struct tool *tool, const struct args *args)
+{
+    struct ident source;
+    struct store_stat stat;
+    objid_t id;
+    int rc = check_target(tool, args->argv[1]);
+    if (rc == TOOL_OK)
+        rc = ident_one(tool, args->argv[0], &source);
+    if (rc != TOOL_OK)
+        return rc;
+    int got = store_obj_stat(tool->pool->store, source.slot, &stat);
+    char *leaf = names_base(source.text);
+    struct place place = {.perms = stat.perms, .leaf = leaf, .fill = fill_shared, .ctx = &source};
+    if (got < 0)
+        rc = fail_twz(source.text, got);
+    else if (source.kind == HIER_DIR)
+        rc = fail(TOOL_NO, "%s: a directory: copy its objects one by one", source.text);
+    else
+        rc = leaf ? place_object(tool->pool, args->argv[1], &place, &id)
+                  : fail(TOOL_FULL, "out of memory");
+    if (rc == TOOL_OK)
+        print_id(tool, id, args->argv[1], 0, true);
+    free(leaf);
+    ident_done(&source);
+    return rc;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * refs, graph, lost: the references of the whole pool.
+ *
+ * lost --delete deletes object by object, each by one commit word; --link gives names one by one.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <twz/error.h>
+
+#include "command.h"
+#include "facts.h"
+#include "ident.h"
+#include "ids.h"
+#include "names.h"
+#include "out.h"
+#include "platform.h"
+#include "pool.h"
+#include "refs.h"
+
+static void id_or_root(struct tool *tool, char text[OUT_ID_TEXT], objid_t id)
+{
+    if (twz_objid_none(id))
+        strcpy(text, "superblock");
+    else
+        out_id_text(text, id, ids_shown(tool->pool, id));
+}
+
+static void ref_record(const struct ref *ref)
+{
+    char perms[OUT_PERMS_TEXT];
+    out_begin();
+    out_str("kind", ref_kind_text(ref->kind));
+    out_id("from", ref->from);
+    out_id("to", ref->to);
+    if (ref->path)
+        out_str(ref->kind == REF_NAME ? "path" : "name", ref->path);
+    if (ref->kind == REF_FOT) {
+        out_u64("index", ref->index);
+        out_str("perms", out_perms_text(perms, ref->rights));
+    }
+    out_end();
+}
+
+static void ref_text(struct tool *tool, const struct ref *ref)
+{
+    char from[OUT_ID_TEXT];
+    char to[OUT_ID_TEXT];
+    id_or_root(tool, from, ref->from);
+    id_or_root(tool, to, ref->to);
+    printf("%s -> %s  %s", from, to, ref_kind_text(ref->kind));
+    if (ref->kind == REF_FOT)
+        printf(" %u", ref->index);
+    if (ref->path) {
+        putchar(' ');
+        out_name(ref->path);
+    }
+    putchar('\n');
+}
+
+/* --- refs ---------------------------------------------------------------------------------- */
+
+struct selection {
+    struct tool *tool;
+    const struct ident_list *list;
+    bool from, to;
+};
+
+static bool among(const struct ident_list *list, objid_t id)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (twz_objid_equal(list->item[i].id, id))
+            return true;
+    }
+    return false;
+}
+
+static int select_ref(void *ctx, const struct ref *ref)
+{
+    const struct selection *s = ctx;
+    if (!(s->from && among(s->list, ref->from)) && !(s->to && among(s->list, ref->to)))
+        return 0;
+    if (out_records())
+        ref_record(ref);
+    else
+        ref_text(s->tool, ref);
+    return 0;
+}
+
+int cmd_refs(struct tool *tool, const struct args *args)
+{
+    struct ident_list list;
+    bool from = args_flag(args, "from");
+    bool to = args_flag(args, "to");
+    struct selection selection = {tool, &list, from || !to, to || !from};
+    int rc = ident_all(tool, args, &list);
+    if (rc == TOOL_OK) {
+        int walked = refs_each(tool->pool, select_ref, &selection);
+        rc = walked < 0 ? fail_twz(tool->pool->path, walked) : TOOL_OK;
+    }
+    ident_free(&list);
+    return rc;
+}
+
+/* --- graph --------------------------------------------------------------------------------- */
+
+struct graph {
+    struct tool *tool;
+    bool dot;
+    uint8_t *reached; /* a bit for each slot; NULL: everything */
+    bool grew;
+    bool print;
+};
+
+static bool reached(const struct graph *graph, objid_t id)
+{
+    uint32_t slot;
+    return !graph->reached || (store_lookup(graph->tool->pool->store, id, &slot) >= 0 &&
+                               graph->reached[slot / 8] & (1u << (slot % 8)));
+}
+
+static void reach(struct graph *graph, objid_t id)
+{
+    uint32_t slot;
+    if (reached(graph, id) || store_lookup(graph->tool->pool->store, id, &slot) < 0)
+        return;
+    graph->reached[slot / 8] |= (uint8_t)(1u << (slot % 8));
+    graph->grew = true;
+}
+
+/* Inside a string of Graphviz's language. */
+static void dot_text(const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            putchar('\\');
+        putchar((unsigned char)*text < ' ' ? '?' : *text);
+    }
+}
+
+static int graph_ref(void *ctx, const struct ref *ref)
+{
+    struct graph *graph = ctx;
+    bool known = twz_objid_none(ref->from) ? graph->reached == NULL : reached(graph, ref->from);
+    if (!known)
+        return 0;
+    if (!graph->print) {
+        reach(graph, ref->to);
+        return 0;
+    }
+    if (!graph->dot && out_records()) {
+        ref_record(ref);
+    } else if (!graph->dot) {
+        ref_text(graph->tool, ref);
+    } else {
+        char from[OUT_ID_TEXT];
+        char to[OUT_ID_TEXT];
+        id_or_root(graph->tool, from, ref->from);
+        id_or_root(graph->tool, to, ref->to);
+        printf("  \"%s\" -> \"%s\" [label=\"%s", from, to, ref_kind_text(ref->kind));
+        if (ref->path) {
+            putchar(' ');
+            dot_text(ref->path);
+        }
+        puts("\"];");
+    }
+    return 0;
+}
+
+static int graph_reach(struct graph *graph, const struct ident_list *list)
+{
+    struct store_space space;
+    store_space(graph->tool->pool->store, &space);
+    graph->reached = calloc(1, space.slots_max / 8 + 1);
+    if (!graph->reached)
+        return -TWZ_ENOMEM;
+    for (size_t i = 0; i < list->count; i++)
+        reach(graph, list->item[i].id);
+    int rc = 0;
+    do {
+        graph->grew = false;
+        rc = refs_each(graph->tool->pool, graph_ref, graph);
+    } while (rc >= 0 && graph->grew);
+    return rc;
+}
+
+int cmd_graph(struct tool *tool, const struct args *args)
+{
+    struct ident_list list;
+    struct graph graph = {.tool = tool, .dot = args_flag(args, "dot")};
+    if (graph.dot && out_records())
+        return fail(TOOL_USAGE, "graph: either --dot or --json");
+    int rc = ident_all(tool, args, &list);
+    int walked = rc == TOOL_OK && list.count ? graph_reach(&graph, &list) : 0;
+    graph.print = true;
+    if (rc == TOOL_OK && walked >= 0) {
+        if (graph.dot)
+            puts("digraph twz {");
+        walked = refs_each(tool->pool, graph_ref, &graph);
+        if (graph.dot)
+            puts("}");
+    }
+    if (walked < 0)
+        rc = fail_twz(tool->pool->path, walked);
+    free(graph.reached);
+    ident_free(&list);
+    return rc;
+}
+
+/* --- lost ---------------------------------------------------------------------------------- */
+
+struct found {
+    const struct pool *pool;
+    uint8_t *pointed; /* a bit for each slot */
+    uint64_t slots;
+};
+
+static int mark(void *ctx, const struct ref *ref)
+{
+    struct found *found = ctx;
+    uint32_t slot;
+    if (store_lookup(found->pool->store, ref->to, &slot) >= 0 && slot < found->slots)
+        found->pointed[slot / 8] |= (uint8_t)(1u << (slot % 8));
+    return 0;
+}
+
+static void lost_print(struct tool *tool, objid_t id, uint32_t slot)
+{
+    char text[OUT_ID_TEXT];
+    struct facts facts;
+    if (facts_get(tool->pool, slot, &facts) < 0)
+        return;
+    if (out_records()) {
+        out_begin();
+        facts_fields(&facts);
+        out_end();
+        return;
+    }
+    printf("%s %12llu %s\n", out_id_text(text, id, ids_shown(tool->pool, id)),
+           (unsigned long long)facts.length, facts.type);
+}
+
+static int lost_link(objid_t id, const twzobj *dir)
+{
+    char text[OUT_ID_TEXT];
+    out_id_text(text, id, 32);
+    return hier_insert(dir, (struct hier_name){text, 32}, id);
+}
+
+static int lost_each(struct tool *tool, const struct found *found, const twzobj *dir, bool delete)
+{
+    int rc = 0;
+    for (uint32_t slot = 0; rc >= 0 && ids_next(tool->pool, &slot); slot++) {
+        objid_t id = store_obj_id_of(tool->pool->store, slot);
+        if (slot >= found->slots || found->pointed[slot / 8] & (1u << (slot % 8)))
+            continue;
+        lost_print(tool, id, slot);
+        if (dir)
+            rc = lost_link(id, dir);
+        else if (delete)
+            rc = plat_obj_delete(id, TWZ_DELETE_DEFERRED);
+        /* Gone with what it was tied to. */
+        if (rc == -TWZ_ENOOBJ || rc == -TWZ_EDELETED)
+            rc = 0;
+    }
+    return rc;
+}
+
+static int lost_find(struct tool *tool, struct found *found)
+{
+    struct store_space space;
+    store_space(tool->pool->store, &space);
+    *found = (struct found){.pool = tool->pool, .slots = space.slots_max};
+    found->pointed = calloc(1, space.slots_max / 8 + 1);
+    return found->pointed ? refs_each(tool->pool, mark, found) : -TWZ_ENOMEM;
+}
+
+int cmd_lost(struct tool *tool, const struct args *args)
+{
+    struct found found;
+    struct ident dir;
+    twzobj obj;
+    const char *link = args_option(args, "link");
+    bool delete = args_flag(args, "delete");
+    if (link && delete)
+        return fail(TOOL_USAGE, "lost: either --link or --delete");
+    int rc = link ? ident_one(tool, link, &dir) : TOOL_OK;
+    if (rc != TOOL_OK)
+        return rc;
+    int done = link ? twz_object_init_guid(&obj, dir.id, TWZ_READ | TWZ_WRITE) : 0;
+    if (done >= 0 && link)
+        done = hier_probe(&obj);
+    if (done >= 0)
+        done = lost_find(tool, &found);
+    if (done >= 0) {
+        done = lost_each(tool, &found, link ? &obj : NULL, delete);
+        free(found.pointed);
+    }
+    if (link) {
+        twz_object_release(&obj);
+        ident_done(&dir);
+    }
+    return done < 0 ? fail_twz(link ? link : tool->pool->path, done) : TOOL_OK;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* Host files that are there whole or not at all. */
+#define _GNU_SOURCE
+#include "host_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fail.h"
+#include "out.h"
+
+/* Name of the directory a path lies in; to be freed. */
+static char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return strdup(".");
+    return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+static int exists_already(const char *path)
+{
+    return fail(TOOL_NO, "%s: exists already: choose another name, or use --force", path);
+}
+
+static int create_named(struct host_file *file, uint32_t mode)
+{
+    if (asprintf(&file->temporary, "%s.XXXXXX", file->path) < 0)
+        return fail(TOOL_FULL, "out of memory");
+    file->fd = mkostemp(file->temporary, O_CLOEXEC);
+    if (file->fd < 0)
+        return fail_host(file->path);
+    return fchmod(file->fd, mode) == 0 ? TOOL_OK : fail_host(file->path);
+}
+
+int host_file_create(struct host_file *file, const char *path, bool replace, uint32_t mode)
+{
+    struct stat st;
+    *file = (struct host_file){.fd = -1, .path = strdup(path), .replace = replace};
+    if (lstat(path, &st) == 0 && !replace) {
+        host_file_abort(file);
+        return exists_already(path);
+    }
+    char *dir = directory_of(path);
+    file->fd = dir ? open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode) : -1;
+    int rc = TOOL_OK;
+    if (file->fd < 0 && dir && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+        rc = create_named(file, mode);
+    else if (file->fd < 0)
+        rc = fail_host(path);
+    free(dir);
+    if (rc != TOOL_OK)
+        host_file_abort(file);
+    return rc;
+}
+
+/* Give the nameless file a temporary name, to be renamed. */
+static int link_temporary(struct host_file *file, const char *self)
+{
+    for (unsigned n = 0;; n++) {
+        if (asprintf(&file->temporary, "%s.%ld.%u", file->path, (long)getpid(), n) < 0) {
+            file->temporary = NULL;
+            errno = ENOMEM;
+            return -1;
+        }
+        if (linkat(AT_FDCWD, self, AT_FDCWD, file->temporary, AT_SYMLINK_FOLLOW) == 0)
+            return 0;
+        free(file->temporary);
+        file->temporary = NULL;
+        if (errno != EEXIST)
+            return -1;
+    }
+}
+
+static int publish(struct host_file *file)
+{
+    char self[64];
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+    if (!file->replace && !file->temporary)
+        return linkat(AT_FDCWD, self, AT_FDCWD, file->path, AT_SYMLINK_FOLLOW);
+    if (!file->temporary && link_temporary(file, self) != 0)
+        return -1;
+    if (file->replace ? rename(file->temporary, file->path) != 0
+                      : link(file->temporary, file->path) != 0)
+        return -1;
+    if (!file->replace)
+        unlink(file->temporary);
+    free(file->temporary);
+    file->temporary = NULL;
+    return 0;
+}
+
+static void sync_directory(const char *path)
+{
+    char *dir = directory_of(path);
+    int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        (void)!fsync(fd);
+        close(fd);
+    }
+    free(dir);
+}
+
+int host_file_commit(struct host_file *file)
+{
+    int rc = TOOL_OK;
+    if (fdatasync(file->fd) != 0 || publish(file) != 0)
+        rc = errno == EEXIST ? exists_already(file->path) : fail_host(file->path);
+    else
+        sync_directory(file->path);
+    host_file_abort(file);
+    return rc;
+}
+
+void host_file_abort(struct host_file *file)
+{
+    if (file->temporary)
+        unlink(file->temporary);
+    if (file->fd >= 0)
+        close(file->fd);
+    free(file->temporary);
+    free(file->path);
+    *file = (struct host_file){.fd = -1};
+}
+
+int host_write(int fd, const char *path, const void *bytes, uint64_t len)
+{
+    const uint8_t *p = bytes;
+    while (len > 0) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno != EINTR)
+            return fail_host(path);
+        if (n > 0) {
+            p += n;
+            len -= (uint64_t)n;
+        }
+    }
+    return TOOL_OK;
+}
+
+/* Copy bytes [at, end) where both files stand anywhere. */
+static int copy_range(int from, int to, const char *path, uint64_t at, uint64_t end)
+{
+    static uint8_t buffer[1 << 20];
+    while (at < end) {
+        size_t want = end - at < sizeof(buffer) ? end - at : sizeof(buffer);
+        ssize_t n = pread(from, buffer, want, (off_t)at);
+        if (n <= 0)
+            return fail_host(path);
+        if (lseek(to, (off_t)at, SEEK_SET) < 0)
+            return fail_host(path);
+        int rc = host_write(to, path, buffer, (uint64_t)n);
+        if (rc != TOOL_OK)
+            return rc;
+        at += (uint64_t)n;
+    }
+    return TOOL_OK;
+}
+
+int host_copy_sparse(int from, int to, const char *path, uint64_t size)
+{
+    if (ioctl(to, FICLONE, from) == 0)
+        return TOOL_OK;
+    if (ftruncate(to, (off_t)size) != 0)
+        return fail_host(path);
+    struct out_progress progress;
+    out_progress_start(&progress, path, size);
+    int rc = TOOL_OK;
+    for (uint64_t at = 0; rc == TOOL_OK && at < size;) {
+        off_t data = lseek(from, (off_t)at, SEEK_DATA);
+        if (data < 0 && errno == ENXIO)
+            break;
+        off_t hole = data < 0 ? -1 : lseek(from, data, SEEK_HOLE);
+        uint64_t start = data < 0 ? at : (uint64_t)data;
+        uint64_t end = hole < 0 ? size : (uint64_t)hole;
+        rc = copy_range(from, to, path, start, end < size ? end : size);
+        at = end;
+        out_progress(&progress, at);
+    }
+    out_progress_end(&progress);
+    return rc;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libtwz's platform on the host, but for windows (window.c): objects are the store's, the machine is
+ * the host, locks need nobody to wait for, since the pool's lock keeps every other process out.
+ *
+ * Crash protocol: none of its own; each call is one of the store's, which is there or not. A create
+ * with sources is whole only after its last source, so it comes with a witness.
+ */
+#define _GNU_SOURCE
+#include "host_platform.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <twz/error.h>
+
+#include "fail.h"
+#include "platform.h"
+#include "store/persist.h"
+#include "window.h"
+
+static struct {
+    struct pool *pool;
+    uint64_t owner; /* this process's word for locks */
+    int64_t error;
+} host;
+
+int host_platform_attach(struct pool *pool)
+{
+    host.pool = pool;
+    int rc = host.owner ? TOOL_OK : pool_random(&host.owner, sizeof(host.owner));
+    host.owner = (host.owner & (UINT64_MAX >> 1)) | 1;
+    return rc ? rc : window_attach(pool);
+}
+
+void host_platform_detach(const struct pool *pool)
+{
+    window_detach(pool);
+    if (host.pool == pool)
+        host.pool = NULL;
+}
+
+/* --- objects ------------------------------------------------------------------------------- */
+
+static int copy_sources(const struct twz_create *create, uint32_t slot)
+{
+    const struct twz_copy *source = (const struct twz_copy *)(uintptr_t)create->sources;
+    for (uint64_t i = 0; i < create->nsources; i++) {
+        uint32_t from;
+        int rc = store_lookup(host.pool->store, source[i].src, &from);
+        if (rc >= 0)
+            rc = store_page_share(host.pool->store, slot,
+                                  (uint32_t)(source[i].dst_off / TWZ_PAGE_SIZE), from,
+                                  (uint32_t)(source[i].src_off / TWZ_PAGE_SIZE),
+                                  (uint32_t)(source[i].len / TWZ_PAGE_SIZE));
+        if (rc >= 0)
+            rc = window_refresh(from);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+int plat_obj_create(const struct twz_create *create, objid_t *id)
+{
+    struct store_create make = {
+        .kuid = create->kuid,
+        .tie_parent = create->tie,
+        .witness = create->witness,
+        .witness_off = create->witness_off,
+        .witness_value = create->witness_value,
+        .perms = create->perms,
+        .kind = create->kind,
+        .persist = create->persist,
+    };
+    if (host.pool->mode == POOL_LOOK)
+        return -TWZ_EDENIED;
+    if (!(create->flags & TWZ_OBJ_PERSIST))
+        return -TWZ_ENOTSUP;
+    if (pool_random(make.nonce, sizeof(make.nonce)) != TOOL_OK)
+        return -TWZ_EIO;
+    uint32_t slot;
+    int rc = store_obj_create(host.pool->store, &make, &slot, id);
+    if (rc < 0)
+        return rc;
+    host.pool->changes++;
+    rc = copy_sources(create, slot);
+    return rc < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0 ? -TWZ_EDAMAGED : rc;
+}
+
+/* Slots that died together, to be released afterwards. */
+struct died {
+    uint32_t *slot;
+    size_t count, room;
+    bool short_of_memory;
+};
+
+static void note_died(void *ctx, uint32_t slot)
+{
+    struct died *died = ctx;
+    if (died->count == died->room) {
+        size_t room = died->room ? died->room * 2 : 16;
+        uint32_t *more = realloc(died->slot, room * sizeof(*more));
+        if (!more) {
+            died->short_of_memory = true;
+            return;
+        }
+        died->slot = more;
+        died->room = room;
+    }
+    died->slot[died->count++] = slot;
+}
+
+int plat_obj_delete(objid_t id, uint64_t flags)
+{
+    (void)flags;
+    uint32_t slot;
+    struct died died = {0};
+    int rc = store_lookup(host.pool->store, id, &slot);
+    if (rc < 0)
+        return rc;
+    host.pool->changes++;
+    rc = store_obj_delete(host.pool->store, slot, note_died, &died);
+    for (size_t i = 0; rc >= 0 && i < died.count; i++)
+        rc = window_released(died.slot[i]);
+    free(died.slot);
+    /* What could not be noted is dead, and freed by the next recovery. */
+    return rc < 0 || !died.short_of_memory ? rc : 0;
+}
+
+int plat_obj_stat(objid_t id, struct twz_stat *stat)
+{
+    uint32_t slot;
+    struct store_stat s;
+    int rc = store_lookup(host.pool->store, id, &slot);
+    if (rc >= 0)
+        rc = store_obj_stat(host.pool->store, slot, &s);
+    if (rc < 0)
+        return rc;
+    *stat = (struct twz_stat){
+        .id = s.id,
+        .kuid = s.kuid,
+        .kind = s.kind,
+        .flags = TWZ_OBJ_PERSIST | (s.state == STORE_PROVISIONAL ? TWZ_OBJ_PROVISIONAL : 0) |
+                 (s.state == STORE_DEAD ? TWZ_OBJ_DELETED : 0) | (s.damaged ? TWZ_OBJ_DAMAGED : 0) |
+                 (s.flags & STORE_OBJ_SEALED ? TWZ_OBJ_SEALED : 0),
+        .perms = s.perms,
+        .persist = s.persist,
+        .pages = s.pages,
+        .revocation_epoch = s.revoke_epoch,
+        .account = s.account.lo,
+    };
+    return 0;
+}
+
+int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg)
+{
+    uint32_t slot;
+    struct store_update update = {0};
+    int rc = store_lookup(host.pool->store, id, &slot);
+    if (rc < 0)
+        return rc;
+    switch (op) {
+    case TWZ_CTL_PERMANENT:
+        return store_obj_permanent(host.pool->store, slot);
+    case TWZ_CTL_PERSIST:
+        return arg ? 0 : -TWZ_ENOTSUP;
+    case TWZ_CTL_MODE:
+        update.which = STORE_UPDATE_PERSIST;
+        update.persist = (uint32_t)arg;
+        return store_obj_update(host.pool->store, slot, &update);
+    case TWZ_CTL_PERMS:
+        update.which = STORE_UPDATE_PERMS;
+        update.perms = (uint32_t)arg;
+        return store_obj_update(host.pool->store, slot, &update);
+    default:
+        return -TWZ_EINVAL;
+    }
+}
+
+/* --- the machine --------------------------------------------------------------------------- */
+
+int plat_random(void *buf, size_t len)
+{
+    return pool_random(buf, len) == TOOL_OK ? 0 : -TWZ_EIO;
+}
+
+uint64_t plat_time(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+objid_t plat_names_root(void)
+{
+    return host.pool->names;
+}
+
+/* One thread, and the pool's lock keeps everybody else out: whoever held a lock in the pool before
+ * this process is gone, and nobody is there to wait for. */
+uint64_t plat_owner(void)
+{
+    return host.owner;
+}
+
+int plat_owner_alive(uint64_t owner)
+{
+    return owner == host.owner;
+}
+
+void plat_wait(const uint64_t *word, uint64_t value, uint64_t ns)
+{
+    (void)word;
+    (void)value;
+    (void)ns;
+}
+
+void plat_wake(const uint64_t *word, uint64_t count)
+{
+    (void)word;
+    (void)count;
+}
+
+void plat_pause(void) {}
+
+int64_t *plat_error(void)
+{
+    return &host.error;
+}
+
+void plat_pointer_fault(const void *at, objid_t object, uint32_t reason)
+{
+    unsigned long long off = (uintptr_t)at & (TWZ_OBJ_SIZE - 1);
+    fail(TOOL_DAMAGED, "object " IDFMT ": pointer at offset %llu does not resolve (reason %u)",
+         IDPR(object), off, reason);
+    exit(TOOL_DAMAGED);
+}
+
+/* --- twz/persist.h ------------------------------------------------------------------------- */
+
+void twz_persist_flush(const void *p, size_t len)
+{
+    persist_host_flush(p, len, "libtwz flush");
+}
+
+void twz_persist_fence(void)
+{
+    persist_host_fence("libtwz fence");
+}
+
+void twz_persist(const void *p, size_t len)
+{
+    persist_host_flush(p, len, "libtwz persist flush");
+    persist_host_fence("libtwz persist fence");
+}
+
+void twz_persist_copy(void *dst, const void *src, size_t len)
+{
+    persist_host_copy(dst, src, len);
+}
+
+void twz_persist_zero(void *dst, size_t len)
+{
+    persist_host_zero(dst, len);
+}
+
+void twz_persist_store64(uint64_t *word, uint64_t value)
+{
+    persist_host_store64(word, value);
+}
+
+void twz_persist_commit64(uint64_t *word, uint64_t value)
+{
+    persist_host_commit(word, value, "libtwz commit flush", "libtwz commit fence");
+}

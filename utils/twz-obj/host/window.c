@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Windows onto objects.
+ *
+ * One range of WINDOWS GiB is reserved; window i is [arena + i GiB, + 1 GiB). A window in use shows
+ * zeroes, read-only, wherever its object has no page, and the frames of the pool file elsewhere:
+ * writable only where the frame is the object's own. A window whose count went to 0 keeps its
+ * mappings until its place is wanted, oldest first, so that walking a directory again costs nothing.
+ *
+ * Invariants: a window's mappings agree with the page words of its object, since both change only
+ * here and in window_refresh; a deleted object's frames are released when nobody counts its
+ * window any more. One thread, no locks. Nothing here needs recovery: page words are the store's.
+ */
+#define _GNU_SOURCE
+#include "window.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <twz/error.h>
+
+#include "fail.h"
+#include "platform.h"
+
+#define WINDOWS 128u
+
+struct window {
+    objid_t id; /* 0: free */
+    uint32_t slot;
+    uint32_t count;
+    uint64_t used;   /* clock of the last use */
+    uint32_t rights; /* all that it was asked for with */
+    bool dead;       /* deleted: release when count is 0 */
+};
+
+static struct {
+    struct pool *pool;
+    uint8_t *reserved; /* as mmap gave it */
+    uint8_t *arena;    /* its first multiple of 1 GiB */
+    struct window window[WINDOWS];
+    uint64_t clock;
+} host;
+
+static uint8_t *window_start(const struct window *w)
+{
+    return host.arena + ((uint64_t)(w - host.window) << TWZ_OBJ_SHIFT);
+}
+
+static bool same_id(objid_t a, objid_t b)
+{
+    return a.lo == b.lo && a.hi == b.hi;
+}
+
+static struct window *window_of(objid_t id)
+{
+    for (unsigned i = 0; i < WINDOWS; i++) {
+        if (same_id(host.window[i].id, id))
+            return &host.window[i];
+    }
+    return NULL;
+}
+
+/* --- mapping ------------------------------------------------------------------------------- */
+
+/* Zeroes, read-only, over the whole window: what absent pages read as. */
+static int window_clear(const struct window *w, int prot)
+{
+    void *p = mmap(window_start(w), TWZ_OBJ_SIZE, prot,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    return p == MAP_FAILED ? -TWZ_ENOMEM : 0;
+}
+
+/* Map `count` frames in a row at a page. */
+static int window_map(const struct window *w, uint32_t page, uint32_t frame, uint32_t count,
+                      bool writable)
+{
+    int share = host.pool->mode == POOL_LOOK ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
+    void *at = window_start(w) + (uint64_t)page * TWZ_PAGE_SIZE;
+    void *p = mmap(at, (size_t)count * TWZ_PAGE_SIZE, PROT_READ | (writable ? PROT_WRITE : 0),
+                   share | MAP_FIXED, host.pool->fd, (off_t)frame * STORE_FRAME_SIZE);
+    return p == MAP_FAILED ? -TWZ_ENOMEM : 0;
+}
+
+static bool page_writable(const struct store_page *at)
+{
+    if (host.pool->mode == POOL_LOOK)
+        return true;
+    return at->state == STORE_PRESENT && !(at->flags & STORE_FLAG_READONLY);
+}
+
+/* Map all pages from `first` to before `end`, runs of neighbours at once. */
+static int window_fill(const struct window *w, uint32_t first, uint32_t end)
+{
+    struct store_page run = {0};
+    uint32_t count = 0;
+    struct store_page at = {.page = first};
+    for (;; at.page++) {
+        bool more = store_page_next(host.pool->store, w->slot, &at) >= 0 && at.page < end;
+        bool there = more && (at.state == STORE_PRESENT || at.state == STORE_SHARED);
+        if (there && count > 0 && at.page == run.page + count && at.frame == run.frame + count &&
+            page_writable(&at) == page_writable(&run)) {
+            count++;
+            continue;
+        }
+        int rc = count ? window_map(w, run.page, run.frame, count, page_writable(&run)) : 0;
+        if (rc < 0 || !more)
+            return rc;
+        run = at;
+        count = there ? 1 : 0;
+    }
+}
+
+static void window_drop(struct window *w)
+{
+    twz_ptr_forget(window_start(w));
+    (void)window_clear(w, PROT_NONE);
+    memset(w, 0, sizeof(*w));
+}
+
+/* A free window, or the one that nobody counts and that was used longest ago. */
+static struct window *window_take(void)
+{
+    struct window *best = NULL;
+    for (unsigned i = 0; i < WINDOWS; i++) {
+        struct window *w = &host.window[i];
+        if (same_id(w->id, TWZ_OBJID_NONE))
+            return w;
+        if (w->count == 0 && (!best || w->used < best->used))
+            best = w;
+    }
+    if (best)
+        window_drop(best);
+    return best;
+}
+
+int window_attach(struct pool *pool)
+{
+    if (!host.arena) {
+        size_t len = (size_t)(WINDOWS + 1) << TWZ_OBJ_SHIFT;
+        void *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (p == MAP_FAILED)
+            return fail(TOOL_FULL, "no room in the address space for the windows onto objects");
+        host.reserved = p;
+        host.arena = host.reserved + (-(uintptr_t)p & (TWZ_OBJ_SIZE - 1));
+    }
+    host.pool = pool;
+    return TOOL_OK;
+}
+
+void window_detach(const struct pool *pool)
+{
+    if (host.pool != pool)
+        return;
+    for (unsigned i = 0; i < WINDOWS; i++) {
+        if (!same_id(host.window[i].id, TWZ_OBJID_NONE))
+            window_drop(&host.window[i]);
+    }
+    host.pool = NULL;
+}
+
+int window_refresh(uint32_t slot)
+{
+    for (unsigned i = 0; i < WINDOWS; i++) {
+        struct window *w = &host.window[i];
+        if (same_id(w->id, TWZ_OBJID_NONE) || w->slot != slot)
+            continue;
+        int rc = window_clear(w, PROT_READ);
+        return rc < 0 ? rc : window_fill(w, 0, TWZ_PAGE_RECORD);
+    }
+    return 0;
+}
+
+int plat_map(objid_t id, uint32_t rights, uint8_t **start)
+{
+    struct window *w = window_of(id);
+    if (!w) {
+        uint32_t slot;
+        int rc = store_lookup(host.pool->store, id, &slot);
+        if (rc < 0)
+            return rc;
+        w = window_take();
+        if (!w)
+            return -TWZ_ENOMEM;
+        rc = window_clear(w, PROT_READ);
+        *w = (struct window){.id = id, .slot = slot};
+        if (rc == 0)
+            rc = window_fill(w, 0, TWZ_PAGE_RECORD);
+        if (rc < 0) {
+            window_drop(w);
+            return rc;
+        }
+    }
+    w->count++;
+    w->rights |= rights;
+    w->used = ++host.clock;
+    *start = window_start(w);
+    return 0;
+}
+
+void plat_unmap(uint8_t *start, objid_t id, uint32_t rights)
+{
+    (void)start;
+    (void)rights;
+    struct window *w = window_of(id);
+    if (!w || w->count == 0 || --w->count > 0 || !w->dead)
+        return;
+    uint32_t slot = w->slot;
+    window_drop(w);
+    (void)!store_obj_release(host.pool->store, slot);
+}
+
+static struct window *window_at(const void *addr)
+{
+    uintptr_t off = (uintptr_t)addr - (uintptr_t)host.arena;
+    if (!host.arena || off >> TWZ_OBJ_SHIFT >= WINDOWS)
+        return NULL;
+    struct window *w = &host.window[off >> TWZ_OBJ_SHIFT];
+    return same_id(w->id, TWZ_OBJID_NONE) ? NULL : w;
+}
+
+int plat_id_at(const void *addr, objid_t *id, uint32_t *rights)
+{
+    const struct window *w = window_at(addr);
+    if (!w)
+        return -TWZ_ENOOBJ;
+    *id = w->id;
+    *rights = w->rights;
+    return 0;
+}
+
+/* One page that exists: 0 when it may be stored to, after a copy where it was shared. */
+static int touch_present(const struct window *w, const struct store_page *at)
+{
+    uint32_t frame;
+    if (at->flags & STORE_FLAG_READONLY)
+        return -TWZ_EDENIED;
+    if (at->state == STORE_POISONED)
+        return -TWZ_EPOISON;
+    if (at->state == STORE_PRESENT)
+        return 0;
+    if (at->state != STORE_SHARED)
+        return -TWZ_EFAULT;
+    int rc = store_page_own(host.pool->store, w->slot, at->page, &frame);
+    return rc < 0 ? rc : window_map(w, at->page, frame, 1, true);
+}
+
+int plat_touch(const void *p, uint64_t len)
+{
+    const struct window *w = window_at(p);
+    if (!w || len == 0)
+        return w ? 0 : -TWZ_EFAULT;
+    if (host.pool->mode == POOL_LOOK)
+        return -TWZ_EDENIED;
+    uint64_t off = (uintptr_t)p & (TWZ_OBJ_SIZE - 1);
+    if (len > TWZ_OBJ_SIZE - off)
+        return -TWZ_ERANGE;
+    uint32_t end = (uint32_t)((off + len + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE);
+    uint32_t page = (uint32_t)(off / TWZ_PAGE_SIZE);
+    while (page < end) {
+        struct store_page at = {.page = page};
+        bool there = store_page_next(host.pool->store, w->slot, &at) >= 0 && at.page < end;
+        uint32_t absent = (there ? at.page : end) - page;
+        int rc = 0;
+        if (absent > 0) {
+            rc = store_page_add_many(host.pool->store, w->slot, page, absent, NULL, NULL);
+            if (rc >= 0)
+                rc = window_fill(w, page, page + absent);
+        }
+        if (rc >= 0 && there)
+            rc = touch_present(w, &at);
+        if (rc < 0)
+            return rc;
+        page += absent + (there ? 1 : 0);
+    }
+    return 0;
+}
+
+int window_released(uint32_t slot)
+{
+    struct window *w = window_of(store_obj_id_of(host.pool->store, slot));
+    if (w && w->count > 0) {
+        w->dead = true;
+        return 0;
+    }
+    if (w)
+        window_drop(w);
+    return store_obj_release(host.pool->store, slot);
+}

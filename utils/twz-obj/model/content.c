@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bytes of objects by way of the store's pages. Filling adds whole pages to an object that is still
+ * provisional: whatever the point where it ends, recovery sweeps the object or finds it complete.
+ */
+#include "content.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <twz/error.h>
+
+#define CHUNK_PAGES 512u
+#define CHUNK       ((uint64_t)CHUNK_PAGES * TWZ_PAGE_SIZE)
+
+static const uint8_t zero_page[TWZ_PAGE_SIZE];
+
+int content_page(const struct pool *pool, uint32_t slot, uint32_t page, const uint8_t **bytes)
+{
+    struct store_page at;
+    int rc = store_page_get(pool->store, slot, page, &at);
+    if (rc < 0)
+        return rc;
+    switch (at.state) {
+    case STORE_ABSENT:
+        *bytes = zero_page;
+        return 0;
+    case STORE_PRESENT:
+    case STORE_SHARED:
+        *bytes = store_frame_ptr(pool->store, at.frame);
+        return 0;
+    case STORE_POISONED:
+        return -TWZ_EPOISON;
+    default:
+        return -TWZ_EFAULT;
+    }
+}
+
+int content_read(const struct pool *pool, uint32_t slot, uint64_t off, void *out, uint64_t len)
+{
+    uint8_t *to = out;
+    while (len > 0) {
+        const uint8_t *page;
+        uint64_t in = off % TWZ_PAGE_SIZE;
+        uint64_t n = TWZ_PAGE_SIZE - in < len ? TWZ_PAGE_SIZE - in : len;
+        int rc = content_page(pool, slot, (uint32_t)(off / TWZ_PAGE_SIZE), &page);
+        if (rc < 0)
+            return rc;
+        memcpy(to, page + in, n);
+        to += n;
+        off += n;
+        len -= n;
+    }
+    return 0;
+}
+
+int content_meta(const struct pool *pool, uint32_t slot, struct twz_meta *meta)
+{
+    const uint8_t *page;
+    int rc = content_page(pool, slot, TWZ_PAGE_META, &page);
+    if (rc < 0)
+        return rc;
+    memcpy(meta, page, sizeof(*meta));
+    if ((meta->magic != 0 && meta->magic != TWZ_META_MAGIC) || meta->size > TWZ_OBJ_DATA_MAX ||
+        meta->fot_count > TWZ_FOT_MAX)
+        return -TWZ_EDAMAGED;
+    return 0;
+}
+
+int content_fot(const struct pool *pool, uint32_t slot, uint32_t index, struct twz_fot_entry *out)
+{
+    if (index == 0 || index > TWZ_FOT_MAX)
+        return -TWZ_EINVAL;
+    return content_read(pool, slot, TWZ_OBJ_META - (uint64_t)index * TWZ_FOT_ENTRY, out,
+                        sizeof(*out));
+}
+
+int content_next(const struct pool *pool, uint32_t slot, const struct twz_meta *meta,
+                 uint32_t *next)
+{
+    *next = STORE_NO_SLOT;
+    if (meta->next == 0)
+        return 0;
+    struct twz_fot_entry entry;
+    uint64_t index = TWZ_PPTR_FOT(meta->next);
+    if (index == 0 || index > meta->fot_count)
+        return -TWZ_EDAMAGED;
+    int rc = content_fot(pool, slot, (uint32_t)index, &entry);
+    if (rc < 0)
+        return rc;
+    if (!(entry.flags & TWZ_FOT_VALID) || (entry.flags & TWZ_FOT_NAME))
+        return -TWZ_EDAMAGED;
+    return store_lookup(pool->store, entry.id, next);
+}
+
+/* Files may not go round in circles: no file has more parts than this (1 TiB). */
+#define PARTS_MAX 1024u
+
+int content_length(const struct pool *pool, uint32_t slot, uint64_t *length)
+{
+    *length = 0;
+    for (unsigned part = 0; slot != STORE_NO_SLOT; part++) {
+        struct twz_meta meta;
+        int rc = part < PARTS_MAX ? content_meta(pool, slot, &meta) : -TWZ_EDAMAGED;
+        if (rc < 0)
+            return rc;
+        *length += meta.size;
+        rc = content_next(pool, slot, &meta, &slot);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Pages [page, end) that are absent or 0. */
+static uint32_t absent_run(const struct pool *pool, uint32_t slot, uint32_t page, uint32_t end)
+{
+    struct store_page at = {.page = page};
+    if (store_page_next(pool->store, slot, &at) < 0 || at.page > end)
+        return end - page;
+    return at.page - page;
+}
+
+/* Pages from `page` on, at most up to `end`, whose frames lie behind `bytes` in a row. */
+static uint32_t present_run(const struct pool *pool, uint32_t slot, uint32_t page, uint32_t end,
+                            const uint8_t *bytes)
+{
+    const uint8_t *next;
+    uint32_t run = 1;
+    while (page + run < end && content_page(pool, slot, page + run, &next) == 0 &&
+           next == bytes + (uint64_t)run * TWZ_PAGE_SIZE)
+        run++;
+    return run;
+}
+
+static int each_of_part(const struct pool *pool, uint32_t slot, uint64_t size, content_sink sink,
+                        void *ctx)
+{
+    uint32_t end = 1 + (uint32_t)((size + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE);
+    for (uint32_t page = 1; page < end;) {
+        uint64_t left = size - (uint64_t)(page - 1) * TWZ_PAGE_SIZE;
+        uint32_t run = absent_run(pool, slot, page, end);
+        const uint8_t *bytes = zero_page;
+        bool zero = run > 0;
+        int rc = zero ? 0 : content_page(pool, slot, page, &bytes);
+        if (rc < 0)
+            return rc;
+        if (!zero)
+            run = present_run(pool, slot, page, end < page + CHUNK_PAGES ? end : page + CHUNK_PAGES,
+                              bytes);
+        uint64_t len = (uint64_t)run * TWZ_PAGE_SIZE;
+        rc = sink(ctx, zero ? NULL : bytes, len < left ? len : left);
+        if (rc != 0)
+            return rc;
+        page += run;
+    }
+    return 0;
+}
+
+int content_each(const struct pool *pool, uint32_t slot, content_sink sink, void *ctx)
+{
+    for (unsigned part = 0; slot != STORE_NO_SLOT; part++) {
+        struct twz_meta meta;
+        int rc = part < PARTS_MAX ? content_meta(pool, slot, &meta) : -TWZ_EDAMAGED;
+        if (rc < 0)
+            return rc;
+        rc = each_of_part(pool, slot, meta.size, sink, ctx);
+        if (rc != 0)
+            return rc;
+        rc = content_next(pool, slot, &meta, &slot);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* --- filling ------------------------------------------------------------------------------- */
+
+struct chunk {
+    uint32_t first; /* page number of bytes[0] */
+    uint8_t *bytes;
+};
+
+static const void *chunk_page(void *ctx, uint32_t page)
+{
+    const struct chunk *chunk = ctx;
+    return chunk->bytes + (uint64_t)(page - chunk->first) * TWZ_PAGE_SIZE;
+}
+
+static bool page_is_zero(const uint8_t *page)
+{
+    return page[0] == 0 && memcmp(page, zero_page, TWZ_PAGE_SIZE) == 0;
+}
+
+/* Add the pages of a chunk that are not all zero. */
+static int chunk_add(struct pool *pool, uint32_t slot, struct chunk *chunk, uint32_t pages)
+{
+    for (uint32_t i = 0; i < pages;) {
+        uint32_t run = 0;
+        while (i + run < pages && !page_is_zero(chunk->bytes + (uint64_t)(i + run) * TWZ_PAGE_SIZE))
+            run++;
+        int rc = 0;
+        if (run > 0)
+            rc = store_page_add_many(pool->store, slot, chunk->first + i, run, chunk_page, chunk);
+        if (rc < 0)
+            return rc;
+        i += run > 0 ? run : 1;
+    }
+    return 0;
+}
+
+int content_fill(struct pool *pool, uint32_t slot, content_source source, void *ctx, uint64_t *size)
+{
+    struct chunk chunk = {.first = 1, .bytes = malloc(CHUNK)};
+    if (!chunk.bytes)
+        return -TWZ_ENOMEM;
+    int rc = 0;
+    *size = 0;
+    while (*size < TWZ_OBJ_DATA_MAX) {
+        uint64_t want = TWZ_OBJ_DATA_MAX - *size < CHUNK ? TWZ_OBJ_DATA_MAX - *size : CHUNK;
+        int64_t n = source(ctx, chunk.bytes, want);
+        rc = n < 0 ? 1 : 0;
+        if (n <= 0)
+            break;
+        uint64_t pages = ((uint64_t)n + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE;
+        memset(chunk.bytes + n, 0, pages * TWZ_PAGE_SIZE - (uint64_t)n);
+        rc = chunk_add(pool, slot, &chunk, (uint32_t)pages);
+        if (rc < 0)
+            break;
+        *size += (uint64_t)n;
+        chunk.first += (uint32_t)pages;
+        if ((uint64_t)n < want)
+            break;
+    }
+    free(chunk.bytes);
+    return rc;
+}
+
+static const void *one_page(void *ctx, uint32_t page)
+{
+    (void)page;
+    return ctx;
+}
+
+int content_meta_add(struct pool *pool, uint32_t slot, const struct twz_meta *meta, objid_t next)
+{
+    _Alignas(8) uint8_t page[TWZ_PAGE_SIZE] = {0};
+    struct twz_meta full = *meta;
+    full.magic = TWZ_META_MAGIC;
+    if (next.lo != 0 || next.hi != 0) {
+        struct twz_fot_entry entry = {
+            .flags = TWZ_FOT_VALID | TWZ_READ | TWZ_WRITE,
+            .id = next,
+        };
+        full.fot_count = 1;
+        full.next = TWZ_PPTR(1, TWZ_OBJ_BASE);
+        memcpy(page + TWZ_PAGE_SIZE - TWZ_FOT_ENTRY, &entry, sizeof(entry));
+        int rc = store_page_add_many(pool->store, slot, TWZ_PAGE_META - 1, 1, one_page, page);
+        if (rc < 0)
+            return rc;
+        memset(page, 0, sizeof(page));
+    }
+    memcpy(page, &full, sizeof(full));
+    return store_page_add_many(pool->store, slot, TWZ_PAGE_META, 1, one_page, page);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* From OBJ to objects. */
+#include "ident.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <twz/error.h>
+
+#include "ids.h"
+#include "names.h"
+#include "out.h"
+
+#define CANDIDATES 16
+
+static int append(struct tool *tool, struct ident_list *list, const char *text, char *path,
+                  objid_t id, uint32_t kind)
+{
+    struct ident *more = realloc(list->item, (list->count + 1) * sizeof(*more));
+    uint32_t slot = STORE_NO_SLOT;
+    if (!more) {
+        free(path);
+        return fail(TOOL_FULL, "out of memory");
+    }
+    list->item = more;
+    int rc = store_lookup(tool->pool->store, id, &slot);
+    if (rc < 0 && !(rc == -TWZ_EDAMAGED && slot != STORE_NO_SLOT)) {
+        free(path);
+        return fail_twz(text, rc);
+    }
+    list->item[list->count++] = (struct ident){id, slot, kind, path, path ? path : text};
+    return TOOL_OK;
+}
+
+static bool is_glob(const char *text)
+{
+    return strpbrk(text, "*?[") != NULL;
+}
+
+/* A path as it is shown: one '/' in front, none at the end. */
+static char *shown_path(const char *text)
+{
+    size_t len = strlen(text);
+    while (len > 1 && text[len - 1] == '/')
+        len--;
+    char *copy = strndup(text, len);
+    if (!copy || copy[0] == '/')
+        return copy;
+    char *path = names_join("/", copy);
+    free(copy);
+    return path;
+}
+
+/* --- globs --------------------------------------------------------------------------------- */
+
+/* `pattern`: what is left to match below directory `dir`, found at `path`. */
+static int glob_below(struct tool *tool, objid_t dir, const char *path, const char *pattern,
+                      struct ident_list *list)
+{
+    pattern += strspn(pattern, "/");
+    size_t len = strcspn(pattern, "/");
+    const char *rest = pattern + len + strspn(pattern + len, "/");
+    char *part = strndup(pattern, len);
+    struct name_list names = {0};
+    int rc = part ? names_list(dir, &names) : -TWZ_ENOMEM;
+    rc = rc < 0 ? fail_twz(path, rc) : TOOL_OK;
+    for (size_t i = 0; rc == TOOL_OK && i < names.count; i++) {
+        struct name *name = &names.name[i];
+        if (fnmatch(part, name->text, FNM_PERIOD) != 0)
+            continue;
+        char *below = names_join(path, name->text);
+        objid_t id = name->id;
+        uint32_t kind = name->kind;
+        bool found =
+            below && (kind != HIER_SYMLINK || names_find(tool->pool, below, &id, &kind) >= 0);
+        if (found && *rest && kind == HIER_DIR) {
+            rc = glob_below(tool, id, below, rest, list);
+        } else if (found && !*rest) {
+            rc = append(tool, list, below, below, id, kind);
+            below = NULL;
+        }
+        free(below);
+    }
+    names_list_free(&names);
+    free(part);
+    return rc;
+}
+
+static int get_glob(struct tool *tool, const char *text, struct ident_list *list)
+{
+    size_t before = list->count;
+    int rc = glob_below(tool, tool->pool->names, "/", text, list);
+    if (rc != TOOL_OK || list->count > before)
+        return rc;
+    return fail(TOOL_MISSING, "%s: no name matches", text);
+}
+
+/* --- paths and IDs ------------------------------------------------------------------------- */
+
+static int missing(const char *text, bool maybe_id)
+{
+    if (maybe_id)
+        return fail(TOOL_MISSING, "%s: no such name, and no ID begins so", text);
+    return fail(TOOL_MISSING, "%s: no such name", text);
+}
+
+static int ambiguous(struct tool *tool, const char *text, const objid_t *found, int64_t count,
+                     bool named)
+{
+    fail_warn("%s: ambiguous: give a path that begins with '/', or more digits of one of", text);
+    if (named)
+        fail_warn("    /%s", text);
+    for (int64_t i = 0; i < count && i < CANDIDATES; i++) {
+        char id[OUT_ID_TEXT];
+        fail_warn("    %s", out_id_text(id, found[i], ids_shown(tool->pool, found[i])));
+    }
+    if (count > CANDIDATES)
+        fail_warn("    and %lld more", (long long)(count - CANDIDATES));
+    return TOOL_MISSING;
+}
+
+int ident_get(struct tool *tool, const char *text, struct ident_list *list)
+{
+    char hex[33];
+    objid_t found[CANDIDATES];
+    objid_t id;
+    uint32_t kind;
+    if (!*text)
+        return fail(TOOL_USAGE, "an empty name means nothing: give a path or an ID");
+    int digits = strchr(text, '/') ? 0 : ids_prefix(text, hex);
+    int64_t count = digits ? ids_find(tool->pool, hex, digits, found, CANDIDATES) : 0;
+    int rc = digits == 32 && count == 1 ? -TWZ_ENONAME : names_find(tool->pool, text, &id, &kind);
+    if (count > 1 || (count == 1 && rc >= 0))
+        return ambiguous(tool, text, found, count, rc >= 0);
+    if (count == 1)
+        return append(tool, list, text, NULL, found[0], 0);
+    if (rc >= 0) {
+        char *path = shown_path(text);
+        return path ? append(tool, list, text, path, id, kind) : fail(TOOL_FULL, "out of memory");
+    }
+    if (is_glob(text) && rc == -TWZ_ENONAME)
+        return get_glob(tool, text, list);
+    return rc == -TWZ_ENONAME ? missing(text, digits > 0) : fail_twz(text, rc);
+}
+
+int ident_all(struct tool *tool, const struct args *args, struct ident_list *list)
+{
+    int rc = TOOL_OK;
+    *list = (struct ident_list){0};
+    for (int i = 0; i < args->argc; i++)
+        rc = fail_first(rc, ident_get(tool, args->argv[i], list));
+    return rc;
+}
+
+int ident_all_or(struct tool *tool, const struct args *args, const char *otherwise,
+                 struct ident_list *list)
+{
+    if (args->argc)
+        return ident_all(tool, args, list);
+    *list = (struct ident_list){0};
+    return ident_get(tool, otherwise, list);
+}
+
+void ident_done(struct ident *ident)
+{
+    free(ident->path);
+    ident->path = NULL;
+}
+
+void ident_free(struct ident_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        ident_done(&list->item[i]);
+    free(list->item);
+    *list = (struct ident_list){0};
+}
+
+int ident_one(struct tool *tool, const char *text, struct ident *out)
+{
+    struct ident_list list = {0};
+    int rc = ident_get(tool, text, &list);
+    if (rc == TOOL_OK && list.count > 1)
+        rc = fail(TOOL_MISSING, "%s: matches %zu objects, one is wanted", text, list.count);
+    if (rc == TOOL_OK) {
+        *out = list.item[0];
+        free(list.item);
+        return TOOL_OK;
+    }
+    ident_free(&list);
+    return rc;
+}

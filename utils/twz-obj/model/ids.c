@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sorted table is made when a terminal wants short IDs, and again after objects came or went
+ * (pool->changes). Looking for a prefix without it visits every slot once.
+ */
+#include "ids.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <twz/error.h>
+
+#include "out.h"
+
+static struct {
+    const struct pool *pool;
+    uint64_t changes;
+    objid_t *id;
+    size_t count;
+} table;
+
+int ids_prefix(const char *text, char hex[33])
+{
+    int n = 0;
+    for (const char *p = text; *p; p++) {
+        if (*p == ':' && n == 16 && p == text + 16)
+            continue;
+        if (!isxdigit((unsigned char)*p) || n == 32)
+            return 0;
+        hex[n++] = (char)tolower((unsigned char)*p);
+    }
+    hex[n] = '\0';
+    return n >= 4 ? n : 0;
+}
+
+bool ids_next(const struct pool *pool, uint32_t *slot)
+{
+    return store_obj_next(pool->store, slot) >= 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const objid_t *x = a;
+    const objid_t *y = b;
+    if (x->hi != y->hi)
+        return x->hi < y->hi ? -1 : 1;
+    return x->lo == y->lo ? 0 : x->lo < y->lo ? -1 : 1;
+}
+
+static bool begins_with(objid_t id, const char *hex, int digits)
+{
+    char text[OUT_ID_TEXT];
+    return memcmp(out_id_text(text, id, 32), hex, (size_t)digits) == 0;
+}
+
+/* 32 digits name one object: a look-up. */
+static int64_t find_whole(struct pool *pool, const char *hex, objid_t *found, size_t max)
+{
+    char half[17] = {0};
+    objid_t id;
+    uint32_t slot;
+    memcpy(half, hex, 16);
+    id.hi = strtoull(half, NULL, 16);
+    id.lo = strtoull(hex + 16, NULL, 16);
+    int rc = store_lookup(pool->store, id, &slot);
+    if (rc == -TWZ_ENOOBJ || rc == -TWZ_EDELETED)
+        return 0;
+    if (max > 0)
+        found[0] = id;
+    return 1;
+}
+
+int64_t ids_find(struct pool *pool, const char *hex, int digits, objid_t *found, size_t max)
+{
+    if (digits == 32)
+        return find_whole(pool, hex, found, max);
+    int64_t count = 0;
+    for (uint32_t slot = 0; ids_next(pool, &slot); slot++) {
+        objid_t id = store_obj_id_of(pool->store, slot);
+        if (!begins_with(id, hex, digits))
+            continue;
+        if ((size_t)count < max)
+            found[count] = id;
+        count++;
+    }
+    qsort(found, (size_t)count < max ? (size_t)count : max, sizeof(*found), compare);
+    return count;
+}
+
+static int table_make(struct pool *pool)
+{
+    if (table.pool == pool && table.changes == pool->changes && table.id)
+        return 0;
+    free(table.id);
+    size_t room = (size_t)pool->recovery.objects + 1024;
+    table.id = malloc(room * sizeof(*table.id));
+    table.count = 0;
+    table.pool = pool;
+    table.changes = pool->changes;
+    for (uint32_t slot = 0; table.id && ids_next(pool, &slot); slot++) {
+        if (table.count == room) {
+            room *= 2;
+            objid_t *more = realloc(table.id, room * sizeof(*more));
+            if (!more)
+                return -TWZ_ENOMEM;
+            table.id = more;
+        }
+        table.id[table.count++] = store_obj_id_of(pool->store, slot);
+    }
+    if (!table.id)
+        return -TWZ_ENOMEM;
+    qsort(table.id, table.count, sizeof(*table.id), compare);
+    return 0;
+}
+
+/* Leading digits that two IDs have in common. */
+static int common(objid_t a, objid_t b)
+{
+    uint64_t hi = a.hi ^ b.hi;
+    uint64_t lo = a.lo ^ b.lo;
+    if (hi)
+        return __builtin_clzll(hi) / 4;
+    return lo ? 16 + __builtin_clzll(lo) / 4 : 32;
+}
+
+int ids_shown(struct pool *pool, objid_t id)
+{
+    if (!out_terminal() || table_make(pool) < 0)
+        return 32;
+    const objid_t *at = bsearch(&id, table.id, table.count, sizeof(id), compare);
+    if (!at)
+        return 32;
+    int digits = 3;
+    if (at > table.id && common(at[-1], id) > digits)
+        digits = common(at[-1], id);
+    if (at + 1 < table.id + table.count && common(at[1], id) > digits)
+        digits = common(at[1], id);
+    return digits < 32 ? digits + 1 : 32;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* The namespace for commands: walking, listing, visiting. Changes are hier's own, atomic each. */
+#define _GNU_SOURCE
+#include "names.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int names_walk(const struct pool *pool, const char *path, uint32_t flags, struct hier_where *where)
+{
+    if (twz_objid_none(pool->names))
+        return -TWZ_ENONAME;
+    return hier_walk(pool->names, pool->names, path, flags, where);
+}
+
+int names_find(const struct pool *pool, const char *path, objid_t *id, uint32_t *kind)
+{
+    struct hier_where where;
+    int rc = names_walk(pool, path, 0, &where);
+    if (rc < 0)
+        return rc;
+    *id = where.id;
+    *kind = where.kind;
+    if (where.kind == 0 || where.kind == HIER_SYMLINK)
+        rc = -TWZ_ENONAME;
+    else if (where.must_dir && where.kind != HIER_DIR)
+        rc = -TWZ_ENOTDIR;
+    hier_where_close(&where);
+    return rc;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(((const struct name *)a)->text, ((const struct name *)b)->text);
+}
+
+static int list_add(struct name_list *list, size_t *room, const struct hier_item *item)
+{
+    if (list->count == *room) {
+        size_t more = *room ? *room * 2 : 32;
+        struct name *grown = realloc(list->name, more * sizeof(*grown));
+        if (!grown)
+            return -TWZ_ENOMEM;
+        list->name = grown;
+        *room = more;
+    }
+    struct name *name = &list->name[list->count];
+    *name = (struct name){strdup(item->name), item->found.id, item->found.kind};
+    if (!name->text)
+        return -TWZ_ENOMEM;
+    list->count++;
+    return 0;
+}
+
+int names_list(objid_t dir, struct name_list *list)
+{
+    twzobj obj;
+    *list = (struct name_list){0};
+    int rc = twz_object_init_guid(&obj, dir, TWZ_READ);
+    if (rc < 0)
+        return rc;
+    rc = hier_probe(&obj);
+    struct hier_item item;
+    uint64_t cursor = 0;
+    size_t room = 0;
+    while (rc >= 0 && (rc = hier_iter(&obj, &cursor, &item)) > 0)
+        rc = list_add(list, &room, &item);
+    twz_object_release(&obj);
+    if (rc < 0)
+        names_list_free(list);
+    else if (list->count > 1)
+        qsort(list->name, list->count, sizeof(*list->name), by_text);
+    return rc;
+}
+
+void names_list_free(struct name_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->name[i].text);
+    free(list->name);
+    *list = (struct name_list){0};
+}
+
+char *names_link_text(objid_t dir, const char *name)
+{
+    twzobj obj;
+    char *text = malloc(TWZ_PATH_MAX + 1);
+    int rc = text ? twz_object_init_guid(&obj, dir, TWZ_READ) : -TWZ_ENOMEM;
+    if (rc >= 0) {
+        rc = hier_readlink(&obj, (struct hier_name){name, strlen(name)}, text, TWZ_PATH_MAX);
+        twz_object_release(&obj);
+    }
+    if (rc < 0 || rc > (int)TWZ_PATH_MAX) {
+        free(text);
+        return NULL;
+    }
+    text[rc] = '\0';
+    return text;
+}
+
+char *names_join(const char *dir, const char *name)
+{
+    char *path;
+    size_t len = strlen(dir);
+    const char *between = len > 0 && dir[len - 1] == '/' ? "" : "/";
+    return asprintf(&path, "%s%s%s", dir, between, name) < 0 ? NULL : path;
+}
+
+char *names_base(const char *path)
+{
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t start = end;
+    while (start > 0 && path[start - 1] != '/')
+        start--;
+    return strndup(path + start, end - start);
+}
+
+/* The directories on the way down, to see circles that only a damaged pool can have. */
+struct way {
+    const struct way *up;
+    objid_t dir;
+};
+
+static bool on_way(const struct way *way, objid_t dir)
+{
+    for (; way; way = way->up) {
+        if (twz_objid_equal(way->dir, dir))
+            return true;
+    }
+    return false;
+}
+
+static int each_below(const struct way *up, objid_t dir, const char *path, unsigned depth,
+                      names_visitor visitor, void *ctx)
+{
+    struct way way = {up, dir};
+    struct name_list list;
+    int rc = names_list(dir, &list);
+    for (size_t i = 0; rc >= 0 && i < list.count; i++) {
+        const struct name *name = &list.name[i];
+        char *below = names_join(path, name->text);
+        if (!below) {
+            rc = -TWZ_ENOMEM;
+            break;
+        }
+        rc = visitor(ctx, &(struct name_visit){below, name, dir, depth, i + 1 == list.count});
+        if (rc == 0 && name->kind == HIER_DIR && !on_way(&way, name->id))
+            rc = each_below(&way, name->id, below, depth + 1, visitor, ctx);
+        free(below);
+        if (rc != 0)
+            break;
+    }
+    names_list_free(&list);
+    return rc;
+}
+
+int names_each_below(objid_t dir, const char *path, names_visitor visitor, void *ctx)
+{
+    return each_below(NULL, dir, path, 0, visitor, ctx);
+}
+
+struct hier_name names_leaf(const struct hier_where *where)
+{
+    return (struct hier_name){where->leaf, where->len};
+}
+
+static int mkdir_one(const struct pool *pool, const char *path, bool *made)
+{
+    struct hier_where where;
+    int rc = names_walk(pool, path, 0, &where);
+    if (rc < 0)
+        return rc;
+    if (where.kind == 0) {
+        static const struct hier_create create = {.kind = HIER_DIR};
+        rc = hier_create(&where.dir, names_leaf(&where), &create, NULL);
+        if (rc >= 0 && made)
+            *made = true;
+    } else if (where.kind != HIER_DIR) {
+        rc = -TWZ_ENOTDIR;
+    }
+    hier_where_close(&where);
+    return rc;
+}
+
+int names_mkdir_parents(const struct pool *pool, const char *path, bool *made)
+{
+    char *part = strdup(path);
+    int rc = part ? 0 : -TWZ_ENOMEM;
+    for (char *p = part; rc >= 0 && p && *p;) {
+        p += strspn(p, "/");
+        p += strcspn(p, "/");
+        char end = *p;
+        *p = '\0';
+        rc = mkdir_one(pool, part, made);
+        *p = end;
+    }
+    free(part);
+    return rc;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* The namespace as the commands want it, over objects/hier. Paths start at the root directory. */
+#ifndef NAMES_H
+#define NAMES_H
+
+#include <hier/hier.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pool.h"
+
+struct name {
+    char *text;
+    objid_t id;    /* 0: a symbolic link */
+    uint32_t kind; /* HIER_* */
+};
+
+struct name_list {
+    struct name *name;
+    size_t count;
+};
+
+/* -TWZ_E*; the result is to be closed with hier_where_close. A pool without a namespace is
+ * -TWZ_ENONAME. */
+int names_walk(const struct pool *pool, const char *path, uint32_t flags, struct hier_where *where);
+
+/* What a path means, symbolic links followed: -TWZ_ENONAME where it means nothing. */
+int names_find(const struct pool *pool, const char *path, objid_t *id, uint32_t *kind);
+
+/* All names of a directory, sorted by their bytes. */
+int names_list(objid_t dir, struct name_list *list);
+void names_list_free(struct name_list *list);
+
+/* Text of a symbolic link in a directory, with a NUL; to be freed. NULL: none. */
+char *names_link_text(objid_t dir, const char *name);
+
+/* dir + "/" + name; to be freed, NULL without memory. */
+char *names_join(const char *dir, const char *name);
+
+/* The last part of a host path or of a path; never empty, to be freed. */
+char *names_base(const char *path);
+
+/*
+ * Visit what `dir` (found at `path`) holds and all below, in order of names; `depth` counts from 0.
+ * A directory that is met a second time on the way down is not entered. Stops at the first result
+ * that is not 0 and returns it, or -TWZ_E*.
+ */
+struct name_visit {
+    const char *path;
+    const struct name *name;
+    objid_t dir; /* the directory that holds it */
+    unsigned depth;
+    bool last; /* no more names follow in this directory */
+};
+typedef int (*names_visitor)(void *ctx, const struct name_visit *visit);
+int names_each_below(objid_t dir, const char *path, names_visitor visitor, void *ctx);
+
+/* As mkdir -p: an existing directory is no error. *made (may be NULL): some part was made. */
+int names_mkdir_parents(const struct pool *pool, const char *path, bool *made);
+
+struct hier_name names_leaf(const struct hier_where *where);
+
+#endif

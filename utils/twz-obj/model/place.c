@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Crash protocol.
+ *   new name      hier_create: the object is provisional with the directory's slot word as its
+ *                 witness while it is filled; that word creates and names it.
+ *   no name       provisional while it is filled, with a witness that never comes true; made
+ *                 permanent by one commit word.
+ *   old name      filled as without a name, made permanent, then hier_replace. A process that ends
+ *                 between these two leaves the old state and one whole object without a name
+ *                 (twz-obj lost); one that ends earlier leaves nothing.
+ */
+#include "place.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <twz/error.h>
+
+#include "fail.h"
+#include "names.h"
+#include "platform.h"
+#include "refs.h"
+#include "window.h"
+
+struct filling {
+    struct pool *pool;
+    const struct place *place;
+    int told; /* the fill's result where it was 1: the message is out */
+};
+
+static int fill_slot(struct filling *filling, objid_t id)
+{
+    uint32_t slot;
+    int rc = store_lookup(filling->pool->store, id, &slot);
+    if (rc >= 0)
+        rc = filling->place->fill(filling->place->ctx, filling->pool, slot);
+    if (rc > 0) {
+        filling->told = 1;
+        return -TWZ_EIO;
+    }
+    return rc < 0 ? rc : window_refresh(slot);
+}
+
+static int fill_named(const twzobj *obj, void *ctx)
+{
+    return fill_slot(ctx, obj->id);
+}
+
+static int make_named(struct filling *filling, struct hier_where *where, objid_t *id)
+{
+    twzobj obj;
+    struct hier_create create = {
+        .kind = HIER_OBJECT,
+        .perms = filling->place->perms,
+        .fill = fill_named,
+        .ctx = filling,
+    };
+    int rc = hier_create(&where->dir, names_leaf(where), &create, &obj);
+    if (rc < 0)
+        return rc;
+    *id = obj.id;
+    twz_object_release(&obj);
+    return 0;
+}
+
+static int make_unnamed(struct filling *filling, objid_t *id)
+{
+    /* The root directory's first metadata word is the magic for ever: recovery never finds ~0. */
+    struct twz_create create = {
+        .flags = TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL,
+        .perms = filling->place->perms,
+        .witness = filling->pool->names,
+        .witness_off = TWZ_OBJ_META,
+        .witness_value = UINT64_MAX,
+    };
+    int rc = plat_obj_create(&create, id);
+    if (rc < 0)
+        return rc;
+    rc = fill_slot(filling, *id);
+    if (rc >= 0)
+        rc = plat_obj_ctl(*id, TWZ_CTL_PERMANENT, 0);
+    if (rc < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0)
+        return -TWZ_EDAMAGED;
+    return rc;
+}
+
+static int see_pointer(void *ctx, const struct ref *ref)
+{
+    const objid_t *id = ctx;
+    bool points = ref->kind == REF_FOT || ref->kind == REF_ROOT || ref->kind == REF_TIE;
+    return points && twz_objid_equal(ref->to, *id);
+}
+
+static int replace(struct filling *filling, struct hier_where *where, objid_t *id)
+{
+    objid_t old = where->id;
+    int rc = make_unnamed(filling, id);
+    if (rc < 0)
+        return rc;
+    int pointed = refs_each(filling->pool, see_pointer, &old);
+    rc = pointed < 0 ? pointed
+                     : hier_replace(&where->dir, names_leaf(where), *id, pointed ? 0 : HIER_DELETE);
+    if (rc < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0)
+        return -TWZ_EDAMAGED;
+    return rc;
+}
+
+/* Walk to where the object goes: inside `path` where that is a directory. */
+static int walk(struct pool *pool, const char *path, const char *leaf, struct hier_where *where)
+{
+    int rc = names_walk(pool, path, 0, where);
+    if (rc < 0 || where->kind != HIER_DIR)
+        return rc;
+    hier_where_close(where);
+    char *inside = names_join(path, leaf);
+    rc = inside ? names_walk(pool, inside, 0, where) : -TWZ_ENOMEM;
+    free(inside);
+    if (rc >= 0 && where->kind == HIER_DIR) {
+        hier_where_close(where);
+        rc = -TWZ_EISDIR;
+    }
+    return rc;
+}
+
+int place_find(struct pool *pool, const char *path, const char *leaf, objid_t *id)
+{
+    struct hier_where where;
+    int rc = walk(pool, path, leaf, &where);
+    if (rc < 0)
+        return rc;
+    *id = where.id;
+    rc = where.kind == HIER_OBJECT ? 0 : -TWZ_ENONAME;
+    hier_where_close(&where);
+    return rc;
+}
+
+int place_object(struct pool *pool, const char *path, const struct place *place, objid_t *id)
+{
+    struct filling filling = {.pool = pool, .place = place};
+    struct hier_where where;
+    int rc = path ? walk(pool, path, place->leaf, &where) : 0;
+    if (rc >= 0 && path) {
+        if (where.must_dir && !where.kind)
+            rc = -TWZ_ENONAME;
+        else
+            rc = where.kind ? replace(&filling, &where, id) : make_named(&filling, &where, id);
+        hier_where_close(&where);
+    } else if (rc >= 0) {
+        rc = make_unnamed(&filling, id);
+    }
+    if (filling.told)
+        return TOOL_NO;
+    return rc < 0 ? fail_twz(path ? path : pool->path, rc) : TOOL_OK;
+}

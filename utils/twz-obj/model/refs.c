@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* Walks over all references: superblock, namespace, then every object's FOT and tie. */
+#include "refs.h"
+
+#include <string.h>
+#include <twz/error.h>
+
+#include "content.h"
+#include "ids.h"
+#include "names.h"
+
+#define NAME_MAX_READ 1024u
+
+const char *ref_kind_text(enum ref_kind kind)
+{
+    static const char *const text[] = {"name", "pointer", "tie", "root"};
+    return text[kind];
+}
+
+struct visit {
+    struct pool *pool;
+    refs_visitor visitor;
+    void *ctx;
+};
+
+static int from_name(void *ctx, const struct name_visit *name)
+{
+    const struct visit *visit = ctx;
+    if (name->name->kind == HIER_SYMLINK)
+        return 0;
+    struct ref ref = {
+        .kind = REF_NAME, .from = name->dir, .to = name->name->id, .path = name->path};
+    return visit->visitor(visit->ctx, &ref);
+}
+
+/* A FOT entry that names its target: what the name means here. 1: nothing to tell. */
+static int name_of_entry(const struct visit *visit, uint32_t slot,
+                         const struct twz_fot_entry *entry, char *name, objid_t *to)
+{
+    uint64_t off = entry->name.name_off;
+    if (off < TWZ_OBJ_BASE || off >= TWZ_OBJ_DATA_TOP)
+        return 1;
+    uint64_t room = TWZ_OBJ_DATA_TOP - off < NAME_MAX_READ ? TWZ_OBJ_DATA_TOP - off : NAME_MAX_READ;
+    uint32_t kind;
+    if (content_read(visit->pool, slot, off, name, room) < 0 || !memchr(name, '\0', room))
+        return 1;
+    return names_find(visit->pool, name, to, &kind) < 0 ? 1 : 0;
+}
+
+static int from_fot(const struct visit *visit, uint32_t slot, objid_t id)
+{
+    struct twz_meta meta;
+    if (content_meta(visit->pool, slot, &meta) < 0)
+        return 0;
+    for (uint32_t i = 1; i <= meta.fot_count; i++) {
+        char name[NAME_MAX_READ];
+        struct twz_fot_entry entry;
+        if (content_fot(visit->pool, slot, i, &entry) < 0)
+            return 0;
+        if (!(entry.flags & TWZ_FOT_VALID))
+            continue;
+        struct ref ref = {.kind = REF_FOT, .from = id, .to = entry.id, .index = i};
+        ref.rights = (uint32_t)(entry.flags & TWZ_PERMS);
+        if (entry.flags & TWZ_FOT_NAME) {
+            if (name_of_entry(visit, slot, &entry, name, &ref.to))
+                continue;
+            ref.path = name;
+        }
+        int rc = visit->visitor(visit->ctx, &ref);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int from_tie(const struct visit *visit, const struct store_stat *stat)
+{
+    if (twz_objid_none(stat->tie_parent))
+        return 0;
+    /* The tie is written in the child; what it keeps is the child. */
+    struct ref ref = {.kind = REF_TIE, .from = stat->tie_parent, .to = stat->id};
+    return visit->visitor(visit->ctx, &ref);
+}
+
+static int from_roots(const struct visit *visit)
+{
+    const struct store_roots *roots = &store_super_get(visit->pool->store)->roots;
+    const struct ref ref[] = {
+        {.kind = REF_ROOT, .to = roots->names, .path = "names"},
+        {.kind = REF_ROOT, .to = roots->init, .path = "init"},
+        {.kind = REF_ROOT, .to = roots->sctx, .path = "sctx"},
+        {.kind = REF_ROOT, .to = roots->owner, .path = "owner"},
+    };
+    for (size_t i = 0; i < sizeof(ref) / sizeof(ref[0]); i++) {
+        int rc = twz_objid_none(ref[i].to) ? 0 : visit->visitor(visit->ctx, &ref[i]);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int from_object(const struct visit *visit, uint32_t slot)
+{
+    struct store_stat stat;
+    if (store_obj_stat(visit->pool->store, slot, &stat) < 0 || stat.damaged)
+        return 0;
+    int rc = from_fot(visit, slot, stat.id);
+    return rc != 0 ? rc : from_tie(visit, &stat);
+}
+
+int refs_each(struct pool *pool, refs_visitor visitor, void *ctx)
+{
+    struct visit visit = {pool, visitor, ctx};
+    int rc = from_roots(&visit);
+    if (rc == 0 && !twz_objid_none(pool->names))
+        rc = names_each_below(pool->names, "/", from_name, &visit);
+    for (uint32_t slot = 0; rc == 0 && ids_next(pool, &slot); slot++)
+        rc = from_object(&visit, slot);
+    return rc;
+}
+
+int refs_from(struct pool *pool, uint32_t slot, refs_visitor visitor, void *ctx)
+{
+    struct visit visit = {pool, visitor, ctx};
+    objid_t id = store_obj_id_of(pool->store, slot);
+    struct name_list list;
+    int rc = from_fot(&visit, slot, id);
+    if (rc != 0 || names_list(id, &list) < 0)
+        return rc;
+    for (size_t i = 0; rc == 0 && i < list.count; i++) {
+        struct ref ref = {
+            .kind = REF_NAME, .from = id, .to = list.name[i].id, .path = list.name[i].text};
+        if (list.name[i].kind != HIER_SYMLINK)
+            rc = visitor(ctx, &ref);
+    }
+    names_list_free(&list);
+    return rc;
+}
