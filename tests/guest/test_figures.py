@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""Figures in guest instructions, repeatable, against what doc/figures.md says.
+
+The document's table is the reference: a figure may be TOLERANCE better or worse than it says; else
+the test fails and prints the line that would be true. A figure that the document limits (column "at
+most") must keep the limit in any case.
+
+Usage: test_figures.py BUILD SOURCE [PART-OF-A-NAME]
+"""
+
+import os
+import re
+import struct
+import subprocess
+import sys
+
+import booting
+import counting
+from booting import same, wanted
+
+BUILD, SOURCE = (os.path.abspath(path) for path in sys.argv[1:3])
+DOCUMENT = os.path.join(SOURCE, "doc/figures.md")
+TOLERANCE = 0.10
+SLOT = 1 << 30
+
+
+def documented(name):
+    """(figure, at most) of a row `| name | figure | at most |` of the document."""
+    with open(DOCUMENT, encoding="utf-8") as f:
+        for line in f:
+            cells = [cell.strip().replace(",", "") for cell in line.strip().strip("|").split("|")]
+            if cells[0] == name:
+                return int(cells[1]), int(cells[2])
+    raise booting.Failure(f"{DOCUMENT} has no row {name!r}")
+
+
+def keeps(name, figure):
+    print(f"      {name}: {figure}")
+    said, most = documented(name)
+    wanted(figure <= most, f"{name}: {figure}, at most {most} is promised")
+    wanted(abs(figure - said) <= TOLERANCE * said,
+           f"{name}: measured {figure}; {DOCUMENT} should say | {name} | {figure:,} | {most:,} |")
+
+
+def elf_entry(path):
+    with open(path, "rb") as f:
+        return struct.unpack_from("<Q", f.read(32), 24)[0]
+
+
+def physical_entry(kernel):
+    """The address that the machine's loader jumps to, from the note that tells it."""
+    notes = subprocess.run(["readelf", "-n", kernel], capture_output=True, text=True, check=True)
+    found = re.search(r"Xen.*?description data:((?: [0-9a-f]{2})+)", notes.stdout, re.DOTALL)
+    wanted(found, f"no PVH note in {kernel}")
+    return int.from_bytes(bytes.fromhex(found[1]), "little")
+
+
+def instructions(pool, begin, end, *program):
+    """How many from the first execution of `begin` to each execution of `end`."""
+    out = os.path.join(pool.dir, "insns")
+    plugin = os.path.join(BUILD, "tests/tracer/twz-insns.so")
+    pool.run(*program, expect=0, options=[
+        "--deterministic", "--machine-arg", "-plugin",
+        "--machine-arg", f"{plugin},from={begin:#x},at={end:#x},out={out}"])
+    with open(out, encoding="ascii") as f:
+        return [int(line) for line in f]
+
+
+def test_boot_to_the_first_instruction():
+    """Of hello, in its own view; init, started before it, may have the same entry."""
+    with booting.Pool(BUILD) as pool:
+        hello = os.path.join(BUILD, "examples/hello")
+        pool.put(hello, "/host/hello")
+        kernel = physical_entry(os.path.join(BUILD, "kernel/twz.elf"))
+        init = dict((path, host) for host, path in pool.system())["/bin/init"]
+        hits = instructions(pool, kernel, SLOT + elf_entry(hello), "/host/hello")
+        wanted(hits, "hello's entry was never executed")
+        same(len(hits), 2 if elf_entry(init) == elf_entry(hello) else 1, "entries")
+        keeps("boot to hello", hits[-1])
+
+
+def test_boot_is_repeatable():
+    with booting.Pool(BUILD) as pool:
+        hello = os.path.join(BUILD, "examples/hello")
+        pool.put(hello, "/host/hello")
+        kernel = physical_entry(os.path.join(BUILD, "kernel/twz.elf"))
+        pool.run("/host/hello", expect=0)
+        figures = [instructions(pool, kernel, SLOT + elf_entry(hello), "/host/hello")[-1]
+                   for _ in range(2)]
+        low, high = sorted(figures)
+        wanted(high - low <= low // 100, f"two boots differ: {figures}")
+
+
+def test_mapping_costs_the_same():
+    """The program says how many instructions the first touch of a mapped object took, by its size."""
+    with booting.Pool(BUILD, size="2G") as pool:
+        pool.put(f"{BUILD}/tests/guest/mapping", "/host/mapping")
+        pool.run("/host/mapping", "make", expect=0)
+        said = pool.run("/host/mapping", "measure", expect=0, options=["--deterministic"])
+        small, large = (int(word) for word in said.stdout.split())
+        same(large, small, "instructions to map 1 GiB, against 4 KiB")
+        keeps("map an object", small)
+
+
+def test_machine_without_nvdimm():
+    """The kernel's own word where there is no persistent memory at all."""
+    with booting.Pool(BUILD, size=None) as pool:
+        r = subprocess.run([pool.bin("twz-run"), "--log", pool.log_path, "--", "/bin/cat"],
+                           capture_output=True, stdin=subprocess.DEVNULL,
+                           timeout=booting.BOOT_LIMIT, check=False)
+        wanted(r.returncode not in (0, 128 + 9), f"status {r.returncode}")
+        booting.holds(pool.log(), b"twz: fatal:", b"pool")
+
+
+counting.run(globals(), sys.argv[3] if len(sys.argv) > 3 else None)
