@@ -128,7 +128,8 @@ static const char *remedy(int64_t error)
 int fail_twz(const char *subject, int64_t error)
 {
     const char *todo = remedy(error);
-    return fail(fail_code(error), "%s: %s%s%s", subject, fail_text(error), todo ? ": " : "",
+    const char *full = error == -TWZ_ENOSPC ? "the pool is full: " : "";
+    return fail(fail_code(error), "%s: %s%s%s%s", subject, full, fail_text(error), todo ? ": " : "",
                 todo ? todo : "");
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <twz/error.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -76,6 +77,8 @@ static int fill_pool(struct pool *pool, const char *label)
     if (rc != TOOL_OK)
         return rc;
     rc = make_namespace(pool);
+    if (rc == -TWZ_ENOSPC)
+        return fail(TOOL_FULL, "%s: too small for a namespace: give a larger --size", pool->path);
     return rc < 0 ? fail_twz(pool->path, rc) : TOOL_OK;
 }
 
