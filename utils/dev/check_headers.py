@@ -17,6 +17,7 @@ import tree
 KERNEL = ["kernel", "kernel/include", "kernel/abi", "security"]
 GUEST = ["libtwz/include", "libtwz", "libtwix/include", "libtwix", "kernel/abi", "objects", "security"]
 HOST = ["utils/lib", "kernel/store/host", "kernel", "kernel/abi", "security", "libtwz/include"]
+TWZ_OBJ = ["utils/twz-obj/cli", "utils/twz-obj/host", "utils/twz-obj/model", "objects"]
 ROOMS = [
     ("kernel/store/host", ["kernel/store/host"] + KERNEL, []),
     ("kernel", ["kernel/store/x86"] + KERNEL, ["-ffreestanding"]),
@@ -24,6 +25,7 @@ ROOMS = [
     ("libtwz", GUEST, []),
     ("libtwix", GUEST, []),
     ("objects", GUEST, []),
+    ("utils/twz-obj", TWZ_OBJ + HOST, []),
     ("", HOST, []),
 ]
 WARNINGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wconversion", "-Wstrict-prototypes", "-Werror",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages and exit codes. The table from TWZ_E to exit code and remedy stands here and only here. */
+/* Messages and exit codes. The table from TWZ_E to exit code and remedy stands only here. */
 #include "fail.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libtwz's platform on the host, but for windows (window.c): objects are the store's, the machine is
- * the host, locks need nobody to wait for, since the pool's lock keeps every other process out.
+ * libtwz's platform on the host, but for windows (window.c): objects are the store's, the machine
+ * is the host, locks need nobody to wait for, since the pool's lock keeps other processes out.
  *
  * Crash protocol: none of its own; each call is one of the store's, which is there or not. A create
  * with sources is whole only after its last source, so it comes with a witness.

@@ -5,7 +5,7 @@
  * One range of WINDOWS GiB is reserved; window i is [arena + i GiB, + 1 GiB). A window in use shows
  * zeroes, read-only, wherever its object has no page, and the frames of the pool file elsewhere:
  * writable only where the frame is the object's own. A window whose count went to 0 keeps its
- * mappings until its place is wanted, oldest first, so that walking a directory again costs nothing.
+ * mappings until its place is wanted, oldest first: walking a directory again costs nothing.
  *
  * Invariants: a window's mappings agree with the page words of its object, since both change only
  * here and in window_refresh; a deleted object's frames are released when nobody counts its

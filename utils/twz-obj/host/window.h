@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Windows: address ranges of 1 GiB into which the pool file's frames are mapped, so that libtwz sees
- * an object as a program inside the system does. window.c gives libtwz's platform seam plat_map,
- * plat_unmap, plat_id_at and plat_touch.
+ * Windows: address ranges of 1 GiB into which the pool file's frames are mapped, so that libtwz
+ * sees an object as a program inside the system does. window.c gives libtwz's platform seam
+ * plat_map, plat_unmap, plat_id_at and plat_touch.
  */
 #ifndef WINDOW_H
 #define WINDOW_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * OBJ on the command line: a path, a glob, or the first digits of an ID. A word of 4 or more
- * hexadecimal digits without a '/' is an ID; where a name in the root directory is spelled the same,
- * the word is ambiguous ("/beef" is the name). A glob means all that it matches.
+ * hexadecimal digits without a '/' is an ID; where a name in the root directory is spelled the
+ * same, the word is ambiguous ("/beef" is the name). A glob means all that it matches.
  */
 #ifndef IDENT_H
 #define IDENT_H

@@ -15,7 +15,8 @@ int ids_prefix(const char *text, char hex[33]);
  * of IDs; or -TWZ_ENOMEM. */
 int64_t ids_find(struct pool *pool, const char *hex, int digits, objid_t *found, size_t max);
 
-/* How many digits of this ID to show: the shortest unique ones (at least 4) on a terminal, else 32. */
+/* How many digits of this ID to show: on a terminal as many as make it unique (at least 4), else
+ * 32. */
 int ids_shown(struct pool *pool, objid_t id);
 
 /* Objects of the pool that are there for the user: neither dead nor provisional-and-lost. Slots in
