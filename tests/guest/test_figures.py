@@ -21,7 +21,7 @@ from booting import same, wanted
 BUILD, SOURCE = (os.path.abspath(path) for path in sys.argv[1:3])
 DOCUMENT = os.path.join(SOURCE, "doc/figures.md")
 TOLERANCE = 0.10
-SLOT = 1 << 30
+TEXT = (1 << 30) + 4096
 
 
 def documented(name):
@@ -73,7 +73,7 @@ def test_boot_to_the_first_instruction():
         pool.put(hello, "/host/hello")
         kernel = physical_entry(os.path.join(BUILD, "kernel/twz.elf"))
         init = dict((path, host) for host, path in pool.system())["/bin/init"]
-        hits = instructions(pool, kernel, SLOT + elf_entry(hello), "/host/hello")
+        hits = instructions(pool, kernel, TEXT + elf_entry(hello), "/host/hello")
         wanted(hits, "hello's entry was never executed")
         same(len(hits), 2 if elf_entry(init) == elf_entry(hello) else 1, "entries")
         keeps("boot to hello", hits[-1])
@@ -85,7 +85,7 @@ def test_boot_is_repeatable():
         pool.put(hello, "/host/hello")
         kernel = physical_entry(os.path.join(BUILD, "kernel/twz.elf"))
         pool.run("/host/hello", expect=0)
-        figures = [instructions(pool, kernel, SLOT + elf_entry(hello), "/host/hello")[-1]
+        figures = [instructions(pool, kernel, TEXT + elf_entry(hello), "/host/hello")[-1]
                    for _ in range(2)]
         low, high = sorted(figures)
         wanted(high - low <= low // 100, f"two boots differ: {figures}")

@@ -121,9 +121,11 @@ static void add_kernel(struct args *a, const struct options *o, const char *kern
         o->trace && o->append ? " " : "", o->append ? o->append : "");
 }
 
-static void add_link(struct args *a, const int *machine_ends)
+/* Without ioeventfd the device works as the guest rings, not when a host thread gets to it. */
+static void add_link(struct args *a, const struct options *o, const int *machine_ends)
 {
-    add_words(a, "-device virtio-serial-pci,id=link");
+    add_words(a, "-device");
+    add(a, "virtio-serial-pci,id=link%s", o->deterministic ? ",ioeventfd=off" : "");
     for (int i = 0; i < PORT_COUNT; i++) {
         add_words(a, "-chardev");
         add(a, "socket,id=%s,fd=%d", ports[i].name, machine_ends[i]);
@@ -146,7 +148,7 @@ static void build_args(struct args *a, const struct options *o, const struct mac
     add_words(a, "-device");
     add(a, "isa-debug-exit,iobase=0x%x,iosize=4", TWZ_HOST_STOP_PORT);
     if (!o->bare)
-        add_link(a, machine_ends);
+        add_link(a, o, machine_ends);
     if (o->gdb)
         add_words(a, "-gdb tcp:127.0.0.1:1234 -S");
     for (uint32_t i = 0; i < o->machine_arg_count; i++)
