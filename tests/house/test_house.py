@@ -148,6 +148,8 @@ def test_style_checker_catches():
                 SPDX + "/* TO" "DO: more */\n", SPDX + "#if 0\n#endif\n",
                 SPDX + "int " + 100 * "a" + ";\n", SPDX + 800 * "int a;\n"):
         wanted(problems_of(check_style.check, "libtwz/a.c", bad), f"not caught: {bad[:60]!r}")
+    wanted(problems_of(check_style.check, "libtwz/a.h", good), "no include guard, not caught")
+    wanted(not problems_of(check_style.check, "libtwz/a.h", SPDX + "#undef A\n"), "no guard needed")
 
 
 def test_header_checker_catches():

@@ -4,7 +4,8 @@
 
 Usage: check_includes.py [TREE]
 
-A file belongs to the room with the longest path that it starts with. An include is looked up beside
+A file belongs to the room with the longest path that it starts with; what is named test… in a room
+belongs to tests. An include is looked up beside
 the file (quotes) and then in ROOTS; what is not found there is a header of the compiler, of the
 system or of a library, for which the room's word in SYSTEM decides.
 """
@@ -75,6 +76,8 @@ SOURCE = (".c", ".h", ".S", ".def")
 
 
 def room_of(path):
+    if any(part.startswith("test") for part in path.split("/")):
+        return "tests"
     best = None
     for room in RULES:
         if path.startswith(room + "/") and (best is None or len(room) > len(best)):
