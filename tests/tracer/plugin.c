@@ -10,9 +10,9 @@
  * on the command line ("info ramblock" tells).
  *
  * Flush instructions carry no address that a plugin can see. A traced guest loads from the line
- * just before it flushes it; a flush takes the address of the latest load from the NVDIMM, made by
- * an instruction at most PAIR_BYTES before it. One that has no such load is recorded as lost and
- * counts as no flush, which can only make the judgement harder.
+ * just before it flushes it; a flush takes the address of the latest access to the NVDIMM, which
+ * must be a load by an instruction less than PAIR_BYTES away. One that has no such load is recorded
+ * as lost and counts as no flush, which can only make the judgement harder.
  *
  * Only stores of the processor are seen. The replay compares the result with the file, so a store
  * that got past this plugin fails the run. Single-threaded TCG only (-accel tcg,thread=single).
@@ -29,13 +29,14 @@
 #include <unistd.h>
 
 #define MAX_CPUS   64u
-#define PAIR_BYTES 64u
+#define PAIR_BYTES 512u
+#define BELL_MASK  0xfffu /* a doorbell region is one page */
 #define GUEST_PAGE 4096u
 #define BATCH      4096u
 
 int qemu_plugin_version = PLUGIN_API_VERSION;
 
-/* The latest load from the NVDIMM, one for each half of the address space. */
+/* The latest access to the NVDIMM where it was a load; one for each half of the address space. */
 struct last_load {
     uint64_t addr;
     uint64_t ip;
@@ -129,8 +130,10 @@ static void store(unsigned kind, unsigned flags, unsigned cpu, uint64_t ip,
 
         if (next > end)
             next = end;
-        if (locate(info, vaddr, &addr))
+        if (locate(info, vaddr, &addr)) {
             store_part(kind, flags, cpu, ip, addr, (unsigned)(next - vaddr));
+            tracer.load[cpu % MAX_CPUS][is_user(ip)].valid = false;
+        }
         vaddr = next;
     }
 }
@@ -139,8 +142,9 @@ static void load(unsigned cpu, uint64_t ip, qemu_plugin_meminfo_t info, uint64_t
 {
     uint64_t addr;
 
-    if (cpu < MAX_CPUS && locate(info, vaddr, &addr))
-        tracer.load[cpu][is_user(ip)] = (struct last_load){ .addr = addr, .ip = ip, .valid = true };
+    if (locate(info, vaddr, &addr))
+        tracer.load[cpu % MAX_CPUS][is_user(ip)] =
+            (struct last_load){ .addr = addr, .ip = ip, .valid = true };
 }
 
 /* A store to a virtio device's doorbell: what the guest said so far is now the host's. */
@@ -151,7 +155,7 @@ static void mark(unsigned cpu, uint64_t ip, qemu_plugin_meminfo_t info, uint64_t
     if (!at || !qemu_plugin_hwaddr_is_io(at))
         return;
     if (!strncmp(qemu_plugin_hwaddr_device_name(at), "virtio-pci-notify", 17))
-        record(TRACE_MARK, cpu, ip)->addr = qemu_plugin_hwaddr_phys_addr(at);
+        record(TRACE_MARK, cpu, ip)->addr = qemu_plugin_hwaddr_phys_addr(at) & BELL_MASK;
 }
 
 static void access_with(unsigned kind, unsigned flags, unsigned cpu, qemu_plugin_meminfo_t info,
@@ -189,7 +193,7 @@ static void on_flush(unsigned cpu, void *arg)
 {
     uint64_t ip = (uint64_t)(uintptr_t)arg;
     struct last_load *l = &tracer.load[cpu % MAX_CPUS][is_user(ip)];
-    bool paired = l->valid && ip - l->ip < PAIR_BYTES;
+    bool paired = l->valid && ip - l->ip + PAIR_BYTES < 2 * PAIR_BYTES;
 
     record(paired ? TRACE_FLUSH : TRACE_LOST, cpu, ip)->addr = paired ? l->addr : 0;
     l->valid = false;
