@@ -195,6 +195,8 @@ def test_fresh_pool_leaves_nothing():
         holds(t.notes(), "boot /bin/init", "twz-run [--pool] [/dev/fd/9] [--log] [/dev/fd/8] [--] [x]",
               f"pool has {32 << 20} bytes")
         same((os.listdir(t.tmp()), os.path.exists(t.pool)), ([], False))
+        t.twz("run", "--fresh", "--log", "-")
+        lacks(t.notes(), "/dev/fd/8")
 
 
 def test_status_is_the_programs():
