@@ -115,14 +115,14 @@ def test_random_bytes():
     with booting.Pool(BUILD, size=None) as pool:
         with open(pool.path, "wb") as f:
             f.write(random.Random(1).randbytes(SIZE))
-        refused(pool, "not a pool")
+        refused(pool, "pool")
 
 
 def test_zeros():
     with booting.Pool(BUILD, size=None) as pool:
         with open(pool.path, "wb") as f:
             f.truncate(SIZE)
-        refused(pool, "not a pool")
+        refused(pool, "pool")
 
 
 def test_other_version():
