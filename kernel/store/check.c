@@ -51,13 +51,6 @@ static void check_super(const struct store *store)
 {
     const struct store_super *super = store_frame_ptr(store, store->super_copy);
 
-    for (uint32_t copy = 0; copy < 2; copy++) {
-        const uint8_t *block = store_frame_ptr(store, copy);
-        const uint64_t *epoch = (const uint64_t *)(const void *)(block + STORE_EPOCH_OFFSET);
-
-        if (!word_valid(*epoch, store->salt, STORE_PLACE_EPOCH, 0))
-            store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, epoch, *epoch, 0, "epoch word");
-    }
     if (!zero(super->reserved, sizeof(super->reserved)))
         store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, super->reserved, 1, 0,
                    "superblock: reserved bytes");

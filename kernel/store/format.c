@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making a pool. Order: both old superblocks are wiped; mono words and directory are written;
- * COMMIT: superblock copy 0 (all else is durable by then), then copy 1. A power failure before the
- * commit leaves something that is no pool.
+ * Making a pool. Order: the magic of both old superblocks is wiped: until the second one is, an old
+ * pool is as it was. Their frames, mono words and directory are written. COMMIT: superblock copy 0
+ * (all else is durable by then), then copy 1. A power failure in between leaves no pool.
  */
 #include <store/inside.h>
 
@@ -71,6 +71,18 @@ static void mono_format(void *frame, uint16_t salt)
     }
 }
 
+static void wipe_supers(const struct store_env *env)
+{
+    for (uint32_t copy = 0; copy < 2; copy++) {
+        struct store_super *super = frame_at(env, copy);
+
+        persist_publish64(&super->magic, 0); /* COMMIT: with the second one the old pool is gone */
+    }
+    persist_fence(); /* no old superblock, before what it leads to changes */
+    for (uint32_t copy = 0; copy < 2; copy++)
+        persist_zero_nt(frame_at(env, copy), STORE_FRAME_SIZE);
+}
+
 int store_format(const struct store_env *env, const struct store_format *format)
 {
     uint64_t frames = env->size >> STORE_FRAME_SHIFT;
@@ -84,9 +96,7 @@ int store_format(const struct store_env *env, const struct store_format *format)
     super_plan(&super, format, frames);
     if (super.dir[1] + (super.dir[1] - super.mono[1]) >= frames)
         return -TWZ_ESHORT;
-    for (uint32_t copy = 0; copy < 2; copy++)
-        persist_zero_nt(frame_at(env, copy), STORE_FRAME_SIZE);
-    persist_fence(); /* no old superblock, before what it leads to changes */
+    wipe_supers(env);
     for (uint32_t copy = 0; copy < 2; copy++) {
         uint8_t *block = frame_at(env, copy);
         uint64_t *epoch = (uint64_t *)(void *)(block + STORE_EPOCH_OFFSET);
@@ -96,7 +106,7 @@ int store_format(const struct store_env *env, const struct store_format *format)
         fill_words(frame_at(env, super.dir[copy]), super.dir_words, salt, STORE_PLACE_DIR,
                    word_body(STORE_ABSENT, 0, 0));
     }
-    persist_fence(); /* all that the superblock leads to */
+    persist_fence(); /* all that the superblock leads to, and its frame zero */
     super_write(env->base, 0, &super);
     super_write(env->base, 1, &super);
     return 0;

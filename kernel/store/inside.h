@@ -128,7 +128,8 @@ int slot_usable(const struct store *store, uint32_t slot);
 int store_writable(const struct store *store);
 /* Memory for the volatile state of a chunk; -TWZ_ENOMEM. */
 int table_reserve(struct store *store, uint32_t chunk);
-/* One more chunk; the caller has reserved memory and seen a free frame. */
+/* One more chunk; the caller has reserved memory and seen a free frame, and fences before it commits
+ * anything in the chunk. */
 void table_grow(struct store *store);
 /* Store word of a directory index in one copy of the directory. */
 uint64_t *table_dir_word(const struct store *store, uint32_t copy, uint32_t chunk);
@@ -146,6 +147,7 @@ int super_copy_state(const struct store_super *super);
 void super_write(void *base, uint32_t copy, const struct store_super *super);
 /* Sanity of what a valid copy says, for a mapping of `frames`; fills `why`. */
 int super_sane(const struct store_super *super, uint64_t frames, struct store_report *why);
+uint64_t *epoch_word(const struct store *store, uint32_t copy);
 uint64_t *mono_word(const struct store *store, uint32_t copy, uint32_t which);
 
 /* --- walk.c: the words of one object ------------------------------------------------------- */

@@ -40,32 +40,42 @@ static void mirror_word(struct store *store, uint64_t *at, uint64_t word,
         persist_commit64(at, word); /* COMMIT: mirror complete */
 }
 
+/* Two copies of a word that only rises: both become the higher valid one. */
+static int recover_rising(struct store *store, uint64_t *copy[2], uint32_t place, uint32_t index,
+                          uint64_t *value, struct store_recovery *result)
+{
+    int valid = 0;
+
+    *value = 0;
+    for (uint32_t i = 0; i < 2; i++) {
+        if (!word_valid(*copy[i], store->salt, place, index))
+            continue;
+        valid = 1;
+        if (STORE_WORD_BODY(*copy[i]) > *value)
+            *value = STORE_WORD_BODY(*copy[i]);
+    }
+    if (!valid) {
+        store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, copy[0], *copy[0], *copy[1],
+                   "word that never goes back: both copies");
+        return -TWZ_EDAMAGED;
+    }
+    for (uint32_t i = 0; i < 2; i++)
+        mirror_word(store, copy[i], word_seal(*value, store->salt, place, index), result);
+    return 0;
+}
+
 static int recover_mono(struct store *store, struct store_recovery *result)
 {
-    for (uint32_t i = 0; i < STORE_MONO_COUNT; i++) {
-        uint64_t best = 0;
-        int valid = 0;
+    uint64_t *epoch[2] = { epoch_word(store, 0), epoch_word(store, 1) };
+    uint64_t committed;
+    int err = recover_rising(store, epoch, STORE_PLACE_EPOCH, 0, &committed, result);
 
-        for (uint32_t copy = 0; copy < 2; copy++) {
-            uint64_t word = *mono_word(store, copy, i);
+    for (uint32_t i = 0; i < STORE_MONO_COUNT && err == 0; i++) {
+        uint64_t *copy[2] = { mono_word(store, 0, i), mono_word(store, 1, i) };
 
-            if (!word_valid(word, store->salt, STORE_PLACE_MONO, i))
-                continue;
-            valid = 1;
-            if (STORE_WORD_BODY(word) > best)
-                best = STORE_WORD_BODY(word);
-        }
-        if (!valid) {
-            store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, mono_word(store, 0, i),
-                       *mono_word(store, 0, i), 0, "mono word: both copies");
-            return -TWZ_EDAMAGED;
-        }
-        store->mono[i] = best;
-        for (uint32_t copy = 0; copy < 2; copy++)
-            mirror_word(store, mono_word(store, copy, i),
-                        word_seal(best, store->salt, STORE_PLACE_MONO, i), result);
+        err = recover_rising(store, copy, STORE_PLACE_MONO, i, &store->mono[i], result);
     }
-    return 0;
+    return err;
 }
 
 static int dir_good(const struct store *store, uint64_t word, uint32_t chunk)

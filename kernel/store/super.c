@@ -3,13 +3,13 @@
  * The superblock (two copies, frames 0 and 1) and the words that never go back (two copies in
  * frames of their own).
  *
- * Changing the superblock: the older copy's body is written, flushed, fenced; meanwhile its commit
- * word does not fit its body, so the other copy holds. COMMIT: the commit word (sequence number one
- * higher); from then on this copy holds. Then the other copy is written the same way. Recovery
- * finds at most one copy behind or broken, and writes it from the other.
+ * Changing the superblock: the copy not in force is written, with a sequence number one higher; while
+ * it is torn its commit word does not fit its body, and the other copy holds. COMMIT: the moment all
+ * of it is there. Flush, fence; then the other copy is written the same way. Recovery finds at most
+ * one copy behind or broken, and writes it from the other.
  *
- * Raising a mono word: COMMIT: the word in copy 0; then the one in copy 1. The value is the higher
- * of the valid ones, so it never goes back, whichever copy a power failure or a bad line takes.
+ * Raising a mono word: COMMIT: the word in either copy, one fence for both. The value is the higher of
+ * the valid ones, so it never goes back, whichever copy a power failure or a bad line takes.
  */
 #include <lib/crc32c.h>
 #include <store/inside.h>
@@ -47,8 +47,8 @@ int super_copy_state(const struct store_super *super)
 {
     if (super->magic != STORE_MAGIC)
         return -TWZ_ENOTPOOL;
-    if (super->version != STORE_VERSION)
-        return -TWZ_EVERSION;
+    if (super->version != STORE_VERSION) /* 0: the making of a pool was cut short */
+        return super->version ? -TWZ_EVERSION : -TWZ_EDAMAGED;
     if (super->commit != super_commit(super))
         return -TWZ_EDAMAGED;
     return super->layout == store_layout() ? 0 : -TWZ_EVERSION;
@@ -57,11 +57,12 @@ int super_copy_state(const struct store_super *super)
 void super_write(void *base, uint32_t copy, const struct store_super *super)
 {
     struct store_super *to = (void *)((uint8_t *)base + (size_t)copy * STORE_FRAME_SIZE);
+    struct store_super sealed = *super;
 
-    persist_copy(to, super, offsetof(struct store_super, commit));
-    persist_flush(to, offsetof(struct store_super, commit));
-    persist_fence(); /* the body, before its commit word makes it hold */
-    persist_commit64(&to->commit, super_commit(super)); /* COMMIT: superblock */
+    sealed.commit = super_commit(super);
+    persist_copy(to, &sealed, sizeof(sealed)); /* COMMIT: superblock, once its check fits */
+    persist_flush(to, sizeof(*to));
+    persist_fence(); /* this copy, before the other is touched or anybody relies on it */
 }
 
 struct range {
@@ -146,6 +147,13 @@ int store_super_set(struct store *store, const struct store_roots *roots)
     return 0;
 }
 
+uint64_t *epoch_word(const struct store *store, uint32_t copy)
+{
+    uint8_t *frame = store_frame_ptr(store, copy);
+
+    return (uint64_t *)(void *)(frame + STORE_EPOCH_OFFSET);
+}
+
 uint64_t *mono_word(const struct store *store, uint32_t copy, uint32_t which)
 {
     uint8_t *frame = store_frame_ptr(store, (uint32_t)store->super.mono[copy]);
@@ -172,8 +180,8 @@ int store_mono_raise(struct store *store, uint32_t which, uint64_t value)
     if (value <= store->mono[which])
         return 0;
     word = word_seal(value, store->salt, STORE_PLACE_MONO, which);
-    persist_commit64(mono_word(store, 0, which), word); /* COMMIT: it never goes below */
-    persist_commit64(mono_word(store, 1, which), word); /* COMMIT: mirror complete */
+    persist_publish64(mono_word(store, 0, which), word); /* COMMIT: it never goes below */
+    persist_commit64(mono_word(store, 1, which), word);  /* COMMIT: the same, in the mirror */
     store->mono[which] = value;
     return 0;
 }

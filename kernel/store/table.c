@@ -6,8 +6,9 @@
  * ends the table; a chunk, once there, stays. A slot is in free_slots iff its commit word is FREE.
  *
  * Growing: the chunk's frame (8 commit words FREE, all else zero) is durable first.
- * COMMIT: the directory word in copy 0; from then on the chunk exists. The word in copy 1 follows;
- * recovery completes whichever is behind.
+ * COMMIT: the directory word in either copy: the chunk exists. Recovery completes whichever copy is
+ * behind. The fence that a new entry needs anyway before its commit word makes both durable: so no
+ * entry of a chunk counts before its chunk does.
  */
 #include <lib/crc32c.h>
 #include <store/inside.h>
@@ -94,8 +95,8 @@ void table_grow(struct store *store)
         persist_flush(&entries[i].commit, sizeof(uint64_t));
     }
     persist_fence(); /* the chunk's content, before anything leads to it */
-    persist_commit64(table_dir_word(store, 0, chunk), word); /* COMMIT: the chunk exists */
-    persist_commit64(table_dir_word(store, 1, chunk), word); /* COMMIT: mirror complete */
+    persist_publish64(table_dir_word(store, 0, chunk), word); /* COMMIT: the chunk exists */
+    persist_publish64(table_dir_word(store, 1, chunk), word); /* COMMIT: the same, in the mirror */
     store->segment[chunk / SEGMENT_CHUNKS]->chunk[chunk % SEGMENT_CHUNKS].frame = frame;
     store->chunks++;
     for (uint32_t i = 0; i < STORE_CHUNK_SLOTS; i++) {

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <store/persist.h>
+#include <twz/error.h>
+
+#include "explore.h"
+
+#define EVERY_IMAGE   256u /* at most so many: all of them; else a sample with ... */
+#define RANDOM_IMAGES 32u
+#define EVERY_SECOND  64u
+#define RANDOM_SECOND 8u
+#define TRY_EVERY     8u
+
+/* --- sets ---------------------------------------------------------------------------------- */
+
+static int hashes_put(struct hashes *set, uint64_t hash)
+{
+    uint64_t at = hash & (set->size - 1);
+
+    for (; set->slot[at]; at = (at + 1) & (set->size - 1))
+        if (set->slot[at] == hash)
+            return 0;
+    set->slot[at] = hash;
+    set->count++;
+    return 1;
+}
+
+/* 1 if it was not in yet. */
+static int hashes_add(struct hashes *set, uint64_t hash)
+{
+    struct hashes grown = { .size = set->size ? set->size * 2 : 4096 };
+
+    hash |= 1;
+    if (set->count * 2 < set->size)
+        return hashes_put(set, hash);
+    grown.slot = calloc(grown.size, sizeof(*grown.slot));
+    if (!grown.slot)
+        abort();
+    for (uint64_t i = 0; i < set->size; i++)
+        if (set->slot[i])
+            (void)hashes_put(&grown, set->slot[i]);
+    free(set->slot);
+    *set = grown;
+    return hashes_put(set, hash);
+}
+
+static void hashes_clear(struct hashes *set)
+{
+    if (set->size)
+        memset(set->slot, 0, set->size * sizeof(*set->slot));
+    set->count = 0;
+}
+
+void explorer_init(struct explorer *explorer, uint64_t seed)
+{
+    memset(explorer, 0, sizeof(*explorer));
+    run_init(&explorer->run);
+    images_init(&explorer->first, POOL_BYTES);
+    images_init(&explorer->second, POOL_BYTES);
+    arena_init(&explorer->arena);
+    explorer->seed = seed;
+    explorer->count_distinct = 1;
+    explorer->second_level = 4;
+    explorer->only_point = ~0ull;
+    explorer->only_image = ~0u;
+}
+
+void explorer_end(struct explorer *explorer)
+{
+    run_end(&explorer->run);
+    images_end(&explorer->first);
+    images_end(&explorer->second);
+    free(explorer->arena.mem);
+    free(explorer->recovery_log.event);
+    free(explorer->distinct.slot);
+    free(explorer->seen.slot);
+}
+
+/* --- judging one image --------------------------------------------------------------------- */
+
+static void print_found(void *ctx, const struct store_report *report)
+{
+    const struct explorer *explorer = ctx;
+
+    if (explorer->verbose)
+        printf("  check: %s, slot %d, offset 0x%llx, found %llx, wanted %llx\n", report->what,
+               (int)report->slot, (unsigned long long)report->offset,
+               (unsigned long long)report->found, (unsigned long long)report->wanted);
+}
+
+static const char *check_clean(struct explorer *explorer, const struct store_env *env)
+{
+    struct store_checked checked;
+
+    if (store_check(env, print_found, explorer, &checked) < 0)
+        return "check cannot open the pool";
+    if (checked.problems)
+        return "the invariant walk finds problems";
+    return checked.pending ? "the invariant walk finds unfinished business" : NULL;
+}
+
+/* The models that may hold now: those after k and, unless returned, after k + 1 operations. */
+static const char *state_differs(struct explorer *explorer, struct store *store)
+{
+    struct run *run = &explorer->run;
+    uint32_t last = explorer->k + (explorer->returned ? 0 : 1);
+    const char *what = NULL;
+
+    for (uint32_t k = last + 1; k-- > explorer->k;)
+        for (uint32_t v = 0; v < run->variants[k]; v++) {
+            const char *differs = model_differs(store, &run->after[k][v], &run->after[k][v], 0);
+
+            if (!differs)
+                return NULL;
+            if (explorer->verbose)
+                printf("  not the state after %u operations%s: %s\n", k, v ? ", word old" : "",
+                       differs);
+            what = what ? what : differs;
+        }
+    if (explorer->returned || !run->mixed[last])
+        return what;
+    return model_differs(store, &run->after[explorer->k][0], &run->after[last][0], 1);
+}
+
+static const char *use(struct store *store, const struct store_env *env, struct explorer *explorer)
+{
+    struct store_create create = { .nonce = { ~0ull, 1 }, .perms = TWZ_READ };
+    uint32_t slot, frame;
+    objid_t id;
+    int err = store_obj_create(store, &create, &slot, &id);
+
+    if (err == -TWZ_ENOSPC || err == -TWZ_EFULL)
+        return NULL;
+    if (err < 0)
+        return "create fails after recovery";
+    err = store_page_add(store, slot, 1, &frame);
+    if (err < 0 && err != -TWZ_ENOSPC)
+        return "adding a page fails after recovery";
+    if (err == 0)
+        persist_host_store64(store_frame_ptr(store, frame), 1);
+    if (store_obj_delete(store, slot, NULL, NULL) < 0 || store_obj_release(store, slot) < 0)
+        return "delete fails after recovery";
+    return check_clean(explorer, env);
+}
+
+static int no_pool(int err)
+{
+    return err == -TWZ_ENOTPOOL || err == -TWZ_EDAMAGED;
+}
+
+static const char *judge(struct explorer *explorer, void *image, struct dirty *dirty,
+                         struct event_log *log, int try_use)
+{
+    struct store_recovery recovery;
+    struct store_env env;
+    struct store *store, *again;
+    uint64_t stores;
+    const char *what;
+    int err;
+
+    arena_reset(&explorer->arena);
+    arena_env(&explorer->arena, &env, image, POOL_BYTES);
+    record_attach(image, POOL_BYTES, log, dirty);
+    err = store_open(&env, &store, NULL);
+    if (err < 0)
+        return explorer->format && !explorer->returned && no_pool(err) ? NULL : "open fails";
+    if (store_recover(store, &recovery) < 0)
+        return "recovery fails";
+    record_attach(image, POOL_BYTES, NULL, dirty);
+    if (recovery.damaged)
+        return "recovery finds damage";
+    if (explorer->returned && recovery.mirrors)
+        return "a mirror is behind although the operation has returned";
+    if (explorer->recovered && recovery.mirrors + recovery.kept + recovery.swept + recovery.dead)
+        return "something is left to do although a recovery has returned";
+    what = state_differs(explorer, store);
+    if (what)
+        return what;
+    stores = record.stores;
+    if (store_open(&env, &again, NULL) < 0 || store_recover(again, &recovery) < 0)
+        return "second recovery fails";
+    if (record.stores != stores)
+        return "second recovery changes something";
+    what = check_clean(explorer, &env);
+    return what || !try_use ? what : use(store, &env, explorer);
+}
+
+/* --- points -------------------------------------------------------------------------------- */
+
+static int visit_second(void *ctx, uint64_t hash, uint32_t number)
+{
+    struct explorer *explorer = ctx;
+    const char *what;
+
+    (void)number;
+    if (!hashes_add(&explorer->seen,
+                    mix64(hash, explorer->k * 4u + (uint32_t)(explorer->recovered * 2 +
+                                                              explorer->returned))))
+        return 0;
+    explorer->images++;
+    explorer->second_images++;
+    if (explorer->count_distinct)
+        (void)hashes_add(&explorer->distinct, hash);
+    what = judge(explorer, explorer->second.image, &explorer->second.dirty, NULL, 0);
+    if (!what)
+        return 0;
+    explorer->failure = what;
+    return -1;
+}
+
+/* Cut the recovery whose events are in recovery_log; `second` holds the image it began with. */
+static int explore_recovery(struct explorer *explorer)
+{
+    const struct event_log *log = &explorer->recovery_log;
+    int said = 0;
+
+    for (size_t i = 0; i < log->count && !said; i++) {
+        const struct event *event = &log->event[i];
+
+        if (event->type == EV_FENCE || event->type == EV_COMMIT)
+            said = images_visit(&explorer->second, EVERY_SECOND, RANDOM_SECOND,
+                                mix64(explorer->seed, i), visit_second, explorer);
+        images_event(&explorer->second, event);
+    }
+    explorer->recovered = 1;
+    if (!said)
+        said = images_visit(&explorer->second, EVERY_SECOND, RANDOM_SECOND, explorer->seed,
+                            visit_second, explorer);
+    explorer->recovered = 0;
+    return said;
+}
+
+static int visit_first(void *ctx, uint64_t hash, uint32_t number)
+{
+    struct explorer *explorer = ctx;
+    uint64_t expected = mix64(hash, explorer->k * 4u + (uint32_t)explorer->returned);
+    int deeper = mix64(expected, 5) % explorer->second_level == 0;
+    const char *what;
+
+    if (explorer->only_image != ~0u && number != explorer->only_image)
+        return 0;
+    if (!hashes_add(&explorer->seen, expected))
+        return 0;
+    explorer->image = number;
+    explorer->images++;
+    if (explorer->count_distinct)
+        (void)hashes_add(&explorer->distinct, hash);
+    explorer->recovery_log.count = 0;
+    what = judge(explorer, explorer->first.image, &explorer->first.dirty,
+                 deeper ? &explorer->recovery_log : NULL, mix64(expected, 3) % TRY_EVERY == 0);
+    if (what) {
+        explorer->failure = what;
+        return -1;
+    }
+    if (!deeper || !explorer->recovery_log.count)
+        return 0;
+    images_fork(&explorer->second, &explorer->first, hash);
+    return explore_recovery(explorer);
+}
+
+static int point(struct explorer *explorer, int returned)
+{
+    uint64_t number = explorer->point++;
+
+    explorer->returned = returned;
+    if (explorer->only_point != ~0ull && number != explorer->only_point)
+        return 0;
+    explorer->points++;
+    return images_visit(&explorer->first, EVERY_IMAGE, RANDOM_IMAGES,
+                        mix64(explorer->seed, number), visit_first, explorer);
+}
+
+static int one_event(struct explorer *explorer, const struct event *event, uint32_t from)
+{
+    int skip = explorer->k < from;
+    int said = 0;
+
+    if (event->type == EV_RETURN) {
+        explorer->k = (uint32_t)event->value;
+        said = skip ? 0 : point(explorer, 1);
+    } else if ((event->type == EV_FENCE || event->type == EV_COMMIT) && !skip) {
+        said = point(explorer, 0);
+    }
+    images_event(&explorer->first, event);
+    return said;
+}
+
+static int explore_log(struct explorer *explorer, uint32_t from)
+{
+    const struct event_log *log = &explorer->run.log;
+    int said = 0;
+
+    explorer->k = 0;
+    explorer->point = 0;
+    explorer->failure = NULL;
+    explorer->recovered = 0;
+    explorer->workloads++;
+    hashes_clear(&explorer->seen);
+    for (size_t i = 0; i < log->count && !said; i++)
+        said = one_event(explorer, &log->event[i], from);
+    if (!said && !images_match(&explorer->first, explorer->run.pool)) {
+        explorer->failure = "the replayed log does not give the pool that was run on";
+        said = -1;
+    }
+    return said;
+}
+
+int explore(struct explorer *explorer, const struct workload *workload, uint32_t from)
+{
+    struct run *run = &explorer->run;
+    int said;
+
+    explorer->format = 0;
+    if (run_start(run, workload->start) < 0) {
+        explorer->failure = run->error;
+        return -1;
+    }
+    images_reset(&explorer->first, run->pool);
+    if (run_ops(run, workload) < 0) {
+        explorer->failure = run->error;
+        return -1;
+    }
+    said = explore_log(explorer, from);
+    return said;
+}
+
+int explore_format(struct explorer *explorer, int over_pool)
+{
+    struct run *run = &explorer->run;
+    struct store_format format = { .uuid = { 0x99, 0x18 } };
+    struct store_env env;
+
+    if (run_start(run, 1) < 0) {
+        explorer->failure = run->error;
+        return -1;
+    }
+    if (!over_pool)
+        memset(run->pool, 0x3c, POOL_BYTES);
+    run->after[0][0] = run->now;
+    model_recover(&run->after[0][0]);
+    memset(&run->after[1][0], 0, sizeof(run->after[1][0]));
+    run->variants[0] = run->variants[1] = 1;
+    run->mixed[1] = 0;
+    images_reset(&explorer->first, run->pool);
+    record_attach(run->pool, POOL_BYTES, &run->log, NULL);
+    arena_env(&run->arena, &env, run->pool, POOL_BYTES);
+    if (store_format(&env, &format) < 0) {
+        explorer->failure = "store_format fails";
+        return -1;
+    }
+    record_return(1);
+    explorer->format = 1;
+    return explore_log(explorer, 0);
+}

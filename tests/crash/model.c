@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "model.h"
+
+static int same_id(objid_t a, objid_t b)
+{
+    return a.lo == b.lo && a.hi == b.hi;
+}
+
+struct model_page *model_page(struct model_object *object, uint32_t page)
+{
+    for (uint32_t i = 0; i < object->pages; i++)
+        if (object->page[i].page == page)
+            return &object->page[i];
+    return NULL;
+}
+
+struct model_page *model_set(struct model_object *object, uint32_t page, uint32_t state,
+                             uint8_t fill)
+{
+    struct model_page *at = model_page(object, page);
+
+    if (state == STORE_ABSENT) {
+        if (at)
+            *at = object->page[--object->pages];
+        return NULL;
+    }
+    if (!at) {
+        if (object->pages == MODEL_PAGES)
+            return NULL;
+        at = &object->page[object->pages++];
+    }
+    *at = (struct model_page){ .page = page, .state = (uint8_t)state, .fill = fill };
+    return at;
+}
+
+int model_word(struct model_page *page, uint16_t at, uint64_t value)
+{
+    for (uint32_t i = 0; i < page->words; i++)
+        if (page->at[i] == at) {
+            page->word[i] = value;
+            return 1;
+        }
+    if (page->words == MODEL_WORDS)
+        return 0;
+    page->at[page->words] = at;
+    page->word[page->words++] = value;
+    return 1;
+}
+
+void model_kill(struct model *model, uint32_t number)
+{
+    struct model_object *object = &model->object[number];
+
+    if (object->state == 0 || object->state == STORE_DEAD)
+        return;
+    object->state = STORE_DEAD;
+    for (uint32_t i = 0; i < model->count; i++)
+        if (same_id(model->object[i].tie, object->id))
+            model_kill(model, i);
+}
+
+static struct model_object *find(struct model *model, objid_t id)
+{
+    for (uint32_t i = 0; i < model->count; i++)
+        if (model->object[i].state && same_id(model->object[i].id, id))
+            return &model->object[i];
+    return NULL;
+}
+
+static uint64_t word_value(struct model_object *holder, uint64_t offset)
+{
+    struct model_page *page = model_page(holder, (uint32_t)(offset >> 12));
+
+    if (!page || (page->state != STORE_PRESENT && page->state != STORE_SHARED))
+        return 0;
+    for (uint32_t i = 0; i < page->words; i++)
+        if (page->at[i] == offset % 4096 / 8)
+            return page->word[i];
+    return page->fill * 0x0101010101010101ull;
+}
+
+/* Holder of a provisional object's name, if the name is there and the holder is not dead. */
+static struct model_object *named_by(struct model *model, struct model_object *object)
+{
+    struct model_object *holder = find(model, object->witness);
+
+    if (!holder || holder->state == STORE_DEAD)
+        return NULL;
+    return word_value(holder, object->witness_off) == object->witness_value ? holder : NULL;
+}
+
+/* Provisional objects become live, round by round, where a live one names them. */
+static void settle_named(struct model *model, uint8_t rooted[])
+{
+    for (uint32_t round = 0; round < model->count; round++)
+        for (uint32_t i = 0; i < model->count; i++) {
+            struct model_object *object = &model->object[i], *holder;
+
+            if (object->state == STORE_LIVE)
+                rooted[i] = 1;
+            if (object->state != STORE_PROVISIONAL)
+                continue;
+            holder = named_by(model, object);
+            if (holder && rooted[holder - model->object])
+                rooted[i] = 1;
+        }
+}
+
+void model_recover(struct model *model)
+{
+    uint8_t rooted[MODEL_OBJECTS] = { 0 };
+
+    settle_named(model, rooted);
+    for (uint32_t i = 0; i < model->count; i++)
+        if (model->object[i].state == STORE_PROVISIONAL && !rooted[i])
+            model_kill(model, i);
+    for (uint32_t round = 0; round < model->count; round++)
+        for (uint32_t i = 0; i < model->count; i++) {
+            struct model_object *object = &model->object[i];
+
+            if (object->state == STORE_DEAD) { /* its children too, once more */
+                object->state = STORE_LIVE;
+                model_kill(model, i);
+            }
+            if (object->state == STORE_PROVISIONAL && !named_by(model, object))
+                model_kill(model, i);
+        }
+    for (uint32_t i = 0; i < model->count; i++) {
+        if (model->object[i].state == STORE_DEAD)
+            model->object[i].state = 0;
+        if (model->object[i].state == STORE_PROVISIONAL)
+            model->object[i].state = STORE_LIVE;
+    }
+}
+
+/* --- comparing ----------------------------------------------------------------------------- */
+
+static int content_is(const void *frame, const struct model_page *page)
+{
+    const uint64_t *words = frame;
+    uint64_t fill = page->fill * 0x0101010101010101ull, wrong = 0;
+    uint32_t set = 0;
+
+    for (uint32_t i = 0; i < 512; i++)
+        wrong += words[i] != fill;
+    for (uint32_t i = 0; i < page->words; i++) {
+        if (words[page->at[i]] != page->word[i])
+            return 0;
+        set += page->word[i] != fill;
+    }
+    return wrong == set;
+}
+
+static int page_is(struct store *store, const struct store_page *have,
+                   const struct model_object *object)
+{
+    const struct model_page *want = NULL;
+
+    for (uint32_t i = 0; i < object->pages; i++)
+        if (object->page[i].page == have->page)
+            want = &object->page[i];
+    if (!want)
+        return have->state == STORE_ABSENT;
+    if (want->state != have->state || want->flags != have->flags)
+        return 0;
+    if (!have->frame || have->state == STORE_POISONED)
+        return 1;
+    return content_is(store_frame_ptr(store, have->frame), want);
+}
+
+/* Every page that a model lists is right in the store, where the store says it is absent. */
+static int absent_ok(struct store *store, uint32_t slot, const struct model_object *listed,
+                     const struct model_object *a, const struct model_object *b, int mixed)
+{
+    for (uint32_t i = 0; i < listed->pages; i++) {
+        struct store_page have;
+
+        if (store_page_get(store, slot, listed->page[i].page, &have) < 0)
+            return 0;
+        if (!page_is(store, &have, a) && !(mixed && page_is(store, &have, b)))
+            return 0;
+    }
+    return 1;
+}
+
+static int pages_ok(struct store *store, uint32_t slot, const struct model_object *a,
+                    const struct model_object *b, int mixed)
+{
+    struct store_page have = { 0 };
+
+    for (; store_page_next(store, slot, &have) == 0; have.page++)
+        if (!page_is(store, &have, a) && !(mixed && page_is(store, &have, b)))
+            return 0;
+    return absent_ok(store, slot, a, a, b, mixed);
+}
+
+static const char *object_differs(struct store *store, const struct model_object *a,
+                                  const struct model_object *b, int mixed)
+{
+    struct store_stat stat;
+    uint32_t slot;
+
+    if (store_lookup(store, a->id, &slot) < 0)
+        return "an object is missing";
+    if (store_obj_stat(store, slot, &stat) < 0 || stat.state != STORE_LIVE)
+        return "an object is not live";
+    if (stat.perms != a->perms || stat.persist != a->persist)
+        return "an object's attributes";
+    if (stat.revoke_epoch != a->revoke)
+        return "an object's revocation epoch";
+    if (!same_id(stat.tie_parent, a->tie))
+        return "an object's tie";
+    return pages_ok(store, slot, a, b, mixed) ? NULL : "an object's pages";
+}
+
+const char *model_differs(struct store *store, const struct model *a, const struct model *b,
+                          int mixed)
+{
+    struct store_space space;
+    uint64_t live = 0;
+
+    for (uint32_t i = 0; i < a->count; i++) {
+        const char *what;
+
+        if (!a->object[i].state)
+            continue;
+        live++;
+        what = object_differs(store, &a->object[i], &b->object[i], mixed);
+        if (what)
+            return what;
+    }
+    store_space(store, &space);
+    if (space.objects != live)
+        return "an object too many";
+    if (memcmp(&store_super_get(store)->roots, &a->roots, sizeof(a->roots)) != 0)
+        return "the superblock's roots";
+    for (uint32_t i = 0; i < STORE_MONO_COUNT; i++)
+        if (store_mono_get(store, i) != a->mono[i])
+            return "a word that never goes back";
+    return NULL;
+}

@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: MIT */
+/* The operations that workloads are made of: each a call of the store and what the model makes of it. */
+#include <string.h>
+
+#include <store/persist.h>
+#include <twz/error.h>
+
+#include "workload.h"
+
+static int fail(struct run *run, const char *what)
+{
+    if (!run->error)
+        run->error = what;
+    return -1;
+}
+
+static struct model_object *object_of(struct run *run, uint32_t number)
+{
+    if (number == NEWEST)
+        number = run->now.count - 1;
+    return number < run->now.count ? &run->now.object[number] : NULL;
+}
+
+static struct model_object *alive(struct run *run, uint32_t number)
+{
+    struct model_object *object = object_of(run, number);
+
+    return object && object->state && object->state != STORE_DEAD ? object : NULL;
+}
+
+static uint32_t number_of(const struct run *run, const struct model_object *object)
+{
+    return (uint32_t)(object - run->now.object);
+}
+
+static uint32_t slot_of_object(const struct run *run, const struct model_object *object)
+{
+    return run->slot[number_of(run, object)];
+}
+
+/* Compare a call's answer with the one that the model foretells; 0: it was done. */
+static int answer(struct run *run, int got, int want)
+{
+    if (got == want)
+        return got < 0 ? SKIP : 0;
+    if (run->tight && (got == -TWZ_ENOSPC || got == -TWZ_EFULL))
+        return SKIP;
+    return fail(run, "a call's result is not the expected one");
+}
+
+static int create(struct run *run, struct store_create *create, const struct op *op)
+{
+    struct model_object *object = &run->now.object[run->now.count];
+    uint32_t slot;
+    objid_t id;
+    int err;
+
+    if (run->now.count == MODEL_OBJECTS)
+        return SKIP;
+    create->nonce[0] = ++run->nonce;
+    create->perms = TWZ_READ | TWZ_WRITE;
+    create->persist = op->d;
+    err = answer(run, store_obj_create(run->store, create, &slot, &id), 0);
+    if (err)
+        return err;
+    run->slot[run->now.count++] = slot;
+    *object = (struct model_object){
+        .id = id,
+        .state = create->witness.lo ? STORE_PROVISIONAL : STORE_LIVE,
+        .perms = create->perms,
+        .persist = create->persist,
+        .tie = create->tie_parent,
+        .witness = create->witness,
+        .witness_off = create->witness_off,
+        .witness_value = create->witness_value ? create->witness_value : id.lo,
+    };
+    return 0;
+}
+
+static int op_create(struct run *run, const struct op *op)
+{
+    struct store_create arg = { .kuid = { 0, 0 } };
+
+    return create(run, &arg, op);
+}
+
+/* a: parent */
+static int op_create_tied(struct run *run, const struct op *op)
+{
+    struct model_object *parent = alive(run, op->a);
+    struct store_create arg = { .kuid = { 0, 0 } };
+
+    if (!parent)
+        return SKIP;
+    arg.tie_parent = parent->id;
+    return create(run, &arg, op);
+}
+
+/* a: holder of the witness word, b: its page, c: its word, which differs for each object */
+static int op_provisional(struct run *run, const struct op *op)
+{
+    struct model_object *holder = alive(run, op->a);
+    struct store_create arg = { .witness_off = op->b * 4096ull + (op->c + run->now.count) * 8ull };
+
+    if (!holder)
+        return SKIP;
+    arg.witness = holder->id;
+    return create(run, &arg, op);
+}
+
+/* A user's store into a page: word `at` becomes value; flushed unless `loose`. */
+static int user_store(struct run *run, struct model_object *object, uint64_t offset, uint64_t value,
+                      int loose)
+{
+    struct model_page *page = model_page(object, (uint32_t)(offset >> 12));
+    uint16_t at = (uint16_t)(offset % 4096 / 8);
+    struct store_page have;
+    uint64_t *word;
+
+    if (!page || page->state != STORE_PRESENT || page->flags)
+        return SKIP;
+    if (store_page_get(run->store, slot_of_object(run, object), page->page, &have) < 0)
+        return fail(run, "a page cannot be looked up");
+    word = (uint64_t *)store_frame_ptr(run->store, have.frame) + at;
+    if (loose)
+        run->loose = (struct loose){ number_of(run, object) + 1, page->page, at, *word };
+    if (!model_word(page, at, value))
+        return SKIP;
+    persist_host_store64(word, value);
+    if (loose)
+        return 0;
+    persist_host_flush(word, 8, "user flush");
+    persist_host_fence("user fence");
+    return 0;
+}
+
+/* a: 1: not flushed; b: 1: take the name away */
+static int op_name(struct run *run, const struct op *op)
+{
+    struct model_object *object = NULL;
+
+    for (uint32_t i = 0; i < run->now.count; i++)
+        if (run->now.object[i].state == STORE_PROVISIONAL)
+            object = &run->now.object[i];
+    if (!object)
+        return SKIP;
+    for (uint32_t i = 0; i < run->now.count; i++) {
+        struct model_object *holder = &run->now.object[i];
+
+        if (holder->state && holder->id.lo == object->witness.lo)
+            return user_store(run, holder, object->witness_off,
+                              op->b ? 0 : object->witness_value, (int)op->a);
+    }
+    return SKIP;
+}
+
+/* a: object, b: page */
+static int op_write(struct run *run, const struct op *op)
+{
+    struct model_object *object = alive(run, op->a);
+
+    if (!object)
+        return SKIP;
+    return user_store(run, object, op->b * 4096ull + 8, run->nonce++ * 77, 0);
+}
+
+static int op_permanent(struct run *run, const struct op *op)
+{
+    struct model_object *object = alive(run, op->a);
+    int err;
+
+    if (!object)
+        return SKIP;
+    err = answer(run, store_obj_permanent(run->store, slot_of_object(run, object)), 0);
+    if (!err)
+        object->state = STORE_LIVE;
+    return err;
+}
+
+/* What adding a page answers by the model. */
+static int add_answer(struct model_object *object, uint32_t page, int content)
+{
+    struct model_page *at = model_page(object, page);
+
+    if (!at)
+        return 0;
+    return at->state == STORE_HOLE ? (content ? 0 : -TWZ_EFAULT) : -TWZ_EEXIST;
+}
+
+/* a: object, b: page */
+static int op_add(struct run *run, const struct op *op)
+{
+    struct model_object *object = alive(run, op->a);
+    uint32_t frame;
+    int err;
+
+    if (!object)
+        return SKIP;
+    err = answer(run, store_page_add(run->store, slot_of_object(run, object), op->b, &frame),
+                 add_answer(object, op->b, 0));
+    if (err)
+        return err;
+    return model_set(object, op->b, STORE_PRESENT, 0) ? 0 : fail(run, "model is too small");
+}
+
+static uint8_t fill_of(uint32_t page)
+{
+    return (uint8_t)(page % 200 + 1);
+}
+
+static const void *give_page(void *ctx, uint32_t page)
+{
+    static uint8_t bytes[4096];
+
+    (void)ctx;
+    memset(bytes, fill_of(page), sizeof(bytes));
+    return bytes;
+}
+
+/* a: object, b: first, c: count, d: 1: with content */
+static int op_many(struct run *run, const struct op *op)
+{
+    struct model_object *object = alive(run, op->a);
+    int err, want = 0;
+
+    if (!object)
+        return SKIP;
+    for (uint32_t i = 0; i < op->c && !want; i++)
+        want = add_answer(object, op->b + i, (int)op->d);
+    err = answer(run, store_page_add_many(run->store, slot_of_object(run, object), op->b, op->c,
+                                          op->d ? give_page : NULL, NULL),
+                 want);
+    for (uint32_t i = 0; i < op->c && !err; i++)
+        if (!model_set(object, op->b + i, STORE_PRESENT, op->d ? fill_of(op->b + i) : 0))
+            return fail(run, "model is too small");
+    return err;
+}
+
+/* a: object, b: first, c: count, d: state */
+static int op_discard(struct run *run, const struct op *op)
+{
+    struct model_object *object = alive(run, op->a);
+    int err;
+
+    if (!object)
+        return SKIP;
+    err = answer(run, store_page_discard(run->store, slot_of_object(run, object), op->b, op->c,
+                                         op->d), 0);
+    for (uint32_t i = 0; i < op->c && !err; i++)
+        if (!model_set(object, op->b + i, op->d, 0) && op->d != STORE_ABSENT)
+            return fail(run, "model is too small");
+    return err;
+}
+
+/* a: object, b: first, c: count, d: on or off */
+static int op_protect(struct run *run, const struct op *op)
+{
+    struct model_object *object = alive(run, op->a);
+    int err;
+
+    if (!object)
+        return SKIP;
+    err = answer(run, store_page_protect(run->store, slot_of_object(run, object), op->b, op->c,
+                                         op->d), 0);
+    for (uint32_t i = 0; i < op->c && !err; i++) {
+        struct model_page *page = model_page(object, op->b + i);
+
+        if (page && page->state != STORE_HOLE)
+            page->flags = op->d ? STORE_FLAG_READONLY : 0;
+    }
+    return err;
+}
+
+#define SHARE_PAGES 4u
+
+static int share_answer(struct model_object *dst, uint32_t to, struct model_object *src,
+                        uint32_t from)
+{
+    for (uint32_t i = 0; i < SHARE_PAGES; i++) {
+        struct model_page *page = model_page(src, from + i);
+
+        if (page && page->state == STORE_POISONED)
+            return -TWZ_EPOISON;
+    }
+    for (uint32_t i = 0; i < SHARE_PAGES; i++) {
+        struct model_page *page = model_page(dst, to + i);
+
+        if (page && page->state != STORE_HOLE)
+            return -TWZ_EEXIST;
+    }
+    return 0;
+}
+
+static int share_model(struct model_object *dst, uint32_t to, struct model_object *src,
+                       uint32_t from)
+{
+    for (uint32_t i = 0; i < SHARE_PAGES; i++) {
+        struct model_page *page = model_page(src, from + i), *copy;
+
+        if (!page || page->state == STORE_HOLE) {
+            copy = model_set(dst, to + i, page ? STORE_HOLE : STORE_ABSENT, 0);
+            if (page && !copy)
+                return 0;
+            continue;
+        }
+        page->state = STORE_SHARED;
+        copy = model_set(dst, to + i, STORE_SHARED, 0);
+        if (!copy)
+            return 0;
+        *copy = *page;
+        copy->page = to + i;
+        copy->flags = 0;
+    }
+    return 1;
+}
+
+/* a: destination, b: its first page, c: source, d: its first page */
+static int op_share(struct run *run, const struct op *op)
+{
+    struct model_object *dst = alive(run, op->a), *src = alive(run, op->c);
+    int err;
+
+    if (!dst || !src)
+        return SKIP;
+    err = answer(run, store_page_share(run->store, slot_of_object(run, dst), op->b,
+                                       slot_of_object(run, src), op->d, SHARE_PAGES),
+                 share_answer(dst, op->b, src, op->d));
+    if (!err && !share_model(dst, op->b, src, op->d))
+        return fail(run, "model is too small");
+    return err;
+}
+
+/* a: object, b: page */
+static int op_own(struct run *run, const struct op *op)
+{
+    struct model_object *object = alive(run, op->a);
+    struct model_page *page = object ? model_page(object, op->b) : NULL;
+    uint32_t frame;
+    int err;
+
+    if (!page || page->state == STORE_HOLE || page->state == STORE_POISONED)
+        return SKIP;
+    err = answer(run, store_page_own(run->store, slot_of_object(run, object), op->b, &frame), 0);
+    if (!err)
+        page->state = STORE_PRESENT;
+    return err;
+}
+
+static int op_poison(struct run *run, const struct op *op)
+{
+    struct model_object *object = alive(run, op->a);
+    struct model_page *page = object ? model_page(object, op->b) : NULL;
+    int err;
+
+    if (!page || page->state == STORE_HOLE || page->state == STORE_POISONED)
+        return SKIP;
+    err = answer(run, store_page_poison(run->store, slot_of_object(run, object), op->b), 0);
+    if (!err)
+        page->state = STORE_POISONED;
+    return err;
+}
+
+/* a: object, b: 1: release it too */
+static int op_delete(struct run *run, const struct op *op)
+{
+    struct model_object *object = alive(run, op->a);
+    uint32_t slot;
+    int err;
+
+    if (!object)
+        return SKIP;
+    slot = slot_of_object(run, object);
+    err = answer(run, store_obj_delete(run->store, slot, NULL, NULL), 0);
+    if (err)
+        return err;
+    model_kill(&run->now, number_of(run, object));
+    if (!op->b)
+        return 0;
+    object->state = 0;
+    return answer(run, store_obj_release(run->store, slot), 0);
+}
+
+static int op_release(struct run *run, const struct op *op)
+{
+    struct model_object *object = object_of(run, op->a);
+    int err;
+
+    if (!object || object->state != STORE_DEAD)
+        return SKIP;
+    err = answer(run, store_obj_release(run->store, slot_of_object(run, object)), 0);
+    if (!err)
+        object->state = 0;
+    return err;
+}
+
+/* a: child, b: parent, or MODEL_OBJECTS for none */
+static int op_tie(struct run *run, const struct op *op)
+{
+    struct model_object *child = alive(run, op->a), *parent = alive(run, op->b);
+    struct model_object *above = parent;
+    int err, want = 0;
+
+    if (!child || (!parent && op->b < MODEL_OBJECTS))
+        return SKIP;
+    while (above && !want) {
+        struct model_object *next = NULL;
+
+        want = above == child ? -TWZ_EINVAL : 0;
+        for (uint32_t i = 0; i < run->now.count; i++)
+            if (above->tie.lo && run->now.object[i].id.lo == above->tie.lo)
+                next = &run->now.object[i];
+        above = next;
+    }
+    err = answer(run, store_obj_tie(run->store, slot_of_object(run, child),
+                                    parent ? parent->id : TWZ_OBJID_NONE), want);
+    if (!err)
+        child->tie = parent ? parent->id : TWZ_OBJID_NONE;
+    return err;
+}
+
+/* a: object, b: which, c: value */
+static int op_update(struct run *run, const struct op *op)
+{
+    struct model_object *object = alive(run, op->a);
+    struct store_update update = { .which = op->b, .perms = op->c, .persist = op->c };
+    int err;
+
+    if (!object)
+        return SKIP;
+    if (op->b == STORE_UPDATE_PERMS && update.perms & ~object->perms)
+        return SKIP;
+    err = answer(run, store_obj_update(run->store, slot_of_object(run, object), &update), 0);
+    if (err)
+        return err;
+    if (op->b == STORE_UPDATE_PERMS)
+        object->perms = op->c;
+    else
+        object->persist = op->c;
+    return 0;
+}
+
+static int op_revoke(struct run *run, const struct op *op)
+{
+    struct model_object *object = alive(run, op->a);
+    int err;
+
+    if (!object)
+        return SKIP;
+    err = answer(run, store_obj_revoke(run->store, slot_of_object(run, object), ++run->nonce), 0);
+    if (!err)
+        object->revoke = run->nonce;
+    return err;
+}
+
+static int op_super(struct run *run, const struct op *op)
+{
+    (void)op;
+    run->now.roots.init.lo = ++run->nonce;
+    run->now.roots.spare[3].hi = run->nonce;
+    return answer(run, store_super_set(run->store, &run->now.roots), 0);
+}
+
+static int op_mono(struct run *run, const struct op *op)
+{
+    run->now.mono[op->a] += 5;
+    return answer(run, store_mono_raise(run->store, op->a, run->now.mono[op->a]), 0);
+}
+
+static int op_prezero(struct run *run, const struct op *op)
+{
+    store_prezero(run->store, op->a);
+    return 0;
+}
+
+static int op_reopen(struct run *run, const struct op *op)
+{
+    (void)op;
+    model_recover(&run->now);
+    return run_open(run);
+}
+
+static const struct op table[] = {
+    { "create", op_create, .d = 1 },
+    { "create tied to A", op_create_tied, .a = A },
+    { "create provisional, named in root", op_provisional, .a = ROOT, .b = 1, .c = 16 },
+    { "create provisional, named in A's tree", op_provisional, .a = A, .b = 700, .c = 16 },
+    { "create provisional, named in the newest", op_provisional, .a = NEWEST, .b = 1, .c = 16 },
+    { "name the provisional", op_name, .a = 0 },
+    { "name the provisional, unflushed", op_name, .a = 1 },
+    { "take the name away", op_name, .a = 0, .b = 1 },
+    { "make the newest permanent", op_permanent, .a = NEWEST },
+    { "make P permanent", op_permanent, .a = P },
+    { "add root 2", op_add, .a = ROOT, .b = 2 },
+    { "add newest 1", op_add, .a = NEWEST, .b = 1 },
+    { "add A 701, leaf there", op_add, .a = A, .b = 701 },
+    { "add A 5000, leaf missing", op_add, .a = A, .b = 5000 },
+    { "add B 600, root missing", op_add, .a = B, .b = 600 },
+    { "add C meta", op_add, .a = C, .b = TWZ_PAGE_META },
+    { "add A 4, hole", op_add, .a = A, .b = 4 },
+    { "add many A 11..15, direct and tree", op_many, .a = A, .b = 11, .c = 5, .d = 1, .mixed = 1 },
+    { "add many B 1..4", op_many, .a = B, .b = 1, .c = 4, .d = 0, .mixed = 1 },
+    { "add many A 1022..1025, two leaves", op_many, .a = A, .b = 1022, .c = 4, .d = 1, .mixed = 1 },
+    { "add many A 4..5, over a hole", op_many, .a = A, .b = 4, .c = 2, .d = 1, .mixed = 1 },
+    { "add many A 702..704, leaf there", op_many, .a = A, .b = 702, .c = 3, .d = 1, .mixed = 1 },
+    { "discard A 1", op_discard, .a = A, .b = 1, .c = 1, .d = STORE_ABSENT, .settle = 1 },
+    { "discard A 700..710", op_discard, .a = A, .b = 700, .c = 11, .d = STORE_ABSENT, .mixed = 1, .settle = 1 },
+    { "hole A 1..3", op_discard, .a = A, .b = 1, .c = 3, .d = STORE_HOLE, .mixed = 1, .settle = 1 },
+    { "hole B 511..513", op_discard, .a = B, .b = 511, .c = 3, .d = STORE_HOLE, .mixed = 1, .settle = 1 },
+    { "discard all A", op_discard, .a = A, .b = 1, .c = 1100, .d = STORE_ABSENT, .mixed = 1, .settle = 1 },
+    { "protect A 1..800", op_protect, .a = A, .b = 1, .c = 800, .d = 1, .mixed = 1, .settle = 1 },
+    { "unprotect A 1..800", op_protect, .a = A, .b = 1, .c = 800, .d = 0, .mixed = 1, .settle = 1 },
+    { "share A 1..4 to C 30", op_share, .a = C, .b = 30, .c = A, .d = 1, .mixed = 1, .settle = 1 },
+    { "share A 699..702 to B 5", op_share, .a = B, .b = 5, .c = A, .d = 699, .mixed = 1, .settle = 1 },
+    { "own C 20", op_own, .a = C, .b = 20, .settle = 1 },
+    { "own A 2", op_own, .a = A, .b = 2, .settle = 1 },
+    { "poison A 2", op_poison, .a = A, .b = 2, .settle = 1 },
+    { "write A 1", op_write, .a = A, .b = 1, .settle = 1 },
+    { "delete A", op_delete, .a = A, .b = 0, .settle = 1 },
+    { "delete and release C", op_delete, .a = C, .b = 1, .settle = 1 },
+    { "delete and release the newest", op_delete, .a = NEWEST, .b = 1, .settle = 1 },
+    { "delete B", op_delete, .a = B, .b = 0, .settle = 1 },
+    { "release D", op_release, .a = D, .settle = 1 },
+    { "release A", op_release, .a = A, .settle = 1 },
+    { "release B", op_release, .a = B, .settle = 1 },
+    { "tie C to A", op_tie, .a = C, .b = A },
+    { "tie A to B, a circle unless B is free", op_tie, .a = A, .b = B },
+    { "tie P to C", op_tie, .a = P, .b = C },
+    { "untie B", op_tie, .a = B, .b = MODEL_OBJECTS },
+    { "update A's permissions", op_update, .a = A, .b = STORE_UPDATE_PERMS, .c = TWZ_READ },
+    { "update A's persistence", op_update, .a = A, .b = STORE_UPDATE_PERSIST, .c = 2 },
+    { "revoke A", op_revoke, .a = A },
+    { "set the superblock", op_super, .a = 0 },
+    { "raise a mono word", op_mono, .a = STORE_MONO_TIME },
+    { "zero frames ahead", op_prezero, .a = 2 },
+    { "reopen", op_reopen, .settle = 1 },
+};
+
+uint32_t op_count(void)
+{
+    return sizeof(table) / sizeof(table[0]);
+}
+
+const struct op *op_get(uint32_t number)
+{
+    return &table[number];
+}
+
+/* --- start states -------------------------------------------------------------------------- */
+
+static const struct op start_small[] = {
+    { "root", op_create, .a = 0 },
+    { "its page", op_add, .a = ROOT, .b = 1 },
+};
+
+static const struct op start_rich[] = {
+    { "A", op_create, .a = 0 },
+    { "B, tied to A", op_create_tied, .a = A },
+    { "C", op_create, .a = 0 },
+    { "P, provisional", op_provisional, .a = ROOT, .b = 1, .c = 16 },
+    { "D", op_create, .a = 0 },
+    { "E: one slot of the chunk is left", op_create, .a = 0 },
+    { "pages of A", op_many, .a = A, .b = 1, .c = 3, .d = 1 },
+    { "and in its tree", op_many, .a = A, .b = 700, .c = 1, .d = 1 },
+    { "a hole", op_discard, .a = A, .b = 4, .c = 1, .d = STORE_HOLE },
+    { "shared with C", op_share, .a = C, .b = 20, .c = A, .d = 2 },
+    { "a page of D", op_many, .a = D, .b = 1, .c = 1, .d = 1 },
+    { "D is dead", op_delete, .a = D, .b = 0 },
+};
+
+/* Leaves three frames. */
+static const struct op start_full[] = {
+    { "F", op_create, .a = 0 },
+    { "G", op_create, .a = 0 },
+    { "pages of F", op_many, .a = 7, .b = 1, .c = 36, .d = 1 },
+};
+
+static int run_each(struct run *run, const struct op *op, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (op[i].run(run, &op[i]) != 0)
+            return fail(run, op[i].name);
+    return 0;
+}
+
+int ops_start(struct run *run, uint32_t start)
+{
+    struct store_space space;
+    int err = run_each(run, start_small, sizeof(start_small) / sizeof(*start_small));
+
+    for (uint32_t i = 1; start == 0 && i < STORE_CHUNK_SLOTS && !err; i++)
+        err = run_each(run, start_rich, 1);
+    if (err || start == 0)
+        return err;
+    err = run_each(run, start_rich, sizeof(start_rich) / sizeof(*start_rich));
+    if (err || start == 1)
+        return err;
+    err = run_each(run, start_full, sizeof(start_full) / sizeof(*start_full));
+    store_space(run->store, &space);
+    if (!err && space.free > 3) {
+        struct op rest = {
+            "rest", op_many, .a = 8, .b = 1, .c = (uint32_t)space.free - 3, .d = 1
+        };
+
+        err = run_each(run, &rest, 1);
+    }
+    run->tight = 1;
+    return err;
+}

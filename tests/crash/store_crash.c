@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store-crash: the store under power failure.
+ *
+ *   store-crash [--long] [--seed N] [--random N] [--no-mutants]
+ *   store-crash --replay START:OP,OP,...@POINT[.IMAGE] [--seed N] [--shuffle N]
+ *
+ * Without options: every one-operation workload, a seeded sample of the two-operation ones, some
+ * random longer ones, and the mutants. --long: all of them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "explore.h"
+
+struct tally {
+    uint64_t passed;
+    uint64_t failed;
+};
+
+struct harness {
+    struct explorer explorer;
+    struct tally tally;
+    uint64_t seed;
+    int whole;      /* --long */
+    uint32_t shuffle;
+};
+
+static void print_workload(const struct workload *workload)
+{
+    printf("start %u:", workload->start);
+    for (uint32_t i = 0; i < workload->count; i++)
+        printf(" [%s]", op_get(workload->op[i])->name);
+    printf("\n");
+}
+
+static void print_failure(const struct harness *harness, const struct workload *workload)
+{
+    const struct explorer *explorer = &harness->explorer;
+
+    printf("FAILED: %s\n  ", explorer->failure);
+    print_workload(workload);
+    printf("  after %u operations%s, point %llu, image %llu\n  store-crash --replay %u:",
+           explorer->k, explorer->returned ? " returned" : "",
+           (unsigned long long)explorer->point - (explorer->point ? 1 : 0),
+           (unsigned long long)explorer->image, workload->start);
+    for (uint32_t i = 0; i < workload->count; i++)
+        printf("%s%u", i ? "," : "", workload->op[i]);
+    printf("@%llu.%llu --seed %llu --shuffle %u\n",
+           (unsigned long long)explorer->point - (explorer->point ? 1 : 0),
+           (unsigned long long)explorer->image, (unsigned long long)harness->seed,
+           harness->shuffle);
+}
+
+static uint64_t workload_seed(const struct harness *harness, const struct workload *workload)
+{
+    uint64_t seed = mix64(harness->seed, workload->start * 64u + harness->shuffle);
+
+    for (uint32_t i = 0; i < workload->count; i++)
+        seed = mix64(seed, workload->op[i]);
+    return seed;
+}
+
+static int run_one(struct harness *harness, const struct workload *workload, uint32_t from)
+{
+    harness->explorer.seed = workload_seed(harness, workload);
+    record.shuffle = harness->shuffle;
+    return explore(&harness->explorer, workload, from);
+}
+
+static void test_one(struct harness *harness, const struct workload *workload, uint32_t from)
+{
+    if (run_one(harness, workload, from) == 0) {
+        harness->tally.passed++;
+        return;
+    }
+    harness->tally.failed++;
+    if (harness->tally.failed <= 5)
+        print_failure(harness, workload);
+}
+
+/* --- the workloads ------------------------------------------------------------------------- */
+
+static void all_single(struct harness *harness)
+{
+    for (harness->shuffle = 0; harness->shuffle < 3; harness->shuffle++)
+        for (uint32_t start = 0; start < STARTS; start++)
+            for (uint32_t a = 0; a < op_count(); a++)
+                test_one(harness, &(struct workload){ start, 1, { (uint8_t)a } }, 0);
+    harness->shuffle = 0;
+}
+
+/* The second operation only: what a power failure does to the first is the single ones' matter. */
+static void all_pairs(struct harness *harness, uint64_t one_in)
+{
+    for (uint32_t start = 0; start < STARTS; start++)
+        for (uint32_t a = 0; a < op_count(); a++)
+            for (uint32_t b = 0; b < op_count(); b++) {
+                struct workload workload = { start, 2, { (uint8_t)a, (uint8_t)b } };
+
+                if (mix64(workload_seed(harness, &workload), 9) % one_in == 0)
+                    test_one(harness, &workload, 1);
+            }
+}
+
+static struct workload random_workload(uint64_t seed)
+{
+    struct workload workload = { .start = (uint32_t)(mix64(seed, 1) % STARTS) };
+
+    workload.count = 3 + (uint32_t)(mix64(seed, 2) % (OPS_MAX - 2));
+    for (uint32_t i = 0; i < workload.count; i++)
+        workload.op[i] = (uint8_t)(mix64(seed, 3 + i) % op_count());
+    return workload;
+}
+
+static void some_random(struct harness *harness, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        struct workload workload = random_workload(mix64(harness->seed, i));
+
+        harness->shuffle = (uint32_t)(i % 8);
+        test_one(harness, &workload, 0);
+    }
+    harness->shuffle = 0;
+}
+
+static const struct workload no_workload;
+
+static void both_formats(struct harness *harness)
+{
+    for (int over_pool = 0; over_pool < 2; over_pool++) {
+        harness->explorer.seed = mix64(harness->seed, (uint64_t)over_pool);
+        if (explore_format(&harness->explorer, over_pool) == 0) {
+            harness->tally.passed++;
+            continue;
+        }
+        harness->tally.failed++;
+        printf("FAILED: format over %s: %s, point %llu, image %llu\n",
+               over_pool ? "an old pool" : "junk", harness->explorer.failure,
+               (unsigned long long)harness->explorer.point,
+               (unsigned long long)harness->explorer.image);
+    }
+}
+
+/* --- mutants ------------------------------------------------------------------------------- */
+
+static int site_of_store(uint32_t site)
+{
+    return strncmp(record.site[site], "user", 4) != 0;
+}
+
+/* Does any workload fail with this site switched off? */
+static int caught(struct harness *harness, uint32_t site)
+{
+    struct explorer *explorer = &harness->explorer;
+
+    for (int over_pool = 0; over_pool < 2; over_pool++)
+        if (explore_format(explorer, over_pool) < 0)
+            return 1;
+    for (harness->shuffle = 0; harness->shuffle < 3; harness->shuffle++)
+        for (uint32_t start = 0; start < 2; start++)
+            for (uint32_t a = 0; a < op_count(); a++) {
+                struct workload workload = { start, 1, { (uint8_t)a } };
+
+                record.hit[site] = 0;
+                if (run_one(harness, &workload, 0) < 0)
+                    return 1;
+            }
+    harness->shuffle = 0;
+    return 0;
+}
+
+/* Sites that recovery may lack: each is explained in doc/testing.md. */
+static int mutants(struct harness *harness)
+{
+    uint32_t total = 0, found = 0;
+
+    harness->explorer.count_distinct = 0;
+    harness->explorer.second_level = 1;
+    for (uint32_t site = 0; site < record.sites; site++) {
+        if (!site_of_store(site))
+            continue;
+        total++;
+        record.disabled = site;
+        if (caught(harness, site))
+            found++;
+        else
+            printf("mutant survives: %s\n", record.site[site]);
+        record.disabled = SITES_MAX;
+    }
+    printf("mutants: %u of %u caught\n", found, total);
+    harness->explorer.count_distinct = 1;
+    return (int)(total - found);
+}
+
+/* --- replay -------------------------------------------------------------------------------- */
+
+static int parse_replay(const char *text, struct workload *workload, struct explorer *explorer)
+{
+    char *at;
+
+    workload->start = (uint32_t)strtoul(text, &at, 10);
+    for (workload->count = 0; *at == ':' || *at == ','; workload->count++) {
+        if (workload->count == OPS_MAX)
+            return -1;
+        workload->op[workload->count] = (uint8_t)strtoul(at + 1, &at, 10);
+        if (workload->op[workload->count] >= op_count())
+            return -1;
+    }
+    if (*at == '@')
+        explorer->only_point = strtoull(at + 1, &at, 10);
+    if (*at == '.')
+        explorer->only_image = (uint32_t)strtoul(at + 1, &at, 10);
+    return *at || workload->start >= STARTS ? -1 : 0;
+}
+
+static int replay(struct harness *harness, const char *text)
+{
+    struct workload workload = no_workload;
+    uint32_t from;
+
+    if (parse_replay(text, &workload, &harness->explorer) < 0) {
+        printf("--replay START:OP,OP,...@POINT.IMAGE\n");
+        return 2;
+    }
+    from = workload.count == 2 ? 1 : 0;
+    harness->explorer.verbose = 1;
+    print_workload(&workload);
+    test_one(harness, &workload, from);
+    printf("%llu images\n", (unsigned long long)harness->explorer.images);
+    return harness->tally.failed != 0;
+}
+
+/* --- main ---------------------------------------------------------------------------------- */
+
+static double seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void report(const struct harness *harness, double began, const char *what)
+{
+    const struct explorer *explorer = &harness->explorer;
+
+    printf("%s: %llu workloads, %llu points, %llu images judged (%llu inside a recovery), "
+           "%llu distinct, %.1f s\n",
+           what, (unsigned long long)explorer->workloads, (unsigned long long)explorer->points,
+           (unsigned long long)explorer->images, (unsigned long long)explorer->second_images,
+           (unsigned long long)explorer->distinct.count, seconds() - began);
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    static struct harness harness;
+    const char *text = NULL;
+    uint64_t random = 60;
+    int with_mutants = 1;
+    double began = seconds();
+
+    harness.seed = 1;
+    harness.whole = getenv("TWZ_TEST_LONG") != NULL;
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+
+        if (strcmp(argv[i], "--long") == 0)
+            harness.whole = 1;
+        else if (strcmp(argv[i], "--no-mutants") == 0)
+            with_mutants = 0;
+        else if (strcmp(argv[i], "--seed") == 0 && ++i)
+            harness.seed = strtoull(value, NULL, 10);
+        else if (strcmp(argv[i], "--shuffle") == 0 && ++i)
+            harness.shuffle = (uint32_t)strtoul(value, NULL, 10);
+        else if (strcmp(argv[i], "--random") == 0 && ++i)
+            random = strtoull(value, NULL, 10);
+        else if (strcmp(argv[i], "--replay") == 0 && ++i)
+            text = value;
+        else {
+            printf("usage: store-crash [--long] [--seed N] [--random N] [--no-mutants] "
+                   "[--replay START:OPS@POINT.IMAGE [--shuffle N]]\n");
+            return 2;
+        }
+    }
+    explorer_init(&harness.explorer, harness.seed);
+    if (text)
+        return replay(&harness, text);
+    both_formats(&harness);
+    all_single(&harness);
+    report(&harness, began, "format and one operation");
+    all_pairs(&harness, harness.whole ? 1 : 20);
+    report(&harness, began, "with two operations");
+    some_random(&harness, harness.whole ? random * 20 : random);
+    report(&harness, began, "with random sequences");
+    if (with_mutants && !harness.tally.failed)
+        harness.tally.passed += mutants(&harness) == 0;
+    report(&harness, began, "all");
+    printf("%llu passed, %llu failed\n", (unsigned long long)harness.tally.passed,
+           (unsigned long long)harness.tally.failed);
+    explorer_end(&harness.explorer);
+    return harness.tally.failed != 0;
+}
