@@ -3,7 +3,7 @@
 # Builds musl for programs of twz: build.sh SOURCE PATCHES OUT CC
 #
 # Copies SOURCE, applies PATCHES/*.patch in order, runs musl's own configure and makefile for a
-# static, position-independent library, and installs it as OUT/lib and OUT/include. OUT/musl.stamp
+# static, position-independent library, and installs it as OUT/lib and OUT/include. OUT/musl_stamp.h
 # is written last. Work lies in OUT/work, which is made anew each time.
 set -eu
 
@@ -41,4 +41,4 @@ for empty in m rt pthread crypt util xnet resolv dl; do
 done
 cd "$out"
 rm -rf "$work"
-: >musl.stamp
+: >musl_stamp.h

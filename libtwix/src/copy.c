@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* Copies under a catch; see copy.h. */
+#include <errno.h>
+#include <twz/faults.h>
+
+#include "copy.h"
+
+struct job {
+    void *dst;
+    const void *src;
+    uint64_t len;
+};
+
+void copy_raw(void *dst, const void *src, uint64_t len)
+{
+    uint64_t words = len / 8;
+    uint64_t rest = len % 8;
+
+    __asm__ volatile("rep movsq\n\tmov %3, %%rcx\n\trep movsb"
+                     : "+D"(dst), "+S"(src), "+c"(words)
+                     : "r"(rest)
+                     : "memory");
+}
+
+static void do_copy(void *arg)
+{
+    struct job *j = arg;
+
+    copy_raw(j->dst, j->src, j->len);
+}
+
+static void do_zero(void *arg)
+{
+    struct job *j = arg;
+    void *dst = j->dst;
+    uint64_t len = j->len;
+
+    __asm__ volatile("rep stosb" : "+D"(dst), "+c"(len) : "a"(0) : "memory");
+}
+
+/* What a fault in the middle means to the program that called. */
+static int judge(const struct twz_fault *fault, const void *object)
+{
+    uint64_t slot = fault->addr >> TWZ_OBJ_SHIFT;
+
+    if (slot != (uint64_t)(uintptr_t)object >> TWZ_OBJ_SHIFT)
+        return -EFAULT;
+    if (fault->reason == TWZ_REASON_NOSPC)
+        return -ENOSPC;
+    if (fault->reason == TWZ_REASON_NOMEM)
+        return -ENOMEM;
+    return fault->kind == TWZ_FAULT_PERM ? -EACCES : -EIO;
+}
+
+int copy_bytes(void *dst, const void *src, uint64_t len, const void *object)
+{
+    struct job j = { dst, src, len };
+    struct twz_fault fault;
+
+    return twz_try(do_copy, &j, &fault) ? judge(&fault, object) : 0;
+}
+
+int copy_zero(void *dst, uint64_t len, const void *object)
+{
+    struct job j = { dst, NULL, len };
+    struct twz_fault fault;
+
+    return twz_try(do_zero, &j, &fault) ? judge(&fault, object) : 0;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Devices without an object behind them; see device.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+
+#include "console.h"
+#include "copy.h"
+#include "device.h"
+#include "err.h"
+#include "sys.h"
+
+#define RANDOM_PIECE 4096u /* bytes in one kernel call */
+
+void device_fill_stat(struct stat *st, uint32_t major, uint32_t minor)
+{
+    *st = (struct stat){ 0 };
+    st->st_dev = 2;
+    st->st_ino = ((uint64_t)major << 8) + minor;
+    st->st_mode = S_IFCHR | 0666;
+    st->st_nlink = 1;
+    st->st_rdev = makedev(major, minor);
+    st->st_blksize = 4096;
+}
+
+static int64_t null_read(struct file *f, void *buf, uint64_t len, uint64_t off)
+{
+    (void)f;
+    (void)buf;
+    (void)len;
+    (void)off;
+    return 0;
+}
+
+static int64_t null_write(struct file *f, const void *buf, uint64_t len, uint64_t off)
+{
+    (void)f;
+    (void)buf;
+    (void)off;
+    return (int64_t)len;
+}
+
+static int64_t full_write(struct file *f, const void *buf, uint64_t len, uint64_t off)
+{
+    (void)f;
+    (void)buf;
+    (void)len;
+    (void)off;
+    return -ENOSPC;
+}
+
+static int64_t zero_read(struct file *f, void *buf, uint64_t len, uint64_t off)
+{
+    int r = copy_zero(buf, len, NULL);
+
+    (void)f;
+    (void)off;
+    return r < 0 ? r : (int64_t)len;
+}
+
+static int64_t random_read(struct file *f, void *buf, uint64_t len, uint64_t off)
+{
+    uint64_t done = 0;
+
+    (void)f;
+    (void)off;
+    while (done < len) {
+        uint64_t n = len - done < RANDOM_PIECE ? len - done : RANDOM_PIECE;
+        int64_t r = err_linux(sys_random((uint8_t *)buf + done, n));
+
+        if (r < 0)
+            return done ? (int64_t)done : r;
+        done += n;
+    }
+    return (int64_t)done;
+}
+
+/* Seeking is allowed and means nothing. */
+static int64_t null_seek(struct file *f, int64_t off, int64_t whence)
+{
+    (void)f;
+    (void)off;
+    (void)whence;
+    return 0;
+}
+
+static int64_t null_stat(struct file *f, struct stat *st)
+{
+    (void)f;
+    device_fill_stat(st, 1, 3);
+    return 0;
+}
+
+static int64_t zero_stat(struct file *f, struct stat *st)
+{
+    device_fill_stat(st, 1, f->sub ? 7 : 5);
+    return 0;
+}
+
+static int64_t random_stat(struct file *f, struct stat *st)
+{
+    (void)f;
+    device_fill_stat(st, 1, 9);
+    return 0;
+}
+
+const struct file_ops null_ops = {
+    .read = null_read, .write = null_write, .seek = null_seek, .stat = null_stat
+};
+const struct file_ops zero_ops = {
+    .read = zero_read, .write = null_write, .seek = null_seek, .stat = zero_stat
+};
+const struct file_ops full_ops = {
+    .read = zero_read, .write = full_write, .seek = null_seek, .stat = zero_stat
+};
+const struct file_ops random_ops = {
+    .read = random_read, .write = null_write, .seek = null_seek, .stat = random_stat
+};
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+static const struct device {
+    char name[8]; /* after "/dev/" */
+    uint32_t kind;
+    uint32_t sub; /* console: port, or 0 for the terminal */
+} devices[] = {
+    { "null", FILE_NULL, 0 },     { "zero", FILE_ZERO, 0 },
+    { "full", FILE_ZERO, 1 },     { "random", FILE_RANDOM, 0 },
+    { "urandom", FILE_RANDOM, 0 }, { "tty", FILE_CONSOLE, TWZ_PORT_CTL },
+    { "stdin", FILE_CONSOLE, TWZ_PORT_IN }, { "stdout", FILE_CONSOLE, TWZ_PORT_OUT },
+    { "stderr", FILE_CONSOLE, TWZ_PORT_ERR },
+};
+
+static const struct device *find(const char *path)
+{
+    static const char prefix[] = "/dev/";
+
+    for (unsigned i = 0; i < sizeof(prefix) - 1; i++)
+        if (path[i] != prefix[i])
+            return NULL;
+    path += sizeof(prefix) - 1;
+    for (unsigned d = 0; d < sizeof(devices) / sizeof(devices[0]); d++) {
+        unsigned i = 0;
+
+        while (path[i] && path[i] == devices[d].name[i])
+            i++;
+        if (!path[i] && !devices[d].name[i])
+            return &devices[d];
+    }
+    return NULL;
+}
+
+int device_named(const char *path)
+{
+    return find(path) != NULL;
+}
+
+const struct file_ops *device_ops(uint32_t kind)
+{
+    switch (kind) {
+    case FILE_NULL:
+        return &null_ops;
+    case FILE_ZERO:
+        return &zero_ops;
+    case FILE_RANDOM:
+        return &random_ops;
+    case FILE_CONSOLE:
+        return &console_ops;
+    default:
+        return NULL;
+    }
+}
+
+int64_t device_open(const char *path, uint32_t flags, struct file **out)
+{
+    const struct device *d = find(path);
+    const struct file_ops *ops = device_ops(d->kind);
+    struct file *f;
+
+    if (flags & O_DIRECTORY)
+        return -ENOTDIR;
+    if (d->kind == FILE_ZERO && d->sub)
+        ops = &full_ops;
+    f = file_new(ops, d->kind, flags);
+    if (!f)
+        return -ENFILE;
+    f->sub = d->sub;
+    *out = f;
+    return 0;
+}
+
+int64_t device_stat(const char *path, struct stat *st)
+{
+    const struct device *d = find(path);
+    struct file f = { .kind = d->kind, .sub = d->sub };
+
+    return device_ops(d->kind)->stat(&f, st);
+}

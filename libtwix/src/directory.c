@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* Open directories and reading them; see directory.h. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <hier/hier.h>
+#include <unistd.h>
+
+#include "directory.h"
+#include "err.h"
+#include "linux.h"
+#include "lock.h"
+#include "process.h"
+#include "regular.h"
+
+/* As getdents64 has it; the name follows, NUL-terminated, the whole padded to 8. */
+struct entry {
+    uint64_t ino;
+    int64_t next;
+    uint16_t len;
+    uint8_t type;
+    char name[];
+};
+#define ENTRY_SIZE(name_len) ((offsetof(struct entry, name) + (name_len) + 1 + 7) & ~(size_t)7)
+
+static uint8_t entry_type(uint32_t kind)
+{
+    switch (kind) {
+    case HIER_DIR:
+        return DT_DIR;
+    case HIER_SYMLINK:
+        return DT_LNK;
+    default:
+        return DT_REG;
+    }
+}
+
+/* The entry at *place; *place moves behind it. 1, 0 at the end, or an error. */
+static int64_t next_item(const struct file *f, uint64_t *place, struct hier_item *item)
+{
+    uint64_t cursor;
+    int64_t r;
+
+    if (*place < 2) {
+        item->found = (struct hier_found){ .id = f->obj.id, .kind = HIER_DIR };
+        if (*place == 1) {
+            r = err_linux(hier_parent(&f->obj, &item->found.id));
+            if (r < 0)
+                return r;
+        }
+        item->len = (size_t)*place + 1;
+        item->name[0] = '.';
+        item->name[1] = '.';
+        item->name[item->len] = 0;
+        *place += 1;
+        return 1;
+    }
+    cursor = *place - 2;
+    r = err_linux(hier_iter(&f->obj, &cursor, item));
+    *place = cursor + 2;
+    return r;
+}
+
+static int64_t list(struct file *f, uint8_t *buf, uint64_t len)
+{
+    uint64_t place = f->state->offset & INT64_MAX;
+    struct hier_item item;
+    uint64_t done = 0;
+
+    for (;;) {
+        uint64_t from = place;
+        int64_t r = next_item(f, &place, &item);
+        size_t size = ENTRY_SIZE(item.len);
+        struct entry *e = (struct entry *)(void *)(buf + done);
+
+        if (r <= 0 || size > len - done) {
+            f->state->offset = r > 0 ? from : place;
+            if (r > 0 && done == 0)
+                return -EINVAL;
+            return r < 0 && done == 0 ? r : (int64_t)done;
+        }
+        e->ino = twz_objid_none(item.found.id) ? item.found.cookie : item.found.id.lo;
+        e->next = (int64_t)place;
+        e->len = (uint16_t)size;
+        e->type = entry_type(item.found.kind);
+        for (size_t i = 0; i <= item.len; i++)
+            e->name[i] = item.name[i];
+        done += size;
+    }
+}
+
+int64_t linux_getdents64(int fd, void *buf, uint64_t len)
+{
+    struct file *f = fd_get(fd);
+    int64_t r = -ENOTDIR;
+
+    if (!f)
+        return -EBADF;
+    if (f->kind == FILE_DIRECTORY) {
+        lock_take(&f->state->lock);
+        r = list(f, buf, len);
+        lock_drop(&f->state->lock);
+    }
+    file_put(f);
+    return r;
+}
+
+static int64_t directory_seek(struct file *f, int64_t off, int64_t whence)
+{
+    if (whence == SEEK_CUR)
+        off += (int64_t)(f->state->offset & INT64_MAX);
+    else if (whence != SEEK_SET)
+        return -EINVAL;
+    return off < 0 ? -EINVAL : off;
+}
+
+static int64_t directory_stat(struct file *f, struct stat *st)
+{
+    regular_stat(&f->obj, S_IFDIR, st);
+    return 0;
+}
+
+int64_t directory_open(struct file *f, objid_t id)
+{
+    int64_t r = twz_object_init_guid(&f->obj, id, TWZ_READ | TWZ_WRITE);
+
+    if (r < 0)
+        return err_linux(r);
+    return err_linux(hier_probe(&f->obj));
+}
+
+const struct file_ops directory_ops = {
+    .seek = directory_seek,
+    .stat = directory_stat,
+    .offsets = 1,
+};

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The call: linux.def expanded to a switch, to names and to trace lines. Entered as a C function
+ * through the entry table, or from the CALL fault of a raw SYSCALL instruction. On the way out
+ * signals that came meanwhile are delivered; a call that only a restarting handler interrupted is
+ * made again.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "entry.h"
+#include "linux.h"
+#include "process.h"
+#include "signals.h"
+#include "sys.h"
+#include "text.h"
+#include "thread.h"
+
+#define LINE 256u /* bytes of one trace line */
+#define SHOW 48u  /* bytes of a path that a trace shows */
+
+struct call {
+    uint64_t number;
+    uint64_t a[6];
+};
+
+#define ARG(kind, i) ((KIND_##kind)c->a[i])
+#define LINUX0(nr, name)                                                                           \
+    case nr:                                                                                       \
+        return linux_##name();
+#define LINUX1(nr, name, k1, n1)                                                                   \
+    case nr:                                                                                       \
+        return linux_##name(ARG(k1, 0));
+#define LINUX2(nr, name, k1, n1, k2, n2)                                                           \
+    case nr:                                                                                       \
+        return linux_##name(ARG(k1, 0), ARG(k2, 1));
+#define LINUX3(nr, name, k1, n1, k2, n2, k3, n3)                                                   \
+    case nr:                                                                                       \
+        return linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2));
+#define LINUX4(nr, name, k1, n1, k2, n2, k3, n3, k4, n4)                                           \
+    case nr:                                                                                       \
+        return linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2), ARG(k4, 3));
+#define LINUX5(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5)                                   \
+    case nr:                                                                                       \
+        return linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2), ARG(k4, 3), ARG(k5, 4));
+#define LINUX6(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5, k6, n6)                           \
+    case nr:                                                                                       \
+        return linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2), ARG(k4, 3), ARG(k5, 4), ARG(k6, 5));
+
+static int64_t make(const struct call *c)
+{
+    switch (c->number) {
+#include "../linux.def"
+    default:
+        return -ENOSYS;
+    }
+}
+#include "linux_undef.h"
+#undef ARG
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+/* A call's name, and how each argument is shown, for traces. */
+struct shape {
+    const char *name;
+    char kinds[6]; /* SHOW_*; 0 ends */
+};
+
+#define LINUX0(nr, name)                                                                           \
+    case nr:                                                                                       \
+        return (struct shape){ #name, { 0 } };
+#define LINUX1(nr, name, k1, n1)                                                                   \
+    case nr:                                                                                       \
+        return (struct shape){ #name, { KIND_OF(k1) } };
+#define LINUX2(nr, name, k1, n1, k2, n2)                                                           \
+    case nr:                                                                                       \
+        return (struct shape){ #name, { KIND_OF(k1), KIND_OF(k2) } };
+#define LINUX3(nr, name, k1, n1, k2, n2, k3, n3)                                                   \
+    case nr:                                                                                       \
+        return (struct shape){ #name, { KIND_OF(k1), KIND_OF(k2), KIND_OF(k3) } };
+#define LINUX4(nr, name, k1, n1, k2, n2, k3, n3, k4, n4)                                           \
+    case nr:                                                                                       \
+        return (struct shape){ #name, { KIND_OF(k1), KIND_OF(k2), KIND_OF(k3), KIND_OF(k4) } };
+#define LINUX5(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5)                                   \
+    case nr:                                                                                       \
+        return (struct shape){                                                                     \
+            #name, { KIND_OF(k1), KIND_OF(k2), KIND_OF(k3), KIND_OF(k4), KIND_OF(k5) }             \
+        };
+#define LINUX6(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5, k6, n6)                           \
+    case nr:                                                                                       \
+        return (struct shape){ #name,                                                              \
+                               { KIND_OF(k1), KIND_OF(k2), KIND_OF(k3), KIND_OF(k4), KIND_OF(k5),  \
+                                 KIND_OF(k6) } };
+#define KIND_OF(kind) SHOW_##kind
+#define SHOW_FD   'd'
+#define SHOW_PATH 's'
+#define SHOW_IN   'x'
+#define SHOW_OUT  'x'
+#define SHOW_PTR  'x'
+#define SHOW_LEN  'd'
+#define SHOW_OFF  'd'
+#define SHOW_NUM  'd'
+#define SHOW_BITS 'x'
+#define SHOW_MODE 'o'
+
+static struct shape shape_of(uint64_t number)
+{
+    switch (number) {
+#include "../linux.def"
+    default:
+        return (struct shape){ NULL, { 'x', 'x', 'x' } };
+    }
+}
+#include "linux_undef.h"
+
+static void show_path(struct text *t, const char *path)
+{
+    size_t n = 0;
+
+    if (!path) {
+        text_str(t, "NULL");
+        return;
+    }
+    while (n < SHOW && path[n])
+        n++;
+    text_str(t, "\"");
+    text_bytes(t, path, n);
+    text_str(t, path[n] ? "...\"" : "\"");
+}
+
+static void show_argument(struct text *t, char kind, uint64_t value)
+{
+    if (kind == 's')
+        show_path(t, (const char *)(uintptr_t)value);
+    else if (kind == 'o')
+        text_oct(t, (uint32_t)value);
+    else if (kind == 'd')
+        text_dec(t, value >> 32 ? (int64_t)value : (int64_t)(int32_t)(uint32_t)value);
+    else
+        text_hex(t, value);
+}
+
+static void log_call(const struct call *c, int64_t result)
+{
+    struct shape shape = shape_of(c->number);
+    char line[LINE];
+    struct text t;
+
+    text_init(&t, line, sizeof(line));
+    text_str(&t, "linux: ");
+    text_dec(&t, process.pid);
+    text_str(&t, " ");
+    if (shape.name) {
+        text_str(&t, shape.name);
+    } else {
+        text_str(&t, "call ");
+        text_dec(&t, (int64_t)c->number);
+    }
+    text_str(&t, "(");
+    for (unsigned i = 0; i < 6 && shape.kinds[i]; i++) {
+        if (i)
+            text_str(&t, ", ");
+        show_argument(&t, shape.kinds[i], c->a[i]);
+    }
+    text_str(&t, ") = ");
+    text_dec(&t, result);
+    (void)sys_log(line, t.len);
+}
+
+/* --- the call --------------------------------------------------------------------------------- */
+
+/* Whether a call that a signal interrupted may be made again as if nothing had been. */
+static int restartable(uint64_t number)
+{
+    switch (number) {
+    case 0:   /* read */
+    case 1:   /* write */
+    case 19:  /* readv */
+    case 20:  /* writev */
+    case 61:  /* wait4 */
+    case 202: /* futex */
+    case 247: /* waitid */
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static int64_t twix_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+                         uint64_t e, uint64_t f)
+{
+    const struct call call = { number, { a, b, c, d, e, f } };
+    const struct thread *self = thread_self();
+    int64_t result;
+    int again;
+
+    do {
+        again = 0;
+        result = make(&call);
+        if (__builtin_expect(result == -ENOSYS || process.trace, 0))
+            log_call(&call, result);
+        if (__builtin_expect(__atomic_load_n(&self->pending, __ATOMIC_ACQUIRE) & ~self->mask, 0))
+            again = signals_deliver() && result == -EINTR && restartable(number);
+    } while (again);
+    return result;
+}
+
+const struct twix_table twix_table = {
+    .magic = TWIX_MAGIC,
+    .version = TWIX_VERSION,
+    .size = sizeof(struct twix_table),
+    .call = twix_call,
+    .clone = thread_clone,
+    .unmapself = thread_unmapself,
+};

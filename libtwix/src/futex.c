@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* The futex call; see futex.h. */
+#include <errno.h>
+#include <time.h>
+#include <twz/syscall.h>
+#include <twz/threads.h>
+
+#include "err.h"
+#include "futex.h"
+#include "linux.h"
+#include "sys.h"
+#include "thread.h"
+#include "times.h"
+
+#define FUTEX_WAIT        0
+#define FUTEX_WAKE        1
+#define FUTEX_REQUEUE     3
+#define FUTEX_CMP_REQUEUE 4
+#define FUTEX_WAIT_BITSET 9
+#define FUTEX_WAKE_BITSET 10
+#define FUTEX_COMMAND     0x7f
+#define FUTEX_REALTIME    0x100
+
+#define ROBUST_WAITERS 0x80000000u
+#define ROBUST_DIED    0x40000000u
+#define ROBUST_TID     0x3fffffffu
+#define ROBUST_LIMIT   2048 /* links followed, in case the list is a circle */
+
+int64_t futex_wake(const int *word, uint64_t count)
+{
+    struct twz_sync op = { .addr = (uint64_t)(uintptr_t)word, .value = count, .op = TWZ_SYNC_WAKE };
+    int64_t r = sys_sync(&op, 1, 0);
+
+    return r < 0 ? err_linux(r) : op.result;
+}
+
+static int64_t futex_wait(const int *word, uint32_t value, uint64_t deadline)
+{
+    struct twz_sync ops[2];
+    int64_t r;
+
+    if (__atomic_load_n((const uint32_t *)word, __ATOMIC_SEQ_CST) != value)
+        return -EAGAIN;
+    ops[0] = (struct twz_sync){ .addr = (uint64_t)(uintptr_t)word,
+                                .value = value,
+                                .op = TWZ_SYNC_SLEEP | TWZ_SYNC_32 };
+    r = thread_wait(ops, 1, deadline);
+    return r < 0 ? r : 0;
+}
+
+static int64_t deadline_of(const struct timespec *timeout, int64_t op, uint64_t *deadline)
+{
+    uint64_t ns;
+    int64_t r;
+
+    *deadline = TWZ_FOREVER;
+    if (!timeout)
+        return 0;
+    r = times_ns(timeout, &ns);
+    if (r < 0)
+        return r;
+    if ((op & FUTEX_COMMAND) == FUTEX_WAIT) {
+        *deadline = twz_clock() + ns;
+        return 0;
+    }
+    return times_deadline(op & FUTEX_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, ns, deadline);
+}
+
+int64_t linux_futex(void *word, int64_t op, int64_t value, void *timeout, void *word2,
+                    int64_t value3)
+{
+    uint64_t deadline;
+    int64_t r;
+
+    (void)word2;
+    if ((uintptr_t)word % sizeof(int))
+        return -EINVAL;
+    switch (op & FUTEX_COMMAND) {
+    case FUTEX_WAIT:
+    case FUTEX_WAIT_BITSET:
+        r = deadline_of(timeout, op, &deadline);
+        return r < 0 ? r : futex_wait(word, (uint32_t)value, deadline);
+    case FUTEX_WAKE:
+    case FUTEX_WAKE_BITSET:
+        return futex_wake(word, (uint64_t)value);
+    case FUTEX_CMP_REQUEUE:
+        if (__atomic_load_n((const uint32_t *)word, __ATOMIC_SEQ_CST) != (uint32_t)value3)
+            return -EAGAIN;
+        return futex_wake(word, UINT32_MAX);
+    case FUTEX_REQUEUE:
+        return futex_wake(word, UINT32_MAX); /* those it would move wake and find out */
+    default:
+        return -ENOSYS;
+    }
+}
+
+/* --- robust locks ----------------------------------------------------------------------------- */
+
+struct robust_head {
+    void **next;
+    int64_t offset; /* from a list node to its futex word */
+    void **pending;
+};
+
+static void release_one(void **node, int64_t offset, int tid)
+{
+    uint32_t *word = (uint32_t *)(void *)((uint8_t *)node + offset);
+    uint32_t value = __atomic_load_n(word, __ATOMIC_SEQ_CST);
+
+    if ((value & ROBUST_TID) != (uint32_t)tid)
+        return;
+    __atomic_store_n(word, (value & ROBUST_WAITERS) | ROBUST_DIED, __ATOMIC_SEQ_CST);
+    (void)futex_wake((int *)(void *)word, 1);
+}
+
+void futex_robust_release(void *list, int tid)
+{
+    struct robust_head *head = list;
+    void **node;
+
+    if (!head)
+        return;
+    node = head->next;
+    for (int i = 0; i < ROBUST_LIMIT && node && node != (void **)head; i++) {
+        void **next = *node;
+
+        if (node != head->pending)
+            release_one(node, head->offset, tid);
+        node = next;
+    }
+    if (head->pending)
+        release_one(head->pending, head->offset, tid);
+}

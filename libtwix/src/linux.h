@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Linux's side of the contract: constants and structs (from the C library's public headers, which
+ * on x86-64 are the kernel's layouts; what differs is declared here), and one prototype for each
+ * line of linux.def.
+ */
+#ifndef TWIX_LINUX_H
+#define TWIX_LINUX_H
+
+#include <stdint.h>
+
+/* The C types behind the kinds of linux.def. */
+#define KIND_FD   int
+#define KIND_PATH const char *
+#define KIND_IN   const void *
+#define KIND_OUT  void *
+#define KIND_PTR  void *
+#define KIND_LEN  uint64_t
+#define KIND_OFF  int64_t
+#define KIND_NUM  int64_t
+#define KIND_BITS uint32_t
+#define KIND_MODE uint32_t
+
+#define LINUX0(nr, name) int64_t linux_##name(void);
+#define LINUX1(nr, name, k1, n1) int64_t linux_##name(KIND_##k1 n1);
+#define LINUX2(nr, name, k1, n1, k2, n2) int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2);
+#define LINUX3(nr, name, k1, n1, k2, n2, k3, n3)                                                   \
+    int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2, KIND_##k3 n3);
+#define LINUX4(nr, name, k1, n1, k2, n2, k3, n3, k4, n4)                                           \
+    int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2, KIND_##k3 n3, KIND_##k4 n4);
+#define LINUX5(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5)                                   \
+    int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2, KIND_##k3 n3, KIND_##k4 n4, KIND_##k5 n5);
+#define LINUX6(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5, k6, n6)                           \
+    int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2, KIND_##k3 n3, KIND_##k4 n4, KIND_##k5 n5,     \
+                         KIND_##k6 n6);
+#include "../linux.def"
+#include "linux_undef.h"
+
+/* struct sigaction as the system call has it. */
+struct linux_sigaction {
+    void (*handler)(int);
+    uint64_t flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+
+/* sysinfo's and getrusage's answers: the C library's structs are longer than these. */
+struct linux_sysinfo {
+    int64_t uptime;
+    uint64_t loads[3];
+    uint64_t totalram, freeram, sharedram, bufferram, totalswap, freeswap;
+    uint16_t procs, pad;
+    uint32_t pad2;
+    uint64_t totalhigh, freehigh;
+    uint32_t mem_unit;
+    uint32_t pad3;
+};
+_Static_assert(sizeof(struct linux_sysinfo) == 112, "sysinfo size");
+
+struct linux_rusage {
+    int64_t user_sec, user_usec, system_sec, system_usec;
+    int64_t more[14];
+};
+_Static_assert(sizeof(struct linux_rusage) == 144, "rusage size");
+
+#define LINUX_RENAME_NOREPLACE 1u
+
+#define LINUX_STATX_BASIC 0x7ffu
+struct linux_statx_time {
+    int64_t sec;
+    uint32_t nsec;
+    uint32_t pad;
+};
+struct linux_statx {
+    uint32_t mask, blksize;
+    uint64_t attributes;
+    uint32_t nlink, uid, gid;
+    uint16_t mode, pad;
+    uint64_t ino, size, blocks, attributes_mask;
+    struct linux_statx_time atime, btime, ctime, mtime;
+    uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+    uint64_t more[14];
+};
+_Static_assert(sizeof(struct linux_statx) == 256, "statx size");
+
+/* What the patched posix_spawn hands over (musl-port/patches, 3), and a file action in its list. */
+struct linux_fdop {
+    struct linux_fdop *next, *prev; /* next was added before this one */
+    int32_t cmd, fd, srcfd, oflag;
+    uint32_t mode;
+    char path[];
+};
+#define LINUX_FDOP_CLOSE  1
+#define LINUX_FDOP_DUP2   2
+#define LINUX_FDOP_OPEN   3
+#define LINUX_FDOP_CHDIR  4
+#define LINUX_FDOP_FCHDIR 5
+
+struct linux_spawn {
+    const char *path, *search;
+    const char *const *argv, *const *envp;
+    const struct linux_fdop *actions; /* the one added last */
+    const uint64_t *def, *mask;
+    uint64_t flags;
+    int64_t pgrp;
+};
+
+#endif

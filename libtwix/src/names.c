@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The calls that change names: make, link, rename, remove, and symbolic links. Each is one atomic
+ * and durable change of hier; an object that loses its last name is deleted with it, and lives on
+ * for whoever has it open.
+ */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "err.h"
+#include "linux.h"
+#include "path.h"
+#include "process.h"
+#include "regular.h"
+
+static size_t text_length(const char *s)
+{
+    size_t n = 0;
+
+    while (s[n])
+        n++;
+    return n;
+}
+
+/* --- mkdir ------------------------------------------------------------------------------------ */
+
+int64_t linux_mkdirat(int dir, const char *path, uint32_t mode)
+{
+    uint32_t bits = (mode & ~process.umask & 07777) | S_IFDIR;
+    struct hier_create create = { .kind = HIER_DIR, .fill = regular_fill, .ctx = &bits };
+    struct hier_where w;
+    int64_t r = path_walk(dir, path, HIER_NOFOLLOW, &w);
+
+    if (r < 0)
+        return r;
+    if (w.kind || w.len == 0)
+        r = -EEXIST;
+    else
+        r = err_linux(hier_create(&w.dir, path_leaf(&w), &create, NULL));
+    hier_where_close(&w);
+    return r;
+}
+
+int64_t linux_mkdir(const char *path, uint32_t mode)
+{
+    return linux_mkdirat(AT_FDCWD, path, mode);
+}
+
+/* --- unlink, rmdir ---------------------------------------------------------------------------- */
+
+int64_t linux_unlinkat(int dir, const char *path, uint32_t flags)
+{
+    uint32_t how = HIER_DELETE | (flags & AT_REMOVEDIR ? HIER_WANT_DIR : HIER_NOT_DIR);
+    struct hier_where w;
+    int64_t r;
+
+    if (flags & ~(uint32_t)AT_REMOVEDIR)
+        return -EINVAL;
+    r = path_find(dir, path, HIER_NOFOLLOW, &w);
+    if (r < 0)
+        return r;
+    if (w.len == 0)
+        r = flags & AT_REMOVEDIR ? -EBUSY : -EISDIR;
+    else
+        r = err_linux(hier_remove(&w.dir, path_leaf(&w), how));
+    hier_where_close(&w);
+    return r;
+}
+
+int64_t linux_unlink(const char *path)
+{
+    return linux_unlinkat(AT_FDCWD, path, 0);
+}
+
+int64_t linux_rmdir(const char *path)
+{
+    return linux_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+}
+
+/* --- rename ----------------------------------------------------------------------------------- */
+
+static int64_t rename_found(const struct hier_where *from, const struct hier_where *to,
+                            uint32_t flags)
+{
+    uint32_t how = HIER_DELETE | (flags & LINUX_RENAME_NOREPLACE ? HIER_EXCL : 0);
+
+    if (from->len == 0 || to->len == 0)
+        return -EBUSY;
+    if (to->must_dir && from->kind != HIER_DIR)
+        return -ENOTDIR;
+    return err_linux(hier_rename(&from->dir, path_leaf(from), &to->dir, path_leaf(to), how));
+}
+
+int64_t linux_renameat2(int fromdir, const char *from, int todir, const char *to, uint32_t flags)
+{
+    struct hier_where a, b;
+    int64_t r;
+
+    if (flags & ~(uint32_t)LINUX_RENAME_NOREPLACE)
+        return -EINVAL;
+    r = path_find(fromdir, from, HIER_NOFOLLOW, &a);
+    if (r < 0)
+        return r;
+    r = path_walk(todir, to, HIER_NOFOLLOW, &b);
+    if (r == 0) {
+        r = rename_found(&a, &b, flags);
+        hier_where_close(&b);
+    }
+    hier_where_close(&a);
+    return r;
+}
+
+int64_t linux_renameat(int fromdir, const char *from, int todir, const char *to)
+{
+    return linux_renameat2(fromdir, from, todir, to, 0);
+}
+
+int64_t linux_rename(const char *from, const char *to)
+{
+    return linux_renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+/* --- link, symlink, readlink ------------------------------------------------------------------ */
+
+int64_t linux_linkat(int fromdir, const char *from, int todir, const char *to, uint32_t flags)
+{
+    struct hier_where a, b;
+    int64_t r;
+
+    if (flags & ~(uint32_t)AT_SYMLINK_FOLLOW)
+        return -EINVAL;
+    r = path_find(fromdir, from, flags & AT_SYMLINK_FOLLOW ? 0 : HIER_NOFOLLOW, &a);
+    if (r < 0)
+        return r;
+    r = a.kind == HIER_OBJECT ? path_walk(todir, to, HIER_NOFOLLOW, &b) : -EPERM;
+    if (r == 0) {
+        r = b.kind || b.len == 0 ? -EEXIST : err_linux(hier_link(&b.dir, path_leaf(&b), a.id));
+        hier_where_close(&b);
+    }
+    hier_where_close(&a);
+    return r;
+}
+
+int64_t linux_link(const char *from, const char *to)
+{
+    return linux_linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+int64_t linux_symlinkat(const char *target, int dir, const char *path)
+{
+    struct hier_where w;
+    int64_t r;
+
+    if (!*target)
+        return -ENOENT;
+    r = path_walk(dir, path, HIER_NOFOLLOW, &w);
+    if (r < 0)
+        return r;
+    if (w.kind || w.len == 0)
+        r = -EEXIST;
+    else
+        r = err_linux(hier_symlink(&w.dir, path_leaf(&w), target, text_length(target)));
+    hier_where_close(&w);
+    return r;
+}
+
+int64_t linux_symlink(const char *target, const char *path)
+{
+    return linux_symlinkat(target, AT_FDCWD, path);
+}
+
+int64_t linux_readlinkat(int dir, const char *path, void *buf, uint64_t len)
+{
+    struct hier_where w;
+    int64_t r;
+
+    if (len == 0)
+        return -EINVAL;
+    r = path_find(dir, path, HIER_NOFOLLOW, &w);
+    if (r < 0)
+        return r;
+    if (w.kind != HIER_SYMLINK)
+        r = -EINVAL;
+    else
+        r = err_linux(hier_readlink(&w.dir, path_leaf(&w), buf, len));
+    hier_where_close(&w);
+    return r > (int64_t)len ? (int64_t)len : r;
+}
+
+int64_t linux_readlink(const char *path, void *buf, uint64_t len)
+{
+    return linux_readlinkat(AT_FDCWD, path, buf, len);
+}
+
+/* --- where the process stands ----------------------------------------------------------------- */
+
+static int64_t set_cwd(objid_t dir)
+{
+    process_set_cwd(dir);
+    return 0;
+}
+
+int64_t linux_chdir(const char *path)
+{
+    struct hier_where w;
+    int64_t r = path_find(AT_FDCWD, path, 0, &w);
+
+    if (r < 0)
+        return r;
+    r = w.kind == HIER_DIR ? set_cwd(w.id) : -ENOTDIR;
+    hier_where_close(&w);
+    return r;
+}
+
+int64_t linux_fchdir(int fd)
+{
+    objid_t dir;
+    int64_t r = path_base(fd, &dir);
+
+    return r < 0 ? r : set_cwd(dir);
+}
+
+int64_t linux_getcwd(void *buf, uint64_t len)
+{
+    objid_t cwd;
+    int64_t r = path_base(AT_FDCWD, &cwd);
+
+    if (r < 0)
+        return r;
+    r = err_linux(hier_path_of(process.root, cwd, buf, len));
+    if (r == -EINVAL)
+        r = -ERANGE;
+    return r < 0 ? r : r + 1;
+}
+
+int64_t linux_umask(uint32_t mask)
+{
+    return process_set_umask(mask & 0777);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening by name, for other parts of libtwix. */
+#ifndef TWIX_OPEN_H
+#define TWIX_OPEN_H
+
+#include "fd.h"
+
+/* What openat would open, relative to directory `base`; the file has one reference. */
+int64_t open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode,
+                  struct file **out);
+
+#endif

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pipes. At the object's base lies struct pipe, its bytes from the next page on. head and tail
+ * never wrap and are sync words; each side moves its own under its lock and wakes the other.
+ *
+ * Open ends are entered in `ends`: use says which end, owner is a mutex word in the name of the
+ * process's first thread, held as long as the end is open. trylock tells a dead owner, so an end
+ * whose process was killed is found out by whoever waits for it (waits are cut into WAIT_NS).
+ * All fields may have been written by other processes: sizes are constants here, and differences
+ * of counters are checked.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <twz/threads.h>
+
+#include "copy.h"
+#include "device.h"
+#include "err.h"
+#include "linux.h"
+#include "lock.h"
+#include "pipe.h"
+#include "process.h"
+#include "signals.h"
+#include "thread.h"
+
+#define PIPE_MAGIC   0x3165706970777a74ull
+#define PIPE_VERSION 1u
+#define PIPE_BYTES   65536u
+#define PIPE_ENDS    64u
+#define WAIT_NS      100000000ull
+
+#define END_FREE   0u
+#define END_READ   1u
+#define END_WRITE  2u
+
+struct pipe_end {
+    struct twz_mutex owner;
+    uint64_t use;
+};
+
+struct pipe {
+    uint64_t magic;
+    uint64_t version;
+    struct twz_mutex lock;  /* ends */
+    struct twz_mutex read_lock, write_lock;
+    uint64_t head;
+    uint64_t tail;
+    uint64_t pad;
+    struct pipe_end ends[PIPE_ENDS];
+};
+_Static_assert(sizeof(struct pipe) <= TWZ_PAGE_SIZE, "pipe header fits its page");
+
+static struct pipe *pipe_of(const struct file *f)
+{
+    return twz_object_base(&f->obj);
+}
+
+static uint8_t *pipe_data(const struct file *f)
+{
+    return (uint8_t *)twz_object_base(&f->obj) + TWZ_PAGE_SIZE;
+}
+
+static uint64_t load(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+/* --- ends ------------------------------------------------------------------------------------- */
+
+/* The word that a lock of our first thread would have (twz/mutex.h). */
+static uint64_t owner_word(void)
+{
+    const struct twz_thread *first = twz_object_base(&thread_first()->repr);
+
+    return (first->incarnation & 0xffffffffu) | (process_system()->resume_count & 0x7fffffff) << 32;
+}
+
+static int64_t enter(struct file *f)
+{
+    struct pipe *p = pipe_of(f);
+    int64_t r = -ENFILE;
+
+    lock_take(&p->lock);
+    for (uint32_t i = 0; i < PIPE_ENDS && r < 0; i++) {
+        if (p->ends[i].use != END_FREE)
+            continue;
+        p->ends[i].owner.word = owner_word();
+        p->ends[i].use = f->sub ? END_WRITE : END_READ;
+        f->end = i;
+        r = 0;
+    }
+    lock_drop(&p->lock);
+    return r;
+}
+
+/* 1 if anybody who lives has such an end open; forgets those of the dead. */
+static int open_somewhere(struct pipe *p, uint64_t use)
+{
+    int found = 0;
+
+    lock_take(&p->lock);
+    for (uint32_t i = 0; i < PIPE_ENDS; i++) {
+        if (p->ends[i].use != use)
+            continue;
+        if (twz_mutex_trylock(&p->ends[i].owner) < 0) {
+            found = 1;
+        } else {
+            p->ends[i].use = END_FREE;
+            p->ends[i].owner.word = 0;
+        }
+    }
+    lock_drop(&p->lock);
+    return found;
+}
+
+/* The last end that closes takes the pipe away. */
+static void pipe_release(struct file *f)
+{
+    struct pipe *p;
+    uint64_t left = 0;
+
+    if (!f->obj.start || f->end >= PIPE_ENDS)
+        return;
+    p = pipe_of(f);
+    lock_take(&p->lock);
+    p->ends[f->end].use = END_FREE;
+    p->ends[f->end].owner.word = 0;
+    for (uint32_t i = 0; i < PIPE_ENDS; i++)
+        left += p->ends[i].use;
+    lock_drop(&p->lock);
+    (void)twz_sync_wake(f->sub ? &p->tail : &p->head, UINT32_MAX);
+    if (left == 0)
+        (void)!twz_object_delete(&f->obj, TWZ_DELETE_DEFERRED);
+}
+
+/* --- bytes ------------------------------------------------------------------------------------ */
+
+/* Bytes in the ring; more than it holds means that somebody wrote nonsense. */
+static int64_t filled(const struct pipe *p)
+{
+    uint64_t n = load(&p->tail) - load(&p->head);
+
+    return n <= PIPE_BYTES ? (int64_t)n : -EIO;
+}
+
+static int copy_ring(struct file *f, uint8_t *buf, uint64_t len, uint64_t at, int out)
+{
+    uint64_t off = at % PIPE_BYTES;
+    uint64_t first = len < PIPE_BYTES - off ? len : PIPE_BYTES - off;
+    uint8_t *data = pipe_data(f);
+    int r;
+
+    r = out ? copy_bytes(buf, data + off, first, f->obj.start)
+            : copy_bytes(data + off, buf, first, f->obj.start);
+    if (r < 0 || first == len)
+        return r;
+    return out ? copy_bytes(buf + first, data, len - first, f->obj.start)
+               : copy_bytes(data, buf + first, len - first, f->obj.start);
+}
+
+static int64_t get_some(struct file *f, void *buf, uint64_t len)
+{
+    struct pipe *p = pipe_of(f);
+    int64_t n;
+
+    lock_take(&p->read_lock);
+    n = filled(p);
+    if (n > 0) {
+        uint64_t take = len < (uint64_t)n ? len : (uint64_t)n;
+        int r = copy_ring(f, buf, take, p->head, 1);
+
+        n = r < 0 ? r : (int64_t)take;
+        if (r == 0)
+            __atomic_store_n(&p->head, p->head + take, __ATOMIC_SEQ_CST);
+    }
+    lock_drop(&p->read_lock);
+    if (n > 0)
+        (void)twz_sync_wake(&p->head, UINT32_MAX);
+    return n;
+}
+
+/* All of a small write or nothing; of a large one what there is room for. */
+static int64_t put_some(struct file *f, const void *buf, uint64_t len)
+{
+    struct pipe *p = pipe_of(f);
+    int64_t n;
+
+    lock_take(&p->write_lock);
+    n = filled(p);
+    if (n >= 0) {
+        uint64_t room = PIPE_BYTES - (uint64_t)n;
+        uint64_t put = len < room ? len : room;
+
+        if (len <= PIPE_BUF && room < len)
+            put = 0;
+        n = put ? copy_ring(f, (uint8_t *)(uintptr_t)buf, put, p->tail, 0) : 0;
+        if (n == 0 && put) {
+            __atomic_store_n(&p->tail, p->tail + put, __ATOMIC_SEQ_CST);
+            n = (int64_t)put;
+        }
+    }
+    lock_drop(&p->write_lock);
+    if (n > 0)
+        (void)twz_sync_wake(&p->tail, UINT32_MAX);
+    return n;
+}
+
+/* Waits for `word` to move on from `value`, for a while. */
+static int64_t wait_a_while(const uint64_t *word, uint64_t value)
+{
+    int64_t r = thread_wait_word(word, value, twz_clock() + WAIT_NS);
+
+    return r == -ETIMEDOUT ? 0 : r;
+}
+
+static int64_t pipe_read(struct file *f, void *buf, uint64_t len, uint64_t off)
+{
+    struct pipe *p = pipe_of(f);
+    int64_t n = 0;
+
+    (void)off;
+    if (len == 0)
+        return 0;
+    for (;;) {
+        uint64_t tail = load(&p->tail);
+
+        n = get_some(f, buf, len);
+        if (n != 0)
+            return n;
+        if (!open_somewhere(p, END_WRITE))
+            return get_some(f, buf, len); /* what came just before the last one closed */
+        if (f->state->flags & O_NONBLOCK)
+            return -EAGAIN;
+        n = wait_a_while(&p->tail, tail);
+        if (n < 0)
+            return n;
+    }
+}
+
+static int64_t pipe_write(struct file *f, const void *buf, uint64_t len, uint64_t off)
+{
+    struct pipe *p = pipe_of(f);
+    uint64_t done = 0;
+    int64_t n = 0;
+
+    (void)off;
+    while (done < len) {
+        uint64_t head = load(&p->head);
+
+        if (!open_somewhere(p, END_READ)) {
+            signals_raise(SIGPIPE);
+            n = -EPIPE;
+            break;
+        }
+        n = put_some(f, (const uint8_t *)buf + done, len - done);
+        if (n < 0)
+            break;
+        done += (uint64_t)n;
+        if (n > 0)
+            continue;
+        n = f->state->flags & O_NONBLOCK ? -EAGAIN : wait_a_while(&p->head, head);
+        if (n < 0)
+            break;
+    }
+    return done ? (int64_t)done : n;
+}
+
+/* --- the rest --------------------------------------------------------------------------------- */
+
+static int64_t pipe_stat(struct file *f, struct stat *st)
+{
+    device_fill_stat(st, 0, 0);
+    st->st_mode = S_IFIFO | 0600;
+    st->st_ino = f->obj.id.lo;
+    return 0;
+}
+
+static int64_t pipe_ioctl(struct file *f, int64_t request, void *arg)
+{
+    if (request != FIONREAD)
+        return -ENOTTY;
+    *(int *)arg = (int)filled(pipe_of(f));
+    return 0;
+}
+
+static uint32_t pipe_poll(struct file *f, uint32_t want, struct twz_sync *wait)
+{
+    struct pipe *p = pipe_of(f);
+    uint64_t head = load(&p->head), tail = load(&p->tail);
+
+    if (f->sub == 0) {
+        if (tail != head)
+            return want & (POLLIN | POLLRDNORM);
+        if (!open_somewhere(p, END_WRITE))
+            return POLLHUP;
+        *wait = thread_sleep_on(&p->tail, tail);
+        return 0;
+    }
+    if (!open_somewhere(p, END_READ))
+        return POLLERR;
+    if (tail - head <= PIPE_BYTES - PIPE_BUF)
+        return want & (POLLOUT | POLLWRNORM);
+    *wait = thread_sleep_on(&p->head, head);
+    return 0;
+}
+
+int64_t pipe_reopen(struct file *f, objid_t id)
+{
+    int64_t r = err_linux(twz_object_init_guid(&f->obj, id, TWZ_READ | TWZ_WRITE));
+    const struct pipe *p;
+
+    f->end = PIPE_ENDS;
+    if (r < 0)
+        return r;
+    p = pipe_of(f);
+    if (p->magic != PIPE_MAGIC || p->version != PIPE_VERSION || f->sub > 1)
+        return -EINVAL;
+    return enter(f);
+}
+
+const struct file_ops pipe_ops = {
+    .read = pipe_read,
+    .write = pipe_write,
+    .stat = pipe_stat,
+    .ioctl = pipe_ioctl,
+    .poll = pipe_poll,
+    .release = pipe_release,
+};
+
+/* One end of a new pipe: a descriptor, or an error. */
+static int64_t new_end(objid_t id, uint32_t sub, uint32_t flags)
+{
+    uint32_t access = (sub ? O_WRONLY : O_RDONLY) | (flags & O_NONBLOCK);
+    struct file *f = file_new(&pipe_ops, FILE_PIPE, access);
+    int64_t r;
+
+    if (!f)
+        return -ENFILE;
+    f->sub = sub;
+    r = pipe_reopen(f, id);
+    if (r < 0) {
+        file_put(f);
+        return r;
+    }
+    return fd_install(f, 0, (flags & O_CLOEXEC) != 0);
+}
+
+int64_t linux_pipe2(void *out, uint32_t flags)
+{
+    int *fds = out;
+    int64_t rd, wr;
+    struct pipe *p;
+    twzobj obj;
+
+    if (flags & ~(uint32_t)(O_CLOEXEC | O_NONBLOCK))
+        return -EINVAL;
+    rd = err_linux(twz_object_new(&obj, NULL, NULL,
+                                  TWZ_OC_DFL_READ | TWZ_OC_DFL_WRITE | TWZ_OC_DFL_DEL));
+    if (rd < 0)
+        return rd;
+    p = twz_object_base(&obj);
+    p->version = PIPE_VERSION;
+    p->magic = PIPE_MAGIC;
+    rd = new_end(obj.id, 0, flags);
+    wr = rd < 0 ? rd : new_end(obj.id, 1, flags);
+    twz_object_release(&obj);
+    if (wr < 0) {
+        if (rd >= 0)
+            (void)fd_close((int)rd);
+        return wr;
+    }
+    fds[0] = (int)rd;
+    fds[1] = (int)wr;
+    return 0;
+}
+
+int64_t linux_pipe(void *fds)
+{
+    return linux_pipe2(fds, 0);
+}

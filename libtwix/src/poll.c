@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* poll, ppoll, select, pselect: wait for any of many, in one thread_sync. */
+#include <errno.h>
+#include <poll.h>
+#include <sys/select.h>
+#include <twz/syscall.h>
+#include <twz/threads.h>
+
+#include "fd.h"
+#include "linux.h"
+#include "thread.h"
+#include "times.h"
+
+#define WAITS (TWZ_SYNC_MAX - 1) /* words slept on; files beyond are looked at every LOOK_NS */
+#define LOOK_NS 20000000ull
+
+struct waits {
+    struct twz_sync op[TWZ_SYNC_MAX];
+    uint32_t count;
+    uint32_t more; /* some file did not find room */
+};
+
+/* Events of fd that are there; adds a sleep where there are none. */
+static uint32_t look(int fd, uint32_t want, struct waits *w)
+{
+    struct twz_sync wait = { 0 };
+    struct file *f = fd_get(fd);
+    uint32_t there;
+
+    if (!f)
+        return POLLNVAL;
+    there = f->ops->poll ? f->ops->poll(f, want, &wait)
+                         : want & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
+    file_put(f);
+    if (there || wait.addr == 0)
+        return there;
+    if (w->count < WAITS)
+        w->op[w->count++] = wait;
+    else
+        w->more = 1;
+    return 0;
+}
+
+/* Sleeps for what look() gathered. -ETIMEDOUT once the deadline is past. */
+static int64_t sleep_for(struct waits *w, uint64_t deadline)
+{
+    uint64_t now = twz_clock();
+    uint64_t until = w->more && deadline > now + LOOK_NS ? now + LOOK_NS : deadline;
+    int64_t r;
+
+    if (deadline <= now)
+        return -ETIMEDOUT;
+    r = thread_wait(w->op, w->count, until);
+    return r == -ETIMEDOUT && until != deadline ? 0 : r;
+}
+
+static int64_t poll_until(struct pollfd *fds, uint64_t count, uint64_t deadline)
+{
+    struct waits w;
+    int64_t ready, r;
+
+    for (;;) {
+        w.count = 0;
+        w.more = 0;
+        ready = 0;
+        for (uint64_t i = 0; i < count; i++) {
+            uint32_t want = (uint16_t)fds[i].events;
+
+            fds[i].revents = fds[i].fd < 0 ? 0 : (short)look(fds[i].fd, want, &w);
+            ready += fds[i].revents != 0;
+        }
+        if (ready)
+            return ready;
+        r = sleep_for(&w, deadline);
+        if (r < 0)
+            return r == -ETIMEDOUT ? 0 : r;
+    }
+}
+
+int64_t linux_poll(void *fds, uint64_t count, int64_t timeout)
+{
+    int ms = (int)timeout;
+
+    if (count > FD_MAX)
+        return -EINVAL;
+    return poll_until(fds, count, ms < 0 ? TWZ_FOREVER : twz_clock() + (uint64_t)ms * 1000000u);
+}
+
+/* A deadline from a relative timespec; NULL: never. */
+static int64_t deadline_in(const struct timespec *timeout, uint64_t *deadline)
+{
+    uint64_t ns;
+    int64_t r;
+
+    *deadline = TWZ_FOREVER;
+    if (!timeout)
+        return 0;
+    r = times_ns(timeout, &ns);
+    if (r == 0)
+        *deadline = twz_clock() + ns;
+    return r;
+}
+
+/* Runs with another signal mask, as ppoll and pselect do. */
+static int64_t with_mask(const uint64_t *mask, int64_t (*wait)(void *ctx), void *ctx)
+{
+    struct thread *t = thread_self();
+    uint64_t old = t->mask;
+    int64_t r;
+
+    if (mask)
+        t->mask = *mask;
+    r = wait(ctx);
+    if (mask && r == -EINTR) {
+        t->suspend_mask = old; /* comes back when the handler has run */
+        t->suspended = 1;
+    } else {
+        t->mask = old;
+    }
+    return r;
+}
+
+struct poll_job {
+    struct pollfd *fds;
+    uint64_t count;
+    uint64_t deadline;
+};
+
+static int64_t do_poll(void *ctx)
+{
+    const struct poll_job *j = ctx;
+
+    return poll_until(j->fds, j->count, j->deadline);
+}
+
+int64_t linux_ppoll(void *fds, uint64_t count, const void *timeout, const void *mask,
+                    uint64_t masklen)
+{
+    struct poll_job job = { fds, count, 0 };
+    int64_t r;
+
+    (void)masklen;
+    if (count > FD_MAX)
+        return -EINVAL;
+    r = deadline_in(timeout, &job.deadline);
+    return r < 0 ? r : with_mask(mask, do_poll, &job);
+}
+
+/* --- select ----------------------------------------------------------------------------------- */
+
+struct select_job {
+    unsigned count;
+    fd_set *set[3]; /* read, write, exception; NULL: not asked */
+    fd_set out[3];
+    uint64_t deadline;
+};
+
+static const uint32_t select_events[3] = { POLLIN | POLLRDNORM | POLLHUP | POLLERR,
+                                           POLLOUT | POLLWRNORM | POLLERR, POLLPRI };
+
+static int64_t select_look(struct select_job *j, struct waits *w)
+{
+    int64_t ready = 0;
+
+    for (int s = 0; s < 3; s++) {
+        FD_ZERO(&j->out[s]);
+        for (unsigned fd = 0; j->set[s] && fd < j->count; fd++) {
+            uint32_t there;
+
+            if (!FD_ISSET(fd, j->set[s]))
+                continue;
+            there = look((int)fd, select_events[s], w);
+            if (there & POLLNVAL)
+                return -EBADF;
+            if (!(there & select_events[s]))
+                continue;
+            FD_SET(fd, &j->out[s]);
+            ready++;
+        }
+    }
+    return ready;
+}
+
+static int64_t do_select(void *ctx)
+{
+    struct select_job *j = ctx;
+    struct waits w;
+    int64_t r;
+
+    do {
+        w.count = 0;
+        w.more = 0;
+        r = select_look(j, &w);
+        if (r == 0)
+            r = sleep_for(&w, j->deadline);
+        else
+            break;
+    } while (r >= 0);
+    if (r == -ETIMEDOUT)
+        r = 0;
+    for (int s = 0; s < 3 && r >= 0; s++)
+        if (j->set[s])
+            *j->set[s] = j->out[s];
+    return r;
+}
+
+int64_t linux_pselect6(int64_t count, void *rd, void *wr, void *ex, const void *timeout,
+                       const void *mask)
+{
+    struct select_job job = { .count = (unsigned)count, .set = { rd, wr, ex } };
+    const uint64_t *const *sigmask = mask; /* { mask, its length } */
+    int64_t r;
+
+    if (count < 0 || count > FD_SETSIZE)
+        return -EINVAL;
+    r = deadline_in(timeout, &job.deadline);
+    return r < 0 ? r : with_mask(sigmask ? sigmask[0] : NULL, do_select, &job);
+}
+
+int64_t linux_select(int64_t count, void *rd, void *wr, void *ex, void *timeout)
+{
+    const struct timeval *tv = timeout;
+    struct timespec ts;
+
+    if (!tv)
+        return linux_pselect6(count, rd, wr, ex, NULL, NULL);
+    ts = (struct timespec){ .tv_sec = tv->tv_sec, .tv_nsec = (long)tv->tv_usec * 1000 };
+    return linux_pselect6(count, rd, wr, ex, &ts, NULL);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Regular files over objects. No cache and no dirty state: a write is copied into the object's
+ * pages, flushed and fenced before the call returns.
+ *
+ * Invariants: bytes at and past the length have no meaning; whoever makes the length grow across
+ * them makes them zero first. meta.lock is held by whoever changes the length.
+ *
+ * Crash protocol of a write that grows the file: (1) the gap, if any, is zeroed and the data are
+ * copied, flushed; fence. (2) COMMIT meta.size (twz_object_set_size; mtime and mode lie on the same
+ * line before it). After a crash the file has its old length or the new one with all its bytes. A
+ * write inside the file is atomic by words of 8 bytes only, as SPEC says of any store.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <twz/persist.h>
+#include <twz/threads.h>
+#include <unistd.h>
+
+#include "copy.h"
+#include "err.h"
+#include "lock.h"
+#include "regular.h"
+#include "sys.h"
+
+static struct twz_mutex *size_lock(const twzobj *obj)
+{
+    return (struct twz_mutex *)(void *)&twz_object_meta(obj)->lock;
+}
+
+/* --- ranges of zeroes ------------------------------------------------------------------------- */
+
+static int64_t zero_bytes(const twzobj *obj, uint64_t from, uint64_t to)
+{
+    uint8_t *base = twz_object_base(obj);
+    int r;
+
+    if (from == to)
+        return 0;
+    r = copy_zero(base + from, to - from, obj->start);
+    if (r < 0)
+        return r;
+    twz_persist_flush(base + from, to - from);
+    return 0;
+}
+
+/* Bytes [from, to) of the data become zero: whole pages are given back, the rest is overwritten.
+ * Durable at the next fence. */
+static int64_t zero_range(const twzobj *obj, uint64_t from, uint64_t to)
+{
+    uint64_t first = (from + TWZ_PAGE_SIZE - 1) & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
+    uint64_t last = to & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
+    int64_t r;
+
+    if (from >= to)
+        return 0;
+    if (first >= last)
+        return zero_bytes(obj, from, to);
+    r = zero_bytes(obj, from, first);
+    if (r < 0)
+        return r;
+    r = err_linux(sys_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + first, last - first));
+    if (r < 0)
+        return r;
+    return zero_bytes(obj, last, to);
+}
+
+/* --- length ----------------------------------------------------------------------------------- */
+
+static int64_t commit_size(const twzobj *obj, uint64_t size)
+{
+    struct twz_meta *meta = twz_object_meta(obj);
+
+    meta->mtime_ns = twz_clock_wall();
+    meta->ctime_ns = meta->mtime_ns;
+    return err_linux(twz_object_set_size(obj, size));
+}
+
+static int64_t resize_locked(const twzobj *obj, uint64_t len)
+{
+    uint64_t size = twz_object_size(obj);
+    uint64_t end = (size + TWZ_PAGE_SIZE - 1) & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
+    uint64_t keep = (len + TWZ_PAGE_SIZE - 1) & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
+    int64_t r;
+
+    if (len > size) {
+        r = zero_range(obj, size, len);
+        if (r < 0)
+            return r;
+        twz_persist_fence();
+    }
+    r = commit_size(obj, len);
+    if (r < 0 || keep >= end)
+        return r;
+    return err_linux(sys_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + keep, end - keep));
+}
+
+int64_t regular_resize(const twzobj *obj, uint64_t len)
+{
+    int64_t r;
+
+    if (len > REGULAR_MAX)
+        return -EFBIG;
+    lock_take(size_lock(obj));
+    r = resize_locked(obj, len);
+    lock_drop(size_lock(obj));
+    return r;
+}
+
+int64_t regular_punch(const twzobj *obj, uint64_t off, uint64_t len)
+{
+    uint64_t size, end;
+    int64_t r = 0;
+
+    lock_take(size_lock(obj));
+    size = twz_object_size(obj);
+    end = len > size || off > size - len ? size : off + len;
+    if (off < end)
+        r = zero_range(obj, off, end);
+    twz_persist_fence();
+    lock_drop(size_lock(obj));
+    return r;
+}
+
+/* --- read and write --------------------------------------------------------------------------- */
+
+static int64_t regular_read(struct file *f, void *buf, uint64_t len, uint64_t off)
+{
+    uint64_t size = twz_object_size(&f->obj);
+    const uint8_t *base = twz_object_base(&f->obj);
+    int r;
+
+    if (size > REGULAR_MAX)
+        return -EIO;
+    if (off >= size)
+        return 0;
+    if (len > size - off)
+        len = size - off;
+    r = copy_bytes(buf, base + off, len, f->obj.start);
+    return r < 0 ? r : (int64_t)len;
+}
+
+static int64_t put_data(struct file *f, const void *buf, uint64_t len, uint64_t off)
+{
+    uint8_t *base = twz_object_base(&f->obj);
+    int r = copy_bytes(base + off, buf, len, f->obj.start);
+
+    if (r < 0)
+        return r;
+    twz_persist(base + off, len);
+    return (int64_t)len;
+}
+
+/* Under the length's lock: the write may grow the file. */
+static int64_t write_growing(struct file *f, const void *buf, uint64_t len, uint64_t off)
+{
+    uint64_t size = twz_object_size(&f->obj);
+    int64_t r, n;
+
+    if (off == FILE_AT_END)
+        off = size;
+    if (off >= REGULAR_MAX)
+        return -EFBIG;
+    if (len > REGULAR_MAX - off)
+        len = REGULAR_MAX - off;
+    r = zero_range(&f->obj, size, off);
+    if (r < 0)
+        return r;
+    n = put_data(f, buf, len, off);
+    if (n < 0 || off + len <= size)
+        return n;
+    r = commit_size(&f->obj, off + len);
+    return r < 0 ? r : n;
+}
+
+static int64_t regular_write(struct file *f, const void *buf, uint64_t len, uint64_t off)
+{
+    struct twz_meta *meta = twz_object_meta(&f->obj);
+    uint64_t size = twz_object_size(&f->obj);
+    int64_t n;
+
+    if (len == 0)
+        return 0;
+    if (off != FILE_AT_END && off <= size && len <= size - off) {
+        meta->mtime_ns = twz_clock_wall();
+        return put_data(f, buf, len, off);
+    }
+    lock_take(size_lock(&f->obj));
+    n = write_growing(f, buf, len, off);
+    lock_drop(size_lock(&f->obj));
+    return n;
+}
+
+static int64_t regular_seek(struct file *f, int64_t off, int64_t whence)
+{
+    int64_t size = (int64_t)twz_object_size(&f->obj);
+    int64_t from;
+
+    switch (whence) {
+    case SEEK_SET:
+        from = 0;
+        break;
+    case SEEK_CUR:
+        from = (int64_t)(f->state->offset & INT64_MAX);
+        break;
+    case SEEK_END:
+        from = size;
+        break;
+    case SEEK_DATA:
+        return off < 0 || off >= size ? -ENXIO : off;
+    case SEEK_HOLE:
+        return off < 0 || off >= size ? -ENXIO : size;
+    default:
+        return -EINVAL;
+    }
+    if (__builtin_add_overflow(from, off, &from) || from < 0)
+        return -EINVAL;
+    return from;
+}
+
+/* --- state ------------------------------------------------------------------------------------ */
+
+static int is_program(const twzobj *obj)
+{
+    const uint8_t *b = twz_object_base(obj);
+
+    return twz_object_size(obj) > SELFMAG && b[0] == ELFMAG0 && b[1] == ELFMAG1 &&
+           b[2] == ELFMAG2 && b[3] == ELFMAG3;
+}
+
+static struct timespec when(uint64_t ns)
+{
+    return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000u),
+                              .tv_nsec = (long)(ns % 1000000000u) };
+}
+
+void regular_stat(const twzobj *obj, uint32_t type, struct stat *st)
+{
+    const struct twz_meta *meta = twz_object_meta(obj);
+    uint32_t mode = (uint32_t)meta->mode & 07777;
+
+    if (meta->mode == 0)
+        mode = type == S_IFDIR || is_program(obj) ? 0755 : 0644;
+    *st = (struct stat){ 0 };
+    st->st_dev = 1;
+    st->st_ino = obj->id.lo;
+    st->st_mode = type | mode;
+    st->st_nlink = type == S_IFDIR ? 2 : meta->links + 1;
+    st->st_size = (off_t)(type == S_IFDIR ? TWZ_PAGE_SIZE : twz_object_size(obj));
+    st->st_blksize = TWZ_PAGE_SIZE;
+    st->st_blocks = (st->st_size + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE * (TWZ_PAGE_SIZE / 512);
+    st->st_mtim = when(meta->mtime_ns);
+    st->st_ctim = when(meta->ctime_ns);
+    st->st_atim = st->st_mtim;
+}
+
+static int64_t regular_file_stat(struct file *f, struct stat *st)
+{
+    regular_stat(&f->obj, S_IFREG, st);
+    return 0;
+}
+
+static int64_t regular_truncate(struct file *f, uint64_t len)
+{
+    return regular_resize(&f->obj, len);
+}
+
+int regular_fill(const twzobj *obj, void *ctx)
+{
+    struct twz_meta *meta = twz_object_meta(obj);
+    const uint32_t *mode = ctx;
+
+    meta->mode = *mode;
+    meta->mtime_ns = twz_clock_wall();
+    meta->ctime_ns = meta->mtime_ns;
+    twz_persist(meta, TWZ_PERSIST_LINE);
+    return S_ISREG(*mode) ? twz_object_set_size(obj, 0) : 0;
+}
+
+int64_t regular_open(struct file *f, objid_t id, uint32_t access)
+{
+    uint32_t rights = access == O_RDONLY ? TWZ_READ : TWZ_READ | TWZ_WRITE;
+    struct twz_stat st;
+    int64_t r = err_linux(twz_object_stat(id, &st));
+
+    if (r < 0)
+        return r;
+    if ((st.perms & rights) != rights)
+        return -EACCES;
+    return err_linux(twz_object_init_guid(&f->obj, id, rights));
+}
+
+const struct file_ops regular_ops = {
+    .read = regular_read,
+    .write = regular_write,
+    .seek = regular_seek,
+    .stat = regular_file_stat,
+    .truncate = regular_truncate,
+    .offsets = 1,
+};

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Regular files: persistent objects whose bytes are the data from the base and whose length is
+ * meta.size. What a POSIX program writes a twz program can map, and the other way round.
+ */
+#ifndef TWIX_REGULAR_H
+#define TWIX_REGULAR_H
+
+#include <sys/stat.h>
+
+#include "fd.h"
+
+#define REGULAR_MAX TWZ_OBJ_DATA_MAX /* bytes in one file */
+
+extern const struct file_ops regular_ops;
+
+/* Open the object `id` for `access` (O_RDONLY …): the file's obj is open READ, or READ | WRITE. */
+int64_t regular_open(struct file *f, objid_t id, uint32_t access);
+
+/* hier_create's fill: mode (type and permission bits) and times. ctx: const uint32_t *mode. */
+int regular_fill(const twzobj *obj, void *ctx);
+
+/* meta of any object as struct stat; type is S_IFREG or S_IFDIR. */
+void regular_stat(const twzobj *obj, uint32_t type, struct stat *st);
+
+/* Set the length, durable on return; bytes that come into being are zero. */
+int64_t regular_resize(const twzobj *obj, uint64_t len);
+
+/* Bytes [off, off + len) become zero, as far as they lie within the length. */
+int64_t regular_punch(const twzobj *obj, uint64_t off, uint64_t len);
+
+#endif

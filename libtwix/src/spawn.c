@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Children. One call makes a child from a description: its descriptor table is worked out here, on
+ * a copy of ours, and handed over in the args' opaque area; nothing of the parent's memory is
+ * shared. `lock` guards the table of children; waiting is done without it, on the exit words of
+ * their thread objects.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <twz/faults.h>
+#include <twz/program.h>
+#include <twz/syscall.h>
+
+#include "err.h"
+#include "fd.h"
+#include "linux.h"
+#include "lock.h"
+#include "mem.h"
+#include "open.h"
+#include "path.h"
+#include "process.h"
+#include "signals.h"
+#include "spawn.h"
+#include "thread.h"
+
+#define CHILDREN 62u /* as many as one thread_sync can wait for, besides signals */
+
+struct child {
+    int pid; /* 0: free */
+    struct twz_process process;
+};
+
+static struct child children[CHILDREN];
+static struct twz_mutex lock;
+
+/* --- the child's descriptors ------------------------------------------------------------------ */
+
+struct plan {
+    struct file *file[FD_MAX];
+    uint8_t cloexec[FD_MAX];
+    objid_t cwd;
+    char cwd_path[TWZ_PATH_MAX];
+    char found[TWZ_PATH_MAX];
+};
+
+struct handover {
+    struct inherit head;
+    struct inherit_file file[FD_MAX];
+};
+
+static void plan_close(struct plan *p, int fd)
+{
+    if (p->file[fd])
+        file_put(p->file[fd]);
+    p->file[fd] = NULL;
+}
+
+static void plan_start(struct plan *p)
+{
+    int cloexec;
+
+    p->cwd = process.cwd;
+    for (int fd = 0; fd < FD_MAX; fd++) {
+        p->file[fd] = fd_look(fd, &cloexec);
+        p->cloexec[fd] = (uint8_t)cloexec;
+    }
+}
+
+static void plan_end(struct plan *p)
+{
+    for (int fd = 0; fd < FD_MAX; fd++)
+        plan_close(p, fd);
+}
+
+static int64_t plan_dup(struct plan *p, int from, int to)
+{
+    if (from < 0 || from >= FD_MAX || !p->file[from])
+        return -EBADF;
+    p->cloexec[to] = 0;
+    if (from == to)
+        return 0;
+    file_ref(p->file[from]);
+    plan_close(p, to);
+    p->file[to] = p->file[from];
+    return 0;
+}
+
+static int64_t plan_open(struct plan *p, const struct linux_fdop *op)
+{
+    struct file *f;
+    int64_t r = open_from(p->cwd, op->path, (uint32_t)op->oflag, op->mode, &f);
+
+    if (r < 0)
+        return r;
+    plan_close(p, op->fd);
+    p->file[op->fd] = f;
+    p->cloexec[op->fd] = (op->oflag & O_CLOEXEC) != 0;
+    return 0;
+}
+
+static int64_t plan_chdir(struct plan *p, const char *path)
+{
+    struct hier_where w;
+    int64_t r = err_linux(hier_walk(process.root, p->cwd, path, 0, &w));
+
+    if (r < 0)
+        return r;
+    if (w.kind == 0)
+        r = -ENOENT;
+    else if (w.kind != HIER_DIR)
+        r = -ENOTDIR;
+    else
+        p->cwd = w.id;
+    hier_where_close(&w);
+    return r;
+}
+
+static int64_t plan_action(struct plan *p, const struct linux_fdop *op)
+{
+    if (op->cmd != LINUX_FDOP_CHDIR && (op->fd < 0 || op->fd >= FD_MAX))
+        return -EBADF;
+    switch (op->cmd) {
+    case LINUX_FDOP_CLOSE:
+        plan_close(p, op->fd);
+        return 0;
+    case LINUX_FDOP_DUP2:
+        return plan_dup(p, op->srcfd, op->fd);
+    case LINUX_FDOP_OPEN:
+        return plan_open(p, op);
+    case LINUX_FDOP_CHDIR:
+        return plan_chdir(p, op->path);
+    case LINUX_FDOP_FCHDIR:
+        if (!p->file[op->fd] || p->file[op->fd]->kind != FILE_DIRECTORY)
+            return -ENOTDIR;
+        p->cwd = p->file[op->fd]->obj.id;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* In the order they were added: the list leads from the last to the first. */
+static int64_t plan_actions(struct plan *p, const struct linux_fdop *last)
+{
+    const struct linux_fdop *op = last;
+    int64_t r = 0;
+
+    while (op && op->next)
+        op = op->next;
+    for (; op && r == 0; op = op->prev)
+        r = plan_action(p, op);
+    return r;
+}
+
+/* --- handing over ----------------------------------------------------------------------------- */
+
+static int64_t hand_over_file(struct handover *h, int fd, struct file *f)
+{
+    struct inherit_file *in = &h->file[h->head.count];
+    int64_t r = 0;
+
+    *in = (struct inherit_file){ .fd = fd, .kind = f->kind, .sub = f->sub, .access = f->access };
+    in->flags = f->state->flags;
+    in->obj = f->obj.id;
+    if (f->ops->offsets)
+        r = file_share(f, &in->state);
+    if (r == 0)
+        h->head.count++;
+    return r;
+}
+
+static int64_t hand_over(struct handover *h, struct plan *p, const struct linux_spawn *spawn)
+{
+    const struct thread *self = thread_self();
+    int64_t r = 0;
+
+    h->head = (struct inherit){ .magic = INHERIT_MAGIC,
+                                .version = INHERIT_VERSION,
+                                .ppid = process.pid,
+                                .umask = process.umask,
+                                .sigmask = self->mask,
+                                .sigignored = signals_ignored() };
+    if (spawn->flags & POSIX_SPAWN_SETSIGMASK)
+        h->head.sigmask = *spawn->mask;
+    if (spawn->flags & POSIX_SPAWN_SETSIGDEF)
+        h->head.sigignored &= ~*spawn->def;
+    for (int fd = 0; fd < FD_MAX && r == 0; fd++)
+        if (p->file[fd] && !p->cloexec[fd])
+            r = hand_over_file(h, fd, p->file[fd]);
+    return r;
+}
+
+static void take_back(const struct handover *h, struct plan *p)
+{
+    for (uint32_t i = 0; i < h->head.count; i++)
+        if (!twz_objid_none(h->file[i].state))
+            file_unshare(p->file[h->file[i].fd]);
+}
+
+/* --- finding the program ---------------------------------------------------------------------- */
+
+static int64_t find_at(const char *path, objid_t cwd, objid_t *id)
+{
+    struct hier_where w;
+    int64_t r = err_linux(hier_walk(process.root, cwd, path, 0, &w));
+
+    if (r < 0)
+        return r;
+    if (w.kind == 0)
+        r = -ENOENT;
+    else if (w.kind != HIER_OBJECT)
+        r = -EACCES;
+    else
+        *id = w.id;
+    hier_where_close(&w);
+    return r;
+}
+
+/* dir[0 .. dir_len) + "/" + name into `to`. */
+static int64_t join(char *to, const char *dir, size_t dir_len, const char *name)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < dir_len && n < TWZ_PATH_MAX - 2; i++)
+        to[n++] = dir[i];
+    if (dir_len)
+        to[n++] = '/';
+    while (*name && n < TWZ_PATH_MAX - 1)
+        to[n++] = *name++;
+    to[n] = 0;
+    return *name ? -ENAMETOOLONG : 0;
+}
+
+static int has_slash(const char *s)
+{
+    while (*s && *s != '/')
+        s++;
+    return *s == '/';
+}
+
+static int64_t find_program(struct plan *p, const struct linux_spawn *spawn, objid_t *id)
+{
+    const char *dir = spawn->search;
+    int64_t r = -ENOENT;
+
+    if (!*spawn->path)
+        return -ENOENT;
+    if (!dir || has_slash(spawn->path)) {
+        r = join(p->found, "", 0, spawn->path);
+        return r < 0 ? r : find_at(p->found, p->cwd, id);
+    }
+    for (;;) {
+        size_t len = 0;
+
+        while (dir[len] && dir[len] != ':')
+            len++;
+        r = join(p->found, dir, len, spawn->path);
+        if (r == 0)
+            r = find_at(p->found, p->cwd, id);
+        if (r == 0 || !dir[len])
+            return r;
+        dir += len + 1;
+    }
+}
+
+/* --- the call --------------------------------------------------------------------------------- */
+
+static int64_t start(struct plan *p, struct handover *h, const struct linux_spawn *spawn,
+                     struct child *c)
+{
+    const struct twz_args *args = process.args;
+    struct twz_program_spec spec = { .runtime = args->runtime,
+                                     .path = p->found,
+                                     .argv = spawn->argv,
+                                     .envp = spawn->envp,
+                                     .cwd = p->cwd,
+                                     .cwd_path = p->cwd_path,
+                                     .ttybits = args->ttybits,
+                                     .rows = args->rows,
+                                     .cols = args->cols,
+                                     .opaque = h };
+    static const char *const nothing[] = { NULL };
+    int64_t r = find_program(p, spawn, &spec.program);
+
+    if (r < 0)
+        return r;
+    if (!spec.envp)
+        spec.envp = nothing;
+    if (!spec.argv)
+        spec.argv = nothing;
+    r = err_linux(hier_path_of(process.root, p->cwd, p->cwd_path, sizeof(p->cwd_path)));
+    if (r < 0)
+        return r;
+    r = hand_over(h, p, spawn);
+    if (r == 0) {
+        spec.opaque_len = sizeof(h->head) + h->head.count * sizeof(h->file[0]);
+        r = err_linux(twz_program_spawn(&spec, &c->process));
+    }
+    if (r < 0)
+        take_back(h, p);
+    return r;
+}
+
+static struct child *free_child(void)
+{
+    for (unsigned i = 0; i < CHILDREN; i++)
+        if (children[i].pid == 0)
+            return &children[i];
+    return NULL;
+}
+
+int64_t linux_twix_spawn(const void *given)
+{
+    const struct linux_spawn *spawn = given;
+    const uint64_t size = sizeof(struct plan) + sizeof(struct handover);
+    struct plan *p = mem_alloc(size);
+    struct handover *h = (struct handover *)(p + 1);
+    struct child *c;
+    int64_t r;
+
+    if (!p)
+        return -ENOMEM;
+    plan_start(p);
+    r = plan_actions(p, spawn->actions);
+    lock_take(&lock);
+    c = free_child();
+    if (r == 0)
+        r = c ? start(p, h, spawn, c) : -EAGAIN;
+    if (r == 0) {
+        c->pid = thread_number(twz_object_base(&c->process.repr));
+        r = c->pid;
+    }
+    lock_drop(&lock);
+    plan_end(p);
+    mem_free(p, size);
+    return r;
+}
+
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+static const struct twz_thread *thread_of(const struct child *c)
+{
+    return twz_object_base(&c->process.repr);
+}
+
+static int matches(const struct child *c, int64_t pid)
+{
+    return c->pid && (pid <= 0 || c->pid == pid);
+}
+
+/* What ended it, on our standard error: the kernel's record says more than a signal's number. */
+static void report(const struct twz_program_end *end)
+{
+    char line[512];
+    size_t len = twz_fault_print(&end->fault, line, sizeof(line) - 1);
+
+    line[len] = '\n';
+    (void)linux_write(2, line, len + 1);
+}
+
+/* The wait status of an end. */
+static int status_of(const struct twz_program_end *end)
+{
+    if (end->by_fault)
+        return twz_fault_signal(&end->fault) & 0x7f;
+    if (end->code >> 32)
+        return (int)(end->code >> 32) & 0x7f;
+    return (int)(end->code & 0xff) << 8;
+}
+
+/* An ended child that matches, taken down unless `keep`: its pid and wait status. 0: none has
+ * ended; -ECHILD: there is none. ops gets a sleep for each that lives. */
+static int64_t collect(int64_t pid, int keep, int *status, struct twz_sync *ops, uint64_t *count)
+{
+    struct twz_program_end end;
+    int64_t result = -ECHILD;
+
+    *count = 0;
+    lock_take(&lock);
+    for (unsigned i = 0; i < CHILDREN; i++) {
+        struct child *c = &children[i];
+
+        if (!matches(c, pid))
+            continue;
+        result = 0;
+        if (__atomic_load_n(&thread_of(c)->exit, __ATOMIC_ACQUIRE) == 0) {
+            ops[(*count)++] = thread_sleep_on(&thread_of(c)->exit, 0);
+            continue;
+        }
+        end = (struct twz_program_end){ .code = thread_of(c)->exit_code,
+                                        .by_fault = thread_of(c)->exit_fault,
+                                        .fault = thread_of(c)->fault };
+        *status = status_of(&end);
+        result = c->pid;
+        if (keep)
+            break;
+        if (end.by_fault)
+            report(&end);
+        (void)!twz_program_wait(&c->process, 0, &end);
+        c->pid = 0;
+        break;
+    }
+    lock_drop(&lock);
+    return result;
+}
+
+static int64_t wait_for(int64_t pid, uint32_t options, int keep, int *status)
+{
+    struct twz_sync ops[CHILDREN + 1];
+    uint64_t count;
+    int64_t r;
+
+    for (;;) {
+        r = collect(pid, keep, status, ops, &count);
+        if (r != 0 || (options & WNOHANG))
+            return r;
+        r = thread_wait(ops, count, TWZ_FOREVER);
+        if (r < 0)
+            return r;
+    }
+}
+
+int64_t linux_wait4(int64_t pid, void *status, uint32_t options, void *usage)
+{
+    int what = 0;
+    int64_t r = wait_for((int)pid, options, 0, &what);
+
+    if (r > 0 && status)
+        *(int *)status = what;
+    if (r > 0 && usage)
+        *(struct linux_rusage *)usage = (struct linux_rusage){ 0 };
+    return r;
+}
+
+int64_t linux_waitid(int64_t type, int64_t id, void *info, uint32_t options, void *usage)
+{
+    siginfo_t *si = info;
+    int what = 0;
+    int64_t r;
+
+    (void)usage;
+    if (type != P_ALL && type != P_PID && type != P_PGID)
+        return -EINVAL;
+    r = wait_for(type == P_PID ? (int)id : -1, options, (options & WNOWAIT) != 0, &what);
+    if (r < 0)
+        return r;
+    if (!si)
+        return 0;
+    *si = (siginfo_t){ 0 };
+    if (r == 0)
+        return 0;
+    si->si_signo = SIGCHLD;
+    si->si_pid = (int)r;
+    si->si_code = WIFSIGNALED(what) ? CLD_KILLED : CLD_EXITED;
+    si->si_status = WIFSIGNALED(what) ? WTERMSIG(what) : WEXITSTATUS(what);
+    return 0;
+}
+
+int64_t spawn_signal(int64_t pid, int64_t signo)
+{
+    int64_t r = -ESRCH;
+
+    lock_take(&lock);
+    for (unsigned i = 0; i < CHILDREN && pid > 0; i++)
+        if (children[i].pid == pid)
+            r = signo ? err_linux(twz_program_signal(&children[i].process, (uint64_t)signo, 0)) : 0;
+    lock_drop(&lock);
+    return r;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads: start, end, wait. `lock` guards the table's states; a thread that ended leaves its
+ * thread object, its fault stack and (detached) its own stack behind, which whoever starts the next
+ * thread frees once the kernel says in the exit word that nobody stands on them.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <twz/faults.h>
+
+#include "err.h"
+#include "futex.h"
+#include "linux.h"
+#include "lock.h"
+#include "mem.h"
+#include "process.h"
+#include "signals.h"
+#include "sys.h"
+#include "thread.h"
+
+#define FAULT_STACK (64u << 10)
+
+static struct thread threads[THREADS_MAX];
+static struct twz_mutex lock;
+static uint64_t ending; /* 1 and the code of thread_exit << 1, once the process is to end */
+
+/* Kernel's numbers of threads are unique over the boot, so they serve as process IDs as well. */
+int thread_number(const struct twz_thread *repr)
+{
+    return (int)(repr->incarnation & 0x3fffffff);
+}
+
+static struct twz_thread *repr_of(const struct thread *t)
+{
+    return twz_object_base(&t->repr);
+}
+
+/* What a thread does first: its words, and a stack for faults. */
+static void settle(struct thread *t)
+{
+    struct twz_thread *repr = twz_thread_repr_base();
+
+    repr->user[TWIX_USER_TABLE] = (uint64_t)(uintptr_t)&twix_table;
+    repr->user[TWIX_USER_THREAD] = (uint64_t)(uintptr_t)t;
+    t->fault_stack = mem_alloc(FAULT_STACK);
+    if (t->fault_stack)
+        twz_fault_stack(t->fault_stack, FAULT_STACK);
+}
+
+void thread_init(void)
+{
+    struct thread *t = &threads[0];
+
+    t->state = THREAD_LIVE;
+    t->tid = thread_number(twz_thread_repr_base());
+    settle(t);
+    (void)!twz_object_init_ptr(&t->repr, twz_thread_repr_base());
+}
+
+struct thread *thread_find(int64_t tid)
+{
+    for (unsigned i = 0; i < THREADS_MAX; i++)
+        if (threads[i].state == THREAD_LIVE && threads[i].tid == tid)
+            return &threads[i];
+    return NULL;
+}
+
+uint32_t thread_count(void)
+{
+    uint32_t count = 0;
+
+    for (unsigned i = 0; i < THREADS_MAX; i++)
+        count += threads[i].state == THREAD_LIVE;
+    return count;
+}
+
+/* --- start ------------------------------------------------------------------------------------ */
+
+/* Frees what ended threads left, as far as nobody stands on it any more. Under the lock. */
+static void reap(void)
+{
+    for (unsigned i = 1; i < THREADS_MAX; i++) {
+        struct thread *t = &threads[i];
+
+        if (t->state != THREAD_ENDED ||
+            __atomic_load_n(&repr_of(t)->exit, __ATOMIC_ACQUIRE) == 0)
+            continue;
+        (void)!twz_object_delete(&t->repr, TWZ_DELETE_DEFERRED);
+        twz_object_release(&t->repr);
+        mem_free(t->fault_stack, FAULT_STACK);
+        if (t->unmap_len)
+            mem_free(t->unmap_base, t->unmap_len);
+        *t = (struct thread){ 0 };
+    }
+}
+
+static struct thread *new_thread(void)
+{
+    struct thread *t = NULL;
+
+    lock_take(&lock);
+    reap();
+    for (unsigned i = 1; i < THREADS_MAX && !t; i++)
+        if (threads[i].state == THREAD_FREE)
+            t = &threads[i];
+    if (t)
+        t->state = THREAD_LIVE;
+    lock_drop(&lock);
+    return t;
+}
+
+static _Noreturn void thread_end(struct thread *t);
+
+/* The new thread and its maker both say its number: whoever comes first. */
+static void tell_number(struct thread *t, int *ptid, int *ctid)
+{
+    t->tid = thread_number(repr_of(t));
+    if (ptid)
+        *ptid = t->tid;
+    if (ctid)
+        *ctid = t->tid;
+}
+
+static _Noreturn void begin(struct thread *t)
+{
+    tell_number(t, t->tell_parent, t->tell_child);
+    settle(t);
+    (void)t->fn(t->arg);
+    thread_end(t);
+}
+
+static int64_t launch(struct thread *t, void *stack, void *tls)
+{
+    struct twz_create create = { .kind = TWZ_KIND_THREAD,
+                                 .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL,
+                                 .tie = process.view };
+    struct twz_spawn spawn = { .view = process.view };
+    int64_t r = twz_object_create(&t->repr, &create);
+
+    if (r < 0)
+        return err_linux(r);
+    spawn.thread = t->repr.id;
+    spawn.entry = (uint64_t)(uintptr_t)begin;
+    spawn.stack = ((uint64_t)(uintptr_t)stack & ~15ull) - 8;
+    spawn.arg = (uint64_t)(uintptr_t)t;
+    spawn.fsbase = (uint64_t)(uintptr_t)tls;
+    spawn.gsbase = (uint64_t)(uintptr_t)repr_of(t);
+    repr_of(t)->self = spawn.gsbase;
+    repr_of(t)->magic = TWZ_THREAD_MAGIC;
+    repr_of(t)->id = t->repr.id;
+    r = err_linux(sys_spawn(&spawn));
+    if (r < 0) {
+        (void)!twz_object_delete(&t->repr, TWZ_DELETE_DEFERRED);
+        twz_object_release(&t->repr);
+    }
+    return r;
+}
+
+int thread_clone(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid, void *tls,
+                 int *ctid)
+{
+    const int needed = CLONE_VM | CLONE_THREAD | CLONE_FILES | CLONE_SIGHAND;
+    struct thread *t;
+    int64_t r;
+
+    if ((flags & needed) != needed)
+        return -ENOSYS;
+    t = new_thread();
+    if (!t)
+        return -EAGAIN;
+    t->fn = fn;
+    t->arg = arg;
+    t->mask = thread_self()->mask;
+    t->clear_tid = flags & CLONE_CHILD_CLEARTID ? ctid : NULL;
+    t->tell_parent = flags & CLONE_PARENT_SETTID ? ptid : NULL;
+    t->tell_child = flags & CLONE_CHILD_SETTID ? ctid : NULL;
+    r = launch(t, stack, flags & CLONE_SETTLS ? tls : NULL);
+    if (r < 0) {
+        *t = (struct thread){ 0 };
+        return r == -ENOMEM || r == -ENOSPC ? -EAGAIN : (int)r;
+    }
+    tell_number(t, t->tell_parent, NULL);
+    return t->tid;
+}
+
+/* --- end -------------------------------------------------------------------------------------- */
+
+/* The first thread stays until all others are gone: its end is the process's. */
+static void wait_for_others(void)
+{
+    for (unsigned i = 1; i < THREADS_MAX; i++) {
+        const struct thread *t = &threads[i];
+
+        if (t->state != THREAD_FREE && t->repr.start)
+            while (__atomic_load_n(&repr_of(t)->exit, __ATOMIC_ACQUIRE) == 0)
+                (void)twz_sync_wait(&repr_of(t)->exit, 0, TWZ_FOREVER);
+    }
+}
+
+static _Noreturn void thread_end(struct thread *t)
+{
+    int *clear = t->clear_tid;
+
+    futex_robust_release(t->robust, t->tid);
+    if (t == &threads[0]) {
+        wait_for_others();
+        process_exit(0);
+    }
+    lock_take(&lock);
+    t->state = THREAD_ENDED;
+    lock_drop(&lock);
+    if (clear) {
+        __atomic_store_n(clear, 0, __ATOMIC_SEQ_CST);
+        futex_wake(clear, 1);
+    }
+    twz_thread_exit(0);
+}
+
+int64_t linux_exit(int64_t status)
+{
+    if (thread_self() == &threads[0] && thread_count() == 1)
+        process_exit((int)status);
+    thread_end(thread_self());
+}
+
+void thread_unmapself(void *base, uint64_t len)
+{
+    struct thread *t = thread_self();
+
+    t->unmap_base = base;
+    t->unmap_len = len;
+    thread_end(t);
+}
+
+void thread_stop_others(uint64_t code)
+{
+    struct thread *self = thread_self();
+    uint64_t none = 0;
+
+    if (!__atomic_compare_exchange_n(&ending, &none, 1 | code << 1, 0, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST))
+        twz_thread_exit(none >> 1);
+    for (unsigned i = 1; i < THREADS_MAX; i++) {
+        struct thread *t = &threads[i];
+
+        if (t != self && t->state != THREAD_FREE && t->repr.start)
+            (void)sys_signal(t->repr.id, TWZ_SIGNAL_KILL, 0);
+    }
+}
+
+void thread_leave(uint64_t code)
+{
+    if (thread_self() != &threads[0])
+        (void)sys_signal(threads[0].repr.id, SIGNAL_END, code | SIGNAL_END_FLAG);
+    twz_thread_exit(code);
+}
+
+const struct thread *thread_first(void)
+{
+    return &threads[0];
+}
+
+int64_t linux_set_tid_address(void *word)
+{
+    struct thread *t = thread_self();
+
+    t->clear_tid = word;
+    return t->tid;
+}
+
+int64_t linux_set_robust_list(void *head, uint64_t len)
+{
+    if (len != 24)
+        return -EINVAL;
+    thread_self()->robust = head;
+    return 0;
+}
+
+int64_t linux_gettid(void)
+{
+    return thread_self()->tid;
+}
+
+int64_t linux_sched_yield(void)
+{
+    return err_linux(sys_yield());
+}
+
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+int64_t thread_wait(struct twz_sync *ops, uint64_t count, uint64_t deadline)
+{
+    struct thread *t = thread_self();
+    uint64_t pending = __atomic_load_n(&t->pending, __ATOMIC_ACQUIRE);
+    int64_t r;
+
+    if (pending & ~t->mask)
+        return -EINTR;
+    ops[count] = thread_sleep_on(&t->pending, pending);
+    r = err_linux(sys_sync(ops, count + 1, deadline));
+    if (__atomic_load_n(&t->pending, __ATOMIC_ACQUIRE) & ~t->mask)
+        return -EINTR;
+    return r == -EINTR ? 0 : r;
+}
+
+int64_t thread_wait_word(const uint64_t *word, uint64_t value, uint64_t deadline)
+{
+    struct twz_sync ops[2] = { thread_sleep_on(word, value) };
+
+    return thread_wait(ops, 1, deadline);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* Clocks: loads from the system facts, no kernel entry. Processor time is the time since start. */
+#include <errno.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <time.h>
+#include <twz/syscall.h>
+#include <twz/threads.h>
+
+#include "linux.h"
+#include "thread.h"
+#include "times.h"
+
+#define SECOND 1000000000ull
+
+static uint64_t started;
+
+void times_init(void)
+{
+    started = twz_clock();
+}
+
+uint64_t times_used(void)
+{
+    return twz_clock() - started;
+}
+
+struct timespec times_spec(uint64_t ns)
+{
+    return (struct timespec){ .tv_sec = (time_t)(ns / SECOND), .tv_nsec = (long)(ns % SECOND) };
+}
+
+int times_ns(const struct timespec *ts, uint64_t *ns)
+{
+    if (ts->tv_sec < 0 || ts->tv_nsec < 0 || ts->tv_nsec >= (long)SECOND)
+        return -EINVAL;
+    if ((uint64_t)ts->tv_sec > INT64_MAX / SECOND - 1)
+        *ns = INT64_MAX;
+    else
+        *ns = (uint64_t)ts->tv_sec * SECOND + (uint64_t)ts->tv_nsec;
+    return 0;
+}
+
+static int64_t clock_now(int64_t clock, uint64_t *ns)
+{
+    switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_TAI:
+        *ns = twz_clock_wall();
+        return 0;
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_MONOTONIC_COARSE:
+    case CLOCK_BOOTTIME:
+        *ns = twz_clock();
+        return 0;
+    case CLOCK_PROCESS_CPUTIME_ID:
+    case CLOCK_THREAD_CPUTIME_ID:
+        *ns = times_used();
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+int64_t times_deadline(int64_t clock, uint64_t at, uint64_t *deadline)
+{
+    uint64_t now;
+    int64_t r = clock_now(clock, &now);
+
+    if (r < 0)
+        return r;
+    *deadline = twz_clock() + (at > now ? at - now : 0);
+    return 0;
+}
+
+int64_t linux_clock_gettime(int64_t clock, void *ts)
+{
+    uint64_t ns;
+    int64_t r = clock_now(clock, &ns);
+
+    if (r == 0)
+        *(struct timespec *)ts = times_spec(ns);
+    return r;
+}
+
+int64_t linux_clock_getres(int64_t clock, void *ts)
+{
+    uint64_t ns;
+    int64_t r = clock_now(clock, &ns);
+
+    if (r == 0 && ts)
+        *(struct timespec *)ts = times_spec(1);
+    return r;
+}
+
+int64_t linux_gettimeofday(void *tv, void *tz)
+{
+    uint64_t ns = twz_clock_wall();
+
+    if (tv)
+        *(struct timeval *)tv = (struct timeval){ .tv_sec = (time_t)(ns / SECOND),
+                                                  .tv_usec = (suseconds_t)(ns % SECOND / 1000) };
+    if (tz)
+        *(struct timezone *)tz = (struct timezone){ 0 };
+    return 0;
+}
+
+int64_t linux_time(void *t)
+{
+    int64_t now = (int64_t)(twz_clock_wall() / SECOND);
+
+    if (t)
+        *(int64_t *)t = now;
+    return now;
+}
+
+/* In clock ticks of a hundredth of a second. */
+int64_t linux_times(void *buf)
+{
+    if (buf)
+        *(struct tms *)buf = (struct tms){ .tms_utime = (clock_t)(times_used() / 10000000u) };
+    return (int64_t)(twz_clock() / 10000000u);
+}
+
+static int64_t sleep_until(uint64_t deadline)
+{
+    static const uint64_t never;
+    struct twz_sync op[2] = { thread_sleep_on(&never, 0) };
+    int64_t r = thread_wait(op, 1, deadline);
+
+    return r == -ETIMEDOUT ? 0 : r;
+}
+
+int64_t linux_clock_nanosleep(int64_t clock, uint32_t flags, const void *want, void *left)
+{
+    uint64_t ns, deadline, now;
+    int64_t r = times_ns(want, &ns);
+
+    if (r == 0 && (flags & TIMER_ABSTIME))
+        r = times_deadline(clock, ns, &deadline);
+    else
+        deadline = twz_clock() + ns;
+    if (r < 0)
+        return r;
+    do {
+        r = sleep_until(deadline);
+        now = twz_clock();
+    } while (r >= 0 && now < deadline);
+    if (r == -EINTR && left && !(flags & TIMER_ABSTIME))
+        *(struct timespec *)left = times_spec(deadline > now ? deadline - now : 0);
+    return r;
+}
+
+int64_t linux_nanosleep(const void *want, void *left)
+{
+    return linux_clock_nanosleep(CLOCK_MONOTONIC, 0, want, left);
+}
