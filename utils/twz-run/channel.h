@@ -15,11 +15,11 @@
 struct channel {
     int from;
     int to;
-    size_t most;   /* bytes that one write to `to` takes without blocking, once poll said so */
-    size_t start;  /* unwritten bytes are buffer[start, end) */
+    size_t most;  /* bytes that one write to `to` takes without blocking, once poll said so */
+    size_t start; /* unwritten bytes are buffer[start, end) */
     size_t end;
-    bool ended;    /* `from` gave end of file */
-    bool broken;   /* `to` takes no more: what comes is thrown away */
+    bool ended;  /* `from` gave end of file */
+    bool broken; /* `to` takes no more: what comes is thrown away */
     unsigned char buffer[CHANNEL_BUFFER];
 };
 

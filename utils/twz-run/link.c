@@ -23,9 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TERM_MS    5000  /* from SIGTERM or SIGHUP to the machine's end */
-#define EXIT_MS    10000 /* from the program's end to the machine's */
-#define REPEAT_MS  1000  /* at the prompt, a second Ctrl-C within this ends the machine */
+#define TERM_MS   5000  /* from SIGTERM or SIGHUP to the machine's end */
+#define EXIT_MS   10000 /* from the program's end to the machine's */
+#define REPEAT_MS 1000  /* at the prompt, a second Ctrl-C within this ends the machine */
 
 struct queue {
     unsigned char *data;
@@ -38,16 +38,16 @@ struct link {
     const struct options *o;
     const struct machine *m;
     struct link_result *r;
-    bool gone;        /* the machine's process was reaped */
+    bool gone; /* the machine's process was reaped */
     bool ctl_ended;
     int64_t deadline; /* ms, 0: none */
     int64_t signaled; /* when the last ending signal came */
     struct queue to_ctl;
     unsigned char frame[sizeof(struct twz_host_frame) + sizeof(struct twz_host_exit)];
     size_t frame_len;
-    size_t skip;      /* bytes of payload that nobody wants */
+    size_t skip; /* bytes of payload that nobody wants */
     struct twz_host_want want;
-    size_t want_len;  /* bytes of `want` received; all of them: a want is open */
+    size_t want_len; /* bytes of `want` received; all of them: a want is open */
     bool in_ended;
     size_t give_start;
     size_t give_end;
@@ -311,8 +311,8 @@ static void set_wanted(const struct link *l, struct pollfd *p, int signals)
     p[WAIT_SIGNALS] = (struct pollfd){ .fd = signals, .events = POLLIN };
     if (!l->ctl_ended) {
         short flush = l->to_ctl.start < l->to_ctl.end ? POLLOUT : 0;
-        p[WAIT_CTL] = (struct pollfd){ .fd = l->m->port[PORT_CTL],
-                                       .events = (short)(POLLIN | flush) };
+        p[WAIT_CTL] =
+            (struct pollfd){ .fd = l->m->port[PORT_CTL], .events = (short)(POLLIN | flush) };
     }
     if (!l->in_ended && l->give_start < l->give_end)
         p[WAIT_IN] = (struct pollfd){ .fd = l->m->port[PORT_IN], .events = POLLOUT };

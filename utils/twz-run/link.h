@@ -10,8 +10,8 @@
 
 /* How a run ended. */
 struct link_result {
-    bool ready;        /* the guest's first program ran */
-    bool exited;       /* the program ended; `status` is its status */
+    bool ready;  /* the guest's first program ran */
+    bool exited; /* the program ended; `status` is its status */
     int status;
     bool left;         /* the user left by key */
     int signal;        /* the signal that made us end the machine, 0: none */

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define ARGS_MAX 192
-#define GIB (1ull << 30)
+#define GIB      (1ull << 30)
 
 struct args {
     char *v[ARGS_MAX + 1];

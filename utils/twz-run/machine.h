@@ -17,7 +17,7 @@ struct machine {
 
 struct machine_parts {
     const char *kernel;
-    int pool_fd;        /* -1: none. The machine inherits it, and with it the lock */
+    int pool_fd; /* -1: none. The machine inherits it, and with it the lock */
     uint64_t pool_size;
     int log_fd;
 };

@@ -11,9 +11,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_POOL = 256, OPT_KERNEL, OPT_QEMU, OPT_LOG, OPT_TRACE, OPT_APPEND, OPT_CPUS, OPT_MEMORY,
-       OPT_BOOT_SECONDS, OPT_DETERMINISTIC, OPT_GDB, OPT_BARE, OPT_SHOW, OPT_ENV, OPT_MACHINE_ARG,
-       OPT_HELP };
+enum {
+    OPT_POOL = 256,
+    OPT_KERNEL,
+    OPT_QEMU,
+    OPT_LOG,
+    OPT_TRACE,
+    OPT_APPEND,
+    OPT_CPUS,
+    OPT_MEMORY,
+    OPT_BOOT_SECONDS,
+    OPT_DETERMINISTIC,
+    OPT_GDB,
+    OPT_BARE,
+    OPT_SHOW,
+    OPT_ENV,
+    OPT_MACHINE_ARG,
+    OPT_HELP
+};
 
 static const struct option table[] = {
     { "pool", required_argument, NULL, OPT_POOL },
@@ -88,9 +103,12 @@ static bool parse_size(const char *s, uint64_t *bytes)
 
     unsigned shift = 0;
     switch (digits[len - 1]) {
-    case 'K': case 'k': shift = 10; break;
-    case 'M': case 'm': shift = 20; break;
-    case 'G': case 'g': shift = 30; break;
+    case 'K':
+    case 'k': shift = 10; break;
+    case 'M':
+    case 'm': shift = 20; break;
+    case 'G':
+    case 'g': shift = 30; break;
     default: break;
     }
     if (shift)
@@ -159,8 +177,11 @@ static int take(struct options *o, int option, char *value)
     case OPT_LOG: o->log = value; return -1;
     case OPT_TRACE: o->trace = value; return -1;
     case OPT_APPEND: o->append = value; return -1;
-    case OPT_CPUS: case OPT_MEMORY: case OPT_BOOT_SECONDS: return take_number(o, option, value);
-    case OPT_ENV: case OPT_MACHINE_ARG: return take_list(o, option, value);
+    case OPT_CPUS:
+    case OPT_MEMORY:
+    case OPT_BOOT_SECONDS: return take_number(o, option, value);
+    case OPT_ENV:
+    case OPT_MACHINE_ARG: return take_list(o, option, value);
     default: return take_flag(o, option);
     }
 }

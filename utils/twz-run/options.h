@@ -9,24 +9,24 @@
 #define OPTIONS_LIST_MAX 64
 
 struct options {
-    const char *pool;    /* NULL: a machine without NVDIMM */
-    const char *kernel;  /* NULL: ../kernel/twz.elf as seen from this program */
+    const char *pool;   /* NULL: a machine without NVDIMM */
+    const char *kernel; /* NULL: ../kernel/twz.elf as seen from this program */
     const char *qemu;
-    const char *log;     /* "-" is standard error; NULL: POOL.log, or "-" without a pool */
-    const char *trace;   /* NULL, or a list for the kernel's command line */
-    const char *append;  /* NULL, or more words for it */
+    const char *log;    /* "-" is standard error; NULL: POOL.log, or "-" without a pool */
+    const char *trace;  /* NULL, or a list for the kernel's command line */
+    const char *append; /* NULL, or more words for it */
     uint32_t cpus;
-    uint64_t memory;     /* bytes */
+    uint64_t memory;       /* bytes */
     uint32_t boot_seconds; /* 0: wait for ever */
     bool deterministic;
     bool gdb;
-    bool bare;           /* no host link: for tests of the kernel alone */
-    bool show;           /* print the machine's command, start nothing */
+    bool bare;                         /* no host link: for tests of the kernel alone */
+    bool show;                         /* print the machine's command, start nothing */
     const char *env[OPTIONS_LIST_MAX]; /* NAME=VALUE for the program */
     uint32_t env_count;
     char *machine_args[OPTIONS_LIST_MAX]; /* handed to QEMU as they are */
     uint32_t machine_arg_count;
-    char **program;      /* program and arguments, NULL at the end; none: the prompt */
+    char **program; /* program and arguments, NULL at the end; none: the prompt */
     uint32_t program_count;
 };
 
