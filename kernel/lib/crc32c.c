@@ -6,7 +6,7 @@
 #include <lib/crc32c.h>
 
 #define POLY    0x82f63b78u
-#define STEP(x) (((x) >> 1) ^ (((x) & 1u) ? POLY : 0u))
+#define STEP(x) (((x) >> 1) ^ (((x)&1u) ? POLY : 0u))
 
 /* BITn is the entry of the byte 1 << n. */
 #define BIT7 POLY
@@ -21,10 +21,10 @@ _Static_assert(BIT6 == STEP(BIT7) && BIT5 == STEP(BIT6) && BIT4 == STEP(BIT5), "
 _Static_assert(BIT3 == STEP(BIT4) && BIT2 == STEP(BIT3) && BIT1 == STEP(BIT2), "table bits");
 _Static_assert(BIT0 == STEP(BIT1), "table bits");
 
-#define ENTRY(i)                                                                                   \
-    ((((i) & 1u) ? BIT0 : 0u) ^ (((i) & 2u) ? BIT1 : 0u) ^ (((i) & 4u) ? BIT2 : 0u) ^              \
-     (((i) & 8u) ? BIT3 : 0u) ^ (((i) & 16u) ? BIT4 : 0u) ^ (((i) & 32u) ? BIT5 : 0u) ^            \
-     (((i) & 64u) ? BIT6 : 0u) ^ (((i) & 128u) ? BIT7 : 0u))
+#define ENTRY(i)                                                                  \
+    ((((i)&1u) ? BIT0 : 0u) ^ (((i)&2u) ? BIT1 : 0u) ^ (((i)&4u) ? BIT2 : 0u) ^   \
+     (((i)&8u) ? BIT3 : 0u) ^ (((i)&16u) ? BIT4 : 0u) ^ (((i)&32u) ? BIT5 : 0u) ^ \
+     (((i)&64u) ? BIT6 : 0u) ^ (((i)&128u) ? BIT7 : 0u))
 #define ROW4(i)  ENTRY(i), ENTRY((i) + 1u), ENTRY((i) + 2u), ENTRY((i) + 3u)
 #define ROW16(i) ROW4(i), ROW4((i) + 4u), ROW4((i) + 8u), ROW4((i) + 12u)
 #define ROW64(i) ROW16(i), ROW16((i) + 16u), ROW16((i) + 32u), ROW16((i) + 48u)

@@ -217,8 +217,8 @@ static uint32_t build_root(struct change *change, uint32_t index, uint32_t leaf)
     uint64_t hung = word_seal(word_body(STORE_NODE, 0, leaf), salt, STORE_PLACE_ROOT, index);
 
     for (uint32_t i = 0; i < STORE_NODE_WORDS; i++)
-        persist_store64(&root[i], i == index ? hung
-                                             : word_absent_at(absent, change->store->low, i));
+        persist_store64(&root[i],
+                        i == index ? hung : word_absent_at(absent, change->store->low, i));
     persist_flush(root, STORE_FRAME_SIZE);
     return frame;
 }
@@ -277,4 +277,3 @@ int change_pages(struct change *change, uint32_t first, uint32_t count)
     change_apply(change, first, count);
     return 0;
 }
-

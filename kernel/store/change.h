@@ -14,15 +14,15 @@ struct change {
     int (*plan)(struct change *change, uint32_t page, uint64_t word);
     /* Its new body; called only where the plan changes it. May take a frame and set `taken`. */
     uint64_t (*make)(struct change *change, uint32_t page, uint64_t word);
-    int absent_too;     /* ABSENT words may change: missing leaves matter */
-    uint64_t frames;    /* planned: pages and nodes */
+    int absent_too;  /* ABSENT words may change: missing leaves matter */
+    uint64_t frames; /* planned: pages and nodes */
     int root_planned;
-    int taken;          /* frames were filled since the last fence */
+    int taken; /* frames were filled since the last fence */
     /* arguments of the operations */
     uint32_t state;
     uint32_t flags;
-    uint32_t frame;     /* out: the last page's frame */
-    uint32_t other;     /* share: source slot ... */
+    uint32_t frame;       /* out: the last page's frame */
+    uint32_t other;       /* share: source slot ... */
     uint32_t other_first; /* ... and its page for the first one of the range */
     uint32_t first;
     const void *(*source)(void *ctx, uint32_t page);

@@ -80,7 +80,8 @@ static void check_id(const struct store *store, uint32_t slot, const struct stor
                    "ID does not follow from its record");
 }
 
-static void check_parent(const struct store *store, uint32_t slot, const struct store_version *version)
+static void check_parent(const struct store *store, uint32_t slot,
+                         const struct store_version *version)
 {
     uint32_t parent;
 
@@ -152,8 +153,8 @@ int store_check(const struct store_env *env,
             check_entry(store, slot);
         result->objects = recovery.objects;
         result->frames = recovery.frames;
-        result->pending = (uint64_t)recovery.mirrors + recovery.kept + recovery.swept +
-                          recovery.dead;
+        result->pending =
+            (uint64_t)recovery.mirrors + recovery.kept + recovery.swept + recovery.dead;
     }
     store_close(store);
     return err;

@@ -51,7 +51,8 @@ static void *frame_at(const struct store_env *env, uint64_t frame)
 }
 
 /* Fill whole lines of a table with sealed words of one body, index rising; flushed, not fenced. */
-static void fill_words(uint64_t *words, uint64_t count, uint16_t salt, uint32_t place, uint64_t body)
+static void fill_words(uint64_t *words, uint64_t count, uint16_t salt, uint32_t place,
+                       uint64_t body)
 {
     for (uint64_t i = 0; i < count; i++)
         persist_store64(&words[i], word_seal(body, salt, place, (uint32_t)i));

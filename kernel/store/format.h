@@ -23,7 +23,7 @@
  * AN ENTRY (512 bytes, 8 lines) is one object:
  *
  *   line 0     id, commit word, root of the page tree, revocation epoch
- *   line 1, 2  words of the 16 direct pages: data pages 1..12, the user's metadata page, 3 FOT pages
+ *   line 1, 2  words of the 16 direct pages: data pages 1..12, user's metadata page, 3 FOT pages
  *   line 3     identity: nonce, kuid, default permissions, kind ... written once
  *   line 4, 5  version 0 of everything that changes (struct store_version)
  *   line 6, 7  version 1
@@ -50,11 +50,11 @@
 #define STORE_FRAMES_MAX  (1ull << STORE_FRAME_BITS)
 
 /* Store word. */
-#define STORE_WORD_FRAME(word) ((uint32_t)((word) & 0x3fffffffu))
+#define STORE_WORD_FRAME(word) ((uint32_t)((word)&0x3fffffffu))
 #define STORE_WORD_STATE(word) ((uint32_t)((word) >> 30) & 0xfu)
 #define STORE_WORD_FLAGS(word) ((uint32_t)((word) >> 34) & 0xfu)
 #define STORE_WORD_ZERO(word)  ((uint32_t)((word) >> 38) & 0x3ffu)
-#define STORE_WORD_BODY(word)  ((word) & 0xffffffffffffull)
+#define STORE_WORD_BODY(word)  ((word)&0xffffffffffffull)
 #define STORE_WORD_CHECK(word) ((uint16_t)((word) >> 48))
 
 /* States of a store word. 0 and 15 stay invalid. */
@@ -80,32 +80,32 @@
 #define STORE_PLACE_MONO   7u /* owner: 0, index: which */
 #define STORE_PLACE_EPOCH  8u /* owner: 0, index 0 */
 
-#define STORE_NODE_WORDS   512u
-#define STORE_NODE_SHIFT   9
-#define STORE_DIR_WORDS    512u /* directory words in a frame */
-#define STORE_CHUNK_SLOTS  8u
-#define STORE_CHUNK_SHIFT  3
+#define STORE_NODE_WORDS  512u
+#define STORE_NODE_SHIFT  9
+#define STORE_DIR_WORDS   512u /* directory words in a frame */
+#define STORE_CHUNK_SLOTS 8u
+#define STORE_CHUNK_SHIFT 3
 
 /* Direct pages. */
-#define STORE_DIRECT       16u
-#define STORE_DIRECT_DATA  12u /* words 0..11: pages 1..12 */
-#define STORE_DIRECT_META  12u /* word 12 */
-#define STORE_DIRECT_FOT   13u /* words 13..15: pages TWZ_PAGE_META - 1, - 2, - 3 */
+#define STORE_DIRECT      16u
+#define STORE_DIRECT_DATA 12u /* words 0..11: pages 1..12 */
+#define STORE_DIRECT_META 12u /* word 12 */
+#define STORE_DIRECT_FOT  13u /* words 13..15: pages TWZ_PAGE_META - 1, - 2, - 3 */
 
 /* Commit word: 3..0 state, 15..4 sequence, 47..16 CRC-32C, 63..48 check. */
-#define STORE_FREE        1u
-#define STORE_PROVISIONAL 2u
-#define STORE_LIVE        3u
-#define STORE_DEAD        4u
-#define STORE_COMMIT_STATE(word) ((uint32_t)(word) & 0xfu)
+#define STORE_FREE               1u
+#define STORE_PROVISIONAL        2u
+#define STORE_LIVE               3u
+#define STORE_DEAD               4u
+#define STORE_COMMIT_STATE(word) ((uint32_t)(word)&0xfu)
 #define STORE_COMMIT_SEQ(word)   ((uint32_t)((word) >> 4) & 0xfffu)
 #define STORE_COMMIT_CRC(word)   ((uint32_t)((word) >> 16))
 
 struct store_identity {
     uint64_t nonce[2];
     objid_t kuid;
-    uint32_t perms; /* default permissions: part of the ID, so they never change */
-    uint32_t kind;  /* TWZ_KIND_* */
+    uint32_t perms;  /* default permissions: part of the ID, so they never change */
+    uint32_t kind;   /* TWZ_KIND_* */
     uint32_t class_; /* which promise holds after a power cut; 0 today */
     uint32_t pad;
     uint64_t born_epoch;
@@ -119,12 +119,12 @@ struct store_version {
     uint32_t perms_mask; /* what is left of the default permissions */
     uint32_t pad;
     objid_t account;
-    objid_t tie_parent;  /* 0: none; its death is this object's death */
-    objid_t witness;     /* provisional: the object ... */
-    uint64_t witness_off; /* ... the place in it ... */
+    objid_t tie_parent;     /* 0: none; its death is this object's death */
+    objid_t witness;        /* provisional: the object ... */
+    uint64_t witness_off;   /* ... the place in it ... */
     uint64_t witness_value; /* ... and the value that keep this one at recovery */
     uint64_t dead_epoch;
-    uint8_t seal[32];    /* sealed objects: root of the hash tree */
+    uint8_t seal[32]; /* sealed objects: root of the hash tree */
     uint64_t reserved;
 };
 _Static_assert(sizeof(struct store_version) == 128, "version is two lines");
@@ -157,10 +157,10 @@ _Static_assert(sizeof(struct store_member) == 32, "member size");
 
 /* What the superblock says that may change (store_super_set). */
 struct store_roots {
-    objid_t names;    /* root directory of the namespace */
-    objid_t init;     /* first program */
-    objid_t sctx;     /* init's security context */
-    objid_t owner;    /* owner's public key object */
+    objid_t names; /* root directory of the namespace */
+    objid_t init;  /* first program */
+    objid_t sctx;  /* init's security context */
+    objid_t owner; /* owner's public key object */
     objid_t spare[4];
 };
 _Static_assert(sizeof(struct store_roots) == 128, "roots size");
@@ -174,15 +174,15 @@ struct store_super {
     uint32_t member_index;
     uint32_t member_count;
     struct store_member member[STORE_MEMBERS];
-    uint64_t mono[2]; /* frames */
-    uint64_t dir[2];  /* first frames */
+    uint64_t mono[2];   /* frames */
+    uint64_t dir[2];    /* first frames */
     uint64_t dir_words; /* chunks at most */
-    uint64_t created; /* seconds since 1970, advisory */
-    uint8_t label[32]; /* NUL-terminated */
+    uint64_t created;   /* seconds since 1970, advisory */
+    uint8_t label[32];  /* NUL-terminated */
     struct store_roots roots;
     uint64_t reserved[62];
     uint64_t sequence; /* the copy with the higher one holds */
-    uint64_t commit; /* 31..0 CRC-32C of all before, 63..32 its complement; publishes the copy */
+    uint64_t commit;   /* 31..0 CRC-32C of all before, 63..32 its complement; publishes the copy */
 };
 _Static_assert(sizeof(struct store_super) == 1024, "superblock size");
 _Static_assert(offsetof(struct store_super, commit) == sizeof(struct store_super) - 8,

@@ -28,15 +28,15 @@ struct slot {
     uint32_t tie_prev;  /* 0: first of its parent's list */
     uint32_t wit_first; /* recovery only: provisional objects whose witness word lies in this one */
     uint32_t wit_next;
-    uint16_t salt;      /* of the object's words */
-    uint8_t state;      /* STORE_FREE ... STORE_DEAD; of a damaged commit word: STORE_LIVE */
-    uint8_t flags;      /* SLOT_* */
+    uint16_t salt; /* of the object's words */
+    uint8_t state; /* STORE_FREE ... STORE_DEAD; of a damaged commit word: STORE_LIVE */
+    uint8_t flags; /* SLOT_* */
 };
 #define SLOT_DAMAGED  0x01u
 #define SLOT_VERIFIED 0x02u /* the ID follows from the record */
 #define SLOT_INDEXED  0x04u
 #define SLOT_CHASED   0x08u /* sweep: on the chain now looked at */
-#define SLOT_ROOTED   0x10u /* sweep: provisional, and its chain of witnesses ends at a live object */
+#define SLOT_ROOTED   0x10u /* sweep: its chain of witnesses ends at a live object */
 #define SLOT_DYING    0x20u /* sweep: in the queue of what goes */
 #define SLOT_TIED     0x40u /* is on its parent's list */
 
@@ -57,30 +57,30 @@ struct store {
     struct store_env env;
     uint64_t frames;
     uint16_t low[STORE_NODE_WORDS]; /* word_low_table */
-    uint16_t salt;        /* of the pool's own words */
-    uint8_t readonly;     /* nothing may be stored */
+    uint16_t salt;                  /* of the pool's own words */
+    uint8_t readonly;               /* nothing may be stored */
     uint8_t recovered;
-    uint32_t super_copy;  /* the one in force */
+    uint32_t super_copy; /* the one in force */
     struct store_super super;
     uint64_t mono[STORE_MONO_COUNT];
 
     /* frames: 15 bits of count and REF_SHARED each; a member of free_frames has 0 */
     uint16_t *refs;
     struct bits free_frames;
-    uint64_t meta;        /* fixed frames, chunks, nodes */
+    uint64_t meta;               /* fixed frames, chunks, nodes */
     uint32_t zeroed[ZEROED_MAX]; /* free frames that are zero already */
     uint32_t zeroed_count;
 
     /* object table */
     struct segment **segment;
-    uint32_t segments;    /* length of the array */
-    uint32_t chunks;      /* that exist: 0 .. chunks - 1 */
+    uint32_t segments; /* length of the array */
+    uint32_t chunks;   /* that exist: 0 .. chunks - 1 */
     struct bits free_slots;
     uint64_t objects;
 
     /* ID -> slot + 1 */
     uint32_t *index;
-    uint32_t index_size;  /* a power of two */
+    uint32_t index_size; /* a power of two */
     uint32_t index_used;
 };
 
@@ -128,8 +128,8 @@ int slot_usable(const struct store *store, uint32_t slot);
 int store_writable(const struct store *store);
 /* Memory for the volatile state of a chunk; -TWZ_ENOMEM. */
 int table_reserve(struct store *store, uint32_t chunk);
-/* One more chunk; the caller has reserved memory and seen a free frame, and fences before it commits
- * anything in the chunk. */
+/* One more chunk; the caller has reserved memory and seen a free frame, and fences before it
+ * commits anything in the chunk. */
 void table_grow(struct store *store);
 /* Store word of a directory index in one copy of the directory. */
 uint64_t *table_dir_word(const struct store *store, uint32_t copy, uint32_t chunk);
@@ -162,7 +162,7 @@ struct walk_word {
     uint64_t word;
     uint32_t place; /* STORE_PLACE_TREE, ROOT or PAGE */
     uint32_t index;
-    int valid;      /* check and sanity */
+    int valid; /* check and sanity */
 };
 /*
  * Visit each word of an object that is not ABSENT, nodes before what is in them. The visitor

@@ -149,7 +149,7 @@ static void commit_version(struct store *store, uint32_t slot, const struct stor
 
     persist_copy(area, version, sizeof(*version));
     persist_flush(area, sizeof(*area));
-    persist_fence(); /* the new version, before the commit word names it */
+    persist_fence();                 /* the new version, before the commit word names it */
     persist_commit64(&entry->commit, /* COMMIT: the new version holds */
                      word_commit(state, next, crc, store->salt, slot));
 }
@@ -258,7 +258,7 @@ static void entry_store(struct store *store, uint32_t slot, const struct store_e
     persist_copy(&entry->id, &from->id, sizeof(from->id));
     persist_copy(&entry->tree, &from->tree, sizeof(*from) - offsetof(struct store_entry, tree));
     persist_flush(entry, sizeof(*entry));
-    persist_fence(); /* the entry, before its commit word makes it an object */
+    persist_fence();                 /* the entry, before its commit word makes it an object */
     persist_commit64(&entry->commit, /* COMMIT: the object exists */
                      word_commit(state, 0, crc, store->salt, slot));
 }
@@ -284,9 +284,8 @@ int store_obj_create(struct store *store, const struct store_create *create, uin
     salt = word_salt_object(store->salt, new_id);
     entry_fill(&entry, create, new_id, id_none(create->witness) ? 0 : value, salt);
     entry_store(store, taken, &entry, state);
-    *slot_of(store, taken) = (struct slot){ .salt = salt,
-                                            .state = (uint8_t)state,
-                                            .flags = SLOT_VERIFIED };
+    *slot_of(store, taken) =
+        (struct slot){ .salt = salt, .state = (uint8_t)state, .flags = SLOT_VERIFIED };
     index_add(store, taken);
     if (parent != STORE_NO_SLOT)
         tie_link(store, taken, parent);

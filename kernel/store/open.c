@@ -18,11 +18,9 @@ void store_free(struct store *store, void *mem, size_t bytes)
 void store_tell(const struct store *store, int code, uint32_t slot, const void *at, uint64_t found,
                 uint64_t wanted, const char *what)
 {
-    struct store_report report = { .code = code,
-                                   .slot = slot,
-                                   .found = found,
-                                   .wanted = wanted,
-                                   .what = what };
+    struct store_report report = {
+        .code = code, .slot = slot, .found = found, .wanted = wanted, .what = what
+    };
 
     if (!store->env.report)
         return;

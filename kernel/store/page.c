@@ -14,12 +14,9 @@ static int plan_add(struct change *change, uint32_t page, uint64_t word)
 {
     (void)page;
     switch (STORE_WORD_STATE(word)) {
-    case STORE_ABSENT:
-        return PLAN_CHANGE_AND_TAKE;
-    case STORE_HOLE:
-        return change->source ? PLAN_CHANGE_AND_TAKE : -TWZ_EFAULT;
-    default:
-        return -TWZ_EEXIST;
+    case STORE_ABSENT: return PLAN_CHANGE_AND_TAKE;
+    case STORE_HOLE: return change->source ? PLAN_CHANGE_AND_TAKE : -TWZ_EFAULT;
+    default: return -TWZ_EEXIST;
     }
 }
 
@@ -159,14 +156,10 @@ static int plan_lend(struct change *change, uint32_t page, uint64_t word)
 
     (void)page;
     switch (STORE_WORD_STATE(word)) {
-    case STORE_PRESENT:
-        return PLAN_CHANGE;
-    case STORE_SHARED:
-        return refs < REF_MAX ? PLAN_KEEP : -TWZ_EFULL;
-    case STORE_POISONED:
-        return -TWZ_EPOISON;
-    default:
-        return PLAN_KEEP;
+    case STORE_PRESENT: return PLAN_CHANGE;
+    case STORE_SHARED: return refs < REF_MAX ? PLAN_KEEP : -TWZ_EFULL;
+    case STORE_POISONED: return -TWZ_EPOISON;
+    default: return PLAN_KEEP;
     }
 }
 
@@ -244,14 +237,11 @@ static int plan_own(struct change *change, uint32_t page, uint64_t word)
     (void)page;
     change->frame = frame;
     switch (STORE_WORD_STATE(word)) {
-    case STORE_PRESENT:
-        return PLAN_KEEP;
+    case STORE_PRESENT: return PLAN_KEEP;
     case STORE_SHARED:
         return (change->store->refs[frame] & REF_MAX) == 1 ? PLAN_CHANGE : PLAN_CHANGE_AND_TAKE;
-    case STORE_POISONED:
-        return -TWZ_EPOISON;
-    default:
-        return -TWZ_EINVAL;
+    case STORE_POISONED: return -TWZ_EPOISON;
+    default: return -TWZ_EINVAL;
     }
 }
 

@@ -6,8 +6,8 @@
  *
  *   kernel/store/x86/   inline instructions: clwb, else clflushopt, else clflush, chosen at boot;
  *                       in traced runs each flush is preceded by a load of the same line
- *   kernel/store/host/  calls to persist_host_*() with the call site; twz-obj binds them to libpmem,
- *                       the crash harness to a recorder that replays every legal power failure
+ *   kernel/store/host/  calls to persist_host_*() with the call site; twz-obj binds them to
+ *                       libpmem, the crash harness to a recorder of every legal power failure
  *
  * The model they keep (Px86, the weakest the hardware promises):
  *   - only an aligned 8-byte store is atomic;

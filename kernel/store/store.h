@@ -27,9 +27,9 @@
 
 struct store;
 
-/* Something is wrong, and where. `object` and `slot` are 0 / STORE_NO_SLOT where they do not apply. */
+/* Something is wrong, and where. `object` 0, `slot` STORE_NO_SLOT: it is of no one object. */
 struct store_report {
-    int code;         /* TWZ_E*, positive */
+    int code; /* TWZ_E*, positive */
     uint32_t slot;
     objid_t object;
     uint64_t offset;  /* in the pool, bytes */
@@ -53,7 +53,7 @@ struct store_env {
 /* --- the pool as a whole ------------------------------------------------------------------- */
 
 struct store_format {
-    uint8_t uuid[16];     /* random */
+    uint8_t uuid[16]; /* random */
     char label[32];
     uint64_t created;     /* seconds since 1970 */
     uint64_t max_objects; /* 0: as many as empty objects fit */
@@ -80,13 +80,13 @@ STORE_WARN int store_open(const struct store_env *env, struct store **out,
                           struct store_report *why);
 
 struct store_recovery {
-    uint64_t objects;     /* live when done */
-    uint64_t frames;      /* reached */
-    uint32_t mirrors;     /* words and copies completed or repaired */
-    uint32_t kept;        /* provisional objects that became permanent */
-    uint32_t swept;       /* provisional objects freed */
-    uint32_t dead;        /* deleted objects (their own delete, or their parent's) freed */
-    uint32_t damaged;     /* objects with damage */
+    uint64_t objects; /* live when done */
+    uint64_t frames;  /* reached */
+    uint32_t mirrors; /* words and copies completed or repaired */
+    uint32_t kept;    /* provisional objects that became permanent */
+    uint32_t swept;   /* provisional objects freed */
+    uint32_t dead;    /* deleted objects (their own delete, or their parent's) freed */
+    uint32_t damaged; /* objects with damage */
 };
 
 /*
@@ -118,13 +118,13 @@ uint64_t store_mono_get(const struct store *store, uint32_t which);
 STORE_WARN int store_mono_raise(struct store *store, uint32_t which, uint64_t value);
 
 struct store_space {
-    uint64_t frames;       /* all */
-    uint64_t free;         /* free */
-    uint64_t meta;         /* fixed frames, chunks, nodes */
-    uint64_t pages;        /* page frames; a shared one counts once */
-    uint64_t objects;      /* in use */
-    uint64_t slots;        /* entries that exist */
-    uint64_t slots_max;    /* entries that may ever exist */
+    uint64_t frames;    /* all */
+    uint64_t free;      /* free */
+    uint64_t meta;      /* fixed frames, chunks, nodes */
+    uint64_t pages;     /* page frames; a shared one counts once */
+    uint64_t objects;   /* in use */
+    uint64_t slots;     /* entries that exist */
+    uint64_t slots_max; /* entries that may ever exist */
 };
 /* (shared) */
 void store_space(const struct store *store, struct store_space *space);
@@ -132,16 +132,16 @@ void store_space(const struct store *store, struct store_space *space);
 /* --- objects ------------------------------------------------------------------------------- */
 
 struct store_create {
-    uint64_t nonce[2];  /* random: the caller's generator */
+    uint64_t nonce[2]; /* random: the caller's generator */
     objid_t kuid;
     objid_t account;
     objid_t tie_parent; /* 0: none; else an object of this pool that is not dead */
     objid_t witness;    /* 0: live at once; else born provisional, witness_off a multiple of 8 */
     uint64_t witness_off;
     uint64_t witness_value; /* 0: the low half of the new ID */
-    uint32_t perms;     /* TWZ_READ ... */
+    uint32_t perms;         /* TWZ_READ ... */
     uint32_t kind;
-    uint32_t persist;   /* TWZ_PERSIST_* */
+    uint32_t persist; /* TWZ_PERSIST_* */
     uint32_t pad;
 };
 
@@ -197,14 +197,14 @@ struct store_stat {
     uint64_t revoke_epoch;
     uint64_t born_epoch;
     uint64_t dead_epoch;
-    uint64_t pages;   /* page frames it reaches, shared ones too */
-    uint32_t state;   /* STORE_PROVISIONAL, STORE_LIVE, STORE_DEAD */
-    uint32_t damaged; /* 1: -TWZ_EDAMAGED is what the rest of this would be */
-    uint32_t perms;   /* in force: default permissions and mask */
+    uint64_t pages;    /* page frames it reaches, shared ones too */
+    uint32_t state;    /* STORE_PROVISIONAL, STORE_LIVE, STORE_DEAD */
+    uint32_t damaged;  /* 1: -TWZ_EDAMAGED is what the rest of this would be */
+    uint32_t perms;    /* in force: default permissions and mask */
     uint32_t perms_id; /* as they went into the ID */
     uint32_t kind;
     uint32_t persist;
-    uint32_t flags;   /* STORE_OBJ_* */
+    uint32_t flags; /* STORE_OBJ_* */
     uint32_t class_;
 };
 /* (shared) All of it but `pages`, which stays 0: a bounded number of words. */
@@ -260,8 +260,8 @@ STORE_WARN int store_page_add(struct store *store, uint32_t slot, uint32_t page,
  * most. A power failure may leave any of the pages, each whole; nothing else is in between.
  */
 STORE_WARN int store_page_add_many(struct store *store, uint32_t slot, uint32_t first,
-                                   uint32_t count,
-                                   const void *(*source)(void *ctx, uint32_t page), void *ctx);
+                                   uint32_t count, const void *(*source)(void *ctx, uint32_t page),
+                                   void *ctx);
 
 /* Take pages out: `state` is STORE_ABSENT or STORE_HOLE. The caller has unmapped them before.
  * A power failure may leave any of them in or out. */
@@ -276,8 +276,8 @@ STORE_WARN int store_page_protect(struct store *store, uint32_t slot, uint32_t f
  * Let `count` pages of dst (ABSENT or HOLE before) be those of src: both sides become SHARED; the
  * caller has made src's mappings read-only before. Absent pages stay absent. Page by page as above.
  */
-STORE_WARN int store_page_share(struct store *store, uint32_t dst, uint32_t dst_first,
-                                uint32_t src, uint32_t src_first, uint32_t count);
+STORE_WARN int store_page_share(struct store *store, uint32_t dst, uint32_t dst_first, uint32_t src,
+                                uint32_t src_first, uint32_t count);
 
 /* Before a write to a SHARED page: copy its frame (or take it over where nobody else has it) and
  * make it PRESENT. *frame is the frame to map; the caller has unmapped the old one before. */
@@ -300,9 +300,9 @@ void store_prezero(struct store *store, uint32_t count);
 
 struct store_checked {
     uint64_t objects;
-    uint64_t frames;   /* reached */
+    uint64_t frames; /* reached */
     uint64_t problems;
-    uint64_t pending;  /* objects a recovery would sweep or settle: no damage */
+    uint64_t pending; /* objects a recovery would sweep or settle: no damage */
 };
 
 /*

@@ -3,13 +3,13 @@
  * The superblock (two copies, frames 0 and 1) and the words that never go back (two copies in
  * frames of their own).
  *
- * Changing the superblock: the copy not in force is written, with a sequence number one higher; while
- * it is torn its commit word does not fit its body, and the other copy holds. COMMIT: the moment all
- * of it is there. Flush, fence; then the other copy is written the same way. Recovery finds at most
- * one copy behind or broken, and writes it from the other.
+ * Changing the superblock: the copy not in force is written, with a sequence number one higher;
+ * while it is torn its commit word does not fit its body, and the other copy holds. COMMIT: the
+ * moment all of it is there. Flush, fence; then the other copy is written the same way. Recovery
+ * finds at most one copy behind or broken, and writes it from the other.
  *
- * Raising a mono word: COMMIT: the word in either copy, one fence for both. The value is the higher of
- * the valid ones, so it never goes back, whichever copy a power failure or a bad line takes.
+ * Raising a mono word: COMMIT: the word in either copy, one fence for both. The value is the higher
+ * of the valid ones: it never goes back, whichever copy a power failure or a bad line takes.
  */
 #include <lib/crc32c.h>
 #include <store/inside.h>
@@ -17,20 +17,34 @@
 uint32_t store_layout(void)
 {
     const uint32_t facts[] = {
-        sizeof(struct store_super),           offsetof(struct store_super, member),
-        offsetof(struct store_super, mono),   offsetof(struct store_super, roots),
-        offsetof(struct store_super, commit), sizeof(struct store_entry),
-        offsetof(struct store_entry, commit), offsetof(struct store_entry, tree),
-        offsetof(struct store_entry, revoke), offsetof(struct store_entry, direct),
-        offsetof(struct store_entry, identity), offsetof(struct store_entry, version),
-        offsetof(struct store_identity, kuid), offsetof(struct store_identity, perms),
-        offsetof(struct store_version, account), offsetof(struct store_version, tie_parent),
-        offsetof(struct store_version, witness), offsetof(struct store_version, witness_value),
-        offsetof(struct store_version, seal), STORE_CHUNK_SLOTS,
-        STORE_NODE_WORDS, STORE_DIRECT_DATA,
-        STORE_DIRECT, STORE_EPOCH_OFFSET,
-        STORE_MONO_COUNT, STORE_MONO_STRIDE,
-        TWZ_OBJ_PAGES, TWZ_PAGE_META,
+        sizeof(struct store_super),
+        offsetof(struct store_super, member),
+        offsetof(struct store_super, mono),
+        offsetof(struct store_super, roots),
+        offsetof(struct store_super, commit),
+        sizeof(struct store_entry),
+        offsetof(struct store_entry, commit),
+        offsetof(struct store_entry, tree),
+        offsetof(struct store_entry, revoke),
+        offsetof(struct store_entry, direct),
+        offsetof(struct store_entry, identity),
+        offsetof(struct store_entry, version),
+        offsetof(struct store_identity, kuid),
+        offsetof(struct store_identity, perms),
+        offsetof(struct store_version, account),
+        offsetof(struct store_version, tie_parent),
+        offsetof(struct store_version, witness),
+        offsetof(struct store_version, witness_value),
+        offsetof(struct store_version, seal),
+        STORE_CHUNK_SLOTS,
+        STORE_NODE_WORDS,
+        STORE_DIRECT_DATA,
+        STORE_DIRECT,
+        STORE_EPOCH_OFFSET,
+        STORE_MONO_COUNT,
+        STORE_MONO_STRIDE,
+        TWZ_OBJ_PAGES,
+        TWZ_PAGE_META,
     };
 
     return crc32c(0, facts, sizeof(facts));
@@ -86,11 +100,9 @@ static int ranges_apart(const struct range *ranges, uint32_t count, uint64_t fra
 static int tell(struct store_report *why, int code, uint64_t found, uint64_t wanted,
                 const char *what)
 {
-    *why = (struct store_report){ .code = code,
-                                  .slot = STORE_NO_SLOT,
-                                  .found = found,
-                                  .wanted = wanted,
-                                  .what = what };
+    *why = (struct store_report){
+        .code = code, .slot = STORE_NO_SLOT, .found = found, .wanted = wanted, .what = what
+    };
     return -code;
 }
 

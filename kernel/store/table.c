@@ -86,12 +86,12 @@ void table_grow(struct store *store)
     uint32_t first = chunk * STORE_CHUNK_SLOTS;
     uint32_t frame = space_take_zeroed(store);
     struct store_entry *entries = store_frame_ptr(store, frame);
-    uint64_t word = word_seal(word_body(STORE_CHUNK, 0, frame), store->salt, STORE_PLACE_DIR, chunk);
+    uint64_t body = word_body(STORE_CHUNK, 0, frame);
+    uint64_t word = word_seal(body, store->salt, STORE_PLACE_DIR, chunk);
 
     store->meta++;
     for (uint32_t i = 0; i < STORE_CHUNK_SLOTS; i++) {
-        persist_store64(&entries[i].commit,
-                        word_commit(STORE_FREE, 0, 0, store->salt, first + i));
+        persist_store64(&entries[i].commit, word_commit(STORE_FREE, 0, 0, store->salt, first + i));
         persist_flush(&entries[i].commit, sizeof(uint64_t));
     }
     persist_fence(); /* the chunk's content, before anything leads to it */

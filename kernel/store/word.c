@@ -22,9 +22,9 @@ _Static_assert(BIT1 == STEP(BIT0) && BIT2 == STEP(BIT1) && BIT3 == STEP(BIT2), "
 _Static_assert(BIT4 == STEP(BIT3) && BIT5 == STEP(BIT4) && BIT6 == STEP(BIT5), "table bits");
 _Static_assert(BIT7 == STEP(BIT6), "table bits");
 
-#define ENTRY(i)                                                                                   \
-    ((((i)&1u) ? BIT0 : 0u) ^ (((i)&2u) ? BIT1 : 0u) ^ (((i)&4u) ? BIT2 : 0u) ^                    \
-     (((i)&8u) ? BIT3 : 0u) ^ (((i)&16u) ? BIT4 : 0u) ^ (((i)&32u) ? BIT5 : 0u) ^                  \
+#define ENTRY(i)                                                                  \
+    ((((i)&1u) ? BIT0 : 0u) ^ (((i)&2u) ? BIT1 : 0u) ^ (((i)&4u) ? BIT2 : 0u) ^   \
+     (((i)&8u) ? BIT3 : 0u) ^ (((i)&16u) ? BIT4 : 0u) ^ (((i)&32u) ? BIT5 : 0u) ^ \
      (((i)&64u) ? BIT6 : 0u) ^ (((i)&128u) ? BIT7 : 0u))
 #define ROW4(i)  ENTRY(i), ENTRY((i) + 1u), ENTRY((i) + 2u), ENTRY((i) + 3u)
 #define ROW16(i) ROW4(i), ROW4((i) + 4u), ROW4((i) + 8u), ROW4((i) + 12u)

@@ -197,8 +197,8 @@ static int visit_second(void *ctx, uint64_t hash, uint32_t number)
 
     (void)number;
     if (!hashes_add(&explorer->seen,
-                    mix64(hash, explorer->k * 4u + (uint32_t)(explorer->recovered * 2 +
-                                                              explorer->returned))))
+                    mix64(hash, explorer->k * 4u +
+                                    (uint32_t)(explorer->recovered * 2 + explorer->returned))))
         return 0;
     explorer->images++;
     explorer->second_images++;
@@ -269,8 +269,8 @@ static int point(struct explorer *explorer, int returned)
     if (explorer->only_point != ~0ull && number != explorer->only_point)
         return 0;
     explorer->points++;
-    return images_visit(&explorer->first, EVERY_IMAGE, RANDOM_IMAGES,
-                        mix64(explorer->seed, number), visit_first, explorer);
+    return images_visit(&explorer->first, EVERY_IMAGE, RANDOM_IMAGES, mix64(explorer->seed, number),
+                        visit_first, explorer);
 }
 
 static int one_event(struct explorer *explorer, const struct event *event, uint32_t from)

@@ -39,14 +39,14 @@ struct explorer {
     uint32_t second_level;
     int count_distinct;
     int verbose;
-    uint64_t only_point;  /* replay: this point ... */
-    uint32_t only_image;  /* ... and this image; both ~0 for all */
+    uint64_t only_point; /* replay: this point ... */
+    uint32_t only_image; /* ... and this image; both ~0 for all */
 
     /* the point now looked at */
-    uint32_t k;     /* operations that have returned */
-    int returned;   /* exactly k must be there */
-    int recovered;  /* a recovery has returned: nothing is left for the next one */
-    int format;     /* the workload is store_format: no pool is an answer too, until it returned */
+    uint32_t k;    /* operations that have returned */
+    int returned;  /* exactly k must be there */
+    int recovered; /* a recovery has returned: nothing is left for the next one */
+    int format;    /* the workload is store_format: no pool is an answer too, until it returned */
     uint64_t point;
     uint64_t image;
     const char *failure;

@@ -168,19 +168,14 @@ void images_event(struct images *images, const struct event *event)
 
     switch (event->type) {
     case EV_STORE:
-    case EV_STREAM:
-        add_store(images, event);
-        break;
+    case EV_STREAM: add_store(images, event); break;
     case EV_FLUSH:
         index = images->line_of[event->at];
         if (index)
             images->line[index - 1].flushed = images->line[index - 1].count;
         break;
-    case EV_FENCE:
-        fence(images);
-        break;
-    default:
-        break;
+    case EV_FENCE: fence(images); break;
+    default: break;
     }
 }
 
@@ -227,9 +222,8 @@ static uint64_t lay(struct images *images)
         for (uint32_t k = 0; k < line->count; k++) {
             const struct pending_store *store = &line->store[k];
             uint64_t *word = word_of(images->image, store->at);
-            int taken = store->stream
-                            ? (int)(line->subset >> (stream < 31 ? stream : 31u) & 1u)
-                            : cached < line->prefix;
+            int taken = store->stream ? (int)(line->subset >> (stream < 31 ? stream : 31u) & 1u)
+                                      : cached < line->prefix;
 
             stream += store->stream;
             cached += !store->stream;

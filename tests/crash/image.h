@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Legal crash images, by the Px86 model: `durable` is what surely is on the media; stores since then
- * are pending by line. At a crash point an image is `durable` plus, of each line, any prefix of its
+ * Legal crash images, by the Px86 model: `durable` is what surely is on the media; stores since
+ * then are pending by line. At a crash point an image is `durable` plus, of each line, any prefix of its
  * cached stores and any subset of its streamed words. image[] holds durable while nobody looks; a
  * chosen image is laid over it, and taken off again line by line.
  */
@@ -24,8 +24,8 @@ struct pending_line {
     uint32_t cached;  /* not streamed, of count */
     struct pending_store *store;
     /* the choice: */
-    uint32_t prefix;  /* of the cached ones */
-    uint32_t subset;  /* of the streamed ones, bit by order; 64th and later follow bit 31 */
+    uint32_t prefix; /* of the cached ones */
+    uint32_t subset; /* of the streamed ones, bit by order; 64th and later follow bit 31 */
 };
 
 struct images {
@@ -36,7 +36,7 @@ struct images {
     struct pending_line *line;
     uint32_t lines;
     uint32_t room;
-    uint32_t *line_of; /* line number -> index + 1 */
+    uint32_t *line_of;  /* line number -> index + 1 */
     struct dirty dirty; /* lines of image[] that its visitor stored to */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations that workloads are made of: each a call of the store and what the model makes of it. */
+/* The operations workloads are made of: each a call of the store, and what the model makes of it. */
 #include <string.h>
 
 #include <store/persist.h>
@@ -148,8 +148,8 @@ static int op_name(struct run *run, const struct op *op)
         struct model_object *holder = &run->now.object[i];
 
         if (holder->state && holder->id.lo == object->witness.lo)
-            return user_store(run, holder, object->witness_off,
-                              op->b ? 0 : object->witness_value, (int)op->a);
+            return user_store(run, holder, object->witness_off, op->b ? 0 : object->witness_value,
+                              (int)op->a);
     }
     return SKIP;
 }
@@ -227,8 +227,9 @@ static int op_many(struct run *run, const struct op *op)
         return SKIP;
     for (uint32_t i = 0; i < op->c && !want; i++)
         want = add_answer(object, op->b + i, (int)op->d);
-    err = answer(run, store_page_add_many(run->store, slot_of_object(run, object), op->b, op->c,
-                                          op->d ? give_page : NULL, NULL),
+    err = answer(run,
+                 store_page_add_many(run->store, slot_of_object(run, object), op->b, op->c,
+                                     op->d ? give_page : NULL, NULL),
                  want);
     for (uint32_t i = 0; i < op->c && !err; i++)
         if (!model_set(object, op->b + i, STORE_PRESENT, op->d ? fill_of(op->b + i) : 0))
@@ -244,8 +245,8 @@ static int op_discard(struct run *run, const struct op *op)
 
     if (!object)
         return SKIP;
-    err = answer(run, store_page_discard(run->store, slot_of_object(run, object), op->b, op->c,
-                                         op->d), 0);
+    err = answer(
+        run, store_page_discard(run->store, slot_of_object(run, object), op->b, op->c, op->d), 0);
     for (uint32_t i = 0; i < op->c && !err; i++)
         if (!model_set(object, op->b + i, op->d, 0) && op->d != STORE_ABSENT)
             return fail(run, "model is too small");
@@ -260,8 +261,8 @@ static int op_protect(struct run *run, const struct op *op)
 
     if (!object)
         return SKIP;
-    err = answer(run, store_page_protect(run->store, slot_of_object(run, object), op->b, op->c,
-                                         op->d), 0);
+    err = answer(
+        run, store_page_protect(run->store, slot_of_object(run, object), op->b, op->c, op->d), 0);
     for (uint32_t i = 0; i < op->c && !err; i++) {
         struct model_page *page = model_page(object, op->b + i);
 
@@ -322,8 +323,9 @@ static int op_share(struct run *run, const struct op *op)
 
     if (!dst || !src)
         return SKIP;
-    err = answer(run, store_page_share(run->store, slot_of_object(run, dst), op->b,
-                                       slot_of_object(run, src), op->d, SHARE_PAGES),
+    err = answer(run,
+                 store_page_share(run->store, slot_of_object(run, dst), op->b,
+                                  slot_of_object(run, src), op->d, SHARE_PAGES),
                  share_answer(dst, op->b, src, op->d));
     if (!err && !share_model(dst, op->b, src, op->d))
         return fail(run, "model is too small");
@@ -411,8 +413,10 @@ static int op_tie(struct run *run, const struct op *op)
                 next = &run->now.object[i];
         above = next;
     }
-    err = answer(run, store_obj_tie(run->store, slot_of_object(run, child),
-                                    parent ? parent->id : TWZ_OBJID_NONE), want);
+    err = answer(
+        run,
+        store_obj_tie(run->store, slot_of_object(run, child), parent ? parent->id : TWZ_OBJID_NONE),
+        want);
     if (!err)
         child->tie = parent ? parent->id : TWZ_OBJID_NONE;
     return err;
@@ -503,14 +507,18 @@ static const struct op table[] = {
     { "add many A 4..5, over a hole", op_many, .a = A, .b = 4, .c = 2, .d = 1, .mixed = 1 },
     { "add many A 702..704, leaf there", op_many, .a = A, .b = 702, .c = 3, .d = 1, .mixed = 1 },
     { "discard A 1", op_discard, .a = A, .b = 1, .c = 1, .d = STORE_ABSENT, .settle = 1 },
-    { "discard A 700..710", op_discard, .a = A, .b = 700, .c = 11, .d = STORE_ABSENT, .mixed = 1, .settle = 1 },
+    { "discard A 700..710", op_discard, .a = A, .b = 700, .c = 11, .d = STORE_ABSENT, .mixed = 1,
+      .settle = 1 },
     { "hole A 1..3", op_discard, .a = A, .b = 1, .c = 3, .d = STORE_HOLE, .mixed = 1, .settle = 1 },
-    { "hole B 511..513", op_discard, .a = B, .b = 511, .c = 3, .d = STORE_HOLE, .mixed = 1, .settle = 1 },
-    { "discard all A", op_discard, .a = A, .b = 1, .c = 1100, .d = STORE_ABSENT, .mixed = 1, .settle = 1 },
+    { "hole B 511..513", op_discard, .a = B, .b = 511, .c = 3, .d = STORE_HOLE, .mixed = 1,
+      .settle = 1 },
+    { "discard all A", op_discard, .a = A, .b = 1, .c = 1100, .d = STORE_ABSENT, .mixed = 1,
+      .settle = 1 },
     { "protect A 1..800", op_protect, .a = A, .b = 1, .c = 800, .d = 1, .mixed = 1, .settle = 1 },
     { "unprotect A 1..800", op_protect, .a = A, .b = 1, .c = 800, .d = 0, .mixed = 1, .settle = 1 },
     { "share A 1..4 to C 30", op_share, .a = C, .b = 30, .c = A, .d = 1, .mixed = 1, .settle = 1 },
-    { "share A 699..702 to B 5", op_share, .a = B, .b = 5, .c = A, .d = 699, .mixed = 1, .settle = 1 },
+    { "share A 699..702 to B 5", op_share, .a = B, .b = 5, .c = A, .d = 699, .mixed = 1,
+      .settle = 1 },
     { "own C 20", op_own, .a = C, .b = 20, .settle = 1 },
     { "own A 2", op_own, .a = A, .b = 2, .settle = 1 },
     { "poison A 2", op_poison, .a = A, .b = 2, .settle = 1 },
@@ -597,9 +605,7 @@ int ops_start(struct run *run, uint32_t start)
     err = run_each(run, start_full, sizeof(start_full) / sizeof(*start_full));
     store_space(run->store, &space);
     if (!err && space.free > 3) {
-        struct op rest = {
-            "rest", op_many, .a = 8, .b = 1, .c = (uint32_t)space.free - 3, .d = 1
-        };
+        struct op rest = { "rest", op_many, .a = 8, .b = 1, .c = (uint32_t)space.free - 3, .d = 1 };
 
         err = run_each(run, &rest, 1);
     }

@@ -42,9 +42,8 @@ static void append(enum event_type type, uint32_t at, uint64_t value, uint32_t s
         if (!log->event)
             fail("no memory");
     }
-    log->event[log->count++] = (struct event){
-        .value = value, .at = at, .site = (uint16_t)site, .type = (uint8_t)type
-    };
+    log->event[log->count++] =
+        (struct event){ .value = value, .at = at, .site = (uint16_t)site, .type = (uint8_t)type };
 }
 
 void record_return(uint64_t operations)

@@ -24,7 +24,7 @@ struct harness {
     struct explorer explorer;
     struct tally tally;
     uint64_t seed;
-    int whole;      /* --long */
+    int whole; /* --long */
     uint32_t shuffle;
 };
 

@@ -10,8 +10,9 @@
 #include "model.h"
 #include "record.h"
 
-#define OPS_MAX    20u
-#define STARTS     3u /* 0 a chunk full of empty objects, 1 every sort, 2 the same in a pool that is nearly full */
+#define OPS_MAX 20u
+/* Start states: 0 a chunk full of empty objects, 1 every sort, 2 the same in a nearly full pool. */
+#define STARTS     3u
 #define POOL_BYTES (96u * 4096u)
 
 struct arena {
@@ -61,7 +62,7 @@ struct run {
 void run_init(struct run *run);
 void run_end(struct run *run);
 
-/* Prepare the start state, unrecorded; pool[] holds it then, all of it durable. 0, or run->error. */
+/* Prepare the start state, unrecorded; pool[] holds it then, all durable. 0, or run->error. */
 int run_start(struct run *run, uint32_t start);
 /* Run the operations, recorded into run->log. 0, or a negative number with run->error set. */
 int run_ops(struct run *run, const struct workload *workload);

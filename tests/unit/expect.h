@@ -9,7 +9,7 @@ static unsigned expect_passed;
 static unsigned expect_failed;
 
 #define EXPECT(truth) expect_one((truth) ? 1 : 0, #truth, __FILE__, __LINE__)
-#define EXPECT_EQ(got, want)                                                                       \
+#define EXPECT_EQ(got, want) \
     expect_equal((long long)(got), (long long)(want), #got, #want, __FILE__, __LINE__)
 
 static inline int expect_one(int truth, const char *text, const char *file, int line)

@@ -56,7 +56,9 @@ static void must(int err, const char *what)
 
 void mempool_make(struct mempool *pool, uint64_t frames, uint64_t max_objects)
 {
-    struct store_format format = { .uuid = { 1, 2, 3 }, .label = "test", .max_objects = max_objects };
+    struct store_format format = { .uuid = { 1, 2, 3 },
+                                   .label = "test",
+                                   .max_objects = max_objects };
     struct store_recovery recovery;
     uint64_t size = frames * STORE_FRAME_SIZE;
     void *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -100,8 +102,8 @@ static void print_report(void *ctx, const struct store_report *report)
 
     if (!*quiet)
         printf("check: %s: slot %u offset %llu found %llx wanted %llx\n", report->what,
-               report->slot, (unsigned long long)report->offset,
-               (unsigned long long)report->found, (unsigned long long)report->wanted);
+               report->slot, (unsigned long long)report->offset, (unsigned long long)report->found,
+               (unsigned long long)report->wanted);
 }
 
 long mempool_check(struct mempool *pool, int quiet)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The store's operations and what a reopened pool knows of them; power failures are tests/crash's. */
+/* The store's operations, and what a reopened pool knows of them; power failures: tests/crash. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,8 +82,8 @@ static void test_objects(void)
 
 static void test_pages(void)
 {
-    static const uint32_t pages[] = { 1, 12, 13, 511, 512, 5000, 261600, 262138,
-                                      TOP_FOT - 2, TOP_FOT, TWZ_PAGE_META };
+    static const uint32_t pages[] = { 1,      12,     13,          511,     512,          5000,
+                                      261600, 262138, TOP_FOT - 2, TOP_FOT, TWZ_PAGE_META };
     struct mempool pool;
     struct store_page at;
     uint32_t slot, frame, n = sizeof(pages) / sizeof(pages[0]);
@@ -183,7 +183,8 @@ static void test_share(void)
     clean(&pool);
     EXPECT_EQ(store_page_own(pool.store, b, 21, &frame), 0);
     EXPECT(frame != first);
-    EXPECT(memcmp(store_frame_ptr(pool.store, frame), store_frame_ptr(pool.store, first), 4096) == 0);
+    EXPECT(memcmp(store_frame_ptr(pool.store, frame), store_frame_ptr(pool.store, first),
+                  STORE_FRAME_SIZE) == 0);
     EXPECT_EQ(store_page_own(pool.store, a, 10, &frame), 0);
     EXPECT_EQ(frame, first);
     clean(&pool);

@@ -25,15 +25,15 @@ void persist_host_fence(const char *site);
 /* Told after the store of a commit word and before its flush: a place for a power failure. */
 void persist_host_commit_point(const char *site);
 
-#define persist_store64(dst, value)     persist_host_store64(dst, value)
-#define persist_copy(dst, src, len)     persist_host_copy(dst, src, len)
-#define persist_zero(dst, len)          persist_host_zero(dst, len)
-#define persist_copy_nt(dst, src, len)  persist_host_copy_nt(dst, src, len)
-#define persist_zero_nt(dst, len)       persist_host_zero_nt(dst, len)
-#define persist_flush(addr, len)        persist_host_flush(addr, len, PERSIST_SITE " flush")
-#define persist_fence()                 persist_host_fence(PERSIST_SITE " fence")
-#define persist_publish64(dst, value)   persist_host_publish(dst, value, PERSIST_SITE " flush")
-#define persist_commit64(dst, value)                                                               \
+#define persist_store64(dst, value)    persist_host_store64(dst, value)
+#define persist_copy(dst, src, len)    persist_host_copy(dst, src, len)
+#define persist_zero(dst, len)         persist_host_zero(dst, len)
+#define persist_copy_nt(dst, src, len) persist_host_copy_nt(dst, src, len)
+#define persist_zero_nt(dst, len)      persist_host_zero_nt(dst, len)
+#define persist_flush(addr, len)       persist_host_flush(addr, len, PERSIST_SITE " flush")
+#define persist_fence()                persist_host_fence(PERSIST_SITE " fence")
+#define persist_publish64(dst, value)  persist_host_publish(dst, value, PERSIST_SITE " flush")
+#define persist_commit64(dst, value) \
     persist_host_commit(dst, value, PERSIST_SITE " flush", PERSIST_SITE " fence")
 
 static inline void persist_host_publish(uint64_t *dst, uint64_t value, const char *flush)
