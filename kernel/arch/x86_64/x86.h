@@ -220,7 +220,6 @@ struct x86_features {
     uint8_t flush;      /* 0 clflush, 1 clflushopt, 2 clwb */
     uint64_t xcr0;
     uint32_t xsave_size;
-    uint32_t mxcsr_mask;
 };
 extern struct x86_features x86_features;
 void x86_features_read(void);

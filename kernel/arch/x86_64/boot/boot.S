@@ -77,7 +77,7 @@ long_mode:
     movl %eax, %cr4
     movl $0xc0000080, %ecx
     rdmsr
-    orl $0x100, %eax            /* LME */
+    orl $0x900, %eax            /* LME NXE */
     wrmsr
     movl $0x80010033, %eax      /* PG WP NE ET MP PE */
     movl %eax, %cr0
@@ -104,10 +104,13 @@ entry64:
 1:  testl %esi, %esi
     jnz 2f
     leaq x86_boot_stack_top(%rip), %rsp
+    subq $256, %rsp             /* the entry frame's place stays free */
     xorl %ebp, %ebp
     call x86_start
 2:  movq x86_ap_cpu(%rip), %rdi
     movq x86_ap_stack(%rip), %rsp
+    movq x86_ap_root(%rip), %rax
+    movq %rax, %cr3             /* the stack is in the kernel's own map only */
     xorl %ebp, %ebp
     call x86_ap_start
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The other cores. Each is woken by INIT and STARTUP messages, one after the other, and runs the
- * trampoline (boot.S) with the boot page tables; x86_ap_cpu and x86_ap_stack tell it who it is. It
- * is counted once it can take interrupts. A core that does not answer in time is left out.
+ * trampoline (boot.S) with the boot page tables; the x86_ap_ words tell it who it is. It is counted
+ * once it can take interrupts. A core that does not answer in time is left out.
  */
 #include "../x86.h"
 #include <kernel/kmem.h>
@@ -12,7 +12,7 @@
 
 #define STACK_ORDER  2u
 #define STACK_SPAN   (2ull * STACK_BYTES) /* of address space: guard below, stack above */
-#define ANSWER_NS    100000000ull
+#define ANSWER_NS    10000000000ull
 #define SECOND_NS    1000000ull
 
 _Static_assert(STACK_BYTES == 4096 << STACK_ORDER, "stack order");
@@ -23,13 +23,13 @@ extern uint64_t x86_boot_pml4[512];
 /* Read by the trampoline. */
 struct x86_cpu *x86_ap_cpu;
 uint64_t x86_ap_stack;
+uint64_t x86_ap_root;
 
 void x86_ap_start(struct x86_cpu *cpu)
 {
     x86_desc_load(cpu);
     x86_idt_load();
     x86_features_enable();
-    x86_write_cr3(x86_kernel_root());
     x86_apic_init();
     x86_syscall_init();
     __atomic_store_n(&x86_cpu_running, (unsigned)cpu->id + 1, __ATOMIC_RELEASE);
@@ -50,7 +50,7 @@ static struct x86_cpu *prepare(unsigned id, uint32_t apic_id)
     cpu->frame = virt + STACK_BYTES - X86_FRAME_BELOW_TOP;
     x86_cpus[id] = cpu;
     x86_ap_cpu = cpu;
-    x86_ap_stack = virt + STACK_BYTES;
+    x86_ap_stack = virt + STACK_BYTES - 256; /* below the entry frame's place */
     return cpu;
 }
 
@@ -82,6 +82,7 @@ void arch_smp_start(void)
 {
     uint32_t self = x86_boot_cpu.apic_id;
 
+    x86_ap_root = x86_kernel_root();
     memcpy(arch_virt((phys_t){ TRAMPOLINE_PHYS }), x86_trampoline,
            (size_t)(x86_trampoline_end - x86_trampoline));
     for (uint32_t i = 0; i < x86_acpi.cpus; i++) {

@@ -12,6 +12,7 @@
 
 #define FCW_START   0x37fu
 #define MXCSR_START 0x1f80u
+#define MXCSR_MASK  0xffffu
 
 _Static_assert(sizeof(struct arch_frame) + 56 == X86_FRAME_BELOW_TOP, "entry.S draws the stack");
 
@@ -75,13 +76,13 @@ void arch_xsave_save(void *area)
     __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
 }
 
-/* Checks what the instruction would refuse; it is in the fix-up table all the same, because the
- * image may lie in memory that user code changes in between. */
+/* Checks what the instruction should refuse (not every emulator does); it is in the fix-up table all
+ * the same, because the image may lie in memory that user code changes in between. */
 int arch_xsave_restore(void *area)
 {
     const struct xsave_head *head = area;
 
-    if ((head->xstate_bv & ~x86_features.xcr0) || head->xcomp_bv)
+    if ((head->xstate_bv & ~x86_features.xcr0) || head->xcomp_bv || (head->mxcsr & ~MXCSR_MASK))
         return -TWZ_EINVAL;
     for (size_t i = 0; i < ARRAY_LEN(head->reserved); i++) {
         if (head->reserved[i])

@@ -161,21 +161,35 @@ static bool after_call(uint64_t addr)
     return false;
 }
 
+/* The end of the stack that sp is on, with sp moved up to it if it has run into the guard page. */
+static uint64_t stack_end(uint64_t *sp)
+{
+    uint64_t top = x86_this()->frame + X86_FRAME_BELOW_TOP;
+    uint64_t bottom = top - STACK_BYTES;
+
+    if (*sp >= top || *sp < bottom - 4096)
+        return (*sp | 4095) + 1; /* one of the single-page stacks */
+    if (*sp < bottom)
+        *sp = bottom;
+    return top;
+}
+
 /* The kernel keeps no frame pointers: a word on the stack that follows a call instruction in the text
- * is taken for a return address. Stays on the stack's page run: stops at an unmapped page. */
+ * is taken for a return address. Old ones may be among them. */
 static void backtrace(uint64_t sp)
 {
-    uint64_t end = (sp & ~(STACK_BYTES - 1ull)) + STACK_BYTES;
+    uint64_t end = stack_end(&sp);
+    uint64_t before = 0;
 
-    sp = (sp + 7) & ~7ull;
     if (sp < DIRECT_VIRT)
         return;
-    for (unsigned shown = 0; sp < end && shown < 24; sp += 8) {
+    for (unsigned shown = 0; sp + 8 <= end && shown < 24; sp += 8) {
         uint64_t word = *(const uint64_t *)sp;
 
-        if (!after_call(word))
+        if (word == before || !after_call(word))
             continue;
         log_printf("  from 0x%llx", (unsigned long long)word);
+        before = word;
         shown++;
     }
 }
@@ -205,7 +219,7 @@ void x86_trap_die(const struct x86_trap *t, const char *what)
     log_printf("  rsp %016llx  cs  %04llx  rflags %llx  cr3 %llx", (unsigned long long)t->rsp,
                (unsigned long long)t->cs, (unsigned long long)t->rflags,
                (unsigned long long)x86_read_cr3());
-    backtrace(t->rsp);
+    backtrace(t->rsp & ~7ull);
     arch_halt_all();
 }
 

@@ -15,7 +15,7 @@ struct acpi_header {
     uint32_t oem_revision;
     uint32_t creator;
     uint32_t creator_revision;
-};
+} __attribute__((packed)); /* tables lie at any address */
 _Static_assert(sizeof(struct acpi_header) == 36, "ACPI header size");
 
 /* Once: finds the root table; panics without one. rsdp 0: searches the BIOS area. */

@@ -5,7 +5,7 @@
  *
  * The measurement ends after a number of looks at the reference, not after a time: where each look
  * is slow, that is about a millisecond, and where time is counted in instructions it costs few of
- * them. It begins and ends at an edge of the reference, so its error is one look.
+ * them. It begins and ends at an edge of the reference, so its error is two looks.
  */
 #include "../x86.h"
 #include <kernel/log.h>
@@ -17,6 +17,7 @@
 #define PIT_MASK  0xffffu
 #define LOOKS     6000u
 #define LEAST_TICKS 64u
+#define EDGES     4u
 #define STUCK     1000000u
 
 #define PIT_DATA2   0x42u
@@ -70,40 +71,66 @@ static struct reference choose_reference(void)
     return (struct reference){ PIT_HZ, PIT_MASK, true };
 }
 
-/* Waits for the reference to move on from `from`; returns what it then shows. */
-static uint32_t edge(const struct reference *ref, uint32_t from)
-{
-    uint32_t now = from;
+/* The three counters at one moment: just after an edge of the reference. */
+struct moment {
+    uint64_t tsc;
+    uint64_t doubt; /* TSC ticks between which the edge was */
+    uint32_t ref;
+    uint32_t timer;
+};
 
-    for (unsigned i = 0; now == from; i++) {
-        if (i == STUCK)
-            panic("the reference clock stands still");
-        now = look(ref);
+static struct moment next_edge(const struct reference *ref)
+{
+    uint32_t from = look(ref);
+    uint64_t before = x86_rdtsc();
+    struct moment m;
+
+    for (unsigned i = 0; i < STUCK; i++) {
+        m.tsc = x86_rdtsc();
+        m.ref = look(ref);
+        m.timer = x86_apic_timer_left();
+        m.doubt = x86_rdtsc() - before;
+        if (m.ref != from)
+            return m;
+        before = m.tsc;
     }
-    return now;
+    panic("the reference clock stands still");
+}
+
+/* The host may take the processor away between two instructions; of several edges the one that is
+ * known best counts. */
+static struct moment best_edge(const struct reference *ref)
+{
+    struct moment best = next_edge(ref);
+
+    for (unsigned i = 1; i < EDGES; i++) {
+        struct moment m = next_edge(ref);
+
+        if (m.doubt < best.doubt)
+            best = m;
+    }
+    return best;
 }
 
 static void measure(uint64_t *tsc_hz, uint64_t *timer_hz)
 {
     struct reference ref = choose_reference();
-    uint32_t first, last, ticks = 0;
-    uint64_t tsc;
+    struct moment first, last;
+    uint32_t ticks = 0, at;
 
     x86_apic_timer_start(~0u);
-    first = edge(&ref, look(&ref));
-    tsc = x86_rdtsc();
-    *timer_hz = x86_apic_timer_left();
-    last = first;
+    first = best_edge(&ref);
+    at = first.ref;
     for (unsigned i = 0; i < LOOKS || ticks < LEAST_TICKS; i++) {
         uint32_t now = look(&ref);
 
-        ticks += (now - last) & ref.mask;
-        last = now;
+        ticks += (now - at) & ref.mask;
+        at = now;
     }
-    ticks += (edge(&ref, last) - last) & ref.mask;
-    tsc = x86_rdtsc() - tsc;
-    *timer_hz = (*timer_hz - x86_apic_timer_left()) * ref.hz / ticks;
-    *tsc_hz = tsc * ref.hz / ticks;
+    last = best_edge(&ref);
+    ticks += (last.ref - at) & ref.mask;
+    *tsc_hz = (last.tsc - first.tsc) * ref.hz / ticks;
+    *timer_hz = (uint64_t)(first.timer - last.timer) * ref.hz / ticks;
     x86_apic_timer_start(0);
 }
 

@@ -1,0 +1,786 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine's room by itself: arch, frames, small allocations, log and random bytes, with the rest
+ * of the kernel replaced by this file. It runs pieces of user code (machine_user.S) one after the
+ * other and looks at what the kernel sees of them; the sum is the log's last line.
+ *
+ * One case is a piece, what to do when it calls CALL_KERN, and the event that must end it.
+ */
+#include <arch/x86_64/x86.h>
+#include <kernel/boot.h>
+#include <kernel/init.h>
+#include <kernel/kmem.h>
+#include <kernel/log.h>
+#include <kernel/phys.h>
+#include <kernel/random.h>
+#include <lib/fmt.h>
+#include <lib/string.h>
+#include <twz/hostlink.h>
+#include <twz/object.h>
+#include <twz/view.h>
+
+#define TEXT_SLOT 1u
+#define DATA_SLOT 2u
+#define LAST_SLOT (TWZ_SLOTS - 1)
+#define TEXT_ADDR (TWZ_SLOT_ADDR(TEXT_SLOT) + 4096)
+#define DATA_ADDR (TWZ_SLOT_ADDR(DATA_SLOT) + 4096)
+
+#define GOOD_WORD 0x600du
+
+enum { CALL_NULL, CALL_DONE, CALL_KERN };
+enum event_kind { EV_DONE, EV_TRAP, EV_FAULT };
+
+struct event {
+    enum event_kind kind;
+    uint64_t value;  /* DONE: rdi; TRAP: vector; FAULT: address */
+    uint64_t detail; /* TRAP: error code; FAULT: access */
+    struct arch_frame frame;
+};
+
+struct step {
+    const char *name;
+    const char *piece;
+    void (*kern)(struct arch_frame *frame);
+    bool (*check)(const struct event *ev);
+};
+
+extern const char user_start[], user_end[], user_last[];
+extern const char user_registers[], user_null_calls[], user_flags[], user_flags_trap[],
+    user_trace[], user_trace_call[], user_divide[], user_jump_far[], user_breakpoint[],
+    user_int80[], user_cli[], user_port[], user_rdmsr[], user_sgdt[], user_read_kernel[],
+    user_read_absent[], user_write_absent[], user_write_readonly[], user_write_text[],
+    user_run_data[], user_bases[], user_bad_base[], user_vector[], user_kern[], user_wait[],
+    user_reader[];
+
+static struct arch_ptree text = { .top = PHYS_NONE }, data = { .top = PHYS_NONE };
+static struct arch_ptree last = { .top = PHYS_NONE };
+static struct arch_root root;
+static phys_t data_frame[4];
+static unsigned at_step, passed, failed;
+static volatile uint64_t timers, reschedules, irqs;
+static volatile uint32_t idle_cores, reader_done;
+static uint64_t reader_bad;
+static bool ok; /* what a kern function found */
+
+static void result(const char *name, bool good)
+{
+    good ? passed++ : failed++;
+    log_printf("%s %s", good ? "ok   " : "FAIL ", name);
+}
+
+static uint64_t flags_now(void)
+{
+    uint64_t flags;
+
+    __asm__ volatile("pushfq; popq %0" : "=r"(flags));
+    return flags;
+}
+
+#define KERNEL_UNCLEAN 0x44700ull /* AC NT DF IF TF */
+
+/* ---- what the kernel does in the middle of a piece -------------------------------------------------- */
+
+static void kern_flags(struct arch_frame *frame)
+{
+    ok = !(flags_now() & KERNEL_UNCLEAN) && (frame->regs.rflags & 0x244400) == 0x244400;
+}
+
+static void kern_bases(struct arch_frame *frame)
+{
+    arch_frame_sync(frame);
+    ok = frame->regs.fsbase == DATA_ADDR + 0x10 && frame->regs.gsbase == DATA_ADDR + 0x20;
+    frame->regs.fsbase += 0x100;
+    frame->regs.gsbase += 0x100;
+    arch_frame_load(frame);
+}
+
+static void kern_nmi(struct arch_frame *frame)
+{
+    (void)frame;
+    x86_apic_ipi(x86_boot_cpu.apic_id, 0x400); /* NMI to itself, with the user's GS base odd */
+    ok = arch_cpu_id() == 0;
+}
+
+static void kern_vector(struct arch_frame *frame)
+{
+    uint8_t *area = kmem_alloc(arch_xsave_size());
+    uint8_t *fresh = kmem_alloc(arch_xsave_size());
+
+    (void)frame;
+    arch_xsave_save(area);
+    arch_xsave_init(fresh);
+    ok = !arch_xsave_restore(fresh);
+    area[512 + 8] = 1; /* a compacted image: refused */
+    ok &= arch_xsave_restore(area) != 0;
+    area[512 + 8] = 0;
+    area[512 + 7] = 0x40; /* a state that is not on */
+    ok &= arch_xsave_restore(area) != 0;
+    area[512 + 7] = 0;
+    area[27] = 0xff; /* reserved bits of MXCSR */
+    ok &= arch_xsave_restore(area) != 0;
+    area[27] = 0;
+    ok &= !arch_xsave_restore(area);
+    kmem_free(area, arch_xsave_size());
+    kmem_free(fresh, arch_xsave_size());
+}
+
+static void kern_copy(struct arch_frame *frame)
+{
+    char buf[64];
+    uint64_t fault = 0;
+    uint64_t word = 0x1122334455667788;
+
+    (void)frame;
+    ok = arch_user_copy_out(DATA_ADDR, &word, 8, NULL) == 0;
+    ok &= arch_user_copy_in(buf, DATA_ADDR, 8, NULL) == 0 && memcmp(buf, &word, 8) == 0;
+    ok &= arch_user_copy_in(buf, DATA_ADDR + 2, 3, NULL) == 0 && buf[0] == 0x66;
+    ok &= arch_user_copy_out(DATA_ADDR + 0x1000, &word, 8, &fault) == 8;
+    ok &= fault == DATA_ADDR + 0x1000;
+    ok &= arch_user_copy_in(buf, DATA_ADDR + 0x4000 - 24, 64, &fault) == 40;
+    ok &= fault == DATA_ADDR + 0x4000;
+    ok &= arch_user_copy_in(buf, DATA_ADDR + 0x4000, 4, &fault) == 4 && fault == DATA_ADDR + 0x4000;
+    ok &= arch_user_copy_in(buf, 0xffffffff80200000, 8, &fault) == 8;
+    ok &= arch_user_copy_in(buf, ARCH_USER_LIMIT - 4, 8, &fault) == 8;
+    ok &= arch_user_copy_in(buf, UINT64_MAX - 4, 8, &fault) == 8;
+    ok &= arch_user_copy_in(buf, 0x8000000000000000, 8, &fault) == 8;
+    ok &= arch_user_copy_in(buf, DATA_ADDR, 0, &fault) == 0;
+}
+
+/* A load of user memory outside of the copies: SMAP stops it (the fix-up says so to us). */
+static uint64_t load_user(uint64_t addr)
+{
+    uint64_t faulted = 1;
+
+    __asm__ volatile("1: movq (%1), %%rdx\n\t"
+                     "xorl %%eax, %%eax\n"
+                     "2:\n\t"
+                     ".pushsection .fixup, \"a\"\n\t"
+                     ".long 1b - ., 2b - .\n\t"
+                     ".popsection"
+                     : "=a"(faulted) : "r"(addr) : "rdx", "memory");
+    return faulted;
+}
+
+static void kern_smap(struct arch_frame *frame)
+{
+    (void)frame;
+    ok = load_user(DATA_ADDR) == DATA_ADDR && load_user((uint64_t)&root) == 0;
+    ok &= (x86_read_cr4() >> 20 & 3) == 3 && (x86_read_cr4() >> 11 & 1) && (x86_read_cr0() >> 16 & 1);
+}
+
+/* Stores into text and constants, at both of their addresses, fault; constants do not run. */
+static uint64_t store_faults(uint64_t addr)
+{
+    uint64_t faulted = 1;
+
+    __asm__ volatile("1: movb $0, (%1)\n\t"
+                     "xorl %%eax, %%eax\n"
+                     "2:\n\t"
+                     ".pushsection .fixup, \"a\"\n\t"
+                     ".long 1b - ., 2b - .\n\t"
+                     ".popsection"
+                     : "=a"(faulted) : "r"(addr) : "memory");
+    return faulted;
+}
+
+static void kern_readonly(struct arch_frame *frame)
+{
+    uint64_t code = (uint64_t)kern_smap, constant = (uint64_t)user_last;
+
+    (void)frame;
+    ok = store_faults(code) && store_faults(constant);
+    ok &= store_faults(code - KERNEL_VIRT + DIRECT_VIRT) != 0;
+    ok &= store_faults(constant - KERNEL_VIRT + DIRECT_VIRT) != 0;
+    ok &= store_faults(x86_boot_cpu.frame + X86_FRAME_BELOW_TOP - STACK_BYTES - 8) != 0; /* guard */
+}
+
+static void kern_root(struct arch_frame *frame)
+{
+    struct arch_root other;
+
+    (void)frame;
+    ok = arch_root_rights(&root, TEXT_SLOT) == (TWZ_READ | TWZ_EXEC);
+    ok &= arch_root_rights(&root, DATA_SLOT) == (TWZ_READ | TWZ_WRITE);
+    ok &= arch_root_rights(&root, 77) == 0 && arch_root_rights(&root, 5000) == 0;
+    ok &= !arch_root_init(&other) && !arch_root_hang(&other, DATA_SLOT, &data, TWZ_READ);
+    arch_root_load(&other);
+    ok &= other.loaded[0] == 1 && root.loaded[0] == 0;
+    ok &= arch_user_copy_out(DATA_ADDR, &other, 8, NULL) == 8; /* read-only in this root */
+    ok &= arch_user_copy_in(&(uint64_t){ 0 }, DATA_ADDR, 8, NULL) == 0;
+    arch_root_load(&root);
+    ok &= other.loaded[0] == 0 && root.loaded[0] == 1;
+    arch_root_unhang(&other, DATA_SLOT);
+    ok &= arch_root_rights(&other, DATA_SLOT) == 0;
+    arch_root_destroy(&other);
+}
+
+static void kern_regs(struct arch_frame *frame)
+{
+    struct twz_regs regs = frame->regs;
+
+    regs.rflags = ~0ull;
+    ok = !arch_regs_validate(&regs) && !(regs.rflags & 0x3f000 & ~0x200ull) && regs.rflags & 0x200;
+    regs.rip = ARCH_USER_LIMIT;
+    ok &= arch_regs_validate(&regs) != 0;
+    regs.rip = 0;
+    regs.gsbase = 0xffffffff80000000;
+    ok &= arch_regs_validate(&regs) != 0;
+    regs.gsbase = 0;
+    regs.fsbase = ARCH_USER_LIMIT;
+    ok &= arch_regs_validate(&regs) != 0;
+}
+
+/* The timer's handler changes the word that user_wait looks at. */
+static void kern_timer_set(struct arch_frame *frame)
+{
+    (void)frame;
+    timers = 0;
+    ok = true;
+    arch_timer_set(arch_clock_ns() + 2000000);
+}
+
+/* ---- checks of the event that ended a piece ------------------------------------------------------------ */
+
+static bool is_trap(const struct event *ev, uint64_t vector, uint64_t error)
+{
+    return ev->kind == EV_TRAP && ev->value == vector && ev->detail == error;
+}
+
+static bool is_fault(const struct event *ev, uint64_t addr, uint64_t access)
+{
+    return ev->kind == EV_FAULT && ev->value == addr && ev->detail == access;
+}
+
+static bool done_0(const struct event *ev)
+{
+    return ev->kind == EV_DONE && ev->value == 0;
+}
+
+static bool done_kern(const struct event *ev)
+{
+    return ev->kind == EV_DONE && ok;
+}
+
+static bool done_null(const struct event *ev)
+{
+    size_t len;
+
+    log_printf("1000 null calls: %llu ticks", (unsigned long long)ev->value);
+    return ev->kind == EV_DONE && (!boot_option("count", &len) || ev->value < 100 * 1000);
+}
+
+static bool done_flags(const struct event *ev)
+{
+    return ev->kind == EV_DONE && ok && (ev->value & 0x244600) == 0x244600;
+}
+
+static bool trap_flags(const struct event *ev)
+{
+    return is_trap(ev, 6, 0) && ok && (ev->frame.regs.rflags & 0x244600) == 0x244600;
+}
+
+static bool trap_trace(const struct event *ev)
+{
+    return is_trap(ev, 1, 0) && (ev->frame.regs.rflags & 0x100);
+}
+
+static bool trap_divide(const struct event *ev)
+{
+    return is_trap(ev, 0, 0);
+}
+
+static bool trap_gp(const struct event *ev)
+{
+    return is_trap(ev, 13, 0);
+}
+
+static bool trap_breakpoint(const struct event *ev)
+{
+    return is_trap(ev, 3, 0);
+}
+
+static bool trap_int80(const struct event *ev)
+{
+    return ev->kind == EV_TRAP && ev->value == 13 && (ev->detail & 7) == 2;
+}
+
+static bool trap_ud(const struct event *ev)
+{
+    return is_trap(ev, 6, 0) && ok;
+}
+
+static bool trap_end_of_half(const struct event *ev)
+{
+    return is_trap(ev, 13, 0) && ev->frame.regs.rip == ARCH_USER_LIMIT &&
+           ev->frame.regs.rbx == 0x4711;
+}
+
+static bool fault_kernel(const struct event *ev)
+{
+    return is_fault(ev, 0xffffffff80200000, ARCH_ACCESS_PRESENT);
+}
+
+static bool fault_read(const struct event *ev)
+{
+    return is_fault(ev, DATA_ADDR + 0x100000, 0);
+}
+
+static bool fault_write(const struct event *ev)
+{
+    return is_fault(ev, DATA_ADDR + 0x100008, ARCH_ACCESS_WRITE);
+}
+
+static bool fault_readonly(const struct event *ev)
+{
+    return is_fault(ev, DATA_ADDR + 0x1000, ARCH_ACCESS_WRITE | ARCH_ACCESS_PRESENT);
+}
+
+static bool fault_text(const struct event *ev)
+{
+    return is_fault(ev, TEXT_ADDR + (uint64_t)(user_write_text - user_start),
+                    ARCH_ACCESS_WRITE | ARCH_ACCESS_PRESENT);
+}
+
+static bool fault_run(const struct event *ev)
+{
+    return is_fault(ev, DATA_ADDR, ARCH_ACCESS_EXEC | ARCH_ACCESS_PRESENT);
+}
+
+static bool done_bases(const struct event *ev)
+{
+    return ev->kind == EV_DONE && ok && ev->value == (0x110ull << 16 | 0x120);
+}
+
+static bool done_vector(const struct event *ev)
+{
+    return ev->kind == EV_DONE && ok && ev->value == 0x123456789abcdef;
+}
+
+static bool done_timer(const struct event *ev)
+{
+    arch_timer_set(UINT64_MAX);
+    return ev->kind == EV_DONE && timers == 1;
+}
+
+static const struct step steps[] = {
+    { "registers survive a call", user_registers, NULL, done_0 },
+    { "null calls", user_null_calls, NULL, done_null },
+    { "flags are clean in a call", user_flags, kern_flags, done_flags },
+    { "flags are clean in a trap", user_flags_trap, NULL, trap_flags },
+    { "single step", user_trace, NULL, trap_trace },
+    { "single step over a call", user_trace_call, NULL, trap_trace },
+    { "divide by zero", user_divide, NULL, trap_divide },
+    { "jump to a non-canonical address", user_jump_far, NULL, trap_gp },
+    { "breakpoint", user_breakpoint, NULL, trap_breakpoint },
+    { "software interrupt is refused", user_int80, NULL, trap_int80 },
+    { "cli is refused", user_cli, NULL, trap_gp },
+    { "port access is refused", user_port, NULL, trap_gp },
+    { "rdmsr is refused", user_rdmsr, NULL, trap_gp },
+    { "sgdt is refused", user_sgdt, NULL, trap_gp },
+    { "kernel memory is out of reach", user_read_kernel, NULL, fault_kernel },
+    { "read of an absent page", user_read_absent, NULL, fault_read },
+    { "write of an absent page", user_write_absent, NULL, fault_write },
+    { "write of a read-only page", user_write_readonly, NULL, fault_readonly },
+    { "write of text", user_write_text, NULL, fault_text },
+    { "data does not run", user_run_data, NULL, fault_run },
+    { "segment bases", user_bases, kern_bases, done_bases },
+    { "NMI while GS is odd", user_bad_base, kern_nmi, trap_ud },
+    { "vector state", user_vector, kern_vector, done_vector },
+    { "user copies", user_kern, kern_copy, done_kern },
+    { "SMAP, SMEP, UMIP, WP", user_kern, kern_smap, done_kern },
+    { "the kernel's own text is read-only", user_kern, kern_readonly, done_kern },
+    { "two roots, one subtree", user_kern, kern_root, done_kern },
+    { "registers from outside", user_kern, kern_regs, done_kern },
+    { "timer interrupts user code", user_wait, kern_timer_set, done_timer },
+    { "return past the user half", NULL, NULL, trap_end_of_half },
+};
+
+/* ---- pieces, one after the other -------------------------------------------------------------------------- */
+
+static NORETURN void finish(void)
+{
+    log_printf("%u passed, %u failed", passed, failed);
+    arch_power_off();
+}
+
+static void start_piece(struct arch_frame *frame, const char *piece)
+{
+    *frame = (struct arch_frame){ .flags = ARCH_FRAME_FULL };
+    frame->regs.rip = TEXT_ADDR + (uint64_t)(piece - user_start);
+    frame->regs.rflags = 0x202;
+    frame->regs.rsp = DATA_ADDR + 0x3ff0;
+    frame->regs.r15 = DATA_ADDR;
+    if (!piece) {
+        frame->regs.rip = ARCH_USER_LIMIT - 2;
+        frame->regs.rax = CALL_NULL;
+        frame->regs.rbx = 0x4711;
+    }
+}
+
+static void start_step(struct arch_frame *frame)
+{
+    if (at_step == ARRAY_LEN(steps))
+        finish();
+    ok = false;
+    start_piece(frame, steps[at_step].piece);
+}
+
+static void end_step(struct arch_frame *frame, enum event_kind kind, uint64_t value,
+                     uint64_t detail)
+{
+    struct event ev = { kind, value, detail, *frame };
+    bool good = steps[at_step].check(&ev);
+
+    if (!good)
+        log_printf("  event %d value 0x%llx detail 0x%llx rip 0x%llx rflags 0x%llx ok %d", (int)kind,
+                   (unsigned long long)value, (unsigned long long)detail,
+                   (unsigned long long)frame->regs.rip, (unsigned long long)frame->regs.rflags, ok);
+    result(steps[at_step].name, good);
+    at_step++;
+    start_step(frame);
+}
+
+void kernel_syscall(struct arch_frame *frame)
+{
+    uint64_t number = frame->regs.rax;
+
+    frame->regs.rax = 0;
+    if (arch_cpu_id() != 0) {
+        reader_bad = frame->regs.rdi;
+        arch_root_unload();
+        __atomic_store_n(&reader_done, 1, __ATOMIC_RELEASE);
+        for (;;)
+            arch_idle();
+    }
+    if (number == CALL_DONE)
+        end_step(frame, EV_DONE, frame->regs.rdi, 0);
+    else if (number == CALL_KERN)
+        steps[at_step].kern(frame);
+}
+
+void kernel_page_fault(struct arch_frame *frame, uint64_t addr, unsigned access)
+{
+    end_step(frame, EV_FAULT, addr, access);
+}
+
+void kernel_exception(struct arch_frame *frame, unsigned vector, uint64_t error)
+{
+    if (steps[at_step].piece == user_flags_trap)
+        ok = !(flags_now() & KERNEL_UNCLEAN);
+    end_step(frame, EV_TRAP, vector, error);
+}
+
+void kernel_exit(struct arch_frame *frame)
+{
+    (void)frame;
+}
+
+void kernel_timer(void)
+{
+    timers++;
+    if (data_frame[0].addr)
+        (*(uint64_t *)arch_virt(data_frame[0]))++;
+}
+
+void kernel_reschedule(void)
+{
+    reschedules++;
+}
+
+void kernel_media_error(phys_t addr)
+{
+    log_printf("media error at 0x%llx", (unsigned long long)addr.addr);
+}
+
+/* ---- things that need no user code ------------------------------------------------------------------------- */
+
+static void test_phys(void)
+{
+    uint64_t before = phys_free_frames(), count = 0;
+    phys_t first = PHYS_NONE, p;
+    bool good = true;
+
+    for (p = phys_alloc(0); !phys_is_none(p); p = phys_alloc(0)) {
+        *(phys_t *)arch_virt(p) = first; /* all of them, in a list through themselves */
+        first = p;
+        count++;
+    }
+    good &= count == before && phys_free_frames() == 0 && phys_is_none(phys_alloc_zeroed());
+    while (!phys_is_none(first)) {
+        p = first;
+        first = *(phys_t *)arch_virt(p);
+        phys_free(p, 0);
+    }
+    good &= phys_free_frames() == before;
+    p = phys_alloc(14); /* 64 MiB in one piece again */
+    good &= !phys_is_none(p) && !(p.addr & ((64ull << 20) - 1));
+    phys_free(p, 14);
+    p = phys_alloc(0);
+    phys_ref(p);
+    good &= phys_refs(p) == 2;
+    phys_unref(p);
+    good &= phys_free_frames() == before - 1;
+    phys_unref(p);
+    result("frames", good && phys_free_frames() == before);
+}
+
+static void test_kmem(void)
+{
+    static void *got[600];
+    bool good = true;
+
+    for (unsigned round = 0; round < 2; round++) {
+        for (size_t i = 0; i < ARRAY_LEN(got); i++) {
+            size_t size = i * 11 + 1;
+            uint8_t *p = got[i] = kmem_alloc(size);
+
+            good &= p && !((uintptr_t)p & (size >= 64 ? 63 : 15));
+            for (size_t at = 0; p && at < size; at++)
+                good &= p[at] == 0;
+            memset(p, 0xee, size);
+        }
+        for (size_t i = 0; i < ARRAY_LEN(got); i++)
+            kmem_free(got[i], i * 11 + 1);
+    }
+    result("small allocations", good);
+}
+
+static void test_ptree(void)
+{
+    struct arch_ptree pt;
+    uint32_t page = 0;
+    unsigned flags;
+    phys_t frame;
+    bool good = !arch_ptree_init(&pt);
+
+    good &= !arch_ptree_map(&pt, 5, (phys_t){ 0x5000 }, ARCH_PT_WRITE | ARCH_PT_COW);
+    good &= !arch_ptree_map(&pt, 600, PHYS_NONE, ARCH_PT_HOLE);
+    good &= !arch_ptree_map(&pt, TWZ_OBJ_PAGES - 1, (phys_t){ 0x7000 }, ARCH_PT_PROTECT);
+    good &= arch_ptree_map(&pt, TWZ_OBJ_PAGES, (phys_t){ 0x7000 }, 0) != 0 && pt.tables == 3;
+    good &= arch_ptree_lookup(&pt, 5, &flags).addr == 0x5000;
+    good &= flags == (ARCH_PT_WRITE | ARCH_PT_COW);
+    good &= phys_is_none(arch_ptree_lookup(&pt, 600, &flags)) && flags == ARCH_PT_HOLE;
+    good &= phys_is_none(arch_ptree_lookup(&pt, 6, &flags)) && flags == 0;
+    good &= arch_ptree_next(&pt, &page, TWZ_OBJ_PAGES, &frame, &flags) && page == 5;
+    page++;
+    good &= arch_ptree_next(&pt, &page, TWZ_OBJ_PAGES, &frame, &flags) && page == 600 &&
+            phys_is_none(frame) && flags == ARCH_PT_HOLE;
+    page++;
+    good &= !arch_ptree_next(&pt, &page, TWZ_OBJ_PAGES - 1, &frame, &flags);
+    good &= arch_ptree_next(&pt, &page, TWZ_OBJ_PAGES, &frame, &flags) && frame.addr == 0x7000;
+    arch_ptree_unmap(&pt, 0, TWZ_OBJ_PAGES);
+    page = 0;
+    good &= !arch_ptree_next(&pt, &page, TWZ_OBJ_PAGES, &frame, &flags);
+    arch_ptree_destroy(&pt);
+    result("page-table subtrees", good);
+}
+
+static void test_random(void)
+{
+    uint8_t a[96], b[96];
+    unsigned same = 0, zero = 0;
+
+    random_bytes(a, sizeof(a));
+    random_bytes(b, sizeof(b));
+    for (size_t i = 0; i < sizeof(a); i++) {
+        same += a[i] == b[i];
+        zero += a[i] == 0;
+    }
+    result("random bytes", same < 10 && zero < 10);
+}
+
+static void test_fmt(void)
+{
+    char text[64];
+    bool good = fmt_print(text, sizeof(text), "%5d|%-4s|%04x|%.2s|%llu|%c%%", -42, "ab", 0xbeu,
+                          "xyz", 18446744073709551615ull, 'q') == 42;
+
+    good &= memcmp(text, "  -42|ab  |00be|xy|18446744073709551615|q%", 42) == 0;
+    good &= fmt_print(text, 4, "%s", "longer") == 6 && memcmp(text, "lon", 4) == 0;
+    result("formatting", good);
+}
+
+static void test_nvm(void)
+{
+    volatile uint64_t *rw;
+    const volatile uint64_t *ro;
+    bool good = boot_info.nnvdimm == 1;
+
+    if (good) {
+        phys_t start = boot_info.nvdimm[0].start;
+
+        good &= !arch_map_nvm(start, boot_info.nvdimm[0].len);
+        rw = arch_nvm_store(start);
+        ro = arch_virt_nvm(start);
+        rw[512] = 0x4e564d;
+        good &= ro[512] == 0x4e564d && arch_phys((const void *)rw).addr == start.addr;
+        good &= arch_phys((const void *)ro).addr == start.addr;
+        good &= store_faults((uint64_t)ro) != 0 && store_faults((uint64_t)rw) == 0;
+    }
+    result("NVM at its two addresses", good);
+}
+
+static void raise_irq(void *arg)
+{
+    irqs += (uint64_t)arg;
+}
+
+static void test_interrupts(void)
+{
+    uint64_t address, before = arch_clock_ns();
+    uint32_t vector;
+    bool good = !arch_msi_alloc(raise_irq, (void *)3, &address, &vector);
+
+    x86_apic_ipi(x86_boot_cpu.apic_id, vector);
+    while (!irqs)
+        arch_idle();
+    good &= irqs == 3 && (address >> 20) == 0xfee;
+    arch_ipi_reschedule(0);
+    while (!reschedules)
+        arch_idle();
+    good &= reschedules == 1;
+    arch_timer_set(before + 3000000);
+    while (!timers)
+        arch_idle();
+    good &= timers == 1 && arch_clock_ns() >= before + 2990000;
+    result("interrupts while idle", good);
+}
+
+static void test_wall(void)
+{
+    struct arch_clock clock;
+    const char *text;
+    uint64_t want = 0, got;
+    size_t len;
+
+    arch_clock_params(&clock);
+    text = boot_option("epoch", &len);
+    for (size_t i = 0; text && i < len; i++)
+        want = want * 10 + (uint64_t)(text[i] - '0');
+    got = (arch_clock_ns() + (uint64_t)clock.wall_offset) / 1000000000u;
+    log_printf("wall clock %llu, expected %llu", (unsigned long long)got, (unsigned long long)want);
+    result("wall clock", !text || (got >= want && got <= want + 60));
+}
+
+static void make_space(void)
+{
+    phys_t code = phys_alloc_zeroed(), end = phys_alloc_zeroed();
+
+    memcpy(arch_virt(code), user_start, (size_t)(user_end - user_start));
+    memcpy((char *)arch_virt(end) + 4094, user_last, 2);
+    kassert(!arch_ptree_map(&text, 1, code, 0));
+    kassert(!arch_ptree_map(&last, TWZ_OBJ_PAGES - 1, end, 0));
+    for (uint32_t i = 0; i < ARRAY_LEN(data_frame); i++) {
+        data_frame[i] = phys_alloc_zeroed();
+        kassert(!arch_ptree_map(&data, i + 1, data_frame[i], i == 1 ? 0 : ARCH_PT_WRITE));
+    }
+    kassert(!arch_root_init(&root));
+    kassert(!arch_root_hang(&root, TEXT_SLOT, &text, TWZ_READ | TWZ_EXEC));
+    kassert(!arch_root_hang(&root, DATA_SLOT, &data, TWZ_READ | TWZ_WRITE));
+    kassert(!arch_root_hang(&root, LAST_SLOT, &last, TWZ_READ | TWZ_EXEC));
+}
+
+/* ---- other cores --------------------------------------------------------------------------------------------- */
+
+void kernel_cpu_main(void)
+{
+    struct arch_frame frame;
+
+    __atomic_fetch_add(&idle_cores, 1, __ATOMIC_RELEASE);
+    if (arch_cpu_id() == 1) {
+        arch_root_load(&root);
+        start_piece(&frame, user_reader);
+        arch_enter_user(&frame);
+    }
+    for (;;)
+        arch_idle();
+}
+
+/* Moves a page that core 1 reads to another frame, again and again, and spoils the one it was in: a
+ * translation that outlives the shootdown reads the spoilt word. */
+static void test_cores(unsigned cores)
+{
+    volatile uint64_t *control = arch_virt(data_frame[0]);
+    phys_t spare = phys_alloc_zeroed();
+    uint64_t seen;
+
+    *(uint32_t *)arch_virt(data_frame[2]) = GOOD_WORD;
+    control[0] = 0;
+    arch_smp_start();
+    while (__atomic_load_n(&idle_cores, __ATOMIC_ACQUIRE) + 1 < cores)
+        arch_pause();
+    for (unsigned i = 0; i < 200; i++) {
+        phys_t old = data_frame[2];
+
+        for (seen = control[1]; control[1] == seen;)
+            arch_pause();
+        *(uint32_t *)arch_virt(spare) = GOOD_WORD;
+        kassert(!arch_ptree_map(&data, 3, spare, ARCH_PT_WRITE));
+        arch_shootdown(&root, DATA_SLOT, 3, 1);
+        *(volatile uint32_t *)arch_virt(old) = 0;
+        data_frame[2] = spare;
+        spare = old;
+    }
+    control[0] = 1;
+    while (!__atomic_load_n(&reader_done, __ATOMIC_ACQUIRE))
+        arch_pause();
+    for (unsigned i = 1; i < cores; i++)
+        arch_ipi_reschedule(i);
+    result("cores and shootdown", arch_cpu_count() == cores && reader_bad == 0);
+}
+
+/* ---- ways to die, chosen on the command line --------------------------------------------------------------------- */
+
+static unsigned sink;
+static volatile int most = 0x7fffffff;
+
+/* Not a tail call: each level keeps its frame. */
+static unsigned __attribute__((noinline)) dig(unsigned depth)
+{
+    volatile char room[256];
+
+    room[depth % 256] = 1;
+    return depth == ~0u ? 0 : dig(depth + 1) + (unsigned)room[0];
+}
+
+static void die_if_asked(void)
+{
+    size_t len;
+
+    if (boot_option("die.stack", &len))
+        sink = dig(0);
+    if (boot_option("die.null", &len))
+        __asm__ volatile("movl $1, (%0)" : : "r"((uint64_t)sink) : "memory");
+    if (boot_option("die.assert", &len))
+        kassert(sink == 1);
+    if (boot_option("die.undefined", &len))
+        most += (int)sink + 1;
+    if (boot_option("die.stop", &len))
+        arch_stop(TWZ_HOST_STOP_DAMAGED);
+}
+
+void kernel_main(void)
+{
+    struct arch_frame frame;
+    const char *text;
+    size_t len;
+
+    phys_init();
+    random_init();
+    die_if_asked();
+    test_phys();
+    test_kmem();
+    test_ptree();
+    test_random();
+    test_fmt();
+    test_nvm();
+    test_interrupts();
+    test_wall();
+    make_space();
+    text = boot_option("cores", &len);
+    if (text && len == 1)
+        test_cores((unsigned)(*text - '0'));
+    arch_root_load(&root);
+    start_step(&frame);
+    arch_enter_user(&frame);
+}
