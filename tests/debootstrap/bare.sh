@@ -101,9 +101,8 @@ furnish() {
 }
 
 clone() {
-    if command -v git >/dev/null && git -C "$tree" rev-parse HEAD >/dev/null 2>&1; then
-        git -c safe.directory='*' clone -q "$tree" "$root/root/twz"
-    else
+    if ! git clone -q "$tree" "$root/root/twz" 2>/dev/null; then
+        rm -rf "$root/root/twz"
         mkdir -p "$root/root/twz"
         tar -C "$tree" --exclude=./build --exclude=./subprojects/packagecache \
             --exclude='./subprojects/*-[0-9]*' --exclude='./twz.pool*' -cf - . |
