@@ -17,6 +17,7 @@ struct boot_range {
 struct boot_info {
     struct boot_range ram[BOOT_RANGES];   /* usable DRAM less the kernel image and boot data */
     unsigned nram;
+    unsigned ncpus;                       /* cores that the firmware names */
     struct boot_range nvdimm[BOOT_NVDIMMS]; /* SPA ranges of type persistent memory, from the NFIT */
     unsigned nnvdimm;
     uint32_t nvdimm_flags[BOOT_NVDIMMS];  /* NFIT state flags of the region's mapping */

@@ -196,6 +196,7 @@ void x86_acpi_read(uint64_t rsdp)
 {
     x86_acpi_open(rsdp);
     read_madt();
+    boot_info.ncpus = x86_acpi.cpus ? x86_acpi.cpus : 1;
     read_nfit();
     read_fadt();
 }
