@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Legal crash images, by the Px86 model: `durable` is what surely is on the media; stores since
- * then are pending by line. At a crash point an image is `durable` plus, of each line, any prefix of its
- * cached stores and any subset of its streamed words. image[] holds durable while nobody looks; a
- * chosen image is laid over it, and taken off again line by line.
+ * then are pending by line. At a crash point an image is `durable` plus, of each line, any prefix
+ * of its cached stores and any subset of its streamed words. image[] holds durable while nobody
+ * looks; a chosen image is laid over it, and taken off again line by line.
  */
 #ifndef CRASH_IMAGE_H
 #define CRASH_IMAGE_H

@@ -45,7 +45,7 @@ struct model {
 
 /* The page, or NULL where it is absent. */
 struct model_page *model_page(struct model_object *object, uint32_t page);
-/* Make it `state`, filled with `fill`; STORE_ABSENT takes it off the list. NULL: absent, or full. */
+/* Make it `state`, filled with `fill`; STORE_ABSENT takes it off the list. NULL: off, or full. */
 struct model_page *model_set(struct model_object *object, uint32_t page, uint32_t state,
                              uint8_t fill);
 /* Its word `at` (number in the page) is `value`. 0 where too many words are set apart. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations workloads are made of: each a call of the store, and what the model makes of it. */
+/* The operations of workloads: each a call of the store, and what the model makes of it. */
 #include <string.h>
 
 #include <store/persist.h>

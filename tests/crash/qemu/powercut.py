@@ -3,13 +3,13 @@
 hold at each instant are rebuilt from the trace, and each is booted.
 
     with powercut.Recording(build, pool, "/host/counter") as recording:
-        for image in recording.sample(60, seed=1):
-            with recording.boot_image(image) as pool:
-                ...
+        count, failures = recording.try_images(60, oracle)   # oracle(image, pool)
 
 A recording whose replay does not give the pool file byte for byte is worth nothing and fails.
+Environment: TWZ_CRASH_SEED picks another sample; TWZ_CRASH_IMAGE=POINT:NUMBER tries that one alone.
 """
 
+import concurrent.futures
 import contextlib
 import os
 import shutil
@@ -20,7 +20,9 @@ from typing import NamedTuple
 import booting
 from booting import Failure, wanted
 
-OUTPUT_QUEUE = 9
+SEED = int(os.environ.get("TWZ_CRASH_SEED", "1"))
+ONLY = os.environ.get("TWZ_CRASH_IMAGE")
+WORKERS = 2
 TRACE_HEADER = 32
 TRACE_RECORD = 32
 KIND_FLUSH = 3
@@ -93,6 +95,22 @@ class Recording:
         with booting.Pool(self.build, size=None) as pool:
             self.make(image, pool.path)
             yield pool
+
+    def try_images(self, count, oracle):
+        """Runs oracle(image, pool) on about `count` images; how many, and what failed where."""
+        images = [Image(*map(int, ONLY.split(":")), 0, "")] if ONLY else self.sample(count, SEED)
+        wanted(images, "there is nothing to try")
+
+        def attempt(image):
+            try:
+                with self.pool_of(image) as pool:
+                    oracle(image, pool)
+            except Failure as error:
+                return f"TWZ_CRASH_IMAGE={image}: {error}"
+            return None
+
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
+            return len(images), [said for said in workers.map(attempt, images) if said]
 
     def drop_flushes(self):
         """The trace as if no flush had been there: what a missing flush would look like."""

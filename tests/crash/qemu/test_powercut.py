@@ -2,25 +2,19 @@
 """The shipped system under power failure: the examples' promises hold on every image tried.
 
 Usage: test_powercut.py BUILD [PART-OF-A-NAME]
-
-TWZ_CRASH_SEED picks another sample; TWZ_CRASH_IMAGE=POINT:NUMBER tries that one alone.
 """
 
-import concurrent.futures
 import os
 import sys
 
 import booting
 import counting
 import powercut
-from booting import Failure, same, wanted
+from booting import same, wanted
 
 BUILD = os.path.abspath(sys.argv[1])
 LONG = os.environ.get("TWZ_TEST_LONG") == "1"
 IMAGES = 3000 if LONG else 40
-SEED = int(os.environ.get("TWZ_CRASH_SEED", "1"))
-ONLY = os.environ.get("TWZ_CRASH_IMAGE")
-WORKERS = 2
 
 
 def pool_with(name, runs):
@@ -32,45 +26,18 @@ def pool_with(name, runs):
     return pool
 
 
-def chosen(recording):
-    images = recording.sample(0 if ONLY else IMAGES, SEED)
-    return [image for image in images if not ONLY or str(image) == ONLY]
-
-
-def try_all(recording, oracle):
-    """Runs oracle(image) on each image; the failures, each with what repeats it."""
-    images = chosen(recording)
-    wanted(images, "there is nothing to try")
-    failures = []
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
-        for image, error in zip(images, workers.map(lambda i: caught(oracle, i), images)):
-            if error:
-                failures.append(f"TWZ_CRASH_IMAGE={image}: {error}")
-    return len(images), failures
-
-
-def caught(oracle, image):
-    try:
-        oracle(image)
-    except Failure as error:
-        return str(error)
-    return None
-
-
 def counter_oracle(recording, before):
     """The next boot counts on from `before` or, once the recorded run had said so, one more."""
     total = recording.stats()["marks"]
 
-    def oracle(image):
-        with recording.pool_of(image) as pool:
-            pool.tool("check", expect=None)
-            said = pool.run("/host/counter", expect=0).stdout
-            acknowledged = image.marks >= total
-            allowed = [before + 2] if acknowledged else [before + 1, before + 2]
-            wanted(said in [b"%d\n" % n for n in allowed],
-                   f"said {said!r}, wanted one of {allowed}")
-            pool.check()
-            same(pool.run("/host/counter", expect=0).stdout, b"%d\n" % (int(said) + 1))
+    def oracle(image, pool):
+        pool.check()
+        said = pool.run("/host/counter", expect=0).stdout
+        acknowledged = image.marks >= total
+        allowed = [before + 2] if acknowledged else [before + 1, before + 2]
+        wanted(said in [b"%d\n" % n for n in allowed], f"said {said!r}, wanted one of {allowed}")
+        pool.check()
+        same(pool.run("/host/counter", expect=0).stdout, b"%d\n" % (int(said) + 1))
     return oracle
 
 
@@ -78,7 +45,7 @@ def counted(runs):
     with pool_with("counter", runs) as pool, \
             powercut.Recording(BUILD, pool, "/host/counter") as recording:
         same(recording.result.stdout, b"%d\n" % (runs + 1))
-        count, failures = try_all(recording, counter_oracle(recording, runs))
+        count, failures = recording.try_images(IMAGES, counter_oracle(recording, runs))
         print(f"counter after {runs}: {count} images booted, {recording.stats()}")
         wanted(not failures, "\n".join(failures[:10]))
 
@@ -105,7 +72,7 @@ def test_missing_flushes_are_caught():
     with pool_with("counter", 1) as pool, \
             powercut.Recording(BUILD, pool, "/host/counter") as recording:
         recording.drop_flushes()
-        _, failures = try_all(recording, counter_oracle(recording, 1))
+        _, failures = recording.try_images(IMAGES, counter_oracle(recording, 1))
         wanted(failures, "no image of a run without flushes failed")
 
 
@@ -120,14 +87,13 @@ def test_list():
             same(recording.result.stdout, old)
             total = recording.stats()["marks"]
 
-            def oracle(image):
-                with recording.pool_of(image) as crashed:
-                    said = crashed.run("/host/list", expect=0).stdout
-                    allowed = [new] if image.marks >= total else [old, new]
-                    wanted(said in allowed, f"said {said!r}, wanted one of {allowed!r}")
-                    crashed.check()
+            def oracle(image, crashed):
+                said = crashed.run("/host/list", expect=0).stdout
+                allowed = [new] if image.marks >= total else [old, new]
+                wanted(said in allowed, f"said {said!r}, wanted one of {allowed!r}")
+                crashed.check()
 
-            count, failures = try_all(recording, oracle)
+            count, failures = recording.try_images(IMAGES, oracle)
             print(f"list: {count} images booted, {recording.stats()}")
             wanted(not failures, "\n".join(failures[:10]))
 
