@@ -32,16 +32,30 @@ static int walk_new(const char *path, struct hier_where *where)
     return 0;
 }
 
-int twz_name_resolve(const char *path, objid_t *id)
+_Static_assert(TWZ_NAME_OBJECT == HIER_OBJECT && TWZ_NAME_DIR == HIER_DIR &&
+                   TWZ_NAME_SYMLINK == HIER_SYMLINK,
+               "kinds of names are those of hier");
+
+int twz_name_lookup(const char *path, struct twz_name_info *info)
 {
     struct hier_where where;
     int r = walk(path, 0, &where);
 
     if (r < 0)
         return r;
-    *id = where.id;
+    *info = (struct twz_name_info){ .id = where.id, .kind = where.kind };
     hier_where_close(&where);
     return where.kind ? 0 : -TWZ_ENONAME;
+}
+
+int twz_name_resolve(const char *path, objid_t *id)
+{
+    struct twz_name_info info;
+    int r = twz_name_lookup(path, &info);
+
+    if (r >= 0)
+        *id = info.id;
+    return r;
 }
 
 int twz_object_init_name(twzobj *obj, const char *name, uint32_t rights)

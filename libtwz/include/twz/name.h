@@ -21,6 +21,17 @@ objid_t twz_name_root(void);
 
 TWZ_CHECKED int twz_name_resolve(const char *path, objid_t *id);
 
+/* The same, with what the name is. */
+#define TWZ_NAME_OBJECT  1u
+#define TWZ_NAME_DIR     2u
+#define TWZ_NAME_SYMLINK 3u /* only of a link that is not followed */
+struct twz_name_info {
+    objid_t id;
+    uint32_t kind;
+    uint32_t pad;
+};
+TWZ_CHECKED int twz_name_lookup(const char *path, struct twz_name_info *info);
+
 /* Give an object a (further) name. -TWZ_EEXIST. */
 TWZ_CHECKED int twz_name_assign(const char *path, objid_t id);
 

@@ -129,9 +129,7 @@ TWZ_CHECKED int twz_program_signal(const struct twz_process *process, uint64_t s
  */
 TWZ_CHECKED int twz_program_find(const char *name, const char *path_list, char *found, objid_t *id);
 
-/* --- for programs without libc: libtwz's own start code calls these ------------------------ */
-
-int main(int argc, char **argv, char **envp);
+/* --- the program itself ----------------------------------------------------------------------- */
 
 /* The args this program was given, NULL for the one that the kernel started. */
 const struct twz_args *twz_program_args(void);

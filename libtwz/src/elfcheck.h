@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What a program's ELF file asks for, validated. */
+#ifndef LIBTWZ_ELFCHECK_H
+#define LIBTWZ_ELFCHECK_H
+
+#include "elf.h"
+
+#define ELF_SEGMENTS 16u
+
+struct elf_plan {
+    uint64_t entry; /* link-time address, inside an executable segment */
+    uint32_t entry_good;
+    uint32_t phnum;
+    uint64_t phoff;
+    struct elf_segment data; /* memsz 0: none */
+    struct elf_segment dynamic;
+    uint64_t rela; /* file offset of relocations */
+    uint64_t rela_count;
+};
+
+/* `file` are `size` bytes of untrusted input. -TWZ_ETYPE no program of this kind, -TWZ_ESHORT. */
+int elf_read(const uint8_t *file, uint64_t size, struct elf_plan *plan);
+
+/* Apply the relocations to `data`, the bytes that shall lie at TWZ_PROGRAM_DATA + bias. -TWZ_ETYPE
+ * where one is not RELATIVE or leads outside. */
+int elf_relocate(const uint8_t *file, const struct elf_plan *plan, uint64_t bias, uint8_t *data);
+
+#endif

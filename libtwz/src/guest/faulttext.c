@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* A fault as one line of text: what, where, which object, rights needed and held. */
+#include <twz/faults.h>
+#include <twz/name.h>
+
+struct text {
+    char *at;
+    size_t room; /* without the NUL */
+    size_t len;
+};
+
+static const char *const kinds[TWZ_FAULT_KINDS] = {
+    "null pointer fault", "object fault", "permission fault", "pointer fault", "exception",
+    "page fault",         "signal",       "double fault",     "unknown call",  "resumed",
+};
+
+static const char *const reasons[] = {
+    NULL,
+    "nothing is mapped there",
+    "no such object",
+    "the object was deleted",
+    "the object is damaged",
+    "the ID does not follow from the object's record",
+    "a hole",
+    "the media lost the page",
+    "no room left in the pool",
+    "out of memory",
+    "write and execute together",
+    "the kernel's own",
+    "bad FOT entry",
+    "offset outside the data",
+    "unresolved name",
+    "null persistent pointer",
+};
+
+static const char *const exceptions[] = {
+    "divide error", "debug", "non-maskable interrupt", "breakpoint", "overflow", "bound range",
+    "invalid opcode", "no vector unit", "double fault", "vector", "invalid task", "segment",
+    "stack segment", "general protection", "page fault", "vector", "floating point", "alignment",
+    "machine check", "vector exception",
+};
+
+static void put(struct text *t, const char *s)
+{
+    for (; *s; s++) {
+        if (t->len < t->room)
+            t->at[t->len++] = *s;
+    }
+}
+
+static void put_digit(struct text *t, uint64_t digit)
+{
+    char s[2] = { "0123456789abcdef"[digit & 15], 0 };
+
+    put(t, s);
+}
+
+static void put_hex(struct text *t, uint64_t value, uint32_t digits)
+{
+    while (digits-- > 0)
+        put_digit(t, value >> (digits * 4));
+}
+
+static void put_short_hex(struct text *t, uint64_t value)
+{
+    uint32_t digits = 1;
+
+    while (digits < 16 && value >> (digits * 4))
+        digits++;
+    put(t, "0x");
+    put_hex(t, value, digits);
+}
+
+static void put_decimal(struct text *t, uint64_t value)
+{
+    if (value >= 10)
+        put_decimal(t, value / 10);
+    put_digit(t, value % 10);
+}
+
+static void put_rights(struct text *t, uint32_t rights)
+{
+    static const char *const names[] = { "read", "write", "execute", "use", "delete" };
+    const char *between = "";
+
+    for (uint32_t i = 0; i < 5; i++) {
+        if (!(rights >> i & 1))
+            continue;
+        put(t, between);
+        put(t, names[i]);
+        between = " ";
+    }
+    if (!(rights & TWZ_PERMS))
+        put(t, "none");
+}
+
+static void put_object(struct text *t, objid_t id)
+{
+    char path[256];
+
+    put(t, "object ");
+    put_hex(t, id.hi, 16);
+    put(t, ":");
+    put_hex(t, id.lo, 16);
+    if (twz_name_of(id, path, sizeof(path)) > 0) {
+        put(t, " (");
+        put(t, path);
+        put(t, ")");
+    }
+}
+
+static void put_what(struct text *t, const struct twz_fault *f)
+{
+    uint64_t vector = f->code >> 32;
+
+    put(t, f->kind < TWZ_FAULT_KINDS ? kinds[f->kind] : "unknown fault");
+    if (f->kind == TWZ_FAULT_EXCEPTION) {
+        put(t, ": ");
+        put(t, vector < sizeof(exceptions) / sizeof(exceptions[0]) ? exceptions[vector] : "vector");
+    } else if (f->kind == TWZ_FAULT_SIGNAL) {
+        put(t, " ");
+        put_decimal(t, f->addr);
+    } else if (f->kind == TWZ_FAULT_CALL) {
+        put(t, " ");
+        put_decimal(t, f->code);
+    } else if (f->reason && f->reason < sizeof(reasons) / sizeof(reasons[0])) {
+        put(t, ": ");
+        put(t, reasons[f->reason]);
+    }
+}
+
+static int has_address(const struct twz_fault *f)
+{
+    return f->kind != TWZ_FAULT_EXCEPTION && f->kind != TWZ_FAULT_SIGNAL &&
+           f->kind != TWZ_FAULT_CALL;
+}
+
+size_t twz_fault_print(const struct twz_fault *f, char *out, size_t len)
+{
+    struct text t = { .at = out, .room = len ? len - 1 : 0 };
+
+    put_what(&t, f);
+    if (has_address(f)) {
+        put(&t, ", at address ");
+        put_short_hex(&t, f->addr);
+        put(&t, ", ");
+        if (twz_objid_none(f->object)) {
+            put(&t, "no object");
+        } else {
+            put_object(&t, f->object);
+            put(&t, " offset ");
+            put_short_hex(&t, f->addr & (TWZ_OBJ_SIZE - 1));
+        }
+        put(&t, ", rights needed: ");
+        put_rights(&t, f->need);
+        put(&t, ", held: ");
+        put_rights(&t, f->have);
+    }
+    put(&t, ", instruction at ");
+    put_short_hex(&t, f->ip);
+    if (len)
+        out[t.len] = 0;
+    return t.len;
+}
+
+int twz_fault_signal(const struct twz_fault *f)
+{
+    static const uint8_t of_vector[] = { 8, 5, 11, 5, 11, 11, 4, 8, 11, 11, 11, 11, 11, 11, 11, 11,
+                                         8, 7, 7,  8 };
+    uint64_t vector = f->code >> 32;
+
+    switch (f->kind) {
+    case TWZ_FAULT_EXCEPTION:
+        return vector < sizeof(of_vector) ? of_vector[vector] : 11;
+    case TWZ_FAULT_PAGE:
+        return 7;
+    case TWZ_FAULT_SIGNAL:
+        return (int)f->addr;
+    case TWZ_FAULT_CALL:
+        return 31;
+    default:
+        return 11;
+    }
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Loading a program into a view: text in place, data in an object of its own. */
+#include "../elfcheck.h"
+#include "guest.h"
+
+static int make_data(const twzobj *view, const uint8_t *file, const struct elf_plan *plan,
+                     uint64_t bias, objid_t *id)
+{
+    uint8_t *base;
+    twzobj data;
+    int r = object_volatile(TWZ_KIND_DATA, view->id, id);
+
+    if (r < 0)
+        return r;
+    r = twz_object_init_guid(&data, *id, TWZ_READ | TWZ_WRITE);
+    if (r >= 0) {
+        base = twz_object_base(&data);
+        __builtin_memcpy(base + (plan->data.vaddr - TWZ_PROGRAM_DATA), file + plan->data.offset,
+                         plan->data.filesz);
+        r = elf_relocate(file, plan, bias, base);
+        twz_object_release(&data);
+    }
+    if (r < 0)
+        twz_object_delete_guid(*id, TWZ_DELETE_NOW);
+    return r;
+}
+
+int twz_program_load(const twzobj *view, objid_t program, uint32_t text_slot,
+                     struct twz_loaded *out)
+{
+    uint64_t bias = TWZ_SLOT_ADDR(text_slot) + TWZ_OBJ_BASE;
+    struct elf_plan plan;
+    uint64_t size;
+    twzobj file;
+    int r = twz_object_init_guid(&file, program, TWZ_READ);
+
+    if (r < 0)
+        return r;
+    *out = (struct twz_loaded){ .data_end = bias + TWZ_PROGRAM_DATA };
+    size = twz_object_size(&file);
+    r = size > TWZ_OBJ_DATA_MAX ? -TWZ_ETYPE : elf_read(twz_object_base(&file), size, &plan);
+    if (r >= 0 && plan.data.memsz)
+        r = make_data(view, twz_object_base(&file), &plan, bias, &out->data);
+    twz_object_release(&file);
+    if (r < 0)
+        return r;
+    out->entry = bias + plan.entry;
+    out->phdr = bias + plan.phoff;
+    out->phnum = plan.phnum;
+    out->phent = sizeof(struct elf_segment);
+    entry_write(view_table(view->start) + text_slot, program, TWZ_VE_VALID | TWZ_READ | TWZ_EXEC);
+    if (plan.data.memsz) {
+        out->data_end = bias + plan.data.vaddr + plan.data.memsz;
+        entry_write(view_table(view->start) + text_slot + 1, out->data,
+                    TWZ_VE_VALID | TWZ_READ | TWZ_WRITE);
+    }
+    return 0;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* The platform of programs inside the system: calls, clock, locks. Mappings are in map.c. */
+#include "guest.h"
+
+int plat_obj_create(const struct twz_create *create, objid_t *id)
+{
+    return (int)twz_sys_obj_create(create, id);
+}
+
+int plat_obj_stat(objid_t id, struct twz_stat *stat)
+{
+    return (int)twz_sys_obj_stat(id, stat);
+}
+
+int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg)
+{
+    return (int)twz_sys_obj_ctl(id, op, arg);
+}
+
+int object_volatile(uint32_t kind, objid_t tie, objid_t *id)
+{
+    struct twz_create create = {
+        .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL,
+        .kind = kind,
+        .tie = tie,
+    };
+
+    return plat_obj_create(&create, id);
+}
+
+/* Pages appear when they are touched. */
+int plat_touch(const void *p, uint64_t len)
+{
+    (void)p;
+    (void)len;
+    return 0;
+}
+
+int plat_random(void *buf, size_t len)
+{
+    return (int)twz_sys_random(buf, len);
+}
+
+objid_t plat_names_root(void)
+{
+    return system_facts()->names_root;
+}
+
+int64_t *plat_error(void)
+{
+    return (int64_t *)(void *)&twz_thread_repr_base()->user[TWZ_USER_ERROR];
+}
+
+/* --- clock -------------------------------------------------------------------------------------- */
+
+static uint64_t clock_with(int64_t *wall)
+{
+    const struct twz_system *s = system_facts();
+    uint64_t seq, ns;
+
+    do {
+        uint32_t lo, hi;
+
+        seq = __atomic_load_n(&s->clock_seq, __ATOMIC_ACQUIRE);
+        __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+        ns = (uint64_t)(((unsigned __int128)((uint64_t)hi << 32 | lo) * s->clock_mult) >>
+                        s->clock_shift);
+        ns += (uint64_t)s->clock_offset;
+        *wall = s->wall_offset;
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    } while ((seq & 1) || __atomic_load_n(&s->clock_seq, __ATOMIC_RELAXED) != seq);
+    return ns;
+}
+
+uint64_t twz_clock(void)
+{
+    int64_t wall;
+
+    return clock_with(&wall);
+}
+
+uint64_t twz_clock_wall(void)
+{
+    int64_t wall;
+    uint64_t ns = clock_with(&wall);
+
+    return ns + (uint64_t)wall;
+}
+
+uint64_t plat_time(void)
+{
+    return twz_clock_wall();
+}
+
+uint64_t deadline_in(uint64_t ns)
+{
+    uint64_t now = twz_clock();
+
+    return ns < TWZ_FOREVER - now ? now + ns : TWZ_FOREVER;
+}
+
+/* --- sleeping and waking ------------------------------------------------------------------------ */
+
+static int wait_on(const void *word, uint64_t value, uint32_t width, uint64_t deadline)
+{
+    struct twz_sync op = {
+        .addr = (uint64_t)(uintptr_t)word,
+        .value = value,
+        .op = TWZ_SYNC_SLEEP | width,
+    };
+    int64_t r = twz_sys_thread_sync(&op, 1, deadline);
+
+    return r < 0 ? (int)r : op.result < 0 ? op.result : 0;
+}
+
+int twz_sync_wait(const uint64_t *word, uint64_t value, uint64_t deadline)
+{
+    return wait_on(word, value, TWZ_SYNC_64, deadline);
+}
+
+int twz_sync_wait32(const uint32_t *word, uint32_t value, uint64_t deadline)
+{
+    return wait_on(word, value, TWZ_SYNC_32, deadline);
+}
+
+int twz_sync_wake(const uint64_t *word, uint64_t count)
+{
+    struct twz_sync op = {
+        .addr = (uint64_t)(uintptr_t)word,
+        .value = count,
+        .op = TWZ_SYNC_WAKE | TWZ_SYNC_64,
+    };
+    int64_t r = twz_sys_thread_sync(&op, 1, 0);
+
+    return r < 0 ? (int)r : op.result;
+}
+
+void plat_wait(const uint64_t *word, uint64_t value, uint64_t ns)
+{
+    (void)twz_sync_wait(word, value, deadline_in(ns));
+}
+
+void plat_wake(const uint64_t *word, uint64_t count)
+{
+    (void)twz_sync_wake(word, count);
+}
+
+void plat_pause(void)
+{
+    __asm__ volatile("pause");
+}
+
+/* --- owners of locks ---------------------------------------------------------------------------- */
+
+uint64_t plat_owner(void)
+{
+    uint64_t incarnation = twz_thread_repr_base()->incarnation;
+
+    return (system_facts()->resume_count << 32 | (uint32_t)incarnation) & ~(1ull << 63);
+}
+
+int plat_owner_alive(uint64_t owner)
+{
+    int64_t r;
+
+    if (owner == plat_owner())
+        return 1;
+    r = twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_ALIVE, owner);
+    return r != 0; /* an error tells nothing: wait on */
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starting a program in a view of its own, and its end. All objects of a process are volatile and
+ * tied, directly or not, to its first thread's object: deleting that one lets all of them go.
+ */
+#include <twz/name.h>
+
+#include "../elf.h"
+#include "guest.h"
+
+#define STACK_DEFAULT (8ull << 20)
+#define ARGS_MAX      (64ull << 20)
+
+#define RW (TWZ_READ | TWZ_WRITE)
+
+/* --- args ---------------------------------------------------------------------------------------- */
+
+struct pack {
+    struct twz_args *args;
+    uint64_t at;
+    int full;
+};
+
+static uint64_t pack_bytes(struct pack *p, const void *bytes, uint64_t len)
+{
+    uint64_t at = p->at;
+
+    if (len > ARGS_MAX - at) {
+        p->full = 1;
+        return at;
+    }
+    __builtin_memcpy((uint8_t *)p->args + at, bytes, len);
+    p->at += len;
+    return at;
+}
+
+static uint64_t pack_string(struct pack *p, const char *text)
+{
+    return pack_bytes(p, text, __builtin_strlen(text) + 1);
+}
+
+static uint32_t pack_list(struct pack *p, const char *const *list)
+{
+    uint32_t n = 0;
+
+    for (; list && list[n]; n++)
+        pack_string(p, list[n]);
+    return n;
+}
+
+static int fill_args(const struct twz_program_spec *spec, const struct twz_loaded *loaded,
+                     struct twz_args *args)
+{
+    const char *const self[] = { spec->path, NULL };
+    uint64_t stack = spec->stack_size ? spec->stack_size : STACK_DEFAULT;
+    struct pack p = { .args = args, .at = sizeof(*args) };
+    uint64_t bottom = TWZ_SLOT_ADDR(TWZ_SLOT_STACK) + TWZ_OBJ_BASE;
+
+    *args = (struct twz_args){
+        .magic = TWZ_ARGS_MAGIC,
+        .version = TWZ_ARGS_VERSION,
+        .ttybits = spec->ttybits,
+        .rows = spec->rows,
+        .cols = spec->cols,
+        .strings = p.at,
+        .root = plat_names_root(),
+        .cwd = twz_objid_none(spec->cwd) ? plat_names_root() : spec->cwd,
+        .program = spec->program,
+        .runtime = spec->runtime,
+        .parent = twz_thread_repr_base()->id,
+        .entry = loaded->entry,
+        .phdr = loaded->phdr,
+        .phnum = loaded->phnum,
+        .phent = loaded->phent,
+        .data_end = loaded->data_end,
+        .stack_low = bottom,
+        .stack_top = bottom + ((stack + TWZ_PAGE_SIZE - 1) & ~(uint64_t)(TWZ_PAGE_SIZE - 1)),
+    };
+    args->argc = pack_list(&p, spec->argv && spec->argv[0] ? spec->argv : self);
+    args->envc = pack_list(&p, spec->envp);
+    args->strings_len = p.at - args->strings;
+    args->path = pack_string(&p, spec->path);
+    args->cwd_path = pack_string(&p, spec->cwd_path ? spec->cwd_path : "/");
+    p.at = (p.at + 15) & ~15ull;
+    args->opaque = pack_bytes(&p, spec->opaque, spec->opaque_len);
+    args->opaque_len = spec->opaque_len;
+    return p.full ? -TWZ_ERANGE : 0;
+}
+
+/* --- making a process ------------------------------------------------------------------------------ */
+
+struct birth {
+    twzobj thread;
+    twzobj view;
+    struct twz_loaded program;
+    struct twz_loaded runtime;
+};
+
+static int make(uint32_t kind, objid_t tie, twzobj *obj)
+{
+    struct twz_create create = {
+        .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL,
+        .kind = kind,
+        .tie = tie,
+    };
+
+    return twz_object_create(obj, &create);
+}
+
+static void slot_set(const struct birth *b, uint32_t slot, objid_t id, uint64_t rights)
+{
+    if (!twz_objid_none(id))
+        entry_write(view_table(b->view.start) + slot, id, TWZ_VE_VALID | rights);
+}
+
+/* What every view has, besides its program. */
+static int fill_view(const struct birth *b)
+{
+    struct twz_view *head = twz_object_base(&b->view);
+    objid_t stack;
+    int r = object_volatile(TWZ_KIND_DATA, b->view.id, &stack);
+
+    if (r < 0)
+        return r;
+    head->magic = TWZ_VIEW_MAGIC;
+    slot_set(b, TWZ_SLOT_VIEW, b->view.id, RW);
+    slot_set(b, TWZ_SLOT_THREAD, b->thread.id, RW);
+    slot_set(b, TWZ_SLOT_STACK, stack, RW);
+    slot_set(b, TWZ_SLOT_SYSTEM, view_entry(TWZ_SLOT_SYSTEM)->id, TWZ_READ);
+    slot_set(b, TWZ_SLOT_CONSOLE, view_entry(TWZ_SLOT_CONSOLE)->id, RW);
+    slot_set(b, TWZ_SLOT_ROOT, plat_names_root(), RW);
+    return 0;
+}
+
+static int load(const struct twz_program_spec *spec, struct birth *b)
+{
+    int r = twz_program_load(&b->view, spec->program, TWZ_SLOT_TEXT, &b->program);
+
+    if (r >= 0 && !twz_objid_none(spec->runtime))
+        r = twz_program_load(&b->view, spec->runtime, TWZ_SLOT_RT_TEXT, &b->runtime);
+    return r;
+}
+
+static int launch(const struct twz_program_spec *spec, const struct birth *b)
+{
+    struct twz_thread *repr = twz_object_base(&b->thread);
+    struct twz_spawn spawn = {
+        .thread = b->thread.id,
+        .view = b->view.id,
+        .entry = twz_objid_none(spec->runtime) ? b->program.entry : b->runtime.entry,
+        .arg = TWZ_SLOT_ADDR(TWZ_SLOT_ARGS) + TWZ_OBJ_BASE,
+        .gsbase = TWZ_SLOT_ADDR(TWZ_SLOT_THREAD) + TWZ_OBJ_BASE,
+    };
+    twzobj args;
+    int r = make(TWZ_KIND_DATA, b->view.id, &args);
+
+    if (r < 0)
+        return r;
+    slot_set(b, TWZ_SLOT_ARGS, args.id, RW);
+    r = fill_args(spec, &b->program, twz_object_base(&args));
+    spawn.stack = ((struct twz_args *)twz_object_base(&args))->stack_top;
+    twz_object_release(&args);
+    if (r < 0)
+        return r;
+    repr->self = spawn.gsbase;
+    return (int)twz_sys_thread_spawn(&spawn);
+}
+
+int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *process)
+{
+    struct birth b = { 0 };
+    int r = make(TWZ_KIND_THREAD, TWZ_OBJID_NONE, &b.thread);
+
+    if (r < 0)
+        return r;
+    r = make(TWZ_KIND_VIEW, b.thread.id, &b.view);
+    if (r >= 0)
+        r = fill_view(&b);
+    if (r >= 0)
+        r = load(spec, &b);
+    if (r >= 0)
+        r = launch(spec, &b);
+    if (r < 0) {
+        twz_object_delete(&b.thread, TWZ_DELETE_NOW);
+        twz_object_release(&b.view);
+        twz_object_release(&b.thread);
+        return r;
+    }
+    *process = (struct twz_process){
+        .thread = b.thread.id,
+        .view = b.view.id,
+        .repr = b.thread,
+    };
+    twz_object_release(&b.view);
+    return 0;
+}
+
+/* --- its end ---------------------------------------------------------------------------------------- */
+
+int twz_program_wait(struct twz_process *process, uint64_t deadline, struct twz_program_end *end)
+{
+    const struct twz_thread *repr = twz_object_base(&process->repr);
+
+    while (!__atomic_load_n(&repr->exit, __ATOMIC_ACQUIRE)) {
+        int r = twz_sync_wait(&repr->exit, 0, deadline);
+
+        if (r == -TWZ_ETIMEDOUT)
+            return r;
+    }
+    *end = (struct twz_program_end){
+        .code = repr->exit_code,
+        .by_fault = repr->exit_fault != 0,
+        .fault = repr->fault,
+    };
+    twz_object_delete(&process->repr, TWZ_DELETE_DEFERRED);
+    twz_object_release(&process->repr);
+    return 0;
+}
+
+int twz_program_signal(const struct twz_process *process, uint64_t signal, uint64_t value)
+{
+    return (int)twz_sys_thread_signal(process->thread, signal, value);
+}
+
+/* --- finding programs ------------------------------------------------------------------------------- */
+
+static int try_path(const char *path, objid_t *id)
+{
+    struct twz_name_info info;
+    uint32_t magic = 0;
+    twzobj obj;
+    int r = twz_name_lookup(path, &info);
+
+    if (r < 0)
+        return r;
+    if (info.kind != TWZ_NAME_OBJECT)
+        return -TWZ_EISDIR;
+    r = twz_object_init_guid(&obj, info.id, TWZ_READ);
+    if (r < 0)
+        return r;
+    if (twz_object_size(&obj) >= sizeof(magic))
+        __builtin_memcpy(&magic, twz_object_base(&obj), sizeof(magic));
+    twz_object_release(&obj);
+    *id = info.id;
+    return magic == ELF_MAGIC ? 0 : -TWZ_ETYPE;
+}
+
+/* dir[0 .. len), a slash, name: into found. */
+static int join(const char *dir, size_t len, const char *name, char *found)
+{
+    size_t name_len = __builtin_strlen(name);
+
+    if (len + name_len + 2 > TWZ_PATH_MAX)
+        return -TWZ_ENAMELEN;
+    __builtin_memcpy(found, dir, len);
+    found[len] = '/';
+    __builtin_memcpy(found + len + 1, name, name_len + 1);
+    return 0;
+}
+
+int twz_program_find(const char *name, const char *path_list, char *found, objid_t *id)
+{
+    int worst = -TWZ_ENONAME;
+
+    for (const char *c = name; *c; c++) {
+        if (*c == '/') {
+            int r = join("", 0, name + (name[0] == '/'), found);
+
+            return r < 0 ? r : try_path(found, id);
+        }
+    }
+    while (*name) {
+        size_t len = 0;
+        int r;
+
+        while (path_list[len] && path_list[len] != ':')
+            len++;
+        r = join(path_list, len, name, found);
+        if (r >= 0)
+            r = try_path(found, id);
+        if (r >= 0)
+            return r;
+        if (r != -TWZ_ENONAME)
+            worst = r;
+        if (!path_list[len])
+            break;
+        path_list += len + 1;
+    }
+    return worst;
+}

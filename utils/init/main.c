@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * init: the program that the kernel starts. It takes the one request of this boot from the host,
+ * runs the program under the POSIX runtime, passes signals on while it runs, says how it ended,
+ * and powers the machine off.
+ *
+ *   status 127  no such program     126  cannot be run     128 + n  ended by a fault or signal n
+ */
+#include <twz/call.h>
+#include <twz/faults.h>
+#include <twz/name.h>
+#include <twz/program.h>
+#include <twz/threads.h>
+
+#include "link.h"
+
+#define STRINGS_MAX 4096u
+#define RUNTIME     "/sys/twix"
+#define PROMPT      "/bin/prompt"
+#define PATH        "/bin:/host"
+
+#define STATUS_NOT_RUN   126
+#define STATUS_NOT_FOUND 127
+
+int main(int argc, char **argv, char **envp);
+
+struct request {
+    struct twz_host_run run;
+    char text[TWZ_HOST_LEN_MAX + 1];
+};
+
+static union {
+    struct request request;
+    uint8_t bytes[sizeof(struct request)];
+} box;
+static const char *strings[STRINGS_MAX + 2];
+
+static void say(const char *who, const char *what)
+{
+    link_text("twz: ");
+    link_text(who);
+    link_text(": ");
+    link_text(what);
+    link_text("\n");
+}
+
+/* The pointers of `count` strings from *text on; 0 if they do not fit. */
+static int split(const char **list, uint32_t count, const char **text, const char *end)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        list[i] = *text;
+        while (*text < end && **text)
+            (*text)++;
+        if (*text >= end)
+            return 0;
+        (*text)++;
+    }
+    list[count] = NULL;
+    return 1;
+}
+
+static int receive_request(struct twz_program_spec *spec)
+{
+    const struct twz_host_run *run = &box.request.run;
+    const char *text = box.request.text;
+    struct twz_host_frame frame;
+    const char *end;
+
+    do {
+        (void)link_receive(&frame, box.bytes, sizeof(box.bytes) - 1, NULL);
+    } while (frame.type != TWZ_HOST_RUN || frame.magic != TWZ_HOST_MAGIC);
+    end = text + frame.len - sizeof(*run);
+    if (frame.len < sizeof(*run) || run->argc > STRINGS_MAX || run->envc > STRINGS_MAX ||
+        run->argc + run->envc > STRINGS_MAX)
+        return -TWZ_EINVAL;
+    if (!split(strings, run->argc, &text, end) ||
+        !split(strings + run->argc + 1, run->envc, &text, end))
+        return -TWZ_EINVAL;
+    *spec = (struct twz_program_spec){
+        .argv = strings,
+        .envp = strings + run->argc + 1,
+        .ttybits = run->ttybits,
+        .rows = run->rows,
+        .cols = run->cols,
+    };
+    return 0;
+}
+
+static const char *path_list(const char *const *envp)
+{
+    for (; *envp; envp++) {
+        if (__builtin_memcmp(*envp, "PATH=", 5) == 0)
+            return *envp + 5;
+    }
+    return PATH;
+}
+
+static int find(struct twz_program_spec *spec)
+{
+    static const char *const prompt[] = { PROMPT, NULL };
+    static char path[TWZ_PATH_MAX];
+    int r;
+
+    if (!spec->argv[0])
+        spec->argv = prompt;
+    r = twz_program_find(spec->argv[0], path_list(spec->envp), path, &spec->program);
+    spec->path = path;
+    if (r >= 0)
+        return 0;
+    if (r == -TWZ_ENONAME || r == -TWZ_ENOTDIR) {
+        say(spec->argv[0], "no such program");
+        return STATUS_NOT_FOUND;
+    }
+    say(spec->argv[0], r == -TWZ_ETYPE ? "not a program for twz" : twz_error_text(r));
+    return STATUS_NOT_RUN;
+}
+
+static void pass_on(const struct twz_process *process, const struct twz_host_frame *frame,
+                    const uint8_t *payload)
+{
+    const struct twz_host_signal *sig = (const void *)payload;
+    const struct twz_host_winch *size = (const void *)payload;
+    int r = 0;
+
+    if (frame->type == TWZ_HOST_SIGNAL && frame->len >= sizeof(*sig))
+        r = twz_program_signal(process, sig->signo, 0);
+    else if (frame->type == TWZ_HOST_WINCH && frame->len >= sizeof(*size))
+        r = twz_program_signal(process, 28, (uint64_t)size->rows << 16 | size->cols);
+    (void)r; /* it may have ended just now */
+}
+
+static int run(const struct twz_program_spec *spec)
+{
+    struct twz_process process;
+    struct twz_program_end end;
+    struct twz_host_frame frame;
+    _Alignas(8) uint8_t payload[64];
+    const struct twz_thread *repr;
+    char text[600];
+    int r = twz_program_spawn(spec, &process);
+
+    if (r < 0) {
+        say(spec->argv[0], r == -TWZ_ETYPE ? "not a program for twz" : twz_error_text(r));
+        return STATUS_NOT_RUN;
+    }
+    repr = twz_object_base(&process.repr);
+    while (link_receive(&frame, payload, sizeof(payload), &repr->exit))
+        pass_on(&process, &frame, payload);
+    r = twz_program_wait(&process, TWZ_FOREVER, &end);
+    if (r < 0)
+        return STATUS_NOT_RUN;
+    if (end.by_fault && end.fault.kind != TWZ_FAULT_SIGNAL) {
+        (void)twz_fault_print(&end.fault, text, sizeof(text));
+        say(spec->argv[0], text);
+    }
+    return (int)(end.code & 0xff);
+}
+
+static int serve(void)
+{
+    struct twz_program_spec spec;
+    int r;
+
+    link_send(TWZ_HOST_READY, NULL, 0);
+    r = receive_request(&spec);
+    if (r < 0) {
+        say("init", "the host's request makes no sense");
+        return STATUS_NOT_RUN;
+    }
+    r = find(&spec);
+    if (r != 0)
+        return r;
+    r = twz_name_resolve(RUNTIME, &spec.runtime);
+    if (r < 0) {
+        say(RUNTIME, twz_error_text(r));
+        return STATUS_NOT_RUN;
+    }
+    return run(&spec);
+}
+
+int main(int argc, char **argv, char **envp)
+{
+    static const char lost[] = "init: no console, nothing to do\n";
+    struct twz_host_exit answer;
+
+    (void)argc;
+    (void)argv;
+    (void)envp;
+    if (link_open() < 0) {
+        (void)twz_sys_log_write((const uint8_t *)lost, sizeof(lost) - 1);
+        return (int)twz_sys_shutdown(TWZ_SHUTDOWN_OFF);
+    }
+    answer.status = serve();
+    link_drain(TWZ_PORT_OUT);
+    link_drain(TWZ_PORT_ERR);
+    link_send(TWZ_HOST_EXIT, &answer, sizeof(answer));
+    link_drain(TWZ_PORT_CTL);
+    return (int)twz_sys_shutdown(TWZ_SHUTDOWN_OFF);
+}
