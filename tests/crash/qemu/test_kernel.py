@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""The shipped kernel under power failure: objects made, written, named, copied into and deleted by a
+first program on its calls alone (tests/guest/raw/churn.c), which checks its promises afterwards.
+
+Usage: test_kernel.py BUILD [PART-OF-A-NAME]
+"""
+
+import os
+import sys
+
+import booting
+import counting
+import powercut
+from booting import holds, same, wanted
+
+BUILD = os.path.abspath(sys.argv[1])
+LONG = os.environ.get("TWZ_TEST_LONG") == "1"
+IMAGES = 3000 if LONG else 150
+BEFORE, ROUNDS = 6, 14
+
+
+class Churn(booting.Pool):
+    """A pool whose first program is churn, with its anchor."""
+
+    def __init__(self):
+        super().__init__(BUILD, size="16M", system=False)
+        anchor = os.path.join(self.dir, "anchor")
+        with open(anchor, "wb") as f:
+            f.truncate(64 << 10)
+        self.put(f"{BUILD}/tests/guest/raw/raw-churn", "/bin/init")
+        self.tool("boot", "/bin/init")
+        self.put(anchor, "/data/anchor")
+        self.anchor = self.tool("id", "/data/anchor").stdout.strip()
+
+
+def oracle_for(anchor, total_marks):
+    def oracle(image, pool):
+        pool.check()
+        said = pool.run("churn", anchor, "verify")
+        wanted(said.returncode == 0, f"{said.stdout!r} {said.stderr!r}")
+        found = int(said.stdout.split()[0])
+        before = churned((), BEFORE)
+        after = churned(before, ROUNDS)
+        wanted(len(before) <= found <= len(after) + 1, f"{found} objects")
+        if image.marks >= total_marks:
+            same(found, len(after), "objects after the last word of the program")
+        wanted(not booting.PANIC.search(pool.log()), f"the kernel's log: {pool.log()!r}")
+        holds(pool.run("churn", anchor, str(ROUNDS), expect=0).stdout, b"rounds")
+        pool.run("churn", anchor, "verify", expect=0)
+        pool.check()
+    return oracle
+
+
+def churned(there, rounds):
+    """Rounds whose objects are named when churn has ended that began with those `there`."""
+    there = set(there)
+    for n in range(rounds):
+        if n in there:
+            continue
+        there.add(n)
+        if n % 3 == 2:
+            there.discard(n - 2)
+    return there
+
+
+def recorded(pool):
+    pool.run("churn", pool.anchor, str(BEFORE), expect=0)
+    recording = powercut.Recording(BUILD, pool, "churn", pool.anchor, str(ROUNDS))
+    same((recording.result.returncode, recording.result.stdout), (0, b"%d rounds\n" % ROUNDS))
+    return recording
+
+
+def test_churn():
+    with Churn() as pool, recorded(pool) as recording:
+        stats = recording.stats()
+        count, failures = recording.try_images(IMAGES, oracle_for(pool.anchor, stats["marks"]))
+        print(f"      {count} images booted; {stats}")
+        wanted(not failures, "\n".join(failures[:10]))
+
+
+def test_every_flush_is_seen():
+    with Churn() as pool, recorded(pool) as recording:
+        stats = recording.stats()
+        same(stats["lost"], 0, "flushes without an address")
+        wanted(stats["flushes"] > 100 and stats["fences"] > 100, f"hardly anything: {stats}")
+
+
+def test_missing_flushes_are_caught():
+    """Without its flushes the same run must fail: else this harness sees nothing."""
+    with Churn() as pool, recorded(pool) as recording:
+        marks = recording.stats()["marks"]
+        recording.drop_flushes()
+        _, failures = recording.try_images(30, oracle_for(pool.anchor, marks))
+        wanted(failures, "no image of a run without flushes failed")
+
+
+counting.run(globals(), sys.argv[2] if len(sys.argv) > 2 else None)

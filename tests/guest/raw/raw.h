@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A first program on the kernel's calls alone: no library, no writable data (the program is mapped
+ * in place and never copied), the stack and the fixed slots that the kernel gives. raw_main's result
+ * is the command's status; raw_arg(n) are the command's words.
+ */
+#ifndef RAW_H
+#define RAW_H
+
+#include <twz/device.h>
+#include <twz/hostlink.h>
+#include <twz/kso.h>
+#include <twz/syscall.h>
+#include <twz/view.h>
+
+#define RAW_TEXT_MAX 4096u
+
+struct raw {
+    uint32_t argc;
+    char text[RAW_TEXT_MAX]; /* the words, each ended by a zero byte */
+};
+
+int raw_main(struct raw *raw);
+
+#define RAW_CONSOLE ((struct twz_console *)(TWZ_SLOT_ADDR(TWZ_SLOT_CONSOLE) + TWZ_OBJ_BASE))
+#define RAW_SYSTEM  ((const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE))
+#define RAW_VIEW    TWZ_SLOT_ADDR(TWZ_SLOT_VIEW)
+
+int64_t raw_call(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+                 uint64_t f);
+
+/* Word n of the command, "" if there is none. */
+const char *raw_arg(const struct raw *raw, uint32_t n);
+uint64_t raw_number(const char *text);  /* decimal */
+objid_t raw_id(const char *text);       /* 32 hexadecimal digits */
+
+/* Puts an object into a slot of the own view. */
+void raw_map(uint32_t slot, objid_t id, unsigned rights);
+
+/* Makes [at, at + len) durable, as libtwz would. */
+void raw_persist(const void *at, uint64_t len);
+
+/* Bytes to the command's standard output. */
+void raw_say(const char *text);
+void raw_say_number(uint64_t n);
+
+/* Ends the command with a message unless the call's result is at least 0; the result. */
+int64_t raw_must(int64_t result, const char *what);
+
+/* Ends the command. */
+__attribute__((noreturn)) void raw_exit(int status);
+
+#endif
