@@ -186,6 +186,11 @@ static int restartable(uint64_t number)
     }
 }
 
+static int signals_waiting(const struct thread *self)
+{
+    return (__atomic_load_n(&self->pending, __ATOMIC_ACQUIRE) & ~self->mask) != 0;
+}
+
 static int64_t twix_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                          uint64_t e, uint64_t f)
 {
@@ -199,7 +204,7 @@ static int64_t twix_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, ui
         result = make(&call);
         if (__builtin_expect(result == -ENOSYS || process.trace, 0))
             log_call(&call, result);
-        if (__builtin_expect(__atomic_load_n(&self->pending, __ATOMIC_ACQUIRE) & ~self->mask, 0))
+        if (__builtin_expect(signals_waiting(self), 0))
             again = signals_deliver() && result == -EINTR && restartable(number);
     } while (again);
     return result;

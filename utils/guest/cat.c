@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* cat [FILE...]: files, or standard input ("-"), to standard output. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+#define PIECE (256u << 10)
+
+static char buf[PIECE];
+
+static int put(size_t len)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = write(1, buf + done, len - done);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+static void show(int fd, const char *name)
+{
+    ssize_t n;
+
+    while ((n = read(fd, buf, sizeof(buf))) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            complain("cat", name);
+            return;
+        }
+        if (put((size_t)n) < 0) {
+            complain("cat", "standard output");
+            exit(status);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 1)
+        show(0, "standard input");
+    for (int i = 1; i < argc; i++) {
+        int fd = strcmp(argv[i], "-") ? open(argv[i], O_RDONLY) : 0;
+
+        if (fd < 0) {
+            complain("cat", argv[i]);
+            continue;
+        }
+        show(fd, argv[i]);
+        if (fd > 0)
+            close(fd);
+    }
+    return status;
+}

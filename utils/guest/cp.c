@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* cp FROM TO, cp FROM... DIR: copy files' bytes. */
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+#define PIECE (256u << 10)
+
+static char buf[PIECE];
+
+/* 0, or -1 with errno. */
+static int copy_bytes(int in, int out)
+{
+    ssize_t n;
+
+    while ((n = read(in, buf, sizeof(buf))) > 0)
+        for (ssize_t done = 0, m; done < n; done += m)
+            if ((m = write(out, buf + done, (size_t)(n - done))) < 0)
+                return -1;
+    return n < 0 ? -1 : 0;
+}
+
+static void copy(const char *from, const char *to)
+{
+    struct stat st;
+    int in = open(from, O_RDONLY), out;
+
+    if (in < 0 || fstat(in, &st) < 0) {
+        complain("cp", from);
+        return;
+    }
+    if (S_ISDIR(st.st_mode)) {
+        errno = EISDIR;
+        complain("cp", from);
+        close(in);
+        return;
+    }
+    out = open(to, O_WRONLY | O_CREAT | O_TRUNC, st.st_mode & 0777);
+    if (out < 0 || copy_bytes(in, out) < 0)
+        complain("cp", to);
+    if (out >= 0 && close(out) < 0)
+        complain("cp", to);
+    close(in);
+}
+
+int main(int argc, char **argv)
+{
+    struct stat st;
+    int into;
+
+    if (argc < 3) {
+        fprintf(stderr, "Usage: cp FROM TO | cp FROM... DIR\n");
+        return 2;
+    }
+    into = stat(argv[argc - 1], &st) == 0 && S_ISDIR(st.st_mode);
+    if (argc > 3 && !into) {
+        errno = ENOTDIR;
+        complain("cp", argv[argc - 1]);
+        return 2;
+    }
+    for (int i = 1; i < argc - 1; i++) {
+        char to[PATH_MAX];
+
+        if (into && path_in(to, sizeof(to), argv[argc - 1], argv[i]) == 0)
+            copy(argv[i], to);
+        else
+            copy(argv[i], argv[argc - 1]);
+    }
+    return status;
+}

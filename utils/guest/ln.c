@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* ln [-s] TARGET NAME: a further name for a file; with -s a symbolic link. */
+#include <unistd.h>
+
+#include "tool.h"
+
+int main(int argc, char **argv)
+{
+    int symbolic = argc > 1 && !strcmp(argv[1], "-s");
+    const char *target, *name;
+
+    if (argc != 3 + symbolic) {
+        fprintf(stderr, "Usage: ln [-s] TARGET NAME\n");
+        return 2;
+    }
+    target = argv[1 + symbolic];
+    name = argv[2 + symbolic];
+    if ((symbolic ? symlink(target, name) : link(target, name)) < 0)
+        complain("ln", name);
+    return status;
+}

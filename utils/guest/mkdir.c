@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* mkdir [-p] DIR...: make directories; with -p their parents too, and those that exist are fine. */
+#include <sys/stat.h>
+
+#include "tool.h"
+
+static int with_parents(char *path)
+{
+    for (char *p = path + 1; *p; p++) {
+        if (*p != '/')
+            continue;
+        *p = 0;
+        if (mkdir(path, 0777) < 0 && errno != EEXIST)
+            return -1;
+        *p = '/';
+    }
+    return mkdir(path, 0777) < 0 && errno != EEXIST ? -1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    int parents = argc > 1 && !strcmp(argv[1], "-p");
+
+    for (int i = 1 + parents; i < argc; i++)
+        if ((parents ? with_parents(argv[i]) : mkdir(argv[i], 0777)) < 0)
+            complain("mkdir", argv[i]);
+    return status;
+}

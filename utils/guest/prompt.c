@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * prompt: runs programs by name until a real shell comes. A line is commands with ';' between; a
+ * command is words ('…' and "…" keep blanks), with < FILE, > FILE and >> FILE anywhere.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+#define WORDS 256
+
+extern char **environ;
+
+struct command {
+    char *argv[WORDS + 1];
+    int argc;
+    char *in, *out;
+    int append;
+};
+
+static int last; /* status of the last command */
+
+static void help(void)
+{
+    puts("Programs lie in /bin; put yours there with twz-obj, or name them by path.\n"
+         "  NAME ARG...     run a program   < FILE  > FILE  >> FILE   its input and output\n"
+         "  A ; B           one after the other      'a b'  \"a b\"    one word\n"
+         "  cd DIR, pwd     where you are\n"
+         "  exit [STATUS]   leave and switch off (so does the end of input, Ctrl-D)");
+}
+
+/* --- parsing ---------------------------------------------------------------------------------- */
+
+static int special(char c)
+{
+    return c == ';' || c == '<' || c == '>';
+}
+
+/* The next word of *line, without its quotes, at *store, which moves behind it; its kind: one of
+ * ";<>", 'a' (>>), 'w' a word, 0 the end, '?' an open quote. */
+static char next_word(const char **line, char **store)
+{
+    const char *from = *line + strspn(*line, " \t\n");
+    char quote = 0;
+    char kind = *from;
+
+    if (special(kind)) {
+        from++;
+        if (kind == '>' && *from == '>') {
+            from++;
+            kind = 'a';
+        }
+        *line = from;
+        return kind;
+    }
+    if (!kind)
+        return 0;
+    for (; *from && (quote || !(strchr(" \t\n", *from) || special(*from))); from++) {
+        if (quote ? *from == quote : *from == '\'' || *from == '"')
+            quote = quote ? 0 : *from;
+        else
+            *(*store)++ = *from;
+    }
+    *(*store)++ = 0;
+    *line = from;
+    return quote ? '?' : 'w';
+}
+
+/* --- running ---------------------------------------------------------------------------------- */
+
+static void run(struct command *c)
+{
+    posix_spawn_file_actions_t actions;
+    int error, what;
+    pid_t pid;
+
+    posix_spawn_file_actions_init(&actions);
+    if (c->in)
+        posix_spawn_file_actions_addopen(&actions, 0, c->in, O_RDONLY, 0);
+    if (c->out)
+        posix_spawn_file_actions_addopen(&actions, 1, c->out,
+                                         O_WRONLY | O_CREAT | (c->append ? O_APPEND : O_TRUNC),
+                                         0666);
+    error = posix_spawnp(&pid, c->argv[0], &actions, NULL, c->argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (error) {
+        fprintf(stderr, "%s: %s\n", c->argv[0], error == ENOENT ? "not found" : strerror(error));
+        last = 127;
+        return;
+    }
+    while (waitpid(pid, &what, 0) < 0 && errno == EINTR)
+        ;
+    last = WIFSIGNALED(what) ? 128 + WTERMSIG(what) : WEXITSTATUS(what);
+    if (last)
+        fprintf(stderr, "%s: status %d\n", c->argv[0], last);
+}
+
+static void change_directory(const struct command *c)
+{
+    const char *to = c->argc > 1 ? c->argv[1] : "/";
+
+    last = chdir(to) < 0;
+    if (last)
+        complain("cd", to);
+}
+
+static void execute(struct command *c)
+{
+    char path[PATH_MAX];
+
+    c->argv[c->argc] = NULL;
+    if (c->argc == 0)
+        return;
+    if (!strcmp(c->argv[0], "exit"))
+        exit(c->argc > 1 ? atoi(c->argv[1]) : last);
+    if (!strcmp(c->argv[0], "help"))
+        help();
+    else if (!strcmp(c->argv[0], "cd"))
+        change_directory(c);
+    else if (!strcmp(c->argv[0], "pwd") && !c->out && getcwd(path, sizeof(path)))
+        puts(path);
+    else
+        run(c);
+}
+
+/* A word has come: an argument, or the file that a redirection waits for. */
+static void add_word(struct command *c, char *word, char wait_for)
+{
+    if (wait_for == '<') {
+        c->in = word;
+    } else if (wait_for) {
+        c->out = word;
+        c->append = wait_for == 'a';
+    } else {
+        c->argv[c->argc++] = word;
+    }
+}
+
+/* One line: words gathered into commands, each run as soon as it is whole. `store` has room for
+ * all its words. */
+static void perform(const char *line, char *store)
+{
+    struct command c = { .argc = 0 };
+    char kind, wait_for = 0;
+
+    do {
+        char *word = store;
+
+        kind = next_word(&line, &store);
+        if (kind == '?' || (wait_for && kind != 'w') || c.argc == WORDS) {
+            fprintf(stderr, "prompt: %s\n", kind == '?' ? "a quote is open" : "cannot read that");
+            return;
+        }
+        if (kind == 'w') {
+            add_word(&c, word, wait_for);
+            wait_for = 0;
+        } else if (kind == ';' || kind == 0) {
+            execute(&c);
+            c = (struct command){ .argc = 0 };
+        } else {
+            wait_for = kind;
+        }
+    } while (kind);
+}
+
+int main(void)
+{
+    int talk = isatty(0);
+    size_t size = 0;
+    char *line = NULL, *store;
+
+    setenv("PATH", "/bin:/host", 0);
+    if (talk)
+        puts("twz: type a program's name, help, or exit to leave (Ctrl-D does too).");
+    for (;;) {
+        if (talk) {
+            fputs("twz> ", stdout);
+            fflush(stdout);
+        }
+        if (getline(&line, &size, stdin) < 0)
+            break;
+        store = malloc(2 * strlen(line) + 2);
+        if (!store)
+            break;
+        perform(line, store);
+        free(store);
+        fflush(stdout);
+    }
+    if (talk)
+        putchar('\n');
+    return last;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* pwd: the current directory. */
+#include <limits.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+int main(void)
+{
+    char path[PATH_MAX];
+
+    if (getcwd(path, sizeof(path)))
+        puts(path);
+    else
+        complain("pwd", "current directory");
+    return status;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* What the small tools share: messages and exit status. Each is one file and one program. */
+#ifndef GUEST_TOOL_H
+#define GUEST_TOOL_H
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int status; /* exit status: 1 once anything went wrong */
+
+/* "tool: what: reason", and the status is 1 from here on. */
+static inline void complain(const char *tool, const char *what)
+{
+    fprintf(stderr, "%s: %s: %s\n", tool, what, strerror(errno));
+    status = 1;
+}
+
+/* Last part of a path. */
+static inline const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+/* "dir/name of from" in buf; 0, or -1 with ENAMETOOLONG. */
+static inline int path_in(char *buf, size_t size, const char *dir, const char *from)
+{
+    if ((size_t)snprintf(buf, size, "%s/%s", dir, last_part(from)) < size)
+        return 0;
+    errno = ENAMETOOLONG;
+    return -1;
+}
+
+#endif
