@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""Boots a kernel test and shows its log: boot.py POOL-MAKER KERNEL TEST CORES [WORDS...]
+
+The test is the first program of a pool made for it. Its last line is "N passed, N failed".
+WORDS go to the kernel's command line. A boot that takes longer than LIMIT seconds fails.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+LIMIT = 100
+POOL_MIB = "64"
+SUMMARY = re.compile(r"^\d+ passed, \d+ failed$", re.MULTILINE)
+
+
+def boot(kernel, pool, cores, words):
+    size = os.path.getsize(pool)
+    command = [
+        os.environ.get("TWZ_QEMU", "qemu-system-x86_64"), "-machine", "q35,nvdimm=on", "-bios",
+        "qboot.rom", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-accel",
+        "tcg", "-cpu", "max", "-smp", cores, "-m", "256M,slots=2,maxmem=8G", "-object",
+        f"memory-backend-file,id=nv0,share=on,mem-path={pool},size={size}", "-device",
+        "nvdimm,id=nvd0,memdev=nv0", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-serial",
+        "stdio", "-kernel", kernel, "-append", " ".join(words)]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          errors="replace", timeout=LIMIT)
+
+
+def main(maker, kernel, test, cores, *words):
+    with tempfile.TemporaryDirectory(prefix="twz-kernel.") as where:
+        pool = os.path.join(where, "pool")
+        subprocess.run([maker, pool, POOL_MIB, test], check=True, timeout=LIMIT)
+        try:
+            run = boot(kernel, pool, cores, words)
+        except subprocess.TimeoutExpired as e:
+            print((e.stdout or b"").decode(errors="replace"))
+            print(f"no end within {LIMIT} s")
+            return 1
+    print(run.stdout, end="")
+    print(run.stderr, end="")
+    sums = SUMMARY.findall(run.stdout)
+    if not sums:
+        print("the test did not end")
+        return 1
+    print(sums[-1])
+    return 0 if sums[-1].endswith(" 0 failed") else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Makes a pool file whose first program is the given file: pool OUT MIB PROGRAM. It has one more
+ * object, empty, as root of the namespace.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <store/store.h>
+
+struct program {
+    uint8_t *bytes;
+    size_t len;
+    uint8_t page[STORE_FRAME_SIZE];
+};
+
+static void *env_alloc(void *ctx, size_t bytes)
+{
+    (void)ctx;
+    return calloc(1, bytes);
+}
+
+static void env_free(void *ctx, void *mem, size_t bytes)
+{
+    (void)ctx;
+    (void)bytes;
+    free(mem);
+}
+
+static const void *program_page(void *ctx, uint32_t page)
+{
+    struct program *p = ctx;
+    size_t off = (size_t)(page - 1) * STORE_FRAME_SIZE;
+    size_t left = p->len - off;
+
+    memset(p->page, 0, sizeof(p->page));
+    memcpy(p->page, p->bytes + off, left < sizeof(p->page) ? left : sizeof(p->page));
+    return p->page;
+}
+
+static int read_program(const char *path, struct program *p)
+{
+    FILE *f = fopen(path, "rb");
+    struct stat st;
+
+    if (f == NULL || fstat(fileno(f), &st) < 0)
+        return -1;
+    p->len = (size_t)st.st_size;
+    p->bytes = malloc(p->len + 1);
+    if (p->bytes == NULL || fread(p->bytes, 1, p->len, f) != p->len)
+        return -1;
+    return fclose(f);
+}
+
+static int fill(struct store *store, struct program *p)
+{
+    struct store_create program = { .nonce = { 1, 1 }, .perms = TWZ_READ | TWZ_EXEC };
+    struct store_create names = { .nonce = { 2, 2 }, .perms = TWZ_PERMS };
+    uint32_t pages = (uint32_t)((p->len + STORE_FRAME_SIZE - 1) / STORE_FRAME_SIZE);
+    struct store_roots roots = { .spare = { { 0, 0 } } };
+    uint32_t slot;
+    int ret = store_obj_create(store, &program, &slot, &roots.init);
+
+    if (ret == 0)
+        ret = store_page_add_many(store, slot, 1, pages, program_page, p);
+    if (ret == 0)
+        ret = store_obj_create(store, &names, &slot, &roots.names);
+    return ret < 0 ? ret : store_super_set(store, &roots);
+}
+
+static int make(void *base, size_t size, struct program *p)
+{
+    struct store_env env = { .base = base, .size = size, .alloc = env_alloc, .free = env_free };
+    struct store_format format = { .uuid = { 't', 'e', 's', 't' }, .label = "test" };
+    struct store_recovery done;
+    struct store *store;
+    int ret = store_format(&env, &format);
+
+    if (ret == 0)
+        ret = store_open(&env, &store, NULL);
+    if (ret < 0)
+        return ret;
+    ret = store_recover(store, &done);
+    if (ret == 0)
+        ret = fill(store, p);
+    store_close(store);
+    return ret;
+}
+
+int main(int argc, char **argv)
+{
+    struct program p;
+    size_t size;
+    void *base;
+    int fd, ret;
+
+    if (argc != 4 || read_program(argv[3], &p) < 0) {
+        fprintf(stderr, "usage: pool OUT MIB PROGRAM\n");
+        return 2;
+    }
+    size = strtoull(argv[2], NULL, 0) << 20;
+    fd = open(argv[1], O_RDWR | O_CREAT | O_TRUNC, 0644);
+    if (fd < 0 || ftruncate(fd, (off_t)size) < 0) {
+        perror(argv[1]);
+        return 1;
+    }
+    base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    ret = base == MAP_FAILED ? -1 : make(base, size, &p);
+    if (ret < 0)
+        fprintf(stderr, "pool: error %d\n", -ret);
+    return ret < 0 ? 1 : 0;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads: start, end, many at once, another view, signals, what spawn refuses. */
+#include "user.h"
+
+#define MANY 12u
+
+static void child_exit(uint64_t arg)
+{
+    CALL(thread_exit, arg);
+}
+
+static void test_exit(void)
+{
+    objid_t id = user_thread(0, child_exit, 42);
+    struct twz_thread *t = user_thread_page(0);
+
+    CHECK_IS(user_join(0), 42);
+    CHECK_IS(t->spawned, 1);
+    CHECK_IS(t->exit_fault, 0);
+    CHECK(t->incarnation > 1);
+    CHECK_IS(t->id.lo, id.lo);
+    /* The object may carry a thread again. */
+    CHECK_IS(user_spawn(0, id, user_view(), child_exit, 43), 0);
+    while (__atomic_load_n(&t->exit_code, __ATOMIC_ACQUIRE) != 43)
+        CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+    CHECK_IS(user_join(0), 43);
+}
+
+/* Vector and general registers of many threads that share cores keep apart. */
+static void child_count(uint64_t arg)
+{
+    uint64_t i, x = 0;
+
+    __asm__ volatile("movq %0, %%xmm7" : : "r"(arg) : "xmm7");
+    for (i = 0; i < 300; i++) {
+        __atomic_fetch_add(&SHARED->word[0], 1, __ATOMIC_RELAXED);
+        CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+    }
+    __asm__ volatile("movq %%xmm7, %0" : "=r"(x));
+    CALL(thread_exit, x);
+}
+
+static void test_many(void)
+{
+    unsigned i;
+
+    SHARED->word[0] = 0;
+    for (i = 0; i < MANY; i++)
+        user_thread(i, child_count, 1000 + i);
+    for (i = 0; i < MANY; i++)
+        CHECK_IS(user_join(i), 1000 + i);
+    CHECK_IS(SHARED->word[0], MANY * 300);
+}
+
+/* Preemption: a thread that never calls shares its core. */
+static void child_spin(uint64_t arg)
+{
+    volatile uint64_t *stop = (volatile uint64_t *)arg;
+
+    while (*stop == 0)
+        __asm__ volatile("pause");
+}
+
+static void test_preemption(void)
+{
+    SHARED->word[1] = 0;
+    user_thread(0, child_spin, (uint64_t)(uintptr_t)&SHARED->word[1]);
+    CALL(thread_ctl, IDARG(user_thread_page(0)->id), TWZ_THREAD_CORES, 1);
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, 1);
+    user_thread(1, child_exit, 7);
+    CHECK_IS(user_join(1), 7);
+    SHARED->word[1] = 1;
+    CHECK_IS(user_join(0), 0);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, ~0ull), 0);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, 0), -TWZ_EINVAL);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 32), -TWZ_EINVAL);
+    CHECK_IS(CALL(thread_ctl, 0, 0, 77, 0), -TWZ_EINVAL);
+}
+
+/* --- another view -------------------------------------------------------------------------------------- */
+
+static void child_other(uint64_t arg)
+{
+    SHARED->word[2] = *BASE(SLOT_TEST) + arg;
+}
+
+/* A view that has text, view, shared words, the n-th thread's slots, and `what` at SLOT_TEST. */
+static objid_t make_view(unsigned n, objid_t what)
+{
+    static const uint32_t same[] = { TWZ_SLOT_TEXT, SLOT_SHARED };
+    volatile struct twz_view_entry *mine =
+        (volatile struct twz_view_entry *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_VIEW_TABLE);
+    objid_t view = user_object(0, TWZ_PERMS, TWZ_KIND_VIEW);
+    uint64_t base = TWZ_SLOT_ADDR(SLOT_TEST + 1);
+    unsigned i;
+
+    user_map(SLOT_TEST + 1, view, TWZ_READ | TWZ_WRITE);
+    for (i = 0; i < 4; i++) {
+        uint32_t slot = i < 2 ? same[i] : i == 2 ? SLOT_THREAD + n : SLOT_STACK + n;
+        objid_t id = { mine[slot].id.lo, mine[slot].id.hi };
+
+        user_map_in(view, base, slot, id, mine[slot].flags & TWZ_PERMS);
+    }
+    user_map_in(view, base, SLOT_TEST, what, TWZ_READ);
+    user_map_in(view, base, TWZ_SLOT_VIEW, view, TWZ_READ | TWZ_WRITE);
+    return view;
+}
+
+static void test_views(void)
+{
+    objid_t a = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), b = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+    objid_t id = user_thread(0, child_exit, 0), view;
+
+    user_join(0);
+    user_map(SLOT_TEST, b, TWZ_READ | TWZ_WRITE);
+    *BASE(SLOT_TEST) = 500;
+    view = make_view(0, b);
+    user_map(SLOT_TEST, a, TWZ_READ | TWZ_WRITE);
+    *BASE(SLOT_TEST) = 1;
+    user_thread_page(0)->exit_code = 99;
+    CHECK_IS(user_spawn(0, id, view, child_other, 5), 0);
+    CHECK_IS(user_join(0), 0);
+    CHECK_IS(SHARED->word[2], 505);
+    CHECK_IS(CALL(obj_delete, IDARG(view), TWZ_DELETE_NOW), 0);
+}
+
+static void landed(uint64_t arg)
+{
+    SHARED->word[3] = *BASE(SLOT_TEST) + arg;
+    CALL(thread_exit, 9);
+}
+
+static void child_become(uint64_t arg)
+{
+    struct twz_become next = { .view = { SHARED->word[4], SHARED->word[5] } };
+
+    next.regs.rip = (uint64_t)(uintptr_t)landed;
+    next.regs.rsp = TWZ_SLOT_ADDR(SLOT_STACK) + TWZ_OBJ_DATA_TOP - 8;
+    next.regs.rdi = arg;
+    next.regs.rflags = ~(uint64_t)0x40500; /* all but trap, direction, alignment check */
+    next.regs.gsbase = (uint64_t)(uintptr_t)user_thread_page(0);
+    CALL(thread_become, &next);
+    CALL(thread_exit, 1);
+}
+
+static void test_become(void)
+{
+    struct twz_become next = { .view = { 1, 2 } };
+    objid_t b = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), view, id;
+
+    CHECK_IS(CALL(thread_become, &next), -TWZ_ENOOBJ);
+    next.view = b;
+    CHECK_IS(CALL(thread_become, &next), -TWZ_ETYPE);
+    next.regs.rip = 1ull << 63;
+    CHECK_IS(CALL(thread_become, &next), -TWZ_EINVAL);
+    CHECK_IS(CALL(thread_become, 1), -TWZ_EFAULT);
+
+    id = user_thread(0, child_exit, 0);
+    user_join(0);
+    user_map(SLOT_TEST, b, TWZ_READ | TWZ_WRITE);
+    *BASE(SLOT_TEST) = 600;
+    view = make_view(0, b);
+    SHARED->word[4] = view.lo;
+    SHARED->word[5] = view.hi;
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    CHECK_IS(user_spawn(0, id, user_view(), child_become, 6), 0);
+    CHECK_IS(user_join(0), 9);
+    CHECK_IS(SHARED->word[3], 606);
+}
+
+/* --- signals ------------------------------------------------------------------------------------------- */
+
+static void child_sleep(uint64_t arg)
+{
+    long r = user_wait(&SHARED->word[6], 0, TWZ_FOREVER);
+
+    SHARED->word[7] = (uint64_t)r;
+    CALL(thread_exit, arg);
+}
+
+static void on_signal(struct twz_fault_frame *frame)
+{
+    SHARED->word[8] = frame->fault.addr;
+    SHARED->word[9] = frame->fault.code;
+    CALL(fault_return, frame);
+}
+
+static void test_signals(void)
+{
+    volatile struct twz_view *view =
+        (volatile struct twz_view *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
+    objid_t id;
+
+    /* Killed while it runs, on whatever core. */
+    SHARED->word[1] = 0;
+    id = user_thread(0, child_spin, (uint64_t)(uintptr_t)&SHARED->word[1]);
+    CHECK_IS(CALL(thread_signal, IDARG(id), TWZ_SIGNAL_KILL, 0), 0);
+    CHECK_IS(user_join(0), 128 + TWZ_SIGNAL_KILL);
+    /* Killed while it sleeps. */
+    SHARED->word[6] = 0;
+    id = user_thread(1, child_sleep, 0);
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+    CHECK_IS(CALL(thread_signal, IDARG(id), TWZ_SIGNAL_KILL, 0), 0);
+    CHECK_IS(user_join(1), 128 + TWZ_SIGNAL_KILL);
+    CHECK_IS(CALL(thread_signal, IDARG(id), 10, 0), -TWZ_ENOOBJ);
+    /* No handler: it ends by the signal. */
+    id = user_thread(2, child_sleep, 0);
+    CHECK_IS(CALL(thread_signal, IDARG(id), 15, 0), 0);
+    CHECK_IS(user_join(2), 128 + 15);
+    /* A handler: the sleep is interrupted. */
+    view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal;
+    SHARED->word[7] = 0;
+    id = user_thread(3, child_sleep, 77);
+    while (user_thread_page(3)->exit == 0) {
+        /* It may come before the sleep, and then interrupts nothing: again. */
+        CALL(thread_signal, IDARG(id), 12, 1234);
+        user_wait(&user_thread_page(3)->exit, 0, user_now() + 2000000);
+    }
+    CHECK_IS(user_join(3), 77);
+    CHECK_IS(SHARED->word[7], -TWZ_EINTR);
+    CHECK_IS(SHARED->word[8], 12);
+    CHECK_IS(SHARED->word[9], 1234);
+    /* Oneself. */
+    CHECK_IS(CALL(thread_signal, 0, 0, 14, 4321), 0);
+    CHECK_IS(SHARED->word[8], 14);
+    CHECK_IS(SHARED->word[9], 4321);
+    CHECK_IS(CALL(thread_signal, 0, 0, 0, 0), -TWZ_EINVAL);
+    CHECK_IS(CALL(thread_signal, 0, 0, 65, 0), -TWZ_EINVAL);
+}
+
+/* --- what is refused -------------------------------------------------------------------------------------- */
+
+static void test_refused(void)
+{
+    objid_t data = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+    objid_t thread = user_object(0, TWZ_PERMS, TWZ_KIND_THREAD);
+    objid_t weak = user_object(0, TWZ_READ | TWZ_WRITE, TWZ_KIND_THREAD);
+    struct twz_spawn spawn = { .thread = thread, .view = user_view(), .entry = 1ull << 47 };
+
+    CHECK_IS(CALL(thread_spawn, 0), -TWZ_EFAULT);
+    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_EINVAL);
+    spawn.entry = (uint64_t)(uintptr_t)child_exit;
+    spawn.fsbase = 1ull << 50;
+    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_EINVAL);
+    spawn.fsbase = 0;
+    spawn.thread = data;
+    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_ETYPE);
+    spawn.thread = weak;
+    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_EDENIED);
+    spawn.thread = thread;
+    spawn.view = data;
+    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_ETYPE);
+    spawn.view = TWZ_OBJID_NONE;
+    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_ENOOBJ);
+    spawn.thread = user_self();
+    spawn.view = user_view();
+    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_EBUSY);
+    spawn.flags = 1;
+    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_EINVAL);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_ALIVE, 1ull << 40), 0);
+    CHECK_IS(CALL(obj_delete, IDARG(thread), 0), 0);
+    CHECK_IS(CALL(obj_delete, IDARG(weak), 0), -TWZ_EDENIED);
+}
+
+void test_main(void)
+{
+    test_exit();
+    test_many();
+    test_preemption();
+    test_views();
+    test_become();
+    test_signals();
+    test_refused();
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* The runtime of kernel tests: see user.h. */
+#include "user.h"
+
+#define STACK_TOP(slot) (TWZ_SLOT_ADDR(slot) + TWZ_OBJ_DATA_TOP)
+
+void user_start(void);
+void user_main(void);
+void user_handler(struct twz_fault_frame *frame);
+void user_handler_entry(void);
+void user_land(void);
+
+__asm__(".pushsection .text.start,\"ax\"\n"
+        ".globl _start\n"
+        "_start: call user_main\n"
+        "ud2\n"
+        ".popsection\n");
+
+/* The handler spoils what it likes; fault_return must bring it back. */
+__asm__(".text\n"
+        ".globl user_handler_entry\n"
+        "user_handler_entry:\n"
+        "mov %rdi, %rbx\n"
+        "call user_handler\n"
+        "mov %rbx, %rdi\n"
+        "mov $0x1013, %eax\n"
+        "syscall\n"
+        "ud2\n"
+        ".globl user_land\n"
+        "user_land: mov $1, %eax\n"
+        "ret\n"
+        ".globl user_load_faults\n"
+        "user_load_faults: mov (%rdi), %rax\n"
+        "xor %eax, %eax\n"
+        "ret\n"
+        ".globl user_store_faults\n"
+        "user_store_faults: movq $1, (%rdi)\n"
+        "xor %eax, %eax\n"
+        "ret\n"
+        ".globl user_jump_faults\n"
+        "user_jump_faults: call *%rdi\n"
+        "xor %eax, %eax\n"
+        "ret\n");
+
+long user_call(long number, long a, long b, long c, long d, long e, long f)
+{
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    long result;
+
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+/* --- results --------------------------------------------------------------------------------------- */
+
+static unsigned put_text(char *out, unsigned at, const char *text)
+{
+    while (*text != 0 && at < 150)
+        out[at++] = *text++;
+    return at;
+}
+
+static unsigned put_number(char *out, unsigned at, uint64_t value, unsigned base)
+{
+    char digits[24];
+    unsigned n = 0;
+
+    do {
+        digits[n++] = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value != 0);
+    while (n > 0)
+        out[at++] = digits[--n];
+    return at;
+}
+
+static void put_line(char *out, unsigned len)
+{
+    out[len++] = '\n';
+    CALL(log_write, out, len);
+}
+
+void user_log(const char *text)
+{
+    char line[200];
+
+    put_line(line, put_text(line, 0, text));
+}
+
+void user_log_value(const char *text, uint64_t value)
+{
+    char line[200];
+    unsigned n = put_text(line, 0, text);
+
+    n = put_text(line, n, " 0x");
+    put_line(line, put_number(line, n, value, 16));
+}
+
+static void fail(const char *what, int line_number)
+{
+    char line[200];
+    unsigned n = put_text(line, 0, "FAILED line ");
+
+    n = put_number(line, n, (uint64_t)line_number, 10);
+    n = put_text(line, n, ": ");
+    put_line(line, put_text(line, n, what));
+}
+
+void user_check(int good, const char *what, int line)
+{
+    if (good) {
+        __atomic_fetch_add(&SHARED->passed, 1, __ATOMIC_RELAXED);
+        return;
+    }
+    __atomic_fetch_add(&SHARED->failed, 1, __ATOMIC_RELAXED);
+    fail(what, line);
+}
+
+void user_check_is(uint64_t got, uint64_t wanted, const char *what, int line)
+{
+    user_check(got == wanted, what, line);
+    if (got != wanted) {
+        user_log_value("  got   ", got);
+        user_log_value("  wanted", wanted);
+    }
+}
+
+static void finish(void)
+{
+    char line[200];
+    unsigned n = put_number(line, 0, SHARED->passed, 10);
+
+    n = put_text(line, n, " passed, ");
+    n = put_number(line, n, SHARED->failed, 10);
+    put_line(line, put_text(line, n, " failed"));
+    CALL(shutdown, TWZ_SHUTDOWN_OFF);
+}
+
+/* --- objects ---------------------------------------------------------------------------------------- */
+
+static const struct twz_system *facts(void)
+{
+    return (const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
+}
+
+uint64_t user_now(void)
+{
+    const struct twz_system *s = facts();
+    uint32_t lo, hi;
+
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return (uint64_t)s->clock_offset +
+           (uint64_t)(((unsigned __int128)((uint64_t)hi << 32 | lo) * s->clock_mult) >>
+                      s->clock_shift);
+}
+
+objid_t user_self(void)
+{
+    const struct twz_thread *t;
+
+    __asm__("mov %%gs:0, %0" : "=r"(t));
+    return t->id;
+}
+
+objid_t user_view(void)
+{
+    const struct twz_record *r =
+        (const struct twz_record *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_RECORD);
+
+    return r->id;
+}
+
+long user_create(const struct twz_create *spec, objid_t *id)
+{
+    return CALL(obj_create, spec, id);
+}
+
+objid_t user_object(uint32_t flags, uint32_t perms, uint32_t kind)
+{
+    struct twz_create spec = { .flags = flags, .perms = perms, .kind = kind };
+    objid_t id = TWZ_OBJID_NONE;
+
+    CHECK_IS(user_create(&spec, &id), 0);
+    return id;
+}
+
+void user_map_in(objid_t view_object, uint64_t view_base, uint32_t slot, objid_t id,
+                 uint64_t rights)
+{
+    volatile struct twz_view_entry *entry =
+        (volatile struct twz_view_entry *)(view_base + TWZ_VIEW_TABLE);
+    int was = (entry[slot].flags & TWZ_VE_VALID) != 0;
+
+    entry[slot].flags = 0;
+    entry[slot].id.lo = id.lo;
+    entry[slot].id.hi = id.hi;
+    if (rights != 0)
+        entry[slot].flags = TWZ_VE_VALID | rights;
+    if (was)
+        CALL(kso_invalidate, IDARG(view_object), slot, 1);
+}
+
+void user_map(uint32_t slot, objid_t id, uint64_t rights)
+{
+    user_map_in(user_view(), TWZ_SLOT_ADDR(TWZ_SLOT_VIEW), slot, id, rights);
+}
+
+/* --- threads ----------------------------------------------------------------------------------------- */
+
+struct twz_thread *user_thread_page(unsigned n)
+{
+    return (struct twz_thread *)(TWZ_SLOT_ADDR(SLOT_THREAD + n) + TWZ_OBJ_BASE);
+}
+
+static void thread_body(void (*fn)(uint64_t arg), uint64_t arg)
+{
+    fn(arg);
+    CALL(thread_exit, 0);
+}
+
+long user_spawn(unsigned n, objid_t thread, objid_t view, void (*fn)(uint64_t arg), uint64_t arg)
+{
+    struct twz_spawn spawn = { .thread = thread,
+                               .view = view,
+                               .entry = (uint64_t)(uintptr_t)thread_body,
+                               .stack = STACK_TOP(SLOT_STACK + n) - 8,
+                               .arg = (uint64_t)(uintptr_t)fn,
+                               .arg2 = arg };
+
+    spawn.gsbase = (uint64_t)(uintptr_t)user_thread_page(n);
+    return CALL(thread_spawn, &spawn);
+}
+
+objid_t user_thread(unsigned n, void (*fn)(uint64_t arg), uint64_t arg)
+{
+    objid_t thread = user_object(0, TWZ_PERMS, TWZ_KIND_THREAD);
+    objid_t stack = user_object(0, TWZ_READ | TWZ_WRITE | TWZ_DEL, TWZ_KIND_DATA);
+
+    user_map(SLOT_THREAD + n, thread, TWZ_READ | TWZ_WRITE);
+    user_map(SLOT_STACK + n, stack, TWZ_READ | TWZ_WRITE);
+    user_thread_page(n)->self = (uint64_t)(uintptr_t)user_thread_page(n);
+    CHECK_IS(user_spawn(n, thread, user_view(), fn, arg), 0);
+    return thread;
+}
+
+uint64_t user_join(unsigned n)
+{
+    struct twz_thread *t = user_thread_page(n);
+
+    while (__atomic_load_n(&t->exit, __ATOMIC_ACQUIRE) == 0)
+        user_wait(&t->exit, 0, TWZ_FOREVER);
+    return t->exit_code;
+}
+
+long user_wait(volatile uint64_t *word, uint64_t value, uint64_t deadline)
+{
+    struct twz_sync op = { .addr = (uint64_t)(uintptr_t)word,
+                           .value = value,
+                           .op = TWZ_SYNC_SLEEP | TWZ_SYNC_64 };
+
+    return CALL(thread_sync, &op, 1, deadline);
+}
+
+long user_wake(volatile uint64_t *word, uint64_t count)
+{
+    struct twz_sync op = { .addr = (uint64_t)(uintptr_t)word,
+                           .value = count,
+                           .op = TWZ_SYNC_WAKE | TWZ_SYNC_64 };
+
+    return CALL(thread_sync, &op, 1, 0);
+}
+
+/* --- faults ------------------------------------------------------------------------------------------- */
+
+void user_handler(struct twz_fault_frame *frame)
+{
+    struct shared *s = SHARED;
+
+    s->faults++;
+    s->fault = frame->fault;
+    s->regs = frame->regs;
+    if (s->clobber != 0)
+        __asm__ volatile("pcmpeqd %%xmm6, %%xmm6" : : : "xmm6");
+    if (s->landing != 0) {
+        frame->regs.rip = s->landing;
+        if (frame->fault.need == TWZ_EXEC)
+            frame->regs.rsp += sizeof(uint64_t); /* what the call pushed */
+    }
+}
+
+void user_handlers(void)
+{
+    volatile struct twz_view *view =
+        (volatile struct twz_view *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
+    unsigned kind;
+
+    for (kind = 0; kind < TWZ_FAULT_KINDS; kind++)
+        view->fault_entry[kind] = (uint64_t)(uintptr_t)user_handler_entry;
+    SHARED->landing = (uint64_t)(uintptr_t)user_land;
+}
+
+void user_main(void)
+{
+    objid_t shared;
+    struct twz_create spec = { .perms = TWZ_READ | TWZ_WRITE };
+
+    if (user_create(&spec, &shared) == 0)
+        user_map(SLOT_SHARED, shared, TWZ_READ | TWZ_WRITE);
+    test_main();
+    finish();
+}
