@@ -112,8 +112,10 @@ static uint64_t exit_code(const struct twz_fault *f)
     }
 }
 
-static void end_by(struct thread *t, const struct twz_fault *fault)
+void fault_end(const struct twz_fault *fault)
 {
+    struct thread *t = current();
+
     log_fault(t, fault, "ended");
     thread_end(exit_code(fault), fault);
 }
@@ -164,14 +166,14 @@ void fault_raise(struct arch_frame *frame, struct twz_fault *fault)
         log_fault(t, fault, "fault");
     entry = thread_hooks.fault_entry(t, fault->kind);
     if (entry == 0 || entry >= ARCH_USER_LIMIT) {
-        end_by(t, fault);
+        fault_end(fault);
         return;
     }
     arch_frame_sync(frame);
     if (push_frame(&frame->regs, fault, fault_stack(t, &frame->regs), &at) < 0) {
         log_fault(t, fault, "could not take on its stack");
         fault->kind = TWZ_FAULT_DOUBLE;
-        end_by(t, fault);
+        fault_end(fault);
         return;
     }
     arch_regs_upcall(&frame->regs, entry, at - sizeof(uint64_t), at);

@@ -151,6 +151,20 @@ static int alive(uint64_t owner)
     return threadobj_alive((uint32_t)owner);
 }
 
+/* The caller's handlers gave a fault up. */
+static int64_t end_by_fault(uint64_t addr)
+{
+    struct twz_fault fault;
+    int ret = user_copy_in(&fault, addr, sizeof(fault));
+
+    if (ret < 0)
+        return ret;
+    if (fault.kind >= TWZ_FAULT_KINDS || (fault.kind == TWZ_FAULT_SIGNAL && fault.addr > SIGNALS_MAX))
+        return -TWZ_EINVAL;
+    fault_end(&fault);
+    return SYS_KEEP;
+}
+
 int64_t sys_thread_ctl(struct arch_frame *frame, objid_t thread, uint64_t op, uint64_t arg)
 {
     struct ctl_args args = { op, arg };
@@ -164,6 +178,8 @@ int64_t sys_thread_ctl(struct arch_frame *frame, objid_t thread, uint64_t op, ui
     }
     if (op == TWZ_THREAD_ALIVE)
         return alive(arg);
+    if (op == TWZ_THREAD_FAULT)
+        return end_by_fault(arg);
     if (objid_none(thread))
         return do_ctl(current(), &args);
     ret = sys_get(thread, TWZ_USE, &obj);

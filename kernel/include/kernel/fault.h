@@ -12,6 +12,9 @@
  */
 void fault_raise(struct arch_frame *frame, struct twz_fault *fault);
 
+/* Ends the running thread by `fault`, with its record and a line in the log. */
+void fault_end(const struct twz_fault *fault);
+
 /* fault_return: loads the frame at that user address. */
 MUST_CHECK int fault_return(struct arch_frame *frame, uint64_t addr);
 
