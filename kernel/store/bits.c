@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A set of numbers in levels of bitmaps: a bit of level k + 1 is set iff its word of level k is. */
+#include <lib/string.h>
 #include <store/bits.h>
 
 static uint32_t words_of(uint32_t size)
@@ -32,6 +33,21 @@ void bits_init(struct bits *bits, uint32_t size, void *mem)
         bits->level[bits->levels++] = at;
         at += words;
     } while (words > 1);
+}
+
+void bits_fill(struct bits *bits)
+{
+    uint32_t left = bits->size;
+
+    bits->count = bits->size;
+    for (uint32_t k = 0; k < bits->levels; k++) {
+        uint32_t whole = left / 64;
+
+        memset(bits->level[k], 0xff, whole * sizeof(uint64_t));
+        if (left % 64)
+            bits->level[k][whole] = (1ull << (left % 64)) - 1;
+        left = words_of(left);
+    }
 }
 
 int bits_test(const struct bits *bits, uint32_t n)

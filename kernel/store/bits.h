@@ -23,6 +23,8 @@ struct bits {
 /* Bytes of memory a set of `size` numbers needs (zeroed, 8-byte aligned). */
 size_t bits_bytes(uint32_t size);
 void bits_init(struct bits *bits, uint32_t size, void *mem);
+/* All of them are members now. */
+void bits_fill(struct bits *bits);
 
 int bits_test(const struct bits *bits, uint32_t n);
 /* Adding a member or dropping a stranger is allowed and changes nothing. */

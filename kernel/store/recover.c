@@ -147,8 +147,7 @@ static void claim_fixed(struct store *store)
 {
     uint64_t dir_frames = (store->super.dir_words + STORE_DIR_WORDS - 1) / STORE_DIR_WORDS;
 
-    for (uint32_t frame = 0; frame < store->frames; frame++)
-        bits_add(&store->free_frames, frame);
+    bits_fill(&store->free_frames);
     for (uint32_t copy = 0; copy < 2; copy++) {
         (void)space_claim(store, copy, 0, 0);
         (void)space_claim(store, (uint32_t)store->super.mono[copy], 0, 0);

@@ -188,15 +188,6 @@ int walk_object(const struct store *store, uint32_t slot,
     return said < 0 ? said : 0;
 }
 
-static uint64_t *next_leaf(const struct store *store, uint32_t slot, uint32_t page, int *err)
-{
-    uint64_t *leaf, *parent;
-    uint32_t place;
-
-    *err = walk_leaf(store, slot, page, &leaf, &parent, &place);
-    return *err < 0 ? NULL : leaf;
-}
-
 /* The first page from `page` on, within its leaf, that is not simply absent. */
 static uint32_t skip_absent(const struct store *store, uint32_t slot, const uint64_t *leaf,
                             uint32_t page)
@@ -212,26 +203,51 @@ static uint32_t skip_absent(const struct store *store, uint32_t slot, const uint
     return page;
 }
 
+/* The first page of the next leaf that may exist, `parent` being the word that hangs none. */
+static uint32_t skip_leaves(const struct store *store, uint32_t slot, const uint64_t *parent,
+                            uint32_t place, uint32_t page)
+{
+    uint64_t absent = word_absent(slot_of(store, slot)->salt, STORE_PLACE_ROOT, 0);
+    uint32_t i = page >> STORE_NODE_SHIFT;
+
+    if (place == STORE_PLACE_TREE)
+        return TWZ_OBJ_PAGES;
+    do {
+        i++;
+        parent++;
+    } while (i < STORE_NODE_WORDS && *parent == word_absent_at(absent, store->low, i));
+    return i << STORE_NODE_SHIFT;
+}
+
+/* From a page that is not direct on: one that may not be absent, or the first direct one above. */
+static int skip(const struct store *store, uint32_t slot, uint32_t *page)
+{
+    uint32_t top = direct_page(STORE_DIRECT - 1);
+    uint64_t *leaf, *parent;
+    uint32_t place;
+    int err = walk_leaf(store, slot, *page, &leaf, &parent, &place);
+
+    if (err < 0)
+        return err;
+    *page = leaf ? skip_absent(store, slot, leaf, *page)
+                 : skip_leaves(store, slot, parent, place, *page);
+    if (*page > top)
+        *page = top;
+    return 0;
+}
+
 int store_page_next(const struct store *store, uint32_t slot, struct store_page *out)
 {
     uint32_t page = out->page ? out->page : 1;
-    uint32_t top = direct_page(STORE_DIRECT - 1);
-    uint64_t *leaf;
-    int err;
 
     while (page <= TWZ_PAGE_META) {
-        if (page_direct(page) < 0) {
-            uint32_t end = (page | (STORE_NODE_WORDS - 1)) + 1, next;
+        uint32_t from = page;
+        int err = page_direct(page) < 0 ? skip(store, slot, &page) : 0;
 
-            leaf = next_leaf(store, slot, page, &err);
-            if (err < 0)
-                return err;
-            next = leaf ? skip_absent(store, slot, leaf, page) : end < top ? end : top;
-            if (next != page) {
-                page = next;
-                continue;
-            }
-        }
+        if (err < 0)
+            return err;
+        if (page != from)
+            continue;
         err = store_page_get(store, slot, page, out);
         if (err < 0 || out->state != STORE_ABSENT)
             return err;

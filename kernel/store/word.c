@@ -72,8 +72,12 @@ void word_low_table(uint16_t low[STORE_NODE_WORDS])
 {
     uint64_t none = word_seal(0, 0, 0, 0);
 
-    for (uint32_t i = 0; i < STORE_NODE_WORDS; i++)
-        low[i] = STORE_WORD_CHECK(word_seal(0, 0, 0, i) ^ none);
+    low[0] = 0;
+    for (uint32_t i = 1; i < STORE_NODE_WORDS; i++) {
+        uint32_t rest = i & (i - 1), bit = i ^ rest;
+
+        low[i] = rest ? low[rest] ^ low[bit] : STORE_WORD_CHECK(word_seal(0, 0, 0, bit) ^ none);
+    }
 }
 
 int word_sane(uint64_t word, uint64_t frames)

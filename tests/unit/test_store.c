@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lib/crc32c.h>
 #include <store/store.h>
 #include <twz/error.h>
 
@@ -401,8 +402,20 @@ static void test_no_memory(void)
     EXPECT_EQ(pool.allocated, 0);
 }
 
+/* Published values, and pieces against the whole. */
+static void test_checksums(void)
+{
+    static const char digits[] = "123456789";
+    uint32_t whole = crc32c(0, digits, 9);
+
+    EXPECT_EQ(whole, 0xe3069283);
+    for (size_t cut = 0; cut <= 9; cut++)
+        EXPECT_EQ(crc32c(crc32c(0, digits, cut), digits + cut, 9 - cut), whole);
+}
+
 int main(void)
 {
+    test_checksums();
     test_objects();
     test_pages();
     test_many();
