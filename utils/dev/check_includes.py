@@ -18,8 +18,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tree
 
 ROOTS = ["kernel", "kernel/include", "kernel/abi", "kernel/store/x86", "kernel/store/host",
-         "security", "libtwz/include", "libtwz", "libtwix/include", "objects", "utils/lib", "utils",
-         "tests"]
+         "security", "libtwz/include", "libtwz", "libtwix/include", "objects", "utils/lib", "utils"]
+TEST_ROOTS = ROOTS + ["tests"] # have doubles of kernel headers, which only tests use
 
 # Headers that a compiler brings along without a C library.
 FREESTANDING = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h", "stdatomic.h", "stdalign.h",
@@ -90,7 +90,8 @@ def resolve(known, path, quote, name):
     beside = os.path.normpath(os.path.join(os.path.dirname(path), name))
     if quote == '"' and beside in known:
         return [beside]
-    return [p for p in (os.path.normpath(os.path.join(r, name)) for r in ROOTS) if p in known]
+    roots = TEST_ROOTS if room_of(path) == "tests" else ROOTS
+    return [p for p in (os.path.normpath(os.path.join(r, name)) for r in roots) if p in known]
 
 
 def system_allowed(word, name):
