@@ -106,7 +106,7 @@ int change_plan(struct change *change, uint32_t first, uint32_t count)
     if (err < 0)
         return err;
     err = slot_usable(change->store, change->slot);
-    if (err < 0)
+    if (err < 0 && err != -TWZ_EDELETED) /* a dead object is used on until its release */
         return err;
     if (first < 1 || first > TWZ_PAGE_META || count > TWZ_PAGE_META + 1 - first)
         return -TWZ_ERANGE;

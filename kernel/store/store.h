@@ -168,7 +168,8 @@ objid_t store_obj_id(const struct store_create *create);
 /*
  * Delete: from now on the object is dead, whatever happens; so are the objects tied to it, and the
  * ones tied to those. `died` (may be NULL) is called for each of them, parents first, the object
- * itself included; it must not call the store. Pages stay readable until store_obj_release of each.
+ * itself included; it must not call the store. Pages can be read and changed until store_obj_release
+ * of each: who had the object uses it on.
  * -TWZ_EDELETED where it is dead already.
  */
 STORE_WARN int store_obj_delete(struct store *store, uint32_t slot,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Handlers of the obj_* calls. */
+#include <kernel/kso.h>
 #include <kernel/page.h>
 #include <kernel/sec.h>
 #include "calls.h"
@@ -236,6 +237,8 @@ int64_t sys_obj_stat(struct arch_frame *frame, objid_t id, struct user_stat stat
     ret = sys_get(id, 0, &obj);
     if (ret < 0)
         return ret;
+    if (obj == kso_system())
+        kso_system_update();
     ret = sec_verdict(current()->sctx, obj) != 0 ? obj_stat(obj, &out) : -TWZ_EDENIED;
     obj_put(obj);
     return ret < 0 ? ret : USER_OUT(stat, &out);

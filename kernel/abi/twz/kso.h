@@ -45,9 +45,9 @@ struct twz_system {
     int64_t wall_offset; /* ns since 1970 at monotonic 0 */
     uint64_t cores;
     uint64_t memory;      /* bytes of DRAM */
-    uint64_t memory_free; /* bytes, a recent figure */
+    uint64_t memory_free; /* bytes; obj_stat on this object brings both free figures up to date */
     uint64_t pool_size;   /* bytes; 0: no pool */
-    uint64_t pool_free;   /* bytes, a recent figure */
+    uint64_t pool_free;   /* bytes */
     uint8_t pool_uuid[16];
     objid_t kso_root;
     objid_t names_root;   /* root directory of the namespace */
