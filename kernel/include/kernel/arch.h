@@ -213,7 +213,7 @@ static inline struct cpu *arch_cpu_this(void)
 {
     struct cpu *cpu;
 
-    __asm__("movq %%gs:0, %0" : "=r"(cpu));
+    __asm__ volatile("movq %%gs:0, %0" : "=r"(cpu)); /* arch_cpu_bind changes it */
     return cpu;
 }
 
