@@ -77,7 +77,7 @@
         twz_put_word((const void *)&(field), &twz_value_, sizeof(field));                          \
     })
 
-/* Room for a T in the object that d-ptr `in` points into: zero, not referred to by anything, never
+/* Room for a T behind the size of the object that `in` points into: zero, not referred to, never
  * given out again. NULL: no room (twz_error_last). A power cut before it is linked loses it. */
 #define twz_new(in, T) ((T *)twz_new_room((in), sizeof(T), _Alignof(T)))
 
