@@ -43,21 +43,23 @@ static void schedule(uint32_t w[64], const uint8_t *p)
     }
 }
 
+/* One round. Instead of moving the eight variables on, their places turn: `a` is at -i. */
+#define V(n) v[((n) - i) & 7]
+
 static void block(struct sha256 *s, const uint8_t *p)
 {
     uint32_t w[64], v[8];
 
     schedule(w, p);
     memcpy(v, s->h, sizeof(v));
-    for (int i = 0; i < 64; i++) {
-        uint32_t s1 = ror(v[4], 6) ^ ror(v[4], 11) ^ ror(v[4], 25);
-        uint32_t t1 = v[7] + s1 + ((v[4] & v[5]) ^ (~v[4] & v[6])) + k[i] + w[i];
-        uint32_t s0 = ror(v[0], 2) ^ ror(v[0], 13) ^ ror(v[0], 22);
-        uint32_t t2 = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < 64; i++) {
+        uint32_t a = V(0), e = V(4);
+        uint32_t t = V(7) + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) + (V(6) ^ (e & (V(5) ^ V(6)))) +
+                     k[i] + w[i];
 
-        memmove(v + 1, v, 7 * sizeof(v[0]));
-        v[4] += t1;
-        v[0] = t1 + t2;
+        V(3) += t;
+        V(7) = t + (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) + ((a & V(1)) | (V(2) & (a | V(1))));
     }
     for (int i = 0; i < 8; i++)
         s->h[i] += v[i];
