@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of a kernel that found itself wrong: where, what, who called; then every core stops. */
+/*
+ * The two ends of the kernel. panic: it found itself wrong; where, what, who called, then every core
+ * stops. fatal: the machine it was given cannot be used; one line, and a code for the host.
+ */
 #include <kernel/arch.h>
 #include <kernel/log.h>
 #include <lib/fmt.h>
@@ -16,4 +19,16 @@ void panic_at(const char *file, int line, const char *fmt, ...)
     log_printf("panic: %s:%d: %s", file, line, text);
     arch_backtrace();
     arch_halt_all();
+}
+
+void fatal(uint32_t code, const char *fmt, ...)
+{
+    char text[200];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)fmt_vprint(text, sizeof(text), fmt, args);
+    va_end(args);
+    log_printf("twz: fatal: %s", text);
+    arch_stop(code);
 }

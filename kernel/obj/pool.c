@@ -7,7 +7,6 @@
 #include <kernel/kmem.h>
 #include <kernel/log.h>
 #include <kernel/pool.h>
-#include <kernel/start.h>
 #include <lib/string.h>
 #include <store/persist.h>
 #include <twz/hostlink.h>

@@ -13,7 +13,6 @@
 #include <kernel/page.h>
 #include <kernel/phys.h>
 #include <kernel/sched.h>
-#include <kernel/start.h>
 #include <kernel/sync.h>
 #include <kernel/threadobj.h>
 #include <kernel/view.h>

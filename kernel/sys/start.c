@@ -32,18 +32,6 @@ void sys_init(void)
     trace_init();
 }
 
-void fatal(uint32_t code, const char *fmt, ...)
-{
-    char text[200];
-    va_list args;
-
-    va_start(args, fmt);
-    (void)fmt_vprint(text, sizeof(text), fmt, args);
-    va_end(args);
-    log_printf("twz: fatal: %s", text);
-    arch_stop(code);
-}
-
 void shutdown(bool reboot)
 {
     console_drain();

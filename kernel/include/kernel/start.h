@@ -19,9 +19,6 @@
 void sys_init(void);
 void start_init(void);
 
-/* One line `twz: fatal: ...`, then the machine ends with an exit code for the host. */
-NORETURN void fatal(uint32_t code, const char *fmt, ...) PRINTF(2, 3);
-
 /* Orderly end: persistent objects flushed, then power off or reboot. */
 NORETURN void shutdown(bool reboot);
 
