@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Corrupt and hostile pools. Every line of metadata in a pool with every sort of thing in it is
+ * flipped, zeroed, set to ones, replaced by the line of an earlier state: the pool is refused with
+ * a report, or the damage is mended, or it stays with one object (whose line it is), which says so;
+ * all other objects are as they were. And words forged with valid checks must not crash anything.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <lib/crc32c.h>
+#include <store/store.h>
+#include <store/word.h>
+#include <twz/error.h>
+
+#include "expect.h"
+#include "mempool.h"
+
+#define FRAMES  96u
+#define BYTES   (FRAMES * STORE_FRAME_SIZE)
+#define LINE    64u
+#define OBJECTS 12u
+
+enum harm { FLIP, ZERO, ONES, STALE, HARMS };
+
+struct fixture {
+    struct mempool pool;
+    uint8_t *good;
+    uint8_t *stale; /* an earlier state */
+    objid_t id[OBJECTS];
+    uint32_t pages[OBJECTS];
+    uint8_t meta[FRAMES]; /* 1: frame of metadata */
+};
+
+static struct fixture fix;
+
+static const void *pattern(void *ctx, uint32_t page)
+{
+    static uint8_t bytes[STORE_FRAME_SIZE];
+
+    (void)ctx;
+    memset(bytes, (int)(page % 250 + 1), sizeof(bytes));
+    return bytes;
+}
+
+static void must(int err)
+{
+    if (err < 0) {
+        printf("fixture: error %d\n0 passed, 1 failed\n", err);
+        exit(1);
+    }
+}
+
+static void count_pages(void)
+{
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        struct store_stat stat;
+        uint32_t slot;
+
+        must(store_lookup(fix.pool.store, fix.id[i], &slot));
+        must(store_obj_stat(fix.pool.store, slot, &stat));
+        fix.pages[i] = (uint32_t)stat.pages;
+    }
+}
+
+/* Data frames are the ones full of one pattern byte. */
+static void find_meta(void)
+{
+    for (uint32_t f = 0; f < FRAMES; f++) {
+        const uint8_t *bytes = fix.good + (size_t)f * STORE_FRAME_SIZE;
+        int one = bytes[0] != 0;
+
+        for (uint32_t i = 1; i < STORE_FRAME_SIZE && one; i++)
+            one = bytes[i] == bytes[0];
+        fix.meta[f] = !one;
+    }
+}
+
+static void build(void)
+{
+    struct store_roots roots = { .init = { 5, 6 } };
+    struct mempool *pool = &fix.pool;
+    uint32_t slot[OBJECTS];
+
+    mempool_make(pool, FRAMES, 0);
+    fix.good = malloc(BYTES);
+    fix.stale = malloc(BYTES);
+    for (uint32_t i = 0; i < OBJECTS; i++)
+        slot[i] = mempool_object(pool, &fix.id[i]);
+    must(store_page_add_many(pool->store, slot[0], 1, 20, pattern, NULL));
+    memcpy(fix.stale, pool->env.base, BYTES);
+    must(store_page_add_many(pool->store, slot[1], 2000, 5, pattern, NULL));
+    must(store_page_add_many(pool->store, slot[0], 600, 3, pattern, NULL));
+    must(store_page_share(pool->store, slot[2], 1, slot[0], 1, 6));
+    must(store_obj_tie(pool->store, slot[3], fix.id[2]));
+    must(store_obj_revoke(pool->store, slot[4], 77));
+    must(store_super_set(pool->store, &roots));
+    must(store_mono_raise(pool->store, STORE_MONO_TIME, 1234));
+    count_pages();
+    memcpy(fix.good, pool->env.base, BYTES);
+    find_meta();
+    store_close(pool->store);
+    pool->store = NULL;
+}
+
+static int harm_line(uint8_t *line, const uint8_t *stale, enum harm harm, uint32_t seed)
+{
+    uint8_t before[LINE];
+
+    memcpy(before, line, LINE);
+    if (harm == FLIP)
+        line[seed % LINE] ^= (uint8_t)(1u << seed / LINE % 8);
+    else if (harm == STALE)
+        memcpy(line, stale, LINE);
+    else
+        memset(line, harm == ZERO ? 0 : 0xff, LINE);
+    return memcmp(before, line, LINE) != 0;
+}
+
+static int content_ok(struct store *store, uint32_t slot)
+{
+    struct store_page page = { 0 };
+    int said;
+
+    for (; (said = store_page_next(store, slot, &page)) == 0; page.page++) {
+        const uint8_t *bytes;
+
+        if (!page.frame)
+            continue;
+        bytes = store_frame_ptr(store, page.frame);
+        if (bytes[0] == 0 || bytes[0] != bytes[STORE_FRAME_SIZE - 1])
+            return 0;
+    }
+    return said == -TWZ_ENOOBJ;
+}
+
+static int object_good(struct store *store, uint32_t i)
+{
+    struct store_stat stat;
+    uint32_t slot;
+
+    return store_lookup(store, fix.id[i], &slot) == 0 && content_ok(store, slot) &&
+           store_obj_stat(store, slot, &stat) == 0 && stat.pages == fix.pages[i];
+}
+
+/* How many objects are not as they were. */
+static uint32_t objects_changed(struct store *store)
+{
+    uint32_t changed = 0;
+
+    for (uint32_t i = 0; i < OBJECTS; i++)
+        changed += !object_good(store, i);
+    return changed;
+}
+
+/* Whatever there is can be used and deleted without a crash. */
+static void use_everything(struct store *store)
+{
+    struct store_create create = { .nonce = { ~0ull, 3 }, .perms = TWZ_READ };
+    uint32_t slot, frame;
+    objid_t id;
+
+    for (slot = 0; store_obj_next(store, &slot) == 0; slot++) {
+        (void)!store_page_add(store, slot, 3000, &frame);
+        (void)!store_page_own(store, slot, 1, &frame);
+        (void)!store_page_discard(store, slot, 1, TWZ_PAGE_META, STORE_ABSENT);
+        (void)!store_obj_delete(store, slot, NULL, NULL);
+        (void)!store_obj_release(store, slot);
+    }
+    (void)!store_obj_create(store, &create, &slot, &id);
+}
+
+struct count {
+    unsigned cases;
+    unsigned refused;
+    unsigned mended;
+    unsigned bounded;
+    unsigned older;  /* reads as an earlier state of one object */
+    unsigned unused; /* a line that holds nothing */
+    unsigned wide;   /* more than one object, or unseen */
+};
+
+static void judge(struct count *count, struct store_recovery *recovery, enum harm harm)
+{
+    struct mempool *pool = &fix.pool;
+    int checked = mempool_check(pool, 1) > 0;
+    int err = mempool_reopen(pool, recovery);
+    uint32_t changed;
+
+    count->cases++;
+    if (err < 0) {
+        count->refused += pool->report.what != NULL;
+        return;
+    }
+    changed = objects_changed(pool->store);
+    if (changed > 1)
+        count->wide++;
+    else if (recovery->damaged || pool->reports || checked)
+        count->bounded++;
+    else if (changed == 1)
+        *(harm == STALE ? &count->older : &count->wide) += 1;
+    else
+        *(recovery->mirrors ? &count->mended : &count->unused) += 1;
+    use_everything(pool->store);
+    (void)!mempool_check(pool, 1);
+    store_close(pool->store);
+    pool->store = NULL;
+}
+
+static void test_lines(enum harm harm)
+{
+    static const char *const names[] = { "flipped", "zeroed", "ones", "stale" };
+    struct count count = { 0 };
+    uint8_t *base = fix.pool.env.base;
+
+    for (uint32_t line = 0; line < BYTES / LINE; line++) {
+        struct store_recovery recovery;
+
+        if (!fix.meta[line / (STORE_FRAME_SIZE / LINE)])
+            continue;
+        memcpy(base, fix.good, BYTES);
+        if (!harm_line(base + line * LINE, fix.stale + line * LINE, harm, line * 7919))
+            continue;
+        fix.pool.reports = 0;
+        fix.pool.report.what = NULL;
+        judge(&count, &recovery, harm);
+    }
+    printf("lines %s: %u, refused %u, mended %u, one object damaged %u, one object older %u, "
+           "unused %u\n",
+           names[harm], count.cases, count.refused, count.mended, count.bounded, count.older,
+           count.unused);
+    EXPECT_EQ(count.wide, 0);
+    EXPECT_EQ(count.refused, 0);
+    EXPECT(count.mended > 0);
+    EXPECT(harm == STALE || count.bounded > 0);
+    EXPECT_EQ(fix.pool.allocated, 0);
+}
+
+/* --- forged words: their checks hold, what they say is wrong --------------------------------- */
+
+static struct store_entry *entry_at(uint32_t slot)
+{
+    const struct store_super *super = fix.pool.env.base;
+    const uint8_t *base = fix.pool.env.base;
+    const uint64_t *dir = (const void *)(base + super->dir[0] * STORE_FRAME_SIZE);
+    uint64_t word = dir[slot / STORE_CHUNK_SLOTS];
+
+    return (struct store_entry *)(void *)(uintptr_t)(base + (size_t)STORE_WORD_FRAME(word) *
+                                                                STORE_FRAME_SIZE) +
+           slot % STORE_CHUNK_SLOTS;
+}
+
+static void test_forged(void)
+{
+    uint8_t *base = fix.pool.env.base;
+    const struct store_super *super = (const void *)base;
+    uint16_t pool_salt = word_salt_pool(super->uuid);
+    unsigned found = 0, cases = 0;
+
+    for (uint32_t i = 0; i < 4000; i++) {
+        uint32_t dice = i * 2654435761u;
+        uint32_t slot = dice % OBJECTS;
+        uint32_t frame = (dice >> 8) % (FRAMES + 8), state = (dice >> 16) % 16;
+        struct store_entry *entry;
+        struct store_recovery recovery;
+        uint16_t salt;
+
+        memcpy(base, fix.good, BYTES);
+        entry = entry_at(slot);
+        salt = word_salt_object(pool_salt, entry->id);
+        if (dice >> 24 & 1)
+            entry->tree = word_seal(word_body(state, 0, frame), salt, STORE_PLACE_TREE, 0);
+        else
+            entry->direct[dice >> 20 & 7] =
+                word_seal(word_body(state, 0, frame), salt, STORE_PLACE_PAGE, 1 + (dice >> 20 & 7));
+        cases++;
+        found += mempool_check(&fix.pool, 1) > 0;
+        if (mempool_reopen(&fix.pool, &recovery) < 0)
+            continue;
+        use_everything(fix.pool.store);
+        store_close(fix.pool.store);
+        fix.pool.store = NULL;
+    }
+    printf("forged words: %u, %u found by the check\n", cases, found);
+    EXPECT(found > cases * 3 / 4);
+    EXPECT_EQ(fix.pool.allocated, 0);
+}
+
+/* A superblock with a valid check and any numbers in it. */
+static void test_forged_super(void)
+{
+    static const uint64_t numbers[] = { 0,  1,    2,          3,          95,         96,
+                                        97, 1024, 1ull << 30, 1ull << 32, ~0ull >> 1, ~0ull };
+    uint32_t n = sizeof(numbers) / sizeof(numbers[0]);
+    uint8_t *base = fix.pool.env.base;
+    unsigned refused = 0;
+
+    for (uint32_t field = 0; field < 6; field++)
+        for (uint32_t i = 0; i < n; i++) {
+            struct store_super *super = (void *)base;
+            struct store_report why;
+            struct store_recovery recovery;
+            uint64_t *at[] = { &super->frames, &super->mono[0], &super->mono[1],
+                               &super->dir[0], &super->dir[1],  &super->dir_words };
+            uint32_t crc;
+
+            memcpy(base, fix.good, BYTES);
+            if (*at[field] == numbers[i])
+                continue;
+            *at[field] = numbers[i];
+            super->sequence += 10;
+            crc = crc32c(0, super, offsetof(struct store_super, commit));
+            super->commit = (uint64_t)crc | (uint64_t)~crc << 32;
+            if (store_open(&fix.pool.env, &fix.pool.store, &why) < 0) {
+                fix.pool.store = NULL;
+                refused++;
+                EXPECT(why.what != NULL);
+                continue;
+            }
+            if (store_recover(fix.pool.store, &recovery) == 0)
+                use_everything(fix.pool.store);
+            else
+                refused++;
+            store_close(fix.pool.store);
+            fix.pool.store = NULL;
+        }
+    printf("forged superblocks: %u refused\n", refused);
+    EXPECT(refused > 50);
+    EXPECT_EQ(fix.pool.allocated, 0);
+}
+
+/* Noise everywhere: any bytes, behind a superblock that is right. */
+static void test_noise(void)
+{
+    uint8_t *base = fix.pool.env.base;
+    uint64_t state = 88172645463325252ull;
+
+    for (uint32_t round = 0; round < 300; round++) {
+        struct store_recovery recovery;
+
+        memcpy(base, fix.good, BYTES);
+        for (uint32_t hits = round % 40 + 1; hits; hits--) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            base[8192 + state % (BYTES - 8192)] ^= (uint8_t)(state >> 32);
+        }
+        (void)!mempool_check(&fix.pool, 1);
+        if (mempool_reopen(&fix.pool, &recovery) < 0)
+            continue;
+        use_everything(fix.pool.store);
+        store_close(fix.pool.store);
+        fix.pool.store = NULL;
+    }
+    EXPECT_EQ(fix.pool.allocated, 0);
+}
+
+int main(void)
+{
+    build();
+    for (enum harm harm = FLIP; harm < HARMS; harm++)
+        test_lines(harm);
+    test_forged();
+    test_forged_super();
+    test_noise();
+    free(fix.good);
+    free(fix.stale);
+    mempool_end(&fix.pool);
+    return expect_sum();
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A million empty persistent objects in a pool of 8 GiB, their metadata pages written; what they
+ * cost, and that recovery takes time linear in their number: instructions are counted where the
+ * machine has a counter, processor time otherwise.
+ */
+#include <linux/perf_event.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <store/store.h>
+#include <twz/error.h>
+
+#include "expect.h"
+#include "mempool.h"
+
+#define GIB       (1ull << 30)
+#define MILLION   1000000u
+#define WITH_PAGE 20000u /* of the objects, that many get their metadata page in fact */
+
+static int counter = -1;
+
+static void counter_open(void)
+{
+    struct perf_event_attr attr = { .type = PERF_TYPE_HARDWARE,
+                                    .size = sizeof(attr),
+                                    .config = PERF_COUNT_HW_INSTRUCTIONS,
+                                    .exclude_kernel = 1 };
+
+    counter = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+}
+
+static const char *unit(void)
+{
+    return counter >= 0 ? "instructions" : "ns";
+}
+
+static uint64_t now(void)
+{
+    struct timespec time;
+    uint64_t value;
+
+    if (counter >= 0 && read(counter, &value, sizeof(value)) == sizeof(value))
+        return value;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static int create_many(struct mempool *pool, uint32_t from, uint32_t to)
+{
+    struct store_create create = { .perms = TWZ_READ };
+    uint32_t slot;
+    objid_t id;
+    int err = 0;
+
+    for (uint32_t i = from; i < to && err == 0; i++) {
+        create.nonce[0] = i;
+        create.nonce[1] = 0x5ca1e;
+        err = store_obj_create(pool->store, &create, &slot, &id);
+    }
+    return err;
+}
+
+/* Recovery's cost with so many objects. */
+static uint64_t recovery_cost(struct mempool *pool, uint64_t want)
+{
+    struct store_recovery recovery;
+    uint64_t began = now();
+
+    EXPECT_EQ(mempool_reopen(pool, &recovery), 0);
+    EXPECT_EQ(recovery.objects, want);
+    return now() - began;
+}
+
+static void test_million(void)
+{
+    static const uint32_t steps[] = { 125000, 250000, 500000, MILLION };
+    struct mempool pool;
+    struct store_space space, empty;
+    uint64_t each[4];
+    uint32_t have = 0;
+
+    mempool_make(&pool, 8 * GIB / STORE_FRAME_SIZE, 0);
+    store_space(pool.store, &empty);
+    for (int i = 0; i < 4; i++) {
+        uint64_t cost;
+
+        EXPECT_EQ(create_many(&pool, have, steps[i]), 0);
+        have = steps[i];
+        cost = recovery_cost(&pool, have);
+        each[i] = cost / have;
+        printf("%u objects: recovery %llu %s, %llu an object\n", have, (unsigned long long)cost,
+               unit(), (unsigned long long)each[i]);
+    }
+    EXPECT(each[3] < each[1] * 3);
+    store_space(pool.store, &space);
+    printf("%u objects take %llu frames for entries; %llu MiB of 8192 are free for pages\n",
+           MILLION, (unsigned long long)(empty.free - space.free),
+           (unsigned long long)(space.free >> 8));
+    EXPECT((empty.free - space.free) * STORE_FRAME_SIZE <= MILLION * 512ull);
+    EXPECT(space.free >= MILLION);
+    mempool_end(&pool);
+    EXPECT_EQ(pool.allocated, 0);
+}
+
+/* With the metadata page, an object is an entry and one frame: 4.5 KiB. */
+static void test_cost(void)
+{
+    struct mempool pool;
+    struct store_space before, after;
+    struct store_recovery recovery;
+    uint32_t frame, slot;
+    uint64_t bytes;
+    int err = 0;
+
+    mempool_make(&pool, GIB / 8 / STORE_FRAME_SIZE, 0);
+    store_space(pool.store, &before);
+    EXPECT_EQ(create_many(&pool, 0, WITH_PAGE), 0);
+    for (slot = 0; store_obj_next(pool.store, &slot) == 0 && err == 0; slot++)
+        err = store_page_add(pool.store, slot, TWZ_PAGE_META, &frame);
+    EXPECT_EQ(err, 0);
+    store_space(pool.store, &after);
+    bytes = (before.free - after.free) * STORE_FRAME_SIZE;
+    printf("an empty object with its metadata page: %llu bytes\n",
+           (unsigned long long)(bytes / WITH_PAGE));
+    EXPECT(bytes <= WITH_PAGE * 4608ull);
+    EXPECT_EQ(mempool_reopen(&pool, &recovery), 0);
+    EXPECT_EQ(recovery.objects, WITH_PAGE);
+    EXPECT_EQ(mempool_check(&pool, 0), 0);
+    mempool_end(&pool);
+}
+
+/* As many as the table holds: the last slot, then an error, and room is left for their pages. */
+static void test_table_end(void)
+{
+    struct mempool pool;
+    struct store_space space;
+
+    mempool_make(&pool, 4096, 0);
+    EXPECT_EQ(create_many(&pool, 0, 100000), -TWZ_EFULL);
+    store_space(pool.store, &space);
+    EXPECT_EQ(space.objects, space.slots_max);
+    EXPECT(space.objects >= 4096ull * STORE_FRAME_SIZE / 4608);
+    EXPECT(space.free * 100 >= space.objects * 99);
+    mempool_end(&pool);
+}
+
+int main(void)
+{
+    counter_open();
+    test_million();
+    test_cost();
+    test_table_end();
+    return expect_sum();
+}
