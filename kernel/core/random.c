@@ -64,6 +64,15 @@ void random_init(void)
     __asm__ volatile("" : : "r"(seed) : "memory");
 }
 
+void random_mix(const void *data, size_t len)
+{
+    spin_lock(&lock);
+    derive(key, sizeof(key), 0, data, len);
+    memset(pool, 0, sizeof(pool));
+    pool_left = 0;
+    spin_unlock(&lock);
+}
+
 void random_bytes(void *out, size_t len)
 {
     uint8_t *to = out;

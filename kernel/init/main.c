@@ -36,6 +36,14 @@ static void announce(void)
                (unsigned long long)(nvdimm >> 20), hash);
 }
 
+/* Which boot of this pool it is, so that no two give the same IDs. */
+static void mix_boot_number(void)
+{
+    uint64_t boots = kso_resume_count();
+
+    random_mix(&boots, sizeof(boots));
+}
+
 void kernel_main(void)
 {
     phys_init();
@@ -45,6 +53,7 @@ void kernel_main(void)
     sys_init();       /* objects, security, what the layers tell each other */
     pool_init();      /* NVDIMM: the pool, recovered */
     kso_init();       /* root of all state objects, system facts */
+    mix_boot_number();
     console_init();   /* the link to the host */
     arch_smp_start(); /* the other cores, idle until there are threads */
     start_init();     /* the program that the pool names, ready to run */

@@ -591,6 +591,7 @@ static void test_random(void)
     unsigned same = 0, zero = 0;
 
     random_bytes(a, sizeof(a));
+    random_mix("x", 1);
     random_bytes(b, sizeof(b));
     for (size_t i = 0; i < sizeof(a); i++) {
         same += a[i] == b[i];
