@@ -25,6 +25,19 @@ static inline void stream64(uint64_t *dst, uint64_t value)
     __asm__ volatile("movnti %1, %0" : "=m"(*dst) : "r"(value));
 }
 
+static inline void stream_line_of_zeros(uint64_t *dst)
+{
+    __asm__ volatile("movnti %1, (%0)\n\t"
+                     "movnti %1, 8(%0)\n\t"
+                     "movnti %1, 16(%0)\n\t"
+                     "movnti %1, 24(%0)\n\t"
+                     "movnti %1, 32(%0)\n\t"
+                     "movnti %1, 40(%0)\n\t"
+                     "movnti %1, 48(%0)\n\t"
+                     "movnti %1, 56(%0)"
+                     : : "r"(dst), "r"(0ull) : "memory");
+}
+
 void persist_copy_nt(void *dst, const void *src, size_t len)
 {
     uint64_t *to = dst;
@@ -41,7 +54,10 @@ void persist_copy_nt(void *dst, const void *src, size_t len)
 void persist_zero_nt(void *dst, size_t len)
 {
     uint64_t *to = dst;
+    uint64_t *end = to + len / 8;
 
-    for (size_t i = 0; i < len / 8; i++)
-        stream64(&to[i], 0);
+    for (; end - to >= 8; to += 8)
+        stream_line_of_zeros(to);
+    for (; to < end; to++)
+        stream64(to, 0);
 }
