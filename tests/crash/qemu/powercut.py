@@ -3,7 +3,7 @@
 hold at each instant are rebuilt from the trace, and each is booted.
 
     with powercut.Recording(build, pool, "/host/counter") as recording:
-        count, failures = recording.try_images(60, oracle)   # oracle(image, pool)
+        count, failures = recording.try_images(60, oracle)  # oracle(image, pool)
 
 A recording whose replay does not give the pool file byte for byte is worth nothing and fails.
 Environment: TWZ_CRASH_SEED picks another sample; TWZ_CRASH_IMAGE=POINT:NUMBER tries that one alone.
@@ -23,6 +23,7 @@ from booting import Failure, wanted
 SEED = int(os.environ.get("TWZ_CRASH_SEED", "1"))
 ONLY = os.environ.get("TWZ_CRASH_IMAGE")
 WORKERS = 2
+booting.BOOT_LIMIT = 30
 TRACE_HEADER = 32
 TRACE_RECORD = 32
 KIND_FLUSH = 3
@@ -96,21 +97,26 @@ class Recording:
             self.make(image, pool.path)
             yield pool
 
-    def try_images(self, count, oracle):
-        """Runs oracle(image, pool) on about `count` images; how many, and what failed where."""
+    def try_images(self, count, oracle, enough=None):
+        """Runs oracle(image, pool) on about `count` images; how many, and what failed where. After
+        `enough` failures the rest is left out."""
         images = [Image(*map(int, ONLY.split(":")), 0, "")] if ONLY else self.sample(count, SEED)
         wanted(images, "there is nothing to try")
 
+        failures = []
+
         def attempt(image):
+            if enough and len(failures) >= enough:
+                return
             try:
                 with self.pool_of(image) as pool:
                     oracle(image, pool)
-            except Failure as error:
-                return f"TWZ_CRASH_IMAGE={image}: {error}"
-            return None
+            except (Failure, subprocess.TimeoutExpired) as error:
+                failures.append(f"TWZ_CRASH_IMAGE={image}: {error}")
 
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
-            return len(images), [said for said in workers.map(attempt, images) if said]
+            list(workers.map(attempt, images))
+        return len(images), failures
 
     def drop_flushes(self):
         """The trace as if no flush had been there: what a missing flush would look like."""
