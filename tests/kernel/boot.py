@@ -2,7 +2,8 @@
 """Boots a kernel test and shows its log: boot.py POOL-MAKER KERNEL TEST CORES [WORDS...]
 
 The test is the first program of a pool made for it. Its last line is "N passed, N failed".
-WORDS go to the kernel's command line. A boot that takes longer than LIMIT seconds fails.
+CORES "count": one core, and a clock that counts instructions. WORDS go to the kernel's command
+line. A boot that takes longer than LIMIT seconds fails.
 """
 
 import os
@@ -18,10 +19,15 @@ SUMMARY = re.compile(r"^\d+ passed, \d+ failed$", re.MULTILINE)
 
 def boot(kernel, pool, cores, words):
     size = os.path.getsize(pool)
+    accel, cpu = "tcg", "max"
+    if cores == "count":
+        accel, cpu, cores = "tcg,thread=single", "max,-erms,-fsrm", "1"
+    counting = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc",
+                "base=2026-01-01T00:00:00,clock=vm"] if accel != "tcg" else []
     command = [
         os.environ.get("TWZ_QEMU", "qemu-system-x86_64"), "-machine", "q35,nvdimm=on", "-bios",
         "qboot.rom", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-accel",
-        "tcg", "-cpu", "max", "-smp", cores, "-m", "256M,slots=2,maxmem=8G", "-object",
+        accel, "-cpu", cpu, *counting, "-smp", cores, "-m", "256M,slots=2,maxmem=8G", "-object",
         f"memory-backend-file,id=nv0,share=on,mem-path={pool},size={size}", "-device",
         "nvdimm,id=nvd0,memdev=nv0", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-serial",
         "stdio", "-kernel", kernel, "-append", " ".join(words)]

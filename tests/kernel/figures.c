@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What calls cost, in instructions: to be run on one core with an instruction counter for a clock
+ * (figures.py), where a nanosecond is an instruction. Each figure is checked against the most that
+ * doc/ allows it.
+ */
+#include "user.h"
+
+#define ROUNDS 400u
+
+static void figure(const char *what, uint64_t each, uint64_t most)
+{
+    user_log(what);
+    user_log_value("  instructions", each);
+    CHECK(each <= most);
+}
+
+static uint64_t null_cost(void)
+{
+    uint64_t start = user_now(), i;
+
+    for (i = 0; i < ROUNDS; i++)
+        CALL(null, 0);
+    return (user_now() - start) / ROUNDS;
+}
+
+static uint64_t touch_cost(uint32_t flags, uint64_t stride)
+{
+    objid_t id = user_object(flags, TWZ_PERMS, TWZ_KIND_DATA);
+    uint64_t start, end, i;
+
+    user_map(SLOT_TEST, id, TWZ_READ | TWZ_WRITE);
+    *BASE(SLOT_TEST) = 1;
+    *(volatile uint64_t *)(TWZ_SLOT_ADDR(SLOT_TEST) + 0x200000) = 1;
+    start = user_now();
+    for (i = 0; i < ROUNDS; i++)
+        *(volatile uint64_t *)(TWZ_SLOT_ADDR(SLOT_TEST) + 0x200000 + (i + 1) * stride) = 1;
+    end = user_now();
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    CALL(obj_delete, IDARG(id), 0);
+    return (end - start) / ROUNDS;
+}
+
+/* Map, touch 256 pages, unmap, of an object whose pages are there. */
+static uint64_t map_cost(void)
+{
+    objid_t id = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
+    uint64_t start, end, round, i;
+
+    CALL(obj_range, IDARG(id), TWZ_RANGE_POPULATE, TWZ_PAGE_SIZE, 256 * TWZ_PAGE_SIZE);
+    start = user_now();
+    for (round = 0; round < 16; round++) {
+        user_map(SLOT_TEST, id, TWZ_READ | TWZ_WRITE);
+        for (i = 0; i < 256; i++)
+            *(volatile uint64_t *)(TWZ_SLOT_ADDR(SLOT_TEST) + (i + 1) * TWZ_PAGE_SIZE) = 1;
+        user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    }
+    end = user_now();
+    return (end - start) / 16;
+}
+
+static void child_pong(uint64_t arg)
+{
+    struct twz_sync op[2] = { { .addr = (uint64_t)(uintptr_t)&SHARED->word[1],
+                                .value = 1,
+                                .op = TWZ_SYNC_WAKE | TWZ_SYNC_64 },
+                              { .addr = (uint64_t)(uintptr_t)&SHARED->word[0],
+                                .op = TWZ_SYNC_SLEEP | TWZ_SYNC_64 } };
+    uint64_t i;
+
+    for (i = 0; i < arg; i++) {
+        op[1].value = i;
+        while (__atomic_load_n(&SHARED->word[0], __ATOMIC_ACQUIRE) == i)
+            CALL(thread_sync, &op[1], 1, TWZ_FOREVER);
+        __atomic_store_n(&SHARED->word[1], i + 1, __ATOMIC_RELEASE);
+        CALL(thread_sync, op, 1, 0);
+    }
+}
+
+static uint64_t wake_cost(void)
+{
+    uint64_t start, end, i;
+
+    SHARED->word[0] = 0;
+    SHARED->word[1] = 0;
+    user_thread(0, child_pong, ROUNDS);
+    start = user_now();
+    for (i = 0; i < ROUNDS; i++) {
+        __atomic_store_n(&SHARED->word[0], i + 1, __ATOMIC_RELEASE);
+        user_wake(&SHARED->word[0], 1);
+        while (__atomic_load_n(&SHARED->word[1], __ATOMIC_ACQUIRE) == i)
+            user_wait(&SHARED->word[1], i, TWZ_FOREVER);
+    }
+    end = user_now();
+    user_join(0);
+    return (end - start) / ROUNDS;
+}
+
+static void child_yield(uint64_t arg)
+{
+    uint64_t i;
+
+    for (i = 0; i < arg; i++)
+        CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+}
+
+static uint64_t yield_cost(void)
+{
+    uint64_t start, end, i;
+
+    user_thread(0, child_yield, ROUNDS);
+    start = user_now();
+    for (i = 0; i < ROUNDS; i++)
+        CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+    end = user_now();
+    user_join(0);
+    return (end - start) / (2 * ROUNDS);
+}
+
+static void child_none(uint64_t arg)
+{
+    (void)arg;
+}
+
+static uint64_t spawn_cost(void)
+{
+    objid_t id = user_thread(0, child_none, 0);
+    uint64_t start, end, i;
+
+    user_join(0);
+    start = user_now();
+    for (i = 0; i < ROUNDS; i++) {
+        user_spawn(0, id, user_view(), child_none, 0);
+        user_join(0);
+    }
+    end = user_now();
+    return (end - start) / ROUNDS;
+}
+
+static uint64_t create_cost(uint32_t flags)
+{
+    uint64_t start = user_now(), i;
+
+    for (i = 0; i < 100; i++) {
+        objid_t id = user_object(flags, TWZ_PERMS, TWZ_KIND_DATA);
+
+        CALL(obj_delete, IDARG(id), 0);
+    }
+    return (user_now() - start) / 100;
+}
+
+/* Copy-on-write of 64 pages there and back into pages of one's own. */
+static uint64_t cow_cost(void)
+{
+    objid_t a = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), b;
+    struct twz_copy c = { .src = a, .src_off = TWZ_PAGE_SIZE, .dst_off = TWZ_PAGE_SIZE };
+    struct twz_create spec = { .perms = TWZ_PERMS, .nsources = 1 };
+    uint64_t start, end, i;
+
+    spec.sources = (uint64_t)(uintptr_t)&c;
+    c.len = 64 * TWZ_PAGE_SIZE;
+    user_map(SLOT_TEST, a, TWZ_READ | TWZ_WRITE);
+    for (i = 0; i < 64; i++)
+        *(volatile uint64_t *)(TWZ_SLOT_ADDR(SLOT_TEST) + (i + 1) * TWZ_PAGE_SIZE) = 1;
+    start = user_now();
+    user_create(&spec, &b);
+    end = user_now();
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    return (end - start) / 64;
+}
+
+void test_main(void)
+{
+    figure("null call", null_cost(), 100);
+    figure("first write, volatile page", touch_cost(0, TWZ_PAGE_SIZE), 1200);
+    figure("first write, persistent page", touch_cost(TWZ_OBJ_PERSIST, TWZ_PAGE_SIZE), 1500);
+    figure("map 256 written pages, touch all, unmap", map_cost(), 13000);
+    figure("wait/wake round trip", wake_cost(), 3000);
+    figure("yield", yield_cost(), 600);
+    figure("spawn and join", spawn_cost(), 6000);
+    figure("create and delete, volatile", create_cost(0), 20000);
+    figure("create and delete, persistent", create_cost(TWZ_OBJ_PERSIST), 20000);
+    figure("copy-on-write, each page", cow_cost(), 300);
+}
