@@ -32,14 +32,14 @@
 
 #include "ports.h"
 
-#define ID_TRANSITIONAL 0x10031af4u
-#define ID_MODERN       0x10431af4u
+#define ID_TRANSITIONAL   0x10031af4u
+#define ID_MODERN         0x10431af4u
 #define FEATURE_MULTIPORT (1ull << 1)
 
 #define QUEUE_CONTROL_IN  2u
 #define QUEUE_CONTROL_OUT 3u
-#define QUEUE_IN(nr)  (uint16_t)(2 + 2 * (nr))
-#define QUEUE_OUT(nr) (uint16_t)(3 + 2 * (nr))
+#define QUEUE_IN(nr)      (uint16_t)(2 + 2 * (nr))
+#define QUEUE_OUT(nr)     (uint16_t)(3 + 2 * (nr))
 
 #define DRAIN_PATIENCE 2000000000ull /* ns without progress */
 

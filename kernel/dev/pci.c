@@ -6,13 +6,13 @@
  */
 #include "pci.h"
 
-#define PCI_COMMAND      0x04u
-#define PCI_STATUS_CAPS  (1u << 20) /* in the dword of command and status */
-#define PCI_COMMAND_MEM  2u
-#define PCI_COMMAND_MAST 4u
+#define PCI_COMMAND       0x04u
+#define PCI_STATUS_CAPS   (1u << 20) /* in the dword of command and status */
+#define PCI_COMMAND_MEM   2u
+#define PCI_COMMAND_MAST  4u
 #define PCI_COMMAND_NOIRQ (1u << 10)
-#define PCI_BAR0         0x10u
-#define PCI_CAPS         0x34u
+#define PCI_BAR0          0x10u
+#define PCI_CAPS          0x34u
 
 #define PCI_BAR_IO 1u
 #define PCI_BAR_64 4u

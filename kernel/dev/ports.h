@@ -27,9 +27,9 @@ struct message {
     uint16_t value;
 };
 _Static_assert(sizeof(struct message) == 8, "control message size");
-_Static_assert(MESSAGE_BYTES * VIRTQ_SIZE <= VIRTQ_ROOM, "control messages fit");
+_Static_assert(MESSAGE_BYTES *VIRTQ_SIZE <= VIRTQ_ROOM, "control messages fit");
 
-#define BOUNCE_BYTES   4096u
+#define BOUNCE_BYTES 4096u
 
 /* One ring, as the kernel knows it. */
 struct channel {
@@ -37,17 +37,17 @@ struct channel {
     uint64_t ring_off;     /* and where it lies in the object */
     uint8_t *data;
     phys_t phys;
-    uint64_t size;         /* 0: there is none */
-    uint64_t done;         /* to host: head; from host: tail */
-    uint64_t sent;         /* to host: given to the device */
+    uint64_t size; /* 0: there is none */
+    uint64_t done; /* to host: head; from host: tail */
+    uint64_t sent; /* to host: given to the device */
 };
 
 /* A queue whose buffers the device writes. */
 struct inbox {
     struct virtq q;
     phys_t base;
-    uint32_t each;               /* bytes of a buffer */
-    uint8_t buffer[VIRTQ_SIZE];  /* descriptor -> buffer */
+    uint32_t each;              /* bytes of a buffer */
+    uint8_t buffer[VIRTQ_SIZE]; /* descriptor -> buffer */
 };
 
 struct port {
@@ -57,11 +57,11 @@ struct port {
     struct virtq outq;
     uint32_t piece[VIRTQ_SIZE]; /* descriptor of outq -> bytes of the ring it covers */
     struct inbox inbox;
-    const uint8_t *got;         /* rest of the bounce buffer being copied */
+    const uint8_t *got; /* rest of the bounce buffer being copied */
     uint32_t got_len;
     uint8_t got_buffer;
-    uint32_t nr;                /* the virtio port */
-    bool opened;                /* the host has been there at least once */
+    uint32_t nr; /* the virtio port */
+    bool opened; /* the host has been there at least once */
 };
 
 struct console {

@@ -191,8 +191,7 @@ int virtq_init(struct virtio *v, struct virtq *q, uint16_t index)
 
 void virtio_ready(struct virtio *v)
 {
-    put8(v, C_STATUS,
-         STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK);
+    put8(v, C_STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK);
 }
 
 void virtio_stop(struct virtio *v)

@@ -20,11 +20,11 @@ struct virtio {
 };
 
 struct virtq {
-    uint8_t *frame;        /* VIRTQ_ROOM bytes from VIRTQ_BUFFERS on are the driver's */
+    uint8_t *frame; /* VIRTQ_ROOM bytes from VIRTQ_BUFFERS on are the driver's */
     phys_t phys;
     volatile uint16_t *doorbell;
     uint16_t index;
-    uint16_t avail_next;   /* our copies: the device cannot change them */
+    uint16_t avail_next; /* our copies: the device cannot change them */
     uint16_t used_next;
     uint16_t nfree;
     uint8_t free[VIRTQ_SIZE];

@@ -20,12 +20,12 @@
 #include <kernel/sync.h>
 #include <lib/string.h>
 
-#define PAGES     512u
-#define GUARD     0xa5
-#define MEMORY    0x4000000ull /* frames come from here on, a guard page before each run */
+#define PAGES      512u
+#define GUARD      0xa5
+#define MEMORY     0x4000000ull /* frames come from here on, a guard page before each run */
 #define MEMORY_TOP 0x5000000ull
-#define END_GOOD  0x10
-#define END_BAD   0x11
+#define END_GOOD   0x10
+#define END_BAD    0x11
 
 int bare_main(void);
 
@@ -344,20 +344,11 @@ static uint64_t get_number(void)
 static bool command(void)
 {
     switch (get(TWZ_PORT_CTL)) {
-    case 'e':
-        echo(get_number(), false);
-        break;
-    case 'h':
-        echo(get_number(), true);
-        break;
-    case 'a':
-        attack();
-        break;
-    case 'r':
-        report();
-        break;
-    default:
-        return false;
+    case 'e': echo(get_number(), false); break;
+    case 'h': echo(get_number(), true); break;
+    case 'a': attack(); break;
+    case 'r': report(); break;
+    default: return false;
     }
     put(TWZ_PORT_CTL, '.');
     kick(TWZ_PORT_CTL);

@@ -33,7 +33,7 @@ struct waiting {
         uint64_t line;
         uint32_t upto;   /* ordinary stores of the line up to this record */
         uint32_t stream; /* or this one streaming store */
-    } *v;
+    } * v;
     size_t n;
     size_t room;
 };

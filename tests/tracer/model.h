@@ -32,8 +32,8 @@ struct model_stats {
     uint64_t needless; /* flushes of a line with nothing to write back */
     uint64_t lost;     /* flushes without an address */
     uint64_t fences;
-    uint64_t idle;     /* fences that made nothing durable */
-    uint64_t marks;    /* of the queue chosen */
+    uint64_t idle;      /* fences that made nothing durable */
+    uint64_t marks;     /* of the queue chosen */
     uint64_t unflushed; /* pending stores at the end that no flush covers */
     uint64_t unfenced;  /* pending stores at the end, flushed or streamed but not fenced */
 };
@@ -56,7 +56,7 @@ uint64_t model_images(const struct model *m); /* images worth trying here, numbe
 void model_choose(struct model *m, uint64_t number);
 void model_restore(struct model *m);
 
-uint64_t model_hash(const struct model *m);   /* of the current bytes; equal for equal bytes */
+uint64_t model_hash(const struct model *m); /* of the current bytes; equal for equal bytes */
 
 /* Stores the current bytes into `path`, a copy of the initial image: only what differs. */
 void model_write(const struct model *m, const char *path);

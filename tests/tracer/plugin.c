@@ -201,10 +201,10 @@ static void on_flush(unsigned cpu, void *arg)
 
 /* What the bytes of an instruction say: its prefixes, then the opcode after 0f. */
 struct opcode {
-    bool op16;  /* 66 */
-    bool lock;  /* f0 */
-    bool rep;   /* f2 or f3 */
-    bool two;   /* 0f xx */
+    bool op16; /* 66 */
+    bool lock; /* f0 */
+    bool rep;  /* f2 or f3 */
+    bool two;  /* 0f xx */
     uint8_t code;
     uint8_t modrm;
 };

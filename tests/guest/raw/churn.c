@@ -93,8 +93,10 @@ static void shuffle(objid_t id, uint64_t round)
 {
     const struct entry *before = &ENTRIES[round ? round - 1 : 0];
     uint64_t at = (FIRST * 3 + 1) * TWZ_PAGE_SIZE;
-    struct twz_copy copy = { .src = { .lo = before->name[0], .hi = before->name[1] }, .dst = id,
-                             .src_off = FIRST * 3 * TWZ_PAGE_SIZE, .dst_off = at,
+    struct twz_copy copy = { .src = { .lo = before->name[0], .hi = before->name[1] },
+                             .dst = id,
+                             .src_off = FIRST * 3 * TWZ_PAGE_SIZE,
+                             .dst_off = at,
                              .len = TWZ_PAGE_SIZE };
 
     if (!round || !copy.src.lo)
@@ -102,8 +104,9 @@ static void shuffle(objid_t id, uint64_t round)
     (void)raw_must(raw_call(TWZ_SYS_obj_copy, (uint64_t)&copy, 1, 0, 0, 0, 0), "obj_copy");
     *work_page(FIRST * 3 + 1) = round;
     if (round % 2)
-        (void)raw_must(raw_call(TWZ_SYS_obj_range, id.lo, id.hi, TWZ_RANGE_DISCARD, at,
-                                TWZ_PAGE_SIZE, 0), "obj_range");
+        (void)raw_must(
+            raw_call(TWZ_SYS_obj_range, id.lo, id.hi, TWZ_RANGE_DISCARD, at, TWZ_PAGE_SIZE, 0),
+            "obj_range");
 }
 
 static int churn(objid_t anchor, uint64_t rounds)

@@ -69,7 +69,8 @@ objid_t raw_id(const char *text)
 
 static void sleep_on(const uint64_t *word, uint64_t value)
 {
-    struct twz_sync op = { .addr = (uint64_t)word, .value = value,
+    struct twz_sync op = { .addr = (uint64_t)word,
+                           .value = value,
                            .op = TWZ_SYNC_SLEEP | TWZ_SYNC_64 };
 
     (void)raw_call(TWZ_SYS_thread_sync, (uint64_t)&op, 1, TWZ_FOREVER, 0, 0, 0);
@@ -156,8 +157,7 @@ void raw_say_number(uint64_t n)
 
 void raw_map(uint32_t slot, objid_t id, unsigned rights)
 {
-    struct twz_view_entry *entry =
-        (struct twz_view_entry *)(RAW_VIEW + TWZ_VIEW_TABLE) + slot;
+    struct twz_view_entry *entry = (struct twz_view_entry *)(RAW_VIEW + TWZ_VIEW_TABLE) + slot;
     uint64_t old = entry->flags;
 
     __atomic_store_n(&entry->flags, 0, __ATOMIC_RELEASE);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A first program on the kernel's calls alone: no library, no writable data (the program is mapped
- * in place and never copied), the stack and the fixed slots that the kernel gives. raw_main's result
- * is the command's status; raw_arg(n) are the command's words.
+ * in place and never copied), the stack and the fixed slots that the kernel gives. raw_main's
+ * result is the command's status; raw_arg(n) are the command's words.
  */
 #ifndef RAW_H
 #define RAW_H
@@ -31,8 +31,8 @@ int64_t raw_call(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t d
 
 /* Word n of the command, "" if there is none. */
 const char *raw_arg(const struct raw *raw, uint32_t n);
-uint64_t raw_number(const char *text);  /* decimal */
-objid_t raw_id(const char *text);       /* 32 hexadecimal digits */
+uint64_t raw_number(const char *text); /* decimal */
+objid_t raw_id(const char *text);      /* 32 hexadecimal digits */
 
 /* Puts an object into a slot of the own view. */
 void raw_map(uint32_t slot, objid_t id, unsigned rights);
