@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two ends of the kernel. panic: it found itself wrong; where, what, who called, then every core
- * stops. fatal: the machine it was given cannot be used; one line, and a code for the host.
+ * The two ends of the kernel. panic: it found itself wrong; where, what, who called, then every
+ * core stops. fatal: the machine it was given cannot be used; one line, and a code for the host.
  */
 #include <kernel/arch.h>
 #include <kernel/log.h>

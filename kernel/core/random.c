@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hash generator over BLAKE2b. From the key K a refill computes out_i = H(K, i) for i = 1 .. n, then
- * K = H(K, 0): what was given out, and every earlier key, cannot be computed from what is left. Bytes
- * are wiped as they are taken. The first key, and a little of each later one, comes from the
- * processor's own source; where there is none the log says so, and the clock is all there is.
+ * A hash generator over BLAKE2b. From the key K a refill computes out_i = H(K, i) for i = 1 .. n,
+ * then K = H(K, 0): what was given out, and every earlier key, cannot be computed from what is
+ * left. Bytes are wiped as they are taken. The first key, and a little of each later one, comes
+ * from the processor's own source; where there is none the log says so, and the clock is all
+ * there is.
  *
  * One lock, taken last.
  */

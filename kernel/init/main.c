@@ -50,9 +50,9 @@ void kernel_main(void)
     cpu_init();
     random_init();
     announce();
-    sys_init();       /* objects, security, what the layers tell each other */
-    pool_init();      /* NVDIMM: the pool, recovered */
-    kso_init();       /* root of all state objects, system facts */
+    sys_init();  /* objects, security, what the layers tell each other */
+    pool_init(); /* NVDIMM: the pool, recovered */
+    kso_init();  /* root of all state objects, system facts */
     mix_boot_number();
     console_init();   /* the link to the host */
     arch_smp_start(); /* the other cores, idle until there are threads */

@@ -14,7 +14,7 @@ struct spec {
     bool left;
     bool zero;
     int width;
-    int precision; /* -1: none */
+    int precision;  /* -1: none */
     unsigned bytes; /* of an integer argument */
 };
 
@@ -137,23 +137,15 @@ static void convert(struct out *o, const struct spec *s, char letter, va_list *a
 
     switch (letter) {
     case 'd':
-    case 'i':
-        put_signed(o, s, take_signed(s->bytes, args));
-        break;
-    case 'u':
-        put_number(o, s, take_unsigned(s->bytes, args), false, 10, false);
-        break;
+    case 'i': put_signed(o, s, take_signed(s->bytes, args)); break;
+    case 'u': put_number(o, s, take_unsigned(s->bytes, args), false, 10, false); break;
     case 'x':
-    case 'X':
-        put_number(o, s, take_unsigned(s->bytes, args), false, 16, letter == 'X');
-        break;
+    case 'X': put_number(o, s, take_unsigned(s->bytes, args), false, 16, letter == 'X'); break;
     case 'p':
         put_string(o, &(struct spec){ .precision = -1 }, "0x");
         put_number(o, s, (uintptr_t)va_arg(*args, void *), false, 16, false);
         break;
-    case 's':
-        put_string(o, s, va_arg(*args, const char *));
-        break;
+    case 's': put_string(o, s, va_arg(*args, const char *)); break;
     case 'c':
         c = (char)va_arg(*args, int);
         put_padded(o, s, &c, 1);

@@ -4,8 +4,8 @@
  * is larger than the largest class comes from phys in whole blocks. Frames given to a class stay
  * there, so a steady load reaches a steady size.
  *
- * Every class is a multiple of 16, and of 64 from 64 up, which gives the alignment promised. One lock
- * a class, above phys's.
+ * Every class is a multiple of 16, and of 64 from 64 up, which gives the alignment promised. One
+ * lock a class, above phys's.
  */
 #include <kernel/kmem.h>
 #include <kernel/lock.h>
@@ -20,15 +20,16 @@ struct free_item {
     struct free_item *next;
 };
 
-struct class {
+struct class
+{
     struct spinlock lock;
     uint32_t size;
     struct free_item *first;
 };
 
 static struct class classes[] = {
-    { .size = 16 },  { .size = 32 },  { .size = 48 },  { .size = 64 },
-    { .size = 128 }, { .size = 192 }, { .size = 256 }, { .size = 384 },
+    { .size = 16 },  { .size = 32 },  { .size = 48 },   { .size = 64 },
+    { .size = 128 }, { .size = 192 }, { .size = 256 },  { .size = 384 },
     { .size = 512 }, { .size = 768 }, { .size = 1024 }, { .size = CLASS_MAX },
 };
 

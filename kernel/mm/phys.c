@@ -31,7 +31,7 @@ struct free_block {
 static struct spinlock lock;
 static struct free_block *list[PHYS_MAX_ORDER + 1];
 static uint32_t *words;
-static uint64_t frame_end;   /* frames [0, frame_end) have words */
+static uint64_t frame_end; /* frames [0, frame_end) have words */
 static uint64_t free_frames;
 static uint64_t total_frames;
 
@@ -64,7 +64,7 @@ static void unlink_block(struct free_block *block)
         block->next->link = block->link;
 }
 
-/* ---- boot --------------------------------------------------------------------------------------- */
+/* ---- boot ---- */
 
 /* The largest aligned block that starts at frame and fits in count. */
 static unsigned first_order(uint64_t frame, uint64_t count)
@@ -134,7 +134,7 @@ void phys_init(void)
         each_block(&boot_info.ram[i], add_block);
 }
 
-/* ---- blocks ----------------------------------------------------------------------------------------- */
+/* ---- blocks ---- */
 
 static phys_t alloc_locked(unsigned order)
 {
@@ -213,7 +213,7 @@ void phys_free(phys_t p, unsigned order)
     spin_unlock(&lock);
 }
 
-/* ---- references -------------------------------------------------------------------------------------- */
+/* ---- references ---- */
 
 void phys_ref(phys_t p)
 {

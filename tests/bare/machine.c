@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine's room by itself: arch, frames, small allocations, log and random bytes, with the rest
- * of the kernel replaced by this file. It runs pieces of user code (machine_user.S) one after the
- * other and looks at what the kernel sees of them; the sum is the log's last line.
+ * The machine's room by itself: arch, frames, small allocations, log and random bytes, with the
+ * rest of the kernel replaced by this file. It runs pieces of user code (machine_user.S) one
+ * after the other and looks at what the kernel sees of them; the sum is the log's last line.
  *
  * One case is a piece, what to do when it calls CALL_KERN, and the event that must end it.
  */
@@ -25,7 +25,8 @@
 #define TEXT_ADDR (TWZ_SLOT_ADDR(TEXT_SLOT) + 4096)
 #define DATA_ADDR (TWZ_SLOT_ADDR(DATA_SLOT) + 4096)
 
-#define GOOD_WORD 0x600du
+#define GOOD_WORD  0x600du
+#define MEDIA_ADDR 0x12345000ull
 
 enum { CALL_NULL, CALL_DONE, CALL_KERN };
 enum event_kind { EV_DONE, EV_TRAP, EV_FAULT };
@@ -60,6 +61,7 @@ static unsigned at_step, passed, failed;
 static volatile uint64_t timers, reschedules, irqs;
 static volatile uint32_t idle_cores, reader_done;
 static uint64_t reader_bad;
+static uint64_t media_addr;
 static bool ok; /* what a kern function found */
 
 static void result(const char *name, bool good)
@@ -78,7 +80,7 @@ static uint64_t flags_now(void)
 
 #define KERNEL_UNCLEAN 0x44700ull /* AC NT DF IF TF */
 
-/* ---- what the kernel does in the middle of a piece -------------------------------------------------- */
+/* ---- what the kernel does in the middle of a piece ---- */
 
 static void kern_flags(struct arch_frame *frame)
 {
@@ -157,7 +159,9 @@ static uint64_t load_user(uint64_t addr)
                      ".pushsection .fixup, \"a\"\n\t"
                      ".long 1b - ., 2b - .\n\t"
                      ".popsection"
-                     : "=a"(faulted) : "r"(addr) : "rdx", "memory");
+                     : "=a"(faulted)
+                     : "r"(addr)
+                     : "rdx", "memory");
     return faulted;
 }
 
@@ -165,7 +169,8 @@ static void kern_smap(struct arch_frame *frame)
 {
     (void)frame;
     ok = load_user(DATA_ADDR) == DATA_ADDR && load_user((uint64_t)&root) == 0;
-    ok &= (x86_read_cr4() >> 20 & 3) == 3 && (x86_read_cr4() >> 11 & 1) && (x86_read_cr0() >> 16 & 1);
+    ok &=
+        (x86_read_cr4() >> 20 & 3) == 3 && (x86_read_cr4() >> 11 & 1) && (x86_read_cr0() >> 16 & 1);
 }
 
 /* Stores into text and constants, at both of their addresses, fault; constants do not run. */
@@ -179,7 +184,9 @@ static uint64_t store_faults(uint64_t addr)
                      ".pushsection .fixup, \"a\"\n\t"
                      ".long 1b - ., 2b - .\n\t"
                      ".popsection"
-                     : "=a"(faulted) : "r"(addr) : "memory");
+                     : "=a"(faulted)
+                     : "r"(addr)
+                     : "memory");
     return faulted;
 }
 
@@ -239,7 +246,18 @@ static void kern_timer_set(struct arch_frame *frame)
     arch_timer_set(arch_clock_ns() + 2000000);
 }
 
-/* ---- checks of the event that ended a piece ------------------------------------------------------------ */
+/* Tells the tester outside that the machine check may come. */
+static void kern_media(struct arch_frame *frame)
+{
+    size_t len;
+
+    if (boot_option("media", &len))
+        log_printf("ready for a machine check");
+    else
+        frame->regs.rbx = ~0ull; /* nobody will send one: do not wait */
+}
+
+/* ---- checks of the event that ended a piece ---- */
 
 static bool is_trap(const struct event *ev, uint64_t vector, uint64_t error)
 {
@@ -362,6 +380,13 @@ static bool done_timer(const struct event *ev)
     return ev->kind == EV_DONE && timers == 1;
 }
 
+static bool done_media(const struct event *ev)
+{
+    size_t len;
+
+    return ev->kind == EV_DONE && media_addr == (boot_option("media", &len) ? MEDIA_ADDR : 0);
+}
+
 static const struct step steps[] = {
     { "registers survive a call", user_registers, NULL, done_0 },
     { "null calls", user_null_calls, NULL, done_null },
@@ -392,10 +417,11 @@ static const struct step steps[] = {
     { "two roots, one subtree", user_kern, kern_root, done_kern },
     { "registers from outside", user_kern, kern_regs, done_kern },
     { "timer interrupts user code", user_wait, kern_timer_set, done_timer },
+    { "machine check with an address", user_wait, kern_media, done_media },
     { "return past the user half", NULL, NULL, trap_end_of_half },
 };
 
-/* ---- pieces, one after the other -------------------------------------------------------------------------- */
+/* ---- pieces, one after the other ---- */
 
 static NORETURN void finish(void)
 {
@@ -432,8 +458,8 @@ static void end_step(struct arch_frame *frame, enum event_kind kind, uint64_t va
     bool good = steps[at_step].check(&ev);
 
     if (!good)
-        log_printf("  event %d value 0x%llx detail 0x%llx rip 0x%llx rflags 0x%llx ok %d", (int)kind,
-                   (unsigned long long)value, (unsigned long long)detail,
+        log_printf("  event %d value 0x%llx detail 0x%llx rip 0x%llx rflags 0x%llx ok %d",
+                   (int)kind, (unsigned long long)value, (unsigned long long)detail,
                    (unsigned long long)frame->regs.rip, (unsigned long long)frame->regs.rflags, ok);
     result(steps[at_step].name, good);
     at_step++;
@@ -487,12 +513,14 @@ void kernel_reschedule(void)
     reschedules++;
 }
 
+/* The word that user_wait looks at changes. */
 void kernel_media_error(phys_t addr)
 {
-    log_printf("media error at 0x%llx", (unsigned long long)addr.addr);
+    media_addr = addr.addr;
+    (*(uint64_t *)arch_virt(data_frame[0]))++;
 }
 
-/* ---- things that need no user code ------------------------------------------------------------------------- */
+/* ---- things that need no user code ---- */
 
 /* Takes all frames there are, as a list through themselves, and gives them back. */
 static bool drain(uint64_t free_before)
@@ -691,7 +719,9 @@ static void make_space(void)
     kassert(!arch_root_hang(&root, LAST_SLOT, &last, TWZ_READ | TWZ_EXEC));
 }
 
-/* ---- other cores --------------------------------------------------------------------------------------------- */
+/* ---- other cores
+ * ---------------------------------------------------------------------------------------------
+ * */
 
 void kernel_cpu_main(void)
 {
@@ -740,7 +770,7 @@ static void test_cores(unsigned cores)
     result("cores and shootdown", arch_cpu_count() == cores && reader_bad == 0);
 }
 
-/* ---- ways to die, chosen on the command line --------------------------------------------------------------------- */
+/* ---- ways to die, chosen on the command line ---- */
 
 static unsigned sink;
 static volatile int most = 0x7fffffff;

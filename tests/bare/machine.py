@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The machine's room on a machine of its own: machine.py KERNEL [ubsan]."""
+import contextlib
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 KERNEL = sys.argv[1]
@@ -18,17 +21,23 @@ COUNTED = ['-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off', '-seed
 passed = failed = 0
 
 
-def boot(words, args=()):
-    """(status, log) of one run."""
+@contextlib.contextmanager
+def machine(words, args=()):
+    """The command that starts the kernel with those words."""
     with tempfile.NamedTemporaryFile() as nvm:
         nvm.truncate(64 << 20)
-        command = ['qemu-system-x86_64', '-machine', 'q35,nvdimm=on', '-cpu', 'max',
-                   '-bios', 'qboot.rom', '-m', '256M,slots=2,maxmem=8G', '-nodefaults',
-                   '-no-user-config', '-display', 'none', '-no-reboot',
-                   '-serial', 'stdio', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
-                   '-object', f'memory-backend-file,id=nv0,share=on,mem-path={nvm.name},size=64M',
-                   '-device', 'nvdimm,id=nvd0,memdev=nv0', '-kernel', KERNEL,
-                   '-append', words, *args]
+        yield ['qemu-system-x86_64', '-machine', 'q35,nvdimm=on', '-cpu', 'max',
+               '-bios', 'qboot.rom', '-m', '256M,slots=2,maxmem=8G', '-nodefaults',
+               '-no-user-config', '-display', 'none', '-no-reboot',
+               '-serial', 'stdio', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
+               '-object', f'memory-backend-file,id=nv0,share=on,mem-path={nvm.name},size=64M',
+               '-device', 'nvdimm,id=nvd0,memdev=nv0', '-kernel', KERNEL,
+               '-append', words, *args]
+
+
+def boot(words, args=()):
+    """(status, log) of one run."""
+    with machine(words, args) as command:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT,
                               stdin=subprocess.DEVNULL, check=False)
     return done.returncode, done.stdout + done.stderr
@@ -63,6 +72,25 @@ def death(name, words, status, *lines):
     case(name, got == status and all(re.search(line, log) for line in lines), log)
 
 
+def media_error():
+    """A machine check, raised through the emulator's monitor, while user code runs."""
+    ours, theirs = socket.socketpair()
+    more = ['-chardev', f'socket,id=hmp,fd={theirs.fileno()}', '-mon', 'chardev=hmp']
+    with machine('media', more) as command, ours, theirs:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+                              pass_fds=[theirs.fileno()]) as qemu:
+            stop = threading.Timer(LIMIT, qemu.kill)
+            stop.start()
+            log = ''
+            for line in qemu.stdout:
+                log += line
+                if 'ready for a machine check' in line:
+                    ours.sendall(b'mce 0 9 0xbd80000000000090 0 0x12345000 0\n')
+            stop.cancel()
+        case('machine check', qemu.returncode == 0 and re.search('^ok .*machine check', log, re.M),
+             log)
+
+
 def main():
     pieces('one core', f'epoch={int(time.time())}')
     pieces('four cores', 'cores=4', ['-smp', '4', '-accel', 'tcg,thread=multi'])
@@ -73,6 +101,7 @@ def main():
         first = pieces('counted instructions', 'count', COUNTED)
         case('counted again, the same', first == boot('count', COUNTED)[1], first)
     pieces('every core in order, counted', 'cores=2', ['-smp', '2', *COUNTED])
+    media_error()
     death('stack overflow', 'die.stack', PANIC, 'panic: double fault', r'  from 0xffffffff8')
     death('null store', 'die.null', PANIC, r'panic: exception in the kernel: vector 14 .*cr2 0x0 ',
           r'  rsp [0-9a-f]{16}', r'  from 0xffffffff8')

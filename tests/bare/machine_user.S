@@ -181,7 +181,7 @@ piece user_bases
     orq %rax, %rdi
     done
 
-/* A base in the kernel's half is the user's own folly: an interrupt and a call must live with it. */
+/* A base in the kernel's half is the user's own folly: interrupts and calls must live with it. */
 piece user_bad_base
     movq $0xffffffff80200000, %rax
     wrgsbase %rax
@@ -215,7 +215,7 @@ piece user_wait
     movq (%r15), %rdi
     done
 
-/* Another core: reads the word at r15 + 0x2000 until the one at r15 is 1; rdi = times it was bad. */
+/* Another core: reads the word at r15 + 0x2000 until that at r15 is 1; rdi = times it was bad. */
 piece user_reader
     xorl %edi, %edi
 1:  pause

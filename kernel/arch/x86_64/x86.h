@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include "layout.h"
 
-/* ---- instructions --------------------------------------------------------------------------- */
+/* ---- instructions ---- */
 
 static inline void x86_outb(uint16_t port, uint8_t value)
 {
@@ -71,7 +71,9 @@ static inline uint64_t x86_rdmsr(uint32_t msr)
 
 static inline void x86_wrmsr(uint32_t msr, uint64_t value)
 {
-    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+    __asm__ volatile("wrmsr"
+                     :
+                     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
                      : "memory");
 }
 
@@ -152,7 +154,7 @@ static inline void x86_relax(void)
     __asm__ volatile("pause" : : : "memory");
 }
 
-/* ---- a core ---------------------------------------------------------------------------------- */
+/* ---- a core ---- */
 
 struct x86_tss {
     uint32_t reserved0;
@@ -170,12 +172,12 @@ _Static_assert(sizeof(struct x86_tss) == 104, "tss size");
 
 /* Found through GS in the kernel. The first fields are known to assembly. */
 struct x86_cpu {
-    struct cpu *generic;        /* arch_cpu_bind; arch.h reads it at offset 0 */
-    uint64_t id;                /* arch_cpu_id; arch.h reads it at offset 8 */
-    uint64_t frame;             /* address of the entry frame, at the top of the kernel stack */
-    uint64_t scratch[2];        /* entry code only */
+    struct cpu *generic; /* arch_cpu_bind; arch.h reads it at offset 0 */
+    uint64_t id;         /* arch_cpu_id; arch.h reads it at offset 8 */
+    uint64_t frame;      /* address of the entry frame, at the top of the kernel stack */
+    uint64_t scratch[2]; /* entry code only */
     uint32_t apic_id;
-    struct arch_root *root;     /* loaded here; NULL: the kernel's own */
+    struct arch_root *root; /* loaded here; NULL: the kernel's own */
     /* Shootdown mailbox: others raise wanted, this core drops its translations and raises done. */
     _Atomic uint64_t flush_wanted;
     _Atomic uint64_t flush_done;
@@ -205,25 +207,25 @@ struct x86_trap {
 #define VEC_PF  14u
 #define VEC_MC  18u
 
-/* ---- boot/ ------------------------------------------------------------------------------------ */
+/* ---- boot/ ---- */
 
 NORETURN void x86_start(uint32_t start_info); /* start.c, called by boot.S */
 /* memmap.c: fills boot_info from the loader's block; returns the RSDP's address or 0. */
 uint64_t x86_memmap_read(uint64_t start_info);
 NORETURN void x86_ap_start(struct x86_cpu *cpu); /* smp.c, called by the trampoline */
 
-/* ---- cpu/ --------------------------------------------------------------------------------------- */
+/* ---- cpu/ ---- */
 
 /* features.c: what this processor can do, read once by the first core. */
 struct x86_features {
     bool nx, gb_pages, smep, smap, umip, fsgsbase, xsave, rdrand, pge, mce;
-    uint8_t flush;      /* 0 clflush, 1 clflushopt, 2 clwb */
+    uint8_t flush; /* 0 clflush, 1 clflushopt, 2 clwb */
     uint64_t xcr0;
     uint32_t xsave_size;
 };
 extern struct x86_features x86_features;
 void x86_features_read(void);
-void x86_features_enable(void);     /* control registers of this core */
+void x86_features_enable(void); /* control registers of this core */
 
 /* desc.c: per-core descriptor tables. cpu is all zero but for id, apic_id and frame. */
 extern struct x86_cpu x86_boot_cpu;
@@ -231,7 +233,7 @@ extern struct x86_cpu *x86_cpus[MAX_CPUS];
 extern unsigned x86_cpu_running;
 void x86_desc_load(struct x86_cpu *cpu);
 struct x86_cpu *x86_this(void);
-void x86_syscall_init(void);        /* SYSCALL entry of this core */
+void x86_syscall_init(void); /* SYSCALL entry of this core */
 
 /* usercopy.S */
 size_t x86_user_copy(void *dst, const void *src, size_t len, uint64_t *fault_addr);
@@ -239,15 +241,15 @@ int x86_xrstor(const void *area);
 NORETURN void x86_leave(struct arch_frame *frame); /* entry.S: frame at the top of the stack */
 
 /* trap.c */
-void x86_idt_init(void);            /* builds the table, once */
+void x86_idt_init(void); /* builds the table, once */
 void x86_idt_load(void);
 void x86_trap_user(struct arch_frame *frame, uint64_t vector, uint64_t error);
 void x86_trap_kernel(struct x86_trap *trap);
 void x86_trap_ist(struct x86_trap *trap, struct x86_cpu *cpu);
 NORETURN void x86_trap_die(const struct x86_trap *trap, const char *what);
-void x86_stop_others(void);         /* every other core halts for good */
+void x86_stop_others(void); /* every other core halts for good */
 
-/* ---- mmu/ ----------------------------------------------------------------------------------------- */
+/* ---- mmu/ ---- */
 
 #define PTE_P    (1ull << 0)
 #define PTE_W    (1ull << 1)
@@ -266,7 +268,7 @@ void x86_stop_others(void);         /* every other core halts for good */
 
 /* kmap.c: the kernel's half. x86_kmap maps [phys, phys + len) at virt with the largest pages that
  * fit; flags are PTE_* of a leaf. Never maps over something else. -TWZ_ENOMEM. */
-void x86_kmap_init(void);           /* image and DRAM; switches to the kernel's own root */
+void x86_kmap_init(void); /* image and DRAM; switches to the kernel's own root */
 MUST_CHECK int x86_kmap(uint64_t virt, uint64_t phys, uint64_t len, uint64_t flags);
 /* Makes [phys, phys + len) readable at arch_virt, as firmware tables need. -TWZ_ENOMEM. */
 MUST_CHECK int x86_kmap_read(uint64_t phys, uint64_t len);
@@ -276,15 +278,15 @@ uint64_t *x86_table(uint64_t phys); /* a page table, through the direct map */
 /* shootdown.c */
 void x86_shootdown_serve(struct x86_cpu *cpu);
 
-/* ---- platform/ -------------------------------------------------------------------------------------- */
+/* ---- platform/ ---- */
 
 struct x86_acpi {
     uint32_t lapic_phys;
-    uint32_t cpus;                  /* usable cores in apic_id[] */
+    uint32_t cpus; /* usable cores in apic_id[] */
     uint32_t apic_id[MAX_CPUS];
     uint16_t pm1a_control, pm1b_control;
-    uint16_t pm_timer;              /* I/O port, 0: none */
-    uint16_t reset_port;            /* 0: none */
+    uint16_t pm_timer;   /* I/O port, 0: none */
+    uint16_t reset_port; /* 0: none */
     uint8_t reset_value;
     uint64_t dsdt;
 };
@@ -293,19 +295,19 @@ extern struct x86_acpi x86_acpi;
 void x86_acpi_read(uint64_t rsdp);
 
 /* apic.c */
-void x86_apic_init(void);           /* this core's local APIC; the first call maps it */
+void x86_apic_init(void); /* this core's local APIC; the first call maps it */
 void x86_apic_eoi(void);
 void x86_apic_timer_start(uint32_t ticks); /* 0 stops it */
 uint32_t x86_apic_timer_left(void);
 void x86_apic_ipi(uint32_t apic_id, uint32_t command); /* command: low word of the ICR */
-#define X86_ICR_INIT   0x4500u
-#define X86_ICR_STARTUP 0x4600u
+#define X86_ICR_INIT       0x4500u
+#define X86_ICR_STARTUP    0x4600u
 #define X86_ICR_NMI_OTHERS 0xc4400u
-void x86_irq(unsigned vector);      /* any vector >= 32 */
+void x86_irq(unsigned vector); /* any vector >= 32 */
 
 /* clock.c */
 void x86_clock_init(void);
-extern uint64_t x86_entry_tsc;      /* TSC at the kernel's first instruction (boot.S) */
+extern uint64_t x86_entry_tsc; /* TSC at the kernel's first instruction (boot.S) */
 
 /* serial.c */
 void x86_serial_init(void);

@@ -17,7 +17,7 @@
 #include <kernel/types.h>
 #include <twz/arch/regs.h>
 
-/* ---- entry frame -------------------------------------------------------------------------- */
+/* ---- entry frame ---- */
 
 /*
  * The user registers of the entry in progress. regs.fsbase and regs.gsbase are not saved on entry:
@@ -46,69 +46,68 @@ void arch_xsave_init(void *area);
 void arch_xsave_save(void *area);
 MUST_CHECK int arch_xsave_restore(void *area);
 
-/* ---- what arch calls (defined in core/ and sys/) -------------------------------------------- */
+/* ---- what arch calls (defined in core/ and sys/) ---- */
 
-void kernel_syscall(struct arch_frame *frame);   /* sys/dispatch.c: SYSCALL from user mode */
+void kernel_syscall(struct arch_frame *frame); /* sys/dispatch.c: SYSCALL from user mode */
 
 #define ARCH_ACCESS_WRITE   1u
 #define ARCH_ACCESS_EXEC    2u
 #define ARCH_ACCESS_PRESENT 4u /* a translation was there: rights, not absence */
 void kernel_page_fault(struct arch_frame *frame, uint64_t addr, unsigned access); /* core/fault.c */
 void kernel_exception(struct arch_frame *frame, unsigned vector, uint64_t error); /* core/fault.c */
-void kernel_timer(void);                          /* core/timer.c: this core's timer went off */
-void kernel_reschedule(void);                     /* core/sched.c: another core asks this one */
-void kernel_exit(struct arch_frame *frame);       /* core/sched.c: last thing before user mode */
-NORETURN void kernel_cpu_main(void);              /* core/sched.c: a core is ready; enters the scheduler */
-void kernel_media_error(phys_t addr);             /* core/fault.c: machine check with an address */
+void kernel_timer(void);                    /* core/timer.c: this core's timer went off */
+void kernel_reschedule(void);               /* core/sched.c: another core asks this one */
+void kernel_exit(struct arch_frame *frame); /* core/sched.c: last thing before user mode */
+NORETURN void kernel_cpu_main(void);  /* core/sched.c: a core is ready; enters the scheduler */
+void kernel_media_error(phys_t addr); /* core/fault.c: machine check with an address */
 
-/* ---- cores --------------------------------------------------------------------------------- */
+/* ---- cores ---- */
 
 struct cpu; /* core/: per-core state of the generic kernel, see kernel/cpu.h */
 
-unsigned arch_cpu_count(void);                    /* cores running, after arch_smp_start */
-static inline unsigned arch_cpu_id(void);         /* 0 .. count-1, this core: one load */
-static inline struct cpu *arch_cpu_this(void);    /* pointer stored by arch_cpu_bind: one load */
+unsigned arch_cpu_count(void);                 /* cores running, after arch_smp_start */
+static inline unsigned arch_cpu_id(void);      /* 0 .. count-1, this core: one load */
+static inline struct cpu *arch_cpu_this(void); /* pointer stored by arch_cpu_bind: one load */
 void arch_cpu_bind(struct cpu *cpu);
-void arch_smp_start(void);                        /* starts all other cores; each calls kernel_cpu_main */
-void arch_pause(void);                            /* in every spin loop */
-void arch_idle(void);                             /* interrupts on, halt, interrupts off; returns after one */
-NORETURN void arch_enter_user(struct arch_frame *frame); /* first entry of a core into user mode: resets
-                                                     the stack, loads *frame (copied first) and goes */
-NORETURN void arch_halt_all(void);                /* panic: stop every core */
-void arch_backtrace(void);                        /* logs who called, as far as the stack tells */
+void arch_smp_start(void); /* starts all other cores; each calls kernel_cpu_main */
+void arch_pause(void);     /* in every spin loop */
+void arch_idle(void);      /* interrupts on, halt, interrupts off; returns after one */
+/* First entry of a core into user mode: resets the stack, loads *frame (copied first) and goes. */
+NORETURN void arch_enter_user(struct arch_frame *frame);
+NORETURN void arch_halt_all(void); /* panic: stop every core */
+void arch_backtrace(void);         /* logs who called, as far as the stack tells */
 NORETURN void arch_power_off(void);
 NORETURN void arch_reboot(void);
-NORETURN void arch_stop(uint32_t code);           /* ends the machine with an exit code for the host
+NORETURN void arch_stop(uint32_t code); /* ends the machine with an exit code for the host
                                                      (TWZ_HOST_STOP_PORT), else powers off */
 
 /* Interrupts the core so that it calls kernel_reschedule. Cheap, may be lost in an earlier one. */
 void arch_ipi_reschedule(unsigned cpu);
 
-/* ---- time ---------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 struct arch_clock {
-    uint64_t mult;   /* ns = offset + (tsc * mult >> shift), 128-bit product */
+    uint64_t mult; /* ns = offset + (tsc * mult >> shift), 128-bit product */
     uint64_t shift;
     int64_t offset;
     int64_t wall_offset; /* wall clock = ns + wall_offset, from the RTC at boot */
 };
 void arch_clock_params(struct arch_clock *out);
-uint64_t arch_clock_ns(void);                     /* monotonic, from boot */
-void arch_timer_set(uint64_t deadline_ns);        /* this core; one shot; UINT64_MAX: off */
-bool arch_random64(uint64_t *out);                /* hardware random; false: none now */
-uint64_t arch_boot_ticks(void);                   /* TSC ticks since the kernel's first instruction;
+uint64_t arch_clock_ns(void);              /* monotonic, from boot */
+void arch_timer_set(uint64_t deadline_ns); /* this core; one shot; UINT64_MAX: off */
+bool arch_random64(uint64_t *out);         /* hardware random; false: none now */
+uint64_t arch_boot_ticks(void);            /* TSC ticks since the kernel's first instruction;
                                                      instructions, where the machine counts those */
 
 /* How this processor writes a cache line back: 0 clflush, 1 clflushopt, 2 clwb (store/x86). */
 unsigned arch_flush_kind(void);
 
-/* ---- memory -------------------------------------------------------------------------------- */
+/* ---- memory ---- */
 
 #define ARCH_USER_LIMIT (1ull << 47)
 
-void *arch_virt(phys_t p);                        /* DRAM through the kernel's map: read-write */
-const void *arch_virt_nvm(phys_t p);              /* NVM through the kernel's map: read-only for user
-                                                     data pages; see arch_nvm_window */
+void *arch_virt(phys_t p);           /* DRAM through the kernel's map: read-write */
+const void *arch_virt_nvm(phys_t p); /* NVM through the kernel's map: read-only, all of it */
 phys_t arch_phys(const void *kernel_virt);
 
 /*
@@ -130,11 +129,11 @@ void *arch_map_mmio(phys_t start, uint64_t len);
  * Callers serialise changes to one ptree (the object's lock) and to one root (the root's lock).
  */
 struct arch_ptree {
-    phys_t top;        /* PHYS_NONE until first use */
-    uint32_t tables;   /* tables below top, for accounting */
+    phys_t top;      /* PHYS_NONE until first use */
+    uint32_t tables; /* tables below top, for accounting */
 };
-MUST_CHECK int arch_ptree_init(struct arch_ptree *pt);  /* -TWZ_ENOMEM */
-void arch_ptree_destroy(struct arch_ptree *pt);         /* hung nowhere */
+MUST_CHECK int arch_ptree_init(struct arch_ptree *pt); /* -TWZ_ENOMEM */
+void arch_ptree_destroy(struct arch_ptree *pt);        /* hung nowhere */
 /* Maps page index (of 4 KiB) to frame; a later map of the same page replaces it (the caller shoots
  * down when that takes something away). flags: ARCH_PT_*. -TWZ_ENOMEM. */
 #define ARCH_PT_WRITE    1u
@@ -153,42 +152,42 @@ bool arch_ptree_next(const struct arch_ptree *pt, uint32_t *page, uint32_t end, 
                      unsigned *flags);
 
 struct arch_root {
-    phys_t top;          /* PML4 frame */
+    phys_t top;                            /* PML4 frame */
     uint64_t loaded[(MAX_CPUS + 63) / 64]; /* cores that have it loaded, atomic */
 };
-MUST_CHECK int arch_root_init(struct arch_root *root);  /* kernel half shared with every root */
-void arch_root_destroy(struct arch_root *root);         /* loaded nowhere */
+MUST_CHECK int arch_root_init(struct arch_root *root); /* kernel half shared with every root */
+void arch_root_destroy(struct arch_root *root);        /* loaded nowhere */
 /* Points slot at pt with rights (TWZ_READ | TWZ_WRITE | TWZ_EXEC; W and X together is a kernel bug:
  * panics). -TWZ_ENOMEM. Replacing or taking away rights needs a shootdown by the caller. */
 MUST_CHECK int arch_root_hang(struct arch_root *root, uint32_t slot, const struct arch_ptree *pt,
                               unsigned rights);
 void arch_root_unhang(struct arch_root *root, uint32_t slot);
 unsigned arch_root_rights(const struct arch_root *root, uint32_t slot); /* 0: not hung */
-void arch_root_load(struct arch_root *root);            /* no-op if it is loaded here already */
-void arch_root_unload(void);                            /* go to the kernel's own root */
+void arch_root_load(struct arch_root *root); /* no-op if it is loaded here already */
+void arch_root_unload(void);                 /* go to the kernel's own root */
 
 /* Drops translations of pages [page, page + count) of slot in every core that has root loaded, and
  * waits until they are gone. count 0: the whole slot. Never call with a lock that an interrupted
  * core could spin on without arch_pause. */
 void arch_shootdown(struct arch_root *root, uint32_t slot, uint32_t page, uint32_t count);
 
-/* ---- user memory ----------------------------------------------------------------------------- */
+/* ---- user memory ---- */
 
 /*
  * Copies between kernel memory and the current root's user half, SMAP open only inside. Stops at
  * the first byte that faults: returns the number of bytes not copied (0: all), with the address of
- * the fault in *fault_addr when not NULL. It handles no faults itself: kernel/user.h does. A copy of
- * 4 or 8 bytes from or to an address aligned to that is one access.
+ * the fault in *fault_addr when not NULL. It handles no faults itself: kernel/user.h does. A copy
+ * of 4 or 8 bytes from or to an address aligned to that is one access.
  */
 MUST_CHECK size_t arch_user_copy_in(void *dst, uint64_t user_src, size_t len, uint64_t *fault_addr);
 MUST_CHECK size_t arch_user_copy_out(uint64_t user_dst, const void *src, size_t len,
                                      uint64_t *fault_addr);
 
-/* ---- console log ------------------------------------------------------------------------------ */
+/* ---- console log ---- */
 
-void arch_log_write(const char *text, size_t len);      /* serial port, polled */
+void arch_log_write(const char *text, size_t len); /* serial port, polled */
 
-/* ---- devices ------------------------------------------------------------------------------------ */
+/* ---- devices ---- */
 
 /* A device interrupt's handler; arg as given. Runs in interrupt context on some core. */
 typedef void (*arch_irq_fn)(void *arg);
@@ -199,7 +198,7 @@ MUST_CHECK int arch_msi_alloc(arch_irq_fn fn, void *arg, uint64_t *address, uint
 uint32_t arch_pci_read32(unsigned bus, unsigned dev, unsigned fn, unsigned off);
 void arch_pci_write32(unsigned bus, unsigned dev, unsigned fn, unsigned off, uint32_t value);
 
-/* ---- x86-64: what is read through GS, inline because every call needs it ------------------------ */
+/* ---- x86-64: what is read through GS, inline because every call needs it ---- */
 
 static inline unsigned arch_cpu_id(void)
 {

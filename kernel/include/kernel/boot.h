@@ -5,9 +5,9 @@
 
 #include <kernel/types.h>
 
-#define BOOT_RANGES   64u
-#define BOOT_NVDIMMS  8u
-#define BOOT_CMDLINE  1024u
+#define BOOT_RANGES  64u
+#define BOOT_NVDIMMS 8u
+#define BOOT_CMDLINE 1024u
 
 struct boot_range {
     phys_t start;
@@ -15,14 +15,14 @@ struct boot_range {
 };
 
 struct boot_info {
-    struct boot_range ram[BOOT_RANGES];   /* usable DRAM less the kernel image and boot data */
+    struct boot_range ram[BOOT_RANGES]; /* usable DRAM less the kernel image and boot data */
     unsigned nram;
-    unsigned ncpus;                       /* cores that the firmware names */
-    struct boot_range nvdimm[BOOT_NVDIMMS]; /* SPA ranges of type persistent memory, from the NFIT */
+    unsigned ncpus;                         /* cores that the firmware names */
+    struct boot_range nvdimm[BOOT_NVDIMMS]; /* persistent-memory ranges of the NFIT */
     unsigned nnvdimm;
-    uint32_t nvdimm_flags[BOOT_NVDIMMS];  /* NFIT state flags of the region's mapping */
+    uint32_t nvdimm_flags[BOOT_NVDIMMS]; /* NFIT state flags of the range's mapping */
     char cmdline[BOOT_CMDLINE];
-    uint8_t kernel_hash[32];              /* BLAKE2b-256 of the kernel's text, as linked */
+    uint8_t kernel_hash[32]; /* BLAKE2b-256 of the kernel's text, as linked */
 };
 
 extern struct boot_info boot_info;

@@ -5,8 +5,8 @@
 
 #include <kernel/types.h>
 
-/* Called by arch on the first core, on its kernel stack, interrupts off, with boot_info filled, DRAM
- * mapped, traps, clock and log working. */
+/* Called by arch on the first core, on its kernel stack, interrupts off, with boot_info filled,
+ * DRAM mapped, traps, clock and log working. */
 NORETURN void kernel_main(void);
 
 #endif

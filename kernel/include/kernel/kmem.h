@@ -5,7 +5,7 @@
 
 #include <kernel/types.h>
 
-void *kmem_alloc(size_t size);  /* zeroed, 16-byte aligned (64 from 64 bytes up); NULL: none left */
+void *kmem_alloc(size_t size); /* zeroed, 16-byte aligned (64 from 64 bytes up); NULL: none left */
 void kmem_free(void *p, size_t size); /* NULL is fine */
 
 #endif

@@ -8,10 +8,10 @@
 
 #include <kernel/types.h>
 
-void random_init(void);                    /* once, before the first use, one core */
-/* Adds what tells this boot from others. Where the processor's source repeats itself (a machine that
- * is made to), a number that rises with each boot keeps new IDs new. Same lock. */
+void random_init(void); /* once, before the first use, one core */
+/* Adds what tells this boot from others. Where the processor's source repeats itself (a machine
+ * that is made to), a number that rises with each boot keeps new IDs new. Same lock. */
 void random_mix(const void *data, size_t len);
-void random_bytes(void *out, size_t len);  /* any core; takes a spin lock of its own, last */
+void random_bytes(void *out, size_t len); /* any core; takes a spin lock of its own, last */
 
 #endif

@@ -9,12 +9,12 @@
 #include <kernel/log.h>
 #include <lib/string.h>
 
-#define START_MAGIC   0x336ec578u
-#define BOOT_MAP_END  (1ull << 30)
-#define LOW_RESERVED  (1ull << 20) /* firmware data, and the page where cores wake up */
-#define PAGE          4096ull
-#define MAP_ENTRIES   128u
-#define MAP_TYPE_RAM  1u
+#define START_MAGIC  0x336ec578u
+#define BOOT_MAP_END (1ull << 30)
+#define LOW_RESERVED (1ull << 20) /* firmware data, and the page where cores wake up */
+#define PAGE         4096ull
+#define MAP_ENTRIES  128u
+#define MAP_TYPE_RAM 1u
 
 struct start_info {
     uint32_t magic;

@@ -10,10 +10,10 @@
 #include <kernel/phys.h>
 #include <lib/string.h>
 
-#define STACK_ORDER  2u
-#define STACK_SPAN   (2ull * STACK_BYTES) /* of address space: guard below, stack above */
-#define ANSWER_NS    10000000000ull
-#define SECOND_NS    1000000ull
+#define STACK_ORDER 2u
+#define STACK_SPAN  (2ull * STACK_BYTES) /* of address space: guard below, stack above */
+#define ANSWER_NS   10000000000ull
+#define SECOND_NS   1000000ull
 
 _Static_assert(STACK_BYTES == 4096 << STACK_ORDER, "stack order");
 

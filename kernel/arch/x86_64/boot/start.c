@@ -18,8 +18,8 @@ struct rela {
 extern const struct rela x86_rela_start[], x86_rela_end[];
 extern char x86_boot_stack_top[];
 
-/* The kernel is linked as a position-independent executable that runs where it was linked: the slide
- * is zero, and what is left is to fill in the pointers that its data holds. */
+/* The kernel is linked as a position-independent executable that runs where it was linked: the
+ * slide is zero, and what is left is to fill in the pointers that its data holds. */
 static void relocate(void)
 {
     for (const struct rela *r = x86_rela_start; r < x86_rela_end; r++) {

@@ -46,8 +46,8 @@ static void fill_tables(struct x86_cpu *cpu)
     cpu->gdt[2] = DESC_KERNEL_DATA;
     cpu->gdt[3] = DESC_USER_DATA;
     cpu->gdt[4] = DESC_USER_CODE;
-    cpu->gdt[5] = DESC_TSS | (sizeof(cpu->tss) - 1) | (tss & 0xffffff) << 16 |
-                  (tss >> 24 & 0xff) << 56;
+    cpu->gdt[5] =
+        DESC_TSS | (sizeof(cpu->tss) - 1) | (tss & 0xffffff) << 16 | (tss >> 24 & 0xff) << 56;
     cpu->gdt[6] = tss >> 32;
     cpu->tss.rsp0_lo = (uint32_t)top;
     cpu->tss.rsp0_hi = (uint32_t)(top >> 32);

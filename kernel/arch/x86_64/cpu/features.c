@@ -7,9 +7,9 @@
 #include <kernel/log.h>
 #include <lib/string.h>
 
-#define CR0_MP (1ull << 1)
-#define CR0_NE (1ull << 5)
-#define CR0_WP (1ull << 16)
+#define CR0_MP    (1ull << 1)
+#define CR0_NE    (1ull << 5)
+#define CR0_WP    (1ull << 16)
 #define CR0_PG_PE 0x80000011ull
 
 #define CR4_PAE        (1ull << 5)
@@ -84,8 +84,10 @@ void x86_features_read(void)
 
 static void enable_xsave(void)
 {
-    __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)x86_features.xcr0),
-                     "d"((uint32_t)(x86_features.xcr0 >> 32)));
+    __asm__ volatile("xsetbv"
+                     :
+                     : "c"(0), "a"((uint32_t)x86_features.xcr0),
+                       "d"((uint32_t)(x86_features.xcr0 >> 32)));
     x86_features.xsave_size = (x86_cpuid(0xd, 0).b + 63u) & ~63u;
 }
 

@@ -76,8 +76,8 @@ void arch_xsave_save(void *area)
     __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
 }
 
-/* Checks what the instruction should refuse (not every emulator does); it is in the fix-up table all
- * the same, because the image may lie in memory that user code changes in between. */
+/* Checks what the instruction should refuse (not every emulator does); it is in the fix-up table
+ * all the same, because the image may lie in memory that user code changes in between. */
 int arch_xsave_restore(void *area)
 {
     const struct xsave_head *head = area;

@@ -24,7 +24,7 @@
 struct gate {
     uint16_t offset0;
     uint16_t selector;
-    uint16_t ist;    /* low three bits of the low byte */
+    uint16_t ist; /* low three bits of the low byte */
     uint16_t offset1;
     uint32_t offset2;
     uint32_t zero;
@@ -36,7 +36,7 @@ struct gate_word {
 } __attribute__((packed));
 
 struct fixup {
-    int32_t where;   /* both from their own field */
+    int32_t where; /* both from their own field */
     int32_t landing;
 };
 extern const struct fixup x86_fixup_start[], x86_fixup_end[];
@@ -144,7 +144,7 @@ void x86_trap_ist(struct x86_trap *trap, struct x86_cpu *cpu)
         __asm__ volatile("cli; hlt");
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end ---- */
 
 static bool after_call(uint64_t addr)
 {
@@ -174,8 +174,8 @@ static uint64_t stack_end(uint64_t *sp)
     return top;
 }
 
-/* The kernel keeps no frame pointers: a word on the stack that follows a call instruction in the text
- * is taken for a return address. Old ones may be among them. */
+/* The kernel keeps no frame pointers: a word on the stack that follows a call instruction in the
+ * text is taken for a return address. Old ones may be among them. */
 static void backtrace(uint64_t sp)
 {
     uint64_t end = stack_end(&sp);

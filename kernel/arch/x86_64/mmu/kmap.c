@@ -14,10 +14,10 @@
 #include <kernel/phys.h>
 #include <lib/string.h>
 
-#define PAGE       4096ull
-#define EARLY_MAX  32u
-#define TOP_SHIFT  39u
-#define RANGE_END  (MMIO_VIRT - NVM_VIRT) /* physical memory that fits both of its maps */
+#define PAGE      4096ull
+#define EARLY_MAX 32u
+#define TOP_SHIFT 39u
+#define RANGE_END (MMIO_VIRT - NVM_VIRT) /* physical memory that fits both of its maps */
 
 extern char x86_image_start[], x86_text_start[], x86_text_end[], x86_rodata_end[], x86_image_end[];
 extern char x86_boot_stack_guard[];

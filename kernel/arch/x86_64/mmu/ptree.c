@@ -5,8 +5,8 @@
  * leaf's W bit is the object's own state, and no entry carries NX (slot entries do). "Accessed" is
  * preset everywhere, so that the processor writes only the leaf's dirty bit.
  *
- * A leaf without PTE_P is either zero (absent) or LEAF_HOLE. Callers serialise changes to one ptree;
- * the processor walks it at any time, so each entry is written by one store.
+ * A leaf without PTE_P is either zero (absent) or LEAF_HOLE. Callers serialise changes to one
+ * ptree; the processor walks it at any time, so each entry is written by one store.
  */
 #include "../x86.h"
 #include <kernel/phys.h>

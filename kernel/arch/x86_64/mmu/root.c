@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Roots: a top-level table whose lower half is this (view, context)'s own and whose upper half is
- * the kernel's, shared by all. Slot s is entry s % 512 of the second-level table s / 512, and points
- * at an object's ptree; user, write and no-execute stand in that entry and nowhere below.
+ * the kernel's, shared by all. Slot s is entry s % 512 of the second-level table s / 512, and
+ * points at an object's ptree; user, write and no-execute stand in that entry and nowhere below.
  *
  * Which cores have a root loaded is in root->loaded: a core sets its bit before it loads the table
  * and clears it after it has gone, with full fences, so that whoever changes an entry and then

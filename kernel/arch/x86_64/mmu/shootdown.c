@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making every core forget translations. Each core has a mailbox: two counters. Who asks adds one to
- * `wanted`, sends an interrupt and waits until `done` has reached the number it got. A core that
- * serves its mailbox (by that interrupt, or in arch_pause) reads `wanted`, drops all it holds of the
- * user half, then publishes the number it read. Two cores that ask each other serve while they wait.
- * A core with interrupts off that does not spin serves when it leaves the kernel, which is soon.
+ * Making every core forget translations. Each core has a mailbox: two counters. Who asks adds one
+ * to `wanted`, sends an interrupt and waits until `done` has reached the number it got. A core
+ * that serves its mailbox (by that interrupt, or in arch_pause) reads `wanted`, drops all it
+ * holds of the user half, then publishes the number it read. Two cores that ask each other serve
+ * while they wait. A core with interrupts off that does not spin serves when it leaves the
+ * kernel, which is soon.
  */
 #include "../x86.h"
 
@@ -61,8 +62,8 @@ void arch_shootdown(struct arch_root *root, uint32_t slot, uint32_t page, uint32
         ticket[i] = 0;
         if (i == self || !has_loaded(root, i))
             continue;
-        ticket[i] = atomic_fetch_add_explicit(&x86_cpus[i]->flush_wanted, 1,
-                                              memory_order_acq_rel) + 1;
+        ticket[i] =
+            atomic_fetch_add_explicit(&x86_cpus[i]->flush_wanted, 1, memory_order_acq_rel) + 1;
         x86_apic_ipi(x86_cpus[i]->apic_id, VEC_SHOOTDOWN);
     }
     for (unsigned i = 0; i < cores; i++) {

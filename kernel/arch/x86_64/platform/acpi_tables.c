@@ -9,11 +9,11 @@
 #include <kernel/log.h>
 #include <lib/string.h>
 
-#define TABLE_MAX   (1u << 20)
-#define ROOT_MAX    256u
-#define RSDP_V1     20u
-#define BIOS_START  0xe0000ull
-#define BIOS_END    0x100000ull
+#define TABLE_MAX  (1u << 20)
+#define ROOT_MAX   256u
+#define RSDP_V1    20u
+#define BIOS_START 0xe0000ull
+#define BIOS_END   0x100000ull
 
 struct rsdp {
     char signature[8];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupts of a core: its local APIC (xAPIC, memory-mapped), its one-shot timer, messages to other
- * cores, and the table of device vectors. The old interrupt controllers are masked for good.
+ * Interrupts of a core: its local APIC (xAPIC, memory-mapped), its one-shot timer, messages to
+ * other cores, and the table of device vectors. The old interrupt controllers are masked for
+ * good.
  *
  * Device vectors: a slot of the table is filled before its message is handed out, and never freed.
  */
@@ -9,16 +10,16 @@
 #include <kernel/lock.h>
 #include <kernel/log.h>
 
-#define REG_ID       0x20u
-#define REG_TPR      0x80u
-#define REG_EOI      0xb0u
-#define REG_SVR      0xf0u
-#define REG_ICR_LOW  0x300u
-#define REG_ICR_HIGH 0x310u
-#define REG_LVT_TIMER 0x320u
-#define REG_LVT_LINT0 0x350u
-#define REG_LVT_LINT1 0x360u
-#define REG_LVT_ERROR 0x370u
+#define REG_ID         0x20u
+#define REG_TPR        0x80u
+#define REG_EOI        0xb0u
+#define REG_SVR        0xf0u
+#define REG_ICR_LOW    0x300u
+#define REG_ICR_HIGH   0x310u
+#define REG_LVT_TIMER  0x320u
+#define REG_LVT_LINT0  0x350u
+#define REG_LVT_LINT1  0x360u
+#define REG_LVT_ERROR  0x370u
 #define REG_TIMER_INIT 0x380u
 #define REG_TIMER_NOW  0x390u
 #define REG_TIMER_DIV  0x3e0u

@@ -10,22 +10,22 @@
 #include "../x86.h"
 #include <kernel/log.h>
 
-#define NS_PER_S  1000000000ull
-#define PM_HZ     3579545ull
-#define PM_MASK   0xffffffu
-#define PIT_HZ    1193182ull
-#define PIT_MASK  0xffffu
-#define LOOKS     6000u
+#define NS_PER_S    1000000000ull
+#define PM_HZ       3579545ull
+#define PM_MASK     0xffffffu
+#define PIT_HZ      1193182ull
+#define PIT_MASK    0xffffu
+#define LOOKS       6000u
 #define LEAST_TICKS 64u
-#define EDGES     4u
-#define STUCK     1000000u
+#define EDGES       4u
+#define STUCK       1000000u
 
 #define PIT_DATA2   0x42u
 #define PIT_COMMAND 0x43u
 #define PIT_GATE    0x61u
 
-#define RTC_INDEX 0x70u
-#define RTC_DATA  0x71u
+#define RTC_INDEX  0x70u
+#define RTC_DATA   0x71u
 #define RTC_BINARY 0x04u
 #define RTC_24H    0x02u
 
@@ -41,7 +41,7 @@ static uint64_t scale(uint64_t value, uint64_t mult)
     return (uint64_t)(((unsigned __int128)value * mult) >> SHIFT);
 }
 
-/* ---- the reference ------------------------------------------------------------------------------ */
+/* ---- the reference ---- */
 
 struct reference {
     uint64_t hz;
@@ -154,7 +154,7 @@ static void stated_rates(uint64_t *tsc_hz, uint64_t *timer_hz)
     }
 }
 
-/* ---- wall clock ---------------------------------------------------------------------------------- */
+/* ---- wall clock ---- */
 
 static uint8_t rtc_get(uint8_t reg)
 {
@@ -178,7 +178,7 @@ static uint32_t rtc_field(uint8_t raw, uint8_t status)
 /* Days from 1970-01-01 to a date of the proleptic Gregorian calendar. */
 static uint64_t days(uint32_t year, uint32_t month, uint32_t day)
 {
-    uint32_t y = month > 2 ? year : year - 1;      /* years begin in March */
+    uint32_t y = month > 2 ? year : year - 1; /* years begin in March */
     uint32_t m = month > 2 ? month - 3 : month + 9;
 
     return 365ull * y + y / 4 - y / 100 + y / 400 + (153u * m + 2) / 5 + day - 1 - 719468;
@@ -216,11 +216,10 @@ static uint64_t rtc_seconds(void)
     if (month < 1 || month > 12)
         return 0;
     return days(2000 + rtc_field(a[5], status), month, rtc_field(a[3], status)) * 86400 +
-           rtc_hour(a[2], status) * 3600u + rtc_field(a[1], status) * 60u +
-           rtc_field(a[0], status);
+           rtc_hour(a[2], status) * 3600u + rtc_field(a[1], status) * 60u + rtc_field(a[0], status);
 }
 
-/* ---- the contract ---------------------------------------------------------------------------------- */
+/* ---- the contract ---- */
 
 void x86_clock_init(void)
 {

@@ -11,8 +11,8 @@ static struct spinlock lock;
 
 static void select(unsigned bus, unsigned dev, unsigned fn, unsigned off)
 {
-    x86_outl(ADDRESS, ENABLE | (bus & 0xffu) << 16 | (dev & 0x1fu) << 11 | (fn & 7u) << 8 |
-                          (off & 0xfcu));
+    x86_outl(ADDRESS,
+             ENABLE | (bus & 0xffu) << 16 | (dev & 0x1fu) << 11 | (fn & 7u) << 8 | (off & 0xfcu));
 }
 
 uint32_t arch_pci_read32(unsigned bus, unsigned dev, unsigned fn, unsigned off)

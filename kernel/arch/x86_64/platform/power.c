@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ways to stop: power off through ACPI (the sleep type is in the DSDT's _S5_ package, found by a
- * bounded scan for its bytes, when it is needed), reset, an exit code for the host, and halt.
+ * The ways to stop: power off through ACPI (the sleep type is in the DSDT's _S5_ package, found
+ * by a bounded scan for its bytes, when it is needed), reset, an exit code for the host, and
+ * halt.
  */
 #include "../x86.h"
 #include "acpi.h"
 #include <lib/string.h>
 #include <twz/hostlink.h>
 
-#define SLP_EN       0x2000u
-#define SLP_TYP(n)   (((n) & 7u) << 10)
+#define SLP_EN     0x2000u
+#define SLP_TYP(n) (((n)&7u) << 10)
 
 #define AML_PACKAGE  0x12u
 #define AML_BYTE     0x0au
@@ -26,7 +27,8 @@ static NORETURN void halt_here(void)
         __asm__ volatile("cli; hlt");
 }
 
-/* One integer of a package: ZeroOp, OneOp or a byte constant. Returns the next place, NULL: neither. */
+/* One integer of a package: ZeroOp, OneOp or a byte constant. Returns the next place, NULL:
+ * neither. */
 static const uint8_t *aml_small(const uint8_t *at, const uint8_t *end, uint16_t *value)
 {
     if (at < end && *at <= 1) {
@@ -46,7 +48,7 @@ static bool read_package(const uint8_t *at, const uint8_t *end, uint16_t type[2]
 
     if (end - at < 8 || *at != AML_PACKAGE)
         return false;
-    lead = at[1] >> 6; /* how many more bytes the length has */
+    lead = at[1] >> 6;  /* how many more bytes the length has */
     at += 2 + lead + 1; /* operator, length, count of elements */
     at = at < end ? aml_small(at, end, &type[0]) : NULL;
     return at && aml_small(at, end, &type[1]);
