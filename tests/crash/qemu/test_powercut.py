@@ -76,9 +76,9 @@ def test_missing_flushes_are_caught():
         wanted(failures, "no image of a run without flushes failed")
 
 
-def test_list():
+def listed(runs):
     """The list walks, is sound, and is as long as before or one boot longer."""
-    with pool_with("list", 1) as pool:
+    with pool_with("list", runs) as pool:
         with booting.Pool(BUILD, size=None) as other:
             powercut.copy_pool(pool.path, other.path)
             old = other.run("/host/list", expect=0).stdout
@@ -94,8 +94,16 @@ def test_list():
                 crashed.check()
 
             count, failures = recording.try_images(IMAGES, oracle)
-            print(f"list: {count} images booted, {recording.stats()}")
+            print(f"list after {runs}: {count} images booted, {recording.stats()}")
             wanted(not failures, "\n".join(failures[:10]))
+
+
+def test_list_first_run():
+    listed(0)
+
+
+def test_list_later_run():
+    listed(1)
 
 
 counting.run(globals(), sys.argv[2] if len(sys.argv) > 2 else None)
