@@ -122,7 +122,13 @@ static const char *state_differs(struct explorer *explorer, struct store *store)
         }
     if (explorer->returned || !run->mixed[last])
         return what;
-    return model_differs(store, &run->after[explorer->k][0], &run->after[last][0], 1);
+    for (uint32_t v = 0; v < run->variants[explorer->k]; v++) {
+        uint32_t w = v < run->variants[last] ? v : 0;
+
+        if (!model_differs(store, &run->after[explorer->k][v], &run->after[last][w], 1))
+            return NULL;
+    }
+    return what;
 }
 
 static const char *use(struct store *store, const struct store_env *env, struct explorer *explorer)

@@ -122,6 +122,8 @@ static int user_store(struct run *run, struct model_object *object, uint64_t off
     if (store_page_get(run->store, slot_of_object(run, object), page->page, &have) < 0)
         return fail(run, "a page cannot be looked up");
     word = (uint64_t *)store_frame_ptr(run->store, have.frame) + at;
+    if (loose && run->loose.object)
+        return SKIP; /* one such word at a time */
     if (loose)
         run->loose = (struct loose){ number_of(run, object) + 1, page->page, at, *word };
     if (!model_word(page, at, value))
