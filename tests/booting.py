@@ -117,6 +117,10 @@ class Pool:
 
 
 def machine_of(process):
-    """The process id of the machine that a started twz-run supervises."""
-    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as f:
-        return int(f.read().split()[0])
+    """The process id of the machine that a started twz-run supervises, as soon as there is one."""
+    while True:
+        wanted(process.poll() is None, "twz-run ended before it started a machine")
+        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as f:
+            children = f.read().split()
+        if children:
+            return int(children[0])
