@@ -10,8 +10,6 @@
 #include "err.h"
 #include "sys.h"
 
-#define RANDOM_PIECE 4096u /* bytes in one kernel call */
-
 void device_fill_stat(struct stat *st, uint32_t major, uint32_t minor)
 {
     *st = (struct stat){ 0 };
@@ -65,12 +63,11 @@ static int64_t random_read(struct file *f, void *buf, uint64_t len, uint64_t off
     (void)f;
     (void)off;
     while (done < len) {
-        uint64_t n = len - done < RANDOM_PIECE ? len - done : RANDOM_PIECE;
-        int64_t r = err_linux(sys_random((uint8_t *)buf + done, n));
+        int64_t r = err_linux(sys_random((uint8_t *)buf + done, len - done));
 
-        if (r < 0)
+        if (r <= 0)
             return done ? (int64_t)done : r;
-        done += n;
+        done += (uint64_t)r;
     }
     return (int64_t)done;
 }

@@ -20,7 +20,6 @@
 #include "thread.h"
 #include "times.h"
 
-#define RANDOM_PIECE 4096u
 #define ARCH_SET_GS  0x1001
 #define ARCH_SET_FS  0x1002
 #define ARCH_GET_FS  0x1003

@@ -48,6 +48,18 @@ int64_t linux_mkdir(const char *path, uint32_t mode)
 
 /* --- unlink, rmdir ---------------------------------------------------------------------------- */
 
+/* What rmdir answers to a path whose last part is no name: "/", ".", "..". */
+static int64_t remove_no_name(const char *path)
+{
+    size_t len = text_length(path);
+
+    while (len && path[len - 1] == '/')
+        len--;
+    if (len == 0)
+        return -EBUSY;
+    return len > 1 && path[len - 2] == '.' ? -ENOTEMPTY : -EINVAL;
+}
+
 int64_t linux_unlinkat(int dir, const char *path, uint32_t flags)
 {
     uint32_t how = HIER_DELETE | (flags & AT_REMOVEDIR ? HIER_WANT_DIR : HIER_NOT_DIR);
@@ -60,7 +72,7 @@ int64_t linux_unlinkat(int dir, const char *path, uint32_t flags)
     if (r < 0)
         return r;
     if (w.len == 0)
-        r = flags & AT_REMOVEDIR ? -EBUSY : -EISDIR;
+        r = flags & AT_REMOVEDIR ? remove_no_name(path) : -EISDIR;
     else
         r = err_linux(hier_remove(&w.dir, path_leaf(&w), how));
     hier_where_close(&w);

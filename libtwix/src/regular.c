@@ -61,9 +61,9 @@ static int64_t zero_range(const twzobj *obj, uint64_t from, uint64_t to)
     if (r < 0)
         return r;
     r = err_linux(sys_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + first, last - first));
-    if (r < 0)
-        return r;
-    return zero_bytes(obj, last, to);
+    if (r == -ENOENT)
+        r = zero_bytes(obj, first, last); /* it lost its last name: its ID is dead already */
+    return r < 0 ? r : zero_bytes(obj, last, to);
 }
 
 /* --- length ----------------------------------------------------------------------------------- */
@@ -91,9 +91,9 @@ static int64_t resize_locked(const twzobj *obj, uint64_t len)
         twz_persist_fence();
     }
     r = commit_size(obj, len);
-    if (r < 0 || keep >= end)
-        return r;
-    return err_linux(sys_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + keep, end - keep));
+    if (r == 0 && keep < end)
+        (void)sys_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + keep, end - keep);
+    return r;
 }
 
 int64_t regular_resize(const twzobj *obj, uint64_t len)
@@ -278,6 +278,15 @@ int regular_fill(const twzobj *obj, void *ctx)
     return S_ISREG(*mode) ? twz_object_set_size(obj, 0) : 0;
 }
 
+/* The first touch makes the kernel hang the object here, and from then on it lives as long as it is
+ * open, whatever happens to its names. -ENOENT: it was deleted just before. */
+static int64_t hold(const twzobj *obj)
+{
+    uint64_t magic;
+
+    return copy_bytes(&magic, twz_object_meta(obj), sizeof(magic), obj->start) < 0 ? -ENOENT : 0;
+}
+
 int64_t regular_open(struct file *f, objid_t id, uint32_t access)
 {
     uint32_t rights = access == O_RDONLY ? TWZ_READ : TWZ_READ | TWZ_WRITE;
@@ -288,7 +297,8 @@ int64_t regular_open(struct file *f, objid_t id, uint32_t access)
         return r;
     if ((st.perms & rights) != rights)
         return -EACCES;
-    return err_linux(twz_object_init_guid(&f->obj, id, rights));
+    r = err_linux(twz_object_init_guid(&f->obj, id, rights));
+    return r < 0 ? r : hold(&f->obj);
 }
 
 const struct file_ops regular_ops = {

@@ -17,6 +17,7 @@
 #include "signals.h"
 #include "sys.h"
 #include "thread.h"
+#include "timers.h"
 
 #define FAULT_STACK (64u << 10)
 
@@ -202,18 +203,19 @@ static _Noreturn void thread_end(struct thread *t)
     int *clear = t->clear_tid;
 
     futex_robust_release(t->robust, t->tid);
-    if (t == &threads[0]) {
-        wait_for_others();
-        process_exit(0);
+    if (t != &threads[0]) {
+        lock_take(&lock);
+        t->state = THREAD_ENDED;
+        lock_drop(&lock);
     }
-    lock_take(&lock);
-    t->state = THREAD_ENDED;
-    lock_drop(&lock);
     if (clear) {
         __atomic_store_n(clear, 0, __ATOMIC_SEQ_CST);
-        futex_wake(clear, 1);
+        (void)futex_wake(clear, 1);
     }
-    twz_thread_exit(0);
+    if (t != &threads[0])
+        twz_thread_exit(0);
+    wait_for_others();
+    process_exit(0);
 }
 
 int64_t linux_exit(int64_t status)
@@ -246,6 +248,7 @@ void thread_stop_others(uint64_t code)
         if (t != self && t->state != THREAD_FREE && t->repr.start)
             (void)sys_signal(t->repr.id, TWZ_SIGNAL_KILL, 0);
     }
+    timers_end();
 }
 
 void thread_leave(uint64_t code)

@@ -41,7 +41,6 @@ struct thread {
     uint64_t alt_base, alt_len; /* sigaltstack, 0: none */
     uint64_t suspend_mask;      /* mask to come back to after sigsuspend */
     uint32_t suspended;
-    uint32_t restart; /* handlers of the call in progress all allow it to be made again */
 };
 
 /* The calling thread. */

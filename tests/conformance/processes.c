@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* Children by posix_spawn, pipes between them, how they end. The program is its own child. */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/select.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "say.h"
+
+extern char **environ;
+
+static const char *self;
+
+static int child(int argc, char **argv)
+{
+    char buf[100];
+    ssize_t n;
+
+    if (!strcmp(argv[2], "exit"))
+        return atoi(argv[3]);
+    if (!strcmp(argv[2], "abort"))
+        abort();
+    if (!strcmp(argv[2], "kill"))
+        raise(atoi(argv[3]));
+    if (!strcmp(argv[2], "upper")) {
+        while ((n = read(0, buf, sizeof(buf))) > 0) {
+            for (ssize_t i = 0; i < n; i++)
+                buf[i] = buf[i] >= 'a' && buf[i] <= 'z' ? (char)(buf[i] - 32) : buf[i];
+            if (write(1, buf, (size_t)n) != n)
+                return 9;
+        }
+        return 0;
+    }
+    if (!strcmp(argv[2], "offset"))
+        return write(3, "child", 5) == 5 ? (int)lseek(3, 0, SEEK_CUR) : 99;
+    if (!strcmp(argv[2], "closed"))
+        return fcntl(3, F_GETFD) == -1 && fcntl(4, F_GETFD) == 0 ? 0 : 1;
+    if (!strcmp(argv[2], "args"))
+        for (int i = 3; i < argc; i++)
+            printf("[%s]", argv[i]);
+    printf(" %s %s\n", getenv("BATTERY"), getcwd(buf, sizeof(buf)) ? strrchr(buf, '/') : "?");
+    return 0;
+}
+
+static pid_t start(const posix_spawn_file_actions_t *actions, char *const words[])
+{
+    char *argv[10] = { (char *)self, "child" };
+    pid_t pid = -1;
+    int i, error;
+
+    for (i = 0; words[i]; i++)
+        argv[i + 2] = words[i];
+    fflush(stdout);
+    error = posix_spawn(&pid, self, actions, NULL, argv, environ);
+    if (error)
+        printf("posix_spawn: %s\n", error_name(error));
+    return pid;
+}
+
+#define WORDS(...) ((char *[]){ __VA_ARGS__, NULL })
+
+static void finish(pid_t pid)
+{
+    int status = 0;
+
+    if (waitpid(pid, &status, 0) != pid)
+        printf("waitpid: %s\n", error_name(errno));
+    else if (WIFEXITED(status))
+        printf("exited %d\n", WEXITSTATUS(status));
+    else
+        printf("signal %d\n", WTERMSIG(status));
+}
+
+static void endings(void)
+{
+    siginfo_t info = { 0 };
+    int status;
+    pid_t pid;
+
+    finish(start(NULL, WORDS("exit", "0")));
+    finish(start(NULL, WORDS("exit", "42")));
+    finish(start(NULL, WORDS("abort")));
+    finish(start(NULL, WORDS("kill", "9")));
+    finish(start(NULL, WORDS("kill", "15")));
+    SAY(waitpid(-1, &status, 0));
+    SAY(waitpid(12345678, &status, 0));
+    pid = start(NULL, WORDS("exit", "3"));
+    SAY(waitid(P_PID, (id_t)pid, &info, WEXITED));
+    HOLDS(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == 3);
+    SAY(posix_spawn(&pid, "/none/such", NULL, NULL, WORDS("x"), environ));
+    SAY(posix_spawnp(&pid, "no-such-program", NULL, NULL, WORDS("x"), environ));
+}
+
+static void arguments(void)
+{
+    setenv("BATTERY", "value with blanks", 1);
+    finish(start(NULL, WORDS("args", "one", "", "two words", "\"quoted\"")));
+}
+
+static void piped(void)
+{
+    posix_spawn_file_actions_t actions;
+    int in[2], out[2];
+    char buf[100] = { 0 };
+    size_t got = 0;
+    ssize_t n;
+    pid_t pid;
+
+    SAY(pipe(in));
+    SAY(pipe(out));
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    posix_spawn_file_actions_addclose(&actions, in[1]);
+    posix_spawn_file_actions_addclose(&actions, out[0]);
+    pid = start(&actions, WORDS("upper"));
+    posix_spawn_file_actions_destroy(&actions);
+    close(in[0]);
+    close(out[1]);
+    SAY(write(in[1], "some words", 10));
+    close(in[1]);
+    while ((n = read(out[0], buf + got, sizeof(buf) - got)) > 0)
+        got += (size_t)n;
+    printf("%s %ld\n", buf, (long)n);
+    close(out[0]);
+    finish(pid);
+}
+
+static void inherited(void)
+{
+    posix_spawn_file_actions_t actions;
+    char buf[20] = { 0 };
+    int fd = open("shared", O_RDWR | O_CREAT | O_TRUNC, 0644);
+
+    SAY(write(fd, "parent", 6));
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, fd, 3);
+    finish(start(&actions, WORDS("offset")));
+    posix_spawn_file_actions_destroy(&actions);
+    SAY(lseek(fd, 0, SEEK_CUR));
+    SAY(write(fd, "again", 5));
+    SAY(pread(fd, buf, 20, 0));
+    printf("%s\n", buf);
+    dup2(fd, 3);
+    fcntl(3, F_SETFD, FD_CLOEXEC);
+    dup2(fd, 4);
+    finish(start(NULL, WORDS("closed")));
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 1, "output", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    finish(start(&actions, WORDS("args", "to a file")));
+    posix_spawn_file_actions_destroy(&actions);
+    close(fd);
+    fd = open("output", O_RDONLY);
+    SAY(read(fd, buf, 11));
+    printf("%.11s\n", buf);
+    close(fd);
+}
+
+static void pipe_rules(void)
+{
+    struct pollfd p;
+    struct timeval none = { 0, 0 };
+    fd_set set;
+    int fds[2];
+    char c;
+
+    signal(SIGPIPE, SIG_IGN);
+    SAY(pipe2(fds, O_NONBLOCK | O_CLOEXEC));
+    SAY(read(fds[0], &c, 1));
+    p = (struct pollfd){ fds[0], POLLIN, 0 };
+    SAY(poll(&p, 1, 0));
+    SAY(poll(&p, 1, 30));
+    SAY(write(fds[1], "x", 1));
+    SAY(poll(&p, 1, -1));
+    SAY(p.revents);
+    FD_ZERO(&set);
+    FD_SET(fds[0], &set);
+    SAY(select(fds[0] + 1, &set, NULL, NULL, &none));
+    SAY(FD_ISSET(fds[0], &set) != 0);
+    SAY(lseek(fds[0], 0, SEEK_CUR));
+    SAY(read(fds[0], &c, 1));
+    SAY(write(fds[0], "x", 1));
+    SAY(close(fds[1]));
+    SAY(read(fds[0], &c, 1));
+    SAY(poll(&p, 1, 0));
+    SAY(p.revents);
+    SAY(close(fds[0]));
+    SAY(pipe(fds));
+    SAY(close(fds[0]));
+    SAY(write(fds[1], "x", 1));
+    SAY(close(fds[1]));
+    p.fd = fds[1];
+    SAY(poll(&p, 1, 0));
+    SAY(p.revents);
+}
+
+int main(int argc, char **argv)
+{
+    self = argv[0];
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc > 2 && !strcmp(argv[1], "child"))
+        return child(argc, argv);
+    if (argc != 2 || chdir(argv[1]) < 0)
+        return 2;
+    HOLDS(getpid() > 0 && getppid() >= 0);
+    endings();
+    arguments();
+    piped();
+    inherited();
+    pipe_rules();
+    return 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The battery's words. Each program works below the directory it is given, prints what it saw, and
+ * is run twice: on the host and in the system. The two outputs have to be the same, so nothing is
+ * printed that may rightly differ (times, numbers of processes, addresses).
+ */
+#ifndef CONFORMANCE_SAY_H
+#define CONFORMANCE_SAY_H
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static inline const char *error_name(int error)
+{
+#define NAME(e)                                                                                    \
+    case e:                                                                                        \
+        return #e;
+    switch (error) {
+        NAME(EPERM) NAME(ENOENT) NAME(EINTR) NAME(EIO) NAME(EBADF) NAME(ECHILD) NAME(EAGAIN)
+        NAME(ENOMEM) NAME(EACCES) NAME(EFAULT) NAME(EBUSY) NAME(EEXIST) NAME(ENOTDIR) NAME(EISDIR)
+        NAME(EINVAL) NAME(EMFILE) NAME(ENOTTY) NAME(EFBIG) NAME(ENOSPC) NAME(ESPIPE) NAME(EPIPE)
+        NAME(ERANGE) NAME(ENAMETOOLONG) NAME(ENOSYS) NAME(ENOTEMPTY) NAME(ELOOP) NAME(EOVERFLOW)
+        NAME(ETIMEDOUT) NAME(ENXIO) NAME(ESRCH) NAME(ENOEXEC) NAME(EOPNOTSUPP) NAME(EDEADLK)
+    default:
+        return "another error";
+    }
+#undef NAME
+}
+
+/* "what: result", or "what: EXYZ" where result is -1. */
+static inline void say(const char *what, long result)
+{
+    if (result == -1)
+        printf("%s: %s\n", what, error_name(errno));
+    else
+        printf("%s: %ld\n", what, result);
+}
+
+/* The call's own text and its result. */
+#define SAY(call) say(#call, (long)(call))
+
+/* The call's text and whether it holds. */
+#define HOLDS(condition) printf("%s: %s\n", #condition, (condition) ? "yes" : "no")
+
+#endif

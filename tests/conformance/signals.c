@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* Signals: handlers, masks, faults, stacks, interrupted calls. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "say.h"
+
+static volatile sig_atomic_t seen[65], order[10], orders;
+static sigjmp_buf back;
+static char alt[65536];
+
+static void note(int signo)
+{
+    seen[signo]++;
+    if (orders < 10)
+        order[orders++] = signo;
+}
+
+static void jump(int signo)
+{
+    siglongjmp(back, signo);
+}
+
+static void on_alt(int signo)
+{
+    char here;
+
+    siglongjmp(back, &here >= alt && &here < alt + sizeof(alt) ? 100 : signo);
+}
+
+static void skip(int signo, siginfo_t *info, void *context)
+{
+    ucontext_t *uc = context;
+
+    (void)info;
+    note(signo);
+    uc->uc_mcontext.gregs[REG_RIP] += 2; /* ud2 */
+}
+
+static int overflow(int depth)
+{
+    volatile char room[1000];
+
+    room[0] = (char)depth;
+    return depth > 100000000 ? 0 : overflow(depth + 1) + room[0];
+}
+
+static void set(int signo, void (*handler)(int), int flags)
+{
+    struct sigaction sa = { .sa_flags = flags };
+
+    sa.sa_handler = handler;
+    sigaction(signo, &sa, NULL);
+}
+
+static void simple(void)
+{
+    struct sigaction old;
+
+    set(SIGUSR1, note, 0);
+    SAY(raise(SIGUSR1));
+    SAY(seen[SIGUSR1]);
+    SAY(kill(getpid(), SIGUSR1));
+    SAY(seen[SIGUSR1]);
+    SAY(kill(getpid(), 0));
+    SAY(kill(getpid(), 1000));
+    SAY(sigaction(SIGUSR1, NULL, &old));
+    HOLDS(old.sa_handler == note);
+    set(SIGUSR2, note, SA_RESETHAND);
+    raise(SIGUSR2);
+    SAY(sigaction(SIGUSR2, NULL, &old));
+    HOLDS(old.sa_handler == SIG_DFL);
+    signal(SIGUSR2, SIG_IGN);
+    raise(SIGUSR2);
+    SAY(seen[SIGUSR2]);
+    SAY(sigaction(SIGKILL, &old, NULL));
+    SAY(raise(SIGCHLD));
+}
+
+static void masks(void)
+{
+    sigset_t set_, old, pending;
+
+    orders = 0;
+    set(SIGUSR1, note, 0);
+    set(SIGUSR2, note, 0);
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGUSR1);
+    sigaddset(&set_, SIGUSR2);
+    SAY(sigprocmask(SIG_BLOCK, &set_, &old));
+    raise(SIGUSR2);
+    raise(SIGUSR1);
+    raise(SIGUSR1);
+    SAY(orders);
+    SAY(sigpending(&pending));
+    SAY(sigismember(&pending, SIGUSR1));
+    SAY(sigismember(&pending, SIGTERM));
+    SAY(sigprocmask(SIG_SETMASK, &old, NULL));
+    SAY(orders);
+    SAY(order[0] + order[1] - SIGUSR1 - SIGUSR2);
+    SAY(sigprocmask(SIG_BLOCK, &set_, NULL));
+    raise(SIGUSR1);
+    sigdelset(&set_, SIGUSR1);
+    SAY(sigsuspend(&set_));
+    SAY(orders);
+    SAY(sigprocmask(SIG_SETMASK, &old, &set_));
+    SAY(sigismember(&set_, SIGUSR1));
+}
+
+static void faults(void)
+{
+    volatile int zero = 0;
+    volatile double x = 1.25;
+    struct sigaction sa = { .sa_flags = SA_SIGINFO };
+    int *nowhere = (int *)(uintptr_t)(getpid() > 0 ? 16 : 4096);
+
+    set(SIGSEGV, jump, 0);
+    if (sigsetjmp(back, 1) == 0)
+        *nowhere = 1;
+    else
+        printf("after the fault %.2f\n", x);
+    if (sigsetjmp(back, 1) == 0)
+        *nowhere = 1;
+    else
+        printf("again\n");
+    set(SIGFPE, jump, 0);
+    if (sigsetjmp(back, 1) == 0)
+        printf("%d\n", 1 / zero);
+    else
+        printf("divided\n");
+    sa.sa_sigaction = skip;
+    sigaction(SIGILL, &sa, NULL);
+    x *= 2;
+    __asm__ volatile("ud2");
+    printf("skipped %d %.2f\n", (int)seen[SIGILL], x);
+}
+
+static void stacks(void)
+{
+    stack_t s = { .ss_sp = alt, .ss_size = sizeof(alt) }, old;
+
+    SAY(sigaltstack(&s, NULL));
+    SAY(sigaltstack(NULL, &old));
+    HOLDS(old.ss_sp == alt && old.ss_size == sizeof(alt));
+    set(SIGSEGV, on_alt, SA_ONSTACK);
+    switch (sigsetjmp(back, 1)) {
+    case 0:
+        SAY(overflow(0));
+        break;
+    case 100:
+        printf("overflow, told on the other stack\n");
+        break;
+    default:
+        printf("overflow, told on the wrong stack\n");
+    }
+    set(SIGUSR1, on_alt, SA_ONSTACK);
+    if (sigsetjmp(back, 1) == 0)
+        raise(SIGUSR1);
+    else
+        printf("there\n");
+}
+
+static void timers(void)
+{
+    struct itimerval it = { .it_value = { 0, 30000 } }, was;
+    struct timespec second = { 5, 0 }, left = { 0, 0 };
+
+    set(SIGALRM, note, 0);
+    SAY(setitimer(ITIMER_REAL, &it, NULL));
+    SAY(nanosleep(&second, &left));
+    HOLDS(left.tv_sec == 4);
+    SAY(seen[SIGALRM]);
+    SAY(alarm(100));
+    SAY(getitimer(ITIMER_REAL, &was));
+    HOLDS(was.it_value.tv_sec >= 98);
+    HOLDS(alarm(0) >= 99);
+    it.it_interval.tv_usec = 10000;
+    SAY(setitimer(ITIMER_REAL, &it, NULL));
+    while (seen[SIGALRM] < 4)
+        pause();
+    it.it_value.tv_usec = 0;
+    SAY(setitimer(ITIMER_REAL, &it, NULL));
+    HOLDS(seen[SIGALRM] >= 4);
+}
+
+/* Comes while the program computes. */
+static void while_running(void)
+{
+    struct itimerval it = { .it_value = { 0, 20000 } };
+    volatile double sum = 0;
+    int before = seen[SIGALRM];
+
+    setitimer(ITIMER_REAL, &it, NULL);
+    while (seen[SIGALRM] == before)
+        sum += 0.5;
+    HOLDS(sum > 0);
+}
+
+int main(void)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    simple();
+    masks();
+    faults();
+    stacks();
+    timers();
+    while_running();
+    signal(SIGTERM, SIG_DFL);
+    raise(SIGTERM);
+    return 0;
+}

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""The same C programs on the host and in the system: same output, same status.
+
+Usage: test_posix.py BUILD [PART-OF-A-NAME]
+"""
+
+import difflib
+import os
+import subprocess
+import sys
+import tempfile
+
+import booting
+import counting
+
+BUILD = os.path.abspath(sys.argv[1])
+HERE = f"{BUILD}/tests/conformance"
+POOL = booting.Pool(BUILD)
+NATIVE_LIMIT = 60
+
+
+def native(name):
+    with tempfile.TemporaryDirectory() as scratch:
+        r = subprocess.run([f"{HERE}/native-{name}", scratch], capture_output=True,
+                           stdin=subprocess.DEVNULL, timeout=NATIVE_LIMIT)
+    return r.stdout.decode(), r.returncode if r.returncode >= 0 else 128 - r.returncode
+
+
+def in_system(name):
+    POOL.put(f"{HERE}/guest-{name}", f"/host/{name}")
+    POOL.tool("mkdir", "-p", f"/tmp/{name}")
+    r = POOL.run(f"/host/{name}", f"/tmp/{name}")
+    return r.stdout.decode(errors="replace"), r.returncode, r.stderr.decode(errors="replace")
+
+
+def compare(name):
+    wanted, wanted_status = native(name)
+    got, status, told = in_system(name)
+    booting.wanted(wanted.count("\n") > 20, f"{name} says almost nothing on the host: {wanted!r}")
+    lines = difflib.unified_diff(wanted.splitlines(), got.splitlines(), "host", "system", n=1,
+                                 lineterm="")
+    lines = list(lines)
+    booting.wanted(not lines, "\n".join(lines[:40]) + f"\nstandard error: {told}")
+    booting.same(status, wanted_status, "status")
+    booting.wanted(not booting.PANIC.search(POOL.log()), f"kernel log: {POOL.log()!r}")
+
+
+def test_files():
+    compare("files")
+
+
+def test_directories():
+    compare("dirs")
+
+
+def test_streams():
+    compare("streams")
+
+
+def test_memory():
+    compare("memory")
+
+
+def test_devices():
+    compare("devices")
+
+
+def test_processes():
+    compare("processes")
+
+
+def test_signals():
+    compare("signals")
+
+
+def test_threads():
+    compare("threads")
+
+
+def test_pool_is_sound_after_all_that():
+    POOL.check()
+
+
+with POOL:
+    counting.run(globals(), sys.argv[2] if len(sys.argv) > 2 else None)
