@@ -262,7 +262,7 @@ const char *out_time_text(char text[OUT_TIME_TEXT], uint64_t ns)
     struct tm tm;
     if (ns == 0 || !localtime_r(&seconds, &tm) ||
         strftime(text, OUT_TIME_TEXT, "%Y-%m-%d %H:%M", &tm) == 0)
-        snprintf(text, OUT_TIME_TEXT, "%16s", "-");
+        snprintf(text, OUT_TIME_TEXT, "---------- --:--");
     return text;
 }
 

@@ -67,7 +67,7 @@ static void check_directory(struct dir_walk *walk, objid_t id)
         twz_object_release(&dir);
     }
     if (rc < 0)
-        tell_directory(&id, &(struct hier_problem){0, fail_text(rc)});
+        tell_directory(&id, &(struct hier_problem){ 0, fail_text(rc) });
     walk->problems += rc < 0 ? 1 : (uint64_t)rc;
     walk->directories++;
 }
@@ -84,7 +84,7 @@ static int check_name(void *ctx, const struct name_visit *visit)
     if (rc < 0) {
         objid_t dir = visit->dir;
         walk->problems++;
-        tell_directory(&dir, &(struct hier_problem){0, "a name of an object that is not there"});
+        tell_directory(&dir, &(struct hier_problem){ 0, "a name of an object that is not there" });
     } else if (visit->name->kind == HIER_DIR) {
         check_directory(walk, visit->name->id);
     }
@@ -93,14 +93,14 @@ static int check_name(void *ctx, const struct name_visit *visit)
 
 static int check_names(struct pool *pool, struct dir_walk *walk)
 {
-    *walk = (struct dir_walk){.pool = pool};
+    *walk = (struct dir_walk){ .pool = pool };
     if (twz_objid_none(pool->names))
         return TOOL_OK;
     check_directory(walk, pool->names);
     int rc = names_each_below(pool->names, "/", check_name, walk);
     if (rc < 0) {
         walk->problems++;
-        tell_directory(&pool->names, &(struct hier_problem){0, fail_text(rc)});
+        tell_directory(&pool->names, &(struct hier_problem){ 0, fail_text(rc) });
     }
     return TOOL_OK;
 }
@@ -187,6 +187,25 @@ static int backup(const struct pool *pool, const char *path)
     return rc;
 }
 
+static int visit_nothing(void *ctx, const struct name_visit *visit)
+{
+    (void)ctx;
+    (void)visit;
+    return 0;
+}
+
+/* Recovery of the store, then of each directory: reading one finishes what was interrupted there.
+ * What cannot be read is left to the check that follows. */
+static int recover(struct pool *pool)
+{
+    int rc = pool_validate(pool);
+    if (rc == TOOL_OK)
+        rc = pool_recover(pool);
+    if (rc == TOOL_OK && !twz_objid_none(pool->names))
+        (void)names_each_below(pool->names, "/", visit_nothing, NULL);
+    return rc;
+}
+
 static int repair(const char *path, bool dry, const char *copy)
 {
     struct pool *pool;
@@ -195,10 +214,9 @@ static int repair(const char *path, bool dry, const char *copy)
         return rc;
     if (copy && !dry)
         rc = backup(pool, copy);
+    pool->quiet = true;
     if (rc == TOOL_OK)
-        rc = pool_validate(pool);
-    if (rc == TOOL_OK)
-        rc = pool_recover(pool);
+        rc = recover(pool);
     if (rc == TOOL_OK)
         tell_recovery(&pool->recovery, dry ? "would be completed" : "completed");
     return fail_first(rc, pool_close(pool));

@@ -43,7 +43,7 @@ static int create_named(struct host_file *file, uint32_t mode)
 int host_file_create(struct host_file *file, const char *path, bool replace, uint32_t mode)
 {
     struct stat st;
-    *file = (struct host_file){.fd = -1, .path = strdup(path), .replace = replace};
+    *file = (struct host_file){ .fd = -1, .path = strdup(path), .replace = replace };
     if (lstat(path, &st) == 0 && !replace) {
         host_file_abort(file);
         return exists_already(path);
@@ -127,7 +127,7 @@ void host_file_abort(struct host_file *file)
         close(file->fd);
     free(file->temporary);
     free(file->path);
-    *file = (struct host_file){.fd = -1};
+    *file = (struct host_file){ .fd = -1 };
 }
 
 int host_write(int fd, const char *path, const void *bytes, uint64_t len)

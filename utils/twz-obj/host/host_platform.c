@@ -73,8 +73,6 @@ int plat_obj_create(const struct twz_create *create, objid_t *id)
         .kind = create->kind,
         .persist = create->persist,
     };
-    if (host.pool->mode == POOL_LOOK)
-        return -TWZ_EDENIED;
     if (!(create->flags & TWZ_OBJ_PERSIST))
         return -TWZ_ENOTSUP;
     if (pool_random(make.nonce, sizeof(make.nonce)) != TOOL_OK)
@@ -115,7 +113,7 @@ int plat_obj_delete(objid_t id, uint64_t flags)
 {
     (void)flags;
     uint32_t slot;
-    struct died died = {0};
+    struct died died = { 0 };
     int rc = store_lookup(host.pool->store, id, &slot);
     if (rc < 0)
         return rc;
@@ -156,15 +154,13 @@ int plat_obj_stat(objid_t id, struct twz_stat *stat)
 int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg)
 {
     uint32_t slot;
-    struct store_update update = {0};
+    struct store_update update = { 0 };
     int rc = store_lookup(host.pool->store, id, &slot);
     if (rc < 0)
         return rc;
     switch (op) {
-    case TWZ_CTL_PERMANENT:
-        return store_obj_permanent(host.pool->store, slot);
-    case TWZ_CTL_PERSIST:
-        return arg ? 0 : -TWZ_ENOTSUP;
+    case TWZ_CTL_PERMANENT: return store_obj_permanent(host.pool->store, slot);
+    case TWZ_CTL_PERSIST: return arg ? 0 : -TWZ_ENOTSUP;
     case TWZ_CTL_MODE:
         update.which = STORE_UPDATE_PERSIST;
         update.persist = (uint32_t)arg;
@@ -173,8 +169,7 @@ int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg)
         update.which = STORE_UPDATE_PERMS;
         update.perms = (uint32_t)arg;
         return store_obj_update(host.pool->store, slot, &update);
-    default:
-        return -TWZ_EINVAL;
+    default: return -TWZ_EINVAL;
     }
 }
 
@@ -242,6 +237,7 @@ void plat_pointer_fault(const void *at, objid_t object, uint32_t reason)
 void twz_persist_flush(const void *p, size_t len)
 {
     persist_host_flush(p, len, "libtwz flush");
+    window_flush(p, len);
 }
 
 void twz_persist_fence(void)
@@ -251,8 +247,8 @@ void twz_persist_fence(void)
 
 void twz_persist(const void *p, size_t len)
 {
-    persist_host_flush(p, len, "libtwz persist flush");
-    persist_host_fence("libtwz persist fence");
+    twz_persist_flush(p, len);
+    twz_persist_fence();
 }
 
 void twz_persist_copy(void *dst, const void *src, size_t len)
@@ -273,4 +269,5 @@ void twz_persist_store64(uint64_t *word, uint64_t value)
 void twz_persist_commit64(uint64_t *word, uint64_t value)
 {
     persist_host_commit(word, value, "libtwz commit flush", "libtwz commit fence");
+    window_flush(word, sizeof(*word));
 }

@@ -75,7 +75,7 @@ static void note_add(const void *addr, size_t len)
     }
     if (noted == NOTE_MAX)
         note_write();
-    note[noted++] = (struct span){start, end};
+    note[noted++] = (struct span){ start, end };
 }
 
 void persist_host_store64(uint64_t *dst, uint64_t value)

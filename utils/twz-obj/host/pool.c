@@ -43,7 +43,7 @@ static void on_bus_error(int signo)
 
 void pool_catch_faults(void)
 {
-    struct sigaction action = {.sa_handler = on_bus_error};
+    struct sigaction action = { .sa_handler = on_bus_error };
     sigaction(SIGBUS, &action, NULL);
 }
 
@@ -144,7 +144,7 @@ int pool_adopt(struct pool **out, const char *path, int fd, enum pool_mode mode)
         close(fd);
         return fail(TOOL_FULL, "out of memory");
     }
-    *pool = (struct pool){.path = copy, .fd = fd, .mode = mode};
+    *pool = (struct pool){ .path = copy, .fd = fd, .mode = mode };
     int rc = file_lock(path, fd, mode);
     if (!rc)
         rc = file_check(path, fd, &pool->size);
@@ -235,8 +235,7 @@ static int refuse(const char *path, int error, const struct store_report *why)
                     "%s: a member of the pool is missing (member %llu): only pools of one file can "
                     "be opened here",
                     path, found);
-    case TWZ_ENOMEM:
-        return fail(TOOL_FULL, "%s: out of memory for its tables: free memory", path);
+    case TWZ_ENOMEM: return fail(TOOL_FULL, "%s: out of memory for its tables: free memory", path);
     default:
         return fail(fail_code(error), "%s: %s (%s, byte %llu): restore it from a copy", path,
                     fail_text(error), what, offset);
@@ -246,7 +245,7 @@ static int refuse(const char *path, int error, const struct store_report *why)
 int pool_validate(struct pool *pool)
 {
     struct store_env env;
-    struct store_report why = {0};
+    struct store_report why = { 0 };
     pool_env(pool, &env);
     int rc = store_open(&env, &pool->store, &why);
     return rc < 0 ? refuse(pool->path, rc, &why) : TOOL_OK;
@@ -254,8 +253,7 @@ int pool_validate(struct pool *pool)
 
 int pool_recover(struct pool *pool)
 {
-    int rc = pool->mode == POOL_LOOK ? store_recover_readonly(pool->store, &pool->recovery)
-                                     : store_recover(pool->store, &pool->recovery);
+    int rc = store_recover(pool->store, &pool->recovery);
     if (rc < 0)
         return fail(fail_code(rc), "%s: %s (recovery): restore it from a copy", pool->path,
                     fail_text(rc));

@@ -7,6 +7,10 @@
  * writable only where the frame is the object's own. A window whose count went to 0 keeps its
  * mappings until its place is wanted, oldest first: walking a directory again costs nothing.
  *
+ * Looking, both the pool's map and the windows are private, so that an interrupted change can be
+ * finished in memory. They stay alike this way: what is flushed in a window is copied to the pool's
+ * map, which holds the truth; a frame that differs from the file is copied into a new mapping.
+ *
  * Invariants: a window's mappings agree with the page words of its object, since both change only
  * here and in window_refresh; a deleted object's frames are released when nobody counts its
  * window any more. One thread, no locks. Nothing here needs recovery: page words are the store's.
@@ -14,6 +18,7 @@
 #define _GNU_SOURCE
 #include "window.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <twz/error.h>
@@ -38,6 +43,7 @@ static struct {
     uint8_t *arena;    /* its first multiple of 1 GiB */
     struct window window[WINDOWS];
     uint64_t clock;
+    uint8_t *changed; /* looking only: a bit for each frame whose bytes differ from the file's */
 } host;
 
 static uint8_t *window_start(const struct window *w)
@@ -69,20 +75,37 @@ static int window_clear(const struct window *w, int prot)
     return p == MAP_FAILED ? -TWZ_ENOMEM : 0;
 }
 
+static bool looking(void)
+{
+    return host.pool->mode == POOL_LOOK;
+}
+
+static void frame_changed(uint32_t frame)
+{
+    host.changed[frame / 8] |= (uint8_t)(1u << (frame % 8));
+}
+
 /* Map `count` frames in a row at a page. */
 static int window_map(const struct window *w, uint32_t page, uint32_t frame, uint32_t count,
                       bool writable)
 {
-    int share = host.pool->mode == POOL_LOOK ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
-    void *at = window_start(w) + (uint64_t)page * TWZ_PAGE_SIZE;
+    int share = looking() ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
+    uint8_t *at = window_start(w) + (uint64_t)page * TWZ_PAGE_SIZE;
     void *p = mmap(at, (size_t)count * TWZ_PAGE_SIZE, PROT_READ | (writable ? PROT_WRITE : 0),
                    share | MAP_FIXED, host.pool->fd, (off_t)frame * STORE_FRAME_SIZE);
-    return p == MAP_FAILED ? -TWZ_ENOMEM : 0;
+    if (p == MAP_FAILED)
+        return -TWZ_ENOMEM;
+    for (uint32_t i = 0; looking() && i < count; i++) {
+        if (host.changed[(frame + i) / 8] & (1u << ((frame + i) % 8)))
+            memcpy(at + (uint64_t)i * TWZ_PAGE_SIZE, store_frame_ptr(host.pool->store, frame + i),
+                   TWZ_PAGE_SIZE);
+    }
+    return 0;
 }
 
 static bool page_writable(const struct store_page *at)
 {
-    if (host.pool->mode == POOL_LOOK)
+    if (looking())
         return true;
     return at->state == STORE_PRESENT && !(at->flags & STORE_FLAG_READONLY);
 }
@@ -90,9 +113,9 @@ static bool page_writable(const struct store_page *at)
 /* Map all pages from `first` to before `end`, runs of neighbours at once. */
 static int window_fill(const struct window *w, uint32_t first, uint32_t end)
 {
-    struct store_page run = {0};
+    struct store_page run = { 0 };
     uint32_t count = 0;
-    struct store_page at = {.page = first};
+    struct store_page at = { .page = first };
     for (;; at.page++) {
         bool more = store_page_next(host.pool->store, w->slot, &at) >= 0 && at.page < end;
         bool there = more && (at.state == STORE_PRESENT || at.state == STORE_SHARED);
@@ -143,7 +166,8 @@ int window_attach(struct pool *pool)
         host.arena = host.reserved + (-(uintptr_t)p & (TWZ_OBJ_SIZE - 1));
     }
     host.pool = pool;
-    return TOOL_OK;
+    host.changed = calloc(1, pool->size / STORE_FRAME_SIZE / 8 + 1);
+    return host.changed ? TOOL_OK : fail(TOOL_FULL, "out of memory");
 }
 
 void window_detach(const struct pool *pool)
@@ -154,6 +178,8 @@ void window_detach(const struct pool *pool)
         if (!same_id(host.window[i].id, TWZ_OBJID_NONE))
             window_drop(&host.window[i]);
     }
+    free(host.changed);
+    host.changed = NULL;
     host.pool = NULL;
 }
 
@@ -181,7 +207,7 @@ int plat_map(objid_t id, uint32_t rights, uint8_t **start)
         if (!w)
             return -TWZ_ENOMEM;
         rc = window_clear(w, PROT_READ);
-        *w = (struct window){.id = id, .slot = slot};
+        *w = (struct window){ .id = id, .slot = slot };
         if (rc == 0)
             rc = window_fill(w, 0, TWZ_PAGE_RECORD);
         if (rc < 0) {
@@ -240,7 +266,22 @@ static int touch_present(const struct window *w, const struct store_page *at)
     if (at->state != STORE_SHARED)
         return -TWZ_EFAULT;
     int rc = store_page_own(host.pool->store, w->slot, at->page, &frame);
-    return rc < 0 ? rc : window_map(w, at->page, frame, 1, true);
+    if (rc < 0)
+        return rc;
+    frame_changed(frame);
+    return window_map(w, at->page, frame, 1, true);
+}
+
+static int touch_absent(const struct window *w, uint32_t page, uint32_t count)
+{
+    int rc = store_page_add_many(host.pool->store, w->slot, page, count, NULL, NULL);
+    for (uint32_t i = 0; rc >= 0 && looking() && i < count; i++) {
+        struct store_page at;
+        rc = store_page_get(host.pool->store, w->slot, page + i, &at);
+        if (rc >= 0)
+            frame_changed(at.frame);
+    }
+    return rc < 0 ? rc : window_fill(w, page, page + count);
 }
 
 int plat_touch(const void *p, uint64_t len)
@@ -248,23 +289,18 @@ int plat_touch(const void *p, uint64_t len)
     const struct window *w = window_at(p);
     if (!w || len == 0)
         return w ? 0 : -TWZ_EFAULT;
-    if (host.pool->mode == POOL_LOOK)
-        return -TWZ_EDENIED;
     uint64_t off = (uintptr_t)p & (TWZ_OBJ_SIZE - 1);
     if (len > TWZ_OBJ_SIZE - off)
         return -TWZ_ERANGE;
     uint32_t end = (uint32_t)((off + len + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE);
     uint32_t page = (uint32_t)(off / TWZ_PAGE_SIZE);
     while (page < end) {
-        struct store_page at = {.page = page};
+        struct store_page at = { .page = page };
         bool there = store_page_next(host.pool->store, w->slot, &at) >= 0 && at.page < end;
         uint32_t absent = (there ? at.page : end) - page;
         int rc = 0;
-        if (absent > 0) {
-            rc = store_page_add_many(host.pool->store, w->slot, page, absent, NULL, NULL);
-            if (rc >= 0)
-                rc = window_fill(w, page, page + absent);
-        }
+        if (absent > 0)
+            rc = touch_absent(w, page, absent);
         if (rc >= 0 && there)
             rc = touch_present(w, &at);
         if (rc < 0)
@@ -284,4 +320,24 @@ int window_released(uint32_t slot)
     if (w)
         window_drop(w);
     return store_obj_release(host.pool->store, slot);
+}
+
+void window_flush(const void *p, uint64_t len)
+{
+    const struct window *w = looking() ? window_at(p) : NULL;
+    const uint8_t *from = p;
+    uint64_t off = (uintptr_t)p & (TWZ_OBJ_SIZE - 1);
+    while (w && len > 0) {
+        struct store_page at;
+        uint64_t in = off % TWZ_PAGE_SIZE;
+        uint64_t n = TWZ_PAGE_SIZE - in < len ? TWZ_PAGE_SIZE - in : len;
+        if (store_page_get(host.pool->store, w->slot, (uint32_t)(off / TWZ_PAGE_SIZE), &at) >= 0 &&
+            at.state == STORE_PRESENT) {
+            frame_changed(at.frame);
+            memcpy((uint8_t *)store_frame_ptr(host.pool->store, at.frame) + in, from, n);
+        }
+        from += n;
+        off += n;
+        len -= n;
+    }
 }

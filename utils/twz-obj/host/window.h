@@ -21,4 +21,7 @@ int window_refresh(uint32_t slot);
 /* Release a dead object's frames: now, or when its window is let go. */
 int window_released(uint32_t slot);
 
+/* Looking only: what was stored in a window since reaches the pool's private map as well. */
+void window_flush(const void *p, uint64_t len);
+
 #endif

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The namespace for commands: walking, listing, visiting. Changes are hier's own, atomic each. */
+/*
+ * The namespace for commands: walking, listing, visiting. Changes are hier's own, atomic each.
+ * Directories are opened for writing also where they are only read: hier finishes a change that a
+ * crash interrupted when it may, in the pool or in the private copy of it.
+ */
 #define _GNU_SOURCE
 #include "names.h"
 
@@ -46,7 +50,7 @@ static int list_add(struct name_list *list, size_t *room, const struct hier_item
         *room = more;
     }
     struct name *name = &list->name[list->count];
-    *name = (struct name){strdup(item->name), item->found.id, item->found.kind};
+    *name = (struct name){ strdup(item->name), item->found.id, item->found.kind };
     if (!name->text)
         return -TWZ_ENOMEM;
     list->count++;
@@ -56,8 +60,8 @@ static int list_add(struct name_list *list, size_t *room, const struct hier_item
 int names_list(objid_t dir, struct name_list *list)
 {
     twzobj obj;
-    *list = (struct name_list){0};
-    int rc = twz_object_init_guid(&obj, dir, TWZ_READ);
+    *list = (struct name_list){ 0 };
+    int rc = twz_object_init_guid(&obj, dir, TWZ_READ | TWZ_WRITE);
     if (rc < 0)
         return rc;
     rc = hier_probe(&obj);
@@ -79,16 +83,16 @@ void names_list_free(struct name_list *list)
     for (size_t i = 0; i < list->count; i++)
         free(list->name[i].text);
     free(list->name);
-    *list = (struct name_list){0};
+    *list = (struct name_list){ 0 };
 }
 
 char *names_link_text(objid_t dir, const char *name)
 {
     twzobj obj;
     char *text = malloc(TWZ_PATH_MAX + 1);
-    int rc = text ? twz_object_init_guid(&obj, dir, TWZ_READ) : -TWZ_ENOMEM;
+    int rc = text ? twz_object_init_guid(&obj, dir, TWZ_READ | TWZ_WRITE) : -TWZ_ENOMEM;
     if (rc >= 0) {
-        rc = hier_readlink(&obj, (struct hier_name){name, strlen(name)}, text, TWZ_PATH_MAX);
+        rc = hier_readlink(&obj, (struct hier_name){ name, strlen(name) }, text, TWZ_PATH_MAX);
         twz_object_release(&obj);
     }
     if (rc < 0 || rc > (int)TWZ_PATH_MAX) {
@@ -136,7 +140,7 @@ static bool on_way(const struct way *way, objid_t dir)
 static int each_below(const struct way *up, objid_t dir, const char *path, unsigned depth,
                       names_visitor visitor, void *ctx)
 {
-    struct way way = {up, dir};
+    struct way way = { up, dir };
     struct name_list list;
     int rc = names_list(dir, &list);
     for (size_t i = 0; rc >= 0 && i < list.count; i++) {
@@ -146,7 +150,7 @@ static int each_below(const struct way *up, objid_t dir, const char *path, unsig
             rc = -TWZ_ENOMEM;
             break;
         }
-        rc = visitor(ctx, &(struct name_visit){below, name, dir, depth, i + 1 == list.count});
+        rc = visitor(ctx, &(struct name_visit){ below, name, dir, depth, i + 1 == list.count });
         if (rc == 0 && name->kind == HIER_DIR && !on_way(&way, name->id))
             rc = each_below(&way, name->id, below, depth + 1, visitor, ctx);
         free(below);
@@ -164,7 +168,7 @@ int names_each_below(objid_t dir, const char *path, names_visitor visitor, void 
 
 struct hier_name names_leaf(const struct hier_where *where)
 {
-    return (struct hier_name){where->leaf, where->len};
+    return (struct hier_name){ where->leaf, where->len };
 }
 
 static int mkdir_one(const struct pool *pool, const char *path, bool *made)
@@ -174,7 +178,7 @@ static int mkdir_one(const struct pool *pool, const char *path, bool *made)
     if (rc < 0)
         return rc;
     if (where.kind == 0) {
-        static const struct hier_create create = {.kind = HIER_DIR};
+        static const struct hier_create create = { .kind = HIER_DIR };
         rc = hier_create(&where.dir, names_leaf(&where), &create, NULL);
         if (rc >= 0 && made)
             *made = true;

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: MIT
+"""Pools that twz-obj must refuse, or look at with care: one clear line, the right exit status, the
+file unchanged, never a crash.
+
+Usage: test_pools.py TWZ-OBJ [PART-OF-A-NAME]
+TWZ_TEST_LONG=1 makes the random part ten times as long.
+"""
+
+import fcntl
+import os
+import random
+import shutil
+import struct
+import subprocess
+import sys
+
+import counting
+from objtool import Pool, digest, holds, one_line, same, wanted
+
+TOOL = os.path.abspath(sys.argv[1])
+SIZE = 4 << 20
+ROUNDS = 3000 if os.environ.get("TWZ_TEST_LONG") else 300
+
+# Of struct store_super (kernel/store/format.h).
+FRAME = 4096
+VERSION_AT, LAYOUT_AT, FRAMES_AT, COUNT_AT, MEMBERS_AT, COMMIT_AT = 8, 12, 32, 44, 48, 1016
+MEMBER_BYTES = 32
+
+LOOK = (["df"], ["ls", "-lR"], ["tree"], ["check"], ["lost"], ["graph"], ["du"], ["info", "/", "/data/*"],
+        ["cat", "/data/f"], ["dump", "/data/f"], ["fot", "/data/f"])
+CHANGE = (["new"], ["put", "/dev/null", "/data/new"], ["mkdir", "/m"], ["rm", "/data/f"],
+          ["mv", "/data/f", "/g"], ["cp", "/data/f", "/c"], ["lost", "--delete"], ["del", "-f", "/data/f"],
+          ["check", "--repair"], ["ln", "/data/f", "/l"], ["put", "/dev/null", "/data/f"], ["rm", "-r", "/data"])
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def change(path, at, data, seal=True, copies=(0, 1)):
+    """Overwrite bytes of superblock copies; `seal` makes their checksums right again."""
+    with open(path, "r+b") as f:
+        for copy in copies:
+            f.seek(copy * FRAME)
+            block = bytearray(f.read(COMMIT_AT + 8))
+            block[at:at + len(data)] = data
+            if seal:
+                crc = crc32c(block[:COMMIT_AT])
+                block[COMMIT_AT:] = struct.pack("<II", crc, crc ^ 0xffffffff)
+            f.seek(copy * FRAME)
+            f.write(block)
+
+
+def refused(pool, *parts, code=4):
+    before = digest(pool.path)
+    for words in LOOK + CHANGE + (["batch"], ["boot", "/x"], ["snapshot", pool.path + ".copy"]):
+        r = pool(*words, code=code, input="new\n")
+        one_line(r.stderr, pool.path, *parts)
+        same(r.stdout, "")
+    same(digest(pool.path), before)
+    same(os.listdir(pool.dir), ["pool"])
+
+
+def test_no_pool():
+    with Pool(TOOL, None) as pool:
+        for words in LOOK + CHANGE:
+            one_line(pool(*words, code=3).stderr, "no such file", "mkpool")
+        same(os.listdir(pool.dir), [])
+
+
+def test_not_a_file():
+    with Pool(TOOL, None) as pool:
+        for path in ("/dev/null", "/dev/zero", pool.dir):
+            pool.path = path
+            one_line(pool("ls", code=4).stderr, "not a pool")
+            one_line(pool("new", code=4).stderr, "not a pool")
+        pool.path = os.path.join(pool.dir, "fifo")
+        os.mkfifo(pool.path)
+        one_line(pool("ls", code=4).stderr, "not a pool")
+
+
+def test_short_files():
+    with Pool(TOOL) as pool:
+        for size in (0, 1, 1024, 4096, 65535):
+            os.truncate(pool.path, size)
+            refused(pool, "not a pool", f"{size} bytes")
+
+
+def test_short_and_long_pool():
+    with Pool(TOOL) as pool:
+        os.truncate(pool.path, SIZE // 2)
+        refused(pool, "shorter than it says", str(SIZE // 2), str(SIZE), "copy")
+        os.truncate(pool.path, SIZE * 2)
+        refused(pool, "longer than it says", str(SIZE * 2))
+
+
+def test_random_bytes_and_zeroes():
+    with Pool(TOOL, None) as pool:
+        for data in (random.Random(1).randbytes(SIZE), bytes(SIZE), b"\xff" * SIZE):
+            pool.file("pool", data)
+            refused(pool, "not a pool", "mkpool --force")
+
+
+def test_other_version():
+    with Pool(TOOL) as pool:
+        change(pool.path, VERSION_AT, struct.pack("<I", 99))
+        refused(pool, "another version", "99")
+
+
+def test_other_layout():
+    with Pool(TOOL) as pool:
+        change(pool.path, LAYOUT_AT, b"\1\2\3\4")
+        refused(pool, "another version", "layout")
+
+
+def test_bad_checksum():
+    with Pool(TOOL) as pool:
+        change(pool.path, MEMBERS_AT + 5, b"\x55", seal=False)
+        refused(pool, "damaged", "checksum", "copy")
+
+
+def test_one_bad_copy_is_mended():
+    with Pool(TOOL) as pool:
+        pool("new", "/data/x")
+        for copy in (0, 1):
+            change(pool.path, MEMBERS_AT + 5, b"\x55", seal=False, copies=(copy,))
+            before = digest(pool.path)
+            pool("stat", "/data/x")
+            same(digest(pool.path), before, "looking changed the file")
+            pool("check", code=None)
+            pool("check", "--repair")
+            pool.check()
+
+
+def test_missing_member():
+    with Pool(TOOL) as pool:
+        change(pool.path, COUNT_AT, struct.pack("<I", 2))
+        change(pool.path, MEMBERS_AT + MEMBER_BYTES,
+               bytes(range(1, 17)) + struct.pack("<IIQ", 1, 0, SIZE // FRAME))
+        refused(pool, "member")
+
+
+def test_in_use():
+    with Pool(TOOL) as pool, open(pool.path, "r+b") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        refused(pool, "in use", str(os.getpid()), code=5)
+        one_line(pool("mkpool", "--force", code=5).stderr, "in use")
+        fcntl.flock(holder, fcntl.LOCK_SH)
+        pool("ls")
+        one_line(pool("new", code=5).stderr, "in use")
+        fcntl.flock(holder, fcntl.LOCK_UN)
+        pool("new")
+
+
+def test_no_permission():
+    with Pool(TOOL) as pool:
+        os.chmod(pool.path, 0o444)
+        if os.access(pool.path, os.W_OK):
+            raise counting.Skipped("the superuser may write everything")
+        pool("ls")
+        one_line(pool("new", code=7).stderr, "denied")
+
+
+def test_looking_never_changes_the_file():
+    with Pool(TOOL) as pool:
+        pool("put", pool.file("f", b"x" * 9000), "/data/f")
+        before = digest(pool.path)
+        for words in LOOK:
+            pool(*words)
+        same(digest(pool.path), before)
+
+
+def flaw(path, rng):
+    """One change that a hostile or dying medium may have made, mostly where the metadata lie."""
+    size = os.path.getsize(path)
+    with open(path, "r+b") as f:
+        for _ in range(rng.choice((1, 1, 1, 2, 20))):
+            frame = rng.randrange(40) if rng.random() < 0.8 else rng.randrange(size // FRAME)
+            at = frame * FRAME + rng.randrange(FRAME // 8) * 8
+            f.seek(at)
+            old = f.read(8)
+            kind = rng.randrange(5)
+            if kind == 0:
+                new = bytes(8)
+            elif kind == 1:
+                new = b"\xff" * 8
+            elif kind == 2:
+                new = (int.from_bytes(old, "little") ^ 1 << rng.randrange(64)).to_bytes(8, "little")
+            elif kind == 3:
+                f.seek(rng.randrange(40) * FRAME + rng.randrange(FRAME // 8) * 8)
+                new = f.read(8)
+            else:
+                new = rng.randbytes(8)
+            f.seek(at)
+            f.write(new)
+
+
+def fill(pool):
+    f = pool.file("f", random.Random(5).randbytes(70000))
+    pool("batch", input=f"put {f} /data/f\nput {f} /data/g\nmkdir -p /data/d/e\nnew\nnew /data/d/x\n"
+                        "cp /data/f /data/d/c\nln /data/g /data/d/g\nln -s /data/f /tmp/s\n")
+
+
+def test_flaws():
+    """Hundreds of broken pools: no crash, looking leaves the file as it is, errors say where."""
+    with Pool(TOOL, "1M") as pool:
+        fill(pool)
+        good = pool.path + ".good"
+        shutil.copy(pool.path, good)
+        refusals = 0
+        for n in range(ROUNDS):
+            rng = random.Random(n)
+            shutil.copy(good, pool.path)
+            flaw(pool.path, rng)
+            before = digest(pool.path)
+            for words in rng.sample(LOOK, 3):
+                r = pool(*words, code=None, text=False)
+                wanted(r.returncode == 0 or r.stderr or words == ["check"] or b"damage" in r.stdout,
+                       f"flaw {n}: {words}: status {r.returncode} without a word")
+                refusals += r.returncode != 0
+            same(digest(pool.path), before, f"flaw {n}")
+            for words in rng.sample(CHANGE, 3):
+                # As on persistent memory, with processor flushes: quicker, and its own code.
+                r = pool(*words, code=None, text=False, env={"PMEM_IS_PMEM_FORCE": "1"})
+                wanted(r.returncode == 0 or r.stderr or r.stdout, f"flaw {n}: {words} without a word")
+        wanted(refusals > ROUNDS / 20, f"only {refusals} commands noticed anything")
+        print(f"{ROUNDS} broken pools, {refusals} times refused")
+
+
+def test_truncated_while_mapped():
+    """The file loses its end under a command that looks: a message, not a crash."""
+    with Pool(TOOL, "64M") as pool:
+        f = pool.file("f", random.Random(6).randbytes(32 << 20))
+        pool("put", f, "/data/f")
+        p = subprocess.Popen([TOOL, "--pool", pool.path, "cat", "/data/f"], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+        p.stdout.read(1)
+        os.truncate(pool.path, 1 << 20)
+        p.stdout.read()
+        said = p.stderr.read().decode()
+        same(p.wait(), 6)
+        one_line(said, pool.path, "cut short")
+        p.stdout.close()
+        p.stderr.close()
+
+
+counting.run(globals(), *sys.argv[2:3])

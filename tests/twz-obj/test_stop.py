@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""Ends twz-obj right before each step of its persistence seam in turn, for every command that
+changes a pool. The pool then shows the state before the command, or the one after it, and nothing
+is lost or leaked.
+
+Usage: test_stop.py TWZ-OBJ TWZ-OBJ-STOP [PART-OF-A-NAME]
+"""
+
+import os
+import shutil
+import sys
+
+import counting
+from objtool import Pool, digest, same, wanted
+
+TOOL, STOP = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+STOPPED = 99
+STEPS_MAX = 20000
+# The whole tool sees the pool as persistent memory: processor flushes are quicker than msync.
+os.environ["PMEM_IS_PMEM_FORCE"] = "1"
+total = 0
+
+
+def state(pool):
+    """What a user sees: names with their objects' facts and data, and lost objects."""
+    names, paths = [], []
+    for o in pool.json("tree"):
+        # What is new has another ID and time in each run: which object it is, its data say.
+        o.pop("ctime_ns", None)
+        o.pop("id", None)
+        names.append(sorted(o.items()))
+        if o["type"] in ("file", "object"):
+            paths.append(o["path"])
+    names.append(pool("cat", *paths, text=False).stdout)
+    return names, [(o["size"], o["pages"]) for o in pool.json("lost")]
+
+
+def room(pool):
+    df = pool.json("df")[0]
+    return df["objects"], df["free"], df["init"] is not None
+
+
+def verdict(now, before, after, leftover):
+    """Which of the two states this is; leftover: so many more lost objects are right. None: neither."""
+    for which, (names, lost) in (("before", before), ("after", after)):
+        if now[0] == names and 0 <= len(now[1]) - len(lost) <= leftover:
+            return which
+    return None
+
+
+def prepare(pool):
+    a, b = pool.file("a", b"first"), pool.file("b", b"second" * 1500)
+    pool("batch", input=f"put {a} /data/a\nput {b} /data/b\nmkdir /data/d\nnew /data/d/x\n"
+                        "ln -s a /data/s\nnew\nnew\nln /data/b /data/b2\n")
+
+
+def stop_at(pool, good, step, words, seen):
+    """Run the command stopped before a step; the pool is then as before or as after. False: the
+    command came to its end first."""
+    shutil.copy(good, pool.path)
+    r = pool(*words, program=STOP, env={"TWZ_STOP_AT": str(step)}, code=None)
+    if r.returncode != STOPPED:
+        same(r.returncode, 0)
+        return False
+    before, after, rooms, leftover = seen
+    torn = digest(pool.path)
+    pool.check()
+    now = state(pool)
+    same(digest(pool.path), torn, "looking changed the file")
+    which = verdict(now, before, after, leftover)
+    wanted(which, f"step {step}: {now} is neither {before} nor {after}")
+    pool("check", "--repair")
+    same(state(pool), now, f"step {step}: after repair")
+    if len(now[1]) == len((before if which == "before" else after)[1]):
+        wanted(room(pool) in rooms, f"step {step}: {room(pool)} is not in {rooms}")
+    pool("new", "/after")
+    return True
+
+
+def sweep(*words, leftover=0):
+    """Run the command to its end, then stopped before step 1, 2, ..."""
+    global total
+    with Pool(TOOL, "1M") as pool:
+        prepare(pool)
+        pool.file("new", bytes(range(251)) * 40)
+        good = pool.path + ".good"
+        shutil.copy(pool.path, good)
+        words = [w.replace("@", pool.dir) for w in words]
+        before, rooms = state(pool), [room(pool)]
+        pool(*words)
+        after, rooms = state(pool), rooms + [room(pool)]
+        wanted((before, rooms[0]) != (after, rooms[1]), "the command changes nothing")
+        step = 1
+        while step < STEPS_MAX and stop_at(pool, good, step, words, (before, after, rooms, leftover)):
+            step += 1
+        wanted(3 < step < STEPS_MAX, f"{step} steps")
+        total += step - 1
+
+
+def test_new():
+    sweep("new")
+
+
+def test_new_with_a_name():
+    sweep("new", "/data/new")
+
+
+def test_put_unnamed():
+    sweep("put", "@/new")
+
+
+def test_put_new_name():
+    sweep("put", "@/new", "/data/new")
+
+
+def test_put_over_a_name():
+    sweep("put", "@/new", "/data/a", leftover=1)
+
+
+def test_put_over_one_of_two_names():
+    sweep("put", "@/new", "/data/b", leftover=1)
+
+
+def test_cp():
+    sweep("cp", "/data/b", "/data/copy")
+
+
+def test_mkdir():
+    sweep("mkdir", "/data/new")
+
+
+def test_ln():
+    sweep("ln", "/data/a", "/data/a2")
+
+
+def test_ln_symbolic():
+    sweep("ln", "-s", "a", "/data/s2")
+
+
+def test_mv():
+    sweep("mv", "/data/a", "/data/moved")
+
+
+def test_mv_over_a_name():
+    sweep("mv", "/data/a", "/data/b2")
+
+
+def test_mv_to_another_directory():
+    sweep("mv", "/data/a", "/data/d/a")
+
+
+def test_mv_directory():
+    sweep("mv", "/data/d", "/tmp/d")
+
+
+def test_rm():
+    sweep("rm", "/data/a")
+
+
+def test_rm_symlink():
+    sweep("rm", "/data/s")
+
+
+def test_del():
+    sweep("del", "--force", "/data/a", leftover=1)
+
+
+def test_boot():
+    sweep("boot", "/data/a")
+
+
+def test_steps():
+    print(f"{total} stops")
+    wanted(total > 300, f"only {total} stops in all")
+
+
+counting.run(globals(), *sys.argv[3:4])
