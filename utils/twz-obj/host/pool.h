@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The open pool file. Looking maps it privately and recovers in that copy, so nothing done here
- * can change the file; changing maps it shared and recovers in place first. One process at a time changes it
- * (utils/lib/pool_lock.h), several may look.
+ * can change the file; changing maps it shared and recovers in place first. One process at a time
+ * changes it (utils/lib/pool_lock.h), several may look.
  */
 #ifndef POOL_H
 #define POOL_H
