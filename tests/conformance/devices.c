@@ -72,7 +72,6 @@ static void standard(void)
     SAY(poll(&p, 1, 1000));
     SAY(p.revents);
     SAY(read(0, &c, 1));
-    SAY(write(0, "x", 1) != 1 || errno == EBADF);
     SAY(lseek(1, 0, SEEK_CUR));
     SAY(dup2(1, 50));
     SAY(write(50, "through a copy\n", 15));

@@ -21,7 +21,8 @@ NATIVE_LIMIT = 60
 
 def native(name):
     with tempfile.TemporaryDirectory() as scratch:
-        r = subprocess.run([f"{HERE}/native-{name}", scratch], capture_output=True,
+        os.mkdir(f"{scratch}/{name}")
+        r = subprocess.run([f"{HERE}/native-{name}", f"{scratch}/{name}"], capture_output=True,
                            stdin=subprocess.DEVNULL, timeout=NATIVE_LIMIT)
     return r.stdout.decode(), r.returncode if r.returncode >= 0 else 128 - r.returncode
 
