@@ -18,6 +18,7 @@ import tempfile
 
 import booting
 import counting
+import tracing
 from booting import same, wanted
 
 BUILD, SOURCE = (os.path.abspath(path) for path in sys.argv[1:3])
@@ -61,10 +62,8 @@ def physical_entry(kernel):
 def instructions(pool, begin, end, *program):
     """How many from the first execution of `begin` to each execution of `end`."""
     out = os.path.join(pool.dir, "insns")
-    plugin = os.path.join(BUILD, "tests/tracer/twz-insns.so")
-    pool.run(*program, expect=0, options=[
-        "--deterministic", "--machine-arg", "-plugin",
-        "--machine-arg", f"{plugin},from={begin:#x},at={end:#x},out={out}"])
+    pool.run(*program, expect=0, options=tracing.options(
+        BUILD, "insns", **{"from": hex(begin), "at": hex(end), "out": out}))
     with open(out, encoding="ascii") as f:
         return [int(line) for line in f]
 

@@ -9,6 +9,9 @@ import subprocess
 import sys
 import tempfile
 
+import counting
+import tracing
+
 SIZE = 16 << 20
 B = bytes.fromhex('8877665544332211')
 STORE, STREAM, FLUSH, FENCE, MARK, LOST = range(1, 7)
@@ -182,6 +185,11 @@ def test_instructions_are_counted(bench):
 
 
 def main():
+    try:
+        tracing.needed()
+    except counting.Skipped as reason:
+        print(reason)
+        return 77
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(folder, *sys.argv[1:5])

@@ -18,6 +18,7 @@ import tempfile
 from typing import NamedTuple
 
 import booting
+import tracing
 from booting import Failure, wanted
 
 SEED = int(os.environ.get("TWZ_CRASH_SEED", "1"))
@@ -52,10 +53,9 @@ class Recording:
         self.initial, self.trace, self.final = (
             os.path.join(self.dir, name) for name in ("initial", "trace", "final"))
         copy_pool(pool.path, self.initial)
-        plugin = os.path.join(self.build, "tests/tracer/twz-tracer.so")
         self.result = pool.run(*program, options=[
-            "--deterministic", "--append", "persist=traced", "--machine-arg", "-plugin",
-            "--machine-arg", f"{plugin},nvdimm={pool.path},out={self.trace}"])
+            "--append", "persist=traced",
+            *tracing.options(self.build, "tracer", nvdimm=pool.path, out=self.trace)])
         copy_pool(pool.path, self.final)
         gate = self.replay("check", self.initial, self.trace, self.final)
         wanted(gate.returncode == 0, f"the trace does not give the pool: {gate.stdout}")

@@ -16,6 +16,7 @@ from booting import holds, same, wanted
 BUILD = os.path.abspath(sys.argv[1])
 LONG = os.environ.get("TWZ_TEST_LONG") == "1"
 IMAGES = 3000 if LONG else 150
+RECOVERIES = 400 if LONG else 24  # so many of them are cut in turn, at each instant
 BEFORE, ROUNDS = 6, 14
 
 
@@ -76,6 +77,34 @@ def test_churn():
         count, failures = recording.try_images(IMAGES, oracle_for(pool.anchor, stats["marks"]))
         print(f"      {count} images booted; {stats}")
         wanted(not failures, "\n".join(failures[:10]))
+
+
+def test_power_fails_again_in_recovery():
+    """A boot from a crash image is recorded in turn, and cut: recovery is no different."""
+    tried, stored, problems = 0, 0, []
+    with Churn() as pool, recorded(pool) as recording:
+        for image in recording.sample(RECOVERIES, powercut.SEED + 1):
+            with recording.pool_of(image) as crashed, \
+                    powercut.Recording(BUILD, crashed, "churn", pool.anchor, "verify") as again:
+                same(again.result.returncode, 0, f"verify after {image}")
+                stored += again.stats()["stores"]
+                found = int(again.result.stdout.split()[0])
+                count, failures = again.try_images(0, second_oracle(pool.anchor, found))
+                tried += count
+                problems += [f"after {image}: {failure}" for failure in failures]
+    print(f"      {tried} images of {RECOVERIES} recoveries booted, {stored} stores in them")
+    wanted(not problems, "\n".join(problems[:10]))
+
+
+def second_oracle(anchor, found):
+    """However often recovery is cut, the next one finds the same."""
+    def oracle(_, pool):
+        pool.check()
+        said = pool.run("churn", anchor, "verify", expect=0)
+        same(int(said.stdout.split()[0]), found, "objects")
+        holds(pool.run("churn", anchor, str(ROUNDS), expect=0).stdout, b"rounds")
+        pool.check()
+    return oracle
 
 
 def test_every_flush_is_seen():
