@@ -46,12 +46,12 @@ struct step {
 };
 
 extern const char user_start[], user_end[], user_last[];
-extern const char user_registers[], user_null_calls[], user_flags[], user_flags_trap[],
-    user_trace[], user_trace_call[], user_divide[], user_jump_far[], user_breakpoint[],
-    user_int80[], user_cli[], user_port[], user_rdmsr[], user_sgdt[], user_read_kernel[],
-    user_read_absent[], user_write_absent[], user_write_readonly[], user_write_text[],
-    user_run_data[], user_bases[], user_bad_base[], user_vector[], user_kern[], user_wait[],
-    user_reader[];
+extern const char user_registers[], user_registers_trap[], user_null_calls[], user_flags[],
+    user_flags_trap[], user_trace[], user_trace_call[], user_divide[], user_jump_far[],
+    user_breakpoint[], user_int80[], user_cli[], user_port[], user_rdmsr[], user_sgdt[],
+    user_read_kernel[], user_read_absent[], user_write_absent[], user_write_readonly[],
+    user_write_text[], user_run_data[], user_bases[], user_bad_base[], user_vector[], user_kern[],
+    user_wait[], user_reader[];
 
 static struct arch_ptree text = { .top = PHYS_NONE }, data = { .top = PHYS_NONE };
 static struct arch_ptree last = { .top = PHYS_NONE };
@@ -246,6 +246,20 @@ static void kern_timer_set(struct arch_frame *frame)
     arch_timer_set(arch_clock_ns() + 2000000);
 }
 
+/* The descriptor that IRET is to load is not there: IRET faults, in the kernel. */
+static void kern_no_segment(struct arch_frame *frame)
+{
+    frame->flags |= ARCH_FRAME_FULL;
+    frame->regs.rcx = 0x4712;
+    x86_boot_cpu.gdt[SEL_USER_CODE >> 3] &= ~(1ull << 47);
+}
+
+/* A call that ends at the end of the user half must not leave by SYSRET, which would lose rcx. */
+static void kern_end_of_half(struct arch_frame *frame)
+{
+    frame->regs.rcx = 0x4713;
+}
+
 /* Tells the tester outside that the machine check may come. */
 static void kern_media(struct arch_frame *frame)
 {
@@ -330,7 +344,14 @@ static bool trap_ud(const struct event *ev)
 static bool trap_end_of_half(const struct event *ev)
 {
     return is_trap(ev, 13, 0) && ev->frame.regs.rip == ARCH_USER_LIMIT &&
-           ev->frame.regs.rbx == 0x4711;
+           ev->frame.regs.rbx == 0x4711 && ev->frame.regs.rcx == 0x4713;
+}
+
+static bool trap_no_segment(const struct event *ev)
+{
+    x86_boot_cpu.gdt[SEL_USER_CODE >> 3] |= 1ull << 47;
+    return is_trap(ev, 11, 0) && ev->frame.regs.rcx == 0x4712 && ev->frame.regs.r15 == DATA_ADDR &&
+           ev->frame.regs.rip >= TEXT_ADDR && ev->frame.regs.rsp == DATA_ADDR + 0x3ff0;
 }
 
 static bool fault_kernel(const struct event *ev)
@@ -389,6 +410,7 @@ static bool done_media(const struct event *ev)
 
 static const struct step steps[] = {
     { "registers survive a call", user_registers, NULL, done_0 },
+    { "registers survive a trap", user_registers_trap, NULL, done_0 },
     { "null calls", user_null_calls, NULL, done_null },
     { "flags are clean in a call", user_flags, kern_flags, done_flags },
     { "flags are clean in a trap", user_flags_trap, NULL, trap_flags },
@@ -418,7 +440,8 @@ static const struct step steps[] = {
     { "registers from outside", user_kern, kern_regs, done_kern },
     { "timer interrupts user code", user_wait, kern_timer_set, done_timer },
     { "machine check with an address", user_wait, kern_media, done_media },
-    { "return past the user half", NULL, NULL, trap_end_of_half },
+    { "IRET is refused", user_kern, kern_no_segment, trap_no_segment },
+    { "return past the user half", NULL, kern_end_of_half, trap_end_of_half },
 };
 
 /* ---- pieces, one after the other ---- */
@@ -438,7 +461,7 @@ static void start_piece(struct arch_frame *frame, const char *piece)
     frame->regs.r15 = DATA_ADDR;
     if (!piece) {
         frame->regs.rip = ARCH_USER_LIMIT - 2;
-        frame->regs.rax = CALL_NULL;
+        frame->regs.rax = CALL_KERN;
         frame->regs.rbx = 0x4711;
     }
 }
@@ -491,6 +514,8 @@ void kernel_page_fault(struct arch_frame *frame, uint64_t addr, unsigned access)
 
 void kernel_exception(struct arch_frame *frame, unsigned vector, uint64_t error)
 {
+    if (steps[at_step].piece == user_registers_trap && vector == 3)
+        return;
     if (steps[at_step].piece == user_flags_trap)
         ok = !(flags_now() & KERNEL_UNCLEAN);
     end_step(frame, EV_TRAP, vector, error);
@@ -613,19 +638,29 @@ static void test_ptree(void)
     result("page-table subtrees", good);
 }
 
+static unsigned same_bytes(const uint8_t *a, const uint8_t *b, size_t len)
+{
+    unsigned same = 0;
+
+    for (size_t i = 0; i < len; i++)
+        same += a[i] == b[i];
+    return same;
+}
+
+/* Longer than what one refill gives. */
 static void test_random(void)
 {
-    uint8_t a[96], b[96];
-    unsigned same = 0, zero = 0;
+    static uint8_t a[320], b[320], zero[320];
+    bool good = true;
 
     random_bytes(a, sizeof(a));
+    random_bytes(b, sizeof(b));
+    for (size_t at = 0; at < sizeof(a); at += 64)
+        good &= same_bytes(a + at, b, sizeof(a) - at) < 10;
     random_mix("x", 1);
     random_bytes(b, sizeof(b));
-    for (size_t i = 0; i < sizeof(a); i++) {
-        same += a[i] == b[i];
-        zero += a[i] == 0;
-    }
-    result("random bytes", same < 10 && zero < 10);
+    good &= same_bytes(a, b, sizeof(a)) < 10 && same_bytes(a, zero, sizeof(a)) < 10;
+    result("random bytes", good);
 }
 
 static void test_fmt(void)

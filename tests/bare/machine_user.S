@@ -24,7 +24,7 @@ user_start:
     .endm
 
 /* rdi = number of registers that a call changed. */
-piece user_registers
+    .macro set_registers
     movq $0x1111, %rbx
     movq $0x2222, %rdx
     movq $0x3333, %rsi
@@ -36,15 +36,17 @@ piece user_registers
     movq $0xaaaa, %r13
     movq $0xbbbb, %r14
     movq %rsp, %rdi
-    movl $CALL_NULL, %eax
-    syscall
-    subq %rsp, %rdi
+    .endm
+
     .macro expect value, reg
     cmpq $\value, \reg
     je 1f
     incq %rdi
 1:
     .endm
+
+    .macro expect_registers
+    subq %rsp, %rdi
     expect 0x1111, %rbx
     expect 0x2222, %rdx
     expect 0x3333, %rsi
@@ -55,6 +57,26 @@ piece user_registers
     expect 0x9999, %r12
     expect 0xaaaa, %r13
     expect 0xbbbb, %r14
+    .endm
+
+piece user_registers
+    set_registers
+    movl $CALL_NULL, %eax
+    syscall
+    expect_registers
+    done
+
+/* The same for a trap that the kernel lets pass; there all of them survive. */
+piece user_registers_trap
+    set_registers
+    movq $0xcccc, %rax
+    movq $0xdddd, %rcx
+    movq $0xeeee, %r11
+    int3
+    expect_registers
+    expect 0xcccc, %rax
+    expect 0xdddd, %rcx
+    expect 0xeeee, %r11
     done
 
 /* rdi = TSC ticks of 1000 null calls. */

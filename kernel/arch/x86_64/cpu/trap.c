@@ -134,6 +134,7 @@ static void machine_check(struct x86_cpu *cpu)
 
 void x86_trap_ist(struct x86_trap *trap, struct x86_cpu *cpu)
 {
+    kassert(x86_this() == cpu);
     if (trap->vector == VEC_MC) {
         machine_check(cpu);
         return;
