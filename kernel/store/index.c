@@ -1,53 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ID -> slot: open addressing with linear probing, at most half full; a removal moves the rest of
- * its run up, so that there are no tombstones. IDs are hashes already; their low half is mixed once
- * more because IDs of sealed objects are chosen by their content's author.
+ * ID -> slot: linear hashing. There are as many buckets as objects, or more; an object added where
+ * they are as many splits one bucket in two, the next in turn. So no call ever moves more than one
+ * bucket's slots, and memory is asked for in small pieces. Slots of a bucket are a list through
+ * slot.index_next.
+ *
+ * With `buckets` of them and `low` the largest power of two up to that, a hash belongs to bucket
+ * hash % (2 * low) if there is such a one, else to hash % low, which will be split into it.
  */
 #include <store/inside.h>
 
-#define INDEX_FIRST 64u
-
-static uint32_t home(const struct store *store, objid_t id)
+/* IDs are hashes already; they are mixed once more because the author of a sealed object's content
+ * can choose its ID. */
+static uint32_t hash_of(objid_t id)
 {
-    uint64_t mixed = (id.lo ^ (id.hi << 32 | id.hi >> 32)) * 0x9e3779b97f4a7c15ull;
-
-    return (uint32_t)(mixed >> 32) & (store->index_size - 1);
+    return (uint32_t)((id.lo ^ (id.hi << 32 | id.hi >> 32)) * 0x9e3779b97f4a7c15ull >> 32);
 }
 
-static int same(objid_t a, objid_t b)
+static uint32_t *bucket(const struct store *store, uint32_t number)
 {
-    return a.lo == b.lo && a.hi == b.hi;
+    return &store->index[number / INDEX_SEGMENT][number % INDEX_SEGMENT];
 }
 
-static void put(struct store *store, uint32_t slot)
+static uint32_t *bucket_of(const struct store *store, objid_t id)
 {
-    uint32_t at = home(store, entry_of(store, slot)->id);
+    uint32_t hash = hash_of(id);
+    uint32_t number = hash & (store->index_low * 2 - 1);
 
-    while (store->index[at])
-        at = (at + 1) & (store->index_size - 1);
-    store->index[at] = slot + 1;
+    return bucket(store, number < store->index_buckets ? number : hash & (store->index_low - 1));
 }
 
 int index_reserve(struct store *store)
 {
-    uint32_t *old = store->index;
-    uint32_t old_size = store->index_size;
-    uint32_t size = old_size ? old_size * 2 : INDEX_FIRST;
-    uint32_t *grown;
+    uint32_t **segment = &store->index[store->index_buckets / INDEX_SEGMENT];
 
-    if (old_size && store->index_used < old_size / 2)
-        return 0;
-    grown = store_alloc(store, size * sizeof(*grown));
-    if (!grown)
+    if (!*segment)
+        *segment = store_alloc(store, INDEX_SEGMENT * sizeof(**segment));
+    if (!*segment)
         return -TWZ_ENOMEM;
-    store->index = grown;
-    store->index_size = size;
-    for (uint32_t i = 0; i < old_size; i++)
-        if (old[i])
-            put(store, old[i] - 1);
-    if (old)
-        store_free(store, old, old_size * sizeof(*old));
+    if (!store->index_buckets)
+        store->index_buckets = store->index_low = 1;
     return 0;
 }
 
@@ -55,39 +47,59 @@ uint32_t index_find(const struct store *store, objid_t id)
 {
     uint32_t at;
 
-    if (!store->index_size)
+    if (!store->index_buckets)
         return STORE_NO_SLOT;
-    for (at = home(store, id); store->index[at]; at = (at + 1) & (store->index_size - 1))
-        if (same(entry_of(store, store->index[at] - 1)->id, id))
-            return store->index[at] - 1;
+    for (at = *bucket_of(store, id); at; at = slot_of(store, at - 1)->index_next) {
+        objid_t have = entry_of(store, at - 1)->id;
+
+        if (have.lo == id.lo && have.hi == id.hi)
+            return at - 1;
+    }
     return STORE_NO_SLOT;
+}
+
+static void push(struct store *store, uint32_t *head, uint32_t slot)
+{
+    slot_of(store, slot)->index_next = *head;
+    *head = slot + 1;
+}
+
+/* One bucket more: the slots of the one it comes from are dealt out anew. */
+static void split(struct store *store)
+{
+    uint32_t *from = bucket(store, store->index_buckets - store->index_low);
+    uint32_t at = *from, next;
+
+    *from = 0;
+    store->index_buckets++;
+    for (; at; at = next) {
+        next = slot_of(store, at - 1)->index_next;
+        push(store, bucket_of(store, entry_of(store, at - 1)->id), at - 1);
+    }
+    if (store->index_buckets == store->index_low * 2)
+        store->index_low *= 2;
 }
 
 void index_add(struct store *store, uint32_t slot)
 {
-    put(store, slot);
-    store->index_used++;
+    push(store, bucket_of(store, entry_of(store, slot)->id), slot);
     slot_of(store, slot)->flags |= SLOT_INDEXED;
+    if (++store->index_used > store->index_buckets)
+        split(store);
 }
 
 void index_remove(struct store *store, uint32_t slot)
 {
-    uint32_t mask = store->index_size - 1;
-    uint32_t hole = home(store, entry_of(store, slot)->id);
+    struct slot *state = slot_of(store, slot);
+    uint32_t *link;
 
-    if (!(slot_of(store, slot)->flags & SLOT_INDEXED))
+    if (!(state->flags & SLOT_INDEXED))
         return;
-    while (store->index[hole] != slot + 1)
-        hole = (hole + 1) & mask;
-    for (uint32_t at = (hole + 1) & mask; store->index[at]; at = (at + 1) & mask) {
-        uint32_t want = home(store, entry_of(store, store->index[at] - 1)->id);
-
-        if (((at - want) & mask) < ((at - hole) & mask))
-            continue;
-        store->index[hole] = store->index[at];
-        hole = at;
-    }
-    store->index[hole] = 0;
+    link = bucket_of(store, entry_of(store, slot)->id);
+    while (*link != slot + 1)
+        link = &slot_of(store, *link - 1)->index_next;
+    *link = state->index_next;
+    state->index_next = 0;
+    state->flags &= (uint8_t)~SLOT_INDEXED;
     store->index_used--;
-    slot_of(store, slot)->flags &= (uint8_t)~SLOT_INDEXED;
 }

@@ -6,7 +6,7 @@
  * Layers, each calling only those below it:
  *   open, check        a pool as a whole
  *   recover, sweep     from media to volatile state
- *   object, page       the operations
+ *   object, release, page, change   the operations
  *   table              entries, slots, ties        walk   words of one object, read only
  *   super              superblock, mono words      index  ID -> slot
  *   space              frames                      word, bits  pure
@@ -28,9 +28,11 @@ struct slot {
     uint32_t tie_prev;  /* 0: first of its parent's list */
     uint32_t wit_first; /* recovery only: provisional objects whose witness word lies in this one */
     uint32_t wit_next;
-    uint16_t salt; /* of the object's words */
-    uint8_t state; /* STORE_FREE ... STORE_DEAD; of a damaged commit word: STORE_LIVE */
-    uint8_t flags; /* SLOT_* */
+    uint32_t index_next; /* same bucket of the index */
+    uint32_t drained;    /* SLOT_DRAINING: words of the root that are done */
+    uint16_t salt;       /* of the object's words */
+    uint8_t state;       /* STORE_FREE ... STORE_DEAD; of a damaged commit word: STORE_LIVE */
+    uint8_t flags;       /* SLOT_* */
 };
 #define SLOT_DAMAGED  0x01u
 #define SLOT_VERIFIED 0x02u /* the ID follows from the record */
@@ -39,6 +41,7 @@ struct slot {
 #define SLOT_ROOTED   0x10u /* sweep: its chain of witnesses ends at a live object */
 #define SLOT_DYING    0x20u /* sweep: in the queue of what goes */
 #define SLOT_TIED     0x40u /* is on its parent's list */
+#define SLOT_DRAINING 0x80u /* free on the media; its frames are still being given back */
 
 struct chunk {
     uint32_t frame;
@@ -52,6 +55,8 @@ struct segment {
 };
 
 #define ZEROED_MAX 64u
+
+#define INDEX_SEGMENT 512u
 
 struct store {
     struct store_env env;
@@ -79,8 +84,9 @@ struct store {
     uint64_t objects;
 
     /* ID -> slot + 1 */
-    uint32_t *index;
-    uint32_t index_size; /* a power of two */
+    uint32_t **index; /* buckets, INDEX_SEGMENT in a piece */
+    uint32_t index_buckets;
+    uint32_t index_low; /* the largest power of two up to that */
     uint32_t index_used;
 };
 
@@ -107,7 +113,7 @@ void space_defer_free(struct store *store, uint32_t frame, int page, uint64_t ep
 
 /* --- index.c ------------------------------------------------------------------------------- */
 
-/* Room for one more; -TWZ_ENOMEM. */
+/* Memory for one more; -TWZ_ENOMEM. */
 int index_reserve(struct store *store);
 /* Slot of an ID, or STORE_NO_SLOT. */
 uint32_t index_find(const struct store *store, objid_t id);
@@ -184,8 +190,12 @@ int walk_leaf(const struct store *store, uint32_t slot, uint32_t page, uint64_t 
 /* The eight bytes at an offset of an object; 0 where no page is. -TWZ_EDAMAGED. */
 int walk_value(const struct store *store, uint32_t slot, uint64_t offset, uint64_t *value);
 
-/* --- object.c ------------------------------------------------------------------------------ */
+/* --- object.c, release.c ------------------------------------------------------------------- */
 
+/* 0, or why an object cannot be changed. */
+int object_changeable(const struct store *store, uint32_t slot);
+/* Slot of the object it is tied to, or STORE_NO_SLOT. */
+uint32_t object_parent(const struct store *store, uint32_t slot);
 /* Commit a slot's state, its version unchanged. */
 void object_commit_state(struct store *store, uint32_t slot, uint32_t state);
 /* Make a slot free: entry first, then its frames. */

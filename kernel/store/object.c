@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects: creating, changing, deleting.
+ * Objects: looking up, creating, changing; their end is in release.c.
  *
  *   create     entry (all lines but the commit word), flush, fence.
  *              COMMIT: commit word provisional or live: the object exists
  *   change     the version area not in use is written, flushed, fenced.
  *              COMMIT: commit word with the next sequence number: that version holds
  *   permanent  COMMIT: commit word live
- *   delete     COMMIT: commit word dead; then the same for each object tied to it, parents first. A
- *              power failure in between is rolled forward by recovery from the parent's word
- *   release    COMMIT: commit word free; then its frames go, which nothing leads to any more
  *
  * A slot's commit word is the only word of a free entry that counts.
  */
@@ -297,7 +294,7 @@ int store_obj_create(struct store *store, const struct store_create *create, uin
 
 /* --- change -------------------------------------------------------------------------------- */
 
-static int changeable(const struct store *store, uint32_t slot)
+int object_changeable(const struct store *store, uint32_t slot)
 {
     int err = store_writable(store);
 
@@ -306,7 +303,7 @@ static int changeable(const struct store *store, uint32_t slot)
 
 int store_obj_permanent(struct store *store, uint32_t slot)
 {
-    int err = changeable(store, slot);
+    int err = object_changeable(store, slot);
 
     if (err < 0 || slot_of(store, slot)->state == STORE_LIVE)
         return err;
@@ -316,7 +313,7 @@ int store_obj_permanent(struct store *store, uint32_t slot)
 
 int store_obj_update(struct store *store, uint32_t slot, const struct store_update *update)
 {
-    int err = changeable(store, slot);
+    int err = object_changeable(store, slot);
     struct store_version version;
     uint32_t perms;
 
@@ -339,7 +336,7 @@ int store_obj_update(struct store *store, uint32_t slot, const struct store_upda
 
 int store_obj_revoke(struct store *store, uint32_t slot, uint64_t epoch)
 {
-    int err = changeable(store, slot);
+    int err = object_changeable(store, slot);
     struct store_entry *entry;
 
     if (err < 0)
@@ -356,7 +353,7 @@ int store_obj_revoke(struct store *store, uint32_t slot, uint64_t epoch)
 
 /* --- ties ---------------------------------------------------------------------------------- */
 
-static uint32_t parent_of(const struct store *store, uint32_t slot)
+uint32_t object_parent(const struct store *store, uint32_t slot)
 {
     objid_t parent = version_of(entry_of(store, slot))->tie_parent;
 
@@ -369,14 +366,14 @@ static int is_above(const struct store *store, uint32_t slot, uint32_t at)
     for (uint64_t steps = store->objects; steps && at != STORE_NO_SLOT; steps--) {
         if (at == slot)
             return 1;
-        at = parent_of(store, at);
+        at = object_parent(store, at);
     }
     return at != STORE_NO_SLOT;
 }
 
 int store_obj_tie(struct store *store, uint32_t slot, objid_t parent)
 {
-    int err = changeable(store, slot);
+    int err = object_changeable(store, slot);
     uint32_t above = STORE_NO_SLOT, old;
     struct store_version version;
 
@@ -392,7 +389,7 @@ int store_obj_tie(struct store *store, uint32_t slot, objid_t parent)
         if (is_above(store, slot, above))
             return -TWZ_EINVAL;
     }
-    old = parent_of(store, slot);
+    old = object_parent(store, slot);
     version = *version_of(entry_of(store, slot));
     version.tie_parent = parent;
     commit_version(store, slot, &version);
@@ -400,96 +397,5 @@ int store_obj_tie(struct store *store, uint32_t slot, objid_t parent)
         tie_unlink(store, slot, old);
     if (above != STORE_NO_SLOT)
         tie_link(store, slot, above);
-    return 0;
-}
-
-/* --- delete -------------------------------------------------------------------------------- */
-
-/* The object after `at` in the tree of ties under `top`, parents first; NO_SLOT at the end. `top`
- * is on nobody's list, so even a circle of ties ends. */
-static uint32_t tie_next(const struct store *store, uint32_t top, uint32_t at)
-{
-    const struct slot *slot = slot_of(store, at);
-
-    if (slot->tie_first)
-        return slot->tie_first - 1;
-    while (at != top && at != STORE_NO_SLOT) {
-        slot = slot_of(store, at);
-        if (slot->tie_next)
-            return slot->tie_next - 1;
-        at = parent_of(store, at);
-    }
-    return STORE_NO_SLOT;
-}
-
-int store_obj_delete(struct store *store, uint32_t slot, void (*died)(void *ctx, uint32_t slot),
-                     void *ctx)
-{
-    int err = changeable(store, slot);
-    uint32_t parent;
-
-    if (err < 0 && err != -TWZ_EDAMAGED)
-        return err;
-    if (slot_of(store, slot)->state == STORE_DEAD)
-        return -TWZ_EDELETED;
-    parent = parent_of(store, slot);
-    if (parent != STORE_NO_SLOT)
-        tie_unlink(store, slot, parent);
-    for (uint32_t at = slot; at != STORE_NO_SLOT; at = tie_next(store, slot, at)) {
-        if (slot_of(store, at)->state == STORE_DEAD)
-            continue;
-        object_commit_state(store, at, STORE_DEAD);
-        if (died)
-            died(ctx, at);
-    }
-    return 0;
-}
-
-static int drop_word(void *ctx, const struct walk_word *word)
-{
-    struct store *store = ctx;
-    uint32_t frame = STORE_WORD_FRAME(word->word);
-
-    /* A node's frame goes before its words are read: nothing takes a frame while we walk. */
-    if (word->valid && frame)
-        space_defer_free(store, frame, word->place == STORE_PLACE_PAGE, 0);
-    return 1;
-}
-
-static void untie(struct store *store, uint32_t slot)
-{
-    uint32_t parent = parent_of(store, slot);
-    struct slot *state = slot_of(store, slot);
-
-    while (state->tie_first)
-        tie_unlink(store, state->tie_first - 1, slot);
-    if (parent != STORE_NO_SLOT)
-        tie_unlink(store, slot, parent);
-}
-
-void object_free(struct store *store, uint32_t slot)
-{
-    struct slot *state = slot_of(store, slot);
-    int damaged = state->flags & SLOT_DAMAGED;
-
-    untie(store, slot);
-    index_remove(store, slot);
-    object_commit_state(store, slot, STORE_FREE);
-    if (!damaged) /* else its words may name frames of others: the next recovery counts anew */
-        (void)walk_object(store, slot, drop_word, store);
-    *slot_of(store, slot) = (struct slot){ .state = STORE_FREE };
-    bits_add(&store->free_slots, slot);
-    store->objects--;
-}
-
-int store_obj_release(struct store *store, uint32_t slot)
-{
-    int err = changeable(store, slot);
-
-    if (err < 0 && err != -TWZ_EDELETED && err != -TWZ_EDAMAGED)
-        return err;
-    if (slot_of(store, slot)->state != STORE_DEAD)
-        return -TWZ_EINVAL;
-    object_free(store, slot);
     return 0;
 }

@@ -88,10 +88,17 @@ static uint32_t slots_for(const struct store *store)
     return (uint32_t)(store->super.dir_words * STORE_CHUNK_SLOTS);
 }
 
+/* One bucket an object, and the next one. */
+static uint32_t index_pieces(const struct store *store)
+{
+    return slots_for(store) / INDEX_SEGMENT + 1;
+}
+
 static int tables_alloc(struct store *store)
 {
     uint32_t frames = (uint32_t)store->frames;
     void *frame_bits, *slot_bits;
+    int all;
 
     store->segments = segments_for(store);
     store->segment = store_alloc(store, store->segments * sizeof(*store->segment));
@@ -102,8 +109,9 @@ static int tables_alloc(struct store *store)
     slot_bits = store_alloc(store, bits_bytes(slots_for(store)));
     if (slot_bits)
         bits_init(&store->free_slots, slots_for(store), slot_bits);
-    return store->segment && store->refs && frame_bits && slot_bits ? index_reserve(store)
-                                                                    : -TWZ_ENOMEM;
+    store->index = store_alloc(store, index_pieces(store) * sizeof(*store->index));
+    all = store->segment && store->refs && frame_bits && slot_bits && store->index;
+    return all ? index_reserve(store) : -TWZ_ENOMEM;
 }
 
 void store_close(struct store *store)
@@ -116,7 +124,9 @@ void store_close(struct store *store)
     store_free(store, store->refs, store->frames * sizeof(*store->refs));
     store_free(store, store->free_frames.level[0], bits_bytes((uint32_t)store->frames));
     store_free(store, store->free_slots.level[0], bits_bytes(slots_for(store)));
-    store_free(store, store->index, store->index_size * sizeof(*store->index));
+    for (uint32_t i = 0; store->index && i < index_pieces(store); i++)
+        store_free(store, store->index[i], INDEX_SEGMENT * sizeof(**store->index));
+    store_free(store, store->index, index_pieces(store) * sizeof(*store->index));
     env.free(env.ctx, store, sizeof(*store));
 }
 

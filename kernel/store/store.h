@@ -7,8 +7,8 @@
  *   locks       the caller holds one lock around all calls on a store (the store takes none);
  *               functions marked (shared) may run together with each other, not with the rest
  *   blocking    none blocks; store_recover, store_check, store_obj_release, store_format take time
- *               linear in what they look at, the others a bounded number of words or what `count`
- *               says
+ *               linear in what they look at; store_obj_delete in the objects that die; those with
+ *               a `count` about 200 instructions a page; the others are bounded
  *   errors      >= 0, or -TWZ_E*; after an error the media are as before the call. -TWZ_ENOSPC
  *               and -TWZ_ENOMEM are found out before the first persistent store; nothing after it
  *               can fail
@@ -178,6 +178,11 @@ STORE_WARN int store_obj_delete(struct store *store, uint32_t slot,
 /* The last use of a dead object is gone: free its frames and its slot. Children tied to it may be
  * released before or after. -TWZ_EINVAL where it is not dead. */
 STORE_WARN int store_obj_release(struct store *store, uint32_t slot);
+
+/* The same in bounded pieces, of `leaves` (at least 1) times 2 MiB of pages: 1 while there is more
+ * to do, then call again; 0 when done. The object is gone, durably, with the first call; a power
+ * failure leaves nothing behind. The slot is not reused before the end. */
+STORE_WARN int store_obj_release_some(struct store *store, uint32_t slot, uint32_t leaves);
 
 /* A provisional object stays. Nothing happens where it is live. -TWZ_EDELETED. */
 STORE_WARN int store_obj_permanent(struct store *store, uint32_t slot);

@@ -128,6 +128,40 @@ static void test_pages(void)
     mempool_end(&pool);
 }
 
+/* A dead object's frames come back leaf by leaf, and its slot last. */
+static void test_release_some(void)
+{
+    struct mempool pool;
+    struct store_recovery recovery;
+    uint32_t slot, frame, calls = 0;
+    uint64_t before;
+    int more;
+
+    mempool_make(&pool, 128, 0);
+    slot = mempool_object(&pool, NULL);
+    before = free_frames(&pool);
+    for (uint32_t page = 1; page < 6000; page += 1000)
+        EXPECT_EQ(store_page_add(pool.store, slot, page, &frame), 0);
+    EXPECT_EQ(store_obj_release_some(pool.store, slot, 1), -TWZ_EINVAL);
+    EXPECT_EQ(store_obj_delete(pool.store, slot, NULL, NULL), 0);
+    do {
+        uint64_t had = free_frames(&pool);
+
+        more = store_obj_release_some(pool.store, slot, calls % 3);
+        EXPECT(free_frames(&pool) > had);
+        EXPECT_EQ(mempool_check(&pool, 0), 0);
+        EXPECT(mempool_object(&pool, NULL) != slot || more == 0);
+        calls++;
+    } while (more > 0);
+    EXPECT_EQ(more, 0);
+    EXPECT(calls >= 4);
+    EXPECT_EQ(free_frames(&pool), before);
+    EXPECT_EQ(store_obj_release_some(pool.store, slot, 1), -TWZ_EINVAL);
+    EXPECT_EQ(mempool_reopen(&pool, &recovery), 0);
+    EXPECT_EQ(free_frames(&pool), before);
+    mempool_end(&pool);
+}
+
 static uint8_t content[STORE_FRAME_SIZE];
 
 static const void *give(void *ctx, uint32_t page)
@@ -418,6 +452,7 @@ int main(void)
     test_checksums();
     test_objects();
     test_pages();
+    test_release_some();
     test_many();
     test_share();
     test_full();
