@@ -35,8 +35,7 @@ static uint32_t search(const struct arena *a, uint32_t from, uint32_t to, uint32
         if (p % 64 == 0 && a->used[p / 64] == ~0ull) {
             run = 0;
             p += 63;
-        } else if (p % 64 == 0 && a->used[p / 64] == 0 && count - run > 64 &&
-                   p + 64 <= ARENA_END) {
+        } else if (p % 64 == 0 && a->used[p / 64] == 0 && count - run > 64 && p + 64 <= ARENA_END) {
             run += 64;
             p += 63;
         } else if (in_use(a, p)) {

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+#include <twz/call.h>
 #include <twz/hostlink.h>
 #include <twz/kso.h>
 #include <twz/threads.h>
@@ -30,7 +31,6 @@
 #include "lock.h"
 #include "process.h"
 #include "signals.h"
-#include "sys.h"
 
 #define INPUT_WANTED (1ull << 63)
 
@@ -49,7 +49,7 @@ static void kick(uint32_t port)
     const struct twz_system *system =
         (const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
 
-    (void)sys_dev_ctl(system->console, TWZ_DEV_KICK, port);
+    (void)twz_sys_dev_ctl(system->console, TWZ_DEV_KICK, port);
 }
 
 static uint64_t load(const uint64_t *word)
@@ -224,14 +224,10 @@ static int is_terminal(const struct file *f)
     uint32_t bits = process.args->ttybits;
 
     switch (f->sub) {
-    case TWZ_PORT_IN:
-        return (bits & TWZ_HOST_TTY_IN) != 0;
-    case TWZ_PORT_OUT:
-        return (bits & TWZ_HOST_TTY_OUT) != 0;
-    case TWZ_PORT_ERR:
-        return (bits & TWZ_HOST_TTY_ERR) != 0;
-    default:
-        return bits != 0;
+    case TWZ_PORT_IN: return (bits & TWZ_HOST_TTY_IN) != 0;
+    case TWZ_PORT_OUT: return (bits & TWZ_HOST_TTY_OUT) != 0;
+    case TWZ_PORT_ERR: return (bits & TWZ_HOST_TTY_ERR) != 0;
+    default: return bits != 0;
     }
 }
 
@@ -276,26 +272,20 @@ static int64_t console_ioctl(struct file *f, int64_t request, void *arg)
     const struct twz_port *port = &console()->port[TWZ_PORT_IN];
 
     switch (request) {
-    case FIONREAD:
-        *(int *)arg = port->pad == INPUT_WANTED ? 0 : (int)port->pad;
-        return 0;
-    case TIOCGWINSZ:
-        return is_terminal(f) ? window_size(arg) : -ENOTTY;
-    case TCGETS:
-        return is_terminal(f) ? terminal_modes(arg) : -ENOTTY;
+    case FIONREAD: *(int *)arg = port->pad == INPUT_WANTED ? 0 : (int)port->pad; return 0;
+    case TIOCGWINSZ: return is_terminal(f) ? window_size(arg) : -ENOTTY;
+    case TCGETS: return is_terminal(f) ? terminal_modes(arg) : -ENOTTY;
     case TCSETS:
     case TCSETSW:
     case TCSETSF:
     case TIOCSWINSZ:
-    case TIOCSPGRP:
-        return is_terminal(f) ? 0 : -ENOTTY;
+    case TIOCSPGRP: return is_terminal(f) ? 0 : -ENOTTY;
     case TIOCGPGRP:
         if (!is_terminal(f))
             return -ENOTTY;
         *(int *)arg = process.pid;
         return 0;
-    default:
-        return -ENOTTY;
+    default: return -ENOTTY;
     }
 }
 

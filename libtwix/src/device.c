@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/sysmacros.h>
+#include <twz/call.h>
 
 #include "console.h"
 #include "copy.h"
 #include "device.h"
 #include "err.h"
-#include "sys.h"
 
 void device_fill_stat(struct stat *st, uint32_t major, uint32_t minor)
 {
@@ -63,7 +63,7 @@ static int64_t random_read(struct file *f, void *buf, uint64_t len, uint64_t off
     (void)f;
     (void)off;
     while (done < len) {
-        int64_t r = err_linux(sys_random((uint8_t *)buf + done, len - done));
+        int64_t r = err_linux(twz_sys_random((uint8_t *)buf + done, len - done));
 
         if (r <= 0)
             return done ? (int64_t)done : r;
@@ -121,10 +121,14 @@ static const struct device {
     uint32_t kind;
     uint32_t sub; /* console: port, or 0 for the terminal */
 } devices[] = {
-    { "null", FILE_NULL, 0 },     { "zero", FILE_ZERO, 0 },
-    { "full", FILE_ZERO, 1 },     { "random", FILE_RANDOM, 0 },
-    { "urandom", FILE_RANDOM, 0 }, { "tty", FILE_CONSOLE, TWZ_PORT_CTL },
-    { "stdin", FILE_CONSOLE, TWZ_PORT_IN }, { "stdout", FILE_CONSOLE, TWZ_PORT_OUT },
+    { "null", FILE_NULL, 0 },
+    { "zero", FILE_ZERO, 0 },
+    { "full", FILE_ZERO, 1 },
+    { "random", FILE_RANDOM, 0 },
+    { "urandom", FILE_RANDOM, 0 },
+    { "tty", FILE_CONSOLE, TWZ_PORT_CTL },
+    { "stdin", FILE_CONSOLE, TWZ_PORT_IN },
+    { "stdout", FILE_CONSOLE, TWZ_PORT_OUT },
     { "stderr", FILE_CONSOLE, TWZ_PORT_ERR },
 };
 
@@ -155,16 +159,11 @@ int device_named(const char *path)
 const struct file_ops *device_ops(uint32_t kind)
 {
     switch (kind) {
-    case FILE_NULL:
-        return &null_ops;
-    case FILE_ZERO:
-        return &zero_ops;
-    case FILE_RANDOM:
-        return &random_ops;
-    case FILE_CONSOLE:
-        return &console_ops;
-    default:
-        return NULL;
+    case FILE_NULL: return &null_ops;
+    case FILE_ZERO: return &zero_ops;
+    case FILE_RANDOM: return &random_ops;
+    case FILE_CONSOLE: return &console_ops;
+    default: return NULL;
     }
 }
 

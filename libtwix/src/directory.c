@@ -26,12 +26,9 @@ struct entry {
 static uint8_t entry_type(uint32_t kind)
 {
     switch (kind) {
-    case HIER_DIR:
-        return DT_DIR;
-    case HIER_SYMLINK:
-        return DT_LNK;
-    default:
-        return DT_REG;
+    case HIER_DIR: return DT_DIR;
+    case HIER_SYMLINK: return DT_LNK;
+    default: return DT_REG;
     }
 }
 

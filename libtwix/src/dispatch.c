@@ -6,13 +6,13 @@
  * made again.
  */
 #include <errno.h>
+#include <twz/call.h>
 #include <unistd.h>
 
 #include "entry.h"
 #include "linux.h"
 #include "process.h"
 #include "signals.h"
-#include "sys.h"
 #include "text.h"
 #include "thread.h"
 
@@ -24,6 +24,7 @@ struct call {
     uint64_t a[6];
 };
 
+/* clang-format off */
 #define ARG(kind, i) ((KIND_##kind)c->a[i])
 #define LINUX0(nr, name)                                                                           \
     case nr:                                                                                       \
@@ -47,12 +48,13 @@ struct call {
     case nr:                                                                                       \
         return linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2), ARG(k4, 3), ARG(k5, 4), ARG(k6, 5));
 
+/* clang-format on */
+
 static int64_t make(const struct call *c)
 {
     switch (c->number) {
 #include "../linux.def"
-    default:
-        return -ENOSYS;
+    default: return -ENOSYS;
     }
 }
 #include "linux_undef.h"
@@ -66,6 +68,7 @@ struct shape {
     char kinds[6]; /* SHOW_*; 0 ends */
 };
 
+/* clang-format off */
 #define LINUX0(nr, name)                                                                           \
     case nr:                                                                                       \
         return (struct shape){ #name, { 0 } };
@@ -102,13 +105,13 @@ struct shape {
 #define SHOW_NUM  'd'
 #define SHOW_BITS 'x'
 #define SHOW_MODE 'o'
+/* clang-format on */
 
 static struct shape shape_of(uint64_t number)
 {
     switch (number) {
 #include "../linux.def"
-    default:
-        return (struct shape){ NULL, { 'x', 'x', 'x' } };
+    default: return (struct shape){ NULL, { 'x', 'x', 'x' } };
     }
 }
 #include "linux_undef.h"
@@ -164,7 +167,7 @@ static void log_call(const struct call *c, int64_t result)
     }
     text_str(&t, ") = ");
     text_dec(&t, result);
-    (void)sys_log(line, t.len);
+    (void)twz_sys_log_write((const uint8_t *)line, t.len);
 }
 
 /* --- the call --------------------------------------------------------------------------------- */
@@ -179,10 +182,8 @@ static int restartable(uint64_t number)
     case 20:  /* writev */
     case 61:  /* wait4 */
     case 202: /* futex */
-    case 247: /* waitid */
-        return 1;
-    default:
-        return 0;
+    case 247: /* waitid */ return 1;
+    default: return 0;
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Errors: everything in libtwix returns >= 0 or a negative Linux errno; libtwz's are turned here. */
+/* Errors: everything here returns >= 0 or a negative Linux errno; those of libtwz are turned. */
 #ifndef TWIX_ERR_H
 #define TWIX_ERR_H
 

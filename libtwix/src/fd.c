@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The descriptor table, a fixed pool of open files, and the calls that read and write through
- * them. See fd.h for what is shared and which locks there are.
+ * The descriptor table and a fixed pool of open files. See fd.h for what is shared and which locks
+ * there are; io.c reads and writes through them.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <sys/uio.h>
 
 #include "err.h"
 #include "fd.h"
 #include "linux.h"
 #include "lock.h"
-
-#define IO_MAX 0x7ffff000ull /* bytes in one call, as on Linux */
 
 struct slot {
     struct file *file;
@@ -201,8 +197,8 @@ static int64_t make_shared(struct file *f)
 {
     twzobj obj;
     struct file_state *shared;
-    int64_t r = twz_object_new(&obj, NULL, NULL,
-                               TWZ_OC_DFL_READ | TWZ_OC_DFL_WRITE | TWZ_OC_DFL_DEL);
+    int64_t r =
+        twz_object_new(&obj, NULL, NULL, TWZ_OC_DFL_READ | TWZ_OC_DFL_WRITE | TWZ_OC_DFL_DEL);
 
     if (r < 0)
         return err_linux(r);
@@ -253,192 +249,7 @@ int64_t file_attach(struct file *f, objid_t id)
     return 0;
 }
 
-/* --- reading and writing ---------------------------------------------------------------------- */
-
-static int may_read(const struct file *f)
-{
-    return (f->access & O_ACCMODE) != O_WRONLY && !(f->access & O_PATH);
-}
-
-static int may_write(const struct file *f)
-{
-    return (f->access & O_ACCMODE) != O_RDONLY && !(f->access & O_PATH);
-}
-
-int64_t file_read(struct file *f, void *buf, uint64_t len, int64_t off)
-{
-    int64_t n;
-
-    if (!may_read(f))
-        return -EBADF;
-    if (!f->ops->read)
-        return f->kind == FILE_DIRECTORY ? -EISDIR : -EINVAL;
-    if (len > IO_MAX)
-        len = IO_MAX;
-    if (!f->ops->offsets)
-        return off >= 0 ? -ESPIPE : f->ops->read(f, buf, len, 0);
-    if (off >= 0)
-        return f->ops->read(f, buf, len, (uint64_t)off);
-    lock_take(&f->state->lock);
-    n = f->ops->read(f, buf, len, f->state->offset & INT64_MAX);
-    if (n > 0)
-        f->state->offset += (uint64_t)n;
-    lock_drop(&f->state->lock);
-    return n;
-}
-
-int64_t file_write(struct file *f, const void *buf, uint64_t len, int64_t off)
-{
-    int64_t n;
-
-    if (!may_write(f))
-        return -EBADF;
-    if (!f->ops->write)
-        return -EINVAL;
-    if (len > IO_MAX)
-        len = IO_MAX;
-    if (!f->ops->offsets)
-        return off >= 0 ? -ESPIPE : f->ops->write(f, buf, len, 0);
-    if (off >= 0)
-        return f->ops->write(f, buf, len, (uint64_t)off);
-    lock_take(&f->state->lock);
-    if (f->state->flags & O_APPEND) {
-        n = f->ops->write(f, buf, len, FILE_AT_END);
-        if (n > 0)
-            f->state->offset = (uint64_t)f->ops->seek(f, 0, SEEK_END);
-    } else {
-        n = f->ops->write(f, buf, len, f->state->offset & INT64_MAX);
-        if (n > 0)
-            f->state->offset += (uint64_t)n;
-    }
-    lock_drop(&f->state->lock);
-    return n;
-}
-
-int64_t linux_read(int fd, void *buf, uint64_t len)
-{
-    struct file *f = fd_get(fd);
-    int64_t n;
-
-    if (!f)
-        return -EBADF;
-    n = file_read(f, buf, len, -1);
-    file_put(f);
-    return n;
-}
-
-int64_t linux_write(int fd, const void *buf, uint64_t len)
-{
-    struct file *f = fd_get(fd);
-    int64_t n;
-
-    if (!f)
-        return -EBADF;
-    n = file_write(f, buf, len, -1);
-    file_put(f);
-    return n;
-}
-
-int64_t linux_pread64(int fd, void *buf, uint64_t len, int64_t off)
-{
-    struct file *f;
-    int64_t n;
-
-    if (off < 0)
-        return -EINVAL;
-    f = fd_get(fd);
-    if (!f)
-        return -EBADF;
-    n = file_read(f, buf, len, off);
-    file_put(f);
-    return n;
-}
-
-int64_t linux_pwrite64(int fd, const void *buf, uint64_t len, int64_t off)
-{
-    struct file *f;
-    int64_t n;
-
-    if (off < 0)
-        return -EINVAL;
-    f = fd_get(fd);
-    if (!f)
-        return -EBADF;
-    n = file_write(f, buf, len, off);
-    file_put(f);
-    return n;
-}
-
-/* One vector, piece by piece; the first short piece ends it. off < 0: at the file's place. */
-static int64_t vector(int fd, const struct iovec *iov, uint64_t count, int64_t off, int writing)
-{
-    struct file *f;
-    int64_t done = 0;
-
-    if (count > IOV_MAX)
-        return -EINVAL;
-    f = fd_get(fd);
-    if (!f)
-        return -EBADF;
-    for (uint64_t i = 0; i < count; i++) {
-        int64_t at = off < 0 ? -1 : off + done;
-        int64_t n;
-
-        if (iov[i].iov_len == 0)
-            continue;
-        n = writing ? file_write(f, iov[i].iov_base, iov[i].iov_len, at)
-                    : file_read(f, iov[i].iov_base, iov[i].iov_len, at);
-        if (n < 0) {
-            done = done ? done : n;
-            break;
-        }
-        done += n;
-        if ((uint64_t)n < iov[i].iov_len)
-            break;
-    }
-    file_put(f);
-    return done;
-}
-
-int64_t linux_readv(int fd, const void *iov, uint64_t count)
-{
-    return vector(fd, iov, count, -1, 0);
-}
-
-int64_t linux_writev(int fd, const void *iov, uint64_t count)
-{
-    return vector(fd, iov, count, -1, 1);
-}
-
-int64_t linux_preadv(int fd, const void *iov, uint64_t count, int64_t off)
-{
-    return off < 0 ? -EINVAL : vector(fd, iov, count, off, 0);
-}
-
-int64_t linux_pwritev(int fd, const void *iov, uint64_t count, int64_t off)
-{
-    return off < 0 ? -EINVAL : vector(fd, iov, count, off, 1);
-}
-
-int64_t linux_lseek(int fd, int64_t off, int64_t whence)
-{
-    struct file *f = fd_get(fd);
-    int64_t to;
-
-    if (!f)
-        return -EBADF;
-    if (!f->ops->seek) {
-        file_put(f);
-        return -ESPIPE;
-    }
-    lock_take(&f->state->lock);
-    to = f->ops->seek(f, off, whence);
-    if (to >= 0)
-        f->state->offset = (uint64_t)to;
-    lock_drop(&f->state->lock);
-    file_put(f);
-    return to;
-}
+/* --- the calls -------------------------------------------------------------------------------- */
 
 int64_t linux_close(int fd)
 {
@@ -496,21 +307,14 @@ static int64_t control(struct file *f, int fd, int64_t cmd, int64_t arg)
             return -EINVAL;
         f = fd_get(fd);
         return f ? fd_install(f, (int)arg, cmd == F_DUPFD_CLOEXEC) : -EBADF;
-    case F_GETFD:
-        return fd_cloexec(fd);
-    case F_SETFD:
-        return fd_set_cloexec(fd, (arg & FD_CLOEXEC) != 0);
-    case F_GETFL:
-        return (int64_t)(f->access | (f->state->flags & settable) | O_LARGEFILE);
-    case F_SETFL:
-        f->state->flags = (uint64_t)arg & settable;
-        return 0;
+    case F_GETFD: return fd_cloexec(fd);
+    case F_SETFD: return fd_set_cloexec(fd, (arg & FD_CLOEXEC) != 0);
+    case F_GETFL: return (int64_t)(f->access | (f->state->flags & settable) | O_LARGEFILE);
+    case F_SETFL: f->state->flags = (uint64_t)arg & settable; return 0;
     case F_GETLK:
     case F_SETLK:
-    case F_SETLKW:
-        return record_lock(cmd, arg);
-    default:
-        return -EINVAL;
+    case F_SETLKW: return record_lock(cmd, arg);
+    default: return -EINVAL;
     }
 }
 

@@ -53,13 +53,13 @@ struct file_ops {
     int64_t (*write)(struct file *f, const void *buf, uint64_t len, uint64_t off); /* EINVAL */
     int64_t (*seek)(struct file *f, int64_t off, int64_t whence);                  /* ESPIPE */
     int64_t (*stat)(struct file *f, struct stat *st);
-    int64_t (*truncate)(struct file *f, uint64_t len); /* EINVAL */
+    int64_t (*truncate)(struct file *f, uint64_t len);            /* EINVAL */
     int64_t (*ioctl)(struct file *f, int64_t request, void *arg); /* ENOTTY */
     /* Events of `want` that are there now; if none, *wait is made a sleep that ends when it pays
      * to ask again. NULL: always ready. */
     uint32_t (*poll)(struct file *f, uint32_t want, struct twz_sync *wait);
     void (*release)(struct file *f); /* the last reference is gone */
-    uint32_t offsets; /* 1: reads and writes have a place and move it */
+    uint32_t offsets;                /* 1: reads and writes have a place and move it */
 };
 
 struct file {
@@ -67,8 +67,8 @@ struct file {
     uint32_t refs; /* descriptors and calls in progress; guarded by fd_lock */
     uint32_t kind;
     uint32_t sub;
-    uint32_t access; /* O_RDONLY, O_WRONLY or O_RDWR, and O_PATH */
-    uint32_t end;    /* pipes: our entry in its table of ends */
+    uint32_t access;          /* O_RDONLY, O_WRONLY or O_RDWR, and O_PATH */
+    uint32_t end;             /* pipes: our entry in its table of ends */
     struct file_state *state; /* &own, or the base of state_obj */
     struct file_state own;
     twzobj state_obj;
@@ -90,10 +90,10 @@ int fd_install(struct file *f, int min, int cloexec);
 /* Put f at `fd`, closing what was there: fd, or -EBADF (f is put then). */
 int fd_replace(int fd, struct file *f, int cloexec);
 
-int fd_cloexec(int fd);              /* 0, 1 or -EBADF */
+int fd_cloexec(int fd); /* 0, 1 or -EBADF */
 int fd_set_cloexec(int fd, int cloexec);
-int fd_close(int fd);                /* 0 or -EBADF */
-void fd_close_all(void);             /* at the process's end */
+int fd_close(int fd);    /* 0 or -EBADF */
+void fd_close_all(void); /* at the process's end */
 
 /* What the table says of fd, a new reference or NULL; for making a child's table. */
 struct file *fd_look(int fd, int *cloexec);

@@ -2,13 +2,13 @@
 /* The futex call; see futex.h. */
 #include <errno.h>
 #include <time.h>
+#include <twz/call.h>
 #include <twz/syscall.h>
 #include <twz/threads.h>
 
 #include "err.h"
 #include "futex.h"
 #include "linux.h"
-#include "sys.h"
 #include "thread.h"
 #include "times.h"
 
@@ -29,7 +29,7 @@
 int64_t futex_wake(const int *word, uint64_t count)
 {
     struct twz_sync op = { .addr = (uint64_t)(uintptr_t)word, .value = count, .op = TWZ_SYNC_WAKE };
-    int64_t r = sys_sync(&op, 1, 0);
+    int64_t r = twz_sys_thread_sync(&op, 1, 0);
 
     return r < 0 ? err_linux(r) : op.result;
 }
@@ -81,16 +81,14 @@ int64_t linux_futex(void *word, int64_t op, int64_t value, void *timeout, void *
         r = deadline_of(timeout, op, &deadline);
         return r < 0 ? r : futex_wait(word, (uint32_t)value, deadline);
     case FUTEX_WAKE:
-    case FUTEX_WAKE_BITSET:
-        return futex_wake(word, (uint64_t)value);
+    case FUTEX_WAKE_BITSET: return futex_wake(word, (uint64_t)value);
     case FUTEX_CMP_REQUEUE:
         if (__atomic_load_n((const uint32_t *)word, __ATOMIC_SEQ_CST) != (uint32_t)value3)
             return -EAGAIN;
         return futex_wake(word, UINT32_MAX);
     case FUTEX_REQUEUE:
         return futex_wake(word, UINT32_MAX); /* those it would move wake and find out */
-    default:
-        return -ENOSYS;
+    default: return -ENOSYS;
     }
 }
 

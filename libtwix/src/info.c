@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
+#include <twz/call.h>
 #include <twz/threads.h>
 
 #include "device.h"
@@ -16,13 +17,12 @@
 #include "linux.h"
 #include "process.h"
 #include "regular.h"
-#include "sys.h"
 #include "thread.h"
 #include "times.h"
 
-#define ARCH_SET_GS  0x1001
-#define ARCH_SET_FS  0x1002
-#define ARCH_GET_FS  0x1003
+#define ARCH_SET_GS 0x1001
+#define ARCH_SET_FS 0x1002
+#define ARCH_GET_FS 0x1003
 
 int64_t linux_getpid(void)
 {
@@ -139,21 +139,11 @@ static struct rlimit limit_of(int64_t which)
     rlim_t n = RLIM_INFINITY;
 
     switch (which) {
-    case RLIMIT_NOFILE:
-        n = FD_MAX;
-        break;
-    case RLIMIT_STACK:
-        n = process.args->stack_top - process.args->stack_low;
-        break;
-    case RLIMIT_FSIZE:
-        n = REGULAR_MAX;
-        break;
-    case RLIMIT_NPROC:
-        n = THREADS_MAX;
-        break;
-    case RLIMIT_CORE:
-        n = 0;
-        break;
+    case RLIMIT_NOFILE: n = FD_MAX; break;
+    case RLIMIT_STACK: n = process.args->stack_top - process.args->stack_low; break;
+    case RLIMIT_FSIZE: n = REGULAR_MAX; break;
+    case RLIMIT_NPROC: n = THREADS_MAX; break;
+    case RLIMIT_CORE: n = 0; break;
     }
     return (struct rlimit){ n, n };
 }
@@ -240,14 +230,9 @@ int64_t linux_membarrier(int64_t cmd, uint32_t flags)
 int64_t linux_arch_prctl(int64_t code, void *addr)
 {
     switch (code) {
-    case ARCH_SET_FS:
-        __asm__ volatile("wrfsbase %0" : : "r"(addr));
-        return 0;
-    case ARCH_GET_FS:
-        __asm__ volatile("rdfsbase %0" : "=r"(*(uint64_t *)addr));
-        return 0;
-    default:
-        return code == ARCH_SET_GS ? -EPERM : -EINVAL;
+    case ARCH_SET_FS: __asm__ volatile("wrfsbase %0" : : "r"(addr)); return 0;
+    case ARCH_GET_FS: __asm__ volatile("rdfsbase %0" : "=r"(*(uint64_t *)addr)); return 0;
+    default: return code == ARCH_SET_GS ? -EPERM : -EINVAL;
     }
 }
 

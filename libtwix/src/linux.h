@@ -21,17 +21,17 @@
 #define KIND_BITS uint32_t
 #define KIND_MODE uint32_t
 
-#define LINUX0(nr, name) int64_t linux_##name(void);
-#define LINUX1(nr, name, k1, n1) int64_t linux_##name(KIND_##k1 n1);
+#define LINUX0(nr, name)                 int64_t linux_##name(void);
+#define LINUX1(nr, name, k1, n1)         int64_t linux_##name(KIND_##k1 n1);
 #define LINUX2(nr, name, k1, n1, k2, n2) int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2);
-#define LINUX3(nr, name, k1, n1, k2, n2, k3, n3)                                                   \
+#define LINUX3(nr, name, k1, n1, k2, n2, k3, n3) \
     int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2, KIND_##k3 n3);
-#define LINUX4(nr, name, k1, n1, k2, n2, k3, n3, k4, n4)                                           \
+#define LINUX4(nr, name, k1, n1, k2, n2, k3, n3, k4, n4) \
     int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2, KIND_##k3 n3, KIND_##k4 n4);
-#define LINUX5(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5)                                   \
+#define LINUX5(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5) \
     int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2, KIND_##k3 n3, KIND_##k4 n4, KIND_##k5 n5);
-#define LINUX6(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5, k6, n6)                           \
-    int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2, KIND_##k3 n3, KIND_##k4 n4, KIND_##k5 n5,     \
+#define LINUX6(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5, k6, n6)                       \
+    int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2, KIND_##k3 n3, KIND_##k4 n4, KIND_##k5 n5, \
                          KIND_##k6 n6);
 #include "../linux.def"
 #include "linux_undef.h"

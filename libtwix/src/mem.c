@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <twz/call.h>
 #include <twz/syscall.h>
 
 #include "arena.h"
@@ -16,7 +17,6 @@
 #include "lock.h"
 #include "mem.h"
 #include "process.h"
-#include "sys.h"
 
 #define ARENAS   32u
 #define MAPPINGS 256u
@@ -89,15 +89,15 @@ static struct space *space_of(const void *p, uint64_t len, uint32_t *page)
             continue;
         *page = (uint32_t)(off / TWZ_PAGE_SIZE);
         return len <= TWZ_OBJ_SIZE && arena_inside(*page, (uint32_t)pages_of(len)) ? &spaces[i]
-                                                                                  : NULL;
+                                                                                   : NULL;
     }
     return NULL;
 }
 
 static int64_t discard(const struct space *s, uint32_t page, uint32_t count)
 {
-    return err_linux(sys_range(s->obj.id, TWZ_RANGE_DISCARD, (uint64_t)page * TWZ_PAGE_SIZE,
-                               (uint64_t)count * TWZ_PAGE_SIZE));
+    return err_linux(twz_sys_obj_range(s->obj.id, TWZ_RANGE_DISCARD, (uint64_t)page * TWZ_PAGE_SIZE,
+                                       (uint64_t)count * TWZ_PAGE_SIZE));
 }
 
 static int64_t free_locked(struct space *s, uint32_t page, uint32_t count)
@@ -247,10 +247,13 @@ static struct mapping *mapping_of(const void *p)
     return NULL;
 }
 
+/* A file that lost its last name is gone at a power cut anyway. */
 static int64_t flush(const struct mapping *m)
 {
-    return err_linux(sys_range(m->obj.id, TWZ_RANGE_PERSIST,
-                               (uint64_t)(uintptr_t)m->addr & (TWZ_OBJ_SIZE - 1), m->len));
+    uint64_t off = (uint64_t)(uintptr_t)m->addr & (TWZ_OBJ_SIZE - 1);
+    int64_t r = err_linux(twz_sys_obj_range(m->obj.id, TWZ_RANGE_PERSIST, off, m->len));
+
+    return r == -ENOENT ? 0 : r;
 }
 
 /* Unmap [p, p + len) of m; only a mapping's ends can be cut off. */

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * open and what can be asked or told about a file by name: stat, access, mode, times, length.
- * Mode bits and owners are advisory: kept (the mode) or accepted and dropped (owners); nothing is
- * refused because of them.
- */
+/* open, the length of files, and the calls that elsewhere make writes durable. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/statfs.h>
-#include <sys/sysmacros.h>
-#include <twz/persist.h>
-#include <twz/threads.h>
-#include <unistd.h>
 
 #include "device.h"
 #include "directory.h"
 #include "err.h"
 #include "linux.h"
+#include "mem.h"
 #include "open.h"
 #include "path.h"
 #include "process.h"
@@ -89,8 +81,7 @@ static int64_t open_walked(struct hier_where *w, uint32_t flags, uint32_t mode, 
     return open_object(w->id, w->kind, flags, out);
 }
 
-int64_t open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode,
-                  struct file **out)
+int64_t open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, struct file **out)
 {
     const int excl = (flags & O_CREAT) && (flags & O_EXCL);
     uint32_t how = excl || (flags & O_NOFOLLOW) ? HIER_NOFOLLOW : 0;
@@ -143,292 +134,6 @@ int64_t linux_open(const char *path, uint32_t flags, uint32_t mode)
 int64_t linux_creat(const char *path, uint32_t mode)
 {
     return linux_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
-}
-
-/* --- stat ------------------------------------------------------------------------------------- */
-
-static int64_t stat_link(const struct hier_where *w, struct stat *st)
-{
-    struct hier_found found;
-    int64_t r = err_linux(hier_lookup(&w->dir, path_leaf(w), &found));
-
-    if (r < 0)
-        return r;
-    *st = (struct stat){ 0 };
-    st->st_dev = 1;
-    st->st_ino = w->cookie;
-    st->st_mode = S_IFLNK | 0777;
-    st->st_nlink = 1;
-    st->st_size = found.text_len;
-    st->st_blksize = TWZ_PAGE_SIZE;
-    return 0;
-}
-
-static int64_t stat_object(objid_t id, uint32_t kind, struct stat *st)
-{
-    twzobj obj;
-    int64_t r = twz_object_init_guid(&obj, id, TWZ_READ);
-
-    if (r < 0)
-        return err_linux(r);
-    regular_stat(&obj, kind == HIER_DIR ? S_IFDIR : S_IFREG, st);
-    twz_object_release(&obj);
-    return 0;
-}
-
-int64_t linux_fstat(int fd, void *st)
-{
-    struct file *f = fd_get(fd);
-    int64_t r;
-
-    if (!f)
-        return -EBADF;
-    r = f->ops->stat(f, st);
-    file_put(f);
-    return r;
-}
-
-int64_t linux_newfstatat(int dir, const char *path, void *st, uint32_t flags)
-{
-    struct hier_where w;
-    int64_t r;
-
-    if (path && !*path && (flags & AT_EMPTY_PATH))
-        return dir == AT_FDCWD ? linux_newfstatat(dir, ".", st, 0) : linux_fstat(dir, st);
-    if (path && device_named(path))
-        return device_stat(path, st);
-    r = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
-    if (r < 0)
-        return r;
-    r = w.kind == HIER_SYMLINK ? stat_link(&w, st) : stat_object(w.id, w.kind, st);
-    hier_where_close(&w);
-    return r;
-}
-
-int64_t linux_stat(const char *path, void *st)
-{
-    return linux_newfstatat(AT_FDCWD, path, st, 0);
-}
-
-int64_t linux_lstat(const char *path, void *st)
-{
-    return linux_newfstatat(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
-}
-
-static struct linux_statx_time statx_time(struct timespec t)
-{
-    return (struct linux_statx_time){ .sec = t.tv_sec, .nsec = (uint32_t)t.tv_nsec };
-}
-
-int64_t linux_statx(int dir, const char *path, uint32_t flags, uint32_t mask, void *out)
-{
-    struct linux_statx *x = out;
-    struct stat st;
-    int64_t r = linux_newfstatat(dir, path, &st, flags);
-
-    (void)mask;
-    if (r < 0)
-        return r;
-    *x = (struct linux_statx){ .mask = LINUX_STATX_BASIC };
-    x->blksize = (uint32_t)st.st_blksize;
-    x->nlink = (uint32_t)st.st_nlink;
-    x->mode = (uint16_t)st.st_mode;
-    x->ino = st.st_ino;
-    x->size = (uint64_t)st.st_size;
-    x->blocks = (uint64_t)st.st_blocks;
-    x->atime = statx_time(st.st_atim);
-    x->ctime = statx_time(st.st_ctim);
-    x->mtime = statx_time(st.st_mtim);
-    x->rdev_major = major(st.st_rdev);
-    x->rdev_minor = minor(st.st_rdev);
-    x->dev_minor = (uint32_t)st.st_dev;
-    return 0;
-}
-
-static int64_t fill_statfs(struct statfs *st)
-{
-    const struct twz_system *system = process_system();
-
-    *st = (struct statfs){ 0 };
-    st->f_type = 0x7477697a;
-    st->f_bsize = TWZ_PAGE_SIZE;
-    st->f_frsize = TWZ_PAGE_SIZE;
-    st->f_blocks = system->pool_size / TWZ_PAGE_SIZE;
-    st->f_bfree = system->pool_free / TWZ_PAGE_SIZE;
-    st->f_bavail = st->f_bfree;
-    st->f_namelen = TWZ_NAME_MAX;
-    return 0;
-}
-
-int64_t linux_statfs(const char *path, void *out)
-{
-    struct stat st;
-    int64_t r = linux_stat(path, &st);
-
-    return r < 0 ? r : fill_statfs(out);
-}
-
-int64_t linux_fstatfs(int fd, void *out)
-{
-    return fd_cloexec(fd) < 0 ? -EBADF : fill_statfs(out);
-}
-
-/* --- access ----------------------------------------------------------------------------------- */
-
-int64_t linux_faccessat2(int dir, const char *path, uint32_t mode, uint32_t flags)
-{
-    struct stat st;
-    int64_t r;
-
-    if (mode & ~(uint32_t)(R_OK | W_OK | X_OK))
-        return -EINVAL;
-    r = linux_newfstatat(dir, path, &st, flags & (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH));
-    if (r < 0)
-        return r;
-    return (mode & X_OK) && !(st.st_mode & 0111) ? -EACCES : 0;
-}
-
-int64_t linux_faccessat(int dir, const char *path, uint32_t mode)
-{
-    return linux_faccessat2(dir, path, mode, 0);
-}
-
-int64_t linux_access(const char *path, uint32_t mode)
-{
-    return linux_faccessat2(AT_FDCWD, path, mode, 0);
-}
-
-/* --- mode, owner, times ----------------------------------------------------------------------- */
-
-/* A change of one metadata line, by whoever may: change(meta, arg), then made durable. */
-struct change {
-    void (*apply)(struct twz_meta *meta, const void *arg);
-    const void *arg;
-};
-
-static int64_t change_object(objid_t id, const struct change *change)
-{
-    struct twz_stat st;
-    struct twz_meta *meta;
-    twzobj obj;
-    int64_t r = twz_object_stat(id, &st);
-
-    if (r >= 0 && !(st.perms & TWZ_WRITE))
-        return -EPERM;
-    if (r >= 0)
-        r = twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE);
-    if (r < 0)
-        return err_linux(r);
-    meta = twz_object_meta(&obj);
-    change->apply(meta, change->arg);
-    twz_persist(meta, sizeof(uint64_t) * 8);
-    twz_object_release(&obj);
-    return 0;
-}
-
-static int64_t change_path(int dir, const char *path, uint32_t flags, const struct change *change)
-{
-    struct hier_where w;
-    int64_t r;
-
-    if (path && device_named(path))
-        return 0;
-    r = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
-    if (r < 0)
-        return r;
-    r = w.kind == HIER_SYMLINK ? 0 : change_object(w.id, change);
-    hier_where_close(&w);
-    return r;
-}
-
-static int64_t change_fd(int fd, const struct change *change)
-{
-    struct file *f = fd_get(fd);
-    int64_t r;
-
-    if (!f)
-        return -EBADF;
-    r = f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ? change_object(f->obj.id, change) : 0;
-    file_put(f);
-    return r;
-}
-
-static void apply_mode(struct twz_meta *meta, const void *arg)
-{
-    const uint32_t *mode = arg;
-    uint64_t type = meta->mode & S_IFMT ? meta->mode & S_IFMT : S_IFREG;
-
-    meta->mode = type | (*mode & 07777);
-    meta->ctime_ns = twz_clock_wall();
-}
-
-int64_t linux_fchmodat(int dir, const char *path, uint32_t mode)
-{
-    return change_path(dir, path, 0, &(struct change){ apply_mode, &mode });
-}
-
-int64_t linux_chmod(const char *path, uint32_t mode)
-{
-    return linux_fchmodat(AT_FDCWD, path, mode);
-}
-
-int64_t linux_fchmod(int fd, uint32_t mode)
-{
-    return change_fd(fd, &(struct change){ apply_mode, &mode });
-}
-
-int64_t linux_fchownat(int dir, const char *path, int64_t uid, int64_t gid, uint32_t flags)
-{
-    struct stat st;
-
-    (void)uid;
-    (void)gid;
-    return linux_newfstatat(dir, path, &st, flags);
-}
-
-int64_t linux_chown(const char *path, int64_t uid, int64_t gid)
-{
-    return linux_fchownat(AT_FDCWD, path, uid, gid, 0);
-}
-
-int64_t linux_lchown(const char *path, int64_t uid, int64_t gid)
-{
-    return linux_fchownat(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW);
-}
-
-int64_t linux_fchown(int fd, int64_t uid, int64_t gid)
-{
-    (void)uid;
-    (void)gid;
-    return fd_cloexec(fd) < 0 ? -EBADF : 0;
-}
-
-static void apply_time(struct twz_meta *meta, const void *arg)
-{
-    const struct timespec *times = arg; /* access, modification; NULL: now */
-    uint64_t now = twz_clock_wall();
-
-    meta->ctime_ns = now;
-    if (!times || times[1].tv_nsec == UTIME_NOW)
-        meta->mtime_ns = now;
-    else if (times[1].tv_nsec != UTIME_OMIT)
-        meta->mtime_ns = (uint64_t)times[1].tv_sec * 1000000000u + (uint64_t)times[1].tv_nsec;
-}
-
-static int valid_time(const struct timespec *t)
-{
-    return t->tv_nsec == UTIME_NOW || t->tv_nsec == UTIME_OMIT ||
-           (t->tv_nsec >= 0 && t->tv_nsec < 1000000000);
-}
-
-int64_t linux_utimensat(int dir, const char *path, const void *times, uint32_t flags)
-{
-    const struct timespec *t = times;
-    const struct change change = { apply_time, times };
-
-    if (t && (!valid_time(&t[0]) || !valid_time(&t[1])))
-        return -EINVAL;
-    return path ? change_path(dir, path, flags, &change) : change_fd(dir, &change);
 }
 
 /* --- length ----------------------------------------------------------------------------------- */
@@ -504,11 +209,21 @@ int64_t linux_fadvise64(int fd, int64_t off, int64_t len, int64_t advice)
     return fd_cloexec(fd) < 0 ? -EBADF : 0;
 }
 
-/* --- durability: a write is durable when it returns, so there is nothing left to do ----------- */
+/* --- durability: a write is durable when it returns; what is left are shared mappings --------- */
 
 int64_t linux_fsync(int fd)
 {
-    return fd_cloexec(fd) < 0 ? -EBADF : 0;
+    struct file *f = fd_get(fd);
+    int64_t r = 0;
+
+    if (!f)
+        return -EBADF;
+    if (f->kind == FILE_REGULAR)
+        r = mem_flush(f->obj.id);
+    else if (f->kind != FILE_DIRECTORY)
+        r = -EINVAL;
+    file_put(f);
+    return r;
 }
 
 int64_t linux_fdatasync(int fd)
@@ -516,12 +231,13 @@ int64_t linux_fdatasync(int fd)
     return linux_fsync(fd);
 }
 
-int64_t linux_syncfs(int fd)
-{
-    return linux_fsync(fd);
-}
-
 int64_t linux_sync(void)
 {
+    mem_flush_all();
     return 0;
+}
+
+int64_t linux_syncfs(int fd)
+{
+    return fd_cloexec(fd) < 0 ? -EBADF : linux_sync();
 }

@@ -33,9 +33,9 @@
 #define PIPE_ENDS    64u
 #define WAIT_NS      100000000ull
 
-#define END_FREE   0u
-#define END_READ   1u
-#define END_WRITE  2u
+#define END_FREE  0u
+#define END_READ  1u
+#define END_WRITE 2u
 
 struct pipe_end {
     struct twz_mutex owner;
@@ -45,7 +45,7 @@ struct pipe_end {
 struct pipe {
     uint64_t magic;
     uint64_t version;
-    struct twz_mutex lock;  /* ends */
+    struct twz_mutex lock; /* ends */
     struct twz_mutex read_lock, write_lock;
     uint64_t head;
     uint64_t tail;
@@ -358,8 +358,8 @@ int64_t linux_pipe2(void *out, uint32_t flags)
 
     if (flags & ~(uint32_t)(O_CLOEXEC | O_NONBLOCK))
         return -EINVAL;
-    rd = err_linux(twz_object_new(&obj, NULL, NULL,
-                                  TWZ_OC_DFL_READ | TWZ_OC_DFL_WRITE | TWZ_OC_DFL_DEL));
+    rd = err_linux(
+        twz_object_new(&obj, NULL, NULL, TWZ_OC_DFL_READ | TWZ_OC_DFL_WRITE | TWZ_OC_DFL_DEL));
     if (rd < 0)
         return rd;
     p = twz_object_base(&obj);

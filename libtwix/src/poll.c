@@ -11,7 +11,7 @@
 #include "thread.h"
 #include "times.h"
 
-#define WAITS (TWZ_SYNC_MAX - 1) /* words slept on; files beyond are looked at every LOOK_NS */
+#define WAITS   (TWZ_SYNC_MAX - 1) /* words slept on; files beyond are looked at every LOOK_NS */
 #define LOOK_NS 20000000ull
 
 struct waits {

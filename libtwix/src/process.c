@@ -7,6 +7,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <twz/call.h>
 #include <twz/device.h>
 #include <twz/faults.h>
 #include <twz/threads.h>
@@ -23,7 +24,6 @@
 #include "process.h"
 #include "regular.h"
 #include "signals.h"
-#include "sys.h"
 #include "text.h"
 #include "thread.h"
 #include "times.h"
@@ -48,28 +48,20 @@ static const struct inherit *inherited(void)
 static const struct file_ops *ops_of(uint32_t kind)
 {
     switch (kind) {
-    case FILE_REGULAR:
-        return &regular_ops;
-    case FILE_DIRECTORY:
-        return &directory_ops;
-    case FILE_PIPE:
-        return &pipe_ops;
-    default:
-        return device_ops(kind);
+    case FILE_REGULAR: return &regular_ops;
+    case FILE_DIRECTORY: return &directory_ops;
+    case FILE_PIPE: return &pipe_ops;
+    default: return device_ops(kind);
     }
 }
 
 static int64_t reopen(struct file *f, const struct inherit_file *in)
 {
     switch (in->kind) {
-    case FILE_REGULAR:
-        return regular_open(f, in->obj, in->access & O_ACCMODE);
-    case FILE_DIRECTORY:
-        return directory_open(f, in->obj);
-    case FILE_PIPE:
-        return pipe_reopen(f, in->obj);
-    default:
-        return 0;
+    case FILE_REGULAR: return regular_open(f, in->obj, in->access & O_ACCMODE);
+    case FILE_DIRECTORY: return directory_open(f, in->obj);
+    case FILE_PIPE: return pipe_reopen(f, in->obj);
+    default: return 0;
     }
 }
 
@@ -213,7 +205,7 @@ static uint64_t *build_stack(const struct twz_args *args)
     const char *s = (const char *)(at + args->strings);
     uint64_t n = 0;
 
-    (void)sys_random(random, 16);
+    (void)twz_sys_random(random, 16);
     stack[n++] = args->argc;
     for (uint32_t i = 0; i <= args->argc + args->envc; i++) {
         if (i == args->argc)

@@ -66,7 +66,7 @@ _Noreturn void process_exit(int status);
 _Noreturn void process_die(int signo);
 
 /* The words of thread_exit: what a parent reads back. The low half is what the host is told. */
-#define PROCESS_EXITED(status) ((uint64_t)((status) & 0xff))
+#define PROCESS_EXITED(status) ((uint64_t)((status)&0xff))
 #define PROCESS_KILLED(signo)  ((uint64_t)(128 + (signo)) | (uint64_t)(signo) << 32)
 
 #endif

@@ -14,6 +14,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <twz/call.h>
 #include <twz/persist.h>
 #include <twz/threads.h>
 #include <unistd.h>
@@ -22,7 +23,6 @@
 #include "err.h"
 #include "lock.h"
 #include "regular.h"
-#include "sys.h"
 
 static struct twz_mutex *size_lock(const twzobj *obj)
 {
@@ -60,7 +60,8 @@ static int64_t zero_range(const twzobj *obj, uint64_t from, uint64_t to)
     r = zero_bytes(obj, from, first);
     if (r < 0)
         return r;
-    r = err_linux(sys_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + first, last - first));
+    r = err_linux(
+        twz_sys_obj_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + first, last - first));
     if (r == -ENOENT)
         r = zero_bytes(obj, first, last); /* it lost its last name: its ID is dead already */
     return r < 0 ? r : zero_bytes(obj, last, to);
@@ -92,7 +93,7 @@ static int64_t resize_locked(const twzobj *obj, uint64_t len)
     }
     r = commit_size(obj, len);
     if (r == 0 && keep < end)
-        (void)sys_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + keep, end - keep);
+        (void)twz_sys_obj_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + keep, end - keep);
     return r;
 }
 
@@ -198,21 +199,12 @@ static int64_t regular_seek(struct file *f, int64_t off, int64_t whence)
     int64_t from;
 
     switch (whence) {
-    case SEEK_SET:
-        from = 0;
-        break;
-    case SEEK_CUR:
-        from = (int64_t)(f->state->offset & INT64_MAX);
-        break;
-    case SEEK_END:
-        from = size;
-        break;
-    case SEEK_DATA:
-        return off < 0 || off >= size ? -ENXIO : off;
-    case SEEK_HOLE:
-        return off < 0 || off >= size ? -ENXIO : size;
-    default:
-        return -EINVAL;
+    case SEEK_SET: from = 0; break;
+    case SEEK_CUR: from = (int64_t)(f->state->offset & INT64_MAX); break;
+    case SEEK_END: from = size; break;
+    case SEEK_DATA: return off < 0 || off >= size ? -ENXIO : off;
+    case SEEK_HOLE: return off < 0 || off >= size ? -ENXIO : size;
+    default: return -EINVAL;
     }
     if (__builtin_add_overflow(from, off, &from) || from < 0)
         return -EINVAL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Signals; see signals.h. `actions` is read and written word by word; a torn one is harmless. */
 #include <errno.h>
+#include <twz/call.h>
 #include <twz/faults.h>
 #include <twz/threads.h>
 #include <ucontext.h>
@@ -11,7 +12,6 @@
 #include "process.h"
 #include "signals.h"
 #include "spawn.h"
-#include "sys.h"
 #include "thread.h"
 
 #define SIGNALS     64
@@ -101,10 +101,8 @@ static void default_action(int signo)
     case SIGSTOP:
     case SIGTSTP:
     case SIGTTIN:
-    case SIGTTOU:
-        return;
-    default:
-        process_die(signo);
+    case SIGTTOU: return;
+    default: process_die(signo);
     }
 }
 
@@ -177,7 +175,7 @@ static _Noreturn void interrupted(struct delivery *d)
     info.si_addr = (void *)(uintptr_t)d->addr;
     run_handler(d->signo, &info, &d->frame.regs);
     (void)signals_deliver();
-    (void)sys_fault_return(&d->frame);
+    (void)twz_sys_fault_return(&d->frame);
     process_die(SIGSEGV);
 }
 
@@ -232,8 +230,7 @@ static int on_fault(struct twz_fault_frame *frame)
     int signo = twz_fault_signal(&frame->fault);
     const struct thread *t = thread_self();
 
-    if (!t || in_runtime(frame->regs.rip) || !has_handler(signo) ||
-        (t->mask & SIGNAL_BIT(signo))) {
+    if (!t || in_runtime(frame->regs.rip) || !has_handler(signo) || (t->mask & SIGNAL_BIT(signo))) {
         if (t && t != thread_first())
             die_of_fault(frame, signo);
         if (t)
@@ -420,7 +417,7 @@ static int64_t send(struct thread *t, int64_t signo)
     if (signo == SIGKILL)
         process_die(SIGKILL);
     if (t != thread_self())
-        return err_linux(sys_signal(t->repr.id, (uint64_t)signo, 0));
+        return err_linux(twz_sys_thread_signal(t->repr.id, (uint64_t)signo, 0));
     signals_raise((int)signo);
     return 0;
 }

@@ -122,22 +122,16 @@ static int64_t plan_action(struct plan *p, const struct linux_fdop *op)
     if (op->cmd != LINUX_FDOP_CHDIR && (op->fd < 0 || op->fd >= FD_MAX))
         return -EBADF;
     switch (op->cmd) {
-    case LINUX_FDOP_CLOSE:
-        plan_close(p, op->fd);
-        return 0;
-    case LINUX_FDOP_DUP2:
-        return plan_dup(p, op->srcfd, op->fd);
-    case LINUX_FDOP_OPEN:
-        return plan_open(p, op);
-    case LINUX_FDOP_CHDIR:
-        return plan_chdir(p, op->path);
+    case LINUX_FDOP_CLOSE: plan_close(p, op->fd); return 0;
+    case LINUX_FDOP_DUP2: return plan_dup(p, op->srcfd, op->fd);
+    case LINUX_FDOP_OPEN: return plan_open(p, op);
+    case LINUX_FDOP_CHDIR: return plan_chdir(p, op->path);
     case LINUX_FDOP_FCHDIR:
         if (!p->file[op->fd] || p->file[op->fd]->kind != FILE_DIRECTORY)
             return -ENOTDIR;
         p->cwd = p->file[op->fd]->obj.id;
         return 0;
-    default:
-        return -EINVAL;
+    default: return -EINVAL;
     }
 }
 

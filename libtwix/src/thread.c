@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <twz/call.h>
 #include <twz/faults.h>
 
 #include "err.h"
@@ -15,7 +16,6 @@
 #include "mem.h"
 #include "process.h"
 #include "signals.h"
-#include "sys.h"
 #include "thread.h"
 #include "timers.h"
 
@@ -83,8 +83,7 @@ static void reap(void)
     for (unsigned i = 1; i < THREADS_MAX; i++) {
         struct thread *t = &threads[i];
 
-        if (t->state != THREAD_ENDED ||
-            __atomic_load_n(&repr_of(t)->exit, __ATOMIC_ACQUIRE) == 0)
+        if (t->state != THREAD_ENDED || __atomic_load_n(&repr_of(t)->exit, __ATOMIC_ACQUIRE) == 0)
             continue;
         (void)!twz_object_delete(&t->repr, TWZ_DELETE_DEFERRED);
         twz_object_release(&t->repr);
@@ -149,7 +148,7 @@ static int64_t launch(struct thread *t, void *stack, void *tls)
     repr_of(t)->self = spawn.gsbase;
     repr_of(t)->magic = TWZ_THREAD_MAGIC;
     repr_of(t)->id = t->repr.id;
-    r = err_linux(sys_spawn(&spawn));
+    r = err_linux(twz_sys_thread_spawn(&spawn));
     if (r < 0) {
         (void)!twz_object_delete(&t->repr, TWZ_DELETE_DEFERRED);
         twz_object_release(&t->repr);
@@ -246,7 +245,7 @@ void thread_stop_others(uint64_t code)
         struct thread *t = &threads[i];
 
         if (t != self && t->state != THREAD_FREE && t->repr.start)
-            (void)sys_signal(t->repr.id, TWZ_SIGNAL_KILL, 0);
+            (void)twz_sys_thread_signal(t->repr.id, TWZ_SIGNAL_KILL, 0);
     }
     timers_end();
 }
@@ -254,7 +253,7 @@ void thread_stop_others(uint64_t code)
 void thread_leave(uint64_t code)
 {
     if (thread_self() != &threads[0])
-        (void)sys_signal(threads[0].repr.id, SIGNAL_END, code | SIGNAL_END_FLAG);
+        (void)twz_sys_thread_signal(threads[0].repr.id, SIGNAL_END, code | SIGNAL_END_FLAG);
     twz_thread_exit(code);
 }
 
@@ -286,7 +285,7 @@ int64_t linux_gettid(void)
 
 int64_t linux_sched_yield(void)
 {
-    return err_linux(sys_yield());
+    return err_linux(twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_YIELD, 0));
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */
@@ -300,7 +299,7 @@ int64_t thread_wait(struct twz_sync *ops, uint64_t count, uint64_t deadline)
     if (pending & ~t->mask)
         return -EINTR;
     ops[count] = thread_sleep_on(&t->pending, pending);
-    r = err_linux(sys_sync(ops, count + 1, deadline));
+    r = err_linux(twz_sys_thread_sync(ops, count + 1, deadline));
     if (__atomic_load_n(&t->pending, __ATOMIC_ACQUIRE) & ~t->mask)
         return -EINTR;
     return r == -EINTR ? 0 : r;

@@ -31,9 +31,9 @@ struct thread {
     void *arg;
     int *tell_parent, *tell_child; /* words that get its number, NULL: none */
     int *clear_tid;                /* zeroed and woken at the end */
-    void *robust;         /* list of robust futexes */
-    void *fault_stack;    /* for faults, FAULT_STACK bytes */
-    void *unmap_base;     /* its own stack, to be freed after the end */
+    void *robust;                  /* list of robust futexes */
+    void *fault_stack;             /* for faults, FAULT_STACK bytes */
+    void *unmap_base;              /* its own stack, to be freed after the end */
     uint64_t unmap_len;
     /* signals; pending is changed atomically by anybody, the rest by the thread itself */
     uint64_t pending;

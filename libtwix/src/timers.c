@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* See timers.h. `lock` guards due, interval and keeper; `changes` is the word the keeper sleeps on. */
+/* See timers.h. `lock` guards due, interval, keeper; `changes` is what the keeper sleeps on. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/time.h>
+#include <twz/call.h>
 #include <twz/syscall.h>
 #include <twz/threads.h>
 
 #include "err.h"
 #include "linux.h"
 #include "lock.h"
-#include "sys.h"
 #include "thread.h"
 #include "timers.h"
 
@@ -47,7 +47,7 @@ static void keep(void *arg)
         uint64_t until;
 
         if (step(&until))
-            (void)sys_signal(thread_first()->repr.id, SIGALRM, 0);
+            (void)twz_sys_thread_signal(thread_first()->repr.id, SIGALRM, 0);
         (void)twz_sync_wait(&changes, seen, until);
     }
 }
@@ -68,7 +68,7 @@ static int64_t start_keeper(void)
 void timers_end(void)
 {
     if (running)
-        (void)sys_signal(keeper.repr.id, TWZ_SIGNAL_KILL, 0);
+        (void)twz_sys_thread_signal(keeper.repr.id, TWZ_SIGNAL_KILL, 0);
 }
 
 /* --- the calls -------------------------------------------------------------------------------- */

@@ -46,21 +46,14 @@ static int64_t clock_now(int64_t clock, uint64_t *ns)
     switch (clock) {
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE:
-    case CLOCK_TAI:
-        *ns = twz_clock_wall();
-        return 0;
+    case CLOCK_TAI: *ns = twz_clock_wall(); return 0;
     case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_RAW:
     case CLOCK_MONOTONIC_COARSE:
-    case CLOCK_BOOTTIME:
-        *ns = twz_clock();
-        return 0;
+    case CLOCK_BOOTTIME: *ns = twz_clock(); return 0;
     case CLOCK_PROCESS_CPUTIME_ID:
-    case CLOCK_THREAD_CPUTIME_ID:
-        *ns = times_used();
-        return 0;
-    default:
-        return -EINVAL;
+    case CLOCK_THREAD_CPUTIME_ID: *ns = times_used(); return 0;
+    default: return -EINVAL;
     }
 }
 

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <time.h>
 
-void times_init(void);      /* the process starts now */
-uint64_t times_used(void);  /* ns since then */
+void times_init(void);     /* the process starts now */
+uint64_t times_used(void); /* ns since then */
 
 struct timespec times_spec(uint64_t ns);
 int times_ns(const struct timespec *ts, uint64_t *ns); /* 0 or -EINVAL */

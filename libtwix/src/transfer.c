@@ -27,8 +27,8 @@ static int64_t move(struct file *in, uint64_t off, struct file *out, int64_t out
         len = size - off;
     while (done < len) {
         uint64_t piece = len - done < PIECE ? len - done : PIECE;
-        int64_t n = file_write(out, base + off + done, piece,
-                               out_off < 0 ? -1 : out_off + (int64_t)done);
+        int64_t n =
+            file_write(out, base + off + done, piece, out_off < 0 ? -1 : out_off + (int64_t)done);
 
         if (n < 0)
             return done ? (int64_t)done : n;

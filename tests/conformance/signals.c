@@ -150,14 +150,9 @@ static void stacks(void)
     HOLDS(old.ss_sp == alt && old.ss_size == sizeof(alt));
     set(SIGSEGV, on_alt, SA_ONSTACK);
     switch (sigsetjmp(back, 1)) {
-    case 0:
-        SAY(overflow(0));
-        break;
-    case 100:
-        printf("overflow, told on the other stack\n");
-        break;
-    default:
-        printf("overflow, told on the wrong stack\n");
+    case 0: SAY(overflow(0)); break;
+    case 100: printf("overflow, told on the other stack\n"); break;
+    default: printf("overflow, told on the wrong stack\n");
     }
     set(SIGUSR1, on_alt, SA_ONSTACK);
     if (sigsetjmp(back, 1) == 0)

@@ -14,14 +14,10 @@ static int all, longer;
 static char type_letter(mode_t mode)
 {
     switch (mode & S_IFMT) {
-    case S_IFDIR:
-        return 'd';
-    case S_IFLNK:
-        return 'l';
-    case S_IFCHR:
-        return 'c';
-    default:
-        return '-';
+    case S_IFDIR: return 'd';
+    case S_IFLNK: return 'l';
+    case S_IFCHR: return 'c';
+    default: return '-';
     }
 }
 

@@ -83,9 +83,8 @@ static void run(struct command *c)
     if (c->in)
         posix_spawn_file_actions_addopen(&actions, 0, c->in, O_RDONLY, 0);
     if (c->out)
-        posix_spawn_file_actions_addopen(&actions, 1, c->out,
-                                         O_WRONLY | O_CREAT | (c->append ? O_APPEND : O_TRUNC),
-                                         0666);
+        posix_spawn_file_actions_addopen(
+            &actions, 1, c->out, O_WRONLY | O_CREAT | (c->append ? O_APPEND : O_TRUNC), 0666);
     error = posix_spawnp(&pid, c->argv[0], &actions, NULL, c->argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (error) {

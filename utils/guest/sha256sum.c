@@ -44,7 +44,7 @@ static void schedule(uint32_t w[64], const uint8_t *p)
 }
 
 /* One round. Instead of moving the eight variables on, their places turn: `a` is at -i. */
-#define V(n) v[((n) - i) & 7]
+#define V(n) v[((n)-i) & 7]
 
 static void block(struct sha256 *s, const uint8_t *p)
 {

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* read, write and their kin, for all kinds of files: access, the file's own place, vectors. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "linux.h"
+#include "lock.h"
+
+#define IO_MAX 0x7ffff000ull /* bytes in one call, as on Linux */
+
+static int may_read(const struct file *f)
+{
+    return (f->access & O_ACCMODE) != O_WRONLY && !(f->access & O_PATH);
+}
+
+static int may_write(const struct file *f)
+{
+    return (f->access & O_ACCMODE) != O_RDONLY && !(f->access & O_PATH);
+}
+
+int64_t file_read(struct file *f, void *buf, uint64_t len, int64_t off)
+{
+    int64_t n;
+
+    if (!may_read(f))
+        return -EBADF;
+    if (!f->ops->read)
+        return f->kind == FILE_DIRECTORY ? -EISDIR : -EINVAL;
+    if (len > IO_MAX)
+        len = IO_MAX;
+    if (!f->ops->offsets)
+        return off >= 0 ? -ESPIPE : f->ops->read(f, buf, len, 0);
+    if (off >= 0)
+        return f->ops->read(f, buf, len, (uint64_t)off);
+    lock_take(&f->state->lock);
+    n = f->ops->read(f, buf, len, f->state->offset & INT64_MAX);
+    if (n > 0)
+        f->state->offset += (uint64_t)n;
+    lock_drop(&f->state->lock);
+    return n;
+}
+
+int64_t file_write(struct file *f, const void *buf, uint64_t len, int64_t off)
+{
+    int64_t n;
+
+    if (!may_write(f))
+        return -EBADF;
+    if (!f->ops->write)
+        return -EINVAL;
+    if (len > IO_MAX)
+        len = IO_MAX;
+    if (!f->ops->offsets)
+        return off >= 0 ? -ESPIPE : f->ops->write(f, buf, len, 0);
+    if (off >= 0)
+        return f->ops->write(f, buf, len, (uint64_t)off);
+    lock_take(&f->state->lock);
+    if (f->state->flags & O_APPEND) {
+        n = f->ops->write(f, buf, len, FILE_AT_END);
+        if (n > 0)
+            f->state->offset = (uint64_t)f->ops->seek(f, 0, SEEK_END);
+    } else {
+        n = f->ops->write(f, buf, len, f->state->offset & INT64_MAX);
+        if (n > 0)
+            f->state->offset += (uint64_t)n;
+    }
+    lock_drop(&f->state->lock);
+    return n;
+}
+
+int64_t linux_read(int fd, void *buf, uint64_t len)
+{
+    struct file *f = fd_get(fd);
+    int64_t n;
+
+    if (!f)
+        return -EBADF;
+    n = file_read(f, buf, len, -1);
+    file_put(f);
+    return n;
+}
+
+int64_t linux_write(int fd, const void *buf, uint64_t len)
+{
+    struct file *f = fd_get(fd);
+    int64_t n;
+
+    if (!f)
+        return -EBADF;
+    n = file_write(f, buf, len, -1);
+    file_put(f);
+    return n;
+}
+
+int64_t linux_pread64(int fd, void *buf, uint64_t len, int64_t off)
+{
+    struct file *f;
+    int64_t n;
+
+    if (off < 0)
+        return -EINVAL;
+    f = fd_get(fd);
+    if (!f)
+        return -EBADF;
+    n = file_read(f, buf, len, off);
+    file_put(f);
+    return n;
+}
+
+int64_t linux_pwrite64(int fd, const void *buf, uint64_t len, int64_t off)
+{
+    struct file *f;
+    int64_t n;
+
+    if (off < 0)
+        return -EINVAL;
+    f = fd_get(fd);
+    if (!f)
+        return -EBADF;
+    n = file_write(f, buf, len, off);
+    file_put(f);
+    return n;
+}
+
+/* One vector, piece by piece; the first short piece ends it. off < 0: at the file's place. */
+static int64_t vector(int fd, const struct iovec *iov, uint64_t count, int64_t off, int writing)
+{
+    struct file *f;
+    int64_t done = 0;
+
+    if (count > IOV_MAX)
+        return -EINVAL;
+    f = fd_get(fd);
+    if (!f)
+        return -EBADF;
+    for (uint64_t i = 0; i < count; i++) {
+        int64_t at = off < 0 ? -1 : off + done;
+        int64_t n;
+
+        if (iov[i].iov_len == 0)
+            continue;
+        n = writing ? file_write(f, iov[i].iov_base, iov[i].iov_len, at)
+                    : file_read(f, iov[i].iov_base, iov[i].iov_len, at);
+        if (n < 0) {
+            done = done ? done : n;
+            break;
+        }
+        done += n;
+        if ((uint64_t)n < iov[i].iov_len)
+            break;
+    }
+    file_put(f);
+    return done;
+}
+
+int64_t linux_readv(int fd, const void *iov, uint64_t count)
+{
+    return vector(fd, iov, count, -1, 0);
+}
+
+int64_t linux_writev(int fd, const void *iov, uint64_t count)
+{
+    return vector(fd, iov, count, -1, 1);
+}
+
+int64_t linux_preadv(int fd, const void *iov, uint64_t count, int64_t off)
+{
+    return off < 0 ? -EINVAL : vector(fd, iov, count, off, 0);
+}
+
+int64_t linux_pwritev(int fd, const void *iov, uint64_t count, int64_t off)
+{
+    return off < 0 ? -EINVAL : vector(fd, iov, count, off, 1);
+}
+
+int64_t linux_lseek(int fd, int64_t off, int64_t whence)
+{
+    struct file *f = fd_get(fd);
+    int64_t to;
+
+    if (!f)
+        return -EBADF;
+    if (!f->ops->seek) {
+        file_put(f);
+        return -ESPIPE;
+    }
+    lock_take(&f->state->lock);
+    to = f->ops->seek(f, off, whence);
+    if (to >= 0)
+        f->state->offset = (uint64_t)to;
+    lock_drop(&f->state->lock);
+    file_put(f);
+    return to;
+}

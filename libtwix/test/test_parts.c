@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of libtwix that need no system: the page allocator, and text. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../tests/unit/expect.h"
+#include "../src/arena.h"
+#include "../src/text.h"
+
+static struct arena a;
+
+static void takes_in_order(void)
+{
+    uint32_t first, second;
+
+    arena_init(&a);
+    first = arena_take(&a, 1);
+    second = arena_take(&a, 100);
+    EXPECT_EQ(first, ARENA_FIRST);
+    EXPECT_EQ(second, first + 1);
+    EXPECT_EQ(a.free, ARENA_END - ARENA_FIRST - 101);
+    arena_give(&a, second, 100);
+    EXPECT_EQ(arena_take(&a, 50), second);
+    EXPECT_EQ(arena_take(&a, 0), 0);
+    EXPECT_EQ(arena_take(&a, ARENA_END), 0);
+}
+
+static void takes_the_whole_and_no_more(void)
+{
+    arena_init(&a);
+    EXPECT_EQ(arena_take(&a, ARENA_END - ARENA_FIRST), ARENA_FIRST);
+    EXPECT_EQ(a.free, 0);
+    EXPECT_EQ(arena_take(&a, 1), 0);
+    arena_give(&a, ARENA_END - 1, 1);
+    EXPECT_EQ(arena_take(&a, 2), 0);
+    EXPECT_EQ(arena_take(&a, 1), ARENA_END - 1);
+    EXPECT_EQ(arena_take(&a, 1), 0);
+}
+
+static void takes_at_a_place(void)
+{
+    arena_init(&a);
+    EXPECT_EQ(arena_take_at(&a, 1000, 64), 1);
+    EXPECT_EQ(arena_take_at(&a, 1063, 1), 0);
+    EXPECT_EQ(arena_take_at(&a, 1064, 1), 1);
+    EXPECT_EQ(arena_take_at(&a, 0, 1), 0);
+    EXPECT_EQ(arena_take_at(&a, ARENA_END - 1, 2), 0);
+    EXPECT_EQ(arena_inside(ARENA_END, 1), 0);
+    EXPECT_EQ(arena_inside(ARENA_FIRST, ARENA_END - ARENA_FIRST), 1);
+    EXPECT_EQ(arena_inside(2, UINT32_MAX), 0);
+    arena_give(&a, 1000, 65);
+    arena_give(&a, 1000, 65);
+    EXPECT_EQ(a.free, ARENA_END - ARENA_FIRST);
+}
+
+/* Against a plain map of bytes: nothing is handed out twice, nothing is lost. */
+static void agrees_with_a_plain_map(void)
+{
+    static uint8_t map[ARENA_END];
+    enum { RUNS = 300 };
+    struct {
+        uint32_t page, count;
+    } run[RUNS] = { { 0, 0 } };
+    uint32_t used = 0;
+
+    srand(7);
+    arena_init(&a);
+    for (int round = 0; round < 20000; round++) {
+        int i = rand() % RUNS;
+
+        if (run[i].page) {
+            arena_give(&a, run[i].page, run[i].count);
+            memset(map + run[i].page, 0, run[i].count);
+            used -= run[i].count;
+            run[i].page = 0;
+            continue;
+        }
+        run[i].count = (uint32_t)(rand() % (round % 20 ? 200 : 20000)) + 1;
+        run[i].page = arena_take(&a, run[i].count);
+        if (!run[i].page)
+            continue;
+        for (uint32_t p = run[i].page; p < run[i].page + run[i].count; p++)
+            if (p >= ARENA_END || map[p]++ != 0) {
+                EXPECT(!"handed out twice, or outside");
+                return;
+            }
+        used += run[i].count;
+    }
+    EXPECT_EQ(a.free, ARENA_END - ARENA_FIRST - used);
+}
+
+static void writes_text(void)
+{
+    char buf[24];
+    struct text t;
+
+    text_init(&t, buf, sizeof(buf));
+    text_str(&t, "n ");
+    text_dec(&t, -9223372036854775807ll - 1);
+    EXPECT(!strcmp(buf, "n -9223372036854775808"));
+    text_str(&t, "cut off");
+    EXPECT(!strcmp(buf, "n -9223372036854775808c"));
+    EXPECT_EQ(t.len, 23);
+    text_init(&t, buf, sizeof(buf));
+    text_hex(&t, 0xdeadbeef);
+    text_str(&t, " ");
+    text_oct(&t, 0644);
+    text_oct(&t, 0);
+    text_bytes(&t, "xyz", 2);
+    EXPECT(!strcmp(buf, "0xdeadbeef 06440xy"));
+}
+
+int main(void)
+{
+    takes_in_order();
+    takes_the_whole_and_no_more();
+    takes_at_a_place();
+    agrees_with_a_plain_map();
+    writes_text();
+    return expect_sum();
+}
