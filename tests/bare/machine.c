@@ -298,7 +298,7 @@ static bool done_null(const struct event *ev)
     size_t len;
 
     log_printf("1000 null calls: %llu ticks", (unsigned long long)ev->value);
-    return ev->kind == EV_DONE && (!boot_option("count", &len) || ev->value < 100 * 1000);
+    return ev->kind == EV_DONE && (!boot_option("count", &len) || ev->value < 110 * 1000);
 }
 
 static bool done_flags(const struct event *ev)
@@ -521,9 +521,22 @@ void kernel_exception(struct arch_frame *frame, unsigned vector, uint64_t error)
     end_step(frame, EV_TRAP, vector, error);
 }
 
+/* Spoils what a function may spoil. */
 void kernel_exit(struct arch_frame *frame)
 {
     (void)frame;
+    __asm__ volatile("movq $-1, %%rax\n\t"
+                     "movq %%rax, %%rcx\n\t"
+                     "movq %%rax, %%rdx\n\t"
+                     "movq %%rax, %%rsi\n\t"
+                     "movq %%rax, %%rdi\n\t"
+                     "movq %%rax, %%r8\n\t"
+                     "movq %%rax, %%r9\n\t"
+                     "movq %%rax, %%r10\n\t"
+                     "movq %%rax, %%r11"
+                     :
+                     :
+                     : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11");
 }
 
 void kernel_timer(void)

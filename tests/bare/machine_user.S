@@ -205,7 +205,7 @@ piece user_bases
 
 /* A base in the kernel's half is the user's own folly: interrupts and calls must live with it. */
 piece user_bad_base
-    movq $0xffffffff80200000, %rax
+    movq $0xffffffff80206000, %rax
     wrgsbase %rax
     movl $CALL_KERN, %eax
     syscall
