@@ -226,8 +226,10 @@ piece user_kern
     movq %rax, %rdi
     done
 
-/* Waits for the word at r15 to change, which the kernel will see to. */
+/* Waits for the word at r15 to change, which the kernel will see to; with an odd GS base. */
 piece user_wait
+    movq $0xffffffff80206000, %rax
+    wrgsbase %rax
     movq (%r15), %rbx
     movl $CALL_KERN, %eax
     syscall
