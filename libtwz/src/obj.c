@@ -2,8 +2,8 @@
 /*
  * Objects as programs see them: handles over the platform's calls, and the user's metadata page.
  *
- * CRASH PROTOCOL of the metadata page. An extension tag: `off` is stored, flushed and fenced, then
- * COMMIT `tag`; an entry with tag 0 is free whatever its off says. Two adders meet at `off`: an
+ * CRASH PROTOCOL of the metadata page. An extension tag: `off` is stored, then COMMIT `tag`, which
+ * follows it on the same line; an entry with tag 0 is free whatever its off says. Two adders meet at `off`: an
  * entry is claimed by exchanging its off from 0; an entry with tag 0 and an off is being filled, or
  * was left by a crash, and is passed by. Deleting stores off after the tag, so that the entry can
  * be claimed again. The size is one word.
@@ -159,8 +159,6 @@ int twz_object_addext(const twzobj *obj, uint64_t tag, const void *header)
         if (!ext_claim(ext, off))
             continue;
         twz_persist_store64(&ext->off, off);
-        twz_persist_flush(&ext->off, sizeof(ext->off));
-        twz_persist_fence();
         twz_persist_commit64(&ext->tag, tag); /* COMMIT: the header can be found */
         return 0;
     }

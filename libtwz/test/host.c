@@ -61,6 +61,8 @@ static size_t site_count;
 static const void *skipped;
 static int recording;
 static int quiet;
+static uint32_t exhaustive = 64;
+static uint32_t sampled = 32;
 static void (*crash_point)(void *ctx);
 static void *crash_ctx;
 static uint64_t seed = 0x9e3779b97f4a7c15ull;
@@ -550,8 +552,9 @@ void host_reboot(void)
 /* Make memory what the media hold when line i keeps the first keep[i] of its stores. */
 static void become_image(const uint32_t *keep)
 {
-    uint32_t taken[LINES] = { 0 };
+    static uint32_t taken[LINES];
 
+    memset(taken, 0, sizeof(taken));
     for (size_t s = 0; s < store_count; s++) {
         uint32_t line = stores[s].line;
 
@@ -568,7 +571,7 @@ static void become_image(const uint32_t *keep)
             memcpy(o->start + off, o->disk + off, TWZ_PAGE_SIZE);
         }
     }
-    store_count = line_count = 0;
+    host_crash_points(NULL, NULL);
     host_reboot();
 }
 
@@ -592,7 +595,7 @@ static uint64_t image_total(void)
 {
     uint64_t total = 1;
 
-    for (size_t i = 0; i < line_count && total <= HOST_EXHAUSTIVE; i++)
+    for (size_t i = 0; i < line_count && total <= exhaustive; i++)
         total *= lines[i].stores + 1ull;
     return total;
 }
@@ -602,7 +605,7 @@ static void choose(uint32_t *keep, uint64_t which, uint64_t total)
     for (size_t i = 0; i < line_count; i++) {
         uint32_t n = lines[i].stores;
 
-        if (total <= HOST_EXHAUSTIVE) {
+        if (total <= exhaustive) {
             keep[i] = (uint32_t)(which % (n + 1ull));
             which /= n + 1ull;
         } else if (which < 2) {
@@ -615,6 +618,12 @@ static void choose(uint32_t *keep, uint64_t which, uint64_t total)
     }
 }
 
+void host_effort(uint32_t all, uint32_t some)
+{
+    exhaustive = all;
+    sampled = some;
+}
+
 int host_images(int (*check)(void *ctx), void *ctx)
 {
     static uint32_t keep[LINES];
@@ -623,7 +632,7 @@ int host_images(int (*check)(void *ctx), void *ctx)
     for (size_t i = 0; i < line_count; i++)
         note_strays(&lines[i]);
     total = image_total();
-    tries = total <= HOST_EXHAUSTIVE ? total : HOST_EXHAUSTIVE / 2;
+    tries = total <= exhaustive ? total : sampled;
     for (uint64_t i = 0; i < tries; i++) {
         choose(keep, i, total);
         if (try_image(keep, check, ctx) < 0) {

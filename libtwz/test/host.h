@@ -7,7 +7,8 @@
  * and fenced. host_crash_points calls back at each moment where a power cut shows something new
  * (before a fence, after each store of a commit word); there host_images forks one process for each
  * legal content of the media, each line holding any prefix of its stores. Exhaustive where that
- * gives at most HOST_EXHAUSTIVE images, else a fixed choice and random ones from a fixed seed.
+ * gives at most so many images, else a sample: none, all, and random ones from a fixed seed
+ * (host_effort).
  * The words of one copy have no order among themselves: they are listed in a shuffled one.
  *
  * Pages can be stored to only after twz_touch, as on a real pool.
@@ -17,7 +18,6 @@
 
 #include <twz/obj.h>
 
-#define HOST_EXHAUSTIVE 64u
 
 /* Forget everything. */
 void host_reset(void);
@@ -37,6 +37,8 @@ void host_crash_points(void (*point)(void *ctx), void *ctx);
  * or -1 after the first bad one, which is told on stderr.
  */
 int host_images(int (*check)(void *ctx), void *ctx);
+
+void host_effort(uint32_t exhaustive, uint32_t sampled);
 
 /* The machine died and came back: nothing cached, all lock owners are dead. */
 void host_reboot(void);

@@ -20,8 +20,9 @@ void hier_begin(struct hier *h)
 
 void hier_end(struct hier *h)
 {
-    twz_persist_fence();                          /* chunks, before op says that all is right */
-    twz_persist_commit64(&h->dir->op, HIER_IDLE); /* COMMIT: lists and counts are right */
+    twz_persist_fence(); /* chunks, before op says that all is right */
+    twz_persist_store64(&h->dir->op, HIER_IDLE);
+    twz_persist_flush(&h->dir->op, sizeof(h->dir->op)); /* lost, it costs a rebuilding: no fence */
 }
 
 static void see_set(struct hier *h, objid_t other)
@@ -33,7 +34,8 @@ static void see_set(struct hier *h, objid_t other)
 
 static void see_clear(struct hier *h)
 {
-    twz_persist_commit64(&h->dir->see_valid, 0); /* COMMIT: nothing to finish elsewhere */
+    twz_persist_store64(&h->dir->see_valid, 0); /* lost, it costs a look at the other one */
+    twz_persist_flush(&h->dir->see_valid, sizeof(h->dir->see_valid));
 }
 
 int hier_parent_get(const struct hier *h, objid_t *parent)

@@ -165,7 +165,7 @@ static int remove_locked(struct hier *h, const struct hier_place *place, uint32_
         .from = h->id,
     };
     struct hier_victim v;
-    int r = hier_victim_prepare(&place->found, flags, &v);
+    int r = hier_victim_prepare(h, &place->found, flags, &v);
 
     if (r < 0)
         return r;
@@ -175,12 +175,13 @@ static int remove_locked(struct hier *h, const struct hier_place *place, uint32_
     } else {
         intent.victim = v.id;
         intent.victim_links = v.links;
+        hier_victim_mark(h, &v);
         hier_forward(h, h, &intent);
     }
     hier_chunk_free(h, HIER_SLOT_OFF(place->value));
     hier_count_add(h, -1, 0);
     hier_end(h);
-    hier_links_unlock(&v.obj);
+    hier_victim_done(&v);
     return 0;
 }
 
@@ -252,7 +253,7 @@ int hier_remove(const twzobj *obj, struct hier_name name, uint32_t flags)
         return r;
     do {
         r = remove_once(&h, name, flags);
-    } while (r == -TWZ_EAGAIN);
+    } while (hier_again(&h, r));
     return r;
 }
 
@@ -273,7 +274,7 @@ static int replace_locked(struct hier *h, struct hier_new *entry, uint32_t flags
         return -TWZ_EISDIR;
     if (there && twz_objid_equal(old.found.id, entry->id))
         return 0;
-    r = there ? hier_victim_prepare(&old.found, flags, &v) : 0;
+    r = there ? hier_victim_prepare(h, &old.found, flags, &v) : 0;
     if (r < 0)
         return r;
     hier_begin(h);
@@ -288,13 +289,14 @@ static int replace_locked(struct hier *h, struct hier_new *entry, uint32_t flags
         intent.to_value = HIER_SLOT(entry->hash, chunk);
         intent.victim = v.id;
         intent.victim_links = v.links;
+        hier_victim_mark(h, &v);
         hier_forward(h, h, &intent);
         if (there)
             hier_chunk_free(h, HIER_SLOT_OFF(old.value));
         hier_count_add(h, !there, used);
     }
     hier_end(h);
-    hier_links_unlock(&v.obj);
+    hier_victim_done(&v);
     return r;
 }
 
@@ -307,10 +309,12 @@ int hier_replace(const twzobj *obj, struct hier_name name, objid_t id, uint32_t 
     if (r < 0 || twz_objid_none(id))
         return r < 0 ? r : -TWZ_EINVAL;
     entry.hash = hier_hash(name);
-    r = hier_lock_one(&h);
-    if (r < 0)
-        return r;
-    r = replace_locked(&h, &entry, flags);
-    hier_unlock_one(&h);
+    do {
+        r = hier_lock_one(&h);
+        if (r < 0)
+            return r;
+        r = replace_locked(&h, &entry, flags);
+        hier_unlock_one(&h);
+    } while (hier_again(&h, r));
     return r;
 }

@@ -15,6 +15,8 @@ struct hier {
     struct hier_dir *dir;
     objid_t id;
     uint32_t rights;
+    objid_t busy_obj; /* with -TWZ_EAGAIN: this object's links ... */
+    objid_t busy_dir; /* ... are being changed in this directory; 0: just try again */
 };
 
 /* An entry to be written. */
@@ -101,9 +103,16 @@ struct hier_victim {
     objid_t id;
     uint64_t links;
 };
-/* An entry goes: what of its object? One that is gone already may always lose its name. */
-int hier_victim_prepare(const struct hier_found *found, uint32_t flags, struct hier_victim *v);
-void hier_links_unlock(twzobj *obj);
+/* An entry goes: what of its object? One that is gone already may always lose its name. h is locked;
+ * -TWZ_EAGAIN: unlock, then hier_again. */
+int hier_victim_prepare(struct hier *h, const struct hier_found *found, uint32_t flags,
+                        struct hier_victim *v);
+/* h is about to commit an intent about it; when it was carried out: done. */
+void hier_victim_mark(const struct hier *h, const struct hier_victim *v);
+void hier_victim_done(struct hier_victim *v);
+
+/* Nothing is locked. 1: r was -TWZ_EAGAIN, and what stood in the way was dealt with. */
+int hier_again(struct hier *h, int r);
 
 int hier_parent_get(const struct hier *h, objid_t *parent);
 

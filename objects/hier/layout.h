@@ -36,10 +36,12 @@
  *         object `victim`: meta.links := victim_links, or it is deleted
  *       are each durable on their own, may be done any number of times, and are done by the owner,
  *       or by the next locker after a crash.
- *   4. COMMIT op = HIER_IDLE.
+ *   4. A fence, then op = HIER_IDLE. Where a power cut takes it back, lists are built once more.
  * A rename between directories keeps its intent in the one that the name moves to. The other one's
  * `see` names it, durable before HIER_FORWARD and cleared after HIER_IDLE: whoever locks or reads a
  * directory with a `see` finishes the rename first.
+ * A change of an object's links (or its deletion) names its directory in meta.links_by likewise:
+ * whoever is about to change links finishes that directory first.
  * An object created with a name is provisional with the slot word as its witness, and is made
  * permanent before the lock is released: no slot word changes in between.
  */

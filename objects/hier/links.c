@@ -3,10 +3,31 @@
  * Objects that gain or lose a name. meta.links counts the names beyond the first that hier_link
  * gave; it changes only under meta.links_lock, which is taken last and held until the change that
  * the new value belongs to was carried out.
+ *
+ * An intent says the new value, not the difference, so that it can be carried out again; therefore
+ * no other change of links may come in between. meta.links_by is durable before the intent is
+ * committed and cleared after it was carried out. Whoever meets it (a crash left it) locks that
+ * directory, which finishes whatever was to be finished, and clears it. Half an ID names nothing
+ * and is cleared likewise.
  */
 #include "inside.h"
 
-static int links_lock(twzobj *obj, objid_t id)
+static struct twz_mutex *lock_of(const twzobj *obj)
+{
+    return (struct twz_mutex *)(void *)&twz_object_meta(obj)->links_lock;
+}
+
+static void links_by_set(const twzobj *obj, objid_t dir)
+{
+    struct twz_meta *meta = twz_object_meta(obj);
+
+    twz_persist_store64(&meta->links_by.lo, dir.lo);
+    twz_persist_store64(&meta->links_by.hi, dir.hi);
+    twz_persist_flush(&meta->links_by, sizeof(meta->links_by));
+    twz_persist_fence(); /* before the intent; and before the next change, where it is cleared */
+}
+
+static int links_open(objid_t id, twzobj *obj)
 {
     int r = twz_object_init_guid(obj, id, TWZ_READ | TWZ_WRITE);
 
@@ -14,22 +35,69 @@ static int links_lock(twzobj *obj, objid_t id)
         return r;
     r = twz_touch(twz_object_meta(obj), sizeof(struct twz_meta));
     if (r >= 0)
-        r = twz_mutex_lock((struct twz_mutex *)(void *)&twz_object_meta(obj)->links_lock);
+        r = twz_mutex_lock(lock_of(obj));
     if (r < 0)
         twz_object_release(obj);
-    return r < 0 ? r : 0; /* a dead owner left nothing half done: links is one word */
+    return r < 0 ? r : 0; /* what a dead owner left stands in links_by */
 }
 
-void hier_links_unlock(twzobj *obj)
+static void links_close(twzobj *obj)
 {
     if (!obj->start)
         return;
-    twz_mutex_unlock((struct twz_mutex *)(void *)&twz_object_meta(obj)->links_lock);
+    twz_mutex_unlock(lock_of(obj));
     twz_object_release(obj);
 }
 
-/* An entry goes: what of the object? A name whose object is gone already may always be removed. */
-int hier_victim_prepare(const struct hier_found *found, uint32_t flags, struct hier_victim *v)
+static int links_lock(struct hier *h, objid_t id, twzobj *obj)
+{
+    objid_t by;
+    int r = links_open(id, obj);
+
+    if (r < 0)
+        return r;
+    by = twz_object_meta(obj)->links_by;
+    if (twz_objid_none(by) || twz_objid_equal(by, h->id))
+        return 0; /* h is locked, so nothing of its own is unfinished */
+    links_close(obj);
+    h->busy_obj = id;
+    h->busy_dir = by;
+    return -TWZ_EAGAIN;
+}
+
+static void finish_busy(const struct hier *h)
+{
+    struct hier other;
+    struct hier *set[] = { &other };
+    int locked = 0;
+    twzobj dir, obj;
+
+    if (twz_object_init_guid(&dir, h->busy_dir, TWZ_READ | TWZ_WRITE) < 0)
+        dir = (twzobj){ 0 };
+    if (dir.start && hier_attach(&dir, &other) == 0)
+        locked = hier_lock(set, 1) == 0;
+    if (links_open(h->busy_obj, &obj) == 0) {
+        if (twz_objid_equal(twz_object_meta(&obj)->links_by, h->busy_dir))
+            links_by_set(&obj, TWZ_OBJID_NONE);
+        links_close(&obj);
+    }
+    if (locked)
+        hier_unlock(set, 1);
+    twz_object_release(&dir);
+}
+
+int hier_again(struct hier *h, int r)
+{
+    if (r != -TWZ_EAGAIN)
+        return 0;
+    if (!twz_objid_none(h->busy_dir))
+        finish_busy(h);
+    h->busy_dir = TWZ_OBJID_NONE;
+    return 1;
+}
+
+int hier_victim_prepare(struct hier *h, const struct hier_found *found, uint32_t flags,
+                        struct hier_victim *v)
 {
     int r;
 
@@ -41,7 +109,7 @@ int hier_victim_prepare(const struct hier_found *found, uint32_t flags, struct h
     }
     if (found->kind != HIER_OBJECT || !(flags & HIER_DELETE))
         return 0;
-    r = links_lock(&v->obj, found->id);
+    r = links_lock(h, found->id, &v->obj);
     if (r == -TWZ_ENOOBJ || r == -TWZ_EDELETED)
         return 0;
     if (r < 0)
@@ -52,44 +120,69 @@ int hier_victim_prepare(const struct hier_found *found, uint32_t flags, struct h
     return 0;
 }
 
+void hier_victim_mark(const struct hier *h, const struct hier_victim *v)
+{
+    if (v->obj.start)
+        links_by_set(&v->obj, h->id);
+}
+
+void hier_victim_done(struct hier_victim *v)
+{
+    if (!v->obj.start)
+        return;
+    if (v->links != HIER_LINKS_DELETE && !twz_objid_none(twz_object_meta(&v->obj)->links_by))
+        links_by_set(&v->obj, TWZ_OBJID_NONE);
+    links_close(&v->obj);
+}
+
+/* --- a further name ----------------------------------------------------------------------------- */
+
+static int link_locked(struct hier *h, const struct hier_new *entry)
+{
+    struct hier_intent intent = { .victim = entry->id };
+    struct hier_victim v = { .id = entry->id };
+    struct hier_place place;
+    uint64_t chunk;
+    int used;
+    int r = hier_find(h, entry->name, &place);
+
+    if (r != -TWZ_ENONAME)
+        return r == 0 ? -TWZ_EEXIST : r;
+    r = links_lock(h, entry->id, &v.obj);
+    if (r < 0)
+        return r;
+    v.links = twz_object_meta(&v.obj)->links + 1;
+    hier_begin(h);
+    r = hier_place_new(h, entry, &chunk, &intent.to_slot);
+    if (r >= 0) {
+        used = *hier_word(h, intent.to_slot) == 0;
+        hier_entry_write(h, chunk, entry);
+        intent.to_value = HIER_SLOT(entry->hash, chunk);
+        intent.victim_links = v.links;
+        hier_victim_mark(h, &v);
+        hier_forward(h, h, &intent);
+        hier_count_add(h, 1, used);
+    }
+    hier_end(h);
+    hier_victim_done(&v);
+    return r;
+}
+
 int hier_link(const twzobj *dir, struct hier_name name, objid_t id)
 {
     struct hier_new entry = { .name = name, .kind = HIER_OBJECT, .id = id };
-    struct hier_intent intent = { .victim = id };
-    struct hier_place place;
-    twzobj obj = { 0 };
-    uint64_t chunk;
     struct hier h;
     int r = hier_open_name(dir, name, &h);
 
     if (r < 0)
         return r;
     entry.hash = hier_hash(name);
-    r = hier_lock_one(&h);
-    if (r < 0)
-        return r;
-    r = hier_find(&h, name, &place);
-    if (r != -TWZ_ENONAME) {
-        r = r == 0 ? -TWZ_EEXIST : r;
-        goto out;
-    }
-    r = links_lock(&obj, id);
-    if (r < 0)
-        goto out;
-    hier_begin(&h);
-    r = hier_place_new(&h, &entry, &chunk, &intent.to_slot);
-    if (r >= 0) {
-        int used = *hier_word(&h, intent.to_slot) == 0;
-
-        hier_entry_write(&h, chunk, &entry);
-        intent.to_value = HIER_SLOT(entry.hash, chunk);
-        intent.victim_links = twz_object_meta(&obj)->links + 1;
-        hier_forward(&h, &h, &intent);
-        hier_count_add(&h, 1, used);
-    }
-    hier_end(&h);
-    hier_links_unlock(&obj);
-out:
-    hier_unlock_one(&h);
+    do {
+        r = hier_lock_one(&h);
+        if (r < 0)
+            return r;
+        r = link_locked(&h, &entry);
+        hier_unlock_one(&h);
+    } while (hier_again(&h, r));
     return r;
 }

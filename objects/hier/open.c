@@ -86,7 +86,7 @@ int hier_init(const twzobj *obj, objid_t parent)
     twz_persist_store64(&meta->magic, TWZ_META_MAGIC);
     twz_persist_store64(&meta->type, HIER_MAGIC);
     twz_persist_flush(meta, sizeof(*meta));
-    twz_persist(dir, end - TWZ_OBJ_BASE);
+    twz_persist_flush(dir, end - TWZ_OBJ_BASE); /* durable with the tag, whose commit fences */
     return twz_object_addext(obj, HIER_TAG, dir);
 }
 

@@ -113,6 +113,7 @@ static void carry(struct rename *r, const struct hier_victim *v, const struct hi
     if (entry->kind == HIER_DIR && r->from != r->to)
         intent.moved = entry->id;
     hier_entry_write(r->to, chunk, entry);
+    hier_victim_mark(r->to, v);
     hier_forward(r->to, r->from, &intent);
     hier_chunk_free(r->from, HIER_SLOT_OFF(r->src.value));
     hier_count_add(r->from, -1, 0);
@@ -129,7 +130,7 @@ static int rename_locked(struct rename *r)
     int e = new_entry(r, &entry);
 
     if (e >= 0 && r->there)
-        e = hier_victim_prepare(&r->dst.found, r->flags, &v);
+        e = hier_victim_prepare(r->to, &r->dst.found, r->flags, &v);
     if (e < 0)
         return e;
     hier_begin(r->to);
@@ -143,7 +144,7 @@ static int rename_locked(struct rename *r)
     hier_end(r->to);
     if (r->from != r->to)
         hier_end(r->from);
-    hier_links_unlock(&v.obj);
+    hier_victim_done(&v);
     return e;
 }
 
@@ -244,6 +245,6 @@ int hier_rename(const twzobj *from, struct hier_name name, const twzobj *to,
     do {
         r.target = (struct hier){ 0 };
         e = rename_once(&r);
-    } while (e == -TWZ_EAGAIN);
+    } while (hier_again(r.to, e));
     return e;
 }

@@ -189,8 +189,7 @@ static int chunk_bump(struct hier *h, uint32_t cells, uint64_t *off)
     twz_persist_store64(hier_word(h, at), HIER_CHUNK(HIER_CHUNK_FREE, cells));
     twz_persist_flush(hier_word(h, at), 8);
     twz_persist_fence(); /* the chunk's word before bump passes it */
-    twz_persist_store64(&h->dir->bump, at + (uint64_t)cells * HIER_CELL);
-    twz_persist_flush(&h->dir->bump, 8);
+    twz_persist_store64(&h->dir->bump, at + (uint64_t)cells * HIER_CELL); /* hier_end flushes it */
     *off = at;
     return 0;
 }
@@ -213,8 +212,7 @@ int hier_chunk_alloc(struct hier *h, uint32_t cells, uint64_t *off)
     chunk_push(h, rest, have - cells);
     twz_persist_fence(); /* the rest's word before the chunk is cut */
     twz_persist_store64(hier_word(h, *off), HIER_CHUNK(HIER_CHUNK_FREE, cells));
-    twz_persist_flush(hier_word(h, *off), 8);
-    return 0;
+    return 0; /* whoever fills the chunk flushes it */
 }
 
 uint32_t hier_cells(const struct hier_new *entry)

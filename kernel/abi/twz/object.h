@@ -80,7 +80,8 @@ struct twz_meta {
     uint64_t links;      /* names a namespace gave it beyond the first; 0: one name or none */
     uint64_t lock;       /* a twz_mutex: libtwix's, while it changes a file's size */
     uint64_t links_lock; /* a twz_mutex: guards links; means nothing after a boot */
-    uint64_t reserved[4];
+    objid_t links_by;    /* directory with an unfinished change of links; 0: none */
+    uint64_t reserved[2];
     struct twz_ext ext[TWZ_EXT_MAX];
 };
 _Static_assert(sizeof(struct twz_meta) == 128 + 16 * TWZ_EXT_MAX, "meta size");
