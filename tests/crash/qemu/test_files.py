@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""POSIX files under power failure: random operations, each acknowledged by a byte on standard output.
+After any power cut the tree is that after all acknowledged operations or one more; a write that was
+under way may be there in part, but nothing else may.
+
+Usage: test_files.py BUILD [PART-OF-A-NAME]
+"""
+
+import os
+import random
+import sys
+
+import booting
+import counting
+import powercut
+from booting import Failure, same, wanted
+
+BUILD = os.path.abspath(sys.argv[1])
+LONG = os.environ.get("TWZ_TEST_LONG") == "1"
+SEQUENCES = 20 if LONG else 2
+OPERATIONS = 24
+IMAGES = 200 if LONG else 60
+
+
+class Tree:
+    """What files.c's operations do."""
+
+    def __init__(self, other=None):
+        self.dirs = set(other.dirs) if other else {""}
+        self.files = dict(other.files) if other else {}
+
+    def __eq__(self, other):
+        return (self.dirs, self.files) == (other.dirs, other.files)
+
+    def do(self, op):
+        kind, name, *rest = op.split(":")
+        if kind == "mkdir":
+            self.dirs.add(name)
+        elif kind == "rmdir":
+            self.dirs.remove(name)
+        elif kind == "create":
+            self.files[name] = b""
+        elif kind == "unlink":
+            del self.files[name]
+        elif kind == "rename":
+            self.files[rest[0]] = self.files.pop(name)
+        elif kind == "truncate":
+            self.files[name] = self.files[name].ljust(int(rest[0]), b"\0")[:int(rest[0])]
+        elif kind == "write":
+            offset, length, seed = map(int, rest)
+            new = bytes((seed + 7 * i) & 255 for i in range(offset, offset + length))
+            old = self.files[name].ljust(offset, b"\0")
+            self.files[name] = old[:offset] + new + old[offset + length:]
+
+
+def parse(text):
+    tree = Tree()
+    for line in text.splitlines():
+        kind, name, *rest = line.split(" ")
+        if kind == "D":
+            tree.dirs.add(name)
+        else:
+            tree.files[name] = bytes.fromhex(rest[0])
+    return tree
+
+
+def partly(tree, before, after, op):
+    """The tree is between `before` and `after` only in the file that op, a write, was writing to:
+    each byte the old one or the new one, or not there yet."""
+    kind, name, *_ = op.split(":")
+    if kind not in ("write", "truncate") or name not in tree.files:
+        return False
+    got, old, new = (t.files[name] for t in (tree, before, after))
+    trial = Tree(before)
+    trial.files[name] = got
+    limits = sorted((len(old), len(new)))
+    return tree == trial and limits[0] <= len(got) <= limits[1] and all(
+        byte in (old[i:i + 1] or b"\0") + (new[i:i + 1] or b"\0") + (b"\0" if i >= len(old) else b"")
+        for i, byte in enumerate(got))
+
+
+def random_operations(dice, count):
+    """Operations that can all be done, one after the other."""
+    tree, ops = Tree(), []
+    while len(ops) < count:
+        op = random_operation(dice, tree)
+        if op:
+            tree.do(op)
+            ops.append(op)
+    return ops
+
+
+def random_operation(dice, tree):
+    files = sorted(tree.files)
+    place = dice.choice(sorted(tree.dirs))
+    fresh = (place + "/" if place else "") + dice.choice("abcdef")
+    kind = dice.choice(["mkdir", "rmdir", "create", "create", "unlink", "rename", "rename",
+                        "truncate", "write", "write", "write"])
+    taken = fresh in tree.files or fresh in tree.dirs
+    if kind == "mkdir" and not taken and fresh.count("/") < 2:
+        return f"mkdir:{fresh}"
+    if kind == "rmdir" and place and not any(n.startswith(place + "/")
+                                             for n in tree.dirs | set(files)):
+        return f"rmdir:{place}"
+    if kind == "create" and not taken:
+        return f"create:{fresh}"
+    if not files:
+        return None
+    name = dice.choice(files)
+    if kind == "unlink":
+        return f"unlink:{name}"
+    if kind == "rename" and fresh != name and fresh not in tree.dirs:
+        return f"rename:{name}:{fresh}"
+    if kind == "truncate":
+        return f"truncate:{name}:{dice.choice([0, 1, 4096, 5000, 9000])}"
+    if kind == "write":
+        length = dice.choice([1, 8, 100, 4096, 6000])
+        return f"write:{name}:{dice.choice([0, 3, 64, 4090, 5000])}:{length}:{dice.randrange(256)}"
+    return None
+
+
+def legal(tree, states, ops, acknowledged):
+    if tree == states[acknowledged]:
+        return True
+    if acknowledged == len(ops):
+        return False
+    before, after = states[acknowledged], states[acknowledged + 1]
+    return tree == after or partly(tree, before, after, ops[acknowledged])
+
+
+def describe(tree):
+    return {"dirs": sorted(tree.dirs), "files": {n: len(d) for n, d in sorted(tree.files.items())}}
+
+
+def sequence(seed, flushes=True):
+    ops = random_operations(random.Random(seed), OPERATIONS)
+    states = [Tree()]
+    for op in ops:
+        states.append(Tree(states[-1]))
+        states[-1].do(op)
+    with booting.Pool(BUILD, size="64M") as pool:
+        pool.put(f"{BUILD}/tests/crash/qemu/files", "/host/files")
+        pool.tool("mkdir", "/data/t")
+        with powercut.Recording(BUILD, pool, "/host/files", "do", *ops) as recording:
+            same((recording.result.returncode, recording.result.stdout),
+                 (0, b"." * len(ops)), f"{recording.result.stderr!r}")
+            same(recording.stats()["marks"], len(ops), "acknowledgements in the trace")
+            same(describe(parse(pool.run("/host/files", "dump", expect=0).stdout.decode())),
+                 describe(states[-1]), "the tree at the end")
+
+            def oracle(image, crashed):
+                crashed.check()
+                tree = parse(crashed.run("/host/files", "dump", expect=0).stdout.decode())
+                if not legal(tree, states, ops, image.marks):
+                    raise Failure(f"{image.marks} acknowledged, next "
+                                  f"{(ops + ['nothing'])[image.marks]}: found {describe(tree)}, "
+                                  f"wanted {describe(states[image.marks])}")
+                crashed.check()
+
+            if not flushes:
+                recording.drop_flushes()
+            count, failures = recording.try_images(IMAGES, oracle, enough=None if flushes else 1)
+            return count, [f"seed {seed}: {failure}" for failure in failures]
+
+
+def test_files():
+    total, problems = 0, []
+    for n in range(SEQUENCES):
+        count, failures = sequence(powercut.SEED * 1000 + n)
+        total += count
+        problems += failures
+    print(f"      {total} images of {SEQUENCES} sequences of {OPERATIONS} operations booted")
+    wanted(not problems, "\n".join(problems[:10]))
+
+
+def test_missing_flushes_are_caught():
+    _, failures = sequence(powercut.SEED, flushes=False)
+    wanted(failures, "no image of a run without flushes failed")
+
+
+counting.run(globals(), sys.argv[2] if len(sys.argv) > 2 else None)
