@@ -276,9 +276,22 @@ static int lost_find(struct tool *tool, struct found *found)
     return found->pointed ? refs_each(tool->pool, mark, found) : -TWZ_ENOMEM;
 }
 
-int cmd_lost(struct tool *tool, const struct args *args)
+/* `dir`: an open directory for --link, or NULL. */
+static int lost_run(struct tool *tool, const twzobj *dir, bool delete)
 {
     struct found found;
+    int rc = dir ? hier_probe(dir) : 0;
+    if (rc < 0)
+        return rc;
+    rc = lost_find(tool, &found);
+    if (rc >= 0)
+        rc = lost_each(tool, &found, dir, delete);
+    free(found.pointed);
+    return rc;
+}
+
+int cmd_lost(struct tool *tool, const struct args *args)
+{
     struct ident dir;
     twzobj obj;
     const char *link = args_option(args, "link");
@@ -289,17 +302,12 @@ int cmd_lost(struct tool *tool, const struct args *args)
     if (rc != TOOL_OK)
         return rc;
     int done = link ? twz_object_init_guid(&obj, dir.id, TWZ_READ | TWZ_WRITE) : 0;
-    if (done >= 0 && link)
-        done = hier_probe(&obj);
-    if (done >= 0)
-        done = lost_find(tool, &found);
     if (done >= 0) {
-        done = lost_each(tool, &found, link ? &obj : NULL, delete);
-        free(found.pointed);
+        done = lost_run(tool, link ? &obj : NULL, delete);
+        if (link)
+            twz_object_release(&obj);
     }
-    if (link) {
-        twz_object_release(&obj);
+    if (link)
         ident_done(&dir);
-    }
     return done < 0 ? fail_twz(link ? link : tool->pool->path, done) : TOOL_OK;
 }
