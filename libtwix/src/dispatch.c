@@ -16,8 +16,9 @@
 #include "text.h"
 #include "thread.h"
 
-#define LINE 256u /* bytes of one trace line */
-#define SHOW 48u  /* bytes of a path that a trace shows */
+#define LINE      256u /* bytes of one trace line */
+#define SHOW      48u  /* bytes of a path that a trace shows */
+#define NO_RESULT INT64_MIN
 
 struct call {
     uint64_t number;
@@ -165,8 +166,12 @@ static void log_call(const struct call *c, int64_t result)
             text_str(&t, ", ");
         show_argument(&t, shape.kinds[i], c->a[i]);
     }
-    text_str(&t, ") = ");
-    text_dec(&t, result);
+    text_str(&t, ")");
+    if (result != NO_RESULT) {
+        text_str(&t, " = ");
+        text_dec(&t, result);
+    }
+    text_str(&t, "\n");
     (void)twz_sys_log_write((const uint8_t *)line, t.len);
 }
 
@@ -187,6 +192,11 @@ static int restartable(uint64_t number)
     }
 }
 
+static int never_returns(uint64_t number)
+{
+    return number == 60 || number == 231; /* exit, exit_group */
+}
+
 static int signals_waiting(const struct thread *self)
 {
     return (__atomic_load_n(&self->pending, __ATOMIC_ACQUIRE) & ~self->mask) != 0;
@@ -200,6 +210,8 @@ static int64_t twix_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, ui
     int64_t result;
     int again;
 
+    if (__builtin_expect(process.trace, 0) && never_returns(number))
+        log_call(&call, NO_RESULT);
     do {
         again = 0;
         result = make(&call);

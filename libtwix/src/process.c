@@ -224,6 +224,8 @@ static uint64_t *build_stack(const struct twz_args *args)
     return stack;
 }
 
+#define NOTE_NAME 0x007a7774u /* "twz" */
+
 /* The version in the program's note (musl-port/patches, 4); 0: it has none. */
 static uint32_t wanted_version(const struct twz_args *args)
 {
@@ -235,7 +237,7 @@ static uint32_t wanted_version(const struct twz_args *args)
         if (phdr[i].p_type != PT_NOTE || phdr[i].p_filesz < 20)
             continue;
         note = (const uint32_t *)(base + phdr[i].p_vaddr);
-        if (note[0] == 4 && note[1] >= 4 && note[2] == 1)
+        if (note[0] == 4 && note[1] >= 4 && note[2] == 1 && note[3] == NOTE_NAME)
             return note[4];
     }
     return 0;

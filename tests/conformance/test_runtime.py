@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""libtwix seen from a program: the entry table's version, calls it does not know, raw SYSCALL
+instructions, traces; large streams; what other processes leave behind.
+
+Usage: test_runtime.py BUILD [PART-OF-A-NAME]
+"""
+
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+import booting
+import counting
+from booting import holds, same, wanted
+
+BUILD = os.path.abspath(sys.argv[1])
+POOL = booting.Pool(BUILD, size="512M")
+DIR = tempfile.mkdtemp(prefix="twz-runtime.")
+NOTE = b"\4\0\0\0\4\0\0\0\1\0\0\0twz\0"
+
+
+def program(name, text):
+    source = f"{DIR}/{name}.c"
+    with open(source, "w", encoding="utf-8") as f:
+        f.write(text)
+    subprocess.run([f"{BUILD}/bin/twz-cc", "-O2", "-D_GNU_SOURCE", "-o", f"{DIR}/{name}", source],
+                   check=True, timeout=60)
+    return f"{DIR}/{name}"
+
+
+def patched(path, old, new):
+    with open(path, "rb") as f:
+        data = f.read()
+    same(data.count(old), 1, "places to patch")
+    with open(path, "wb") as f:
+        f.write(data.replace(old, new))
+    return path
+
+
+def run(path, *words, **more):
+    POOL.put(path, "/host/" + os.path.basename(path))
+    return POOL.run("/host/" + os.path.basename(path), *words, **more)
+
+
+HELLO = "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n"
+
+
+def test_a_newer_program_is_told_so():
+    path = patched(program("newer", HELLO), NOTE + b"\1\0\0\0", NOTE + b"\x63\0\0\0")
+    r = run(path, expect=127)
+    holds(r.stderr, b"older than this program needs", b"99")
+    same(r.stdout, b"")
+
+
+def test_a_program_without_the_note_is_refused():
+    path = patched(program("foreign", HELLO), NOTE, b"\4\0\0\0\4\0\0\0\1\0\0\0xyz\0")
+    holds(run(path, expect=127).stderr, b"twz-cc")
+
+
+def test_unknown_call():
+    path = program("unknown", """
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+int main(void)
+{
+    long r = syscall(333, 1, 2);
+    printf("%ld %d\\n", r, errno == ENOSYS);
+    return 0;
+}
+""")
+    same(run(path, expect=0).stdout, b"-1 1\n")
+    holds(POOL.log(), b"call 333(")
+
+
+def test_raw_system_call():
+    path = program("raw", """
+static long call(long n, long a, long b, long c)
+{
+    long r;
+    __asm__ volatile("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(c)
+                     : "rcx", "r11", "memory");
+    return r;
+}
+int main(void)
+{
+    static const char text[] = "raw\\n";
+    long r = call(1, 1, (long)text, sizeof(text) - 1);
+    return r == 4 && call(333, 0, 0, 0) == -38 ? 5 : 1;
+}
+""")
+    same(run(path, expect=5).stdout, b"raw\n")
+
+
+def test_trace():
+    r = POOL.run("cat", "/none", options=["--env", "TWZ_TRACE=call,linux"], expect=1)
+    holds(r.stderr, b"No such file")
+    holds(POOL.log(), b"linux: ", b'open("/none", ', b") = -2", b"exit_group(1)")
+    POOL.run("cat", "/none", expect=1)
+    wanted(b"linux: " not in POOL.log(), "traced without being asked")
+
+
+def test_program_text_is_not_writable_and_data_not_executable():
+    path = program("wx", """
+#include <stdio.h>
+#include <string.h>
+int main(int argc, char **argv)
+{
+    static unsigned char code[] = { 0xc3 };
+    if (!strcmp(argv[1], "write"))
+        *(volatile char *)(void *)main = 1;
+    else
+        ((void (*)(void))(void *)code)();
+    puts("went on");
+    return argc - 2;
+}
+""")
+    for what in "write", "execute":
+        r = run(path, what, expect=128 + 11)
+        same(r.stdout, b"", what)
+        holds(r.stderr, b"permission")
+
+
+def test_large_streams_are_exact():
+    data = random.Random(3).randbytes(5_000_003)
+    same(POOL.run("cat", input=data, expect=0).stdout == data, True, "through cat")
+    digest = hashlib.sha256(data).hexdigest().encode()
+    same(POOL.run("sha256sum", input=data, expect=0).stdout.split()[0], digest)
+
+
+def test_files_in_and_out():
+    data = random.Random(4).randbytes(3_000_001)
+    with open(f"{DIR}/in", "wb") as f:
+        f.write(data)
+    POOL.put(f"{DIR}/in", "/data/in")
+    POOL.run("cp", "/data/in", "/data/out", expect=0)
+    POOL.tool("get", "/data/out", f"{DIR}/out")
+    with open(f"{DIR}/out", "rb") as f:
+        same(f.read() == data, True, "what came out")
+
+
+def test_writer_stops_when_nobody_reads():
+    path = program("yes", """
+#include <unistd.h>
+int main(void)
+{
+    static char text[65536] = { 'y' };
+    for (;;)
+        if (write(1, text, sizeof(text)) < 0)
+            return 9;
+}
+""")
+    POOL.put(path, "/host/yes")
+    p = POOL.start("/host/yes")
+    p.stdout.read(100000)
+    p.stdout.close()
+    same(p.wait(timeout=60), 128 + 13, "status")
+    p.stderr.close()
+
+
+def test_killed_child_leaves_no_lock():
+    """A child is killed while it writes; its parent can write on."""
+    path = program("killed", """
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+extern char **environ;
+int main(int argc, char **argv)
+{
+    static char noise[1 << 20];
+    int status;
+    pid_t pid;
+    if (argc > 1) {
+        memset(noise, 'x', sizeof(noise));
+        for (;;)
+            (void)!write(2, noise, sizeof(noise));
+    }
+    for (int i = 0; i < 5; i++) {
+        if (posix_spawn(&pid, argv[0], 0, 0, (char *[]){ argv[0], "child", 0 }, environ))
+            return 2;
+        usleep(30000 + 7000 * i);
+        kill(pid, SIGKILL);
+        waitpid(pid, &status, 0);
+        fprintf(stderr, "still here\\n");
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+            return 3;
+    }
+    puts("done");
+    return 0;
+}
+""")
+    r = run(path, expect=0)
+    same(r.stdout, b"done\n")
+    same(r.stderr.count(b"still here"), 5)
+
+
+def test_pool_is_sound_after_all_that():
+    POOL.check()
+
+
+with POOL:
+    counting.run(globals(), sys.argv[2] if len(sys.argv) > 2 else None)
