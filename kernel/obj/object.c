@@ -131,8 +131,7 @@ bool record_kill(struct object *obj)
 
 /* --- ties ---------------------------------------------------------------------------------- */
 
-/* Out of the parent's list; the parent, whose reference the caller drops. */
-static struct object *untie_locked(struct object *child)
+struct object *tie_cut_locked(struct object *child)
 {
     struct object *parent = child->tie_parent;
     struct object **at;
@@ -145,19 +144,6 @@ static struct object *untie_locked(struct object *child)
     child->tie_parent = NULL;
     child->tie_next = NULL;
     return parent;
-}
-
-void tie_forget(struct object *obj)
-{
-    struct object *parent;
-
-    if (obj->tie_parent == NULL)
-        return;
-    table_lock();
-    parent = untie_locked(obj);
-    table_unlock();
-    if (parent != NULL)
-        obj_put(parent);
 }
 
 static void link_locked(struct object *child, struct object *parent)
@@ -182,14 +168,14 @@ static bool tie_step(struct object *parent)
     }
     grandchild = child->tie_children;
     if (grandchild != NULL) {
-        untie_locked(grandchild);
+        tie_cut_locked(grandchild);
         link_locked(grandchild, parent);
         table_unlock();
         obj_put(child);
         return true;
     }
     obj_ref(child);
-    untie_locked(child);
+    tie_cut_locked(child);
     table_unlock();
     obj_put(parent);
     if (obj_delete(child, false) < 0)
@@ -204,23 +190,28 @@ void tie_parent_died(struct object *parent)
         continue;
 }
 
+#define TIE_DEPTH 256u /* volatile parents above one another */
+
 static int tie_volatile(struct object *child, struct object *parent)
 {
-    struct object *up, *old;
+    struct object *up = parent, *old;
+    unsigned depth = 0;
     int ret = 0;
 
     table_lock();
-    for (up = parent; up != NULL && up != child; up = up->tie_parent)
-        continue;
+    while (up != NULL && up != child && depth++ < TIE_DEPTH)
+        up = up->tie_parent;
     if (up == child)
         ret = -TWZ_EINVAL;
+    else if (up != NULL)
+        ret = -TWZ_EFULL;
     else if (record_dead(child) || (parent != NULL && record_dead(parent)))
         ret = -TWZ_EDELETED;
     if (ret < 0) {
         table_unlock();
         return ret;
     }
-    old = untie_locked(child);
+    old = tie_cut_locked(child);
     if (parent != NULL)
         link_locked(child, parent);
     table_unlock();
@@ -327,8 +318,9 @@ int obj_delete(struct object *obj, bool now)
         obj_put(obj); /* its existence; the caller has one more */
     if (ret < 0)
         return ret;
-    if (obj->pinned && obj_pin(obj, false) < 0)
-        return -TWZ_EINVAL;
+    ret = obj_pin(obj, false);
+    if (ret < 0)
+        return ret;
     tie_parent_died(obj);
     if (now)
         subtree_unhang_all(&obj->tree);

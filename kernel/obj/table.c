@@ -141,7 +141,6 @@ struct object *record_alloc(void)
 /* Nobody has it: its memory and, if it is dead, its place in the store go. */
 void record_free(struct object *obj)
 {
-    tie_forget(obj);
     page_drop_all(obj);
     if (!phys_is_none(obj->kpages))
         phys_free(obj->kpages, obj->korder);
@@ -159,7 +158,7 @@ void record_free(struct object *obj)
 static void release(struct subtree *tree)
 {
     struct object *obj = obj_of_tree(tree);
-    struct object *gone = NULL;
+    struct object *gone = NULL, *parent = NULL;
 
     table_lock();
     if (atomic_fetch_sub_explicit(&tree->refs, 1, memory_order_acq_rel) == 1) {
@@ -167,12 +166,15 @@ static void release(struct subtree *tree)
             gone = idle_add_locked(obj);
         } else {
             table_remove_locked(obj);
+            parent = tie_cut_locked(obj);
             gone = obj;
         }
     }
     table_unlock();
     if (gone != NULL)
         record_free(gone);
+    if (parent != NULL)
+        obj_put(parent);
 }
 
 void obj_init(void)

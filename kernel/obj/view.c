@@ -3,7 +3,10 @@
  * Owns the meaning of an address: view entry -> object -> rights -> hanger -> page.
  *
  * An entry is user memory: it is read in one piece under the view's lock, its flags once more
- * afterwards, and nothing in it is trusted but as a request. Rights of a slot = entry AND verdict.
+ * afterwards, and nothing in it is trusted but as a request. Rights of a slot = entry AND verdict;
+ * no slot has any without READ, because the processor cannot withhold it. The verdict is asked, and
+ * deadness looked at, under the object's lock: who narrows or kills an object does so before he
+ * takes that lock to unhang it, so no fault under way brings back what he took.
  * What hangs stays as it was hung until the entry is invalidated, or a touch asks for more than it
  * has: then the entry is read again.
  *
@@ -14,6 +17,8 @@
 #include <kernel/page.h>
 #include <kernel/view.h>
 #include "inside.h"
+
+#define ROUNDS 64u /* times that an entry may change while it is being looked up */
 
 unsigned (*view_verdict)(objid_t sctx, const struct object *obj);
 
@@ -146,31 +151,50 @@ static int refuse_object(struct twz_fault *fault, int error)
     }
 }
 
-static int hang(struct space *space, uint32_t slot, struct object *obj, unsigned rights,
-                struct twz_fault *fault)
+/* Object's lock held: hangs it with what the entry asks for and the verdict gives. */
+static int hang_locked(struct space *space, uint32_t slot, struct object *obj, unsigned asked,
+                       uint64_t seen, struct twz_fault *fault)
+{
+    unsigned rights = asked & view_verdict(space->sctx, obj);
+    int ret;
+
+    fault->have = rights;
+    if (record_dead(obj))
+        return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DELETED);
+    if ((rights & TWZ_READ) == 0)
+        fault->need |= TWZ_READ;
+    if ((rights & fault->need) != fault->need)
+        return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_NONE);
+    ret = space_hang_locked(space, slot, &obj->tree, rights, seen);
+    if (ret == -TWZ_EDENIED)
+        return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
+    return ret == -TWZ_ENOMEM ? refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM) : ret;
+}
+
+static int hang(struct space *space, uint32_t slot, struct object *obj, unsigned asked,
+                uint64_t seen, struct twz_fault *fault)
 {
     int ret;
 
     do {
         spin_lock(&obj->tree.lock);
-        ret = space_hang_locked(space, slot, &obj->tree, rights);
+        ret = hang_locked(space, slot, obj, asked, seen, fault);
         spin_unlock(&obj->tree.lock);
         if (ret == -TWZ_EBUSY)
             space_unhang(space, slot);
     } while (ret == -TWZ_EBUSY);
-    if (ret == -TWZ_EDENIED)
-        return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
-    return ret < 0 ? refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM) : 0;
+    return ret;
 }
 
-/* Reads the slot's entry and hangs what it names; the object, referenced. */
-static int hang_entry(struct space *space, uint32_t slot, unsigned need, struct object **out,
+/* Reads the slot's entry and hangs what it names; the object, referenced. -TWZ_EAGAIN: the entry may
+ * have changed meanwhile. */
+static int hang_entry(struct space *space, uint32_t slot, struct object **out,
                       struct twz_fault *fault)
 {
     const unsigned wx = TWZ_WRITE | TWZ_EXEC;
+    uint64_t seen = space_changes(space);
     struct twz_view_entry entry;
     struct object *obj;
-    unsigned rights;
     int ret = read_entry(space->owner, slot, &entry);
 
     if (ret < 0 || (entry.flags & TWZ_VE_VALID) == 0)
@@ -179,14 +203,12 @@ static int hang_entry(struct space *space, uint32_t slot, unsigned need, struct 
     ret = obj_get(entry.id, &obj);
     if (ret < 0)
         return refuse_object(fault, ret);
-    rights = (unsigned)entry.flags & (TWZ_READ | wx) & view_verdict(space->sctx, obj);
-    fault->have = rights;
-    if ((entry.flags & wx) == wx)
+    if ((entry.flags & wx) == wx) {
+        fault->have = (unsigned)entry.flags & (TWZ_READ | wx) & view_verdict(space->sctx, obj);
         ret = refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
-    else if ((rights & need) != need)
-        ret = refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_NONE);
-    else
-        ret = hang(space, slot, obj, rights, fault);
+    } else {
+        ret = hang(space, slot, obj, (unsigned)entry.flags & (TWZ_READ | wx), seen, fault);
+    }
     if (ret < 0)
         obj_put(obj);
     else
@@ -198,8 +220,9 @@ static int hang_entry(struct space *space, uint32_t slot, unsigned need, struct 
 static int slot_object(struct space *space, uint32_t slot, unsigned need, struct object **out,
                        struct twz_fault *fault)
 {
-    unsigned rights = 0;
+    unsigned rights = 0, round;
     struct subtree *tree = space_slot(space, slot, &rights);
+    int ret = -TWZ_EAGAIN;
 
     if (tree != NULL && (rights & need) == need) {
         *out = obj_of_tree(tree);
@@ -209,7 +232,9 @@ static int slot_object(struct space *space, uint32_t slot, unsigned need, struct
     }
     if (tree != NULL)
         subtree_put(tree);
-    return hang_entry(space, slot, need, out, fault);
+    for (round = 0; ret == -TWZ_EAGAIN && round < ROUNDS; round++)
+        ret = hang_entry(space, slot, out, fault);
+    return ret == -TWZ_EAGAIN ? refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_EMPTY) : ret;
 }
 
 static int locate(struct space *space, uint64_t addr, unsigned need, struct object **obj,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Boots a kernel test and shows its log: boot.py POOL-MAKER KERNEL TEST CORES [WORDS...]
 
-The test is the first program of a pool made for it. Its last line is "N passed, N failed".
-CORES "count": one core, and a clock that counts instructions. WORDS go to the kernel's command
+The test is the first program of a pool made for it; the pool is checked afterwards. Its last line is
+"N passed, N failed". CORES "count": one core, and a clock that counts instructions. WORDS go to the kernel's command
 line. A boot that takes longer than LIMIT seconds fails.
 """
 
@@ -45,11 +45,16 @@ def main(maker, kernel, test, cores, *words):
             print((e.stdout or b"").decode(errors="replace"))
             print(f"no end within {LIMIT} s")
             return 1
+        check = subprocess.run([maker, pool], capture_output=True, text=True, timeout=LIMIT)
     print(run.stdout, end="")
+    print(check.stdout, end="")
     print(run.stderr, end="")
     sums = SUMMARY.findall(run.stdout)
     if not sums:
         print("the test did not end")
+        return 1
+    if check.returncode != 0:
+        print("the pool is not whole")
         return 1
     print(sums[-1])
     return 0 if sums[-1].endswith(" 0 failed") else 1

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Makes a pool file whose first program is the given file: pool OUT MIB PROGRAM. It has one more
- * object, empty, as root of the namespace.
+ * object, empty, as root of the namespace. pool FILE alone walks the invariants of a pool.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -91,25 +91,62 @@ static int make(void *base, size_t size, struct program *p)
     return ret;
 }
 
+static void *map_file(const char *path, int flags, size_t *size)
+{
+    int fd = open(path, flags, 0644);
+    struct stat st;
+    void *base;
+
+    if (fd < 0 || (*size != 0 && ftruncate(fd, (off_t)*size) < 0) || fstat(fd, &st) < 0) {
+        perror(path);
+        exit(1);
+    }
+    *size = (size_t)st.st_size;
+    base = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED) {
+        perror(path);
+        exit(1);
+    }
+    return base;
+}
+
+static void found(void *ctx, const struct store_report *r)
+{
+    (void)ctx;
+    printf("pool: %s at offset %llx: found %llx, wanted %llx\n", r->what,
+           (unsigned long long)r->offset, (unsigned long long)r->found,
+           (unsigned long long)r->wanted);
+}
+
+static int check(const char *path)
+{
+    struct store_env env = { .alloc = env_alloc, .free = env_free };
+    struct store_checked result = { 0 };
+    int ret;
+
+    env.base = map_file(path, O_RDWR, &env.size);
+    ret = store_check(&env, found, NULL, &result);
+    printf("pool: %llu objects, %llu problems\n", (unsigned long long)result.objects,
+           (unsigned long long)result.problems);
+    return ret < 0 || result.problems != 0 ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
     struct program p;
     size_t size;
     void *base;
-    int fd, ret;
+    int ret;
 
+    if (argc == 2)
+        return check(argv[1]);
     if (argc != 4 || read_program(argv[3], &p) < 0) {
-        fprintf(stderr, "usage: pool OUT MIB PROGRAM\n");
+        fprintf(stderr, "usage: pool OUT MIB PROGRAM | pool FILE\n");
         return 2;
     }
     size = strtoull(argv[2], NULL, 0) << 20;
-    fd = open(argv[1], O_RDWR | O_CREAT | O_TRUNC, 0644);
-    if (fd < 0 || ftruncate(fd, (off_t)size) < 0) {
-        perror(argv[1]);
-        return 1;
-    }
-    base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    ret = base == MAP_FAILED ? -1 : make(base, size, &p);
+    base = map_file(argv[1], O_RDWR | O_CREAT | O_TRUNC, &size);
+    ret = make(base, size, &p);
     if (ret < 0)
         fprintf(stderr, "pool: error %d\n", -ret);
     return ret < 0 ? 1 : 0;

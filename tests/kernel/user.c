@@ -286,7 +286,7 @@ void user_handler(struct twz_fault_frame *frame)
     s->regs = frame->regs;
     if (s->clobber != 0)
         __asm__ volatile("pcmpeqd %%xmm6, %%xmm6" : : : "xmm6");
-    if (s->landing != 0) {
+    if (s->landing != 0 && frame->fault.kind != TWZ_FAULT_SIGNAL) {
         frame->regs.rip = s->landing;
         if (frame->fault.need == TWZ_EXEC)
             frame->regs.rsp += sizeof(uint64_t); /* what the call pushed */
