@@ -7,6 +7,8 @@
  *     on the subtree, and arch's slot entry shows exactly its rights.
  *   - Rights taken away are gone on every core before the function returns (shootdown inside).
  *   - No space has both WRITE and EXEC on one subtree, in whichever slots.
+ *   - What was read of a view entry before space_unhang_range is not hung after it: the range raises
+ *     space->changes first, and hanging compares it, both under the space's lock.
  *
  * Locks: subtree->lock -> space->lock. The space's lock alone guards its slot table, so a look-up
  * takes only that one.
@@ -160,7 +162,8 @@ static int hang_again(struct space *space, struct hanger *h, unsigned rights)
     return 0;
 }
 
-int space_hang_locked(struct space *space, uint32_t slot, struct subtree *tree, unsigned rights)
+int space_hang_locked(struct space *space, uint32_t slot, struct subtree *tree, unsigned rights,
+                      uint64_t seen)
 {
     struct hanger *h;
     int ret;
@@ -175,7 +178,9 @@ int space_hang_locked(struct space *space, uint32_t slot, struct subtree *tree, 
     }
     spin_lock(&space->lock);
     h = slot_get(space, slot);
-    if (h == NULL)
+    if (space_changes(space) != seen)
+        ret = -TWZ_EAGAIN;
+    else if (h == NULL)
         ret = hang_new(space, slot, tree, rights);
     else
         ret = h->tree == tree ? hang_again(space, h, rights) : -TWZ_EBUSY;
@@ -217,11 +222,11 @@ bool space_unhang(struct space *space, uint32_t slot)
     spin_lock(&tree->lock);
     spin_lock(&space->lock);
     h = slot_get(space, slot);
+    if (h != NULL && h->tree != tree)
+        h = NULL; /* another's, who may free it once the space's lock is open */
     spin_unlock(&space->lock);
-    if (h != NULL && h->tree == tree)
+    if (h != NULL)
         take_down(h);
-    else
-        h = NULL;
     spin_unlock(&tree->lock);
     if (h != NULL) {
         kmem_free(h, sizeof(*h));
@@ -240,6 +245,9 @@ void space_unhang_range(struct space *space, uint32_t first, uint32_t count)
 {
     uint32_t slot = first;
 
+    spin_lock(&space->lock);
+    __atomic_fetch_add(&space->changes, 1, __ATOMIC_RELEASE);
+    spin_unlock(&space->lock);
     while (slot - first < count) {
         if (!leaf_used(space, slot / SPACE_LEAF)) {
             slot = (slot / SPACE_LEAF + 1) * SPACE_LEAF;

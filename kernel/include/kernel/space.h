@@ -54,6 +54,7 @@ struct space {
     struct spinlock lock;
     _Atomic uint32_t refs; /* threads in it, cores that have it loaded */
     uint64_t hung;         /* slots in use, under lock */
+    uint64_t changes;      /* calls of space_unhang_range, under lock */
     struct hanger **leaf[SPACE_LEAVES]; /* slot -> hanger, under lock */
     void *owner;           /* the view; see obj/view.c */
     objid_t sctx;
@@ -71,13 +72,20 @@ void space_destroy(struct space *space);
  */
 struct subtree *space_slot(struct space *space, uint32_t slot, unsigned *rights);
 
+/* To be taken before the view entry is read that space_hang_locked is called for. */
+static inline uint64_t space_changes(const struct space *space)
+{
+    return __atomic_load_n(&space->changes, __ATOMIC_ACQUIRE);
+}
+
 /*
  * Locked. Hangs tree at slot with rights, replacing what hung there of the same tree (a shootdown
- * follows where rights went away). -TWZ_EBUSY: another subtree hangs there (unhang it first);
+ * follows where rights went away). -TWZ_EAGAIN: space_changes is no longer `seen`;
+ * -TWZ_EBUSY: another subtree hangs there (unhang it first);
  * -TWZ_EDENIED: W and X of one subtree would meet in this space; -TWZ_ENOMEM.
  */
 MUST_CHECK int space_hang_locked(struct space *space, uint32_t slot, struct subtree *tree,
-                                 unsigned rights);
+                                 unsigned rights, uint64_t seen);
 
 /* Takes slot's hanger away, with a shootdown; true: there was one. Takes the subtree's lock. */
 bool space_unhang(struct space *space, uint32_t slot);
