@@ -3,7 +3,7 @@
 #include "user.h"
 
 #define RW     (TWZ_READ | TWZ_WRITE)
-#define ROUNDS 300u
+#define ROUNDS 500u
 
 /* What the partner shall do in this round, and that it has. */
 #define GO   (SHARED->word[0])
