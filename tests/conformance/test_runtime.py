@@ -8,6 +8,7 @@ Usage: test_runtime.py BUILD [PART-OF-A-NAME]
 import hashlib
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import counting
 from booting import holds, same, wanted
 
 BUILD = os.path.abspath(sys.argv[1])
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 POOL = booting.Pool(BUILD, size="512M")
 DIR = tempfile.mkdtemp(prefix="twz-runtime.")
 NOTE = b"\4\0\0\0\4\0\0\0\1\0\0\0twz\0"
@@ -199,6 +201,17 @@ int main(int argc, char **argv)
     r = run(path, expect=0)
     same(r.stdout, b"done\n")
     same(r.stderr.count(b"still here"), 5)
+
+
+def test_every_call_is_documented():
+    with open(f"{SOURCE}/libtwix/linux.def", encoding="utf-8") as f:
+        calls = set(re.findall(r"^LINUX\d\(\w+, (\w+)", f.read(), re.M))
+    with open(f"{SOURCE}/doc/porting.md", encoding="utf-8") as f:
+        table = f.read().split("## The calls")[1]
+    same(sorted(calls - set(table.split())), [], "not in doc/porting.md")
+    listed = {w for row in re.findall(r"^\|[^|]*\|([^|]*)\|$", table, re.M)[2:]
+              for w in row.split()}
+    same(sorted(listed - calls), [], "in doc/porting.md only")
 
 
 def test_pool_is_sound_after_all_that():
