@@ -194,12 +194,15 @@ int fault_return(struct arch_frame *frame, uint64_t addr)
         ret = user_copy_in(xsave, in.xsave, in.xsave_size);
         if (ret == 0)
             ret = arch_xsave_restore(xsave);
+        arch_xsave_init(xsave); /* saving leaves gaps, which the next frame would show to another */
     }
     if (ret < 0)
         return ret;
     frame->regs = in.regs;
     frame->flags = ARCH_FRAME_FULL;
     arch_frame_load(frame);
+    if (atomic_load_explicit(&current()->pending, memory_order_relaxed) != 0)
+        sched_attention(); /* the next of several signals */
     return 0;
 }
 

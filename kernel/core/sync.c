@@ -61,6 +61,8 @@ int sync_begin(struct thread *t, unsigned n)
     }
     t->waiters_max = n;
     atomic_store(&t->sync_state, SYNC_SLEEPING);
+    if (atomic_load(&t->pending) != 0)
+        sched_attention(); /* who finds that does not sleep, and takes its signal on the way out */
     return 0;
 }
 

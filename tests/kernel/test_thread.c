@@ -182,7 +182,35 @@ static void on_signal(struct twz_fault_frame *frame)
 {
     SHARED->word[8] = frame->fault.addr;
     SHARED->word[9] = frame->fault.code;
+    __atomic_fetch_add(&SHARED->word[10], 1, __ATOMIC_RELAXED);
     CALL(fault_return, frame);
+}
+
+static void child_sleep_on(uint64_t arg)
+{
+    unsigned tries;
+
+    for (tries = 0; tries < 50 && SHARED->word[10] < arg; tries++)
+        user_wait(&SHARED->word[6], 0, TWZ_FOREVER);
+    CALL(thread_exit, SHARED->word[10]);
+}
+
+/* Several that came before the thread could take one: all arrive. */
+static void test_queued_signals(void)
+{
+    objid_t id;
+    unsigned i;
+
+    SHARED->word[6] = 0;
+    SHARED->word[10] = 0;
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, 1), 0);
+    id = user_thread(0, child_sleep_on, 3);
+    user_wait(&SHARED->word[6], 0, user_now() + 1000000); /* it sleeps */
+    for (i = 0; i < 3; i++)
+        CHECK_IS(CALL(thread_signal, IDARG(id), 20 + i, i), 0);
+    CHECK_IS(user_join(0), 3);
+    CHECK_IS(SHARED->word[8], 22);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, ~0ull), 0);
 }
 
 static void test_signals(void)
@@ -224,6 +252,7 @@ static void test_signals(void)
     CHECK_IS(CALL(thread_signal, 0, 0, 14, 4321), 0);
     CHECK_IS(SHARED->word[8], 14);
     CHECK_IS(SHARED->word[9], 4321);
+    test_queued_signals();
     CHECK_IS(CALL(thread_signal, 0, 0, 0, 0), -TWZ_EINVAL);
     CHECK_IS(CALL(thread_signal, 0, 0, 65, 0), -TWZ_EINVAL);
 }
