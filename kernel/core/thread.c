@@ -36,22 +36,18 @@ static void *save_xsave(struct twz_thread_save *save)
     return (uint8_t *)save + SAVE_HEADER;
 }
 
-/* Over all words of the header behind `check`: two interleaved rotations, so that swaps and single
- * flips show. The vector image is validated by the instruction that loads it. */
+/* Over all words of the header behind `check`: rotate and add, so that swaps and flips show. The
+ * vector image is validated by the instruction that loads it. */
 static uint64_t save_check(const struct twz_thread_save *save)
 {
     const uint64_t *word = (const uint64_t *)(const void *)save;
-    size_t words = offsetof(struct twz_thread_save, reserved) / sizeof(*word);
-    uint64_t a = 0x9e3779b97f4a7c15ull ^ save->epoch, b = 0;
+    uint64_t sum = 0x9e3779b97f4a7c15ull ^ save->epoch;
     size_t i;
 
-    for (i = 2; i + 1 < words; i += 2) {
-        a = ((a << 7) | (a >> 57)) + word[i];
-        b = ((b << 9) | (b >> 55)) ^ word[i + 1];
-    }
-    if (i < words)
-        a += word[i];
-    return a ^ ((b << 31) | (b >> 33));
+#pragma GCC unroll 32
+    for (i = 2; i < offsetof(struct twz_thread_save, reserved) / sizeof(*word); i++)
+        sum = ((sum << 7) | (sum >> 57)) + word[i];
+    return sum;
 }
 
 static void save_finish(struct thread *t, struct twz_thread_save *save)

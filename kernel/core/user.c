@@ -25,20 +25,22 @@ static int resolve(uint64_t addr, unsigned need)
     return 0;
 }
 
+/* `left` of `len` bytes at addr are to do, and a fault at `at` stands in the way: resolve it, and
+ * count the rounds that brought nothing. */
+static int go_on(uint64_t at, unsigned need, bool progress, unsigned *rounds)
+{
+    *rounds = progress ? 0 : *rounds + 1;
+    return *rounds > ROUNDS ? -TWZ_EFAULT : resolve(at, need);
+}
+
 int user_copy_in(void *dst, uint64_t addr, size_t len)
 {
     unsigned rounds = 0;
     uint64_t at = 0;
+    size_t left;
 
-    if (!range_ok(addr, len))
-        return -TWZ_EFAULT;
-    while (len > 0) {
-        size_t left = arch_user_copy_in(dst, addr, len, &at);
-
-        if (left == 0)
-            break;
-        rounds = left == len ? rounds + 1 : 0;
-        if (rounds > ROUNDS || resolve(at, TWZ_READ) < 0)
+    while ((left = arch_user_copy_in(dst, addr, len, &at)) != 0) {
+        if (!range_ok(addr, len) || go_on(at, TWZ_READ, left < len, &rounds) < 0)
             return -TWZ_EFAULT;
         dst = (uint8_t *)dst + (len - left);
         addr += len - left;
@@ -51,16 +53,10 @@ int user_copy_out(uint64_t addr, const void *src, size_t len)
 {
     unsigned rounds = 0;
     uint64_t at = 0;
+    size_t left;
 
-    if (!range_ok(addr, len))
-        return -TWZ_EFAULT;
-    while (len > 0) {
-        size_t left = arch_user_copy_out(addr, src, len, &at);
-
-        if (left == 0)
-            break;
-        rounds = left == len ? rounds + 1 : 0;
-        if (rounds > ROUNDS || resolve(at, TWZ_WRITE) < 0)
+    while ((left = arch_user_copy_out(addr, src, len, &at)) != 0) {
+        if (!range_ok(addr, len) || go_on(at, TWZ_WRITE, left < len, &rounds) < 0)
             return -TWZ_EFAULT;
         src = (const uint8_t *)src + (len - left);
         addr += len - left;

@@ -116,7 +116,7 @@ static int look(uint64_t ops, struct twz_sync *op, unsigned count)
 }
 
 /* Queues all sleeps, and looks again: *changed is an operation whose word differs now, or count. */
-static int queue_all(struct thread *t, const struct twz_sync *op, unsigned count,
+static int queue_all(struct thread *t, uint64_t ops, struct twz_sync *op, unsigned count,
                      unsigned *changed)
 {
     struct object *obj;
@@ -127,7 +127,9 @@ static int queue_all(struct thread *t, const struct twz_sync *op, unsigned count
     for (i = 0; i < count; i++) {
         if (!is_sleep(&op[i]))
             continue;
-        ret = view_lookup(t->space, op[i].addr, TWZ_READ, &obj, &off);
+        ret = put_result(ops, i, &op[i], 0);
+        if (ret == 0)
+            ret = view_lookup(t->space, op[i].addr, TWZ_READ, &obj, &off);
         if (ret < 0)
             return ret;
         sync_queue(t, obj, off, i);
@@ -172,13 +174,14 @@ static void resume(struct thread *t, struct arch_frame *frame)
 static int64_t sleep_on(struct arch_frame *frame, struct twz_sync *op, unsigned count,
                         unsigned sleeps, uint64_t deadline)
 {
+    uint64_t ops = arch_call_arg(&frame->regs, 0);
     struct thread *t = current();
     unsigned changed = count;
     int ret = sync_begin(t, sleeps);
 
     if (ret < 0)
         return ret;
-    ret = queue_all(t, op, count, &changed);
+    ret = queue_all(t, ops, op, count, &changed);
     if (ret == 0 && atomic_load(&t->pending) != 0)
         ret = -TWZ_EINTR;
     if (ret < 0 || changed < count) {
@@ -186,7 +189,7 @@ static int64_t sleep_on(struct arch_frame *frame, struct twz_sync *op, unsigned 
             changed = t->sync_index;
         if (changed == count)
             return ret;
-        ret = put_result(arch_call_arg(&frame->regs, 0), changed, &op[changed], 1);
+        ret = put_result(ops, changed, &op[changed], 1);
         return ret < 0 ? ret : 1;
     }
     if (deadline != TWZ_FOREVER)
@@ -213,7 +216,8 @@ int64_t sys_thread_sync(struct arch_frame *frame, struct user_ops ops, uint64_t 
         return ret;
     if (sleeps == 0)
         return woken;
-    ret = look(USER_ADDR(ops), op, (unsigned)count);
+    /* A single sleep is looked at once it is queued; that is the look that counts. */
+    ret = sleeps > 1 || deadline == 0 ? look(USER_ADDR(ops), op, (unsigned)count) : 0;
     if (ret != 0)
         return ret;
     if (deadline != TWZ_FOREVER && deadline <= arch_clock_ns())
