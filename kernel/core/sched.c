@@ -245,7 +245,8 @@ static struct thread *next_thread(struct cpu *cpu)
     timer_slice(TIMER_NEVER);
     atomic_fetch_or(&idle_cores, bit);
     while ((t = runq_pop(&cpu->runq, cpu->id)) == NULL && (t = steal(cpu)) == NULL)
-        arch_idle();
+        if (!thread_hooks.idle())
+            arch_idle();
     atomic_fetch_and(&idle_cores, ~bit);
     return t;
 }

@@ -11,6 +11,8 @@
 #include <store/persist.h>
 #include <twz/hostlink.h>
 
+#define PREZERO_PIECE 2u
+
 static struct spinlock lock;
 static struct store *store;
 static phys_t pool_base;
@@ -136,6 +138,22 @@ void pool_init(void)
     log_printf("pool: %llu MiB, %llu objects, %u kept, %u swept, %u damaged",
                (unsigned long long)(pool_bytes >> 20), (unsigned long long)done.objects, done.kept,
                done.swept, done.damaged);
+}
+
+/* The fence is here, not in the core that takes the frame: zeros are streamed, and only the core that
+ * did it can wait for them. */
+bool pool_idle(void)
+{
+    bool more = false;
+
+    if (!spin_trylock(&lock))
+        return false;
+    if (store != NULL) {
+        more = store_prezero(store, PREZERO_PIECE) > 0;
+        persist_fence();
+    }
+    spin_unlock(&lock);
+    return more;
 }
 
 void pool_shutdown(void)

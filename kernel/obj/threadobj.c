@@ -12,6 +12,7 @@
 #include <kernel/log.h>
 #include <kernel/page.h>
 #include <kernel/phys.h>
+#include <kernel/pool.h>
 #include <kernel/sched.h>
 #include <kernel/sync.h>
 #include <kernel/threadobj.h>
@@ -259,5 +260,6 @@ void threadobj_init(void)
                                           .fault_entry = hook_fault_entry,
                                           .where = hook_where,
                                           .ended = hook_ended,
+                                          .idle = pool_idle,
                                           .drop_progress = drop_progress };
 }

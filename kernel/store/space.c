@@ -44,17 +44,20 @@ uint32_t space_take_zeroed(struct store *store)
     return frame;
 }
 
-void store_prezero(struct store *store, uint32_t count)
+uint32_t store_prezero(struct store *store, uint32_t count)
 {
+    uint32_t done = 0;
+
     if (store_writable(store) < 0)
-        return;
-    while (count-- && store->zeroed_count < ZEROED_MAX && store->free_frames.count) {
+        return 0;
+    for (; done < count && store->zeroed_count < ZEROED_MAX && store->free_frames.count; done++) {
         uint32_t frame = bits_first(&store->free_frames);
 
         bits_drop(&store->free_frames, frame);
         persist_zero_nt(store_frame_ptr(store, frame), STORE_FRAME_SIZE);
         store->zeroed[store->zeroed_count++] = frame;
     }
+    return done;
 }
 
 int space_claim(struct store *store, uint32_t frame, int page, int shared)

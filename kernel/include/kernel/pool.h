@@ -23,6 +23,10 @@ phys_t pool_frame_phys(uint32_t frame);
 const void *pool_frame_read(uint32_t frame);  /* the kernel's read-only map */
 void *pool_frame_write(uint32_t frame);       /* for persist.h and the kernel's own stores */
 
+/* Idle time: zeroes a few free frames ahead, so that the first write to a page need not. False: enough
+ * are ready, or somebody uses the pool. */
+bool pool_idle(void);
+
 /* Before power goes: what the store still has to do. */
 void pool_shutdown(void);
 

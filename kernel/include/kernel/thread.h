@@ -96,6 +96,8 @@ struct thread_hooks {
     /* The thread has ended, its exit record is written: set the exit word, wake waiters, let go of
      * space and object. Its struct is freed afterwards by core. */
     void (*ended)(struct thread *t);
+    /* A core has no thread: do a small piece of work ahead. False: there is none, the core may halt. */
+    bool (*idle)(void);
     /* Takes back what an unfinished long call has made. */
     void (*drop_progress)(struct thread *t);
 };
