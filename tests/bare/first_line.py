@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The first line of the kernel's log: which kernel it is, checked against its file, and on what it
+runs. Without a pool the kernel then ends, and says so: first_line.py KERNEL"""
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import counting
+
+KERNEL = sys.argv[1]
+DAMAGED = 4 * 2 + 1
+LINE = re.compile(r'twz \S+: (\d+) cores, (\d+) MiB memory, (\d+) MiB NVDIMM, kernel ([0-9a-f]{64})')
+
+
+def first_line(*machine):
+    done = subprocess.run(
+        ['qemu-system-x86_64', '-cpu', 'max', '-bios', 'qboot.rom', '-nodefaults',
+         '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio',
+         '-device', 'isa-debug-exit,iobase=0xf4,iosize=4', '-kernel', KERNEL, *machine],
+        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
+    lines = done.stdout.splitlines()
+    assert done.returncode == DAMAGED, f'status {done.returncode}\n{done.stdout}'
+    assert 'twz: fatal: ' in lines[-1] and 'no pool' in lines[-1], done.stdout
+    found = LINE.fullmatch(lines[0])
+    assert found, lines[0]
+    return (*map(int, found.groups()[:3]), found[4])
+
+
+def test_hash_is_of_the_text():
+    with tempfile.NamedTemporaryFile() as text:
+        subprocess.run(['objcopy', '-O', 'binary', '-j', '.text', KERNEL, text.name], check=True)
+        said = first_line('-machine', 'q35', '-m', '128M')[3]
+        assert said == hashlib.blake2b(text.read(), digest_size=32).hexdigest(), said
+
+
+def test_cores_and_memory():
+    for cores, megabytes in (1, 128), (3, 300), (2, 3072):
+        said = first_line('-machine', 'q35', '-smp', str(cores), '-m', f'{megabytes}M')
+        assert said[0] == cores, said
+        assert megabytes - 8 <= said[1] <= megabytes, said
+        assert said[2] == 0, said
+
+
+def test_nvdimm():
+    with tempfile.NamedTemporaryFile() as nvm:
+        nvm.truncate(32 << 20)
+        said = first_line(
+            '-machine', 'q35,nvdimm=on', '-m', '128M,slots=2,maxmem=1G', '-object',
+            f'memory-backend-file,id=n,share=on,mem-path={nvm.name},size=32M',
+            '-device', 'nvdimm,memdev=n')
+        assert said[2] == 32, said
+
+
+counting.run(globals())
