@@ -75,16 +75,17 @@ static int copy_step(uint64_t ranges, uint64_t count, struct object *dst)
     return t->progress.index < count ? 1 : 0;
 }
 
-static int check_tie_parent(objid_t id)
+/* 0 if the caller has `need` on the object, or there is none. */
+static int check_named(objid_t id, unsigned need)
 {
-    struct object *parent;
+    struct object *named;
     int ret;
 
     if (objid_none(id))
         return 0;
-    ret = sys_get(id, TWZ_WRITE, &parent);
+    ret = sys_get(id, need, &named);
     if (ret == 0)
-        obj_put(parent);
+        obj_put(named);
     return ret;
 }
 
@@ -103,7 +104,9 @@ static int create_blank(const struct twz_create *in, struct object **out)
 
     if (!makeable(in->kind) || in->nsources > SOURCES_MAX)
         return -TWZ_EINVAL;
-    ret = check_tie_parent(in->tie);
+    ret = check_named(in->tie, TWZ_WRITE);
+    if (ret == 0 && (in->flags & TWZ_OBJ_PROVISIONAL) != 0)
+        ret = check_named(in->witness, TWZ_READ);
     return ret < 0 ? ret : obj_create(&spec, out);
 }
 

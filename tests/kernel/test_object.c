@@ -281,6 +281,9 @@ static void test_provisional(void)
     CHECK_IS(CALL(obj_ctl, IDARG(holder), TWZ_CTL_MODE, TWZ_PERSIST_RELEASE), 0);
     CHECK_IS(stat_of(holder).persist, TWZ_PERSIST_RELEASE);
     CHECK_IS(CALL(obj_ctl, IDARG(holder), TWZ_CTL_MODE, 7), -TWZ_EINVAL);
+    spec.witness = user_object(TWZ_OBJ_PERSIST, TWZ_WRITE | TWZ_DEL, TWZ_KIND_DATA);
+    CHECK_IS(user_create(&spec, &id), -TWZ_EDENIED);
+    CHECK_IS(CALL(obj_delete, IDARG(spec.witness), 0), 0);
 }
 
 static void test_rights(uint32_t flags)
