@@ -300,6 +300,8 @@ void x86_apic_eoi(void);
 void x86_apic_timer_start(uint32_t ticks); /* 0 stops it */
 uint32_t x86_apic_timer_left(void);
 void x86_apic_ipi(uint32_t apic_id, uint32_t command); /* command: low word of the ICR */
+/* To this core. Leaves the destination alone: x86_apic_ipi may be what was interrupted. */
+void x86_apic_ipi_self(uint32_t vector);
 #define X86_ICR_INIT       0x4500u
 #define X86_ICR_STARTUP    0x4600u
 #define X86_ICR_NMI_OTHERS 0xc4400u

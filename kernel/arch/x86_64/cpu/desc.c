@@ -72,6 +72,7 @@ void x86_desc_load(struct x86_cpu *cpu)
                      "movl %4, %%es\n\t"
                      "movl %4, %%fs\n\t"
                      "movl %4, %%gs\n\t"
+                     "lldt %w4\n\t"
                      "ltr %5"
                      : "=&r"(scratch)
                      : "m"(gdtr), "i"(SEL_KERNEL_CODE), "r"(SEL_KERNEL_DATA), "r"(0),
@@ -106,6 +107,12 @@ void arch_cpu_bind(struct cpu *cpu)
 void arch_idle(void)
 {
     __asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+
+/* An instruction later than STI, which lets nothing in before the next one is over. */
+void arch_breathe(void)
+{
+    __asm__ volatile("sti; nop; cli" : : : "memory");
 }
 
 void arch_enter_user(struct arch_frame *frame)

@@ -202,7 +202,8 @@ trap_user:
     popq %rax
     .endm
 
-/* The kernel itself was interrupted: while idle, in a user copy, at IRET to user mode, or a bug. */
+/* The kernel itself was interrupted: idle or breathing, in a user copy, at IRET to user mode, or a
+ * bug. */
 trap_kernel:
     pushq %rax
     leaq x86_iret(%rip), %rax

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Vectors and what becomes of them. From user mode: the generic kernel decides. From the kernel:
- * interrupts are let in by arch_idle alone; a fault at an instruction named in the fix-up table
- * goes on at the place given there; all else is a bug of the kernel and ends it.
+ * interrupts are let in by arch_idle and arch_breathe alone; a fault at an instruction named in the
+ * fix-up table goes on at the place given there; all else is a bug of the kernel and ends it.
  *
  * A machine check may come between any two instructions, so its handler only notes the address;
  * the next ordinary interrupt, which it asks for, hands it on (apic.c).
@@ -129,7 +129,7 @@ static void machine_check(struct x86_cpu *cpu)
         x86_wrmsr(MSR_MC0_CTL + i * 4 + 1, 0);
     }
     x86_wrmsr(MSR_MCG_STATUS, 0);
-    arch_ipi_reschedule((unsigned)cpu->id);
+    x86_apic_ipi_self(VEC_RESCHEDULE);
 }
 
 void x86_trap_ist(struct x86_trap *trap, struct x86_cpu *cpu)

@@ -29,6 +29,7 @@
 #define LVT_NMI     0x400u
 #define DIV_BY_1    0xbu
 #define ICR_BUSY    0x1000u
+#define ICR_SELF    0x40000u
 #define BASE_ENABLE (1ull << 11)
 
 #define PIC1_MASK 0x21u
@@ -102,6 +103,13 @@ void x86_apic_ipi(uint32_t apic_id, uint32_t command)
         x86_relax();
     set(REG_ICR_HIGH, apic_id << 24);
     set(REG_ICR_LOW, command);
+}
+
+void x86_apic_ipi_self(uint32_t vector)
+{
+    while (get(REG_ICR_LOW) & ICR_BUSY)
+        x86_relax();
+    set(REG_ICR_LOW, ICR_SELF | vector);
 }
 
 void arch_ipi_reschedule(unsigned cpu)
