@@ -253,7 +253,8 @@ void space_unhang_range(struct space *space, uint32_t first, uint32_t count)
             slot = (slot / SPACE_LEAF + 1) * SPACE_LEAF;
             continue;
         }
-        space_unhang(space, slot);
+        if (space_unhang(space, slot))
+            arch_breathe();
         slot++;
     }
 }
@@ -289,6 +290,7 @@ void subtree_unhang_all(struct subtree *tree)
         if (h != NULL) {
             kmem_free(h, sizeof(*h));
             subtree_put(tree);
+            arch_breathe();
         }
     } while (h != NULL);
 }

@@ -171,7 +171,7 @@ static int copy_span(struct span *s)
     return to ? volatile_to_persistent(s) : volatile_to_volatile(s);
 }
 
-/* Pages at the front of the span that neither of two volatile objects has. */
+/* Pages at the front of the span that a volatile object has not; it may say less than there are. */
 static uint32_t nothing_there(const struct object *obj, uint32_t first, uint32_t count)
 {
     uint32_t page = first;
@@ -180,10 +180,10 @@ static uint32_t nothing_there(const struct object *obj, uint32_t first, uint32_t
 
     if (obj_is_persistent(obj))
         return 0;
-    if (phys_is_none(obj->tree.pt.top) ||
-        !arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags))
+    if (phys_is_none(obj->tree.pt.top))
         return count;
-    return page - first;
+    count = count < SCAN_PIECE ? count : SCAN_PIECE;
+    return arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags) ? page - first : count;
 }
 
 static bool fits(uint32_t first, uint32_t count)

@@ -6,7 +6,8 @@
 #include <kernel/object.h>
 #include <kernel/pool.h>
 
-#define RANGE_PIECE 256u
+#define RANGE_PIECE 256u  /* pages handled in one go */
+#define SCAN_PIECE  8192u /* pages looked at in one go */
 
 /* Object table (table.c). One lock; taken before the pool's, never with an object's lock held. */
 void table_lock(void);
@@ -21,7 +22,10 @@ struct object *table_bury_locked(uint32_t slot, bool *known);
 
 /* A blank record; refs 1. NULL: no memory. */
 struct object *record_alloc(void);
+/* Takes as long as the object has pages, and breathes: no lock may be held. */
 void record_free(struct object *obj);
+/* Frees the space of a dead object that has no record; breathes. */
+int slot_release(uint32_t slot);
 
 /* Marks obj dead for look-ups; true: it was alive. Any lock may be held. */
 bool record_kill(struct object *obj);

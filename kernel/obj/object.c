@@ -187,7 +187,7 @@ static bool tie_step(struct object *parent)
 void tie_parent_died(struct object *parent)
 {
     while (tie_step(parent))
-        continue;
+        arch_breathe();
 }
 
 #define TIE_DEPTH 256u /* volatile parents above one another */
@@ -260,7 +260,6 @@ static void note_died(void *ctx, uint32_t slot)
 static void bury_slot(uint32_t slot)
 {
     struct object *idle, *used;
-    struct store *store;
     bool known;
 
     table_lock();
@@ -268,12 +267,9 @@ static void bury_slot(uint32_t slot)
     used = idle == NULL && known ? table_find_slot_locked(slot) : NULL;
     if (used != NULL)
         obj_ref(used);
-    store = known ? NULL : pool_lock();
-    if (store != NULL && store_obj_release(store, slot) < 0)
-        log_printf("pool: the space of slot %u could not be released", slot);
-    if (!known)
-        pool_unlock();
     table_unlock();
+    if (!known && slot_release(slot) < 0)
+        log_printf("pool: the space of slot %u could not be released", slot);
     if (idle != NULL)
         record_free(idle);
     if (used != NULL) {

@@ -493,15 +493,36 @@ void page_frame_put(phys_t frame)
         phys_free(frame, 0);
 }
 
-static void free_volatile(struct object *obj)
+/* For each page of an object that nobody finds any more, breathing in between. */
+static void each_page(struct object *obj, void (*act)(phys_t frame, unsigned flags))
 {
-    uint32_t page = 0;
+    uint32_t end, page = 0, n = 0;
     unsigned flags;
     phys_t frame;
 
-    for (; arch_ptree_next(&obj->tree.pt, &page, TWZ_PAGE_RECORD, &frame, &flags); page++)
-        if (!phys_is_none(frame))
-            page_frame_put(frame);
+    for (end = SCAN_PIECE; page < TWZ_PAGE_RECORD; end += SCAN_PIECE) {
+        end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
+        for (; arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
+            if (!phys_is_none(frame))
+                act(frame, flags);
+            if (++n % RANGE_PIECE == 0)
+                arch_breathe();
+        }
+        page = end;
+        arch_breathe();
+    }
+}
+
+static void put_page(phys_t frame, unsigned flags)
+{
+    (void)flags;
+    page_frame_put(frame);
+}
+
+static void flush_page(phys_t frame, unsigned flags)
+{
+    if ((flags & ARCH_PT_DIRTY) != 0 && frame.addr != zero_frame.addr)
+        persist_flush(arch_virt_nvm(frame), TWZ_PAGE_SIZE);
 }
 
 void page_drop_all(struct object *obj)
@@ -512,9 +533,10 @@ void page_drop_all(struct object *obj)
         return;
     if (obj_is_persistent(obj)) {
         if (!record_dead(obj))
-            page_flush_locked(obj);
+            each_page(obj, flush_page);
+        persist_fence();
     } else if (obj->kind != TWZ_KIND_DEVICE) {
-        free_volatile(obj);
+        each_page(obj, put_page);
     }
     arch_ptree_destroy(&obj->tree.pt);
 }

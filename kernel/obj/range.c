@@ -195,7 +195,8 @@ static bool kind_allows(const struct object *obj, uint64_t op)
            (op == TWZ_RANGE_POPULATE && obj->kind == TWZ_KIND_SCTX);
 }
 
-/* Where the next mapped page of a piece-wise walk is, so that empty stretches cost nothing. */
+/* Where the next mapped page of a piece-wise walk is, so that empty stretches cost little: at most
+ * SCAN_PIECE on. */
 static uint32_t skip_absent(struct object *obj, uint64_t op, uint32_t first, uint32_t end)
 {
     uint32_t page = first;
@@ -204,10 +205,10 @@ static uint32_t skip_absent(struct object *obj, uint64_t op, uint32_t first, uin
 
     if (op != TWZ_RANGE_PERSIST && (op != TWZ_RANGE_DISCARD || obj_is_persistent(obj)))
         return first;
-    if (phys_is_none(obj->tree.pt.top) ||
-        !arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags))
+    if (phys_is_none(obj->tree.pt.top))
         return end;
-    return page;
+    end = end - first > SCAN_PIECE ? first + SCAN_PIECE : end;
+    return arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags) ? page : end;
 }
 
 int range_apply(struct object *obj, uint64_t op, uint32_t *first, uint32_t end)

@@ -138,19 +138,28 @@ struct object *record_alloc(void)
     return obj;
 }
 
+int slot_release(uint32_t slot)
+{
+    int ret;
+
+    do {
+        struct store *store = pool_lock();
+
+        ret = store != NULL ? store_obj_release_some(store, slot, 1) : 0;
+        pool_unlock();
+        arch_breathe();
+    } while (ret > 0);
+    return ret;
+}
+
 /* Nobody has it: its memory and, if it is dead, its place in the store go. */
 void record_free(struct object *obj)
 {
     page_drop_all(obj);
     if (!phys_is_none(obj->kpages))
         phys_free(obj->kpages, obj->korder);
-    if (obj_is_persistent(obj) && record_dead(obj)) {
-        struct store *store = pool_lock();
-
-        if (store != NULL && store_obj_release(store, obj->slot) < 0)
-            log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
-        pool_unlock();
-    }
+    if (obj_is_persistent(obj) && record_dead(obj) && slot_release(obj->slot) < 0)
+        log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
     kmem_free(obj, sizeof(*obj));
 }
 
@@ -250,16 +259,19 @@ void obj_flush(struct object *obj)
     spin_unlock(&obj->tree.lock);
 }
 
+/* Other cores may still run: the table's lock keeps the records where they are. */
 void obj_flush_all(void)
 {
     unsigned i;
 
+    table_lock();
     for (i = 0; i < BUCKETS; i++) {
         struct object *obj;
 
         for (obj = by_slot[i]; obj != NULL; obj = obj->slot_next)
             obj_flush(obj);
     }
+    table_unlock();
 }
 
 void objects_lock(struct object *a, struct object *b)

@@ -90,10 +90,10 @@ MUST_CHECK int space_hang_locked(struct space *space, uint32_t slot, struct subt
 /* Takes slot's hanger away, with a shootdown; true: there was one. Takes the subtree's lock. */
 bool space_unhang(struct space *space, uint32_t slot);
 
-/* Unhangs slots [first, first + count) that are in use. */
+/* Unhangs slots [first, first + count) that are in use; breathes, so no lock may be held. */
 void space_unhang_range(struct space *space, uint32_t first, uint32_t count);
 
-/* Unhangs tree everywhere. Takes its lock; the caller holds a reference. */
+/* Unhangs tree everywhere. Takes its lock; the caller holds a reference and no lock; breathes. */
 void subtree_unhang_all(struct subtree *tree);
 
 /* Locked. Drops translations of the pages in every space it hangs in. count 0: all of it. */
