@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QEMU TCG plugin that measures how long the kernel keeps interrupts off: the instructions of each
+ * stay in the kernel, from leaving user code to coming back or letting interrupts in (sti, hlt).
+ * The boot is left out, and so is the last stay, which ends with the machine. Into `out`, when the
+ * machine ends: the WORST longest stays, a line each,
+ *
+ *   INSTRUCTIONS USER-ADDRESS KERNEL-ADDRESS
+ *
+ * the last block of user code before the stay, and where the kernel was when the stay passed
+ * `limit` instructions (0: it did not).
+ *
+ *   -plugin FILE.so,out=FILE[,limit=N]
+ *
+ * One core, single-threaded TCG. A block is counted whole when it starts. User code lies above the
+ * first GiB of the lower half of the address space (the firmware too, which is left out), the
+ * kernel in the upper half.
+ */
+#include "plugin_api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORST    16u
+#define USER     (1ull << 30)
+#define USER_END (1ull << 47)
+#define FIRMWARE 0xfffull /* MiB: the last one below 4 GiB */
+
+int qemu_plugin_version = PLUGIN_API_VERSION;
+
+struct stay {
+    uint64_t length;
+    uint64_t user;
+    uint64_t kernel;
+};
+
+/* What is known of a block of code when it is translated; never freed. */
+struct block {
+    uint64_t ip;
+    uint64_t length;
+    bool opens; /* interrupts may come after it */
+};
+
+static struct stay now;
+static struct stay worst[WORST];
+static bool booted;
+static bool opened;
+static uint64_t limit = 50000;
+static const char *out;
+
+static void end_stay(void)
+{
+    unsigned at = WORST;
+
+    while (at > 0 && worst[at - 1].length < now.length)
+        at--;
+    if (now.length && at < WORST) {
+        memmove(&worst[at + 1], &worst[at], (WORST - 1 - at) * sizeof(worst[0]));
+        worst[at] = now;
+    }
+    now = (struct stay){ .user = now.user };
+}
+
+static void on_run(unsigned cpu, void *arg)
+{
+    const struct block *b = arg;
+
+    (void)cpu;
+    bool user = b->ip >= USER && b->ip < USER_END && b->ip >> 20 != FIRMWARE;
+
+    if (user || opened)
+        end_stay();
+    opened = b->opens;
+    booted |= user;
+    if (user) {
+        now.user = b->ip;
+        return;
+    }
+    if (!booted)
+        return;
+    now.length += b->length;
+    if (now.length > limit && !now.kernel)
+        now.kernel = b->ip;
+}
+
+static bool opens_interrupts(const struct qemu_plugin_insn *insn)
+{
+    uint8_t code = *(const uint8_t *)qemu_plugin_insn_data(insn);
+
+    return code == 0xf4 || code == 0xfb;
+}
+
+static void on_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+    struct block *b = calloc(1, sizeof(*b));
+    size_t n = qemu_plugin_tb_n_insns(tb);
+
+    (void)id;
+    if (!b || n == 0)
+        return;
+    b->ip = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0));
+    b->length = n;
+    for (size_t i = 0; i < n; i++)
+        b->opens |= opens_interrupts(qemu_plugin_tb_get_insn(tb, i));
+    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_run, QEMU_PLUGIN_CB_NO_REGS, b);
+}
+
+static void on_exit_machine(qemu_plugin_id_t id, void *arg)
+{
+    FILE *f = fopen(out, "w");
+
+    (void)id;
+    (void)arg;
+    if (!f)
+        return;
+    for (unsigned i = 0; i < WORST && worst[i].length; i++)
+        fprintf(f, "%llu %#llx %#llx\n", (unsigned long long)worst[i].length,
+                (unsigned long long)worst[i].user, (unsigned long long)worst[i].kernel);
+    fclose(f);
+}
+
+int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
+{
+    (void)info;
+    for (int i = 0; i < argc; i++) {
+        if (!strncmp(argv[i], "limit=", 6))
+            limit = strtoull(argv[i] + 6, NULL, 0);
+        else if (!strncmp(argv[i], "out=", 4))
+            out = strdup(argv[i] + 4);
+    }
+    if (!out) {
+        fprintf(stderr, "entries: give out=FILE\n");
+        return 1;
+    }
+    qemu_plugin_register_vcpu_tb_trans_cb(id, on_block);
+    qemu_plugin_register_atexit_cb(id, on_exit_machine, NULL);
+    return 0;
+}
