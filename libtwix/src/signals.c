@@ -233,7 +233,7 @@ static int on_fault(struct twz_fault_frame *frame)
     if (!t || in_runtime(frame->regs.rip) || !has_handler(signo) || (t->mask & SIGNAL_BIT(signo))) {
         if (t && t != thread_first())
             die_of_fault(frame, signo);
-        if (t)
+        if (t && thread_others())
             thread_stop_others(PROCESS_KILLED(signo));
         return 0;
     }

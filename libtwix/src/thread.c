@@ -20,10 +20,12 @@
 #include "timers.h"
 
 #define FAULT_STACK (64u << 10)
+#define FAULT_READY (12u << 10) /* of it, there from the start: for faults that memory is lacking */
 
 static struct thread threads[THREADS_MAX];
 static struct twz_mutex lock;
 static uint64_t ending; /* 1 and the code of thread_exit << 1, once the process is to end */
+static uint32_t others; /* 1 once there was ever a thread besides the first */
 
 /* Kernel's numbers of threads are unique over the boot, so they serve as process IDs as well. */
 int thread_number(const struct twz_thread *repr)
@@ -44,8 +46,11 @@ static void settle(struct thread *t)
     repr->user[TWIX_USER_TABLE] = (uint64_t)(uintptr_t)&twix_table;
     repr->user[TWIX_USER_THREAD] = (uint64_t)(uintptr_t)t;
     t->fault_stack = mem_alloc(FAULT_STACK);
-    if (t->fault_stack)
-        twz_fault_stack(t->fault_stack, FAULT_STACK);
+    if (!t->fault_stack)
+        return;
+    for (uint64_t off = FAULT_STACK - FAULT_READY; off < FAULT_STACK; off += TWZ_PAGE_SIZE)
+        ((volatile uint8_t *)t->fault_stack)[off] = 0;
+    twz_fault_stack(t->fault_stack, FAULT_STACK);
 }
 
 void thread_init(void)
@@ -54,6 +59,7 @@ void thread_init(void)
 
     t->state = THREAD_LIVE;
     t->tid = thread_number(twz_thread_repr_base());
+    __atomic_store_n(&others, 0, __ATOMIC_RELAXED); /* there from now on, when memory is lacking */
     settle(t);
     (void)!twz_object_init_ptr(&t->repr, twz_thread_repr_base());
 }
@@ -66,13 +72,14 @@ struct thread *thread_find(int64_t tid)
     return NULL;
 }
 
-uint32_t thread_count(void)
+int thread_others(void)
 {
-    uint32_t count = 0;
+    return (int)__atomic_load_n(&others, __ATOMIC_RELAXED);
+}
 
-    for (unsigned i = 0; i < THREADS_MAX; i++)
-        count += threads[i].state == THREAD_LIVE;
-    return count;
+void thread_note_other(void)
+{
+    __atomic_store_n(&others, 1, __ATOMIC_RELAXED);
 }
 
 /* --- start ------------------------------------------------------------------------------------ */
@@ -165,6 +172,7 @@ int thread_clone(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid
 
     if ((flags & needed) != needed)
         return -ENOSYS;
+    thread_note_other();
     t = new_thread();
     if (!t)
         return -EAGAIN;
@@ -219,7 +227,7 @@ static _Noreturn void thread_end(struct thread *t)
 
 int64_t linux_exit(int64_t status)
 {
-    if (thread_self() == &threads[0] && thread_count() == 1)
+    if (thread_self() == &threads[0] && !others)
         process_exit((int)status);
     thread_end(thread_self());
 }

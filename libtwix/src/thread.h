@@ -61,7 +61,10 @@ void thread_unmapself(void *base, uint64_t len);
 
 /* A thread by its ID, NULL: none lives. */
 struct thread *thread_find(int64_t tid);
-uint32_t thread_count(void);
+
+/* 1 if there may be threads besides the first; to be told of those that are started elsewhere. */
+int thread_others(void);
+void thread_note_other(void);
 
 /* The process's end: first all threads but the caller and the first are ended (or, where another
  * thread is at it already, the caller); last the caller leaves, and with it the first thread, whose

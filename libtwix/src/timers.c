@@ -60,6 +60,7 @@ static int64_t start_keeper(void)
     if (running)
         return 0;
     due = TWZ_FOREVER;
+    thread_note_other();
     r = err_linux(twz_thread_spawn(&keeper, &spawn));
     running = r == 0;
     return r;

@@ -226,6 +226,23 @@ static void descriptors(void)
     close(two);
 }
 
+/* Buffers that are not there; compilers must not see where. */
+static void bad_buffers(void)
+{
+    char *volatile hidden = (char *)(uintptr_t)16;
+    char *nowhere = hidden;
+    int fd = open("b", O_RDWR | O_CREAT | O_TRUNC, 0644);
+
+    SAY(write(fd, "good", 4));
+    SAY(write(fd, nowhere, 4));
+    SAY(pread(fd, nowhere, 4, 0));
+    SAY(pread(fd, nowhere, 4, 100));
+    SAY(lseek(fd, 0, SEEK_END));
+    SAY(pread(fd, buf, 10, 0));
+    SAY(memcmp(buf, "good", 4));
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -240,5 +257,6 @@ int main(int argc, char **argv)
     names();
     renaming();
     descriptors();
+    bad_buffers();
     return 0;
 }

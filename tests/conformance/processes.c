@@ -37,6 +37,16 @@ static int child(int argc, char **argv)
     }
     if (!strcmp(argv[2], "offset"))
         return write(3, "child", 5) == 5 ? (int)lseek(3, 0, SEEK_CUR) : 99;
+    if (!strcmp(argv[2], "append")) {
+        int fd = open("log", O_WRONLY | O_APPEND);
+
+        memset(buf, argv[3][0], 50);
+        buf[49] = '\n';
+        for (int i = 0; i < 200; i++)
+            if (write(fd, buf, 50) != 50)
+                return 9;
+        return 0;
+    }
     if (!strcmp(argv[2], "closed"))
         return fcntl(3, F_GETFD) == -1 && fcntl(4, F_GETFD) == 0 ? 0 : 1;
     if (!strcmp(argv[2], "args"))
@@ -160,6 +170,28 @@ static void inherited(void)
     close(fd);
 }
 
+/* Four processes append to one file at once: no line is torn or lost. */
+static void appending(void)
+{
+    int lines[4] = { 0 }, torn = 0;
+    char line[100];
+    pid_t pid[4];
+    FILE *f;
+
+    close(open("log", O_WRONLY | O_CREAT | O_TRUNC, 0644));
+    for (int i = 0; i < 4; i++)
+        pid[i] = start(NULL, WORDS("append", (char[]){ (char)('a' + i), 0 }));
+    for (int i = 0; i < 4; i++)
+        finish(pid[i]);
+    f = fopen("log", "r");
+    while (fgets(line, sizeof(line), f)) {
+        torn += strspn(line, (char[]){ line[0], 0 }) != 49 || line[49] != '\n';
+        lines[(line[0] - 'a') & 3]++;
+    }
+    fclose(f);
+    printf("%d %d %d %d lines, %d torn\n", lines[0], lines[1], lines[2], lines[3], torn);
+}
+
 static void pipe_rules(void)
 {
     struct pollfd p;
@@ -211,6 +243,7 @@ int main(int argc, char **argv)
     arguments();
     piped();
     inherited();
+    appending();
     pipe_rules();
     return 0;
 }

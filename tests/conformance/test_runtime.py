@@ -203,6 +203,58 @@ int main(int argc, char **argv)
     same(r.stderr.count(b"still here"), 5)
 
 
+def test_full_pool():
+    """A write that finds no room says so, and the file has what was acknowledged."""
+    path = program("fill", """
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+int main(void)
+{
+    static char piece[1 << 20];
+    int fd = open("/data/filler", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    long done = 0;
+    ssize_t n;
+    memset(piece, 'f', sizeof(piece));
+    while ((n = write(fd, piece, sizeof(piece))) > 0)
+        done += n;
+    printf("%s %d\\n", strerror(errno), done == lseek(fd, 0, SEEK_END) && done > 8 << 20);
+    return 0;
+}
+""")
+    with booting.Pool(BUILD, size="64M") as small:
+        small.put(path, "/host/fill")
+        same(small.run("fill", expect=0).stdout, b"No space left on device 1\n")
+        small.check()
+        small.run("rm", "/data/filler", expect=0)
+        same(small.run("fill", expect=0).stdout, b"No space left on device 1\n", "once more")
+        small.check()
+
+
+def test_memory_that_is_not_there():
+    """Touching more than the machine has ends the program, with a word why, and nothing else."""
+    path = program("eat", """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int main(void)
+{
+    for (int i = 0; i < 100; i++) {
+        char *p = malloc(64 << 20);
+        if (!p)
+            return puts("no more") < 0;
+        memset(p, i, 64 << 20);
+    }
+    return 9;
+}
+""")
+    r = run(path, expect=128 + 7)
+    holds(r.stderr, b"memory")
+    POOL.run("/bin/echo", "fine", expect=0)
+
+
 def test_every_call_is_documented():
     with open(f"{SOURCE}/libtwix/linux.def", encoding="utf-8") as f:
         calls = set(re.findall(r"^LINUX\d\(\w+, (\w+)", f.read(), re.M))
