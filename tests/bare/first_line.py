@@ -14,15 +14,20 @@ import counting
 
 KERNEL = sys.argv[1]
 DAMAGED = 4 * 2 + 1
+PANIC = 125 * 2 + 1
 LINE = re.compile(r'twz \S+: (\d+) cores, (\d+) MiB memory, (\d+) MiB NVDIMM, kernel ([0-9a-f]{64})')
 
 
-def first_line(*machine):
-    done = subprocess.run(
+def boot(*machine):
+    return subprocess.run(
         ['qemu-system-x86_64', '-cpu', 'max', '-bios', 'qboot.rom', '-nodefaults',
          '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio',
          '-device', 'isa-debug-exit,iobase=0xf4,iosize=4', '-kernel', KERNEL, *machine],
         capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
+
+
+def first_line(*machine):
+    done = boot(*machine)
     lines = done.stdout.splitlines()
     assert done.returncode == DAMAGED, f'status {done.returncode}\n{done.stdout}'
     assert 'twz: fatal: ' in lines[-1] and 'no pool' in lines[-1], done.stdout
@@ -44,6 +49,17 @@ def test_cores_and_memory():
         assert said[0] == cores, said
         assert megabytes - 8 <= said[1] <= megabytes, said
         assert said[2] == 0, said
+
+
+def test_other_machines():
+    for machine in ['microvm,acpi=on'], ['pc'], ['q35', '-bios', 'bios-256k.bin']:
+        assert first_line('-m', '128M', '-machine', *machine)[1] >= 120, machine
+
+
+def test_processor_that_will_not_do():
+    done = boot('-machine', 'q35', '-cpu', 'qemu64')
+    assert done.returncode == PANIC, f'status {done.returncode}\n{done.stdout}'
+    assert done.stdout == 'twz: fatal: the processor lacks XSAVE\n', done.stdout
 
 
 def test_nvdimm():

@@ -8,6 +8,7 @@
 #include <kernel/boot.h>
 #include <kernel/log.h>
 #include <lib/string.h>
+#include <twz/hostlink.h>
 
 #define START_MAGIC  0x336ec578u
 #define BOOT_MAP_END (1ull << 30)
@@ -46,7 +47,8 @@ struct boot_info boot_info;
 static void *boot_map(uint64_t phys, uint64_t len)
 {
     if (phys >= BOOT_MAP_END || len > BOOT_MAP_END - phys)
-        panic("loader data at 0x%llx is out of reach", (unsigned long long)phys);
+        fatal(TWZ_HOST_STOP_PANIC, "loader data at 0x%llx is out of reach",
+              (unsigned long long)phys);
     return (void *)(DIRECT_VIRT + phys);
 }
 
@@ -120,9 +122,9 @@ uint64_t x86_memmap_read(uint64_t phys)
     const struct memmap_entry *map;
 
     if (info->magic != START_MAGIC || info->version < 1)
-        panic("the loader is not a PVH loader with a memory map");
+        fatal(TWZ_HOST_STOP_PANIC, "the loader is not a PVH loader with a memory map");
     if (info->memmap_entries > MAP_ENTRIES)
-        panic("the loader's memory map has %u entries", info->memmap_entries);
+        fatal(TWZ_HOST_STOP_PANIC, "the loader's memory map has %u entries", info->memmap_entries);
     map = boot_map(info->memmap, info->memmap_entries * sizeof(*map));
     for (uint32_t i = 0; i < info->memmap_entries; i++) {
         if (map[i].type == MAP_TYPE_RAM && map[i].addr + map[i].size > map[i].addr)
@@ -130,7 +132,7 @@ uint64_t x86_memmap_read(uint64_t phys)
     }
     ram_join();
     if (!boot_info.nram)
-        panic("the loader told of no memory");
+        fatal(TWZ_HOST_STOP_PANIC, "the loader told of no memory");
     read_cmdline(info->cmdline);
     memcpy(boot_info.kernel_hash, x86_kernel_hash, sizeof(boot_info.kernel_hash));
     return info->rsdp;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From the first C instruction to kernel_main on the first core. Owns the order in which the
- * machine comes up: relocation, what memory there is, the processor's features, the kernel's own
- * page tables, traps, firmware tables, local APIC, clock.
+ * machine comes up: relocation, traps, the processor's features, what memory there is, the
+ * kernel's own page tables, firmware tables, local APIC, clock.
  */
 #include "../x86.h"
 #include <kernel/init.h>
@@ -34,11 +34,11 @@ void x86_start(uint32_t start_info)
 
     relocate();
     x86_serial_init();
-    x86_features_read();
     x86_boot_cpu.frame = (uint64_t)x86_boot_stack_top - X86_FRAME_BELOW_TOP;
     x86_desc_load(&x86_boot_cpu);
     x86_idt_init();
     x86_idt_load();
+    x86_features_read();
     x86_features_enable();
     rsdp = x86_memmap_read(start_info);
     x86_kmap_init();

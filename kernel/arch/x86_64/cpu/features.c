@@ -6,6 +6,7 @@
 #include "../x86.h"
 #include <kernel/log.h>
 #include <lib/string.h>
+#include <twz/hostlink.h>
 
 #define CR0_MP    (1ull << 1)
 #define CR0_NE    (1ull << 5)
@@ -72,7 +73,7 @@ void x86_features_read(void)
     f->gb_pages = bit(ext.d, 26);
     f->flush = bit(seven.b, 24) ? 2 : bit(seven.b, 23) ? 1 : 0;
     if (!f->xsave || !f->nx)
-        panic("this processor lacks %s", f->nx ? "XSAVE" : "no-execute pages");
+        fatal(TWZ_HOST_STOP_PANIC, "the processor lacks %s", f->nx ? "XSAVE" : "no-execute pages");
     read_xsave();
     for (const struct smap_site *s = x86_smap_start; f->smap && s < x86_smap_end; s++) {
         uint8_t *code = (uint8_t *)((uintptr_t)s + (uintptr_t)(intptr_t)s->where);

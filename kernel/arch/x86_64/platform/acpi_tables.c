@@ -8,6 +8,7 @@
 #include "acpi.h"
 #include <kernel/log.h>
 #include <lib/string.h>
+#include <twz/hostlink.h>
 
 #define TABLE_MAX  (1u << 20)
 #define ROOT_MAX   256u
@@ -103,14 +104,14 @@ void x86_acpi_open(uint64_t rsdp_phys)
     const struct acpi_header *root = NULL;
 
     if (!rsdp)
-        panic("no ACPI root pointer");
+        fatal(TWZ_HOST_STOP_PANIC, "no ACPI root pointer");
     if (rsdp->revision >= 2 && rsdp->len == sizeof(*rsdp) && !sum(rsdp, sizeof(*rsdp)))
         root = x86_acpi_table(rsdp->xsdt);
     entry_size = root ? 8 : 4;
     if (!root)
         root = x86_acpi_table(rsdp->rsdt);
     if (!root || memcmp(root->signature, root && entry_size == 8 ? "XSDT" : "RSDT", 4) != 0)
-        panic("the ACPI root table is damaged");
+        fatal(TWZ_HOST_STOP_PANIC, "the ACPI root table is damaged");
     entries = (const uint8_t *)(root + 1);
     entry_count = (root->len - (uint32_t)sizeof(*root)) / entry_size;
     if (entry_count > ROOT_MAX)
