@@ -169,8 +169,8 @@ static void test_foreign_call(void)
 /* A handler that mends the cause: the page becomes writable, and every register is as it was. */
 static void mend(struct twz_fault_frame *frame)
 {
-    user_map(SLOT_TEST, SHARED->word[0] != 0 ? (objid_t){ SHARED->word[0], SHARED->word[1] }
-                                             : TWZ_OBJID_NONE,
+    user_map(SLOT_TEST,
+             SHARED->word[0] != 0 ? (objid_t){ SHARED->word[0], SHARED->word[1] } : TWZ_OBJID_NONE,
              TWZ_READ | TWZ_WRITE);
     SHARED->faults++;
     __asm__ volatile("pcmpeqd %%xmm6, %%xmm6" : : : "xmm6");

@@ -31,30 +31,45 @@ static objid_t pick_id(uint64_t *r)
     uint64_t n = next_random(r) % (IDS + 6);
 
     switch (n) {
-    case 0:
-        return facts()->kso_root;
-    case 1:
-        return facts()->console;
-    case 2:
-        return facts()->names_root;
-    case 3:
-        return facts()->init;
-    case 4:
-        return (objid_t){ next_random(r), next_random(r) };
-    case 5:
-        return TWZ_OBJID_NONE;
-    default:
-        n -= 6;
-        return (objid_t){ SHARED->word[2 * n], SHARED->word[2 * n + 1] };
+    case 0: return facts()->kso_root;
+    case 1: return facts()->console;
+    case 2: return facts()->names_root;
+    case 3: return facts()->init;
+    case 4: return (objid_t){ next_random(r), next_random(r) };
+    case 5: return TWZ_OBJID_NONE;
+    default: n -= 6; return (objid_t){ SHARED->word[2 * n], SHARED->word[2 * n + 1] };
     }
 }
 
 static uint64_t pick_number(uint64_t *r)
 {
-    static const uint64_t odd[] = { 0, 1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 64, 4095, 4096, 8192, 1 << 20,
-                                    TWZ_SLOTS, TWZ_OBJ_SIZE, TWZ_OBJ_RECORD, TWZ_OBJ_META,
-                                    TWZ_OBJ_DATA_TOP, 1ull << 31, 1ull << 32, 1ull << 47,
-                                    1ull << 63, ~0ull, ~0ull - 4095 };
+    static const uint64_t odd[] = { 0,
+                                    1,
+                                    2,
+                                    3,
+                                    4,
+                                    5,
+                                    7,
+                                    8,
+                                    9,
+                                    31,
+                                    32,
+                                    64,
+                                    4095,
+                                    4096,
+                                    8192,
+                                    1 << 20,
+                                    TWZ_SLOTS,
+                                    TWZ_OBJ_SIZE,
+                                    TWZ_OBJ_RECORD,
+                                    TWZ_OBJ_META,
+                                    TWZ_OBJ_DATA_TOP,
+                                    1ull << 31,
+                                    1ull << 32,
+                                    1ull << 47,
+                                    1ull << 63,
+                                    ~0ull,
+                                    ~0ull - 4095 };
     uint64_t n = next_random(r);
 
     if (n % 4 == 0)
@@ -87,25 +102,20 @@ static uint64_t pick_pointer(uint64_t *r, uint64_t *block)
     uint64_t n = next_random(r);
 
     switch (n % 12) {
-    case 0:
-        return 0xffff800000001000ull + n % 4096;
-    case 1:
-        return TWZ_SLOT_ADDR(5000) + n % TWZ_OBJ_SIZE;
-    case 2:
-        return TWZ_SLOT_ADDR(TWZ_SLOT_TEXT) + TWZ_OBJ_BASE + n % 4096;
-    case 3:
-        return (1ull << 47) - n % 64;
-    case 4:
-        return (uint64_t)(uintptr_t)user_thread_page(0) + 8000;
-    default:
-        return fill_block(r, block) + (n % 5 == 0 ? n % 8 : 0);
+    case 0: return 0xffff800000001000ull + n % 4096;
+    case 1: return TWZ_SLOT_ADDR(5000) + n % TWZ_OBJ_SIZE;
+    case 2: return TWZ_SLOT_ADDR(TWZ_SLOT_TEXT) + TWZ_OBJ_BASE + n % 4096;
+    case 3: return (1ull << 47) - n % 64;
+    case 4: return (uint64_t)(uintptr_t)user_thread_page(0) + 8000;
+    default: return fill_block(r, block) + (n % 5 == 0 ? n % 8 : 0);
     }
 }
 
 static void replace_id(uint64_t *r)
 {
-    static const uint8_t kinds[] = { 0, 0, 0, TWZ_KIND_VIEW, TWZ_KIND_THREAD, TWZ_KIND_DIR,
-                                     TWZ_KIND_SCTX };
+    static const uint8_t kinds[] = {
+        0, 0, 0, TWZ_KIND_VIEW, TWZ_KIND_THREAD, TWZ_KIND_DIR, TWZ_KIND_SCTX
+    };
     uint64_t n = next_random(r), at = n % IDS;
     struct twz_create spec = { .perms = n % 3 != 0 ? TWZ_PERMS : (uint32_t)(n >> 20) & TWZ_PERMS,
                                .flags = n % 5 < 2 ? TWZ_OBJ_PERSIST : 0,
@@ -171,40 +181,20 @@ static void likely_call(uint64_t *r)
     struct twz_copy c = { .src = a, .dst = b, .src_off = page, .dst_off = len, .len = len };
 
     switch (n % 11) {
-    case 0:
-        CALL(obj_copy, &c, 1);
-        break;
-    case 1:
-        CALL(obj_range, IDARG(a), n >> 40 & 7, page, len);
-        break;
-    case 2:
-        CALL(obj_tie, IDARG(a), IDARG(b), n >> 40 & 1);
-        break;
-    case 3:
-        CALL(obj_stat, IDARG(a), block);
-        break;
-    case 4:
-        CALL(obj_ctl, IDARG(a), n >> 40 & 3, pick_number(r));
-        break;
-    case 5:
-        CALL(kso_invalidate, IDARG(a), pick_number(r), pick_number(r));
-        break;
-    case 6:
-        CALL(kso_attach, IDARG(a), IDARG(b), n >> 50 & 3);
-        break;
-    case 7:
-        CALL(kso_detach, IDARG(a), IDARG(b), n >> 50 & 3);
-        break;
-    case 8:
-        CALL(obj_pin, IDARG(a), n >> 40 & 1);
-        break;
+    case 0: CALL(obj_copy, &c, 1); break;
+    case 1: CALL(obj_range, IDARG(a), n >> 40 & 7, page, len); break;
+    case 2: CALL(obj_tie, IDARG(a), IDARG(b), n >> 40 & 1); break;
+    case 3: CALL(obj_stat, IDARG(a), block); break;
+    case 4: CALL(obj_ctl, IDARG(a), n >> 40 & 3, pick_number(r)); break;
+    case 5: CALL(kso_invalidate, IDARG(a), pick_number(r), pick_number(r)); break;
+    case 6: CALL(kso_attach, IDARG(a), IDARG(b), n >> 50 & 3); break;
+    case 7: CALL(kso_detach, IDARG(a), IDARG(b), n >> 50 & 3); break;
+    case 8: CALL(obj_pin, IDARG(a), n >> 40 & 1); break;
     case 9:
         a = user_thread_page((unsigned)(n >> 50) % WORKERS)->id;
         CALL(thread_signal, IDARG(a), 10 + (n >> 40 & 3), n);
         break;
-    default:
-        CALL(thread_spawn, fill_block(r, block));
-        break;
+    default: CALL(thread_spawn, fill_block(r, block)); break;
     }
 }
 

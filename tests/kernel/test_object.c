@@ -167,9 +167,12 @@ static void test_copy_refused(void)
 /* create from two sources at once */
 static void test_create_from(void)
 {
-    objid_t a = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), b = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
-    struct twz_copy from[2] = { { .src = a, .src_off = PAGE, .dst_off = PAGE, .len = PAGE },
-                                { .src = b, .src_off = PAGE, .dst_off = 5 * PAGE, .len = 700 * PAGE } };
+    objid_t a = user_object(0, TWZ_PERMS, TWZ_KIND_DATA),
+            b = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+    struct twz_copy from[2] = {
+        { .src = a, .src_off = PAGE, .dst_off = PAGE, .len = PAGE },
+        { .src = b, .src_off = PAGE, .dst_off = 5 * PAGE, .len = 700 * PAGE }
+    };
     struct twz_create spec = { .perms = TWZ_PERMS, .nsources = 2 };
     objid_t id;
 

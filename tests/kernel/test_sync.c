@@ -13,6 +13,7 @@ static void test_simple(void)
     *w = 5;
     CHECK_IS(user_wait(w, 4, TWZ_FOREVER), 1);
     CHECK_IS(user_wait(w, 5, 0), -TWZ_ETIMEDOUT);
+    CHECK_IS(user_wait(w, 4, 1), 1); /* late, but the word differs already */
     before = user_now();
     CHECK_IS(user_wait(w, 5, before + 3000000), -TWZ_ETIMEDOUT);
     CHECK(user_now() >= before + 3000000);
@@ -21,7 +22,8 @@ static void test_simple(void)
 
 static void test_refused(void)
 {
-    struct twz_sync op = { .addr = (uint64_t)(uintptr_t)&SHARED->word[0] + 1, .op = TWZ_SYNC_SLEEP };
+    struct twz_sync op = { .addr = (uint64_t)(uintptr_t)&SHARED->word[0] + 1,
+                           .op = TWZ_SYNC_SLEEP };
 
     CHECK_IS(CALL(thread_sync, &op, 1, 0), -TWZ_EINVAL);
     op.addr = 8;

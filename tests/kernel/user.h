@@ -32,12 +32,12 @@ long user_call(long number, long a, long b, long c, long d, long e, long f);
 struct shared {
     uint64_t passed;
     uint64_t failed;
-    uint64_t landing;      /* where the fault handler sends the thread; 0: return to the fault */
-    uint64_t faults;       /* seen by the handler */
+    uint64_t landing; /* where the fault handler sends the thread; 0: return to the fault */
+    uint64_t faults;  /* seen by the handler */
     struct twz_fault fault;
     struct twz_regs regs;
-    uint64_t word[64];     /* for the tests */
-    uint64_t clobber;      /* the handler spoils vector registers */
+    uint64_t word[64]; /* for the tests */
+    uint64_t clobber;  /* the handler spoils vector registers */
 };
 
 objid_t user_view(void);
@@ -73,7 +73,7 @@ int user_jump_faults(uint64_t addr);
 void user_log(const char *text);
 void user_log_value(const char *text, uint64_t value);
 void user_check(int good, const char *what, int line);
-#define CHECK(what) user_check((what) != 0, #what, __LINE__)
+#define CHECK(what)           user_check((what) != 0, #what, __LINE__)
 #define CHECK_IS(got, wanted) user_check_is((uint64_t)(got), (uint64_t)(wanted), #got, __LINE__)
 void user_check_is(uint64_t got, uint64_t wanted, const char *what, int line);
 
