@@ -9,7 +9,8 @@
  * before its address means anything else.
  *
  * CRASH PROTOCOL of adding an entry: index by fetch-add (not made durable on its own: an index is
- * also passed by where its flags are not 0); target words stored, flushed, fenced; COMMIT flags.
+ * also passed by where its flags are not 0); target words stored, then COMMIT flags, which follow
+ * them on the same line.
  */
 #include <twz/ptr.h>
 #include <twz/name.h>
@@ -148,9 +149,7 @@ static int fot_add(const twzobj *obj, const struct twz_fot_entry *want)
         twz_persist_store64(&entry->resolver, want->resolver);
         twz_persist_store64(&entry->id.lo, want->id.lo);
         twz_persist_store64(&entry->id.hi, want->id.hi);
-        twz_persist_flush(entry, sizeof(*entry));
         twz_persist_flush(&meta->fot_count, sizeof(meta->fot_count));
-        twz_persist_fence();
         twz_persist_commit64(&entry->flags, want->flags); /* COMMIT: the entry is there */
         return (int)index;
     }

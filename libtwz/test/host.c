@@ -538,9 +538,8 @@ void host_reboot(void)
         struct object *witness = object_of(o->create.witness);
         uint64_t word = 0;
 
-        if (!o->live)
-            continue;
-        if (!o->provisional)
+        twz_ptr_forget(o->start);
+        if (!o->live || !o->provisional)
             continue;
         if (witness)
             memcpy(&word, witness->start + o->create.witness_off, 8);

@@ -29,7 +29,8 @@ static void see_set(struct hier *h, objid_t other)
 {
     twz_persist_store64(&h->dir->see.lo, other.lo);
     twz_persist_store64(&h->dir->see.hi, other.hi);
-    twz_persist_commit64(&h->dir->see_valid, 1); /* COMMIT: look there first */
+    twz_persist_store64(&h->dir->see_valid, 1);
+    twz_persist_flush(&h->dir->see, 3 * sizeof(uint64_t)); /* durable with the intent's fence */
 }
 
 static void see_clear(struct hier *h)
@@ -79,7 +80,7 @@ static void victim_links(objid_t id, uint64_t links)
             twz_persist_commit64(&twz_object_meta(&obj)->links, links); /* COMMIT */
     } else {
         if (hier_attach(&obj, &h) == 0)
-            twz_persist_commit64(&h.dir->dead, 1); /* COMMIT: nothing is added any more */
+            twz_persist_store64(&h.dir->dead, 1); /* for those who have it open */
         twz_object_delete(&obj, TWZ_DELETE_DEFERRED);
     }
     twz_object_release(&obj);
@@ -399,8 +400,10 @@ void hier_tree_unlock(twzobj *root)
 {
     struct hier_dir *dir = twz_object_base(root);
 
-    if (dir->tree_valid)
-        twz_persist_commit64(&dir->tree_valid, 0); /* COMMIT: the move is done */
+    if (dir->tree_valid) {
+        twz_persist_store64(&dir->tree_valid, 0); /* lost, it costs a look at that directory */
+        twz_persist_flush(&dir->tree_valid, sizeof(dir->tree_valid));
+    }
     twz_mutex_unlock(&dir->tree_lock);
     twz_object_release(root);
 }

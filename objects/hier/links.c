@@ -6,7 +6,7 @@
  *
  * An intent says the new value, not the difference, so that it can be carried out again; therefore
  * no other change of links may come in between. meta.links_by is durable before the intent is
- * committed and cleared after it was carried out. Whoever meets it (a crash left it) locks that
+ * committed and cleared after it was carried out (that lost, it costs a look at the directory). Whoever meets it (a crash left it) locks that
  * directory, which finishes whatever was to be finished, and clears it. Half an ID names nothing
  * and is cleared likewise.
  */
@@ -23,8 +23,7 @@ static void links_by_set(const twzobj *obj, objid_t dir)
 
     twz_persist_store64(&meta->links_by.lo, dir.lo);
     twz_persist_store64(&meta->links_by.hi, dir.hi);
-    twz_persist_flush(&meta->links_by, sizeof(meta->links_by));
-    twz_persist_fence(); /* before the intent; and before the next change, where it is cleared */
+    twz_persist_flush(&meta->links_by, sizeof(meta->links_by)); /* durable with the intent's fence */
 }
 
 static int links_open(objid_t id, twzobj *obj)

@@ -11,7 +11,7 @@
  * functions named _try give an error instead.
  *
  * FOT entries are written once and never change while VALID. Adding one: an index is claimed by
- * fetch-add on meta.fot_count, the entry's target is stored and made durable, then the flags word.
+ * fetch-add on meta.fot_count, the entry's target is stored, then the flags word, on the same line.
  * COMMIT is the flags word: a claimed index without it is a hole and is never referred to.
  */
 #ifndef TWZ_PTR_H

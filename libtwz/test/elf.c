@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ELF reader against hostile files: a good file is accepted and relocated rightly; with bytes
+ * changed at random, or cut short, the answer is an error or a plan that leads nowhere outside.
+ * File and data end at a page that cannot be touched.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <twz/error.h>
+#include <twz/program.h>
+
+#include "../src/elfcheck.h"
+#include "host.h"
+
+#define ROUNDS 300000u
+#define TEXT   0x1000u
+#define DATA   0x100u
+#define SIZE   (TEXT + DATA)
+#define BSS    0x80u
+
+struct image {
+    struct elf_head head;
+    struct elf_segment segment[4];
+    struct elf_rela rela[4];
+};
+
+static uint64_t seed = 88172645463325252ull;
+
+static uint64_t rnd(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+/* `len` bytes, the first byte behind them being out of bounds. */
+static uint8_t *guarded(size_t len)
+{
+    size_t room = (len + 4095) & ~(size_t)4095;
+    uint8_t *p = mmap(NULL, room + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(p != MAP_FAILED);
+    CHECK(mprotect(p + room, 4096, PROT_NONE) == 0);
+    return p + room - len;
+}
+
+static void guarded_free(uint8_t *p, size_t len)
+{
+    size_t room = (len + 4095) & ~(size_t)4095;
+
+    munmap(p + len - room, room + 4096);
+}
+
+static void make(uint8_t *file)
+{
+    struct image *m = (struct image *)(void *)file;
+    struct elf_dyn *dyn = (struct elf_dyn *)(void *)(file + TEXT + 0x40);
+
+    memset(file, 0, SIZE);
+    m->head = (struct elf_head){
+        .ident = { 0x7f, 'E', 'L', 'F', ELF_CLASS_64, ELF_DATA_LITTLE, 1 },
+        .type = ELF_TYPE_DYN,
+        .machine = ELF_MACHINE_X86_64,
+        .entry = 0x400,
+        .phoff = sizeof(struct elf_head),
+        .phentsize = sizeof(struct elf_segment),
+        .phnum = 3,
+    };
+    m->segment[0] = (struct elf_segment){ ELF_LOAD, ELF_R | ELF_X, 0, 0, 0, TEXT, TEXT, 4096 };
+    m->segment[1] = (struct elf_segment){ .type = ELF_LOAD,
+                                          .flags = ELF_R | ELF_W,
+                                          .offset = TEXT,
+                                          .vaddr = TWZ_PROGRAM_DATA,
+                                          .filesz = DATA,
+                                          .memsz = DATA + BSS };
+    m->segment[2] = (struct elf_segment){ .type = ELF_DYNAMIC,
+                                          .offset = TEXT + 0x40,
+                                          .vaddr = TWZ_PROGRAM_DATA + 0x40,
+                                          .filesz = 0x80,
+                                          .memsz = 0x80 };
+    m->rela[0] = (struct elf_rela){ TWZ_PROGRAM_DATA + 8, ELF_RELA_RELATIVE, 0x500 };
+    m->rela[1] = (struct elf_rela){ TWZ_PROGRAM_DATA + DATA + BSS - 8, ELF_RELA_RELATIVE, 1 };
+    dyn[0] = (struct elf_dyn){ ELF_DT_RELA, offsetof(struct image, rela) };
+    dyn[1] = (struct elf_dyn){ ELF_DT_RELASZ, 2 * sizeof(struct elf_rela) };
+    dyn[2] = (struct elf_dyn){ ELF_DT_RELAENT, sizeof(struct elf_rela) };
+}
+
+static void test_good(uint8_t *file)
+{
+    uint8_t *data = guarded(DATA + BSS);
+    struct elf_plan plan;
+    uint64_t word;
+
+    make(file);
+    CHECK(elf_read(file, SIZE, &plan) == 0);
+    CHECK(plan.entry == 0x400 && plan.rela_count == 2 && plan.data.memsz == DATA + BSS);
+    CHECK(elf_relocate(file, &plan, 0x40001000, data) == 0);
+    memcpy(&word, data + 8, 8);
+    CHECK(word == 0x40001500);
+    memcpy(&word, data + DATA + BSS - 8, 8);
+    CHECK(word == 0x40001001);
+    for (uint64_t size = 0; size < SIZE; size++)
+        CHECK(elf_read(file, size, &plan) < 0);
+}
+
+static void refuse(uint8_t *file, uint64_t off, uint64_t value, size_t len)
+{
+    struct elf_plan plan;
+
+    make(file);
+    memcpy(file + off, &value, len);
+    CHECK(elf_read(file, SIZE, &plan) < 0);
+}
+
+static void test_refused(uint8_t *file)
+{
+    refuse(file, 0, 0, 4);
+    refuse(file, offsetof(struct elf_head, type), 2, 2);
+    refuse(file, offsetof(struct elf_head, machine), 3, 2);
+    refuse(file, offsetof(struct elf_head, entry), TEXT, 8);
+    refuse(file, offsetof(struct elf_head, phnum), 0, 2);
+    refuse(file, offsetof(struct elf_head, phoff), UINT64_MAX - 7, 8);
+    refuse(file, offsetof(struct image, segment[0].vaddr), 0x1000, 8);
+    refuse(file, offsetof(struct image, segment[0].flags), 7, 4);
+    refuse(file, offsetof(struct image, segment[1].vaddr), 0x2000, 8);
+    refuse(file, offsetof(struct image, segment[1].filesz), DATA + BSS + 1, 8);
+    refuse(file, offsetof(struct image, segment[1].memsz), TWZ_OBJ_SIZE, 8);
+    refuse(file, offsetof(struct image, segment[2].type), ELF_INTERP, 4);
+    refuse(file, TEXT + 0x40, ELF_DT_NEEDED, 8);
+    refuse(file, TEXT + 0x48, UINT64_MAX - 3, 8);
+}
+
+static void test_random(uint8_t *file)
+{
+    uint64_t read = 0, relocated = 0;
+
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        uint64_t size = rnd() % 4 ? SIZE : rnd() % SIZE;
+        struct elf_plan plan;
+        uint8_t *data;
+
+        make(file);
+        for (uint64_t i = 0; i <= rnd() % 4; i++) {
+            uint64_t off = rnd() % 2 ? rnd() % sizeof(struct image) : TEXT + rnd() % DATA;
+
+            file[off] = rnd() % 3 ? (uint8_t)(1u << rnd() % 8) : (uint8_t)rnd();
+        }
+        if (elf_read(file + (SIZE - size), 0, &plan) == 0)
+            CHECK(0);
+        memmove(file + (SIZE - size), file, size);
+        if (elf_read(file + (SIZE - size), size, &plan) < 0)
+            continue;
+        read++;
+        if (plan.data.vaddr - TWZ_PROGRAM_DATA + plan.data.memsz > 65536)
+            continue;
+        data = guarded(plan.data.vaddr - TWZ_PROGRAM_DATA + plan.data.memsz);
+        relocated += elf_relocate(file + (SIZE - size), &plan, rnd(), data) == 0;
+        guarded_free(data, plan.data.vaddr - TWZ_PROGRAM_DATA + plan.data.memsz);
+    }
+    CHECK(read > 1000 && relocated > 1000 && relocated < read);
+    printf("%u files, %llu accepted, %llu relocated\n", ROUNDS, (unsigned long long)read,
+           (unsigned long long)relocated);
+}
+
+int main(void)
+{
+    uint8_t *file = guarded(SIZE);
+
+    test_good(file);
+    test_refused(file);
+    test_random(file);
+    printf("3 passed, 0 failed\n");
+    return 0;
+}
