@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,9 @@ int host_write(int fd, const char *path, const void *bytes, uint64_t len)
     const uint8_t *p = bytes;
     while (len > 0) {
         ssize_t n = write(fd, p, len);
+        /* The bytes lie in a map whose file gave no page: what a load there would have got. */
+        if (n < 0 && errno == EFAULT)
+            raise(SIGBUS);
         if (n < 0 && errno != EINTR)
             return fail_host(path);
         if (n > 0) {
