@@ -716,4 +716,32 @@ def test_output_that_cannot_be_written():
             one_line(r.stderr, "standard output")
 
 
+def test_closed_streams_never_reach_the_pool():
+    with new_pool() as pool:
+        before = digest(pool.path)
+        for redirections in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+            for words in ("df", "ls /none", "batch"):
+                subprocess.run(f"exec {redirections}; exec '{TOOL}' --pool '{pool.path}' {words}",
+                               shell=True, capture_output=True)
+            same(digest(pool.path), before, redirections)
+        r = subprocess.run(f"exec >&-; exec '{TOOL}' --pool '{pool.path}' df", shell=True,
+                           stderr=subprocess.PIPE, text=True)
+        one_line(r.stderr, "standard output")
+        r = subprocess.run(f"exec <&-; exec '{TOOL}' --pool '{pool.path}' put - /x", shell=True,
+                           stderr=subprocess.PIPE, text=True)
+        same(r.returncode, 1)
+        one_line(r.stderr, "standard input")
+        pool.check()
+
+
+def test_a_pool_without_a_name():
+    with new_pool() as pool, open(pool.path, "r+b") as f:
+        os.unlink(pool.path)
+        more = {"pass_fds": [f.fileno()]}
+        pool.path = f"/dev/fd/{f.fileno()}"
+        pool("new", "/data/x", **more)
+        same(pool.out("ls", "/data", **more), "x\n")
+        pool("check", **more)
+
+
 counting.run(globals(), *sys.argv[2:3])

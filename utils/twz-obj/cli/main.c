@@ -3,6 +3,8 @@
  * twz-obj: looks into a pool file and changes it, from the host. This file: options before the
  * command, signals, the end.
  */
+#define _GNU_SOURCE
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,36 +20,24 @@ enum { MAIN_POOL = 256, MAIN_JSON, MAIN_JSONL, MAIN_HELP, MAIN_VERSION, MAIN_WOR
 static int options_parse(struct tool *tool, int argc, char **argv, int *next)
 {
     static const struct option list[] = {
-        {"pool", required_argument, NULL, MAIN_POOL},
-        {"json", no_argument, NULL, MAIN_JSON},
-        {"jsonl", no_argument, NULL, MAIN_JSONL},
-        {"help", no_argument, NULL, MAIN_HELP},
-        {"version", no_argument, NULL, MAIN_VERSION},
-        {"words", optional_argument, NULL, MAIN_WORDS},
-        {0},
+        { "pool", required_argument, NULL, MAIN_POOL },
+        { "json", no_argument, NULL, MAIN_JSON },
+        { "jsonl", no_argument, NULL, MAIN_JSONL },
+        { "help", no_argument, NULL, MAIN_HELP },
+        { "version", no_argument, NULL, MAIN_VERSION },
+        { "words", optional_argument, NULL, MAIN_WORDS },
+        { 0 },
     };
     opterr = 0;
     int c;
     while ((c = getopt_long(argc, argv, "+:", list, NULL)) != -1) {
         switch (c) {
-        case MAIN_POOL:
-            tool->pool_path = optarg;
-            break;
-        case MAIN_JSON:
-            out_mode_set(OUT_JSON);
-            break;
-        case MAIN_JSONL:
-            out_mode_set(OUT_JSONL);
-            break;
-        case MAIN_HELP:
-            help_print(optind < argc ? argv[optind] : NULL);
-            return -1;
-        case MAIN_VERSION:
-            help_version();
-            return -1;
-        case MAIN_WORDS:
-            help_words(optarg);
-            return -1;
+        case MAIN_POOL: tool->pool_path = optarg; break;
+        case MAIN_JSON: out_mode_set(OUT_JSON); break;
+        case MAIN_JSONL: out_mode_set(OUT_JSONL); break;
+        case MAIN_HELP: help_print(optind < argc ? argv[optind] : NULL); return -1;
+        case MAIN_VERSION: help_version(); return -1;
+        case MAIN_WORDS: help_words(optarg); return -1;
         default:
             return fail(TOOL_USAGE, "%s: %s: see 'twz-obj --help'", argv[optind - 1],
                         c == ':' ? "needs an argument" : "no such option");
@@ -57,12 +47,23 @@ static int options_parse(struct tool *tool, int argc, char **argv, int *next)
     return TOOL_OK;
 }
 
+/* Streams that the caller closed stay closed to reads and writes, but keep their numbers: the pool
+ * must never be opened as one of them. */
+static void keep_stream_numbers(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", O_PATH);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    keep_stream_numbers();
     static char buffer[1 << 16];
     setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
     const char *path = getenv("TWZ_POOL");
-    struct tool tool = {.pool_path = path && *path ? path : NULL};
+    struct tool tool = { .pool_path = path && *path ? path : NULL };
     int next = 0;
     int rc = options_parse(&tool, argc, argv, &next);
     if (rc < 0)
