@@ -726,6 +726,12 @@ static void test_interrupts(void)
     while (!reschedules)
         arch_idle();
     good &= reschedules == 1;
+    arch_ipi_reschedule(0);
+    good &= reschedules == 1; /* nothing comes in by itself */
+    while (reschedules == 1)
+        arch_breathe();
+    arch_breathe();
+    good &= reschedules == 2;
     arch_timer_set(before + 3000000);
     while (!timers)
         arch_idle();

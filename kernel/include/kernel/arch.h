@@ -4,12 +4,13 @@
  * includes that folder's own headers.
  *
  * Execution model. One kernel stack a core. The kernel runs with interrupts off from entry to exit
- * (arch_idle and arch_breathe alone let them in; what they run changes no thread), so a core is never
- * preempted inside the kernel and at most one entry is on a core's stack. On entry arch saves the user registers in a struct arch_frame at the
- * top of the core's stack, calls one of the kernel_* functions below, then kernel_exit(frame),
- * which chooses the thread to go on with and leaves its registers in *frame. Then arch returns to
- * user mode with *frame. Spin loops call arch_pause(), which also serves pending shootdowns, so
- * that two cores that wait for each other make progress.
+ * (arch_idle and arch_breathe alone let them in; what they run changes no thread), so a core is
+ * never preempted inside the kernel and at most one entry is on a core's stack. On entry arch saves
+ * the user registers in a struct arch_frame at the top of the core's stack, calls one of the
+ * kernel_* functions below, then kernel_exit(frame), which chooses the thread to go on with and
+ * leaves its registers in *frame. Then arch returns to user mode with *frame. Spin loops call
+ * arch_pause(), which also serves pending shootdowns, so that two cores that wait for each other
+ * make progress.
  */
 #ifndef KERNEL_ARCH_H
 #define KERNEL_ARCH_H
@@ -72,9 +73,9 @@ void arch_cpu_bind(struct cpu *cpu);
 void arch_smp_start(void); /* starts all other cores; each calls kernel_cpu_main */
 void arch_pause(void);     /* in every spin loop */
 void arch_idle(void);      /* interrupts on, halt, interrupts off; returns after one */
+/* Takes what interrupts are waiting; for long work between two bounded pieces, no lock held. */
+void arch_breathe(void);
 /* First entry of a core into user mode: resets the stack, loads *frame (copied first) and goes. */
-void arch_breathe(void);                          /* takes what interrupts are waiting; for long work
-                                                     between two bounded pieces, no lock held */
 NORETURN void arch_enter_user(struct arch_frame *frame);
 NORETURN void arch_halt_all(void); /* panic: stop every core */
 void arch_backtrace(void);         /* logs who called, as far as the stack tells */
