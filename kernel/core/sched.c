@@ -22,11 +22,19 @@
 
 static _Atomic uint64_t idle_cores; /* bit set */
 
-static void runq_push(struct runq *q, struct thread *t)
+/* False: t may not run on that core; its cores have changed just now. */
+static bool runq_push(unsigned core, struct thread *t)
 {
+    struct runq *q = &cpus[core].runq;
     unsigned p = t->priority;
 
     spin_lock(&q->lock);
+    if ((__atomic_load_n(&t->cores, __ATOMIC_RELAXED) >> core & 1) == 0) {
+        spin_unlock(&q->lock);
+        return false;
+    }
+    t->queue = q;
+    t->queue_priority = p;
     t->next = NULL;
     t->prev = q->list[p].last;
     if (t->prev != NULL)
@@ -37,10 +45,14 @@ static void runq_push(struct runq *q, struct thread *t)
     q->ready |= 1u << p;
     atomic_fetch_add_explicit(&q->count, 1, memory_order_relaxed);
     spin_unlock(&q->lock);
+    return true;
 }
 
-static void runq_take_out(struct runq *q, struct thread *t, unsigned p)
+static void runq_take_out(struct runq *q, struct thread *t)
 {
+    unsigned p = t->queue_priority;
+
+    t->queue = NULL;
     if (t->prev != NULL)
         t->prev->next = t->next;
     else
@@ -79,7 +91,7 @@ static struct thread *runq_pop(struct runq *q, unsigned core)
         ready &= ~(1u << p);
         t = first_for(q, p, core);
         if (t != NULL)
-            runq_take_out(q, t, p);
+            runq_take_out(q, t);
     }
     spin_unlock(&q->lock);
     return t;
@@ -119,10 +131,12 @@ void sched_attention(void)
 /* t is READY: onto a queue, and that core told. */
 static void enqueue(struct thread *t)
 {
-    unsigned core = place(t);
+    unsigned core;
 
-    t->cpu = core;
-    runq_push(&cpus[core].runq, t);
+    do {
+        core = place(t);
+        t->cpu = core;
+    } while (!runq_push(core, t));
     if (core == cpu_this()->id)
         kernel_reschedule();
     else
@@ -177,6 +191,26 @@ void sched_kick(struct thread *t)
         arch_ipi_reschedule(t->cpu);
 }
 
+/* Whoever queues t names the core in t->cpu first, then looks at t->cores under the queue's lock; so
+ * either he sees the new cores or the thread is found here. */
+void sched_move(struct thread *t)
+{
+    unsigned core;
+    struct runq *q;
+    bool moved;
+
+    atomic_thread_fence(memory_order_seq_cst);
+    core = __atomic_load_n(&t->cpu, __ATOMIC_RELAXED);
+    q = &cpus[core].runq;
+    spin_lock(&q->lock);
+    moved = t->queue == q && (t->cores >> core & 1) == 0;
+    if (moved)
+        runq_take_out(q, t);
+    spin_unlock(&q->lock);
+    if (moved)
+        enqueue(t);
+}
+
 /* Somebody queued a thread here, or wants the running one looked at. */
 void kernel_reschedule(void)
 {
@@ -205,9 +239,7 @@ static void switch_out(struct cpu *cpu, struct thread *t, struct arch_frame *fra
     t->woken = false;
     t->state = ready ? THREAD_READY : THREAD_BLOCKED;
     spin_unlock(&t->lock);
-    if (ready && (t->cores >> cpu->id & 1) != 0)
-        runq_push(&cpu->runq, t);
-    else if (ready)
+    if (ready && !runq_push(cpu->id, t))
         enqueue(t);
 }
 
@@ -244,9 +276,12 @@ static struct thread *next_thread(struct cpu *cpu)
     arch_root_unload();
     timer_slice(TIMER_NEVER);
     atomic_fetch_or(&idle_cores, bit);
-    while ((t = runq_pop(&cpu->runq, cpu->id)) == NULL && (t = steal(cpu)) == NULL)
-        if (!thread_hooks.idle())
+    while ((t = runq_pop(&cpu->runq, cpu->id)) == NULL && (t = steal(cpu)) == NULL) {
+        if (thread_hooks.idle())
+            arch_breathe();
+        else
             arch_idle();
+    }
     atomic_fetch_and(&idle_cores, ~bit);
     return t;
 }

@@ -205,6 +205,7 @@ int64_t sys_thread_sync(struct arch_frame *frame, struct user_ops ops, uint64_t 
 {
     struct twz_sync op[TWZ_SYNC_MAX];
     unsigned woken = 0, sleeps = 0;
+    bool late;
     int ret;
 
     if (count == 0 || count > TWZ_SYNC_MAX)
@@ -216,11 +217,12 @@ int64_t sys_thread_sync(struct arch_frame *frame, struct user_ops ops, uint64_t 
         return ret;
     if (sleeps == 0)
         return woken;
+    late = deadline != TWZ_FOREVER && deadline <= arch_clock_ns();
     /* A single sleep is looked at once it is queued; that is the look that counts. */
-    ret = sleeps > 1 || deadline == 0 ? look(USER_ADDR(ops), op, (unsigned)count) : 0;
+    ret = sleeps > 1 || late ? look(USER_ADDR(ops), op, (unsigned)count) : 0;
     if (ret != 0)
         return ret;
-    if (deadline != TWZ_FOREVER && deadline <= arch_clock_ns())
+    if (late)
         return -TWZ_ETIMEDOUT;
     return sleep_on(frame, op, (unsigned)count, sleeps, deadline);
 }

@@ -120,7 +120,8 @@ static int set_cores(struct thread *t, uint64_t cores)
         cores &= (1ull << n) - 1;
     if (cores == 0)
         return -TWZ_EINVAL;
-    t->cores = cores;
+    __atomic_store_n(&t->cores, cores, __ATOMIC_RELAXED);
+    sched_move(t);
     sched_kick(t);
     return 0;
 }

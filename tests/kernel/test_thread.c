@@ -77,6 +77,32 @@ static void test_preemption(void)
     CHECK_IS(CALL(thread_ctl, 0, 0, 77, 0), -TWZ_EINVAL);
 }
 
+static void child_mark(uint64_t arg)
+{
+    *(volatile uint64_t *)arg = 1;
+}
+
+/* A thread that waits on a core's queue is given to another one, while this one stays busy. */
+static void test_moved(void)
+{
+    uint64_t end;
+
+    SHARED->word[1] = 0;
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, 1), 0);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 20), 0);
+    user_thread(0, child_mark, (uint64_t)(uintptr_t)&SHARED->word[1]);
+    CALL(thread_ctl, IDARG(user_thread_page(0)->id), TWZ_THREAD_PRIORITY, 5);
+    if (CALL(thread_ctl, IDARG(user_thread_page(0)->id), TWZ_THREAD_CORES, 2) == 0) {
+        end = user_now() + 5000000000ull;
+        while (*(volatile uint64_t *)&SHARED->word[1] == 0 && user_now() < end)
+            __asm__ volatile("pause");
+        CHECK_IS(SHARED->word[1], 1);
+    }
+    user_join(0);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 16), 0);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, ~0ull), 0);
+}
+
 /* --- another view -------------------------------------------------------------------------------------- */
 
 static void child_other(uint64_t arg)
@@ -108,7 +134,8 @@ static objid_t make_view(unsigned n, objid_t what)
 
 static void test_views(void)
 {
-    objid_t a = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), b = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+    objid_t a = user_object(0, TWZ_PERMS, TWZ_KIND_DATA),
+            b = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t id = user_thread(0, child_exit, 0), view;
 
     user_join(0);
@@ -296,6 +323,7 @@ void test_main(void)
     test_exit();
     test_many();
     test_preemption();
+    test_moved();
     test_views();
     test_become();
     test_signals();

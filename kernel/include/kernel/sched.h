@@ -28,6 +28,9 @@ void sched_leave(void);
 /* After a change of t's pending bits, priority or cores: have its core look at it. */
 void sched_kick(struct thread *t);
 
+/* After a change of t's cores, which cannot end meanwhile: off the queue of a core it has lost. */
+void sched_move(struct thread *t);
+
 /* Have this core's kernel_exit take the slow path. */
 void sched_attention(void);
 

@@ -73,6 +73,8 @@ struct thread {
     struct thread_signal signals[THREAD_SIGNALS];
     _Atomic uint32_t pending;
     /* under the run queue's lock */
+    struct runq *queue; /* NULL: on none */
+    unsigned queue_priority;
     struct thread *next;
     struct thread *prev;
     /* thread_sync */
