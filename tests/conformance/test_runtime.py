@@ -7,8 +7,10 @@ Usage: test_runtime.py BUILD [PART-OF-A-NAME]
 
 import hashlib
 import os
+import pty
 import random
 import re
+import select
 import subprocess
 import sys
 import tempfile
@@ -201,6 +203,39 @@ int main(int argc, char **argv)
     r = run(path, expect=0)
     same(r.stdout, b"done\n")
     same(r.stderr.count(b"still here"), 5)
+
+
+def expect(terminal, what, got=b""):
+    """Reads from the terminal until `what` was there."""
+    while what not in got:
+        ready, _, _ = select.select([terminal], [], [], booting.BOOT_LIMIT)
+        wanted(ready, f"{what!r} did not come, but {got!r}")
+        got += os.read(terminal, 4096)
+    return got
+
+
+def test_prompt_on_a_terminal():
+    """Words, redirections, end of input, and Ctrl-C, which ends the program and not the prompt."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(POOL.bin("twz-run"), POOL.command()[:-1])
+    expect(terminal, b"twz> ")
+    os.write(terminal, b"echo 'one  word' two > /tmp/said; cat < /tmp/said\n")
+    expect(terminal, b"\r\none  word two\r\ntwz> ")
+    os.write(terminal, b"cat\n")
+    os.write(terminal, b"typed\n")
+    expect(terminal, b"typed\r\ntyped\r\n")
+    os.write(terminal, b"\3")
+    expect(terminal, b"status 130\r\ntwz> ")
+    os.write(terminal, b"cd /tmp; pwd; no-such-program\n")
+    holds(expect(terminal, b"not found\r\n"), b"/tmp\r\n")  # two channels: in either order
+    os.write(terminal, b"exit 5\n")
+    try:
+        while os.read(terminal, 4096):
+            pass
+    except OSError:
+        pass
+    same(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 5, "status")
 
 
 def test_full_pool():

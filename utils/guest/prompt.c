@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -23,7 +24,15 @@ struct command {
     int append;
 };
 
-static int last; /* status of the last command */
+static int last;                    /* status of the last command */
+static volatile sig_atomic_t child; /* the program that runs, 0: none */
+
+/* Ctrl-C is for the program that runs; there is nothing else to stop. */
+static void pass_on(int signo)
+{
+    if (child)
+        kill(child, signo);
+}
 
 static void help(void)
 {
@@ -92,8 +101,10 @@ static void run(struct command *c)
         last = 127;
         return;
     }
+    child = pid;
     while (waitpid(pid, &what, 0) < 0 && errno == EINTR)
         ;
+    child = 0;
     last = WIFSIGNALED(what) ? 128 + WTERMSIG(what) : WEXITSTATUS(what);
     if (last)
         fprintf(stderr, "%s: status %d\n", c->argv[0], last);
@@ -117,6 +128,7 @@ static void execute(struct command *c)
         return;
     if (!strcmp(c->argv[0], "exit"))
         exit(c->argc > 1 ? atoi(c->argv[1]) : last);
+    last = 0;
     if (!strcmp(c->argv[0], "help"))
         help();
     else if (!strcmp(c->argv[0], "cd"))
@@ -173,6 +185,7 @@ int main(void)
     size_t size = 0;
     char *line = NULL, *store;
 
+    sigaction(SIGINT, &(struct sigaction){ .sa_handler = pass_on, .sa_flags = SA_RESTART }, NULL);
     setenv("PATH", "/bin:/host", 0);
     if (talk)
         puts("twz: type a program's name, help, or exit to leave (Ctrl-D does too).");
