@@ -226,7 +226,7 @@ def test_prompt_on_a_terminal():
     os.write(terminal, b"typed\n")
     expect(terminal, b"typed\r\ntyped\r\n")
     os.write(terminal, b"\3")
-    expect(terminal, b"status 130\r\ntwz> ")
+    expect(terminal, b"status 130\r\n")
     os.write(terminal, b"cd /tmp; pwd; no-such-program\n")
     holds(expect(terminal, b"not found\r\n"), b"/tmp\r\n")  # two channels: in either order
     os.write(terminal, b"exit 5\n")
