@@ -57,7 +57,7 @@ uint64_t plat_owner(void);
  * tool has the pool to itself: 1 for its own word only. */
 int plat_owner_alive(uint64_t owner);
 
-/* Sleep while *word == value, but no longer than ns; may return early. Wake up to count sleepers. */
+/* Sleep while *word == value, no longer than ns; may return early. Wake up to count sleepers. */
 void plat_wait(const uint64_t *word, uint64_t value, uint64_t ns);
 void plat_wake(const uint64_t *word, uint64_t count);
 void plat_pause(void); /* in a short spin */

@@ -61,7 +61,7 @@ int twz_resolver_set(uint32_t slot, twz_resolver_t resolver)
     return 0;
 }
 
-/* --- the table --------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 struct twz_fot_entry *twz_fot_entry(const twzobj *obj, uint32_t index)
 {
@@ -240,7 +240,7 @@ int twz_ptr_swizzle(const twzobj *obj, const void *p, uint32_t rights, twz_pptr_
     return twz_ptr_make(obj, target.id, twz_ptr_local(p).raw, rights, out);
 }
 
-/* --- resolving --------------------------------------------------------------------------------- */
+/* --- resolving -------------------------------------------------------------------------------- */
 
 static inline int offset_good(uint64_t off)
 {

@@ -42,7 +42,8 @@ static uint64_t rnd(void)
 static uint8_t *guarded(size_t len)
 {
     size_t room = (len + 4095) & ~(size_t)4095;
-    uint8_t *p = mmap(NULL, room + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *p =
+        mmap(NULL, room + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     CHECK(p != MAP_FAILED);
     CHECK(mprotect(p + room, 4096, PROT_NONE) == 0);

@@ -61,7 +61,7 @@ static void check(int good, const char *what, uint32_t line)
 }
 #define CHECK(cond) check((cond) != 0, #cond, __LINE__)
 
-/* --- objects and names -------------------------------------------------------------------------- */
+/* --- objects and names ------------------------------------------------------------------------ */
 
 static void test_objects(void)
 {
@@ -114,7 +114,7 @@ static void test_slots(void)
     CHECK(sum == 300 * 299 / 2);
 }
 
-/* --- pointers ------------------------------------------------------------------------------------- */
+/* --- pointers --------------------------------------------------------------------------------- */
 
 static void test_pointers(void)
 {
@@ -146,7 +146,7 @@ static void test_pointers(void)
     twz_object_release(&b);
 }
 
-/* --- faults --------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 static void touch(void *arg)
 {
@@ -224,7 +224,7 @@ static void test_faults(void)
     twz_object_release(&obj);
 }
 
-/* --- threads -------------------------------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 static struct twz_mutex mutex;
 static uint64_t shared;
@@ -287,7 +287,7 @@ static void test_clock(void)
     CHECK(twz_clock_wall() > 1600000000ull * 1000000000ull);
 }
 
-/* --- processes ------------------------------------------------------------------------------------ */
+/* --- processes -------------------------------------------------------------------------------- */
 
 static void *volatile nowhere = (void *)40;
 
@@ -340,7 +340,7 @@ static void test_processes(void)
     twz_object_release(&obj);
 }
 
-/* --- what stays ----------------------------------------------------------------------------------- */
+/* --- what stays ------------------------------------------------------------------------------- */
 
 static void build_list(void)
 {

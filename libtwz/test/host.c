@@ -82,7 +82,7 @@ static uint64_t rnd(void)
     return seed;
 }
 
-/* --- objects ------------------------------------------------------------------------------------ */
+/* --- objects ---------------------------------------------------------------------------------- */
 
 static struct object *object_of(objid_t id)
 {
@@ -104,8 +104,8 @@ static struct object *object_at(const void *p)
 
 static uint8_t *reserve(int prot)
 {
-    uint8_t *p = mmap(NULL, 2 * TWZ_OBJ_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                      -1, 0);
+    uint8_t *p = mmap(NULL, 2 * TWZ_OBJ_SIZE, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     uintptr_t at = ((uintptr_t)p + TWZ_OBJ_SIZE - 1) & ~(uintptr_t)(TWZ_OBJ_SIZE - 1);
 
     CHECK(p != MAP_FAILED);
@@ -259,7 +259,7 @@ int plat_touch(const void *p, uint64_t len)
     return 0;
 }
 
-/* --- the rest of the platform ------------------------------------------------------------------- */
+/* --- the rest of the platform ----------------------------------------------------------------- */
 
 int plat_random(void *buf, size_t len)
 {
@@ -318,7 +318,7 @@ void plat_pointer_fault(const void *at, objid_t object, uint32_t reason)
     _exit(99);
 }
 
-/* --- the recorder ------------------------------------------------------------------------------- */
+/* --- the recorder ----------------------------------------------------------------------------- */
 
 static struct line *line_of(uintptr_t addr)
 {
@@ -528,7 +528,7 @@ void host_crash_points(void (*fn)(void *ctx), void *ctx)
     crash_ctx = ctx;
 }
 
-/* --- images ------------------------------------------------------------------------------------- */
+/* --- images ----------------------------------------------------------------------------------- */
 
 void host_reboot(void)
 {

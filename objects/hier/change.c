@@ -3,15 +3,15 @@
  * Locks of directories and the steps of their crash protocol (layout.h).
  *
  * Lock order: tree_lock of the root; directories by ID; meta.links_lock of an object. Nothing
- * waits for a lock while it holds one that comes later. Finishing an interrupted change needs the locks of
- * two directories; it lets go of everything first, locks both, and looks again.
+ * waits for a lock while it holds one that comes later. Finishing an interrupted change
+ * needs the locks of two directories; it lets go of everything first, locks both, looks again.
  */
 #include "inside.h"
 
 #define READ_TRIES  4u
 #define ALONE_TRIES 1000u /* a reader that may not write cannot lock: it gives up waiting here */
 
-/* --- intent ------------------------------------------------------------------------------------ */
+/* --- intent ----------------------------------------------------------------------------------- */
 
 void hier_begin(struct hier *h)
 {
@@ -131,7 +131,7 @@ void hier_forward(struct hier *h, struct hier *from, const struct hier_intent *i
         see_clear(from);
 }
 
-/* --- finishing what a crash left ---------------------------------------------------------------- */
+/* --- finishing what a crash left -------------------------------------------------------------- */
 
 static int dirty(const struct hier *h)
 {
@@ -257,7 +257,7 @@ static int finish(struct hier *h)
     return r;
 }
 
-/* --- locking ------------------------------------------------------------------------------------ */
+/* --- locking ---------------------------------------------------------------------------------- */
 
 static size_t sorted(struct hier *const *set, size_t n, struct hier **out)
 {
@@ -325,7 +325,7 @@ void hier_unlock_one(struct hier *h)
     hier_unlock(&(struct hier *){ h }, 1);
 }
 
-/* --- moving directories ------------------------------------------------------------------------- */
+/* --- moving directories ----------------------------------------------------------------------- */
 
 /* Open the root above `dir`. */
 static int open_root(objid_t dir, twzobj *root)
@@ -408,7 +408,7 @@ void hier_tree_unlock(twzobj *root)
     twz_object_release(root);
 }
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int read_undisturbed(const struct hier *h, int (*body)(const struct hier *h, void *ctx),
                             void *ctx, int *result)

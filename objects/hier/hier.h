@@ -38,7 +38,7 @@ TWZ_CHECKED int hier_probe(const twzobj *dir);
 
 TWZ_CHECKED int hier_lookup(const twzobj *dir, struct hier_name name, struct hier_found *found);
 
-/* Text of a symlink: its length; at most `size` bytes are copied, no NUL. -TWZ_EINVAL no symlink. */
+/* Text of a symlink: its length; at most `size` bytes are copied, no NUL. -TWZ_EINVAL: is none. */
 TWZ_CHECKED int hier_readlink(const twzobj *dir, struct hier_name name, char *text, size_t size);
 
 TWZ_CHECKED int hier_parent(const twzobj *dir, objid_t *parent);

@@ -8,7 +8,7 @@
 
 #define DEFAULT_PERMS (TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL)
 
-/* --- adding a name ------------------------------------------------------------------------------ */
+/* --- adding a name ---------------------------------------------------------------------------- */
 
 /* Room for an entry and its slot, nothing visible yet. h is locked and begun. */
 int hier_place_new(struct hier *h, const struct hier_new *entry, uint64_t *chunk, uint64_t *slot)
@@ -75,7 +75,7 @@ int hier_symlink(const twzobj *obj, struct hier_name name, const char *text, siz
     return add(obj, &entry);
 }
 
-/* --- creating and naming at once ---------------------------------------------------------------- */
+/* --- creating and naming at once -------------------------------------------------------------- */
 
 static int make_object(const struct hier *h, const struct hier_create *create, uint64_t slot,
                        uint64_t value, twzobj *obj)
@@ -155,7 +155,7 @@ int hier_create(const twzobj *dir, struct hier_name name, const struct hier_crea
     return r;
 }
 
-/* --- taking a name away ------------------------------------------------------------------------- */
+/* --- taking a name away ----------------------------------------------------------------------- */
 
 static int remove_locked(struct hier *h, const struct hier_place *place, uint32_t flags)
 {
@@ -257,7 +257,7 @@ int hier_remove(const twzobj *obj, struct hier_name name, uint32_t flags)
     return r;
 }
 
-/* --- replacing ---------------------------------------------------------------------------------- */
+/* --- replacing -------------------------------------------------------------------------------- */
 
 static int replace_locked(struct hier *h, struct hier_new *entry, uint32_t flags)
 {

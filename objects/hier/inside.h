@@ -36,10 +36,11 @@ struct hier_place {
     struct hier_found found;
 };
 
-/* --- open.c: header and names ------------------------------------------------------------------ */
+/* --- open.c: header and names ----------------------------------------------------------------- */
 
 int hier_attach(const twzobj *obj, struct hier *h);
-int hier_open_name(const twzobj *obj, struct hier_name name, struct hier *h); /* and looks at name */
+/* Attach, and look at the name. */
+int hier_open_name(const twzobj *obj, struct hier_name name, struct hier *h);
 int hier_name_good(struct hier_name name);
 uint32_t hier_hash(struct hier_name name);
 
@@ -48,7 +49,7 @@ static inline uint64_t *hier_word(const struct hier *h, uint64_t off)
     return (uint64_t *)(void *)(h->start + off);
 }
 
-/* --- space.c: chunks and table; the caller holds the lock, op is HIER_BUSY, but for the first -- */
+/* --- space.c: chunks and table; from hier_chunk_alloc on: locked, op is HIER_BUSY --------------- */
 
 int hier_table_get(const struct hier *h, uint64_t *slots, uint32_t *bits); /* offset of slot 0 */
 int hier_entry_get(const struct hier *h, uint64_t off, const struct hier_entry **entry);
@@ -68,7 +69,7 @@ int hier_slot_pick(const struct hier *h, uint32_t hash, uint64_t *slot);
 int hier_rebuild(struct hier *h);
 void hier_count_add(struct hier *h, int count, int used);
 
-/* --- change.c: locks, crash protocol ----------------------------------------------------------- */
+/* --- change.c: locks, crash protocol ---------------------------------------------------------- */
 
 /* Lock directories (all, or none on an error), any order given, doubles allowed; interrupted
  * changes of theirs are finished first. */
@@ -92,7 +93,7 @@ void hier_tree_moving(const twzobj *root, objid_t to);
 /* A read that takes no lock where it can: body is called until it ran undisturbed. */
 int hier_reading(const struct hier *h, int (*body)(const struct hier *h, void *ctx), void *ctx);
 
-/* --- impl.c, links.c --------------------------------------------------------------------------- */
+/* --- impl.c, links.c -------------------------------------------------------------------------- */
 
 /* Room for an entry and its slot, nothing visible yet. h is locked and begun. */
 int hier_place_new(struct hier *h, const struct hier_new *entry, uint64_t *chunk, uint64_t *slot);
@@ -103,8 +104,8 @@ struct hier_victim {
     objid_t id;
     uint64_t links;
 };
-/* An entry goes: what of its object? One that is gone already may always lose its name. h is locked;
- * -TWZ_EAGAIN: unlock, then hier_again. */
+/* An entry goes: what of its object? One that is gone already may always lose its name. h is
+ * locked; -TWZ_EAGAIN: unlock, then hier_again. */
 int hier_victim_prepare(struct hier *h, const struct hier_found *found, uint32_t flags,
                         struct hier_victim *v);
 /* h is about to commit an intent about it; when it was carried out: done. */

@@ -6,9 +6,9 @@
  *
  * An intent says the new value, not the difference, so that it can be carried out again; therefore
  * no other change of links may come in between. meta.links_by is durable before the intent is
- * committed and cleared after it was carried out (that lost, it costs a look at the directory). Whoever meets it (a crash left it) locks that
- * directory, which finishes whatever was to be finished, and clears it. Half an ID names nothing
- * and is cleared likewise.
+ * committed and cleared after it was carried out (that lost, it costs a look at the directory).
+ * Whoever meets it (a crash left it) locks that directory, which finishes whatever was to be
+ * finished, and clears it. Half an ID names nothing and is cleared likewise.
  */
 #include "inside.h"
 
@@ -23,7 +23,7 @@ static void links_by_set(const twzobj *obj, objid_t dir)
 
     twz_persist_store64(&meta->links_by.lo, dir.lo);
     twz_persist_store64(&meta->links_by.hi, dir.hi);
-    twz_persist_flush(&meta->links_by, sizeof(meta->links_by)); /* durable with the intent's fence */
+    twz_persist_flush(&meta->links_by, sizeof(meta->links_by)); /* the intent's fence does it */
 }
 
 static int links_open(objid_t id, twzobj *obj)
@@ -134,7 +134,7 @@ void hier_victim_done(struct hier_victim *v)
     links_close(&v->obj);
 }
 
-/* --- a further name ----------------------------------------------------------------------------- */
+/* --- a further name --------------------------------------------------------------------------- */
 
 static int link_locked(struct hier *h, const struct hier_new *entry)
 {

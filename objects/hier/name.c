@@ -161,7 +161,7 @@ int twz_name_create(const char *path, uint32_t perms, twz_fill fill, void *ctx, 
     return create(path, &spec, obj);
 }
 
-/* --- the name of an object ---------------------------------------------------------------------- */
+/* --- the name of an object -------------------------------------------------------------------- */
 
 struct search {
     objid_t id;

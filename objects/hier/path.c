@@ -167,7 +167,7 @@ void hier_where_close(struct hier_where *where)
     twz_object_release(&where->dir);
 }
 
-/* --- the other way round ------------------------------------------------------------------------ */
+/* --- the other way round ---------------------------------------------------------------------- */
 
 /* The name that `dir` has in its parent. */
 static int name_in(objid_t parent, objid_t dir, struct hier_item *item)

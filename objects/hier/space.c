@@ -116,7 +116,7 @@ int hier_live(const struct hier *h, uint64_t chunk, uint32_t hash)
     return 0;
 }
 
-/* --- chunks ------------------------------------------------------------------------------------ */
+/* --- chunks ----------------------------------------------------------------------------------- */
 
 /* Half of an aligned word of the header; the lock is held. */
 static void put32(uint32_t *half, uint32_t value)
@@ -244,7 +244,7 @@ void hier_entry_write(struct hier *h, uint64_t off, const struct hier_new *entry
     twz_persist_flush(h->start + off, (uint64_t)cells * HIER_CELL);
 }
 
-/* --- the table --------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 void hier_count_add(struct hier *h, int count, int used)
 {
@@ -325,7 +325,7 @@ int hier_slot_pick(const struct hier *h, uint32_t hash, uint64_t *slot)
     return -TWZ_EDAMAGED;
 }
 
-/* --- after a crash ----------------------------------------------------------------------------- */
+/* --- after a crash ---------------------------------------------------------------------------- */
 
 static int rebuild_counts(struct hier *h, uint64_t *end)
 {

@@ -24,7 +24,8 @@ void link_send(uint16_t type, const void *payload, uint32_t len);
 
 /*
  * The next frame from the host; payload is cut to `size` bytes. Waits for it. With `until` (a word
- * of another object, may be NULL) it waits for that word to become other than 0 too: 0 then, else 1.
+ * of another object, may be NULL) it waits for that word to become other than 0 too: then 0, else
+ * 1.
  */
 int link_receive(struct twz_host_frame *frame, void *payload, uint32_t size, const uint64_t *until);
 

@@ -32,11 +32,11 @@ typedef struct twzobj {
 #define TWZ_OC_DFL_EXEC  TWZ_EXEC
 #define TWZ_OC_DFL_USE   TWZ_USE
 #define TWZ_OC_DFL_DEL   TWZ_DEL
-#define TWZ_OC_PERSIST   0x100u /* survives power; without a name or pointer to it, only by its ID */
+#define TWZ_OC_PERSIST   0x100u /* survives power; without a name, found by its ID only */
 
 /*
- * A new object, opened READ | WRITE. `src` (may be NULL): start as a copy of it. `ku` (may be NULL):
- * the public key object that its capabilities answer to. No TWZ_OC_DFL_* at all stands for
+ * A new object, opened READ | WRITE. `src` (may be NULL): start as a copy of it. `ku` (may be
+ * NULL): the public key object that its capabilities answer to. No TWZ_OC_DFL_* at all stands for
  * READ | WRITE | USE | DEL.
  */
 TWZ_CHECKED int twz_object_new(twzobj *obj, const twzobj *src, const twzobj *ku, uint64_t flags);

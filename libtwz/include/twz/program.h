@@ -71,7 +71,7 @@ struct twz_loaded {
 };
 
 /*
- * Load `program` into `view` (open READ | WRITE): text in place in text_slot, data in text_slot + 1,
+ * Load `program` into `view` (open READ | WRITE): text in place in text_slot, data in the next one,
  * made, filled, relocated and tied to the view. The ELF is input from anywhere: each field is
  * validated. -TWZ_ETYPE not a program of this kind (any malformed field), -TWZ_ESHORT truncated,
  * else what objects answer. On an error nothing is left behind.

@@ -127,7 +127,7 @@ void twz_fault_stack(void *low, uint64_t len)
     __atomic_store_n(&repr->alt_stack, (uint64_t)(uintptr_t)low, __ATOMIC_RELEASE);
 }
 
-/* --- faults from software ----------------------------------------------------------------------- */
+/* --- faults from software --------------------------------------------------------------------- */
 
 void twz_fault_raise(const struct twz_fault *fault)
 {

@@ -39,7 +39,7 @@ static void take_lock(void)
     (void)died; /* a killed thread may have left a slot behind, nothing worse */
 }
 
-/* --- the view's table --------------------------------------------------------------------------- */
+/* --- the view's table ------------------------------------------------------------------------- */
 
 void entry_write(struct twz_view_entry *entry, objid_t id, uint64_t flags)
 {
@@ -72,7 +72,7 @@ static void slot_free(uint32_t slot)
     __atomic_store_n(&entry->flags, 0, __ATOMIC_RELEASE);
 }
 
-/* --- mappings ----------------------------------------------------------------------------------- */
+/* --- mappings --------------------------------------------------------------------------------- */
 
 static uint32_t hash(objid_t id, uint32_t rights)
 {

@@ -51,7 +51,7 @@ int64_t *plat_error(void)
     return (int64_t *)(void *)&twz_thread_repr_base()->user[TWZ_USER_ERROR];
 }
 
-/* --- clock -------------------------------------------------------------------------------------- */
+/* --- clock ------------------------------------------------------------------------------------ */
 
 static uint64_t clock_with(int64_t *wall)
 {
@@ -99,7 +99,7 @@ uint64_t deadline_in(uint64_t ns)
     return ns < TWZ_FOREVER - now ? now + ns : TWZ_FOREVER;
 }
 
-/* --- sleeping and waking ------------------------------------------------------------------------ */
+/* --- sleeping and waking ---------------------------------------------------------------------- */
 
 static int wait_on(const void *word, uint64_t value, uint32_t width, uint64_t deadline)
 {
@@ -150,7 +150,7 @@ void plat_pause(void)
     __asm__ volatile("pause");
 }
 
-/* --- owners of locks ---------------------------------------------------------------------------- */
+/* --- owners of locks -------------------------------------------------------------------------- */
 
 uint64_t plat_owner(void)
 {

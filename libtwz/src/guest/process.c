@@ -13,7 +13,7 @@
 
 #define RW (TWZ_READ | TWZ_WRITE)
 
-/* --- args ---------------------------------------------------------------------------------------- */
+/* --- args ------------------------------------------------------------------------------------- */
 
 struct pack {
     struct twz_args *args;
@@ -87,7 +87,7 @@ static int fill_args(const struct twz_program_spec *spec, const struct twz_loade
     return p.full ? -TWZ_ERANGE : 0;
 }
 
-/* --- making a process ------------------------------------------------------------------------------ */
+/* --- making a process ------------------------------------------------------------------------- */
 
 struct birth {
     twzobj thread;
@@ -195,7 +195,7 @@ int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *p
     return 0;
 }
 
-/* --- its end ---------------------------------------------------------------------------------------- */
+/* --- its end ---------------------------------------------------------------------------------- */
 
 int twz_program_wait(struct twz_process *process, uint64_t deadline, struct twz_program_end *end)
 {
@@ -222,7 +222,7 @@ int twz_program_signal(const struct twz_process *process, uint64_t signal, uint6
     return (int)twz_sys_thread_signal(process->thread, signal, value);
 }
 
-/* --- finding programs ------------------------------------------------------------------------------- */
+/* --- finding programs ------------------------------------------------------------------------- */
 
 static int try_path(const char *path, objid_t *id)
 {

@@ -18,7 +18,7 @@
 #include <hier/hier.h>
 #include <twz/typed.h>
 
-#include "../../libtwz/test/host.h"
+#include "host.h"
 
 #define STATE 8192u
 #define LONG_TEXT                                                                                  \
@@ -54,7 +54,7 @@ static struct hier_name n(const char *text)
     return (struct hier_name){ text, strlen(text) };
 }
 
-/* --- operations --------------------------------------------------------------------------------- */
+/* --- operations ------------------------------------------------------------------------------- */
 
 static twzobj open_dir(const char *path)
 {
@@ -272,7 +272,7 @@ static const struct {
 };
 #define OPS (sizeof(ops) / sizeof(ops[0]))
 
-/* --- state as text ------------------------------------------------------------------------------- */
+/* --- state as text ---------------------------------------------------------------------------- */
 
 static size_t put(char *out, size_t at, const char *text)
 {
@@ -403,7 +403,7 @@ static void dump(char *out)
     }
 }
 
-/* --- one image ------------------------------------------------------------------------------------ */
+/* --- one image -------------------------------------------------------------------------------- */
 
 static int usable(objid_t id)
 {
@@ -546,7 +546,7 @@ static void no_point(void *ctx)
     (void)ctx;
 }
 
-/* --- the workloads -------------------------------------------------------------------------------- */
+/* --- the workloads ---------------------------------------------------------------------------- */
 
 static void setup(int first)
 {
@@ -577,7 +577,8 @@ static void setup(int first)
     d_id = d.id;
     CHECK(hier_link(&d, n("a4"), a_id) == 0);
     CHECK(hier_symlink(&root, n("s"), "a", 1) == 0);
-    CHECK(twz_open("/list", struct tlist, TWZ_CREATE) && twz_open("/d/list", struct tlist, TWZ_CREATE));
+    CHECK(twz_open("/list", struct tlist, TWZ_CREATE));
+    CHECK(twz_open("/d/list", struct tlist, TWZ_CREATE));
     if (first >= 0)
         ops[first].run();
 }
