@@ -37,8 +37,6 @@ struct slot {
 #define SLOT_DAMAGED  0x01u
 #define SLOT_VERIFIED 0x02u /* the ID follows from the record */
 #define SLOT_INDEXED  0x04u
-#define SLOT_CHASED   0x08u /* sweep: on the chain now looked at */
-#define SLOT_ROOTED   0x10u /* sweep: its chain of witnesses ends at a live object */
 #define SLOT_DYING    0x20u /* sweep: in the queue of what goes */
 #define SLOT_TIED     0x40u /* is on its parent's list */
 #define SLOT_DRAINING 0x80u /* free on the media; its frames are still being given back */

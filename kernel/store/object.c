@@ -81,6 +81,13 @@ static int count_page(void *ctx, const struct walk_word *word)
     return 1;
 }
 
+int store_obj_has_tied(const struct store *store, uint32_t slot)
+{
+    int err = slot_usable(store, slot);
+
+    return err < 0 ? err : slot_of(store, slot)->tie_first != 0;
+}
+
 int store_obj_info(const struct store *store, uint32_t slot, struct store_stat *stat)
 {
     int err = slot_usable(store, slot);

@@ -191,6 +191,9 @@ STORE_WARN int store_obj_permanent(struct store *store, uint32_t slot);
  * circle; -TWZ_EDELETED where either is dead. */
 STORE_WARN int store_obj_tie(struct store *store, uint32_t slot, objid_t parent);
 
+/* (shared) 1: other objects are tied to it. */
+STORE_WARN int store_obj_has_tied(const struct store *store, uint32_t slot);
+
 struct store_stat {
     objid_t id;
     uint64_t nonce[2];

@@ -2,14 +2,14 @@
 /*
  * The last phase of recovery: what lives and what goes.
  *
- *   rooted   a live object is; a provisional one is iff its witness word holds its value and the
- *            object that holds the word is rooted. Chains are followed to their end; circles of
- *            provisional objects are not rooted. Where the word cannot be read because its object
- *            is damaged, the provisional one counts as rooted: nothing is deleted on a suspicion.
- *   dying    dead objects, provisional ones that are not rooted, objects tied to dying ones, and
- *            provisional ones whose witness word lies in a dying one
+ *   named    a provisional object is iff its witness word holds its value. Where the word cannot be
+ *            read because its object is damaged, it counts as named: nothing is deleted on a
+ *            suspicion
+ *   dying    dead objects, provisional ones that are not named, objects tied to dying ones, and
+ *            provisional ones whose witness word lies in a dying one. An object's witness is older
+ *            than the object, so names form no circles
  *
- * The verdict is complete before the first store. COMMIT: each rooted, not dying provisional object
+ * The verdict is complete before the first store. COMMIT: each provisional object that is not dying
  * becomes live. COMMIT: each dying one becomes free, last found first: an object is found after the
  * one it depends on, so a power failure in between leaves the cause of what is still to go.
  */
@@ -31,50 +31,20 @@ static int provisional(const struct store *store, uint32_t slot)
     return slot_of(store, slot)->state == STORE_PROVISIONAL;
 }
 
-/* The slot that decides next about a provisional one, or an answer: */
-#define HELD   (STORE_NO_SLOT - 1u) /* rooted */
-#define UNHELD STORE_NO_SLOT        /* not rooted */
-
-static uint32_t witness_of(const struct store *store, uint32_t slot)
+static int named(const struct store *store, uint32_t slot)
 {
     const struct store_version *version = version_of(entry_of(store, slot));
     uint32_t holder = index_find(store, version->witness);
     uint64_t value;
 
     if (slot_of(store, slot)->flags & SLOT_DAMAGED)
-        return HELD;
+        return 1;
     if (holder == STORE_NO_SLOT || slot_of(store, holder)->state == STORE_DEAD)
-        return UNHELD;
+        return 0;
     if (walk_value(store, holder, version->witness_off, &value) < 0)
-        return HELD;
-    if (value == version->witness_value)
-        return provisional(store, holder) ? holder : HELD;
-    return slot_of(store, holder)->flags & SLOT_DAMAGED && !value ? HELD : UNHELD;
-}
-
-/* Follow the chain from `first`, then mark every link of it with what its end says. */
-static void chase(struct store *store, uint32_t first)
-{
-    uint32_t at = first;
-    uint8_t verdict;
-
-    while (at != HELD && at != UNHELD) {
-        struct slot *slot = slot_of(store, at);
-
-        if (slot->flags & SLOT_CHASED) /* looked at before, or a circle: not rooted so far */
-            break;
-        slot->flags |= SLOT_CHASED;
-        at = witness_of(store, at);
-    }
-    if (at == HELD || at == UNHELD)
-        verdict = at == HELD ? SLOT_ROOTED : 0;
-    else
-        verdict = slot_of(store, at)->flags & SLOT_ROOTED;
-    for (at = first; verdict && at != HELD && at != UNHELD; at = witness_of(store, at)) {
-        if (slot_of(store, at)->flags & SLOT_ROOTED)
-            break;
-        slot_of(store, at)->flags |= verdict;
-    }
+        return 1;
+    return value == version->witness_value ||
+           (!value && slot_of(store, holder)->flags & SLOT_DAMAGED);
 }
 
 static void link_witness(struct store *store, uint32_t slot)
@@ -109,10 +79,8 @@ static uint32_t link_all(struct store *store)
         unsettled += state->state != STORE_LIVE;
         if (!(state->flags & SLOT_DAMAGED))
             link_tie(store, slot);
-        if (!provisional(store, slot))
-            continue;
-        chase(store, slot);
-        link_witness(store, slot);
+        if (provisional(store, slot))
+            link_witness(store, slot);
     }
     return unsettled;
 }
@@ -132,10 +100,8 @@ static void doom_all(struct sweep *sweep)
     struct store *store = sweep->store;
 
     for (uint32_t slot = 0; store_obj_next(store, &slot) == 0; slot++) {
-        const struct slot *state = slot_of(store, slot);
-
-        if (state->state == STORE_DEAD ||
-            (state->state == STORE_PROVISIONAL && !(state->flags & SLOT_ROOTED)))
+        if (slot_of(store, slot)->state == STORE_DEAD ||
+            (provisional(store, slot) && !named(store, slot)))
             doom(sweep, slot);
     }
     for (uint32_t i = 0; i < sweep->count; i++) {

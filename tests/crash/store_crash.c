@@ -85,11 +85,13 @@ static void test_one(struct harness *harness, const struct workload *workload, u
 
 static void all_single(struct harness *harness)
 {
+    harness->explorer.second_level = 1;
     for (harness->shuffle = 0; harness->shuffle < 3; harness->shuffle++)
         for (uint32_t start = 0; start < STARTS; start++)
             for (uint32_t a = 0; a < op_count(); a++)
                 test_one(harness, &(struct workload){ start, 1, { (uint8_t)a } }, 0);
     harness->shuffle = 0;
+    harness->explorer.second_level = 4;
 }
 
 /* The second operation only: what a power failure does to the first is the single ones' matter. */
@@ -223,6 +225,7 @@ static int replay(struct harness *harness, const char *text)
     }
     from = workload.count == 2 ? 1 : 0;
     harness->explorer.verbose = 1;
+    harness->explorer.second_level = workload.count == 1 ? 1 : 4;
     print_workload(&workload);
     test_one(harness, &workload, from);
     printf("%llu images\n", (unsigned long long)harness->explorer.images);

@@ -5,6 +5,7 @@
 
 #include <lib/crc32c.h>
 #include <store/store.h>
+#include <store/word.h>
 #include <twz/error.h>
 
 #include "expect.h"
@@ -447,8 +448,51 @@ static void test_checksums(void)
         EXPECT_EQ(crc32c(crc32c(0, digits, cut), digits + cut, 9 - cut), whole);
 }
 
+/* The check of a word, bit by bit as its definition says. */
+static uint64_t slow_seal(uint64_t body, uint16_t salt, uint32_t place, uint32_t index)
+{
+    uint8_t bytes[11];
+    uint32_t crc = 0;
+
+    memcpy(bytes, &body, 6);
+    memcpy(bytes + 6, &index, 4);
+    bytes[10] = (uint8_t)place;
+    for (uint32_t bit = 0; bit < 88; bit++) {
+        uint32_t in = (uint32_t)(bytes[bit / 8] >> (7 - bit % 8) & 1);
+
+        crc = (crc << 1) ^ (((crc >> 15 & 1) ^ in) ? 0x18bb7u : 0);
+        crc &= 0xffffu;
+    }
+    return body | (uint64_t)(uint16_t)(crc ^ salt) << 48;
+}
+
+static void test_words(void)
+{
+    uint64_t state = 1;
+    uint16_t low[STORE_NODE_WORDS];
+    int wrong = 0;
+
+    word_low_table(low);
+    for (uint32_t i = 0; i < 20000; i++) {
+        uint64_t body;
+
+        state = state * 6364136223846793005ull + 1442695040888963407ull;
+        body = STORE_WORD_BODY(state >> 7);
+        wrong += word_seal(body, (uint16_t)i, i % 9, i * 77u) !=
+                 slow_seal(body, (uint16_t)i, i % 9, i * 77u);
+    }
+    EXPECT_EQ(wrong, 0);
+    for (uint32_t i = 0; i < STORE_NODE_WORDS; i++)
+        wrong += word_absent_at(word_absent(9, STORE_PLACE_PAGE, 4096), low, i) !=
+                 word_absent(9, STORE_PLACE_PAGE, 4096 + i);
+    EXPECT_EQ(wrong, 0);
+    EXPECT(!word_valid(0, 0, STORE_PLACE_PAGE, 0) || !word_sane(0, 100));
+    EXPECT(!word_sane(~0ull, ~0ull));
+}
+
 int main(void)
 {
+    test_words();
     test_checksums();
     test_objects();
     test_pages();
