@@ -3,7 +3,9 @@
 #include "user.h"
 
 #define RW     (TWZ_READ | TWZ_WRITE)
-#define ROUNDS 500u
+#define ROUNDS 3000u
+#define LIMIT  4000000000ull /* ns: fewer rounds where the machine is busy */
+#define STOP   UINT64_MAX
 
 /* What the partner shall do in this round, and that it has. */
 #define GO   (SHARED->word[0])
@@ -14,10 +16,14 @@ static void begin(uint64_t round)
     __atomic_store_n(&GO, round, __ATOMIC_RELEASE);
 }
 
-static void partner_waits(uint64_t round)
+/* False: there are no more. */
+static int partner_waits(uint64_t round)
 {
-    while (__atomic_load_n(&GO, __ATOMIC_ACQUIRE) != round)
+    uint64_t go;
+
+    while ((go = __atomic_load_n(&GO, __ATOMIC_ACQUIRE)) != round && go != STOP)
         __asm__ volatile("pause");
+    return go != STOP;
 }
 
 static void partner_done(uint64_t round)
@@ -37,17 +43,17 @@ static void waste(uint64_t turns)
         __asm__ volatile("pause");
 }
 
-/* --- rights --------------------------------------------------------------------------------------- */
+/* --- rights --------------------------------------------------------------------------- */
 
 /* Touches the page again and again; what faults is passed over. */
-static void child_touch(uint64_t rounds)
+static void child_touch(uint64_t arg)
 {
     uint64_t i;
 
-    for (i = 1; i <= rounds; i++) {
+    (void)arg;
+    for (i = 1; partner_waits(i); i++) {
         unsigned n;
 
-        partner_waits(i);
         for (n = 0; n < 3; n++)
             user_store_faults((uint64_t)(uintptr_t)BASE(SLOT_TEST));
         partner_done(i);
@@ -57,10 +63,10 @@ static void child_touch(uint64_t rounds)
 /* Once the call is back, nobody's fault that was under way may bring WRITE back. */
 static void test_narrow(void)
 {
-    uint64_t at = (uint64_t)(uintptr_t)BASE(SLOT_TEST), i, kept = 0;
+    uint64_t at = (uint64_t)(uintptr_t)BASE(SLOT_TEST), i, kept = 0, end = user_now() + LIMIT;
 
-    user_thread(0, child_touch, ROUNDS);
-    for (i = 1; i <= ROUNDS; i++) {
+    user_thread(0, child_touch, 0);
+    for (i = 1; i <= ROUNDS && user_now() < end; i++) {
         objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
 
         user_map(SLOT_TEST, id, RW);
@@ -71,6 +77,7 @@ static void test_narrow(void)
         kept += user_store_faults(at) == 0;
     }
     CHECK_IS(kept, 0);
+    begin(STOP);
     user_join(0);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
 }
@@ -80,13 +87,13 @@ static void test_invalidate(void)
 {
     objid_t old = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t new = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
-    uint64_t i, stale = 0;
+    uint64_t i, stale = 0, end = user_now() + LIMIT;
 
     user_map(SLOT_TEST + 1, old, RW);
     user_map(SLOT_TEST + 2, new, RW);
     GO = DONE = 0;
-    user_thread(0, child_touch, ROUNDS);
-    for (i = 1; i <= ROUNDS; i++) {
+    user_thread(0, child_touch, 0);
+    for (i = 1; i <= ROUNDS && user_now() < end; i++) {
         user_map(SLOT_TEST, old, RW);
         begin(i);
         waste(i % 97);
@@ -97,23 +104,24 @@ static void test_invalidate(void)
         stale += *BASE(SLOT_TEST) != 20;
     }
     CHECK_IS(stale, 0);
+    begin(STOP);
     user_join(0);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
 }
 
-/* --- ties ------------------------------------------------------------------------------------------ */
+/* --- ties --------------------------------------------------------------------------- */
 
 static objid_t at_word(unsigned n)
 {
     return (objid_t){ SHARED->word[n], SHARED->word[n + 1] };
 }
 
-static void child_delete(uint64_t rounds)
+static void child_delete(uint64_t arg)
 {
     uint64_t i;
 
-    for (i = 1; i <= rounds; i++) {
-        partner_waits(i);
+    (void)arg;
+    for (i = 1; partner_waits(i); i++) {
         waste(i % 61);
         CALL(obj_delete, IDARG(at_word(4)), TWZ_DELETE_DEFERRED);
         partner_done(i);
@@ -123,12 +131,12 @@ static void child_delete(uint64_t rounds)
 /* Parent and child die at once, on two cores: each is freed once. */
 static void test_tied_deaths(void)
 {
+    uint64_t i, end = user_now() + LIMIT;
     struct twz_stat stat;
-    uint64_t i;
 
     GO = DONE = 0;
-    user_thread(0, child_delete, ROUNDS);
-    for (i = 1; i <= ROUNDS; i++) {
+    user_thread(0, child_delete, 0);
+    for (i = 1; i <= ROUNDS && user_now() < end; i++) {
         objid_t parent = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
         objid_t child = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
 
@@ -141,6 +149,7 @@ static void test_tied_deaths(void)
         wait_done(i);
         CHECK_IS(CALL(obj_stat, IDARG(child), &stat), -TWZ_ENOOBJ);
     }
+    begin(STOP);
     user_join(0);
 }
 
