@@ -49,7 +49,7 @@ static inline uint64_t *hier_word(const struct hier *h, uint64_t off)
     return (uint64_t *)(void *)(h->start + off);
 }
 
-/* --- space.c: chunks and table; from hier_chunk_alloc on: locked, op is HIER_BUSY --------------- */
+/* --- space.c: chunks and table; from hier_chunk_alloc on: locked, op is HIER_BUSY ------------- */
 
 int hier_table_get(const struct hier *h, uint64_t *slots, uint32_t *bits); /* offset of slot 0 */
 int hier_entry_get(const struct hier *h, uint64_t off, const struct hier_entry **entry);
