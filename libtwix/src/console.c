@@ -92,8 +92,11 @@ static int64_t wait_for_room(struct twz_ring *ring)
     return err_linux(twz_sync_wait(&ring->head, head, TWZ_FOREVER));
 }
 
+/* Where output and errors are one terminal on the host, one ring keeps them in order. */
 static uint32_t out_port(const struct file *f)
 {
+    if (f->sub == TWZ_PORT_ERR && (process.args->ttybits & TWZ_HOST_TTY_ONE))
+        return TWZ_PORT_OUT;
     return f->sub == TWZ_PORT_CTL ? TWZ_PORT_OUT : f->sub;
 }
 

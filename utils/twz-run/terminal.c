@@ -6,6 +6,7 @@
 #include <twz/hostlink.h>
 
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -14,11 +15,21 @@
 static struct termios before;
 static bool prepared;
 
+/* Whether output and errors come to the same terminal. */
+static bool one_terminal(void)
+{
+    struct stat out, err;
+
+    return isatty(STDOUT_FILENO) && fstat(STDOUT_FILENO, &out) == 0 &&
+           fstat(STDERR_FILENO, &err) == 0 && out.st_rdev == err.st_rdev &&
+           out.st_ino == err.st_ino;
+}
+
 uint32_t terminal_bits(void)
 {
     return (isatty(STDIN_FILENO) ? TWZ_HOST_TTY_IN : 0) |
            (isatty(STDOUT_FILENO) ? TWZ_HOST_TTY_OUT : 0) |
-           (isatty(STDERR_FILENO) ? TWZ_HOST_TTY_ERR : 0);
+           (isatty(STDERR_FILENO) ? TWZ_HOST_TTY_ERR : 0) | (one_terminal() ? TWZ_HOST_TTY_ONE : 0);
 }
 
 void terminal_size(uint16_t *rows, uint16_t *cols)

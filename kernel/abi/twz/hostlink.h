@@ -52,6 +52,7 @@ _Static_assert(sizeof(struct twz_host_frame) == 16, "host frame size");
 #define TWZ_HOST_TTY_IN  1u
 #define TWZ_HOST_TTY_OUT 2u
 #define TWZ_HOST_TTY_ERR 4u
+#define TWZ_HOST_TTY_ONE 8u /* output and errors are one terminal: errors may go to OUT, in order */
 
 /* Then argc + envc strings, each ended by a zero byte. argc 0 asks for the interactive prompt. */
 struct twz_host_run {
