@@ -391,6 +391,13 @@ uint64_t model_images(const struct model *m)
     return m->images;
 }
 
+uint64_t model_corners(const struct model *m)
+{
+    uint64_t corners = 2 + 2 * (uint64_t)m->nunits;
+
+    return corners < m->images ? corners : m->images;
+}
+
 static void take(struct model *m, const struct unit *u, uint32_t stores)
 {
     if (u->stream) {

@@ -49,8 +49,9 @@ bool model_next(struct model *m);
 
 /* At a point. */
 uint64_t model_point(const struct model *m);
-uint64_t model_marks(const struct model *m);  /* marks so far */
-uint64_t model_images(const struct model *m); /* images worth trying here, numbered from 0 */
+uint64_t model_marks(const struct model *m);   /* marks so far */
+uint64_t model_images(const struct model *m);  /* images worth trying here, numbered from 0 */
+uint64_t model_corners(const struct model *m); /* the first so many: none, all, one, all but one */
 
 /* Makes image `number` of this point the current bytes; model_restore takes it back. */
 void model_choose(struct model *m, uint64_t number);

@@ -136,15 +136,19 @@ static void list_image(struct model *m, struct seen *seen, uint64_t number)
     model_restore(m);
 }
 
-/* Every point gives the same share of the sample, so that each phase of the run has some. */
+/* Every point gives the same share of the sample, so that each phase of the run has some; half of
+ * it from the corners, where a single missing flush or fence shows. */
 static void list_sample(struct model *m, struct seen *seen, uint64_t share, uint64_t *random)
 {
     uint64_t draws = share >> 16;
 
     if ((next_random(random) & 0xffff) < (share & 0xffff))
         draws++;
-    while (draws--)
-        list_image(m, seen, next_random(random) % model_images(m));
+    while (draws--) {
+        uint64_t of = next_random(random) & 1 ? model_corners(m) : model_images(m);
+
+        list_image(m, seen, next_random(random) % of);
+    }
 }
 
 static int list(char **args)

@@ -27,7 +27,9 @@ WORKERS = 2
 booting.BOOT_LIMIT = 30
 TRACE_HEADER = 32
 TRACE_RECORD = 32
+KIND_AT, FLAGS_AT, IP_AT = 0, 3, 24  # struct trace_record
 KIND_FLUSH = 3
+FLAG_USER = 1
 
 
 class Image(NamedTuple):
@@ -118,11 +120,33 @@ class Recording:
             list(workers.map(attempt, images))
         return len(images), failures
 
-    def drop_flushes(self):
-        """The trace as if no flush had been there: what a missing flush would look like."""
+    def records(self):
         with open(self.trace, "rb") as f:
             header, records = f.read(TRACE_HEADER), f.read()
-        kept = [records[at:at + TRACE_RECORD] for at in range(0, len(records), TRACE_RECORD)
-                if records[at] != KIND_FLUSH]
-        with open(self.trace, "wb") as f:
-            f.write(header + b"".join(kept))
+        return header, [records[at:at + TRACE_RECORD]
+                        for at in range(0, len(records), TRACE_RECORD)]
+
+    def user_flushes(self):
+        """Addresses of the instructions in user code that flushed something."""
+        return sorted({address_of(r) for r in self.records()[1]
+                       if r[KIND_AT] == KIND_FLUSH and r[FLAGS_AT] & FLAG_USER})
+
+    @contextlib.contextmanager
+    def without_flushes(self, site=None):
+        """The trace as if no flush (by the instruction at `site`) had been there: what a missing
+        one would look like."""
+        kept = self.trace + ".kept"
+        header, records = self.records()
+        os.rename(self.trace, kept)
+        try:
+            with open(self.trace, "wb") as f:
+                f.write(header)
+                f.writelines(r for r in records if r[KIND_AT] != KIND_FLUSH or
+                             site not in (None, address_of(r)))
+            yield
+        finally:
+            os.rename(kept, self.trace)
+
+
+def address_of(record):
+    return int.from_bytes(record[IP_AT:], "little")

@@ -132,50 +132,66 @@ def describe(tree):
     return {"dirs": sorted(tree.dirs), "files": {n: len(d) for n, d in sorted(tree.files.items())}}
 
 
-def sequence(seed, flushes=True):
-    ops = random_operations(random.Random(seed), OPERATIONS)
-    states = [Tree()]
-    for op in ops:
-        states.append(Tree(states[-1]))
-        states[-1].do(op)
-    with booting.Pool(BUILD, size="64M") as pool:
-        pool.put(f"{BUILD}/tests/crash/qemu/files", "/host/files")
-        pool.tool("mkdir", "/data/t")
-        with powercut.Recording(BUILD, pool, "/host/files", "do", *ops) as recording:
-            same((recording.result.returncode, recording.result.stdout),
-                 (0, b"." * len(ops)), f"{recording.result.stderr!r}")
-            same(recording.stats()["marks"], len(ops), "acknowledgements in the trace")
-            same(describe(parse(pool.run("/host/files", "dump", expect=0).stdout.decode())),
-                 describe(states[-1]), "the tree at the end")
+class Sequence:
+    """A recorded run of random operations, and what each of its crash images must hold."""
 
-            def oracle(image, crashed):
-                crashed.check()
-                tree = parse(crashed.run("/host/files", "dump", expect=0).stdout.decode())
-                if not legal(tree, states, ops, image.marks):
-                    raise Failure(f"{image.marks} acknowledged, next "
-                                  f"{(ops + ['nothing'])[image.marks]}: found {describe(tree)}, "
-                                  f"wanted {describe(states[image.marks])}")
-                crashed.check()
+    def __init__(self, seed):
+        self.ops = random_operations(random.Random(seed), OPERATIONS)
+        self.states = [Tree()]
+        for op in self.ops:
+            self.states.append(Tree(self.states[-1]))
+            self.states[-1].do(op)
+        with booting.Pool(BUILD, size="64M") as pool:
+            pool.put(f"{BUILD}/tests/crash/qemu/files", "/host/files")
+            pool.tool("mkdir", "/data/t")
+            self.recording = powercut.Recording(BUILD, pool, "/host/files", "do", *self.ops)
+            said = self.recording.result
+            same((said.returncode, said.stdout), (0, b"." * len(self.ops)), f"{said.stderr!r}")
+            same(self.recording.stats()["marks"], len(self.ops), "acknowledgements in the trace")
+            same(describe(tree_in(pool)), describe(self.states[-1]), "the tree at the end")
 
-            if not flushes:
-                recording.drop_flushes()
-            count, failures = recording.try_images(IMAGES, oracle, enough=None if flushes else 1)
-            return count, [f"seed {seed}: {failure}" for failure in failures]
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.recording.__exit__()
+
+    def oracle(self, image, crashed):
+        crashed.check()
+        tree = tree_in(crashed)
+        if not legal(tree, self.states, self.ops, image.marks):
+            raise Failure(f"{image.marks} acknowledged, next "
+                          f"{(self.ops + ['nothing'])[image.marks]}: found {describe(tree)}, "
+                          f"wanted {describe(self.states[image.marks])}")
+        crashed.check()
+
+
+def tree_in(pool):
+    return parse(pool.run("/host/files", "dump", expect=0).stdout.decode())
 
 
 def test_files():
     total, problems = 0, []
-    for n in range(SEQUENCES):
-        count, failures = sequence(powercut.SEED * 1000 + n)
+    for seed in range(powercut.SEED * 1000, powercut.SEED * 1000 + SEQUENCES):
+        with Sequence(seed) as run:
+            count, failures = run.recording.try_images(IMAGES, run.oracle)
         total += count
-        problems += failures
+        problems += [f"seed {seed}: {failure}" for failure in failures]
     print(f"      {total} images of {SEQUENCES} sequences of {OPERATIONS} operations booted")
     wanted(not problems, "\n".join(problems[:10]))
 
 
-def test_missing_flushes_are_caught():
-    _, failures = sequence(powercut.SEED, flushes=False)
-    wanted(failures, "no image of a run without flushes failed")
+def test_each_missing_flush_of_the_libraries_is_caught():
+    """Take out what one flush instruction of libtwz did: some image must then be wrong."""
+    with Sequence(powercut.SEED) as run:
+        sites = run.recording.user_flushes()
+        survivors = []
+        for site in sites:
+            with run.recording.without_flushes(site):
+                if not run.recording.try_images(150, run.oracle, enough=1)[1]:
+                    survivors.append(f"{site:#x}")
+    print(f"      {len(sites)} flush instructions, each taken out")
+    wanted(sites and not survivors, f"not missed: {survivors}")
 
 
 counting.run(globals(), sys.argv[2] if len(sys.argv) > 2 else None)
