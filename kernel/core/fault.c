@@ -99,16 +99,11 @@ static void log_fault(struct thread *t, const struct twz_fault *f, const char *w
 static uint64_t exit_code(const struct twz_fault *f)
 {
     switch (f->kind) {
-    case TWZ_FAULT_PAGE:
-        return 128 + 7;
-    case TWZ_FAULT_EXCEPTION:
-        return 128 + arch_exception_signal((unsigned)(f->code >> 32));
-    case TWZ_FAULT_CALL:
-        return 128 + 31;
-    case TWZ_FAULT_SIGNAL:
-        return 128 + f->addr;
-    default:
-        return 128 + 11;
+    case TWZ_FAULT_PAGE: return 128 + 7;
+    case TWZ_FAULT_EXCEPTION: return 128 + arch_exception_signal((unsigned)(f->code >> 32));
+    case TWZ_FAULT_CALL: return 128 + 31;
+    case TWZ_FAULT_SIGNAL: return 128 + f->addr;
+    default: return 128 + 11;
     }
 }
 

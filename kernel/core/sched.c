@@ -310,7 +310,7 @@ static bool stays(struct cpu *cpu, struct thread *t)
 /* What the thread asked to be done first, and what others want of it. */
 static void prepare(struct thread *t, struct arch_frame *frame)
 {
-    void (*resume)(struct thread *thread, struct arch_frame *f) = t->resume;
+    void (*resume)(struct thread * thread, struct arch_frame * f) = t->resume;
 
     if (resume != NULL) {
         t->resume = NULL;

@@ -11,7 +11,7 @@
 #include <kernel/log.h>
 #include <kernel/share.h>
 
-#define BLOCK_SHIFT 21
+#define BLOCK_SHIFT  21
 #define BLOCK_COUNTS 512u
 
 static struct spinlock lock;

@@ -29,7 +29,7 @@ struct span {
 static int copy_frame(const struct span *s, uint32_t page, phys_t from)
 {
     phys_t frame = phys_alloc(0);
-    const void *data = page_in_nvm(s->src, from) ? arch_virt_nvm(from) : arch_virt(from);
+    const void *data = page_in_nvm(from) ? arch_virt_nvm(from) : arch_virt(from);
     int ret;
 
     if (phys_is_none(frame))
@@ -108,7 +108,6 @@ static int persistent_to_volatile(const struct span *s)
     return 0;
 }
 
-
 /* store_page_add_many asks for the contents of destination page `page`. */
 static const void *source_page(void *ctx, uint32_t page)
 {
@@ -133,8 +132,8 @@ static int volatile_to_persistent(struct span *s)
         if (run > 0) {
             store = pool_lock();
             ret = store == NULL ? -TWZ_ENOTSUP
-                                : store_page_add_many(store, s->dst->slot, page - s->from + s->to, run,
-                                                      source_page, s);
+                                : store_page_add_many(store, s->dst->slot, page - s->from + s->to,
+                                                      run, source_page, s);
             pool_unlock();
         }
         page += run > 0 ? run : 1;
@@ -183,7 +182,9 @@ static uint32_t nothing_there(const struct object *obj, uint32_t first, uint32_t
     if (phys_is_none(obj->tree.pt.top))
         return count;
     count = count < SCAN_PIECE ? count : SCAN_PIECE;
-    return arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags) ? page - first : count;
+    if (!arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags))
+        return count;
+    return page - first;
 }
 
 static bool fits(uint32_t first, uint32_t count)
@@ -209,6 +210,10 @@ int copy_apply(struct object *dst, uint32_t dst_first, struct object *src, uint3
     if (!fits(dst_first, count) || !fits(src_first, count))
         return -TWZ_ERANGE;
     objects_lock(dst, src);
+    if (dst->moving != MOVE_NONE || src->moving != MOVE_NONE) {
+        objects_unlock(dst, src);
+        return -TWZ_EBUSY;
+    }
     skip = nothing_there(dst, dst_first + *done, count - *done);
     other = nothing_there(src, src_first + *done, count - *done);
     *done += skip < other ? skip : other;

@@ -16,6 +16,9 @@ struct object *table_find_locked(objid_t id);
 struct object *table_find_slot_locked(uint32_t slot);
 void table_insert_locked(struct object *obj);
 void table_remove_locked(struct object *obj);
+/* An object that is in the table by ID gets or loses its store slot. */
+void table_insert_slot_locked(struct object *obj);
+void table_remove_slot_locked(struct object *obj);
 /* The object of that store slot is dead: its record too, if it is *known. Returns the record where
  * nobody uses it, already out of the table: the caller frees it when it holds no lock. */
 struct object *table_bury_locked(uint32_t slot, bool *known);
@@ -26,6 +29,9 @@ struct object *record_alloc(void);
 void record_free(struct object *obj);
 /* Frees the space of a dead object that has no record; breathes. */
 int slot_release(uint32_t slot);
+
+/* A volatile object's existence reference goes, once. No lock held. */
+void record_unhold(struct object *obj);
 
 /* Marks obj dead for look-ups; true: it was alive. Any lock may be held. */
 bool record_kill(struct object *obj);
@@ -49,7 +55,8 @@ void page_init(void);
 
 /* Pages, tree.lock held. */
 int page_ensure_locked(struct object *obj, uint32_t page, bool write);
-bool page_in_nvm(const struct object *obj, phys_t frame);
+bool page_in_nvm(phys_t frame);
+bool page_kernel_only(const struct object *obj, uint32_t page);
 /* A volatile object lets go of a frame that no processor can reach through it any more. */
 void page_frame_put(phys_t frame);
 

@@ -28,7 +28,8 @@ static int make_volatile(const struct obj_spec *spec, struct object *obj)
     random_bytes(obj->nonce, sizeof(obj->nonce));
     obj->id = hash_objid(obj->nonce, spec->perms, spec->kuid);
     table_lock();
-    obj_ref(obj); /* its existence */
+    obj_ref(obj);
+    obj->held = true;
     table_insert_locked(obj);
     table_unlock();
     return 0;
@@ -229,6 +230,8 @@ int obj_tie(struct object *child, struct object *parent)
         return tie_volatile(child, parent);
     if (parent != NULL && !obj_is_persistent(parent))
         return -TWZ_EINVAL;
+    if (child->moving != MOVE_NONE || (parent != NULL && parent->moving != MOVE_NONE))
+        return -TWZ_EBUSY;
     store = pool_lock();
     if (store != NULL)
         ret = store_obj_tie(store, child->slot, parent != NULL ? parent->id : TWZ_OBJID_NONE);
@@ -300,20 +303,40 @@ static int delete_persistent(struct object *obj)
     return 0;
 }
 
+void record_unhold(struct object *obj)
+{
+    bool held;
+
+    table_lock();
+    held = obj->held;
+    obj->held = false;
+    table_unlock();
+    if (held)
+        obj_put(obj);
+}
+
+/* A volatile object; it may be about to become persistent, and is that once its lock was held. */
+static int delete_volatile(struct object *obj)
+{
+    bool persistent;
+
+    if (!record_kill(obj))
+        return -TWZ_EDELETED;
+    spin_lock(&obj->tree.lock);
+    persistent = obj_is_persistent(obj);
+    spin_unlock(&obj->tree.lock);
+    return persistent ? delete_persistent(obj) : 0;
+}
+
 int obj_delete(struct object *obj, bool now)
 {
-    int ret = 0;
+    int ret = obj_is_persistent(obj) ? delete_persistent(obj) : delete_volatile(obj);
 
-    if (obj_is_persistent(obj))
-        ret = delete_persistent(obj);
-    else if (!record_kill(obj))
-        ret = -TWZ_EDELETED;
     if (ret == -TWZ_EDELETED && now)
         ret = 0;
-    else if (ret == 0 && !obj_is_persistent(obj))
-        obj_put(obj); /* its existence; the caller has one more */
     if (ret < 0)
         return ret;
+    record_unhold(obj);
     ret = obj_pin(obj, false);
     if (ret < 0)
         return ret;
@@ -425,12 +448,8 @@ int obj_ctl(struct object *obj, uint64_t op, uint64_t arg)
     int ret;
 
     switch (op) {
-    case TWZ_CTL_PERMANENT:
-        return make_permanent(obj);
-    case TWZ_CTL_PERSIST:
-        if (arg > 1)
-            return -TWZ_EINVAL;
-        return (arg == 1) == obj_is_persistent(obj) ? 0 : -TWZ_ENOTSUP;
+    case TWZ_CTL_PERMANENT: return make_permanent(obj);
+    case TWZ_CTL_PERSIST: return arg > 1 ? -TWZ_EINVAL : obj_move(obj, arg == 1);
     case TWZ_CTL_MODE:
         if (arg > TWZ_PERSIST_PERIODIC)
             return -TWZ_EINVAL;
@@ -438,8 +457,7 @@ int obj_ctl(struct object *obj, uint64_t op, uint64_t arg)
         break;
     case TWZ_CTL_PERMS:
         return (arg & ~(uint64_t)TWZ_PERMS) != 0 ? -TWZ_EINVAL : narrow(obj, (uint32_t)arg);
-    default:
-        return -TWZ_EINVAL;
+    default: return -TWZ_EINVAL;
     }
     if (ret < 0)
         return ret;

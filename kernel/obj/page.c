@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns what is behind each page of an object: faults on it, the record page, the kernel's own
- * access.
+ * Owns what is behind each page of an object: faults on it, the record page, and how pages go.
  *
  * Volatile: a leaf of the subtree is the page. ARCH_PT_COW: the frame may have other holders
  * (mm/share.c). Persistent: the store's page word is the truth and the leaf a copy of it, writable
@@ -23,7 +22,7 @@
 #include <twz/thread.h>
 #include "inside.h"
 
-#define AROUND      32u /* pages mapped together where they are present */
+#define AROUND       32u /* pages mapped together where they are present */
 #define KERNEL_PAGES 16u /* of a thread object, from TWZ_THREAD_KPAGE on */
 
 static phys_t zero_frame = { UINT64_MAX };
@@ -46,18 +45,12 @@ static int refuse(struct twz_fault *fault, uint32_t kind, uint32_t reason, uint3
 static int refuse_error(struct twz_fault *fault, int error)
 {
     switch (-error) {
-    case TWZ_ENOSPC:
-        return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOSPC, TWZ_PERMS);
-    case TWZ_ENOMEM:
-        return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM, TWZ_PERMS);
-    case TWZ_EPOISON:
-        return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_POISON, TWZ_PERMS);
-    case TWZ_EDENIED:
-        return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_NONE, TWZ_PERMS & ~TWZ_WRITE);
-    case TWZ_EFAULT:
-        return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_HOLE, TWZ_PERMS);
-    default:
-        return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DAMAGED, 0);
+    case TWZ_ENOSPC: return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOSPC, TWZ_PERMS);
+    case TWZ_ENOMEM: return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM, TWZ_PERMS);
+    case TWZ_EPOISON: return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_POISON, TWZ_PERMS);
+    case TWZ_EDENIED: return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_NONE, TWZ_PERMS & ~TWZ_WRITE);
+    case TWZ_EFAULT: return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_HOLE, TWZ_PERMS);
+    default: return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DAMAGED, 0);
     }
 }
 
@@ -221,6 +214,8 @@ static int stored_fault(struct object *obj, struct store *store, uint32_t page, 
     p.page = page;
     switch (p.state) {
     case STORE_ABSENT:
+        if (obj->moving == MOVE_OUT)
+            return volatile_new(obj, page);
         return write ? stored_add(obj, store, page) : map_zeros(obj, page);
     case STORE_PRESENT:
     case STORE_SHARED:
@@ -232,11 +227,18 @@ static int stored_fault(struct object *obj, struct store *store, uint32_t page, 
         if (ret == 0)
             map_around(obj, store, page);
         return ret;
-    case STORE_POISONED:
-        return -TWZ_EPOISON;
-    default:
-        return -TWZ_EFAULT;
+    case STORE_POISONED: return -TWZ_EPOISON;
+    default: return -TWZ_EFAULT;
     }
+}
+
+/* While an object moves between the two sorts (obj/move.c), some of its leaves are DRAM frames: then
+ * they are the truth, as they are for a volatile object. */
+static bool leaf_is_dram(phys_t frame, unsigned flags)
+{
+    if ((flags & ARCH_PT_HOLE) != 0)
+        return true;
+    return !phys_is_none(frame) && frame.addr != zero_frame.addr && !page_in_nvm(frame);
 }
 
 static int persistent_fault(struct object *obj, uint32_t page, bool write)
@@ -248,6 +250,8 @@ static int persistent_fault(struct object *obj, uint32_t page, bool write)
 
     if (!phys_is_none(frame) && (!write || (flags & ARCH_PT_WRITE) != 0))
         return 0;
+    if (obj->moving != MOVE_NONE && leaf_is_dram(frame, flags))
+        return volatile_fault(obj, page, write);
     store = pool_lock();
     if (store != NULL)
         ret = stored_fault(obj, store, page, write);
@@ -257,7 +261,7 @@ static int persistent_fault(struct object *obj, uint32_t page, bool write)
 
 /* --- both ---------------------------------------------------------------------------------------- */
 
-static bool kernel_only(const struct object *obj, uint32_t page)
+bool page_kernel_only(const struct object *obj, uint32_t page)
 {
     return obj->kind == TWZ_KIND_THREAD && page - TWZ_THREAD_KPAGE < KERNEL_PAGES;
 }
@@ -281,7 +285,7 @@ int page_fault(struct object *obj, uint32_t page, bool write, struct twz_fault *
 
     if (page == 0)
         return refuse(fault, TWZ_FAULT_NULL, TWZ_REASON_NONE, 0);
-    if (kernel_only(obj, page))
+    if (page_kernel_only(obj, page))
         return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL, 0);
     if (page == TWZ_PAGE_RECORD && write)
         return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL, TWZ_PERMS & ~TWZ_WRITE);
@@ -291,148 +295,11 @@ int page_fault(struct object *obj, uint32_t page, bool write, struct twz_fault *
     return ret < 0 ? refuse_error(fault, ret) : 0;
 }
 
-/* --- the kernel's own access ------------------------------------------------------------------- */
+/* --- pages go --------------------------------------------------------------------------------- */
 
-bool page_in_nvm(const struct object *obj, phys_t frame)
+bool page_in_nvm(phys_t frame)
 {
-    return obj_is_persistent(obj) && frame.addr != zero_frame.addr;
-}
-
-void *page_write_begin(struct object *obj, uint32_t page)
-{
-    phys_t frame;
-
-    if (page == 0 || page >= TWZ_PAGE_RECORD || kernel_only(obj, page))
-        return NULL;
-    spin_lock(&obj->tree.lock);
-    if (page_ensure_locked(obj, page, true) < 0) {
-        spin_unlock(&obj->tree.lock);
-        return NULL;
-    }
-    frame = arch_ptree_lookup(&obj->tree.pt, page, NULL);
-    return page_in_nvm(obj, frame) ? arch_nvm_store(frame) : arch_virt(frame);
-}
-
-void page_write_end(struct object *obj, uint32_t page)
-{
-    (void)page;
-    spin_unlock(&obj->tree.lock);
-}
-
-/* The page as it is, for reading; *data NULL: absent. tree.lock held. */
-static int peek(struct object *obj, uint32_t page, const void **data)
-{
-    unsigned flags = 0;
-    phys_t frame = PHYS_NONE;
-    int ret = 0;
-
-    *data = NULL;
-    if (!phys_is_none(obj->tree.pt.top))
-        frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
-    if ((flags & ARCH_PT_HOLE) != 0)
-        return -TWZ_EFAULT;
-    if (phys_is_none(frame) && obj_is_persistent(obj)) {
-        ret = page_ensure_locked(obj, page, false);
-        if (ret == 0)
-            frame = arch_ptree_lookup(&obj->tree.pt, page, NULL);
-    }
-    if (ret == 0 && !phys_is_none(frame))
-        *data = page_in_nvm(obj, frame) ? arch_virt_nvm(frame) : arch_virt(frame);
-    return ret;
-}
-
-static bool span_ok(const struct object *obj, uint64_t off, size_t len)
-{
-    uint64_t first = off >> TWZ_PAGE_SHIFT, last = (off + len - 1) >> TWZ_PAGE_SHIFT;
-
-    if (off < TWZ_OBJ_BASE || off >= TWZ_OBJ_RECORD || len > TWZ_OBJ_RECORD - off)
-        return false;
-    return len == 0 || (!kernel_only(obj, (uint32_t)first) && !kernel_only(obj, (uint32_t)last));
-}
-
-static size_t piece(uint64_t off, size_t len)
-{
-    size_t room = TWZ_PAGE_SIZE - (size_t)(off % TWZ_PAGE_SIZE);
-
-    return len < room ? len : room;
-}
-
-int obj_read(struct object *obj, uint64_t off, void *buf, size_t len)
-{
-    if (!span_ok(obj, off, len))
-        return -TWZ_ERANGE;
-    while (len > 0) {
-        size_t n = piece(off, len);
-        const void *data;
-        int ret;
-
-        spin_lock(&obj->tree.lock);
-        ret = peek(obj, (uint32_t)(off >> TWZ_PAGE_SHIFT), &data);
-        if (ret == 0 && data != NULL)
-            memcpy(buf, (const uint8_t *)data + off % TWZ_PAGE_SIZE, n);
-        else if (ret == 0)
-            memset(buf, 0, n);
-        spin_unlock(&obj->tree.lock);
-        if (ret < 0)
-            return ret;
-        buf = (uint8_t *)buf + n;
-        off += n;
-        len -= n;
-    }
-    return 0;
-}
-
-int obj_write(struct object *obj, uint64_t off, const void *buf, size_t len)
-{
-    if (!span_ok(obj, off, len))
-        return -TWZ_ERANGE;
-    while (len > 0) {
-        uint32_t page = (uint32_t)(off >> TWZ_PAGE_SHIFT);
-        size_t n = piece(off, len);
-        uint8_t *data = page_write_begin(obj, page);
-
-        if (data == NULL)
-            return -TWZ_EFAULT;
-        if (obj_is_persistent(obj)) {
-            persist_copy(data + off % TWZ_PAGE_SIZE, buf, n);
-            persist_flush(data + off % TWZ_PAGE_SIZE, n);
-            persist_fence();
-        } else {
-            memcpy(data + off % TWZ_PAGE_SIZE, buf, n);
-        }
-        page_write_end(obj, page);
-        buf = (const uint8_t *)buf + n;
-        off += n;
-        len -= n;
-    }
-    return 0;
-}
-
-void *obj_frame(struct object *obj, uint32_t page)
-{
-    void *data;
-
-    kassert(!obj_is_persistent(obj) && obj->kind != TWZ_KIND_DATA && obj->kind != TWZ_KIND_VIEW);
-    data = page_write_begin(obj, page);
-    if (data != NULL)
-        page_write_end(obj, page);
-    return data;
-}
-
-int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, bool uncached)
-{
-    int ret = 0;
-
-    if (obj->kind != TWZ_KIND_DEVICE || page == 0 || page >= TWZ_PAGE_META)
-        return -TWZ_EINVAL;
-    spin_lock(&obj->tree.lock);
-    if (phys_is_none(obj->tree.pt.top))
-        ret = arch_ptree_init(&obj->tree.pt);
-    if (ret == 0)
-        ret = arch_ptree_map(&obj->tree.pt, page, frame,
-                             ARCH_PT_WRITE | (uncached ? ARCH_PT_UNCACHED : 0));
-    spin_unlock(&obj->tree.lock);
-    return ret;
+    return pool_has(frame);
 }
 
 void page_flush_locked(struct object *obj)
@@ -444,7 +311,7 @@ void page_flush_locked(struct object *obj)
     if (!obj_is_persistent(obj) || phys_is_none(obj->tree.pt.top))
         return;
     for (; arch_ptree_next(&obj->tree.pt, &page, TWZ_PAGE_RECORD, &frame, &flags); page++)
-        if ((flags & ARCH_PT_DIRTY) != 0 && page_in_nvm(obj, frame))
+        if ((flags & ARCH_PT_DIRTY) != 0 && page_in_nvm(frame))
             persist_flush(arch_virt_nvm(frame), TWZ_PAGE_SIZE);
     persist_fence();
 }
@@ -459,7 +326,7 @@ void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count
     if (phys_is_none(obj->tree.pt.top))
         return;
     for (; arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags); page++)
-        if ((flags & ARCH_PT_WRITE) != 0)
+        if ((flags & ARCH_PT_WRITE) != 0 && page_in_nvm(frame))
             dirty[n++] = frame;
     arch_ptree_unmap(&obj->tree.pt, first, count);
     subtree_shoot_locked(&obj->tree, first, count);
@@ -513,15 +380,12 @@ static void each_page(struct object *obj, void (*act)(phys_t frame, unsigned fla
     }
 }
 
+/* A frame of DRAM goes; one of the pool is the store's, and keeps what was written. */
 static void put_page(phys_t frame, unsigned flags)
 {
-    (void)flags;
-    page_frame_put(frame);
-}
-
-static void flush_page(phys_t frame, unsigned flags)
-{
-    if ((flags & ARCH_PT_DIRTY) != 0 && frame.addr != zero_frame.addr)
+    if (!page_in_nvm(frame))
+        page_frame_put(frame);
+    else if ((flags & ARCH_PT_DIRTY) != 0)
         persist_flush(arch_virt_nvm(frame), TWZ_PAGE_SIZE);
 }
 
@@ -531,12 +395,9 @@ void page_drop_all(struct object *obj)
         phys_free(obj->record, 0);
     if (phys_is_none(obj->tree.pt.top))
         return;
-    if (obj_is_persistent(obj)) {
-        if (!record_dead(obj))
-            each_page(obj, flush_page);
-        persist_fence();
-    } else if (obj->kind != TWZ_KIND_DEVICE) {
+    if (obj->kind != TWZ_KIND_DEVICE)
         each_page(obj, put_page);
-    }
+    if (obj_is_persistent(obj))
+        persist_fence();
     arch_ptree_destroy(&obj->tree.pt);
 }

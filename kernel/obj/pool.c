@@ -63,6 +63,11 @@ phys_t pool_frame_phys(uint32_t frame)
     return (phys_t){ pool_base.addr + ((uint64_t)frame << STORE_FRAME_SHIFT) };
 }
 
+bool pool_has(phys_t frame)
+{
+    return frame.addr - pool_base.addr < pool_bytes;
+}
+
 const void *pool_frame_read(uint32_t frame)
 {
     return arch_virt_nvm(pool_frame_phys(frame));
@@ -87,16 +92,16 @@ static NORETURN void refuse(int code, const struct store_report *why)
         fatal(TWZ_HOST_STOP_DAMAGED, "short pool: %llu bytes, its superblock says %llu",
               (unsigned long long)why->found, (unsigned long long)why->wanted);
     case TWZ_ERANGE:
-        fatal(TWZ_HOST_STOP_DAMAGED, "pool does not fill its NVDIMM: %llu bytes, superblock says %llu",
+        fatal(TWZ_HOST_STOP_DAMAGED,
+              "pool does not fill its NVDIMM: %llu bytes, superblock says %llu",
               (unsigned long long)why->found, (unsigned long long)why->wanted);
     case TWZ_EMEMBER:
         fatal(TWZ_HOST_STOP_DAMAGED, "member %llu of the pool is missing",
               (unsigned long long)why->found);
-    case TWZ_ENOMEM:
-        fatal(TWZ_HOST_STOP_PANIC, "not enough memory to open the pool");
+    case TWZ_ENOMEM: fatal(TWZ_HOST_STOP_PANIC, "not enough memory to open the pool");
     default:
-        fatal(TWZ_HOST_STOP_DAMAGED, "damaged pool: %s at offset %llx: found %llx, wanted %llx", what,
-              (unsigned long long)why->offset, (unsigned long long)why->found,
+        fatal(TWZ_HOST_STOP_DAMAGED, "damaged pool: %s at offset %llx: found %llx, wanted %llx",
+              what, (unsigned long long)why->offset, (unsigned long long)why->found,
               (unsigned long long)why->wanted);
     }
 }

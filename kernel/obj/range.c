@@ -166,7 +166,7 @@ static int persist(struct object *obj, uint32_t first, uint32_t count)
     if (!obj_is_persistent(obj) || phys_is_none(obj->tree.pt.top))
         return 0;
     for (; arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags); page++)
-        if ((flags & ARCH_PT_DIRTY) != 0 && page_in_nvm(obj, frame))
+        if ((flags & ARCH_PT_DIRTY) != 0 && page_in_nvm(frame))
             persist_flush(arch_virt_nvm(frame), TWZ_PAGE_SIZE);
     persist_fence();
     return 0;
@@ -176,16 +176,11 @@ static int apply_locked(struct object *obj, uint64_t op, uint32_t first, uint32_
 {
     switch (op) {
     case TWZ_RANGE_DISCARD:
-    case TWZ_RANGE_HOLE:
-        return range_drop_locked(obj, first, count, op == TWZ_RANGE_HOLE);
-    case TWZ_RANGE_PROTECT:
-        return protect(obj, first, count);
-    case TWZ_RANGE_POPULATE:
-        return populate(obj, first, count);
-    case TWZ_RANGE_PERSIST:
-        return persist(obj, first, count);
-    default:
-        return -TWZ_EINVAL;
+    case TWZ_RANGE_HOLE: return range_drop_locked(obj, first, count, op == TWZ_RANGE_HOLE);
+    case TWZ_RANGE_PROTECT: return protect(obj, first, count);
+    case TWZ_RANGE_POPULATE: return populate(obj, first, count);
+    case TWZ_RANGE_PERSIST: return persist(obj, first, count);
+    default: return -TWZ_EINVAL;
     }
 }
 
@@ -221,6 +216,10 @@ int range_apply(struct object *obj, uint64_t op, uint32_t *first, uint32_t end)
     if (op > TWZ_RANGE_PERSIST || !kind_allows(obj, op))
         return -TWZ_EINVAL;
     spin_lock(&obj->tree.lock);
+    if (obj->moving != MOVE_NONE) {
+        spin_unlock(&obj->tree.lock);
+        return -TWZ_EBUSY;
+    }
     *first = skip_absent(obj, op, *first, end);
     if (count > end - *first)
         count = end - *first;

@@ -66,11 +66,25 @@ void table_insert_locked(struct object *obj)
 
     obj->hash_next = *head;
     *head = obj;
-    if (obj_is_persistent(obj)) {
-        head = &by_slot[obj->slot % BUCKETS];
-        obj->slot_next = *head;
-        *head = obj;
-    }
+    if (obj_is_persistent(obj))
+        table_insert_slot_locked(obj);
+}
+
+void table_insert_slot_locked(struct object *obj)
+{
+    struct object **head = &by_slot[obj->slot % BUCKETS];
+
+    obj->slot_next = *head;
+    *head = obj;
+}
+
+void table_remove_slot_locked(struct object *obj)
+{
+    struct object **at = &by_slot[obj->slot % BUCKETS];
+
+    while (*at != obj)
+        at = &(*at)->slot_next;
+    *at = obj->slot_next;
 }
 
 void table_remove_locked(struct object *obj)
@@ -80,12 +94,8 @@ void table_remove_locked(struct object *obj)
     while (*at != obj)
         at = &(*at)->hash_next;
     *at = obj->hash_next;
-    if (!obj_is_persistent(obj))
-        return;
-    at = &by_slot[obj->slot % BUCKETS];
-    while (*at != obj)
-        at = &(*at)->slot_next;
-    *at = obj->slot_next;
+    if (obj_is_persistent(obj))
+        table_remove_slot_locked(obj);
 }
 
 static void idle_remove_locked(struct object *obj)

@@ -122,8 +122,9 @@ uint64_t view_fault_entry(struct space *space, unsigned kind)
     uint64_t entry = 0;
 
     if (kind >= TWZ_FAULT_KINDS ||
-        obj_read(space->owner, TWZ_OBJ_BASE + offsetof(struct twz_view, fault_entry) +
-                 kind * sizeof(entry), &entry, sizeof(entry)) < 0)
+        obj_read(space->owner,
+                 TWZ_OBJ_BASE + offsetof(struct twz_view, fault_entry) + kind * sizeof(entry),
+                 &entry, sizeof(entry)) < 0)
         return 0;
     return entry;
 }
@@ -140,14 +141,10 @@ static int refuse(struct twz_fault *fault, uint32_t kind, uint32_t reason)
 static int refuse_object(struct twz_fault *fault, int error)
 {
     switch (-error) {
-    case TWZ_EDELETED:
-        return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DELETED);
-    case TWZ_EDAMAGED:
-        return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DAMAGED);
-    case TWZ_ENOMEM:
-        return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM);
-    default:
-        return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_NOOBJ);
+    case TWZ_EDELETED: return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DELETED);
+    case TWZ_EDAMAGED: return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DAMAGED);
+    case TWZ_ENOMEM: return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM);
+    default: return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_NOOBJ);
     }
 }
 

@@ -12,27 +12,27 @@
 #include "calls.h"
 
 /* Arguments out of registers, in order; `next` counts registers and folds away. */
-#define TAKE(arg) TAKE_##arg
+#define TAKE(arg)          TAKE_##arg
 #define TAKE_V(type, name) const type name = (type)arch_call_arg(&frame->regs, next++);
-#define TAKE_ID(name)                                          \
-    objid_t name;                                              \
-    name.lo = arch_call_arg(&frame->regs, next++);             \
+#define TAKE_ID(name)                              \
+    objid_t name;                                  \
+    name.lo = arch_call_arg(&frame->regs, next++); \
     name.hi = arch_call_arg(&frame->regs, next++);
 #define TAKE_P(type, name) \
     const struct user_##name name = { (type *)(uintptr_t)arch_call_arg(&frame->regs, next++) };
 
-#define PASS(arg) PASS_##arg
+#define PASS(arg)          PASS_##arg
 #define PASS_V(type, name) , name
 #define PASS_ID(name)      , name
 #define PASS_P(type, name) , name
 
-#define SYSCALL(number, name, effect, count, ...)                \
-    static int64_t call_##name(struct arch_frame *frame)         \
-    {                                                            \
-        unsigned next = 0;                                       \
-        EACH(TAKE, ##__VA_ARGS__)                                \
-        (void)next;                                              \
-        return sys_##name(frame EACH(PASS, ##__VA_ARGS__));      \
+#define SYSCALL(number, name, effect, count, ...)           \
+    static int64_t call_##name(struct arch_frame *frame)    \
+    {                                                       \
+        unsigned next = 0;                                  \
+        EACH(TAKE, ##__VA_ARGS__)                           \
+        (void)next;                                         \
+        return sys_##name(frame EACH(PASS, ##__VA_ARGS__)); \
     }
 #include <twz/syscall.def>
 #undef SYSCALL
@@ -52,11 +52,10 @@ static const char *const names[] = {
 /* The thread may have ended or left: its ID was noted before. */
 static void trace(const struct twz_regs *regs, uint64_t index, objid_t thread)
 {
-    log_printf("call " IDFMT " %s(%llx, %llx, %llx, %llx)", IDPR(thread), names[index],
-               (unsigned long long)arch_call_arg(regs, 0),
-               (unsigned long long)arch_call_arg(regs, 1),
-               (unsigned long long)arch_call_arg(regs, 2),
-               (unsigned long long)arch_call_arg(regs, 3));
+    log_printf(
+        "call " IDFMT " %s(%llx, %llx, %llx, %llx)", IDPR(thread), names[index],
+        (unsigned long long)arch_call_arg(regs, 0), (unsigned long long)arch_call_arg(regs, 1),
+        (unsigned long long)arch_call_arg(regs, 2), (unsigned long long)arch_call_arg(regs, 3));
 }
 
 static void foreign_call(struct arch_frame *frame, uint64_t number)

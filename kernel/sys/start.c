@@ -94,7 +94,8 @@ static uint64_t entry_of(struct object *program)
     struct elf_head elf;
 
     if (obj_read(program, TWZ_OBJ_BASE, &elf, sizeof(elf)) < 0)
-        fatal(TWZ_HOST_STOP_DAMAGED, "the first program " IDFMT " cannot be read", IDPR(program->id));
+        fatal(TWZ_HOST_STOP_DAMAGED, "the first program " IDFMT " cannot be read",
+              IDPR(program->id));
     if (memcmp(elf.ident, magic, sizeof(magic)) != 0 || elf.machine != ELF_MACHINE_X86_64 ||
         elf.entry >= TWZ_OBJ_DATA_MAX)
         fatal(TWZ_HOST_STOP_DAMAGED, "the first program " IDFMT " is no x86-64 ELF program",

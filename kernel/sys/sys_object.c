@@ -249,15 +249,15 @@ int64_t sys_obj_stat(struct arch_frame *frame, objid_t id, struct user_stat stat
 
 int64_t sys_obj_ctl(struct arch_frame *frame, objid_t id, uint64_t op, uint64_t arg)
 {
-    unsigned need = op == TWZ_CTL_PERMS ? TWZ_WRITE | TWZ_DEL : TWZ_WRITE;
+    bool drastic = op == TWZ_CTL_PERMS || op == TWZ_CTL_PERSIST;
+    unsigned need = drastic ? TWZ_WRITE | TWZ_DEL : TWZ_WRITE;
     struct object *obj;
     int ret;
 
-    (void)frame;
     ret = sys_get(id, need, &obj);
     if (ret < 0)
         return ret;
     ret = obj_ctl(obj, op, arg);
     obj_put(obj);
-    return ret;
+    return ret == 1 ? sys_again(frame) : ret;
 }

@@ -159,14 +159,9 @@ static void resume(struct thread *t, struct arch_frame *frame)
         if (user_copy_out(ops, &one, sizeof(one)) < 0)
             result = -TWZ_EFAULT;
         break;
-    case SYNC_TIMEDOUT:
-        result = -TWZ_ETIMEDOUT;
-        break;
-    case SYNC_INTERRUPTED:
-        result = -TWZ_EINTR;
-        break;
-    default:
-        return; /* the call is made again */
+    case SYNC_TIMEDOUT: result = -TWZ_ETIMEDOUT; break;
+    case SYNC_INTERRUPTED: result = -TWZ_EINTR; break;
+    default: return; /* the call is made again */
     }
     arch_call_complete(&frame->regs, result);
 }

@@ -137,10 +137,8 @@ static int do_ctl(struct thread *t, void *arg)
         t->priority = (unsigned)c->arg;
         sched_kick(t);
         return 0;
-    case TWZ_THREAD_CORES:
-        return set_cores(t, c->arg);
-    default:
-        return -TWZ_EINVAL;
+    case TWZ_THREAD_CORES: return set_cores(t, c->arg);
+    default: return -TWZ_EINVAL;
     }
 }
 
@@ -160,7 +158,8 @@ static int64_t end_by_fault(uint64_t addr)
 
     if (ret < 0)
         return ret;
-    if (fault.kind >= TWZ_FAULT_KINDS || (fault.kind == TWZ_FAULT_SIGNAL && fault.addr > SIGNALS_MAX))
+    if (fault.kind >= TWZ_FAULT_KINDS ||
+        (fault.kind == TWZ_FAULT_SIGNAL && fault.addr > SIGNALS_MAX))
         return -TWZ_EINVAL;
     fault_end(&fault);
     return SYS_KEEP;

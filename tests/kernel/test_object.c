@@ -311,6 +311,81 @@ static void test_rights(uint32_t flags)
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
 }
 
+static long move(objid_t id, uint64_t persistent)
+{
+    return CALL(obj_ctl, IDARG(id), TWZ_CTL_PERSIST, persistent);
+}
+
+/* The object becomes persistent and volatile again, and stays the same to who uses it. */
+static void test_move(uint32_t flags)
+{
+    objid_t id = user_object(flags, TWZ_PERMS, TWZ_KIND_DATA), twin;
+    uint64_t there = flags != 0 ? 0 : 1, round, i;
+
+    user_map(SLOT_TEST, id, RW);
+    for (i = 1; i < 200; i += 2)
+        *page_at(SLOT_TEST, i) = 7000 + i;
+    *page_at(SLOT_TEST, 100000) = 5;
+    CHECK_IS(range(id, TWZ_RANGE_HOLE, 20, 2), 0);
+    CHECK_IS(range(id, TWZ_RANGE_PROTECT, 31, 1), 0);
+    twin = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+    CHECK_IS(copy(twin, 1, id, 1, 100), 0);
+    for (round = 0; round < 4; round++, there ^= 1) {
+        CHECK_IS(move(id, there), 0);
+        CHECK_IS(stat_of(id).flags, there != 0 ? TWZ_OBJ_PERSIST : 0);
+        CHECK(stat_of(id).pages >= 100 && stat_of(id).pages < 112); /* reads may have added some */
+        for (i = 1; i < 200; i += 11)
+            CHECK_IS(i == 20 ? 0 : *page_at(SLOT_TEST, i),
+                     i % 2 == 0 ? 0 : 7000 + i + (i == 1) * round);
+        CHECK_IS(*page_at(SLOT_TEST, 100000), 5 + round);
+        CHECK_IS(user_load_faults(TWZ_SLOT_ADDR(SLOT_TEST) + 20 * PAGE), 1);
+        CHECK_IS(user_store_faults(TWZ_SLOT_ADDR(SLOT_TEST) + 31 * PAGE), 1);
+        *page_at(SLOT_TEST, 1) += 1;
+        *page_at(SLOT_TEST, 100000) += 1;
+    }
+    user_map(SLOT_TEST + 1, twin, TWZ_READ);
+    CHECK_IS(*page_at(SLOT_TEST + 1, 1), 7001);
+    CHECK_IS(CALL(obj_delete, IDARG(twin), 0), 0);
+    CHECK_IS(CALL(obj_delete, IDARG(id), TWZ_DELETE_NOW), 0);
+    CHECK_IS(CALL(obj_ctl, IDARG(id), TWZ_CTL_PERSIST, 2), -TWZ_ENOOBJ);
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    user_map(SLOT_TEST + 1, TWZ_OBJID_NONE, 0);
+}
+
+#define COUNTERS 80u
+
+static void child_counts(uint64_t rounds)
+{
+    uint64_t n, i;
+
+    for (n = 0; n < rounds; n++)
+        for (i = 1; i <= COUNTERS; i++)
+            __atomic_fetch_add(page_at(SLOT_TEST, i), 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&SHARED->word[0], 1, __ATOMIC_RELEASE);
+}
+
+/* No store of another thread is lost on the way. */
+static void test_move_under_way(void)
+{
+    objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+    uint64_t there = 1, moves = 0, i;
+
+    SHARED->word[0] = 0;
+    user_map(SLOT_TEST, id, RW);
+    user_thread(0, child_counts, 400);
+    while (__atomic_load_n(&SHARED->word[0], __ATOMIC_ACQUIRE) == 0 || moves < 4) {
+        CHECK_IS(move(id, there), 0);
+        there ^= 1;
+        moves++;
+        CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+    }
+    CHECK_IS(user_join(0), 0);
+    for (i = 1; i <= COUNTERS; i++)
+        CHECK_IS(*page_at(SLOT_TEST, i), 400);
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    CHECK_IS(CALL(obj_delete, IDARG(id), 0), 0);
+}
+
 static void test_pin(void)
 {
     objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
@@ -419,6 +494,9 @@ void test_main(void)
     test_provisional();
     test_rights(0);
     test_rights(TWZ_OBJ_PERSIST);
+    test_move(0);
+    test_move(TWZ_OBJ_PERSIST);
+    test_move_under_way();
     test_pin();
     test_kso();
     test_misc();

@@ -6,7 +6,7 @@
 #include <kernel/types.h>
 #include <twz/arch/regs.h>
 
-#define ARCH_CALL_LEN  2u   /* bytes of the SYSCALL instruction: rip - this repeats a call */
+#define ARCH_CALL_LEN  2u /* bytes of the SYSCALL instruction: rip - this repeats a call */
 #define ARCH_CALL_ARGS 6u
 #define ARCH_RED_ZONE  128u /* bytes below the stack pointer that belong to the user */
 
@@ -18,18 +18,12 @@ static inline uint64_t arch_call_number(const struct twz_regs *regs)
 static inline uint64_t arch_call_arg(const struct twz_regs *regs, unsigned i)
 {
     switch (i) {
-    case 0:
-        return regs->rdi;
-    case 1:
-        return regs->rsi;
-    case 2:
-        return regs->rdx;
-    case 3:
-        return regs->r10;
-    case 4:
-        return regs->r8;
-    default:
-        return regs->r9;
+    case 0: return regs->rdi;
+    case 1: return regs->rsi;
+    case 2: return regs->rdx;
+    case 3: return regs->r10;
+    case 4: return regs->r8;
+    default: return regs->r9;
     }
 }
 
@@ -86,17 +80,12 @@ static inline unsigned arch_exception_signal(unsigned vector)
     switch (vector) {
     case 0:  /* divide */
     case 16: /* x87 */
-    case 19: /* SIMD */
-        return 8;
+    case 19: /* SIMD */ return 8;
     case 1: /* debug */
-    case 3: /* breakpoint */
-        return 5;
-    case 6: /* invalid opcode */
-        return 4;
-    case 17: /* alignment */
-        return 7;
-    default:
-        return 11;
+    case 3: /* breakpoint */ return 5;
+    case 6: /* invalid opcode */ return 4;
+    case 17: /* alignment */ return 7;
+    default: return 11;
     }
 }
 

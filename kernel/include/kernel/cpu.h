@@ -25,8 +25,8 @@ struct cpu {
     _Atomic uint32_t attention; /* kernel_exit has something to look at */
     bool yield;                 /* give way to others of the same priority */
     uint64_t slice_end;
-    uint64_t armed;             /* what the hardware timer is set to */
-    void *xsave;                /* a page or more: vector state on its way to or from user memory */
+    uint64_t armed; /* what the hardware timer is set to */
+    void *xsave;    /* a page or more: vector state on its way to or from user memory */
     struct timer_heap timers;
     struct runq runq;
     uint64_t switches;

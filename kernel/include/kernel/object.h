@@ -17,6 +17,10 @@
 
 #define OBJ_NO_SLOT UINT32_MAX /* not in the store */
 
+#define MOVE_NONE 0u
+#define MOVE_IN   1u /* volatile to persistent */
+#define MOVE_OUT  2u /* persistent to volatile */
+
 struct thread;
 struct object;
 
@@ -40,8 +44,9 @@ struct object {
     struct object *idle_next; /* persistent ones nobody uses, least recent first */
     struct object *idle_prev;
     bool idle;
-    bool pinned;              /* the pin holds a reference */
-    struct object *tie_next;  /* volatile children of one parent */
+    bool pinned;               /* the pin holds a reference */
+    bool held;                 /* its existence does: volatile, or becoming persistent */
+    struct object *tie_next;   /* volatile children of one parent */
     struct object *tie_parent; /* referenced */
     struct object *tie_children;
     /* under tree.lock */
@@ -52,6 +57,9 @@ struct object {
     uint32_t slot;    /* in the store; OBJ_NO_SLOT: volatile */
     uint64_t pages;   /* frames of a volatile object */
     phys_t record;    /* the record page's frame; PHYS_NONE until touched */
+    uint32_t moving;  /* MOVE_*: leaves of both sorts are there; see obj/move.c */
+    uint32_t moved;   /* pages below are done */
+    int move_error;   /* why a move in turned into one out */
     /* THREAD: kernel-only pages, never in the subtree */
     phys_t kpages;
     unsigned korder;
@@ -124,7 +132,10 @@ MUST_CHECK int obj_tie(struct object *child, struct object *parent);
 
 MUST_CHECK int obj_pin(struct object *obj, bool pin);
 MUST_CHECK int obj_stat(struct object *obj, struct twz_stat *out);
+/* Returns 1 while there is more to do (TWZ_CTL_PERSIST goes in pieces). */
 MUST_CHECK int obj_ctl(struct object *obj, uint64_t op, uint64_t arg);
+/* Changes an object live between volatile and persistent: a bounded piece. 1: more to do. */
+MUST_CHECK int obj_move(struct object *obj, bool persistent);
 
 /* Flushes what was written through mappings of a persistent object. */
 void obj_flush(struct object *obj);

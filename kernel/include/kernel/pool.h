@@ -13,15 +13,16 @@
 /* Opens and recovers the pool. Anything wrong with it: a line `twz: fatal: ...`, and the end. */
 void pool_init(void);
 
-struct store *pool_lock(void);  /* NULL: there is none (the lock is held all the same) */
+struct store *pool_lock(void); /* NULL: there is none (the lock is held all the same) */
 void pool_unlock(void);
 bool pool_present(void);
-uint64_t pool_size(void);       /* bytes */
+uint64_t pool_size(void); /* bytes */
 
 /* Where a frame of the pool lies. */
 phys_t pool_frame_phys(uint32_t frame);
-const void *pool_frame_read(uint32_t frame);  /* the kernel's read-only map */
-void *pool_frame_write(uint32_t frame);       /* for persist.h and the kernel's own stores */
+bool pool_has(phys_t frame);                 /* an address in the pool */
+const void *pool_frame_read(uint32_t frame); /* the kernel's read-only map */
+void *pool_frame_write(uint32_t frame);      /* for persist.h and the kernel's own stores */
 
 /* Idle time: zeroes a few free frames ahead, so that the first write to a page need not. False: enough
  * are ready, or somebody uses the pool. */

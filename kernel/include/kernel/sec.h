@@ -11,7 +11,7 @@
  *   obj_pin         USE
  *   obj_tie         DEL on the child (its life is given away), WRITE on the parent
  *   obj_stat        READ or USE or WRITE or EXEC or DEL: any right at all
- *   obj_ctl         WRITE; PERMS: DEL as well
+ *   obj_ctl         WRITE; PERMS, PERSIST: DEL as well
  *   kso_*           USE on each object named
  *   dev_ctl         USE
  *   thread_spawn    USE and WRITE on the thread object, USE on the view

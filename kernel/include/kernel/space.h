@@ -19,7 +19,7 @@ struct subtree;
 struct hanger {
     struct space *space;
     struct subtree *tree;
-    struct hanger *next;  /* of the subtree, under its lock */
+    struct hanger *next; /* of the subtree, under its lock */
     struct hanger *prev;
     uint32_t slot;
     unsigned rights;
@@ -30,8 +30,8 @@ struct subtree {
     struct arch_ptree pt;
     struct hanger *hangers;
     uint32_t nhangers;
-    uint32_t nwrite; /* hangers with WRITE */
-    uint32_t nexec;  /* hangers with EXEC */
+    uint32_t nwrite;       /* hangers with WRITE */
+    uint32_t nexec;        /* hangers with EXEC */
     _Atomic uint32_t refs; /* each hanger holds one; see subtree_put */
 };
 
@@ -46,19 +46,19 @@ static inline void subtree_get(struct subtree *tree)
 /* Drops a reference; the last one goes through subtree_release. No lock may be held. */
 void subtree_put(struct subtree *tree);
 
-#define SPACE_LEAF  256u
+#define SPACE_LEAF   256u
 #define SPACE_LEAVES 512u
 
 struct space {
     struct arch_root root;
     struct spinlock lock;
-    _Atomic uint32_t refs; /* threads in it, cores that have it loaded */
-    uint64_t hung;         /* slots in use, under lock */
-    uint64_t changes;      /* calls of space_unhang_range, under lock */
+    _Atomic uint32_t refs;              /* threads in it, cores that have it loaded */
+    uint64_t hung;                      /* slots in use, under lock */
+    uint64_t changes;                   /* calls of space_unhang_range, under lock */
     struct hanger **leaf[SPACE_LEAVES]; /* slot -> hanger, under lock */
-    void *owner;           /* the view; see obj/view.c */
+    void *owner;                        /* the view; see obj/view.c */
     objid_t sctx;
-    struct space *next;    /* of the view, under the view's list lock */
+    struct space *next; /* of the view, under the view's list lock */
 };
 
 /* A space with nothing in it and one reference. NULL: no memory. */

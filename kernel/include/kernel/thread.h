@@ -34,9 +34,9 @@ struct thread_signal {
 
 struct sync_waiter {
     struct thread *thread;
-    const void *object; /* key: a referenced object ... */
-    uint64_t off;       /* ... and an offset in it */
-    unsigned index;     /* operation in the user's array */
+    const void *object;       /* key: a referenced object ... */
+    uint64_t off;             /* ... and an offset in it */
+    unsigned index;           /* operation in the user's array */
     struct sync_waiter *next; /* of the bucket, under its lock */
     struct sync_waiter *prev;
 };
@@ -44,14 +44,14 @@ struct sync_waiter {
 struct thread {
     /* constant */
     objid_t id;
-    struct object *obj;            /* referenced */
-    struct twz_thread *user;       /* its user page, in the kernel's map */
+    struct object *obj;      /* referenced */
+    struct twz_thread *user; /* its user page, in the kernel's map */
     struct twz_thread_save *save[2];
     uint64_t incarnation;
     struct thread *table_next; /* of all threads, under the table's lock (obj/) */
     /* the thread's own, only touched while it is current */
-    struct space *space;           /* referenced */
-    struct arch_root *root;        /* of space */
+    struct space *space;    /* referenced */
+    struct arch_root *root; /* of space */
     objid_t sctx;
     void (*resume)(struct thread *t, struct arch_frame *frame); /* first thing when it runs again */
     struct {
@@ -64,8 +64,8 @@ struct thread {
     /* under lock */
     struct spinlock lock;
     enum thread_state state;
-    bool parked; /* set by itself: leave the core at the next kernel_exit, unless woken */
-    bool woken;  /* somebody called sched_wake before it was off */
+    bool parked;  /* set by itself: leave the core at the next kernel_exit, unless woken */
+    bool woken;   /* somebody called sched_wake before it was off */
     unsigned cpu; /* where it runs, waits to run, or ran last */
     unsigned priority;
     uint64_t cores;
@@ -80,7 +80,7 @@ struct thread {
     /* thread_sync */
     struct timer timer;
     _Atomic uint32_t sync_state;
-    unsigned sync_index;           /* which operation was woken */
+    unsigned sync_index; /* which operation was woken */
     unsigned nwaiters;
     unsigned waiters_max;
     struct sync_waiter *waiters;

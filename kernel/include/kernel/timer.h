@@ -11,8 +11,8 @@ struct timer {
     uint64_t deadline;             /* ns; meaningful while queued */
     void (*fire)(struct timer *t); /* on the core that set it, under the heap's lock */
     struct timer *child;
-    struct timer *next; /* sibling */
-    struct timer *prev; /* sibling before, or the parent of a first child */
+    struct timer *next;      /* sibling */
+    struct timer *prev;      /* sibling before, or the parent of a first child */
     struct timer_heap *heap; /* NULL: not queued */
 };
 

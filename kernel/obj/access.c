@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the kernel's own access to object memory: reads and writes by offset, frames that stay, and
+ * foreign frames of devices. Each holds the object's lock while it touches a page, so the frame
+ * cannot go away underneath.
+ *
+ * Crash protocol: obj_write flushes and fences what it wrote into a persistent object.
+ *
+ * Locks: obj->tree.lock -> pool, phys.
+ */
+#include <kernel/log.h>
+#include <kernel/page.h>
+#include <lib/string.h>
+#include <store/persist.h>
+#include "inside.h"
+
+void *page_write_begin(struct object *obj, uint32_t page)
+{
+    phys_t frame;
+
+    if (page == 0 || page >= TWZ_PAGE_RECORD || page_kernel_only(obj, page))
+        return NULL;
+    spin_lock(&obj->tree.lock);
+    if (page_ensure_locked(obj, page, true) < 0) {
+        spin_unlock(&obj->tree.lock);
+        return NULL;
+    }
+    frame = arch_ptree_lookup(&obj->tree.pt, page, NULL);
+    return page_in_nvm(frame) ? arch_nvm_store(frame) : arch_virt(frame);
+}
+
+void page_write_end(struct object *obj, uint32_t page)
+{
+    (void)page;
+    spin_unlock(&obj->tree.lock);
+}
+
+/* The page as it is, for reading; *data NULL: absent. tree.lock held. */
+static int peek(struct object *obj, uint32_t page, const void **data)
+{
+    unsigned flags = 0;
+    phys_t frame = PHYS_NONE;
+    int ret = 0;
+
+    *data = NULL;
+    if (!phys_is_none(obj->tree.pt.top))
+        frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
+    if ((flags & ARCH_PT_HOLE) != 0)
+        return -TWZ_EFAULT;
+    if (phys_is_none(frame) && obj_is_persistent(obj)) {
+        ret = page_ensure_locked(obj, page, false);
+        if (ret == 0)
+            frame = arch_ptree_lookup(&obj->tree.pt, page, NULL);
+    }
+    if (ret == 0 && !phys_is_none(frame))
+        *data = page_in_nvm(frame) ? arch_virt_nvm(frame) : arch_virt(frame);
+    return ret;
+}
+
+static bool span_ok(const struct object *obj, uint64_t off, size_t len)
+{
+    uint64_t first = off >> TWZ_PAGE_SHIFT, last = (off + len - 1) >> TWZ_PAGE_SHIFT;
+
+    if (off < TWZ_OBJ_BASE || off >= TWZ_OBJ_RECORD || len > TWZ_OBJ_RECORD - off)
+        return false;
+    return len == 0 ||
+           (!page_kernel_only(obj, (uint32_t)first) && !page_kernel_only(obj, (uint32_t)last));
+}
+
+static size_t piece(uint64_t off, size_t len)
+{
+    size_t room = TWZ_PAGE_SIZE - (size_t)(off % TWZ_PAGE_SIZE);
+
+    return len < room ? len : room;
+}
+
+int obj_read(struct object *obj, uint64_t off, void *buf, size_t len)
+{
+    if (!span_ok(obj, off, len))
+        return -TWZ_ERANGE;
+    while (len > 0) {
+        size_t n = piece(off, len);
+        const void *data;
+        int ret;
+
+        spin_lock(&obj->tree.lock);
+        ret = peek(obj, (uint32_t)(off >> TWZ_PAGE_SHIFT), &data);
+        if (ret == 0 && data != NULL)
+            memcpy(buf, (const uint8_t *)data + off % TWZ_PAGE_SIZE, n);
+        else if (ret == 0)
+            memset(buf, 0, n);
+        spin_unlock(&obj->tree.lock);
+        if (ret < 0)
+            return ret;
+        buf = (uint8_t *)buf + n;
+        off += n;
+        len -= n;
+    }
+    return 0;
+}
+
+int obj_write(struct object *obj, uint64_t off, const void *buf, size_t len)
+{
+    if (!span_ok(obj, off, len))
+        return -TWZ_ERANGE;
+    while (len > 0) {
+        uint32_t page = (uint32_t)(off >> TWZ_PAGE_SHIFT);
+        size_t n = piece(off, len);
+        uint8_t *data = page_write_begin(obj, page);
+
+        if (data == NULL)
+            return -TWZ_EFAULT;
+        if (obj_is_persistent(obj)) {
+            persist_copy(data + off % TWZ_PAGE_SIZE, buf, n);
+            persist_flush(data + off % TWZ_PAGE_SIZE, n);
+            persist_fence();
+        } else {
+            memcpy(data + off % TWZ_PAGE_SIZE, buf, n);
+        }
+        page_write_end(obj, page);
+        buf = (const uint8_t *)buf + n;
+        off += n;
+        len -= n;
+    }
+    return 0;
+}
+
+void *obj_frame(struct object *obj, uint32_t page)
+{
+    void *data;
+
+    kassert(!obj_is_persistent(obj) && obj->kind != TWZ_KIND_DATA && obj->kind != TWZ_KIND_VIEW);
+    data = page_write_begin(obj, page);
+    if (data != NULL)
+        page_write_end(obj, page);
+    return data;
+}
+
+int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, bool uncached)
+{
+    int ret = 0;
+
+    if (obj->kind != TWZ_KIND_DEVICE || page == 0 || page >= TWZ_PAGE_META)
+        return -TWZ_EINVAL;
+    spin_lock(&obj->tree.lock);
+    if (phys_is_none(obj->tree.pt.top))
+        ret = arch_ptree_init(&obj->tree.pt);
+    if (ret == 0)
+        ret = arch_ptree_map(&obj->tree.pt, page, frame,
+                             ARCH_PT_WRITE | (uncached ? ARCH_PT_UNCACHED : 0));
+    spin_unlock(&obj->tree.lock);
+    return ret;
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the live change of an object between volatile and persistent. Its ID stays, views of it stay,
+ * and programs go on using it meanwhile.
+ *
+ * In: the store makes an object of the same nonce, hence the same ID, provisional with a witness
+ * that never comes true; page by page moves from DRAM to the pool; COMMIT: store_obj_permanent. A
+ * power failure before that leaves nothing. Out: page by page moves from the pool to DRAM; COMMIT:
+ * store_obj_delete. A power failure before that leaves the object as the pool has it.
+ *
+ * While it moves, the object counts as persistent, but a leaf that is a DRAM frame (or a hole) is
+ * the truth about its page (page.c). Pages that appear during a move in are the pool's, during a
+ * move out DRAM's; so what lies behind obj->moved is done for good. A page is moved with no processor
+ * able to write it, under the object's lock. Ranges, copies and ties are refused (-TWZ_EBUSY);
+ * delete is not. The state is the object's, not the caller's: whoever calls goes on with it.
+ *
+ * A pool that is full turns a move in into a move out, which ends with that error.
+ *
+ * Locks: table -> obj->tree.lock -> pool, phys.
+ */
+#include <kernel/log.h>
+#include <kernel/page.h>
+#include <kernel/phys.h>
+#include <kernel/random.h>
+#include <lib/string.h>
+#include "inside.h"
+
+#define MOVE_PIECE 16u /* pages copied in one go */
+
+/* --- in ----------------------------------------------------------------------------------------- */
+
+/* The store's part of the object, provisional. Pool lock held. */
+static int make_stored(struct object *obj, struct store *store)
+{
+    struct store_create create = { .nonce = { obj->nonce[0], obj->nonce[1] },
+                                   .kuid = obj->kuid,
+                                   .perms = obj->perms_id,
+                                   .kind = obj->kind,
+                                   .persist = obj->persist,
+                                   .witness = store_super_get(store)->roots.names,
+                                   .witness_off = TWZ_OBJ_BASE };
+    struct store_update narrow = { .which = STORE_UPDATE_PERMS, .perms = obj->perms };
+    uint32_t slot;
+    objid_t id;
+    int ret;
+
+    random_bytes(&create.witness_value, sizeof(create.witness_value));
+    ret = store_obj_create(store, &create, &slot, &id);
+    if (ret < 0)
+        return ret;
+    kassert(objid_equal(id, obj->id));
+    obj->slot = slot;
+    return obj->perms != obj->perms_id ? store_obj_update(store, slot, &narrow) : 0;
+}
+
+/* Table's and object's locks held. */
+static int begin_in(struct object *obj)
+{
+    struct store *store = pool_lock();
+    int ret = -TWZ_ENOTSUP;
+
+    if (obj->kind == TWZ_KIND_DATA && obj->tie_parent == NULL && store != NULL)
+        ret = make_stored(obj, store);
+    pool_unlock();
+    if (ret < 0 && !obj_is_persistent(obj))
+        return ret;
+    table_insert_slot_locked(obj);
+    __atomic_fetch_or(&obj->flags, TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
+    obj->moving = ret < 0 ? MOVE_OUT : MOVE_IN;
+    obj->move_error = ret;
+    obj->moved = 1;
+    return 0;
+}
+
+static const void *dram_page(void *ctx, uint32_t page)
+{
+    const struct object *obj = ctx;
+
+    return arch_virt(arch_ptree_lookup(&obj->tree.pt, page, NULL));
+}
+
+/* One page that nobody can write any more, into the pool. Its leaf goes; *old is the caller's to let
+ * go of after the shootdown. */
+static int page_in(struct object *obj, struct store *store, uint32_t page, unsigned flags,
+                   phys_t *old)
+{
+    int ret;
+
+    if ((flags & ARCH_PT_HOLE) != 0) {
+        ret = store_page_discard(store, obj->slot, page, 1, STORE_HOLE);
+    } else {
+        ret = store_page_add_many(store, obj->slot, page, 1, dram_page, obj);
+        if (ret == 0 && (flags & ARCH_PT_PROTECT) != 0)
+            ret = store_page_protect(store, obj->slot, page, 1, 1);
+    }
+    if (ret < 0) {
+        *old = PHYS_NONE;
+        return ret;
+    }
+    arch_ptree_unmap(&obj->tree.pt, page, 1);
+    obj->pages -= phys_is_none(*old) ? 0 : 1;
+    return 0;
+}
+
+/* Leaves of [first, end) lose the right to be written, everywhere. */
+static void freeze(struct object *obj, uint32_t first, uint32_t end)
+{
+    uint32_t page = first;
+    unsigned flags;
+    phys_t frame;
+
+    for (; arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++)
+        if ((flags & ARCH_PT_WRITE) != 0 && !page_in_nvm(frame) &&
+            arch_ptree_map(&obj->tree.pt, page, frame, ARCH_PT_COW) < 0)
+            panic("a leaf that is there cannot be written");
+    subtree_shoot_locked(&obj->tree, first, end - first);
+}
+
+/* Where this piece starts and ends; false: nothing to do up to *end. */
+static bool window_in(const struct object *obj, uint32_t *page, uint32_t *end)
+{
+    unsigned flags;
+    phys_t frame;
+
+    *page = obj->moved;
+    *end = *page + SCAN_PIECE < TWZ_PAGE_RECORD ? *page + SCAN_PIECE : TWZ_PAGE_RECORD;
+    if (!arch_ptree_next(&obj->tree.pt, page, *end, &frame, &flags))
+        return false;
+    *end = *page + MOVE_PIECE < *end ? *page + MOVE_PIECE : *end;
+    return true;
+}
+
+static void piece_in(struct object *obj)
+{
+    phys_t old[MOVE_PIECE], frame;
+    uint32_t page, end, n = 0;
+    struct store *store;
+    unsigned flags;
+    int ret = 0;
+
+    if (!window_in(obj, &page, &end)) {
+        obj->moved = end;
+        return;
+    }
+    page_unmap_zeros_locked(obj, page, end - page);
+    freeze(obj, page, end);
+    store = pool_lock();
+    for (; ret == 0 && arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
+        if (page_in_nvm(frame))
+            continue;
+        old[n] = frame;
+        ret = store != NULL ? page_in(obj, store, page, flags, &old[n++]) : -TWZ_ENOTSUP;
+    }
+    pool_unlock();
+    subtree_shoot_locked(&obj->tree, obj->moved, end - obj->moved);
+    while (n-- > 0)
+        if (!phys_is_none(old[n]))
+            page_frame_put(old[n]);
+    obj->moved = end;
+    if (ret < 0) {
+        obj->moving = MOVE_OUT;
+        obj->move_error = ret;
+        obj->moved = 1;
+    }
+}
+
+static int finish_in(struct object *obj)
+{
+    struct store *store = pool_lock();
+    int ret = store != NULL ? store_obj_permanent(store, obj->slot) : -TWZ_ENOTSUP; /* COMMIT */
+
+    pool_unlock();
+    if (ret < 0)
+        return ret;
+    __atomic_fetch_and(&obj->flags, ~TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
+    obj->moving = MOVE_NONE;
+    page_record_update_locked(obj);
+    return 0;
+}
+
+/* --- out ---------------------------------------------------------------------------------------- */
+
+static int begin_out(struct object *obj)
+{
+    struct store_stat stat;
+    struct store *store = pool_lock();
+    int ret = store != NULL ? store_obj_has_tied(store, obj->slot) : -TWZ_ENOTSUP;
+
+    if (ret == 0)
+        ret = store_obj_info(store, obj->slot, &stat);
+    if (ret == 0 && !objid_none(stat.tie_parent))
+        ret = 1;
+    pool_unlock();
+    if (ret != 0)
+        return ret > 0 ? -TWZ_EBUSY : ret;
+    if (obj->kind != TWZ_KIND_DATA)
+        return -TWZ_ENOTSUP;
+    if (!obj->held)
+        obj_ref(obj); /* some pages will only be here */
+    obj->held = true;
+    obj->moving = MOVE_OUT;
+    obj->move_error = 0;
+    obj->moved = 1;
+    return 0;
+}
+
+static int page_out(struct object *obj, const struct store_page *p)
+{
+    unsigned flags = (p->flags & STORE_FLAG_READONLY) != 0 ? ARCH_PT_PROTECT : ARCH_PT_WRITE;
+    phys_t frame;
+    int ret;
+
+    if (p->state == STORE_HOLE)
+        return arch_ptree_map(&obj->tree.pt, p->page, PHYS_NONE, ARCH_PT_HOLE);
+    if (p->state != STORE_PRESENT && p->state != STORE_SHARED)
+        return -TWZ_EPOISON;
+    frame = phys_alloc(0);
+    if (phys_is_none(frame))
+        return -TWZ_ENOMEM;
+    memcpy(arch_virt(frame), pool_frame_read(p->frame), TWZ_PAGE_SIZE);
+    ret = arch_ptree_map(&obj->tree.pt, p->page, frame, flags);
+    if (ret < 0)
+        phys_free(frame, 0);
+    else
+        obj->pages++;
+    return ret;
+}
+
+/* True: the leaf of that page is DRAM's already (or a hole): moved, or never moved in. */
+static bool is_out(const struct object *obj, uint32_t page)
+{
+    unsigned flags = 0;
+    phys_t frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
+
+    return (flags & ARCH_PT_HOLE) != 0 || (!phys_is_none(frame) && !page_in_nvm(frame));
+}
+
+/* Leaves of the pool, and those that show zeros, go from [first, end); DRAM's stay. */
+static void hide(struct object *obj, uint32_t first, uint32_t end)
+{
+    uint32_t page = first;
+    unsigned flags;
+    phys_t frame;
+
+    page_unmap_zeros_locked(obj, first, end - first);
+    for (; arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++)
+        if (!phys_is_none(frame) && page_in_nvm(frame))
+            arch_ptree_unmap(&obj->tree.pt, page, 1);
+    subtree_shoot_locked(&obj->tree, first, end - first);
+}
+
+static int piece_out(struct object *obj)
+{
+    uint32_t end = obj->moved + SCAN_PIECE, n = 0;
+    struct store_page p = { .page = obj->moved };
+    struct store *store = pool_lock();
+    int ret = store != NULL ? store_page_next(store, obj->slot, &p) : -TWZ_ENOTSUP;
+
+    if (ret == -TWZ_ENOOBJ || (ret == 0 && p.page >= end)) {
+        p.page = end;
+        ret = 0;
+    }
+    end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
+    if (ret == 0 && p.page < end)
+        end = p.page + MOVE_PIECE < end ? p.page + MOVE_PIECE : end;
+    if (ret == 0)
+        hide(obj, obj->moved, end);
+    while (ret == 0 && p.page < end && n++ < MOVE_PIECE) {
+        if (!is_out(obj, p.page))
+            ret = page_out(obj, &p);
+        p.page++;
+        if (ret == 0 && store_page_next(store, obj->slot, &p) < 0)
+            break;
+    }
+    pool_unlock();
+    if (ret == 0)
+        obj->moved = end;
+    return ret;
+}
+
+/* Table's and object's locks held; *slot is the caller's to release. */
+static int finish_out(struct object *obj, uint32_t *slot)
+{
+    struct store *store = pool_lock();
+    int ret = store != NULL ? store_obj_has_tied(store, obj->slot) : -TWZ_ENOTSUP;
+
+    if (ret == 0)
+        ret = store_obj_delete(store, obj->slot, NULL, NULL); /* COMMIT */
+    pool_unlock();
+    if (ret != 0)
+        return ret > 0 ? -TWZ_EBUSY : ret;
+    *slot = obj->slot;
+    table_remove_slot_locked(obj);
+    obj->slot = OBJ_NO_SLOT;
+    __atomic_fetch_and(&obj->flags, ~(TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL), __ATOMIC_ACQ_REL);
+    obj->moving = MOVE_NONE;
+    page_record_update_locked(obj);
+    return obj->move_error;
+}
+
+/* --- both --------------------------------------------------------------------------------------- */
+
+static bool under_way(const struct object *obj)
+{
+    return obj->moving != MOVE_NONE && obj->moved < TWZ_PAGE_RECORD;
+}
+
+/* Object's lock held. 1: more to do. */
+static int piece(struct object *obj)
+{
+    int ret = 0;
+
+    if (obj->moving == MOVE_IN)
+        piece_in(obj);
+    else
+        ret = piece_out(obj);
+    return ret < 0 ? ret : 1;
+}
+
+/* The beginning or the end, table's and object's locks held. *slot: to be released afterwards. */
+static int turn(struct object *obj, bool persistent, uint32_t *slot)
+{
+    int ret = 0;
+
+    if (obj->moving == MOVE_IN)
+        return finish_in(obj);
+    if (obj->moving == MOVE_OUT)
+        return finish_out(obj, slot);
+    if (obj_is_persistent(obj) == persistent)
+        return 0;
+    if (phys_is_none(obj->tree.pt.top))
+        ret = arch_ptree_init(&obj->tree.pt);
+    if (ret == 0)
+        ret = persistent ? begin_in(obj) : begin_out(obj);
+    return ret < 0 ? ret : 1;
+}
+
+static int begin_or_end(struct object *obj, bool persistent)
+{
+    uint32_t slot = OBJ_NO_SLOT;
+    bool arrived;
+    int ret = 1;
+
+    table_lock();
+    spin_lock(&obj->tree.lock);
+    if (record_dead(obj))
+        ret = -TWZ_EDELETED;
+    else if (!under_way(obj))
+        ret = turn(obj, persistent, &slot);
+    arrived = ret == 0 && obj_is_persistent(obj);
+    spin_unlock(&obj->tree.lock);
+    table_unlock();
+    if (slot != OBJ_NO_SLOT && slot_release(slot) < 0)
+        log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
+    if (arrived)
+        record_unhold(obj);
+    return ret;
+}
+
+int obj_move(struct object *obj, bool persistent)
+{
+    int ret = 0;
+
+    spin_lock(&obj->tree.lock);
+    if (under_way(obj))
+        ret = record_dead(obj) ? -TWZ_EDELETED : piece(obj);
+    spin_unlock(&obj->tree.lock);
+    return ret != 0 ? ret : begin_or_end(obj, persistent);
+}
