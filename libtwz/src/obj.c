@@ -3,8 +3,8 @@
  * Objects as programs see them: handles over the platform's calls, and the user's metadata page.
  *
  * CRASH PROTOCOL of the metadata page. An extension tag: `off` is stored, then COMMIT `tag`, which
- * follows it on the same line; an entry with tag 0 is free whatever its off says. Two
- * adders meet at `off`: an entry is claimed by exchanging its off from 0; an entry with tag 0 and an
+ * follows it on the same line; an entry with tag 0 is free whatever its off says. Two adders
+ * meet at `off`: an entry is claimed by exchanging its off from 0; an entry with tag 0 and an
  * off is being filled, or was left by a crash, and is passed by. Deleting stores off after the tag,
  * so that the entry can be claimed again. The size is one word.
  */
