@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Everything builds with clang as it does with gcc, without a warning.
+"""Everything builds with clang as it does with gcc, without a warning, and that kernel works.
 
 Usage: test_clang.py TREE BUILD
 """
@@ -15,6 +15,7 @@ import counting
 
 TOP = os.path.abspath(sys.argv[1])
 SHOWN = 40
+BOOTS = ["bare", "kernel/fault-2", "kernel/thread-4", "kernel/object-2", "guest/endings"]
 
 
 def run(words, env):
@@ -39,6 +40,7 @@ def test_clang_builds_everything():
                     if "warning:" in line and "argument unused" not in line]
         if warnings:
             raise AssertionError("\n".join(warnings))
+        run([sys.executable, os.path.join(TOP, "tests/run.py"), build, *BOOTS], env)
 
 
 counting.run(globals(), *sys.argv[3:4])
