@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CRC-32C, reflected, four bytes a round. Table k answers for a byte that k more bytes follow. A CRC
- * is linear, so an entry is the XOR of the entries of its bits: each table is written down as those
- * eight, lowest bit first.
+ * CRC-32C, reflected, four bytes a round. Table k answers for a byte that k more bytes follow. A
+ * CRC is linear, so an entry is the XOR of the entries of its bits: each table is written down as
+ * those eight, lowest bit first.
  */
 #include <lib/crc32c.h>
 #include <lib/string.h>

@@ -168,8 +168,8 @@ objid_t store_obj_id(const struct store_create *create);
 /*
  * Delete: from now on the object is dead, whatever happens; so are the objects tied to it, and the
  * ones tied to those. `died` (may be NULL) is called for each of them, parents first, the object
- * itself included; it must not call the store. Pages can be read and changed until store_obj_release
- * of each: who had the object uses it on.
+ * itself included; it must not call the store. Pages can be read and changed until
+ * store_obj_release of each: who had the object uses it on.
  * -TWZ_EDELETED where it is dead already.
  */
 STORE_WARN int store_obj_delete(struct store *store, uint32_t slot,
@@ -302,8 +302,8 @@ STORE_WARN int store_page_next(const struct store *store, uint32_t slot, struct 
 /* (shared) Where a frame lies in env->base. */
 void *store_frame_ptr(const struct store *store, uint32_t frame);
 
-/* Zero up to `count` free frames ahead (idle time): later store_page_add calls store one word. Returns
- * how many; 0: enough are ready. Streams: the caller fences before another core may add pages. */
+/* Zero up to `count` free frames ahead (idle time): later store_page_add calls store one word.
+ * Returns how many; 0: enough are ready. Streams: the caller fences before another core may add pages. */
 uint32_t store_prezero(struct store *store, uint32_t count);
 
 /* --- check --------------------------------------------------------------------------------- */
