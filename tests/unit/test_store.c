@@ -361,6 +361,9 @@ static void test_super(void)
     EXPECT_EQ(store_mono_get(pool.store, STORE_MONO_TIME), 40);
     EXPECT_EQ(store_super_get(pool.store)->roots.init.lo, 4);
     EXPECT_EQ(store_super_get(pool.store)->sequence, 6);
+    /* Pools of this version are read by these offsets: another layout is another STORE_VERSION. */
+    EXPECT_EQ(store_super_get(pool.store)->version, 1);
+    EXPECT_EQ(store_super_get(pool.store)->layout, 0xbe34fd9b);
     mempool_end(&pool);
 }
 
