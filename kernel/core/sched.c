@@ -21,6 +21,7 @@
 #define SLICE_NS 10000000ull
 
 static _Atomic uint64_t idle_cores; /* bit set */
+static _Atomic uint32_t chores;
 
 /* False: t may not run on that core; its cores have changed just now. */
 static bool runq_push(unsigned core, struct thread *t)
@@ -263,6 +264,19 @@ static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *fram
     return true;
 }
 
+void sched_chore(void)
+{
+    atomic_store(&chores, 1);
+    sched_attention();
+}
+
+static void do_chore(void)
+{
+    if (atomic_load_explicit(&chores, memory_order_relaxed) != 0 &&
+        atomic_exchange(&chores, 0) != 0)
+        thread_hooks.chore();
+}
+
 static struct thread *next_thread(struct cpu *cpu)
 {
     uint64_t bit = 1ull << cpu->id;
@@ -326,6 +340,7 @@ static __attribute__((noinline)) void exit_slow(struct cpu *cpu, struct arch_fra
         struct thread *t = cpu->current;
 
         atomic_store_explicit(&cpu->attention, 0, memory_order_relaxed);
+        do_chore();
         if (t == NULL || !stays(cpu, t)) {
             if (t != NULL)
                 switch_out(cpu, t, frame);

@@ -23,6 +23,16 @@ void table_remove_slot_locked(struct object *obj);
  * nobody uses it, already out of the table: the caller frees it when it holds no lock. */
 struct object *table_bury_locked(uint32_t slot, bool *known);
 
+/* Calls act for the persistent records in `count` buckets from `first` on, under the table's lock.
+ * False: that was the last bucket. */
+bool table_each_stored(uint32_t first, uint32_t count, void (*act)(struct object *obj, void *ctx),
+                       void *ctx);
+
+/* Write-back unasked (flush.c). */
+void flush_released(struct object *obj); /* nobody maps it any more; no lock held */
+void flush_watch(void);                  /* there is an object of mode PERIODIC */
+void flush_chore(void);                  /* a piece of the periodic walk */
+
 /* A blank record; refs 1. NULL: no memory. */
 struct object *record_alloc(void);
 /* Takes as long as the object has pages, and breathes: no lock may be held. */
@@ -69,8 +79,5 @@ void page_unmap_zeros_locked(struct object *obj, uint32_t first, uint32_t count)
 /* Takes pages [first, first + count) out of a volatile or persistent object: holes or absent. At
  * most RANGE_PIECE pages. Their translations are gone when it returns. */
 int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool hole);
-
-/* Writes lines that processors changed through mappings back to the media; tree.lock held. */
-void page_flush_locked(struct object *obj);
 
 #endif

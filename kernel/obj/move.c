@@ -175,6 +175,8 @@ static int finish_in(struct object *obj)
     __atomic_fetch_and(&obj->flags, ~TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
     obj->moving = MOVE_NONE;
     page_record_update_locked(obj);
+    if (obj->persist == TWZ_PERSIST_PERIODIC)
+        flush_watch();
     return 0;
 }
 

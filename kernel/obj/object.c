@@ -61,6 +61,8 @@ static int make_persistent(const struct obj_spec *spec, struct object *obj)
     if (ret == 0)
         table_insert_locked(obj);
     table_unlock();
+    if (ret == 0 && spec->persist == TWZ_PERSIST_PERIODIC)
+        flush_watch();
     return ret;
 }
 
@@ -465,5 +467,7 @@ int obj_ctl(struct object *obj, uint64_t op, uint64_t arg)
     obj->persist = (uint32_t)arg;
     page_record_update_locked(obj);
     spin_unlock(&obj->tree.lock);
+    if (arg == TWZ_PERSIST_PERIODIC)
+        flush_watch();
     return 0;
 }

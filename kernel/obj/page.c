@@ -302,20 +302,6 @@ bool page_in_nvm(phys_t frame)
     return pool_has(frame);
 }
 
-void page_flush_locked(struct object *obj)
-{
-    uint32_t page = 0;
-    unsigned flags;
-    phys_t frame;
-
-    if (!obj_is_persistent(obj) || phys_is_none(obj->tree.pt.top))
-        return;
-    for (; arch_ptree_next(&obj->tree.pt, &page, TWZ_PAGE_RECORD, &frame, &flags); page++)
-        if ((flags & ARCH_PT_DIRTY) != 0 && page_in_nvm(frame))
-            persist_flush(arch_virt_nvm(frame), TWZ_PAGE_SIZE);
-    persist_fence();
-}
-
 void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count)
 {
     phys_t dirty[RANGE_PIECE];

@@ -179,6 +179,8 @@ static void release(struct subtree *tree)
     struct object *obj = obj_of_tree(tree);
     struct object *gone = NULL, *parent = NULL;
 
+    if (obj->persist == TWZ_PERSIST_RELEASE && obj_is_persistent(obj))
+        flush_released(obj);
     table_lock();
     if (atomic_fetch_sub_explicit(&tree->refs, 1, memory_order_acq_rel) == 1) {
         if (obj_is_persistent(obj) && !record_dead(obj)) {
@@ -236,6 +238,8 @@ static int load_locked(objid_t id, struct object **out)
     obj->flags = TWZ_OBJ_PERSIST;
     if (stat.state == STORE_PROVISIONAL)
         obj->flags |= TWZ_OBJ_PROVISIONAL;
+    if (stat.persist == TWZ_PERSIST_PERIODIC)
+        flush_watch();
     table_insert_locked(obj);
     *out = obj;
     return 0;
@@ -262,26 +266,20 @@ int obj_get(objid_t id, struct object **out)
     return ret;
 }
 
-void obj_flush(struct object *obj)
+bool table_each_stored(uint32_t first, uint32_t count, void (*act)(struct object *obj, void *ctx),
+                       void *ctx)
 {
-    spin_lock(&obj->tree.lock);
-    page_flush_locked(obj);
-    spin_unlock(&obj->tree.lock);
-}
-
-/* Other cores may still run: the table's lock keeps the records where they are. */
-void obj_flush_all(void)
-{
-    unsigned i;
+    uint32_t i;
 
     table_lock();
-    for (i = 0; i < BUCKETS; i++) {
+    for (i = first; i < BUCKETS && i - first < count; i++) {
         struct object *obj;
 
         for (obj = by_slot[i]; obj != NULL; obj = obj->slot_next)
-            obj_flush(obj);
+            act(obj, ctx);
     }
     table_unlock();
+    return i < BUCKETS;
 }
 
 void objects_lock(struct object *a, struct object *b)

@@ -19,6 +19,7 @@
 #include <kernel/view.h>
 #include <lib/string.h>
 #include <twz/hostlink.h>
+#include "inside.h"
 
 #define BUCKETS 256u
 
@@ -261,5 +262,6 @@ void threadobj_init(void)
                                           .where = hook_where,
                                           .ended = hook_ended,
                                           .idle = pool_idle,
+                                          .chore = flush_chore,
                                           .drop_progress = drop_progress };
 }

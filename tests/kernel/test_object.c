@@ -386,6 +386,32 @@ static void test_move_under_way(void)
     CHECK_IS(CALL(obj_delete, IDARG(id), 0), 0);
 }
 
+/* Flushes unasked go on beside the program, and change nothing it sees. */
+static void test_modes(void)
+{
+    struct twz_create spec = { .perms = TWZ_PERMS, .flags = TWZ_OBJ_PERSIST };
+    objid_t id[3];
+    uint64_t i, start;
+
+    for (i = 0; i < 3; i++) {
+        spec.persist = (uint32_t)i;
+        CHECK_IS(CALL(obj_create, &spec, &id[i]), 0);
+        user_map(SLOT_TEST + (uint32_t)i, id[i], RW);
+    }
+    start = user_now();
+    while (user_now() < start + 1200000000ull)
+        for (i = 0; i < 3; i++)
+            *page_at(SLOT_TEST + (uint32_t)i, 1 + user_now() % 300) = i;
+    for (i = 0; i < 3; i++) {
+        *page_at(SLOT_TEST + (uint32_t)i, 5) = 50 + i;
+        user_map(SLOT_TEST + (uint32_t)i, TWZ_OBJID_NONE, 0);
+        user_map(SLOT_TEST, id[i], TWZ_READ);
+        CHECK_IS(*page_at(SLOT_TEST, 5), 50 + i);
+        user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+        CHECK_IS(CALL(obj_delete, IDARG(id[i]), 0), 0);
+    }
+}
+
 static void test_pin(void)
 {
     objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
@@ -497,6 +523,7 @@ void test_main(void)
     test_move(0);
     test_move(TWZ_OBJ_PERSIST);
     test_move_under_way();
+    test_modes();
     test_pin();
     test_kso();
     test_misc();

@@ -57,6 +57,7 @@ struct object {
     uint32_t slot;    /* in the store; OBJ_NO_SLOT: volatile */
     uint64_t pages;   /* frames of a volatile object */
     phys_t record;    /* the record page's frame; PHYS_NONE until touched */
+    uint32_t flushed; /* place of the periodic walk in it */
     uint32_t moving;  /* MOVE_*: leaves of both sorts are there; see obj/move.c */
     uint32_t moved;   /* pages below are done */
     int move_error;   /* why a move in turned into one out */

@@ -31,6 +31,9 @@ void sched_kick(struct thread *t);
 /* After a change of t's cores, which cannot end meanwhile: off the queue of a core it has lost. */
 void sched_move(struct thread *t);
 
+/* Have thread_hooks.chore called once, soon, with no lock held. From a timer. */
+void sched_chore(void);
+
 /* Have this core's kernel_exit take the slow path. */
 void sched_attention(void);
 

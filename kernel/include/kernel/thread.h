@@ -100,6 +100,8 @@ struct thread_hooks {
     void (*ended)(struct thread *t);
     /* A core has no thread: do a small piece of work ahead. False: there is none, the core may halt. */
     bool (*idle)(void);
+    /* Somebody called sched_chore: a small piece of work on the way out of the kernel. */
+    void (*chore)(void);
     /* Takes back what an unfinished long call has made. */
     void (*drop_progress)(struct thread *t);
 };

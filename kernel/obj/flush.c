@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns when changed lines of persistent objects are written back unasked: at the last use (RELEASE),
+ * every second (PERIODIC), at an orderly shutdown (all). What was changed is known from the dirty
+ * bits of the leaves. A flush takes the bits away first, everywhere, then writes the lines back; so
+ * what is stored meanwhile is dirty again.
+ *
+ * The periodic walk is a chore: a timer asks for a piece of it, that core's kernel_exit or idle loop
+ * does it. There is no timer while no object wants it.
+ *
+ * Locks: table -> obj->tree.lock. The walk's place belongs to whoever has `walker`.
+ */
+#include <kernel/page.h>
+#include <kernel/sched.h>
+#include <store/persist.h>
+#include "inside.h"
+
+#define CLEAN_PIECE  32u /* pages flushed in one go */
+#define PERIOD_NS    1000000000ull
+#define PIECE_NS     1000000ull /* between pieces of one walk */
+#define BUCKET_PIECE 256u
+
+static struct timer tick;
+static _Atomic uint32_t watching; /* the timer is set, or a piece under way */
+static _Atomic uint32_t calls;    /* of flush_watch */
+static _Atomic uint32_t walker;
+static uint32_t bucket; /* the walk's place; 0: it begins */
+static uint32_t seen;   /* calls when it began */
+static bool wanted;     /* it has met an object that wants it */
+
+/* Dirty leaves from *from on become clean, and their lines go to the media. True: more to do. */
+static bool clean_locked(struct object *obj, uint32_t *from)
+{
+    uint32_t page = *from, end = page + SCAN_PIECE, n = 0;
+    phys_t list[CLEAN_PIECE], frame;
+    unsigned flags;
+
+    if (phys_is_none(obj->tree.pt.top) || page >= TWZ_PAGE_RECORD)
+        return false;
+    end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
+    for (; n < CLEAN_PIECE && arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
+        if ((flags & ARCH_PT_DIRTY) == 0 || !page_in_nvm(frame))
+            continue;
+        if (arch_ptree_map(&obj->tree.pt, page, frame, flags & ~ARCH_PT_DIRTY) == 0)
+            list[n++] = frame;
+    }
+    page = n < CLEAN_PIECE ? end : page;
+    if (n > 0)
+        subtree_shoot_locked(&obj->tree, *from, page - *from);
+    while (n-- > 0)
+        persist_flush(arch_virt_nvm(list[n]), TWZ_PAGE_SIZE);
+    persist_fence();
+    *from = page;
+    return page < TWZ_PAGE_RECORD;
+}
+
+void obj_flush(struct object *obj)
+{
+    uint32_t from = 1;
+    bool more;
+
+    do {
+        spin_lock(&obj->tree.lock);
+        more = obj_is_persistent(obj) && clean_locked(obj, &from);
+        spin_unlock(&obj->tree.lock);
+    } while (more);
+}
+
+static void flush_one(struct object *obj, void *ctx)
+{
+    (void)ctx;
+    obj_flush(obj);
+}
+
+void obj_flush_all(void)
+{
+    table_each_stored(0, UINT32_MAX, flush_one, NULL);
+}
+
+/* --- at the last use ----------------------------------------------------------------------------- */
+
+void flush_released(struct object *obj)
+{
+    uint32_t from = 1;
+    bool more;
+
+    do {
+        spin_lock(&obj->tree.lock);
+        more = obj->tree.nhangers == 0 && clean_locked(obj, &from);
+        spin_unlock(&obj->tree.lock);
+        arch_breathe();
+    } while (more);
+}
+
+/* --- every second -------------------------------------------------------------------------------- */
+
+static void ring(struct timer *t)
+{
+    (void)t;
+    sched_chore();
+}
+
+/* Any lock may be held but a timer heap's. */
+void flush_watch(void)
+{
+    atomic_fetch_add(&calls, 1);
+    if (atomic_exchange(&watching, 1) != 0)
+        return;
+    tick.fire = ring;
+    timer_set(&tick, arch_clock_ns() + PERIOD_NS);
+}
+
+static void walk_one(struct object *obj, void *ctx)
+{
+    bool *more = ctx;
+
+    if (obj->persist != TWZ_PERSIST_PERIODIC || record_dead(obj))
+        return;
+    wanted = true;
+    spin_lock(&obj->tree.lock);
+    if (clean_locked(obj, &obj->flushed))
+        *more = true;
+    else
+        obj->flushed = 0;
+    spin_unlock(&obj->tree.lock);
+}
+
+/* A piece of the walk; true: there is more. */
+static bool walk_piece(void)
+{
+    bool more = false;
+
+    if (bucket == 0) {
+        seen = atomic_load(&calls);
+        wanted = false;
+    }
+    if (!table_each_stored(bucket, BUCKET_PIECE, walk_one, &more) && !more) {
+        bucket = 0;
+        return false;
+    }
+    bucket += more ? 0 : BUCKET_PIECE;
+    return true;
+}
+
+void flush_chore(void)
+{
+    bool more;
+
+    if (atomic_exchange(&walker, 1) != 0)
+        return;
+    more = walk_piece();
+    if (more || wanted || seen != atomic_load(&calls))
+        timer_set(&tick, arch_clock_ns() + (more ? PIECE_NS : PERIOD_NS));
+    else
+        atomic_store(&watching, 0);
+    atomic_store(&walker, 0);
+}
