@@ -115,6 +115,12 @@ def test_boot_names_the_first_program():
         program = pool.line("put", pool.file("init", b"\x7fELF", 0o755), "/bin/init")
         pool("boot", "/bin/init")
         same(pool.json("df")[0]["init"], program)
+        pool("put", pool.file("init", b"\x7fELF2", 0o755), "/bin/init")
+        same(pool.lost(), [])
+        same(pool.json("df")[0]["init"], program)
+        pool("boot", "/bin/init")
+        same(pool.json("df")[0]["init"], pool.line("id", "/bin/init"))
+        pool("id", program, code=3)
         pool("boot", "/bin", code=1)
         pool("boot", "/bin/none", code=3)
         pool("del", "--force", "/bin/init", code=1)
@@ -326,9 +332,16 @@ def test_ln():
     with new_pool() as pool:
         i = pool.line("put", pool.file("f", b"text"), "/data/f")
         pool("ln", "/data/f", "/tmp")
-        pool("ln", i, "/tmp/g", code=None)
+        pool("ln", i, "/tmp/g")
         same(pool.line("id", "/tmp/f"), i)
-        same(pool.json("stat", "/data/f")[0]["links"] >= 1, True)
+        same(pool.json("stat", "/data/f")[0]["links"], 2)
+        j = pool.line("new")
+        pool("ln", j, "/tmp/j")
+        same(pool.json("stat", "/tmp/j")[0]["links"], 0)
+        pool("ln", "-f", "/tmp/g", "/tmp/g")
+        pool("ln", "-f", "/data/f", "/tmp/j")
+        pool("id", j, code=3)
+        pool("rm", "/tmp/j")
         pool("ln", "/data/f", "/tmp/f", code=1)
         pool("ln", "/data", "/tmp/d", code=1)
         pool("ln", "-s", "/data/f", "/tmp/s")
@@ -370,6 +383,23 @@ def test_mv():
         pool("mv", "/data", "/data/d", code=2)
         pool("mv", "/data/d", "/tmp")
         same(pool.line("ls", "/tmp"), "d")
+        pool.check()
+
+
+def test_what_is_pointed_to_outlives_its_name():
+    with new_pool() as pool:
+        f = os.path.join(pool.dir, "f")
+        with open(f, "wb") as out:
+            out.truncate(DATA_MAX + 10)
+        pool("put", f, "/f")
+        part = pool.json("fot", "/f")[0]["entries"][0]["target"]
+        for words in (["put", pool.file("g"), "/part"], ["mv", "/g", "/part"], ["ln", "-f", "/g", "/part"]):
+            pool("ln", part, "/part")
+            pool("put", pool.file("g"), "/g")
+            pool(*words)
+            same(pool.line("id", part), part)
+            pool("rm", "/part")
+        same(pool.json("stat", "/f")[0]["size"], DATA_MAX + 10)
         pool.check()
 
 

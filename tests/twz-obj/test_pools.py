@@ -232,6 +232,46 @@ def test_flaws():
         print(f"{ROUNDS} broken pools, {refusals} times refused")
 
 
+def id_bytes(text):
+    return struct.pack("<QQ", int(text[16:], 16), int(text[:16], 16))
+
+
+def change_directory(pool, path, old, new):
+    """Let the entry of `path` that names object `old` name `new`, on the media."""
+    at = int(pool.json("info", path)[0]["tags"][0]["offset"])
+    page = bytes.fromhex(pool.json("dump", f"{path}:{at}+2048")[0]["hex"])
+    with open(pool.path, "r+b") as f:
+        data = f.read()
+        start = data.find(page)
+        wanted(start > 0 and data.find(page, start + 1) < 0, "the directory's page is not found once")
+        f.seek(start + page.index(id_bytes(old)))
+        f.write(id_bytes(new))
+
+
+def test_directories_in_a_circle():
+    with Pool(TOOL) as pool:
+        pool("mkdir", "-p", "/data/a/b/c", "/data/a/d")
+        ids = {name: pool.line("id", name) for name in ("/data", "/data/a/b/c", "/data/a/d")}
+        change_directory(pool, "/data/a/b", ids["/data/a/b/c"], ids["/data"])
+        change_directory(pool, "/data/a", ids["/data/a/d"], ids["/data"])
+        holds(pool.out("check", code=4), "second name of a directory")
+        for words in LOOK:
+            pool(*words, code=None)
+        pool("rm", "-r", "/data/a", code=None)
+
+
+def test_a_thousand_directories_deep():
+    with Pool(TOOL, "32M") as pool:
+        path = "".join("/d" for _ in range(1000))
+        pool("mkdir", "-p", path)
+        pool.check()
+        same(len(pool.json("tree")), 1005)
+        for words in LOOK[:9]:
+            pool(*words, code=None)
+        pool("rm", "-r", "/d")
+        same(len(pool.json("tree")), 5)
+
+
 def test_truncated_while_mapped():
     """The file loses its end under a command that looks: a message, not a crash."""
     with Pool(TOOL, "64M") as pool:

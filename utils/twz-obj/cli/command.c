@@ -11,18 +11,23 @@
 #include "pool.h"
 
 const struct row command_rows[] = {
-#define GROUP(title) {.kind = ROW_GROUP, .name = title},
+#define GROUP(title) { .kind = ROW_GROUP, .name = title },
 #define COMMAND(n, a, lo, hi, arguments, summary) \
-    {.kind = ROW_COMMAND,                         \
-     .name = #n,                                  \
-     .argument = arguments,                       \
-     .help = summary,                             \
-     .min = lo,                                   \
-     .max = hi,                                   \
-     .access = ACCESS_##a,                        \
-     .run = cmd_##n},
+    { .kind = ROW_COMMAND,                        \
+      .name = #n,                                 \
+      .argument = arguments,                      \
+      .help = summary,                            \
+      .min = lo,                                  \
+      .max = hi,                                  \
+      .access = ACCESS_##a,                       \
+      .run = cmd_##n },
 #define OPTION(a, l, n, arg, h) \
-    {.kind = ROW_OPTION, .name = n, .argument = arg, .help = h, .letter = l, .access = ACCESS_##a},
+    { .kind = ROW_OPTION,       \
+      .name = n,                \
+      .argument = arg,          \
+      .help = h,                \
+      .letter = l,              \
+      .access = ACCESS_##a },
 #include "commands.def"
 #undef GROUP
 #undef COMMAND
@@ -82,10 +87,10 @@ struct option_set {
 static void option_set_make(struct option_set *set, const struct row *command)
 {
     static const struct option global[] = {
-        {"pool", required_argument, NULL, GLOBAL_POOL},
-        {"json", no_argument, NULL, GLOBAL_JSON},
-        {"jsonl", no_argument, NULL, GLOBAL_JSONL},
-        {"help", no_argument, NULL, GLOBAL_HELP},
+        { "pool", required_argument, NULL, GLOBAL_POOL },
+        { "json", no_argument, NULL, GLOBAL_JSON },
+        { "jsonl", no_argument, NULL, GLOBAL_JSONL },
+        { "help", no_argument, NULL, GLOBAL_HELP },
     };
     int n = option_count(command);
     char *letter = set->letters;
@@ -93,7 +98,7 @@ static void option_set_make(struct option_set *set, const struct row *command)
     for (int i = 0; i < n; i++) {
         const struct row *row = &command[1 + i];
         int argument = row->argument[0] ? required_argument : no_argument;
-        set->list[i] = (struct option){row->name, argument, NULL, OWN_OPTION + i};
+        set->list[i] = (struct option){ row->name, argument, NULL, OWN_OPTION + i };
         if (row->letter) {
             *letter++ = (char)row->letter;
             if (argument == required_argument)
@@ -102,7 +107,7 @@ static void option_set_make(struct option_set *set, const struct row *command)
     }
     *letter = '\0';
     memcpy(&set->list[n], global, sizeof(global));
-    set->list[n + 4] = (struct option){0};
+    set->list[n + 4] = (struct option){ 0 };
 }
 
 static int own_option(const struct row *command, int c)
@@ -120,7 +125,7 @@ static int bad_option(const struct row *command, int c, char **argv)
 {
     const char *what = c == ':' ? "needs an argument" : "is no option";
     const char *name = argv[optind - 1];
-    char letter[3] = {'-', (char)optopt, '\0'};
+    char letter[3] = { '-', (char)optopt, '\0' };
     if (optopt > 0 && optopt < 256)
         name = letter;
     return fail(TOOL_USAGE, "%s: %s %s: see 'twz-obj %s --help'", command->name, name, what,
@@ -133,7 +138,7 @@ static int args_parse(struct tool *tool, const struct row *command, int argc, ch
 {
     struct option_set set;
     option_set_make(&set, command);
-    *args = (struct args){.command = command};
+    *args = (struct args){ .command = command };
     optind = 0;
     opterr = 0;
     int c;
@@ -141,11 +146,8 @@ static int args_parse(struct tool *tool, const struct row *command, int argc, ch
         int own;
         switch (c) {
         case ':':
-        case '?':
-            return bad_option(command, c, argv);
-        case GLOBAL_HELP:
-            help_print(command->name);
-            return -1;
+        case '?': return bad_option(command, c, argv);
+        case GLOBAL_HELP: help_print(command->name); return -1;
         case GLOBAL_POOL:
         case GLOBAL_JSON:
         case GLOBAL_JSONL:
@@ -157,9 +159,7 @@ static int args_parse(struct tool *tool, const struct row *command, int argc, ch
             else
                 out_mode_set(c == GLOBAL_JSON ? OUT_JSON : OUT_JSONL);
             break;
-        default:
-            own = own_option(command, c);
-            args->value[own] = optarg ? optarg : "";
+        default: own = own_option(command, c); args->value[own] = optarg ? optarg : "";
         }
     }
     args->argc = argc - optind;

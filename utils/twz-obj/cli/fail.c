@@ -54,59 +54,46 @@ const char *fail_text(int64_t error)
         return text;
 #include <twz/error.def>
 #undef TWZ_ERROR
-    default:
-        return "unknown error";
+    default: return "unknown error";
     }
 }
 
 enum tool_exit fail_code(int64_t error)
 {
     switch (-error) {
-    case 0:
-        return TOOL_OK;
+    case 0: return TOOL_OK;
     case TWZ_ENOOBJ:
     case TWZ_ENONAME:
-    case TWZ_EDELETED:
-        return TOOL_MISSING;
+    case TWZ_EDELETED: return TOOL_MISSING;
     case TWZ_EDAMAGED:
     case TWZ_EVERSION:
     case TWZ_ENOTPOOL:
     case TWZ_ESHORT:
     case TWZ_EMEMBER:
-    case TWZ_EPOISON:
-        return TOOL_DAMAGED;
-    case TWZ_EBUSY:
-        return TOOL_BUSY;
+    case TWZ_EPOISON: return TOOL_DAMAGED;
+    case TWZ_EBUSY: return TOOL_BUSY;
     case TWZ_ENOSPC:
     case TWZ_ENOMEM:
-    case TWZ_EFULL:
-        return TOOL_FULL;
-    case TWZ_EDENIED:
-        return TOOL_DENIED;
+    case TWZ_EFULL: return TOOL_FULL;
+    case TWZ_EDENIED: return TOOL_DENIED;
     case TWZ_EINVAL:
     case TWZ_ERANGE:
-    case TWZ_ENAMELEN:
-        return TOOL_USAGE;
-    default:
-        return TOOL_NO;
+    case TWZ_ENAMELEN: return TOOL_USAGE;
+    default: return TOOL_NO;
     }
 }
 
 enum tool_exit fail_code_host(int host_errno)
 {
     switch (host_errno) {
-    case ENOENT:
-        return TOOL_MISSING;
+    case ENOENT: return TOOL_MISSING;
     case EACCES:
     case EPERM:
-    case EROFS:
-        return TOOL_DENIED;
+    case EROFS: return TOOL_DENIED;
     case ENOSPC:
     case EDQUOT:
-    case ENOMEM:
-        return TOOL_FULL;
-    default:
-        return TOOL_NO;
+    case ENOMEM: return TOOL_FULL;
+    default: return TOOL_NO;
     }
 }
 
@@ -115,13 +102,10 @@ static const char *remedy(int64_t error)
 {
     switch (-error) {
     case TWZ_ENOSPC:
-    case TWZ_EFULL:
-        return "delete objects (lost, del) or make a larger pool";
+    case TWZ_EFULL: return "delete objects (lost, del) or make a larger pool";
     case TWZ_EDAMAGED:
-    case TWZ_EPOISON:
-        return "run 'twz-obj check' to see what is lost";
-    default:
-        return NULL;
+    case TWZ_EPOISON: return "run 'twz-obj check' to see what is lost";
+    default: return NULL;
     }
 }
 

@@ -87,7 +87,9 @@ static size_t utf8_len(const unsigned char *p, size_t left)
     static const struct {
         unsigned char mask, lead;
         uint32_t min;
-    } form[] = {{0x80, 0, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+    } form[] = {
+        { 0x80, 0, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 }
+    };
     for (size_t n = 1; n <= 4 && n <= left; n++) {
         if ((p[0] & form[n - 1].mask) != form[n - 1].lead)
             continue;
@@ -271,7 +273,9 @@ const char *out_perms_text(char text[OUT_PERMS_TEXT], uint32_t perms)
     static const struct {
         uint32_t bit;
         char letter;
-    } all[] = {{TWZ_READ, 'r'}, {TWZ_WRITE, 'w'}, {TWZ_EXEC, 'x'}, {TWZ_USE, 'u'}, {TWZ_DEL, 'd'}};
+    } all[] = {
+        { TWZ_READ, 'r' }, { TWZ_WRITE, 'w' }, { TWZ_EXEC, 'x' }, { TWZ_USE, 'u' }, { TWZ_DEL, 'd' }
+    };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         text[i] = perms & all[i].bit ? all[i].letter : '-';
     text[5] = '\0';
@@ -289,7 +293,7 @@ static uint64_t now_ns(void)
 
 void out_progress_start(struct out_progress *p, const char *what, uint64_t total)
 {
-    *p = (struct out_progress){.what = what, .total = total, .on = isatty(STDERR_FILENO) == 1};
+    *p = (struct out_progress){ .what = what, .total = total, .on = isatty(STDERR_FILENO) == 1 };
     p->shown_ns = p->on ? now_ns() : 0;
 }
 

@@ -35,25 +35,13 @@ bool text_perms(const char *text, uint32_t *perms)
     *perms = 0;
     for (; *text; text++) {
         switch (*text) {
-        case 'r':
-            *perms |= TWZ_READ;
-            break;
-        case 'w':
-            *perms |= TWZ_WRITE;
-            break;
-        case 'x':
-            *perms |= TWZ_EXEC;
-            break;
-        case 'u':
-            *perms |= TWZ_USE;
-            break;
-        case 'd':
-            *perms |= TWZ_DEL;
-            break;
-        case '-':
-            break;
-        default:
-            return false;
+        case 'r': *perms |= TWZ_READ; break;
+        case 'w': *perms |= TWZ_WRITE; break;
+        case 'x': *perms |= TWZ_EXEC; break;
+        case 'u': *perms |= TWZ_USE; break;
+        case 'd': *perms |= TWZ_DEL; break;
+        case '-': break;
+        default: return false;
         }
     }
     return true;

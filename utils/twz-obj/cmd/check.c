@@ -85,6 +85,10 @@ static int check_name(void *ctx, const struct name_visit *visit)
         objid_t dir = visit->dir;
         walk->problems++;
         tell_directory(&dir, &(struct hier_problem){ 0, "a name of an object that is not there" });
+    } else if (visit->again) {
+        objid_t dir = visit->dir;
+        walk->problems++;
+        tell_directory(&dir, &(struct hier_problem){ 0, "a second name of a directory" });
     } else if (visit->name->kind == HIER_DIR) {
         check_directory(walk, visit->name->id);
     }
@@ -97,7 +101,7 @@ static int check_names(struct pool *pool, struct dir_walk *walk)
     if (twz_objid_none(pool->names))
         return TOOL_OK;
     check_directory(walk, pool->names);
-    int rc = names_each_below(pool->names, "/", check_name, walk);
+    int rc = names_each_below(pool, pool->names, "/", check_name, walk);
     if (rc < 0) {
         walk->problems++;
         tell_directory(&pool->names, &(struct hier_problem){ 0, fail_text(rc) });
@@ -202,7 +206,7 @@ static int recover(struct pool *pool)
     if (rc == TOOL_OK)
         rc = pool_recover(pool);
     if (rc == TOOL_OK && !twz_objid_none(pool->names))
-        (void)names_each_below(pool->names, "/", visit_nothing, NULL);
+        (void)names_each_below(pool, pool->names, "/", visit_nothing, NULL);
     return rc;
 }
 

@@ -77,7 +77,7 @@ static int is_directory(const struct ident *item)
 
 static int write_stdout(struct tool *tool, const struct ident *item)
 {
-    struct output out = {.fd = STDOUT_FILENO, .path = "standard output"};
+    struct output out = { .fd = STDOUT_FILENO, .path = "standard output" };
     fflush(stdout);
     int rc = is_directory(item);
     return rc == TOOL_OK ? write_object(tool, item, &out) : rc;
@@ -100,7 +100,7 @@ int cmd_cat(struct tool *tool, const struct args *args)
 /* An existing file that is no regular one (a device, a pipe) is written to as it stands. */
 static int get_special(struct tool *tool, const struct ident *item, const char *path)
 {
-    struct output out = {.path = path, .fd = open(path, O_WRONLY | O_CLOEXEC)};
+    struct output out = { .path = path, .fd = open(path, O_WRONLY | O_CLOEXEC) };
     if (out.fd < 0)
         return fail_host(path);
     int rc = write_object(tool, item, &out);
@@ -119,7 +119,7 @@ static int get_regular(struct tool *tool, const struct ident *item, const char *
     rc = host_file_create(&file, path, true, mode);
     if (rc != TOOL_OK)
         return rc;
-    struct output out = {.fd = file.fd, .path = path, .seekable = true};
+    struct output out = { .fd = file.fd, .path = path, .seekable = true };
     rc = write_object(tool, item, &out);
     if (rc == TOOL_OK)
         return host_file_commit(&file);

@@ -14,26 +14,27 @@
 #include "pool.h"
 
 struct usage {
-    const struct pool *pool;
-    uint8_t *seen; /* a bit for each slot: an object with two names counts once */
-    size_t seen_size;
+    struct pool *pool;
+    struct names_seen seen; /* an object with two names counts once */
     uint64_t objects, media, length;
 };
 
+/* An object, and those that its file goes on in. */
 static void add_object(struct usage *usage, objid_t id)
 {
-    struct facts facts;
     uint32_t slot;
-    if (store_lookup(usage->pool->store, id, &slot) < 0 ||
-        usage->seen[slot / 8] & (1u << (slot % 8)) || facts_get(usage->pool, slot, &facts) < 0)
-        return;
-    usage->seen[slot / 8] |= (uint8_t)(1u << (slot % 8));
-    usage->objects++;
-    usage->media += facts_media(&facts);
-    usage->length += strcmp(facts.type, "directory") == 0 ? 0 : facts.length;
-    uint32_t next;
-    if (content_next(usage->pool, slot, &facts.meta, &next) == 0 && next != STORE_NO_SLOT)
-        add_object(usage, store_obj_id_of(usage->pool->store, next));
+    while (names_seen_add(&usage->seen, id) && store_lookup(usage->pool->store, id, &slot) >= 0) {
+        struct facts facts;
+        uint32_t next;
+        if (facts_get(usage->pool, slot, &facts) < 0)
+            return;
+        usage->objects++;
+        usage->media += facts_media(&facts);
+        usage->length += strcmp(facts.type, "directory") == 0 ? 0 : facts.meta.size;
+        if (content_next(usage->pool, slot, &facts.meta, &next) < 0 || next == STORE_NO_SLOT)
+            return;
+        id = store_obj_id_of(usage->pool->store, next);
+    }
 }
 
 static int add_name(void *ctx, const struct name_visit *visit)
@@ -43,14 +44,23 @@ static int add_name(void *ctx, const struct name_visit *visit)
     return 0;
 }
 
+static int measure(struct usage *usage, const struct ident *item)
+{
+    int rc = names_seen_init(&usage->seen, usage->pool);
+    if (rc < 0)
+        return rc;
+    usage->objects = usage->media = usage->length = 0;
+    add_object(usage, item->id);
+    rc = names_each_below(usage->pool, item->id, item->text, add_name, usage);
+    names_seen_free(&usage->seen);
+    return rc == -TWZ_ETYPE ? 0 : rc;
+}
+
 static int usage_of(struct usage *usage, const struct ident *item, bool human)
 {
     char text[OUT_SIZE_TEXT];
-    usage->objects = usage->media = usage->length = 0;
-    memset(usage->seen, 0, usage->seen_size);
-    add_object(usage, item->id);
-    int rc = names_each_below(item->id, item->text, add_name, usage);
-    if (rc < 0 && rc != -TWZ_ETYPE)
+    int rc = measure(usage, item);
+    if (rc < 0)
         return fail_twz(item->text, rc);
     if (out_records()) {
         out_begin();
@@ -72,16 +82,10 @@ static int usage_of(struct usage *usage, const struct ident *item, bool human)
 int cmd_du(struct tool *tool, const struct args *args)
 {
     struct ident_list list;
-    struct store_space space;
-    store_space(tool->pool->store, &space);
-    struct usage usage = {.pool = tool->pool, .seen_size = space.slots_max / 8 + 1};
-    usage.seen = malloc(usage.seen_size);
-    if (!usage.seen)
-        return fail(TOOL_FULL, "out of memory");
+    struct usage usage = { .pool = tool->pool };
     int rc = ident_all_or(tool, args, "/", &list);
     for (size_t i = 0; i < list.count; i++)
         rc = fail_first(rc, usage_of(&usage, &list.item[i], args_flag(args, "human")));
     ident_free(&list);
-    free(usage.seen);
     return rc;
 }

@@ -54,7 +54,7 @@ static int fot_entry(void *ctx, const struct ref *ref)
 
 static int fot_of(struct tool *tool, const struct ident *item, bool header)
 {
-    struct fot_list list = {.tool = tool};
+    struct fot_list list = { .tool = tool };
     struct twz_meta meta;
     int rc = content_meta(tool->pool, item->slot, &meta);
     if (rc < 0)
@@ -126,7 +126,7 @@ static void dump_row(struct dump *dump, uint64_t off, const uint8_t *bytes, size
 /* A page that holds no bytes: one line says why, and *end where it ends. */
 static bool dump_nothing(struct dump *dump, uint64_t off, uint64_t *end)
 {
-    static const char *const why[] = {"", "absent", "hole", "", "", "poisoned", "elsewhere"};
+    static const char *const why[] = { "", "absent", "hole", "", "", "poisoned", "elsewhere" };
     struct store_page at;
     uint32_t page = (uint32_t)(off / TWZ_PAGE_SIZE);
     const char *text;
@@ -138,7 +138,7 @@ static bool dump_nothing(struct dump *dump, uint64_t off, uint64_t *end)
         text = at.state < 7 ? why[at.state] : "unknown";
     *end = (uint64_t)(page + 1) * TWZ_PAGE_SIZE;
     if (at.state == STORE_ABSENT) {
-        struct store_page next = {.page = page};
+        struct store_page next = { .page = page };
         bool more = store_page_next(dump->pool->store, dump->slot, &next) >= 0;
         *end = (uint64_t)(more ? next.page : TWZ_PAGE_RECORD) * TWZ_PAGE_SIZE;
     }
@@ -149,7 +149,7 @@ static bool dump_nothing(struct dump *dump, uint64_t off, uint64_t *end)
 
 static int dump_text(struct tool *tool, const struct ident *item, uint64_t off, uint64_t len)
 {
-    struct dump dump = {.pool = tool->pool, .slot = item->slot};
+    struct dump dump = { .pool = tool->pool, .slot = item->slot };
     uint64_t end = off + len;
     while (off < end) {
         uint8_t bytes[DUMP_ROW];

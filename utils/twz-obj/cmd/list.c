@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <twz/error.h>
 
 #include "command.h"
 #include "facts.h"
@@ -15,8 +16,8 @@
 struct listing {
     struct tool *tool;
     bool lengthy, recursive, human;
-    int rc;
-    bool any; /* something was printed: a blank line goes before the next header */
+    struct names_seen seen; /* directories listed: none is listed twice on a way down */
+    bool any;               /* something was printed: a blank line goes before the next header */
 };
 
 static int colour_of(const struct name *name, const struct facts *facts)
@@ -96,7 +97,7 @@ static void row_text(const struct listing *ls, objid_t dir, const struct name *n
 
 static void row(struct listing *ls, const char *path, objid_t dir, const struct name *name)
 {
-    struct facts facts = {.type = ""};
+    struct facts facts = { .type = "" };
     bool wanted = ls->lengthy || out_records() || out_terminal();
     if (wanted)
         facts_of(ls, name, &facts);
@@ -118,12 +119,11 @@ static void header(struct listing *ls, const char *path)
     ls->any = true;
 }
 
-static int list_directory(struct listing *ls, objid_t dir, const char *path, bool with_header,
-                          unsigned depth)
+static int list_directory(struct listing *ls, objid_t dir, const char *path, bool with_header)
 {
     struct name_list list;
-    if (depth > 256)
-        return fail(TOOL_DAMAGED, "%s: directories go round in a circle", path);
+    if (strlen(path) > TWZ_PATH_MAX)
+        return fail_twz(path, -TWZ_ENAMELEN);
     int rc = names_list(dir, &list);
     if (rc < 0)
         return fail_twz(path, rc);
@@ -137,11 +137,11 @@ static int list_directory(struct listing *ls, objid_t dir, const char *path, boo
         free(below);
     }
     for (size_t i = 0; ls->recursive && i < list.count; i++) {
-        if (list.name[i].kind != HIER_DIR)
+        if (list.name[i].kind != HIER_DIR || !names_seen_add(&ls->seen, list.name[i].id))
             continue;
         char *below = names_join(path, list.name[i].text);
         if (below)
-            rc = fail_first(rc, list_directory(ls, list.name[i].id, below, true, depth + 1));
+            rc = fail_first(rc, list_directory(ls, list.name[i].id, below, true));
         free(below);
     }
     names_list_free(&list);
@@ -159,6 +159,30 @@ static bool is_directory(const struct ident *item)
     return true;
 }
 
+/* What is no directory first, then the directories with headers where there are several. */
+static int list_all(struct listing *ls, const struct ident_list *list)
+{
+    bool headers = list->count > 1 || ls->recursive;
+    int rc = TOOL_OK;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct ident *item = &list->item[i];
+        struct name name = { (char *)item->text, item->id, item->kind };
+        if (!is_directory(item))
+            row(ls, item->text, TWZ_OBJID_NONE, &name);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        const struct ident *item = &list->item[i];
+        if (!is_directory(item))
+            continue;
+        if (names_seen_init(&ls->seen, ls->tool->pool) < 0)
+            return fail(TOOL_FULL, "out of memory");
+        (void)names_seen_add(&ls->seen, item->id);
+        rc = fail_first(rc, list_directory(ls, item->id, item->text, headers));
+        names_seen_free(&ls->seen);
+    }
+    return rc;
+}
+
 int cmd_ls(struct tool *tool, const struct args *args)
 {
     struct ident_list list;
@@ -169,24 +193,14 @@ int cmd_ls(struct tool *tool, const struct args *args)
         .human = args_flag(args, "human"),
     };
     int rc = ident_all_or(tool, args, "/", &list);
-    bool headers = list.count > 1 || ls.recursive;
-    for (size_t i = 0; i < list.count; i++) {
-        struct name name = {(char *)list.item[i].text, list.item[i].id, list.item[i].kind};
-        if (!is_directory(&list.item[i]))
-            row(&ls, list.item[i].text, TWZ_OBJID_NONE, &name);
-    }
-    for (size_t i = 0; i < list.count; i++) {
-        const struct ident *item = &list.item[i];
-        if (is_directory(item))
-            rc = fail_first(rc, list_directory(&ls, item->id, item->text, headers, 0));
-    }
+    rc = fail_first(rc, list_all(&ls, &list));
     ident_free(&list);
     return rc;
 }
 
 /* --- tree ---------------------------------------------------------------------------------- */
 
-#define TREE_DEPTH 256
+#define TREE_DEPTH (TWZ_PATH_MAX / 2 + 1) /* no path has more parts */
 
 struct drawing {
     struct listing ls;
@@ -197,8 +211,6 @@ struct drawing {
 static int draw(void *ctx, const struct name_visit *visit)
 {
     struct drawing *drawing = ctx;
-    if (visit->depth >= TREE_DEPTH)
-        return fail(TOOL_DAMAGED, "%s: too deep to draw", visit->path);
     drawing->last[visit->depth] = visit->last;
     if (visit->name->kind == HIER_DIR)
         drawing->directories++;
@@ -225,7 +237,7 @@ static int draw(void *ctx, const struct name_visit *visit)
 int cmd_tree(struct tool *tool, const struct args *args)
 {
     struct ident root;
-    struct drawing drawing = {.ls = {.tool = tool}};
+    struct drawing drawing = { .ls = { .tool = tool } };
     int rc = ident_one(tool, args->argc ? args->argv[0] : "/", &root);
     if (rc != TOOL_OK)
         return rc;
@@ -233,7 +245,7 @@ int cmd_tree(struct tool *tool, const struct args *args)
         out_name(root.text);
         putchar('\n');
     }
-    rc = names_each_below(root.id, root.text, draw, &drawing);
+    rc = names_each_below(tool->pool, root.id, root.text, draw, &drawing);
     if (rc < 0)
         rc = fail_twz(root.text, rc);
     else if (rc == 0 && !out_records())

@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <twz/error.h>
 
 #include "command.h"
 #include "ident.h"
 #include "names.h"
 #include "out.h"
 #include "pool.h"
+#include "refs.h"
 
 /* Close `where` and say what went wrong, if anything did. */
 static int finish(struct hier_where *where, const char *path, int rc)
@@ -21,7 +23,7 @@ static int finish(struct hier_where *where, const char *path, int rc)
 
 static int make_directory(struct tool *tool, const char *path)
 {
-    static const struct hier_create create = {.kind = HIER_DIR};
+    static const struct hier_create create = { .kind = HIER_DIR };
     struct hier_where where;
     int rc = names_walk(tool->pool, path, HIER_NOFOLLOW, &where);
     if (rc < 0)
@@ -46,6 +48,16 @@ int cmd_mkdir(struct tool *tool, const struct args *args)
     return rc;
 }
 
+static bool is_directory(objid_t id)
+{
+    twzobj obj;
+    if (twz_object_init_guid(&obj, id, TWZ_READ) < 0)
+        return false;
+    bool is = hier_probe(&obj) >= 0;
+    twz_object_release(&obj);
+    return is;
+}
+
 /* --- ln ------------------------------------------------------------------------------------ */
 
 /* Where the new name goes: PATH itself, or inside it where that is a directory. */
@@ -64,30 +76,54 @@ static int walk_target(struct tool *tool, const char *path, const char *source,
     return rc;
 }
 
-static int link_object(struct tool *tool, const char *target, struct hier_where *where, bool force)
+/* Flags for taking away what a name means: the object goes with its last name, unless something
+ * else points to it. */
+static int victim_flags(struct tool *tool, const struct hier_where *where, uint32_t *flags)
+{
+    *flags = 0;
+    if (where->kind != HIER_OBJECT)
+        return 0;
+    int pointed = refs_pointed(tool->pool, where->id, false);
+    *flags = pointed == 0 ? HIER_DELETE : 0;
+    return pointed < 0 ? pointed : 0;
+}
+
+/* ln --force: what stands there goes first. */
+static int make_way(struct tool *tool, const struct hier_where *where)
+{
+    uint32_t flags;
+    if (!where->kind)
+        return 0;
+    int rc = victim_flags(tool, where, &flags);
+    return rc < 0 ? rc : hier_remove(&where->dir, names_leaf(where), flags | HIER_NOT_DIR);
+}
+
+static int link_object(struct tool *tool, const char *target, const struct hier_where *where)
 {
     struct ident object;
     int rc = ident_one(tool, target, &object);
     if (rc != TOOL_OK)
         return rc;
-    bool directory = object.kind == HIER_DIR;
-    bool first = object.kind == 0;
+    /* By its ID it may have any number of names; the first is no link. */
+    int named = object.kind ? 1 : refs_pointed(tool->pool, object.id, true);
+    bool directory = object.kind == HIER_DIR || is_directory(object.id);
+    bool itself = twz_objid_equal(object.id, where->id);
     ident_done(&object);
     if (directory)
         return fail(TOOL_NO, "%s: a directory has one name only: use ln -s", target);
-    if (where->kind && force)
-        rc = hier_remove(&where->dir, names_leaf(where), HIER_DELETE | HIER_NOT_DIR);
-    if (rc >= 0)
-        rc = first ? hier_insert(&where->dir, names_leaf(where), object.id)
-                   : hier_link(&where->dir, names_leaf(where), object.id);
+    if (itself)
+        return TOOL_OK;
+    rc = named < 0 ? named : make_way(tool, where);
+    if (rc >= 0 && named)
+        rc = hier_link(&where->dir, names_leaf(where), object.id);
+    else if (rc >= 0)
+        rc = hier_insert(&where->dir, names_leaf(where), object.id);
     return rc < 0 ? fail_twz(target, rc) : TOOL_OK;
 }
 
-static int link_text(const char *target, struct hier_where *where, bool force)
+static int link_text(struct tool *tool, const char *target, const struct hier_where *where)
 {
-    int rc = 0;
-    if (where->kind && force)
-        rc = hier_remove(&where->dir, names_leaf(where), HIER_DELETE | HIER_NOT_DIR);
+    int rc = make_way(tool, where);
     if (rc >= 0)
         rc = hier_symlink(&where->dir, names_leaf(where), target, strlen(target));
     return rc < 0 ? fail_twz(target, rc) : TOOL_OK;
@@ -105,9 +141,9 @@ int cmd_ln(struct tool *tool, const struct args *args)
     if (where.kind && !force)
         rc = fail_twz(path, -TWZ_EEXIST);
     else if (args_flag(args, "symbolic"))
-        rc = link_text(target, &where, force);
+        rc = link_text(tool, target, &where);
     else
-        rc = link_object(tool, target, &where, force);
+        rc = link_object(tool, target, &where);
     hier_where_close(&where);
     return rc;
 }
@@ -126,40 +162,51 @@ int cmd_mv(struct tool *tool, const struct args *args)
     rc = walk_target(tool, args->argv[1], args->argv[0], &to);
     if (rc < 0)
         return finish(&from, args->argv[1], rc);
-    rc = hier_rename(&from.dir, names_leaf(&from), &to.dir, names_leaf(&to), HIER_DELETE);
+    uint32_t flags;
+    rc = victim_flags(tool, &to, &flags);
+    if (rc >= 0)
+        rc = hier_rename(&from.dir, names_leaf(&from), &to.dir, names_leaf(&to), flags);
     hier_where_close(&to);
     return finish(&from, args->argv[0], rc);
 }
 
 /* --- rm ------------------------------------------------------------------------------------ */
 
-static int remove_below(struct tool *tool, struct hier_where *where, bool recursive);
-
-/* All names in a directory, then the caller's of the directory itself. */
-static int empty_directory(struct tool *tool, objid_t id)
+static int remove_one(objid_t id, const char *name)
 {
-    struct name_list list;
     twzobj dir;
-    int rc = names_list(id, &list);
+    int rc = twz_object_init_guid(&dir, id, TWZ_READ | TWZ_WRITE);
     if (rc < 0)
         return rc;
-    rc = twz_object_init_guid(&dir, id, TWZ_READ | TWZ_WRITE);
-    for (size_t i = 0; rc >= 0 && i < list.count; i++) {
-        struct hier_where inside = {.dir = dir, .id = list.name[i].id, .kind = list.name[i].kind};
-        inside.len = strlen(list.name[i].text);
-        memcpy(inside.leaf, list.name[i].text, inside.len);
-        rc = remove_below(tool, &inside, true);
-    }
+    rc = hier_remove(&dir, (struct hier_name){ name, strlen(name) }, 0);
     twz_object_release(&dir);
+    return rc;
+}
+
+/* All names in a directory and below. */
+static int empty_directory(objid_t id, unsigned depth)
+{
+    struct name_list list;
+    if (depth > TWZ_PATH_MAX / 2)
+        return -TWZ_ENAMELEN;
+    int rc = names_list(id, &list);
+    for (size_t i = 0; rc >= 0 && i < list.count; i++) {
+        if (list.name[i].kind == HIER_DIR)
+            rc = empty_directory(list.name[i].id, depth + 1);
+        if (rc >= 0)
+            rc = remove_one(id, list.name[i].text);
+    }
     names_list_free(&list);
     return rc;
 }
 
-static int remove_below(struct tool *tool, struct hier_where *where, bool recursive)
+static int remove_name(const struct hier_where *where, bool recursive)
 {
-    int rc = 0;
-    if (where->kind == HIER_DIR && recursive)
-        rc = empty_directory(tool, where->id);
+    if (where->len == 0)
+        return -TWZ_EBUSY;
+    if (where->kind == 0)
+        return -TWZ_ENONAME;
+    int rc = where->kind == HIER_DIR && recursive ? empty_directory(where->id, 0) : 0;
     return rc < 0 ? rc : hier_remove(&where->dir, names_leaf(where), 0);
 }
 
@@ -172,11 +219,7 @@ int cmd_rm(struct tool *tool, const struct args *args)
         const char *path = args->argv[i];
         int one = names_walk(tool->pool, path, HIER_NOFOLLOW, &where);
         if (one >= 0) {
-            one = -TWZ_ENONAME;
-            if (where.len == 0)
-                one = -TWZ_EBUSY;
-            else if (where.kind)
-                one = remove_below(tool, &where, args_flag(args, "recursive"));
+            one = remove_name(&where, args_flag(args, "recursive"));
             hier_where_close(&where);
         }
         if (one < 0 && !(force && one == -TWZ_ENONAME))

@@ -41,7 +41,7 @@ static void print_id(struct tool *tool, objid_t id, const char *path)
 
 static int new_unnamed(struct tool *tool, uint64_t count, uint32_t perms)
 {
-    struct twz_create create = {.flags = TWZ_OBJ_PERSIST, .perms = perms};
+    struct twz_create create = { .flags = TWZ_OBJ_PERSIST, .perms = perms };
     for (uint64_t i = 0; i < count; i++) {
         objid_t id;
         char text[OUT_ID_TEXT];
@@ -60,7 +60,7 @@ static int new_named(struct tool *tool, const char *path, uint32_t perms)
 {
     struct hier_where where;
     twzobj obj;
-    struct hier_create create = {.kind = HIER_OBJECT, .perms = perms};
+    struct hier_create create = { .kind = HIER_OBJECT, .perms = perms };
     int rc = names_walk(tool->pool, path, 0, &where);
     if (rc < 0)
         return fail_twz(path, rc);
@@ -207,7 +207,7 @@ int cmd_del(struct tool *tool, const struct args *args)
 {
     struct ident_list list;
     bool force = args_flag(args, "force");
-    struct pointed pointed = {.list = &list, .force = force};
+    struct pointed pointed = { .list = &list, .force = force };
     int rc = ident_all(tool, args, &list);
     if (rc == TOOL_OK)
         rc = check_deletable(tool, &list, force);

@@ -21,8 +21,10 @@
 #include "ident.h"
 #include "names.h"
 #include "out.h"
+#include "platform.h"
 #include "pool.h"
 #include "pool_lock.h"
+#include "refs.h"
 #include "text.h"
 
 #define DEFAULT_SIZE (1ull << 30)
@@ -30,7 +32,7 @@
 /* --- mkpool -------------------------------------------------------------------------------- */
 
 /* The directories that the system expects. */
-static const char *const first_names[] = {"/bin", "/sys", "/host", "/data", "/tmp"};
+static const char *const first_names[] = { "/bin", "/sys", "/host", "/data", "/tmp" };
 
 static int make_root(struct pool *pool)
 {
@@ -60,7 +62,7 @@ static int make_namespace(struct pool *pool)
 static int fill_pool(struct pool *pool, const char *label)
 {
     struct store_env env;
-    struct store_format format = {.created = (uint64_t)time(NULL)};
+    struct store_format format = { .created = (uint64_t)time(NULL) };
     int rc = pool_random(format.uuid, sizeof(format.uuid));
     if (rc != TOOL_OK)
         return rc;
@@ -161,6 +163,15 @@ int cmd_mkpool(struct tool *tool, const struct args *args)
 
 /* --- boot ---------------------------------------------------------------------------------- */
 
+/* A former first program that nothing means any more goes: an update leaves no rest behind. */
+static int delete_former(struct pool *pool, objid_t former)
+{
+    int pointed = twz_objid_none(former) ? 1 : refs_pointed(pool, former, true);
+    if (pointed == 0)
+        pointed = plat_obj_delete(former, TWZ_DELETE_DEFERRED);
+    return pointed < 0 && pointed != -TWZ_ENOOBJ ? fail_twz(pool->path, pointed) : TOOL_OK;
+}
+
 int cmd_boot(struct tool *tool, const struct args *args)
 {
     struct ident program;
@@ -168,12 +179,14 @@ int cmd_boot(struct tool *tool, const struct args *args)
     if (rc != TOOL_OK)
         return rc;
     struct store_roots roots = store_super_get(tool->pool->store)->roots;
-    bool same = twz_objid_equal(roots.init, program.id);
+    objid_t former = roots.init;
     roots.init = program.id;
     if (program.kind == HIER_DIR)
         rc = fail(TOOL_NO, "%s: a directory, not a program", program.text);
-    else if (!same)
+    else if (!twz_objid_equal(former, program.id))
         rc = pool_roots_set(tool->pool, &roots);
+    if (rc == TOOL_OK && !twz_objid_equal(former, program.id))
+        rc = delete_former(tool->pool, former);
     ident_done(&program);
     return rc;
 }

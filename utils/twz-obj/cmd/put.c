@@ -76,7 +76,7 @@ static int input_more(struct input *in)
 static int input_open(struct input *in, const char *path)
 {
     bool standard = strcmp(path, "-") == 0;
-    *in = (struct input){.path = standard ? "standard input" : path};
+    *in = (struct input){ .path = standard ? "standard input" : path };
     in->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (in->fd < 0)
         return fail_host(path);
@@ -192,7 +192,7 @@ static int compare_piece(void *ctx, const uint8_t *bytes, uint64_t len)
 static int same_content(struct tool *tool, struct input *in, uint32_t slot)
 {
     uint8_t buffer[TWZ_PAGE_SIZE];
-    struct comparison c = {.in = in, .buffer = buffer};
+    struct comparison c = { .in = in, .buffer = buffer };
     struct twz_meta meta;
     struct twz_meta want;
     uint64_t length;
@@ -240,7 +240,7 @@ static int put_input(struct tool *tool, struct input *in, const char *path, cons
 {
     objid_t id;
     uint32_t slot;
-    struct place place = {.perms = TWZ_PERMS, .leaf = leaf, .fill = fill_from_input, .ctx = in};
+    struct place place = { .perms = TWZ_PERMS, .leaf = leaf, .fill = fill_from_input, .ctx = in };
     if (update && path && place_find(tool->pool, path, leaf, &id) == 0 &&
         store_lookup(tool->pool->store, id, &slot) == 0) {
         int same = same_content(tool, in, slot);
@@ -310,7 +310,7 @@ int cmd_cp(struct tool *tool, const struct args *args)
         return rc;
     int got = store_obj_stat(tool->pool->store, source.slot, &stat);
     char *leaf = names_base(source.text);
-    struct place place = {.perms = stat.perms, .leaf = leaf, .fill = fill_shared, .ctx = &source};
+    struct place place = { .perms = stat.perms, .leaf = leaf, .fill = fill_shared, .ctx = &source };
     if (got < 0)
         rc = fail_twz(source.text, got);
     else if (source.kind == HIER_DIR)

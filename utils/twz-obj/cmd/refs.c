@@ -93,7 +93,7 @@ int cmd_refs(struct tool *tool, const struct args *args)
     struct ident_list list;
     bool from = args_flag(args, "from");
     bool to = args_flag(args, "to");
-    struct selection selection = {tool, &list, from || !to, to || !from};
+    struct selection selection = { tool, &list, from || !to, to || !from };
     int rc = ident_all(tool, args, &list);
     if (rc == TOOL_OK) {
         int walked = refs_each(tool->pool, select_ref, &selection);
@@ -188,7 +188,7 @@ static int graph_reach(struct graph *graph, const struct ident_list *list)
 int cmd_graph(struct tool *tool, const struct args *args)
 {
     struct ident_list list;
-    struct graph graph = {.tool = tool, .dot = args_flag(args, "dot")};
+    struct graph graph = { .tool = tool, .dot = args_flag(args, "dot") };
     if (graph.dot && out_records())
         return fail(TOOL_USAGE, "graph: either --dot or --json");
     int rc = ident_all(tool, args, &list);
@@ -245,7 +245,7 @@ static int lost_link(objid_t id, const twzobj *dir)
 {
     char text[OUT_ID_TEXT];
     out_id_text(text, id, 32);
-    return hier_insert(dir, (struct hier_name){text, 32}, id);
+    return hier_insert(dir, (struct hier_name){ text, 32 }, id);
 }
 
 static int lost_each(struct tool *tool, const struct found *found, const twzobj *dir, bool delete)
@@ -271,7 +271,7 @@ static int lost_find(struct tool *tool, struct found *found)
 {
     struct store_space space;
     store_space(tool->pool->store, &space);
-    *found = (struct found){.pool = tool->pool, .slots = space.slots_max};
+    *found = (struct found){ .pool = tool->pool, .slots = space.slots_max };
     found->pointed = calloc(1, space.slots_max / 8 + 1);
     return found->pointed ? refs_each(tool->pool, mark, found) : -TWZ_ENOMEM;
 }

@@ -79,8 +79,8 @@ static void info_text(const struct facts *facts)
 {
     const struct store_stat *stat = &facts->stat;
     const struct twz_meta *meta = &facts->meta;
-    static const char *const state[] = {"unknown", "free", "provisional", "live", "dead"};
-    static const char *const persist[] = {"explicit", "at release", "periodic"};
+    static const char *const state[] = { "unknown", "free", "provisional", "live", "dead" };
+    static const char *const persist[] = { "explicit", "at release", "periodic" };
     printf("  %-10s %016llx%016llx\n", "nonce", (unsigned long long)stat->nonce[1],
            (unsigned long long)stat->nonce[0]);
     line_id("kuid", stat->kuid);

@@ -21,17 +21,11 @@ int content_page(const struct pool *pool, uint32_t slot, uint32_t page, const ui
     if (rc < 0)
         return rc;
     switch (at.state) {
-    case STORE_ABSENT:
-        *bytes = zero_page;
-        return 0;
+    case STORE_ABSENT: *bytes = zero_page; return 0;
     case STORE_PRESENT:
-    case STORE_SHARED:
-        *bytes = store_frame_ptr(pool->store, at.frame);
-        return 0;
-    case STORE_POISONED:
-        return -TWZ_EPOISON;
-    default:
-        return -TWZ_EFAULT;
+    case STORE_SHARED: *bytes = store_frame_ptr(pool->store, at.frame); return 0;
+    case STORE_POISONED: return -TWZ_EPOISON;
+    default: return -TWZ_EFAULT;
     }
 }
 
@@ -114,7 +108,7 @@ int content_length(const struct pool *pool, uint32_t slot, uint64_t *length)
 /* Pages [page, end) that are absent or 0. */
 static uint32_t absent_run(const struct pool *pool, uint32_t slot, uint32_t page, uint32_t end)
 {
-    struct store_page at = {.page = page};
+    struct store_page at = { .page = page };
     if (store_page_next(pool->store, slot, &at) < 0 || at.page > end)
         return end - page;
     return at.page - page;
@@ -210,7 +204,7 @@ static int chunk_add(struct pool *pool, uint32_t slot, struct chunk *chunk, uint
 
 int content_fill(struct pool *pool, uint32_t slot, content_source source, void *ctx, uint64_t *size)
 {
-    struct chunk chunk = {.first = 1, .bytes = malloc(CHUNK)};
+    struct chunk chunk = { .first = 1, .bytes = malloc(CHUNK) };
     if (!chunk.bytes)
         return -TWZ_ENOMEM;
     int rc = 0;
@@ -243,7 +237,7 @@ static const void *one_page(void *ctx, uint32_t page)
 
 int content_meta_add(struct pool *pool, uint32_t slot, const struct twz_meta *meta, objid_t next)
 {
-    _Alignas(8) uint8_t page[TWZ_PAGE_SIZE] = {0};
+    _Alignas(8) uint8_t page[TWZ_PAGE_SIZE] = { 0 };
     struct twz_meta full = *meta;
     full.magic = TWZ_META_MAGIC;
     if (next.lo != 0 || next.hi != 0) {

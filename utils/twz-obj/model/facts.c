@@ -26,8 +26,8 @@ static bool has_tag(const struct twz_meta *meta, uint64_t tag)
 
 static const char *type_of(const struct facts *facts)
 {
-    static const char *const kind[] = {"object", "view",   "thread",        "context",
-                                       "root",   "device", "KSO directory", "system"};
+    static const char *const kind[] = { "object", "view",   "thread",        "context",
+                                        "root",   "device", "KSO directory", "system" };
     if (facts->stat.damaged || facts->error < 0)
         return "damaged";
     if (facts->stat.kind != TWZ_KIND_DATA)
@@ -76,8 +76,8 @@ void facts_fields(const struct facts *facts)
 {
     char perms[OUT_PERMS_TEXT];
     const struct store_stat *stat = &facts->stat;
-    static const char *const state[] = {"unknown", "free", "provisional", "live", "dead"};
-    static const char *const persist[] = {"explicit", "release", "periodic"};
+    static const char *const state[] = { "unknown", "free", "provisional", "live", "dead" };
+    static const char *const persist[] = { "explicit", "release", "periodic" };
     out_id("id", stat->id);
     out_str("type", facts->type);
     out_u64("size", facts->length);

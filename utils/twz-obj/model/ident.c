@@ -28,7 +28,7 @@ static int append(struct tool *tool, struct ident_list *list, const char *text, 
         free(path);
         return fail_twz(text, rc);
     }
-    list->item[list->count++] = (struct ident){id, slot, kind, path, path ? path : text};
+    list->item[list->count++] = (struct ident){ id, slot, kind, path, path ? path : text };
     return TOOL_OK;
 }
 
@@ -61,7 +61,7 @@ static int glob_below(struct tool *tool, objid_t dir, const char *path, const ch
     size_t len = strcspn(pattern, "/");
     const char *rest = pattern + len + strspn(pattern + len, "/");
     char *part = strndup(pattern, len);
-    struct name_list names = {0};
+    struct name_list names = { 0 };
     int rc = part ? names_list(dir, &names) : -TWZ_ENOMEM;
     rc = rc < 0 ? fail_twz(path, rc) : TOOL_OK;
     for (size_t i = 0; rc == TOOL_OK && i < names.count; i++) {
@@ -146,7 +146,7 @@ int ident_get(struct tool *tool, const char *text, struct ident_list *list)
 int ident_all(struct tool *tool, const struct args *args, struct ident_list *list)
 {
     int rc = TOOL_OK;
-    *list = (struct ident_list){0};
+    *list = (struct ident_list){ 0 };
     for (int i = 0; i < args->argc; i++)
         rc = fail_first(rc, ident_get(tool, args->argv[i], list));
     return rc;
@@ -157,7 +157,7 @@ int ident_all_or(struct tool *tool, const struct args *args, const char *otherwi
 {
     if (args->argc)
         return ident_all(tool, args, list);
-    *list = (struct ident_list){0};
+    *list = (struct ident_list){ 0 };
     return ident_get(tool, otherwise, list);
 }
 
@@ -172,12 +172,12 @@ void ident_free(struct ident_list *list)
     for (size_t i = 0; i < list->count; i++)
         ident_done(&list->item[i]);
     free(list->item);
-    *list = (struct ident_list){0};
+    *list = (struct ident_list){ 0 };
 }
 
 int ident_one(struct tool *tool, const char *text, struct ident *out)
 {
-    struct ident_list list = {0};
+    struct ident_list list = { 0 };
     int rc = ident_get(tool, text, &list);
     if (rc == TOOL_OK && list.count > 1)
         rc = fail(TOOL_MISSING, "%s: matches %zu objects, one is wanted", text, list.count);

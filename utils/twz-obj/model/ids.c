@@ -56,7 +56,7 @@ static bool begins_with(objid_t id, const char *hex, int digits)
 /* 32 digits name one object: a look-up. */
 static int64_t find_whole(struct pool *pool, const char *hex, objid_t *found, size_t max)
 {
-    char half[17] = {0};
+    char half[17] = { 0 };
     objid_t id;
     uint32_t slot;
     memcpy(half, hex, 16);

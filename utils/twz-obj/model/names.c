@@ -122,37 +122,56 @@ char *names_base(const char *path)
     return strndup(path + start, end - start);
 }
 
-/* The directories on the way down, to see circles that only a damaged pool can have. */
-struct way {
-    const struct way *up;
-    objid_t dir;
-};
-
-static bool on_way(const struct way *way, objid_t dir)
+int names_seen_init(struct names_seen *seen, const struct pool *pool)
 {
-    for (; way; way = way->up) {
-        if (twz_objid_equal(way->dir, dir))
-            return true;
-    }
-    return false;
+    struct store_space space;
+    store_space(pool->store, &space);
+    *seen = (struct names_seen){ pool, calloc(1, space.slots_max / 8 + 1) };
+    return seen->bits ? 0 : -TWZ_ENOMEM;
 }
 
-static int each_below(const struct way *up, objid_t dir, const char *path, unsigned depth,
-                      names_visitor visitor, void *ctx)
+void names_seen_free(struct names_seen *seen)
 {
-    struct way way = { up, dir };
+    free(seen->bits);
+    seen->bits = NULL;
+}
+
+bool names_seen_add(struct names_seen *seen, objid_t id)
+{
+    uint32_t slot;
+    if (store_lookup(seen->pool->store, id, &slot) < 0)
+        return false;
+    uint8_t bit = (uint8_t)(1u << (slot % 8));
+    bool added = !(seen->bits[slot / 8] & bit);
+    seen->bits[slot / 8] |= bit;
+    return added;
+}
+
+struct walk {
+    struct names_seen seen;
+    names_visitor visitor;
+    void *ctx;
+};
+
+static int each_below(struct walk *walk, objid_t dir, const char *path, unsigned depth)
+{
     struct name_list list;
     int rc = names_list(dir, &list);
     for (size_t i = 0; rc >= 0 && i < list.count; i++) {
         const struct name *name = &list.name[i];
+        struct name_visit visit = { .name = name, .dir = dir, .depth = depth };
         char *below = names_join(path, name->text);
-        if (!below) {
-            rc = -TWZ_ENOMEM;
+        if (!below || strlen(below) > TWZ_PATH_MAX) {
+            free(below);
+            rc = below ? -TWZ_ENAMELEN : -TWZ_ENOMEM;
             break;
         }
-        rc = visitor(ctx, &(struct name_visit){ below, name, dir, depth, i + 1 == list.count });
-        if (rc == 0 && name->kind == HIER_DIR && !on_way(&way, name->id))
-            rc = each_below(&way, name->id, below, depth + 1, visitor, ctx);
+        visit.path = below;
+        visit.last = i + 1 == list.count;
+        visit.again = name->kind == HIER_DIR && !names_seen_add(&walk->seen, name->id);
+        rc = walk->visitor(walk->ctx, &visit);
+        if (rc == 0 && name->kind == HIER_DIR && !visit.again)
+            rc = each_below(walk, name->id, below, depth + 1);
         free(below);
         if (rc != 0)
             break;
@@ -161,9 +180,17 @@ static int each_below(const struct way *up, objid_t dir, const char *path, unsig
     return rc;
 }
 
-int names_each_below(objid_t dir, const char *path, names_visitor visitor, void *ctx)
+int names_each_below(const struct pool *pool, objid_t dir, const char *path, names_visitor visitor,
+                     void *ctx)
 {
-    return each_below(NULL, dir, path, 0, visitor, ctx);
+    struct walk walk = { .visitor = visitor, .ctx = ctx };
+    int rc = names_seen_init(&walk.seen, pool);
+    if (rc < 0)
+        return rc;
+    (void)names_seen_add(&walk.seen, dir);
+    rc = each_below(&walk, dir, path, 0);
+    names_seen_free(&walk.seen);
+    return rc;
 }
 
 struct hier_name names_leaf(const struct hier_where *where)

@@ -40,20 +40,34 @@ char *names_join(const char *dir, const char *name);
 /* The last part of a host path or of a path; never empty, to be freed. */
 char *names_base(const char *path);
 
+/* A set of objects; those of one pool. */
+struct names_seen {
+    const struct pool *pool;
+    uint8_t *bits; /* one for each slot */
+};
+int names_seen_init(struct names_seen *seen, const struct pool *pool); /* 0 or -TWZ_ENOMEM */
+void names_seen_free(struct names_seen *seen);
+
+/* Put an object into the set: false where it was there before, or is no object. */
+bool names_seen_add(struct names_seen *seen, objid_t id);
+
 /*
  * Visit what `dir` (found at `path`) holds and all below, in order of names; `depth` counts from 0.
- * A directory that is met a second time on the way down is not entered. Stops at the first result
- * that is not 0 and returns it, or -TWZ_E*.
+ * Each directory is entered once: one that is named again, as only a damaged pool can, is visited
+ * with `again` and not entered. Stops at the first result that is not 0 and returns it, or -TWZ_E*:
+ * -TWZ_ENAMELEN where a path is longer than TWZ_PATH_MAX.
  */
 struct name_visit {
     const char *path;
     const struct name *name;
     objid_t dir; /* the directory that holds it */
     unsigned depth;
-    bool last; /* no more names follow in this directory */
+    bool last;  /* no more names follow in this directory */
+    bool again; /* a directory that was entered before */
 };
 typedef int (*names_visitor)(void *ctx, const struct name_visit *visit);
-int names_each_below(objid_t dir, const char *path, names_visitor visitor, void *ctx);
+int names_each_below(const struct pool *pool, objid_t dir, const char *path, names_visitor visitor,
+                     void *ctx);
 
 /* As mkdir -p: an existing directory is no error. *made (may be NULL): some part was made. */
 int names_mkdir_parents(const struct pool *pool, const char *path, bool *made);

@@ -83,20 +83,12 @@ static int make_unnamed(struct filling *filling, objid_t *id)
     return rc;
 }
 
-static int see_pointer(void *ctx, const struct ref *ref)
-{
-    const objid_t *id = ctx;
-    bool points = ref->kind == REF_FOT || ref->kind == REF_ROOT || ref->kind == REF_TIE;
-    return points && twz_objid_equal(ref->to, *id);
-}
-
 static int replace(struct filling *filling, struct hier_where *where, objid_t *id)
 {
-    objid_t old = where->id;
     int rc = make_unnamed(filling, id);
     if (rc < 0)
         return rc;
-    int pointed = refs_each(filling->pool, see_pointer, &old);
+    int pointed = refs_pointed(filling->pool, where->id, false);
     rc = pointed < 0 ? pointed
                      : hier_replace(&where->dir, names_leaf(where), *id, pointed ? 0 : HIER_DELETE);
     if (rc < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0)
@@ -135,7 +127,7 @@ int place_find(struct pool *pool, const char *path, const char *leaf, objid_t *i
 
 int place_object(struct pool *pool, const char *path, const struct place *place, objid_t *id)
 {
-    struct filling filling = {.pool = pool, .place = place};
+    struct filling filling = { .pool = pool, .place = place };
     struct hier_where where;
     int rc = path ? walk(pool, path, place->leaf, &where) : 0;
     if (rc >= 0 && path) {

@@ -13,7 +13,7 @@
 
 const char *ref_kind_text(enum ref_kind kind)
 {
-    static const char *const text[] = {"name", "pointer", "tie", "root"};
+    static const char *const text[] = { "name", "pointer", "tie", "root" };
     return text[kind];
 }
 
@@ -29,7 +29,8 @@ static int from_name(void *ctx, const struct name_visit *name)
     if (name->name->kind == HIER_SYMLINK)
         return 0;
     struct ref ref = {
-        .kind = REF_NAME, .from = name->dir, .to = name->name->id, .path = name->path};
+        .kind = REF_NAME, .from = name->dir, .to = name->name->id, .path = name->path
+    };
     return visit->visitor(visit->ctx, &ref);
 }
 
@@ -59,7 +60,7 @@ static int from_fot(const struct visit *visit, uint32_t slot, objid_t id)
             return 0;
         if (!(entry.flags & TWZ_FOT_VALID))
             continue;
-        struct ref ref = {.kind = REF_FOT, .from = id, .to = entry.id, .index = i};
+        struct ref ref = { .kind = REF_FOT, .from = id, .to = entry.id, .index = i };
         ref.rights = (uint32_t)(entry.flags & TWZ_PERMS);
         if (entry.flags & TWZ_FOT_NAME) {
             if (name_of_entry(visit, slot, &entry, name, &ref.to))
@@ -78,7 +79,7 @@ static int from_tie(const struct visit *visit, const struct store_stat *stat)
     if (twz_objid_none(stat->tie_parent))
         return 0;
     /* The tie is written in the child; what it keeps is the child. */
-    struct ref ref = {.kind = REF_TIE, .from = stat->tie_parent, .to = stat->id};
+    struct ref ref = { .kind = REF_TIE, .from = stat->tie_parent, .to = stat->id };
     return visit->visitor(visit->ctx, &ref);
 }
 
@@ -86,10 +87,10 @@ static int from_roots(const struct visit *visit)
 {
     const struct store_roots *roots = &store_super_get(visit->pool->store)->roots;
     const struct ref ref[] = {
-        {.kind = REF_ROOT, .to = roots->names, .path = "names"},
-        {.kind = REF_ROOT, .to = roots->init, .path = "init"},
-        {.kind = REF_ROOT, .to = roots->sctx, .path = "sctx"},
-        {.kind = REF_ROOT, .to = roots->owner, .path = "owner"},
+        { .kind = REF_ROOT, .to = roots->names, .path = "names" },
+        { .kind = REF_ROOT, .to = roots->init, .path = "init" },
+        { .kind = REF_ROOT, .to = roots->sctx, .path = "sctx" },
+        { .kind = REF_ROOT, .to = roots->owner, .path = "owner" },
     };
     for (size_t i = 0; i < sizeof(ref) / sizeof(ref[0]); i++) {
         int rc = twz_objid_none(ref[i].to) ? 0 : visit->visitor(visit->ctx, &ref[i]);
@@ -110,10 +111,10 @@ static int from_object(const struct visit *visit, uint32_t slot)
 
 int refs_each(struct pool *pool, refs_visitor visitor, void *ctx)
 {
-    struct visit visit = {pool, visitor, ctx};
+    struct visit visit = { pool, visitor, ctx };
     int rc = from_roots(&visit);
     if (rc == 0 && !twz_objid_none(pool->names))
-        rc = names_each_below(pool->names, "/", from_name, &visit);
+        rc = names_each_below(pool, pool->names, "/", from_name, &visit);
     for (uint32_t slot = 0; rc == 0 && ids_next(pool, &slot); slot++)
         rc = from_object(&visit, slot);
     return rc;
@@ -121,7 +122,7 @@ int refs_each(struct pool *pool, refs_visitor visitor, void *ctx)
 
 int refs_from(struct pool *pool, uint32_t slot, refs_visitor visitor, void *ctx)
 {
-    struct visit visit = {pool, visitor, ctx};
+    struct visit visit = { pool, visitor, ctx };
     objid_t id = store_obj_id_of(pool->store, slot);
     struct name_list list;
     int rc = from_fot(&visit, slot, id);
@@ -129,10 +130,27 @@ int refs_from(struct pool *pool, uint32_t slot, refs_visitor visitor, void *ctx)
         return rc;
     for (size_t i = 0; rc == 0 && i < list.count; i++) {
         struct ref ref = {
-            .kind = REF_NAME, .from = id, .to = list.name[i].id, .path = list.name[i].text};
+            .kind = REF_NAME, .from = id, .to = list.name[i].id, .path = list.name[i].text
+        };
         if (list.name[i].kind != HIER_SYMLINK)
             rc = visitor(ctx, &ref);
     }
     names_list_free(&list);
     return rc;
+}
+
+struct pointed {
+    objid_t id;
+    bool names;
+};
+
+static int see_pointer(void *ctx, const struct ref *ref)
+{
+    const struct pointed *pointed = ctx;
+    return twz_objid_equal(ref->to, pointed->id) && (pointed->names || ref->kind != REF_NAME);
+}
+
+int refs_pointed(struct pool *pool, objid_t id, bool names)
+{
+    return refs_each(pool, see_pointer, &(struct pointed){ id, names });
 }

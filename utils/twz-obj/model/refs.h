@@ -28,6 +28,9 @@ typedef int (*refs_visitor)(void *ctx, const struct ref *ref);
 /* Every reference of the pool. Objects that are damaged are left out. */
 int refs_each(struct pool *pool, refs_visitor visitor, void *ctx);
 
+/* 1 where something points to the object (a name counts only if asked for), 0, or -TWZ_E*. */
+int refs_pointed(struct pool *pool, objid_t id, bool names);
+
 /* Those of one object: its FOT, what it is tied to, and its names if it is a directory. */
 int refs_from(struct pool *pool, uint32_t slot, refs_visitor visitor, void *ctx);
 
