@@ -283,7 +283,10 @@ int pool_close(struct pool *pool)
     if (pool->store)
         store_close(pool->store);
     if (pool->base) {
-        if (persist_media_sync(pool->base, pool->size) != 0 || persist_media_failed())
+        int synced = persist_media_sync(pool->base, pool->size);
+        if (synced == 0 && persist_media_failed())
+            errno = EIO;
+        if (synced != 0 || persist_media_failed())
             rc = fail_host(pool->path);
         persist_media_set(PERSIST_NOWHERE);
         munmap(pool->base, pool->size);
