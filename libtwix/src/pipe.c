@@ -71,30 +71,67 @@ static uint64_t load(const uint64_t *word)
 
 /* --- ends ------------------------------------------------------------------------------------- */
 
-/* The word that a lock of our first thread would have (twz/mutex.h). */
-static uint64_t owner_word(void)
+/* The word that a lock of that thread would have (twz/mutex.h). */
+static uint64_t owner_word(const struct twz_thread *thread)
 {
-    const struct twz_thread *first = twz_object_base(&thread_first()->repr);
+    uint64_t resumed = process_system()->resume_count & 0x7fffffff;
 
-    return (first->incarnation & 0xffffffffu) | (process_system()->resume_count & 0x7fffffff) << 32;
+    return (thread->incarnation & 0xffffffffu) | resumed << 32;
 }
 
-static int64_t enter(struct file *f)
+static const struct twz_thread *first_thread(void)
+{
+    return twz_object_base(&thread_first()->repr);
+}
+
+static uint64_t use_of(const struct file *f)
+{
+    return f->sub ? END_WRITE : END_READ;
+}
+
+int64_t pipe_lend(struct file *f)
 {
     struct pipe *p = pipe_of(f);
-    int64_t r = -ENFILE;
+    int64_t end = -ENFILE;
 
     lock_take(&p->lock);
-    for (uint32_t i = 0; i < PIPE_ENDS && r < 0; i++) {
+    for (uint32_t i = 0; i < PIPE_ENDS && end < 0; i++) {
         if (p->ends[i].use != END_FREE)
             continue;
-        p->ends[i].owner.word = owner_word();
-        p->ends[i].use = f->sub ? END_WRITE : END_READ;
-        f->end = i;
-        r = 0;
+        p->ends[i].owner.word = owner_word(first_thread());
+        p->ends[i].use = use_of(f);
+        end = i;
     }
     lock_drop(&p->lock);
-    return r;
+    return end;
+}
+
+/* Child and parent both do this: whoever comes first. */
+void pipe_lend_to(struct file *f, uint64_t end, const struct twz_thread *child)
+{
+    struct pipe *p = pipe_of(f);
+
+    lock_take(&p->lock);
+    if (p->ends[end].owner.word == owner_word(first_thread()))
+        p->ends[end].owner.word = owner_word(child);
+    lock_drop(&p->lock);
+}
+
+/* The last end that closes takes the pipe away. */
+void pipe_take_back(struct file *f, uint64_t end)
+{
+    struct pipe *p = pipe_of(f);
+    uint64_t left = 0;
+
+    lock_take(&p->lock);
+    p->ends[end].use = END_FREE;
+    p->ends[end].owner.word = 0;
+    for (uint32_t i = 0; i < PIPE_ENDS; i++)
+        left += p->ends[i].use;
+    lock_drop(&p->lock);
+    (void)twz_sync_wake(f->sub ? &p->tail : &p->head, UINT32_MAX);
+    if (left == 0)
+        (void)!twz_object_delete(&f->obj, TWZ_DELETE_DEFERRED);
 }
 
 /* 1 if anybody who lives has such an end open; forgets those of the dead. */
@@ -117,24 +154,10 @@ static int open_somewhere(struct pipe *p, uint64_t use)
     return found;
 }
 
-/* The last end that closes takes the pipe away. */
 static void pipe_release(struct file *f)
 {
-    struct pipe *p;
-    uint64_t left = 0;
-
-    if (!f->obj.start || f->end >= PIPE_ENDS)
-        return;
-    p = pipe_of(f);
-    lock_take(&p->lock);
-    p->ends[f->end].use = END_FREE;
-    p->ends[f->end].owner.word = 0;
-    for (uint32_t i = 0; i < PIPE_ENDS; i++)
-        left += p->ends[i].use;
-    lock_drop(&p->lock);
-    (void)twz_sync_wake(f->sub ? &p->tail : &p->head, UINT32_MAX);
-    if (left == 0)
-        (void)!twz_object_delete(&f->obj, TWZ_DELETE_DEFERRED);
+    if (f->obj.start && f->end < PIPE_ENDS)
+        pipe_take_back(f, f->end);
 }
 
 /* --- bytes ------------------------------------------------------------------------------------ */
@@ -308,7 +331,7 @@ static uint32_t pipe_poll(struct file *f, uint32_t want, struct twz_sync *wait)
     return 0;
 }
 
-int64_t pipe_reopen(struct file *f, objid_t id)
+static int64_t open_pipe(struct file *f, objid_t id)
 {
     int64_t r = err_linux(twz_object_init_guid(&f->obj, id, TWZ_READ | TWZ_WRITE));
     const struct pipe *p;
@@ -317,9 +340,24 @@ int64_t pipe_reopen(struct file *f, objid_t id)
     if (r < 0)
         return r;
     p = pipe_of(f);
-    if (p->magic != PIPE_MAGIC || p->version != PIPE_VERSION || f->sub > 1)
+    return p->magic == PIPE_MAGIC && p->version == PIPE_VERSION && f->sub <= 1 ? 0 : -EINVAL;
+}
+
+int64_t pipe_reopen(struct file *f, objid_t id, uint64_t end)
+{
+    int64_t r = open_pipe(f, id);
+    struct pipe *p;
+
+    if (r < 0)
+        return r;
+    p = pipe_of(f);
+    if (end >= PIPE_ENDS || p->ends[end].use != use_of(f))
         return -EINVAL;
-    return enter(f);
+    lock_take(&p->lock);
+    p->ends[end].owner.word = owner_word(first_thread());
+    lock_drop(&p->lock);
+    f->end = (uint32_t)end;
+    return 0;
 }
 
 const struct file_ops pipe_ops = {
@@ -341,11 +379,14 @@ static int64_t new_end(objid_t id, uint32_t sub, uint32_t flags)
     if (!f)
         return -ENFILE;
     f->sub = sub;
-    r = pipe_reopen(f, id);
+    r = open_pipe(f, id);
+    if (r == 0)
+        r = pipe_lend(f);
     if (r < 0) {
         file_put(f);
         return r;
     }
+    f->end = (uint32_t)r;
     return fd_install(f, 0, (flags & O_CLOEXEC) != 0);
 }
 

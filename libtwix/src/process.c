@@ -60,7 +60,7 @@ static int64_t reopen(struct file *f, const struct inherit_file *in)
     switch (in->kind) {
     case FILE_REGULAR: return regular_open(f, in->obj, in->access & O_ACCMODE);
     case FILE_DIRECTORY: return directory_open(f, in->obj);
-    case FILE_PIPE: return pipe_reopen(f, in->obj);
+    case FILE_PIPE: return pipe_reopen(f, in->obj, in->end);
     default: return 0;
     }
 }

@@ -45,7 +45,7 @@ struct inherit_file {
     uint64_t flags; /* O_APPEND, O_NONBLOCK */
     objid_t state;  /* 0: nothing to share */
     objid_t obj;
-    uint64_t pad;
+    uint64_t end; /* pipes: the entry in the table of ends that is the child's */
 };
 _Static_assert(sizeof(struct inherit_file) == 64, "inherited file size");
 

@@ -20,6 +20,7 @@
 #include "mem.h"
 #include "open.h"
 #include "path.h"
+#include "pipe.h"
 #include "process.h"
 #include "signals.h"
 #include "spawn.h"
@@ -160,6 +161,12 @@ static int64_t hand_over_file(struct handover *h, int fd, struct file *f)
     in->obj = f->obj.id;
     if (f->ops->offsets)
         r = file_share(f, &in->state);
+    if (f->kind == FILE_PIPE) {
+        r = pipe_lend(f);
+        in->end = (uint64_t)r;
+    }
+    if (r > 0)
+        r = 0;
     if (r == 0)
         h->head.count++;
     return r;
@@ -186,11 +193,24 @@ static int64_t hand_over(struct handover *h, struct plan *p, const struct linux_
     return r;
 }
 
-static void take_back(const struct handover *h, struct plan *p)
+/* The child lives: what was lent is its own. */
+static void settle(const struct handover *h, struct plan *p, const struct twz_thread *child)
 {
     for (uint32_t i = 0; i < h->head.count; i++)
+        if (h->file[i].kind == FILE_PIPE)
+            pipe_lend_to(p->file[h->file[i].fd], h->file[i].end, child);
+}
+
+static void take_back(const struct handover *h, struct plan *p)
+{
+    for (uint32_t i = 0; i < h->head.count; i++) {
+        struct file *f = p->file[h->file[i].fd];
+
         if (!twz_objid_none(h->file[i].state))
-            file_unshare(p->file[h->file[i].fd]);
+            file_unshare(f);
+        if (h->file[i].kind == FILE_PIPE)
+            pipe_take_back(f, h->file[i].end);
+    }
 }
 
 /* --- finding the program ---------------------------------------------------------------------- */
@@ -294,6 +314,8 @@ static int64_t start(struct plan *p, struct handover *h, const struct linux_spaw
     }
     if (r < 0)
         take_back(h, p);
+    else
+        settle(h, p, twz_object_base(&c->process.repr));
     return r;
 }
 
