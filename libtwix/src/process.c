@@ -170,6 +170,7 @@ void process_init(const struct twz_args *args)
         take_files(in);
     else
         default_files();
+    twz_thread_ready();
 }
 
 /* --- the program's first stack ---------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <twz/call.h>
 #include <twz/faults.h>
 #include <twz/program.h>
 #include <twz/syscall.h>
@@ -279,6 +280,21 @@ static int64_t find_program(struct plan *p, const struct linux_spawn *spawn, obj
     }
 }
 
+/* Until the child has opened what was handed over (or has ended): from then on the parent may close
+ * and remove it. */
+static void wait_ready(const struct child *c)
+{
+    const struct twz_thread *child = twz_object_base(&c->process.repr);
+
+    while (!__atomic_load_n(&child->ready, __ATOMIC_ACQUIRE) &&
+           !__atomic_load_n(&child->exit, __ATOMIC_ACQUIRE)) {
+        struct twz_sync ops[2] = { thread_sleep_on(&child->ready, 0),
+                                   thread_sleep_on(&child->exit, 0) };
+
+        (void)twz_sys_thread_sync(ops, 2, TWZ_FOREVER);
+    }
+}
+
 /* --- the call --------------------------------------------------------------------------------- */
 
 static int64_t start(struct plan *p, struct handover *h, const struct linux_spawn *spawn,
@@ -345,6 +361,7 @@ int64_t linux_twix_spawn(const void *given)
     if (r == 0)
         r = c ? start(p, h, spawn, c) : -EAGAIN;
     if (r == 0) {
+        wait_ready(c);
         c->pid = thread_number(twz_object_base(&c->process.repr));
         r = c->pid;
     }
