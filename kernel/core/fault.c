@@ -224,5 +224,5 @@ void kernel_exception(struct arch_frame *frame, unsigned vector, uint64_t error)
 
 void kernel_media_error(phys_t addr)
 {
-    log_printf("media error at physical address %llx", (unsigned long long)addr.addr);
+    thread_hooks.media_error(addr);
 }

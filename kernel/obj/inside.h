@@ -33,6 +33,10 @@ void flush_released(struct object *obj); /* nobody maps it any more; no lock hel
 void flush_watch(void);                  /* there is an object of mode PERIODIC */
 void flush_chore(void);                  /* a piece of the periodic walk */
 
+/* The machine lost a line of the pool (poison.c). poison_noted: a frame with such a line. */
+void poison_report(phys_t addr);
+bool poison_noted(uint32_t frame);
+
 /* A blank record; refs 1. NULL: no memory. */
 struct object *record_alloc(void);
 /* Takes as long as the object has pages, and breathes: no lock may be held. */

@@ -167,7 +167,7 @@ static void map_around(struct object *obj, struct store *store, uint32_t page)
             continue;
         if (store_page_get(store, obj->slot, at, &p) < 0)
             continue;
-        if (p.state != STORE_PRESENT && p.state != STORE_SHARED)
+        if ((p.state != STORE_PRESENT && p.state != STORE_SHARED) || poison_noted(p.frame))
             continue;
         if (map_stored(obj, &p) < 0)
             return;
@@ -212,6 +212,11 @@ static int stored_fault(struct object *obj, struct store *store, uint32_t page, 
     if (ret < 0)
         return ret;
     p.page = page;
+    if ((p.state == STORE_PRESENT || p.state == STORE_SHARED) && poison_noted(p.frame)) {
+        if (store_page_poison(store, obj->slot, page) < 0)
+            return -TWZ_EDAMAGED;
+        p.state = STORE_POISONED;
+    }
     switch (p.state) {
     case STORE_ABSENT:
         if (obj->moving == MOVE_OUT)

@@ -68,6 +68,11 @@ bool pool_has(phys_t frame)
     return frame.addr - pool_base.addr < pool_bytes;
 }
 
+uint32_t pool_frame_number(phys_t frame)
+{
+    return (uint32_t)((frame.addr - pool_base.addr) >> STORE_FRAME_SHIFT);
+}
+
 const void *pool_frame_read(uint32_t frame)
 {
     return arch_virt_nvm(pool_frame_phys(frame));

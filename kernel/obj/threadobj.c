@@ -263,5 +263,6 @@ void threadobj_init(void)
                                           .ended = hook_ended,
                                           .idle = pool_idle,
                                           .chore = flush_chore,
+                                          .media_error = poison_report,
                                           .drop_progress = drop_progress };
 }

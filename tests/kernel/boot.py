@@ -17,39 +17,26 @@ POOL_MIB = "64"
 SUMMARY = re.compile(r"^\d+ passed, \d+ failed$", re.MULTILINE)
 
 
-def boot(kernel, pool, cores, words):
+def command(kernel, pool, cores, words):
     size = os.path.getsize(pool)
     accel, cpu = "tcg", "max"
     if cores == "count":
         accel, cpu, cores = "tcg,thread=single", "max,-erms,-fsrm", "1"
     counting = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc",
                 "base=2026-01-01T00:00:00,clock=vm"] if accel != "tcg" else []
-    command = [
+    return [
         os.environ.get("TWZ_QEMU", "qemu-system-x86_64"), "-machine", "q35,nvdimm=on", "-bios",
         "qboot.rom", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-accel",
         accel, "-cpu", cpu, *counting, "-smp", cores, "-m", "256M,slots=2,maxmem=8G", "-object",
         f"memory-backend-file,id=nv0,share=on,mem-path={pool},size={size}", "-device",
         "nvdimm,id=nvd0,memdev=nv0", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-serial",
         "stdio", "-kernel", kernel, "-append", " ".join(words)]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          errors="replace", timeout=LIMIT)
 
 
-def main(maker, kernel, test, cores, *words):
-    with tempfile.TemporaryDirectory(prefix="twz-kernel.") as where:
-        pool = os.path.join(where, "pool")
-        subprocess.run([maker, pool, POOL_MIB, test], check=True, timeout=LIMIT)
-        try:
-            run = boot(kernel, pool, cores, words)
-        except subprocess.TimeoutExpired as e:
-            print((e.stdout or b"").decode(errors="replace"))
-            print(f"no end within {LIMIT} s")
-            return 1
-        check = subprocess.run([maker, pool], capture_output=True, text=True, timeout=LIMIT)
-    print(run.stdout, end="")
+def verdict(log, check):
+    """The last lines of a test, and its exit status; `check` is the pool's check."""
     print(check.stdout, end="")
-    print(run.stderr, end="")
-    sums = SUMMARY.findall(run.stdout)
+    sums = SUMMARY.findall(log)
     if not sums:
         print("the test did not end")
         return 1
@@ -58,6 +45,23 @@ def main(maker, kernel, test, cores, *words):
         return 1
     print(sums[-1])
     return 0 if sums[-1].endswith(" 0 failed") else 1
+
+
+def main(maker, kernel, test, cores, *words):
+    with tempfile.TemporaryDirectory(prefix="twz-kernel.") as where:
+        pool = os.path.join(where, "pool")
+        subprocess.run([maker, pool, POOL_MIB, test], check=True, timeout=LIMIT)
+        try:
+            run = subprocess.run(command(kernel, pool, cores, words), stdin=subprocess.DEVNULL,
+                                 capture_output=True, text=True, errors="replace", timeout=LIMIT)
+        except subprocess.TimeoutExpired as e:
+            print((e.stdout or b"").decode(errors="replace"))
+            print(f"no end within {LIMIT} s")
+            return 1
+        check = subprocess.run([maker, pool], capture_output=True, text=True, timeout=LIMIT)
+    print(run.stdout, end="")
+    print(run.stderr, end="")
+    return verdict(run.stdout, check)
 
 
 if __name__ == "__main__":

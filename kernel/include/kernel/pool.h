@@ -21,6 +21,7 @@ uint64_t pool_size(void); /* bytes */
 /* Where a frame of the pool lies. */
 phys_t pool_frame_phys(uint32_t frame);
 bool pool_has(phys_t frame);                 /* an address in the pool */
+uint32_t pool_frame_number(phys_t frame);    /* pool_has(frame) */
 const void *pool_frame_read(uint32_t frame); /* the kernel's read-only map */
 void *pool_frame_write(uint32_t frame);      /* for persist.h and the kernel's own stores */
 

@@ -102,6 +102,8 @@ struct thread_hooks {
     bool (*idle)(void);
     /* Somebody called sched_chore: a small piece of work on the way out of the kernel. */
     void (*chore)(void);
+    /* The machine lost the line at that address. */
+    void (*media_error)(phys_t addr);
     /* Takes back what an unfinished long call has made. */
     void (*drop_progress)(struct thread *t);
 };

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns lines of the pool that the machine reported as lost. The frame is noted; whatever maps it now
+ * loses the mapping, and its page word says POISONED from then on, durably. A frame that nothing
+ * maps is found when somebody comes for it (page.c asks poison_noted first). So the fault is that of
+ * the one object that owns the line, and the machine goes on.
+ *
+ * The note is for this boot, for frames whose owner was not found yet; a machine that reports more
+ * than fit in it has lost more than a line.
+ *
+ * Locks: table -> obj->tree.lock -> pool. The note is only added to.
+ */
+#include <kernel/log.h>
+#include <kernel/page.h>
+#include "inside.h"
+
+#define NOTES_MAX 64u
+
+static uint32_t notes[NOTES_MAX];
+static _Atomic uint32_t nnotes;
+
+bool poison_noted(uint32_t frame)
+{
+    uint32_t i, n = atomic_load_explicit(&nnotes, memory_order_acquire);
+
+    for (i = 0; i < n && i < NOTES_MAX; i++)
+        if (notes[i] == frame)
+            return true;
+    return false;
+}
+
+static void note(uint32_t frame)
+{
+    uint32_t at;
+
+    if (poison_noted(frame))
+        return;
+    at = atomic_load(&nnotes);
+    if (at < NOTES_MAX) {
+        notes[at] = frame;
+        atomic_store_explicit(&nnotes, at + 1, memory_order_release);
+    }
+}
+
+/* The object's page that this frame was; tree.lock held. */
+static void strike(struct object *obj, uint32_t page)
+{
+    struct store *store;
+
+    arch_ptree_unmap(&obj->tree.pt, page, 1);
+    subtree_shoot_locked(&obj->tree, page, 1);
+    store = pool_lock();
+    if (store != NULL && store_page_poison(store, obj->slot, page) < 0)
+        log_printf("object " IDFMT ": page %u could not be marked", IDPR(obj->id), page);
+    pool_unlock();
+    log_printf("object " IDFMT ": page %u is lost", IDPR(obj->id), page);
+}
+
+static void look(struct object *obj, void *ctx)
+{
+    const phys_t *lost = ctx;
+    uint32_t page = 0;
+    unsigned flags;
+    phys_t frame;
+
+    spin_lock(&obj->tree.lock);
+    if (!phys_is_none(obj->tree.pt.top))
+        for (; arch_ptree_next(&obj->tree.pt, &page, TWZ_PAGE_RECORD, &frame, &flags); page++)
+            if (frame.addr == lost->addr)
+                strike(obj, page);
+    spin_unlock(&obj->tree.lock);
+}
+
+void poison_report(phys_t addr)
+{
+    phys_t lost = { addr.addr & ~(uint64_t)(TWZ_PAGE_SIZE - 1) };
+
+    log_printf("media error at physical address %llx", (unsigned long long)addr.addr);
+    if (!pool_has(lost))
+        return;
+    note(pool_frame_number(lost));
+    (void)table_each_stored(0, UINT32_MAX, look, &lost);
+}
