@@ -11,6 +11,8 @@
 #include <twz/threads.h>
 #include <twz/typed.h>
 
+#include "guest.h"
+
 int main(int argc, char **argv, char **envp);
 
 struct node {
@@ -26,7 +28,7 @@ struct list {
 static uint32_t passed;
 static uint32_t failed;
 
-static void say(const char *text)
+void say(const char *text)
 {
     (void)twz_sys_log_write((const uint8_t *)text, __builtin_strlen(text));
     (void)twz_sys_log_write((const uint8_t *)"\n", 1);
@@ -45,21 +47,27 @@ static void number(char *out, uint64_t value)
     __builtin_memcpy(out, digits + at, sizeof(digits) - at);
 }
 
-static void check(int good, const char *what, uint32_t line)
+static void append(char *text, const char *more)
 {
-    char text[200] = "guest.c:";
+    __builtin_memcpy(text + __builtin_strlen(text), more, __builtin_strlen(more) + 1);
+}
+
+void check(int good, const char *what, const char *file, uint32_t line)
+{
+    char text[400] = "";
 
     if (good) {
-        passed++;
+        __atomic_fetch_add(&passed, 1, __ATOMIC_RELAXED);
         return;
     }
-    failed++;
+    __atomic_fetch_add(&failed, 1, __ATOMIC_RELAXED);
+    append(text, file);
+    append(text, ":");
     number(text + __builtin_strlen(text), line);
-    __builtin_memcpy(text + __builtin_strlen(text), " failed: ", 10);
-    __builtin_memcpy(text + __builtin_strlen(text), what, __builtin_strlen(what) + 1);
+    append(text, " failed: ");
+    append(text, what);
     say(text);
 }
-#define CHECK(cond) check((cond) != 0, #cond, __LINE__)
 
 /* --- objects and names ------------------------------------------------------------------------ */
 
@@ -293,6 +301,8 @@ static void *volatile nowhere = (void *)40;
 
 static int child(int argc, char **argv, char **envp)
 {
+    if (argc == 3 && argv[2][0] == 'h')
+        hier_child();
     if (argc == 3 && argv[2][0] == 'n')
         touch(nowhere);
     if (argc == 3 && argv[2][0] == 'p')
@@ -300,17 +310,23 @@ static int child(int argc, char **argv, char **envp)
     return argc + (envp[0] && envp[0][0] == 'E') + (argv[1][0] == 'a') * 10;
 }
 
-static void run(const char *word, int envs, struct twz_program_end *end)
+void run_child(const char *word, int envs, struct twz_process *process)
 {
     static const char *const env[] = { "E=1", NULL };
     const char *argv[] = { "child", "a", word, NULL };
     struct twz_program_spec spec = { .argv = argv, .envp = env + !envs };
-    struct twz_process process;
     char path[TWZ_PATH_MAX];
 
     spec.path = path;
     CHECK(twz_program_find("/bin/init", "", path, &spec.program) == 0);
-    CHECK(twz_program_spawn(&spec, &process) == 0);
+    CHECK(twz_program_spawn(&spec, process) == 0);
+}
+
+static void run(const char *word, int envs, struct twz_program_end *end)
+{
+    struct twz_process process;
+
+    run_child(word, envs, &process);
     CHECK(twz_program_wait(&process, TWZ_FOREVER, end) == 0);
 }
 
@@ -388,6 +404,10 @@ static void boot(void)
     test_threads();
     test_clock();
     test_processes();
+    say("threads in directories");
+    test_hier_threads();
+    say("killed processes in directories");
+    test_hier_kills();
     build_list();
     walk_list();
 }
@@ -400,9 +420,9 @@ int main(int argc, char **argv, char **envp)
         return child(argc, argv, envp);
     boot();
     number(text + __builtin_strlen(text), passed);
-    __builtin_memcpy(text + __builtin_strlen(text), " good, ", 8);
+    append(text, " good, ");
     number(text + __builtin_strlen(text), failed);
-    __builtin_memcpy(text + __builtin_strlen(text), " bad", 5);
+    append(text, " bad");
     say(text);
     return (int)twz_sys_shutdown(TWZ_SHUTDOWN_OFF);
 }

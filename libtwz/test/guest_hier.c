@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Directories under contention: threads that rename across two directories in both directions,
+ * create, link and remove, while others read; and processes that are killed in the middle of that,
+ * after which the next one has to find everything in order.
+ */
+#include <hier/hier.h>
+#include <twz/call.h>
+#include <twz/threads.h>
+
+#include "guest.h"
+
+#define WORKERS 4u
+#define ROUNDS  40u
+#define KILLS   12u
+
+static twzobj left, right;
+
+static struct hier_name name_of(char *text, char kind, uint32_t who, uint32_t i)
+{
+    text[0] = kind;
+    text[1] = (char)('0' + who);
+    text[2] = (char)('a' + i % 5);
+    return (struct hier_name){ text, 3 };
+}
+
+static void one_round(const twzobj *a, const twzobj *b, uint32_t who, uint32_t i)
+{
+    struct hier_create file = { .kind = HIER_OBJECT };
+    struct hier_create dir = { .kind = HIER_DIR };
+    char t1[3], t2[3], t3[3];
+    struct hier_name f = name_of(t1, 'f', who, i);
+    struct hier_name g = name_of(t2, 'g', who, i);
+    struct hier_name d = name_of(t3, 'd', who, i);
+    struct hier_found found;
+    int r;
+
+    r = hier_create(a, f, &file, NULL);
+    CHECK(r == 0 || r == -TWZ_EEXIST);
+    if (hier_lookup(a, f, &found) == 0)
+        (void)!hier_link(b, g, found.id);
+    r = hier_rename(a, f, b, f, HIER_DELETE);
+    CHECK(r == 0 || r == -TWZ_ENONAME);
+    r = hier_create(b, d, &dir, NULL);
+    CHECK(r == 0 || r == -TWZ_EEXIST);
+    r = hier_rename(b, d, a, d, HIER_DELETE);
+    CHECK(r == 0 || r == -TWZ_ENONAME);
+    (void)!hier_remove(b, g, HIER_DELETE);
+    if (i % 3 == 0)
+        (void)!hier_remove(b, f, HIER_DELETE);
+    if (i % 2 == 0)
+        (void)!hier_remove(a, d, HIER_WANT_DIR);
+}
+
+static void worker(void *arg)
+{
+    uint32_t who = *(uint32_t *)arg;
+
+    for (uint32_t i = 0; i < ROUNDS; i++)
+        one_round(who % 2 ? &left : &right, who % 2 ? &right : &left, who, i);
+}
+
+static void reader(void *arg)
+{
+    struct hier_item item;
+
+    while (!__atomic_load_n((uint64_t *)arg, __ATOMIC_ACQUIRE)) {
+        uint64_t cursor = 0;
+        int r;
+
+        while ((r = hier_iter(&left, &cursor, &item)) == 1)
+            CHECK(item.len == 3);
+        CHECK(r == 0);
+    }
+}
+
+static void open_both(void)
+{
+    (void)!twz_name_mkdir("/data/left");
+    (void)!twz_name_mkdir("/data/right");
+    CHECK(twz_object_init_name(&left, "/data/left", TWZ_READ | TWZ_WRITE) == 0);
+    CHECK(twz_object_init_name(&right, "/data/right", TWZ_READ | TWZ_WRITE) == 0);
+}
+
+/* Each name leads to an object that is there, whose links are its names. */
+static void all_right(const twzobj *dir)
+{
+    struct hier_item item;
+    uint64_t cursor = 0;
+    struct twz_stat stat;
+    uint32_t names = 0;
+
+    CHECK(hier_check(dir, NULL, NULL) == 0);
+    while (hier_iter(dir, &cursor, &item) == 1) {
+        names++;
+        CHECK(twz_object_stat(item.found.id, &stat) == 0 && !(stat.flags & TWZ_OBJ_DELETED));
+    }
+    CHECK(names == hier_count(dir));
+}
+
+static void empty(const twzobj *dir)
+{
+    struct hier_item item;
+    uint64_t cursor = 0;
+
+    while (hier_iter(dir, &cursor, &item) == 1)
+        CHECK(hier_remove(dir, (struct hier_name){ item.name, item.len }, HIER_DELETE) == 0);
+    CHECK(hier_count(dir) == 0);
+}
+
+void test_hier_threads(void)
+{
+    struct twz_thrd threads[WORKERS], read;
+    struct twz_thrd_spawn spawn = { .fn = worker };
+    struct twz_fault fault;
+    uint32_t who[WORKERS];
+    uint64_t stop = 0;
+
+    open_both();
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        who[i] = i;
+        spawn.arg = &who[i];
+        CHECK(twz_thread_spawn(&threads[i], &spawn) == 0);
+    }
+    spawn.fn = reader;
+    spawn.arg = &stop;
+    CHECK(twz_thread_spawn(&read, &spawn) == 0);
+    for (uint32_t i = 0; i < WORKERS; i++)
+        CHECK(twz_thread_wait(&threads[i], NULL, &fault) == 0);
+    __atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+    CHECK(twz_thread_wait(&read, NULL, &fault) == 0);
+    all_right(&left);
+    all_right(&right);
+    empty(&left);
+    empty(&right);
+}
+
+_Noreturn void hier_child(void)
+{
+    open_both();
+    for (uint32_t i = 0;; i++)
+        one_round(i % 2 ? &left : &right, i % 2 ? &right : &left, 9, i);
+}
+
+void test_hier_kills(void)
+{
+    struct twz_program_end end;
+    struct twz_process process;
+
+    open_both();
+    for (uint32_t i = 0; i < KILLS; i++) {
+        uint64_t word = 0;
+
+        run_child("h", 0, &process);
+        CHECK(twz_sync_wait(&word, 0, twz_clock() + 2000000 + i * 1370000) == -TWZ_ETIMEDOUT);
+        CHECK(twz_program_signal(&process, TWZ_SIGNAL_KILL, 0) == 0);
+        CHECK(twz_program_wait(&process, TWZ_FOREVER, &end) == 0 && end.code == 128 + 9);
+        one_round(&left, &right, 1, i);
+        all_right(&left);
+        all_right(&right);
+    }
+    empty(&left);
+    empty(&right);
+}
