@@ -24,6 +24,7 @@
 #define SLOT_MASK   ((1ull << SLOT_BITS) - 1)
 
 static uint64_t cache[CACHE_WORDS];
+static uint32_t cached; /* 1 once there was ever anything in it */
 static twz_resolver_t resolvers[TWZ_RESOLVERS];
 
 static inline uint64_t slot_of(const void *p)
@@ -45,6 +46,8 @@ void twz_ptr_forget(const uint8_t *start)
 {
     uint64_t slot = slot_of(start);
 
+    if (!__atomic_load_n(&cached, __ATOMIC_ACQUIRE))
+        return;
     for (uint32_t i = 0; i < CACHE_WORDS; i++) {
         uint64_t word = __atomic_load_n(&cache[i], __ATOMIC_RELAXED);
 
@@ -260,6 +263,7 @@ static int resolve_foreign(const void *holder, uint32_t index, uint8_t **start)
     r = plat_map(id, rights ? rights : TWZ_READ, start);
     if (r < 0)
         return r;
+    __atomic_store_n(&cached, 1, __ATOMIC_RELEASE);
     __atomic_store_n(cache_word(key), key << SLOT_BITS | slot_of(*start), __ATOMIC_RELEASE);
     return 0;
 }

@@ -12,8 +12,9 @@
 
 #include "guest.h"
 
-#define MAPS     2048u /* power of two */
-#define IDLE_MAX 48u
+#define MAPS      2048u /* power of two */
+#define IDLE_MAX  64u
+#define IDLE_KEEP 32u
 
 enum state { FREE, USED };
 
@@ -120,33 +121,37 @@ static void drop(struct map *m)
     }
 }
 
-static void drop_oldest_idle(void)
+/* One look through the table for many: all but the IDLE_KEEP that were used last. drop() moves a
+ * later one up to where it stood, so the same place is looked at again. */
+static void drop_old_idle(void)
 {
-    struct map *oldest = NULL;
-
     for (uint32_t i = 0; i < MAPS; i++) {
         struct map *m = &maps[i];
 
-        if (m->state == USED && m->uses == 0 &&
-            (!oldest || m->idle_since < oldest->idle_since))
-            oldest = m;
+        while (m->state == USED && m->uses == 0 && m->idle_since + IDLE_KEEP <= releases) {
+            idle--;
+            drop(m);
+        }
     }
-    if (!oldest)
-        return;
-    idle--;
-    drop(oldest);
+}
+
+/* Is there such an object, and may we look at it? The cheapest call that finds it: to flush none of
+ * its pages. (obj_stat counts them all.) That an object of its kind has nothing to flush, or is busy,
+ * is no reason not to map it. */
+static int exists(objid_t id)
+{
+    int r = (int)twz_sys_obj_range(id, TWZ_RANGE_PERSIST, TWZ_OBJ_BASE, 0);
+
+    return r == -TWZ_EINVAL || r == -TWZ_EBUSY ? 0 : r;
 }
 
 static int map_new(objid_t id, uint32_t rights, struct map *room)
 {
-    struct twz_stat stat;
     uint32_t slot;
-    int r = plat_obj_stat(id, &stat);
+    int r = exists(id);
 
     if (r < 0)
         return r;
-    if (stat.flags & TWZ_OBJ_DELETED)
-        return -TWZ_EDELETED;
     slot = room ? slot_claim() : 0;
     if (slot == 0)
         return -TWZ_EFULL;
@@ -188,7 +193,7 @@ void plat_unmap(uint8_t *start, objid_t id, uint32_t rights)
     if (m && m->uses > 0 && --m->uses == 0) {
         m->idle_since = ++releases;
         if (++idle > IDLE_MAX)
-            drop_oldest_idle();
+            drop_old_idle();
     }
     twz_mutex_unlock(&lock);
 }
