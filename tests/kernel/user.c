@@ -4,6 +4,7 @@
 
 #define STACK_TOP(slot) (TWZ_SLOT_ADDR(slot) + TWZ_OBJ_DATA_TOP)
 
+void *memcpy(void *dst, const void *src, size_t len);
 void user_start(void);
 void user_main(void);
 void user_handler(struct twz_fault_frame *frame);
@@ -15,6 +16,15 @@ __asm__(".pushsection .text.start,\"ax\"\n"
         "_start: call user_main\n"
         "ud2\n"
         ".popsection\n");
+
+/* For the copies of structs that a compiler makes calls. */
+void *memcpy(void *dst, const void *src, size_t len)
+{
+    void *to = dst;
+
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(src), "+c"(len) : : "memory");
+    return dst;
+}
 
 /* The handler spoils what it likes; fault_return must bring it back. */
 __asm__(".text\n"
