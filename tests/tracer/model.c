@@ -229,11 +229,22 @@ static void wait_for_fence(struct model *m, unsigned cpu, struct wait w)
     list->v[list->n++] = w;
 }
 
+/* A streaming store of what is durable there already, with nothing else pending in its line, can
+ * make no difference: frames are zeroed ahead that way, most of them empty before. */
+static bool is_void(const struct model *m, const struct trace_record *r)
+{
+    return r->kind == TRACE_STREAM && !m->lines[r->addr / MODEL_LINE].first &&
+           !memcmp(m->bytes + r->addr, &r->value, r->size);
+}
+
 static void store(struct model *m, uint32_t number, const struct trace_record *r)
 {
+    if (r->kind == TRACE_STREAM)
+        m->stats.streams++;
+    if (is_void(m, r))
+        return;
     pend(m, number);
     if (r->kind == TRACE_STREAM) {
-        m->stats.streams++;
         wait_for_fence(m, r->cpu, (struct wait){ .line = r->addr / MODEL_LINE, .stream = number });
     } else {
         m->stats.stores++;
