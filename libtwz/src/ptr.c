@@ -320,7 +320,7 @@ static uint32_t reason_of(twz_pptr_t p, int error)
     }
 }
 
-void *twz_ptr_lea(const void *holder, twz_pptr_t p)
+static void *lea_or_fault(const void *holder, twz_pptr_t p, const void *caller)
 {
     void *d;
     int r;
@@ -330,12 +330,17 @@ void *twz_ptr_lea(const void *holder, twz_pptr_t p)
         uint32_t rights;
 
         (void)plat_id_at(holder, &id, &rights);
-        plat_pointer_fault(holder, id, reason_of(p, r));
+        plat_pointer_fault(holder, id, reason_of(p, r), caller);
     }
     return d;
 }
 
+void *twz_ptr_lea(const void *holder, twz_pptr_t p)
+{
+    return lea_or_fault(holder, p, __builtin_return_address(0));
+}
+
 void *twz_object_lea(const twzobj *obj, twz_pptr_t p)
 {
-    return twz_ptr_lea(obj->start, p);
+    return lea_or_fault(obj->start, p, __builtin_return_address(0));
 }

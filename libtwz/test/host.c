@@ -310,9 +310,10 @@ int64_t *plat_error(void)
     return &last_error;
 }
 
-void plat_pointer_fault(const void *at, objid_t object, uint32_t reason)
+void plat_pointer_fault(const void *at, objid_t object, uint32_t reason, const void *caller)
 {
     (void)at;
+    (void)caller;
     (void)object;
     fprintf(stderr, "pointer fault, reason %u\n", reason);
     _exit(99);

@@ -49,7 +49,7 @@ typedef int (*twz_fault_handler)(struct twz_fault_frame *frame);
 TWZ_CHECKED int twz_fault_set(uint32_t kind, twz_fault_handler handler);
 
 /* Raise a fault from software, as if the processor had: POINTER faults come this way. Comes back
- * only if a handler says 1. `fault` is copied; its ip is filled in. */
+ * only if a handler says 1. `fault` is copied; its ip is filled in where 0. */
 void twz_fault_raise(const struct twz_fault *fault);
 
 /* A stack for this thread's faults (a stack overflow cannot be told otherwise). */

@@ -134,7 +134,8 @@ void twz_fault_raise(const struct twz_fault *fault)
     struct twz_fault_frame frame = { .fault = *fault };
     uint64_t entry;
 
-    frame.fault.ip = (uint64_t)(uintptr_t)__builtin_return_address(0);
+    if (frame.fault.ip == 0)
+        frame.fault.ip = (uint64_t)(uintptr_t)__builtin_return_address(0);
     if (fault->kind >= TWZ_FAULT_KINDS)
         end_by(&frame.fault);
     if (*chain() && (CATCH_KINDS >> fault->kind & 1))
@@ -168,13 +169,14 @@ void twz_fault_raise(const struct twz_fault *fault)
     end_by(&frame.fault);
 }
 
-void plat_pointer_fault(const void *at, objid_t object, uint32_t reason)
+void plat_pointer_fault(const void *at, objid_t object, uint32_t reason, const void *caller)
 {
     struct twz_fault fault = {
         .kind = TWZ_FAULT_POINTER,
         .reason = reason,
         .need = TWZ_READ,
         .addr = (uint64_t)(uintptr_t)at,
+        .ip = (uint64_t)(uintptr_t)caller,
         .object = object,
     };
 

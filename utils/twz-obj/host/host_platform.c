@@ -224,9 +224,11 @@ int64_t *plat_error(void)
     return &host.error;
 }
 
-void plat_pointer_fault(const void *at, objid_t object, uint32_t reason)
+void plat_pointer_fault(const void *at, objid_t object, uint32_t reason, const void *caller)
 {
     unsigned long long off = (uintptr_t)at & (TWZ_OBJ_SIZE - 1);
+
+    (void)caller;
     fail(TOOL_DAMAGED, "object " IDFMT ": pointer at offset %llu does not resolve (reason %u)",
          IDPR(object), off, reason);
     exit(TOOL_DAMAGED);
