@@ -65,8 +65,9 @@ void plat_pause(void); /* in a short spin */
 /* The calling thread's word for twz_error_last. */
 int64_t *plat_error(void);
 
-/* A persistent pointer did not resolve: `at` is the address that holds it or that it would give,
- * reason a TWZ_REASON_*, caller where it was followed. Returns only where a handler mended the cause: then it is tried again.
+/* A persistent pointer did not resolve: `at` is the address that holds it, reason a TWZ_REASON_*,
+ * caller where it was followed. Returns only where a handler mended the cause: then it is tried
+ * again.
  *   host: prints and exits; a tool that must not uses the _try forms. */
 void plat_pointer_fault(const void *at, objid_t object, uint32_t reason, const void *caller);
 

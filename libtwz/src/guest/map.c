@@ -136,8 +136,8 @@ static void drop_old_idle(void)
 }
 
 /* Is there such an object, and may we look at it? The cheapest call that finds it: to flush none of
- * its pages. (obj_stat counts them all.) That an object of its kind has nothing to flush, or is busy,
- * is no reason not to map it. */
+ * its pages. (obj_stat counts them all.) That an object of its kind has nothing to flush, or is
+ * busy, is no reason not to map it. */
 static int exists(objid_t id)
 {
     int r = (int)twz_sys_obj_range(id, TWZ_RANGE_PERSIST, TWZ_OBJ_BASE, 0);
