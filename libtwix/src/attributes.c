@@ -42,10 +42,10 @@ static int64_t stat_link(const struct hier_where *w, struct stat *st)
 static int64_t stat_object(objid_t id, uint32_t kind, struct stat *st)
 {
     twzobj obj;
-    int64_t r = twz_object_init_guid(&obj, id, TWZ_READ);
+    int64_t r = regular_map(&obj, id, TWZ_READ);
 
     if (r < 0)
-        return err_linux(r);
+        return r;
     regular_stat(&obj, kind == HIER_DIR ? S_IFDIR : S_IFREG, st);
     twz_object_release(&obj);
     return 0;
@@ -183,20 +183,15 @@ struct change {
 
 static int64_t change_object(objid_t id, const struct change *change)
 {
-    struct twz_stat st;
     struct twz_meta *meta;
     twzobj obj;
-    int64_t r = twz_object_stat(id, &st);
+    int64_t r = regular_map(&obj, id, TWZ_READ | TWZ_WRITE);
 
-    if (r >= 0 && !(st.perms & TWZ_WRITE))
-        return -EPERM;
-    if (r >= 0)
-        r = twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE);
     if (r < 0)
-        return err_linux(r);
+        return r == -EACCES ? -EPERM : r;
     meta = twz_object_meta(&obj);
     change->apply(meta, change->arg);
-    twz_persist(meta, sizeof(uint64_t) * 8);
+    twz_persist(meta, TWZ_PERSIST_LINE);
     twz_object_release(&obj);
     return 0;
 }

@@ -271,26 +271,32 @@ int regular_fill(const twzobj *obj, void *ctx)
 }
 
 /* The first touch makes the kernel hang the object here, and from then on it lives as long as it is
- * open, whatever happens to its names. -ENOENT: it was deleted just before. */
-static int64_t hold(const twzobj *obj)
+ * open, whatever happens to its names. What it touches is the kernel's record, which says the
+ * default permissions. */
+int64_t regular_map(twzobj *obj, objid_t id, uint32_t rights)
 {
-    uint64_t magic;
+    struct twz_record record;
+    int64_t r = err_linux(twz_object_init_guid(obj, id, rights));
 
-    return copy_bytes(&magic, twz_object_meta(obj), sizeof(magic), obj->start) < 0 ? -ENOENT : 0;
+    if (r < 0)
+        return r;
+    if (copy_bytes(&record, obj->start + TWZ_OBJ_RECORD, sizeof(record), obj->start) < 0)
+        r = -ENOENT; /* deleted just before, or damaged */
+    else if ((record.perms & rights) != rights)
+        r = -EACCES;
+    if (r < 0)
+        twz_object_release(obj);
+    return r;
 }
 
 int64_t regular_open(struct file *f, objid_t id, uint32_t access)
 {
     uint32_t rights = access == O_RDONLY ? TWZ_READ : TWZ_READ | TWZ_WRITE;
-    struct twz_stat st;
-    int64_t r = err_linux(twz_object_stat(id, &st));
+    int64_t r = regular_map(&f->obj, id, rights);
 
     if (r < 0)
-        return r;
-    if ((st.perms & rights) != rights)
-        return -EACCES;
-    r = err_linux(twz_object_init_guid(&f->obj, id, rights));
-    return r < 0 ? r : hold(&f->obj);
+        f->obj.start = NULL;
+    return r;
 }
 
 const struct file_ops regular_ops = {

@@ -17,6 +17,9 @@ extern const struct file_ops regular_ops;
 /* Open the object `id` for `access` (O_RDONLY …): the file's obj is open READ, or READ | WRITE. */
 int64_t regular_open(struct file *f, objid_t id, uint32_t access);
 
+/* Open any object so that it stays: -ENOENT, -EACCES where its default permissions are fewer. */
+int64_t regular_map(twzobj *obj, objid_t id, uint32_t rights);
+
 /* hier_create's fill: mode (type and permission bits) and times. ctx: const uint32_t *mode. */
 int regular_fill(const twzobj *obj, void *ctx);
 
