@@ -295,6 +295,7 @@ static struct thread *next_thread(struct cpu *cpu)
             arch_breathe();
         else
             arch_idle();
+        do_chore();
     }
     atomic_fetch_and(&idle_cores, ~bit);
     return t;
