@@ -26,12 +26,12 @@ DIR = tempfile.mkdtemp(prefix="twz-runtime.")
 NOTE = b"\4\0\0\0\4\0\0\0\1\0\0\0twz\0"
 
 
-def program(name, text):
+def program(name, text, *libraries):
     source = f"{DIR}/{name}.c"
     with open(source, "w", encoding="utf-8") as f:
         f.write(text)
-    subprocess.run([f"{BUILD}/bin/twz-cc", "-O2", "-D_GNU_SOURCE", "-o", f"{DIR}/{name}", source],
-                   check=True, timeout=60)
+    subprocess.run([f"{BUILD}/bin/twz-cc", "-O2", "-D_GNU_SOURCE", "-o", f"{DIR}/{name}", source,
+                    *libraries], check=True, timeout=60)
     return f"{DIR}/{name}"
 
 
@@ -145,6 +145,40 @@ def test_files_in_and_out():
     POOL.tool("get", "/data/out", f"{DIR}/out")
     with open(f"{DIR}/out", "rb") as f:
         same(f.read() == data, True, "what came out")
+
+
+def test_a_file_is_an_object():
+    """What POSIX calls write, pointers see, and the other way round; rights are the object's."""
+    path = program("both", """
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <twz/name.h>
+#include <unistd.h>
+int main(void)
+{
+    char text[20] = { 0 };
+    twzobj obj;
+    int fd = open("/data/both", O_RDWR | O_CREAT | O_TRUNC, 0644);
+    if (write(fd, "by write", 8) != 8 ||
+        twz_object_init_name(&obj, "/data/both", TWZ_READ | TWZ_WRITE) < 0)
+        return 1;
+    printf("%.8s %d\\n", (char *)twz_object_base(&obj), (int)twz_object_size(&obj));
+    memcpy(twz_object_base(&obj), "by store, longer", 16);
+    if (twz_object_set_size(&obj, 16) < 0)
+        return 2;
+    printf("%d %s\\n", (int)pread(fd, text, sizeof(text), 0), text);
+    if (twz_object_ctl(obj.id, TWZ_CTL_PERMS, TWZ_READ | TWZ_DEL) < 0)
+        return 3;
+    printf("%d ", open("/data/both", O_RDONLY) >= 0);
+    printf("%d ", open("/data/both", O_RDWR));
+    printf("%d\\n", errno == EACCES);
+    return 0;
+}
+""", "-ltwz")
+    same(run(path, expect=0).stdout, b"by write 8\n16 by store, longer\n1 -1 1\n")
+    same(POOL.tool("cat", "/data/both").stdout, "by store, longer")
 
 
 def test_writer_stops_when_nobody_reads():
