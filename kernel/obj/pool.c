@@ -111,6 +111,8 @@ static NORETURN void refuse(int code, const struct store_report *why)
     }
 }
 
+#define NFIT_UNARMED 8u /* state flag of a region that cannot keep its data (ACPI 6.5, 5.2.25.3) */
+
 /* Before the first persistent store: how this processor flushes, and whether a tracer listens. */
 static void choose_flush(void)
 {
@@ -130,6 +132,8 @@ void pool_init(void)
 
     if (boot_info.nnvdimm == 0)
         fatal(TWZ_HOST_STOP_DAMAGED, "no pool: the machine has no NVDIMM");
+    if ((boot_info.nvdimm_flags[0] & NFIT_UNARMED) != 0)
+        log_printf("pool: the NVDIMM is not armed: nothing written to it survives a power cut");
     pool_base = boot_info.nvdimm[0].start;
     pool_bytes = boot_info.nvdimm[0].len;
     if (arch_map_nvm(pool_base, pool_bytes) < 0)
