@@ -197,16 +197,11 @@ static int never_returns(uint64_t number)
     return number == 60 || number == 231; /* exit, exit_group */
 }
 
-static int signals_waiting(const struct thread *self)
-{
-    return (__atomic_load_n(&self->pending, __ATOMIC_ACQUIRE) & ~self->mask) != 0;
-}
-
 static int64_t twix_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                          uint64_t e, uint64_t f)
 {
     const struct call call = { number, { a, b, c, d, e, f } };
-    const struct thread *self = thread_self();
+    struct thread *self = thread_self();
     int64_t result;
     int again;
 
@@ -214,10 +209,11 @@ static int64_t twix_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, ui
         log_call(&call, NO_RESULT);
     do {
         again = 0;
+        thread_enter(self);
         result = make(&call);
         if (__builtin_expect(result == -ENOSYS || process.trace, 0))
             log_call(&call, result);
-        if (__builtin_expect(signals_waiting(self), 0))
+        if (__builtin_expect(thread_leave_call(self), 0))
             again = signals_deliver() && result == -EINTR && restartable(number);
     } while (again);
     return result;

@@ -258,6 +258,13 @@ static _Noreturn void refuse(const char *what, uint64_t number)
     process_exit(127);
 }
 
+static _Noreturn void go(uint64_t *stack, uint64_t entry)
+{
+    if (thread_leave_call(thread_self()))
+        (void)signals_deliver();
+    enter_program(stack, entry);
+}
+
 _Noreturn void twix_main(const void *given)
 {
     const struct twz_args *args = given;
@@ -272,7 +279,7 @@ _Noreturn void twix_main(const void *given)
                TWIX_VERSION);
     if (version > TWIX_VERSION)
         refuse("older than this program needs: put a newer one at /sys/twix, of version ", version);
-    enter_program(build_stack(args), args->entry);
+    go(build_stack(args), args->entry);
 }
 
 /* --- end -------------------------------------------------------------------------------------- */

@@ -253,7 +253,7 @@ static int on_signal(struct twz_fault_frame *frame)
     if (actions[signo].handler == SIG_IGN)
         return 1;
     __atomic_fetch_or(&t->pending, SIGNAL_BIT(signo), __ATOMIC_ACQ_REL);
-    if (in_runtime(frame->regs.rip) || (t->mask & SIGNAL_BIT(signo)))
+    if (__atomic_load_n(&t->in_call, __ATOMIC_RELAXED) || (t->mask & SIGNAL_BIT(signo)))
         return 1;
     __atomic_fetch_and(&t->pending, ~SIGNAL_BIT(signo), __ATOMIC_ACQ_REL);
     if (has_handler((int)signo))

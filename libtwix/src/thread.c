@@ -38,13 +38,17 @@ static struct twz_thread *repr_of(const struct thread *t)
     return twz_object_base(&t->repr);
 }
 
-/* What a thread does first: its words, and a stack for faults. */
-static void settle(struct thread *t)
+/* The words by which a thread finds the table and its struct. */
+static void introduce(struct thread *t, struct twz_thread *repr)
 {
-    struct twz_thread *repr = twz_thread_repr_base();
-
     repr->user[TWIX_USER_TABLE] = (uint64_t)(uintptr_t)&twix_table;
     repr->user[TWIX_USER_THREAD] = (uint64_t)(uintptr_t)t;
+    t->in_call = 1;
+}
+
+/* What a thread does first: a stack for faults. */
+static void settle(struct thread *t)
+{
     t->fault_stack = mem_alloc(FAULT_STACK);
     if (!t->fault_stack)
         return;
@@ -59,6 +63,7 @@ void thread_init(void)
 
     t->state = THREAD_LIVE;
     t->tid = thread_number(twz_thread_repr_base());
+    introduce(t, twz_thread_repr_base());
     __atomic_store_n(&others, 0, __ATOMIC_RELAXED); /* there from now on, when memory is lacking */
     settle(t);
     (void)!twz_object_init_ptr(&t->repr, twz_thread_repr_base());
@@ -132,6 +137,8 @@ static _Noreturn void begin(struct thread *t)
 {
     tell_number(t, t->tell_parent, t->tell_child);
     settle(t);
+    if (thread_leave_call(t))
+        (void)signals_deliver();
     (void)t->fn(t->arg);
     thread_end(t);
 }
@@ -155,6 +162,7 @@ static int64_t launch(struct thread *t, void *stack, void *tls)
     repr_of(t)->self = spawn.gsbase;
     repr_of(t)->magic = TWZ_THREAD_MAGIC;
     repr_of(t)->id = t->repr.id;
+    introduce(t, repr_of(t));
     r = err_linux(twz_sys_thread_spawn(&spawn));
     if (r < 0) {
         (void)!twz_object_delete(&t->repr, TWZ_DELETE_DEFERRED);
@@ -163,8 +171,8 @@ static int64_t launch(struct thread *t, void *stack, void *tls)
     return r;
 }
 
-int thread_clone(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid, void *tls,
-                 int *ctid)
+static int clone_thread(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid, void *tls,
+                        int *ctid)
 {
     const int needed = CLONE_VM | CLONE_THREAD | CLONE_FILES | CLONE_SIGHAND;
     struct thread *t;
@@ -191,6 +199,19 @@ int thread_clone(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid
     return t->tid;
 }
 
+int thread_clone(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid, void *tls,
+                 int *ctid)
+{
+    struct thread *self = thread_self();
+    int r;
+
+    thread_enter(self);
+    r = clone_thread(fn, stack, flags, arg, ptid, tls, ctid);
+    if (thread_leave_call(self))
+        (void)signals_deliver();
+    return r;
+}
+
 /* --- end -------------------------------------------------------------------------------------- */
 
 /* The first thread stays until all others are gone: its end is the process's. */
@@ -209,6 +230,7 @@ static _Noreturn void thread_end(struct thread *t)
 {
     int *clear = t->clear_tid;
 
+    thread_enter(t);
     futex_robust_release(t->robust, t->tid);
     if (t != &threads[0]) {
         lock_take(&lock);

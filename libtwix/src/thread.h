@@ -41,7 +41,27 @@ struct thread {
     uint64_t alt_base, alt_len; /* sigaltstack, 0: none */
     uint64_t suspend_mask;      /* mask to come back to after sigsuspend */
     uint32_t suspended;
+    uint32_t in_call; /* 1: libtwix is at work for it and looks for signals when it is done */
 };
+
+/*
+ * libtwix works for the calling thread from thread_enter to thread_leave_call. In between a signal
+ * is only noted; leaving, signals_deliver has to be asked for if thread_leave_call says so. Whatever
+ * comes after the mark is gone interrupts at once, so nothing is missed.
+ */
+static inline void thread_enter(struct thread *t)
+{
+    __atomic_store_n(&t->in_call, 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline int thread_leave_call(struct thread *t)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&t->in_call, 0, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return (__atomic_load_n(&t->pending, __ATOMIC_ACQUIRE) & ~t->mask) != 0;
+}
 
 /* The calling thread. */
 static inline struct thread *thread_self(void)

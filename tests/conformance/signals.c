@@ -197,6 +197,34 @@ static void while_running(void)
     HOLDS(sum > 0);
 }
 
+/* Comes at any place of calls that are made all the time; none may be forgotten until the next call,
+ * for there is none. */
+static void among_calls(void)
+{
+    struct itimerval it = { .it_value = { 0, 1000 } };
+    int missed = 0;
+
+    for (int round = 0; round < 100; round++) {
+        int before = seen[SIGALRM];
+        struct timespec start, now;
+
+        it.it_value.tv_usec = 200 + 13 * round;
+        setitimer(ITIMER_REAL, &it, NULL);
+        for (int i = 0; i < 5000 && seen[SIGALRM] == before; i++)
+            getppid();
+        clock_gettime(CLOCK_MONOTONIC, &start);
+        for (volatile long i = 0; seen[SIGALRM] == before; i++) {
+            if (i % 1000000)
+                continue;
+            clock_gettime(CLOCK_MONOTONIC, &now);
+            missed += now.tv_sec > start.tv_sec + 20;
+            if (now.tv_sec > start.tv_sec + 20)
+                break;
+        }
+    }
+    SAY(missed);
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -206,6 +234,7 @@ int main(void)
     stacks();
     timers();
     while_running();
+    among_calls();
     signal(SIGTERM, SIG_DFL);
     raise(SIGTERM);
     return 0;
