@@ -241,11 +241,22 @@ static int on_fault(struct twz_fault_frame *frame)
     return 1;
 }
 
+/* init sends the terminal's new size with SIGWINCH: rows << 16 | columns. */
+static void resize(uint64_t size)
+{
+    struct twz_args *args = (struct twz_args *)(uintptr_t)process.args;
+
+    args->rows = (uint32_t)(size >> 16) & 0xffff;
+    args->cols = (uint32_t)size & 0xffff;
+}
+
 static int on_signal(struct twz_fault_frame *frame)
 {
     uint64_t signo = frame->fault.addr;
     struct thread *t = thread_self();
 
+    if (signo == SIGWINCH && frame->fault.code)
+        resize(frame->fault.code);
     if (signo == SIGNAL_END && (frame->fault.code & SIGNAL_END_FLAG))
         twz_thread_exit(frame->fault.code & ~SIGNAL_END_FLAG);
     if (!t || signo == 0 || signo > SIGNALS)

@@ -5,15 +5,18 @@ instructions, traces; large streams; what other processes leave behind.
 Usage: test_runtime.py BUILD [PART-OF-A-NAME]
 """
 
+import fcntl
 import hashlib
 import os
 import pty
 import random
 import re
 import select
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 
 import booting
 import counting
@@ -271,6 +274,43 @@ def test_prompt_on_a_terminal():
     except OSError:
         pass
     same(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 5, "status")
+
+
+def test_window_size():
+    """A program on a terminal learns its size, and each change of it."""
+    path = program("window", """
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+static void changed(int signo) { (void)signo; }
+int main(void)
+{
+    struct winsize w;
+    sigset_t set, old;
+    sigemptyset(&set);
+    sigaddset(&set, SIGWINCH);
+    sigprocmask(SIG_BLOCK, &set, &old);
+    sigaction(SIGWINCH, &(struct sigaction){ .sa_handler = changed }, NULL);
+    for (int i = 0; i < 2; i++) {
+        ioctl(1, TIOCGWINSZ, &w);
+        printf("%d x %d\\n", w.ws_row, w.ws_col);
+        fflush(stdout);
+        if (i == 0)
+            sigsuspend(&old);
+    }
+    return 0;
+}
+""")
+    POOL.put(path, "/host/window")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 31, 97, 0, 0))
+        os.execv(POOL.bin("twz-run"), POOL.command("/host/window"))
+    expect(terminal, b"31 x 97\r\n")
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    expect(terminal, b"40 x 120\r\n")
+    same(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, "status")
 
 
 def test_full_pool():
