@@ -236,9 +236,17 @@ bool space_unhang(struct space *space, uint32_t slot)
     return h != NULL;
 }
 
-static bool leaf_used(struct space *space, uint32_t leaf)
+/* The first slot from `slot` on, within its leaf, that something hangs in; or the leaf's end. */
+static uint32_t next_in_leaf(const struct space *space, uint32_t slot)
 {
-    return __atomic_load_n(&space->leaf[leaf], __ATOMIC_ACQUIRE) != NULL;
+    struct hanger **leaf = __atomic_load_n(&space->leaf[slot / SPACE_LEAF], __ATOMIC_ACQUIRE);
+    uint32_t end = (slot / SPACE_LEAF + 1) * SPACE_LEAF;
+
+    if (leaf == NULL)
+        return end;
+    while (slot < end && __atomic_load_n(&leaf[slot % SPACE_LEAF], __ATOMIC_RELAXED) == NULL)
+        slot++;
+    return slot;
 }
 
 void space_unhang_range(struct space *space, uint32_t first, uint32_t count)
@@ -249,13 +257,13 @@ void space_unhang_range(struct space *space, uint32_t first, uint32_t count)
     __atomic_fetch_add(&space->changes, 1, __ATOMIC_RELEASE);
     spin_unlock(&space->lock);
     while (slot - first < count) {
-        if (!leaf_used(space, slot / SPACE_LEAF)) {
-            slot = (slot / SPACE_LEAF + 1) * SPACE_LEAF;
-            continue;
-        }
-        if (space_unhang(space, slot))
-            arch_breathe();
-        slot++;
+        uint32_t at = next_in_leaf(space, slot);
+        bool end = at % SPACE_LEAF == 0 && at != slot;
+
+        if (!end && at - first < count)
+            space_unhang(space, at);
+        slot = end ? at : at + 1;
+        arch_breathe();
     }
 }
 

@@ -128,7 +128,8 @@ void kso_set_console(struct object *console)
 
 /* --- tables ----------------------------------------------------------------------------------------- */
 
-#define COUNT_OFF (TWZ_OBJ_BASE + offsetof(struct twz_kso_dir, count))
+#define FIND_PIECE 32u
+#define COUNT_OFF  (TWZ_OBJ_BASE + offsetof(struct twz_kso_dir, count))
 
 static uint64_t child_off(uint64_t index)
 {
@@ -149,19 +150,21 @@ static int read_count(struct object *dir, uint32_t *count)
     return ret;
 }
 
-/* The first free index, or the one that holds `id`, below count; count: none. */
+/* The first index below count that holds `id` (none: a free one), or count. */
 static int64_t find_child(struct object *dir, uint32_t count, objid_t id)
 {
-    uint32_t i;
+    struct twz_kso_child child[FIND_PIECE];
+    uint32_t at, i;
 
-    for (i = 0; i < count; i++) {
-        struct twz_kso_child child;
-        int ret = obj_read(dir, child_off(i), &child, sizeof(child));
+    for (at = 0; at < count; at += FIND_PIECE) {
+        uint32_t n = count - at < FIND_PIECE ? count - at : FIND_PIECE;
+        int ret = obj_read(dir, child_off(at), child, n * sizeof(child[0]));
 
         if (ret < 0)
             return ret;
-        if (objid_equal(child.id, id))
-            return i;
+        for (i = 0; i < n; i++)
+            if (objid_equal(child[i].id, id))
+                return at + i;
     }
     return count;
 }

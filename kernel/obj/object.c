@@ -137,15 +137,18 @@ bool record_kill(struct object *obj)
 struct object *tie_cut_locked(struct object *child)
 {
     struct object *parent = child->tie_parent;
-    struct object **at;
 
     if (parent == NULL)
         return NULL;
-    for (at = &parent->tie_children; *at != child; at = &(*at)->tie_next)
-        continue;
-    *at = child->tie_next;
+    if (child->tie_prev != NULL)
+        child->tie_prev->tie_next = child->tie_next;
+    else
+        parent->tie_children = child->tie_next;
+    if (child->tie_next != NULL)
+        child->tie_next->tie_prev = child->tie_prev;
     child->tie_parent = NULL;
     child->tie_next = NULL;
+    child->tie_prev = NULL;
     return parent;
 }
 
@@ -153,7 +156,10 @@ static void link_locked(struct object *child, struct object *parent)
 {
     obj_ref(parent);
     child->tie_parent = parent;
+    child->tie_prev = NULL;
     child->tie_next = parent->tie_children;
+    if (child->tie_next != NULL)
+        child->tie_next->tie_prev = child;
     parent->tie_children = child;
 }
 

@@ -27,7 +27,7 @@ struct twz_kso_dir {
     uint8_t name[TWZ_KSO_NAME];
     struct twz_kso_child child[];
 };
-#define TWZ_KSO_MAX_CHILDREN 65536u
+#define TWZ_KSO_MAX_CHILDREN 4096u
 
 /*
  * System facts, at the base of the system object; mapped read-only in TWZ_SLOT_SYSTEM.

@@ -47,6 +47,7 @@ struct object {
     bool pinned;               /* the pin holds a reference */
     bool held;                 /* its existence does: volatile, or becoming persistent */
     struct object *tie_next;   /* volatile children of one parent */
+    struct object *tie_prev;
     struct object *tie_parent; /* referenced */
     struct object *tie_children;
     /* under tree.lock */
