@@ -18,7 +18,8 @@
 #include <kernel/sched.h>
 #include <kernel/sync.h>
 
-#define BUCKETS 1024u
+#define BUCKETS    1024u
+#define WAKE_PIECE 64u /* threads woken with interrupts off */
 
 struct bucket {
     struct spinlock lock;
@@ -152,4 +153,19 @@ void sync_interrupt(struct thread *t)
 {
     if (claim(t, SYNC_INTERRUPTED))
         sched_wake(t);
+}
+
+unsigned sync_wake_breathing(const void *object, uint64_t off, uint64_t count)
+{
+    unsigned woken = 0, n;
+
+    do {
+        uint64_t left = count - woken;
+
+        n = sync_wake(object, off, left < WAKE_PIECE ? left : WAKE_PIECE);
+        woken += n;
+        if (n == WAKE_PIECE)
+            arch_breathe();
+    } while (n == WAKE_PIECE && woken < count);
+    return woken;
 }

@@ -247,7 +247,7 @@ static void hook_ended(struct thread *t)
     table_del_locked(t);
     __atomic_store_n(&t->user->exit, 1, __ATOMIC_RELEASE);
     spin_unlock(&threads_lock);
-    sync_wake(obj, TWZ_OBJ_BASE + offsetof(struct twz_thread, exit), UINT64_MAX);
+    sync_wake_breathing(obj, TWZ_OBJ_BASE + offsetof(struct twz_thread, exit), UINT64_MAX);
     view_space_put(t->space);
     if (obj == init_obj)
         fatal(TWZ_HOST_STOP_PANIC, "the first program ended with status %llu",

@@ -54,7 +54,7 @@ static int32_t do_wake(const struct twz_sync *op)
 
     if (view_lookup(current()->space, op->addr, TWZ_READ, &obj, &off) < 0)
         return -TWZ_EFAULT;
-    n = sync_wake(obj, off, op->value);
+    n = sync_wake_breathing(obj, off, op->value);
     obj_put(obj);
     return (int32_t)n;
 }
