@@ -192,8 +192,8 @@ void sched_kick(struct thread *t)
         arch_ipi_reschedule(t->cpu);
 }
 
-/* Whoever queues t names the core in t->cpu first, then looks at t->cores under the queue's lock; so
- * either he sees the new cores or the thread is found here. */
+/* Whoever queues t names the core in t->cpu first, then looks at t->cores under the queue's
+ * lock; so either he sees the new cores or the thread is found here. */
 void sched_move(struct thread *t)
 {
     unsigned core;

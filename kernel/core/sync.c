@@ -3,7 +3,8 @@
  * Owns the buckets of waiters and thread->sync_state.
  *
  * Invariants
- *   - A sleep is claimed once: whoever changes sync_state from SLEEPING by compare-exchange owns its
+ *   - A sleep is claimed once: whoever changes sync_state from SLEEPING by compare-exchange owns
+ *   its
  *     end, and calls sched_wake. A wake that meets a waiter claimed by somebody else goes on to the
  *     next, so no wake is spent on a thread that is awake already.
  *   - Wakers claim and call sched_wake under the bucket's lock, the timer under its heap's; so once

@@ -3,12 +3,12 @@
  * Owns spaces and hangers: which subtree hangs in which slot of which root, with what rights.
  *
  * Invariants
- *   - A hanger is in its subtree's list and in its space's slot, or in neither. It holds a reference
- *     on the subtree, and arch's slot entry shows exactly its rights.
+ *   - A hanger is in its subtree's list and in its space's slot, or in neither. It holds a
+ *     reference on the subtree, and arch's slot entry shows exactly its rights.
  *   - Rights taken away are gone on every core before the function returns (shootdown inside).
  *   - No space has both WRITE and EXEC on one subtree, in whichever slots.
- *   - What was read of a view entry before space_unhang_range is not hung after it: the range raises
- *     space->changes first, and hanging compares it, both under the space's lock.
+ *   - What was read of a view entry before space_unhang_range is not hung after it: the range
+ *     raises space->changes first, and hanging compares it, both under the space's lock.
  *
  * Locks: subtree->lock -> space->lock. The space's lock alone guards its slot table, so a look-up
  * takes only that one.

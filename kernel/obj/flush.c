@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns when changed lines of persistent objects are written back unasked: at the last use (RELEASE),
- * every second (PERIODIC), at an orderly shutdown (all). What was changed is known from the dirty
- * bits of the leaves. A flush takes the bits away first, everywhere, then writes the lines back; so
- * what is stored meanwhile is dirty again.
+ * Owns when changed lines of persistent objects are written back unasked: at the last use
+ * (RELEASE), every second (PERIODIC), at an orderly shutdown (all). What was changed is known
+ * from the dirty bits of the leaves. A flush takes the bits away first, everywhere, then writes
+ * the lines back; so what is stored meanwhile is dirty again.
  *
- * The periodic walk is a chore: a timer asks for a piece of it, that core's kernel_exit or idle loop
- * does it. There is no timer while no object wants it.
+ * The periodic walk is a chore: a timer asks for a piece of it, that core's kernel_exit or idle
+ * loop does it. There is no timer while no object wants it.
  *
  * Locks: table -> obj->tree.lock. The walk's place belongs to whoever has `walker`.
  */
@@ -77,7 +77,7 @@ void obj_flush_all(void)
     table_each_stored(0, UINT32_MAX, flush_one, NULL);
 }
 
-/* --- at the last use ----------------------------------------------------------------------------- */
+/* --- at the last use -------------------------------------------------------------------------- */
 
 void flush_released(struct object *obj)
 {
@@ -92,7 +92,7 @@ void flush_released(struct object *obj)
     } while (more);
 }
 
-/* --- every second -------------------------------------------------------------------------------- */
+/* --- every second ----------------------------------------------------------------------------- */
 
 static void ring(struct timer *t)
 {

@@ -52,8 +52,8 @@ bool record_kill(struct object *obj);
 
 /* The death of a parent reaches its volatile children. No lock held. */
 void tie_parent_died(struct object *parent);
-/* child leaves its parent's list; the parent, whose reference the caller drops afterwards, or NULL. A
- * record whose last reference is gone must leave in the same hold of the table's lock. */
+/* child leaves its parent's list; the parent, whose reference the caller drops afterwards, or
+ * NULL. A record whose last reference is gone must leave in the same hold of the table's lock. */
 struct object *tie_cut_locked(struct object *child);
 
 static inline bool record_dead(const struct object *obj)

@@ -126,7 +126,7 @@ void kso_set_console(struct object *console)
     facts->console = console->id;
 }
 
-/* --- tables ----------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 #define FIND_PIECE 32u
 #define COUNT_OFF  (TWZ_OBJ_BASE + offsetof(struct twz_kso_dir, count))

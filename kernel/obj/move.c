@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the live change of an object between volatile and persistent. Its ID stays, views of it stay,
- * and programs go on using it meanwhile.
+ * Owns the live change of an object between volatile and persistent. Its ID stays, views of it
+ * stay, and programs go on using it meanwhile.
  *
  * In: the store makes an object of the same nonce, hence the same ID, provisional with a witness
  * that never comes true; page by page moves from DRAM to the pool; COMMIT: store_obj_permanent. A
@@ -10,9 +10,10 @@
  *
  * While it moves, the object counts as persistent, but a leaf that is a DRAM frame (or a hole) is
  * the truth about its page (page.c). Pages that appear during a move in are the pool's, during a
- * move out DRAM's; so what lies behind obj->moved is done for good. A page is moved with no processor
- * able to write it, under the object's lock. Ranges, copies and ties are refused (-TWZ_EBUSY);
- * delete is not. The state is the object's, not the caller's: whoever calls goes on with it.
+ * move out DRAM's; so what lies behind obj->moved is done for good. A page is moved with no
+ * processor able to write it, under the object's lock. Ranges, copies and ties are refused
+ * (-TWZ_EBUSY); delete is not. The state is the object's, not the caller's: whoever calls goes
+ * on with it.
  *
  * A pool that is full turns a move in into a move out, which ends with that error.
  *
@@ -27,7 +28,7 @@
 
 #define MOVE_PIECE 16u /* pages copied in one go */
 
-/* --- in ----------------------------------------------------------------------------------------- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 /* The store's part of the object, provisional. Pool lock held. */
 static int make_stored(struct object *obj, struct store *store)
@@ -79,8 +80,8 @@ static const void *dram_page(void *ctx, uint32_t page)
     return arch_virt(arch_ptree_lookup(&obj->tree.pt, page, NULL));
 }
 
-/* One page that nobody can write any more, into the pool. Its leaf goes; *old is the caller's to let
- * go of after the shootdown. */
+/* One page that nobody can write any more, into the pool. Its leaf goes; *old is the caller's to
+ * let go of after the shootdown. */
 static int page_in(struct object *obj, struct store *store, uint32_t page, unsigned flags,
                    phys_t *old)
 {
@@ -180,7 +181,7 @@ static int finish_in(struct object *obj)
     return 0;
 }
 
-/* --- out ---------------------------------------------------------------------------------------- */
+/* --- out -------------------------------------------------------------------------------------- */
 
 static int begin_out(struct object *obj)
 {
@@ -300,7 +301,7 @@ static int finish_out(struct object *obj, uint32_t *slot)
     return obj->move_error;
 }
 
-/* --- both --------------------------------------------------------------------------------------- */
+/* --- both ------------------------------------------------------------------------------------- */
 
 static bool under_way(const struct object *obj)
 {

@@ -92,9 +92,9 @@ static int record_fill(struct object *obj)
 }
 
 /*
- * Whoever writes one page after the other gets some ahead, so that he faults less often: a quarter of
- * what lies there without a gap (seen at steps that double), at most AHEAD_MAX, within one table of
- * leaves. Returns how many pages from `page` on, itself included.
+ * Whoever writes one page after the other gets some ahead, so that he faults less often: a
+ * quarter of what lies there without a gap (seen at steps that double), at most AHEAD_MAX,
+ * within one table of leaves. Returns how many pages from `page` on, itself included.
  */
 static uint32_t ahead(const struct object *obj, uint32_t page)
 {
@@ -110,7 +110,7 @@ static uint32_t ahead(const struct object *obj, uint32_t page)
     return page + back < TWZ_PAGE_META ? back : 1;
 }
 
-/* --- volatile pages ---------------------------------------------------------------------------- */
+/* --- volatile pages --------------------------------------------------------------------------- */
 
 static int volatile_one(struct object *obj, uint32_t page)
 {
@@ -180,7 +180,7 @@ static int volatile_fault(struct object *obj, uint32_t page, unsigned how)
     return volatile_own(obj, page, frame);
 }
 
-/* --- persistent pages -------------------------------------------------------------------------- */
+/* --- persistent pages ------------------------------------------------------------------------- */
 
 static unsigned leaf_flags(const struct store_page *p)
 {
@@ -314,8 +314,8 @@ static int stored_fault(struct object *obj, struct store *store, uint32_t page, 
     }
 }
 
-/* While an object moves between the two sorts (obj/move.c), some of its leaves are DRAM frames: then
- * they are the truth, as they are for a volatile object. */
+/* While an object moves between the two sorts (obj/move.c), some of its leaves are DRAM frames:
+ * then they are the truth, as they are for a volatile object. */
 static bool leaf_is_dram(phys_t frame, unsigned flags)
 {
     if ((flags & ARCH_PT_HOLE) != 0)
@@ -341,7 +341,7 @@ static int persistent_fault(struct object *obj, uint32_t page, unsigned how)
     return ret;
 }
 
-/* --- both ---------------------------------------------------------------------------------------- */
+/* --- both ------------------------------------------------------------------------------------- */
 
 bool page_kernel_only(const struct object *obj, uint32_t page)
 {

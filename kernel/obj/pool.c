@@ -154,8 +154,8 @@ void pool_init(void)
                done.swept, done.damaged);
 }
 
-/* The fence is here, not in the core that takes the frame: zeros are streamed, and only the core that
- * did it can wait for them. */
+/* The fence is here, not in the core that takes the frame: zeros are streamed, and only the core
+ * that did it can wait for them. */
 bool pool_idle(void)
 {
     bool more = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns obj_range: discard, hole, protect, populate, persist. Each call does a bounded piece, so that
- * interrupts stay off for a bounded time; the handler in sys/ makes the thread call again.
+ * Owns obj_range: discard, hole, protect, populate, persist. Each call does a bounded piece, so
+ * that interrupts stay off for a bounded time; the handler in sys/ makes the thread call again.
  *
  * Frames are freed only after the shootdown that follows their unmapping.
  *

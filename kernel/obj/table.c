@@ -6,7 +6,8 @@
  * References. A volatile object has one for its existence, dropped by delete; each hanger, pin,
  * thread, waiter and call holds one more. A persistent record has only the latter; at zero it goes
  * idle, or, if the object is dead, away. The count falls from 1 to 0 under the table's lock only
- * (release), and rises from 0 under it only (obj_get), so nobody finds a record that is being freed.
+ * (release), and rises from 0 under it only (obj_get), so nobody finds a record that is being
+ * freed.
  *
  * Locks: table -> pool. No object's lock is held when the table's is taken; releasing one takes the
  * object's after the table's was let go.

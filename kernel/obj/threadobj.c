@@ -194,7 +194,7 @@ void threadobj_set_init(struct object *obj)
     init_obj = obj;
 }
 
-/* --- callbacks ------------------------------------------------------------------------------------- */
+/* --- callbacks -------------------------------------------------------------------------------- */
 
 static int hook_resolve(struct thread *t, uint64_t addr, unsigned need, struct twz_fault *fault)
 {

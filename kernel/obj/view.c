@@ -22,7 +22,7 @@
 
 unsigned (*view_verdict)(objid_t sctx, const struct object *obj);
 
-/* --- spaces ------------------------------------------------------------------------------------- */
+/* --- spaces ----------------------------------------------------------------------------------- */
 
 static struct space *find_space_locked(struct object *view, objid_t sctx)
 {
@@ -89,7 +89,7 @@ void view_space_put(struct space *space)
     }
 }
 
-/* --- entries ------------------------------------------------------------------------------------ */
+/* --- entries ---------------------------------------------------------------------------------- */
 
 static uint64_t entry_off(uint32_t slot)
 {
@@ -129,7 +129,7 @@ uint64_t view_fault_entry(struct space *space, unsigned kind)
     return entry;
 }
 
-/* --- faults ------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 static int refuse(struct twz_fault *fault, uint32_t kind, uint32_t reason)
 {
@@ -183,8 +183,8 @@ static int hang(struct space *space, uint32_t slot, struct object *obj, unsigned
     return ret;
 }
 
-/* Reads the slot's entry and hangs what it names; the object, referenced. -TWZ_EAGAIN: the entry may
- * have changed meanwhile. */
+/* Reads the slot's entry and hangs what it names; the object, referenced. -TWZ_EAGAIN: the entry
+ * may have changed meanwhile. */
 static int hang_entry(struct space *space, uint32_t slot, struct object **out,
                       struct twz_fault *fault)
 {

@@ -303,7 +303,8 @@ STORE_WARN int store_page_next(const struct store *store, uint32_t slot, struct 
 void *store_frame_ptr(const struct store *store, uint32_t frame);
 
 /* Zero up to `count` free frames ahead (idle time): later store_page_add calls store one word.
- * Returns how many; 0: enough are ready. Streams: the caller fences before another core may add pages. */
+ * Returns how many; 0: enough are ready. Streams: the caller fences before another core may add
+ * pages. */
 uint32_t store_prezero(struct store *store, uint32_t count);
 
 /* --- check --------------------------------------------------------------------------------- */

@@ -3,8 +3,8 @@
  * Owns what handlers share: look-up with rights, and the progress of long calls.
  *
  * Progress is the thread's own: a fingerprint of the call it belongs to (place, stack, number and
- * arguments) and how far it got. Another fingerprint means that the old call was given up, or stands
- * below a handler, and then begins anew: pieces may be repeated.
+ * arguments) and how far it got. Another fingerprint means that the old call was given up, or
+ * stands below a handler, and then begins anew: pieces may be repeated.
  */
 #include <kernel/arch_regs.h>
 #include <kernel/sec.h>

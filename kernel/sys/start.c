@@ -53,7 +53,7 @@ struct elf_head {
 _Static_assert(sizeof(struct elf_head) == 32, "elf header size");
 #define ELF_MACHINE_X86_64 62u
 
-/* --- the first program --------------------------------------------------------------------------- */
+/* --- the first program ------------------------------------------------------------------------ */
 
 static struct object *make(uint32_t kind)
 {

@@ -212,7 +212,7 @@ static void test_bad_return(void)
     CHECK_IS(CALL(fault_return, &frame), -TWZ_EINVAL);
 }
 
-/* --- ends of threads ------------------------------------------------------------------------------------ */
+/* --- ends of threads -------------------------------------------------------------------------- */
 
 static void child_null(uint64_t arg)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that is full. One object takes all frames; then, with 0, 1, 2 … frames given back, each kind
- * of call is made until it succeeds. Before that it must answer -TWZ_ENOMEM (or fault so), change
- * nothing, and lose nothing: in the end there is as much memory as there was.
+ * Memory that is full. One object takes all frames; then, with 0, 1, 2 … frames given back, each
+ * kind of call is made until it succeeds. Before that it must answer -TWZ_ENOMEM (or fault so),
+ * change nothing, and lose nothing: in the end there is as much memory as there was.
  */
 #include "user.h"
 
@@ -40,7 +40,7 @@ static void give_back(uint64_t frames)
              0);
 }
 
-/* --- the calls: 0 done (and taken back), or the error ---------------------------------------------- */
+/* --- the calls: 0 done (and taken back), or the error ----------------------------------------- */
 
 static long try_create(uint32_t flags)
 {
@@ -140,7 +140,8 @@ static void child(uint64_t arg)
     CALL(thread_exit, arg);
 }
 
-/* The thread's object and stack are there; its save slots, its kernel record and its start are not. */
+/* The thread's object and stack are there; its save slots, its kernel record and its start are
+ * not. */
 static long try_spawn(void)
 {
     struct twz_create spec = { .perms = TWZ_PERMS, .kind = TWZ_KIND_THREAD };
@@ -160,7 +161,8 @@ static long try_spawn(void)
     return ret;
 }
 
-/* A view nobody runs in yet: its space cannot be made, or the thread that starts in it has nothing. */
+/* A view nobody runs in yet: its space cannot be made, or the thread that starts in it has
+ * nothing. */
 static long try_view(void)
 {
     struct twz_create spec = { .perms = TWZ_PERMS, .kind = TWZ_KIND_VIEW };

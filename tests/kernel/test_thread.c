@@ -103,7 +103,7 @@ static void test_moved(void)
     CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, ~0ull), 0);
 }
 
-/* --- another view -------------------------------------------------------------------------------------- */
+/* --- another view ----------------------------------------------------------------------------- */
 
 static void child_other(uint64_t arg)
 {
@@ -195,7 +195,7 @@ static void test_become(void)
     CHECK_IS(SHARED->word[3], 606);
 }
 
-/* --- signals ------------------------------------------------------------------------------------------- */
+/* --- signals ---------------------------------------------------------------------------------- */
 
 static void child_sleep(uint64_t arg)
 {
@@ -284,7 +284,7 @@ static void test_signals(void)
     CHECK_IS(CALL(thread_signal, 0, 0, 65, 0), -TWZ_EINVAL);
 }
 
-/* --- what is refused -------------------------------------------------------------------------------------- */
+/* --- what is refused -------------------------------------------------------------------------- */
 
 static void test_refused(void)
 {

@@ -66,7 +66,7 @@ long user_call(long number, long a, long b, long c, long d, long e, long f)
     return result;
 }
 
-/* --- results --------------------------------------------------------------------------------------- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 static unsigned put_text(char *out, unsigned at, const char *text)
 {
@@ -151,7 +151,7 @@ static void finish(void)
     CALL(shutdown, TWZ_SHUTDOWN_OFF);
 }
 
-/* --- objects ---------------------------------------------------------------------------------------- */
+/* --- objects ---------------------------------------------------------------------------------- */
 
 static const struct twz_system *facts(void)
 {
@@ -220,7 +220,7 @@ void user_map(uint32_t slot, objid_t id, uint64_t rights)
     user_map_in(user_view(), TWZ_SLOT_ADDR(TWZ_SLOT_VIEW), slot, id, rights);
 }
 
-/* --- threads ----------------------------------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 struct twz_thread *user_thread_page(unsigned n)
 {
@@ -285,7 +285,7 @@ long user_wake(volatile uint64_t *word, uint64_t count)
     return CALL(thread_sync, &op, 1, 0);
 }
 
-/* --- faults ------------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 void user_handler(struct twz_fault_frame *frame)
 {

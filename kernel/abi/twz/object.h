@@ -170,7 +170,7 @@ struct twz_stat {
 };
 _Static_assert(sizeof(struct twz_stat) == 80, "stat size");
 
-/* obj_delete flags: the ID is dead at once in both cases; the memory goes at the last use or now. */
+/* obj_delete flags: the ID is dead at once either way; the memory goes at the last use or now. */
 #define TWZ_DELETE_DEFERRED 0u
 #define TWZ_DELETE_NOW      1u
 

@@ -43,7 +43,8 @@ MUST_CHECK int range_apply(struct object *obj, uint64_t op, uint32_t *first, uin
 MUST_CHECK int copy_apply(struct object *dst, uint32_t dst_first, struct object *src,
                           uint32_t src_first, uint32_t count, uint32_t *done);
 
-/* Frees all pages and tables of a volatile object that hangs nowhere; tables of a persistent one. */
+/* Frees all pages and tables of a volatile object that hangs nowhere; tables of a persistent
+ * one. */
 void page_drop_all(struct object *obj);
 
 /* Writes the record page anew after a change. Locked. */

@@ -25,8 +25,8 @@ uint32_t pool_frame_number(phys_t frame);    /* pool_has(frame) */
 const void *pool_frame_read(uint32_t frame); /* the kernel's read-only map */
 void *pool_frame_write(uint32_t frame);      /* for persist.h and the kernel's own stores */
 
-/* Idle time: zeroes a few free frames ahead, so that the first write to a page need not. False: enough
- * are ready, or somebody uses the pool. */
+/* Idle time: zeroes a few free frames ahead, so that the first write to a page need not. False:
+ * enough are ready, or somebody uses the pool. */
 bool pool_idle(void);
 
 /* Before power goes: what the store still has to do. */

@@ -3,8 +3,8 @@
  * The one place that says what a security context may do with an object. What each call needs:
  *
  *   map (slot)      READ, WRITE, EXEC as the access asks, and the view entry has them
- *   obj_create      READ on sources and on the witness, whose word it compares; the parent of a tie:
- *                   WRITE
+ *   obj_create      READ on sources and on the witness, whose word it compares; WRITE on the
+ *                   parent of a tie
  *   obj_delete      DEL
  *   obj_copy        READ on the source, WRITE on the destination
  *   obj_range       WRITE; PERSIST: READ

@@ -35,7 +35,8 @@ struct subtree {
     _Atomic uint32_t refs; /* each hanger holds one; see subtree_put */
 };
 
-/* Called when the last reference but the owner's table is to go; set once by obj/. It decrements. */
+/* Called when the last reference but the owner's table is to go; set once by obj/. It
+ * decrements. */
 extern void (*subtree_release)(struct subtree *tree);
 
 static inline void subtree_get(struct subtree *tree)

@@ -30,10 +30,12 @@ void sync_deadline(struct thread *t, uint64_t deadline);
  * release is called for each key's object. */
 enum sync_state sync_cancel(struct thread *t, void (*release)(const void *object));
 
-/* Wakes at most count sleepers of the key; returns how many. No lock may be held but an object's. */
+/* Wakes at most count sleepers of the key; returns how many. No lock may be held but an
+ * object's. */
 unsigned sync_wake(const void *object, uint64_t off, uint64_t count);
 
-/* The same, letting interrupts in between pieces: no lock may be held, and not from an interrupt. */
+/* The same, letting interrupts in between pieces: no lock may be held, and not from an
+ * interrupt. */
 unsigned sync_wake_breathing(const void *object, uint64_t off, uint64_t count);
 
 /* Ends the sleep of a thread for a signal. */

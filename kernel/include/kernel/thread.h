@@ -98,7 +98,8 @@ struct thread_hooks {
     /* The thread has ended, its exit record is written: set the exit word, wake waiters, let go of
      * space and object. Its struct is freed afterwards by core. */
     void (*ended)(struct thread *t);
-    /* A core has no thread: do a small piece of work ahead. False: there is none, the core may halt. */
+    /* A core has no thread: do a small piece of work ahead. False: there is none, the core may
+     * halt. */
     bool (*idle)(void);
     /* Somebody called sched_chore: a small piece of work on the way out of the kernel. */
     void (*chore)(void);
