@@ -169,6 +169,30 @@ static void test_many(void)
     CHECK_IS(taken, 120);
 }
 
+/* A wake of one word leaves who sleeps on its neighbour alone. */
+static void child_one(uint64_t arg)
+{
+    long ret = user_wait(&SHARED->word[40], 0, user_now() + 2000000000);
+
+    CALL(thread_exit, ret == 1 ? SHARED->word[40] : arg);
+}
+
+static void test_neighbours(void)
+{
+    unsigned i;
+
+    SHARED->word[40] = 0;
+    user_thread(0, child_one, 99);
+    for (i = 0; i < 10; i++) {
+        user_wait(&SHARED->word[42], SHARED->word[42], user_now() + 1000000);
+        CHECK_IS(user_wake(&SHARED->word[41], ~0ull), 0);
+        CHECK_IS(user_wake(&SHARED->word[39], ~0ull), 0);
+    }
+    __atomic_store_n(&SHARED->word[40], 7, __ATOMIC_RELEASE);
+    user_wake(&SHARED->word[40], 1);
+    CHECK_IS(user_join(0), 7);
+}
+
 /* A wake for a count, and through another address of the same object. */
 static void child_waits(uint64_t arg)
 {
@@ -227,6 +251,7 @@ void test_main(void)
     test_ping_pong();
     test_lock();
     test_many();
+    test_neighbours();
     test_wake_all_elsewhere();
     test_deadlines();
 }

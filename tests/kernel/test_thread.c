@@ -284,6 +284,84 @@ static void test_signals(void)
     CHECK_IS(CALL(thread_signal, 0, 0, 65, 0), -TWZ_EINVAL);
 }
 
+/* A long call goes on where a signal stopped it, though its handler makes long calls as well. */
+static void on_signal_copy(struct twz_fault_frame *frame)
+{
+    struct twz_copy c = { .src = { SHARED->word[16], SHARED->word[17] },
+                          .dst = { SHARED->word[18], SHARED->word[19] },
+                          .src_off = TWZ_PAGE_SIZE,
+                          .dst_off = 900 * TWZ_PAGE_SIZE,
+                          .len = 600 * TWZ_PAGE_SIZE };
+
+    SHARED->word[20] += CALL(obj_copy, &c, 1) == 0;
+    SHARED->word[21]++;
+    CALL(fault_return, frame);
+}
+
+static void child_copies(uint64_t arg)
+{
+    struct twz_copy c = { .src = { SHARED->word[12], SHARED->word[13] },
+                          .dst = { SHARED->word[14], SHARED->word[15] },
+                          .src_off = TWZ_PAGE_SIZE,
+                          .dst_off = TWZ_PAGE_SIZE,
+                          .len = arg * TWZ_PAGE_SIZE };
+    long ret = 0;
+    unsigned round;
+
+    for (round = 0; round < 8 && ret == 0; round++)
+        ret = CALL(obj_copy, &c, 1);
+    __atomic_store_n(&SHARED->word[22], 1, __ATOMIC_RELEASE);
+    CALL(thread_exit, ret);
+}
+
+#define LONG_PAGES 6000u
+
+static volatile uint64_t *far_page(uint32_t slot, uint64_t page)
+{
+    return (volatile uint64_t *)(TWZ_SLOT_ADDR(slot) + page * TWZ_PAGE_SIZE);
+}
+
+static void test_signals_in_long_calls(void)
+{
+    volatile struct twz_view *view =
+        (volatile struct twz_view *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
+    objid_t made[4], id;
+    uint64_t i, sent = 0;
+
+    for (i = 0; i < 4; i++) {
+        made[i] = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+        SHARED->word[12 + 2 * i] = made[i].lo;
+        SHARED->word[13 + 2 * i] = made[i].hi;
+        user_map(SLOT_TEST + (uint32_t)i, made[i], TWZ_READ | TWZ_WRITE);
+    }
+    for (i = 1; i <= LONG_PAGES; i++)
+        *far_page(SLOT_TEST, i) = i;
+    for (i = 1; i <= 600; i++)
+        *far_page(SLOT_TEST + 2, i) = 100000 + i;
+    for (i = 20; i <= 22; i++)
+        SHARED->word[i] = 0;
+    view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal_copy;
+    id = user_thread(0, child_copies, LONG_PAGES);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 20), 0); /* it interrupts the copies */
+    while (__atomic_load_n(&SHARED->word[22], __ATOMIC_ACQUIRE) == 0) {
+        sent += CALL(thread_signal, IDARG(id), 20, 0) == 0;
+        user_wait(&SHARED->word[23], SHARED->word[23], user_now() + 300000);
+    }
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 16), 0);
+    CHECK_IS(user_join(0), 0);
+    CHECK(sent > 4 && SHARED->word[21] > 4);
+    CHECK_IS(SHARED->word[20], SHARED->word[21]);
+    for (i = 1; i <= LONG_PAGES; i += 7)
+        CHECK_IS(*far_page(SLOT_TEST + 1, i), i);
+    CHECK_IS(*far_page(SLOT_TEST + 3, 900), 100001);
+    CHECK_IS(*far_page(SLOT_TEST + 3, 1499), 100600);
+    for (i = 0; i < 4; i++) {
+        user_map(SLOT_TEST + (uint32_t)i, TWZ_OBJID_NONE, 0);
+        CHECK_IS(CALL(obj_delete, IDARG(made[i]), 0), 0);
+    }
+    view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal;
+}
+
 /* --- what is refused -------------------------------------------------------------------------- */
 
 static void test_refused(void)
@@ -327,5 +405,6 @@ void test_main(void)
     test_views();
     test_become();
     test_signals();
+    test_signals_in_long_calls();
     test_refused();
 }
