@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns copies of whole pages between objects. What can be shared is shared copy-on-write: DRAM
- * frames through counts (mm/share.c), pool frames through the store's SHARED words. What cannot is
- * copied. Pages of the destination that were there are gone; what is absent or a hole in the source
- * is so in the destination afterwards.
+ * frames through their references (phys_ref), pool frames through the store's SHARED words. What
+ * cannot is copied. Pages of the destination that were there are gone; what is absent or a hole in
+ * the source is so in the destination afterwards.
  *
  * Before a frame is shared no processor can write it any more through the source: the source's
  * leaves lose their writable bit and are shot down while both locks are held.
@@ -12,7 +12,6 @@
  */
 #include <kernel/page.h>
 #include <kernel/phys.h>
-#include <kernel/share.h>
 #include <lib/string.h>
 #include "inside.h"
 
@@ -47,16 +46,13 @@ static int copy_frame(const struct span *s, uint32_t page, phys_t from)
 static int share_frame(const struct span *s, uint32_t page, phys_t frame, unsigned flags)
 {
     uint32_t to = page - s->from + s->to;
-    int ret = share_get(frame);
+    int ret = arch_ptree_map(&s->dst->tree.pt, to, frame, ARCH_PT_COW);
 
     if (ret < 0)
-        return copy_frame(s, to, frame);
-    ret = arch_ptree_map(&s->dst->tree.pt, to, frame, ARCH_PT_COW);
-    if (ret == 0)
-        s->dst->pages++;
-    else
-        share_put(frame);
-    if (ret == 0 && (flags & ARCH_PT_WRITE) != 0)
+        return ret;
+    phys_ref(frame);
+    s->dst->pages++;
+    if ((flags & ARCH_PT_WRITE) != 0)
         ret = arch_ptree_map(&s->src->tree.pt, page, frame, ARCH_PT_COW);
     return ret;
 }

@@ -3,7 +3,7 @@
  * Owns what is behind each page of an object: faults on it, the record page, and how pages go.
  *
  * Volatile: a leaf of the subtree is the page. ARCH_PT_COW: the frame may have other holders
- * (mm/share.c). Persistent: the store's page word is the truth and the leaf a copy of it, writable
+ * (phys_ref). Persistent: the store's page word is the truth and the leaf a copy of it, writable
  * only where the word is PRESENT, durable and not protected. A page that is only read and absent in
  * the store shows a frame of zeros that belongs to nobody.
  *
@@ -16,7 +16,6 @@
 #include <kernel/log.h>
 #include <kernel/page.h>
 #include <kernel/phys.h>
-#include <kernel/share.h>
 #include <lib/string.h>
 #include <store/persist.h>
 #include <twz/thread.h>
@@ -148,7 +147,7 @@ static int volatile_own(struct object *obj, uint32_t page, phys_t old)
     phys_t frame;
     int ret;
 
-    if (!share_others(old))
+    if (phys_refs(old) == 1)
         return arch_ptree_map(&obj->tree.pt, page, old, ARCH_PT_WRITE);
     frame = phys_alloc(0);
     if (phys_is_none(frame))
@@ -432,8 +431,8 @@ void page_unmap_zeros_locked(struct object *obj, uint32_t first, uint32_t count)
 
 void page_frame_put(phys_t frame)
 {
-    if (frame.addr != zero_frame.addr && share_put(frame))
-        phys_free(frame, 0);
+    if (frame.addr != zero_frame.addr)
+        phys_unref(frame);
 }
 
 /* For each page of an object that nobody finds any more, breathing in between. */

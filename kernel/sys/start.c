@@ -15,7 +15,6 @@
 #include <kernel/page.h>
 #include <kernel/pool.h>
 #include <kernel/sec.h>
-#include <kernel/share.h>
 #include <kernel/start.h>
 #include <kernel/threadobj.h>
 #include <kernel/view.h>
@@ -25,7 +24,6 @@
 
 void sys_init(void)
 {
-    share_init();
     obj_init();
     sec_init();
     threadobj_init();
