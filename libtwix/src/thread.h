@@ -46,7 +46,7 @@ struct thread {
 
 /*
  * libtwix works for the calling thread from thread_enter to thread_leave_call. In between a signal
- * is only noted; leaving, signals_deliver has to be asked for if thread_leave_call says so. Whatever
+ * is only noted; leaving, signals_deliver has to be asked for if thread_leave_call says so. What
  * comes after the mark is gone interrupts at once, so nothing is missed.
  */
 static inline void thread_enter(struct thread *t)

@@ -197,8 +197,8 @@ static void while_running(void)
     HOLDS(sum > 0);
 }
 
-/* Comes at any place of calls that are made all the time; none may be forgotten until the next call,
- * for there is none. */
+/* Comes at any place of calls that are made all the time; none may be forgotten until the next
+ * call, for there is none. */
 static void among_calls(void)
 {
     struct itimerval it = { .it_value = { 0, 1000 } };
