@@ -13,11 +13,11 @@
 #include <kernel/log.h>
 #include <kernel/phys.h>
 #include <kernel/random.h>
-#include <lib/fmt.h>
 #include <lib/string.h>
 #include <twz/hostlink.h>
 #include <twz/object.h>
 #include <twz/view.h>
+#include "machine.h"
 
 #define TEXT_SLOT 1u
 #define DATA_SLOT 2u
@@ -64,7 +64,7 @@ static uint64_t reader_bad;
 static uint64_t media_addr;
 static bool ok; /* what a kern function found */
 
-static void result(const char *name, bool good)
+void result(const char *name, bool good)
 {
     good ? passed++ : failed++;
     log_printf("%s %s", good ? "ok   " : "FAIL ", name);
@@ -560,133 +560,6 @@ void kernel_media_error(phys_t addr)
 
 /* ---- things that need no user code ---- */
 
-/* Takes all frames there are, as a list through themselves, and gives them back. */
-static bool drain(uint64_t free_before)
-{
-    phys_t first = PHYS_NONE, p;
-    uint64_t count = 0;
-    bool good;
-
-    for (p = phys_alloc(0); !phys_is_none(p); p = phys_alloc(0)) {
-        *(phys_t *)arch_virt(p) = first;
-        first = p;
-        count++;
-    }
-    good = count == free_before && phys_free_frames() == 0 && phys_is_none(phys_alloc_zeroed());
-    while (!phys_is_none(first)) {
-        p = first;
-        first = *(phys_t *)arch_virt(p);
-        phys_free(p, 0);
-    }
-    return good && phys_free_frames() == free_before;
-}
-
-static void test_phys(void)
-{
-    uint64_t before = phys_free_frames();
-    bool much = before > 1 << 18; /* 1 GiB: too much to touch all of it */
-    unsigned order = much ? PHYS_MAX_ORDER : 14;
-    bool good = much || drain(before);
-    phys_t p = phys_alloc(order); /* whole again */
-
-    good &= !phys_is_none(p) && !(p.addr & ((4096ull << order) - 1));
-    phys_free(p, order);
-    p = phys_alloc(0);
-    phys_ref(p);
-    good &= phys_refs(p) == 2;
-    phys_unref(p);
-    good &= phys_free_frames() == before - 1;
-    phys_unref(p);
-    result("frames", good && phys_free_frames() == before);
-}
-
-static void test_kmem(void)
-{
-    static void *got[600];
-    bool good = true;
-
-    for (unsigned round = 0; round < 2; round++) {
-        for (size_t i = 0; i < ARRAY_LEN(got); i++) {
-            size_t size = i * 11 + 1;
-            uint8_t *p = got[i] = kmem_alloc(size);
-
-            good &= p && !((uintptr_t)p & (size >= 64 ? 63 : 15));
-            for (size_t at = 0; p && at < size; at++)
-                good &= p[at] == 0;
-            memset(p, 0xee, size);
-        }
-        for (size_t i = 0; i < ARRAY_LEN(got); i++)
-            kmem_free(got[i], i * 11 + 1);
-    }
-    result("small allocations", good);
-}
-
-static void test_ptree(void)
-{
-    struct arch_ptree pt;
-    uint32_t page = 0;
-    unsigned flags;
-    phys_t frame;
-    bool good = !arch_ptree_init(&pt);
-
-    good &= !arch_ptree_map(&pt, 5, (phys_t){ 0x5000 }, ARCH_PT_WRITE | ARCH_PT_COW);
-    good &= !arch_ptree_map(&pt, 600, PHYS_NONE, ARCH_PT_HOLE);
-    good &= !arch_ptree_map(&pt, TWZ_OBJ_PAGES - 1, (phys_t){ 0x7000 }, ARCH_PT_PROTECT);
-    good &= arch_ptree_map(&pt, TWZ_OBJ_PAGES, (phys_t){ 0x7000 }, 0) != 0 && pt.tables == 3;
-    good &= arch_ptree_lookup(&pt, 5, &flags).addr == 0x5000;
-    good &= flags == (ARCH_PT_WRITE | ARCH_PT_COW);
-    good &= phys_is_none(arch_ptree_lookup(&pt, 600, &flags)) && flags == ARCH_PT_HOLE;
-    good &= phys_is_none(arch_ptree_lookup(&pt, 6, &flags)) && flags == 0;
-    good &= arch_ptree_next(&pt, &page, TWZ_OBJ_PAGES, &frame, &flags) && page == 5;
-    page++;
-    good &= arch_ptree_next(&pt, &page, TWZ_OBJ_PAGES, &frame, &flags) && page == 600 &&
-            phys_is_none(frame) && flags == ARCH_PT_HOLE;
-    page++;
-    good &= !arch_ptree_next(&pt, &page, TWZ_OBJ_PAGES - 1, &frame, &flags);
-    good &= arch_ptree_next(&pt, &page, TWZ_OBJ_PAGES, &frame, &flags) && frame.addr == 0x7000;
-    arch_ptree_unmap(&pt, 0, TWZ_OBJ_PAGES);
-    page = 0;
-    good &= !arch_ptree_next(&pt, &page, TWZ_OBJ_PAGES, &frame, &flags);
-    arch_ptree_destroy(&pt);
-    result("page-table subtrees", good);
-}
-
-static unsigned same_bytes(const uint8_t *a, const uint8_t *b, size_t len)
-{
-    unsigned same = 0;
-
-    for (size_t i = 0; i < len; i++)
-        same += a[i] == b[i];
-    return same;
-}
-
-/* Longer than what one refill gives. */
-static void test_random(void)
-{
-    static uint8_t a[320], b[320], zero[320];
-    bool good = true;
-
-    random_bytes(a, sizeof(a));
-    random_bytes(b, sizeof(b));
-    for (size_t at = 0; at < sizeof(a); at += 64)
-        good &= same_bytes(a + at, b, sizeof(a) - at) < 10;
-    random_mix("x", 1);
-    random_bytes(b, sizeof(b));
-    good &= same_bytes(a, b, sizeof(a)) < 10 && same_bytes(a, zero, sizeof(a)) < 10;
-    result("random bytes", good);
-}
-
-static void test_fmt(void)
-{
-    char text[64];
-    bool good = fmt_print(text, sizeof(text), "%5d|%-4s|%04x|%.2s|%llu|%c%%", -42, "ab", 0xbeu,
-                          "xyz", 18446744073709551615ull, 'q') == 42;
-
-    good &= memcmp(text, "  -42|ab  |00be|xy|18446744073709551615|q%", 42) == 0;
-    good &= fmt_print(text, 4, "%s", "longer") == 6 && memcmp(text, "lon", 4) == 0;
-    result("formatting", good);
-}
-
 static void test_nvm(void)
 {
     volatile uint64_t *rw;
@@ -863,11 +736,7 @@ void kernel_main(void)
     phys_init();
     random_init();
     die_if_asked();
-    test_phys();
-    test_kmem();
-    test_ptree();
-    test_random();
-    test_fmt();
+    test_parts();
     test_nvm();
     test_interrupts();
     test_wall();
