@@ -140,6 +140,29 @@ static void test_copy(uint32_t from, uint32_t to)
     CHECK_IS(CALL(obj_delete, IDARG(dst), TWZ_DELETE_NOW), 0);
 }
 
+/* A source that is being written when it is shared: what comes later is not in the copy. */
+static void test_copy_of_warm_pages(void)
+{
+    objid_t src = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), dst;
+    uint64_t round;
+
+    user_map(SLOT_TEST, src, RW);
+    *page_at(SLOT_TEST, 1) = 1;
+    for (round = 0; round < 20; round++) {
+        dst = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+        *page_at(SLOT_TEST, 1) = 2 * round;
+        CHECK_IS(copy(dst, 1, src, 1, 1), 0);
+        *page_at(SLOT_TEST, 1) = 2 * round + 1;
+        user_map(SLOT_TEST + 1, dst, TWZ_READ);
+        CHECK_IS(*page_at(SLOT_TEST + 1, 1), 2 * round);
+        CHECK_IS(*page_at(SLOT_TEST, 1), 2 * round + 1);
+        user_map(SLOT_TEST + 1, TWZ_OBJID_NONE, 0);
+        CHECK_IS(CALL(obj_delete, IDARG(dst), 0), 0);
+    }
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    CHECK_IS(CALL(obj_delete, IDARG(src), 0), 0);
+}
+
 static void test_copy_refused(void)
 {
     objid_t a = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
@@ -511,6 +534,7 @@ void test_main(void)
     test_copy(TWZ_OBJ_PERSIST, 0);
     test_copy(0, TWZ_OBJ_PERSIST);
     test_copy(TWZ_OBJ_PERSIST, TWZ_OBJ_PERSIST);
+    test_copy_of_warm_pages();
     test_copy_refused();
     test_create_from();
     test_ranges(0);

@@ -179,6 +179,7 @@ static void child_one(uint64_t arg)
 
 static void test_neighbours(void)
 {
+    long woken = 0;
     unsigned i;
 
     SHARED->word[40] = 0;
@@ -188,6 +189,9 @@ static void test_neighbours(void)
         CHECK_IS(user_wake(&SHARED->word[41], ~0ull), 0);
         CHECK_IS(user_wake(&SHARED->word[39], ~0ull), 0);
     }
+    for (i = 0; i < 4096; i++) /* many words: some share a bucket with it */
+        woken += user_wake((volatile uint64_t *)SHARED + 1024 + i, ~0ull);
+    CHECK_IS(woken, 0);
     __atomic_store_n(&SHARED->word[40], 7, __ATOMIC_RELEASE);
     user_wake(&SHARED->word[40], 1);
     CHECK_IS(user_join(0), 7);
