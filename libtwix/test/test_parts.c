@@ -3,58 +3,61 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../tests/unit/expect.h"
+#include "../../tests/unit/units.h"
 #include "../src/arena.h"
 #include "../src/text.h"
 
 static struct arena a;
 
-static void takes_in_order(void)
+START_TEST(takes_in_order)
 {
     uint32_t first, second;
 
     arena_init(&a);
     first = arena_take(&a, 1);
     second = arena_take(&a, 100);
-    EXPECT_EQ(first, ARENA_FIRST);
-    EXPECT_EQ(second, first + 1);
-    EXPECT_EQ(a.free, ARENA_END - ARENA_FIRST - 101);
+    assert_same(first, ARENA_FIRST);
+    assert_same(second, first + 1);
+    assert_same(a.free, ARENA_END - ARENA_FIRST - 101);
     arena_give(&a, second, 100);
-    EXPECT_EQ(arena_take(&a, 50), second);
-    EXPECT_EQ(arena_take(&a, 0), 0);
-    EXPECT_EQ(arena_take(&a, ARENA_END), 0);
+    assert_same(arena_take(&a, 50), second);
+    assert_same(arena_take(&a, 0), 0);
+    assert_same(arena_take(&a, ARENA_END), 0);
 }
+END_TEST
 
-static void takes_the_whole_and_no_more(void)
+START_TEST(takes_the_whole_and_no_more)
 {
     arena_init(&a);
-    EXPECT_EQ(arena_take(&a, ARENA_END - ARENA_FIRST), ARENA_FIRST);
-    EXPECT_EQ(a.free, 0);
-    EXPECT_EQ(arena_take(&a, 1), 0);
+    assert_same(arena_take(&a, ARENA_END - ARENA_FIRST), ARENA_FIRST);
+    assert_same(a.free, 0);
+    assert_same(arena_take(&a, 1), 0);
     arena_give(&a, ARENA_END - 1, 1);
-    EXPECT_EQ(arena_take(&a, 2), 0);
-    EXPECT_EQ(arena_take(&a, 1), ARENA_END - 1);
-    EXPECT_EQ(arena_take(&a, 1), 0);
+    assert_same(arena_take(&a, 2), 0);
+    assert_same(arena_take(&a, 1), ARENA_END - 1);
+    assert_same(arena_take(&a, 1), 0);
 }
+END_TEST
 
-static void takes_at_a_place(void)
+START_TEST(takes_at_a_place)
 {
     arena_init(&a);
-    EXPECT_EQ(arena_take_at(&a, 1000, 64), 1);
-    EXPECT_EQ(arena_take_at(&a, 1063, 1), 0);
-    EXPECT_EQ(arena_take_at(&a, 1064, 1), 1);
-    EXPECT_EQ(arena_take_at(&a, 0, 1), 0);
-    EXPECT_EQ(arena_take_at(&a, ARENA_END - 1, 2), 0);
-    EXPECT_EQ(arena_inside(ARENA_END, 1), 0);
-    EXPECT_EQ(arena_inside(ARENA_FIRST, ARENA_END - ARENA_FIRST), 1);
-    EXPECT_EQ(arena_inside(2, UINT32_MAX), 0);
+    assert_same(arena_take_at(&a, 1000, 64), 1);
+    assert_same(arena_take_at(&a, 1063, 1), 0);
+    assert_same(arena_take_at(&a, 1064, 1), 1);
+    assert_same(arena_take_at(&a, 0, 1), 0);
+    assert_same(arena_take_at(&a, ARENA_END - 1, 2), 0);
+    assert_same(arena_inside(ARENA_END, 1), 0);
+    assert_same(arena_inside(ARENA_FIRST, ARENA_END - ARENA_FIRST), 1);
+    assert_same(arena_inside(2, UINT32_MAX), 0);
     arena_give(&a, 1000, 65);
     arena_give(&a, 1000, 65);
-    EXPECT_EQ(a.free, ARENA_END - ARENA_FIRST);
+    assert_same(a.free, ARENA_END - ARENA_FIRST);
 }
+END_TEST
 
 /* Against a plain map of bytes: nothing is handed out twice, nothing is lost. */
-static void agrees_with_a_plain_map(void)
+START_TEST(agrees_with_a_plain_map)
 {
     static uint8_t map[ARENA_END];
     enum { RUNS = 300 };
@@ -82,16 +85,17 @@ static void agrees_with_a_plain_map(void)
         for (uint32_t p = run[i].page; p < run[i].page + run[i].count; p++) {
             int once = p < ARENA_END && map[p]++ == 0;
 
-            EXPECT(once);
+            ck_assert(once);
             if (!once)
                 return;
         }
         used += run[i].count;
     }
-    EXPECT_EQ(a.free, ARENA_END - ARENA_FIRST - used);
+    assert_same(a.free, ARENA_END - ARENA_FIRST - used);
 }
+END_TEST
 
-static void writes_text(void)
+START_TEST(writes_text)
 {
     char buf[24];
     struct text t;
@@ -99,25 +103,29 @@ static void writes_text(void)
     text_init(&t, buf, sizeof(buf));
     text_str(&t, "n ");
     text_dec(&t, -9223372036854775807ll - 1);
-    EXPECT(!strcmp(buf, "n -9223372036854775808"));
+    ck_assert(!strcmp(buf, "n -9223372036854775808"));
     text_str(&t, "cut off");
-    EXPECT(!strcmp(buf, "n -9223372036854775808c"));
-    EXPECT_EQ(t.len, 23);
+    ck_assert(!strcmp(buf, "n -9223372036854775808c"));
+    assert_same(t.len, 23);
     text_init(&t, buf, sizeof(buf));
     text_hex(&t, 0xdeadbeef);
     text_str(&t, " ");
     text_oct(&t, 0644);
     text_oct(&t, 0);
     text_bytes(&t, "xyz", 2);
-    EXPECT(!strcmp(buf, "0xdeadbeef 06440xy"));
+    ck_assert(!strcmp(buf, "0xdeadbeef 06440xy"));
 }
+END_TEST
 
 int main(void)
 {
-    takes_in_order();
-    takes_the_whole_and_no_more();
-    takes_at_a_place();
-    agrees_with_a_plain_map();
-    writes_text();
-    return expect_sum();
+    const TTest *const tests[] = {
+        takes_in_order,
+        takes_the_whole_and_no_more,
+        takes_at_a_place,
+        agrees_with_a_plain_map,
+        writes_text,
+    };
+
+    return units_run("libtwix", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -8,8 +8,8 @@
 #include <store/word.h>
 #include <twz/error.h>
 
-#include "expect.h"
 #include "mempool.h"
+#include "units.h"
 
 #define TOP_FOT (TWZ_PAGE_META - 1u)
 
@@ -26,10 +26,10 @@ static void clean(struct mempool *pool)
     struct store_recovery recovery;
     uint64_t before = free_frames(pool);
 
-    EXPECT_EQ(mempool_check(pool, 0), 0);
-    EXPECT_EQ(mempool_reopen(pool, &recovery), 0);
-    EXPECT_EQ(recovery.mirrors + recovery.damaged + recovery.dead + recovery.swept, 0);
-    EXPECT_EQ(free_frames(pool), before);
+    assert_same(mempool_check(pool, 0), 0);
+    assert_same(mempool_reopen(pool, &recovery), 0);
+    assert_same(recovery.mirrors + recovery.damaged + recovery.dead + recovery.swept, 0);
+    assert_same(free_frames(pool), before);
 }
 
 static uint8_t *page_bytes(struct mempool *pool, uint32_t slot, uint32_t page)
@@ -41,7 +41,7 @@ static uint8_t *page_bytes(struct mempool *pool, uint32_t slot, uint32_t page)
     return store_frame_ptr(pool->store, out.frame);
 }
 
-static void test_objects(void)
+START_TEST(test_objects)
 {
     struct mempool pool;
     struct store_stat stat;
@@ -52,37 +52,38 @@ static void test_objects(void)
     mempool_make(&pool, 128, 0);
     for (int i = 0; i < 40; i++)
         slot[i] = mempool_object(&pool, &id[i]);
-    EXPECT_EQ(store_obj_update(pool.store, slot[3], &update), 0);
+    assert_same(store_obj_update(pool.store, slot[3], &update), 0);
     update.perms = TWZ_READ | TWZ_WRITE;
-    EXPECT_EQ(store_obj_update(pool.store, slot[3], &update), -TWZ_EDENIED);
-    EXPECT_EQ(store_obj_revoke(pool.store, slot[3], 9), 0);
-    EXPECT_EQ(store_obj_revoke(pool.store, slot[3], 5), 0);
+    assert_same(store_obj_update(pool.store, slot[3], &update), -TWZ_EDENIED);
+    assert_same(store_obj_revoke(pool.store, slot[3], 9), 0);
+    assert_same(store_obj_revoke(pool.store, slot[3], 5), 0);
     clean(&pool);
     for (int i = 0; i < 40; i++) {
-        EXPECT_EQ(store_lookup(pool.store, id[i], &found), 0);
-        EXPECT_EQ(found, slot[i]);
+        assert_same(store_lookup(pool.store, id[i], &found), 0);
+        assert_same(found, slot[i]);
     }
-    EXPECT_EQ(store_obj_stat(pool.store, slot[3], &stat), 0);
-    EXPECT_EQ(stat.perms, TWZ_READ);
-    EXPECT_EQ(stat.perms_id, TWZ_READ | TWZ_WRITE);
-    EXPECT_EQ(stat.revoke_epoch, 9);
+    assert_same(store_obj_stat(pool.store, slot[3], &stat), 0);
+    assert_same(stat.perms, TWZ_READ);
+    assert_same(stat.perms_id, TWZ_READ | TWZ_WRITE);
+    assert_same(stat.revoke_epoch, 9);
     for (int i = 0; i < 40; i += 2) {
-        EXPECT_EQ(store_obj_delete(pool.store, slot[i], NULL, NULL), 0);
-        EXPECT_EQ(store_obj_delete(pool.store, slot[i], NULL, NULL), -TWZ_EDELETED);
-        EXPECT_EQ(store_lookup(pool.store, id[i], &found), -TWZ_EDELETED);
-        EXPECT_EQ(store_obj_release(pool.store, slot[i]), 0);
-        EXPECT_EQ(store_lookup(pool.store, id[i], &found), -TWZ_ENOOBJ);
+        assert_same(store_obj_delete(pool.store, slot[i], NULL, NULL), 0);
+        assert_same(store_obj_delete(pool.store, slot[i], NULL, NULL), -TWZ_EDELETED);
+        assert_same(store_lookup(pool.store, id[i], &found), -TWZ_EDELETED);
+        assert_same(store_obj_release(pool.store, slot[i]), 0);
+        assert_same(store_lookup(pool.store, id[i], &found), -TWZ_ENOOBJ);
     }
     clean(&pool);
     for (int i = 0; i < 40; i++)
-        EXPECT_EQ(store_lookup(pool.store, id[i], &found), i % 2 ? 0 : -TWZ_ENOOBJ);
-    EXPECT_EQ(store_obj_delete(pool.store, slot[0], NULL, NULL), -TWZ_ENOOBJ);
-    EXPECT_EQ(store_obj_delete(pool.store, 100000, NULL, NULL), -TWZ_EINVAL);
+        assert_same(store_lookup(pool.store, id[i], &found), i % 2 ? 0 : -TWZ_ENOOBJ);
+    assert_same(store_obj_delete(pool.store, slot[0], NULL, NULL), -TWZ_ENOOBJ);
+    assert_same(store_obj_delete(pool.store, 100000, NULL, NULL), -TWZ_EINVAL);
     mempool_end(&pool);
-    EXPECT_EQ(pool.allocated, 0);
+    assert_same(pool.allocated, 0);
 }
+END_TEST
 
-static void test_pages(void)
+START_TEST(test_pages)
 {
     static const uint32_t pages[] = { 1,      12,     13,          511,     512,          5000,
                                       261600, 262138, TOP_FOT - 2, TOP_FOT, TWZ_PAGE_META };
@@ -95,42 +96,43 @@ static void test_pages(void)
     slot = mempool_object(&pool, NULL);
     before = free_frames(&pool);
     for (uint32_t i = 0; i < n; i++) {
-        EXPECT_EQ(store_page_add(pool.store, slot, pages[i], &frame), 0);
+        assert_same(store_page_add(pool.store, slot, pages[i], &frame), 0);
         memset(store_frame_ptr(pool.store, frame), (int)i + 1, STORE_FRAME_SIZE);
-        EXPECT_EQ(store_page_add(pool.store, slot, pages[i], &frame), -TWZ_EEXIST);
+        assert_same(store_page_add(pool.store, slot, pages[i], &frame), -TWZ_EEXIST);
     }
-    EXPECT_EQ(store_page_add(pool.store, slot, 0, &frame), -TWZ_ERANGE);
-    EXPECT_EQ(store_page_add(pool.store, slot, TWZ_PAGE_RECORD, &frame), -TWZ_ERANGE);
+    assert_same(store_page_add(pool.store, slot, 0, &frame), -TWZ_ERANGE);
+    assert_same(store_page_add(pool.store, slot, TWZ_PAGE_RECORD, &frame), -TWZ_ERANGE);
     clean(&pool);
     for (uint32_t i = 0; i < n; i++)
-        EXPECT(page_bytes(&pool, slot, pages[i]) && *page_bytes(&pool, slot, pages[i]) == i + 1);
+        ck_assert(page_bytes(&pool, slot, pages[i]) && *page_bytes(&pool, slot, pages[i]) == i + 1);
     at.page = 0;
     for (uint32_t i = 0; i < n; i++, at.page++) {
-        EXPECT_EQ(store_page_next(pool.store, slot, &at), 0);
-        EXPECT_EQ(at.page, pages[i]);
+        assert_same(store_page_next(pool.store, slot, &at), 0);
+        assert_same(at.page, pages[i]);
     }
-    EXPECT_EQ(store_page_next(pool.store, slot, &at), -TWZ_ENOOBJ);
-    EXPECT_EQ(store_page_discard(pool.store, slot, 13, 5000, STORE_ABSENT), 0);
-    EXPECT_EQ(store_page_discard(pool.store, slot, 11, 4, STORE_HOLE), 0);
-    EXPECT_EQ(store_page_add(pool.store, slot, 12, &frame), -TWZ_EFAULT);
-    EXPECT_EQ(store_page_discard(pool.store, slot, 11, 4, STORE_ABSENT), 0);
-    EXPECT_EQ(store_page_protect(pool.store, slot, 1, TWZ_PAGE_META, 1), 0);
-    EXPECT_EQ(store_page_get(pool.store, slot, 1, &at), 0);
-    EXPECT_EQ(at.flags, STORE_FLAG_READONLY);
-    EXPECT_EQ(store_page_poison(pool.store, slot, 1), 0);
-    EXPECT_EQ(store_page_get(pool.store, slot, 1, &at), 0);
-    EXPECT_EQ(at.state, STORE_POISONED);
+    assert_same(store_page_next(pool.store, slot, &at), -TWZ_ENOOBJ);
+    assert_same(store_page_discard(pool.store, slot, 13, 5000, STORE_ABSENT), 0);
+    assert_same(store_page_discard(pool.store, slot, 11, 4, STORE_HOLE), 0);
+    assert_same(store_page_add(pool.store, slot, 12, &frame), -TWZ_EFAULT);
+    assert_same(store_page_discard(pool.store, slot, 11, 4, STORE_ABSENT), 0);
+    assert_same(store_page_protect(pool.store, slot, 1, TWZ_PAGE_META, 1), 0);
+    assert_same(store_page_get(pool.store, slot, 1, &at), 0);
+    assert_same(at.flags, STORE_FLAG_READONLY);
+    assert_same(store_page_poison(pool.store, slot, 1), 0);
+    assert_same(store_page_get(pool.store, slot, 1, &at), 0);
+    assert_same(at.state, STORE_POISONED);
     clean(&pool);
-    EXPECT_EQ(store_page_discard(pool.store, slot, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
-    EXPECT_EQ(store_obj_delete(pool.store, slot, NULL, NULL), 0);
-    EXPECT_EQ(store_obj_release(pool.store, slot), 0);
-    EXPECT_EQ(free_frames(&pool), before);
+    assert_same(store_page_discard(pool.store, slot, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
+    assert_same(store_obj_delete(pool.store, slot, NULL, NULL), 0);
+    assert_same(store_obj_release(pool.store, slot), 0);
+    assert_same(free_frames(&pool), before);
     clean(&pool);
     mempool_end(&pool);
 }
+END_TEST
 
 /* A dead object's frames come back leaf by leaf, and its slot last. */
-static void test_release_some(void)
+START_TEST(test_release_some)
 {
     struct mempool pool;
     struct store_recovery recovery;
@@ -142,26 +144,27 @@ static void test_release_some(void)
     slot = mempool_object(&pool, NULL);
     before = free_frames(&pool);
     for (uint32_t page = 1; page < 6000; page += 1000)
-        EXPECT_EQ(store_page_add(pool.store, slot, page, &frame), 0);
-    EXPECT_EQ(store_obj_release_some(pool.store, slot, 1), -TWZ_EINVAL);
-    EXPECT_EQ(store_obj_delete(pool.store, slot, NULL, NULL), 0);
+        assert_same(store_page_add(pool.store, slot, page, &frame), 0);
+    assert_same(store_obj_release_some(pool.store, slot, 1), -TWZ_EINVAL);
+    assert_same(store_obj_delete(pool.store, slot, NULL, NULL), 0);
     do {
         uint64_t had = free_frames(&pool);
 
         more = store_obj_release_some(pool.store, slot, calls % 3);
-        EXPECT(free_frames(&pool) > had);
-        EXPECT_EQ(mempool_check(&pool, 0), 0);
-        EXPECT(mempool_object(&pool, NULL) != slot || more == 0);
+        ck_assert(free_frames(&pool) > had);
+        assert_same(mempool_check(&pool, 0), 0);
+        ck_assert(mempool_object(&pool, NULL) != slot || more == 0);
         calls++;
     } while (more > 0);
-    EXPECT_EQ(more, 0);
-    EXPECT(calls >= 4);
-    EXPECT_EQ(free_frames(&pool), before);
-    EXPECT_EQ(store_obj_release_some(pool.store, slot, 1), -TWZ_EINVAL);
-    EXPECT_EQ(mempool_reopen(&pool, &recovery), 0);
-    EXPECT_EQ(free_frames(&pool), before);
+    assert_same(more, 0);
+    ck_assert(calls >= 4);
+    assert_same(free_frames(&pool), before);
+    assert_same(store_obj_release_some(pool.store, slot, 1), -TWZ_EINVAL);
+    assert_same(mempool_reopen(&pool, &recovery), 0);
+    assert_same(free_frames(&pool), before);
     mempool_end(&pool);
 }
+END_TEST
 
 static uint8_t content[STORE_FRAME_SIZE];
 
@@ -174,7 +177,7 @@ static const void *give(void *ctx, uint32_t page)
     return content;
 }
 
-static void test_many(void)
+START_TEST(test_many)
 {
     struct mempool pool;
     uint32_t slot;
@@ -182,22 +185,23 @@ static void test_many(void)
 
     mempool_make(&pool, 4096, 0);
     slot = mempool_object(&pool, NULL);
-    EXPECT_EQ(store_page_add_many(pool.store, slot, 5, 1500, give, NULL), 0);
-    EXPECT_EQ(store_page_add_many(pool.store, slot, 1504, 3, give, NULL), -TWZ_EEXIST);
-    EXPECT_EQ(store_page_add_many(pool.store, slot, 1505, 20, give, NULL), 0);
+    assert_same(store_page_add_many(pool.store, slot, 5, 1500, give, NULL), 0);
+    assert_same(store_page_add_many(pool.store, slot, 1504, 3, give, NULL), -TWZ_EEXIST);
+    assert_same(store_page_add_many(pool.store, slot, 1505, 20, give, NULL), 0);
     clean(&pool);
     for (uint32_t page = 5; page < 1525; page++) {
         uint8_t *bytes = page_bytes(&pool, slot, page);
 
         wrong += !bytes || bytes[4095] != (page % 3 ? page % 251 : 0);
     }
-    EXPECT_EQ(wrong, 0);
-    EXPECT_EQ(store_page_add_many(pool.store, slot, 2000, 4000, NULL, NULL), -TWZ_ENOSPC);
+    assert_same(wrong, 0);
+    assert_same(store_page_add_many(pool.store, slot, 2000, 4000, NULL, NULL), -TWZ_ENOSPC);
     clean(&pool);
     mempool_end(&pool);
 }
+END_TEST
 
-static void test_share(void)
+START_TEST(test_share)
 {
     struct mempool pool;
     struct store_page page;
@@ -207,35 +211,36 @@ static void test_share(void)
     mempool_make(&pool, 256, 0);
     a = mempool_object(&pool, NULL);
     b = mempool_object(&pool, NULL);
-    EXPECT_EQ(store_page_add_many(pool.store, a, 10, 10, give, NULL), 0);
+    assert_same(store_page_add_many(pool.store, a, 10, 10, give, NULL), 0);
     before = free_frames(&pool);
-    EXPECT_EQ(store_page_share(pool.store, b, 20, a, 9, 12), 0);
-    EXPECT_EQ(free_frames(&pool), before - 2);
-    EXPECT_EQ(store_page_get(pool.store, a, 10, &page), 0);
-    EXPECT_EQ(page.state, STORE_SHARED);
+    assert_same(store_page_share(pool.store, b, 20, a, 9, 12), 0);
+    assert_same(free_frames(&pool), before - 2);
+    assert_same(store_page_get(pool.store, a, 10, &page), 0);
+    assert_same(page.state, STORE_SHARED);
     first = page.frame;
-    EXPECT_EQ(store_page_get(pool.store, b, 21, &page), 0);
-    EXPECT_EQ(page.frame, first);
+    assert_same(store_page_get(pool.store, b, 21, &page), 0);
+    assert_same(page.frame, first);
     clean(&pool);
-    EXPECT_EQ(store_page_own(pool.store, b, 21, &frame), 0);
-    EXPECT(frame != first);
-    EXPECT(memcmp(store_frame_ptr(pool.store, frame), store_frame_ptr(pool.store, first),
+    assert_same(store_page_own(pool.store, b, 21, &frame), 0);
+    ck_assert(frame != first);
+    ck_assert(memcmp(store_frame_ptr(pool.store, frame), store_frame_ptr(pool.store, first),
                   STORE_FRAME_SIZE) == 0);
-    EXPECT_EQ(store_page_own(pool.store, a, 10, &frame), 0);
-    EXPECT_EQ(frame, first);
+    assert_same(store_page_own(pool.store, a, 10, &frame), 0);
+    assert_same(frame, first);
     clean(&pool);
-    EXPECT_EQ(store_obj_delete(pool.store, a, NULL, NULL), 0);
-    EXPECT_EQ(store_obj_release(pool.store, a), 0);
-    EXPECT(page_bytes(&pool, b, 22) && *page_bytes(&pool, b, 22) == 11);
+    assert_same(store_obj_delete(pool.store, a, NULL, NULL), 0);
+    assert_same(store_obj_release(pool.store, a), 0);
+    ck_assert(page_bytes(&pool, b, 22) && *page_bytes(&pool, b, 22) == 11);
     clean(&pool);
-    EXPECT_EQ(store_page_own(pool.store, b, 22, &frame), 0);
-    EXPECT_EQ(store_page_own(pool.store, b, 900, &frame), -TWZ_EINVAL);
-    EXPECT_EQ(store_page_share(pool.store, b, 21, b, 22, 3), -TWZ_EINVAL);
+    assert_same(store_page_own(pool.store, b, 22, &frame), 0);
+    assert_same(store_page_own(pool.store, b, 900, &frame), -TWZ_EINVAL);
+    assert_same(store_page_share(pool.store, b, 21, b, 22, 3), -TWZ_EINVAL);
     clean(&pool);
     mempool_end(&pool);
 }
+END_TEST
 
-static void test_full(void)
+START_TEST(test_full)
 {
     struct mempool pool;
     struct store_create create = { .perms = TWZ_READ };
@@ -247,19 +252,20 @@ static void test_full(void)
     slot = mempool_object(&pool, NULL);
     for (page = 1, err = 0; err == 0; page++)
         err = store_page_add(pool.store, slot, page, &frame);
-    EXPECT_EQ(err, -TWZ_ENOSPC);
-    EXPECT_EQ(free_frames(&pool), 0);
+    assert_same(err, -TWZ_ENOSPC);
+    assert_same(free_frames(&pool), 0);
     for (err = 0; err == 0; create.nonce[0]++)
         err = store_obj_create(pool.store, &create, &slot, &id);
-    EXPECT_EQ(err, -TWZ_ENOSPC);
+    assert_same(err, -TWZ_ENOSPC);
     clean(&pool);
-    EXPECT_EQ(store_page_discard(pool.store, 0, 1, 30, STORE_ABSENT), 0);
+    assert_same(store_page_discard(pool.store, 0, 1, 30, STORE_ABSENT), 0);
     for (err = 0; err == 0; create.nonce[0]++)
         err = store_obj_create(pool.store, &create, &slot, &id);
-    EXPECT_EQ(err, -TWZ_EFULL);
+    assert_same(err, -TWZ_EFULL);
     clean(&pool);
     mempool_end(&pool);
 }
+END_TEST
 
 static uint32_t died_count;
 static void count_died(void *ctx, uint32_t slot)
@@ -269,7 +275,7 @@ static void count_died(void *ctx, uint32_t slot)
     died_count++;
 }
 
-static void test_ties(void)
+START_TEST(test_ties)
 {
     struct mempool pool;
     struct store_recovery recovery;
@@ -280,26 +286,27 @@ static void test_ties(void)
     for (int i = 0; i < 8; i++)
         slot[i] = mempool_object(&pool, &id[i]);
     for (int i = 1; i < 6; i++)
-        EXPECT_EQ(store_obj_tie(pool.store, slot[i], id[(i - 1) / 2]), 0);
-    EXPECT_EQ(store_obj_tie(pool.store, slot[0], id[5]), -TWZ_EINVAL);
-    EXPECT_EQ(store_obj_tie(pool.store, slot[0], id[0]), -TWZ_EINVAL);
-    EXPECT_EQ(store_obj_tie(pool.store, slot[5], TWZ_OBJID_NONE), 0);
-    EXPECT_EQ(store_obj_tie(pool.store, slot[6], id[1]), 0);
+        assert_same(store_obj_tie(pool.store, slot[i], id[(i - 1) / 2]), 0);
+    assert_same(store_obj_tie(pool.store, slot[0], id[5]), -TWZ_EINVAL);
+    assert_same(store_obj_tie(pool.store, slot[0], id[0]), -TWZ_EINVAL);
+    assert_same(store_obj_tie(pool.store, slot[5], TWZ_OBJID_NONE), 0);
+    assert_same(store_obj_tie(pool.store, slot[6], id[1]), 0);
     clean(&pool);
-    EXPECT_EQ(store_obj_delete(pool.store, slot[0], count_died, NULL), 0);
-    EXPECT_EQ(died_count, 6);
-    EXPECT_EQ(store_obj_release(pool.store, slot[0]), 0);
-    EXPECT_EQ(store_obj_release(pool.store, slot[3]), 0);
-    EXPECT_EQ(store_obj_release(pool.store, slot[5]), -TWZ_EINVAL);
-    EXPECT_EQ(mempool_check(&pool, 0), 0);
-    EXPECT_EQ(mempool_reopen(&pool, &recovery), 0);
-    EXPECT_EQ(recovery.dead, 4);
-    EXPECT_EQ(recovery.objects, 2);
+    assert_same(store_obj_delete(pool.store, slot[0], count_died, NULL), 0);
+    assert_same(died_count, 6);
+    assert_same(store_obj_release(pool.store, slot[0]), 0);
+    assert_same(store_obj_release(pool.store, slot[3]), 0);
+    assert_same(store_obj_release(pool.store, slot[5]), -TWZ_EINVAL);
+    assert_same(mempool_check(&pool, 0), 0);
+    assert_same(mempool_reopen(&pool, &recovery), 0);
+    assert_same(recovery.dead, 4);
+    assert_same(recovery.objects, 2);
     clean(&pool);
     mempool_end(&pool);
 }
+END_TEST
 
-static void test_provisional(void)
+START_TEST(test_provisional)
 {
     struct mempool pool;
     struct store_recovery recovery;
@@ -316,34 +323,35 @@ static void test_provisional(void)
         create.witness_off += 8;
         if (i == 3) /* names the second one, which names itself in the root */
             create.witness = id[1];
-        EXPECT_EQ(store_obj_create(pool.store, &create, &slot[i], &id[i]), 0);
+        assert_same(store_obj_create(pool.store, &create, &slot[i], &id[i]), 0);
     }
-    EXPECT_EQ(store_page_add(pool.store, root, 1, &frame), 0);
+    assert_same(store_page_add(pool.store, root, 1, &frame), 0);
     words = store_frame_ptr(pool.store, frame);
     words[10] = id[1].lo;
-    EXPECT_EQ(store_page_add(pool.store, slot[1], 1, &frame), 0);
+    assert_same(store_page_add(pool.store, slot[1], 1, &frame), 0);
     words = store_frame_ptr(pool.store, frame);
     words[12] = id[3].lo;
-    EXPECT_EQ(store_obj_permanent(pool.store, slot[2]), 0);
-    EXPECT_EQ(mempool_check(&pool, 0), 0);
-    EXPECT_EQ(mempool_reopen(&pool, &recovery), 0);
-    EXPECT_EQ(recovery.kept, 2);
-    EXPECT_EQ(recovery.swept, 1);
-    EXPECT_EQ(store_lookup(pool.store, id[0], &found), -TWZ_ENOOBJ);
+    assert_same(store_obj_permanent(pool.store, slot[2]), 0);
+    assert_same(mempool_check(&pool, 0), 0);
+    assert_same(mempool_reopen(&pool, &recovery), 0);
+    assert_same(recovery.kept, 2);
+    assert_same(recovery.swept, 1);
+    assert_same(store_lookup(pool.store, id[0], &found), -TWZ_ENOOBJ);
     for (int i = 1; i < 4; i++)
-        EXPECT_EQ(store_lookup(pool.store, id[i], &found), 0);
+        assert_same(store_lookup(pool.store, id[i], &found), 0);
     create.nonce[0] = 200;
     create.witness = root_id;
     create.witness_off = 4096 + 80;
     create.witness_value = id[1].lo;
-    EXPECT_EQ(store_obj_create(pool.store, &create, &found, &id[0]), -TWZ_EEXIST);
+    assert_same(store_obj_create(pool.store, &create, &found, &id[0]), -TWZ_EEXIST);
     create.witness_off++;
-    EXPECT_EQ(store_obj_create(pool.store, &create, &found, &id[0]), -TWZ_EINVAL);
+    assert_same(store_obj_create(pool.store, &create, &found, &id[0]), -TWZ_EINVAL);
     clean(&pool);
     mempool_end(&pool);
 }
+END_TEST
 
-static void test_super(void)
+START_TEST(test_super)
 {
     struct mempool pool;
     struct store_roots roots = { .names = { 1, 2 }, .init = { 3, 4 } };
@@ -351,24 +359,25 @@ static void test_super(void)
     mempool_make(&pool, 64, 0);
     for (uint64_t i = 0; i < 5; i++) {
         roots.init.lo = i;
-        EXPECT_EQ(store_super_set(pool.store, &roots), 0);
-        EXPECT_EQ(store_mono_raise(pool.store, STORE_MONO_TIME, i * 10), 0);
+        assert_same(store_super_set(pool.store, &roots), 0);
+        assert_same(store_mono_raise(pool.store, STORE_MONO_TIME, i * 10), 0);
     }
-    EXPECT_EQ(store_mono_raise(pool.store, STORE_MONO_TIME, 7), 0);
-    EXPECT_EQ(store_mono_raise(pool.store, STORE_MONO_TIME, STORE_MONO_MAX + 1), -TWZ_ERANGE);
-    EXPECT_EQ(store_mono_raise(pool.store, STORE_MONO_COUNT, 1), -TWZ_EINVAL);
+    assert_same(store_mono_raise(pool.store, STORE_MONO_TIME, 7), 0);
+    assert_same(store_mono_raise(pool.store, STORE_MONO_TIME, STORE_MONO_MAX + 1), -TWZ_ERANGE);
+    assert_same(store_mono_raise(pool.store, STORE_MONO_COUNT, 1), -TWZ_EINVAL);
     clean(&pool);
-    EXPECT_EQ(store_mono_get(pool.store, STORE_MONO_TIME), 40);
-    EXPECT_EQ(store_super_get(pool.store)->roots.init.lo, 4);
-    EXPECT_EQ(store_super_get(pool.store)->sequence, 6);
+    assert_same(store_mono_get(pool.store, STORE_MONO_TIME), 40);
+    assert_same(store_super_get(pool.store)->roots.init.lo, 4);
+    assert_same(store_super_get(pool.store)->sequence, 6);
     /* Pools of this version are read by these offsets: another layout is another STORE_VERSION. */
-    EXPECT_EQ(store_super_get(pool.store)->version, 1);
-    EXPECT_EQ(store_super_get(pool.store)->layout, 0xbe34fd9b);
+    assert_same(store_super_get(pool.store)->version, 1);
+    assert_same(store_super_get(pool.store)->layout, 0xbe34fd9b);
     mempool_end(&pool);
 }
+END_TEST
 
 /* Every error of open, each with the file unchanged. */
-static void test_open_errors(void)
+START_TEST(test_open_errors)
 {
     struct mempool pool, other;
     struct store_report why;
@@ -380,33 +389,34 @@ static void test_open_errors(void)
     memcpy(copy, pool.env.base, 64 * 4096);
     mempool_env(&other, copy, 64 * 4096);
     other.env.size = 63 * 4096;
-    EXPECT_EQ(store_open(&other.env, &store, &why), -TWZ_ESHORT);
-    EXPECT_EQ(why.wanted, 64 * 4096);
+    assert_same(store_open(&other.env, &store, &why), -TWZ_ESHORT);
+    assert_same(why.wanted, 64 * 4096);
     other.env.size = 65 * 4096;
-    EXPECT_EQ(store_open(&other.env, &store, &why), -TWZ_ERANGE);
+    assert_same(store_open(&other.env, &store, &why), -TWZ_ERANGE);
     other.env.size = 100;
-    EXPECT_EQ(store_open(&other.env, &store, &why), -TWZ_ENOTPOOL);
+    assert_same(store_open(&other.env, &store, &why), -TWZ_ENOTPOOL);
     other.env.size = 64 * 4096;
     for (int i = 0; i < 2; i++) {
         super = (void *)(copy + i * 4096);
         super->label[0] ^= 1;
     }
-    EXPECT_EQ(store_open(&other.env, &store, &why), -TWZ_EDAMAGED);
+    assert_same(store_open(&other.env, &store, &why), -TWZ_EDAMAGED);
     for (int i = 0; i < 2; i++) {
         super = (void *)(copy + i * 4096);
         super->version = 2;
     }
-    EXPECT_EQ(store_open(&other.env, &store, &why), -TWZ_EVERSION);
-    EXPECT_EQ(why.found, 2);
+    assert_same(store_open(&other.env, &store, &why), -TWZ_EVERSION);
+    assert_same(why.found, 2);
     memset(copy, 0x5a, 8192);
-    EXPECT_EQ(store_open(&other.env, &store, &why), -TWZ_ENOTPOOL);
-    EXPECT_EQ(other.allocated, 0);
+    assert_same(store_open(&other.env, &store, &why), -TWZ_ENOTPOOL);
+    assert_same(other.allocated, 0);
     free(copy);
     mempool_end(&pool);
 }
+END_TEST
 
 /* Fail the first, second ... allocation of opening and of creating many objects. */
-static void test_no_memory(void)
+START_TEST(test_no_memory)
 {
     struct mempool pool;
     struct store_recovery recovery;
@@ -417,15 +427,15 @@ static void test_no_memory(void)
 
     mempool_make(&pool, 512, 0);
     for (int i = 0; i < 20; i++)
-        EXPECT_EQ(store_obj_delete(pool.store, mempool_object(&pool, NULL), NULL, NULL), 0);
+        assert_same(store_obj_delete(pool.store, mempool_object(&pool, NULL), NULL, NULL), 0);
     store_close(pool.store);
     pool.store = NULL;
     do {
         pool.fail_after = rounds++;
         err = mempool_reopen(&pool, &recovery);
-        EXPECT(err == 0 || (err == -TWZ_ENOMEM && pool.allocated == 0));
+        ck_assert(err == 0 || (err == -TWZ_ENOMEM && pool.allocated == 0));
     } while (err < 0);
-    EXPECT(rounds > 5);
+    ck_assert(rounds > 5);
     for (uint64_t i = 0; i < 300; i++) {
         create.nonce[0] = 1000 + i;
         pool.fail_after = 0;
@@ -433,23 +443,25 @@ static void test_no_memory(void)
         pool.fail_after = -1;
         if (err == -TWZ_ENOMEM)
             err = store_obj_create(pool.store, &create, &slot, &id);
-        EXPECT_EQ(err, 0);
+        assert_same(err, 0);
     }
     clean(&pool);
     mempool_end(&pool);
-    EXPECT_EQ(pool.allocated, 0);
+    assert_same(pool.allocated, 0);
 }
+END_TEST
 
 /* Published values, and pieces against the whole. */
-static void test_checksums(void)
+START_TEST(test_checksums)
 {
     static const char digits[] = "123456789";
     uint32_t whole = crc32c(0, digits, 9);
 
-    EXPECT_EQ(whole, 0xe3069283);
+    assert_same(whole, 0xe3069283);
     for (size_t cut = 0; cut <= 9; cut++)
-        EXPECT_EQ(crc32c(crc32c(0, digits, cut), digits + cut, 9 - cut), whole);
+        assert_same(crc32c(crc32c(0, digits, cut), digits + cut, 9 - cut), whole);
 }
+END_TEST
 
 /* The check of a word, bit by bit as its definition says. */
 static uint64_t slow_seal(uint64_t body, uint16_t salt, uint32_t place, uint32_t index)
@@ -469,7 +481,7 @@ static uint64_t slow_seal(uint64_t body, uint16_t salt, uint32_t place, uint32_t
     return body | (uint64_t)(uint16_t)(crc ^ salt) << 48;
 }
 
-static void test_words(void)
+START_TEST(test_words)
 {
     uint64_t state = 1;
     uint16_t low[STORE_NODE_WORDS];
@@ -484,29 +496,33 @@ static void test_words(void)
         wrong += word_seal(body, (uint16_t)i, i % 9, i * 77u) !=
                  slow_seal(body, (uint16_t)i, i % 9, i * 77u);
     }
-    EXPECT_EQ(wrong, 0);
+    assert_same(wrong, 0);
     for (uint32_t i = 0; i < STORE_NODE_WORDS; i++)
         wrong += word_absent_at(word_absent(9, STORE_PLACE_PAGE, 4096), low, i) !=
                  word_absent(9, STORE_PLACE_PAGE, 4096 + i);
-    EXPECT_EQ(wrong, 0);
-    EXPECT(!word_valid(0, 0, STORE_PLACE_PAGE, 0) || !word_sane(0, 100));
-    EXPECT(!word_sane(~0ull, ~0ull));
+    assert_same(wrong, 0);
+    ck_assert(!word_valid(0, 0, STORE_PLACE_PAGE, 0) || !word_sane(0, 100));
+    ck_assert(!word_sane(~0ull, ~0ull));
 }
+END_TEST
 
 int main(void)
 {
-    test_words();
-    test_checksums();
-    test_objects();
-    test_pages();
-    test_release_some();
-    test_many();
-    test_share();
-    test_full();
-    test_ties();
-    test_provisional();
-    test_super();
-    test_open_errors();
-    test_no_memory();
-    return expect_sum();
+    const TTest *const tests[] = {
+        test_words,
+        test_checksums,
+        test_objects,
+        test_pages,
+        test_release_some,
+        test_many,
+        test_share,
+        test_full,
+        test_ties,
+        test_provisional,
+        test_super,
+        test_open_errors,
+        test_no_memory,
+    };
+
+    return units_run("store", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -13,8 +13,8 @@
 #include <store/word.h>
 #include <twz/error.h>
 
-#include "expect.h"
 #include "mempool.h"
+#include "units.h"
 
 #define FRAMES  96u
 #define BYTES   (FRAMES * STORE_FRAME_SIZE)
@@ -207,8 +207,9 @@ static void judge(struct count *count, struct store_recovery *recovery, enum har
     pool->store = NULL;
 }
 
-static void test_lines(enum harm harm)
+START_TEST(test_lines)
 {
+    enum harm harm = (enum harm)_i;
     static const char *const names[] = { "flipped", "zeroed", "ones", "stale" };
     struct count count = { 0 };
     uint8_t *base = fix.pool.env.base;
@@ -229,12 +230,13 @@ static void test_lines(enum harm harm)
            "unused %u\n",
            names[harm], count.cases, count.refused, count.mended, count.bounded, count.older,
            count.unused);
-    EXPECT_EQ(count.wide, 0);
-    EXPECT_EQ(count.refused, 0);
-    EXPECT(count.mended > 0);
-    EXPECT(harm == STALE || count.bounded > 0);
-    EXPECT_EQ(fix.pool.allocated, 0);
+    assert_same(count.wide, 0);
+    assert_same(count.refused, 0);
+    ck_assert(count.mended > 0);
+    ck_assert(harm == STALE || count.bounded > 0);
+    assert_same(fix.pool.allocated, 0);
 }
+END_TEST
 
 /* --- forged words: their checks hold, what they say is wrong --------------------------------- */
 
@@ -250,7 +252,7 @@ static struct store_entry *entry_at(uint32_t slot)
            slot % STORE_CHUNK_SLOTS;
 }
 
-static void test_forged(void)
+START_TEST(test_forged)
 {
     uint8_t *base = fix.pool.env.base;
     const struct store_super *super = (const void *)base;
@@ -282,12 +284,13 @@ static void test_forged(void)
         fix.pool.store = NULL;
     }
     printf("forged words: %u, %u found by the check\n", cases, found);
-    EXPECT(found > cases * 3 / 4);
-    EXPECT_EQ(fix.pool.allocated, 0);
+    ck_assert(found > cases * 3 / 4);
+    assert_same(fix.pool.allocated, 0);
 }
+END_TEST
 
 /* A superblock with a valid check and any numbers in it. */
-static void test_forged_super(void)
+START_TEST(test_forged_super)
 {
     static const uint64_t numbers[] = { 0,  1,    2,          3,          95,         96,
                                         97, 1024, 1ull << 30, 1ull << 32, ~0ull >> 1, ~0ull };
@@ -314,7 +317,7 @@ static void test_forged_super(void)
             if (store_open(&fix.pool.env, &fix.pool.store, &why) < 0) {
                 fix.pool.store = NULL;
                 refused++;
-                EXPECT(why.what != NULL);
+                ck_assert(why.what != NULL);
                 continue;
             }
             if (store_recover(fix.pool.store, &recovery) == 0)
@@ -325,12 +328,13 @@ static void test_forged_super(void)
             fix.pool.store = NULL;
         }
     printf("forged superblocks: %u refused\n", refused);
-    EXPECT(refused > 50);
-    EXPECT_EQ(fix.pool.allocated, 0);
+    ck_assert(refused > 50);
+    assert_same(fix.pool.allocated, 0);
 }
+END_TEST
 
 /* Noise everywhere: any bytes, behind a superblock that is right. */
-static void test_noise(void)
+START_TEST(test_noise)
 {
     uint8_t *base = fix.pool.env.base;
     uint64_t state = 88172645463325252ull;
@@ -352,19 +356,22 @@ static void test_noise(void)
         store_close(fix.pool.store);
         fix.pool.store = NULL;
     }
-    EXPECT_EQ(fix.pool.allocated, 0);
+    assert_same(fix.pool.allocated, 0);
 }
+END_TEST
 
 int main(void)
 {
+    const TTest *const tests[] = { test_forged, test_forged_super, test_noise };
+    SRunner *runner;
+    int failed;
+
     build();
-    for (enum harm harm = FLIP; harm < HARMS; harm++)
-        test_lines(harm);
-    test_forged();
-    test_forged_super();
-    test_noise();
+    runner = units_runner("store-damage", tests, sizeof(tests) / sizeof(tests[0]));
+    units_loop(runner, test_lines, HARMS);
+    failed = units_finish(runner);
     free(fix.good);
     free(fix.stale);
     mempool_end(&fix.pool);
-    return expect_sum();
+    return failed;
 }
