@@ -249,22 +249,35 @@ int obj_tie(struct object *child, struct object *parent)
 
 /* --- death ----------------------------------------------------------------------------------- */
 
-#define DIED_MAX 64u
+#define DIED_CHUNK 62u
+
+/* Slots of tied objects that died with a parent, in chunks. */
+struct died_chunk {
+    struct died_chunk *next;
+    uint64_t n;
+    uint32_t slot[DIED_CHUNK];
+};
 
 struct died {
-    uint32_t slot[DIED_MAX]; /* tied objects that died with it */
-    unsigned n;
-    unsigned more; /* not noted: recovery will return their space */
+    struct died_chunk *first;
+    uint64_t more; /* not noted for want of memory: recovery will return their space */
 };
 
 static void note_died(void *ctx, uint32_t slot)
 {
     struct died *died = ctx;
+    struct died_chunk *chunk = died->first;
 
-    if (died->n < DIED_MAX)
-        died->slot[died->n++] = slot;
-    else
-        died->more++;
+    if (chunk == NULL || chunk->n == DIED_CHUNK) {
+        chunk = kmem_alloc(sizeof(*chunk));
+        if (chunk == NULL) {
+            died->more++;
+            return;
+        }
+        chunk->next = died->first;
+        died->first = chunk;
+    }
+    chunk->slot[chunk->n++] = slot;
 }
 
 /* A persistent object that died with its parent: its record, and its space where none uses it. */
@@ -289,12 +302,29 @@ static void bury_slot(uint32_t slot)
     }
 }
 
+/* All that died but `own`, whose record the caller holds. */
+static void bury_died(struct died *died, uint32_t own)
+{
+    struct died_chunk *chunk = died->first, *next;
+    uint64_t i;
+
+    for (; chunk != NULL; chunk = next) {
+        for (i = 0; i < chunk->n; i++)
+            if (chunk->slot[i] != own)
+                bury_slot(chunk->slot[i]);
+        next = chunk->next;
+        kmem_free(chunk, sizeof(*chunk));
+        arch_breathe();
+    }
+    if (died->more > 0)
+        log_printf("pool: %llu tied objects stay until recovery", (unsigned long long)died->more);
+}
+
 static int delete_persistent(struct object *obj)
 {
-    struct died died = { .n = 0 };
+    struct died died = { .first = NULL };
     struct store *store;
     int ret = -TWZ_ENOTSUP;
-    unsigned i;
 
     store = pool_lock();
     if (store != NULL)
@@ -303,11 +333,7 @@ static int delete_persistent(struct object *obj)
     if (ret < 0)
         return ret;
     record_kill(obj);
-    for (i = 0; i < died.n; i++)
-        if (died.slot[i] != obj->slot)
-            bury_slot(died.slot[i]);
-    if (died.more > 0)
-        log_printf("pool: %u tied objects stay until recovery", died.more);
+    bury_died(&died, obj->slot);
     return 0;
 }
 

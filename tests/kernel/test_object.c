@@ -13,6 +13,15 @@ static struct twz_stat stat_of(objid_t id)
     return stat;
 }
 
+static const volatile struct twz_system *facts(void)
+{
+    const struct twz_record *r =
+        (const struct twz_record *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_RECORD);
+
+    stat_of(r->id);
+    return (const volatile struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
+}
+
 static long range(objid_t id, uint64_t op, uint64_t page, uint64_t pages)
 {
     return CALL(obj_range, IDARG(id), op, page * PAGE, pages * PAGE);
@@ -291,6 +300,25 @@ static void test_persistent_ties(void)
     CHECK_IS(CALL(obj_delete, IDARG(plain), 0), 0);
 }
 
+/* More children than one list takes: all die, and their space comes back. */
+static void test_many_ties(void)
+{
+    objid_t parent = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
+    struct twz_create spec = { .flags = TWZ_OBJ_PERSIST, .perms = TWZ_PERMS, .tie = parent };
+    uint64_t before = facts()->pool_free, i;
+    objid_t child = TWZ_OBJID_NONE;
+    struct twz_stat stat;
+
+    for (i = 0; i < 300; i++) {
+        CHECK_IS(CALL(obj_create, &spec, &child), 0);
+        CHECK_IS(range(child, TWZ_RANGE_POPULATE, 1, 2), 0);
+    }
+    CHECK(facts()->pool_free + 600 * PAGE <= before);
+    CHECK_IS(CALL(obj_delete, IDARG(parent), 0), 0);
+    CHECK_IS(CALL(obj_stat, IDARG(child), &stat), -TWZ_ENOOBJ);
+    CHECK(facts()->pool_free + 48 * PAGE >= before); /* the object table stays larger */
+}
+
 static void test_provisional(void)
 {
     objid_t holder = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
@@ -495,15 +523,6 @@ static void test_misc(void)
     CHECK_IS(CALL(shutdown, 9), -TWZ_EINVAL);
 }
 
-static const volatile struct twz_system *facts(void)
-{
-    const struct twz_record *r =
-        (const struct twz_record *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_RECORD);
-
-    stat_of(r->id);
-    return (const volatile struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
-}
-
 /* Memory and pool come back: many objects, made and deleted, leave as much as there was. */
 static void churn(uint32_t flags)
 {
@@ -541,6 +560,7 @@ void test_main(void)
     test_ranges(TWZ_OBJ_PERSIST);
     test_ties();
     test_persistent_ties();
+    test_many_ties();
     test_provisional();
     test_rights(0);
     test_rights(TWZ_OBJ_PERSIST);
