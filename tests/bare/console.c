@@ -325,7 +325,7 @@ static void report(void)
     for (unsigned port = 0; port < TWZ_PORTS; port++) {
         const struct twz_port *p = &shared()->port[port];
 
-        while (!__atomic_load_n(&p->open, __ATOMIC_ACQUIRE)) /* this command may overtake that news */
+        while (!__atomic_load_n(&p->open, __ATOMIC_ACQUIRE)) /* news still on its way */
             poll();
         for (const uint8_t *c = p->name; *c; c++)
             put(TWZ_PORT_ERR, *c);

@@ -185,9 +185,15 @@ def test_machine_ends_with_its_supervisor():
     subprocess.run(["flock", "--timeout", "20", POOL, "true"], check=True)
 
 
+def test_trace_reaches_the_program():
+    r = run("show", options=["--trace=call,linux"])
+    holds = b"[TWZ_TRACE=call,linux]" in r.stdout
+    same(holds, True)
+
+
 def test_wrong_use():
     for options in (["--cpus", "0"], ["--cpus", "x"], ["--memory", "1K"], ["--memory", "G"],
-                    ["--env", "NOTHING"], ["--nonsense"], ["--bare"],
+                    ["--env", "NOTHING"], ["--nonsense"], ["--bare"], ["--trace=call,nothing"],
                     ["--deterministic", "--cpus", "2"]):
         same((options, run("exit", "0", options=options).returncode), (options, 2))
 

@@ -61,7 +61,7 @@ static const char help[] =
     "  --cpus N          default 2\n"
     "  --memory N[KMG]   default 512M\n"
     "  --env NAME=VALUE  for the program; may be repeated\n"
-    "  --trace LIST      the kernel logs call,fault,…\n"
+    "  --trace LIST      the log gets each of call,fault,linux\n"
     "  --append WORDS    more words for the kernel's command line\n"
     "  --deterministic   one core, time counted in instructions, the same in every run\n"
     "  --gdb             wait for a debugger on port 1234\n"
@@ -156,6 +156,30 @@ static int take_list(struct options *o, int option, char *value)
     return -1;
 }
 
+/* The kernel gets the list on its command line, programs in their environment: libtwix looks for
+ * `linux` there. */
+static int take_trace(struct options *o, char *value)
+{
+    static const char *const known[] = { "call", "fault", "linux" };
+    static char env[sizeof("TWZ_TRACE=") + 64];
+
+    for (const char *at = value; *at;) {
+        size_t len = strcspn(at, ",");
+        unsigned i = 0;
+
+        while (i < sizeof(known) / sizeof(known[0]) &&
+               (strlen(known[i]) != len || strncmp(known[i], at, len) != 0))
+            i++;
+        if (i == sizeof(known) / sizeof(known[0]))
+            return bad_value("trace", value, "give a list of call, fault, linux");
+        at += len + (at[len] == ',');
+    }
+    if ((size_t)snprintf(env, sizeof(env), "TWZ_TRACE=%s", value) >= sizeof(env))
+        return bad_value("trace", value, "name each once");
+    o->trace = value;
+    return take_list(o, OPT_ENV, env);
+}
+
 static int take_flag(struct options *o, int option)
 {
     switch (option) {
@@ -175,7 +199,7 @@ static int take(struct options *o, int option, char *value)
     case OPT_KERNEL: o->kernel = value; return -1;
     case OPT_QEMU: o->qemu = value; return -1;
     case OPT_LOG: o->log = value; return -1;
-    case OPT_TRACE: o->trace = value; return -1;
+    case OPT_TRACE: return take_trace(o, value);
     case OPT_APPEND: o->append = value; return -1;
     case OPT_CPUS:
     case OPT_MEMORY:
