@@ -122,7 +122,7 @@ int64_t linux_statx(int dir, const char *path, uint32_t flags, uint32_t mask, vo
 
 static int64_t fill_statfs(struct statfs *st)
 {
-    const struct twz_system *system = process_system();
+    const struct twz_system *system = process_system_now();
 
     *st = (struct statfs){ 0 };
     st->f_type = 0x7477697a;

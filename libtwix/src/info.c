@@ -120,7 +120,7 @@ int64_t linux_uname(void *buf)
 
 int64_t linux_sysinfo(void *buf)
 {
-    const struct twz_system *system = process_system();
+    const struct twz_system *system = process_system_now();
     struct linux_sysinfo *s = buf;
 
     *s = (struct linux_sysinfo){ 0 };

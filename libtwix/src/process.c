@@ -307,6 +307,20 @@ int64_t linux_exit_group(int64_t status)
     process_exit((int)status);
 }
 
+const struct twz_system *process_system_now(void)
+{
+    const struct twz_system *system = process_system();
+    struct twz_stat stat;
+    twzobj obj;
+
+    int r = twz_object_init_ptr(&obj, system);
+
+    if (r >= 0)
+        r = twz_object_stat(obj.id, &stat);
+    (void)r; /* at worst, the figures of an earlier look */
+    return system;
+}
+
 void process_set_cwd(objid_t dir)
 {
     lock_take(&process.lock);

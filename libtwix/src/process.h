@@ -58,6 +58,9 @@ static inline const struct twz_system *process_system(void)
     return (const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
 }
 
+/* The same, with what is free now (the kernel counts when it is asked about the facts' object). */
+const struct twz_system *process_system_now(void);
+
 void process_set_cwd(objid_t dir);
 uint32_t process_set_umask(uint32_t mask); /* the one before */
 

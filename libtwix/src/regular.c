@@ -262,7 +262,10 @@ int regular_fill(const twzobj *obj, void *ctx)
 {
     struct twz_meta *meta = twz_object_meta(obj);
     const uint32_t *mode = ctx;
+    int r = twz_touch(meta, sizeof(*meta)); /* in a full pool an error, not a fault */
 
+    if (r < 0)
+        return r;
     meta->mode = *mode;
     meta->mtime_ns = twz_clock_wall();
     meta->ctime_ns = meta->mtime_ns;

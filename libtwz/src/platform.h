@@ -36,8 +36,8 @@ void twz_ptr_forget(const uint8_t *start);
 /* What is mapped where addr lies, and with which rights. -TWZ_ENOOBJ: nothing. */
 int plat_id_at(const void *addr, objid_t *id, uint32_t *rights);
 
-/* Before a store: pages of [p, p + len) exist and are the object's own. -TWZ_ENOSPC, -TWZ_EDENIED
- * read-only. guest: 0, pages appear when touched. */
+/* Before a store: pages of [p, p + len) exist and are the object's own. -TWZ_ENOSPC, -TWZ_ENOMEM,
+ * -TWZ_EDENIED read-only, -TWZ_EIO. */
 int plat_touch(const void *p, uint64_t len);
 
 /* --- the machine ----------------------------------------------------------------------------- */

@@ -343,6 +343,66 @@ int main(void)
         small.check()
 
 
+def test_room_comes_back():
+    """In a full pool new files and directories are errors, not deaths; and what a program deletes
+    is room again at once, also where it was open at that time."""
+    path = program("room", """
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+static char piece[1 << 16];
+static long mib(void)
+{
+    struct statvfs s;
+    statvfs("/", &s);
+    return (long)(s.f_bfree * s.f_frsize + (1 << 19)) >> 20;
+}
+static int filled(long most)
+{
+    int fd = open("/data/filler", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    while (most-- > 0 && write(fd, piece, sizeof(piece)) > 0)
+        ;
+    return fd;
+}
+int main(void)
+{
+    long before = mib();
+    int fd, full;
+    char name[32];
+    close(filled(64));
+    printf("%ld ", before - mib());
+    unlink("/data/filler");
+    printf("%ld ", before - mib());
+    fd = filled(64);
+    unlink("/data/filler");
+    printf("%ld ", before - mib());
+    close(fd);
+    printf("%ld ", before - mib());
+    close(filled(1 << 20));
+    do
+        sprintf(name, "/data/%d", fd++);
+    while ((full = open(name, O_WRONLY | O_CREAT, 0644)) >= 0 && !close(full));
+    printf("%s ", strerror(errno));
+    do
+        sprintf(name, "/data/%d", fd++);
+    while (mkdir(name, 0755) == 0);
+    printf("%s ", strerror(errno));
+    unlink("/data/filler");
+    printf("%d\\n", mkdir(name, 0755));
+    return 0;
+}
+""")
+    with booting.Pool(BUILD, size="32M") as small:
+        small.put(path, "/host/room")
+        same(small.run("room", expect=0).stdout,
+             b"4 0 4 0 No space left on device No space left on device 0\n")
+        small.check()
+
+
 def test_memory_that_is_not_there():
     """Touching more than the machine has ends the program, with a word why, and nothing else."""
     path = program("eat", """

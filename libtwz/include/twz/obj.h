@@ -8,8 +8,8 @@
  * open or new wants one release.
  *
  * Functions return >= 0, or -TWZ_E* (twz/error.h); none blocks; all may be called from any thread.
- * Loads of pages never written read as zero. In host tools a store needs a page that exists: call
- * twz_touch before storing where nobody stored yet; inside the system it costs nothing.
+ * Loads of pages never written read as zero. A store where nobody stored yet wants room: in a full
+ * pool it is a fault, in host tools always. Call twz_touch before, where an error is better.
  */
 #ifndef TWZ_OBJ_H
 #define TWZ_OBJ_H

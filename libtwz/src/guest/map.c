@@ -16,7 +16,7 @@
 #define IDLE_MAX  64u
 #define IDLE_KEEP 32u
 
-enum state { FREE, USED };
+enum state { FREE, USED, DYING };
 
 struct map {
     objid_t id;
@@ -190,7 +190,13 @@ void plat_unmap(uint8_t *start, objid_t id, uint32_t rights)
     (void)start;
     take_lock();
     m = find(id, rights, &room);
-    if (m && m->uses > 0 && --m->uses == 0) {
+    if (!m || m->uses == 0 || --m->uses > 0) {
+        twz_mutex_unlock(&lock);
+        return;
+    }
+    if (m->state == DYING) {
+        drop(m);
+    } else {
         m->idle_since = ++releases;
         if (++idle > IDLE_MAX)
             drop_old_idle();
@@ -215,7 +221,7 @@ int plat_id_at(const void *addr, objid_t *id, uint32_t *rights)
     return 0;
 }
 
-/* The object is to die: what nobody uses must not keep it. */
+/* The object is to die: what nobody uses must not keep it, nor what is used until now. */
 static void forget(objid_t id)
 {
     static const uint32_t kinds[] = { TWZ_READ, TWZ_READ | TWZ_WRITE, TWZ_READ | TWZ_EXEC };
@@ -228,6 +234,8 @@ static void forget(objid_t id)
         if (m && m->uses == 0) {
             idle--;
             drop(m);
+        } else if (m) {
+            m->state = DYING;
         }
     }
     twz_mutex_unlock(&lock);

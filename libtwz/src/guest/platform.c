@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The platform of programs inside the system: calls, clock, locks. Mappings are in map.c. */
+#include <twz/faults.h>
+
 #include "guest.h"
 
 int plat_obj_create(const struct twz_create *create, objid_t *id)
@@ -28,12 +30,39 @@ int object_volatile(uint32_t kind, objid_t tie, objid_t *id)
     return plat_obj_create(&create, id);
 }
 
-/* Pages appear when they are touched. */
+/* --- pages that appear when they are touched --- */
+
+struct touched {
+    const uint8_t *p;
+    uint64_t len;
+};
+
+/* An atomic OR of nothing into each page: a store that changes nothing, whoever else writes. */
+static void touch_pages(void *arg)
+{
+    const struct touched *t = arg;
+    uint64_t at = 0;
+
+    while (at < t->len) {
+        uintptr_t here = (uintptr_t)t->p + at;
+
+        (void)__atomic_fetch_or((uint8_t *)here, 0, __ATOMIC_RELAXED);
+        at += TWZ_PAGE_SIZE - (here & (TWZ_PAGE_SIZE - 1));
+    }
+}
+
 int plat_touch(const void *p, uint64_t len)
 {
-    (void)p;
-    (void)len;
-    return 0;
+    struct touched t = { p, len };
+    struct twz_fault fault;
+
+    if (!twz_try(touch_pages, &t, &fault))
+        return 0;
+    if (fault.reason == TWZ_REASON_NOSPC)
+        return -TWZ_ENOSPC;
+    if (fault.reason == TWZ_REASON_NOMEM)
+        return -TWZ_ENOMEM;
+    return fault.kind == TWZ_FAULT_PERM ? -TWZ_EDENIED : -TWZ_EIO;
 }
 
 int plat_random(void *buf, size_t len)
