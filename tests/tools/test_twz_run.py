@@ -95,6 +95,15 @@ def test_lost_output_is_a_signal():
     p.stderr.close()
 
 
+def test_output_that_cannot_be_written():
+    for word, status in (("show", 1), ("spam", 128 + signal.SIGPIPE)):
+        with open("/dev/full", "wb") as full:
+            r = subprocess.run(command(word), stdin=subprocess.DEVNULL, stdout=full,
+                               stderr=subprocess.PIPE, timeout=LIMIT)
+        holds(r.stderr, b"output was lost: No space left")
+        same((word, r.returncode), (word, status))
+
+
 def end_with(signals, *words):
     p = start(*words, stdin=subprocess.DEVNULL)
     same(p.stdout.readline(), b"waiting\n")

@@ -20,6 +20,7 @@ void channel_init(struct channel *c, int from, int to)
     c->most = regular ? CHANNEL_BUFFER : PIPE_BUF;
     c->start = c->end = 0;
     c->ended = c->broken = false;
+    c->error = 0;
 }
 
 bool channel_done(const struct channel *c)
@@ -70,6 +71,7 @@ bool channel_move(struct channel *c)
     size_t size = c->end - c->start;
     long n = write_some(c->to, c->buffer + c->start, size < c->most ? size : c->most);
     if (n < 0) {
+        c->error = errno;
         c->broken = true;
         c->start = c->end = 0;
         return true;

@@ -20,6 +20,7 @@ struct channel {
     size_t end;
     bool ended;  /* `from` gave end of file */
     bool broken; /* `to` takes no more: what comes is thrown away */
+    int error;   /* why, as errno */
     unsigned char buffer[CHANNEL_BUFFER];
 };
 

@@ -390,6 +390,8 @@ int link_run(const struct options *o, const struct machine *m, int signals, stru
         if (l.deadline && now_ms() >= l.deadline)
             pass_deadline(&l);
     }
+    int lost = l.out.error && l.out.error != EPIPE ? l.out.error : l.err.error;
+    r->lost = lost == EPIPE ? 0 : lost;
     free(l.to_ctl.data);
     return code;
 }

@@ -17,6 +17,7 @@ struct link_result {
     int signal;        /* the signal that made us end the machine, 0: none */
     bool boot_timeout; /* ended because the guest did not come up */
     bool stuck;        /* ended because the guest did not power off after the program */
+    int lost;          /* errno of a write of output that failed, 0: none; EPIPE is no failure */
     int wait_status;   /* of the machine's process */
 };
 

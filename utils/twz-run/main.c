@@ -141,8 +141,10 @@ static int exit_code(const struct options *o, const struct link_result *r, const
 {
     if (r->stuck)
         report("the guest did not power off after the program ended: see its log");
+    if (r->lost)
+        report("output was lost: %s", strerror(r->lost));
     if (r->exited)
-        return r->status;
+        return r->lost && r->status == 0 ? EXIT_LOST : r->status;
     if (r->left)
         return 0;
     if (r->signal)

@@ -71,8 +71,8 @@ static const char help[] =
     "  --machine-arg ARG handed to the emulator as it is; may be repeated\n"
     "  --show            print the emulator's command and stop\n"
     "\n"
-    "Exit status: the program's; 2 wrong use, 3 a file is missing, 4 pool damaged, 5 pool in use,\n"
-    "125 the machine stopped before the program did, 128 + signal.\n";
+    "Exit status: the program's; 1 output lost, 2 wrong use, 3 a file is missing, 4 pool damaged,\n"
+    "5 pool in use, 125 the machine stopped before the program did, 128 + signal.\n";
 
 static int bad_value(const char *option, const char *value, const char *wanted)
 {

@@ -3,6 +3,7 @@
 #ifndef REPORT_H
 #define REPORT_H
 
+#define EXIT_LOST      1
 #define EXIT_WRONG_USE 2
 #define EXIT_MISSING   3
 #define EXIT_DAMAGED   4
