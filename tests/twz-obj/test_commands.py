@@ -122,6 +122,11 @@ def test_boot_names_the_first_program():
         same(pool.json("df")[0]["init"], pool.line("id", "/bin/init"))
         pool("id", program, code=3)
         pool("boot", "/bin", code=1)
+        pool("put", pool.file("text", b"no program"), "/data/text")
+        one_line(pool("boot", "/data/text", code=1).stderr, "not a program")
+        pool("new", "/data/empty")
+        pool("boot", "/data/empty", code=1)
+        same(pool.json("df")[0]["init"], pool.line("id", "/bin/init"))
         pool("boot", "/bin/none", code=3)
         pool("del", "--force", "/bin/init", code=1)
         pool.check()
@@ -727,7 +732,7 @@ def test_usage():
 
 def test_json_of_every_command_is_a_document():
     with new_pool() as pool:
-        f = pool.file("f", b"1")
+        f = pool.file("f", b"\x7fELF")
         for words in (["put", f, "/a"], ["new"], ["mkdir", "/d"], ["ls", "-R"], ["tree"], ["df"], ["id", "/a"],
                       ["stat", "/a"], ["info", "/", "/a"], ["ln", "/a", "/b"], ["mv", "/b", "/c"],
                       ["cp", "/a", "/e"], ["fot", "/a"], ["refs", "/a"], ["dump", "/a"], ["du"],

@@ -49,7 +49,7 @@ def verdict(now, before, after, leftover):
 
 
 def prepare(pool):
-    a, b = pool.file("a", b"first"), pool.file("b", b"second" * 1500)
+    a, b = pool.file("a", b"\x7fELF"), pool.file("b", b"second" * 1500)
     pool("batch", input=f"put {a} /data/a\nput {b} /data/b\nmkdir /data/d\nnew /data/d/x\n"
                         "ln -s a /data/s\nnew\nnew\nln /data/b /data/b2\n")
 

@@ -141,7 +141,8 @@ static void tell_result(const struct store_checked *result, const struct dir_wal
     else
         printf("%sno problem%s", out_colour(32), out_plain());
     if (result->pending)
-        printf(", %llu objects for recovery to settle", (unsigned long long)result->pending);
+        printf(", %llu object%s for recovery to settle", (unsigned long long)result->pending,
+               result->pending == 1 ? "" : "s");
     putchar('\n');
 }
 

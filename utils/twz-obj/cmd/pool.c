@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "content.h"
 #include "host_file.h"
 #include "ident.h"
 #include "names.h"
@@ -172,6 +173,13 @@ static int delete_former(struct pool *pool, objid_t former)
     return pointed < 0 && pointed != -TWZ_ENOOBJ ? fail_twz(pool->path, pointed) : TOOL_OK;
 }
 
+static bool is_program(const struct pool *pool, uint32_t slot)
+{
+    uint8_t start[4];
+    return content_read(pool, slot, TWZ_OBJ_BASE, start, sizeof(start)) == 0 &&
+           memcmp(start, "\177ELF", sizeof(start)) == 0;
+}
+
 int cmd_boot(struct tool *tool, const struct args *args)
 {
     struct ident program;
@@ -183,6 +191,9 @@ int cmd_boot(struct tool *tool, const struct args *args)
     roots.init = program.id;
     if (program.kind == HIER_DIR)
         rc = fail(TOOL_NO, "%s: a directory, not a program", program.text);
+    else if (!is_program(tool->pool, program.slot))
+        rc = fail(TOOL_NO, "%s: not a program (no ELF file): no machine would start on this pool",
+                  program.text);
     else if (!twz_objid_equal(former, program.id))
         rc = pool_roots_set(tool->pool, &roots);
     if (rc == TOOL_OK && !twz_objid_equal(former, program.id))

@@ -82,8 +82,8 @@ static int file_check(const char *path, int fd, uint64_t *size)
     *size = (uint64_t)st.st_size;
     if (*size < STORE_FRAMES_MIN * STORE_FRAME_SIZE)
         return fail(TOOL_DAMAGED,
-                    "%s: not a pool (only %llu bytes long): restore it from a copy, or make a new "
-                    "one with 'twz-obj mkpool --force %s'",
+                    "%s: not a pool (only %llu bytes long): name another file, or overwrite it "
+                    "with 'twz-obj mkpool --force %s'",
                     path, (unsigned long long)*size, path);
     return TOOL_OK;
 }
