@@ -82,18 +82,35 @@ static char next_word(const char **line, char **store)
 
 /* --- running ---------------------------------------------------------------------------------- */
 
+/* Can the files of the redirections be opened? posix_spawn would not say which of them cannot. */
+static int opened(const char *path, int flags)
+{
+    int fd = path ? open(path, flags, 0666) : 0;
+
+    if (fd < 0)
+        complain("prompt", path);
+    else if (path)
+        close(fd);
+    return fd >= 0;
+}
+
 static void run(struct command *c)
 {
     posix_spawn_file_actions_t actions;
+    const int flags = O_WRONLY | O_CREAT | (c->append ? O_APPEND : O_TRUNC);
     int error, what;
     pid_t pid;
+
+    if (!opened(c->in, O_RDONLY) || !opened(c->out, flags)) {
+        last = 1;
+        return;
+    }
 
     posix_spawn_file_actions_init(&actions);
     if (c->in)
         posix_spawn_file_actions_addopen(&actions, 0, c->in, O_RDONLY, 0);
     if (c->out)
-        posix_spawn_file_actions_addopen(
-            &actions, 1, c->out, O_WRONLY | O_CREAT | (c->append ? O_APPEND : O_TRUNC), 0666);
+        posix_spawn_file_actions_addopen(&actions, 1, c->out, flags, 0666);
     error = posix_spawnp(&pid, c->argv[0], &actions, NULL, c->argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (error) {
@@ -119,6 +136,18 @@ static void change_directory(const struct command *c)
         complain("cd", to);
 }
 
+static void leave(const struct command *c)
+{
+    char *end = NULL;
+    long code = c->argc > 1 ? strtol(c->argv[1], &end, 10) : last;
+
+    if (end && (*end || end == c->argv[1])) {
+        fprintf(stderr, "exit: %s: a number, please\n", c->argv[1]);
+        code = 2;
+    }
+    exit((int)code);
+}
+
 static void execute(struct command *c)
 {
     char path[PATH_MAX];
@@ -127,7 +156,7 @@ static void execute(struct command *c)
     if (c->argc == 0)
         return;
     if (!strcmp(c->argv[0], "exit"))
-        exit(c->argc > 1 ? atoi(c->argv[1]) : last);
+        leave(c);
     last = 0;
     if (!strcmp(c->argv[0], "help"))
         help();

@@ -95,6 +95,13 @@ static const char *path_list(const char *const *envp)
     return PATH;
 }
 
+static void say_not_run(const struct twz_program_spec *spec, int error)
+{
+    const char *type = "not a program for twz: compile it with twz-cc";
+
+    say(spec->argv[0], error == -TWZ_ETYPE ? type : twz_error_text(error));
+}
+
 static int find(struct twz_program_spec *spec)
 {
     static const char *const prompt[] = { PROMPT, NULL };
@@ -108,10 +115,10 @@ static int find(struct twz_program_spec *spec)
     if (r >= 0)
         return 0;
     if (r == -TWZ_ENONAME || r == -TWZ_ENOTDIR) {
-        say(spec->argv[0], "no such program");
+        say(spec->argv[0], "no such program: neither a file on the host nor a name in the pool");
         return STATUS_NOT_FOUND;
     }
-    say(spec->argv[0], r == -TWZ_ETYPE ? "not a program for twz" : twz_error_text(r));
+    say_not_run(spec, r);
     return STATUS_NOT_RUN;
 }
 
@@ -140,7 +147,7 @@ static int run(const struct twz_program_spec *spec)
     int r = twz_program_spawn(spec, &process);
 
     if (r < 0) {
-        say(spec->argv[0], r == -TWZ_ETYPE ? "not a program for twz" : twz_error_text(r));
+        say_not_run(spec, r);
         return STATUS_NOT_RUN;
     }
     repr = twz_object_base(&process.repr);

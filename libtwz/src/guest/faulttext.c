@@ -2,6 +2,7 @@
 /* A fault as one line of text: what, where, which object, rights needed and held. */
 #include <twz/faults.h>
 #include <twz/name.h>
+#include <twz/view.h>
 
 struct text {
     char *at;
@@ -129,6 +130,16 @@ static void put_what(struct text *t, const struct twz_fault *f)
     }
 }
 
+/* The first page of each object is never mapped, so that offset 0 is no pointer; a stack grows down
+ * to it. */
+static void put_first_page(struct text *t, const struct twz_fault *f)
+{
+    if (f->kind != TWZ_FAULT_NULL || f->addr < TWZ_OBJ_SIZE)
+        return;
+    put(t, f->addr >> TWZ_OBJ_SHIFT == TWZ_SLOT_STACK ? ": stack overflow"
+                                                      : ": the first page of an object");
+}
+
 static int has_address(const struct twz_fault *f)
 {
     return f->kind != TWZ_FAULT_EXCEPTION && f->kind != TWZ_FAULT_SIGNAL &&
@@ -140,6 +151,7 @@ size_t twz_fault_print(const struct twz_fault *f, char *out, size_t len)
     struct text t = { .at = out, .room = len ? len - 1 : 0 };
 
     put_what(&t, f);
+    put_first_page(&t, f);
     if (has_address(f)) {
         put(&t, ", at address ");
         put_short_hex(&t, f->addr);
