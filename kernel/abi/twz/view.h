@@ -43,11 +43,13 @@ struct twz_view {
 #define TWZ_SLOT_RT_DATA   4u
 #define TWZ_SLOT_VIEW      5u /* the view itself, read-write */
 #define TWZ_SLOT_THREAD    6u /* the first thread's KSO */
-#define TWZ_SLOT_STACK     7u /* the first thread's stack */
+/* 7 stays free */
 #define TWZ_SLOT_SYSTEM    8u /* system facts (twz/kso.h), read-only */
 #define TWZ_SLOT_CONSOLE   9u /* the host console device (twz/device.h) */
 #define TWZ_SLOT_ARGS      10u /* what the spawner hands over */
 #define TWZ_SLOT_ROOT      11u /* root of the namespace */
+/* 12 stays empty: what runs off the stack's end, however far, meets a fault and no object */
+#define TWZ_SLOT_STACK     13u /* the first thread's stack */
 #define TWZ_SLOT_FIRST     64u /* first slot that libtwz hands out */
 
 #define TWZ_SLOT_ADDR(slot) ((uint64_t)(slot) << TWZ_OBJ_SHIFT)

@@ -130,20 +130,24 @@ static void put_what(struct text *t, const struct twz_fault *f)
     }
 }
 
-/* The first page of each object is never mapped, so that offset 0 is no pointer; a stack grows down
- * to it. */
-static void put_first_page(struct text *t, const struct twz_fault *f)
-{
-    if (f->kind != TWZ_FAULT_NULL || f->addr < TWZ_OBJ_SIZE)
-        return;
-    put(t, f->addr >> TWZ_OBJ_SHIFT == TWZ_SLOT_STACK ? ": stack overflow"
-                                                      : ": the first page of an object");
-}
-
 static int has_address(const struct twz_fault *f)
 {
     return f->kind != TWZ_FAULT_EXCEPTION && f->kind != TWZ_FAULT_SIGNAL &&
            f->kind != TWZ_FAULT_CALL;
+}
+
+/* The first page of each object is never mapped, so that offset 0 is no pointer; a stack grows down
+ * to it, or past it into the slot below, which stays empty. */
+static void put_first_page(struct text *t, const struct twz_fault *f)
+{
+    uint64_t slot = f->addr >> TWZ_OBJ_SHIFT;
+
+    if (!has_address(f))
+        return;
+    if (slot == TWZ_SLOT_STACK - 1 || (slot == TWZ_SLOT_STACK && f->kind == TWZ_FAULT_NULL))
+        put(t, ": stack overflow");
+    else if (f->kind == TWZ_FAULT_NULL && slot != TWZ_SLOT_NONE)
+        put(t, ": the first page of an object");
 }
 
 size_t twz_fault_print(const struct twz_fault *f, char *out, size_t len)
