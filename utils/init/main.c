@@ -14,6 +14,7 @@
 
 #include "link.h"
 
+#define READY_STACK 32768u /* bytes */
 #define STRINGS_MAX 4096u
 #define RUNTIME     "/sys/twix"
 #define PROMPT      "/bin/prompt"
@@ -136,6 +137,20 @@ static void pass_on(const struct twz_process *process, const struct twz_host_fra
     (void)r; /* it may have ended just now */
 }
 
+/* A program may use up the machine's memory. What init needs after its end is there before it
+ * begins: the data behind the request's buffer, and some stack. */
+static void hold_memory(void)
+{
+    extern uint8_t _end[];
+    volatile uint8_t stack[READY_STACK];
+
+    for (uintptr_t at = (uintptr_t)(&box + 1); at < (uintptr_t)_end;
+         at = (at | (TWZ_PAGE_SIZE - 1)) + 1)
+        (void)*(volatile uint8_t *)at;
+    for (size_t i = 0; i < sizeof(stack); i += TWZ_PAGE_SIZE)
+        stack[i] = 0;
+}
+
 static int run(const struct twz_program_spec *spec)
 {
     struct twz_process process;
@@ -144,8 +159,10 @@ static int run(const struct twz_program_spec *spec)
     _Alignas(8) uint8_t payload[64];
     const struct twz_thread *repr;
     char text[600];
-    int r = twz_program_spawn(spec, &process);
+    int r;
 
+    hold_memory();
+    r = twz_program_spawn(spec, &process);
     if (r < 0) {
         say_not_run(spec, r);
         return STATUS_NOT_RUN;
