@@ -153,11 +153,20 @@ def test_failed_put_is_tried_again():
 
 def test_host_program_is_put_first():
     with Tree() as t:
-        t.write("my program", "elf")
+        t.write("my program", "\x7fELF")
         r = t.twz("run", "--", "./my program", "a b", "", "it's", "--cpus")
         same((r.returncode, r.stdout), (0, ""))
         holds(t.notes(), "[put] [--update] [./my program] [/host/my program]",
               f"twz-run [--pool] [{t.pool}] [--] [/host/my program] [a b] [] [it's] [--cpus]\n")
+
+
+def test_what_is_no_program_is_not_put():
+    with Tree() as t:
+        t.write("notes.txt", "words")
+        r = t.twz("run", "--", "./notes.txt")
+        same(r.returncode, 126)
+        holds(r.stderr, "./notes.txt: not a program")
+        same("[./notes.txt]" in t.notes(), False)
 
 
 def test_options_are_passed_on():
