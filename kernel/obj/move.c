@@ -350,13 +350,15 @@ static int begin_or_end(struct object *obj, bool persistent)
         ret = -TWZ_EDELETED;
     else if (!under_way(obj))
         ret = turn(obj, persistent, &slot);
-    arrived = ret == 0 && obj_is_persistent(obj);
+    arrived = ret == 0 && obj_is_persistent(obj) && obj->held;
+    if (arrived)
+        obj->held = false; /* in this hold, or a move out that begins now would count on it */
     spin_unlock(&obj->tree.lock);
     table_unlock();
     if (slot != OBJ_NO_SLOT && slot_release(slot) < 0)
         log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
     if (arrived)
-        record_unhold(obj);
+        obj_put(obj);
     return ret;
 }
 

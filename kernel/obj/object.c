@@ -216,6 +216,8 @@ static int tie_volatile(struct object *child, struct object *parent)
         ret = -TWZ_EFULL;
     else if (record_dead(child) || (parent != NULL && record_dead(parent)))
         ret = -TWZ_EDELETED;
+    else if (obj_is_persistent(child))
+        ret = -TWZ_EBUSY; /* it began to move just now: move.c wants no volatile tie */
     if (ret < 0) {
         table_unlock();
         return ret;
@@ -393,9 +395,9 @@ int obj_pin(struct object *obj, bool pin)
         return -TWZ_EDELETED;
     }
     obj->pinned = pin;
-    table_unlock();
     if (change && pin)
-        obj_ref(obj);
+        obj_ref(obj); /* in this hold: who unpins drops it */
+    table_unlock();
     if (change && !pin)
         obj_put(obj);
     return 0;
