@@ -153,10 +153,34 @@ static void test_tied_deaths(void)
     user_join(0);
 }
 
+/* A pin that comes while the object dies: its reference is there before anybody drops it. */
+static void test_pinned_deaths(void)
+{
+    uint64_t i, end = user_now() + LIMIT;
+    struct twz_stat stat;
+
+    GO = DONE = 0;
+    user_thread(0, child_delete, 0);
+    for (i = 1; i <= ROUNDS && user_now() < end; i++) {
+        objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+
+        SHARED->word[4] = id.lo;
+        SHARED->word[5] = id.hi;
+        begin(i);
+        waste(i % 67);
+        CALL(obj_pin, IDARG(id), 1);
+        wait_done(i);
+        CHECK_IS(CALL(obj_stat, IDARG(id), &stat), -TWZ_ENOOBJ);
+    }
+    begin(STOP);
+    user_join(0);
+}
+
 void test_main(void)
 {
     user_handlers();
     test_narrow();
     test_invalidate();
     test_tied_deaths();
+    test_pinned_deaths();
 }
