@@ -26,12 +26,15 @@ struct command {
 
 static int last;                    /* status of the last command */
 static volatile sig_atomic_t child; /* the program that runs, 0: none */
+static volatile sig_atomic_t early; /* a signal that came while it was being started */
 
 /* Ctrl-C is for the program that runs; there is nothing else to stop. */
 static void pass_on(int signo)
 {
     if (child)
         kill(child, signo);
+    else
+        early = signo;
 }
 
 static void help(void)
@@ -111,6 +114,7 @@ static void run(struct command *c)
         posix_spawn_file_actions_addopen(&actions, 0, c->in, O_RDONLY, 0);
     if (c->out)
         posix_spawn_file_actions_addopen(&actions, 1, c->out, flags, 0666);
+    early = 0;
     error = posix_spawnp(&pid, c->argv[0], &actions, NULL, c->argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (error) {
@@ -119,6 +123,8 @@ static void run(struct command *c)
         return;
     }
     child = pid;
+    if (early)
+        kill(pid, early);
     while (waitpid(pid, &what, 0) < 0 && errno == EINTR)
         ;
     child = 0;
