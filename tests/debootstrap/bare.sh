@@ -92,6 +92,8 @@ furnish() {
         mount --bind "/dev/$device" "dev/$device"
     done
     mkdir -p dev/shm dev/pts
+    mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
+    ln -s pts/ptmx dev/ptmx
     ln -s /proc/self/fd dev/fd
     cp /etc/resolv.conf /etc/hosts etc/ 2>/dev/null || :
     apt-config dump Acquire | grep -E '::(Proxy|Check)' >etc/apt/apt.conf.d/90machine || :
