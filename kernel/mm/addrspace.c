@@ -281,6 +281,9 @@ void space_destroy(struct space *space)
         space_unhang_range(space, leaf * SPACE_LEAF, SPACE_LEAF);
         kmem_free(space->leaf[leaf], SPACE_LEAF * sizeof(*space->leaf[leaf]));
     }
+    /* Who took the last hanger down has the lock until he is done with the space. */
+    spin_lock(&space->lock);
+    spin_unlock(&space->lock);
     arch_root_destroy(&space->root);
     kmem_free(space, sizeof(*space));
 }

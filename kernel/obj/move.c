@@ -64,7 +64,7 @@ static int begin_in(struct object *obj)
         ret = make_stored(obj, store);
     pool_unlock();
     if (ret < 0 && !obj_is_persistent(obj))
-        return ret;
+        return ret == -TWZ_EEXIST ? -TWZ_EBUSY : ret; /* its former place is still being released */
     table_insert_slot_locked(obj);
     __atomic_fetch_or(&obj->flags, TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
     obj->moving = ret < 0 ? MOVE_OUT : MOVE_IN;

@@ -13,7 +13,9 @@
  * Ties. Persistent to persistent is the store's; a volatile child is in its parent's list and holds
  * a reference on it. tie_* fields are guarded by the table's lock.
  *
- * Locks: table -> pool. obj->tree.lock is taken alone.
+ * Locks: table -> pool; obj->tree.lock -> pool, two objects' for a tie. Whether and where the store
+ * has an object (obj->slot) changes only with both the table's lock and its own held (move.c), so
+ * either of them keeps it as it is.
  */
 #include <kernel/kmem.h>
 #include <kernel/log.h>
@@ -231,21 +233,35 @@ static int tie_volatile(struct object *child, struct object *parent)
     return 0;
 }
 
-int obj_tie(struct object *child, struct object *parent)
+/* Both locks held: neither starts or stops being the store's meanwhile. parent == child: none. */
+static int tie_stored_locked(struct object *child, struct object *parent)
 {
     struct store *store;
     int ret = -TWZ_ENOTSUP;
 
-    if (!obj_is_persistent(child))
-        return tie_volatile(child, parent);
-    if (parent != NULL && !obj_is_persistent(parent))
-        return -TWZ_EINVAL;
-    if (child->moving != MOVE_NONE || (parent != NULL && parent->moving != MOVE_NONE))
+    if (!obj_is_persistent(child) || child->moving != MOVE_NONE || parent->moving != MOVE_NONE)
         return -TWZ_EBUSY;
+    if (!obj_is_persistent(parent))
+        return -TWZ_EINVAL;
     store = pool_lock();
     if (store != NULL)
-        ret = store_obj_tie(store, child->slot, parent != NULL ? parent->id : TWZ_OBJID_NONE);
+        ret = store_obj_tie(store, child->slot, parent != child ? parent->id : TWZ_OBJID_NONE);
     pool_unlock();
+    return ret;
+}
+
+int obj_tie(struct object *child, struct object *parent)
+{
+    struct object *other = parent != NULL ? parent : child;
+    int ret;
+
+    if (!obj_is_persistent(child))
+        return tie_volatile(child, parent);
+    if (parent == child)
+        return -TWZ_EINVAL;
+    objects_lock(child, other);
+    ret = tie_stored_locked(child, other);
+    objects_unlock(child, other);
     return ret;
 }
 
@@ -322,21 +338,22 @@ static void bury_died(struct died *died, uint32_t own)
         log_printf("pool: %llu tied objects stay until recovery", (unsigned long long)died->more);
 }
 
-static int delete_persistent(struct object *obj)
+/* The death itself, in one hold of the object's lock, so that no move is between its halves. */
+static int die(struct object *obj, struct died *died)
 {
-    struct died died = { .first = NULL };
     struct store *store;
-    int ret = -TWZ_ENOTSUP;
+    int ret = 0;
 
-    store = pool_lock();
-    if (store != NULL)
-        ret = store_obj_delete(store, obj->slot, note_died, &died);
-    pool_unlock();
-    if (ret < 0)
-        return ret;
-    record_kill(obj);
-    bury_died(&died, obj->slot);
-    return 0;
+    spin_lock(&obj->tree.lock);
+    if (obj_is_persistent(obj)) {
+        store = pool_lock();
+        ret = store != NULL ? store_obj_delete(store, obj->slot, note_died, died) : -TWZ_ENOTSUP;
+        pool_unlock();
+    }
+    if (ret == 0 && !record_kill(obj))
+        ret = -TWZ_EDELETED;
+    spin_unlock(&obj->tree.lock);
+    return ret;
 }
 
 void record_unhold(struct object *obj)
@@ -351,23 +368,12 @@ void record_unhold(struct object *obj)
         obj_put(obj);
 }
 
-/* A volatile object; it may be about to become persistent, and is that once its lock was held. */
-static int delete_volatile(struct object *obj)
-{
-    bool persistent;
-
-    if (!record_kill(obj))
-        return -TWZ_EDELETED;
-    spin_lock(&obj->tree.lock);
-    persistent = obj_is_persistent(obj);
-    spin_unlock(&obj->tree.lock);
-    return persistent ? delete_persistent(obj) : 0;
-}
-
 int obj_delete(struct object *obj, bool now)
 {
-    int ret = obj_is_persistent(obj) ? delete_persistent(obj) : delete_volatile(obj);
+    struct died died = { .first = NULL };
+    int ret = die(obj, &died);
 
+    bury_died(&died, obj->slot);
     if (ret == -TWZ_EDELETED && now)
         ret = 0;
     if (ret < 0)
@@ -430,7 +436,7 @@ int obj_stat(struct object *obj, struct twz_stat *out)
     return ret;
 }
 
-static int update_store(struct object *obj, const struct store_update *update)
+static int update_store_locked(struct object *obj, const struct store_update *update)
 {
     struct store *store;
     int ret = -TWZ_ENOTSUP;
@@ -444,13 +450,15 @@ static int update_store(struct object *obj, const struct store_update *update)
     return ret;
 }
 
-static int make_permanent(struct object *obj)
+static int make_permanent_locked(struct object *obj)
 {
     struct store *store;
-    int ret = 0;
+    int ret;
 
     if (!obj_is_persistent(obj))
         return -TWZ_EINVAL;
+    if (obj->moving != MOVE_NONE)
+        return -TWZ_EBUSY;
     store = pool_lock();
     ret = store != NULL ? store_obj_permanent(store, obj->slot) : -TWZ_ENOTSUP;
     pool_unlock();
@@ -459,49 +467,51 @@ static int make_permanent(struct object *obj)
     return ret;
 }
 
-/* Fewer default permissions: what hangs with more is taken down and comes back with less. */
-static int narrow(struct object *obj, uint32_t perms)
+/* Fewer default permissions; what hangs with more is the caller's to take down. */
+static int narrow_locked(struct object *obj, uint32_t perms)
 {
     struct store_update update = { .which = STORE_UPDATE_PERMS, .perms = perms };
     int ret;
 
     if ((perms & ~obj->perms) != 0)
         return -TWZ_EDENIED;
-    ret = update_store(obj, &update);
+    ret = update_store_locked(obj, &update);
     if (ret < 0)
         return ret;
-    spin_lock(&obj->tree.lock);
-    obj->perms &= perms;
+    obj->perms = perms;
     page_record_update_locked(obj);
-    spin_unlock(&obj->tree.lock);
-    subtree_unhang_all(&obj->tree);
+    return 0;
+}
+
+static int set_mode_locked(struct object *obj, uint32_t mode)
+{
+    struct store_update update = { .which = STORE_UPDATE_PERSIST, .persist = mode };
+    int ret = update_store_locked(obj, &update);
+
+    if (ret < 0)
+        return ret;
+    obj->persist = mode;
+    page_record_update_locked(obj);
     return 0;
 }
 
 int obj_ctl(struct object *obj, uint64_t op, uint64_t arg)
 {
-    struct store_update update = { .which = STORE_UPDATE_PERSIST, .persist = (uint32_t)arg };
-    int ret;
+    int ret = -TWZ_EINVAL;
 
-    switch (op) {
-    case TWZ_CTL_PERMANENT: return make_permanent(obj);
-    case TWZ_CTL_PERSIST: return arg > 1 ? -TWZ_EINVAL : obj_move(obj, arg == 1);
-    case TWZ_CTL_MODE:
-        if (arg > TWZ_PERSIST_PERIODIC)
-            return -TWZ_EINVAL;
-        ret = update_store(obj, &update);
-        break;
-    case TWZ_CTL_PERMS:
-        return (arg & ~(uint64_t)TWZ_PERMS) != 0 ? -TWZ_EINVAL : narrow(obj, (uint32_t)arg);
-    default: return -TWZ_EINVAL;
-    }
-    if (ret < 0)
-        return ret;
+    if (op == TWZ_CTL_PERSIST)
+        return arg > 1 ? -TWZ_EINVAL : obj_move(obj, arg == 1);
     spin_lock(&obj->tree.lock);
-    obj->persist = (uint32_t)arg;
-    page_record_update_locked(obj);
+    if (op == TWZ_CTL_PERMANENT)
+        ret = make_permanent_locked(obj);
+    else if (op == TWZ_CTL_MODE && arg <= TWZ_PERSIST_PERIODIC)
+        ret = set_mode_locked(obj, (uint32_t)arg);
+    else if (op == TWZ_CTL_PERMS && (arg & ~(uint64_t)TWZ_PERMS) == 0)
+        ret = narrow_locked(obj, (uint32_t)arg);
     spin_unlock(&obj->tree.lock);
-    if (arg == TWZ_PERSIST_PERIODIC)
+    if (ret == 0 && op == TWZ_CTL_PERMS)
+        subtree_unhang_all(&obj->tree);
+    if (ret == 0 && op == TWZ_CTL_MODE && arg == TWZ_PERSIST_PERIODIC)
         flush_watch();
-    return 0;
+    return ret;
 }

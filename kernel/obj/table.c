@@ -179,11 +179,14 @@ static void release(struct subtree *tree)
 {
     struct object *obj = obj_of_tree(tree);
     struct object *gone = NULL, *parent = NULL;
+    uint32_t before;
 
     if (obj->persist == TWZ_PERSIST_RELEASE && obj_is_persistent(obj))
         flush_released(obj);
     table_lock();
-    if (atomic_fetch_sub_explicit(&tree->refs, 1, memory_order_acq_rel) == 1) {
+    before = atomic_fetch_sub_explicit(&tree->refs, 1, memory_order_acq_rel);
+    kassert(before > 1 || (before == 1 && tree->hangers == NULL && !obj->idle));
+    if (before == 1) {
         if (obj_is_persistent(obj) && !record_dead(obj)) {
             gone = idle_add_locked(obj);
         } else {

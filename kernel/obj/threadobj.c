@@ -235,12 +235,18 @@ static void drop_progress(struct thread *t)
     obj_put(obj);
 }
 
+static void put_waited(const void *object)
+{
+    obj_put((struct object *)(uintptr_t)object);
+}
+
 static void hook_ended(struct thread *t)
 {
     struct object *obj = t->obj;
-
     uint64_t code = t->user->exit_code;
 
+    if (t->nwaiters > 0) /* it could not be loaded to end its sleep */
+        (void)sync_cancel(t, put_waited);
     drop_progress(t);
     spin_lock(&threads_lock);
     obj->thread = NULL;

@@ -17,8 +17,10 @@ int sys_get(objid_t id, unsigned need, struct object **out)
     if (ret < 0)
         return ret;
     ret = sec_check(current()->sctx, *out, need);
-    if (ret < 0)
+    if (ret < 0) {
         obj_put(*out);
+        *out = NULL;
+    }
     return ret;
 }
 

@@ -343,7 +343,9 @@ static void test_provisional(void)
 static void test_rights(uint32_t flags)
 {
     objid_t id = user_object(flags, TWZ_PERMS, TWZ_KIND_DATA);
+    objid_t child = user_object(flags, TWZ_PERMS, TWZ_KIND_DATA);
     struct twz_stat stat;
+    unsigned i;
 
     user_map(SLOT_TEST, id, RW);
     *BASE(SLOT_TEST) = 1;
@@ -355,6 +357,10 @@ static void test_rights(uint32_t flags)
     CHECK_IS(CALL(obj_delete, IDARG(id), 0), -TWZ_EDENIED);
     CHECK_IS(range(id, TWZ_RANGE_DISCARD, 1, 1), -TWZ_EDENIED);
     CHECK_IS(CALL(obj_tie, IDARG(id), 0, 0, 0), -TWZ_EDENIED);
+    /* A refusal drops no reference but its own. */
+    for (i = 0; i < 4; i++)
+        CHECK_IS(CALL(obj_tie, IDARG(child), IDARG(id), 1), -TWZ_EDENIED);
+    CHECK_IS(CALL(obj_delete, IDARG(child), 0), 0);
     CHECK_IS(CALL(obj_stat, IDARG(id), &stat), 0);
     CHECK_IS(stat.perms, TWZ_READ | TWZ_USE);
     CHECK_IS(CALL(obj_stat, IDARG(id), 0xffffffff80000000ull), -TWZ_EFAULT);
