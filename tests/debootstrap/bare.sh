@@ -3,11 +3,12 @@
 # On a bare Debian 12: clone, ./twz run -- build/examples/hello, ./twz test, and nothing else typed;
 # without a terminal and with standard input closed.
 #
-# Usage: bare.sh TREE          TWZ_TEST_LONG=1: all tests there, else only the suite house.
+# Usage: bare.sh TREE
 #
 # debootstrap makes the bare tree once; it is kept packed, with the packages that were fetched into
-# it, in $XDG_CACHE_HOME/twz. The mirror is the one that this machine's apt uses. Everything that is
-# mounted lies in a mount namespace of its own. Needs root, network, 4 GiB in /var/tmp.
+# it, in $XDG_CACHE_HOME/twz, and used by one run of this script at a time. The mirror is the one that
+# this machine's apt uses. Everything that is mounted lies in a mount namespace of its own. Needs root,
+# network, 4 GiB in /var/tmp. All tests run there but this one, which would never come to an end.
 set -eu
 
 suite=bookworm
@@ -22,14 +23,15 @@ skip() {
     exit 77
 }
 
-# The rest runs in a mount namespace, so that every mount ends with this script.
+# The rest runs in namespaces of its own, so that every mount and process ends with this script.
 if [ "${2-}" != inside ]; then
+    [ -z "${TWZ_TEST_BARE-}" ] || skip 'this is the bare Debian'
     [ "$(id -u)" -eq 0 ] || skip 'not root'
-    for tool in debootstrap unshare apt-get; do
+    for tool in debootstrap unshare apt-get flock; do
         command -v "$tool" >/dev/null || skip "$tool is not installed"
     done
-    unshare --mount true 2>/dev/null || skip 'no mount namespaces here'
-    exec unshare --mount --propagation private "$0" "$tree" inside
+    unshare --mount --pid --fork true 2>/dev/null || skip 'no namespaces here'
+    exec unshare --mount --propagation private --pid --fork --kill-child "$0" "$tree" inside
 fi
 
 cleanup() {
@@ -63,6 +65,9 @@ mirror() {
 make_bare_tree() {
     packed=$cache/$suite-bare.tar
     mkdir -p "$cache/archives/partial"
+    exec 9>"$cache/lock"
+    flock 9
+    rm -rf --one-file-system /var/tmp/twz-bare.* # of a run that was killed
     root=$(mktemp -d /var/tmp/twz-bare.XXXXXX)
     if [ ! -f "$packed" ]; then
         url=$(mirror)
@@ -115,8 +120,8 @@ clone() {
 # inside COMMAND...: in the bare tree's clone, no terminal, standard input closed.
 inside() {
     setsid -w chroot "$root" /usr/bin/env -i HOME=/root LANG=C.UTF-8 \
-        PATH=/usr/sbin:/usr/bin:/sbin:/bin TWZ_TEST_LONG="${TWZ_TEST_LONG-}" \
-        sh -c 'cd /root/twz && exec "$@" <&-' sh "$@"
+        PATH=/usr/sbin:/usr/bin:/sbin:/bin TWZ_TEST_BARE=1 \
+        sh -c 'cd /root/twz && exec "$@" <&- 9<&-' sh "$@"
 }
 
 out=
@@ -143,11 +148,11 @@ test_hello_again() {
 }
 
 test_tests() {
-    what=house
-    [ -z "${TWZ_TEST_LONG-}" ] || what=
-    # shellcheck disable=SC2086 # no word when all tests are wanted
-    inside ./twz test $what >"$out/test.out" 2>&1 &&
-        tail -n 1 "$out/test.out" | grep -Eq '^[0-9]+ passed, 0 failed$'
+    status=0
+    inside ./twz test >"$out/test.out" 2>&1 || status=$?
+    grep '^skip' "$out/test.out" || :
+    tail -n 1 "$out/test.out"
+    [ "$status" -eq 0 ] && tail -n 1 "$out/test.out" | grep -Eq '^[0-9]+ passed, 0 failed$'
 }
 
 check() {
