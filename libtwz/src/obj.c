@@ -176,8 +176,8 @@ int twz_object_delext(const twzobj *obj, uint64_t tag)
         if (tag == 0 || !__atomic_compare_exchange_n(&ext->tag, &expect, 0, 0, __ATOMIC_ACQ_REL,
                                                      __ATOMIC_RELAXED))
             continue;
-        twz_persist_commit64(&ext->tag, 0); /* COMMIT: it is gone */
-        twz_persist_commit64(&ext->off, 0);
+        twz_persist_store64(&ext->tag, 0);
+        twz_persist_commit64(&ext->off, 0); /* COMMIT: it is gone; the tag, on its line, first */
         return 0;
     }
     return -TWZ_ENONAME;

@@ -51,7 +51,7 @@ static int typed_init(const twzobj *obj, void *ctx)
     twz_persist_store64(&meta->magic, TWZ_META_MAGIC);
     twz_persist_store64(&meta->size, fill->size);
     twz_persist_store64(&meta->type, fill->type);
-    twz_persist(meta, sizeof(*meta));
+    twz_persist_flush(meta, sizeof(*meta)); /* hier's create fences before the name */
     return 0;
 }
 

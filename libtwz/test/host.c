@@ -13,11 +13,17 @@
 
 #include "../src/platform.h"
 #include "host.h"
+#include "sites.h"
+
+#undef twz_persist_flush
+#undef twz_persist_fence
+#undef twz_persist
+#undef twz_persist_commit64
 
 #define OBJECTS 128u
 #define LINES   8192u
 #define STORES  4096u
-#define SITES   256u
+#define SEEN    65536u /* a power of two */
 
 struct object {
     objid_t id;
@@ -56,13 +62,16 @@ static size_t store_count;
 static struct line lines[LINES];
 static size_t line_count;
 
-static const void *sites[SITES];
-static size_t site_count;
-static const void *skipped;
+static uint64_t disk_hash;  /* of all words that the media got since recording began */
+static uint64_t seen[SEEN]; /* images that were tried */
+static size_t seen_count;
+static uint64_t session; /* one for each time that recording began */
+
 static int recording;
+static int noting;
 static int quiet;
 static uint32_t exhaustive = 64;
-static uint32_t sampled = 32;
+static uint32_t sampled = 16;
 static void (*crash_point)(void *ctx);
 static void *crash_ctx;
 static uint64_t seed = 0x9e3779b97f4a7c15ull;
@@ -127,6 +136,8 @@ void host_reset(void)
     object_count = 0;
     next_id = 1;
     store_count = line_count = 0;
+    memset(seen, 0, sizeof(seen));
+    seen_count = 0;
     root = TWZ_OBJID_NONE;
 }
 
@@ -315,7 +326,8 @@ void plat_pointer_fault(const void *at, objid_t object, uint32_t reason, const v
     (void)at;
     (void)caller;
     (void)object;
-    fprintf(stderr, "pointer fault, reason %u\n", reason);
+    if (!quiet)
+        fprintf(stderr, "pointer fault, reason %u\n", reason);
     _exit(99);
 }
 
@@ -351,6 +363,26 @@ static uint64_t *disk_word(uint64_t *word)
     return (uint64_t *)(void *)(o->disk + ((uint8_t *)word - o->start));
 }
 
+static uint64_t mix(uintptr_t addr, uint64_t value)
+{
+    uint64_t x = (addr * 0x9e3779b97f4a7c15ull) ^ value;
+
+    x = (x ^ (x >> 32)) * 0xbf58476d1ce4e5b9ull;
+    x = (x ^ (x >> 29)) * 0x94d049bb133111ebull;
+    return x ^ (x >> 32);
+}
+
+/* The media get a word: what it was. */
+static uint64_t disk_put(uint64_t *word, uint64_t value)
+{
+    uint64_t *to = disk_word(word);
+    uint64_t old = *to;
+
+    disk_hash ^= mix((uintptr_t)word, old) ^ mix((uintptr_t)word, value);
+    *to = value;
+    return old;
+}
+
 /* Words that changed without the seam (atomic claims): they count as stored here and now. */
 static void note_strays(struct line *line)
 {
@@ -365,17 +397,6 @@ static void note_strays(struct line *line)
         if (value != *word)
             note(word, *word);
     }
-}
-
-static int site_on(const void *site)
-{
-    size_t i = 0;
-
-    while (i < site_count && sites[i] != site)
-        i++;
-    if (i == site_count && site_count < SITES)
-        sites[site_count++] = site;
-    return site != skipped;
 }
 
 static void point(void)
@@ -406,7 +427,7 @@ static void fence(void)
         if (line->flushed > 0) {
             line->flushed--;
             line->stores--;
-            *disk_word(stores[s].word) = stores[s].value;
+            (void)disk_put(stores[s].word, stores[s].value);
         } else {
             stores[kept++] = stores[s];
         }
@@ -417,45 +438,80 @@ static void fence(void)
         line_count = 0;
 }
 
-void host_skip_site(const void *site)
-{
-    skipped = site;
-}
-
 void host_quiet(int on)
 {
     quiet = on;
 }
 
-size_t host_sites(const void **out, size_t max)
+void host_note_sites(int on)
 {
-    for (size_t i = 0; i < site_count && i < max; i++)
-        out[i] = sites[i];
-    return site_count;
+    noting = on;
 }
 
+static int site_on(host_call_ref *call, int fence)
+{
+    return host_site_on(call, fence, recording || noting);
+}
+
+void host_flush(host_call_ref *call, const void *p, size_t len)
+{
+    if (site_on(call, 0))
+        flush(p, len);
+}
+
+void host_fence(host_call_ref *call)
+{
+    point();
+    if (site_on(call, 1))
+        fence();
+}
+
+void host_flush_fence(host_call_ref *call, const void *p, size_t len)
+{
+    point();
+    if (site_on(call, 0))
+        flush(p, len);
+    if (site_on(call, 1))
+        fence();
+}
+
+void host_commit64(host_call_ref *call, uint64_t *word, uint64_t value)
+{
+    point();
+    twz_persist_store64(word, value);
+    point();
+    if (site_on(call, 0))
+        flush(word, sizeof(*word));
+    if (site_on(call, 1))
+        fence();
+}
+
+/* For the tests' own calls, which are no sites. */
 void twz_persist_flush(const void *p, size_t len)
 {
-    if (site_on(__builtin_return_address(0)))
-        flush(p, len);
+    flush(p, len);
 }
 
 void twz_persist_fence(void)
 {
     point();
-    if (site_on(__builtin_return_address(0)))
-        fence();
+    fence();
 }
 
 void twz_persist(const void *p, size_t len)
 {
-    const char *site = __builtin_return_address(0);
-
     point();
-    if (site_on(site))
-        flush(p, len);
-    if (site_on(site + 1))
-        fence();
+    flush(p, len);
+    fence();
+}
+
+void twz_persist_commit64(uint64_t *word, uint64_t value)
+{
+    point();
+    twz_persist_store64(word, value);
+    point();
+    flush(word, sizeof(*word));
+    fence();
 }
 
 void twz_persist_store64(uint64_t *word, uint64_t value)
@@ -464,19 +520,6 @@ void twz_persist_store64(uint64_t *word, uint64_t value)
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
     if (recording)
         note(word, value);
-}
-
-void twz_persist_commit64(uint64_t *word, uint64_t value)
-{
-    const char *site = __builtin_return_address(0);
-
-    point();
-    twz_persist_store64(word, value);
-    point();
-    if (site_on(site))
-        flush(word, sizeof(*word));
-    if (site_on(site + 1))
-        fence();
 }
 
 /* Note the words of a range that was just written, in a shuffled order. */
@@ -505,6 +548,12 @@ void twz_persist_zero(void *dst, size_t len)
     note_range(dst, len);
 }
 
+static void copy_page(uint8_t *to, const uint8_t *from)
+{
+    if (memcmp(to, from, TWZ_PAGE_SIZE) != 0) /* a write costs a page of a forked process */
+        memcpy(to, from, TWZ_PAGE_SIZE);
+}
+
 static void sync_disk(void)
 {
     for (size_t i = 0; i < object_count; i++) {
@@ -513,15 +562,18 @@ static void sync_disk(void)
         for (uint32_t p = 0; p < o->page_count; p++) {
             size_t off = (size_t)o->pages[p] * TWZ_PAGE_SIZE;
 
-            memcpy(o->disk + off, o->start + off, TWZ_PAGE_SIZE);
+            copy_page(o->disk + off, o->start + off);
         }
     }
 }
 
 void host_crash_points(void (*fn)(void *ctx), void *ctx)
 {
-    if (fn && !recording)
+    if (fn && !recording) {
         sync_disk();
+        disk_hash = 0;
+        session++;
+    }
     recording = fn != NULL;
     store_count = fn ? store_count : 0;
     line_count = fn ? line_count : 0;
@@ -549,33 +601,95 @@ void host_reboot(void)
     }
 }
 
-/* Make memory what the media hold when line i keeps the first keep[i] of its stores. */
-static void become_image(const uint32_t *keep)
+/* Give the media the first keep[i] stores of line i; undo[] is what was there before. */
+static void disk_apply(const uint32_t *keep, uint64_t *undo)
 {
     static uint32_t taken[LINES];
 
-    memset(taken, 0, sizeof(taken));
+    memset(taken, 0, line_count * sizeof(taken[0]));
     for (size_t s = 0; s < store_count; s++) {
-        uint32_t line = stores[s].line;
-
-        if (taken[line] < keep[line])
-            *disk_word(stores[s].word) = stores[s].value;
-        taken[line]++;
+        if (taken[stores[s].line]++ < keep[stores[s].line])
+            undo[s] = disk_put(stores[s].word, stores[s].value);
     }
+}
+
+/* Backwards, since a word may have been given twice. */
+static void disk_undo(const uint32_t *keep, const uint64_t *undo)
+{
+    static uint32_t left[LINES];
+
+    for (size_t i = 0; i < line_count; i++)
+        left[i] = lines[i].stores;
+    for (size_t s = store_count; s > 0; s--) {
+        if (--left[stores[s - 1].line] < keep[stores[s - 1].line])
+            (void)disk_put(stores[s - 1].word, undo[s - 1]);
+    }
+}
+
+/* Make memory what the media hold. */
+static void become_image(void)
+{
     for (size_t i = 0; i < object_count; i++) {
         struct object *o = &objects[i];
 
         for (uint32_t p = 0; p < o->page_count; p++) {
             size_t off = (size_t)o->pages[p] * TWZ_PAGE_SIZE;
 
-            memcpy(o->start + off, o->disk + off, TWZ_PAGE_SIZE);
+            copy_page(o->start + off, o->disk + off);
         }
     }
     host_crash_points(NULL, NULL);
     host_reboot();
 }
 
-static int try_image(const uint32_t *keep, int (*check)(void *ctx), void *ctx)
+/* Was what the media hold tried already, with this salt, since recording began? */
+static int image_seen(uint64_t salt)
+{
+    uint64_t hash = disk_hash ^ mix(salt + 1, session);
+    size_t at;
+
+    for (size_t i = 0; i < object_count; i++)
+        hash ^= mix(objects[i].id.lo, 2 * objects[i].live + objects[i].provisional);
+    hash |= 1; /* 0: free */
+    for (at = hash % SEEN; seen[at]; at = (at + 1) % SEEN) {
+        if (seen[at] == hash)
+            return 1;
+    }
+    if (seen_count < SEEN / 2) {
+        seen[at] = hash;
+        seen_count++;
+    }
+    return 0;
+}
+
+/* 1 good, 0 seen before, -1 bad. */
+static int try_image(const uint32_t *keep, uint64_t salt, int (*check)(void *ctx), void *ctx)
+{
+    static uint64_t undo[STORES];
+    int status = 0;
+    pid_t pid;
+    int known;
+
+    disk_apply(keep, undo);
+    known = image_seen(salt);
+    if (!known) {
+        fflush(NULL);
+        pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+            host_met_as(HOST_MET_AFTER);
+            become_image();
+            _exit(check(ctx) == 0 ? 0 : 1);
+        }
+        CHECK(waitpid(pid, &status, 0) == pid);
+    }
+    disk_undo(keep, undo);
+    if (known)
+        return 0;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 1 : -1;
+}
+
+int host_death(int (*check)(void *ctx), void *ctx)
 {
     int status;
     pid_t pid;
@@ -584,7 +698,9 @@ static int try_image(const uint32_t *keep, int (*check)(void *ctx), void *ctx)
     pid = fork();
     CHECK(pid >= 0);
     if (pid == 0) {
-        become_image(keep);
+        host_met_as(HOST_MET_AFTER);
+        crash_point = NULL;
+        resume++;
         _exit(check(ctx) == 0 ? 0 : 1);
     }
     CHECK(waitpid(pid, &status, 0) == pid);
@@ -600,8 +716,20 @@ static uint64_t image_total(void)
     return total;
 }
 
+static uint64_t lines_open(void)
+{
+    uint64_t open = 0;
+
+    for (size_t i = 0; i < line_count; i++)
+        open += lines[i].stores != 0;
+    return open;
+}
+
+/* None, all, each line alone, all but each, and random ones; or exhaustively. */
 static void choose(uint32_t *keep, uint64_t which, uint64_t total)
 {
+    uint64_t open = lines_open(), at = 0, picked = (which - 2) / 2;
+
     for (size_t i = 0; i < line_count; i++) {
         uint32_t n = lines[i].stores;
 
@@ -610,6 +738,9 @@ static void choose(uint32_t *keep, uint64_t which, uint64_t total)
             which /= n + 1ull;
         } else if (which < 2) {
             keep[i] = which ? n : 0;
+        } else if (picked < open) {
+            keep[i] = (at == picked) == (which % 2 == 0) ? n : 0;
+            at += n != 0;
         } else if (which % 2) {
             keep[i] = rnd() % 2 ? n : 0;
         } else {
@@ -624,18 +755,23 @@ void host_effort(uint32_t all, uint32_t some)
     sampled = some;
 }
 
-int host_images(int (*check)(void *ctx), void *ctx)
+int host_images(uint64_t salt, int (*check)(void *ctx), void *ctx)
 {
     static uint32_t keep[LINES];
     uint64_t total, tries;
+    int count = 0;
 
     for (size_t i = 0; i < line_count; i++)
         note_strays(&lines[i]);
     total = image_total();
-    tries = total <= exhaustive ? total : sampled;
+    tries = total <= exhaustive ? total : 2 + 2 * lines_open() + sampled;
     for (uint64_t i = 0; i < tries; i++) {
+        int r;
+
         choose(keep, i, total);
-        if (try_image(keep, check, ctx) < 0) {
+        r = try_image(keep, salt, check, ctx);
+        count += r > 0;
+        if (r < 0) {
             if (quiet)
                 return -1;
             fprintf(stderr, "image %llu of %llu failed:", (unsigned long long)i,
@@ -650,5 +786,5 @@ int host_images(int (*check)(void *ctx), void *ctx)
             return -1;
         }
     }
-    return (int)tries;
+    return count;
 }

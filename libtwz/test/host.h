@@ -7,8 +7,8 @@
  * and fenced. host_crash_points calls back at each moment where a power cut shows something new
  * (before a fence, after each store of a commit word); there host_images forks one process for each
  * legal content of the media, each line holding any prefix of its stores. Exhaustive where that
- * gives at most so many images, else a sample: none, all, and random ones from a fixed seed
- * (host_effort).
+ * gives at most so many images, else a sample: none, all, each line alone, all but each, and random
+ * ones from a fixed seed (host_effort).
  * The words of one copy have no order among themselves: they are listed in a shuffled one.
  *
  * Pages can be stored to only after twz_touch, as on a real pool.
@@ -17,7 +17,6 @@
 #define LIBTWZ_TEST_HOST_H
 
 #include <twz/obj.h>
-
 
 /* Forget everything. */
 void host_reset(void);
@@ -33,19 +32,46 @@ void host_crash_points(void (*point)(void *ctx), void *ctx);
 
 /*
  * For each legal image: a child process whose objects are that image, rebooted (locks belong to the
- * dead, provisional objects are settled), runs check(ctx); 0 is good. Returns the number of images,
- * or -1 after the first bad one, which is told on stderr.
+ * dead, provisional objects are settled), runs check(ctx); 0 is good. An image that was tried with
+ * the same salt since recording began is not tried again. Returns the number of images, or -1 after
+ * the first bad one, which is told on stderr.
  */
-int host_images(int (*check)(void *ctx), void *ctx);
+int host_images(uint64_t salt, int (*check)(void *ctx), void *ctx);
+
+/*
+ * The program dies, the machine does not: a child process whose objects are as they stand, durable
+ * or not, with all locks the dead one's, runs check(ctx), still recording; 0 is good. Returns it.
+ */
+int host_death(int (*check)(void *ctx), void *ctx);
 
 void host_effort(uint32_t exhaustive, uint32_t sampled);
 
 /* The machine died and came back: nothing cached, all lock owners are dead. */
 void host_reboot(void);
 
-/* Leave out the flush or fence at this call site (NULL: none); sites met so far. */
-void host_skip_site(const void *site);
-size_t host_sites(const void **sites, size_t max);
+/*
+ * Sites (sites.h): every flush and every fence in the source has a number below host_sites(); those
+ * that are none (the fence of a mere flush) do not exist. Names are the same with every compiler:
+ * the function, and the call as it is written.
+ */
+#define HOST_NO_SITE   SIZE_MAX
+#define HOST_MET       1 /* while recording, in the first process */
+#define HOST_MET_AFTER 2 /* on an image */
+
+size_t host_sites(void);
+int host_site_exists(size_t site);
+void host_site_name(size_t site, char *name, size_t size);
+
+/* HOST_MET* of a site since host_met_clear, over all processes. Noted while recording, and where
+ * host_note_sites says so. */
+int host_site_met(size_t site);
+void host_met_clear(void);
+void host_met_as(int how);
+void host_note_sites(int on);
+
+/* Leave one out (HOST_NO_SITE: none). Was it met since, in this process? */
+void host_skip_site(size_t site);
+int host_skipped(void);
 
 /* Say nothing about failures: they are expected (mutants). */
 void host_quiet(int on);

@@ -53,17 +53,18 @@ static void move_parent(objid_t id, objid_t parent)
 {
     twzobj obj;
     struct hier h;
-    uint64_t other;
+    uint64_t which;
 
     if (twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE) < 0)
         return;
     if (hier_attach(&obj, &h) == 0) {
-        other = 1 - (h.dir->parent_which & 1);
-        if (!twz_objid_equal(h.dir->parent[1 - other], parent)) {
-            twz_persist_store64(&h.dir->parent[other].lo, parent.lo);
-            twz_persist_store64(&h.dir->parent[other].hi, parent.hi);
-            twz_persist_commit64(&h.dir->parent_which, other); /* COMMIT: on the same line */
+        which = h.dir->parent_which & 1;
+        if (!twz_objid_equal(h.dir->parent[which], parent)) {
+            which = 1 - which;
+            twz_persist_store64(&h.dir->parent[which].lo, parent.lo);
+            twz_persist_store64(&h.dir->parent[which].hi, parent.hi);
         }
+        twz_persist_commit64(&h.dir->parent_which, which); /* COMMIT: on the same line */
     }
     twz_object_release(&obj);
 }
@@ -96,16 +97,20 @@ static int slot_good(const struct hier *h, uint64_t off)
            off % 8 == 0;
 }
 
-/* Each step durable on its own and harmless when done again. */
+/* Each step durable on its own and harmless when done again. One that seems to be done may be the
+ * store of a process that died before it flushed it: so it is flushed here at least. */
 static void carry_out(struct hier *h, struct hier *from)
 {
     const struct hier_intent *i = &h->dir->intent;
 
-    if (i->to_slot && slot_good(h, i->to_slot) && *hier_word(h, i->to_slot) != i->to_value)
+    if (i->to_slot && slot_good(h, i->to_slot))
         twz_persist_commit64(hier_word(h, i->to_slot), i->to_value); /* COMMIT: the new name */
-    if (i->from_slot && from && slot_good(from, i->from_slot) &&
-        *hier_word(from, i->from_slot) == i->from_value)
-        twz_persist_commit64(hier_word(from, i->from_slot), HIER_TOMB); /* COMMIT: the old one */
+    if (i->from_slot && from && slot_good(from, i->from_slot)) {
+        uint64_t *slot = hier_word(from, i->from_slot);
+
+        /* COMMIT: the old one */
+        twz_persist_commit64(slot, *slot == i->from_value ? HIER_TOMB : *slot);
+    }
     if (!twz_objid_none(i->moved))
         move_parent(i->moved, h->id);
     if (!twz_objid_none(i->victim))
@@ -158,16 +163,20 @@ static int finish_locked(struct hier *h, struct hier *partner)
     const struct hier_intent *i = &h->dir->intent;
     int r = 0;
 
+    if (h->dir->op == HIER_FORWARD)
+        twz_persist(&h->dir->op, sizeof(h->dir->op)); /* a dead process may have stored it only */
     if (h->dir->op == HIER_FORWARD && i->from_slot && !twz_objid_equal(i->from, h->id)) {
         if (partner && !twz_objid_equal(partner->id, i->from))
             return -TWZ_EAGAIN;
         carry_out(h, partner);
-        twz_persist_commit64(&h->dir->op, HIER_BUSY); /* COMMIT: before the other's see goes */
     } else if (h->dir->op == HIER_FORWARD) {
         carry_out(h, h);
     }
     if (h->dir->op != HIER_IDLE) {
-        twz_persist_commit64(&h->dir->op, HIER_BUSY);
+        /* COMMIT: what there was to carry out is. hier_rebuild fences before chunks change, so
+         * before any see goes, too; where a dead process left HIER_BUSY, it may not be durable. */
+        twz_persist_store64(&h->dir->op, HIER_BUSY);
+        twz_persist_flush(&h->dir->op, sizeof(h->dir->op));
         r = hier_rebuild(h);
         if (r == 0)
             hier_end(h);
@@ -186,13 +195,23 @@ static objid_t partner_of(const struct hier *h)
     return h->dir->see_valid ? h->dir->see : TWZ_OBJID_NONE;
 }
 
+/* Has the partner that h's see names something to finish before that see goes? HIER_BUSY counts: a
+ * dead process may have stored it only, and the media say HIER_FORWARD still. Where h has an intent
+ * itself, the see is an old one. */
+static int comes_first(const struct hier *h, const struct hier *partner)
+{
+    return h->dir->op != HIER_FORWARD && h->dir->see_valid &&
+           twz_objid_equal(h->dir->see, partner->id) &&
+           (partner->dir->op == HIER_BUSY || (partner->dir->op == HIER_FORWARD &&
+                                              twz_objid_equal(partner->dir->intent.from, h->id)));
+}
+
 /* Both locked: the one with the intent comes first. */
 static int finish_pair(struct hier *h, struct hier *partner)
 {
     struct hier *first = h, *second = partner;
 
-    if (h->dir->see_valid && twz_objid_equal(h->dir->see, partner->id) &&
-        partner->dir->op == HIER_FORWARD && twz_objid_equal(partner->dir->intent.from, h->id)) {
+    if (comes_first(h, partner)) {
         first = partner;
         second = h;
     } else if (!twz_objid_equal(partner_of(h), partner->id)) {
@@ -350,7 +369,8 @@ static int open_root(objid_t dir, twzobj *root)
     return -TWZ_EDAMAGED;
 }
 
-/* The tree lock is held: finish the move that its last holder may have left. */
+/* The tree lock is held: finish the move that its last holder may have left. tree_to stays until
+ * the next move or the unlock; it is harmless now. */
 static int finish_move(const struct hier *root)
 {
     struct hier to;
@@ -362,8 +382,6 @@ static int finish_move(const struct hier *root)
             r = finish(&to);
         twz_object_release(&obj);
     }
-    if (r >= 0)
-        twz_persist_commit64(&root->dir->tree_valid, 0); /* COMMIT: no move is left over */
     return r;
 }
 
@@ -393,17 +411,16 @@ void hier_tree_moving(const twzobj *root, objid_t to)
 
     twz_persist_store64(&dir->tree_to.lo, to.lo);
     twz_persist_store64(&dir->tree_to.hi, to.hi);
-    twz_persist_commit64(&dir->tree_valid, 1); /* COMMIT: look there before the next move */
+    twz_persist_store64(&dir->tree_valid, 1);
+    twz_persist_flush(&dir->tree_to, 3 * sizeof(uint64_t)); /* durable with the intent's fence */
 }
 
 void hier_tree_unlock(twzobj *root)
 {
     struct hier_dir *dir = twz_object_base(root);
 
-    if (dir->tree_valid) {
-        twz_persist_store64(&dir->tree_valid, 0); /* lost, it costs a look at that directory */
-        twz_persist_flush(&dir->tree_valid, sizeof(dir->tree_valid));
-    }
+    if (dir->tree_valid)
+        twz_persist_store64(&dir->tree_valid, 0); /* no flush: lost, the next move looks there */
     twz_mutex_unlock(&dir->tree_lock);
     twz_object_release(root);
 }

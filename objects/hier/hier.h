@@ -57,8 +57,9 @@ TWZ_CHECKED int hier_symlink(const twzobj *dir, struct hier_name name, const cha
 
 /*
  * Create a persistent object and name it, in one step. kind: HIER_OBJECT or HIER_DIR. `fill` (may
- * be NULL) writes what has to be there before anybody sees it; what it writes it makes durable; an
- * error of its is the result and nothing remains. `obj` (may be NULL) is open READ | WRITE.
+ * be NULL) writes what has to be there before anybody sees it, and flushes it: a fence follows
+ * before the name is there. An error of its is the result and nothing remains. `obj` (may be NULL)
+ * is open READ | WRITE.
  */
 struct hier_create {
     uint32_t kind;

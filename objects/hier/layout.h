@@ -18,10 +18,10 @@
  * read with every offset checked, and look at all three again; where that fails they take the
  * lock. Several directories are locked in the order of their IDs (hi, then lo). `tree_lock` of the
  * root directory comes before any of them; it is held while a directory moves to another parent,
- * so that no circle can close: the root's `tree_to` then names the directory with the intent, so
- * that an interrupted move is finished before the next one looks at parents. meta.links_lock of an
- * object comes last. Locks are twz_mutex words: the death of an owner, or of the machine,
- * frees them.
+ * so that no circle can close: the root's `tree_to` then names the directory with the intent,
+ * durable before HIER_FORWARD, so that an interrupted move is finished before the next one looks at
+ * parents; left over, or half an ID, it costs a look. meta.links_lock of an object comes last.
+ * Locks are twz_mutex words: the death of an owner, or of the machine, frees them.
  *
  * CRASH PROTOCOL. `op` lies on one line with bump, count, used and the free lists, whose stores
  * therefore reach the media in program order.
@@ -36,10 +36,12 @@
  *         object `victim`: meta.links := victim_links, or it is deleted
  *       are each durable on their own, may be done any number of times, and are done by the owner,
  *       or by the next locker after a crash.
+ *      Where the owner died and the machine lives, op, slot words and parents may be stored and
+ *      not durable: the next locker makes them so before it builds on them.
  *   4. A fence, then op = HIER_IDLE. Where a power cut takes it back, lists are built once more.
  * A rename between directories keeps its intent in the one that the name moves to. The other one's
- * `see` names it, durable before HIER_FORWARD and cleared after HIER_IDLE: whoever locks or reads a
- * directory with a `see` finishes the rename first.
+ * `see` names it, durable before HIER_FORWARD and cleared once that is durably HIER_BUSY again:
+ * whoever locks or reads a directory with a `see` finishes the rename first.
  * A change of an object's links (or its deletion) names its directory in meta.links_by likewise:
  * whoever is about to change links finishes that directory first.
  * An object created with a name is provisional with the slot word as its witness, and is made
@@ -134,7 +136,7 @@ struct hier_dir {
     objid_t see; /* directory that holds the intent of a rename out of this one */
     uint64_t see_valid; /* COMMIT word; after see on the same line */
     objid_t tree_to;    /* root only: where a directory is moving to */
-    uint64_t tree_valid;
+    uint64_t tree_valid; /* after tree_to on the same line */
     uint64_t pad4[2];
     /* lines 5 and 6 */
     struct hier_intent intent;

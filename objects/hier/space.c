@@ -354,6 +354,10 @@ static int rebuild_counts(struct hier *h, uint64_t *end)
     }
     put32(&h->dir->count, count);
     put32(&h->dir->used, used);
+    /* Stores of a dead process may not be durable: the table, before what it lets go is free; op,
+     * which finish_locked flushed, before any chunk changes. */
+    twz_persist_flush(&h->dir->table, sizeof(h->dir->table));
+    twz_persist(hier_word(h, slots), 8ull << bits);
     return 0;
 }
 

@@ -49,9 +49,9 @@ TWZ_CHECKED int twz_name_mkdir(const char *path);
 
 /*
  * A new persistent object, created and named in one step: after a power cut either both are there
- * or neither. `fill` (may be NULL) writes what has to be there before anybody sees it, and makes it
- * durable; an error of its is the result and nothing remains. perms: default permissions, 0 stands
- * for READ | WRITE | USE | DEL. `obj` is open READ | WRITE.
+ * or neither. `fill` (may be NULL) writes what has to be there before anybody sees it, and flushes
+ * it: a fence follows before the name is there. An error of its is the result and nothing remains.
+ * perms: default permissions, 0 stands for READ | WRITE | USE | DEL. `obj` is open READ | WRITE.
  */
 typedef int (*twz_fill)(const twzobj *obj, void *ctx);
 TWZ_CHECKED int twz_name_create(const char *path, uint32_t perms, twz_fill fill, void *ctx,

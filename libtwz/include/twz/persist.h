@@ -9,7 +9,7 @@
  *
  * On volatile objects all of this is harmless and does nothing that matters. Each platform gives
  * these functions their bodies; none is inlined across the seam, so that a recording platform can
- * tell the call sites apart by their return address.
+ * put its own in their place and tell the call sites apart.
  */
 #ifndef TWZ_PERSIST_H
 #define TWZ_PERSIST_H

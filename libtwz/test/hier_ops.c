@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: MIT */
+/* The operations that are cut by a power failure, and those that come first after one. */
+#include <stdio.h>
+
+#include <twz/typed.h>
+
+#include "hier_crash.h"
+
+#define LONG_TEXT                                                                                  \
+    "a/long/text/that/takes/more/than/five/cells/a/long/text/that/takes/more/than/five/cells/"     \
+    "a/long/text/that/takes/more/than/five/cells/a/long/text/that/takes/more/than/five/cells/"     \
+    "a/long/text/that/takes/more/than/five/cells/a/long/text/that/takes/more/than/five/cells/"     \
+    "a/long/text/that/takes/more/than/five/cells/a/long/text/that/takes/more/than/five/cells/"     \
+    "a/long/text/that/takes/more/than/five/cells/a/long/text/that/takes/more/than/five/cells/"
+
+#define LONG_NAME "a-name-that-takes-more-than-one-cell-a-name-that-takes-more"
+#define TAG 0x7473657400000001ull
+
+struct tnode {
+    twz_ref(struct tnode) next;
+    uint64_t value;
+};
+
+struct tlist {
+    twz_ref(struct tnode) head;
+};
+
+struct crash_ids crash_ids;
+
+/* --- directories ----------------------------------------------------------------------------- */
+
+twzobj crash_open(const char *path)
+{
+    twzobj obj = { 0 };
+
+    (void)!twz_object_init_name(&obj, path, TWZ_READ | TWZ_WRITE);
+    return obj;
+}
+
+static void op_create(void)
+{
+    twzobj obj;
+
+    (void)!twz_name_create("/new", 0, NULL, NULL, &obj);
+}
+
+static void op_mkdir(void)
+{
+    (void)!twz_name_mkdir("/d/new");
+}
+
+static void op_insert_long(void)
+{
+    char name[200];
+
+    memset(name, 'n', sizeof(name));
+    twzobj root = crash_open("/");
+
+    (void)!hier_insert(&root, (struct hier_name){ name, sizeof(name) }, crash_ids.root);
+}
+
+static void op_symlink(void)
+{
+    twzobj root = crash_open("/");
+
+    (void)!hier_symlink(&root, crash_name("sym"), "d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z",
+                        45);
+}
+
+static void op_link(void)
+{
+    twzobj d = crash_open("/d");
+    objid_t id;
+
+    if (twz_name_resolve("/a", &id) == 0)
+        (void)!hier_link(&d, crash_name("a3"), id);
+}
+
+static void op_unlink_last(void)
+{
+    twzobj root = crash_open("/");
+
+    (void)!hier_remove(&root, crash_name("b"), HIER_DELETE);
+}
+
+static void op_unlink_one(void)
+{
+    twzobj root = crash_open("/");
+
+    (void)!hier_remove(&root, crash_name("a"), HIER_DELETE);
+}
+
+static void op_rmdir(void)
+{
+    twzobj root = crash_open("/");
+
+    (void)!hier_remove(&root, crash_name("empty"), HIER_WANT_DIR);
+}
+
+static void op_replace(void)
+{
+    twzobj root = crash_open("/");
+    objid_t id;
+
+    if (twz_name_resolve("/d/x", &id) == 0)
+        (void)!hier_replace(&root, crash_name("b"), id, HIER_DELETE);
+}
+
+static void op_rename_here(void)
+{
+    (void)!twz_name_rename("/b", "/c");
+}
+
+static void op_rename_over(void)
+{
+    twzobj root = crash_open("/");
+
+    (void)!hier_rename(&root, crash_name("a2"), &root, crash_name("b"), HIER_DELETE);
+}
+
+static void op_rename_across(void)
+{
+    (void)!twz_name_rename("/b", "/d/b");
+}
+
+static void op_rename_across_over(void)
+{
+    twzobj root = crash_open("/");
+    twzobj d = crash_open("/d");
+
+    (void)!hier_rename(&d, crash_name("x"), &root, crash_name("b"), HIER_DELETE);
+}
+
+static void op_move_dir(void)
+{
+    (void)!twz_name_rename("/d/e", "/moved");
+}
+
+static void op_move_dir_over(void)
+{
+    (void)!twz_name_rename("/d/e", "/empty");
+}
+
+static void op_grow(void)
+{
+    twzobj root = crash_open("/");
+    char name[8];
+
+    for (uint32_t i = 0; i < 22; i++) {
+        snprintf(name, sizeof(name), "g%u", i);
+        (void)!hier_insert(&root, crash_name(name), crash_ids.root);
+    }
+}
+
+/* One name more than the table takes. */
+static void op_grow_one(void)
+{
+    twzobj e = crash_open("/d/e");
+
+    (void)!hier_insert(&e, crash_name("grown"), crash_ids.root);
+}
+
+static void op_symlink_long(void)
+{
+    twzobj root = crash_open("/");
+
+    (void)!hier_symlink(&root, crash_name("sym"), LONG_TEXT, sizeof(LONG_TEXT) - 1);
+}
+
+static void op_unlink_there(void)
+{
+    twzobj d = crash_open("/d");
+
+    (void)!hier_remove(&d, crash_name("a4"), HIER_DELETE);
+}
+
+static void op_move_dir_in(void)
+{
+    (void)!twz_name_rename("/empty", "/d/e/empty");
+}
+
+static void op_remove(void)
+{
+    (void)!twz_name_unassign("/s");
+}
+
+static void op_create_again(void)
+{
+    twzobj obj;
+
+    (void)!twz_name_create("/b", 0, NULL, NULL, &obj);
+}
+
+/* Neither directory is the root. */
+static void op_move_dir_between(void)
+{
+    (void)!twz_name_rename("/d/e", "/empty/e");
+}
+
+/* --- the typed layer ------------------------------------------------------------------------- */
+
+static void op_typed_open(void)
+{
+    (void)twz_open("/d/typed", struct tlist, TWZ_CREATE);
+}
+
+void crash_typed_add(void)
+{
+    const struct tlist *l = twz_open("/list", struct tlist, 0);
+    const struct tlist *m = l;
+    struct tnode *node;
+    objid_t id;
+
+    if (twz_name_resolve("/d/list", &id) == 0)
+        m = twz_open("/d/list", struct tlist, 0);
+    node = twz_new(m, struct tnode);
+    CHECK(l && m && node);
+    node->value = 1 + (twz_isnull(l->head) ? 0 : twz_at(l->head)->value);
+    (void)twz_init(node->next, twz_at_or_null(l->head));
+    twz_persist_flush(node, sizeof(*node));
+    twz_persist_fence();
+    (void)twz_set(l->head, node);
+}
+
+static void op_typed_put(void)
+{
+    const struct tlist *l = twz_open("/list", struct tlist, 0);
+
+    if (!twz_isnull(l->head))
+        twz_put(twz_at(l->head)->value, 99);
+}
+
+size_t crash_list(char *out, size_t size)
+{
+    const struct tlist *l = twz_open("/list", struct tlist, 0);
+    const struct tnode *node = l ? twz_at_or_null(l->head) : NULL;
+    size_t at = 0;
+
+    out[0] = 0;
+    for (; node; node = twz_at_or_null(node->next)) {
+        at += (size_t)snprintf(out + at, size - at, "node %llu\n", (unsigned long long)node->value);
+        CHECK(at < size);
+    }
+    return at;
+}
+
+static void op_room(void)
+{
+    CHECK(twz_new(twz_open("/list", struct tlist, 0), struct tnode));
+}
+
+static void show_room(char *text, size_t size)
+{
+    twzobj list = crash_open("/list");
+
+    snprintf(text, size, "size %llu\n", (unsigned long long)twz_object_size(&list));
+}
+
+/* --- one object ------------------------------------------------------------------------------- */
+
+static void op_ext(void)
+{
+    twzobj b = crash_open("/b");
+
+    if (!b.start)
+        return;
+    (void)!twz_object_addext(&b, TAG, twz_object_base(&b));
+}
+
+static void op_ext_away(void)
+{
+    twzobj x = crash_open("/d/x");
+
+    if (!x.start)
+        return;
+    (void)!twz_object_delext(&x, TAG);
+}
+
+static void show_ext(char *text, size_t size)
+{
+    twzobj b = crash_open("/b"), x = crash_open("/d/x");
+
+    snprintf(text, size, "ext %d %d\n", b.start && twz_object_getext(&b, TAG),
+             x.start && twz_object_getext(&x, TAG));
+}
+
+static void op_size(void)
+{
+    twzobj b = crash_open("/b");
+
+    if (!b.start)
+        return;
+    CHECK(twz_object_set_size(&b, 777) == 0);
+}
+
+static void show_size(char *text, size_t size)
+{
+    twzobj b = crash_open("/b");
+    const struct twz_meta *meta;
+
+    if (!b.start)
+        return;
+    meta = twz_object_meta(&b);
+    snprintf(text, size, "size %llu\n",
+             meta->magic == TWZ_META_MAGIC ? (unsigned long long)meta->size : 0);
+}
+
+static void op_ptr_guid(void)
+{
+    twzobj x = crash_open("/d/x");
+
+    if (!x.start)
+        return;
+    CHECK(twz_ptr_store_guid(&x, twz_object_base(&x), crash_ids.a, TWZ_OBJ_BASE, TWZ_READ) == 0);
+}
+
+static void op_ptr_name(void)
+{
+    twzobj x = crash_open("/d/x");
+
+    if (!x.start)
+        return;
+    CHECK(twz_ptr_store_name(&x, twz_object_base(&x), "/d/list", TWZ_OBJ_BASE, 0, TWZ_READ) == 0);
+}
+
+/* Tools look no further than fot_count, so it has to be right for what is referred to. */
+static void show_ptr(char *text, size_t size)
+{
+    twzobj x = crash_open("/d/x");
+    objid_t id = TWZ_OBJID_NONE;
+    uint32_t index, rights = 0;
+    uint64_t raw;
+    int r;
+
+    if (!x.start)
+        return;
+    raw = ((const twz_pptr_t *)twz_object_base(&x))->raw;
+    index = (uint32_t)(raw >> 30);
+    r = raw ? twz_fot_target(&x, index, &id, &rights) : 0;
+    if (index > twz_object_meta(&x)->fot_count)
+        r = 1;
+    snprintf(text, size, "ptr %llx to %llx: %d\n", (unsigned long long)raw,
+             (unsigned long long)id.hi, r);
+}
+
+#define LINKS MEDDLE_LINKS
+#define MOVES (MEDDLE_TREE | MEDDLE_BACK | MEDDLE_NAME)
+
+const struct crash_op crash_ops[] = {
+    { "create", op_create, NULL, 0, 0 },
+    { "mkdir", op_mkdir, NULL, 0, 0 },
+    { "insert-long", op_insert_long, NULL, 0, 0 },
+    { "symlink", op_symlink, NULL, 0, 0 },
+    { "link", op_link, NULL, LINKS, 0 },
+    { "unlink-last", op_unlink_last, NULL, MEDDLE_NAME, 0 },
+    { "unlink-one", op_unlink_one, NULL, LINKS, 0 },
+    { "rmdir", op_rmdir, NULL, MEDDLE_TREE, 0 },
+    { "replace", op_replace, NULL, LINKS, 0 },
+    { "rename-here", op_rename_here, NULL, MEDDLE_NAME, 0 },
+    { "rename-over", op_rename_over, NULL, LINKS, 0 },
+    { "rename-across", op_rename_across, NULL, LINKS | MEDDLE_NAME, 0 },
+    { "rename-across-over", op_rename_across_over, NULL, LINKS | MEDDLE_NAME, 0 },
+    { "move-dir", op_move_dir, NULL, MOVES, 0 },
+    { "move-dir-over", op_move_dir_over, NULL, MOVES, 0 },
+    { "symlink-long", op_symlink_long, NULL, 0, 0 },
+    { "unlink-there", op_unlink_there, NULL, LINKS, 0 },
+    { "move-dir-in", op_move_dir_in, NULL, MOVES, 0 },
+    { "move-dir-between", op_move_dir_between, NULL, MOVES, 0 },
+    { "remove", op_remove, NULL, 0, 0 },
+    { "create-again", op_create_again, NULL, 0, 0 },
+    { "typed-open", op_typed_open, NULL, 0, 0 },
+    { "typed-add", crash_typed_add, NULL, 0, 0 },
+    { "typed-put", op_typed_put, NULL, 0, 0 },
+    { "room", op_room, show_room, 0, 0 },
+    { "ext", op_ext, show_ext, 0, 0 },
+    { "ext-away", op_ext_away, show_ext, 0, 0 },
+    { "size", op_size, show_size, 0, 0 },
+    { "ptr-guid", op_ptr_guid, show_ptr, 0, 0 },
+    { "ptr-name", op_ptr_name, show_ptr, 0, 0 },
+    { "grow-one", op_grow_one, NULL, 0, 0 },
+    { "grow", op_grow, NULL, 0, 1 },
+};
+const size_t crash_ops_count = sizeof(crash_ops) / sizeof(crash_ops[0]);
+
+/* --- first of all after a crash --------------------------------------------------------------- */
+
+static int used_again[2]; /* names that were put back */
+
+static void name_again(int which, const twzobj *dir, const char *name)
+{
+    used_again[which] = hier_insert(dir, crash_name(name), crash_ids.root) == 0;
+}
+
+void crash_meddle(uint32_t what)
+{
+    twzobj root = crash_open("/"), d, e, empty;
+
+    if (twz_object_init_guid(&d, crash_ids.d, TWZ_READ | TWZ_WRITE) < 0 ||
+        twz_object_init_guid(&empty, crash_ids.empty, TWZ_READ | TWZ_WRITE) < 0 ||
+        twz_object_init_guid(&e, crash_ids.e, TWZ_READ | TWZ_WRITE) < 0)
+        return;
+    if (what == MEDDLE_LINKS) {
+        (void)!hier_remove(&root, crash_name("a2"), HIER_DELETE);
+    } else if (what == MEDDLE_TREE) {
+        (void)!hier_rename(&d, crash_name("e"), &empty, crash_name("e"), 0);
+    } else if (what == MEDDLE_BACK) {
+        (void)!hier_rename(&root, crash_name("empty"), &e, crash_name("empty"), 0);
+    } else {
+        name_again(0, &root, "b");
+        name_again(1, &d, "x");
+    }
+}
+
+static int is_root(const twzobj *dir, const char *name)
+{
+    struct hier_found found;
+
+    return hier_lookup(dir, crash_name(name), &found) == 0 &&
+           twz_objid_equal(found.id, crash_ids.root);
+}
+
+/* What is to be seen besides a sound tree. */
+int crash_meddled(uint32_t what)
+{
+    twzobj root = crash_open("/"), d;
+
+    if (what != MEDDLE_NAME)
+        return 0;
+    CHECK(twz_object_init_guid(&d, crash_ids.d, TWZ_READ | TWZ_WRITE) == 0);
+    return (used_again[0] && !is_root(&root, "b")) || (used_again[1] && !is_root(&d, "x")) ? -1 : 0;
+}
+
+/* --- where every workload starts -------------------------------------------------------------- */
+
+/* /d/x has a tag, room for a pointer, and counted bytes. */
+static void setup_object(void)
+{
+    twzobj x = crash_open("/d/x");
+
+    CHECK(twz_touch(twz_object_base(&x), TWZ_PAGE_SIZE) == 0);
+    CHECK(twz_object_set_size(&x, 64) == 0);
+    CHECK(twz_object_addext(&x, TAG, twz_object_base(&x)) == 0);
+}
+
+/* /d/e has a few names, and a table full of what was there. */
+static void setup_full(void)
+{
+    twzobj e = crash_open("/d/e");
+    const struct hier_dir *dir = twz_object_base(&e);
+    char name[8];
+
+    CHECK(hier_insert(&e, crash_name("k1"), crash_ids.root) == 0);
+    CHECK(hier_insert(&e, crash_name("k2"), crash_ids.root) == 0);
+    for (uint32_t i = 0; (dir->used + 1) * 4 <= 3 * HIER_SLOTS_MIN; i++) {
+        snprintf(name, sizeof(name), "t%u", i);
+        CHECK(hier_insert(&e, crash_name(name), crash_ids.root) == 0);
+        CHECK(hier_remove(&e, crash_name(name), 0) == 0);
+    }
+}
+
+void crash_setup(void)
+{
+    struct twz_name_info info;
+    twzobj root, a, d;
+
+    host_reset();
+    CHECK(twz_object_new(&root, NULL, NULL, TWZ_OC_PERSIST) == 0);
+    CHECK(hier_init(&root, TWZ_OBJID_NONE) == 0);
+    crash_ids.root = root.id;
+    host_root_set(root.id);
+    CHECK(twz_name_create("/a", 0, NULL, NULL, &a) == 0);
+    CHECK(hier_link(&root, crash_name("a2"), a.id) == 0);
+    crash_ids.a = a.id;
+    CHECK(twz_name_create("/b", 0, NULL, NULL, &a) == 0);
+    CHECK(twz_name_mkdir("/d") == 0 && twz_name_mkdir("/d/e") == 0);
+    CHECK(twz_name_mkdir("/empty") == 0);
+    /* Free chunks of several lengths, in both directories; in another order than in the lists that
+     * are built from the chunks. */
+    CHECK(hier_insert(&root, crash_name(LONG_NAME "1"), root.id) == 0);
+    CHECK(hier_insert(&root, crash_name(LONG_NAME "2"), root.id) == 0);
+    CHECK(hier_insert(&root, crash_name("short"), root.id) == 0);
+    CHECK(twz_name_unassign("/short") == 0);
+    CHECK(hier_symlink(&root, crash_name("long"), LONG_TEXT, sizeof(LONG_TEXT) - 1) == 0);
+    CHECK(hier_symlink(&root, crash_name("less"), LONG_TEXT, sizeof(LONG_TEXT) - 70) == 0);
+    CHECK(twz_name_unassign("/long") == 0 && twz_name_unassign("/less") == 0);
+    CHECK(twz_name_unassign("/" LONG_NAME "2") == 0);
+    CHECK(twz_name_unassign("/" LONG_NAME "1") == 0);
+    CHECK(twz_name_assign("/d/short", root.id) == 0 && twz_name_unassign("/d/short") == 0);
+    CHECK(twz_name_create("/d/x", 0, NULL, NULL, &a) == 0);
+    CHECK(twz_name_lookup("/empty", &info) == 0);
+    crash_ids.empty = info.id;
+    d = crash_open("/d");
+    crash_ids.d = d.id;
+    CHECK(hier_link(&d, crash_name("a4"), crash_ids.a) == 0);
+    CHECK(hier_symlink(&root, crash_name("s"), "a", 1) == 0);
+    CHECK(twz_open("/list", struct tlist, TWZ_CREATE));
+    CHECK(twz_open("/d/list", struct tlist, TWZ_CREATE));
+    CHECK(twz_name_lookup("/d/e", &info) == 0);
+    crash_ids.e = info.id;
+    setup_object();
+    setup_full();
+}
+

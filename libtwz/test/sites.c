@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of sites: see sites.h and host.h. What was met is seen by all processes of a test. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "host.h"
+#include "sites.h"
+
+#define CALLS_MAX 256u
+
+extern host_call_ref __start_host_calls[], __stop_host_calls[];
+
+static uint8_t *met; /* MET_* bits for each site; shared */
+static size_t skipped = HOST_NO_SITE;
+static int skipped_met;
+static uint8_t now = HOST_MET;
+
+static size_t calls(void)
+{
+    return (size_t)(__stop_host_calls - __start_host_calls);
+}
+
+static uint8_t *met_table(void)
+{
+    if (!met) {
+        CHECK(calls() <= CALLS_MAX);
+        met = mmap(NULL, 2 * CALLS_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        CHECK(met != MAP_FAILED);
+    }
+    return met;
+}
+
+int host_site_on(host_call_ref *call, int fence, int noted)
+{
+    size_t site = 2 * (size_t)(call - __start_host_calls) + (fence ? 1u : 0u);
+
+    if (noted)
+        met_table()[site] |= now;
+    skipped_met |= site == skipped;
+    return site != skipped;
+}
+
+size_t host_sites(void)
+{
+    (void)met_table();
+    return 2 * calls();
+}
+
+int host_site_exists(size_t site)
+{
+    const struct host_call *call = __start_host_calls[site / 2];
+
+    return (site % 2 ? call->fences : call->flushes) != 0;
+}
+
+void host_site_name(size_t site, char *name, size_t size)
+{
+    const struct host_call *call = __start_host_calls[site / 2];
+    const char *part = "";
+
+    if (call->flushes && call->fences)
+        part = site % 2 ? " fence" : " flush";
+    snprintf(name, size, "%s: %s%s", call->func, call->text, part);
+}
+
+int host_site_met(size_t site)
+{
+    return met_table()[site];
+}
+
+void host_met_clear(void)
+{
+    memset(met_table(), 0, host_sites());
+}
+
+void host_met_as(int how)
+{
+    now = (uint8_t)how;
+}
+
+void host_skip_site(size_t site)
+{
+    skipped = site;
+    skipped_met = 0;
+}
+
+int host_skipped(void)
+{
+    return skipped_met;
+}
