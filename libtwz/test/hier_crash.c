@@ -39,6 +39,7 @@ static struct {
     int links;           /* link counts are part of it */
     unsigned a_names;    /* names of crash_ids.a met */
     unsigned dirs;
+    unsigned empty_names; /* of no object */
 } walk;
 
 static size_t dump_item(const twzobj *dir, const struct hier_item *item, char *out, size_t at)
@@ -60,6 +61,7 @@ static size_t dump_item(const twzobj *dir, const struct hier_item *item, char *o
                  walk.links ? (unsigned long long)meta->links : 0, (unsigned long long)meta->type);
     } else {
         strcpy(text, "(no object)");
+        walk.empty_names++;
     }
     snprintf(line, sizeof(line), "%.20s %u %llx %s\n", item->name, item->found.kind,
              (unsigned long long)item->found.id.hi, text);
@@ -146,7 +148,7 @@ static void dump(char *out)
     size_t count, at;
     char text[32];
 
-    walk.a_names = walk.dirs = 0;
+    walk.a_names = walk.dirs = walk.empty_names = 0;
     at = dump_dir(crash_ids.root, crash_ids.root, out, 0);
     at = dump_list(out, at);
     if (show)
@@ -226,6 +228,8 @@ static int meddled(uint32_t what)
     dump(state); /* the walk itself finds parents that do not agree */
     dump(state);
     if (walk.dirs != live_dirs() || crash_meddled(what) < 0)
+        return -1;
+    if (what == MEDDLE_MOVE && walk.empty_names) /* other operations may leave some rightly */
         return -1;
     if (twz_object_init_guid(&a, crash_ids.a, TWZ_READ) < 0)
         return walk.a_names == 0 ? 0 : -1;
@@ -320,6 +324,12 @@ static void at_point_of_recovery(void *ctx)
     try_all(*(int *)ctx | AGAIN);
 }
 
+/* What was not made durable stays so. */
+static void no_point(void *ctx)
+{
+    (void)ctx;
+}
+
 /* Whoever comes after a dead program tidies up, and is cut as well. */
 static int after_death(void *ctx)
 {
@@ -328,6 +338,11 @@ static int after_death(void *ctx)
     host_crash_points(at_point_of_recovery, ctx);
     dump_names(state);
     dump(state);
+    if (meddles & MEDDLE_MOVE) {
+        host_crash_points(no_point, NULL); /* neither the state before nor the one after any more */
+        crash_meddle(MEDDLE_MOVE);
+        try_images(AGAIN, MEDDLE_MOVE);
+    }
     host_crash_points(NULL, NULL);
     return bad ? -1 : 0;
 }
@@ -346,12 +361,6 @@ static void at_point(void *ctx)
     if (effort.skip == HOST_NO_SITE || effort.recovery || host_skipped())
         try_all(*(int *)ctx);
     try_death(*(int *)ctx);
-}
-
-/* What the first operation did not make durable stays so. */
-static void no_point(void *ctx)
-{
-    (void)ctx;
 }
 
 /* --- the workloads ---------------------------------------------------------------------------- */

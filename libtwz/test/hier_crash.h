@@ -22,7 +22,8 @@
 #define MEDDLE_TREE  2u /* move a directory to where a circle would close */
 #define MEDDLE_BACK  4u /* ... the other one */
 #define MEDDLE_NAME  8u /* use a name again that was just moved away */
-#define MEDDLES      4u
+#define MEDDLE_MOVE  16u /* give what was just created another name */
+#define MEDDLES      5u
 
 struct crash_op {
     const char *name;

@@ -141,12 +141,15 @@ static void op_move_dir_over(void)
     (void)!twz_name_rename("/d/e", "/empty");
 }
 
+/* Names until the table is another, of twice the size. */
 static void op_grow(void)
 {
     twzobj root = crash_open("/");
+    const struct hier_dir *dir = twz_object_base(&root);
+    uint64_t table = dir->table;
     char name[8];
 
-    for (uint32_t i = 0; i < 22; i++) {
+    for (uint32_t i = 0; i < 24 && dir->table == table; i++) {
         snprintf(name, sizeof(name), "g%u", i);
         (void)!hier_insert(&root, crash_name(name), crash_ids.root);
     }
@@ -347,7 +350,7 @@ static void show_ptr(char *text, size_t size)
 #define MOVES (MEDDLE_TREE | MEDDLE_BACK | MEDDLE_NAME)
 
 const struct crash_op crash_ops[] = {
-    { "create", op_create, NULL, 0, 0 },
+    { "create", op_create, NULL, MEDDLE_MOVE, 0 },
     { "mkdir", op_mkdir, NULL, 0, 0 },
     { "insert-long", op_insert_long, NULL, 0, 0 },
     { "symlink", op_symlink, NULL, 0, 0 },
@@ -405,6 +408,8 @@ void crash_meddle(uint32_t what)
         (void)!hier_rename(&d, crash_name("e"), &empty, crash_name("e"), 0);
     } else if (what == MEDDLE_BACK) {
         (void)!hier_rename(&root, crash_name("empty"), &e, crash_name("empty"), 0);
+    } else if (what == MEDDLE_MOVE) {
+        (void)!hier_rename(&root, crash_name("new"), &d, crash_name("newer"), 0);
     } else {
         name_again(0, &root, "b");
         name_again(1, &d, "x");

@@ -157,6 +157,19 @@ static int before(const struct hier *a, const struct hier *b)
     return a->id.hi != b->id.hi ? a->id.hi < b->id.hi : a->id.lo < b->id.lo;
 }
 
+/* A program that died while it created an object may have left it provisional under its name, whose
+ * slot word may change from now on. After a power cut that is settled, and this does nothing. The
+ * slot word is durable already. */
+static void make_permanent(const struct hier *h)
+{
+    uint64_t slot = h->dir->intent.to_slot;
+    const struct hier_entry *e;
+
+    if (slot && slot_good(h, slot) && *hier_word(h, slot) > HIER_TOMB &&
+        hier_entry_get(h, HIER_SLOT_OFF(*hier_word(h, slot)), &e) == 0 && !twz_objid_none(e->id))
+        (void)!twz_object_ctl(e->id, TWZ_CTL_PERMANENT, 0);
+}
+
 /* h and its partner (may be NULL) are locked. 0, or -TWZ_EAGAIN where the partner is another. */
 static int finish_locked(struct hier *h, struct hier *partner)
 {
@@ -178,8 +191,10 @@ static int finish_locked(struct hier *h, struct hier *partner)
         twz_persist_store64(&h->dir->op, HIER_BUSY);
         twz_persist_flush(&h->dir->op, sizeof(h->dir->op));
         r = hier_rebuild(h);
-        if (r == 0)
+        if (r == 0) {
+            make_permanent(h);
             hier_end(h);
+        }
     }
     if (r == 0 && h->dir->see_valid)
         see_clear(h);

@@ -118,6 +118,7 @@ static int create_locked(struct hier *h, struct hier_new *entry, const struct hi
     }
     entry->id = obj->id;
     hier_entry_write(h, chunk, entry);
+    twz_persist_store64(&h->dir->intent.to_slot, slot); /* for who comes after us, if we die */
     commit_new(h, slot, value);
     return twz_object_ctl(obj->id, TWZ_CTL_PERMANENT, 0);
 }

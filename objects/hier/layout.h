@@ -45,7 +45,9 @@
  * A change of an object's links (or its deletion) names its directory in meta.links_by likewise:
  * whoever is about to change links finishes that directory first.
  * An object created with a name is provisional with the slot word as its witness, and is made
- * permanent before the lock is released: no slot word changes in between.
+ * permanent before the lock is released: no slot word changes in between. intent.to_slot names the
+ * slot meanwhile (not durable: a power cut makes it needless), for the next locker to do it where
+ * the owner died.
  */
 #ifndef HIER_LAYOUT_H
 #define HIER_LAYOUT_H
