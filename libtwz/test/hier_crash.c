@@ -349,8 +349,11 @@ static int after_death(void *ctx)
 
 static void try_death(int legal)
 {
-    if (effort.recovery && !bad && ++deaths % effort.recovery == 0 &&
-        host_death(after_death, &legal) < 0)
+    int every = (meddles & MEDDLE_MOVE) != 0; /* there is one moment at which that matters */
+
+    if (!effort.recovery || bad || (++deaths % effort.recovery && !every))
+        return;
+    if (host_death(after_death, &legal) < 0)
         bad = 1;
 }
 
