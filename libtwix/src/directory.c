@@ -9,7 +9,6 @@
 #include "directory.h"
 #include "err.h"
 #include "linux.h"
-#include "lock.h"
 #include "process.h"
 #include "regular.h"
 
@@ -58,9 +57,10 @@ static int64_t next_item(const struct file *f, uint64_t *place, struct hier_item
     return r;
 }
 
-static int64_t list(struct file *f, uint8_t *buf, uint64_t len)
+/* Under the state's lock. */
+static int64_t list(struct file *f, struct file_state *s, uint8_t *buf, uint64_t len)
 {
-    uint64_t place = f->state->offset & INT64_MAX;
+    uint64_t place = s->offset & INT64_MAX;
     struct hier_item item;
     uint64_t done = 0;
 
@@ -71,7 +71,7 @@ static int64_t list(struct file *f, uint8_t *buf, uint64_t len)
         struct entry *e = (struct entry *)(void *)(buf + done);
 
         if (r <= 0 || size > len - done) {
-            f->state->offset = r > 0 ? from : place;
+            s->offset = r > 0 ? from : place;
             if (r > 0 && done == 0)
                 return -EINVAL;
             return r < 0 && done == 0 ? r : (int64_t)done;
@@ -94,9 +94,10 @@ int64_t linux_getdents64(int fd, void *buf, uint64_t len)
     if (!f)
         return -EBADF;
     if (f->kind == FILE_DIRECTORY) {
-        lock_take(&f->state->lock);
-        r = list(f, buf, len);
-        lock_drop(&f->state->lock);
+        struct file_state *s = file_lock(f);
+
+        r = list(f, s, buf, len);
+        file_unlock(s);
     }
     file_put(f);
     return r;

@@ -190,6 +190,25 @@ int fd_set_cloexec(int fd, int cloexec)
     return result;
 }
 
+/* --- the state -------------------------------------------------------------------------------- */
+
+struct file_state *file_lock(struct file *f)
+{
+    for (;;) {
+        struct file_state *s = __atomic_load_n(&f->state, __ATOMIC_ACQUIRE);
+
+        lock_take(&s->lock);
+        if (s == __atomic_load_n(&f->state, __ATOMIC_ACQUIRE))
+            return s;
+        lock_drop(&s->lock); /* it moved into an object while we waited */
+    }
+}
+
+void file_unlock(struct file_state *s)
+{
+    lock_drop(&s->lock);
+}
+
 /* --- sharing with children -------------------------------------------------------------------- */
 
 /* Moves the state into an object of its own. */
@@ -296,6 +315,15 @@ static int64_t record_lock(int64_t cmd, int64_t arg)
     return 0;
 }
 
+static int64_t set_flags(struct file *f, uint64_t flags)
+{
+    struct file_state *s = file_lock(f);
+
+    s->flags = flags;
+    file_unlock(s);
+    return 0;
+}
+
 static int64_t control(struct file *f, int fd, int64_t cmd, int64_t arg)
 {
     const uint64_t settable = O_APPEND | O_NONBLOCK;
@@ -310,7 +338,7 @@ static int64_t control(struct file *f, int fd, int64_t cmd, int64_t arg)
     case F_GETFD: return fd_cloexec(fd);
     case F_SETFD: return fd_set_cloexec(fd, (arg & FD_CLOEXEC) != 0);
     case F_GETFL: return (int64_t)(f->access | (f->state->flags & settable) | O_LARGEFILE);
-    case F_SETFL: f->state->flags = (uint64_t)arg & settable; return 0;
+    case F_SETFL: return set_flags(f, (uint64_t)arg & settable);
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW: return record_lock(cmd, arg);

@@ -8,8 +8,9 @@
  * Every field of a state that came from another process is validated when it is attached, and an
  * offset read later is checked where it is used. No d-ptr is ever in a state.
  *
- * Locks: fd_lock guards the table and the counts; a state's own lock guards its offset and is taken
- * before any lock of the file behind it. Neither is held while waiting for data.
+ * Locks: fd_lock guards the table and the counts; a state's own lock guards its offset and changes
+ * of its flags, is taken by file_lock only (for the state may move while one waits for it) and before
+ * any lock of the file behind it. Neither is held while waiting for data.
  */
 #ifndef TWIX_FD_H
 #define TWIX_FD_H
@@ -69,7 +70,7 @@ struct file {
     uint32_t sub;
     uint32_t access;          /* O_RDONLY, O_WRONLY or O_RDWR, and O_PATH */
     uint32_t end;             /* pipes: our entry in its table of ends */
-    struct file_state *state; /* &own, or the base of state_obj */
+    struct file_state *state; /* &own, or the base of state_obj; changed under the lock of own */
     struct file_state own;
     twzobj state_obj;
     twzobj obj; /* regular, directory, pipe: the object, open */
@@ -97,6 +98,10 @@ void fd_close_all(void); /* at the process's end */
 
 /* What the table says of fd, a new reference or NULL; for making a child's table. */
 struct file *fd_look(int fd, int *cloexec);
+
+/* The state of f, locked; it stays the state of f until file_unlock. */
+struct file_state *file_lock(struct file *f);
+void file_unlock(struct file_state *s);
 
 /* Let the state of f be shared with one process more: its object's ID. file_unshare takes that
  * back where the process did not come to be. */

@@ -8,7 +8,6 @@
 
 #include "fd.h"
 #include "linux.h"
-#include "lock.h"
 
 #define IO_MAX 0x7ffff000ull /* bytes in one call, as on Linux */
 
@@ -24,6 +23,7 @@ static int may_write(const struct file *f)
 
 int64_t file_read(struct file *f, void *buf, uint64_t len, int64_t off)
 {
+    struct file_state *s;
     int64_t n;
 
     if (!may_read(f))
@@ -36,16 +36,17 @@ int64_t file_read(struct file *f, void *buf, uint64_t len, int64_t off)
         return off >= 0 ? -ESPIPE : f->ops->read(f, buf, len, 0);
     if (off >= 0)
         return f->ops->read(f, buf, len, (uint64_t)off);
-    lock_take(&f->state->lock);
-    n = f->ops->read(f, buf, len, f->state->offset & INT64_MAX);
+    s = file_lock(f);
+    n = f->ops->read(f, buf, len, s->offset & INT64_MAX);
     if (n > 0)
-        f->state->offset += (uint64_t)n;
-    lock_drop(&f->state->lock);
+        s->offset += (uint64_t)n;
+    file_unlock(s);
     return n;
 }
 
 int64_t file_write(struct file *f, const void *buf, uint64_t len, int64_t off)
 {
+    struct file_state *s;
     int64_t n;
 
     if (!may_write(f))
@@ -58,17 +59,17 @@ int64_t file_write(struct file *f, const void *buf, uint64_t len, int64_t off)
         return off >= 0 ? -ESPIPE : f->ops->write(f, buf, len, 0);
     if (off >= 0)
         return f->ops->write(f, buf, len, (uint64_t)off);
-    lock_take(&f->state->lock);
-    if (f->state->flags & O_APPEND) {
+    s = file_lock(f);
+    if (s->flags & O_APPEND) {
         n = f->ops->write(f, buf, len, FILE_AT_END);
         if (n > 0)
-            f->state->offset = (uint64_t)f->ops->seek(f, 0, SEEK_END);
+            s->offset = (uint64_t)f->ops->seek(f, 0, SEEK_END);
     } else {
-        n = f->ops->write(f, buf, len, f->state->offset & INT64_MAX);
+        n = f->ops->write(f, buf, len, s->offset & INT64_MAX);
         if (n > 0)
-            f->state->offset += (uint64_t)n;
+            s->offset += (uint64_t)n;
     }
-    lock_drop(&f->state->lock);
+    file_unlock(s);
     return n;
 }
 
@@ -180,6 +181,7 @@ int64_t linux_pwritev(int fd, const void *iov, uint64_t count, int64_t off)
 int64_t linux_lseek(int fd, int64_t off, int64_t whence)
 {
     struct file *f = fd_get(fd);
+    struct file_state *s;
     int64_t to;
 
     if (!f)
@@ -188,11 +190,11 @@ int64_t linux_lseek(int fd, int64_t off, int64_t whence)
         file_put(f);
         return -ESPIPE;
     }
-    lock_take(&f->state->lock);
+    s = file_lock(f);
     to = f->ops->seek(f, off, whence);
     if (to >= 0)
-        f->state->offset = (uint64_t)to;
-    lock_drop(&f->state->lock);
+        s->offset = (uint64_t)to;
+    file_unlock(s);
     file_put(f);
     return to;
 }

@@ -39,11 +39,22 @@ static int64_t move(struct file *in, uint64_t off, struct file *out, int64_t out
     return (int64_t)done;
 }
 
+/* The file's own place, which moves on by n. */
+static uint64_t place_of(struct file *f, uint64_t n)
+{
+    struct file_state *s = file_lock(f);
+    uint64_t place = s->offset;
+
+    s->offset = place + n;
+    file_unlock(s);
+    return place;
+}
+
 /* Where to read: *off, or the file's own place, which then moves. */
 static int64_t move_from(struct file *in, int64_t *off, struct file *out, int64_t out_off,
                          uint64_t len)
 {
-    uint64_t from = off ? (uint64_t)*off : in->state->offset;
+    uint64_t from = off ? (uint64_t)*off : place_of(in, 0);
     int64_t n;
 
     if (in->kind != FILE_REGULAR || (in->access & O_ACCMODE) == O_WRONLY)
@@ -54,7 +65,7 @@ static int64_t move_from(struct file *in, int64_t *off, struct file *out, int64_
     if (n > 0 && off)
         *off += n;
     else if (n > 0)
-        in->state->offset += (uint64_t)n;
+        (void)place_of(in, (uint64_t)n);
     return n;
 }
 

@@ -2,11 +2,13 @@
 /* Children by posix_spawn, pipes between them, how they end. The program is its own child. */
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/select.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -170,6 +172,70 @@ static void inherited(void)
     close(fd);
 }
 
+/* --- a file handed over while threads are at work on it ----------------------------------------- */
+
+#define READERS  4
+#define PATIENCE 20 /* seconds that none of them needs */
+
+static int busy_file, enough;
+static long reads[READERS];
+
+static void *read_on(void *count)
+{
+    char buf[64];
+
+    while (!__atomic_load_n(&enough, __ATOMIC_SEQ_CST)) {
+        if (read(busy_file, buf, sizeof(buf)) <= 0)
+            lseek(busy_file, 0, SEEK_SET);
+        __atomic_fetch_add((long *)count, 1, __ATOMIC_SEQ_CST);
+    }
+    return NULL;
+}
+
+/* 1 once every reader has read twice more. */
+static int all_go_on(void)
+{
+    struct timespec start, now;
+    long before[READERS];
+
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    for (int i = 0; i < READERS; i++)
+        before[i] = __atomic_load_n(&reads[i], __ATOMIC_SEQ_CST);
+    for (int i = 0; i < READERS; i++) {
+        while (__atomic_load_n(&reads[i], __ATOMIC_SEQ_CST) < before[i] + 2) {
+            clock_gettime(CLOCK_MONOTONIC, &now);
+            if (now.tv_sec > start.tv_sec + PATIENCE)
+                return 0;
+            usleep(100);
+        }
+    }
+    return 1;
+}
+
+/* For the first time: each round with a new open file. */
+static void handed_over(void)
+{
+    static char page[4096];
+    pthread_t t[READERS];
+    int going = 1;
+
+    for (int round = 0; round < 8 && going; round++) {
+        busy_file = open("busy", O_RDWR | O_CREAT, 0644);
+        SAY(pwrite(busy_file, page, sizeof(page), 0));
+        enough = 0;
+        for (int i = 0; i < READERS; i++)
+            pthread_create(&t[i], NULL, read_on, &reads[i]);
+        going = all_go_on();
+        finish(start(NULL, WORDS("exit", "0")));
+        going = going && all_go_on();
+        SAY(going);
+        enough = 1;
+        for (int i = 0; i < READERS && going; i++)
+            pthread_join(t[i], NULL);
+        close(busy_file);
+    }
+}
+
 /* Four processes append to one file at once: no line is torn or lost. */
 static void appending(void)
 {
@@ -243,6 +309,7 @@ int main(int argc, char **argv)
     arguments();
     piped();
     inherited();
+    handed_over();
     appending();
     pipe_rules();
     return 0;
