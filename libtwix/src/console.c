@@ -22,15 +22,14 @@
 #include <twz/call.h>
 #include <twz/hostlink.h>
 #include <twz/kso.h>
-#include <twz/threads.h>
 
 #include "console.h"
 #include "copy.h"
 #include "device.h"
-#include "err.h"
 #include "lock.h"
 #include "process.h"
 #include "signals.h"
+#include "thread.h"
 
 #define INPUT_WANTED (1ull << 63)
 
@@ -89,7 +88,7 @@ static int64_t wait_for_room(struct twz_ring *ring)
 
     if (ring->tail - head < ring->size)
         return 0;
-    return err_linux(twz_sync_wait(&ring->head, head, TWZ_FOREVER));
+    return thread_wait_word(&ring->head, head, TWZ_FOREVER);
 }
 
 /* Where output and errors are one terminal on the host, one ring keeps them in order. */
@@ -214,7 +213,7 @@ static int64_t console_read(struct file *f, void *buf, uint64_t len, uint64_t of
         lock_drop(lock);
         if (r != -EAGAIN || (f->state->flags & O_NONBLOCK))
             return r;
-        r = err_linux(twz_sync_wait(&port->from_host.tail, tail, TWZ_FOREVER));
+        r = thread_wait_word(&port->from_host.tail, tail, TWZ_FOREVER);
         if (r < 0)
             return r;
     }

@@ -90,9 +90,12 @@ static void take_context(struct twz_regs *r, const ucontext_t *uc)
 
 /* --- running a handler ------------------------------------------------------------------------ */
 
-/* What a signal does that nobody handles. Returns for those that are ignored. */
-static void default_action(int signo)
+/* 1 for a signal that is ignored, by the program's wish or by default: it is dropped, unless it is
+ * blocked (it may get a handler yet). It never ends a wait. */
+static int has_no_effect(int signo)
 {
+    if (actions[signo].handler != SIG_DFL)
+        return actions[signo].handler == SIG_IGN;
     switch (signo) {
     case SIGCHLD:
     case SIGURG:
@@ -101,9 +104,14 @@ static void default_action(int signo)
     case SIGSTOP:
     case SIGTSTP:
     case SIGTTIN:
-    case SIGTTOU: return;
-    default: process_die(signo);
+    case SIGTTOU: return 1;
+    default: return 0;
     }
+}
+
+static int has_handler(int signo)
+{
+    return actions[signo].handler != SIG_DFL && actions[signo].handler != SIG_IGN;
 }
 
 /* Calls the handler of signo with everything blocked that it wants blocked. `regs` is where it
@@ -115,10 +123,10 @@ static void run_handler(int signo, siginfo_t *info, struct twz_regs *regs)
     uint64_t mask = t->mask;
     ucontext_t uc;
 
-    if (act.handler == SIG_DFL)
-        default_action(signo);
-    if (act.handler == SIG_DFL || act.handler == SIG_IGN)
+    if (has_no_effect(signo))
         return;
+    if (act.handler == SIG_DFL)
+        process_die(signo);
     if (act.flags & SA_RESETHAND)
         actions[signo].handler = SIG_DFL;
     if (t->suspended) {
@@ -134,6 +142,19 @@ static void run_handler(int signo, siginfo_t *info, struct twz_regs *regs)
         act.handler(signo);
     t->mask = uc.uc_sigmask.__bits[0] & ~UNBLOCKABLE;
     take_context(regs, &uc);
+}
+
+int signals_waiting(void)
+{
+    struct thread *t = thread_self();
+    uint64_t ready;
+
+    while ((ready = __atomic_load_n(&t->pending, __ATOMIC_ACQUIRE) & ~t->mask) != 0) {
+        if (!has_no_effect(__builtin_ctzll(ready) + 1))
+            return 1;
+        __atomic_fetch_and(&t->pending, ~(ready & -ready), __ATOMIC_ACQ_REL);
+    }
+    return 0;
 }
 
 /* The lowest signal that is pending and not blocked, taken; 0: none. */
@@ -158,6 +179,8 @@ int signals_deliver(void)
         siginfo_t info = { .si_signo = signo, .si_code = SI_USER };
         struct twz_regs regs = { .rip = (uint64_t)(uintptr_t)__builtin_return_address(0) };
 
+        if (has_no_effect(signo))
+            continue;
         if (signo == CANCEL || !(actions[signo].flags & SA_RESTART))
             restart = 0;
         info.si_pid = process.pid;
@@ -206,11 +229,6 @@ static void interrupt(struct twz_fault_frame *frame, int signo, int code)
 }
 
 /* --- upcalls ---------------------------------------------------------------------------------- */
-
-static int has_handler(int signo)
-{
-    return actions[signo].handler != SIG_DFL && actions[signo].handler != SIG_IGN;
-}
 
 /* A thread that is not the first: its fault would be seen by nobody, so it is said here. */
 static _Noreturn void die_of_fault(const struct twz_fault_frame *frame, int signo)
@@ -261,7 +279,7 @@ static int on_signal(struct twz_fault_frame *frame)
         twz_thread_exit(frame->fault.code & ~SIGNAL_END_FLAG);
     if (!t || signo == 0 || signo > SIGNALS)
         return 1;
-    if (actions[signo].handler == SIG_IGN)
+    if (!(t->mask & SIGNAL_BIT(signo)) && has_no_effect((int)signo))
         return 1;
     __atomic_fetch_or(&t->pending, SIGNAL_BIT(signo), __ATOMIC_ACQ_REL);
     if (__atomic_load_n(&t->in_call, __ATOMIC_RELAXED) || (t->mask & SIGNAL_BIT(signo)))
@@ -270,7 +288,7 @@ static int on_signal(struct twz_fault_frame *frame)
     if (has_handler((int)signo))
         interrupt(frame, (int)signo, SI_USER);
     else
-        default_action((int)signo);
+        process_die((int)signo);
     return 1;
 }
 
@@ -310,8 +328,10 @@ uint64_t signals_ignored(void)
 
 void signals_raise(int signo)
 {
-    if (actions[signo].handler != SIG_IGN)
-        __atomic_fetch_or(&thread_self()->pending, SIGNAL_BIT(signo), __ATOMIC_ACQ_REL);
+    struct thread *t = thread_self();
+
+    if ((t->mask & SIGNAL_BIT(signo)) || !has_no_effect(signo))
+        __atomic_fetch_or(&t->pending, SIGNAL_BIT(signo), __ATOMIC_ACQ_REL);
 }
 
 /* --- the calls -------------------------------------------------------------------------------- */
@@ -327,6 +347,8 @@ int64_t linux_rt_sigaction(int64_t signo, const void *act, void *old, uint64_t l
     if (act) {
         actions[signo] = *(const struct linux_sigaction *)act;
         actions[signo].flags &= ~(uint64_t)SA_RESTORER_BIT;
+        if (has_no_effect((int)signo))
+            thread_drop_signal(SIGNAL_BIT(signo));
     }
     return 0;
 }

@@ -30,6 +30,9 @@ uint64_t signals_ignored(void);
 /* The calling thread gets it; delivered when its call is left. */
 void signals_raise(int signo);
 
+/* 1: a signal is there that ends the calling thread's wait. Those without effect are dropped. */
+int signals_waiting(void);
+
 /* At the end of a call: handlers of what is pending and not blocked run. 1: something ran, and all
  * of it allows the call to be made again. */
 int signals_deliver(void);

@@ -77,6 +77,13 @@ struct thread *thread_find(int64_t tid)
     return NULL;
 }
 
+void thread_drop_signal(uint64_t bit)
+{
+    for (unsigned i = 0; i < THREADS_MAX; i++)
+        if (threads[i].state == THREAD_LIVE)
+            __atomic_fetch_and(&threads[i].pending, ~bit, __ATOMIC_ACQ_REL);
+}
+
 int thread_others(void)
 {
     return (int)__atomic_load_n(&others, __ATOMIC_RELAXED);
@@ -322,15 +329,15 @@ int64_t linux_sched_yield(void)
 
 int64_t thread_wait(struct twz_sync *ops, uint64_t count, uint64_t deadline)
 {
-    struct thread *t = thread_self();
+    const struct thread *t = thread_self();
     uint64_t pending = __atomic_load_n(&t->pending, __ATOMIC_ACQUIRE);
     int64_t r;
 
-    if (pending & ~t->mask)
+    if (signals_waiting())
         return -EINTR;
     ops[count] = thread_sleep_on(&t->pending, pending);
     r = err_linux(twz_sys_thread_sync(ops, count + 1, deadline));
-    if (__atomic_load_n(&t->pending, __ATOMIC_ACQUIRE) & ~t->mask)
+    if (signals_waiting())
         return -EINTR;
     return r == -EINTR ? 0 : r;
 }

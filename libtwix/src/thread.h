@@ -79,6 +79,9 @@ int thread_clone(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid
                  int *ctid);
 void thread_unmapself(void *base, uint64_t len);
 
+/* A pending signal is taken back from all threads. */
+void thread_drop_signal(uint64_t bit);
+
 /* A thread by its ID, NULL: none lives. */
 struct thread *thread_find(int64_t tid);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Signals: handlers, masks, faults, stacks, interrupted calls. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -111,6 +112,71 @@ static void masks(void)
     SAY(orders);
     SAY(sigprocmask(SIG_SETMASK, &old, &set_));
     SAY(sigismember(&set_, SIGUSR1));
+}
+
+/* --- signals that nobody would notice ---------------------------------------------------------- */
+
+static int gate[2];
+static pthread_t sleeper;
+
+/* Signals without effect in plenty, then what the sleeper waits for. */
+static void *pester(void *arg)
+{
+    for (int i = 0; i < 40; i++) {
+        pthread_kill(sleeper, SIGWINCH);
+        pthread_kill(sleeper, SIGURG);
+        pthread_kill(sleeper, SIGUSR2);
+        usleep(1000);
+    }
+    if (arg)
+        SAY(write(gate[1], "x", 1));
+    return NULL;
+}
+
+static void unnoticed(void)
+{
+    struct itimerval it = { .it_value = { 0, 30000 } };
+    struct timespec t = { 0, 30000000 };
+    sigset_t set_, old, pending;
+    pthread_t other;
+    char c = 0;
+
+    set(SIGWINCH, SIG_DFL, 0);
+    set(SIGURG, SIG_DFL, 0);
+    set(SIGUSR2, SIG_IGN, 0);
+    sleeper = pthread_self();
+    SAY(pipe(gate));
+    pthread_create(&other, NULL, pester, gate);
+    SAY(read(gate[0], &c, 1));
+    pthread_join(other, NULL);
+    pthread_create(&other, NULL, pester, NULL);
+    SAY(nanosleep(&t, NULL));
+    pthread_join(other, NULL);
+    close(gate[0]);
+    close(gate[1]);
+
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGURG);
+    sigaddset(&set_, SIGUSR1);
+    sigaddset(&set_, SIGUSR2);
+    SAY(sigprocmask(SIG_BLOCK, &set_, &old));
+    set(SIGUSR1, note, 0);
+    raise(SIGURG);
+    raise(SIGUSR1);
+    raise(SIGUSR2);
+    SAY(sigpending(&pending));
+    SAY(sigismember(&pending, SIGURG));
+    SAY(sigismember(&pending, SIGUSR1));
+    SAY(sigismember(&pending, SIGUSR2));
+    signal(SIGUSR1, SIG_IGN);
+    SAY(sigpending(&pending));
+    SAY(sigismember(&pending, SIGUSR1));
+    set(SIGALRM, note, 0);
+    orders = 0;
+    SAY(setitimer(ITIMER_REAL, &it, NULL));
+    SAY(sigsuspend(&old));
+    SAY(orders == 1 && order[0] == SIGALRM);
+    SAY(sigprocmask(SIG_SETMASK, &old, NULL));
 }
 
 static void faults(void)
@@ -230,6 +296,7 @@ int main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     simple();
     masks();
+    unnoticed();
     faults();
     stacks();
     timers();

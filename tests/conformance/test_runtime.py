@@ -276,6 +276,24 @@ def test_prompt_on_a_terminal():
     same(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 5, "status")
 
 
+def test_prompt_stays_when_the_window_changes():
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(POOL.bin("twz-run"), POOL.command()[:-1])
+    expect(terminal, b"twz> ")
+    for rows in range(30, 40):
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 100, 0, 0))
+        os.write(terminal, b"echo it is $%d\n" % rows)
+        expect(terminal, b"\r\nit is $%d\r\ntwz> " % rows)
+    os.write(terminal, b"exit 6\n")
+    try:
+        while os.read(terminal, 4096):
+            pass
+    except OSError:
+        pass
+    same(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 6, "status")
+
+
 def test_window_size():
     """A program on a terminal learns its size, and each change of it."""
     path = program("window", """

@@ -187,6 +187,17 @@ static void add_word(struct command *c, char *word, char wait_for)
     }
 }
 
+/* The next line of the input; what only a signal interrupted goes on. 0: the end. */
+static int read_line(char **line, size_t *size)
+{
+    while (getline(line, size, stdin) < 0) {
+        if (!ferror(stdin) || errno != EINTR)
+            return 0;
+        clearerr(stdin);
+    }
+    return 1;
+}
+
 /* One line: words gathered into commands, each run as soon as it is whole. `store` has room for
  * all its words. */
 static void perform(const char *line, char *store)
@@ -229,7 +240,7 @@ int main(void)
             fputs("twz> ", stdout);
             fflush(stdout);
         }
-        if (getline(&line, &size, stdin) < 0)
+        if (!read_line(&line, &size))
             break;
         store = malloc(2 * strlen(line) + 2);
         if (!store)
