@@ -3,6 +3,9 @@
  * Regular files over objects. No cache and no dirty state: a write is copied into the object's
  * pages, flushed and fenced before the call returns.
  *
+ * A file is one object. One that goes on in further objects (meta.next; twz-obj makes such) has names
+ * and a length, but cannot be opened, so that nobody takes its first part for the whole.
+ *
  * Invariants: bytes at and past the length have no meaning; whoever makes the length grow across
  * them makes them zero first. meta.lock is held by whoever changes the length.
  *
@@ -16,6 +19,7 @@
 #include <fcntl.h>
 #include <twz/call.h>
 #include <twz/persist.h>
+#include <twz/ptr.h>
 #include <twz/threads.h>
 #include <unistd.h>
 
@@ -211,6 +215,38 @@ static int64_t regular_seek(struct file *f, int64_t off, int64_t whence)
     return from;
 }
 
+/* --- files of more than one object ------------------------------------------------------------- */
+
+#define PARTS_MAX 4096 /* objects followed, in case the chain is a circle */
+
+static int64_t next_part(const twzobj *obj, twzobj *next)
+{
+    uint64_t index = TWZ_PPTR_FOT(twz_object_meta(obj)->next);
+    const struct twz_fot_entry *e = index > TWZ_FOT_MAX ? NULL : twz_fot_entry(obj, (uint32_t)index);
+
+    if (!e || !(e->flags & TWZ_FOT_VALID) || (e->flags & TWZ_FOT_NAME))
+        return -EIO;
+    return regular_map(next, e->id, TWZ_READ);
+}
+
+/* The length of the whole file that begins in obj, as far as its parts are there. */
+static uint64_t whole_size(const twzobj *obj)
+{
+    uint64_t size = twz_object_size(obj);
+    twzobj part = *obj, next;
+    int parts = 0;
+
+    while (parts < PARTS_MAX && twz_object_meta(&part)->next && next_part(&part, &next) == 0) {
+        if (parts++)
+            twz_object_release(&part);
+        part = next;
+        size += twz_object_size(&part);
+    }
+    if (parts)
+        twz_object_release(&part);
+    return size;
+}
+
 /* --- state ------------------------------------------------------------------------------------ */
 
 static int is_program(const twzobj *obj)
@@ -239,7 +275,7 @@ void regular_stat(const twzobj *obj, uint32_t type, struct stat *st)
     st->st_ino = obj->id.lo;
     st->st_mode = type | mode;
     st->st_nlink = type == S_IFDIR ? 2 : meta->links + 1;
-    st->st_size = (off_t)(type == S_IFDIR ? TWZ_PAGE_SIZE : twz_object_size(obj));
+    st->st_size = (off_t)(type == S_IFDIR ? TWZ_PAGE_SIZE : whole_size(obj));
     st->st_blksize = TWZ_PAGE_SIZE;
     st->st_blocks = (st->st_size + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE * (TWZ_PAGE_SIZE / 512);
     st->st_mtim = when(meta->mtime_ns);
@@ -297,6 +333,10 @@ int64_t regular_open(struct file *f, objid_t id, uint32_t access)
     uint32_t rights = access == O_RDONLY ? TWZ_READ : TWZ_READ | TWZ_WRITE;
     int64_t r = regular_map(&f->obj, id, rights);
 
+    if (r == 0 && twz_object_meta(&f->obj)->next) {
+        twz_object_release(&f->obj);
+        r = -EFBIG;
+    }
     if (r < 0)
         f->obj.start = NULL;
     return r;

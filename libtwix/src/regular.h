@@ -14,7 +14,8 @@
 
 extern const struct file_ops regular_ops;
 
-/* Open the object `id` for `access` (O_RDONLY …): the file's obj is open READ, or READ | WRITE. */
+/* Open the object `id` for `access` (O_RDONLY …): the file's obj is open READ, or READ | WRITE.
+ * -EFBIG: the file goes on in a further object. */
 int64_t regular_open(struct file *f, objid_t id, uint32_t access);
 
 /* Open any object so that it stays: -ENOENT, -EACCES where its default permissions are fewer. */

@@ -184,6 +184,45 @@ int main(void)
     same(POOL.tool("cat", "/data/both").stdout, "by store, longer")
 
 
+def test_a_file_of_more_than_one_object_is_not_cut():
+    """It cannot be opened, so nothing harms it; its names and its length are those of any file."""
+    size = (1 << 30) + (4 << 20)
+    with open(f"{DIR}/huge", "wb") as f:
+        f.seek(size - 3)
+        f.write(b"end")
+    path = program("beyond", """
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+static void refused(int r) { printf("%d ", r < 0 && errno == EFBIG); }
+int main(int argc, char **argv)
+{
+    struct stat st = { 0 };
+    refused(open("/data/huge", O_RDONLY));
+    refused(open("/data/huge", O_RDWR));
+    refused(open("/data/huge", O_WRONLY | O_CREAT | O_TRUNC, 0644));
+    refused(truncate("/data/huge", 5));
+    printf("%d ", rename("/data/huge", "/data/moved"));
+    printf("%d ", link("/data/moved", "/data/huge"));
+    printf("%d ", stat("/data/huge", &st));
+    printf("%lld ", (long long)st.st_size);
+    if (argc > 1)
+        printf("%d %d", unlink("/data/moved"), unlink("/data/huge"));
+    return 0;
+}
+""")
+    POOL.put(f"{DIR}/huge", "/data/huge")
+    same(run(path, expect=0).stdout, b"1 1 1 1 0 0 0 %d " % size)
+    POOL.tool("get", "/data/huge", f"{DIR}/back")
+    subprocess.run(["cmp", f"{DIR}/huge", f"{DIR}/back"], check=True, timeout=60)
+    os.unlink(f"{DIR}/back")
+    POOL.run("rm", "/data/moved", expect=0)
+    same(run(path, "remove", expect=0).stdout, b"1 1 1 1 0 0 0 %d 0 0" % size)
+    POOL.check()
+
+
 def test_writer_stops_when_nobody_reads():
     path = program("yes", """
 #include <unistd.h>
