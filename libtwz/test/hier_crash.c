@@ -378,7 +378,7 @@ static void run_unless(int op)
 static int try_pair(int first, int second)
 {
     const struct crash_op *op = &crash_ops[second];
-    int legal = op->steps && first != second ? IN_BETWEEN : 0;
+    int legal = op->steps ? IN_BETWEEN : 0;
 
     bad = 0;
     show = op->show;

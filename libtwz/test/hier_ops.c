@@ -160,6 +160,8 @@ static void op_grow_one(void)
 {
     twzobj e = crash_open("/d/e");
 
+    if (!e.start)
+        return;
     (void)!hier_insert(&e, crash_name("grown"), crash_ids.root);
 }
 
