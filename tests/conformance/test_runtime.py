@@ -150,6 +150,33 @@ def test_files_in_and_out():
         same(f.read() == data, True, "what came out")
 
 
+def test_tools_spare_what_they_are_to_make():
+    """cp, mv and cat with one file as source and target say so and leave it alone; rm takes neither
+    the root nor where one stands."""
+    with booting.Pool(BUILD, size="64M") as pool:
+        r = pool.run(input=b"""cd /tmp; mkdir tools; cd tools; echo precious > f; ln f hard; ln -s f soft
+cp f f
+cp f .
+cp f hard
+cp soft f
+cp f ./f other
+mv f f
+mv f hard
+cat f >> f
+cat < soft >> hard
+rm -r .
+rm -r ../tools/..
+rm -r //
+mkdir dir; cp f dir; cp f copy; mv copy dir; mv soft moved
+cat f hard moved dir/f dir/copy
+rm -r dir; cd /; rm -r tmp/tools
+""", expect=0)
+    same(r.stdout, 5 * b"precious\n")
+    same(r.stderr.count(b"same file"), 8, r.stderr)
+    same(r.stderr.count(b"status 1\n"), 11, r.stderr)
+    same(r.stderr.count(b"status 2\n"), 1, r.stderr)
+
+
 def test_a_file_is_an_object():
     """What POSIX calls write, pointers see, and the other way round; rights are the object's."""
     path = program("both", """

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cp FROM TO, cp FROM... DIR: copy files' bytes. */
+/* cp FROM TO, cp FROM... DIR: copy files' bytes. A file is not copied onto itself. */
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tool.h"
@@ -25,7 +24,7 @@ static int copy_bytes(int in, int out)
 
 static void copy(const char *from, const char *to)
 {
-    struct stat st;
+    struct stat st, there;
     int in = open(from, O_RDONLY), out;
 
     if (in < 0 || fstat(in, &st) < 0) {
@@ -35,6 +34,10 @@ static void copy(const char *from, const char *to)
     if (S_ISDIR(st.st_mode)) {
         errno = EISDIR;
         complain("cp", from);
+        close(in);
+        return;
+    }
+    if (stat(to, &there) == 0 && same_file("cp", from, &st, to, &there)) {
         close(in);
         return;
     }

@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* mv FROM TO, mv FROM... DIR: rename. */
+/* mv FROM TO, mv FROM... DIR: rename. Two names of one file stay as they are. */
 #include <limits.h>
-#include <sys/stat.h>
 
 #include "tool.h"
+
+static void move(const char *from, const char *to)
+{
+    struct stat a, b;
+
+    /* numbers of symbolic links are not unique */
+    if (lstat(from, &a) == 0 && lstat(to, &b) == 0 && !S_ISLNK(a.st_mode) &&
+        same_file("mv", from, &a, to, &b))
+        return;
+    if (rename(from, to) < 0)
+        complain("mv", from);
+}
 
 int main(int argc, char **argv)
 {
@@ -26,8 +37,7 @@ int main(int argc, char **argv)
 
         if (into && path_in(to, sizeof(to), target, argv[i]) == 0)
             target = to;
-        if (rename(argv[i], target) < 0)
-            complain("mv", argv[i]);
+        move(argv[i], target);
     }
     return status;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rm [-f] [-r] FILE...: remove names; -r with all below a directory, -f without a word about what
- * is not there. */
+ * is not there. Never the root, "." or "..". */
 #include <ftw.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tool.h"
@@ -18,11 +17,30 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return 0;
 }
 
+/* "/", and paths that end in "." or "..": more than anybody means by a name. */
+static int is_spared(const char *path)
+{
+    size_t end = strlen(path), len = 0;
+    const char *name;
+
+    while (end > 0 && path[end - 1] == '/')
+        end--;
+    if (end == 0)
+        return *path == '/';
+    while (len < end && path[end - len - 1] != '/')
+        len++;
+    name = path + end - len;
+    return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
+}
+
 static void remove_name(const char *path)
 {
     struct stat st;
 
-    if (lstat(path, &st) < 0) {
+    if (is_spared(path)) {
+        errno = EBUSY;
+        complain("rm", path);
+    } else if (lstat(path, &st) < 0) {
         if (errno != ENOENT || !force)
             complain("rm", path);
     } else if (!S_ISDIR(st.st_mode)) {

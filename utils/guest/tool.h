@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static int status; /* exit status: 1 once anything went wrong */
 
@@ -14,6 +15,17 @@ static inline void complain(const char *tool, const char *what)
 {
     fprintf(stderr, "%s: %s: %s\n", tool, what, strerror(errno));
     status = 1;
+}
+
+/* 1 if both are one file; that is said then, and the status is 1. */
+static inline int same_file(const char *tool, const char *from, const struct stat *a,
+                            const char *to, const struct stat *b)
+{
+    if (a->st_dev != b->st_dev || a->st_ino != b->st_ino)
+        return 0;
+    fprintf(stderr, "%s: %s and %s are the same file\n", tool, from, to);
+    status = 1;
+    return 1;
 }
 
 /* Last part of a path. */
