@@ -5,10 +5,13 @@ import hashlib
 import json
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
 
 LIMIT = 120
+# Of the media (kernel/store/format.h): frames, records of objects, the nonce in one.
+FRAME, ENTRY, ENTRY_NONCE = 4096, 512, 192
 
 
 class Failure(AssertionError):
@@ -34,6 +37,10 @@ def holds(text, *parts):
 def digest(path):
     with open(path, "rb") as f:
         return hashlib.sha256(f.read()).hexdigest()
+
+
+def id_bytes(text):
+    return struct.pack("<QQ", int(text[16:], 16), int(text[:16], 16))
 
 
 def one_line(text, *parts):
@@ -90,6 +97,33 @@ class Pool:
             f.write(data)
         os.chmod(path, mode)
         return path
+
+    def overwrite(self, page, at, data):
+        """Change bytes of the one frame of the pool file that begins as `page` does."""
+        with open(self.path, "r+b") as f:
+            pool = f.read()
+            frames = [o for o in range(0, len(pool), FRAME) if pool.startswith(page, o)]
+            wanted(len(frames) == 1, f"the page is found {len(frames)} times")
+            f.seek(frames[0] + at)
+            f.write(data)
+
+    def page(self, obj, at=FRAME):
+        """The page of an object at an offset, FRAME being where its data begin."""
+        return bytes.fromhex(self.json("dump", f"{obj}:{at}+{FRAME}")[0]["hex"])
+
+    def meta(self, obj):
+        """Its metadata page."""
+        return bytes.fromhex(self.json("dump", "--meta", obj)[0]["hex"])
+
+    def spoil_id(self, obj):
+        """Damage the record of an object: its ID no longer follows from it."""
+        word = id_bytes(self.line("id", obj))
+        with open(self.path, "r+b") as f:
+            pool = f.read()
+            records = [o for o in range(0, len(pool), ENTRY) if pool.startswith(word, o)]
+            wanted(len(records) == 1, f"the record is found {len(records)} times")
+            f.seek(records[0] + ENTRY_NONCE)
+            f.write(bytes([pool[records[0] + ENTRY_NONCE] ^ 1]))
 
     def check(self):
         self("check")

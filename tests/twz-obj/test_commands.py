@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Every command of twz-obj: what it does, what it prints, its exit status, its JSON.
 
-Usage: test_commands.py TWZ-OBJ [PART-OF-A-NAME]
+Usage: test_commands.py TWZ-OBJ NO-TMPFILE [PART-OF-A-NAME]
+NO-TMPFILE is the library that, preloaded, makes the file system one without O_TMPFILE.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ import sys
 import counting
 from objtool import Pool, digest, holds, one_line, same, wanted
 
-TOOL = os.path.abspath(sys.argv[1])
+TOOL, NO_TMPFILE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 HEX = re.compile(r"^[0-9a-f]{32}$")
 PAGE = 4096
 DATA_MAX = (1 << 30) - (2 << 20) - PAGE
@@ -333,101 +334,6 @@ def test_colour_only_on_terminals():
         wanted("\x1b" not in on_terminal(pool, "ls", env={"NO_COLOR": "1"}), "NO_COLOR is ignored")
 
 
-def test_ln():
-    with new_pool() as pool:
-        i = pool.line("put", pool.file("f", b"text"), "/data/f")
-        pool("ln", "/data/f", "/tmp")
-        pool("ln", i, "/tmp/g")
-        same(pool.line("id", "/tmp/f"), i)
-        same(pool.json("stat", "/data/f")[0]["links"], 2)
-        j = pool.line("new")
-        pool("ln", j, "/tmp/j")
-        same(pool.json("stat", "/tmp/j")[0]["links"], 0)
-        pool("ln", "-f", "/tmp/g", "/tmp/g")
-        pool("ln", "-f", "/data/f", "/tmp/j")
-        pool("id", j, code=3)
-        pool("rm", "/tmp/j")
-        pool("ln", "/data/f", "/tmp/f", code=1)
-        pool("ln", "/data", "/tmp/d", code=1)
-        pool("ln", "-s", "/data/f", "/tmp/s")
-        same(pool.out("cat", "/tmp/s"), "text")
-        pool("ln", "-s", "nowhere", "/tmp/dead")
-        pool("cat", "/tmp/dead", code=3)
-        pool("ln", "-sf", "/data/f", "/tmp/dead")
-        same(pool.out("cat", "/tmp/dead"), "text")
-        pool("ln", "-s", "loop", "/tmp/loop")
-        pool("cat", "/tmp/loop", code=1)
-        pool.check()
-
-
-def test_links_keep_an_object():
-    with new_pool() as pool:
-        pool("put", pool.file("a", b"one"), "/a")
-        pool("ln", "/a", "/b")
-        pool("put", pool.file("a", b"two"), "/a")
-        same((pool.out("cat", "/a"), pool.out("cat", "/b")), ("two", "one"))
-        pool("put", pool.file("a", b"three"), "/b")
-        same(pool.json("df")[0]["objects"], 8)
-        same(pool.lost(), [])
-        pool.check()
-
-
-def test_mv():
-    with new_pool() as pool:
-        a = pool.line("new", "/data/a")
-        pool("mv", "/data/a", "/tmp/b")
-        same(pool.line("id", "/tmp/b"), a)
-        pool("mv", "/data/a", "/tmp/c", code=3)
-        pool("mv", "/tmp/b", "/data")
-        same(pool.line("id", "/data/b"), a)
-        b = pool.line("new", "/data/c")
-        pool("mv", "/data/c", "/data/b")
-        same(pool.line("id", "/data/b"), b)
-        same(pool.lost(), [])
-        pool("mkdir", "/data/d")
-        pool("mv", "/data", "/data/d", code=2)
-        pool("mv", "/data/d", "/tmp")
-        same(pool.line("ls", "/tmp"), "d")
-        pool.check()
-
-
-def test_what_is_pointed_to_outlives_its_name():
-    with new_pool() as pool:
-        f = os.path.join(pool.dir, "f")
-        with open(f, "wb") as out:
-            out.truncate(DATA_MAX + 10)
-        pool("put", f, "/f")
-        part = pool.json("fot", "/f")[0]["entries"][0]["target"]
-        for words in (["put", pool.file("g"), "/part"], ["mv", "/g", "/part"], ["ln", "-f", "/g", "/part"]):
-            pool("ln", part, "/part")
-            pool("put", pool.file("g"), "/g")
-            pool(*words)
-            same(pool.line("id", part), part)
-            pool("rm", "/part")
-        same(pool.json("stat", "/f")[0]["size"], DATA_MAX + 10)
-        pool.check()
-
-
-def test_rm_takes_names_only():
-    with new_pool() as pool:
-        a = pool.line("new", "/data/a")
-        pool("rm", "/data/a")
-        pool("stat", "/data/a", code=3)
-        same([o["id"] for o in pool.json("lost")], [a])
-        pool("rm", "/data/a", code=3)
-        pool("rm", "-f", "/data/a")
-        pool("new", "/data/b")
-        pool("rm", "/data", code=1)
-        pool("rm", "-r", "/data")
-        same(len(pool.lost()), 2)
-        same("data" in pool.out("ls").split(), False)
-        pool("rm", "-r", "/", code=5)
-        pool("ln", "-s", "/tmp", "/link")
-        pool("rm", "/link")
-        same("tmp" in pool.out("ls").split(), True)
-        pool.check()
-
-
 # --- data ------------------------------------------------------------------------------------
 
 def test_put_get_sizes():
@@ -476,6 +382,18 @@ def test_put_keeps_mode_and_get_gives_it_back():
         pool("get", "/bin/x", "/dev/null")
         pool("get", "/bin", out, code=1)
         pool("get", "/bin/x", "/none/x", code=3)
+
+
+def test_get_gives_what_the_umask_leaves():
+    with new_pool() as pool:
+        pool("new", "/data/plain")
+        pool("put", pool.file("x", b"#!", 0o777), "/data/x")
+        for env in ({}, {"LD_PRELOAD": NO_TMPFILE}):
+            for name, mode in (("plain", 0o640), ("x", 0o750)):
+                out = os.path.join(pool.dir, "out")
+                pool("get", f"/data/{name}", out, env=env, umask=0o027)
+                same(os.stat(out).st_mode & 0o777, mode, f"{name} with {env}")
+        same(sorted(os.listdir(pool.dir)), ["out", "pool", "x"])
 
 
 def test_put_update_skips_equal_bytes():
@@ -779,4 +697,4 @@ def test_a_pool_without_a_name():
         pool("check", **more)
 
 
-counting.run(globals(), *sys.argv[2:3])
+counting.run(globals(), *sys.argv[3:4])

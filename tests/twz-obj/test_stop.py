@@ -40,10 +40,10 @@ def room(pool):
     return df["objects"], df["free"], df["init"] is not None
 
 
-def verdict(now, before, after, leftover):
-    """Which of the two states this is; leftover: so many more lost objects are right. None: neither."""
-    for which, (names, lost) in (("before", before), ("after", after)):
-        if now[0] == names and 0 <= len(now[1]) - len(lost) <= leftover:
+def verdict(now, states, leftover):
+    """Which of the states this is; leftover: so many more lost objects are right. None: none."""
+    for which in states:
+        if now[0] == which[0] and 0 <= len(now[1]) - len(which[1]) <= leftover:
             return which
     return None
 
@@ -55,43 +55,49 @@ def prepare(pool):
 
 
 def stop_at(pool, good, step, words, seen):
-    """Run the command stopped before a step; the pool is then as before or as after. False: the
-    command came to its end first."""
+    """Run the command stopped before a step; the pool is then as before, as half done where that is a
+    state, or as after. False: the command came to its end first."""
     shutil.copy(good, pool.path)
     r = pool(*words, program=STOP, env={"TWZ_STOP_AT": str(step)}, code=None)
     if r.returncode != STOPPED:
         same(r.returncode, 0)
         return False
-    before, after, rooms, leftover = seen
+    states, rooms, leftover = seen
     torn = digest(pool.path)
     pool.check()
     now = state(pool)
     same(digest(pool.path), torn, "looking changed the file")
-    which = verdict(now, before, after, leftover)
-    wanted(which, f"step {step}: {now} is neither {before} nor {after}")
+    which = verdict(now, states, leftover)
+    wanted(which, f"step {step}: {now} is none of {states}")
     pool("check", "--repair")
     same(state(pool), now, f"step {step}: after repair")
-    if len(now[1]) == len((before if which == "before" else after)[1]):
+    if len(now[1]) == len(which[1]):
         wanted(room(pool) in rooms, f"step {step}: {room(pool)} is not in {rooms}")
     pool("new", "/after")
     return True
 
 
-def sweep(*words, leftover=0):
-    """Run the command to its end, then stopped before step 1, 2, ..."""
+def sweep(*words, leftover=0, half=None):
+    """Run the command to its end, then stopped before step 1, 2, ... half: another command, that does
+    what this one may leave half done."""
     global total
     with Pool(TOOL, "1M") as pool:
         prepare(pool)
         pool.file("new", bytes(range(251)) * 40)
         good = pool.path + ".good"
         shutil.copy(pool.path, good)
-        words = [w.replace("@", pool.dir) for w in words]
-        before, rooms = state(pool), [room(pool)]
-        pool(*words)
-        after, rooms = state(pool), rooms + [room(pool)]
-        wanted((before, rooms[0]) != (after, rooms[1]), "the command changes nothing")
+        nameless = pool.json("lost")[0]["id"]
+        words = [w.replace("@", pool.dir).replace("NAMELESS", nameless) for w in words]
+        states, rooms = [state(pool)], [room(pool)]
+        for run in (words, half):
+            if run:
+                shutil.copy(good, pool.path)
+                pool(*run)
+                states.append(state(pool))
+                rooms.append(room(pool))
+        wanted((states[0], rooms[0]) != (states[1], rooms[1]), "the command changes nothing")
         step = 1
-        while step < STEPS_MAX and stop_at(pool, good, step, words, (before, after, rooms, leftover)):
+        while step < STEPS_MAX and stop_at(pool, good, step, words, (states, rooms, leftover)):
             step += 1
         wanted(3 < step < STEPS_MAX, f"{step} steps")
         total += step - 1
@@ -137,12 +143,40 @@ def test_ln_symbolic():
     sweep("ln", "-s", "a", "/data/s2")
 
 
+def test_ln_force_symbolic():
+    sweep("ln", "-s", "-f", "elsewhere", "/data/a")
+
+
+def test_ln_force_symbolic_over_a_link():
+    sweep("ln", "-s", "-f", "elsewhere", "/data/s")
+
+
+def test_ln_force_symbolic_over_one_of_two_names():
+    sweep("ln", "-s", "-f", "elsewhere", "/data/b2")
+
+
+def test_ln_force():
+    sweep("ln", "-f", "/data/b", "/data/a", half=("ln", "/data/b", "/data/.twz-obj.ln.0"))
+
+
+def test_ln_force_over_a_link():
+    sweep("ln", "-f", "/data/a", "/data/s", half=("ln", "/data/a", "/data/.twz-obj.ln.0"))
+
+
+def test_ln_force_of_a_nameless_object():
+    sweep("ln", "-f", "NAMELESS", "/data/b")
+
+
 def test_mv():
     sweep("mv", "/data/a", "/data/moved")
 
 
 def test_mv_over_a_name():
     sweep("mv", "/data/a", "/data/b2")
+
+
+def test_mv_over_a_link():
+    sweep("mv", "/data/a", "/data/s")
 
 
 def test_mv_to_another_directory():

@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* mkdir, ln, mv, rm. Each change is one of hier's: there or not, whatever happens. */
+/*
+ * mkdir, ln, mv, rm. Names are changed, never what a symbolic link leads to: a last part that is a
+ * link is followed only to see whether it is a directory to put something into.
+ *
+ * Crash protocol: each change is one of hier's, there or not. ln --force makes what is new first
+ * and replaces in one step, so that a refusal or an end before that step leaves what stood there:
+ *   text            made in a directory that recovery sweeps (names_aside), renamed over
+ *   nameless object hier_replace
+ *   named object    hier_link gives it a further name beside, renamed over; an end between the two
+ *                   leaves that name
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +35,7 @@ static int make_directory(struct tool *tool, const char *path)
 {
     static const struct hier_create create = { .kind = HIER_DIR };
     struct hier_where where;
-    int rc = names_walk(tool->pool, path, HIER_NOFOLLOW, &where);
+    int rc = names_walk_entry(tool->pool, path, &where);
     if (rc < 0)
         return fail_twz(path, rc);
     rc = where.kind ? -TWZ_EEXIST : hier_create(&where.dir, names_leaf(&where), &create, NULL);
@@ -48,29 +58,28 @@ int cmd_mkdir(struct tool *tool, const struct args *args)
     return rc;
 }
 
-static bool is_directory(objid_t id)
-{
-    twzobj obj;
-    if (twz_object_init_guid(&obj, id, TWZ_READ) < 0)
-        return false;
-    bool is = hier_probe(&obj) >= 0;
-    twz_object_release(&obj);
-    return is;
-}
-
 /* --- ln ------------------------------------------------------------------------------------ */
 
-/* Where the new name goes: PATH itself, or inside it where that is a directory. */
+/* The path leads to nothing, or to no directory: whether that is an error, another walk says. */
+static bool leads_nowhere(int rc)
+{
+    return rc == -TWZ_ENONAME || rc == -TWZ_ENOTDIR || rc == -TWZ_ELOOP || rc == -TWZ_ENAMELEN;
+}
+
+/* Where the new name goes: PATH itself, or inside it where that leads to a directory. */
 static int walk_target(struct tool *tool, const char *path, const char *source,
                        struct hier_where *where)
 {
-    int rc = names_walk(tool->pool, path, 0, where);
-    if (rc < 0 || where->kind != HIER_DIR)
+    objid_t id;
+    uint32_t kind;
+    int rc = names_find(tool->pool, path, &id, &kind);
+    if (rc < 0 && !leads_nowhere(rc))
         return rc;
-    hier_where_close(where);
+    if (rc < 0 || kind != HIER_DIR)
+        return names_walk_entry(tool->pool, path, where);
     char *leaf = names_base(source);
     char *inside = leaf ? names_join(path, leaf) : NULL;
-    rc = inside ? names_walk(tool->pool, inside, HIER_NOFOLLOW, where) : -TWZ_ENOMEM;
+    rc = inside ? names_walk_entry(tool->pool, inside, where) : -TWZ_ENOMEM;
     free(inside);
     free(leaf);
     return rc;
@@ -78,24 +87,31 @@ static int walk_target(struct tool *tool, const char *path, const char *source,
 
 /* Flags for taking away what a name means: the object goes with its last name, unless something
  * else points to it. */
-static int victim_flags(struct tool *tool, const struct hier_where *where, uint32_t *flags)
+static uint32_t victim_flags(struct tool *tool, const struct hier_where *where)
 {
-    *flags = 0;
-    if (where->kind != HIER_OBJECT)
+    if (where->kind != HIER_OBJECT || refs_pointed(tool->pool, where->id, false))
         return 0;
-    int pointed = refs_pointed(tool->pool, where->id, false);
-    *flags = pointed == 0 ? HIER_DELETE : 0;
-    return pointed < 0 ? pointed : 0;
+    return HIER_DELETE;
 }
 
-/* ln --force: what stands there goes first. */
-static int make_way(struct tool *tool, const struct hier_where *where)
+/* A further name for an object, in place of what stands there. */
+static int link_over(struct tool *tool, const struct hier_where *where, objid_t id)
 {
-    uint32_t flags;
-    if (!where->kind)
-        return 0;
-    int rc = victim_flags(tool, where, &flags);
-    return rc < 0 ? rc : hier_remove(&where->dir, names_leaf(where), flags | HIER_NOT_DIR);
+    char text[32];
+    struct hier_name beside = { .text = text };
+    int rc = -TWZ_EEXIST;
+    for (unsigned n = 0; rc == -TWZ_EEXIST; n++) {
+        beside.len = (size_t)snprintf(text, sizeof(text), ".twz-obj.ln.%u", n);
+        rc = hier_link(&where->dir, beside, id);
+    }
+    if (rc < 0)
+        return rc;
+    rc = hier_rename(&where->dir, beside, &where->dir, names_leaf(where),
+                     victim_flags(tool, where));
+    /* The count is at least 1, so this takes the name and never the object. */
+    if (rc < 0 && hier_remove(&where->dir, beside, HIER_DELETE) < 0)
+        return -TWZ_EDAMAGED;
+    return rc;
 }
 
 static int link_object(struct tool *tool, const char *target, const struct hier_where *where)
@@ -105,27 +121,44 @@ static int link_object(struct tool *tool, const char *target, const struct hier_
     if (rc != TOOL_OK)
         return rc;
     /* By its ID it may have any number of names; the first is no link. */
-    int named = object.kind ? 1 : refs_pointed(tool->pool, object.id, true);
-    bool directory = object.kind == HIER_DIR || is_directory(object.id);
+    bool named = object.kind || refs_pointed(tool->pool, object.id, true);
+    bool directory = object.kind == HIER_DIR || names_is_directory(object.id);
     bool itself = twz_objid_equal(object.id, where->id);
     ident_done(&object);
     if (directory)
         return fail(TOOL_NO, "%s: a directory has one name only: use ln -s", target);
     if (itself)
         return TOOL_OK;
-    rc = named < 0 ? named : make_way(tool, where);
-    if (rc >= 0 && named)
+    if (where->kind && named)
+        rc = link_over(tool, where, object.id);
+    else if (where->kind)
+        rc = hier_replace(&where->dir, names_leaf(where), object.id, victim_flags(tool, where));
+    else if (named)
         rc = hier_link(&where->dir, names_leaf(where), object.id);
-    else if (rc >= 0)
+    else
         rc = hier_insert(&where->dir, names_leaf(where), object.id);
     return rc < 0 ? fail_twz(target, rc) : TOOL_OK;
 }
 
+/* A link in place of what stands there. */
+static int text_over(struct tool *tool, const struct hier_where *where, const char *text)
+{
+    twzobj aside;
+    struct hier_name leaf = names_leaf(where);
+    int rc = names_aside(tool->pool, where->dir.id, &aside);
+    if (rc < 0)
+        return rc;
+    rc = hier_symlink(&aside, leaf, text, strlen(text));
+    if (rc >= 0)
+        rc = hier_rename(&aside, leaf, &where->dir, leaf, victim_flags(tool, where));
+    int ended = names_aside_end(&aside);
+    return rc < 0 ? rc : ended;
+}
+
 static int link_text(struct tool *tool, const char *target, const struct hier_where *where)
 {
-    int rc = make_way(tool, where);
-    if (rc >= 0)
-        rc = hier_symlink(&where->dir, names_leaf(where), target, strlen(target));
+    int rc = where->kind ? text_over(tool, where, target)
+                         : hier_symlink(&where->dir, names_leaf(where), target, strlen(target));
     return rc < 0 ? fail_twz(target, rc) : TOOL_OK;
 }
 
@@ -135,11 +168,17 @@ int cmd_ln(struct tool *tool, const struct args *args)
     const char *target = args->argv[0];
     const char *path = args->argv[1];
     bool force = args_flag(args, "force");
+    if (!*target)
+        return fail(TOOL_USAGE, "ln: an empty TARGET means nothing");
     int rc = walk_target(tool, path, target, &where);
     if (rc < 0)
         return fail_twz(path, rc);
     if (where.kind && !force)
         rc = fail_twz(path, -TWZ_EEXIST);
+    else if (where.kind == HIER_DIR)
+        rc = fail_twz(path, -TWZ_EISDIR);
+    else if (where.must_dir)
+        rc = fail_twz(path, -TWZ_ENONAME);
     else if (args_flag(args, "symbolic"))
         rc = link_text(tool, target, &where);
     else
@@ -154,7 +193,7 @@ int cmd_mv(struct tool *tool, const struct args *args)
 {
     struct hier_where from;
     struct hier_where to;
-    int rc = names_walk(tool->pool, args->argv[0], HIER_NOFOLLOW, &from);
+    int rc = names_walk_entry(tool->pool, args->argv[0], &from);
     if (rc < 0)
         return fail_twz(args->argv[0], rc);
     if (!from.kind)
@@ -162,10 +201,12 @@ int cmd_mv(struct tool *tool, const struct args *args)
     rc = walk_target(tool, args->argv[1], args->argv[0], &to);
     if (rc < 0)
         return finish(&from, args->argv[1], rc);
-    uint32_t flags;
-    rc = victim_flags(tool, &to, &flags);
-    if (rc >= 0)
-        rc = hier_rename(&from.dir, names_leaf(&from), &to.dir, names_leaf(&to), flags);
+    if (!to.kind && to.must_dir && from.kind != HIER_DIR) {
+        hier_where_close(&to);
+        return finish(&from, args->argv[1], -TWZ_ENONAME);
+    }
+    rc = hier_rename(&from.dir, names_leaf(&from), &to.dir, names_leaf(&to),
+                     victim_flags(tool, &to));
     hier_where_close(&to);
     return finish(&from, args->argv[0], rc);
 }
@@ -183,16 +224,18 @@ static int remove_one(objid_t id, const char *name)
     return rc;
 }
 
-/* All names in a directory and below. */
-static int empty_directory(objid_t id, unsigned depth)
+/* All names in a directory and below. A directory has one name: one that is met again is damage. */
+static int empty_directory(struct names_seen *seen, objid_t id, unsigned depth)
 {
     struct name_list list;
     if (depth > TWZ_PATH_MAX / 2)
         return -TWZ_ENAMELEN;
+    if (!names_seen_add(seen, id))
+        return -TWZ_EDAMAGED;
     int rc = names_list(id, &list);
     for (size_t i = 0; rc >= 0 && i < list.count; i++) {
         if (list.name[i].kind == HIER_DIR)
-            rc = empty_directory(list.name[i].id, depth + 1);
+            rc = empty_directory(seen, list.name[i].id, depth + 1);
         if (rc >= 0)
             rc = remove_one(id, list.name[i].text);
     }
@@ -200,13 +243,23 @@ static int empty_directory(objid_t id, unsigned depth)
     return rc;
 }
 
-static int remove_name(const struct hier_where *where, bool recursive)
+static int remove_tree(const struct pool *pool, objid_t dir)
+{
+    struct names_seen seen;
+    int rc = names_seen_init(&seen, pool);
+    if (rc >= 0)
+        rc = empty_directory(&seen, dir, 0);
+    names_seen_free(&seen);
+    return rc;
+}
+
+static int remove_name(const struct pool *pool, const struct hier_where *where, bool recursive)
 {
     if (where->len == 0)
         return -TWZ_EBUSY;
     if (where->kind == 0)
         return -TWZ_ENONAME;
-    int rc = where->kind == HIER_DIR && recursive ? empty_directory(where->id, 0) : 0;
+    int rc = where->kind == HIER_DIR && recursive ? remove_tree(pool, where->id) : 0;
     return rc < 0 ? rc : hier_remove(&where->dir, names_leaf(where), 0);
 }
 
@@ -217,9 +270,9 @@ int cmd_rm(struct tool *tool, const struct args *args)
     for (int i = 0; i < args->argc; i++) {
         struct hier_where where;
         const char *path = args->argv[i];
-        int one = names_walk(tool->pool, path, HIER_NOFOLLOW, &where);
+        int one = names_walk_entry(tool->pool, path, &where);
         if (one >= 0) {
-            one = remove_name(&where, args_flag(args, "recursive"));
+            one = remove_name(tool->pool, &where, args_flag(args, "recursive"));
             hier_where_close(&where);
         }
         if (one < 0 && !(force && one == -TWZ_ENONAME))

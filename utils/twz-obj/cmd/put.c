@@ -313,7 +313,7 @@ int cmd_cp(struct tool *tool, const struct args *args)
     struct place place = { .perms = stat.perms, .leaf = leaf, .fill = fill_shared, .ctx = &source };
     if (got < 0)
         rc = fail_twz(source.text, got);
-    else if (source.kind == HIER_DIR)
+    else if (source.kind == HIER_DIR || names_is_directory(source.id))
         rc = fail(TOOL_NO, "%s: a directory: copy its objects one by one", source.text);
     else
         rc = leaf ? place_object(tool->pool, args->argv[1], &place, &id)

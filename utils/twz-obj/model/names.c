@@ -18,6 +18,24 @@ int names_walk(const struct pool *pool, const char *path, uint32_t flags, struct
     return hier_walk(pool->names, pool->names, path, flags, where);
 }
 
+int names_walk_entry(const struct pool *pool, const char *path, struct hier_where *where)
+{
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    bool slash = path[len] == '/';
+    char *bare = strndup(path, len);
+    int rc = bare ? names_walk(pool, bare, HIER_NOFOLLOW, where) : -TWZ_ENOMEM;
+    free(bare);
+    if (rc < 0)
+        return rc;
+    where->must_dir = slash;
+    if (!slash || !where->kind || where->kind == HIER_DIR)
+        return 0;
+    hier_where_close(where);
+    return -TWZ_ENOTDIR;
+}
+
 int names_find(const struct pool *pool, const char *path, objid_t *id, uint32_t *kind)
 {
     struct hier_where where;
@@ -32,6 +50,16 @@ int names_find(const struct pool *pool, const char *path, objid_t *id, uint32_t 
         rc = -TWZ_ENOTDIR;
     hier_where_close(&where);
     return rc;
+}
+
+bool names_is_directory(objid_t id)
+{
+    twzobj obj;
+    if (twz_object_init_guid(&obj, id, TWZ_READ) < 0)
+        return false;
+    bool is = hier_probe(&obj) >= 0;
+    twz_object_release(&obj);
+    return is;
 }
 
 static int by_text(const void *a, const void *b)
@@ -190,6 +218,32 @@ int names_each_below(const struct pool *pool, objid_t dir, const char *path, nam
     (void)names_seen_add(&walk.seen, dir);
     rc = each_below(&walk, dir, path, 0);
     names_seen_free(&walk.seen);
+    return rc;
+}
+
+int names_aside(const struct pool *pool, objid_t parent, twzobj *dir)
+{
+    /* The root directory's first metadata word is the magic for ever: recovery never finds ~0. */
+    struct twz_create create = {
+        .flags = TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL,
+        .perms = TWZ_READ | TWZ_WRITE | TWZ_DEL,
+        .witness = pool->names,
+        .witness_off = TWZ_OBJ_META,
+        .witness_value = UINT64_MAX,
+    };
+    int rc = twz_object_create(dir, &create);
+    if (rc < 0)
+        return rc;
+    rc = hier_init(dir, parent);
+    if (rc < 0 && names_aside_end(dir) < 0)
+        return -TWZ_EDAMAGED;
+    return rc;
+}
+
+int names_aside_end(twzobj *dir)
+{
+    int rc = twz_object_delete(dir, TWZ_DELETE_NOW);
+    twz_object_release(dir);
     return rc;
 }
 

@@ -24,8 +24,15 @@ struct name_list {
  * -TWZ_ENONAME. */
 int names_walk(const struct pool *pool, const char *path, uint32_t flags, struct hier_where *where);
 
+/* To the name itself: a last part that is a symbolic link is never followed, not even where the
+ * path ends in '/', which says that it has to be a directory (-TWZ_ENOTDIR). */
+int names_walk_entry(const struct pool *pool, const char *path, struct hier_where *where);
+
 /* What a path means, symbolic links followed: -TWZ_ENONAME where it means nothing. */
 int names_find(const struct pool *pool, const char *path, objid_t *id, uint32_t *kind);
+
+/* Is the object a directory, whatever its name says? */
+bool names_is_directory(objid_t id);
 
 /* All names of a directory, sorted by their bytes. */
 int names_list(objid_t dir, struct name_list *list);
@@ -71,6 +78,14 @@ int names_each_below(const struct pool *pool, objid_t dir, const char *path, nam
 
 /* As mkdir -p: an existing directory is no error. *made (may be NULL): some part was made. */
 int names_mkdir_parents(const struct pool *pool, const char *path, bool *made);
+
+/*
+ * A directory that has no name and that recovery sweeps, open READ | WRITE: what is made in it and
+ * then renamed into directory `parent` appears there in one step, wherever the process ends.
+ * names_aside_end deletes it, with what is in it.
+ */
+int names_aside(const struct pool *pool, objid_t parent, twzobj *dir);
+int names_aside_end(twzobj *dir);
 
 struct hier_name names_leaf(const struct hier_where *where);
 
