@@ -10,12 +10,13 @@ import fcntl
 import os
 import random
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 
 import counting
-from objtool import Pool, digest, holds, one_line, same, wanted
+from objtool import Pool, digest, holds, id_bytes, one_line, same, wanted
 
 TOOL = os.path.abspath(sys.argv[1])
 SIZE = 4 << 20
@@ -232,10 +233,6 @@ def test_flaws():
         print(f"{ROUNDS} broken pools, {refusals} times refused")
 
 
-def id_bytes(text):
-    return struct.pack("<QQ", int(text[16:], 16), int(text[:16], 16))
-
-
 def change_directory(pool, path, old, new):
     """Let the entry of `path` that names object `old` name `new`, on the media."""
     at = int(pool.json("info", path)[0]["tags"][0]["offset"])
@@ -248,6 +245,52 @@ def change_directory(pool, path, old, new):
         f.write(id_bytes(new))
 
 
+def spoil_meta(pool, obj):
+    pool.overwrite(pool.meta(obj), 0, b"\xff" * 8)
+
+
+def test_nothing_is_deleted_on_a_suspicion():
+    """What is damaged may have pointed to anything."""
+    for spoil in (spoil_meta, Pool.spoil_id):
+        with Pool(TOOL) as pool:
+            f = pool.file("f", b"text")
+            bad = pool.line("put", f, "/data/bad")
+            lost = pool.line("new")
+            old = [pool.line("put", f, f"/data/{name}") for name in "abcd"]
+            spoil(pool, "/data/bad")
+            before = digest(pool.path)
+            r = pool("lost", "--delete", code=4)
+            holds(r.stderr, f"{bad[:16]}:{bad[16:]}", "nothing is deleted")
+            holds(pool("del", lost, code=4).stderr, f"{bad[:16]}:{bad[16:]}", "--force")
+            same(digest(pool.path), before)
+            r = pool("lost")
+            holds(r.stdout, lost)
+            holds(r.stderr, f"{bad[:16]}:{bad[16:]}")
+            pool("put", f, "/data/a")
+            pool("mv", "/data/a", "/data/b")
+            pool("ln", "-f", "/data/b", "/data/c")
+            pool("ln", "-s", "-f", "x", "/data/d")
+            for i in [lost, *old]:
+                pool("stat", i)
+            pool("del", "--force", lost)
+            pool("id", lost, code=3)
+
+
+def test_what_is_damaged_can_be_deleted():
+    """Then nothing is in doubt any more."""
+    for spoil in (spoil_meta, Pool.spoil_id):
+        with Pool(TOOL) as pool:
+            lost = pool.line("new")
+            bad = pool.line("put", pool.file("f", b"text"), "/data/bad")
+            spoil(pool, "/data/bad")
+            pool("lost", "--delete", code=4)
+            pool("del", "--force", bad)
+            same(pool.out("ls", "/data"), "")
+            pool("lost", "--delete")
+            pool("id", lost, code=3)
+            pool.check()
+
+
 def test_directories_in_a_circle():
     with Pool(TOOL) as pool:
         pool("mkdir", "-p", "/data/a/b/c", "/data/a/d")
@@ -257,7 +300,59 @@ def test_directories_in_a_circle():
         holds(pool.out("check", code=4), "second name of a directory")
         for words in LOOK:
             pool(*words, code=None)
-        pool("rm", "-r", "/data/a", code=None)
+        holds(pool("rm", "-r", "/data/a", code=4).stderr, "damaged", "check")
+
+
+# In struct hier_dir (objects/hier/layout.h): the word that says where the table of names is.
+DIR_TABLE = 24
+
+
+def test_what_leads_nowhere_ends_with_a_word():
+    """A directory whose table lies where the object has no page reads as empty, and a name stored
+    there faults."""
+    with Pool(TOOL) as pool:
+        pool("new", "/data/y")
+        pool.overwrite(pool.page("/data"), DIR_TABLE, struct.pack("<Q", 5 << 32 | 1 << 20))
+        shutil.copy(pool.path, pool.path + ".bad")
+        for words in (["new", "/data/x"], ["mkdir", "/data/x"], ["ln", "-s", "x", "/data/x"], ["batch"]):
+            shutil.copy(pool.path + ".bad", pool.path)
+            r = pool(*words, code=4, input="new\nnew /data/x\nnew\n")
+            one_line(r.stderr, pool.path, "damaged", "twz-obj check")
+            one_line(pool("new", "/data/x", code=4).stderr, "damaged")
+            pool("df")
+
+
+def test_a_fault_of_the_tool_itself_is_no_damage():
+    with Pool(TOOL) as pool:
+        for signo in (signal.SIGSEGV, signal.SIGBUS):
+            p = subprocess.Popen([TOOL, "--pool", pool.path, "batch"], stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            p.stdin.write(b"df\n" * 10000)
+            p.stdin.flush()
+            p.stdout.read(1)
+            p.send_signal(signo)
+            said = p.communicate(timeout=60)[1]
+            same((p.returncode, said), (-signo, b""))
+        pool("new")
+
+
+def test_a_directory_with_shared_pages():
+    """As a copy made inside the system leaves it: storing to it copies the page first."""
+    with Pool(TOOL) as pool:
+        pool("mkdir", "/data/d")
+        pool("put", pool.file("f", pool.page("/data/d")), "/data/f")
+        pool("cp", "/data/f", "/data/g")
+        f, d = pool.line("id", "/data/f"), pool.line("id", "/data/d")
+        pool("cp", d, "/data/e", code=1)
+        pool.overwrite(pool.meta(f), 0, pool.meta(d))
+        before = pool.page("/data/g")
+        lost = pool.line("new")
+        pool("lost", "--link", f)
+        pool("lost", "--link", f, code=1)
+        same(pool.page("/data/g"), before)
+        wanted(pool.page(f) != before, "nothing was stored")
+        pool.check()
+        pool("id", lost)
 
 
 def test_directories_deep():

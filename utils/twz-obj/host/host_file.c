@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 
 #include "fail.h"
 #include "out.h"
+#include "pool.h"
 
 /* Name of the directory a path lies in; to be freed. */
 static char *directory_of(const char *path)
@@ -31,6 +31,14 @@ static int exists_already(const char *path)
     return fail(TOOL_NO, "%s: exists already: choose another name, or use --force", path);
 }
 
+/* The mode as open would give it: mkostemp's own is 0600, and fchmod asks no umask. */
+static uint32_t masked(uint32_t mode)
+{
+    mode_t mask = umask(0);
+    umask(mask);
+    return mode & ~(uint32_t)mask;
+}
+
 static int create_named(struct host_file *file, uint32_t mode)
 {
     if (asprintf(&file->temporary, "%s.XXXXXX", file->path) < 0)
@@ -38,7 +46,7 @@ static int create_named(struct host_file *file, uint32_t mode)
     file->fd = mkostemp(file->temporary, O_CLOEXEC);
     if (file->fd < 0)
         return fail_host(file->path);
-    return fchmod(file->fd, mode) == 0 ? TOOL_OK : fail_host(file->path);
+    return fchmod(file->fd, masked(mode)) == 0 ? TOOL_OK : fail_host(file->path);
 }
 
 int host_file_create(struct host_file *file, const char *path, bool replace, uint32_t mode)
@@ -138,7 +146,7 @@ int host_write(int fd, const char *path, const void *bytes, uint64_t len)
         ssize_t n = write(fd, p, len);
         /* The bytes lie in a map whose file gave no page: what a load there would have got. */
         if (n < 0 && errno == EFAULT)
-            raise(SIGBUS);
+            pool_storage_lost();
         if (n < 0 && errno != EINTR)
             return fail_host(path);
         if (n > 0) {

@@ -25,35 +25,88 @@
 #include "host_platform.h"
 #include "persist_pmem.h"
 #include "pool_lock.h"
+#include "window.h"
 
-/* --- host faults on the map ---------------------------------------------------------------- */
+/* --- faults on the map --------------------------------------------------------------------- */
 
-static struct {
+/*
+ * Two things end a command in the middle of a load or store: the host has no storage for a page
+ * (SIGBUS), or a damaged or hostile pool led to an address of its own that may not be touched so
+ * (SIGSEGV), for no check of ours foresees all that another's bytes can say. The texts are made
+ * before, the handler only writes one and ends the process, as a kill would: the lock goes with it.
+ * A fault anywhere else is a bug of ours and takes its usual way.
+ */
+struct fault_text {
     char text[512];
     size_t len;
+};
+
+static struct {
+    const uint8_t *base; /* the map of the pool */
+    uint64_t size;
+    struct fault_text storage, damage;
 } fault;
 
-static void on_bus_error(int signo)
+static _Noreturn void fault_end(const struct fault_text *why, enum tool_exit code)
 {
-    (void)signo;
-    ssize_t n = write(STDERR_FILENO, fault.text, fault.len);
+    ssize_t n = write(STDERR_FILENO, why->text, why->len);
     (void)n;
-    _exit(TOOL_FULL);
+    _exit((int)code);
+}
+
+static void on_fault(int signo, siginfo_t *info, void *context)
+{
+    (void)context;
+    const uint8_t *at = info->si_addr;
+    bool mapped = info->si_code > 0 &&
+                  ((uintptr_t)at - (uintptr_t)fault.base < fault.size || window_covers(at));
+    bool failing = info->si_code == BUS_MCEERR_AR || info->si_code == BUS_MCEERR_AO;
+    if (signo == SIGBUS && mapped && !failing)
+        pool_storage_lost();
+    if (mapped)
+        fault_end(&fault.damage, TOOL_DAMAGED);
+    signal(signo, SIG_DFL);
+    raise(signo); /* comes when this returns */
+}
+
+void pool_storage_lost(void)
+{
+    fault_end(&fault.storage, TOOL_FULL);
 }
 
 void pool_catch_faults(void)
 {
-    struct sigaction action = { .sa_handler = on_bus_error };
+    struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
     sigaction(SIGBUS, &action, NULL);
+    sigaction(SIGSEGV, &action, NULL);
 }
 
-static void fault_text(const char *path)
+static void fault_say(struct fault_text *why, const char *path, const char *what)
 {
-    int n = snprintf(fault.text, sizeof(fault.text),
-                     "twz-obj: %.300s: the host gave no storage (its disk is full, or the file was "
-                     "cut short): make room; the pool is as before or after the last step\n",
-                     path);
-    fault.len = n < (int)sizeof(fault.text) ? (size_t)n : sizeof(fault.text) - 1;
+    snprintf(why->text, sizeof(why->text) - 1, "twz-obj: %.200s: %s", path, what);
+    for (char *p = why->text; *p; p++) {
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
+    }
+    why->len = strlen(why->text) + 1;
+    why->text[why->len - 1] = '\n';
+}
+
+static void fault_texts(const char *path)
+{
+    fault_say(&fault.storage, path,
+              "the host gave no storage (its disk is full, or the file was cut short): make room; "
+              "the pool is as before or after the last step");
+    fault_say(&fault.damage, path,
+              "damaged: what it says led where it holds nothing: run 'twz-obj check' to see what "
+              "is lost, or restore it from a copy");
+}
+
+/* The map that commands work on from now on; NULL: none. */
+static void fault_range(const struct pool *pool)
+{
+    fault.size = pool ? pool->size : 0;
+    fault.base = pool ? pool->base : NULL;
 }
 
 /* --- open and map -------------------------------------------------------------------------- */
@@ -121,7 +174,7 @@ static int file_map_shared(struct pool *pool)
 
 static int file_map(struct pool *pool)
 {
-    fault_text(pool->path);
+    fault_texts(pool->path);
     if (pool->mode != POOL_LOOK)
         return file_map_shared(pool);
     persist_media_set(PERSIST_NOWHERE);
@@ -151,6 +204,7 @@ int pool_adopt(struct pool **out, const char *path, int fd, enum pool_mode mode)
     if (!rc)
         rc = file_map(pool);
     if (!rc) {
+        fault_range(pool);
         *out = pool;
         return TOOL_OK;
     }
@@ -289,6 +343,7 @@ int pool_close(struct pool *pool)
         if (synced != 0 || persist_media_failed())
             rc = fail_host(pool->path);
         persist_media_set(PERSIST_NOWHERE);
+        fault_range(NULL);
         munmap(pool->base, pool->size);
     }
     close(pool->fd);

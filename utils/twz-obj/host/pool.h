@@ -56,7 +56,11 @@ int pool_roots_set(struct pool *pool, const struct store_roots *roots);
 /* Bytes from the system's random generator. */
 int pool_random(void *bytes, size_t len);
 
-/* A full disk or a file cut short while it is mapped shows as SIGBUS: end with a message then. */
+/* From now on a fault inside the map or a window ends the process with a line that says what to do:
+ * TOOL_FULL where the host gave no storage, TOOL_DAMAGED where the pool's contents led there. */
 void pool_catch_faults(void);
+
+/* What such a fault of the first kind does; for a host that says so by EFAULT instead. */
+void pool_storage_lost(void) __attribute__((noreturn));
 
 #endif

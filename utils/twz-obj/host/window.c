@@ -18,6 +18,7 @@
 #define _GNU_SOURCE
 #include "window.h"
 
+#include <hier/layout.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -35,6 +36,7 @@ struct window {
     uint64_t used;   /* clock of the last use */
     uint32_t rights; /* all that it was asked for with */
     bool dead;       /* deleted: release when count is 0 */
+    bool own;        /* for writing, and no directory with shared pages */
 };
 
 static struct {
@@ -189,10 +191,30 @@ int window_refresh(uint32_t slot)
         struct window *w = &host.window[i];
         if (same_id(w->id, TWZ_OBJID_NONE) || w->slot != slot)
             continue;
+        w->own = false;
         int rc = window_clear(w, PROT_READ);
         return rc < 0 ? rc : window_fill(w, 0, TWZ_PAGE_RECORD);
     }
     return 0;
+}
+
+static int touch_present(const struct window *w, const struct store_page *at);
+
+/* Directories are stored to without a touch, the system copying shared pages on the fault. Here all
+ * of one's are copied when it is opened for writing; other objects' when they are touched. */
+static int window_own(struct window *w)
+{
+    const struct hier_dir *dir = (const void *)(window_start(w) + TWZ_OBJ_BASE);
+    struct store_page at = { .page = 1 };
+    int rc = 0;
+    if (dir->magic != HIER_MAGIC)
+        at.page = TWZ_PAGE_RECORD;
+    for (; rc >= 0 && store_page_next(host.pool->store, w->slot, &at) >= 0; at.page++) {
+        if (at.state == STORE_SHARED && !(at.flags & STORE_FLAG_READONLY))
+            rc = touch_present(w, &at);
+    }
+    w->own = rc >= 0;
+    return rc;
 }
 
 int plat_map(objid_t id, uint32_t rights, uint8_t **start)
@@ -215,6 +237,11 @@ int plat_map(objid_t id, uint32_t rights, uint8_t **start)
             return rc;
         }
     }
+    if ((rights & TWZ_WRITE) && !w->own && !looking()) {
+        int rc = window_own(w);
+        if (rc < 0)
+            return rc;
+    }
     w->count++;
     w->rights |= rights;
     w->used = ++host.clock;
@@ -234,12 +261,17 @@ void plat_unmap(uint8_t *start, objid_t id, uint32_t rights)
     (void)!store_obj_release(host.pool->store, slot);
 }
 
-static struct window *window_at(const void *addr)
+bool window_covers(const void *addr)
 {
     uintptr_t off = (uintptr_t)addr - (uintptr_t)host.arena;
-    if (!host.arena || off >> TWZ_OBJ_SHIFT >= WINDOWS)
+    return host.arena && off >> TWZ_OBJ_SHIFT < WINDOWS;
+}
+
+static struct window *window_at(const void *addr)
+{
+    if (!window_covers(addr))
         return NULL;
-    struct window *w = &host.window[off >> TWZ_OBJ_SHIFT];
+    struct window *w = &host.window[((uintptr_t)addr - (uintptr_t)host.arena) >> TWZ_OBJ_SHIFT];
     return same_id(w->id, TWZ_OBJID_NONE) ? NULL : w;
 }
 

@@ -21,6 +21,9 @@ int window_refresh(uint32_t slot);
 /* Release a dead object's frames: now, or when its window is let go. */
 int window_released(uint32_t slot);
 
+/* Does the address lie in the range of the windows? Safe in a signal handler. */
+bool window_covers(const void *addr);
+
 /* Looking only: what was stored in a window since reaches the pool's private map as well. */
 void window_flush(const void *p, uint64_t len);
 
