@@ -132,9 +132,23 @@ static int keep_path(struct pointed *pointed, const char *path)
     return more[pointed->paths++] ? 0 : -TWZ_ENOMEM;
 }
 
+/* What is damaged may point to any of them. */
+static int see_gap(struct pointed *pointed, const struct ref *ref)
+{
+    if (pointed->force || among(pointed->list, ref->from))
+        return 0;
+    pointed->rc = fail(TOOL_DAMAGED,
+                       "object " IDFMT ": %s: whether it points to what is to be deleted is not "
+                       "known: del it first, or use --force",
+                       IDPR(ref->from), fail_text(ref->error));
+    return 1;
+}
+
 static int see_ref(void *ctx, const struct ref *ref)
 {
     struct pointed *pointed = ctx;
+    if (ref->kind == REF_GAP)
+        return see_gap(pointed, ref);
     if (!among(pointed->list, ref->to) || among(pointed->list, ref->from) || ref->kind == REF_TIE)
         return 0;
     char id[OUT_ID_TEXT];

@@ -167,10 +167,10 @@ int cmd_mkpool(struct tool *tool, const struct args *args)
 /* A former first program that nothing means any more goes: an update leaves no rest behind. */
 static int delete_former(struct pool *pool, objid_t former)
 {
-    int pointed = twz_objid_none(former) ? 1 : refs_pointed(pool, former, true);
-    if (pointed == 0)
-        pointed = plat_obj_delete(former, TWZ_DELETE_DEFERRED);
-    return pointed < 0 && pointed != -TWZ_ENOOBJ ? fail_twz(pool->path, pointed) : TOOL_OK;
+    if (twz_objid_none(former) || refs_pointed(pool, former, true))
+        return TOOL_OK;
+    int rc = plat_obj_delete(former, TWZ_DELETE_DEFERRED);
+    return rc < 0 && rc != -TWZ_ENOOBJ ? fail_twz(pool->path, rc) : TOOL_OK;
 }
 
 static bool is_program(const struct pool *pool, uint32_t slot)

@@ -3,6 +3,7 @@
  * refs, graph, lost: the references of the whole pool.
  *
  * lost --delete deletes object by object, each by one commit word; --link gives names one by one.
+ * Where anything is damaged, what only that points to looks lost: then nothing is deleted.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,10 @@ static bool among(const struct ident_list *list, objid_t id)
 static int select_ref(void *ctx, const struct ref *ref)
 {
     const struct selection *s = ctx;
+    if (ref->kind == REF_GAP && (s->to || among(s->list, ref->from)))
+        refs_warn_gap(ref);
+    if (ref->kind == REF_GAP)
+        return 0;
     if (!(s->from && among(s->list, ref->from)) && !(s->to && among(s->list, ref->to)))
         return 0;
     if (out_records())
@@ -149,6 +154,10 @@ static int graph_ref(void *ctx, const struct ref *ref)
         reach(graph, ref->to);
         return 0;
     }
+    if (ref->kind == REF_GAP) {
+        refs_warn_gap(ref);
+        return 0;
+    }
     if (!graph->dot && out_records()) {
         ref_record(ref);
     } else if (!graph->dot) {
@@ -214,12 +223,30 @@ struct found {
     const struct pool *pool;
     uint8_t *pointed; /* a bit for each slot */
     uint64_t slots;
+    bool delete; /* all that is lost is to go: no gap may be passed over */
+    bool refused;
 };
+
+static int mark_gap(struct found *found, const struct ref *ref)
+{
+    if (!found->delete) {
+        refs_warn_gap(ref);
+        return 0;
+    }
+    found->refused = true;
+    fail(TOOL_DAMAGED,
+         "object " IDFMT ": %s: what only it points to would look lost, so nothing is deleted: "
+         "del it first, or del the lost ones by their IDs with --force",
+         IDPR(ref->from), fail_text(ref->error));
+    return 1;
+}
 
 static int mark(void *ctx, const struct ref *ref)
 {
     struct found *found = ctx;
     uint32_t slot;
+    if (ref->kind == REF_GAP)
+        return mark_gap(found, ref);
     if (store_lookup(found->pool->store, ref->to, &slot) >= 0 && slot < found->slots)
         found->pointed[slot / 8] |= (uint8_t)(1u << (slot % 8));
     return 0;
@@ -271,23 +298,23 @@ static int lost_find(struct tool *tool, struct found *found)
 {
     struct store_space space;
     store_space(tool->pool->store, &space);
-    *found = (struct found){ .pool = tool->pool, .slots = space.slots_max };
+    found->slots = space.slots_max;
     found->pointed = calloc(1, space.slots_max / 8 + 1);
     return found->pointed ? refs_each(tool->pool, mark, found) : -TWZ_ENOMEM;
 }
 
-/* `dir`: an open directory for --link, or NULL. */
+/* `dir`: an open directory for --link, or NULL. 1: refused, the message is out. */
 static int lost_run(struct tool *tool, const twzobj *dir, bool delete)
 {
-    struct found found;
+    struct found found = { .pool = tool->pool, .delete = delete };
     int rc = dir ? hier_probe(dir) : 0;
     if (rc < 0)
         return rc;
     rc = lost_find(tool, &found);
-    if (rc >= 0)
+    if (rc >= 0 && !found.refused)
         rc = lost_each(tool, &found, dir, delete);
     free(found.pointed);
-    return rc;
+    return rc < 0 ? rc : found.refused;
 }
 
 int cmd_lost(struct tool *tool, const struct args *args)
@@ -309,5 +336,7 @@ int cmd_lost(struct tool *tool, const struct args *args)
     }
     if (link)
         ident_done(&dir);
+    if (done > 0)
+        return TOOL_DAMAGED;
     return done < 0 ? fail_twz(link ? link : tool->pool->path, done) : TOOL_OK;
 }

@@ -112,10 +112,11 @@ static void note_died(void *ctx, uint32_t slot)
 int plat_obj_delete(objid_t id, uint64_t flags)
 {
     (void)flags;
-    uint32_t slot;
+    uint32_t slot = STORE_NO_SLOT;
     struct died died = { 0 };
     int rc = store_lookup(host.pool->store, id, &slot);
-    if (rc < 0)
+    /* What is damaged goes all the same: nothing else rids a pool of it. */
+    if (rc < 0 && !(rc == -TWZ_EDAMAGED && slot != STORE_NO_SLOT))
         return rc;
     host.pool->changes++;
     rc = store_obj_delete(host.pool->store, slot, note_died, &died);

@@ -88,9 +88,8 @@ static int replace(struct filling *filling, struct hier_where *where, objid_t *i
     int rc = make_unnamed(filling, id);
     if (rc < 0)
         return rc;
-    int pointed = refs_pointed(filling->pool, where->id, false);
-    rc = pointed < 0 ? pointed
-                     : hier_replace(&where->dir, names_leaf(where), *id, pointed ? 0 : HIER_DELETE);
+    bool pointed = refs_pointed(filling->pool, where->id, false);
+    rc = hier_replace(&where->dir, names_leaf(where), *id, pointed ? 0 : HIER_DELETE);
     if (rc < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0)
         return -TWZ_EDAMAGED;
     return rc;

@@ -6,6 +6,7 @@
 #include <twz/error.h>
 
 #include "content.h"
+#include "fail.h"
 #include "ids.h"
 #include "names.h"
 
@@ -13,7 +14,7 @@
 
 const char *ref_kind_text(enum ref_kind kind)
 {
-    static const char *const text[] = { "name", "pointer", "tie", "root" };
+    static const char *const text[] = { "name", "pointer", "tie", "root", "damaged" };
     return text[kind];
 }
 
@@ -34,7 +35,14 @@ static int from_name(void *ctx, const struct name_visit *name)
     return visit->visitor(visit->ctx, &ref);
 }
 
-/* A FOT entry that names its target: what the name means here. 1: nothing to tell. */
+static int gap(const struct visit *visit, objid_t id, int error)
+{
+    struct ref ref = { .kind = REF_GAP, .from = id, .error = error };
+    return visit->visitor(visit->ctx, &ref);
+}
+
+/* A FOT entry that names its target: what the name means here. 1: nothing to tell; -TWZ_E*: that
+ * cannot be read. */
 static int name_of_entry(const struct visit *visit, uint32_t slot,
                          const struct twz_fot_entry *entry, char *name, objid_t *to)
 {
@@ -43,35 +51,42 @@ static int name_of_entry(const struct visit *visit, uint32_t slot,
         return 1;
     uint64_t room = TWZ_OBJ_DATA_TOP - off < NAME_MAX_READ ? TWZ_OBJ_DATA_TOP - off : NAME_MAX_READ;
     uint32_t kind;
-    if (content_read(visit->pool, slot, off, name, room) < 0 || !memchr(name, '\0', room))
-        return 1;
-    return names_find(visit->pool, name, to, &kind) < 0 ? 1 : 0;
+    int rc = content_read(visit->pool, slot, off, name, room);
+    if (rc < 0 || !memchr(name, '\0', room))
+        return rc < 0 ? rc : 1;
+    rc = names_find(visit->pool, name, to, &kind);
+    return rc == -TWZ_EDAMAGED || rc == -TWZ_EPOISON || rc == -TWZ_ENOMEM ? rc : rc < 0;
+}
+
+static int from_entry(const struct visit *visit, uint32_t slot, objid_t id, uint32_t index)
+{
+    char name[NAME_MAX_READ];
+    struct twz_fot_entry entry;
+    int rc = content_fot(visit->pool, slot, index, &entry);
+    if (rc < 0)
+        return gap(visit, id, rc);
+    if (!(entry.flags & TWZ_FOT_VALID))
+        return 0;
+    struct ref ref = { .kind = REF_FOT, .from = id, .to = entry.id, .index = index };
+    ref.rights = (uint32_t)(entry.flags & TWZ_PERMS);
+    if (entry.flags & TWZ_FOT_NAME) {
+        rc = name_of_entry(visit, slot, &entry, name, &ref.to);
+        if (rc != 0)
+            return rc < 0 ? gap(visit, id, rc) : 0;
+        ref.path = name;
+    }
+    return visit->visitor(visit->ctx, &ref);
 }
 
 static int from_fot(const struct visit *visit, uint32_t slot, objid_t id)
 {
     struct twz_meta meta;
-    if (content_meta(visit->pool, slot, &meta) < 0)
-        return 0;
-    for (uint32_t i = 1; i <= meta.fot_count; i++) {
-        char name[NAME_MAX_READ];
-        struct twz_fot_entry entry;
-        if (content_fot(visit->pool, slot, i, &entry) < 0)
-            return 0;
-        if (!(entry.flags & TWZ_FOT_VALID))
-            continue;
-        struct ref ref = { .kind = REF_FOT, .from = id, .to = entry.id, .index = i };
-        ref.rights = (uint32_t)(entry.flags & TWZ_PERMS);
-        if (entry.flags & TWZ_FOT_NAME) {
-            if (name_of_entry(visit, slot, &entry, name, &ref.to))
-                continue;
-            ref.path = name;
-        }
-        int rc = visit->visitor(visit->ctx, &ref);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
+    int rc = content_meta(visit->pool, slot, &meta);
+    if (rc < 0)
+        return gap(visit, id, rc);
+    for (uint32_t i = 1; rc == 0 && i <= meta.fot_count; i++)
+        rc = from_entry(visit, slot, id, i);
+    return rc;
 }
 
 static int from_tie(const struct visit *visit, const struct store_stat *stat)
@@ -103,9 +118,12 @@ static int from_roots(const struct visit *visit)
 static int from_object(const struct visit *visit, uint32_t slot)
 {
     struct store_stat stat;
-    if (store_obj_stat(visit->pool->store, slot, &stat) < 0 || stat.damaged)
+    int rc = store_obj_stat(visit->pool->store, slot, &stat);
+    if (rc == -TWZ_EDELETED || rc == -TWZ_ENOOBJ)
         return 0;
-    int rc = from_fot(visit, slot, stat.id);
+    if (rc < 0 || stat.damaged)
+        return gap(visit, store_obj_id_of(visit->pool->store, slot), rc < 0 ? rc : -TWZ_EDAMAGED);
+    rc = from_fot(visit, slot, stat.id);
     return rc != 0 ? rc : from_tie(visit, &stat);
 }
 
@@ -147,10 +165,18 @@ struct pointed {
 static int see_pointer(void *ctx, const struct ref *ref)
 {
     const struct pointed *pointed = ctx;
+    if (ref->kind == REF_GAP)
+        return !twz_objid_equal(ref->from, pointed->id);
     return twz_objid_equal(ref->to, pointed->id) && (pointed->names || ref->kind != REF_NAME);
 }
 
-int refs_pointed(struct pool *pool, objid_t id, bool names)
+bool refs_pointed(struct pool *pool, objid_t id, bool names)
 {
-    return refs_each(pool, see_pointer, &(struct pointed){ id, names });
+    return refs_each(pool, see_pointer, &(struct pointed){ id, names }) != 0;
+}
+
+void refs_warn_gap(const struct ref *ref)
+{
+    fail_warn("object " IDFMT ": %s: what it points to is not known", IDPR(ref->from),
+              fail_text(ref->error));
 }
