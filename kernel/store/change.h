@@ -24,6 +24,9 @@ struct change {
     uint32_t frame;       /* out: the last page's frame */
     uint32_t other;       /* share: source slot ... */
     uint32_t other_first; /* ... and its page for the first one of the range */
+    uint32_t copied;      /* ... the frame whose copy is `frame`; 0: none yet */
+    uint32_t copy_refs;   /* ... words that reach the copy */
+    int crowded;          /* ... a frame may be in more pages than can be counted */
     uint32_t first;
     const void *(*source)(void *ctx, uint32_t page);
     void *ctx;

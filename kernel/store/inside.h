@@ -67,7 +67,7 @@ struct store {
     struct store_super super;
     uint64_t mono[STORE_MONO_COUNT];
 
-    /* frames: 15 bits of count and REF_SHARED each; a member of free_frames has 0 */
+    /* frames: how many words reach each, or REF_OWN | 1; a member of free_frames has 0 */
     uint16_t *refs;
     struct bits free_frames;
     uint64_t meta;               /* fixed frames, chunks, nodes */
@@ -90,8 +90,11 @@ struct store {
 
 /* --- space.c: frames ----------------------------------------------------------------------- */
 
-#define REF_SHARED 0x8000u
-#define REF_MAX    0x7fffu
+#define REF_OWN 0x8000u /* by one word, which does not say that others may */
+#ifndef REF_MAX         /* tests of what happens at the limit come with a smaller one */
+#define REF_MAX 0x7fffu
+#endif
+_Static_assert(REF_MAX < REF_OWN, "a count leaves the mark alone");
 
 /* Frames that can be taken now. */
 uint64_t space_free(const struct store *store);
@@ -99,9 +102,14 @@ uint64_t space_free(const struct store *store);
 uint32_t space_take(struct store *store, int page);
 /* The same, and the frame is zero and so on the media, or will be at the next fence. */
 uint32_t space_take_zeroed(struct store *store);
-/* Recovery reaches a frame; -TWZ_EDAMAGED where it is taken by another already. */
+/* Recovery reaches a frame; -TWZ_EDAMAGED where it is taken by another already, -TWZ_EFULL where it
+ * is shared by more words than there can be. */
 int space_claim(struct store *store, uint32_t frame, int page, int shared);
-/* A reference more to a shared frame. */
+/* How many words reach a frame: 0 .. REF_MAX. */
+uint32_t space_refs(const struct store *store, uint32_t frame);
+/* The one word that reaches a frame says from now on that others may. */
+void space_lend(struct store *store, uint32_t frame);
+/* A word more reaches a lent frame; the caller has seen fewer than REF_MAX. */
 void space_share(struct store *store, uint32_t frame);
 /*
  * The one door of all frees: a reference less, and the frame is free with the last one. Nothing on

@@ -5,8 +5,22 @@
  * Sharing: both words are STORE_SHARED while several objects may hold one frame. COMMIT order: the
  * source's words first, so that no frame is ever reached twice without saying so; a power failure
  * in between leaves a SHARED frame with one holder, which is as good as PRESENT.
+ *
+ * No frame is in more than REF_MAX words. A page whose frame is gets a copy, which is filled like
+ * the frame of a new page; the pages after it that hold the same frame share the copy.
  */
 #include <store/change.h>
+
+/* A new frame with the content of another; durable at the next fence, which `taken` asks for. */
+static uint32_t copy_of(struct change *change, uint32_t frame)
+{
+    uint32_t copy = space_take(change->store, 1);
+
+    persist_copy_nt(store_frame_ptr(change->store, copy), store_frame_ptr(change->store, frame),
+                    STORE_FRAME_SIZE);
+    change->taken = 1;
+    return copy;
+}
 
 /* --- add ----------------------------------------------------------------------------------- */
 
@@ -150,14 +164,15 @@ int store_page_poison(struct store *store, uint32_t slot, uint32_t page)
 
 /* --- share --------------------------------------------------------------------------------- */
 
+/* The range's words are counted, and it adds as many at most: a frame of few words has room. */
 static int plan_lend(struct change *change, uint32_t page, uint64_t word)
 {
-    uint32_t refs = change->store->refs[STORE_WORD_FRAME(word)] & REF_MAX;
-
     (void)page;
     switch (STORE_WORD_STATE(word)) {
     case STORE_PRESENT: return PLAN_CHANGE;
-    case STORE_SHARED: return refs < REF_MAX ? PLAN_KEEP : -TWZ_EFULL;
+    case STORE_SHARED:
+        change->crowded |= space_refs(change->store, STORE_WORD_FRAME(word)) > REF_MAX / 2;
+        return PLAN_KEEP;
     case STORE_POISONED: return -TWZ_EPOISON;
     default: return PLAN_KEEP;
     }
@@ -165,8 +180,8 @@ static int plan_lend(struct change *change, uint32_t page, uint64_t word)
 
 static uint64_t make_lend(struct change *change, uint32_t page, uint64_t word)
 {
-    (void)change;
     (void)page;
+    space_lend(change->store, STORE_WORD_FRAME(word));
     return word_body(STORE_SHARED, STORE_WORD_FLAGS(word), STORE_WORD_FRAME(word));
 }
 
@@ -189,15 +204,68 @@ static int plan_borrow(struct change *change, uint32_t page, uint64_t word)
     return from.state == state ? PLAN_KEEP : PLAN_CHANGE;
 }
 
+enum lent { LENT_ITSELF, LENT_LAST_COPY, LENT_NEW_COPY };
+
+/* What the next page borrows where the source's holds `frame`, which `refs` words reach by now. */
+static enum lent lent_for(struct change *change, uint32_t frame, uint32_t refs)
+{
+    if (refs < REF_MAX)
+        return LENT_ITSELF;
+    if (change->copied == frame && change->copy_refs < REF_MAX) {
+        change->copy_refs++;
+        return LENT_LAST_COPY;
+    }
+    change->copied = frame;
+    change->copy_refs = 1;
+    return LENT_NEW_COPY;
+}
+
 static uint64_t make_borrow(struct change *change, uint32_t page, uint64_t word)
 {
+    struct store *store = change->store;
     struct store_page from;
 
     (void)word;
     if (source_page(change, page, &from) < 0 || !from.frame)
         return word_body(from.state, 0, 0);
-    space_share(change->store, from.frame);
+    switch (lent_for(change, from.frame, space_refs(store, from.frame))) {
+    case LENT_ITSELF: space_share(store, from.frame); break;
+    case LENT_LAST_COPY:
+        from.frame = change->frame;
+        space_share(store, from.frame);
+        break;
+    case LENT_NEW_COPY:
+        from.frame = change->frame = copy_of(change, from.frame);
+        space_lend(store, from.frame);
+        break;
+    }
     return word_body(STORE_SHARED, 0, from.frame);
+}
+
+static int borrows_shared(const struct change *change, uint32_t page, struct store_page *from)
+{
+    return source_page(change, page, from) == 0 && from->state == STORE_SHARED;
+}
+
+/*
+ * The copies that make_borrow will make of frames that are SHARED already: its decisions, on counts
+ * that are put back afterwards. Each page of the range is counted already, so no count more than
+ * doubles: it goes above REF_MAX here, and fits.
+ */
+static uint64_t count_copies(struct change *change, uint32_t first, uint32_t count)
+{
+    uint16_t *refs = change->store->refs;
+    struct store_page from;
+    uint64_t copies = 0;
+
+    for (uint32_t page = first; page < first + count; page++)
+        if (borrows_shared(change, page, &from))
+            copies += lent_for(change, from.frame, refs[from.frame]++) == LENT_NEW_COPY;
+    for (uint32_t page = first; page < first + count; page++)
+        if (borrows_shared(change, page, &from))
+            refs[from.frame]--;
+    change->copied = 0;
+    return copies;
 }
 
 int store_page_share(struct store *store, uint32_t dst, uint32_t dst_first, uint32_t src,
@@ -221,6 +289,8 @@ int store_page_share(struct store *store, uint32_t dst, uint32_t dst_first, uint
     err = change_plan(&borrow, dst_first, count);
     if (err < 0)
         return err;
+    if (lend.crowded)
+        borrow.frames += count_copies(&borrow, dst_first, count);
     if (borrow.frames > space_free(store))
         return -TWZ_ENOSPC;
     change_apply(&lend, src_first, count);
@@ -239,7 +309,7 @@ static int plan_own(struct change *change, uint32_t page, uint64_t word)
     switch (STORE_WORD_STATE(word)) {
     case STORE_PRESENT: return PLAN_KEEP;
     case STORE_SHARED:
-        return (change->store->refs[frame] & REF_MAX) == 1 ? PLAN_CHANGE : PLAN_CHANGE_AND_TAKE;
+        return space_refs(change->store, frame) == 1 ? PLAN_CHANGE : PLAN_CHANGE_AND_TAKE;
     case STORE_POISONED: return -TWZ_EPOISON;
     default: return -TWZ_EINVAL;
     }
@@ -247,17 +317,10 @@ static int plan_own(struct change *change, uint32_t page, uint64_t word)
 
 static uint64_t make_own(struct change *change, uint32_t page, uint64_t word)
 {
-    struct store *store = change->store;
     uint32_t frame = STORE_WORD_FRAME(word);
 
     (void)page;
-    change->frame = frame;
-    if ((store->refs[frame] & REF_MAX) > 1) {
-        change->frame = space_take(store, 1);
-        persist_copy_nt(store_frame_ptr(store, change->frame), store_frame_ptr(store, frame),
-                        STORE_FRAME_SIZE);
-        change->taken = 1;
-    }
+    change->frame = space_refs(change->store, frame) > 1 ? copy_of(change, frame) : frame;
     return word_body(STORE_PRESENT, STORE_WORD_FLAGS(word), change->frame);
 }
 

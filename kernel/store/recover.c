@@ -187,6 +187,7 @@ static int claim_word(void *ctx, const struct walk_word *word)
     struct claim *claim = ctx;
     uint32_t state = STORE_WORD_STATE(word->word);
     uint32_t frame = STORE_WORD_FRAME(word->word);
+    int err;
 
     if (!word->valid) {
         damage(claim->store, claim->slot, word->at, word->word, word->index,
@@ -195,10 +196,12 @@ static int claim_word(void *ctx, const struct walk_word *word)
     }
     if (!frame)
         return 0;
-    if (space_claim(claim->store, frame, word->place == STORE_PLACE_PAGE,
-                    state == STORE_SHARED || state == STORE_POISONED) == 0)
+    err = space_claim(claim->store, frame, word->place == STORE_PLACE_PAGE,
+                      state == STORE_SHARED || state == STORE_POISONED);
+    if (err == 0)
         return 1;
-    damage(claim->store, claim->slot, word->at, word->word, frame, "frame is reached twice");
+    damage(claim->store, claim->slot, word->at, word->word, frame,
+           err == -TWZ_EFULL ? "frame is shared by too many words" : "frame is reached twice");
     return 0;
 }
 

@@ -2,7 +2,9 @@
 /*
  * Frames: which are free, and how often the others are reached. Volatile only: recovery claims each
  * frame it reaches, what is left is free. So no power failure can tear or leak space.
- * Invariant: a frame is in exactly one of free_frames, zeroed[], or has refs > 0.
+ * Invariants: a frame is in exactly one of free_frames, zeroed[], or has refs > 0. A frame that a
+ * SHARED word reaches has no REF_OWN, and no frame is reached by more than REF_MAX words: what would
+ * be is copied (page.c) or, on the media, damage.
  */
 #include <store/inside.h>
 
@@ -19,7 +21,7 @@ static uint32_t take(struct store *store)
         bits_drop(&store->free_frames, frame);
     else
         frame = store->zeroed[--store->zeroed_count];
-    store->refs[frame] = 1;
+    store->refs[frame] = REF_OWN | 1;
     return frame;
 }
 
@@ -36,7 +38,7 @@ uint32_t space_take_zeroed(struct store *store)
 
     if (store->zeroed_count) {
         frame = store->zeroed[--store->zeroed_count];
-        store->refs[frame] = 1;
+        store->refs[frame] = REF_OWN | 1;
         return frame;
     }
     frame = take(store);
@@ -64,26 +66,38 @@ int space_claim(struct store *store, uint32_t frame, int page, int shared)
 {
     uint16_t refs = store->refs[frame];
 
-    if (refs && !(shared && (refs & REF_SHARED) && (refs & REF_MAX) < REF_MAX))
+    if (refs && (!shared || refs & REF_OWN))
         return -TWZ_EDAMAGED;
+    if (refs >= REF_MAX)
+        return -TWZ_EFULL;
     if (!refs && !page)
         store->meta++;
-    store->refs[frame] = (uint16_t)((refs + 1u) | (shared ? REF_SHARED : 0u));
+    store->refs[frame] = (uint16_t)((refs + 1u) | (shared ? 0u : REF_OWN));
     bits_drop(&store->free_frames, frame);
     return 0;
 }
 
+uint32_t space_refs(const struct store *store, uint32_t frame)
+{
+    return store->refs[frame] & ~REF_OWN;
+}
+
+void space_lend(struct store *store, uint32_t frame)
+{
+    store->refs[frame] &= (uint16_t)~REF_OWN;
+}
+
 void space_share(struct store *store, uint32_t frame)
 {
-    store->refs[frame] = (uint16_t)((store->refs[frame] + 1u) | REF_SHARED);
+    store->refs[frame]++;
 }
 
 void space_defer_free(struct store *store, uint32_t frame, int page, uint64_t epoch)
 {
-    uint16_t left = (uint16_t)((store->refs[frame] & REF_MAX) - 1u);
+    uint16_t left = (uint16_t)(space_refs(store, frame) - 1u);
 
     (void)epoch;
-    store->refs[frame] = left ? (uint16_t)(left | REF_SHARED) : (uint16_t)0;
+    store->refs[frame] = left;
     if (left)
         return;
     if (!page)

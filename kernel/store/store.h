@@ -284,6 +284,8 @@ STORE_WARN int store_page_protect(struct store *store, uint32_t slot, uint32_t f
 /*
  * Let `count` pages of dst (ABSENT or HOLE before) be those of src: both sides become SHARED; the
  * caller has made src's mappings read-only before. Absent pages stay absent. Page by page as above.
+ * A frame that 32767 pages hold is lent no more: a copy of it is (-TWZ_ENOSPC where no frame is
+ * free), one for all pages that need it in a row.
  */
 STORE_WARN int store_page_share(struct store *store, uint32_t dst, uint32_t dst_first, uint32_t src,
                                 uint32_t src_first, uint32_t count);

@@ -274,19 +274,16 @@ static int op_protect(struct run *run, const struct op *op)
     return err;
 }
 
-#define SHARE_PAGES 4u
-
-static int share_answer(struct model_object *dst, uint32_t to, struct model_object *src,
-                        uint32_t from)
+static int share_answer(struct model_object *dst, struct model_object *src, const struct op *op)
 {
-    for (uint32_t i = 0; i < SHARE_PAGES; i++) {
-        struct model_page *page = model_page(src, from + i);
+    for (uint32_t i = 0; i < op->e; i++) {
+        struct model_page *page = model_page(src, op->d + i);
 
         if (page && page->state == STORE_POISONED)
             return -TWZ_EPOISON;
     }
-    for (uint32_t i = 0; i < SHARE_PAGES; i++) {
-        struct model_page *page = model_page(dst, to + i);
+    for (uint32_t i = 0; i < op->e; i++) {
+        struct model_page *page = model_page(dst, op->b + i);
 
         if (page && page->state != STORE_HOLE)
             return -TWZ_EEXIST;
@@ -294,30 +291,29 @@ static int share_answer(struct model_object *dst, uint32_t to, struct model_obje
     return 0;
 }
 
-static int share_model(struct model_object *dst, uint32_t to, struct model_object *src,
-                       uint32_t from)
+static int share_model(struct model_object *dst, struct model_object *src, const struct op *op)
 {
-    for (uint32_t i = 0; i < SHARE_PAGES; i++) {
-        struct model_page *page = model_page(src, from + i), *copy;
+    for (uint32_t i = 0; i < op->e; i++) {
+        struct model_page *page = model_page(src, op->d + i), *copy;
 
         if (!page || page->state == STORE_HOLE) {
-            copy = model_set(dst, to + i, page ? STORE_HOLE : STORE_ABSENT, 0);
+            copy = model_set(dst, op->b + i, page ? STORE_HOLE : STORE_ABSENT, 0);
             if (page && !copy)
                 return 0;
             continue;
         }
         page->state = STORE_SHARED;
-        copy = model_set(dst, to + i, STORE_SHARED, 0);
+        copy = model_set(dst, op->b + i, STORE_SHARED, 0);
         if (!copy)
             return 0;
         *copy = *page;
-        copy->page = to + i;
+        copy->page = op->b + i;
         copy->flags = 0;
     }
     return 1;
 }
 
-/* a: destination, b: its first page, c: source, d: its first page */
+/* a: destination, b: its first page, c: source, d: its first page, e: count */
 static int op_share(struct run *run, const struct op *op)
 {
     struct model_object *dst = alive(run, op->a), *src = alive(run, op->c);
@@ -327,9 +323,9 @@ static int op_share(struct run *run, const struct op *op)
         return SKIP;
     err = answer(run,
                  store_page_share(run->store, slot_of_object(run, dst), op->b,
-                                  slot_of_object(run, src), op->d, SHARE_PAGES),
-                 share_answer(dst, op->b, src, op->d));
-    if (!err && !share_model(dst, op->b, src, op->d))
+                                  slot_of_object(run, src), op->d, op->e),
+                 share_answer(dst, src, op));
+    if (!err && !share_model(dst, src, op))
         return fail(run, "model is too small");
     return err;
 }
@@ -511,6 +507,8 @@ static const struct op table[] = {
     { "discard A 1", op_discard, .a = A, .b = 1, .c = 1, .d = STORE_ABSENT, .settle = 1 },
     { "discard A 700..710", op_discard, .a = A, .b = 700, .c = 11, .d = STORE_ABSENT, .mixed = 1,
       .settle = 1 },
+    { "discard E 1..3", op_discard, .a = E, .b = 1, .c = 3, .d = STORE_ABSENT, .mixed = 1,
+      .settle = 1 },
     { "hole A 1..3", op_discard, .a = A, .b = 1, .c = 3, .d = STORE_HOLE, .mixed = 1, .settle = 1 },
     { "hole B 511..513", op_discard, .a = B, .b = 511, .c = 3, .d = STORE_HOLE, .mixed = 1,
       .settle = 1 },
@@ -518,11 +516,17 @@ static const struct op table[] = {
       .settle = 1 },
     { "protect A 1..800", op_protect, .a = A, .b = 1, .c = 800, .d = 1, .mixed = 1, .settle = 1 },
     { "unprotect A 1..800", op_protect, .a = A, .b = 1, .c = 800, .d = 0, .mixed = 1, .settle = 1 },
-    { "share A 1..4 to C 30", op_share, .a = C, .b = 30, .c = A, .d = 1, .mixed = 1, .settle = 1 },
-    { "share A 699..702 to B 5", op_share, .a = B, .b = 5, .c = A, .d = 699, .mixed = 1,
+    { "share A 1..4 to C 30", op_share, .a = C, .b = 30, .c = A, .d = 1, .e = 4, .mixed = 1,
       .settle = 1 },
+    { "share A 699..702 to B 5", op_share, .a = B, .b = 5, .c = A, .d = 699, .e = 4, .mixed = 1,
+      .settle = 1 },
+    { "share E 1..4, one frame, to C 40", op_share, .a = C, .b = 40, .c = E, .d = 1, .e = 4,
+      .mixed = 1, .settle = 1 },
+    { "share E 1..4 to B 700, root missing", op_share, .a = B, .b = 700, .c = E, .d = 1, .e = 4,
+      .mixed = 1, .settle = 1 },
     { "own C 20", op_own, .a = C, .b = 20, .settle = 1 },
     { "own A 2", op_own, .a = A, .b = 2, .settle = 1 },
+    { "own E 2", op_own, .a = E, .b = 2, .settle = 1 },
     { "poison A 2", op_poison, .a = A, .b = 2, .settle = 1 },
     { "write A 1", op_write, .a = A, .b = 1, .settle = 1 },
     { "delete A", op_delete, .a = A, .b = 0, .settle = 1 },
@@ -572,7 +576,10 @@ static const struct op start_rich[] = {
     { "pages of A", op_many, .a = A, .b = 1, .c = 3, .d = 1 },
     { "and in its tree", op_many, .a = A, .b = 700, .c = 1, .d = 1 },
     { "a hole", op_discard, .a = A, .b = 4, .c = 1, .d = STORE_HOLE },
-    { "shared with C", op_share, .a = C, .b = 20, .c = A, .d = 2 },
+    { "shared with C", op_share, .a = C, .b = 20, .c = A, .d = 2, .e = 4 },
+    { "a page of E", op_many, .a = E, .b = 1, .c = 1, .d = 1 },
+    { "twice", op_share, .a = E, .b = 2, .c = E, .d = 1, .e = 1 },
+    { "four times", op_share, .a = E, .b = 3, .c = E, .d = 1, .e = 2 },
     { "a page of D", op_many, .a = D, .b = 1, .c = 1, .d = 1 },
     { "D is dead", op_delete, .a = D, .b = 0 },
 };

@@ -75,7 +75,7 @@ int run_open(struct run *run);
 struct op {
     const char *name;
     int (*run)(struct run *run, const struct op *op);
-    uint32_t a, b, c, d;
+    uint32_t a, b, c, d, e;
     uint8_t mixed;  /* pages change one by one */
     uint8_t settle; /* a loose word is flushed before */
 };
@@ -88,6 +88,7 @@ struct op {
 #define C      3u /* shares pages with A */
 #define P      4u /* provisional, its witness in ROOT not stored */
 #define D      5u /* dead, not released */
+#define E      6u /* one frame in four pages: it may be in REF_MAX, five here */
 
 uint32_t op_count(void);
 const struct op *op_get(uint32_t number);

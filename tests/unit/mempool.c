@@ -114,6 +114,25 @@ long mempool_check(struct mempool *pool, int quiet)
     return err < 0 ? err : (long)result.problems;
 }
 
+uint64_t mempool_free(const struct mempool *pool)
+{
+    struct store_space space;
+
+    store_space(pool->store, &space);
+    return space.free;
+}
+
+void mempool_clean(struct mempool *pool)
+{
+    struct store_recovery got;
+    uint64_t before = mempool_free(pool);
+
+    must(mempool_check(pool, 0) == 0 ? 0 : -1, "mempool_clean: store_check");
+    must(mempool_reopen(pool, &got), "mempool_clean: reopening");
+    must(got.mirrors + got.damaged + got.dead + got.swept ? -1 : 0, "mempool_clean: recovery");
+    must(mempool_free(pool) == before ? 0 : -1, "mempool_clean: free frames");
+}
+
 uint32_t mempool_object(struct mempool *pool, objid_t *id)
 {
     struct store_create create = { .nonce = { ++pool->nonce, 7 }, .perms = TWZ_READ | TWZ_WRITE };

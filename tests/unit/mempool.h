@@ -26,6 +26,9 @@ void mempool_end(struct mempool *pool);
 void mempool_env(struct mempool *pool, void *base, uint64_t size);
 /* Problems that store_check finds; each is printed unless `quiet`. Negative: its error. */
 long mempool_check(struct mempool *pool, int quiet);
+uint64_t mempool_free(const struct mempool *pool); /* frames */
+/* Expects that the check finds nothing, and that a reopening changes nothing. */
+void mempool_clean(struct mempool *pool);
 /* A plain new object; expects success. */
 uint32_t mempool_object(struct mempool *pool, objid_t *id);
 

@@ -13,25 +13,6 @@
 
 #define TOP_FOT (TWZ_PAGE_META - 1u)
 
-static uint64_t free_frames(const struct mempool *pool)
-{
-    struct store_space space;
-
-    store_space(pool->store, &space);
-    return space.free;
-}
-
-static void clean(struct mempool *pool)
-{
-    struct store_recovery recovery;
-    uint64_t before = free_frames(pool);
-
-    assert_same(mempool_check(pool, 0), 0);
-    assert_same(mempool_reopen(pool, &recovery), 0);
-    assert_same(recovery.mirrors + recovery.damaged + recovery.dead + recovery.swept, 0);
-    assert_same(free_frames(pool), before);
-}
-
 static uint8_t *page_bytes(struct mempool *pool, uint32_t slot, uint32_t page)
 {
     struct store_page out;
@@ -57,7 +38,7 @@ START_TEST(test_objects)
     assert_same(store_obj_update(pool.store, slot[3], &update), -TWZ_EDENIED);
     assert_same(store_obj_revoke(pool.store, slot[3], 9), 0);
     assert_same(store_obj_revoke(pool.store, slot[3], 5), 0);
-    clean(&pool);
+    mempool_clean(&pool);
     for (int i = 0; i < 40; i++) {
         assert_same(store_lookup(pool.store, id[i], &found), 0);
         assert_same(found, slot[i]);
@@ -73,7 +54,7 @@ START_TEST(test_objects)
         assert_same(store_obj_release(pool.store, slot[i]), 0);
         assert_same(store_lookup(pool.store, id[i], &found), -TWZ_ENOOBJ);
     }
-    clean(&pool);
+    mempool_clean(&pool);
     for (int i = 0; i < 40; i++)
         assert_same(store_lookup(pool.store, id[i], &found), i % 2 ? 0 : -TWZ_ENOOBJ);
     assert_same(store_obj_delete(pool.store, slot[0], NULL, NULL), -TWZ_ENOOBJ);
@@ -94,7 +75,7 @@ START_TEST(test_pages)
 
     mempool_make(&pool, 128, 0);
     slot = mempool_object(&pool, NULL);
-    before = free_frames(&pool);
+    before = mempool_free(&pool);
     for (uint32_t i = 0; i < n; i++) {
         assert_same(store_page_add(pool.store, slot, pages[i], &frame), 0);
         memset(store_frame_ptr(pool.store, frame), (int)i + 1, STORE_FRAME_SIZE);
@@ -102,7 +83,7 @@ START_TEST(test_pages)
     }
     assert_same(store_page_add(pool.store, slot, 0, &frame), -TWZ_ERANGE);
     assert_same(store_page_add(pool.store, slot, TWZ_PAGE_RECORD, &frame), -TWZ_ERANGE);
-    clean(&pool);
+    mempool_clean(&pool);
     for (uint32_t i = 0; i < n; i++)
         ck_assert(page_bytes(&pool, slot, pages[i]) && *page_bytes(&pool, slot, pages[i]) == i + 1);
     at.page = 0;
@@ -121,12 +102,12 @@ START_TEST(test_pages)
     assert_same(store_page_poison(pool.store, slot, 1), 0);
     assert_same(store_page_get(pool.store, slot, 1, &at), 0);
     assert_same(at.state, STORE_POISONED);
-    clean(&pool);
+    mempool_clean(&pool);
     assert_same(store_page_discard(pool.store, slot, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
     assert_same(store_obj_delete(pool.store, slot, NULL, NULL), 0);
     assert_same(store_obj_release(pool.store, slot), 0);
-    assert_same(free_frames(&pool), before);
-    clean(&pool);
+    assert_same(mempool_free(&pool), before);
+    mempool_clean(&pool);
     mempool_end(&pool);
 }
 END_TEST
@@ -142,26 +123,26 @@ START_TEST(test_release_some)
 
     mempool_make(&pool, 128, 0);
     slot = mempool_object(&pool, NULL);
-    before = free_frames(&pool);
+    before = mempool_free(&pool);
     for (uint32_t page = 1; page < 6000; page += 1000)
         assert_same(store_page_add(pool.store, slot, page, &frame), 0);
     assert_same(store_obj_release_some(pool.store, slot, 1), -TWZ_EINVAL);
     assert_same(store_obj_delete(pool.store, slot, NULL, NULL), 0);
     do {
-        uint64_t had = free_frames(&pool);
+        uint64_t had = mempool_free(&pool);
 
         more = store_obj_release_some(pool.store, slot, calls % 3);
-        ck_assert(free_frames(&pool) > had);
+        ck_assert(mempool_free(&pool) > had);
         assert_same(mempool_check(&pool, 0), 0);
         ck_assert(mempool_object(&pool, NULL) != slot || more == 0);
         calls++;
     } while (more > 0);
     assert_same(more, 0);
     ck_assert(calls >= 4);
-    assert_same(free_frames(&pool), before);
+    assert_same(mempool_free(&pool), before);
     assert_same(store_obj_release_some(pool.store, slot, 1), -TWZ_EINVAL);
     assert_same(mempool_reopen(&pool, &recovery), 0);
-    assert_same(free_frames(&pool), before);
+    assert_same(mempool_free(&pool), before);
     mempool_end(&pool);
 }
 END_TEST
@@ -188,7 +169,7 @@ START_TEST(test_many)
     assert_same(store_page_add_many(pool.store, slot, 5, 1500, give, NULL), 0);
     assert_same(store_page_add_many(pool.store, slot, 1504, 3, give, NULL), -TWZ_EEXIST);
     assert_same(store_page_add_many(pool.store, slot, 1505, 20, give, NULL), 0);
-    clean(&pool);
+    mempool_clean(&pool);
     for (uint32_t page = 5; page < 1525; page++) {
         uint8_t *bytes = page_bytes(&pool, slot, page);
 
@@ -196,7 +177,7 @@ START_TEST(test_many)
     }
     assert_same(wrong, 0);
     assert_same(store_page_add_many(pool.store, slot, 2000, 4000, NULL, NULL), -TWZ_ENOSPC);
-    clean(&pool);
+    mempool_clean(&pool);
     mempool_end(&pool);
 }
 END_TEST
@@ -212,30 +193,30 @@ START_TEST(test_share)
     a = mempool_object(&pool, NULL);
     b = mempool_object(&pool, NULL);
     assert_same(store_page_add_many(pool.store, a, 10, 10, give, NULL), 0);
-    before = free_frames(&pool);
+    before = mempool_free(&pool);
     assert_same(store_page_share(pool.store, b, 20, a, 9, 12), 0);
-    assert_same(free_frames(&pool), before - 2);
+    assert_same(mempool_free(&pool), before - 2);
     assert_same(store_page_get(pool.store, a, 10, &page), 0);
     assert_same(page.state, STORE_SHARED);
     first = page.frame;
     assert_same(store_page_get(pool.store, b, 21, &page), 0);
     assert_same(page.frame, first);
-    clean(&pool);
+    mempool_clean(&pool);
     assert_same(store_page_own(pool.store, b, 21, &frame), 0);
     ck_assert(frame != first);
     ck_assert(memcmp(store_frame_ptr(pool.store, frame), store_frame_ptr(pool.store, first),
                   STORE_FRAME_SIZE) == 0);
     assert_same(store_page_own(pool.store, a, 10, &frame), 0);
     assert_same(frame, first);
-    clean(&pool);
+    mempool_clean(&pool);
     assert_same(store_obj_delete(pool.store, a, NULL, NULL), 0);
     assert_same(store_obj_release(pool.store, a), 0);
     ck_assert(page_bytes(&pool, b, 22) && *page_bytes(&pool, b, 22) == 11);
-    clean(&pool);
+    mempool_clean(&pool);
     assert_same(store_page_own(pool.store, b, 22, &frame), 0);
     assert_same(store_page_own(pool.store, b, 900, &frame), -TWZ_EINVAL);
     assert_same(store_page_share(pool.store, b, 21, b, 22, 3), -TWZ_EINVAL);
-    clean(&pool);
+    mempool_clean(&pool);
     mempool_end(&pool);
 }
 END_TEST
@@ -253,16 +234,16 @@ START_TEST(test_full)
     for (page = 1, err = 0; err == 0; page++)
         err = store_page_add(pool.store, slot, page, &frame);
     assert_same(err, -TWZ_ENOSPC);
-    assert_same(free_frames(&pool), 0);
+    assert_same(mempool_free(&pool), 0);
     for (err = 0; err == 0; create.nonce[0]++)
         err = store_obj_create(pool.store, &create, &slot, &id);
     assert_same(err, -TWZ_ENOSPC);
-    clean(&pool);
+    mempool_clean(&pool);
     assert_same(store_page_discard(pool.store, 0, 1, 30, STORE_ABSENT), 0);
     for (err = 0; err == 0; create.nonce[0]++)
         err = store_obj_create(pool.store, &create, &slot, &id);
     assert_same(err, -TWZ_EFULL);
-    clean(&pool);
+    mempool_clean(&pool);
     mempool_end(&pool);
 }
 END_TEST
@@ -291,7 +272,7 @@ START_TEST(test_ties)
     assert_same(store_obj_tie(pool.store, slot[0], id[0]), -TWZ_EINVAL);
     assert_same(store_obj_tie(pool.store, slot[5], TWZ_OBJID_NONE), 0);
     assert_same(store_obj_tie(pool.store, slot[6], id[1]), 0);
-    clean(&pool);
+    mempool_clean(&pool);
     assert_same(store_obj_delete(pool.store, slot[0], count_died, NULL), 0);
     assert_same(died_count, 6);
     assert_same(store_obj_release(pool.store, slot[0]), 0);
@@ -301,7 +282,7 @@ START_TEST(test_ties)
     assert_same(mempool_reopen(&pool, &recovery), 0);
     assert_same(recovery.dead, 4);
     assert_same(recovery.objects, 2);
-    clean(&pool);
+    mempool_clean(&pool);
     mempool_end(&pool);
 }
 END_TEST
@@ -346,7 +327,7 @@ START_TEST(test_provisional)
     assert_same(store_obj_create(pool.store, &create, &found, &id[0]), -TWZ_EEXIST);
     create.witness_off++;
     assert_same(store_obj_create(pool.store, &create, &found, &id[0]), -TWZ_EINVAL);
-    clean(&pool);
+    mempool_clean(&pool);
     mempool_end(&pool);
 }
 END_TEST
@@ -365,7 +346,7 @@ START_TEST(test_super)
     assert_same(store_mono_raise(pool.store, STORE_MONO_TIME, 7), 0);
     assert_same(store_mono_raise(pool.store, STORE_MONO_TIME, STORE_MONO_MAX + 1), -TWZ_ERANGE);
     assert_same(store_mono_raise(pool.store, STORE_MONO_COUNT, 1), -TWZ_EINVAL);
-    clean(&pool);
+    mempool_clean(&pool);
     assert_same(store_mono_get(pool.store, STORE_MONO_TIME), 40);
     assert_same(store_super_get(pool.store)->roots.init.lo, 4);
     assert_same(store_super_get(pool.store)->sequence, 6);
@@ -445,7 +426,7 @@ START_TEST(test_no_memory)
             err = store_obj_create(pool.store, &create, &slot, &id);
         assert_same(err, 0);
     }
-    clean(&pool);
+    mempool_clean(&pool);
     mempool_end(&pool);
     assert_same(pool.allocated, 0);
 }

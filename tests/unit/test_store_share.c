@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One frame in very many pages. As many as can be counted hold it; what is shared on gets copies.
+ * Each page stays a page of its own, and the frame is free with the last one that holds it.
+ */
+#include <string.h>
+
+#include <store/store.h>
+#include <store/word.h>
+#include <twz/error.h>
+
+#include "mempool.h"
+#include "units.h"
+
+#define HOLDERS_MAX 0x7fffu /* words that may hold one frame */
+#define PIECE       256u    /* pages in a call */
+#define FIRST       1000u
+#define FILL        0x5c
+
+/* `count` pages of `slot` from FIRST on are copies of the first of them. */
+static void crowd(struct mempool *pool, uint32_t slot, uint32_t count)
+{
+    uint32_t have = 1, frame = 0;
+    int err = store_page_add(pool->store, slot, FIRST, &frame);
+
+    assert_same(err, 0);
+    memset(store_frame_ptr(pool->store, frame), FILL, STORE_FRAME_SIZE);
+    while (have < count && err == 0) {
+        uint32_t more = have < PIECE ? have : PIECE;
+
+        more = more < count - have ? more : count - have;
+        err = store_page_share(pool->store, slot, FIRST + have, slot, FIRST, more);
+        have += more;
+    }
+    assert_same(err, 0);
+}
+
+/* Different frames that the pages hold, none too often and each with the content. */
+static uint32_t frames_held(struct mempool *pool, uint32_t slot, uint32_t first, uint32_t count)
+{
+    static uint16_t holders[4096];
+    uint32_t frames = 0, wrong = 0;
+
+    memset(holders, 0, sizeof(holders));
+    for (uint32_t page = first; page < first + count; page++) {
+        struct store_page at;
+        const uint8_t *bytes;
+
+        assert_same(store_page_get(pool->store, slot, page, &at), 0);
+        ck_assert(at.frame && at.frame < 4096);
+        bytes = store_frame_ptr(pool->store, at.frame);
+        wrong += bytes[0] != FILL || bytes[STORE_FRAME_SIZE - 1] != FILL;
+        frames += holders[at.frame] == 0;
+        wrong += ++holders[at.frame] > HOLDERS_MAX;
+    }
+    assert_same(wrong, 0);
+    return frames;
+}
+
+static const uint32_t crowds[] = { HOLDERS_MAX - 1, HOLDERS_MAX, HOLDERS_MAX + 1, 0x10000, 100000 };
+
+START_TEST(test_crowd)
+{
+    uint32_t count = crowds[_i], slot, frame = 0;
+    struct mempool pool;
+    uint64_t empty, full;
+
+    mempool_make(&pool, 4096, 0);
+    slot = mempool_object(&pool, NULL);
+    crowd(&pool, slot, 100000); /* so that all leaves are there */
+    assert_same(store_page_discard(pool.store, slot, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
+    empty = mempool_free(&pool);
+    crowd(&pool, slot, count);
+    full = mempool_free(&pool);
+    assert_same(frames_held(&pool, slot, FIRST, count), empty - full);
+    if (count <= HOLDERS_MAX + 1)
+        assert_same(empty - full, count <= HOLDERS_MAX ? 1 : 2);
+    mempool_clean(&pool);
+
+    assert_same(store_page_own(pool.store, slot, FIRST, &frame), 0);
+    memset(store_frame_ptr(pool.store, frame), 1, STORE_FRAME_SIZE);
+    assert_same(mempool_free(&pool), full - 1);
+    assert_same(frames_held(&pool, slot, FIRST + 1, count - 1), empty - full);
+    mempool_clean(&pool);
+
+    assert_same(store_page_discard(pool.store, slot, FIRST, 1, STORE_ABSENT), 0);
+    assert_same(mempool_free(&pool), full);
+    assert_same(store_page_discard(pool.store, slot, FIRST + 3, count - 3, STORE_ABSENT), 0);
+    assert_same(mempool_free(&pool), empty - 1);
+    assert_same(frames_held(&pool, slot, FIRST + 1, 2), 1);
+    assert_same(store_page_discard(pool.store, slot, FIRST + 2, 1, STORE_ABSENT), 0);
+    assert_same(mempool_free(&pool), empty - 1);
+    assert_same(store_page_own(pool.store, slot, FIRST + 1, &frame), 0);
+    assert_same(mempool_free(&pool), empty - 1);
+    assert_same(store_page_discard(pool.store, slot, FIRST + 1, 1, STORE_ABSENT), 0);
+    assert_same(mempool_free(&pool), empty);
+    mempool_clean(&pool);
+    mempool_end(&pool);
+    assert_same(pool.allocated, 0);
+}
+END_TEST
+
+static uint32_t frame_at(const struct mempool *pool, uint32_t slot, uint32_t page)
+{
+    struct store_page at = { .page = page };
+
+    assert_same(store_page_get(pool->store, slot, page, &at), 0);
+    return at.frame;
+}
+
+/* A frame that ten more words may hold: 600 .. 637 of a are that frame and others in turn. */
+static void nearly_crowded(struct mempool *pool, uint32_t a)
+{
+    uint32_t frame;
+
+    crowd(pool, a, HOLDERS_MAX - 29);
+    for (uint32_t page = 600; page < 638; page += 2) {
+        assert_same(store_page_share(pool->store, a, page, a, FIRST, 1), 0);
+        assert_same(store_page_add(pool->store, a, page + 1, &frame), 0);
+        memset(store_frame_ptr(pool->store, frame), FILL, STORE_FRAME_SIZE);
+    }
+}
+
+/* It comes 19 times in a range: ten are lent, nine share one copy. A refused call counts nothing. */
+START_TEST(test_crowd_in_a_range)
+{
+    struct mempool pool;
+    uint32_t a, b, frame = 0;
+    uint64_t before;
+
+    mempool_make(&pool, 1024, 0);
+    a = mempool_object(&pool, NULL);
+    b = mempool_object(&pool, NULL);
+    nearly_crowded(&pool, a);
+    assert_same(store_page_add(pool.store, b, 660, &frame), 0);
+    assert_same(store_page_add(pool.store, a, 638, &frame), 0);
+    assert_same(store_page_poison(pool.store, a, 638), 0);
+    before = mempool_free(&pool);
+    assert_same(store_page_share(pool.store, b, 623, a, 600, 38), -TWZ_EEXIST);
+    assert_same(store_page_share(pool.store, b, 600, a, 600, 39), -TWZ_EPOISON);
+    assert_same(mempool_free(&pool), before);
+
+    assert_same(store_page_share(pool.store, b, 600, a, 600, 38), 0);
+    assert_same(mempool_free(&pool), before - 1);
+    assert_same(frames_held(&pool, b, 600, 38), 21);
+    assert_same(frame_at(&pool, b, 618), frame_at(&pool, a, FIRST));
+    ck_assert(frame_at(&pool, b, 620) != frame_at(&pool, a, FIRST));
+    assert_same(frame_at(&pool, b, 636), frame_at(&pool, b, 620));
+    mempool_clean(&pool);
+    assert_same(store_page_discard(pool.store, a, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
+    assert_same(frames_held(&pool, b, 600, 38), 21);
+    assert_same(store_page_discard(pool.store, b, 600, 38, STORE_ABSENT), 0);
+    mempool_clean(&pool);
+    mempool_end(&pool);
+}
+END_TEST
+
+/* A copy needs a frame: without one the call is refused, and nothing is counted. */
+START_TEST(test_crowd_in_a_full_pool)
+{
+    struct mempool pool;
+    uint32_t a, b, frame = 0, last = 1;
+
+    mempool_make(&pool, 256, 0);
+    a = mempool_object(&pool, NULL);
+    b = mempool_object(&pool, NULL);
+    crowd(&pool, a, HOLDERS_MAX - 4);
+    assert_same(store_page_add(pool.store, b, 600, &frame), 0);
+    while (mempool_free(&pool))
+        assert_same(store_page_add(pool.store, b, last++, &frame), 0);
+    assert_same(store_page_share(pool.store, b, 700, a, FIRST, 5), -TWZ_ENOSPC);
+    assert_same(store_page_share(pool.store, b, 700, a, FIRST, 4), 0);
+    assert_same(store_page_share(pool.store, b, 704, a, FIRST, 1), -TWZ_ENOSPC);
+    assert_same(store_page_discard(pool.store, b, 1, 1, STORE_ABSENT), 0);
+    assert_same(store_page_share(pool.store, b, 704, a, FIRST, 300), 0);
+    assert_same(mempool_free(&pool), 0);
+    assert_same(store_page_discard(pool.store, a, FIRST + 4, 4, STORE_ABSENT), 0);
+    assert_same(store_page_share(pool.store, a, FIRST + 4, b, 702, 4), 0); /* two of each */
+    mempool_clean(&pool);
+    assert_same(store_page_discard(pool.store, a, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
+    assert_same(mempool_free(&pool), 0); /* b holds both */
+    assert_same(store_page_discard(pool.store, b, 701, 900, STORE_ABSENT), 0);
+    assert_same(mempool_free(&pool), 1);
+    mempool_clean(&pool);
+    mempool_end(&pool);
+}
+END_TEST
+
+/* The word of a page, found by its value. */
+static uint64_t *word_of(const struct mempool *pool, const struct store_page *at, uint16_t salt)
+{
+    uint64_t *words = pool->env.base;
+    uint64_t word = word_seal(word_body(at->state, at->flags, at->frame), salt, STORE_PLACE_PAGE,
+                              at->page);
+
+    while (*words != word)
+        words++;
+    return words;
+}
+
+/* A pool in which more words hold a frame than can be counted: the object of the last is damaged. */
+START_TEST(test_forged_crowd)
+{
+    struct mempool pool;
+    struct store_recovery recovery;
+    struct store_page at;
+    uint32_t slot, frame = 0, found;
+    uint16_t salt;
+    objid_t id;
+
+    mempool_make(&pool, 1024, 0);
+    crowd(&pool, mempool_object(&pool, NULL), HOLDERS_MAX - 2);
+    slot = mempool_object(&pool, &id);
+    salt = word_salt_object(word_salt_pool(store_super_get(pool.store)->uuid), id);
+    for (uint32_t page = 1; page < 4; page++) {
+        assert_same(store_page_add(pool.store, slot, page, &frame), 0);
+        assert_same(store_page_get(pool.store, slot, page, &at), 0);
+        *word_of(&pool, &at, salt) = word_seal(word_body(STORE_SHARED, 0, frame_at(&pool, 0, FIRST)),
+                                               salt, STORE_PLACE_PAGE, page);
+        assert_same(mempool_check(&pool, 1), page > 2);
+        pool.report.what = "";
+        assert_same(mempool_reopen(&pool, &recovery), 0);
+        assert_same(recovery.damaged, page > 2);
+        assert_same(store_lookup(pool.store, id, &found), page > 2 ? -TWZ_EDAMAGED : 0);
+    }
+    ck_assert_str_eq(pool.report.what, "frame is shared by too many words");
+    assert_same(frames_held(&pool, 0, FIRST, HOLDERS_MAX - 2), 1);
+    mempool_end(&pool);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = { test_crowd_in_a_range, test_crowd_in_a_full_pool,
+                                   test_forged_crowd };
+    SRunner *runner = units_runner("store-share", tests, sizeof(tests) / sizeof(tests[0]));
+
+    units_loop(runner, test_crowd, sizeof(crowds) / sizeof(crowds[0]));
+    return units_finish(runner);
+}
