@@ -15,6 +15,8 @@ static uint64_t dir_words_for(uint64_t frames, uint64_t max_objects)
 
     if (!max_objects)
         max_objects = frames * STORE_FRAME_SIZE / EMPTY_OBJECT;
+    if (most > STORE_CHUNKS_MAX * STORE_CHUNK_SLOTS)
+        most = STORE_CHUNKS_MAX * STORE_CHUNK_SLOTS;
     if (max_objects > most)
         max_objects = most;
     return (max_objects + STORE_CHUNK_SLOTS - 1) / STORE_CHUNK_SLOTS;

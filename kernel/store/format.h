@@ -48,6 +48,7 @@
 #define STORE_FRAME_NONE  0u /* frame 0 is a superblock: never anybody's page */
 #define STORE_FRAMES_MIN  16u
 #define STORE_FRAMES_MAX  (1ull << STORE_FRAME_BITS)
+#define STORE_CHUNKS_MAX  (1ull << 28) /* 2^31 objects: slots, and slots + 1, are 32 bits */
 
 /* Store word. */
 #define STORE_WORD_FRAME(word) ((uint32_t)((word)&0x3fffffffu))
@@ -176,7 +177,7 @@ struct store_super {
     struct store_member member[STORE_MEMBERS];
     uint64_t mono[2];   /* frames */
     uint64_t dir[2];    /* first frames */
-    uint64_t dir_words; /* chunks at most */
+    uint64_t dir_words; /* chunks at most: not above STORE_CHUNKS_MAX, nor above frames */
     uint64_t created;   /* seconds since 1970, advisory */
     uint8_t label[32];  /* NUL-terminated */
     struct store_roots roots;

@@ -3,8 +3,8 @@
  * Frames: which are free, and how often the others are reached. Volatile only: recovery claims each
  * frame it reaches, what is left is free. So no power failure can tear or leak space.
  * Invariants: a frame is in exactly one of free_frames, zeroed[], or has refs > 0. A frame that a
- * SHARED word reaches has no REF_OWN, and no frame is reached by more than REF_MAX words: what would
- * be is copied (page.c) or, on the media, damage.
+ * SHARED word reaches has no REF_OWN, and no frame is reached by more than REF_MAX words: what
+ * would be is copied (page.c) or, on the media, damage.
  */
 #include <store/inside.h>
 

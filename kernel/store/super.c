@@ -129,7 +129,8 @@ int super_sane(const struct store_super *super, uint64_t frames, struct store_re
     if (super->member_count > 1)
         return tell(why, TWZ_EMEMBER, super->member_index ? 0 : 1, super->member_count,
                     "a member of the pool is missing");
-    if (!super->dir_words || super->dir_words > STORE_FRAMES_MAX / STORE_CHUNK_SLOTS * 4 ||
+    if (!super->dir_words || super->dir_words > STORE_CHUNKS_MAX ||
+        super->dir_words > super->frames || /* a chunk is a frame */
         !ranges_apart(fixed, sizeof(fixed) / sizeof(fixed[0]), super->frames))
         return tell(why, TWZ_EDAMAGED, super->dir[0], super->dir_words,
                     "superblock: place of directory or mono words");

@@ -396,6 +396,43 @@ START_TEST(test_open_errors)
 }
 END_TEST
 
+/* The largest pool, its table as large as it may be: slots are numbers of 32 bits. Only opened. */
+START_TEST(test_open_largest)
+{
+    static const uint64_t words[] = { STORE_CHUNKS_MAX, STORE_CHUNKS_MAX + 1, 1ull << 29,
+                                      (1ull << 30) - 1, 1ull << 30 };
+    struct store_space space;
+    struct store_super *super;
+    struct mempool pool;
+
+    mempool_make(&pool, STORE_FRAMES_MAX, 64);
+    store_close(pool.store);
+    pool.store = NULL;
+    super = pool.env.base;
+    for (uint32_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        uint32_t crc;
+        int err;
+
+        super->dir[0] = 1ull << 28;
+        super->dir[1] = 1ull << 29;
+        super->dir_words = words[i];
+        super->sequence++;
+        crc = crc32c(0, super, offsetof(struct store_super, commit));
+        super->commit = (uint64_t)crc | (uint64_t)~crc << 32;
+        err = store_open(&pool.env, &pool.store, NULL);
+        assert_same(err, i == 0 ? 0 : -TWZ_EDAMAGED);
+        if (err < 0)
+            continue;
+        store_space(pool.store, &space);
+        assert_same(space.slots_max, 1ull << 31);
+        store_close(pool.store);
+        pool.store = NULL;
+    }
+    mempool_end(&pool);
+    assert_same(pool.allocated, 0);
+}
+END_TEST
+
 /* Fail the first, second ... allocation of opening and of creating many objects. */
 START_TEST(test_no_memory)
 {
@@ -502,6 +539,7 @@ int main(void)
         test_provisional,
         test_super,
         test_open_errors,
+        test_open_largest,
         test_no_memory,
     };
 

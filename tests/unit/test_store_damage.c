@@ -333,6 +333,51 @@ START_TEST(test_forged_super)
 }
 END_TEST
 
+#define LARGE (10ull << 18) /* frames */
+
+/* Great tables in a pool that has room for their directories. */
+START_TEST(test_forged_super_large)
+{
+    static const uint64_t numbers[] = { 1ull << 21, LARGE - 1,        LARGE,      LARGE + 1,
+                                        1ull << 28, (1ull << 29) - 1, 1ull << 29, (1ull << 29) + 1,
+                                        1ull << 30, (1ull << 32) + 8, 1ull << 61, ~0ull };
+    uint32_t n = sizeof(numbers) / sizeof(numbers[0]), opened = 0;
+    struct store_super *super, good;
+    struct mempool pool;
+    uint8_t *base;
+
+    mempool_make(&pool, LARGE, 4096);
+    (void)mempool_object(&pool, NULL);
+    store_close(pool.store);
+    base = pool.env.base;
+    super = pool.env.base;
+    good = *super;
+    memcpy(base + (1ull << 30), base + good.dir[0] * STORE_FRAME_SIZE, STORE_FRAME_SIZE);
+    for (uint32_t i = 0; i < n; i++) {
+        struct store_recovery recovery;
+        uint32_t crc;
+
+        *super = good;
+        super->dir[0] = 1u << 18;
+        super->dir[1] = super->dir[0] + (1u << 20);
+        super->dir_words = numbers[i];
+        super->sequence += 10 + i;
+        crc = crc32c(0, super, offsetof(struct store_super, commit));
+        super->commit = (uint64_t)crc | (uint64_t)~crc << 32;
+        if (store_open(&pool.env, &pool.store, NULL) < 0)
+            continue;
+        opened++;
+        if (store_recover_readonly(pool.store, &recovery) == 0)
+            use_everything(pool.store);
+        store_close(pool.store);
+    }
+    assert_same(opened, 3); /* no more chunks than frames */
+    pool.store = NULL;
+    assert_same(pool.allocated, 0);
+    mempool_end(&pool);
+}
+END_TEST
+
 /* Noise everywhere: any bytes, behind a superblock that is right. */
 START_TEST(test_noise)
 {
@@ -362,7 +407,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { test_forged, test_forged_super, test_noise };
+    const TTest *const tests[] = { test_forged, test_forged_super, test_forged_super_large,
+                                   test_noise };
     SRunner *runner;
     int failed;
 

@@ -121,7 +121,7 @@ static void nearly_crowded(struct mempool *pool, uint32_t a)
     }
 }
 
-/* It comes 19 times in a range: ten are lent, nine share one copy. A refused call counts nothing. */
+/* It is in a range 19 times: ten are lent, nine share one copy. A refused call counts nothing. */
 START_TEST(test_crowd_in_a_range)
 {
     struct mempool pool;
@@ -198,13 +198,14 @@ static uint64_t *word_of(const struct mempool *pool, const struct store_page *at
     return words;
 }
 
-/* A pool in which more words hold a frame than can be counted: the object of the last is damaged. */
+/* More words hold a frame than can be counted: the object of the last one is damaged. */
 START_TEST(test_forged_crowd)
 {
     struct mempool pool;
     struct store_recovery recovery;
     struct store_page at;
     uint32_t slot, frame = 0, found;
+    uint64_t shared;
     uint16_t salt;
     objid_t id;
 
@@ -215,8 +216,8 @@ START_TEST(test_forged_crowd)
     for (uint32_t page = 1; page < 4; page++) {
         assert_same(store_page_add(pool.store, slot, page, &frame), 0);
         assert_same(store_page_get(pool.store, slot, page, &at), 0);
-        *word_of(&pool, &at, salt) = word_seal(word_body(STORE_SHARED, 0, frame_at(&pool, 0, FIRST)),
-                                               salt, STORE_PLACE_PAGE, page);
+        shared = word_body(STORE_SHARED, 0, frame_at(&pool, 0, FIRST));
+        *word_of(&pool, &at, salt) = word_seal(shared, salt, STORE_PLACE_PAGE, page);
         assert_same(mempool_check(&pool, 1), page > 2);
         pool.report.what = "";
         assert_same(mempool_reopen(&pool, &recovery), 0);
