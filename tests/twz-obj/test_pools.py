@@ -26,6 +26,8 @@ ROUNDS = 3000 if os.environ.get("TWZ_TEST_LONG") else 300
 FRAME = 4096
 VERSION_AT, LAYOUT_AT, FRAMES_AT, COUNT_AT, MEMBERS_AT, COMMIT_AT = 8, 12, 32, 44, 48, 1016
 MEMBER_BYTES = 32
+# In struct hier_dir (objects/hier/layout.h): the word that says where the table of names is.
+DIR_TABLE = 24
 
 LOOK = (["df"], ["ls", "-lR"], ["tree"], ["check"], ["lost"], ["graph"], ["du"], ["info", "/", "/data/*"],
         ["cat", "/data/f"], ["dump", "/data/f"], ["fot", "/data/f"])
@@ -276,6 +278,31 @@ def test_nothing_is_deleted_on_a_suspicion():
             pool("id", lost, code=3)
 
 
+def test_a_directory_that_cannot_be_read():
+    """The rest of the pool is looked at and checked; nothing is deleted on what it does not say."""
+    with Pool(TOOL) as pool:
+        f = pool.file("f", b"text")
+        pool("mkdir", "-p", "/data/a", "/data/b", "/data/c")
+        inside = pool.line("put", f, "/data/b/inside")
+        lost, old = pool.line("new"), pool.line("put", f, "/data/c/old")
+        c = pool.line("put", f, "/data/c/x")
+        bad = pool.line("id", "/data/b")
+        pool.overwrite(pool.page("/data/b"), DIR_TABLE, b"\xff" * 8)
+        page = pool.page("/data/c")
+        pool.overwrite(page, page.index(id_bytes(c)), b"\xff" * 16)
+        r = pool("check", code=4)
+        holds(r.stdout, f"directory {bad[:16]}:{bad[16:]}", "a name of an object that is not")
+        same(r.stdout.count(f"{bad[:16]}:{bad[16:]}"), 1, r.stdout)
+        holds(pool("lost", "--delete", code=4).stderr, "/data/b", f"{bad[:16]}:{bad[16:]}")
+        holds(pool("del", lost, code=4).stderr, "/data/b", "--force")
+        pool("put", f, "/data/c/old")
+        r = pool("refs", old)
+        holds(r.stderr, "/data/b")
+        pool("stat", inside, lost, old)
+        pool("del", "--force", lost)
+        pool("id", lost, code=3)
+
+
 def test_what_is_damaged_can_be_deleted():
     """Then nothing is in doubt any more."""
     for spoil in (spoil_meta, Pool.spoil_id):
@@ -301,10 +328,6 @@ def test_directories_in_a_circle():
         for words in LOOK:
             pool(*words, code=None)
         holds(pool("rm", "-r", "/data/a", code=4).stderr, "damaged", "check")
-
-
-# In struct hier_dir (objects/hier/layout.h): the word that says where the table of names is.
-DIR_TABLE = 24
 
 
 def test_what_leads_nowhere_ends_with_a_word():

@@ -56,6 +56,7 @@ static void tell_directory(void *ctx, const struct hier_problem *problem)
 struct dir_walk {
     struct pool *pool;
     uint64_t directories, names, problems;
+    objid_t told; /* the last directory whose problems were told */
 };
 
 static void check_directory(struct dir_walk *walk, objid_t id)
@@ -70,6 +71,8 @@ static void check_directory(struct dir_walk *walk, objid_t id)
         tell_directory(&id, &(struct hier_problem){ 0, fail_text(rc) });
     walk->problems += rc < 0 ? 1 : (uint64_t)rc;
     walk->directories++;
+    if (rc != 0)
+        walk->told = id;
 }
 
 /* Each name means an object that is there. */
@@ -95,13 +98,24 @@ static int check_name(void *ctx, const struct name_visit *visit)
     return 0;
 }
 
+/* One that cannot be listed: the rest of the tree is checked all the same. */
+static int check_broken(void *ctx, objid_t dir, const char *path, int error)
+{
+    struct dir_walk *walk = ctx;
+    (void)path;
+    if (!twz_objid_equal(walk->told, dir))
+        tell_directory(&dir, &(struct hier_problem){ 0, fail_text(error) });
+    walk->problems += twz_objid_equal(walk->told, dir) ? 0 : 1;
+    return 0;
+}
+
 static int check_names(struct pool *pool, struct dir_walk *walk)
 {
     *walk = (struct dir_walk){ .pool = pool };
     if (twz_objid_none(pool->names))
         return TOOL_OK;
     check_directory(walk, pool->names);
-    int rc = names_each_below(pool, pool->names, "/", check_name, walk);
+    int rc = names_each_whole(pool, pool->names, "/", check_name, check_broken, walk);
     if (rc < 0) {
         walk->problems++;
         tell_directory(&pool->names, &(struct hier_problem){ 0, fail_text(rc) });
@@ -199,6 +213,15 @@ static int visit_nothing(void *ctx, const struct name_visit *visit)
     return 0;
 }
 
+static int skip_broken(void *ctx, objid_t dir, const char *path, int error)
+{
+    (void)ctx;
+    (void)dir;
+    (void)path;
+    (void)error;
+    return 0;
+}
+
 /* Recovery of the store, then of each directory: reading one finishes what was interrupted there.
  * What cannot be read is left to the check that follows. */
 static int recover(struct pool *pool)
@@ -207,7 +230,7 @@ static int recover(struct pool *pool)
     if (rc == TOOL_OK)
         rc = pool_recover(pool);
     if (rc == TOOL_OK && !twz_objid_none(pool->names))
-        (void)names_each_below(pool, pool->names, "/", visit_nothing, NULL);
+        (void)names_each_whole(pool, pool->names, "/", visit_nothing, skip_broken, NULL);
     return rc;
 }
 

@@ -106,8 +106,8 @@ static int link_over(struct tool *tool, const struct hier_where *where, objid_t 
     }
     if (rc < 0)
         return rc;
-    rc = hier_rename(&where->dir, beside, &where->dir, names_leaf(where),
-                     victim_flags(tool, where));
+    rc =
+        hier_rename(&where->dir, beside, &where->dir, names_leaf(where), victim_flags(tool, where));
     /* The count is at least 1, so this takes the name and never the object. */
     if (rc < 0 && hier_remove(&where->dir, beside, HIER_DELETE) < 0)
         return -TWZ_EDAMAGED;

@@ -138,9 +138,9 @@ static int see_gap(struct pointed *pointed, const struct ref *ref)
     if (pointed->force || among(pointed->list, ref->from))
         return 0;
     pointed->rc = fail(TOOL_DAMAGED,
-                       "object " IDFMT ": %s: whether it points to what is to be deleted is not "
+                       "%s " IDFMT ": %s: whether it points to what is to be deleted is not "
                        "known: del it first, or use --force",
-                       IDPR(ref->from), fail_text(ref->error));
+                       ref->path ? ref->path : "object", IDPR(ref->from), fail_text(ref->error));
     return 1;
 }
 

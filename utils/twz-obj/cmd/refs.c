@@ -235,9 +235,9 @@ static int mark_gap(struct found *found, const struct ref *ref)
     }
     found->refused = true;
     fail(TOOL_DAMAGED,
-         "object " IDFMT ": %s: what only it points to would look lost, so nothing is deleted: "
+         "%s " IDFMT ": %s: what only it points to would look lost, so nothing is deleted: "
          "del it first, or del the lost ones by their IDs with --force",
-         IDPR(ref->from), fail_text(ref->error));
+         ref->path ? ref->path : "object", IDPR(ref->from), fail_text(ref->error));
     return 1;
 }
 

@@ -178,6 +178,7 @@ bool names_seen_add(struct names_seen *seen, objid_t id)
 struct walk {
     struct names_seen seen;
     names_visitor visitor;
+    names_broken broken; /* NULL: errors end the walk */
     void *ctx;
 };
 
@@ -185,6 +186,8 @@ static int each_below(struct walk *walk, objid_t dir, const char *path, unsigned
 {
     struct name_list list;
     int rc = names_list(dir, &list);
+    if (rc < 0 && rc != -TWZ_ENOMEM && walk->broken)
+        rc = walk->broken(walk->ctx, dir, path, rc);
     for (size_t i = 0; rc >= 0 && i < list.count; i++) {
         const struct name *name = &list.name[i];
         struct name_visit visit = { .name = name, .dir = dir, .depth = depth };
@@ -208,10 +211,10 @@ static int each_below(struct walk *walk, objid_t dir, const char *path, unsigned
     return rc;
 }
 
-int names_each_below(const struct pool *pool, objid_t dir, const char *path, names_visitor visitor,
-                     void *ctx)
+int names_each_whole(const struct pool *pool, objid_t dir, const char *path, names_visitor visitor,
+                     names_broken broken, void *ctx)
 {
-    struct walk walk = { .visitor = visitor, .ctx = ctx };
+    struct walk walk = { .visitor = visitor, .broken = broken, .ctx = ctx };
     int rc = names_seen_init(&walk.seen, pool);
     if (rc < 0)
         return rc;
@@ -219,6 +222,12 @@ int names_each_below(const struct pool *pool, objid_t dir, const char *path, nam
     rc = each_below(&walk, dir, path, 0);
     names_seen_free(&walk.seen);
     return rc;
+}
+
+int names_each_below(const struct pool *pool, objid_t dir, const char *path, names_visitor visitor,
+                     void *ctx)
+{
+    return names_each_whole(pool, dir, path, visitor, NULL, ctx);
 }
 
 int names_aside(const struct pool *pool, objid_t parent, twzobj *dir)

@@ -76,6 +76,12 @@ typedef int (*names_visitor)(void *ctx, const struct name_visit *visit);
 int names_each_below(const struct pool *pool, objid_t dir, const char *path, names_visitor visitor,
                      void *ctx);
 
+/* The same, but a directory that cannot be listed does not end it: it is told to `broken`, whose
+ * result counts as the visitor's. */
+typedef int (*names_broken)(void *ctx, objid_t dir, const char *path, int error);
+int names_each_whole(const struct pool *pool, objid_t dir, const char *path, names_visitor visitor,
+                     names_broken broken, void *ctx);
+
 /* As mkdir -p: an existing directory is no error. *made (may be NULL): some part was made. */
 int names_mkdir_parents(const struct pool *pool, const char *path, bool *made);
 

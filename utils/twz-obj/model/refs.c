@@ -41,6 +41,13 @@ static int gap(const struct visit *visit, objid_t id, int error)
     return visit->visitor(visit->ctx, &ref);
 }
 
+static int gap_in_names(void *ctx, objid_t dir, const char *path, int error)
+{
+    const struct visit *visit = ctx;
+    struct ref ref = { .kind = REF_GAP, .from = dir, .path = path, .error = error };
+    return visit->visitor(visit->ctx, &ref);
+}
+
 /* A FOT entry that names its target: what the name means here. 1: nothing to tell; -TWZ_E*: that
  * cannot be read. */
 static int name_of_entry(const struct visit *visit, uint32_t slot,
@@ -132,7 +139,7 @@ int refs_each(struct pool *pool, refs_visitor visitor, void *ctx)
     struct visit visit = { pool, visitor, ctx };
     int rc = from_roots(&visit);
     if (rc == 0 && !twz_objid_none(pool->names))
-        rc = names_each_below(pool, pool->names, "/", from_name, &visit);
+        rc = names_each_whole(pool, pool->names, "/", from_name, gap_in_names, &visit);
     for (uint32_t slot = 0; rc == 0 && ids_next(pool, &slot); slot++)
         rc = from_object(&visit, slot);
     return rc;
@@ -177,6 +184,6 @@ bool refs_pointed(struct pool *pool, objid_t id, bool names)
 
 void refs_warn_gap(const struct ref *ref)
 {
-    fail_warn("object " IDFMT ": %s: what it points to is not known", IDPR(ref->from),
-              fail_text(ref->error));
+    fail_warn("%s " IDFMT ": %s: what it points to is not known", ref->path ? ref->path : "object",
+              IDPR(ref->from), fail_text(ref->error));
 }

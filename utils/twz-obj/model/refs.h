@@ -13,9 +13,10 @@ enum ref_kind { REF_NAME, REF_FOT, REF_TIE, REF_ROOT, REF_GAP };
 
 struct ref {
     enum ref_kind kind;
-    objid_t from; /* 0: the superblock */
-    objid_t to;   /* REF_GAP: 0, not to be known */
-    const char *path; /* REF_NAME: the path; REF_ROOT: which root; a FOT entry by name: the name */
+    objid_t from;     /* 0: the superblock */
+    objid_t to;       /* REF_GAP: 0, not to be known */
+    const char *path; /* REF_NAME: the path; REF_ROOT: which root; a FOT entry by name: the name;
+                       * REF_GAP: of a directory the path, else NULL */
     uint32_t index;   /* REF_FOT */
     uint32_t rights;  /* REF_FOT: asked for */
     int error;        /* REF_GAP: -TWZ_E*, why (all) references of `from` cannot be read */
@@ -27,7 +28,7 @@ const char *ref_kind_text(enum ref_kind kind);
 /* Stops at the first result that is not 0 and returns it. */
 typedef int (*refs_visitor)(void *ctx, const struct ref *ref);
 
-/* Every reference of the pool. A directory that cannot be read is an error. */
+/* Every reference of the pool, and where some could not be read, a gap. */
 int refs_each(struct pool *pool, refs_visitor visitor, void *ctx);
 
 /* Does something point to the object (a name counts only if asked for)? True also where that cannot
