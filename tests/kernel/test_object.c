@@ -172,6 +172,39 @@ static void test_copy_of_warm_pages(void)
     CHECK_IS(CALL(obj_delete, IDARG(src), 0), 0);
 }
 
+/* One page, copied into 65536 more: more than can hold one frame. A store stays in its page. */
+static void test_copy_many(void)
+{
+    objid_t src = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
+    objid_t dst = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
+    uint64_t pool, pages;
+
+    user_map(SLOT_TEST, src, RW);
+    user_map(SLOT_TEST + 1, dst, RW);
+    *page_at(SLOT_TEST, 1000) = 7;
+    for (pages = 1; pages < 256; pages *= 2) {
+        CHECK_IS(copy(dst, 2000, src, 1000, pages), 0);
+        CHECK_IS(copy(src, 1000 + pages, dst, 2000, pages), 0);
+    }
+    for (pages = 0; pages < 65536; pages += 256)
+        CHECK_IS(copy(dst, 2000 + pages, src, 1000, 256), 0);
+    *page_at(SLOT_TEST, 1001) = 8;
+    *page_at(SLOT_TEST + 1, 2000 + 40000) = 9;
+    CHECK_IS(*page_at(SLOT_TEST, 1000), 7);
+    for (pages = 0; pages < 65536; pages += 250)
+        CHECK_IS(*page_at(SLOT_TEST + 1, 2000 + pages), pages == 40000 ? 9 : 7);
+    CHECK_IS(range(dst, TWZ_RANGE_DISCARD, 2000, 40000), 0);
+    pool = facts()->pool_free;
+    *page_at(SLOT_TEST, 500) = 10; /* not the frame of those pages */
+    CHECK(facts()->pool_free < pool);
+    CHECK_IS(*page_at(SLOT_TEST, 1000), 7);
+    CHECK_IS(*page_at(SLOT_TEST + 1, 2000 + 40001), 7);
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    user_map(SLOT_TEST + 1, TWZ_OBJID_NONE, 0);
+    CHECK_IS(CALL(obj_delete, IDARG(src), TWZ_DELETE_NOW), 0);
+    CHECK_IS(CALL(obj_delete, IDARG(dst), TWZ_DELETE_NOW), 0);
+}
+
 static void test_copy_refused(void)
 {
     objid_t a = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
@@ -560,6 +593,7 @@ void test_main(void)
     test_copy(0, TWZ_OBJ_PERSIST);
     test_copy(TWZ_OBJ_PERSIST, TWZ_OBJ_PERSIST);
     test_copy_of_warm_pages();
+    test_copy_many();
     test_copy_refused();
     test_create_from();
     test_ranges(0);
