@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads: start, end, wait. `lock` guards the table's states; a thread that ended leaves its
- * thread object, its fault stack and (detached) its own stack behind, which whoever starts the next
- * thread frees once the kernel says in the exit word that nobody stands on them.
+ * Threads: start, end, wait. `lock` guards the table's states and `live`; a thread that ended leaves
+ * its thread object, its fault stack and (detached) its own stack behind, which whoever starts the
+ * next thread frees once the kernel says in the exit word that nobody stands on them.
  */
 #include <errno.h>
 #include <sched.h>
@@ -25,6 +25,7 @@
 static struct thread threads[THREADS_MAX];
 static struct twz_mutex lock;
 static uint64_t ending; /* 1 and the code of thread_exit << 1, once the process is to end */
+static uint64_t live;   /* threads besides the first that have not ended; woken when it gets 0 */
 static uint32_t others; /* 1 once there was ever a thread besides the first */
 
 /* Kernel's numbers of threads are unique over the boot, so they serve as process IDs as well. */
@@ -122,10 +123,21 @@ static struct thread *new_thread(void)
     for (unsigned i = 1; i < THREADS_MAX && !t; i++)
         if (threads[i].state == THREAD_FREE)
             t = &threads[i];
-    if (t)
+    if (t) {
         t->state = THREAD_LIVE;
+        live++;
+    }
     lock_drop(&lock);
     return t;
+}
+
+/* It did not come to be. */
+static void forget_thread(struct thread *t)
+{
+    lock_take(&lock);
+    *t = (struct thread){ 0 };
+    live--;
+    lock_drop(&lock);
 }
 
 static _Noreturn void thread_end(struct thread *t);
@@ -199,7 +211,7 @@ static int clone_thread(int (*fn)(void *), void *stack, int flags, void *arg, in
     t->tell_child = flags & CLONE_CHILD_SETTID ? ctid : NULL;
     r = launch(t, stack, flags & CLONE_SETTLS ? tls : NULL);
     if (r < 0) {
-        *t = (struct thread){ 0 };
+        forget_thread(t);
         return r == -ENOMEM || r == -ENOSPC ? -EAGAIN : (int)r;
     }
     tell_number(t, t->tell_parent, NULL);
@@ -221,37 +233,89 @@ int thread_clone(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid
 
 /* --- end -------------------------------------------------------------------------------------- */
 
-/* The first thread stays until all others are gone: its end is the process's. */
-static void wait_for_others(void)
+/* To a thread that does not block it, if there is one. */
+static void hand_on(int signo)
 {
-    for (unsigned i = 1; i < THREADS_MAX; i++) {
-        const struct thread *t = &threads[i];
+    struct thread *to = NULL;
 
-        if (t->state != THREAD_FREE && t->repr.start)
-            while (__atomic_load_n(&repr_of(t)->exit, __ATOMIC_ACQUIRE) == 0)
-                (void)twz_sync_wait(&repr_of(t)->exit, 0, TWZ_FOREVER);
+    for (unsigned i = 1; i < THREADS_MAX; i++) {
+        struct thread *t = &threads[i];
+
+        if (t->state != THREAD_LIVE || !t->repr.start)
+            continue;
+        if (!to || !(t->mask & SIGNAL_BIT(signo)))
+            to = t;
+        if (!(to->mask & SIGNAL_BIT(signo)))
+            break;
     }
+    if (to)
+        (void)twz_sys_thread_signal(to->repr.id, (uint64_t)signo, 0);
+}
+
+/* The first thread stays until all others are gone: its end is the process's. Signals for the
+ * process still come to it; the others are to have them. */
+static void wait_for_others(struct thread *first)
+{
+    uint64_t count, signals;
+
+    first->mask = 0;
+    while ((count = __atomic_load_n(&live, __ATOMIC_ACQUIRE)) != 0) {
+        if (thread_wait_word(&live, count, TWZ_FOREVER) != -EINTR)
+            continue;
+        signals = __atomic_exchange_n(&first->pending, 0, __ATOMIC_ACQ_REL);
+        for (; signals; signals &= signals - 1)
+            hand_on(__builtin_ctzll(signals) + 1);
+    }
+}
+
+static struct twz_sync wake_of(const void *word, uint64_t count, uint32_t width)
+{
+    return (struct twz_sync){ .addr = (uint64_t)(uintptr_t)word,
+                              .value = count,
+                              .op = TWZ_SYNC_WAKE | width };
+}
+
+/* Zeroes the word (NULL: none), does the last wakes and ends the thread. Whoever sees the zero may
+ * free the thread's stack, so from there on nothing is on it. */
+static _Noreturn void leave_stack(struct thread *t, int *clear)
+{
+    register int *word __asm__("r8") = clear;
+
+    __asm__ volatile("test %[word], %[word]\n\t"
+                     "jz 1f\n\t"
+                     "xor %%ecx, %%ecx\n\t"
+                     "xchg %%ecx, (%[word])\n"
+                     "1:\tsyscall\n\t"
+                     "mov %[exit], %%eax\n\t"
+                     "xor %%edi, %%edi\n\t"
+                     "syscall\n\t"
+                     "ud2"
+                     :
+                     : "a"(TWZ_SYS_thread_sync), "D"(t->last), "S"(2ul), "d"(0ul), [word] "r"(word),
+                       [exit] "i"(TWZ_SYS_thread_exit)
+                     : "rcx", "r11", "memory");
+    __builtin_unreachable();
 }
 
 static _Noreturn void thread_end(struct thread *t)
 {
-    int *clear = t->clear_tid;
-
     thread_enter(t);
     futex_robust_release(t->robust, t->tid);
-    if (t != &threads[0]) {
-        lock_take(&lock);
-        t->state = THREAD_ENDED;
-        lock_drop(&lock);
+    if (t == &threads[0]) {
+        if (t->clear_tid) {
+            __atomic_store_n(t->clear_tid, 0, __ATOMIC_SEQ_CST);
+            (void)futex_wake(t->clear_tid, 1);
+        }
+        wait_for_others(t);
+        process_exit(0);
     }
-    if (clear) {
-        __atomic_store_n(clear, 0, __ATOMIC_SEQ_CST);
-        (void)futex_wake(clear, 1);
-    }
-    if (t != &threads[0])
-        twz_thread_exit(0);
-    wait_for_others();
-    process_exit(0);
+    lock_take(&lock);
+    t->state = THREAD_ENDED;
+    live--;
+    t->last[0] = wake_of(&live, live == 0, TWZ_SYNC_64);
+    t->last[1] = wake_of(t->clear_tid ? t->clear_tid : &t->tid, 1, TWZ_SYNC_32);
+    lock_drop(&lock);
+    leave_stack(t, t->clear_tid);
 }
 
 int64_t linux_exit(int64_t status)

@@ -35,6 +35,7 @@ struct thread {
     void *fault_stack;             /* for faults, FAULT_STACK bytes */
     void *unmap_base;              /* its own stack, to be freed after the end */
     uint64_t unmap_len;
+    struct twz_sync last[2]; /* the wakes with which it ends */
     /* signals; pending is changed atomically by anybody, the rest by the thread itself */
     uint64_t pending;
     uint64_t mask;

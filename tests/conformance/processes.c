@@ -17,6 +17,36 @@ extern char **environ;
 
 static const char *self;
 
+/* --- the child --------------------------------------------------------------------------------- */
+
+static pthread_t first;
+
+static void leave(int signo)
+{
+    _exit(signo + 20);
+}
+
+static void *outlive(void *arg)
+{
+    pthread_join(first, NULL);
+    if (write(1, "first thread gone", 17) == 17)
+        for (;;)
+            pause();
+    return arg;
+}
+
+/* Its first thread ends, another goes on and waits for signals. */
+static void without_first(const char *handler)
+{
+    pthread_t t;
+
+    if (*handler)
+        signal(SIGTERM, leave);
+    first = pthread_self();
+    pthread_create(&t, NULL, outlive, NULL);
+    pthread_exit(NULL);
+}
+
 static int child(int argc, char **argv)
 {
     char buf[100];
@@ -51,6 +81,8 @@ static int child(int argc, char **argv)
     }
     if (!strcmp(argv[2], "closed"))
         return fcntl(3, F_GETFD) == -1 && fcntl(4, F_GETFD) == 0 ? 0 : 1;
+    if (!strcmp(argv[2], "without first"))
+        without_first(argv[3]);
     if (!strcmp(argv[2], "args"))
         for (int i = 3; i < argc; i++)
             printf("[%s]", argv[i]);
@@ -105,6 +137,27 @@ static void endings(void)
     HOLDS(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == 3);
     SAY(posix_spawn(&pid, "/none/such", NULL, NULL, WORDS("x"), environ));
     SAY(posix_spawnp(&pid, "no-such-program", NULL, NULL, WORDS("x"), environ));
+}
+
+/* A signal for a process whose first thread has ended already. */
+static void signalled(char *handler)
+{
+    posix_spawn_file_actions_t actions;
+    char buf[20] = { 0 };
+    int out[2];
+    pid_t pid;
+
+    SAY(pipe(out));
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    pid = start(&actions, WORDS("without first", handler));
+    posix_spawn_file_actions_destroy(&actions);
+    SAY(read(out[0], buf, sizeof(buf)));
+    printf("%s\n", buf);
+    SAY(kill(pid, SIGTERM));
+    finish(pid);
+    close(out[0]);
+    close(out[1]);
 }
 
 static void arguments(void)
@@ -306,6 +359,8 @@ int main(int argc, char **argv)
         return 2;
     HOLDS(getpid() > 0 && getppid() >= 0);
     endings();
+    signalled("");
+    signalled("handler");
     arguments();
     piped();
     inherited();

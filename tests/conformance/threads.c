@@ -226,6 +226,27 @@ static void many(void)
     SAY(ended);
 }
 
+/* A joined thread's stack is gone at once: it must not stand on it any more. */
+static void *at_once(void *arg)
+{
+    return arg;
+}
+
+static void joined(void)
+{
+    long wrong = 0;
+    pthread_t t[4];
+    void *result;
+
+    for (int round = 0; round < 1000; round++) {
+        for (long i = 0; i < 4; i++)
+            wrong += pthread_create(&t[i], NULL, at_once, (void *)i) != 0;
+        for (long i = 0; i < 4; i++)
+            wrong += pthread_join(t[i], &result) != 0 || result != (void *)i;
+    }
+    SAY(wrong);
+}
+
 static void *last_word(void *arg)
 {
     pthread_join(*(pthread_t *)arg, NULL);
@@ -245,6 +266,7 @@ int main(void)
     cancelling();
     interrupting();
     many();
+    joined();
     self = pthread_self();
     pthread_create(&t, NULL, last_word, &self);
     pthread_exit(NULL);
