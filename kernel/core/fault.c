@@ -151,6 +151,26 @@ static int push_frame(const struct twz_regs *regs, const struct twz_fault *fault
     return ret;
 }
 
+/* A long call that is under way goes on only after this frame's fault_return to where it came from.
+ * Another frame in its place: the handler never returned, and the call was given up. */
+static void progress_below(struct thread *t, const struct twz_regs *regs, uint64_t at)
+{
+    if (t->progress.call == 0)
+        return;
+    if (t->progress.below == 0) {
+        t->progress.below = at;
+        t->progress.place = arch_regs_place(regs);
+    } else if (t->progress.below == at) {
+        t->progress.below = PROGRESS_GIVEN_UP;
+    }
+}
+
+static void progress_back(struct thread *t, const struct twz_regs *regs, uint64_t at)
+{
+    if (t->progress.below == at)
+        t->progress.below = arch_regs_place(regs) == t->progress.place ? 0 : PROGRESS_GIVEN_UP;
+}
+
 void fault_raise(struct arch_frame *frame, struct twz_fault *fault)
 {
     struct thread *t = current();
@@ -171,6 +191,7 @@ void fault_raise(struct arch_frame *frame, struct twz_fault *fault)
         fault_end(fault);
         return;
     }
+    progress_below(t, &frame->regs, at);
     arch_regs_upcall(&frame->regs, entry, at - sizeof(uint64_t), at);
     frame->flags = ARCH_FRAME_FULL;
 }
@@ -193,6 +214,7 @@ int fault_return(struct arch_frame *frame, uint64_t addr)
     }
     if (ret < 0)
         return ret;
+    progress_back(current(), &in.regs, addr);
     frame->regs = in.regs;
     frame->flags = ARCH_FRAME_FULL;
     arch_frame_load(frame);

@@ -186,6 +186,11 @@ void sched_leave(void)
 void sched_kick(struct thread *t)
 {
     sync_interrupt(t);
+    sched_look(t);
+}
+
+void sched_look(struct thread *t)
+{
     if (t == current())
         sched_attention();
     else
@@ -254,7 +259,7 @@ static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *fram
     cpu->switches++;
     arch_root_load(t->root);
     if (thread_load(t, frame) < 0) {
-        log_printf("thread " IDFMT ": its saved registers are damaged, it ends", IDPR(t->id));
+        log_printf("thread " IDFMT ": its saved registers cannot be loaded, it ends", IDPR(t->id));
         thread_end(128 + TWZ_SIGNAL_KILL, NULL);
         return false;
     }

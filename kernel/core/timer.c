@@ -142,6 +142,7 @@ void timer_slice(uint64_t deadline)
 /* Fires all that is due; returns the earliest deadline that is left. */
 static uint64_t fire_due(struct timer_heap *heap, uint64_t now)
 {
+    uint64_t next;
     struct timer *t;
 
     spin_lock(&heap->lock);
@@ -150,8 +151,9 @@ static uint64_t fire_due(struct timer_heap *heap, uint64_t now)
         t->fire(t);
         set_heap(t, NULL);
     }
+    next = t != NULL ? t->deadline : TIMER_NEVER;
     spin_unlock(&heap->lock);
-    return t != NULL ? t->deadline : TIMER_NEVER;
+    return next;
 }
 
 void kernel_timer(void)

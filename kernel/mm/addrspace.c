@@ -146,19 +146,20 @@ static int hang_new(struct space *space, uint32_t slot, struct subtree *tree, un
 
 static int hang_again(struct space *space, struct hanger *h, unsigned rights)
 {
-    unsigned lost = h->rights & ~rights;
     int ret;
 
     if (h->rights == rights)
         return 0;
+    if ((h->rights & ~rights) != 0) { /* gone everywhere before there is anything new */
+        arch_root_unhang(&space->root, h->slot);
+        arch_shootdown(&space->root, h->slot, 0, 0);
+    }
     ret = arch_root_hang(&space->root, h->slot, &h->tree->pt, rights);
     if (ret < 0)
         return ret;
     count_rights(h->tree, h->rights, UINT32_MAX);
     count_rights(h->tree, rights, 1);
     h->rights = rights;
-    if (lost != 0)
-        arch_shootdown(&space->root, h->slot, 0, 0);
     return 0;
 }
 
@@ -288,13 +289,14 @@ void space_destroy(struct space *space)
     kmem_free(space, sizeof(*space));
 }
 
-void subtree_unhang_all(struct subtree *tree)
+void subtree_unhang_all(struct subtree *tree, unsigned keep)
 {
     struct hanger *h;
 
     do {
         spin_lock(&tree->lock);
-        h = tree->hangers;
+        for (h = tree->hangers; h != NULL && (h->rights & ~keep) == 0; h = h->next)
+            continue;
         if (h != NULL)
             take_down(h);
         spin_unlock(&tree->lock);

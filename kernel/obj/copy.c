@@ -113,11 +113,24 @@ static const void *source_page(void *ctx, uint32_t page)
     return phys_is_none(frame) ? NULL : arch_virt(frame);
 }
 
+/* `run` pages of the source from `page` on that are there; 0: one that is a hole. */
+static int store_run(struct span *s, uint32_t page, uint32_t run)
+{
+    uint32_t to = page - s->from + s->to;
+    struct store *store = pool_lock();
+    int ret = -TWZ_ENOTSUP;
+
+    if (store != NULL)
+        ret = run > 0 ? store_page_add_many(store, s->dst->slot, to, run, source_page, s)
+                      : store_page_discard(store, s->dst->slot, to, 1, STORE_HOLE);
+    pool_unlock();
+    return ret;
+}
+
 static int volatile_to_persistent(struct span *s)
 {
     struct arch_ptree *pt = &s->src->tree.pt;
     uint32_t end = s->from + s->count, page = s->from, run;
-    struct store *store;
     unsigned flags;
     phys_t frame;
     int ret = 0;
@@ -125,13 +138,7 @@ static int volatile_to_persistent(struct span *s)
     while (ret == 0 && arch_ptree_next(pt, &page, end, &frame, &flags)) {
         for (run = 0; page + run < end && !phys_is_none(arch_ptree_lookup(pt, page + run, NULL));)
             run++;
-        if (run > 0) {
-            store = pool_lock();
-            ret = store == NULL ? -TWZ_ENOTSUP
-                                : store_page_add_many(store, s->dst->slot, page - s->from + s->to,
-                                                      run, source_page, s);
-            pool_unlock();
-        }
+        ret = store_run(s, page, run);
         page += run > 0 ? run : 1;
     }
     return ret;

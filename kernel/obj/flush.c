@@ -100,14 +100,19 @@ static void ring(struct timer *t)
     sched_chore();
 }
 
-/* Any lock may be held but a timer heap's. */
-void flush_watch(void)
+static void watch(void)
 {
-    atomic_fetch_add(&calls, 1);
     if (atomic_exchange(&watching, 1) != 0)
         return;
     tick.fire = ring;
     timer_set(&tick, arch_clock_ns() + PERIOD_NS);
+}
+
+/* Any lock may be held but a timer heap's. */
+void flush_watch(void)
+{
+    atomic_fetch_add(&calls, 1);
+    watch();
 }
 
 static void walk_one(struct object *obj, void *ctx)
@@ -142,6 +147,14 @@ static bool walk_piece(void)
     return true;
 }
 
+/* Nobody wants it any more, unless somebody came between the last look and this. */
+static void end_watch(void)
+{
+    atomic_store(&watching, 0);
+    if (seen != atomic_load(&calls))
+        watch();
+}
+
 void flush_chore(void)
 {
     bool more;
@@ -152,6 +165,6 @@ void flush_chore(void)
     if (more || wanted || seen != atomic_load(&calls))
         timer_set(&tick, arch_clock_ns() + (more ? PIECE_NS : PERIOD_NS));
     else
-        atomic_store(&watching, 0);
+        end_watch();
     atomic_store(&walker, 0);
 }

@@ -24,6 +24,7 @@
 #include <kernel/phys.h>
 #include <kernel/random.h>
 #include <lib/string.h>
+#include <store/persist.h>
 #include "inside.h"
 
 #define MOVE_PIECE 16u /* pages copied in one go */
@@ -238,18 +239,39 @@ static bool is_out(const struct object *obj, uint32_t page)
     return (flags & ARCH_PT_HOLE) != 0 || (!phys_is_none(frame) && !page_in_nvm(frame));
 }
 
-/* Leaves of the pool, and those that show zeros, go from [first, end); DRAM's stay. */
+/* Leaves of the pool, at most MOVE_PIECE, and those that show zeros, go from [first, end); DRAM's
+ * stay. What was written through them is flushed: the move may never come to its end. */
 static void hide(struct object *obj, uint32_t first, uint32_t end)
 {
-    uint32_t page = first;
+    phys_t dirty[MOVE_PIECE], frame;
+    uint32_t page = first, n = 0;
     unsigned flags;
-    phys_t frame;
 
     page_unmap_zeros_locked(obj, first, end - first);
-    for (; arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++)
-        if (!phys_is_none(frame) && page_in_nvm(frame))
-            arch_ptree_unmap(&obj->tree.pt, page, 1);
+    for (; arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
+        if (phys_is_none(frame) || !page_in_nvm(frame))
+            continue;
+        arch_ptree_unmap(&obj->tree.pt, page, 1);
+        if ((flags & ARCH_PT_DIRTY) != 0 && n < MOVE_PIECE)
+            dirty[n++] = frame;
+    }
     subtree_shoot_locked(&obj->tree, first, end - first);
+    while (n-- > 0)
+        persist_flush(arch_virt_nvm(dirty[n]), TWZ_PAGE_SIZE);
+    persist_fence();
+}
+
+/* The next page that the store has, from p->page on; `end` where there is none before it. */
+static int next_stored(struct store *store, const struct object *obj, struct store_page *p,
+                       uint32_t end)
+{
+    int ret = p->page < end ? store_page_next(store, obj->slot, p) : 0;
+
+    if (ret < 0 && ret != -TWZ_ENOOBJ)
+        return ret;
+    if (ret == -TWZ_ENOOBJ || p->page > end)
+        p->page = end;
+    return 0;
 }
 
 static int piece_out(struct object *obj)
@@ -257,12 +279,8 @@ static int piece_out(struct object *obj)
     uint32_t end = obj->moved + SCAN_PIECE, n = 0;
     struct store_page p = { .page = obj->moved };
     struct store *store = pool_lock();
-    int ret = store != NULL ? store_page_next(store, obj->slot, &p) : -TWZ_ENOTSUP;
+    int ret = store != NULL ? next_stored(store, obj, &p, end) : -TWZ_ENOTSUP;
 
-    if (ret == -TWZ_ENOOBJ || (ret == 0 && p.page >= end)) {
-        p.page = end;
-        ret = 0;
-    }
     end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
     if (ret == 0 && p.page < end)
         end = p.page + MOVE_PIECE < end ? p.page + MOVE_PIECE : end;
@@ -272,8 +290,8 @@ static int piece_out(struct object *obj)
         if (!is_out(obj, p.page))
             ret = page_out(obj, &p);
         p.page++;
-        if (ret == 0 && store_page_next(store, obj->slot, &p) < 0)
-            break;
+        if (ret == 0)
+            ret = next_stored(store, obj, &p, end);
     }
     pool_unlock();
     if (ret == 0)
@@ -298,7 +316,7 @@ static int finish_out(struct object *obj, uint32_t *slot)
     __atomic_fetch_and(&obj->flags, ~(TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL), __ATOMIC_ACQ_REL);
     obj->moving = MOVE_NONE;
     page_record_update_locked(obj);
-    return obj->move_error;
+    return 0;
 }
 
 /* --- both ------------------------------------------------------------------------------------- */
@@ -320,7 +338,8 @@ static int piece(struct object *obj)
     return ret < 0 ? ret : 1;
 }
 
-/* The beginning or the end, table's and object's locks held. *slot: to be released afterwards. */
+/* The beginning or the end, table's and object's locks held. *slot: to be released afterwards. 1:
+ * more to do. */
 static int turn(struct object *obj, bool persistent, uint32_t *slot)
 {
     int ret = 0;
@@ -350,7 +369,9 @@ static int begin_or_end(struct object *obj, bool persistent)
         ret = -TWZ_EDELETED;
     else if (!under_way(obj))
         ret = turn(obj, persistent, &slot);
-    arrived = ret == 0 && obj_is_persistent(obj) && obj->held;
+    if (ret == 0 && obj_is_persistent(obj) != persistent) /* the other way, which is done now */
+        ret = obj->move_error < 0 ? obj->move_error : 1;
+    arrived = obj->moving == MOVE_NONE && obj_is_persistent(obj) && obj->held && ret >= 0;
     if (arrived)
         obj->held = false; /* in this hold, or a move out that begins now would count on it */
     spin_unlock(&obj->tree.lock);

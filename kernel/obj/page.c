@@ -98,13 +98,14 @@ static int record_fill(struct object *obj)
 static uint32_t ahead(const struct object *obj, uint32_t page)
 {
     uint32_t back = 1, n;
+    unsigned flags = 0;
 
     while (back <= 4 * AHEAD_MAX && back < page &&
            !phys_is_none(arch_ptree_lookup(&obj->tree.pt, page - back, NULL)))
         back *= 2;
     n = back > 8 ? back / 8 : 1;
     for (back = 1; back < n && (page + back) % STORE_NODE_WORDS != 0; back++)
-        if (!phys_is_none(arch_ptree_lookup(&obj->tree.pt, page + back, NULL)))
+        if (!phys_is_none(arch_ptree_lookup(&obj->tree.pt, page + back, &flags)) || flags != 0)
             break;
     return page + back < TWZ_PAGE_META ? back : 1;
 }
@@ -279,6 +280,13 @@ static int stored_own(struct object *obj, struct store *store, uint32_t page)
     return ret < 0 ? ret : map_stored(obj, &p);
 }
 
+/* A page that appears during a move out. The ones behind it may be the pool's: only this one. */
+static int outward_new(struct object *obj, uint32_t page)
+{
+    page_unmap_zeros_locked(obj, page, 1);
+    return volatile_new(obj, page, 0);
+}
+
 static int stored_fault(struct object *obj, struct store *store, uint32_t page, unsigned how)
 {
     bool write = (how & TOUCH_WRITE) != 0;
@@ -296,7 +304,7 @@ static int stored_fault(struct object *obj, struct store *store, uint32_t page, 
     switch (p.state) {
     case STORE_ABSENT:
         if (obj->moving == MOVE_OUT)
-            return volatile_new(obj, page, how);
+            return outward_new(obj, page);
         return write ? stored_add(obj, store, page, how) : map_zeros(obj, page);
     case STORE_PRESENT:
     case STORE_SHARED:

@@ -48,6 +48,15 @@ static int drop_stored(struct object *obj, uint32_t first, uint32_t count, bool 
     return ret;
 }
 
+/* The pages stay, but their marks of having been written went with the leaves. */
+static void keep_stored(const phys_t *list, unsigned n)
+{
+    while (n-- > 0)
+        if (page_in_nvm(list[n]))
+            persist_flush(arch_virt_nvm(list[n]), TWZ_PAGE_SIZE);
+    persist_fence();
+}
+
 int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool hole)
 {
     phys_t list[RANGE_PIECE];
@@ -62,8 +71,12 @@ int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool h
     } else if (hole) {
         ret = arch_ptree_init(&obj->tree.pt);
     }
-    if (obj_is_persistent(obj))
-        return ret < 0 ? ret : drop_stored(obj, first, count, hole);
+    if (obj_is_persistent(obj)) {
+        ret = ret < 0 ? ret : drop_stored(obj, first, count, hole);
+        if (ret < 0)
+            keep_stored(list, n);
+        return ret;
+    }
     for (i = 0; i < n; i++)
         page_frame_put(list[i]);
     obj->pages -= n;
@@ -152,9 +165,11 @@ static int populate(struct object *obj, uint32_t first, uint32_t count)
         page_unmap_zeros_locked(obj, first, count);
         ret = add_stored(obj, first, count);
     }
-    for (page = first; ret == 0 && page < first + count; page++)
+    for (page = first; ret == 0 && page < first + count; page++) {
         ret = page_ensure_locked(obj, page, !obj_is_persistent(obj));
-    return ret == -TWZ_EFAULT ? 0 : ret;
+        ret = ret == -TWZ_EFAULT ? 0 : ret; /* a hole stays one */
+    }
+    return ret;
 }
 
 static int persist(struct object *obj, uint32_t first, uint32_t count)

@@ -7,7 +7,8 @@
  * thread, waiter and call holds one more. A persistent record has only the latter; at zero it goes
  * idle, or, if the object is dead, away. The count falls from 1 to 0 under the table's lock only
  * (release), and rises from 0 under it only (obj_get), so nobody finds a record that is being
- * freed.
+ * freed. A record that is evicted is flushed outside the lock; until that is done its object has no
+ * other record (obj_get waits), or a flush asked for through that one would miss what was written.
  *
  * Locks: table -> pool. No object's lock is held when the table's is taken; releasing one takes the
  * object's after the table's was let go.
@@ -27,6 +28,7 @@ static struct object *by_slot[BUCKETS];
 static struct object *idle_first;
 static struct object *idle_last;
 static unsigned nidle;
+static struct object *leaving; /* evicted, through idle_next */
 
 void table_lock(void)
 {
@@ -122,6 +124,9 @@ static struct object *idle_add_locked(struct object *obj)
         old = idle_first;
         idle_remove_locked(old);
         table_remove_locked(old);
+        old->leaving = true;
+        old->idle_next = leaving;
+        leaving = old;
     }
     obj->idle_next = NULL;
     obj->idle_prev = idle_last;
@@ -163,10 +168,32 @@ int slot_release(uint32_t slot)
     return ret;
 }
 
+static void leave(struct object *obj)
+{
+    struct object **at = &leaving;
+
+    table_lock();
+    while (*at != obj)
+        at = &(*at)->idle_next;
+    *at = obj->idle_next;
+    table_unlock();
+}
+
+static bool leaves_locked(objid_t id)
+{
+    struct object *obj = leaving;
+
+    while (obj != NULL && !objid_equal(obj->id, id))
+        obj = obj->idle_next;
+    return obj != NULL;
+}
+
 /* Nobody has it: its memory and, if it is dead, its place in the store go. */
 void record_free(struct object *obj)
 {
     page_drop_all(obj);
+    if (obj->leaving)
+        leave(obj);
     if (!phys_is_none(obj->kpages))
         phys_free(obj->kpages, obj->korder);
     if (obj_is_persistent(obj) && record_dead(obj) && slot_release(obj->slot) < 0)
@@ -255,7 +282,11 @@ int obj_get(objid_t id, struct object **out)
     int ret = 0;
 
     table_lock();
-    obj = table_find_locked(id);
+    while ((obj = table_find_locked(id)) == NULL && leaves_locked(id)) {
+        table_unlock();
+        arch_breathe();
+        table_lock();
+    }
     if (obj == NULL) {
         ret = load_locked(id, out);
     } else if (record_dead(obj)) {

@@ -3,8 +3,9 @@
  * Owns what handlers share: look-up with rights, and the progress of long calls.
  *
  * Progress is the thread's own: a fingerprint of the call it belongs to (place, stack, number and
- * arguments) and how far it got. Another fingerprint means that the old call was given up, or
- * stands below a handler, and then begins anew: pieces may be repeated.
+ * arguments), the fault frame that stands above it if there is one, and how far it got. Another
+ * fingerprint, or the same one while that frame stands, means that the old call was given up, or
+ * waits below a handler, and then begins anew: pieces may be repeated.
  */
 #include <kernel/arch_regs.h>
 #include <kernel/sec.h>
@@ -41,6 +42,7 @@ void sys_finished(void)
     t->progress.call = 0;
     t->progress.index = 0;
     t->progress.at = 0;
+    t->progress.below = 0;
 }
 
 void sys_progress(struct arch_frame *frame)
@@ -48,10 +50,9 @@ void sys_progress(struct arch_frame *frame)
     uint64_t call = fingerprint(&frame->regs);
     struct thread *t = current();
 
-    if (t->progress.call == call)
+    if (t->progress.call == call && t->progress.below == 0)
         return;
-    if (t->progress.call != 0)
-        thread_hooks.drop_progress(t);
+    thread_hooks.drop_progress(t);
     sys_finished();
     t->progress.call = call;
 }

@@ -179,10 +179,12 @@ int64_t sys_obj_range(struct arch_frame *frame, objid_t id, uint64_t op, uint64_
         return -TWZ_EINVAL;
     if (start >= TWZ_OBJ_SIZE || len > TWZ_OBJ_SIZE - start)
         return -TWZ_ERANGE;
-    ret = sys_get(id, op == TWZ_RANGE_PERSIST ? TWZ_READ : TWZ_WRITE, &obj);
-    if (ret < 0)
-        return ret;
     sys_progress(frame);
+    ret = sys_get(id, op == TWZ_RANGE_PERSIST ? TWZ_READ : TWZ_WRITE, &obj);
+    if (ret < 0) {
+        sys_finished();
+        return ret;
+    }
     first = (uint32_t)(start >> TWZ_PAGE_SHIFT) + t->progress.at;
     ret = range_apply(obj, op, &first, (uint32_t)((start + len) >> TWZ_PAGE_SHIFT));
     obj_put(obj);

@@ -149,13 +149,12 @@ static int queue_all(struct thread *t, uint64_t ops, struct twz_sync *op, unsign
 static void resume(struct thread *t, struct arch_frame *frame)
 {
     uint64_t ops = arch_call_arg(&frame->regs, 0);
-    unsigned index = t->sync_index;
     int32_t one = 1;
     int64_t result = 1;
 
     switch (sync_cancel(t, release)) {
     case SYNC_WOKEN:
-        ops += index * sizeof(struct twz_sync) + offsetof(struct twz_sync, result);
+        ops += t->sync_index * sizeof(struct twz_sync) + offsetof(struct twz_sync, result);
         if (user_copy_out(ops, &one, sizeof(one)) < 0)
             result = -TWZ_EFAULT;
         break;

@@ -35,9 +35,9 @@ static void give_back(uint64_t frames)
     if (frames == 0)
         return;
     SHARED->word[2] -= frames;
-    CHECK_IS(CALL(obj_range, IDARG(filler()), TWZ_RANGE_DISCARD, SHARED->word[2] * PAGE,
-                  frames * PAGE),
-             0);
+    CHECK_IS(
+        CALL(obj_range, IDARG(filler()), TWZ_RANGE_DISCARD, SHARED->word[2] * PAGE, frames * PAGE),
+        0);
 }
 
 /* --- the calls: 0 done (and taken back), or the error ----------------------------------------- */

@@ -130,12 +130,14 @@ static void test_copy(uint32_t from, uint32_t to)
     user_map(SLOT_TEST + 1, dst, RW);
     for (i = 0; i < 600; i += 3)
         *page_at(SLOT_TEST, 1 + i) = 1000 + i;
+    CHECK_IS(range(src, TWZ_RANGE_HOLE, 2, 1), 0);
     *page_at(SLOT_TEST + 1, 2) = 5; /* to be dropped */
     *page_at(SLOT_TEST + 1, 10) = 6;
     CHECK_IS(copy(dst, 10, src, 1, 600), 0);
     CHECK_IS(*page_at(SLOT_TEST + 1, 2), 5);
     for (i = 0; i < 600; i += 50)
         CHECK_IS(*page_at(SLOT_TEST + 1, 10 + i), i % 3 == 0 ? 1000 + i : 0);
+    CHECK_IS(user_load_faults((uint64_t)(uintptr_t)page_at(SLOT_TEST + 1, 11)), 1); /* the hole */
     *page_at(SLOT_TEST, 1) = 1;
     CHECK_IS(*page_at(SLOT_TEST + 1, 10), 1000);
     *page_at(SLOT_TEST + 1, 13) = 2;
@@ -352,6 +354,20 @@ static void test_many_ties(void)
     CHECK(facts()->pool_free + 48 * PAGE >= before); /* the object table stays larger */
 }
 
+/* A pin does not outlive the parent that its object dies with. */
+static void test_pinned_child(void)
+{
+    objid_t parent = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA), child;
+    struct twz_create spec = { .flags = TWZ_OBJ_PERSIST, .perms = TWZ_PERMS, .tie = parent };
+    uint64_t before = facts()->pool_free;
+
+    CHECK_IS(user_create(&spec, &child), 0);
+    CHECK_IS(range(child, TWZ_RANGE_POPULATE, 1, 100), 0);
+    CHECK_IS(CALL(obj_pin, IDARG(child), 1), 0);
+    CHECK_IS(CALL(obj_delete, IDARG(parent), 0), 0);
+    CHECK(facts()->pool_free + 16 * PAGE >= before);
+}
+
 static void test_provisional(void)
 {
     objid_t holder = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
@@ -399,6 +415,25 @@ static void test_rights(uint32_t flags)
     CHECK_IS(CALL(obj_stat, IDARG(id), 0xffffffff80000000ull), -TWZ_EFAULT);
     CHECK_IS(CALL(obj_stat, IDARG(id), TWZ_SLOT_ADDR(TWZ_SLOT_TEXT) + TWZ_OBJ_BASE), -TWZ_EFAULT);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+}
+
+/* What hangs with no more than the new permissions stays: or readers that come back at once would
+ * keep the call from its end. */
+static void test_narrow_spares_readers(void)
+{
+    objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+
+    user_map(SLOT_TEST, id, RW);
+    user_map(SLOT_TEST + 1, id, TWZ_READ);
+    *BASE(SLOT_TEST) = 3;
+    CHECK_IS(*BASE(SLOT_TEST + 1), 3);
+    CHECK_IS(stat_of(id).uses, 2);
+    CHECK_IS(CALL(obj_ctl, IDARG(id), TWZ_CTL_PERMS, TWZ_READ | TWZ_DEL), 0);
+    CHECK_IS(stat_of(id).uses, 1);
+    CHECK_IS(CALL(obj_delete, IDARG(id), TWZ_DELETE_NOW), 0);
+    CHECK_IS(user_load_faults((uint64_t)(uintptr_t)BASE(SLOT_TEST + 1)), 1);
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    user_map(SLOT_TEST + 1, TWZ_OBJID_NONE, 0);
 }
 
 static long move(objid_t id, uint64_t persistent)
@@ -601,9 +636,11 @@ void test_main(void)
     test_ties();
     test_persistent_ties();
     test_many_ties();
+    test_pinned_child();
     test_provisional();
     test_rights(0);
     test_rights(TWZ_OBJ_PERSIST);
+    test_narrow_spares_readers();
     test_move(0);
     test_move(TWZ_OBJ_PERSIST);
     test_move_under_way();

@@ -367,6 +367,90 @@ static void test_signals_in_long_calls(void)
     view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal;
 }
 
+/* --- a call that is given up -------------------------------------------------------------------- */
+
+#define GIVEN_PAGES  6000u
+#define GIVEN_ROUNDS 200u
+
+/* One place and one stack for the same call, again and again; a handler may send it to its end. */
+long range_call(uint64_t lo, uint64_t hi, uint64_t op, uint64_t start, uint64_t len);
+extern const char range_call_back[];
+
+__asm__(".text\n"
+        ".globl range_call\n"
+        ".globl range_call_back\n"
+        "range_call: mov $0x1004, %eax\n"
+        "mov %rcx, %r10\n"
+        "xor %r9d, %r9d\n"
+        "range_call_at: syscall\n"
+        "ret\n"
+        "range_call_back: mov $1, %eax\n"
+        "ret\n");
+
+static void on_signal_leave(struct twz_fault_frame *frame)
+{
+    uint64_t back = (uint64_t)(uintptr_t)range_call_back;
+
+    if (frame->regs.rip < back && frame->regs.rip >= back - 3) /* at the SYSCALL */
+        frame->regs.rip = back;
+    CALL(fault_return, frame);
+}
+
+static void child_discards(uint64_t arg)
+{
+    unsigned i;
+
+    (void)arg;
+    for (i = 0; i < 2; i++) {
+        *far_page(SLOT_TEST, 1) = 9;
+        __atomic_store_n(&SHARED->word[22], i + 1, __ATOMIC_RELEASE);
+        SHARED->word[20 + i] =
+            (uint64_t)range_call(SHARED->word[12], SHARED->word[13], TWZ_RANGE_DISCARD,
+                                 TWZ_PAGE_SIZE, GIVEN_PAGES * TWZ_PAGE_SIZE);
+    }
+    CALL(thread_exit, *far_page(SLOT_TEST, 1));
+}
+
+/* True: the first call was given up under way. The second one, which looks the same, is whole. */
+static int give_up(objid_t made, unsigned pauses)
+{
+    objid_t id;
+
+    CHECK_IS(CALL(obj_range, IDARG(made), TWZ_RANGE_POPULATE, TWZ_PAGE_SIZE,
+                  GIVEN_PAGES * TWZ_PAGE_SIZE),
+             0);
+    SHARED->word[22] = 0;
+    id = user_thread(0, child_discards, 0);
+    while (__atomic_load_n(&SHARED->word[22], __ATOMIC_ACQUIRE) == 0)
+        CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+    while (pauses-- > 0)
+        __asm__ volatile("pause");
+    CALL(thread_signal, IDARG(id), 20, 0);
+    CHECK_IS(user_join(0), 0);
+    CHECK_IS(SHARED->word[21] <= 1, 1);
+    return SHARED->word[20] == 1;
+}
+
+static void test_given_up_call(void)
+{
+    volatile struct twz_view *view =
+        (volatile struct twz_view *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
+    objid_t made = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+    unsigned i;
+
+    SHARED->word[12] = made.lo;
+    SHARED->word[13] = made.hi;
+    user_map(SLOT_TEST, made, TWZ_READ | TWZ_WRITE);
+    view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal_leave;
+    for (i = 0; i < GIVEN_ROUNDS; i++)
+        if (give_up(made, i * 50))
+            break;
+    user_log_value("rounds until a call was given up", i);
+    view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal;
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    CHECK_IS(CALL(obj_delete, IDARG(made), 0), 0);
+}
+
 /* --- what is refused -------------------------------------------------------------------------- */
 
 static void test_refused(void)
@@ -411,5 +495,6 @@ void test_main(void)
     test_become();
     test_signals();
     test_signals_in_long_calls();
+    test_given_up_call();
     test_refused();
 }

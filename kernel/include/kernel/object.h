@@ -44,9 +44,10 @@ struct object {
     struct object *idle_next; /* persistent ones nobody uses, least recent first */
     struct object *idle_prev;
     bool idle;
-    bool pinned;               /* the pin holds a reference */
-    bool held;                 /* its existence does: volatile, or becoming persistent */
-    struct object *tie_next;   /* volatile children of one parent */
+    bool leaving;            /* evicted, being flushed */
+    bool pinned;             /* the pin holds a reference */
+    bool held;               /* its existence does: volatile, or becoming persistent */
+    struct object *tie_next; /* volatile children of one parent */
     struct object *tie_prev;
     struct object *tie_parent; /* referenced */
     struct object *tie_children;

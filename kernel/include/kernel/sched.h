@@ -25,8 +25,11 @@ void sched_yield(void);
 /* The running thread is gone (thread_end). */
 void sched_leave(void);
 
-/* After a change of t's pending bits, priority or cores: have its core look at it. */
+/* After a change of t's pending bits: its sleep ends, and its core looks at it. */
 void sched_kick(struct thread *t);
+
+/* After a change of t's priority or cores: its core looks at it; a sleep goes on. */
+void sched_look(struct thread *t);
 
 /* After a change of t's cores, which cannot end meanwhile: off the queue of a core it has lost. */
 void sched_move(struct thread *t);

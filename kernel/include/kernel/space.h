@@ -94,8 +94,9 @@ bool space_unhang(struct space *space, uint32_t slot);
 /* Unhangs slots [first, first + count) that are in use; breathes, so no lock may be held. */
 void space_unhang_range(struct space *space, uint32_t first, uint32_t count);
 
-/* Unhangs tree everywhere. Takes its lock; the caller holds a reference and no lock; breathes. */
-void subtree_unhang_all(struct subtree *tree);
+/* Unhangs tree where it has more rights than `keep`; what comes meanwhile with no more than that
+ * stays. Takes its lock; the caller holds a reference and no lock; breathes. */
+void subtree_unhang_all(struct subtree *tree, unsigned keep);
 
 /* Locked. Drops translations of the pages in every space it hangs in. count 0: all of it. */
 void subtree_shoot_locked(struct subtree *tree, uint32_t page, uint32_t count);
