@@ -2,6 +2,7 @@
 /* Copies under a catch; see copy.h. */
 #include <errno.h>
 #include <twz/faults.h>
+#include <twz/name.h>
 
 #include "copy.h"
 
@@ -38,6 +39,15 @@ static void do_zero(void *arg)
     __asm__ volatile("rep stosb" : "+D"(dst), "+c"(len) : "a"(0) : "memory");
 }
 
+static void do_measure(void *arg)
+{
+    struct job *j = arg;
+    const volatile char *s = j->src;
+
+    while (j->len < TWZ_PATH_MAX && s[j->len])
+        j->len++;
+}
+
 /* What a fault in the middle means to the program that called. */
 static int judge(const struct twz_fault *fault, const void *object)
 {
@@ -66,4 +76,14 @@ int copy_zero(void *dst, uint64_t len, const void *object)
     struct twz_fault fault;
 
     return twz_try(do_zero, &j, &fault) ? judge(&fault, object) : 0;
+}
+
+int copy_check_path(const char *path)
+{
+    struct job j = { NULL, path, 0 };
+    struct twz_fault fault;
+
+    if (twz_try(do_measure, &j, &fault))
+        return -EFAULT;
+    return j.len < TWZ_PATH_MAX ? 0 : -ENAMETOOLONG;
 }

@@ -12,6 +12,9 @@ int copy_bytes(void *dst, const void *src, uint64_t len, const void *object);
 /* The same, with zeroes instead of a source. */
 int copy_zero(void *dst, uint64_t len, const void *object);
 
+/* 0: a string that ends within TWZ_PATH_MAX bytes; -EFAULT, -ENAMETOOLONG. */
+int copy_check_path(const char *path);
+
 /* Plain moves that cannot fail. */
 void copy_raw(void *dst, const void *src, uint64_t len);
 

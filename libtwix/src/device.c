@@ -119,7 +119,7 @@ const struct file_ops random_ops = {
 static const struct device {
     char name[8]; /* after "/dev/" */
     uint32_t kind;
-    uint32_t sub; /* console: port, or 0 for the terminal */
+    uint32_t sub; /* console: port, or 0 for the terminal; zero: 1 for full */
 } devices[] = {
     { "null", FILE_NULL, 0 },
     { "zero", FILE_ZERO, 0 },
@@ -156,11 +156,11 @@ int device_named(const char *path)
     return find(path) != NULL;
 }
 
-const struct file_ops *device_ops(uint32_t kind)
+const struct file_ops *device_ops(uint32_t kind, uint32_t sub)
 {
     switch (kind) {
     case FILE_NULL: return &null_ops;
-    case FILE_ZERO: return &zero_ops;
+    case FILE_ZERO: return sub ? &full_ops : &zero_ops;
     case FILE_RANDOM: return &random_ops;
     case FILE_CONSOLE: return &console_ops;
     default: return NULL;
@@ -170,14 +170,11 @@ const struct file_ops *device_ops(uint32_t kind)
 int64_t device_open(const char *path, uint32_t flags, struct file **out)
 {
     const struct device *d = find(path);
-    const struct file_ops *ops = device_ops(d->kind);
     struct file *f;
 
     if (flags & O_DIRECTORY)
         return -ENOTDIR;
-    if (d->kind == FILE_ZERO && d->sub)
-        ops = &full_ops;
-    f = file_new(ops, d->kind, flags);
+    f = file_new(device_ops(d->kind, d->sub), d->kind, flags);
     if (!f)
         return -ENFILE;
     f->sub = d->sub;
@@ -190,5 +187,5 @@ int64_t device_stat(const char *path, struct stat *st)
     const struct device *d = find(path);
     struct file f = { .kind = d->kind, .sub = d->sub };
 
-    return device_ops(d->kind)->stat(&f, st);
+    return device_ops(d->kind, d->sub)->stat(&f, st);
 }

@@ -15,7 +15,7 @@ int64_t device_open(const char *path, uint32_t flags, struct file **f);
 int64_t device_stat(const char *path, struct stat *st);
 
 /* The operations of an inherited file of a device's kind; NULL: none of these. */
-const struct file_ops *device_ops(uint32_t kind);
+const struct file_ops *device_ops(uint32_t kind, uint32_t sub);
 
 /* A character device's struct stat. */
 void device_fill_stat(struct stat *st, uint32_t major, uint32_t minor);

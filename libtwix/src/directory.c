@@ -114,7 +114,7 @@ static int64_t directory_seek(struct file *f, int64_t off, int64_t whence)
 
 static int64_t directory_stat(struct file *f, struct stat *st)
 {
-    regular_stat(&f->obj, S_IFDIR, st);
+    regular_stat_open(&f->obj, S_IFDIR, st);
     return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <twz/call.h>
 #include <unistd.h>
 
+#include "copy.h"
 #include "entry.h"
 #include "linux.h"
 #include "process.h"
@@ -25,34 +26,63 @@ struct call {
     uint64_t a[6];
 };
 
+/* The paths among the arguments, one bit each, are there: 0, -EFAULT, -ENAMETOOLONG. Whether one may
+ * be NULL is the call's affair. */
+static int64_t check_paths(const struct call *c, unsigned paths)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < 6 && r == 0; i++)
+        if ((paths & 1u << i) && c->a[i])
+            r = copy_check_path((const char *)(uintptr_t)c->a[i]);
+    return r;
+}
+
 /* clang-format off */
 #define ARG(kind, i) ((KIND_##kind)c->a[i])
-#define LINUX0(nr, name)                                                                           \
+#define BIT(kind, i) (IS_PATH_##kind << (i))
+#define IS_PATH_FD   0u
+#define IS_PATH_PATH 1u
+#define IS_PATH_IN   0u
+#define IS_PATH_OUT  0u
+#define IS_PATH_PTR  0u
+#define IS_PATH_LEN  0u
+#define IS_PATH_OFF  0u
+#define IS_PATH_NUM  0u
+#define IS_PATH_BITS 0u
+#define IS_PATH_MODE 0u
+#define MAKE(nr, paths, call)                                                                      \
     case nr:                                                                                       \
-        return linux_##name();
+        return (paths) && (r = check_paths(c, paths)) < 0 ? r : (call);
+#define LINUX0(nr, name) MAKE(nr, 0u, linux_##name())
 #define LINUX1(nr, name, k1, n1)                                                                   \
-    case nr:                                                                                       \
-        return linux_##name(ARG(k1, 0));
+    MAKE(nr, BIT(k1, 0),                                                                           \
+         linux_##name(ARG(k1, 0)))
 #define LINUX2(nr, name, k1, n1, k2, n2)                                                           \
-    case nr:                                                                                       \
-        return linux_##name(ARG(k1, 0), ARG(k2, 1));
+    MAKE(nr, BIT(k1, 0) | BIT(k2, 1),                                                              \
+         linux_##name(ARG(k1, 0), ARG(k2, 1)))
 #define LINUX3(nr, name, k1, n1, k2, n2, k3, n3)                                                   \
-    case nr:                                                                                       \
-        return linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2));
+    MAKE(nr, BIT(k1, 0) | BIT(k2, 1) | BIT(k3, 2),                                                 \
+         linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2)))
 #define LINUX4(nr, name, k1, n1, k2, n2, k3, n3, k4, n4)                                           \
-    case nr:                                                                                       \
-        return linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2), ARG(k4, 3));
+    MAKE(nr, BIT(k1, 0) | BIT(k2, 1) | BIT(k3, 2) | BIT(k4, 3),                                    \
+         linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2), ARG(k4, 3)))
 #define LINUX5(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5)                                   \
-    case nr:                                                                                       \
-        return linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2), ARG(k4, 3), ARG(k5, 4));
+    MAKE(nr, BIT(k1, 0) | BIT(k2, 1) | BIT(k3, 2) | BIT(k4, 3) |                                   \
+         BIT(k5, 4),                                                                               \
+         linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2), ARG(k4, 3), ARG(k5, 4)))
 #define LINUX6(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5, k6, n6)                           \
-    case nr:                                                                                       \
-        return linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2), ARG(k4, 3), ARG(k5, 4), ARG(k6, 5));
+    MAKE(nr, BIT(k1, 0) | BIT(k2, 1) | BIT(k3, 2) | BIT(k4, 3) |                                   \
+         BIT(k5, 4) | BIT(k6, 5),                                                                  \
+         linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2), ARG(k4, 3),                              \
+                      ARG(k5, 4), ARG(k6, 5)))
 
 /* clang-format on */
 
 static int64_t make(const struct call *c)
 {
+    int64_t r;
+
     switch (c->number) {
 #include "../linux.def"
     default: return -ENOSYS;
@@ -60,6 +90,8 @@ static int64_t make(const struct call *c)
 }
 #include "linux_undef.h"
 #undef ARG
+#undef BIT
+#undef MAKE
 
 /* --- names ------------------------------------------------------------------------------------ */
 
@@ -123,6 +155,10 @@ static void show_path(struct text *t, const char *path)
 
     if (!path) {
         text_str(t, "NULL");
+        return;
+    }
+    if (copy_check_path(path) == -EFAULT) {
+        text_hex(t, (uint64_t)(uintptr_t)path);
         return;
     }
     while (n < SHOW && path[n])

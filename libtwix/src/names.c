@@ -96,7 +96,11 @@ static int64_t rename_found(const struct hier_where *from, const struct hier_whe
 {
     uint32_t how = HIER_DELETE | (flags & LINUX_RENAME_NOREPLACE ? HIER_EXCL : 0);
 
-    if (from->len == 0 || to->len == 0)
+    if (from->len == 0)
+        return -EBUSY;
+    if ((flags & LINUX_RENAME_NOREPLACE) && (to->kind || to->len == 0))
+        return -EEXIST; /* hier would see two names of one object as done already */
+    if (to->len == 0)
         return -EBUSY;
     if (to->must_dir && from->kind != HIER_DIR)
         return -ENOTDIR;
@@ -163,6 +167,8 @@ int64_t linux_symlinkat(const char *target, int dir, const char *path)
     struct hier_where w;
     int64_t r;
 
+    if (!target)
+        return -EFAULT;
     if (!*target)
         return -ENOENT;
     r = path_walk(dir, path, HIER_NOFOLLOW, &w);

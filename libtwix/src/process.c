@@ -45,13 +45,13 @@ static const struct inherit *inherited(void)
     return in;
 }
 
-static const struct file_ops *ops_of(uint32_t kind)
+static const struct file_ops *ops_of(const struct inherit_file *in)
 {
-    switch (kind) {
+    switch (in->kind) {
     case FILE_REGULAR: return &regular_ops;
     case FILE_DIRECTORY: return &directory_ops;
     case FILE_PIPE: return &pipe_ops;
-    default: return device_ops(kind);
+    default: return device_ops(in->kind, in->sub);
     }
 }
 
@@ -67,7 +67,7 @@ static int64_t reopen(struct file *f, const struct inherit_file *in)
 
 static void take_file(const struct inherit_file *in)
 {
-    const struct file_ops *ops = ops_of(in->kind);
+    const struct file_ops *ops = ops_of(in);
     struct file *f;
     int64_t r;
 

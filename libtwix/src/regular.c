@@ -283,9 +283,16 @@ void regular_stat(const twzobj *obj, uint32_t type, struct stat *st)
     st->st_atim = st->st_mtim;
 }
 
+void regular_stat_open(const twzobj *obj, uint32_t type, struct stat *st)
+{
+    regular_stat(obj, type, st);
+    if (err_linux(twz_sys_obj_range(obj->id, TWZ_RANGE_PERSIST, TWZ_OBJ_BASE, 0)) == -ENOENT)
+        st->st_nlink = 0;
+}
+
 static int64_t regular_file_stat(struct file *f, struct stat *st)
 {
-    regular_stat(&f->obj, S_IFREG, st);
+    regular_stat_open(&f->obj, S_IFREG, st);
     return 0;
 }
 

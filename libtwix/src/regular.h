@@ -27,6 +27,9 @@ int regular_fill(const twzobj *obj, void *ctx);
 /* meta of any object as struct stat; type is S_IFREG or S_IFDIR. */
 void regular_stat(const twzobj *obj, uint32_t type, struct stat *st);
 
+/* The same of one that is open, and may have lost its last name since: then its ID is dead. */
+void regular_stat_open(const twzobj *obj, uint32_t type, struct stat *st);
+
 /* Set the length, durable on return; bytes that come into being are zero. */
 int64_t regular_resize(const twzobj *obj, uint64_t len);
 

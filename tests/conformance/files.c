@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -166,11 +167,19 @@ static void names(void)
     SAY(a.st_nlink);
     SAY(unlink("n2"));
     SAY(unlink("n2"));
+    SAY(fstat(fd, &a));
+    SAY(a.st_nlink);
     SAY(pread(fd, buf, 10, 0));
     SAY(memcmp(buf, "kept", 4));
     SAY(pwrite(fd, "more", 4, 4));
     SAY(lseek(fd, 0, SEEK_END));
     close(fd);
+}
+
+/* Unless there is something of the new name. */
+static long rename_new(const char *from, const char *to)
+{
+    return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1);
 }
 
 static void renaming(void)
@@ -189,6 +198,13 @@ static void renaming(void)
     SAY(read(fd, buf, 20));
     SAY(memcmp(buf, "second one", 10));
     close(fd);
+    SAY(link("r2", "r3"));
+    SAY(rename("r2", "r3"));
+    SAY(rename_new("r2", "r3"));
+    SAY(rename_new("r2", "r2"));
+    SAY(unlink("r3"));
+    SAY(rename_new("r2", "r3"));
+    SAY(rename("r3", "r2"));
     SAY(rename("none", "r2"));
     SAY(rename("r2", "none/r2"));
     SAY(rename("r2", "r2"));
@@ -243,6 +259,41 @@ static void bad_buffers(void)
     close(fd);
 }
 
+/* Paths that are not there, in every call that takes one. */
+static void bad_paths(void)
+{
+    char *volatile hidden = (char *)(uintptr_t)16;
+    const char *nowhere = hidden;
+    static char endless[5000];
+    struct stat st;
+
+    for (int i = 0; i < 2; i++, nowhere = endless) {
+        SAY(open(nowhere, O_RDONLY));
+        SAY(open(nowhere, O_RDONLY | O_CREAT, 0644));
+        SAY(creat(nowhere, 0644));
+        SAY(truncate(nowhere, 0));
+        SAY(stat(nowhere, &st));
+        SAY(lstat(nowhere, &st));
+        SAY(fstatat(AT_FDCWD, nowhere, &st, AT_EMPTY_PATH));
+        SAY(access(nowhere, F_OK));
+        SAY(chdir(nowhere));
+        SAY(mkdir(nowhere, 0755));
+        SAY(rmdir(nowhere));
+        SAY(unlink(nowhere));
+        SAY(rename(nowhere, "x"));
+        SAY(rename("b", nowhere));
+        SAY(link(nowhere, "x"));
+        SAY(link("b", nowhere));
+        SAY(symlink(nowhere, "x"));
+        SAY(symlink("b", nowhere));
+        SAY(readlink(nowhere, buf, sizeof(buf)));
+        SAY(chmod(nowhere, 0644));
+        SAY(chown(nowhere, -1, -1));
+        SAY(utimensat(AT_FDCWD, nowhere, NULL, 0));
+        memset(endless, 'e', sizeof(endless) - 1);
+    }
+}
+
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -258,5 +309,6 @@ int main(int argc, char **argv)
     renaming();
     descriptors();
     bad_buffers();
+    bad_paths();
     return 0;
 }

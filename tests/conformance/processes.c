@@ -79,6 +79,8 @@ static int child(int argc, char **argv)
                 return 9;
         return 0;
     }
+    if (!strcmp(argv[2], "full"))
+        return write(3, "x", 1) == 1 ? 0 : errno;
     if (!strcmp(argv[2], "closed"))
         return fcntl(3, F_GETFD) == -1 && fcntl(4, F_GETFD) == 0 ? 0 : 1;
     if (!strcmp(argv[2], "without first"))
@@ -199,7 +201,7 @@ static void inherited(void)
 {
     posix_spawn_file_actions_t actions;
     char buf[20] = { 0 };
-    int fd = open("shared", O_RDWR | O_CREAT | O_TRUNC, 0644);
+    int full, fd = open("shared", O_RDWR | O_CREAT | O_TRUNC, 0644);
 
     SAY(write(fd, "parent", 6));
     posix_spawn_file_actions_init(&actions);
@@ -212,6 +214,12 @@ static void inherited(void)
     printf("%s\n", buf);
     dup2(fd, 3);
     fcntl(3, F_SETFD, FD_CLOEXEC);
+    full = open("/dev/full", O_RDWR);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, full, 3);
+    finish(start(&actions, WORDS("full")));
+    posix_spawn_file_actions_destroy(&actions);
+    close(full);
     dup2(fd, 4);
     finish(start(NULL, WORDS("closed")));
     posix_spawn_file_actions_init(&actions);
