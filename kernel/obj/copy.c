@@ -89,6 +89,8 @@ static int persistent_to_volatile(const struct span *s)
         struct store *store = pool_lock();
 
         ret = store != NULL ? store_page_get(store, s->src->slot, s->from + i, &p) : -TWZ_ENOTSUP;
+        if (ret == 0)
+            poison_mark(store, s->src, &p);
         pool_unlock();
         if (ret < 0)
             return ret;
@@ -144,6 +146,22 @@ static int volatile_to_persistent(struct span *s)
     return ret;
 }
 
+/* Pages of the source that the machine has lost say so before they could be shared. */
+static int mark_lost(const struct span *s, struct store *store)
+{
+    uint32_t i;
+    int ret = 0;
+
+    for (i = 0; poison_any() && ret == 0 && i < s->count; i++) {
+        struct store_page p = { .page = s->from + i };
+
+        ret = store_page_get(store, s->src->slot, s->from + i, &p);
+        if (ret == 0 && poison_mark(store, s->src, &p))
+            ret = -TWZ_EPOISON;
+    }
+    return ret;
+}
+
 static int persistent_to_persistent(const struct span *s)
 {
     struct store *store;
@@ -152,6 +170,8 @@ static int persistent_to_persistent(const struct span *s)
     page_unmap_stored_locked(s->src, s->from, s->count);
     store = pool_lock();
     if (store != NULL)
+        ret = mark_lost(s, store);
+    if (ret == 0)
         ret = store_page_share(store, s->dst->slot, s->to, s->src->slot, s->from, s->count);
     pool_unlock();
     return ret;

@@ -33,9 +33,13 @@ void flush_released(struct object *obj); /* nobody maps it any more; no lock hel
 void flush_watch(void);                  /* there is an object of mode PERIODIC */
 void flush_chore(void);                  /* a piece of the periodic walk */
 
-/* The machine lost a line of the pool (poison.c). poison_noted: a frame with such a line. */
+/* The machine lost a line of the pool (poison.c). poison_noted: a frame with such a line; poison_any:
+ * there is one. */
 void poison_report(phys_t addr);
 bool poison_noted(uint32_t frame);
+bool poison_any(void);
+/* The word of a page whose frame has such a line says so from now on. True: it has. Pool locked. */
+bool poison_mark(struct store *store, const struct object *obj, struct store_page *p);
 
 /* A blank record; refs 1. NULL: no memory. */
 struct object *record_alloc(void);

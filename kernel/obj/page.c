@@ -296,11 +296,7 @@ static int stored_fault(struct object *obj, struct store *store, uint32_t page, 
     if (ret < 0)
         return ret;
     p.page = page;
-    if ((p.state == STORE_PRESENT || p.state == STORE_SHARED) && poison_noted(p.frame)) {
-        if (store_page_poison(store, obj->slot, page) < 0)
-            return -TWZ_EDAMAGED;
-        p.state = STORE_POISONED;
-    }
+    poison_mark(store, obj, &p);
     switch (p.state) {
     case STORE_ABSENT:
         if (obj->moving == MOVE_OUT)

@@ -29,6 +29,21 @@ bool poison_noted(uint32_t frame)
     return false;
 }
 
+bool poison_mark(struct store *store, const struct object *obj, struct store_page *p)
+{
+    if ((p->state != STORE_PRESENT && p->state != STORE_SHARED) || !poison_noted(p->frame))
+        return false;
+    if (store_page_poison(store, obj->slot, p->page) < 0)
+        log_printf("object " IDFMT ": page %u could not be marked", IDPR(obj->id), p->page);
+    p->state = STORE_POISONED;
+    return true;
+}
+
+bool poison_any(void)
+{
+    return atomic_load_explicit(&nnotes, memory_order_acquire) != 0;
+}
+
 static void note(uint32_t frame)
 {
     uint32_t at;

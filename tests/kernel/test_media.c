@@ -19,6 +19,7 @@ void test_main(void)
     objid_t lost = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t other = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
     uint64_t at = TWZ_SLOT_ADDR(SLOT_TEST) + 5 * PAGE, end, i;
+    objid_t twin = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t copied = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     struct twz_copy c = { .src = lost, .dst = copied, .src_off = 5 * PAGE, .dst_off = PAGE };
 
@@ -29,6 +30,9 @@ void test_main(void)
     *page_at(SLOT_TEST + 1, 5) = 55;
     for (i = 0; i < PAGE / 8; i++)
         page_at(SLOT_TEST, 5)[i] = PATTERN;
+    c.len = PAGE;
+    c.dst = twin; /* the same frame, which nothing maps there */
+    CHECK_IS(CALL(obj_copy, &c, 1), 0);
     user_log("ready for a media error");
     end = user_now() + 60000000000ull;
     while (user_load_faults(at) == 0 && user_now() < end)
@@ -41,7 +45,13 @@ void test_main(void)
     CHECK_IS(*page_at(SLOT_TEST, 4), 44);
     CHECK_IS(*page_at(SLOT_TEST + 1, 5), 55);
     CHECK_IS(user_store_faults(TWZ_SLOT_ADDR(SLOT_TEST) + 6 * PAGE), 0);
-    c.len = PAGE;
+    c.dst = copied;
+    CHECK_IS(CALL(obj_copy, &c, 1), -TWZ_EPOISON);
+    c.src = twin;
+    c.src_off = PAGE;
+    c.dst = other;
+    CHECK_IS(CALL(obj_copy, &c, 1), -TWZ_EPOISON);
+    c.dst = copied;
     CHECK_IS(CALL(obj_copy, &c, 1), -TWZ_EPOISON);
     CHECK_IS(CALL(obj_range, IDARG(lost), TWZ_RANGE_DISCARD, 5 * PAGE, PAGE), 0);
     CHECK_IS(user_store_faults(at), 0);
