@@ -26,8 +26,8 @@ struct call {
     uint64_t a[6];
 };
 
-/* The paths among the arguments, one bit each, are there: 0, -EFAULT, -ENAMETOOLONG. Whether one may
- * be NULL is the call's affair. */
+/* The paths among the arguments, one bit each, are there: 0, -EFAULT, -ENAMETOOLONG. Whether one
+ * may be NULL is the call's affair. */
 static int64_t check_paths(const struct call *c, unsigned paths)
 {
     int r = 0;

@@ -9,7 +9,7 @@
  * offset read later is checked where it is used. No d-ptr is ever in a state.
  *
  * Locks: fd_lock guards the table and the counts; a state's own lock guards its offset and changes
- * of its flags, is taken by file_lock only (for the state may move while one waits for it) and before
+ * of its flags, is taken by file_lock only (for the state may move while one waits for it), before
  * any lock of the file behind it. Neither is held while waiting for data.
  */
 #ifndef TWIX_FD_H

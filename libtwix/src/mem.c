@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mmap and its kin. mem_lock guards arenas and the table of file mappings; it is held over calls
- * that create objects or give pages back, never while a file is read.
+ * mmap and its kin. mem_lock guards arenas and the table of file mappings (mapping.c); it is held
+ * over calls that create objects or give pages back.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,30 +15,19 @@
 #include "fd.h"
 #include "linux.h"
 #include "lock.h"
+#include "mapping.h"
 #include "mem.h"
 #include "process.h"
 
-#define ARENAS   32u
-#define MAPPINGS 256u
+#define ARENAS    32u
+#define ADDRESSES (1ull << 47) /* of a program */
 
 static struct space {
     struct arena pages;
     twzobj obj;
 } spaces[ARENAS];
 
-static struct mapping {
-    uint8_t *addr; /* NULL: free */
-    uint64_t len;
-    twzobj obj;
-    uint32_t shared;
-} mappings[MAPPINGS];
-
 static struct twz_mutex mem_lock;
-
-static uint64_t pages_of(uint64_t len)
-{
-    return (len + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE;
-}
 
 /* --- anonymous memory ------------------------------------------------------------------------- */
 
@@ -74,7 +63,7 @@ void *mem_alloc(uint64_t len)
     if (len == 0 || len > TWZ_OBJ_DATA_MAX)
         return NULL;
     lock_take(&mem_lock);
-    p = alloc_locked((uint32_t)pages_of(len));
+    p = alloc_locked((uint32_t)mem_pages(len));
     lock_drop(&mem_lock);
     return p;
 }
@@ -88,7 +77,7 @@ static struct space *space_of(const void *p, uint64_t len, uint32_t *page)
         if (spaces[i].obj.start != (const uint8_t *)p - off)
             continue;
         *page = (uint32_t)(off / TWZ_PAGE_SIZE);
-        return len <= TWZ_OBJ_SIZE && arena_inside(*page, (uint32_t)pages_of(len)) ? &spaces[i]
+        return len <= TWZ_OBJ_SIZE && arena_inside(*page, (uint32_t)mem_pages(len)) ? &spaces[i]
                                                                                    : NULL;
     }
     return NULL;
@@ -117,14 +106,14 @@ void mem_free(void *p, uint64_t len)
     lock_take(&mem_lock);
     s = space_of(p, len, &page);
     if (s)
-        (void)free_locked(s, page, (uint32_t)pages_of(len));
+        (void)free_locked(s, page, (uint32_t)mem_pages(len));
     lock_drop(&mem_lock);
 }
 
 /* MAP_FIXED: only over what an arena has; what was there is gone. */
 static int64_t map_fixed(void *addr, uint64_t len)
 {
-    uint32_t page, count = (uint32_t)pages_of(len);
+    uint32_t page, count = (uint32_t)mem_pages(len);
     struct space *s = space_of(addr, len, &page);
     int64_t r;
 
@@ -155,141 +144,33 @@ static int64_t map_anonymous(void *addr, uint64_t len, uint32_t flags)
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* A volatile object with the file's pages of [off, off + len) at the same offsets. */
-static int64_t private_copy(const twzobj *file, uint64_t off, uint64_t len, twzobj *copy)
-{
-    uint64_t size = twz_object_size(file);
-    uint64_t end = pages_of(size) * TWZ_PAGE_SIZE;
-    struct twz_copy range = { .src = file->id,
-                              .src_off = TWZ_OBJ_BASE + off,
-                              .dst_off = TWZ_OBJ_BASE + off };
-    struct twz_create create = { .perms = TWZ_READ | TWZ_WRITE | TWZ_EXEC | TWZ_DEL,
-                                 .tie = process.view };
-    int64_t r;
-
-    if (off < end) {
-        range.len = len < end - off ? len : end - off;
-        create.sources = (uint64_t)(uintptr_t)&range;
-        create.nsources = 1;
-    }
-    r = err_linux(twz_object_create(copy, &create));
-    if (r == 0 && off <= size && size < end && end - off <= len)
-        r = copy_zero(copy->start + TWZ_OBJ_BASE + size, end - size, copy->start);
-    return r;
-}
-
-static int64_t map_object(struct mapping *m, const struct file *f, uint64_t off, uint64_t len,
-                          uint32_t prot, uint32_t shared)
-{
-    uint32_t rights = TWZ_READ;
-    int64_t r;
-
-    if (prot & PROT_WRITE)
-        rights |= TWZ_WRITE;
-    if (prot & PROT_EXEC)
-        rights |= TWZ_EXEC;
-    if (!shared && (prot & PROT_WRITE))
-        r = private_copy(&f->obj, off, len, &m->obj);
-    else
-        r = err_linux(twz_object_init_guid(&m->obj, f->obj.id, rights));
-    if (r < 0)
-        return r;
-    m->addr = m->obj.start + TWZ_OBJ_BASE + off;
-    m->len = pages_of(len) * TWZ_PAGE_SIZE;
-    m->shared = shared && (prot & PROT_WRITE);
-    return (int64_t)(uintptr_t)m->addr;
-}
-
-static int64_t may_map(const struct file *f, uint32_t prot, uint32_t shared)
-{
-    uint32_t access = f->access & O_ACCMODE;
-
-    if (f->kind != FILE_REGULAR)
-        return -ENODEV;
-    if (access == O_WRONLY || (shared && (prot & PROT_WRITE) && access != O_RDWR))
-        return -EACCES;
-    return (prot & PROT_WRITE) && (prot & PROT_EXEC) ? -EACCES : 0;
-}
-
 static int64_t map_file(int fd, uint64_t off, uint64_t len, uint32_t prot, uint32_t flags)
 {
-    uint32_t shared = (flags & MAP_TYPE) != MAP_PRIVATE;
-    struct mapping *m = NULL;
     struct file *f = fd_get(fd);
     int64_t r;
 
     if (!f)
         return -EBADF;
-    r = may_map(f, prot, shared);
-    if (r == 0 && (off > TWZ_OBJ_DATA_MAX || len > TWZ_OBJ_DATA_MAX - off))
-        r = -ENOMEM;
-    if (r == 0) {
-        lock_take(&mem_lock);
-        for (unsigned i = 0; i < MAPPINGS && !m; i++)
-            if (!mappings[i].addr)
-                m = &mappings[i];
-        r = m ? map_object(m, f, off, len, prot, shared) : -ENOMEM;
-        lock_drop(&mem_lock);
-    }
+    lock_take(&mem_lock);
+    r = mapping_new(f, off, len, prot, (flags & MAP_TYPE) != MAP_PRIVATE);
+    lock_drop(&mem_lock);
     file_put(f);
-    return r;
-}
-
-/* The mapping that has p; NULL: none. */
-static struct mapping *mapping_of(const void *p)
-{
-    for (unsigned i = 0; i < MAPPINGS; i++) {
-        struct mapping *m = &mappings[i];
-
-        if (m->addr && (const uint8_t *)p >= m->addr && (const uint8_t *)p < m->addr + m->len)
-            return m;
-    }
-    return NULL;
-}
-
-/* A file that lost its last name is gone at a power cut anyway. */
-static int64_t flush(const struct mapping *m)
-{
-    uint64_t off = (uint64_t)(uintptr_t)m->addr & (TWZ_OBJ_SIZE - 1);
-    int64_t r = err_linux(twz_sys_obj_range(m->obj.id, TWZ_RANGE_PERSIST, off, m->len));
-
-    return r == -ENOENT ? 0 : r;
-}
-
-/* Unmap [p, p + len) of m; only a mapping's ends can be cut off. */
-static int64_t unmap_file(struct mapping *m, uint8_t *p, uint64_t len)
-{
-    int64_t r = m->shared ? flush(m) : 0;
-
-    if (p == m->addr && len >= m->len) {
-        twz_object_release(&m->obj);
-        m->addr = NULL;
-    } else if (p == m->addr) {
-        m->addr += len;
-        m->len -= len;
-    } else if (p + len >= m->addr + m->len) {
-        m->len = (uint64_t)(p - m->addr);
-    }
     return r;
 }
 
 int64_t mem_flush(objid_t id)
 {
-    int64_t r = 0;
+    int64_t r;
 
     lock_take(&mem_lock);
-    for (unsigned i = 0; i < MAPPINGS && r == 0; i++)
-        if (mappings[i].addr && mappings[i].shared && twz_objid_equal(mappings[i].obj.id, id))
-            r = flush(&mappings[i]);
+    r = mapping_flush_object(id);
     lock_drop(&mem_lock);
     return r;
 }
 
 void mem_flush_all(void)
 {
-    for (unsigned i = 0; i < MAPPINGS; i++)
-        if (mappings[i].addr && mappings[i].shared)
-            (void)flush(&mappings[i]);
+    mapping_flush_all();
 }
 
 /* --- the calls -------------------------------------------------------------------------------- */
@@ -309,23 +190,33 @@ int64_t linux_mmap(void *addr, uint64_t len, uint32_t prot, uint32_t flags, int 
     return flags & MAP_FIXED ? -ENOMEM : map_file(fd, (uint64_t)off, len, prot, flags);
 }
 
+/* 1 if [addr, addr + len) touches an arena. */
+static int touches_space(const uint8_t *addr, uint64_t len)
+{
+    for (unsigned i = 0; i < ARENAS && spaces[i].pages.hint; i++)
+        if (spaces[i].obj.start < addr + len && addr < spaces[i].obj.start + TWZ_OBJ_SIZE)
+            return 1;
+    return 0;
+}
+
 int64_t linux_munmap(void *addr, uint64_t len)
 {
     uint32_t page;
     struct space *s;
-    struct mapping *m;
-    int64_t r = 0;
+    int64_t r;
 
-    if (len == 0 || (uintptr_t)addr % TWZ_PAGE_SIZE)
+    if (len == 0 || (uintptr_t)addr % TWZ_PAGE_SIZE || len > ADDRESSES ||
+        (uintptr_t)addr > ADDRESSES - len)
         return -EINVAL;
-    len = pages_of(len) * TWZ_PAGE_SIZE;
+    len = mem_pages(len) * TWZ_PAGE_SIZE;
     lock_take(&mem_lock);
     s = space_of(addr, len, &page);
-    m = s ? NULL : mapping_of(addr);
     if (s)
         r = free_locked(s, page, (uint32_t)(len / TWZ_PAGE_SIZE));
-    else if (m)
-        r = unmap_file(m, addr, len);
+    else if (touches_space(addr, len))
+        r = -EINVAL;
+    else
+        r = mapping_unmap(addr, (uint8_t *)addr + len);
     lock_drop(&mem_lock);
     return r;
 }
@@ -352,7 +243,7 @@ int64_t linux_mprotect(void *addr, uint64_t len, uint32_t prot)
 static int64_t remap_anonymous(struct space *s, uint32_t page, void *addr, uint64_t oldlen,
                                uint64_t newlen, uint32_t flags)
 {
-    uint32_t old = (uint32_t)pages_of(oldlen), new = (uint32_t)pages_of(newlen);
+    uint32_t old = (uint32_t)mem_pages(oldlen), new = (uint32_t)mem_pages(newlen);
     void *to;
 
     if (new < old)
@@ -367,16 +258,6 @@ static int64_t remap_anonymous(struct space *s, uint32_t page, void *addr, uint6
     copy_raw(to, addr, (uint64_t)old * TWZ_PAGE_SIZE);
     (void)free_locked(s, page, old);
     return (int64_t)(uintptr_t)to;
-}
-
-static int64_t remap_file(struct mapping *m, uint64_t newlen)
-{
-    uint64_t off = ((uint64_t)(uintptr_t)m->addr & (TWZ_OBJ_SIZE - 1)) - TWZ_OBJ_BASE;
-
-    if (newlen > TWZ_OBJ_DATA_MAX - off)
-        return -ENOMEM;
-    m->len = pages_of(newlen) * TWZ_PAGE_SIZE;
-    return (int64_t)(uintptr_t)m->addr;
 }
 
 int64_t linux_mremap(void *addr, uint64_t oldlen, uint64_t newlen, uint32_t flags, void *to)
@@ -397,7 +278,7 @@ int64_t linux_mremap(void *addr, uint64_t oldlen, uint64_t newlen, uint32_t flag
     if (s)
         r = remap_anonymous(s, page, addr, oldlen, newlen, flags);
     else if (m && m->addr == addr)
-        r = remap_file(m, newlen);
+        r = mapping_resize(m, mem_pages(oldlen) * TWZ_PAGE_SIZE, mem_pages(newlen) * TWZ_PAGE_SIZE);
     lock_drop(&mem_lock);
     return r;
 }
@@ -414,7 +295,7 @@ int64_t linux_msync(void *addr, uint64_t len, uint32_t flags)
     lock_take(&mem_lock);
     m = mapping_of(addr);
     if (m && m->shared)
-        r = flush(m);
+        r = mapping_flush(m);
     lock_drop(&mem_lock);
     return r;
 }
@@ -432,7 +313,7 @@ int64_t linux_madvise(void *addr, uint64_t len, int64_t advice)
     lock_take(&mem_lock);
     s = space_of(addr, len, &page);
     if (s)
-        r = discard(s, page, (uint32_t)pages_of(len));
+        r = discard(s, page, (uint32_t)mem_pages(len));
     lock_drop(&mem_lock);
     return r;
 }

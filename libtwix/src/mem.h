@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The process's memory beyond text, data and first stack. Anonymous memory is cut from arenas,
- * volatile objects tied to the view, page by page; a file mapping is the file's own object (or a
- * copy-on-write copy of it) in a slot, so its address is slot + 4 KiB + file offset.
+ * volatile objects tied to the view, page by page; for mappings of files see mapping.h.
  *
  * Protection is per slot: inside an arena all is READ | WRITE, whatever mprotect was told; asking
  * for EXEC there is refused.
@@ -10,7 +9,12 @@
 #ifndef TWIX_MEM_H
 #define TWIX_MEM_H
 
-#include <twz/types.h>
+#include <twz/object.h>
+
+static inline uint64_t mem_pages(uint64_t len)
+{
+    return (len + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE;
+}
 
 /* `len` bytes of zeroed anonymous memory, whole pages; NULL: none left. */
 void *mem_alloc(uint64_t len);

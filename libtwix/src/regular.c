@@ -3,8 +3,8 @@
  * Regular files over objects. No cache and no dirty state: a write is copied into the object's
  * pages, flushed and fenced before the call returns.
  *
- * A file is one object. One that goes on in further objects (meta.next; twz-obj makes such) has names
- * and a length, but cannot be opened, so that nobody takes its first part for the whole.
+ * A file is one object. One that goes on in further objects (meta.next; twz-obj makes such) has
+ * names and a length, but cannot be opened, so that nobody takes its first part for the whole.
  *
  * Invariants: bytes at and past the length have no meaning; whoever makes the length grow across
  * them makes them zero first. meta.lock is held by whoever changes the length.
@@ -215,15 +215,17 @@ static int64_t regular_seek(struct file *f, int64_t off, int64_t whence)
     return from;
 }
 
-/* --- files of more than one object ------------------------------------------------------------- */
+/* --- files of more than one object ------------------------------------------------------------ */
 
 #define PARTS_MAX 4096 /* objects followed, in case the chain is a circle */
 
 static int64_t next_part(const twzobj *obj, twzobj *next)
 {
     uint64_t index = TWZ_PPTR_FOT(twz_object_meta(obj)->next);
-    const struct twz_fot_entry *e = index > TWZ_FOT_MAX ? NULL : twz_fot_entry(obj, (uint32_t)index);
+    const struct twz_fot_entry *e = NULL;
 
+    if (index <= TWZ_FOT_MAX)
+        e = twz_fot_entry(obj, (uint32_t)index);
     if (!e || !(e->flags & TWZ_FOT_VALID) || (e->flags & TWZ_FOT_NAME))
         return -EIO;
     return regular_map(next, e->id, TWZ_READ);

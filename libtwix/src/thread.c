@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads: start, end, wait. `lock` guards the table's states and `live`; a thread that ended leaves
- * its thread object, its fault stack and (detached) its own stack behind, which whoever starts the
- * next thread frees once the kernel says in the exit word that nobody stands on them.
+ * Threads: start, end, wait. `lock` guards the table's states and `live`; a thread that ended
+ * leaves its thread object, its fault stack and (detached) its own stack behind, which whoever
+ * starts the next thread frees once the kernel says in the exit word that nobody stands on them.
  */
 #include <errno.h>
 #include <sched.h>

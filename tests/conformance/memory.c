@@ -136,13 +136,85 @@ static void private_file(void)
     close(fd);
 }
 
+/* Growing, shrinking, and holes in the middle, of private and shared mappings. */
+static void reshaped(void)
+{
+    static char page[3][PAGE];
+    int fd = open("shape", O_RDWR | O_CREAT | O_TRUNC, 0644);
+    char *p, *q;
+
+    for (int i = 0; i < 3; i++)
+        memset(page[i], 'A' + i, PAGE);
+    SAY(write(fd, page, 3 * PAGE - 100));
+    p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    p[1] = 'x';
+    p = mremap(p, PAGE, 3 * PAGE, MREMAP_MAYMOVE);
+    SAY(p != MAP_FAILED);
+    SAY(p[0] + p[1] * 1000);
+    SAY(p[PAGE]);
+    SAY(p[3 * PAGE - 101]);
+    SAY(p[3 * PAGE - 100]);
+    p[2 * PAGE] = 'y';
+    SAY(munmap(p + PAGE, PAGE));
+    SAY(p[0] + p[1] * 1000);
+    SAY(p[2 * PAGE]);
+    SAY(munmap(p + 2 * PAGE, PAGE));
+    SAY(p[1]);
+    SAY(munmap(p, 3 * PAGE));
+    p = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    q = mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    SAY(munmap(p + PAGE, PAGE));
+    p[2 * PAGE] = 'z';
+    SAY(munmap(p, 3 * PAGE));
+    SAY(q[2 * PAGE]);
+    SAY(q[PAGE]);
+    q = mremap(q, 3 * PAGE, PAGE, 0);
+    SAY(q[5]);
+    SAY(munmap(q, PAGE));
+    SAY(munmap(NULL, PAGE));
+    p = mmap(NULL, 100, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, PAGE);
+    SAY(p[0] + p[PAGE - 1]);
+    SAY(munmap(p, 100));
+    SAY(unlink("shape"));
+    p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, PAGE);
+    SAY(p[0] + p[PAGE]);
+    SAY(p[2 * PAGE - 101]);
+    SAY(p[2 * PAGE - 100]);
+    SAY(munmap(p, 4 * PAGE));
+    SAY(munmap(page, SIZE_MAX));
+    SAY(munmap(page, SIZE_MAX / 4));
+    SAY(munmap(page + 1, 0));
+    close(fd);
+}
+
+/* A private mapping costs nothing any more when it is gone. */
+static void many_private(void)
+{
+    int fd = open("shape", O_RDWR | O_CREAT, 0644), failed = 0;
+
+    SAY(write(fd, "A", 1));
+    for (int i = 0; i < 2000; i++) {
+        char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+
+        failed += p == MAP_FAILED || p[0] != 'A';
+        if (p != MAP_FAILED)
+            p[0] = 'a';
+        failed += p == MAP_FAILED || munmap(p, 2 * PAGE) < 0;
+    }
+    SAY(failed);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc != 2 || chdir(argv[1]) < 0)
         return 2;
     heap();
     anonymous();
     shared_file();
     private_file();
+    reshaped();
+    many_private();
     return 0;
 }

@@ -17,7 +17,7 @@ extern char **environ;
 
 static const char *self;
 
-/* --- the child --------------------------------------------------------------------------------- */
+/* --- the child -------------------------------------------------------------------------------- */
 
 static pthread_t first;
 
@@ -233,7 +233,7 @@ static void inherited(void)
     close(fd);
 }
 
-/* --- a file handed over while threads are at work on it ----------------------------------------- */
+/* --- a file handed over while threads are at work on it --------------------------------------- */
 
 #define READERS  4
 #define PATIENCE 20 /* seconds that none of them needs */

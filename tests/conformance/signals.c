@@ -114,7 +114,7 @@ static void masks(void)
     SAY(sigismember(&set_, SIGUSR1));
 }
 
-/* --- signals that nobody would notice ---------------------------------------------------------- */
+/* --- signals that nobody would notice --------------------------------------------------------- */
 
 static int gate[2];
 static pthread_t sleeper;

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of file mappings; see mapping.h. A piece that is cut off a mapping is an entry of its
+ * own, with references of its own to the objects. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <twz/call.h>
+
+#include "copy.h"
+#include "err.h"
+#include "mapping.h"
+#include "mem.h"
+#include "process.h"
+
+#define MAPPINGS 256u
+
+static struct mapping mappings[MAPPINGS];
+
+/* --- map -------------------------------------------------------------------------------------- */
+
+static void drop_copy(struct mapping *m)
+{
+    (void)!twz_object_delete(&m->obj, TWZ_DELETE_DEFERRED);
+    twz_object_release(&m->obj);
+}
+
+/* Bytes of the file from `from` on, as far as it has them, get into the private copy; zeroes behind
+ * its end. */
+static int64_t fill(const struct mapping *m, uint8_t *from, uint8_t *to)
+{
+    const uint8_t *file = m->file.start + (from - m->obj.start);
+    const uint8_t *end = (const uint8_t *)twz_object_base(&m->file) + twz_object_size(&m->file);
+    uint64_t len = (uint64_t)(to - from);
+    uint64_t there = file >= end ? 0 : (uint64_t)(end - file);
+    int64_t r;
+
+    if (there > len)
+        there = len;
+    r = copy_bytes(from, file, there, m->file.start);
+    return r < 0 || there == len ? r : copy_zero(from + there, len - there, m->obj.start);
+}
+
+/* m->obj becomes a volatile object with the file's pages of [off, off + len), at these offsets. */
+static int64_t private_copy(struct mapping *m, uint64_t off, uint64_t len)
+{
+    uint64_t size = twz_object_size(&m->file);
+    uint64_t end = mem_pages(size) * TWZ_PAGE_SIZE;
+    struct twz_copy range = { .src = m->file.id,
+                              .src_off = TWZ_OBJ_BASE + off,
+                              .dst_off = TWZ_OBJ_BASE + off };
+    struct twz_create create = { .perms = TWZ_READ | TWZ_WRITE | TWZ_EXEC | TWZ_DEL,
+                                 .tie = process.view };
+    uint8_t *base;
+    int64_t r;
+
+    if (off < end) {
+        range.len = len < end - off ? len : end - off;
+        create.sources = (uint64_t)(uintptr_t)&range;
+        create.nsources = 1;
+    }
+    r = err_linux(twz_object_create(&m->obj, &create));
+    if (r == -ENOENT) { /* the file lost its last name, and its ID means nothing any more */
+        create.nsources = 0;
+        r = err_linux(twz_object_create(&m->obj, &create));
+    }
+    if (r < 0)
+        return r;
+    base = twz_object_base(&m->obj);
+    if (range.len && !create.nsources)
+        r = fill(m, base + off, base + off + range.len);
+    else if (off <= size && size < end && end - off <= len)
+        r = copy_zero(base + size, end - size, m->obj.start);
+    if (r < 0)
+        drop_copy(m);
+    return r;
+}
+
+static int64_t map_private(struct mapping *m, const struct file *f, uint64_t off, uint64_t len)
+{
+    int64_t r = err_linux(twz_object_init_guid(&m->file, f->obj.id, f->obj.rights));
+
+    if (r < 0)
+        return r;
+    r = private_copy(m, off, len);
+    if (r < 0) {
+        twz_object_release(&m->file);
+        m->file.start = NULL;
+    }
+    return r;
+}
+
+static int64_t map_object(struct mapping *m, const struct file *f, uint64_t off, uint64_t len,
+                          uint32_t prot, uint32_t shared)
+{
+    uint32_t rights = TWZ_READ;
+    int64_t r;
+
+    if (prot & PROT_WRITE)
+        rights |= TWZ_WRITE;
+    if (prot & PROT_EXEC)
+        rights |= TWZ_EXEC;
+    if (!shared && (prot & PROT_WRITE))
+        r = map_private(m, f, off, len);
+    else
+        r = err_linux(twz_object_init_guid(&m->obj, f->obj.id, rights));
+    if (r < 0)
+        return r;
+    m->addr = m->obj.start + TWZ_OBJ_BASE + off;
+    m->len = len;
+    m->shared = shared && (prot & PROT_WRITE);
+    return (int64_t)(uintptr_t)m->addr;
+}
+
+static int64_t may_map(const struct file *f, uint32_t prot, uint32_t shared)
+{
+    uint32_t access = f->access & O_ACCMODE;
+
+    if (f->kind != FILE_REGULAR)
+        return -ENODEV;
+    if (access == O_WRONLY || (shared && (prot & PROT_WRITE) && access != O_RDWR))
+        return -EACCES;
+    return (prot & PROT_WRITE) && (prot & PROT_EXEC) ? -EACCES : 0;
+}
+
+static struct mapping *free_mapping(void)
+{
+    for (unsigned i = 0; i < MAPPINGS; i++)
+        if (!mappings[i].addr)
+            return &mappings[i];
+    return NULL;
+}
+
+int64_t mapping_new(const struct file *f, uint64_t off, uint64_t len, uint32_t prot,
+                    uint32_t shared)
+{
+    struct mapping *m = free_mapping();
+    int64_t r = may_map(f, prot, shared);
+
+    if (r < 0)
+        return r;
+    len = len > TWZ_OBJ_DATA_MAX ? len : mem_pages(len) * TWZ_PAGE_SIZE;
+    if (!m || off > TWZ_OBJ_DATA_MAX || len > TWZ_OBJ_DATA_MAX - off)
+        return -ENOMEM;
+    return map_object(m, f, off, len, prot, shared);
+}
+
+/* --- unmap ------------------------------------------------------------------------------------ */
+
+struct mapping *mapping_of(const void *p)
+{
+    for (unsigned i = 0; i < MAPPINGS; i++) {
+        struct mapping *m = &mappings[i];
+
+        if (m->addr && (const uint8_t *)p >= m->addr && (const uint8_t *)p < m->addr + m->len)
+            return m;
+    }
+    return NULL;
+}
+
+/* A file that lost its last name is gone at a power cut anyway. */
+int64_t mapping_flush(const struct mapping *m)
+{
+    uint64_t off = (uint64_t)(uintptr_t)m->addr & (TWZ_OBJ_SIZE - 1);
+    int64_t r = err_linux(twz_sys_obj_range(m->obj.id, TWZ_RANGE_PERSIST, off, m->len));
+
+    return r == -ENOENT ? 0 : r;
+}
+
+/* What lies behind `at` becomes a mapping of its own. */
+static int64_t split(struct mapping *m, uint8_t *at)
+{
+    struct mapping *n = free_mapping();
+    struct mapping rest = *m;
+
+    if (!n || twz_object_init_guid(&rest.obj, m->obj.id, m->obj.rights) < 0)
+        return -ENOMEM;
+    if (rest.obj.start != m->obj.start ||
+        (m->file.start && twz_object_init_guid(&rest.file, m->file.id, m->file.rights) < 0)) {
+        twz_object_release(&rest.obj);
+        return -ENOMEM;
+    }
+    rest.addr = at;
+    rest.len = (uint64_t)(m->addr + m->len - at);
+    m->len -= rest.len;
+    *n = rest;
+    return 0;
+}
+
+/* A mapping that is gone. The last one of a private copy takes the copy with it. */
+static void let_go(struct mapping *m)
+{
+    unsigned pieces = 0;
+
+    for (unsigned i = 0; i < MAPPINGS; i++)
+        pieces += mappings[i].addr && mappings[i].obj.start == m->obj.start;
+    if (m->file.start && pieces == 1)
+        drop_copy(m);
+    else
+        twz_object_release(&m->obj);
+    if (m->file.start)
+        twz_object_release(&m->file);
+    *m = (struct mapping){ 0 };
+}
+
+/* Unmap [from, to), which lies within m. */
+static int64_t unmap_piece(struct mapping *m, uint8_t *from, uint8_t *to)
+{
+    uint8_t *end = m->addr + m->len;
+    int64_t r = 0;
+
+    if (from > m->addr && to < end)
+        r = split(m, to);
+    if (r == 0 && m->shared)
+        r = mapping_flush(m);
+    if (r < 0)
+        return r;
+    if (from > m->addr) {
+        m->len = (uint64_t)(from - m->addr);
+    } else if (to < end) {
+        m->addr = to;
+        m->len = (uint64_t)(end - to);
+    } else {
+        let_go(m);
+    }
+    return 0;
+}
+
+/* The mapping that has `at`, best one that is just [at, end); else the next one before `end`. */
+static struct mapping *mapping_from(const uint8_t *at, const uint8_t *end)
+{
+    struct mapping *next = mapping_of(at);
+
+    for (unsigned i = 0; i < MAPPINGS; i++) {
+        struct mapping *m = &mappings[i];
+
+        if (!m->addr)
+            continue;
+        if (m->addr == at && m->addr + m->len == end)
+            return m;
+        if (m->addr > at && m->addr < end && (!next || m->addr < next->addr))
+            next = m;
+    }
+    return next;
+}
+
+/* A file that is mapped twice has both at one address: each place is taken from one of them. */
+int64_t mapping_unmap(uint8_t *at, uint8_t *end)
+{
+    struct mapping *m;
+    int64_t r = 0;
+
+    while (r == 0 && at < end && (m = mapping_from(at, end)) != NULL) {
+        uint8_t *from = m->addr > at ? m->addr : at;
+        uint8_t *to = m->addr + m->len < end ? m->addr + m->len : end;
+
+        r = unmap_piece(m, from, to);
+        at = to;
+    }
+    return r;
+}
+
+/* --- resize ----------------------------------------------------------------------------------- */
+
+int64_t mapping_resize(struct mapping *m, uint64_t oldlen, uint64_t newlen)
+{
+    uint64_t off = (uint64_t)(m->addr - m->obj.start) - TWZ_OBJ_BASE;
+    uint8_t *end = m->addr + m->len, *to = m->addr + newlen;
+    int64_t r = 0;
+
+    if (oldlen != m->len)
+        return -EFAULT;
+    if (newlen > TWZ_OBJ_DATA_MAX - off || (to > end && mapping_from(end, to)))
+        return -ENOMEM;
+    if (to < end && m->shared)
+        r = mapping_flush(m);
+    else if (to > end && m->file.start)
+        r = fill(m, end, to);
+    if (r < 0)
+        return r;
+    m->len = newlen;
+    return (int64_t)(uintptr_t)m->addr;
+}
+
+/* --- durability ------------------------------------------------------------------------------- */
+
+int64_t mapping_flush_object(objid_t id)
+{
+    int64_t r = 0;
+
+    for (unsigned i = 0; i < MAPPINGS && r == 0; i++)
+        if (mappings[i].addr && mappings[i].shared && twz_objid_equal(mappings[i].obj.id, id))
+            r = mapping_flush(&mappings[i]);
+    return r;
+}
+
+void mapping_flush_all(void)
+{
+    for (unsigned i = 0; i < MAPPINGS; i++)
+        if (mappings[i].addr && mappings[i].shared)
+            (void)mapping_flush(&mappings[i]);
+}
