@@ -118,11 +118,45 @@ int obj_create(const struct obj_spec *spec, struct object **out)
     return 0;
 }
 
-int obj_stat(struct object *obj, struct twz_stat *out)
+#define COUNT_PIECE 32u /* pages counted in one go */
+
+/* False: that was all, or the rest cannot be read. */
+static bool count_some_locked(struct object *obj, struct store_page *p, uint64_t *pages)
 {
-    struct store_stat stat;
-    struct store *store;
-    int ret = 0;
+    struct store *store = pool_lock();
+    uint32_t i;
+    int ret = -TWZ_ENOTSUP;
+
+    for (i = 0; store != NULL && i < COUNT_PIECE; i++) {
+        ret = store_page_next(store, obj->slot, p);
+        if (ret < 0)
+            break;
+        *pages += p->state != STORE_HOLE;
+        p->page++;
+    }
+    pool_unlock();
+    return ret == 0;
+}
+
+/* What the store has of it, counted piece by piece while others go on. */
+static uint64_t count_stored(struct object *obj)
+{
+    struct store_page p = { .page = 1 };
+    uint64_t pages = 0;
+    bool more;
+
+    do {
+        spin_lock(&obj->tree.lock);
+        more = obj_is_persistent(obj) && count_some_locked(obj, &p, &pages);
+        spin_unlock(&obj->tree.lock);
+        arch_breathe();
+    } while (more);
+    return pages;
+}
+
+void obj_stat(struct object *obj, struct twz_stat *out)
+{
+    bool persistent;
 
     *out = (struct twz_stat){ .id = obj->id,
                               .kuid = obj->kuid,
@@ -135,14 +169,10 @@ int obj_stat(struct object *obj, struct twz_stat *out)
     out->persist = obj->persist;
     out->uses = obj->tree.nhangers + (obj->pinned ? 1u : 0u);
     out->pages = obj->pages;
-    if (obj_is_persistent(obj)) {
-        store = pool_lock();
-        ret = store != NULL ? store_obj_stat(store, obj->slot, &stat) : -TWZ_ENOTSUP;
-        pool_unlock();
-        out->pages = ret < 0 ? 0 : stat.pages;
-    }
+    persistent = obj_is_persistent(obj);
     spin_unlock(&obj->tree.lock);
-    return ret;
+    if (persistent)
+        out->pages = count_stored(obj);
 }
 
 static int update_store_locked(struct object *obj, const struct store_update *update)

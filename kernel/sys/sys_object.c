@@ -244,7 +244,9 @@ int64_t sys_obj_stat(struct arch_frame *frame, objid_t id, struct user_stat stat
         return ret;
     if (obj == kso_system())
         kso_system_update();
-    ret = sec_verdict(current()->sctx, obj) != 0 ? obj_stat(obj, &out) : -TWZ_EDENIED;
+    ret = sec_verdict(current()->sctx, obj) != 0 ? 0 : -TWZ_EDENIED;
+    if (ret == 0)
+        obj_stat(obj, &out);
     obj_put(obj);
     return ret < 0 ? ret : USER_OUT(stat, &out);
 }

@@ -83,18 +83,30 @@ def test_files():
         short(pool, "/bin/ls", "/data")
 
 
+def raw_pool(content):
+    """A pool whose first program is the churn on the calls alone, and the ID of an object in it."""
+    pool = booting.Pool(BUILD, size="64M", system=False)
+    file = os.path.join(pool.dir, "content")
+    with open(file, "wb") as f:
+        f.write(content)
+    pool.put(f"{BUILD}/tests/guest/raw/raw-churn", "/bin/init")
+    pool.tool("boot", "/bin/init")
+    pool.put(file, "/data/object")
+    return pool, pool.tool("id", "/data/object").stdout.strip()
+
+
 def test_kernel_calls():
     """Objects made, written, copied into and deleted by a first program on the calls alone."""
-    with booting.Pool(BUILD, size="16M", system=False) as pool:
-        anchor = os.path.join(pool.dir, "anchor")
-        with open(anchor, "wb") as f:
-            f.truncate(64 << 10)
-        pool.put(f"{BUILD}/tests/guest/raw/raw-churn", "/bin/init")
-        pool.tool("boot", "/bin/init")
-        pool.put(anchor, "/data/anchor")
-        name = pool.tool("id", "/data/anchor").stdout.strip()
+    pool, name = raw_pool(bytes(64 << 10))
+    with pool:
         short(pool, "churn", name, "60", limit=FREEING)
         short(pool, "churn", name, "verify")
+
+
+def test_large_object():
+    pool, name = raw_pool(b"content." * (16 << 20 >> 3))
+    with pool:
+        short(pool, "stat", name, "stat")
 
 
 counting.run(globals(), sys.argv[2] if len(sys.argv) > 2 else None)

@@ -134,7 +134,8 @@ MUST_CHECK int obj_delete(struct object *obj, bool now);
 MUST_CHECK int obj_tie(struct object *child, struct object *parent);
 
 MUST_CHECK int obj_pin(struct object *obj, bool pin);
-MUST_CHECK int obj_stat(struct object *obj, struct twz_stat *out);
+/* Breathes: no lock may be held. Of a damaged object, pages are counted up to the damage. */
+void obj_stat(struct object *obj, struct twz_stat *out);
 /* Returns 1 while there is more to do (TWZ_CTL_PERSIST goes in pieces). */
 MUST_CHECK int obj_ctl(struct object *obj, uint64_t op, uint64_t arg);
 /* Changes an object live between volatile and persistent: a bounded piece. 1: more to do. */

@@ -10,7 +10,8 @@
  *   - each third round deletes the object of two rounds before, its name word first.
  *
  * Says "N rounds" at the end. churn ANCHOR verify: checks what every entry promises, says how many
- * objects it found; status 1 with a message when a promise is broken.
+ * objects it found; status 1 with a message when a promise is broken. churn ID stat: how many pages
+ * the kernel says that the object has.
  */
 #include "raw.h"
 
@@ -173,10 +174,22 @@ static int verify(void)
     return 0;
 }
 
+static int stat(objid_t id)
+{
+    struct twz_stat stat;
+
+    raw_must(raw_call(TWZ_SYS_obj_stat, id.lo, id.hi, (uint64_t)&stat, 0, 0, 0), "obj_stat");
+    raw_say_number(stat.pages);
+    raw_say(" pages\n");
+    return 0;
+}
+
 int raw_main(struct raw *raw)
 {
     objid_t anchor = raw_id(raw_arg(raw, 1));
 
+    if (raw_arg(raw, 2)[0] == 's')
+        return stat(anchor);
     raw_map(SLOT_ANCHOR, anchor, TWZ_READ | TWZ_WRITE);
     if (raw_arg(raw, 2)[0] == 'v')
         return verify();
