@@ -29,7 +29,7 @@ struct slot {
     uint32_t wit_first; /* recovery only: provisional objects whose witness word lies in this one */
     uint32_t wit_next;
     uint32_t index_next; /* same bucket of the index */
-    uint32_t drained;    /* SLOT_DRAINING: words of the root that are done */
+    uint32_t drained;    /* SLOT_DRAINING: pieces that are done; see release.c */
     uint16_t salt;       /* of the object's words */
     uint8_t state;       /* STORE_FREE ... STORE_DEAD; of a damaged commit word: STORE_LIVE */
     uint8_t flags;       /* SLOT_* */

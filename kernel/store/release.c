@@ -9,6 +9,11 @@
  */
 #include <store/inside.h>
 
+/* What drain does in one go: a quarter of a leaf. */
+#define PIECES      4u
+#define PIECE_WORDS (STORE_NODE_WORDS / PIECES)
+#define ALL_PIECES  (STORE_NODE_WORDS * PIECES)
+
 /* The object after `at` in the tree of ties under `top`, parents first; NO_SLOT at the end. `top`
  * is on nobody's list, so even a circle of ties ends. */
 static uint32_t tie_next(const struct store *store, uint32_t top, uint32_t at)
@@ -55,12 +60,14 @@ static void drop_frame(struct store *store, uint64_t word, int page)
         space_defer_free(store, STORE_WORD_FRAME(word), page, 0);
 }
 
-static void drop_pages(struct store *store, uint32_t slot, uint64_t *leaf, uint32_t first)
+/* The words [from, from + PIECE_WORDS) of the leaf whose first page is `first`. */
+static void drop_pages(struct store *store, uint32_t slot, uint64_t *leaf, uint32_t first,
+                       uint32_t from)
 {
     uint16_t salt = slot_of(store, slot)->salt;
     uint64_t absent = word_absent(salt, STORE_PLACE_PAGE, first);
 
-    for (uint32_t i = 0; i < STORE_NODE_WORDS; i++)
+    for (uint32_t i = from; i < from + PIECE_WORDS; i++)
         if (leaf[i] != word_absent_at(absent, store->low, i) &&
             word_good(store, leaf[i], salt, STORE_PLACE_PAGE, first + i))
             drop_frame(store, leaf[i], 1);
@@ -107,14 +114,15 @@ static int end_drain(struct store *store, uint32_t slot)
     return 0;
 }
 
-/* Give frames back, of `leaves` leaves at most; 1 while there are more, 0: the slot is free. */
-static int drain(struct store *store, uint32_t slot, uint32_t leaves)
+/* Give frames back, of so many pieces at most; 1 while there are more, 0: the slot is free. */
+static int drain(struct store *store, uint32_t slot, uint32_t pieces)
 {
     struct slot *state = slot_of(store, slot);
     uint64_t tree = entry_of(store, slot)->tree;
     uint64_t *root = node_of(store, tree);
+    uint64_t absent = word_absent(state->salt, STORE_PLACE_ROOT, 0);
 
-    leaves += !leaves;
+    pieces += !pieces;
     if (state->flags & SLOT_DAMAGED)   /* its words may name frames of others: */
         return end_drain(store, slot); /* the next recovery counts anew */
     if (state->drained == 0)
@@ -122,16 +130,22 @@ static int drain(struct store *store, uint32_t slot, uint32_t leaves)
     if (!word_good(store, tree, state->salt, STORE_PLACE_TREE, 0) ||
         STORE_WORD_STATE(tree) != STORE_NODE)
         return end_drain(store, slot);
-    for (; state->drained < STORE_NODE_WORDS; state->drained++) {
-        uint64_t word = root[state->drained];
+    for (; state->drained < ALL_PIECES; state->drained++) {
+        uint32_t index = state->drained / PIECES, piece = state->drained % PIECES;
+        uint64_t word = root[index];
 
-        if (!word_good(store, word, state->salt, STORE_PLACE_ROOT, state->drained) ||
-            STORE_WORD_STATE(word) != STORE_NODE)
+        if (word == word_absent_at(absent, store->low, index) ||
+            !word_good(store, word, state->salt, STORE_PLACE_ROOT, index) ||
+            STORE_WORD_STATE(word) != STORE_NODE) {
+            state->drained += PIECES - 1;
             continue;
-        if (!leaves--)
+        }
+        if (!pieces--)
             return 1;
-        drop_pages(store, slot, node_of(store, word), state->drained << STORE_NODE_SHIFT);
-        drop_frame(store, word, 0);
+        drop_pages(store, slot, node_of(store, word), index << STORE_NODE_SHIFT,
+                   piece * PIECE_WORDS);
+        if (piece == PIECES - 1)
+            drop_frame(store, word, 0);
     }
     drop_frame(store, tree, 0);
     return end_drain(store, slot);
@@ -140,24 +154,24 @@ static int drain(struct store *store, uint32_t slot, uint32_t leaves)
 void object_free(struct store *store, uint32_t slot)
 {
     free_entry(store, slot);
-    (void)drain(store, slot, STORE_NODE_WORDS);
+    (void)drain(store, slot, ALL_PIECES);
 }
 
-int store_obj_release_some(struct store *store, uint32_t slot, uint32_t leaves)
+int store_obj_release_some(struct store *store, uint32_t slot, uint32_t pieces)
 {
     int err = object_changeable(store, slot);
 
     if (slot < store->chunks * STORE_CHUNK_SLOTS && slot_of(store, slot)->flags & SLOT_DRAINING)
-        return drain(store, slot, leaves);
+        return drain(store, slot, pieces);
     if (err < 0 && err != -TWZ_EDELETED && err != -TWZ_EDAMAGED)
         return err;
     if (slot_of(store, slot)->state != STORE_DEAD)
         return -TWZ_EINVAL;
     free_entry(store, slot);
-    return drain(store, slot, leaves);
+    return drain(store, slot, pieces);
 }
 
 int store_obj_release(struct store *store, uint32_t slot)
 {
-    return store_obj_release_some(store, slot, STORE_NODE_WORDS);
+    return store_obj_release_some(store, slot, ALL_PIECES);
 }

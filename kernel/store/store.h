@@ -179,10 +179,10 @@ STORE_WARN int store_obj_delete(struct store *store, uint32_t slot,
  * released before or after. -TWZ_EINVAL where it is not dead. */
 STORE_WARN int store_obj_release(struct store *store, uint32_t slot);
 
-/* The same in bounded pieces, of `leaves` (at least 1) times 2 MiB of pages: 1 while there is more
+/* The same in bounded steps, of `pieces` (at least 1) times 512 KiB of pages: 1 while there is more
  * to do, then call again; 0 when done. The object is gone, durably, with the first call; a power
  * failure leaves nothing behind. The slot is not reused before the end. */
-STORE_WARN int store_obj_release_some(struct store *store, uint32_t slot, uint32_t leaves);
+STORE_WARN int store_obj_release_some(struct store *store, uint32_t slot, uint32_t pieces);
 
 /* A provisional object stays. Nothing happens where it is live. -TWZ_EDELETED. */
 STORE_WARN int store_obj_permanent(struct store *store, uint32_t slot);

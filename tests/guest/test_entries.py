@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""How long the kernel keeps interrupts off: no stay in it is longer than LIMIT instructions, or
-FREEING where an object's pages are given back (doc/figures.md); the last one, which ends the machine,
-does not count.
+"""How long the kernel keeps interrupts off: no stay in it is longer than LIMIT instructions; the last
+one, which ends the machine, does not count (doc/figures.md).
 
 Usage: test_entries.py BUILD [PART-OF-A-NAME]
 """
@@ -18,7 +17,6 @@ from booting import wanted
 
 BUILD = os.path.abspath(sys.argv[1])
 LIMIT = 50_000
-FREEING = 110_000
 
 
 class Symbols:
@@ -34,17 +32,17 @@ class Symbols:
 SYMBOLS = Symbols(os.path.join(BUILD, "kernel/twz.elf"))
 
 
-def short(pool, *program, limit=LIMIT, **more):
+def short(pool, *program, **more):
     """Runs the program; no stay in the kernel is over the limit."""
     out = os.path.join(pool.dir, "entries")
-    pool.run(*program, expect=0, options=tracing.options(BUILD, "entries", out=out, limit=limit),
+    pool.run(*program, expect=0, options=tracing.options(BUILD, "entries", out=out, limit=LIMIT),
              **more)
     with open(out, encoding="ascii") as f:
         worst = [(int(a), int(b, 16), int(c, 16)) for a, b, c in map(str.split, f)]
     wanted(worst, "no stay in the kernel was seen")
     print(f"      {' '.join(program)[:60]}: {worst[0][0]}")
     over = [f"{length} from user code at {user:#x}, in {SYMBOLS.at(kernel)}"
-            for length, user, kernel in worst if length > limit]
+            for length, user, kernel in worst if length > LIMIT]
     wanted(not over, "; ".join(over))
 
 
@@ -78,7 +76,7 @@ def test_files():
         short(pool, "/bin/cp", "/data/file", "/data/copy")
         short(pool, "/bin/sha256sum", "/data/copy")
         short(pool, "/bin/mv", "/data/copy", "/data/moved")
-        short(pool, "/bin/rm", "/data/moved", limit=FREEING)
+        short(pool, "/bin/rm", "/data/moved")
         short(pool, "/bin/mkdir", "/data/directory")
         short(pool, "/bin/ls", "/data")
 
@@ -99,7 +97,7 @@ def test_kernel_calls():
     """Objects made, written, copied into and deleted by a first program on the calls alone."""
     pool, name = raw_pool(bytes(64 << 10))
     with pool:
-        short(pool, "churn", name, "60", limit=FREEING)
+        short(pool, "churn", name, "60")
         short(pool, "churn", name, "verify")
 
 
