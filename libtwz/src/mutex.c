@@ -31,9 +31,10 @@ int twz_mutex_trylock(struct twz_mutex *mutex)
     return take(mutex, word, me | WAITED) ? TWZ_MUTEX_DIED : -TWZ_EBUSY;
 }
 
-static int lock_slow(struct twz_mutex *mutex, uint64_t me)
+/* At most `looks` of them, of which one that sleeps counts as SPINS. */
+static int lock_slow(struct twz_mutex *mutex, uint64_t me, uint64_t looks)
 {
-    for (;;) {
+    for (uint64_t i = 0; i < looks; i++) {
         uint64_t word = __atomic_load_n(&mutex->word, __ATOMIC_RELAXED);
 
         if (word == 0) {
@@ -44,20 +45,32 @@ static int lock_slow(struct twz_mutex *mutex, uint64_t me)
                 return TWZ_MUTEX_DIED;
         } else if ((word & WAITED) || take(mutex, word, word | WAITED)) {
             plat_wait(&mutex->word, word | WAITED, WAIT_NS);
+            i += SPINS - 1;
         }
     }
+    return -TWZ_EBUSY;
 }
 
-int twz_mutex_lock(struct twz_mutex *mutex)
+static int lock(struct twz_mutex *mutex, uint64_t me, uint64_t looks)
 {
-    uint64_t me = plat_owner();
-
     for (uint32_t i = 0; i < SPINS; i++) {
         if (take(mutex, 0, me))
             return 0;
         plat_pause();
     }
-    return lock_slow(mutex, me);
+    return lock_slow(mutex, me, looks);
+}
+
+int twz_mutex_lock(struct twz_mutex *mutex)
+{
+    return lock(mutex, plat_owner(), UINT64_MAX);
+}
+
+int twz_mutex_lock_for(struct twz_mutex *mutex, uint64_t ns)
+{
+    if (twz_mutex_mine(mutex))
+        return -TWZ_EBUSY;
+    return lock(mutex, plat_owner(), (ns / WAIT_NS + 1) * SPINS);
 }
 
 void twz_mutex_unlock(struct twz_mutex *mutex)

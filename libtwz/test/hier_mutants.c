@@ -25,7 +25,7 @@ static const struct {
 } exceptions[] = {
     { "hier_end: flush(&h->dir->op)",
       "op = HIER_IDLE lost: lists and counts are built once more" },
-    { "see_clear: flush(&h->dir->see_valid)",
+    { "hier_see_clear: flush(&h->dir->see_valid)",
       "see left over: one look at a directory that has nothing to finish" },
 };
 #define EXCEPTIONS (sizeof(exceptions) / sizeof(exceptions[0]))

@@ -10,131 +10,7 @@
 
 #define READ_TRIES  4u
 #define ALONE_TRIES 1000u /* a reader that may not write cannot lock: it gives up waiting here */
-
-/* --- intent ----------------------------------------------------------------------------------- */
-
-void hier_begin(struct hier *h)
-{
-    twz_persist_commit64(&h->dir->op, HIER_BUSY); /* COMMIT: lists and counts are in motion */
-}
-
-void hier_end(struct hier *h)
-{
-    twz_persist_fence(); /* chunks, before op says that all is right */
-    twz_persist_store64(&h->dir->op, HIER_IDLE);
-    twz_persist_flush(&h->dir->op, sizeof(h->dir->op)); /* lost, it costs a rebuilding: no fence */
-}
-
-static void see_set(struct hier *h, objid_t other)
-{
-    twz_persist_store64(&h->dir->see.lo, other.lo);
-    twz_persist_store64(&h->dir->see.hi, other.hi);
-    twz_persist_store64(&h->dir->see_valid, 1);
-    twz_persist_flush(&h->dir->see, 3 * sizeof(uint64_t)); /* durable with the intent's fence */
-}
-
-static void see_clear(struct hier *h)
-{
-    twz_persist_store64(&h->dir->see_valid, 0); /* lost, it costs a look at the other one */
-    twz_persist_flush(&h->dir->see_valid, sizeof(h->dir->see_valid));
-}
-
-int hier_parent_get(const struct hier *h, objid_t *parent)
-{
-    uint64_t which = __atomic_load_n(&h->dir->parent_which, __ATOMIC_ACQUIRE);
-
-    if (which > 1)
-        return -TWZ_EDAMAGED;
-    *parent = h->dir->parent[which];
-    return 0;
-}
-
-static void move_parent(objid_t id, objid_t parent)
-{
-    twzobj obj;
-    struct hier h;
-    uint64_t which;
-
-    if (twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE) < 0)
-        return;
-    if (hier_attach(&obj, &h) == 0) {
-        which = h.dir->parent_which & 1;
-        if (!twz_objid_equal(h.dir->parent[which], parent)) {
-            which = 1 - which;
-            twz_persist_store64(&h.dir->parent[which].lo, parent.lo);
-            twz_persist_store64(&h.dir->parent[which].hi, parent.hi);
-        }
-        twz_persist_commit64(&h.dir->parent_which, which); /* COMMIT: on the same line */
-    }
-    twz_object_release(&obj);
-}
-
-static void victim_links(objid_t id, uint64_t links)
-{
-    twzobj obj;
-    struct hier h;
-
-    if (links == HIER_LINKS_KEEP || twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE) < 0)
-        return;
-    if (links != HIER_LINKS_DELETE) {
-        if (twz_touch(twz_object_meta(&obj), sizeof(struct twz_meta)) >= 0)
-            twz_persist_commit64(&twz_object_meta(&obj)->links, links); /* COMMIT */
-    } else {
-        if (hier_attach(&obj, &h) == 0)
-            twz_persist_store64(&h.dir->dead, 1); /* for those who have it open */
-        twz_object_delete(&obj, TWZ_DELETE_DEFERRED);
-    }
-    twz_object_release(&obj);
-}
-
-/* A word inside the table? */
-static int slot_good(const struct hier *h, uint64_t off)
-{
-    uint64_t slots;
-    uint32_t bits;
-
-    return hier_table_get(h, &slots, &bits) == 0 && off >= slots && off < slots + (8ull << bits) &&
-           off % 8 == 0;
-}
-
-/* Each step durable on its own and harmless when done again. One that seems to be done may be the
- * store of a process that died before it flushed it: so it is flushed here at least. */
-static void carry_out(struct hier *h, struct hier *from)
-{
-    const struct hier_intent *i = &h->dir->intent;
-
-    if (i->to_slot && slot_good(h, i->to_slot))
-        twz_persist_commit64(hier_word(h, i->to_slot), i->to_value); /* COMMIT: the new name */
-    if (i->from_slot && from && slot_good(from, i->from_slot)) {
-        uint64_t *slot = hier_word(from, i->from_slot);
-
-        /* COMMIT: the old one */
-        twz_persist_commit64(slot, *slot == i->from_value ? HIER_TOMB : *slot);
-    }
-    if (!twz_objid_none(i->moved))
-        move_parent(i->moved, h->id);
-    if (!twz_objid_none(i->victim))
-        victim_links(i->victim, i->victim_links);
-}
-
-static void intent_write(struct hier *h, const struct hier_intent *intent)
-{
-    twz_persist_copy(&h->dir->intent, intent, sizeof(*intent));
-    twz_persist_flush(&h->dir->intent, sizeof(*intent));
-    twz_persist_fence(); /* with the new entry: both before the intent counts */
-}
-
-void hier_forward(struct hier *h, struct hier *from, const struct hier_intent *intent)
-{
-    if (from != h)
-        see_set(from, h->id);
-    intent_write(h, intent);
-    twz_persist_commit64(&h->dir->op, HIER_FORWARD); /* COMMIT: the whole change */
-    carry_out(h, from);
-    twz_persist_commit64(&h->dir->op, HIER_BUSY); /* COMMIT: it is carried out */
-    if (from != h)
-        see_clear(from);
-}
+#define LOOKS       100u  /* at what is to be finished, before a lock is given */
 
 /* --- finishing what a crash left -------------------------------------------------------------- */
 
@@ -144,12 +20,21 @@ static int dirty(const struct hier *h)
            __atomic_load_n(&h->dir->see_valid, __ATOMIC_ACQUIRE) != 0;
 }
 
-static void raw_lock(struct hier *h)
+static int raw_lock(struct hier *h)
 {
-    int died = twz_mutex_lock(&h->dir->lock);
+    int r = twz_touch(h->dir, sizeof(*h->dir)); /* the header is stored to from here on */
 
-    (void)died; /* what the dead owner left to do stands in op and see */
+    if (r >= 0)
+        r = twz_mutex_lock_for(&h->dir->lock, HIER_PATIENCE);
+    if (r < 0)
+        return r;
     __atomic_fetch_add(&h->dir->seq, 1, __ATOMIC_RELEASE);
+    return 0; /* what a dead owner left to do stands in op and see */
+}
+
+static void raw_unlock(struct hier *h)
+{
+    twz_mutex_unlock(&h->dir->lock);
 }
 
 static int before(const struct hier *a, const struct hier *b)
@@ -165,7 +50,7 @@ static void make_permanent(const struct hier *h)
     uint64_t slot = h->dir->intent.to_slot;
     const struct hier_entry *e;
 
-    if (slot && slot_good(h, slot) && *hier_word(h, slot) > HIER_TOMB &&
+    if (slot && hier_slot_own(h, slot) == 0 && *hier_word(h, slot) > HIER_TOMB &&
         hier_entry_get(h, HIER_SLOT_OFF(*hier_word(h, slot)), &e) == 0 && !twz_objid_none(e->id))
         (void)!twz_object_ctl(e->id, TWZ_CTL_PERMANENT, 0);
 }
@@ -181,9 +66,9 @@ static int finish_locked(struct hier *h, struct hier *partner)
     if (h->dir->op == HIER_FORWARD && i->from_slot && !twz_objid_equal(i->from, h->id)) {
         if (partner && !twz_objid_equal(partner->id, i->from))
             return -TWZ_EAGAIN;
-        carry_out(h, partner);
+        hier_forward_found(h, partner);
     } else if (h->dir->op == HIER_FORWARD) {
-        carry_out(h, h);
+        hier_forward_found(h, h);
     }
     if (h->dir->op != HIER_IDLE) {
         /* COMMIT: what there was to carry out is. hier_rebuild fences before chunks change, so
@@ -197,17 +82,21 @@ static int finish_locked(struct hier *h, struct hier *partner)
         }
     }
     if (r == 0 && h->dir->see_valid)
-        see_clear(h);
+        hier_see_clear(h);
     return r;
 }
 
+/* Never h itself, which is locked once. */
 static objid_t partner_of(const struct hier *h)
 {
     const struct hier_intent *i = &h->dir->intent;
+    objid_t other = TWZ_OBJID_NONE;
 
     if (h->dir->op == HIER_FORWARD && i->from_slot && !twz_objid_equal(i->from, h->id))
-        return i->from;
-    return h->dir->see_valid ? h->dir->see : TWZ_OBJID_NONE;
+        other = i->from;
+    else if (h->dir->see_valid)
+        other = h->dir->see;
+    return twz_objid_equal(other, h->id) ? TWZ_OBJID_NONE : other;
 }
 
 /* Has the partner that h's see names something to finish before that see goes? HIER_BUSY counts: a
@@ -240,9 +129,16 @@ static int finish_pair(struct hier *h, struct hier *partner)
     return finish_locked(first, second);
 }
 
-static void raw_unlock(struct hier *h)
+static int lock_two(struct hier *a, struct hier *b)
 {
-    twz_mutex_unlock(&h->dir->lock);
+    int r = raw_lock(a);
+
+    if (r < 0)
+        return r;
+    r = raw_lock(b);
+    if (r < 0)
+        raw_unlock(a);
+    return r;
 }
 
 static int finish_with(struct hier *h, objid_t other)
@@ -261,16 +157,19 @@ static int finish_with(struct hier *h, objid_t other)
     if (r < 0 && !gone)
         return r;
     if (gone) {
-        raw_lock(h);
+        r = raw_lock(h);
+        if (r < 0)
+            return r;
         r = twz_objid_equal(partner_of(h), other) ? finish_locked(h, NULL) : 0;
         raw_unlock(h);
         return r;
     }
-    raw_lock(before(h, &partner) ? h : &partner);
-    raw_lock(before(h, &partner) ? &partner : h);
-    r = finish_pair(h, &partner);
-    raw_unlock(&partner);
-    raw_unlock(h);
+    r = before(h, &partner) ? lock_two(h, &partner) : lock_two(&partner, h);
+    if (r == 0) {
+        r = finish_pair(h, &partner);
+        raw_unlock(&partner);
+        raw_unlock(h);
+    }
     twz_object_release(&obj);
     return r == -TWZ_EAGAIN ? 0 : r;
 }
@@ -279,9 +178,10 @@ static int finish_with(struct hier *h, objid_t other)
 static int finish(struct hier *h)
 {
     objid_t other;
-    int r = 0;
+    int r = raw_lock(h);
 
-    raw_lock(h);
+    if (r < 0)
+        return r;
     other = partner_of(h);
     if (twz_objid_none(other) && dirty(h))
         r = finish_locked(h, NULL);
@@ -312,27 +212,41 @@ static size_t sorted(struct hier *const *set, size_t n, struct hier **out)
     return count;
 }
 
+/* Lock all; *left: one that has something to finish. */
+static int lock_all(struct hier **order, size_t count, struct hier **left)
+{
+    *left = NULL;
+    for (size_t i = 0; i < count; i++) {
+        int r = raw_lock(order[i]);
+
+        if (r < 0) {
+            while (i > 0)
+                raw_unlock(order[--i]);
+            return r;
+        }
+        if (dirty(order[i]))
+            *left = order[i];
+    }
+    return 0;
+}
+
 int hier_lock(struct hier *const *set, size_t n)
 {
     struct hier *order[4];
     size_t count = sorted(set, n, order);
 
-    for (;;) {
-        struct hier *left = NULL;
-        int r;
+    for (uint32_t i = 0; i < LOOKS; i++) {
+        struct hier *left;
+        int r = lock_all(order, count, &left);
 
-        for (size_t i = 0; i < count; i++) {
-            raw_lock(order[i]);
-            if (dirty(order[i]))
-                left = order[i];
-        }
-        if (!left)
-            return 0;
+        if (r < 0 || !left)
+            return r;
         hier_unlock(order, count);
         r = finish(left);
         if (r < 0)
             return r;
     }
+    return -TWZ_EBUSY;
 }
 
 void hier_unlock(struct hier *const *set, size_t n)
@@ -364,7 +278,7 @@ void hier_unlock_one(struct hier *h)
 /* Open the root above `dir`. */
 static int open_root(objid_t dir, twzobj *root)
 {
-    for (uint32_t depth = 0; depth < 65536; depth++) {
+    for (uint32_t depth = 0; depth < HIER_DEPTH; depth++) {
         struct hier h;
         objid_t parent;
         int r = twz_object_init_guid(root, dir, TWZ_READ | TWZ_WRITE);
@@ -409,7 +323,9 @@ int hier_tree_lock(objid_t dir, twzobj *obj)
         return r;
     r = hier_attach(obj, &root);
     if (r >= 0)
-        r = twz_mutex_lock(&root.dir->tree_lock);
+        r = twz_touch(root.dir, sizeof(*root.dir));
+    if (r >= 0)
+        r = twz_mutex_lock_for(&root.dir->tree_lock, HIER_PATIENCE);
     if (r >= 0 && root.dir->tree_valid) {
         r = finish_move(&root);
         if (r < 0)

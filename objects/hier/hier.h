@@ -9,6 +9,10 @@
  *
  * Errors, besides those of twz/name.h: -TWZ_ETYPE not a directory object, -TWZ_EDAMAGED its
  * structure is broken, -TWZ_EDELETED it was removed while open, -TWZ_EINVAL bad name or arguments.
+ * -TWZ_EBUSY a living thread has kept a lock for half a minute (others may write a directory), or
+ * -TWZ_EAGAIN there was always something else to be finished first.
+ *
+ * Whatever a directory holds, an operation ends and stays within it (layout.h, TRUST).
  */
 #ifndef HIER_H
 #define HIER_H

@@ -166,8 +166,10 @@ static int remove_locked(struct hier *h, const struct hier_place *place, uint32_
         .from = h->id,
     };
     struct hier_victim v;
-    int r = hier_victim_prepare(h, &place->found, flags, &v);
+    int r = hier_slot_own(h, place->slot);
 
+    if (r >= 0)
+        r = hier_victim_prepare(h, &place->found, flags, &v);
     if (r < 0)
         return r;
     hier_begin(h);
@@ -282,6 +284,8 @@ static int replace_locked(struct hier *h, struct hier_new *entry, uint32_t flags
     r = hier_place_new(h, entry, &chunk, &intent.to_slot);
     if (r >= 0 && there)
         r = hier_find(h, entry->name, &old); /* the table may be another now */
+    if (r >= 0 && there)
+        r = hier_slot_own(h, old.slot);
     if (r >= 0) {
         int used = !there && *hier_word(h, intent.to_slot) == 0;
 

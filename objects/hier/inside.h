@@ -10,6 +10,11 @@
 #include <hier/hier.h>
 #include <twz/persist.h>
 
+#define HIER_DEPTH    65536u         /* of the tree, when going up: no more parents than that */
+#define HIER_PROBE    4096u          /* slots looked at for one name; a table at 3/4 needs few */
+#define HIER_AGAIN    1000u          /* times that an operation starts over */
+#define HIER_PATIENCE 30000000000ull /* nanoseconds for a lock, whose holder may be an enemy */
+
 struct hier {
     uint8_t *start;
     struct hier_dir *dir;
@@ -17,6 +22,7 @@ struct hier {
     uint32_t rights;
     objid_t busy_obj; /* with -TWZ_EAGAIN: this object's links ... */
     objid_t busy_dir; /* ... are being changed in this directory; 0: just try again */
+    uint32_t again;   /* times that it was tried again */
 };
 
 /* An entry to be written. */
@@ -55,6 +61,12 @@ int hier_table_get(const struct hier *h, uint64_t *slots, uint32_t *bits); /* of
 int hier_entry_get(const struct hier *h, uint64_t off, const struct hier_entry **entry);
 int hier_find(const struct hier *h, struct hier_name name, struct hier_place *place);
 
+/* 0 if this is a slot word of the table that can be stored to. */
+int hier_slot_own(const struct hier *h, uint64_t off);
+
+/* 1 if no slot word refers to an entry. */
+int hier_is_empty(const struct hier *h);
+
 /* 1 if a slot word says that the entry at `off` is there. */
 int hier_live(const struct hier *h, uint64_t off, uint32_t hash);
 
@@ -69,7 +81,7 @@ int hier_slot_pick(const struct hier *h, uint32_t hash, uint64_t *slot);
 int hier_rebuild(struct hier *h);
 void hier_count_add(struct hier *h, int count, int used);
 
-/* --- change.c: locks, crash protocol ---------------------------------------------------------- */
+/* --- change.c: locks, what a crash left ------------------------------------------------------- */
 
 /* Lock directories (all, or none on an error), any order given, doubles allowed; interrupted
  * changes of theirs are finished first. */
@@ -80,18 +92,35 @@ void hier_unlock(struct hier *const *set, size_t n);
 int hier_lock_one(struct hier *h);
 void hier_unlock_one(struct hier *h);
 
-void hier_begin(struct hier *h);
-void hier_end(struct hier *h);
-
-/* Fill in h's intent and COMMIT it, carry it out, and go back to HIER_BUSY. */
-void hier_forward(struct hier *h, struct hier *from, const struct hier_intent *intent);
-
 int hier_tree_lock(objid_t dir, twzobj *root);
 void hier_tree_unlock(twzobj *root);
 void hier_tree_moving(const twzobj *root, objid_t to);
 
 /* A read that takes no lock where it can: body is called until it ran undisturbed. */
 int hier_reading(const struct hier *h, int (*body)(const struct hier *h, void *ctx), void *ctx);
+
+/* --- intent.c: crash protocol ----------------------------------------------------------------- */
+
+void hier_begin(struct hier *h);
+void hier_end(struct hier *h);
+
+/* Fill in h's intent and COMMIT it, carry it out, and go back to HIER_BUSY. */
+void hier_forward(struct hier *h, struct hier *from, const struct hier_intent *intent);
+
+/* Carry out the intent that stands in h, as far as what it changes agrees (layout.h, TRUST).
+ * `from`: its other directory, locked; NULL: there is none any more. */
+void hier_forward_found(struct hier *h, struct hier *from);
+void hier_see_clear(struct hier *h);
+
+int hier_parent_get(const struct hier *h, objid_t *parent);
+
+/* 1 if `id` is a directory that can be stored to and says that `parent`, another one, is its. */
+int hier_is_child(objid_t id, objid_t parent);
+
+/* --- read.c ----------------------------------------------------------------------------------- */
+
+/* hier_iter, over no more than *steps chunks, which are counted down: -TWZ_EFULL. */
+int hier_iter_some(const twzobj *dir, uint64_t *cursor, struct hier_item *item, uint64_t *steps);
 
 /* --- impl.c, links.c -------------------------------------------------------------------------- */
 
@@ -114,7 +143,5 @@ void hier_victim_done(struct hier_victim *v);
 
 /* Nothing is locked. 1: r was -TWZ_EAGAIN, and what stood in the way was dealt with. */
 int hier_again(struct hier *h, int r);
-
-int hier_parent_get(const struct hier *h, objid_t *parent);
 
 #endif

@@ -35,19 +35,38 @@
  *         parent of directory `moved` := this directory
  *         object `victim`: meta.links := victim_links, or it is deleted
  *       are each durable on their own, may be done any number of times, and are done by the owner,
- *       or by the next locker after a crash.
+ *       or by the next locker after a crash as far as agreed (TRUST). Then op = HIER_BUSY.
  *      Where the owner died and the machine lives, op, slot words and parents may be stored and
  *      not durable: the next locker makes them so before it builds on them.
  *   4. A fence, then op = HIER_IDLE. Where a power cut takes it back, lists are built once more.
  * A rename between directories keeps its intent in the one that the name moves to. The other one's
- * `see` names it, durable before HIER_FORWARD and cleared once that is durably HIER_BUSY again:
+ * `see` names it, durable before HIER_FORWARD and cleared when the steps are done and durable:
  * whoever locks or reads a directory with a `see` finishes the rename first.
  * A change of an object's links (or its deletion) names its directory in meta.links_by likewise:
  * whoever is about to change links finishes that directory first.
+ * HIER_FORWARD may stand on the media longer than those, until the next change in this directory
+ * makes its HIER_BUSY durable. It says then what is done, and what is done elsewhere is not agreed
+ * to any more, so that the others may have changed since.
  * An object created with a name is provisional with the slot word as its witness, and is made
  * permanent before the lock is released: no slot word changes in between. intent.to_slot names the
  * slot meanwhile (not durable: a power cut makes it needless), for the next locker to do it where
  * the owner died.
+ *
+ * TRUST. All of it may have been written by an enemy, at any time. Visitors check each offset where
+ * they use it and touch pages before they store to them; probes, lists, chunks, parents and looks
+ * are counted; locks are waited for so long (HIER_PATIENCE). An intent that is found was written by
+ * somebody who can write this directory, and whoever finishes it has other rights. So
+ * what lies outside of this directory must say itself that it takes part:
+ *     from     its `see` names this directory
+ *     moved    its parent is `from`, which takes part, or this directory already
+ *     victim   its meta.links_by names this directory; or, to be deleted, it is a directory whose
+ *              parent is this one, and has no names in it
+ * and a step that does not agree is left out. An entry of kind HIER_DIR whose directory has another
+ * parent is only a name: removed, its directory stays; it cannot move to another directory.
+ * What remains: who may write an object can say so in it, and have it deleted by a visitor who may
+ * delete it; removing a name with HIER_DELETE deletes the object that the name means, whoever
+ * gave the name; a provisional object that an entry names may be made permanent; and a directory's
+ * own names, counts and parent are whatever its writers say.
  */
 #ifndef HIER_LAYOUT_H
 #define HIER_LAYOUT_H

@@ -34,7 +34,7 @@ static int links_open(objid_t id, twzobj *obj)
         return r;
     r = twz_touch(twz_object_meta(obj), sizeof(struct twz_meta));
     if (r >= 0)
-        r = twz_mutex_lock(lock_of(obj));
+        r = twz_mutex_lock_for(lock_of(obj), HIER_PATIENCE);
     if (r < 0)
         twz_object_release(obj);
     return r < 0 ? r : 0; /* what a dead owner left stands in links_by */
@@ -64,30 +64,33 @@ static int links_lock(struct hier *h, objid_t id, twzobj *obj)
     return -TWZ_EAGAIN;
 }
 
-static void finish_busy(const struct hier *h)
+/* Where the directory's lock was not to be had, it may be at work: links_by stays. */
+static void finish_busy(struct hier *h)
 {
     struct hier other;
     struct hier *set[] = { &other };
-    int locked = 0;
+    int r = -TWZ_ENOOBJ;
     twzobj dir, obj;
 
     if (twz_object_init_guid(&dir, h->busy_dir, TWZ_READ | TWZ_WRITE) < 0)
         dir = (twzobj){ 0 };
     if (dir.start && hier_attach(&dir, &other) == 0)
-        locked = hier_lock(set, 1) == 0;
-    if (links_open(h->busy_obj, &obj) == 0) {
+        r = hier_lock(set, 1);
+    if (r == -TWZ_EBUSY) {
+        h->again = HIER_AGAIN;
+    } else if (links_open(h->busy_obj, &obj) == 0) {
         if (twz_objid_equal(twz_object_meta(&obj)->links_by, h->busy_dir))
             links_by_set(&obj, TWZ_OBJID_NONE);
         links_close(&obj);
     }
-    if (locked)
+    if (r == 0)
         hier_unlock(set, 1);
     twz_object_release(&dir);
 }
 
 int hier_again(struct hier *h, int r)
 {
-    if (r != -TWZ_EAGAIN)
+    if (r != -TWZ_EAGAIN || h->again++ >= HIER_AGAIN)
         return 0;
     if (!twz_objid_none(h->busy_dir))
         finish_busy(h);
@@ -102,6 +105,8 @@ int hier_victim_prepare(struct hier *h, const struct hier_found *found, uint32_t
 
     *v = (struct hier_victim){ .links = HIER_LINKS_KEEP };
     if (found->kind == HIER_DIR) {
+        if (!hier_is_child(found->id, h->id))
+            return 0; /* another one's: the name alone goes */
         v->id = found->id;
         v->links = HIER_LINKS_DELETE;
         return 0;

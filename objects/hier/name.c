@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* twz/name.h, by means of hier: every path starts at the machine's root directory. */
-#include <hier/hier.h>
+#include "inside.h"
 
 #define DEPTH_MAX 64u
+#define STEPS_MAX (1u << 18) /* chunks looked at in all: directories may hold each other */
 
 static int walk(const char *path, uint32_t flags, struct hier_where *where)
 {
@@ -167,9 +168,11 @@ struct search {
     objid_t id;
     char *path;
     size_t size;
+    uint64_t steps; /* left */
 };
 
-/* Search below directory `dir`, whose path (its length: len) stands in s->path without a NUL. */
+/* Search below directory `dir`, whose path (its length: len) stands in s->path without a NUL. Reads
+ * only, and so waits for no lock: this runs in a fault, maybe of a thread that holds one. */
 static int search(struct search *s, objid_t dir, size_t len, uint32_t depth)
 {
     struct hier_item item;
@@ -177,9 +180,9 @@ static int search(struct search *s, objid_t dir, size_t len, uint32_t depth)
     twzobj obj;
     int r;
 
-    if (depth > DEPTH_MAX || twz_object_init_guid(&obj, dir, TWZ_READ | TWZ_WRITE) < 0)
+    if (depth > DEPTH_MAX || twz_object_init_guid(&obj, dir, TWZ_READ) < 0)
         return -TWZ_ENONAME;
-    while ((r = hier_iter(&obj, &cursor, &item)) > 0) {
+    while ((r = hier_iter_some(&obj, &cursor, &item, &s->steps)) > 0) {
         size_t end = len + 1 + item.len;
 
         if (item.found.kind == HIER_SYMLINK || end + 1 > s->size)
@@ -190,16 +193,16 @@ static int search(struct search *s, objid_t dir, size_t len, uint32_t depth)
         if (twz_objid_equal(item.found.id, s->id))
             break;
         r = item.found.kind == HIER_DIR ? search(s, item.found.id, end, depth + 1) : 0;
-        if (r > 0)
+        if (r > 0 || s->steps == 0)
             break;
     }
     twz_object_release(&obj);
-    return r > 0 ? r : -TWZ_ENONAME;
+    return r > 0 ? r : s->steps ? -TWZ_ENONAME : -TWZ_EFULL;
 }
 
 int twz_name_of(objid_t id, char *path, size_t size)
 {
-    struct search s = { .id = id, .path = path, .size = size };
+    struct search s = { .id = id, .path = path, .size = size, .steps = STEPS_MAX };
     objid_t root = twz_name_root();
 
     if (size < 2)

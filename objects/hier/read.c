@@ -72,9 +72,12 @@ int hier_parent(const twzobj *obj, objid_t *parent)
 struct iter {
     uint64_t from;
     uint64_t at;
+    uint64_t next; /* the chunk after it */
+    uint64_t *steps;
     struct hier_item *item;
 };
 
+/* 0: its name is none that could be looked up. */
 static int iter_fill(const struct hier_entry *e, struct iter *it)
 {
     struct hier_item *item = it->item;
@@ -83,7 +86,7 @@ static int iter_fill(const struct hier_entry *e, struct iter *it)
     item->len = e->name_len;
     __builtin_memcpy(item->name, e->bytes, item->len);
     item->name[item->len] = 0;
-    return 1;
+    return hier_name_good((struct hier_name){ item->name, item->len }) == 0;
 }
 
 static int iter_body(const struct hier *h, void *ctx)
@@ -94,23 +97,27 @@ static int iter_body(const struct hier *h, void *ctx)
     it->at = it->from < HIER_START ? HIER_START : it->from; /* the last try may have gone astray */
     if (end > TWZ_OBJ_DATA_TOP || it->at % HIER_CELL)
         return -TWZ_EDAMAGED;
-    while (it->at < end) {
-        uint64_t word = *hier_word(h, it->at);
+    for (; it->at < end; it->at = it->next) {
+        uint64_t word = __atomic_load_n(hier_word(h, it->at), __ATOMIC_RELAXED);
         const struct hier_entry *e;
 
-        if (HIER_CHUNK_KIND(word) == HIER_CHUNK_ENTRY && hier_entry_get(h, it->at, &e) == 0 &&
-            hier_live(h, it->at, e->hash))
-            return iter_fill(e, it);
         if (HIER_CHUNK_CELLS(word) == 0)
             return -TWZ_EDAMAGED;
-        it->at += (uint64_t)HIER_CHUNK_CELLS(word) * HIER_CELL;
+        if ((*it->steps)-- == 0) {
+            *it->steps = 0;
+            return -TWZ_EFULL;
+        }
+        it->next = it->at + (uint64_t)HIER_CHUNK_CELLS(word) * HIER_CELL;
+        if (HIER_CHUNK_KIND(word) == HIER_CHUNK_ENTRY && hier_entry_get(h, it->at, &e) == 0 &&
+            hier_live(h, it->at, e->hash) && iter_fill(e, it))
+            return 1;
     }
     return 0;
 }
 
-int hier_iter(const twzobj *obj, uint64_t *cursor, struct hier_item *item)
+int hier_iter_some(const twzobj *obj, uint64_t *cursor, struct hier_item *item, uint64_t *steps)
 {
-    struct iter it = { .from = *cursor, .item = item };
+    struct iter it = { .from = *cursor, .item = item, .steps = steps };
     struct hier h;
     int r = hier_attach(obj, &h);
 
@@ -118,6 +125,13 @@ int hier_iter(const twzobj *obj, uint64_t *cursor, struct hier_item *item)
         return r;
     r = hier_reading(&h, iter_body, &it);
     if (r > 0)
-        *cursor = it.at + HIER_CELL * (uint64_t)HIER_CHUNK_CELLS(*hier_word(&h, it.at));
+        *cursor = it.next;
     return r;
+}
+
+int hier_iter(const twzobj *obj, uint64_t *cursor, struct hier_item *item)
+{
+    uint64_t steps = UINT64_MAX;
+
+    return hier_iter_some(obj, cursor, item, &steps);
 }

@@ -35,7 +35,7 @@ static int find_both(struct rename *r)
 /* Is directory `id` the directory `to` or above it? The tree lock is held. */
 static int is_above(objid_t id, objid_t to)
 {
-    for (;;) {
+    for (uint32_t depth = 0; depth < HIER_DEPTH; depth++) {
         twzobj obj;
         objid_t up;
         int e;
@@ -51,6 +51,7 @@ static int is_above(objid_t id, objid_t to)
             return e;
         to = up;
     }
+    return -TWZ_EDAMAGED;
 }
 
 static int allowed(const struct rename *r)
@@ -140,6 +141,10 @@ static int rename_locked(struct rename *r)
     if (e >= 0)
         e = find_both(r); /* the table may be another now */
     if (e >= 0)
+        e = hier_slot_own(r->from, r->src.slot);
+    if (e >= 0 && r->there)
+        e = hier_slot_own(r->to, r->dst.slot);
+    if (e >= 0)
         carry(r, &v, &entry, chunk, slot);
     hier_end(r->to);
     if (r->from != r->to)
@@ -164,6 +169,10 @@ static int look_again(struct rename *r)
         return -TWZ_EAGAIN;
     if (same_thing(r))
         return 0;
+    /* Its parent is to change: another one's directory that the name merely means stays there. */
+    if (r->from != r->to && r->src.found.kind == HIER_DIR &&
+        !hier_is_child(r->src.found.id, r->from->id))
+        return -TWZ_EDAMAGED;
     e = allowed(r);
     return e < 0 ? e : rename_locked(r);
 }

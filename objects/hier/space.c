@@ -63,6 +63,12 @@ static int same_name(const struct hier_entry *e, struct hier_name name)
     return e->name_len == name.len && __builtin_memcmp(e->bytes, name.text, name.len) == 0;
 }
 
+/* Slots that a name of a table may be in, from its hash on. */
+static uint64_t probes(uint32_t bits)
+{
+    return 1ull << bits < HIER_PROBE ? 1ull << bits : HIER_PROBE;
+}
+
 int hier_find(const struct hier *h, struct hier_name name, struct hier_place *place)
 {
     const struct hier_entry *e;
@@ -74,7 +80,7 @@ int hier_find(const struct hier *h, struct hier_name name, struct hier_place *pl
     if (r < 0)
         return r;
     mask = (1ull << bits) - 1;
-    for (uint64_t i = 0; i <= mask; i++) {
+    for (uint64_t i = 0; i < probes(bits); i++) {
         uint64_t off = slots + ((hash + i) & mask) * 8;
         uint64_t value = load(hier_word(h, off));
 
@@ -105,7 +111,7 @@ int hier_live(const struct hier *h, uint64_t chunk, uint32_t hash)
     if (hier_table_get(h, &slots, &bits) < 0)
         return 0;
     mask = (1ull << bits) - 1;
-    for (uint64_t i = 0; i <= mask; i++) {
+    for (uint64_t i = 0; i < probes(bits); i++) {
         uint64_t value = load(hier_word(h, slots + ((hash + i) & mask) * 8));
 
         if (value == HIER_SLOT(hash, chunk))
@@ -116,7 +122,41 @@ int hier_live(const struct hier *h, uint64_t chunk, uint32_t hash)
     return 0;
 }
 
-/* --- chunks ----------------------------------------------------------------------------------- */
+int hier_slot_own(const struct hier *h, uint64_t off)
+{
+    uint64_t slots;
+    uint32_t bits;
+    int r = hier_table_get(h, &slots, &bits);
+
+    if (r < 0)
+        return r;
+    if (off < slots || off >= slots + (8ull << bits) || off % 8)
+        return -TWZ_EDAMAGED;
+    r = twz_touch(hier_word(h, off), 8);
+    return r < 0 ? r : 0;
+}
+
+static uint64_t live_slots(const struct hier *h, uint64_t slots, uint32_t bits)
+{
+    uint64_t live = 0;
+
+    for (uint64_t i = 0; i < 1ull << bits; i++)
+        live += load(hier_word(h, slots + i * 8)) > HIER_TOMB;
+    return live;
+}
+
+int hier_is_empty(const struct hier *h)
+{
+    uint64_t slots;
+    uint32_t bits;
+
+    return hier_table_get(h, &slots, &bits) == 0 && live_slots(h, slots, bits) == 0;
+}
+
+/* --- chunks -----------------------------------------------------------------------------------
+ *
+ * Lists and lengths are as good as whoever wrote them: a chunk is taken only where it lies below
+ * bump, and nothing is stored to before a twz_touch, since no page need be there. */
 
 /* Half of an aligned word of the header; the lock is held. */
 static void put32(uint32_t *half, uint32_t value)
@@ -133,15 +173,20 @@ static uint32_t *list_of(const struct hier *h, uint32_t cells)
     return &h->dir->free[cells < HIER_LISTS ? cells : 0];
 }
 
-static void chunk_push(struct hier *h, uint64_t off, uint32_t cells)
+/* One that cannot be stored to stays what it is. */
+static int chunk_push(struct hier *h, uint64_t off, uint32_t cells)
 {
     uint32_t *list = list_of(h, cells);
     uint64_t *word = hier_word(h, off);
+    int r = twz_touch(word, 16);
 
+    if (r < 0)
+        return r;
     twz_persist_store64(&word[1], *list); /* next; hash of a free chunk means nothing */
     twz_persist_store64(&word[0], HIER_CHUNK(HIER_CHUNK_FREE, cells));
     twz_persist_flush(word, 16);
     put32(list, (uint32_t)off);
+    return 0;
 }
 
 void hier_chunk_free(struct hier *h, uint64_t off)
@@ -149,7 +194,17 @@ void hier_chunk_free(struct hier *h, uint64_t off)
     uint32_t kind, cells;
 
     if (chunk_get(h, off, &kind, &cells) == 0)
-        chunk_push(h, off, cells);
+        (void)!chunk_push(h, off, cells);
+}
+
+/* A free chunk of a list, below bump, that can be stored to. */
+static int chunk_listed(const struct hier *h, uint64_t off, uint32_t *have)
+{
+    uint32_t kind;
+
+    return chunk_get(h, off, &kind, have) == 0 && kind == HIER_CHUNK_FREE &&
+           off + (uint64_t)*have * HIER_CELL <= h->dir->bump &&
+           twz_touch(hier_word(h, off), sizeof(struct hier_entry)) >= 0;
 }
 
 /* Take a chunk of at least `cells` out of a list; 0: none. */
@@ -160,9 +215,8 @@ static uint64_t list_take(struct hier *h, uint32_t *list, uint32_t cells, uint32
     for (uint32_t i = 0; i < LIST_LOOK && *link; i++) {
         uint64_t off = *link;
         struct hier_entry *e = (struct hier_entry *)(void *)(h->start + off);
-        uint32_t kind;
 
-        if (chunk_get(h, off, &kind, have) < 0 || kind != HIER_CHUNK_FREE)
+        if (!chunk_listed(h, off, have))
             return 0;
         if (*have >= cells) {
             put32(link, e->next);
@@ -194,10 +248,25 @@ static int chunk_bump(struct hier *h, uint32_t cells, uint64_t *off)
     return 0;
 }
 
+/* Cut a chunk of `have` that was taken. Its room is there before anything is stored to it. */
+static int chunk_cut(struct hier *h, uint64_t off, uint32_t have, uint32_t cells)
+{
+    int r = twz_touch(h->start + off, (uint64_t)cells * HIER_CELL);
+
+    if (r < 0 || have == cells)
+        return r < 0 ? r : 0;
+    r = chunk_push(h, off + (uint64_t)cells * HIER_CELL, have - cells);
+    if (r < 0)
+        return r;
+    twz_persist_fence(); /* the rest's word before the chunk is cut */
+    twz_persist_store64(hier_word(h, off), HIER_CHUNK(HIER_CHUNK_FREE, cells));
+    return 0; /* whoever fills the chunk flushes it */
+}
+
 int hier_chunk_alloc(struct hier *h, uint32_t cells, uint64_t *off)
 {
     uint32_t have = 0;
-    uint64_t rest;
+    int r;
 
     *off = 0;
     if (cells < HIER_LISTS)
@@ -206,13 +275,10 @@ int hier_chunk_alloc(struct hier *h, uint32_t cells, uint64_t *off)
         *off = list_take(h, &h->dir->free[0], cells, &have);
     if (*off == 0)
         return chunk_bump(h, cells, off);
-    if (have == cells)
-        return 0;
-    rest = *off + (uint64_t)cells * HIER_CELL;
-    chunk_push(h, rest, have - cells);
-    twz_persist_fence(); /* the rest's word before the chunk is cut */
-    twz_persist_store64(hier_word(h, *off), HIER_CHUNK(HIER_CHUNK_FREE, cells));
-    return 0; /* whoever fills the chunk flushes it */
+    r = chunk_cut(h, *off, have, cells);
+    if (r < 0)
+        (void)!chunk_push(h, *off, have);
+    return r;
 }
 
 uint32_t hier_cells(const struct hier_new *entry)
@@ -252,44 +318,66 @@ void hier_count_add(struct hier *h, int count, int used)
     put32(&h->dir->used, h->dir->used + (uint32_t)used);
 }
 
-static void table_fill(struct hier *h, uint64_t to, uint32_t to_bits, uint64_t from,
-                       uint32_t from_bits)
+/* The free slot for a hash. -TWZ_EFULL: too many of one hash, or of an enemy's. */
+static int slot_free(const struct hier *h, uint64_t slots, uint32_t bits, uint32_t hash,
+                     uint64_t *slot)
 {
-    uint64_t mask = (1ull << to_bits) - 1;
+    uint64_t mask = (1ull << bits) - 1;
 
+    for (uint64_t i = 0; i < probes(bits); i++) {
+        *slot = slots + ((hash + i) & mask) * 8;
+        if (load(hier_word(h, *slot)) <= HIER_TOMB)
+            return 0;
+    }
+    return -TWZ_EFULL;
+}
+
+static int table_fill(struct hier *h, uint64_t to, uint32_t to_bits, uint64_t from,
+                      uint32_t from_bits)
+{
     for (uint64_t i = 0; i < 1ull << from_bits; i++) {
-        uint64_t value = *hier_word(h, from + i * 8);
-        uint64_t at = HIER_SLOT_HASH(value) & mask;
+        uint64_t value = load(hier_word(h, from + i * 8));
+        uint64_t slot;
+        int r;
 
         if (value == 0 || value == HIER_TOMB)
             continue;
-        while (*hier_word(h, to + at * 8))
-            at = (at + 1) & mask;
-        twz_persist_store64(hier_word(h, to + at * 8), value);
+        r = slot_free(h, to, to_bits, HIER_SLOT_HASH(value), &slot);
+        if (r < 0)
+            return r;
+        twz_persist_store64(hier_word(h, slot), value);
     }
+    return 0;
 }
 
-/* Another table, for twice the names there are; the old one becomes a free chunk. */
+/* Another table, for twice the names there are; the old one becomes a free chunk. Names are
+ * counted: the header's number may be anything. */
 static int table_renew(struct hier *h, uint64_t old_slots, uint32_t old_bits)
 {
+    uint64_t live = live_slots(h, old_slots, old_bits);
     uint32_t bits = 5, cells;
     uint64_t off;
     int r;
 
-    while ((1ull << bits) < 2ull * (h->dir->count + 1ull))
+    while ((1ull << bits) < 2 * (live + 1))
         bits++;
     cells = 1 + (uint32_t)((8ull << bits) / HIER_CELL);
     r = hier_chunk_alloc(h, cells, &off);
     if (r < 0)
         return r;
     twz_persist_zero(h->start + off + HIER_CELL, 8ull << bits);
-    table_fill(h, off + HIER_CELL, bits, old_slots, old_bits);
+    r = table_fill(h, off + HIER_CELL, bits, old_slots, old_bits);
+    if (r < 0) {
+        hier_chunk_free(h, off);
+        return r;
+    }
     twz_persist_store64(hier_word(h, off), HIER_CHUNK(HIER_CHUNK_TABLE, cells));
     twz_persist_flush(h->start + off, (uint64_t)cells * HIER_CELL);
     twz_persist_fence();
     twz_persist_commit64(&h->dir->table, HIER_TABLE(off, bits)); /* COMMIT: the larger table */
     hier_chunk_free(h, old_slots - HIER_CELL);
-    put32(&h->dir->used, h->dir->count);
+    put32(&h->dir->count, (uint32_t)live);
+    put32(&h->dir->used, (uint32_t)live);
     return 0;
 }
 
@@ -301,6 +389,8 @@ int hier_table_room(struct hier *h)
 
     if (r < 0)
         return r;
+    if (slots + (8ull << bits) > h->dir->bump)
+        return -TWZ_EDAMAGED;
     if ((h->dir->used + 1ull) * 4 <= (3ull << bits))
         return 0;
     return table_renew(h, slots, bits);
@@ -308,30 +398,35 @@ int hier_table_room(struct hier *h)
 
 int hier_slot_pick(const struct hier *h, uint32_t hash, uint64_t *slot)
 {
-    uint64_t slots, mask;
+    uint64_t slots;
     uint32_t bits;
     int r = hier_table_get(h, &slots, &bits);
 
-    if (r < 0)
-        return r;
-    mask = (1ull << bits) - 1;
-    for (uint64_t i = 0; i <= mask; i++) {
-        uint64_t off = slots + ((hash + i) & mask) * 8;
-
-        *slot = off;
-        if (*hier_word(h, off) <= HIER_TOMB)
-            return 0;
-    }
-    return -TWZ_EDAMAGED;
+    if (r >= 0)
+        r = slot_free(h, slots, bits, hash, slot);
+    return r < 0 ? r : hier_slot_own(h, *slot);
 }
 
 /* --- after a crash ---------------------------------------------------------------------------- */
+
+/* The table, whose chunk must be one: not every number is worth looking at so many words. */
+static int table_whole(const struct hier *h, uint64_t *slots, uint32_t *bits)
+{
+    uint32_t kind, cells;
+    int r = hier_table_get(h, slots, bits);
+
+    if (r >= 0)
+        r = chunk_get(h, *slots - HIER_CELL, &kind, &cells);
+    if (r < 0)
+        return r;
+    return kind == HIER_CHUNK_TABLE && cells == 1 + (8ull << *bits) / HIER_CELL ? 0 : -TWZ_EDAMAGED;
+}
 
 static int rebuild_counts(struct hier *h, uint64_t *end)
 {
     uint64_t slots;
     uint32_t bits, count = 0, used = 0, kind, cells;
-    int r = hier_table_get(h, &slots, &bits);
+    int r = table_whole(h, &slots, &bits);
 
     if (r < 0)
         return r;
@@ -387,7 +482,7 @@ int hier_rebuild(struct hier *h)
         if (r < 0)
             return r;
         if (!chunk_used(h, off, kind))
-            chunk_push(h, off, cells);
+            (void)!chunk_push(h, off, cells);
     }
     return 0;
 }

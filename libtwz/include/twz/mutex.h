@@ -23,6 +23,10 @@ struct twz_mutex {
 /* 0 or TWZ_MUTEX_DIED; never fails. */
 TWZ_CHECKED int twz_mutex_lock(struct twz_mutex *mutex);
 
+/* As lock, but -TWZ_EBUSY where its owner lived for about `ns` and did not let go, or is this very
+ * thread: for a mutex in an object that others may write. */
+TWZ_CHECKED int twz_mutex_lock_for(struct twz_mutex *mutex, uint64_t ns);
+
 /* As lock, but -TWZ_EBUSY instead of waiting. */
 TWZ_CHECKED int twz_mutex_trylock(struct twz_mutex *mutex);
 

@@ -57,8 +57,9 @@ typedef int (*twz_fill)(const twzobj *obj, void *ctx);
 TWZ_CHECKED int twz_name_create(const char *path, uint32_t perms, twz_fill fill, void *ctx,
                                 twzobj *obj);
 
-/* A path of the object with this ID, searched through the whole namespace (for messages and tools):
- * its length, or -TWZ_ENONAME, -TWZ_ERANGE where len is too short. */
+/* A path of the object with this ID, searched through the namespace (for messages and tools): its
+ * length, or -TWZ_ENONAME, -TWZ_ERANGE where len is too short, -TWZ_EFULL where some 200,000 names
+ * were looked at and there are more. No lock is waited for and nothing is changed. */
 TWZ_CHECKED int twz_name_of(objid_t id, char *path, size_t len);
 
 #endif

@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Directories written by an enemy. `shared` and `d` in it are his: he may store anything into
+ * them. `other` and what is in it are not, he merely knows the IDs. Whatever stands in his, each
+ * operation of a visitor gives an answer within so many steps, keeps within the object, and changes
+ * nothing of the others'. First the cases that were met, then random ones.
+ *
+ * Built with the address sanitizer; pages that were not touched can be read only, so that a store
+ * without a twz_touch is a crash. Steps are the edges that the compiler's coverage counts.
+ *
+ * Usage: hier-hostile [SEED [ROUNDS]]. A failure prints the arguments that repeat it.
+ */
+#include <sanitizer/common_interface_defs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <twz/persist.h>
+
+#include "hier_hostile.h"
+#include "host_inside.h"
+
+#define STEPS_MAX (4ull << 30)
+#define ROUNDS    10000u
+
+static uint64_t steps;
+static uint64_t rnd_state;
+static unsigned long long round_seed;
+static const char *doing = "nothing";
+
+struct hostile_world hostile;
+
+/* --- what the library is built with ----------------------------------------------------------- */
+
+static void tell(void)
+{
+    fprintf(stderr, "failed: %s; again with: hier-hostile %llu 1\n", doing, round_seed);
+}
+
+void __sanitizer_cov_trace_pc(void);
+void __sanitizer_cov_trace_pc(void)
+{
+    if (++steps < STEPS_MAX)
+        return;
+    fprintf(stderr, "no end of it\n");
+    tell();
+    _exit(1);
+}
+
+void host_forget(void)
+{
+}
+
+void twz_persist_flush(const void *p, size_t len)
+{
+    (void)p;
+    (void)len;
+}
+
+void twz_persist_fence(void)
+{
+}
+
+void twz_persist(const void *p, size_t len)
+{
+    (void)p;
+    (void)len;
+}
+
+void twz_persist_store64(uint64_t *word, uint64_t value)
+{
+    CHECK(((uintptr_t)word & 7) == 0);
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+void twz_persist_commit64(uint64_t *word, uint64_t value)
+{
+    twz_persist_store64(word, value);
+}
+
+void twz_persist_copy(void *dst, const void *src, size_t len)
+{
+    memmove(dst, src, len);
+}
+
+void twz_persist_zero(void *dst, size_t len)
+{
+    memset(dst, 0, len);
+}
+
+/* --- the world -------------------------------------------------------------------------------- */
+
+static uint64_t rnd(void)
+{
+    rnd_state ^= rnd_state << 13;
+    rnd_state ^= rnd_state >> 7;
+    rnd_state ^= rnd_state << 17;
+    return rnd_state;
+}
+
+static void start_random(uint64_t seed)
+{
+    round_seed = seed;
+    rnd_state = (seed + 1) * 0x9e3779b97f4a7c15ull | 1;
+    for (uint32_t i = 0; i < 8; i++)
+        (void)rnd();
+}
+
+static twzobj make(const twzobj *in, const char *name, uint32_t kind)
+{
+    struct hier_create create = { .kind = kind };
+    twzobj obj;
+
+    CHECK(hier_create(in, n(name), &create, &obj) == 0);
+    return obj;
+}
+
+static void world(void)
+{
+    host_reset();
+    CHECK(twz_object_new(&hostile.root, NULL, NULL, TWZ_OC_PERSIST) == 0);
+    CHECK(hier_init(&hostile.root, TWZ_OBJID_NONE) == 0);
+    host_root_set(hostile.root.id);
+    hostile.other = make(&hostile.root, "other", HIER_DIR);
+    hostile.mine = make(&hostile.root, "mine", HIER_DIR);
+    hostile.shared = make(&hostile.root, "shared", HIER_DIR);
+    hostile.d = make(&hostile.shared, "d", HIER_DIR);
+    hostile.precious = make(&hostile.other, "precious", HIER_OBJECT).id;
+    hostile.empty = make(&hostile.other, "empty", HIER_DIR).id;
+    hostile.file = make(&hostile.mine, "f", HIER_OBJECT).id;
+    (void)make(&hostile.mine, "sub", HIER_DIR);
+    (void)make(&hostile.shared, "a", HIER_OBJECT);
+    (void)make(&hostile.shared, "b", HIER_OBJECT);
+    (void)make(&hostile.shared, "e", HIER_DIR);
+    (void)make(&hostile.d, "in", HIER_DIR);
+    (void)make(&hostile.d, "f", HIER_OBJECT);
+    CHECK(hier_symlink(&hostile.shared, n("s"), "d/in/../f", 9) == 0);
+    CHECK(hier_insert(&hostile.shared, n("gone"), hostile.file) == 0);
+    CHECK(hier_remove(&hostile.shared, n("gone"), 0) == 0);
+}
+
+/* What is the others' as one number, but for locks. */
+static uint64_t page_sum(uint64_t sum, const void *page, uint64_t skip, uint64_t skip_len)
+{
+    const uint64_t *word = page;
+
+    for (uint64_t i = 0; i < TWZ_PAGE_SIZE / 8; i++) {
+        if (i * 8 < skip || i * 8 >= skip + skip_len)
+            sum = (sum ^ word[i]) * 0x100000001b3ull;
+    }
+    return sum;
+}
+
+static uint64_t others(void)
+{
+    const objid_t ids[] = { hostile.other.id, hostile.precious, hostile.empty };
+    uint64_t sum = 1;
+
+    for (uint32_t i = 0; i < 3; i++) {
+        twzobj obj;
+
+        if (twz_object_init_guid(&obj, ids[i], TWZ_READ) < 0)
+            return 0;
+        sum = page_sum(sum, twz_object_base(&obj), offsetof(struct hier_dir, lock), 64);
+        sum = page_sum(sum, twz_object_meta(&obj), offsetof(struct twz_meta, links_lock), 8);
+    }
+    return sum;
+}
+
+/* --- operations ------------------------------------------------------------------------------- */
+
+static uint32_t delete_flag;
+static const char *const some_names[] = { "a", "b", "d", "e", "s", "f", "in", "new", "sub" };
+
+static struct hier_name any_name(void)
+{
+    return n(some_names[rnd() % (sizeof(some_names) / sizeof(some_names[0]))]);
+}
+
+static const twzobj *any_dir(void)
+{
+    return rnd() % 2 ? &hostile.shared : &hostile.d;
+}
+
+static void do_lookup(void)
+{
+    struct hier_found found;
+
+    (void)!hier_lookup(any_dir(), any_name(), &found);
+}
+
+static void do_iter(void)
+{
+    const twzobj *dir = any_dir();
+    struct hier_item item;
+    uint64_t cursor = 0, last = 0;
+
+    while (hier_iter(dir, &cursor, &item) == 1) {
+        CHECK(cursor > last && item.len > 0 && strlen(item.name) == item.len);
+        CHECK(!strchr(item.name, '/') && strcmp(item.name, "..") != 0);
+        last = cursor;
+    }
+}
+
+static void do_insert(void)
+{
+    (void)!hier_insert(any_dir(), any_name(), hostile.file);
+}
+
+void hostile_insert_many(const twzobj *dir)
+{
+    char name[16];
+
+    for (uint32_t i = 0; i < 40; i++) {
+        steps = 0;
+        snprintf(name, sizeof(name), "many%u", i);
+        (void)!hier_insert(dir, n(name), hostile.file);
+    }
+}
+
+static void do_insert_many(void)
+{
+    hostile_insert_many(any_dir());
+}
+
+static void do_symlink(void)
+{
+    char text[400];
+
+    memset(text, 't', sizeof(text));
+    (void)!hier_symlink(any_dir(), any_name(), text, 1 + rnd() % sizeof(text));
+}
+
+static void do_readlink(void)
+{
+    char text[16];
+
+    (void)!hier_readlink(any_dir(), n("s"), text, sizeof(text));
+}
+
+static void do_create(void)
+{
+    struct hier_create create = { .kind = rnd() % 2 ? HIER_DIR : HIER_OBJECT };
+
+    (void)!hier_create(any_dir(), any_name(), &create, NULL);
+}
+
+static void do_link(void)
+{
+    (void)!hier_link(any_dir(), any_name(), hostile.file);
+}
+
+static void do_replace(void)
+{
+    (void)!hier_replace(any_dir(), any_name(), hostile.file, delete_flag);
+}
+
+static void do_remove(void)
+{
+    (void)!hier_remove(any_dir(), any_name(), delete_flag);
+}
+
+static void do_rename(void)
+{
+    (void)!hier_rename(any_dir(), any_name(), any_dir(), any_name(), delete_flag);
+}
+
+static void do_rename_out(void)
+{
+    (void)!hier_rename(any_dir(), any_name(), &hostile.mine, any_name(), delete_flag);
+}
+
+static void do_rename_in(void)
+{
+    struct hier_name name = rnd() % 2 ? n("sub") : n("f");
+
+    (void)!hier_rename(&hostile.mine, name, any_dir(), any_name(), delete_flag);
+}
+
+static void do_walk(void)
+{
+    struct hier_where where;
+
+    if (hier_walk(hostile.root.id, hostile.d.id, "../d/in/../../s", 0, &where) == 0)
+        hier_where_close(&where);
+}
+
+static void do_path_of(void)
+{
+    char path[TWZ_PATH_MAX];
+
+    (void)!hier_path_of(hostile.root.id, hostile.d.id, path, sizeof(path));
+}
+
+static void do_name_of(void)
+{
+    char path[256];
+
+    (void)!twz_name_of((objid_t){ 1, 1 }, path, sizeof(path));
+}
+
+static void print(void *ctx, const char *line)
+{
+    *(size_t *)ctx += strlen(line);
+}
+
+static void do_tools(void)
+{
+    const twzobj *dir = any_dir();
+    size_t len = 0;
+    objid_t up;
+
+    (void)!hier_check(dir, NULL, NULL);
+    (void)!hier_show(dir, print, &len);
+    (void)!hier_probe(dir);
+    (void)!hier_parent(dir, &up);
+    (void)hier_count(dir);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} operations[] = {
+    { "lookup", do_lookup },         { "iter", do_iter },
+    { "insert", do_insert },         { "insert many", do_insert_many },
+    { "symlink", do_symlink },       { "readlink", do_readlink },
+    { "create", do_create },         { "link", do_link },
+    { "replace", do_replace },       { "remove", do_remove },
+    { "rename", do_rename },         { "rename out", do_rename_out },
+    { "rename in", do_rename_in },   { "walk", do_walk },
+    { "path of", do_path_of },       { "name of", do_name_of },
+    { "tools", do_tools },
+};
+#define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
+
+static void run(size_t op)
+{
+    uint64_t before = others();
+
+    doing = operations[op].name;
+    steps = 0;
+    operations[op].run();
+    if (!delete_flag && others() != before) {
+        fprintf(stderr, "something of the others' changed\n");
+        tell();
+        _exit(1);
+    }
+}
+
+static void run_all(void)
+{
+    for (size_t op = 0; op < OPERATIONS; op++)
+        run(op);
+}
+
+/* --- what was met ----------------------------------------------------------------------------- */
+
+/* Each operation first, and all after it. */
+static void try_case(size_t c)
+{
+    start_random(c);
+    for (size_t op = 0; op < 2 * OPERATIONS; op++) {
+        world();
+        hostile_cases[c].spoil();
+        run(op / 2);
+        run_all();
+    }
+}
+
+/* In a process of its own, so that all are told. */
+static int case_fails(size_t c)
+{
+    int status;
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        try_case(c);
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid);
+    if (status != 0)
+        printf("failed: %s\n", hostile_cases[c].name);
+    return status != 0;
+}
+
+/* --- random ones ------------------------------------------------------------------------------ */
+
+static objid_t any_id(void)
+{
+    const objid_t ids[] = {
+        hostile.root.id,  hostile.shared.id, hostile.d.id,  hostile.mine.id,
+        hostile.other.id, hostile.precious,  hostile.empty, hostile.file,
+    };
+
+    return ids[rnd() % (sizeof(ids) / sizeof(ids[0]))];
+}
+
+/* A word that may mean something. */
+static uint64_t some_word(const twzobj *dir)
+{
+    objid_t id = any_id();
+    const uint64_t *words = twz_object_base(dir);
+
+    switch (rnd() % 8) {
+    case 0:
+        return rnd() % 4;
+    case 1:
+        return id.lo;
+    case 2:
+        return id.hi;
+    case 3:
+        return words[rnd() % 192];
+    case 4:
+        return rnd() >> (rnd() % 64);
+    case 5:
+        return TWZ_OBJ_BASE + rnd() % 64 * HIER_CELL;
+    case 6:
+        return HIER_CHUNK(rnd() % 4, rnd() % 2 ? rnd() % 8 : rnd() % (1u << 24));
+    default:
+        return UINT64_MAX - rnd() % 2;
+    }
+}
+
+/* Something that leads further than a word alone. */
+static void mutate_state(const twzobj *dir)
+{
+    struct hier_dir *h = header(dir);
+    struct hier_intent *i = &h->intent;
+    uint64_t value;
+
+    switch (rnd() % 6) {
+    case 0:
+        h->see = any_id();
+        h->see_valid = 1;
+        break;
+    case 1:
+        i->from = any_id();
+        i->from_slot = slot_of(rnd() % 2 ? &hostile.other : dir, &value);
+        i->from_value = value;
+        break;
+    case 2:
+        *(rnd() % 2 ? &i->moved : &i->victim) = any_id();
+        i->victim_links = UINT64_MAX - rnd() % 3;
+        break;
+    case 3:
+        i->to_slot = slot_of(dir, &value) + rnd() % 8 * 8;
+        i->to_value = value;
+        break;
+    case 4:
+        h->parent[rnd() % 2] = any_id();
+        break;
+    default:
+        h->op = HIER_FORWARD;
+        break;
+    }
+}
+
+static void mutate(void)
+{
+    const twzobj *dir = any_dir();
+    uint8_t *base = twz_object_base(dir);
+    uint64_t at = rnd() % (rnd() % 2 ? 512 : 1536);
+
+    switch (rnd() % 4) {
+    case 0:
+        base[at] = (uint8_t)rnd();
+        break;
+    case 1:
+        ((uint64_t *)(void *)base)[at / 8] = some_word(dir);
+        break;
+    case 2:
+        mutate_state(dir);
+        break;
+    default:
+        ((uint64_t *)twz_object_meta(dir))[rnd() % 20] = some_word(dir);
+        break;
+    }
+}
+
+static void try_round(uint64_t seed)
+{
+    start_random(seed);
+    doing = "nothing";
+    world();
+    delete_flag = rnd() % 4 ? 0 : HIER_DELETE;
+    for (uint32_t i = 0; i < 6; i++) {
+        for (uint64_t many = 1 + rnd() % 6; many > 0; many--)
+            mutate();
+        run(rnd() % OPERATIONS);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    uint64_t rounds = argc > 2 ? strtoull(argv[2], NULL, 10) : ROUNDS;
+    int failed = 0;
+
+    __sanitizer_set_death_callback(tell);
+    for (size_t c = 0; argc <= 2 && c < hostile_case_count; c++)
+        failed += case_fails(c);
+    printf("seed %llu, %llu rounds\n", (unsigned long long)seed, (unsigned long long)rounds);
+    fflush(stdout);
+    for (uint64_t i = 0; i < rounds; i++)
+        try_round(seed + i);
+    printf("%zu passed, %d failed\n", hostile_case_count + 1 - (size_t)failed, failed);
+    return failed != 0;
+}
