@@ -53,7 +53,7 @@ static int64_t check_paths(const struct call *c, unsigned paths)
 #define IS_PATH_MODE 0u
 #define MAKE(nr, paths, call)                                                                      \
     case nr:                                                                                       \
-        return (paths) && (r = check_paths(c, paths)) < 0 ? r : (call);
+        return (paths) != 0u && (r = check_paths(c, paths)) < 0 ? r : (call);
 #define LINUX0(nr, name) MAKE(nr, 0u, linux_##name())
 #define LINUX1(nr, name, k1, n1)                                                                   \
     MAKE(nr, BIT(k1, 0),                                                                           \

@@ -10,6 +10,7 @@
 #include "fd.h"
 #include "linux.h"
 #include "lock.h"
+#include "thread.h"
 
 struct slot {
     struct file *file;
@@ -47,7 +48,7 @@ static void file_end(struct file *f)
     if (f->ops->release)
         f->ops->release(f);
     if (f->state_obj.start) {
-        file_unshare(f);
+        file_take_back(f, f->end);
         twz_object_release(&f->state_obj);
     }
     if (f->obj.start)
@@ -211,23 +212,39 @@ void file_unlock(struct file_state *s)
 
 /* --- sharing with children -------------------------------------------------------------------- */
 
+/* An entry of the process, in place of a free or a dead one. */
+static int64_t hold(struct file_shared *shared)
+{
+    int64_t entry = -ENFILE;
+
+    lock_take(&shared->lock);
+    for (uint32_t i = 0; i < FILE_HOLDERS && entry < 0; i++) {
+        if (twz_mutex_trylock(&shared->holder[i]) < 0)
+            continue;
+        shared->holder[i].word = thread_process_word();
+        entry = i;
+    }
+    lock_drop(&shared->lock);
+    return entry;
+}
+
 /* Moves the state into an object of its own. */
 static int64_t make_shared(struct file *f)
 {
     twzobj obj;
-    struct file_state *shared;
+    struct file_shared *shared;
     int64_t r =
         twz_object_new(&obj, NULL, NULL, TWZ_OC_DFL_READ | TWZ_OC_DFL_WRITE | TWZ_OC_DFL_DEL);
 
     if (r < 0)
         return err_linux(r);
     shared = twz_object_base(&obj);
+    f->end = (uint32_t)hold(shared);
     lock_take(&f->own.lock);
-    *shared = f->own;
-    shared->lock.word = 0;
-    shared->users = 1;
+    shared->state = f->own;
+    shared->state.lock.word = 0;
     f->state_obj = obj;
-    __atomic_store_n(&f->state, shared, __ATOMIC_RELEASE);
+    __atomic_store_n(&f->state, &shared->state, __ATOMIC_RELEASE);
     lock_drop(&f->own.lock);
     return 0;
 }
@@ -238,33 +255,81 @@ int64_t file_share(struct file *f, objid_t *id)
 
     if (r < 0)
         return r;
-    __atomic_fetch_add(&f->state->users, 1, __ATOMIC_ACQ_REL);
-    *id = f->state_obj.id;
-    return 0;
+    r = hold(twz_object_base(&f->state_obj));
+    if (r >= 0)
+        *id = f->state_obj.id;
+    return r;
 }
 
-void file_unshare(struct file *f)
+/* Child and parent both do this: whoever comes first. */
+void file_lend_to(struct file *f, uint64_t entry, const struct twz_thread *child)
 {
-    if (__atomic_fetch_sub(&f->state->users, 1, __ATOMIC_ACQ_REL) == 1)
-        (void)!twz_object_delete(&f->state_obj, TWZ_DELETE_DEFERRED);
+    struct file_shared *shared = twz_object_base(&f->state_obj);
+
+    lock_take(&shared->lock);
+    if (shared->holder[entry].word == thread_process_word())
+        shared->holder[entry].word = thread_owner_word(child);
+    lock_drop(&shared->lock);
 }
 
-int64_t file_attach(struct file *f, objid_t id)
+static void end_unused(const twzobj *obj)
+{
+    struct file_shared *shared = twz_object_base(obj);
+    int used = 0;
+
+    lock_take(&shared->lock);
+    for (uint32_t i = 0; i < FILE_HOLDERS && !used; i++) {
+        if (!shared->holder[i].word)
+            continue;
+        used = twz_mutex_trylock(&shared->holder[i]) < 0;
+        if (!used)
+            shared->holder[i].word = 0;
+    }
+    lock_drop(&shared->lock);
+    if (!used)
+        (void)!twz_object_delete(obj, TWZ_DELETE_DEFERRED);
+}
+
+void file_take_back(struct file *f, uint64_t entry)
+{
+    struct file_shared *shared = twz_object_base(&f->state_obj);
+
+    lock_take(&shared->lock);
+    shared->holder[entry].word = 0;
+    lock_drop(&shared->lock);
+    end_unused(&f->state_obj);
+}
+
+static int is_state(const struct file_state *s)
+{
+    return s->magic == FILE_STATE_MAGIC && s->version == FILE_STATE_VERSION;
+}
+
+void file_sweep(const twzobj *obj)
+{
+    if (is_state(twz_object_base(obj)))
+        end_unused(obj);
+}
+
+int64_t file_attach(struct file *f, objid_t id, uint64_t entry)
 {
     twzobj obj;
-    struct file_state *shared;
+    struct file_shared *shared;
     int64_t r = twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE);
 
     if (r < 0)
         return err_linux(r);
     shared = twz_object_base(&obj);
-    if (shared->magic != FILE_STATE_MAGIC || shared->version != FILE_STATE_VERSION ||
-        shared->kind != f->kind) {
+    if (!is_state(&shared->state) || shared->state.kind != f->kind || entry >= FILE_HOLDERS) {
         twz_object_release(&obj);
         return -EINVAL;
     }
+    lock_take(&shared->lock);
+    shared->holder[entry].word = thread_process_word();
+    lock_drop(&shared->lock);
     f->state_obj = obj;
-    f->state = shared;
+    f->state = &shared->state;
+    f->end = (uint32_t)entry;
     return 0;
 }
 

@@ -19,6 +19,7 @@
 #include <twz/mutex.h>
 #include <twz/obj.h>
 #include <twz/sync.h>
+#include <twz/thread.h>
 
 #define FD_MAX 1024
 
@@ -32,7 +33,7 @@
 #define FILE_PIPE      7u /* sub: 0 read end, 1 write end */
 
 #define FILE_STATE_MAGIC   0x3174736674777a74ull
-#define FILE_STATE_VERSION 1u
+#define FILE_STATE_VERSION 2u
 struct file_state {
     uint64_t magic;
     uint32_t version;
@@ -40,9 +41,18 @@ struct file_state {
     struct twz_mutex lock;
     uint64_t offset; /* next byte; a cursor in directories */
     uint64_t flags;  /* O_APPEND, O_NONBLOCK */
-    uint64_t users;  /* processes that share it; the last one deletes its object */
 };
-_Static_assert(sizeof(struct file_state) == 48, "file state size");
+_Static_assert(sizeof(struct file_state) == 40, "file state size");
+
+/* What lies at the base of a state's object: the state, and who shares it: for each open file that
+ * does, a lock in the name of its process's first thread, so that the dead can be told. The last
+ * one deletes the object. */
+#define FILE_HOLDERS 256u
+struct file_shared {
+    struct file_state state;
+    struct twz_mutex lock; /* guards holder */
+    struct twz_mutex holder[FILE_HOLDERS];
+};
 
 struct file;
 
@@ -69,7 +79,7 @@ struct file {
     uint32_t kind;
     uint32_t sub;
     uint32_t access;          /* O_RDONLY, O_WRONLY or O_RDWR, and O_PATH */
-    uint32_t end;             /* pipes: our entry in its table of ends */
+    uint32_t end;             /* our entry in a pipe's table of ends, or a state's of holders */
     struct file_state *state; /* &own, or the base of state_obj; changed under the lock of own */
     struct file_state own;
     twzobj state_obj;
@@ -103,13 +113,17 @@ struct file *fd_look(int fd, int *cloexec);
 struct file_state *file_lock(struct file *f);
 void file_unlock(struct file_state *s);
 
-/* Let the state of f be shared with one process more: its object's ID. file_unshare takes that
- * back where the process did not come to be. */
+/* Let the state of f be shared with one process more: its object's ID, and an entry among its
+ * holders, which then is the child's, or is taken back. -ENFILE: there are too many. */
 int64_t file_share(struct file *f, objid_t *id);
-void file_unshare(struct file *f);
+void file_lend_to(struct file *f, uint64_t entry, const struct twz_thread *child);
+void file_take_back(struct file *f, uint64_t entry);
 
 /* Use the shared state that the parent handed over. 0, -EINVAL where it is none. */
-int64_t file_attach(struct file *f, objid_t id);
+int64_t file_attach(struct file *f, objid_t id, uint64_t entry);
+
+/* Somebody who shared the state in obj has died: if nobody does now, the object goes. */
+void file_sweep(const twzobj *obj);
 
 /* The whole of one read or write call on f. off < 0: at the file's own place. */
 int64_t file_read(struct file *f, void *buf, uint64_t len, int64_t off);

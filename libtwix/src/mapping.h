@@ -2,8 +2,8 @@
 /*
  * File mappings. A shared one is the file's own object in a slot, so its address is slot + 4 KiB +
  * file offset, and two of one file with the same rights lie at one address. A private one that may
- * be written is a volatile copy-on-write copy of the file's pages, tied to the view, which goes
- * with the last piece of the mapping. Slots have no holes: what is cut off stays readable until then.
+ * be written is a volatile copy-on-write copy of the file's pages, tied to the view; it goes with
+ * the last piece of the mapping. Slots have no holes: what is cut off stays readable until then.
  *
  * Everything here is called under the lock of mem.c.
  */

@@ -71,19 +71,6 @@ static uint64_t load(const uint64_t *word)
 
 /* --- ends ------------------------------------------------------------------------------------- */
 
-/* The word that a lock of that thread would have (twz/mutex.h). */
-static uint64_t owner_word(const struct twz_thread *thread)
-{
-    uint64_t resumed = process_system()->resume_count & 0x7fffffff;
-
-    return (thread->incarnation & 0xffffffffu) | resumed << 32;
-}
-
-static const struct twz_thread *first_thread(void)
-{
-    return twz_object_base(&thread_first()->repr);
-}
-
 static uint64_t use_of(const struct file *f)
 {
     return f->sub ? END_WRITE : END_READ;
@@ -98,7 +85,7 @@ int64_t pipe_lend(struct file *f)
     for (uint32_t i = 0; i < PIPE_ENDS && end < 0; i++) {
         if (p->ends[i].use != END_FREE)
             continue;
-        p->ends[i].owner.word = owner_word(first_thread());
+        p->ends[i].owner.word = thread_process_word();
         p->ends[i].use = use_of(f);
         end = i;
     }
@@ -112,26 +99,9 @@ void pipe_lend_to(struct file *f, uint64_t end, const struct twz_thread *child)
     struct pipe *p = pipe_of(f);
 
     lock_take(&p->lock);
-    if (p->ends[end].owner.word == owner_word(first_thread()))
-        p->ends[end].owner.word = owner_word(child);
+    if (p->ends[end].owner.word == thread_process_word())
+        p->ends[end].owner.word = thread_owner_word(child);
     lock_drop(&p->lock);
-}
-
-/* The last end that closes takes the pipe away. */
-void pipe_take_back(struct file *f, uint64_t end)
-{
-    struct pipe *p = pipe_of(f);
-    uint64_t left = 0;
-
-    lock_take(&p->lock);
-    p->ends[end].use = END_FREE;
-    p->ends[end].owner.word = 0;
-    for (uint32_t i = 0; i < PIPE_ENDS; i++)
-        left += p->ends[i].use;
-    lock_drop(&p->lock);
-    (void)twz_sync_wake(f->sub ? &p->tail : &p->head, UINT32_MAX);
-    if (left == 0)
-        (void)!twz_object_delete(&f->obj, TWZ_DELETE_DEFERRED);
 }
 
 /* 1 if anybody who lives has such an end open; forgets those of the dead. */
@@ -152,6 +122,35 @@ static int open_somewhere(struct pipe *p, uint64_t use)
     }
     lock_drop(&p->lock);
     return found;
+}
+
+/* The last end that closes takes the pipe away; those of the dead are closed. */
+static void end_unused(const twzobj *obj)
+{
+    struct pipe *p = twz_object_base(obj);
+
+    if (!open_somewhere(p, END_READ) && !open_somewhere(p, END_WRITE))
+        (void)!twz_object_delete(obj, TWZ_DELETE_DEFERRED);
+}
+
+void pipe_take_back(struct file *f, uint64_t end)
+{
+    struct pipe *p = pipe_of(f);
+
+    lock_take(&p->lock);
+    p->ends[end].use = END_FREE;
+    p->ends[end].owner.word = 0;
+    lock_drop(&p->lock);
+    (void)twz_sync_wake(f->sub ? &p->tail : &p->head, UINT32_MAX);
+    end_unused(&f->obj);
+}
+
+void pipe_sweep(const twzobj *obj)
+{
+    const struct pipe *p = twz_object_base(obj);
+
+    if (p->magic == PIPE_MAGIC && p->version == PIPE_VERSION)
+        end_unused(obj);
 }
 
 static void pipe_release(struct file *f)
@@ -354,7 +353,7 @@ int64_t pipe_reopen(struct file *f, objid_t id, uint64_t end)
     if (end >= PIPE_ENDS || p->ends[end].use != use_of(f))
         return -EINVAL;
     lock_take(&p->lock);
-    p->ends[end].owner.word = owner_word(first_thread());
+    p->ends[end].owner.word = thread_process_word();
     lock_drop(&p->lock);
     f->end = (uint32_t)end;
     return 0;

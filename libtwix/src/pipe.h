@@ -22,4 +22,7 @@ int64_t pipe_lend(struct file *f);
 void pipe_lend_to(struct file *f, uint64_t end, const struct twz_thread *child);
 void pipe_take_back(struct file *f, uint64_t end);
 
+/* Somebody who had ends of the pipe in obj has died: if nobody has any now, the object goes. */
+void pipe_sweep(const twzobj *obj);
+
 #endif

@@ -79,7 +79,7 @@ static void take_file(const struct inherit_file *in)
     f->sub = in->sub;
     r = reopen(f, in);
     if (r == 0 && !twz_objid_none(in->state))
-        r = file_attach(f, in->state);
+        r = file_attach(f, in->state, in->end);
     if (r < 0)
         file_put(f);
     else

@@ -23,6 +23,7 @@
 #include "path.h"
 #include "pipe.h"
 #include "process.h"
+#include "regular.h"
 #include "signals.h"
 #include "spawn.h"
 #include "thread.h"
@@ -32,6 +33,8 @@
 struct child {
     int pid; /* 0: free */
     struct twz_process process;
+    objid_t *given; /* states and pipes that it got, as far as there are any */
+    uint32_t count;
 };
 
 static struct child children[CHILDREN];
@@ -162,15 +165,13 @@ static int64_t hand_over_file(struct handover *h, int fd, struct file *f)
     in->obj = f->obj.id;
     if (f->ops->offsets)
         r = file_share(f, &in->state);
-    if (f->kind == FILE_PIPE) {
+    else if (f->kind == FILE_PIPE)
         r = pipe_lend(f);
-        in->end = (uint64_t)r;
-    }
-    if (r > 0)
-        r = 0;
-    if (r == 0)
-        h->head.count++;
-    return r;
+    if (r < 0)
+        return r;
+    in->end = (uint64_t)r;
+    h->head.count++;
+    return 0;
 }
 
 static int64_t hand_over(struct handover *h, struct plan *p, const struct linux_spawn *spawn)
@@ -197,9 +198,42 @@ static int64_t hand_over(struct handover *h, struct plan *p, const struct linux_
 /* The child lives: what was lent is its own. */
 static void settle(const struct handover *h, struct plan *p, const struct twz_thread *child)
 {
-    for (uint32_t i = 0; i < h->head.count; i++)
+    for (uint32_t i = 0; i < h->head.count; i++) {
+        struct file *f = p->file[h->file[i].fd];
+
         if (h->file[i].kind == FILE_PIPE)
-            pipe_lend_to(p->file[h->file[i].fd], h->file[i].end, child);
+            pipe_lend_to(f, h->file[i].end, child);
+        else if (!twz_objid_none(h->file[i].state))
+            file_lend_to(f, h->file[i].end, child);
+    }
+}
+
+/* What the child shares with others, to be looked after once it is dead. Without memory for the
+ * list, what a child that is killed shared alone stays until the next boot. */
+static void note_given(const struct handover *h, struct child *c)
+{
+    c->given = h->head.count ? mem_alloc(h->head.count * sizeof(objid_t)) : NULL;
+    c->count = c->given ? h->head.count : 0;
+    for (uint32_t i = 0; i < c->count; i++)
+        c->given[i] = h->file[i].kind == FILE_PIPE ? h->file[i].obj : h->file[i].state;
+}
+
+/* It is dead, perhaps without having closed anything. */
+static void sweep(struct child *c)
+{
+    twzobj obj;
+
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (twz_objid_none(c->given[i]) ||
+            regular_map(&obj, c->given[i], TWZ_READ | TWZ_WRITE) < 0)
+            continue;
+        file_sweep(&obj);
+        pipe_sweep(&obj);
+        twz_object_release(&obj);
+    }
+    if (c->count)
+        mem_free(c->given, c->count * sizeof(objid_t));
+    c->count = 0;
 }
 
 static void take_back(const struct handover *h, struct plan *p)
@@ -208,7 +242,7 @@ static void take_back(const struct handover *h, struct plan *p)
         struct file *f = p->file[h->file[i].fd];
 
         if (!twz_objid_none(h->file[i].state))
-            file_unshare(f);
+            file_take_back(f, h->file[i].end);
         if (h->file[i].kind == FILE_PIPE)
             pipe_take_back(f, h->file[i].end);
     }
@@ -332,6 +366,8 @@ static int64_t start(struct plan *p, struct handover *h, const struct linux_spaw
         take_back(h, p);
     else
         settle(h, p, twz_object_base(&c->process.repr));
+    if (r == 0)
+        note_given(h, c);
     return r;
 }
 
@@ -432,6 +468,7 @@ static int64_t collect(int64_t pid, int keep, int *status, struct twz_sync *ops,
         if (end.by_fault)
             report(&end);
         (void)!twz_program_wait(&c->process, 0, &end);
+        sweep(c);
         c->pid = 0;
         break;
     }

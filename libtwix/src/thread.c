@@ -85,6 +85,18 @@ void thread_drop_signal(uint64_t bit)
             __atomic_fetch_and(&threads[i].pending, ~bit, __ATOMIC_ACQ_REL);
 }
 
+uint64_t thread_owner_word(const struct twz_thread *repr)
+{
+    uint64_t resumed = process_system()->resume_count & 0x7fffffff;
+
+    return (repr->incarnation & 0xffffffffu) | resumed << 32;
+}
+
+uint64_t thread_process_word(void)
+{
+    return thread_owner_word(repr_of(&threads[0]));
+}
+
 int thread_others(void)
 {
     return (int)__atomic_load_n(&others, __ATOMIC_RELAXED);

@@ -83,6 +83,11 @@ void thread_unmapself(void *base, uint64_t len);
 /* A pending signal is taken back from all threads. */
 void thread_drop_signal(uint64_t bit);
 
+/* The word that a lock held by that thread has (twz/mutex.h). A process holds what it shares with
+ * others in the name of its first thread, so that they find out when it is dead. */
+uint64_t thread_owner_word(const struct twz_thread *repr);
+uint64_t thread_process_word(void);
+
 /* A thread by its ID, NULL: none lives. */
 struct thread *thread_find(int64_t tid);
 

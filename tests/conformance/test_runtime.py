@@ -308,6 +308,59 @@ int main(int argc, char **argv)
     same(r.stderr.count(b"still here"), 5)
 
 
+def test_killed_children_leave_no_objects():
+    """What only a killed child had open, a file or a pipe, goes with it; what its parent still has
+    goes on."""
+    path = program("orphans", """
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
+#include <unistd.h>
+extern char **environ;
+static long free_kib(void)
+{
+    struct sysinfo s;
+    sysinfo(&s);
+    return (long)(s.freeram * s.mem_unit / 1024);
+}
+static void round_of(char *self, int kept)
+{
+    int fds[2], file = open("/data/orphans", O_RDWR | O_CREAT, 0644), status;
+    pid_t pid;
+    if (pipe(fds) || posix_spawn(&pid, self, 0, 0, (char *[]){ self, "child", 0 }, environ))
+        _exit(2);
+    close(file);
+    close(fds[0]);
+    close(fds[1]);
+    kill(pid, SIGKILL);
+    if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status) || write(kept, "x", 1) != 1)
+        _exit(3);
+}
+int main(int argc, char **argv)
+{
+    int kept = open("/data/kept", O_RDWR | O_CREAT, 0644);
+    long before, lost;
+    if (argc > 1)
+        for (;;)
+            pause();
+    for (int i = 0; i < 20; i++)
+        round_of(argv[0], kept);
+    before = free_kib();
+    for (int i = 0; i < 300; i++)
+        round_of(argv[0], kept);
+    lost = before - free_kib();
+    if (lost > 3000) /* some of the last ones are still being taken down */
+        printf("%ld KiB lost\\n", lost);
+    printf("%d\\n", (int)lseek(kept, 0, SEEK_CUR));
+    return 0;
+}
+""")
+    same(run(path, expect=0).stdout, b"320\n")
+
+
 def expect(terminal, what, got=b""):
     """Reads from the terminal until `what` was there."""
     while what not in got:
