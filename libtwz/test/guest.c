@@ -250,6 +250,12 @@ static void count(void *arg)
     }
 }
 
+/* Somebody else has it, and keeps it. */
+static void lock_in_vain(void *arg)
+{
+    CHECK(twz_mutex_lock_for(arg, 40000000) == -TWZ_EBUSY);
+}
+
 static void die_locked(void *arg)
 {
     CHECK(twz_mutex_lock(arg) == 0);
@@ -271,8 +277,13 @@ static void test_threads(void)
     for (uint32_t i = 0; i < 4; i++)
         CHECK(twz_thread_wait(&threads[i], &code, &fault) == 0 && code == 0);
     CHECK(shared == 4000 && !twz_mutex_held(&mutex));
-    spawn.fn = die_locked;
+    spawn.fn = lock_in_vain;
     spawn.arg = &mutex;
+    CHECK(twz_mutex_lock(&mutex) == 0);
+    CHECK(twz_thread_spawn(&threads[0], &spawn) == 0);
+    CHECK(twz_thread_wait(&threads[0], &code, &fault) == 0 && code == 0);
+    twz_mutex_unlock(&mutex);
+    spawn.fn = die_locked;
     CHECK(twz_thread_spawn(&threads[0], &spawn) == 0);
     CHECK(twz_thread_wait_ready(&threads[0]) == 0);
     CHECK(twz_thread_wait(&threads[0], &code, &fault) == 0 && code == 9);

@@ -114,7 +114,7 @@ void hier_see_clear(struct hier *h);
 
 int hier_parent_get(const struct hier *h, objid_t *parent);
 
-/* 1 if `id` is a directory that can be stored to and says that `parent`, another one, is its. */
+/* 1 if directory `id` says that `parent`, another one, is its; an error: it cannot be stored to. */
 int hier_is_child(objid_t id, objid_t parent);
 
 /* --- read.c ----------------------------------------------------------------------------------- */

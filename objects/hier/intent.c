@@ -144,13 +144,16 @@ int hier_is_child(objid_t id, objid_t parent)
     struct hier h;
     objid_t up;
     twzobj obj;
-    int is;
+    int r;
 
-    if (twz_objid_equal(id, parent) || dir_open(id, &obj, &h) < 0)
+    if (twz_objid_equal(id, parent))
         return 0;
-    is = hier_parent_get(&h, &up) == 0 && twz_objid_equal(up, parent);
+    r = dir_open(id, &obj, &h);
+    if (r < 0)
+        return r;
+    r = hier_parent_get(&h, &up) == 0 && twz_objid_equal(up, parent);
     twz_object_release(&obj);
-    return is;
+    return r;
 }
 
 /* A directory that is to go: its parent is this one, and nothing is in it. */
@@ -160,7 +163,7 @@ static int goes_with(objid_t id, objid_t parent)
     twzobj obj;
     int empty;
 
-    if (!hier_is_child(id, parent) || dir_open(id, &obj, &h) < 0)
+    if (hier_is_child(id, parent) <= 0 || dir_open(id, &obj, &h) < 0)
         return 0;
     empty = hier_is_empty(&h);
     twz_object_release(&obj);
@@ -189,7 +192,7 @@ void hier_forward_found(struct hier *h, struct hier *from)
     across = from && from != h && from->dir->see_valid && twz_objid_equal(from->dir->see, h->id);
     if (!across && from != h)
         i.from_slot = 0;
-    if (!across || !(hier_is_child(i.moved, from->id) || hier_is_child(i.moved, h->id)))
+    if (!across || (hier_is_child(i.moved, from->id) <= 0 && hier_is_child(i.moved, h->id) <= 0))
         i.moved = TWZ_OBJID_NONE;
     if (!links_agree(i.victim, h->id) &&
         !(i.victim_links == HIER_LINKS_DELETE && goes_with(i.victim, h->id)))

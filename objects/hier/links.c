@@ -105,7 +105,7 @@ int hier_victim_prepare(struct hier *h, const struct hier_found *found, uint32_t
 
     *v = (struct hier_victim){ .links = HIER_LINKS_KEEP };
     if (found->kind == HIER_DIR) {
-        if (!hier_is_child(found->id, h->id))
+        if (hier_is_child(found->id, h->id) <= 0)
             return 0; /* another one's: the name alone goes */
         v->id = found->id;
         v->links = HIER_LINKS_DELETE;

@@ -170,9 +170,11 @@ static int look_again(struct rename *r)
     if (same_thing(r))
         return 0;
     /* Its parent is to change: another one's directory that the name merely means stays there. */
-    if (r->from != r->to && r->src.found.kind == HIER_DIR &&
-        !hier_is_child(r->src.found.id, r->from->id))
-        return -TWZ_EDAMAGED;
+    if (r->from != r->to && r->src.found.kind == HIER_DIR) {
+        e = hier_is_child(r->src.found.id, r->from->id);
+        if (e <= 0)
+            return e < 0 ? e : -TWZ_EDAMAGED;
+    }
     e = allowed(r);
     return e < 0 ? e : rename_locked(r);
 }
