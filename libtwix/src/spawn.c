@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Children. One call makes a child from a description: its descriptor table is worked out here, on
- * a copy of ours, and handed over in the args' opaque area; nothing of the parent's memory is
- * shared. `lock` guards the table of children; waiting is done without it, on the exit words of
- * their thread objects.
+ * Children. One call makes a child from a description: its descriptor table (handover.h) is handed
+ * over in the args' opaque area; nothing of the parent's memory is shared. `lock` guards the table
+ * of children; waiting is done without it, on the exit words of their thread objects.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <twz/call.h>
 #include <twz/faults.h>
@@ -15,16 +12,11 @@
 #include <twz/syscall.h>
 
 #include "err.h"
-#include "fd.h"
-#include "linux.h"
+#include "handover.h"
 #include "lock.h"
 #include "mem.h"
-#include "open.h"
 #include "path.h"
-#include "pipe.h"
 #include "process.h"
-#include "regular.h"
-#include "signals.h"
 #include "spawn.h"
 #include "thread.h"
 
@@ -33,220 +25,11 @@
 struct child {
     int pid; /* 0: free */
     struct twz_process process;
-    objid_t *given; /* states and pipes that it got, as far as there are any */
-    uint32_t count;
+    struct given given;
 };
 
 static struct child children[CHILDREN];
 static struct twz_mutex lock;
-
-/* --- the child's descriptors ------------------------------------------------------------------ */
-
-struct plan {
-    struct file *file[FD_MAX];
-    uint8_t cloexec[FD_MAX];
-    objid_t cwd;
-    char cwd_path[TWZ_PATH_MAX];
-    char found[TWZ_PATH_MAX];
-};
-
-struct handover {
-    struct inherit head;
-    struct inherit_file file[FD_MAX];
-};
-
-static void plan_close(struct plan *p, int fd)
-{
-    if (p->file[fd])
-        file_put(p->file[fd]);
-    p->file[fd] = NULL;
-}
-
-static void plan_start(struct plan *p)
-{
-    int cloexec;
-
-    p->cwd = process.cwd;
-    for (int fd = 0; fd < FD_MAX; fd++) {
-        p->file[fd] = fd_look(fd, &cloexec);
-        p->cloexec[fd] = (uint8_t)cloexec;
-    }
-}
-
-static void plan_end(struct plan *p)
-{
-    for (int fd = 0; fd < FD_MAX; fd++)
-        plan_close(p, fd);
-}
-
-static int64_t plan_dup(struct plan *p, int from, int to)
-{
-    if (from < 0 || from >= FD_MAX || !p->file[from])
-        return -EBADF;
-    p->cloexec[to] = 0;
-    if (from == to)
-        return 0;
-    file_ref(p->file[from]);
-    plan_close(p, to);
-    p->file[to] = p->file[from];
-    return 0;
-}
-
-static int64_t plan_open(struct plan *p, const struct linux_fdop *op)
-{
-    struct file *f;
-    int64_t r = open_from(p->cwd, op->path, (uint32_t)op->oflag, op->mode, &f);
-
-    if (r < 0)
-        return r;
-    plan_close(p, op->fd);
-    p->file[op->fd] = f;
-    p->cloexec[op->fd] = (op->oflag & O_CLOEXEC) != 0;
-    return 0;
-}
-
-static int64_t plan_chdir(struct plan *p, const char *path)
-{
-    struct hier_where w;
-    int64_t r = err_linux(hier_walk(process.root, p->cwd, path, 0, &w));
-
-    if (r < 0)
-        return r;
-    if (w.kind == 0)
-        r = -ENOENT;
-    else if (w.kind != HIER_DIR)
-        r = -ENOTDIR;
-    else
-        p->cwd = w.id;
-    hier_where_close(&w);
-    return r;
-}
-
-static int64_t plan_action(struct plan *p, const struct linux_fdop *op)
-{
-    if (op->cmd != LINUX_FDOP_CHDIR && (op->fd < 0 || op->fd >= FD_MAX))
-        return -EBADF;
-    switch (op->cmd) {
-    case LINUX_FDOP_CLOSE: plan_close(p, op->fd); return 0;
-    case LINUX_FDOP_DUP2: return plan_dup(p, op->srcfd, op->fd);
-    case LINUX_FDOP_OPEN: return plan_open(p, op);
-    case LINUX_FDOP_CHDIR: return plan_chdir(p, op->path);
-    case LINUX_FDOP_FCHDIR:
-        if (!p->file[op->fd] || p->file[op->fd]->kind != FILE_DIRECTORY)
-            return -ENOTDIR;
-        p->cwd = p->file[op->fd]->obj.id;
-        return 0;
-    default: return -EINVAL;
-    }
-}
-
-/* In the order they were added: the list leads from the last to the first. */
-static int64_t plan_actions(struct plan *p, const struct linux_fdop *last)
-{
-    const struct linux_fdop *op = last;
-    int64_t r = 0;
-
-    while (op && op->next)
-        op = op->next;
-    for (; op && r == 0; op = op->prev)
-        r = plan_action(p, op);
-    return r;
-}
-
-/* --- handing over ----------------------------------------------------------------------------- */
-
-static int64_t hand_over_file(struct handover *h, int fd, struct file *f)
-{
-    struct inherit_file *in = &h->file[h->head.count];
-    int64_t r = 0;
-
-    *in = (struct inherit_file){ .fd = fd, .kind = f->kind, .sub = f->sub, .access = f->access };
-    in->flags = f->state->flags;
-    in->obj = f->obj.id;
-    if (f->ops->offsets)
-        r = file_share(f, &in->state);
-    else if (f->kind == FILE_PIPE)
-        r = pipe_lend(f);
-    if (r < 0)
-        return r;
-    in->end = (uint64_t)r;
-    h->head.count++;
-    return 0;
-}
-
-static int64_t hand_over(struct handover *h, struct plan *p, const struct linux_spawn *spawn)
-{
-    const struct thread *self = thread_self();
-    int64_t r = 0;
-
-    h->head = (struct inherit){ .magic = INHERIT_MAGIC,
-                                .version = INHERIT_VERSION,
-                                .ppid = process.pid,
-                                .umask = process.umask,
-                                .sigmask = self->mask,
-                                .sigignored = signals_ignored() };
-    if (spawn->flags & POSIX_SPAWN_SETSIGMASK)
-        h->head.sigmask = *spawn->mask;
-    if (spawn->flags & POSIX_SPAWN_SETSIGDEF)
-        h->head.sigignored &= ~*spawn->def;
-    for (int fd = 0; fd < FD_MAX && r == 0; fd++)
-        if (p->file[fd] && !p->cloexec[fd])
-            r = hand_over_file(h, fd, p->file[fd]);
-    return r;
-}
-
-/* The child lives: what was lent is its own. */
-static void settle(const struct handover *h, struct plan *p, const struct twz_thread *child)
-{
-    for (uint32_t i = 0; i < h->head.count; i++) {
-        struct file *f = p->file[h->file[i].fd];
-
-        if (h->file[i].kind == FILE_PIPE)
-            pipe_lend_to(f, h->file[i].end, child);
-        else if (!twz_objid_none(h->file[i].state))
-            file_lend_to(f, h->file[i].end, child);
-    }
-}
-
-/* What the child shares with others, to be looked after once it is dead. Without memory for the
- * list, what a child that is killed shared alone stays until the next boot. */
-static void note_given(const struct handover *h, struct child *c)
-{
-    c->given = h->head.count ? mem_alloc(h->head.count * sizeof(objid_t)) : NULL;
-    c->count = c->given ? h->head.count : 0;
-    for (uint32_t i = 0; i < c->count; i++)
-        c->given[i] = h->file[i].kind == FILE_PIPE ? h->file[i].obj : h->file[i].state;
-}
-
-/* It is dead, perhaps without having closed anything. */
-static void sweep(struct child *c)
-{
-    twzobj obj;
-
-    for (uint32_t i = 0; i < c->count; i++) {
-        if (twz_objid_none(c->given[i]) ||
-            regular_map(&obj, c->given[i], TWZ_READ | TWZ_WRITE) < 0)
-            continue;
-        file_sweep(&obj);
-        pipe_sweep(&obj);
-        twz_object_release(&obj);
-    }
-    if (c->count)
-        mem_free(c->given, c->count * sizeof(objid_t));
-    c->count = 0;
-}
-
-static void take_back(const struct handover *h, struct plan *p)
-{
-    for (uint32_t i = 0; i < h->head.count; i++) {
-        struct file *f = p->file[h->file[i].fd];
-
-        if (!twz_objid_none(h->file[i].state))
-            file_take_back(f, h->file[i].end);
-        if (h->file[i].kind == FILE_PIPE)
-            pipe_take_back(f, h->file[i].end);
-    }
-}
 
 /* --- finding the program ---------------------------------------------------------------------- */
 
@@ -363,11 +146,11 @@ static int64_t start(struct plan *p, struct handover *h, const struct linux_spaw
         r = err_linux(twz_program_spawn(&spec, &c->process));
     }
     if (r < 0)
-        take_back(h, p);
+        hand_over_undo(h, p);
     else
-        settle(h, p, twz_object_base(&c->process.repr));
+        hand_over_settle(h, p, twz_object_base(&c->process.repr));
     if (r == 0)
-        note_given(h, c);
+        given_note(&c->given, h);
     return r;
 }
 
@@ -468,7 +251,7 @@ static int64_t collect(int64_t pid, int keep, int *status, struct twz_sync *ops,
         if (end.by_fault)
             report(&end);
         (void)!twz_program_wait(&c->process, 0, &end);
-        sweep(c);
+        given_sweep(&c->given);
         c->pid = 0;
         break;
     }
