@@ -303,8 +303,8 @@ static _Noreturn void leave_stack(struct thread *t, int *clear)
                      "syscall\n\t"
                      "ud2"
                      :
-                     : "a"(TWZ_SYS_thread_sync), "D"(t->last), "S"(2ul), "d"(0ul), [word] "r"(word),
-                       [exit] "i"(TWZ_SYS_thread_exit)
+                     : "a"(TWZ_SYS_thread_sync), "D"(t->last), "S"(2ul),
+                       "d"(0ul), [word] "r"(word), [exit] "i"(TWZ_SYS_thread_exit)
                      : "rcx", "r11", "memory");
     __builtin_unreachable();
 }
