@@ -364,6 +364,11 @@ static void try_case(size_t c)
         world();
         hostile_cases[c].spoil();
         run(op / 2);
+        if (hostile_cases[c].good && !hostile_cases[c].good()) {
+            fprintf(stderr, "not as it should be after it\n");
+            tell();
+            _exit(1);
+        }
         run_all();
     }
 }

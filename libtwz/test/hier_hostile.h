@@ -26,6 +26,7 @@ extern struct hostile_world hostile;
 struct hostile_case {
     const char *name;
     void (*spoil)(void);
+    int (*good)(void); /* holds after the first operation; may be NULL */
 };
 extern const struct hostile_case hostile_cases[];
 extern const size_t hostile_case_count;

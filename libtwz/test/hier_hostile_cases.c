@@ -15,6 +15,21 @@ static struct hier_intent *intent(const twzobj *dir)
     return &header(dir)->intent;
 }
 
+/* What can be mended is. */
+static int usable(void)
+{
+    return hier_insert(&hostile.shared, n("added"), hostile.file) == 0;
+}
+
+static int child_lives(void)
+{
+    struct hier_item item;
+    uint64_t cursor = 0;
+
+    return hier_iter(&hostile.d, &cursor, &item) == 1 &&
+           twz_object_init_guid(&(twzobj){ 0 }, hostile.d.id, TWZ_READ) == 0;
+}
+
 static void case_see_self(void)
 {
     sees(&hostile.shared, hostile.shared.id);
@@ -73,6 +88,21 @@ static void case_probe(void)
 static void case_table_far(void)
 {
     header(&hostile.shared)->table = HIER_TABLE(64u << 20, 5);
+    header(&hostile.shared)->bump = 128u << 20;
+}
+
+/* Free chunks of which the first page is there. */
+static void case_chunk_end(void)
+{
+    for (uint32_t i = 1; i < HIER_LISTS; i++) {
+        uint64_t off = (i + 2) * 2ull * TWZ_PAGE_SIZE - HIER_CELL;
+        struct hier_entry *e = (void *)(hostile.shared.start + off);
+
+        CHECK(twz_touch(e, HIER_CELL) == 0);
+        e->chunk = HIER_CHUNK(HIER_CHUNK_FREE, i);
+        header(&hostile.shared)->free[i] = (uint32_t)off;
+    }
+    header(&hostile.shared)->bump = 128u << 20;
 }
 
 static void case_table_huge(void)
@@ -142,6 +172,14 @@ static void case_victim_dir(void)
     i->victim_links = HIER_LINKS_DELETE;
 }
 
+static void case_victim_full(void)
+{
+    struct hier_intent *i = intent(&hostile.shared);
+
+    i->victim = hostile.d.id;
+    i->victim_links = HIER_LINKS_DELETE;
+}
+
 static void case_from(void)
 {
     struct hier_intent *i = intent(&hostile.shared);
@@ -208,25 +246,27 @@ static void case_bad_name(void)
 }
 
 const struct hostile_case hostile_cases[] = {
-    { "see names itself", case_see_self },
-    { "two that see each other", case_see_circle },
-    { "two intents of each other", case_forward_circle },
-    { "the visitor has the lock", case_own_lock },
-    { "the visitor has the tree's lock", case_tree_lock },
-    { "count 0, table full", case_count },
-    { "used 0, table full", case_probe },
-    { "the table is not there", case_table_far },
-    { "a huge table", case_table_huge },
-    { "the end is far", case_bump_far },
-    { "free lists go round", case_list_circle },
-    { "the rest is not there", case_rest_far },
-    { "an intent deletes", case_victim },
-    { "an intent deletes a directory", case_victim_dir },
-    { "an intent removes a name", case_from },
-    { "an intent moves", case_moved },
-    { "names mean the others'", case_names },
-    { "directories in themselves", case_names_self },
-    { "parents go round", case_parents },
-    { "a name that is none", case_bad_name },
+    { "see names itself", case_see_self, usable },
+    { "two that see each other", case_see_circle, usable },
+    { "two intents of each other", case_forward_circle, usable },
+    { "the visitor has the lock", case_own_lock, NULL },
+    { "the visitor has the tree's lock", case_tree_lock, NULL },
+    { "count 0, table full", case_count, usable },
+    { "used 0, table full", case_probe, NULL },
+    { "the table is not there", case_table_far, NULL },
+    { "a huge table", case_table_huge, NULL },
+    { "a chunk is there in part", case_chunk_end, NULL },
+    { "the end is far", case_bump_far, NULL },
+    { "free lists go round", case_list_circle, NULL },
+    { "the rest is not there", case_rest_far, NULL },
+    { "an intent deletes", case_victim, NULL },
+    { "an intent deletes a directory", case_victim_dir, NULL },
+    { "an intent deletes a full directory", case_victim_full, child_lives },
+    { "an intent removes a name", case_from, NULL },
+    { "an intent moves", case_moved, NULL },
+    { "names mean the others'", case_names, NULL },
+    { "directories in themselves", case_names_self, NULL },
+    { "parents go round", case_parents, NULL },
+    { "a name that is none", case_bad_name, NULL },
 };
 const size_t hostile_case_count = sizeof(hostile_cases) / sizeof(hostile_cases[0]);
