@@ -60,6 +60,8 @@ int twz_object_init_guid(twzobj *obj, objid_t id, uint32_t rights)
     if ((rights & ~(TWZ_READ | TWZ_WRITE | TWZ_EXEC)) || rights == 0 ||
         (rights & (TWZ_WRITE | TWZ_EXEC)) == (TWZ_WRITE | TWZ_EXEC))
         return -TWZ_EINVAL;
+    if (twz_objid_none(id))
+        return -TWZ_ENOOBJ; /* as directories of an enemy may say */
     r = plat_map(id, rights, &start);
     if (r < 0)
         return r;

@@ -148,6 +148,7 @@ int plat_map(objid_t id, uint32_t rights, uint8_t **start)
     struct host_object *o = object_of(id);
 
     (void)rights;
+    CHECK(!twz_objid_none(id)); /* never asked for */
     if (!o)
         return -TWZ_ENOOBJ;
     *start = o->start;
