@@ -28,6 +28,7 @@ VERSION_AT, LAYOUT_AT, FRAMES_AT, COUNT_AT, MEMBERS_AT, COMMIT_AT = 8, 12, 32, 4
 MEMBER_BYTES = 32
 # In struct hier_dir (objects/hier/layout.h): the word that says where the table of names is.
 DIR_TABLE = 24
+DIR_SEE = 256
 
 LOOK = (["df"], ["ls", "-lR"], ["tree"], ["check"], ["lost"], ["graph"], ["du"], ["info", "/", "/data/*"],
         ["cat", "/data/f"], ["dump", "/data/f"], ["fot", "/data/f"])
@@ -330,9 +331,17 @@ def test_directories_in_a_circle():
         holds(pool("rm", "-r", "/data/a", code=4).stderr, "damaged", "check")
 
 
+def test_a_directory_that_waits_for_itself():
+    """A rename out of it is said to be under way in the directory itself."""
+    with Pool(TOOL) as pool:
+        f = pool.file("f", b"text")
+        pool.overwrite(pool.page("/"), DIR_SEE, id_bytes(pool.line("id", "/")) + struct.pack("<Q", 1))
+        for words in (["ls", "/"], ["put", f, "/data/f"], ["check"]):
+            pool(*words)
+
+
 def test_what_leads_nowhere_ends_with_a_word():
-    """A directory whose table lies where the object has no page reads as empty, and a name stored
-    there faults."""
+    """A directory whose table lies where the object has no page: no name is stored there."""
     with Pool(TOOL) as pool:
         pool("new", "/data/y")
         pool.overwrite(pool.page("/data"), DIR_TABLE, struct.pack("<Q", 5 << 32 | 1 << 20))
@@ -340,7 +349,7 @@ def test_what_leads_nowhere_ends_with_a_word():
         for words in (["new", "/data/x"], ["mkdir", "/data/x"], ["ln", "-s", "x", "/data/x"], ["batch"]):
             shutil.copy(pool.path + ".bad", pool.path)
             r = pool(*words, code=4, input="new\nnew /data/x\nnew\n")
-            one_line(r.stderr, pool.path, "damaged", "twz-obj check")
+            one_line(r.stderr, "damaged", "twz-obj check")
             one_line(pool("new", "/data/x", code=4).stderr, "damaged")
             pool("df")
 

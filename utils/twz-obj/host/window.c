@@ -61,7 +61,7 @@ static bool same_id(objid_t a, objid_t b)
 static struct window *window_of(objid_t id)
 {
     for (unsigned i = 0; i < WINDOWS; i++) {
-        if (same_id(host.window[i].id, id))
+        if (same_id(host.window[i].id, id) && !same_id(id, TWZ_OBJID_NONE))
             return &host.window[i];
     }
     return NULL;
