@@ -27,9 +27,9 @@
 
 #define FIRST(a, b, c, d, e, f, g, h) (a)
 #define LAST(a, b, c, d, e, f, g, h)  (h)
-#define CHAIN(a, b, c, d, e, f, g, h)                                                    \
-    (STEP(a) == (b) && STEP(b) == (c) && STEP(c) == (d) && STEP(d) == (e) &&             \
-     STEP(e) == (f) && STEP(f) == (g) && STEP(g) == (h))
+#define CHAIN(a, b, c, d, e, f, g, h)                                                          \
+    (STEP(a) == (b) && STEP(b) == (c) && STEP(c) == (d) && STEP(d) == (e) && STEP(e) == (f) && \
+     STEP(f) == (g) && STEP(g) == (h))
 _Static_assert(ROW_a(FIRST) == POLY && ROW_a(CHAIN), "rows");
 _Static_assert(ROW_b(FIRST) == STEP(ROW_a(LAST)) && ROW_b(CHAIN), "rows");
 _Static_assert(ROW_c(FIRST) == STEP(ROW_b(LAST)) && ROW_c(CHAIN), "rows");
@@ -43,19 +43,22 @@ _Static_assert(ROW_j(FIRST) == STEP(ROW_i(LAST)) && ROW_j(CHAIN), "rows");
 _Static_assert(ROW_k(FIRST) == STEP(ROW_j(LAST)) && ROW_k(CHAIN), "rows");
 
 #define PICK(i, n, x) (((i) >> (n)&1u) ? (x) : 0u)
-#define ENTRY(i, a, b, c, d, e, f, g, h)                                                   \
-    (PICK(i, 0, a) ^ PICK(i, 1, b) ^ PICK(i, 2, c) ^ PICK(i, 3, d) ^ PICK(i, 4, e) ^       \
+#define ENTRY(i, a, b, c, d, e, f, g, h)                                             \
+    (PICK(i, 0, a) ^ PICK(i, 1, b) ^ PICK(i, 2, c) ^ PICK(i, 3, d) ^ PICK(i, 4, e) ^ \
      PICK(i, 5, f) ^ PICK(i, 6, g) ^ PICK(i, 7, h))
-#define FOUR(i, ...)  ENTRY(i, __VA_ARGS__), ENTRY((i) + 1u, __VA_ARGS__), \
-                      ENTRY((i) + 2u, __VA_ARGS__), ENTRY((i) + 3u, __VA_ARGS__)
-#define MANY(i, ...)  FOUR(i, __VA_ARGS__), FOUR((i) + 4u, __VA_ARGS__), \
-                      FOUR((i) + 8u, __VA_ARGS__), FOUR((i) + 12u, __VA_ARGS__)
-#define MORE(i, ...)  MANY(i, __VA_ARGS__), MANY((i) + 16u, __VA_ARGS__), \
-                      MANY((i) + 32u, __VA_ARGS__), MANY((i) + 48u, __VA_ARGS__)
-#define TABLE(...)                                                             \
-    {                                                                          \
+#define FOUR(i, ...)                                                                   \
+    ENTRY(i, __VA_ARGS__), ENTRY((i) + 1u, __VA_ARGS__), ENTRY((i) + 2u, __VA_ARGS__), \
+        ENTRY((i) + 3u, __VA_ARGS__)
+#define MANY(i, ...)                                                                \
+    FOUR(i, __VA_ARGS__), FOUR((i) + 4u, __VA_ARGS__), FOUR((i) + 8u, __VA_ARGS__), \
+        FOUR((i) + 12u, __VA_ARGS__)
+#define MORE(i, ...)                                                                  \
+    MANY(i, __VA_ARGS__), MANY((i) + 16u, __VA_ARGS__), MANY((i) + 32u, __VA_ARGS__), \
+        MANY((i) + 48u, __VA_ARGS__)
+#define TABLE(...)                                                              \
+    {                                                                           \
         MORE(0u, __VA_ARGS__), MORE(64u, __VA_ARGS__), MORE(128u, __VA_ARGS__), \
-            MORE(192u, __VA_ARGS__)                                            \
+            MORE(192u, __VA_ARGS__)                                             \
     }
 
 /* behind[k][byte]: what a byte adds to the CRC when k more bytes follow. */

@@ -18,12 +18,12 @@
 
 /* FOR_EACH over up to six arguments. */
 #define EACH_0(m)
-#define EACH_1(m, a)      m(a)
-#define EACH_2(m, a, ...) m(a) EACH_1(m, __VA_ARGS__)
-#define EACH_3(m, a, ...) m(a) EACH_2(m, __VA_ARGS__)
-#define EACH_4(m, a, ...) m(a) EACH_3(m, __VA_ARGS__)
+#define EACH_1(m, a)                           m(a)
+#define EACH_2(m, a, ...)                      m(a) EACH_1(m, __VA_ARGS__)
+#define EACH_3(m, a, ...)                      m(a) EACH_2(m, __VA_ARGS__)
+#define EACH_4(m, a, ...)                      m(a) EACH_3(m, __VA_ARGS__)
 #define EACH_PICK(zero, a, b, c, d, name, ...) name
-#define EACH(m, ...)                                                                       \
+#define EACH(m, ...) \
     EACH_PICK(0, ##__VA_ARGS__, EACH_4, EACH_3, EACH_2, EACH_1, EACH_0)(m, ##__VA_ARGS__)
 
 /* The pointer types. */
@@ -51,17 +51,17 @@
 #undef P
 
 #define USER_ADDR(ptr) ((uint64_t)(uintptr_t)(ptr).never_here)
-#define USER_SAME_TYPE(obj, ptr)                                                            \
-    _Static_assert(__builtin_types_compatible_p(__typeof__((obj)[0]),                      \
-                                                __typeof__((ptr).never_here[0])) ||        \
-                       __builtin_types_compatible_p(const __typeof__((obj)[0]),            \
-                                                    __typeof__((ptr).never_here[0])),      \
-                   "user pointer of another type")
+#define USER_SAME_TYPE(obj, ptr)                                                               \
+    _Static_assert(                                                                            \
+        __builtin_types_compatible_p(__typeof__((obj)[0]), __typeof__((ptr).never_here[0])) || \
+            __builtin_types_compatible_p(const __typeof__((obj)[0]),                           \
+                                         __typeof__((ptr).never_here[0])),                     \
+        "user pointer of another type")
 
 /* Copies one *dst in from a user pointer / one *src out to it. 0 or -TWZ_EFAULT. */
-#define USER_IN(dst, ptr)                                     \
-    __extension__({                                           \
-        USER_SAME_TYPE(dst, ptr);                             \
+#define USER_IN(dst, ptr)                                      \
+    __extension__({                                            \
+        USER_SAME_TYPE(dst, ptr);                              \
         user_copy_in((dst), USER_ADDR(ptr), sizeof((dst)[0])); \
     })
 #define USER_OUT(ptr, src)                                      \

@@ -78,7 +78,7 @@ static struct space *space_of(const void *p, uint64_t len, uint32_t *page)
             continue;
         *page = (uint32_t)(off / TWZ_PAGE_SIZE);
         return len <= TWZ_OBJ_SIZE && arena_inside(*page, (uint32_t)mem_pages(len)) ? &spaces[i]
-                                                                                   : NULL;
+                                                                                    : NULL;
     }
     return NULL;
 }

@@ -45,7 +45,7 @@ struct inherit_file {
     uint64_t flags; /* O_APPEND, O_NONBLOCK */
     objid_t state;  /* 0: nothing to share */
     objid_t obj;
-    uint64_t end;   /* the entry that is the child's in a pipe's ends or a state's holders */
+    uint64_t end; /* the entry that is the child's in a pipe's ends or a state's holders */
 };
 _Static_assert(sizeof(struct inherit_file) == 64, "inherited file size");
 

@@ -120,10 +120,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        takes_in_order,
-        takes_the_whole_and_no_more,
-        takes_at_a_place,
-        agrees_with_a_plain_map,
+        takes_in_order, takes_the_whole_and_no_more, takes_at_a_place, agrees_with_a_plain_map,
         writes_text,
     };
 

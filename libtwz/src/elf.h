@@ -23,10 +23,10 @@ struct elf_head {
 };
 _Static_assert(sizeof(struct elf_head) == 64, "elf header size");
 
-#define ELF_MAGIC        0x464c457fu /* 7f 'E' 'L' 'F' */
-#define ELF_CLASS_64     2u
-#define ELF_DATA_LITTLE  1u
-#define ELF_TYPE_DYN     3u
+#define ELF_MAGIC          0x464c457fu /* 7f 'E' 'L' 'F' */
+#define ELF_CLASS_64       2u
+#define ELF_DATA_LITTLE    1u
+#define ELF_TYPE_DYN       3u
 #define ELF_MACHINE_X86_64 62u
 
 struct elf_segment {
@@ -44,9 +44,9 @@ _Static_assert(sizeof(struct elf_segment) == 56, "elf segment size");
 #define ELF_LOAD    1u
 #define ELF_DYNAMIC 2u
 #define ELF_INTERP  3u
-#define ELF_X 1u
-#define ELF_W 2u
-#define ELF_R 4u
+#define ELF_X       1u
+#define ELF_W       2u
+#define ELF_R       4u
 
 struct elf_dyn {
     uint64_t tag;
@@ -69,8 +69,8 @@ struct elf_rela {
     uint64_t addend;
 };
 
-#define ELF_RELA_TYPE(info)  ((uint32_t)(info))
-#define ELF_RELA_NONE        0u
-#define ELF_RELA_RELATIVE    8u
+#define ELF_RELA_TYPE(info) ((uint32_t)(info))
+#define ELF_RELA_NONE       0u
+#define ELF_RELA_RELATIVE   8u
 
 #endif

@@ -5,14 +5,12 @@
 const char *twz_error_text(int error)
 {
     switch (error < 0 ? -error : error) {
-    case TWZ_EOK:
-        return "no error";
-#define TWZ_ERROR(name, number, text)                                                              \
-    case TWZ_E##name:                                                                              \
+    case TWZ_EOK: return "no error";
+#define TWZ_ERROR(name, number, text) \
+    case TWZ_E##name:                 \
         return text;
 #include <twz/error.def>
 #undef TWZ_ERROR
-    default:
-        return "unknown error";
+    default: return "unknown error";
     }
 }

@@ -305,18 +305,13 @@ int twz_ptr_lea_try(const void *holder, twz_pptr_t p, void **out)
 static uint32_t reason_of(twz_pptr_t p, int error)
 {
     switch (error) {
-    case -TWZ_ERANGE:
-        return TWZ_REASON_OFFSET;
+    case -TWZ_ERANGE: return TWZ_REASON_OFFSET;
     case -TWZ_ENONAME:
     case -TWZ_ENOTDIR:
-    case -TWZ_ELOOP:
-        return TWZ_REASON_NAME;
-    case -TWZ_ENOOBJ:
-        return TWZ_REASON_NOOBJ;
-    case -TWZ_EDELETED:
-        return TWZ_REASON_DELETED;
-    default:
-        return p.raw == 0 ? TWZ_REASON_NULLPTR : TWZ_REASON_FOT;
+    case -TWZ_ELOOP: return TWZ_REASON_NAME;
+    case -TWZ_ENOOBJ: return TWZ_REASON_NOOBJ;
+    case -TWZ_EDELETED: return TWZ_REASON_DELETED;
+    default: return p.raw == 0 ? TWZ_REASON_NULLPTR : TWZ_REASON_FOT;
     }
 }
 

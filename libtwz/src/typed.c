@@ -118,18 +118,10 @@ void twz_put_word(const void *field, const void *value, size_t size)
     void *to = (void *)(uintptr_t)field;
 
     switch (size) {
-    case 1:
-        __atomic_store_n((uint8_t *)to, *(const uint8_t *)value, __ATOMIC_RELEASE);
-        break;
-    case 2:
-        __atomic_store_n((uint16_t *)to, *(const uint16_t *)value, __ATOMIC_RELEASE);
-        break;
-    case 4:
-        __atomic_store_n((uint32_t *)to, *(const uint32_t *)value, __ATOMIC_RELEASE);
-        break;
-    default:
-        twz_persist_store64(to, *(const uint64_t *)value);
-        break;
+    case 1: __atomic_store_n((uint8_t *)to, *(const uint8_t *)value, __ATOMIC_RELEASE); break;
+    case 2: __atomic_store_n((uint16_t *)to, *(const uint16_t *)value, __ATOMIC_RELEASE); break;
+    case 4: __atomic_store_n((uint32_t *)to, *(const uint32_t *)value, __ATOMIC_RELEASE); break;
+    default: twz_persist_store64(to, *(const uint64_t *)value); break;
     }
     twz_persist(to, size); /* COMMIT: the field */
 }

@@ -36,8 +36,8 @@ static size_t put(char *out, size_t at, const char *text)
 }
 
 static struct {
-    int links;           /* link counts are part of it */
-    unsigned a_names;    /* names of crash_ids.a met */
+    int links;        /* link counts are part of it */
+    unsigned a_names; /* names of crash_ids.a met */
     unsigned dirs;
     unsigned empty_names; /* of no object */
 } walk;
@@ -416,9 +416,12 @@ static int op_named(const char *name)
 
 /* Pairs where the second shows what the first must have made durable. */
 static const char *const telling[][2] = {
-    { "typed-add", "typed-add" },     { "typed-add", "typed-put" },
-    { "rename-across", "create-again" }, { "unlink-last", "create-again" },
-    { "link", "unlink-one" },         { "move-dir", "move-dir-in" },
+    { "typed-add", "typed-add" },
+    { "typed-add", "typed-put" },
+    { "rename-across", "create-again" },
+    { "unlink-last", "create-again" },
+    { "link", "unlink-one" },
+    { "move-dir", "move-dir-in" },
 };
 
 size_t crash_workloads(void)

@@ -18,10 +18,10 @@
 /* --- hier_ops.c ------------------------------------------------------------------------------- */
 
 /* Things that are done first of all after a crash, which what was interrupted must not spoil. */
-#define MEDDLE_LINKS 1u /* take a name of an object away that may be losing another one */
-#define MEDDLE_TREE  2u /* move a directory to where a circle would close */
-#define MEDDLE_BACK  4u /* ... the other one */
-#define MEDDLE_NAME  8u /* use a name again that was just moved away */
+#define MEDDLE_LINKS 1u  /* take a name of an object away that may be losing another one */
+#define MEDDLE_TREE  2u  /* move a directory to where a circle would close */
+#define MEDDLE_BACK  4u  /* ... the other one */
+#define MEDDLE_NAME  8u  /* use a name again that was just moved away */
 #define MEDDLE_MOVE  16u /* give what was just created another name */
 #define MEDDLES      5u
 

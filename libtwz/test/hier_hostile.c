@@ -48,9 +48,7 @@ void __sanitizer_cov_trace_pc(void)
     _exit(1);
 }
 
-void host_forget(void)
-{
-}
+void host_forget(void) {}
 
 void twz_persist_flush(const void *p, size_t len)
 {
@@ -58,9 +56,7 @@ void twz_persist_flush(const void *p, size_t len)
     (void)len;
 }
 
-void twz_persist_fence(void)
-{
-}
+void twz_persist_fence(void) {}
 
 void twz_persist(const void *p, size_t len)
 {
@@ -322,15 +318,12 @@ static const struct {
     const char *name;
     void (*run)(void);
 } operations[] = {
-    { "lookup", do_lookup },         { "iter", do_iter },
-    { "insert", do_insert },         { "insert many", do_insert_many },
-    { "symlink", do_symlink },       { "readlink", do_readlink },
-    { "create", do_create },         { "link", do_link },
-    { "replace", do_replace },       { "remove", do_remove },
-    { "rename", do_rename },         { "rename out", do_rename_out },
-    { "rename in", do_rename_in },   { "walk", do_walk },
-    { "path of", do_path_of },       { "name of", do_name_of },
-    { "tools", do_tools },
+    { "lookup", do_lookup },           { "iter", do_iter },       { "insert", do_insert },
+    { "insert many", do_insert_many }, { "symlink", do_symlink }, { "readlink", do_readlink },
+    { "create", do_create },           { "link", do_link },       { "replace", do_replace },
+    { "remove", do_remove },           { "rename", do_rename },   { "rename out", do_rename_out },
+    { "rename in", do_rename_in },     { "walk", do_walk },       { "path of", do_path_of },
+    { "name of", do_name_of },         { "tools", do_tools },
 };
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 
@@ -411,22 +404,14 @@ static uint64_t some_word(const twzobj *dir)
     const uint64_t *words = twz_object_base(dir);
 
     switch (rnd() % 8) {
-    case 0:
-        return rnd() % 4;
-    case 1:
-        return id.lo;
-    case 2:
-        return id.hi;
-    case 3:
-        return words[rnd() % 192];
-    case 4:
-        return rnd() >> (rnd() % 64);
-    case 5:
-        return TWZ_OBJ_BASE + rnd() % 64 * HIER_CELL;
-    case 6:
-        return HIER_CHUNK(rnd() % 4, rnd() % 2 ? rnd() % 8 : rnd() % (1u << 24));
-    default:
-        return UINT64_MAX - rnd() % 2;
+    case 0: return rnd() % 4;
+    case 1: return id.lo;
+    case 2: return id.hi;
+    case 3: return words[rnd() % 192];
+    case 4: return rnd() >> (rnd() % 64);
+    case 5: return TWZ_OBJ_BASE + rnd() % 64 * HIER_CELL;
+    case 6: return HIER_CHUNK(rnd() % 4, rnd() % 2 ? rnd() % 8 : rnd() % (1u << 24));
+    default: return UINT64_MAX - rnd() % 2;
     }
 }
 
@@ -455,12 +440,8 @@ static void mutate_state(const twzobj *dir)
         i->to_slot = slot_of(dir, &value) + rnd() % 8 * 8;
         i->to_value = value;
         break;
-    case 4:
-        h->parent[rnd() % 2] = any_id();
-        break;
-    default:
-        h->op = HIER_FORWARD;
-        break;
+    case 4: h->parent[rnd() % 2] = any_id(); break;
+    default: h->op = HIER_FORWARD; break;
     }
 }
 
@@ -471,18 +452,10 @@ static void mutate(void)
     uint64_t at = rnd() % (rnd() % 2 ? 512 : 1536);
 
     switch (rnd() % 4) {
-    case 0:
-        base[at] = (uint8_t)rnd();
-        break;
-    case 1:
-        ((uint64_t *)(void *)base)[at / 8] = some_word(dir);
-        break;
-    case 2:
-        mutate_state(dir);
-        break;
-    default:
-        ((uint64_t *)twz_object_meta(dir))[rnd() % 20] = some_word(dir);
-        break;
+    case 0: base[at] = (uint8_t)rnd(); break;
+    case 1: ((uint64_t *)(void *)base)[at / 8] = some_word(dir); break;
+    case 2: mutate_state(dir); break;
+    default: ((uint64_t *)twz_object_meta(dir))[rnd() % 20] = some_word(dir); break;
     }
 }
 

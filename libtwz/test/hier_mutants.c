@@ -23,8 +23,7 @@ static const struct {
     const char *site;
     const char *why;
 } exceptions[] = {
-    { "hier_end: flush(&h->dir->op)",
-      "op = HIER_IDLE lost: lists and counts are built once more" },
+    { "hier_end: flush(&h->dir->op)", "op = HIER_IDLE lost: lists and counts are built once more" },
     { "hier_see_clear: flush(&h->dir->see_valid)",
       "see left over: one look at a directory that has nothing to finish" },
 };

@@ -6,15 +6,15 @@
 
 #include "hier_crash.h"
 
-#define LONG_TEXT                                                                                  \
-    "a/long/text/that/takes/more/than/five/cells/a/long/text/that/takes/more/than/five/cells/"     \
-    "a/long/text/that/takes/more/than/five/cells/a/long/text/that/takes/more/than/five/cells/"     \
-    "a/long/text/that/takes/more/than/five/cells/a/long/text/that/takes/more/than/five/cells/"     \
-    "a/long/text/that/takes/more/than/five/cells/a/long/text/that/takes/more/than/five/cells/"     \
+#define LONG_TEXT                                                                              \
+    "a/long/text/that/takes/more/than/five/cells/a/long/text/that/takes/more/than/five/cells/" \
+    "a/long/text/that/takes/more/than/five/cells/a/long/text/that/takes/more/than/five/cells/" \
+    "a/long/text/that/takes/more/than/five/cells/a/long/text/that/takes/more/than/five/cells/" \
+    "a/long/text/that/takes/more/than/five/cells/a/long/text/that/takes/more/than/five/cells/" \
     "a/long/text/that/takes/more/than/five/cells/a/long/text/that/takes/more/than/five/cells/"
 
 #define LONG_NAME "a-name-that-takes-more-than-one-cell-a-name-that-takes-more"
-#define TAG 0x7473657400000001ull
+#define TAG       0x7473657400000001ull
 
 struct tnode {
     twz_ref(struct tnode) next;
@@ -507,4 +507,3 @@ void crash_setup(void)
     setup_object();
     setup_full();
 }
-

@@ -49,8 +49,8 @@ struct host_object *host_object_at(const void *p)
 
 static uint8_t *reserve(int prot)
 {
-    uint8_t *p = mmap(NULL, 2 * TWZ_OBJ_SIZE, PROT_NONE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *p =
+        mmap(NULL, 2 * TWZ_OBJ_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     uintptr_t at = ((uintptr_t)p + TWZ_OBJ_SIZE - 1) & ~(uintptr_t)(TWZ_OBJ_SIZE - 1);
 
     CHECK(p != MAP_FAILED);
@@ -246,9 +246,7 @@ void plat_wake(const uint64_t *word, uint64_t count)
     (void)count;
 }
 
-void plat_pause(void)
-{
-}
+void plat_pause(void) {}
 
 int64_t *plat_error(void)
 {

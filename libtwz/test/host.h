@@ -76,10 +76,10 @@ int host_skipped(void);
 /* Say nothing about failures: they are expected (mutants). */
 void host_quiet(int on);
 
-#define CHECK(cond)                                                                                \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            host_fail(__FILE__, __LINE__, #cond);                                                  \
+#define CHECK(cond)                               \
+    do {                                          \
+        if (!(cond))                              \
+            host_fail(__FILE__, __LINE__, #cond); \
     } while (0)
 _Noreturn void host_fail(const char *file, int line, const char *what);
 

@@ -9,8 +9,8 @@
 
 struct host_object {
     objid_t id;
-    uint8_t *start; /* what the program sees */
-    uint8_t *disk;  /* what is on the media for sure */
+    uint8_t *start;  /* what the program sees */
+    uint8_t *disk;   /* what is on the media for sure */
     uint8_t *there;  /* pages that exist */
     uint32_t *pages; /* the same as a list */
     uint32_t page_count;

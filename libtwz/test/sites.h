@@ -30,29 +30,29 @@ void host_fence(host_call_ref *call);
 void host_flush_fence(host_call_ref *call, const void *p, size_t len);
 void host_commit64(host_call_ref *call, uint64_t *word, uint64_t value);
 
-#define HOST_CALL(text, flushes, fences)                                                           \
-    static const struct host_call host_call = { __func__, text, flushes, fences };                 \
+#define HOST_CALL(text, flushes, fences)                                           \
+    static const struct host_call host_call = { __func__, text, flushes, fences }; \
     static host_call_ref host_ref __attribute__((used, section("host_calls"))) = &host_call
 
-#define twz_persist_flush(p, len)                                                                  \
-    do {                                                                                           \
-        HOST_CALL("flush(" #p ")", 1, 0);                                                          \
-        host_flush(&host_ref, p, len);                                                             \
+#define twz_persist_flush(p, len)         \
+    do {                                  \
+        HOST_CALL("flush(" #p ")", 1, 0); \
+        host_flush(&host_ref, p, len);    \
     } while (0)
-#define twz_persist_fence()                                                                        \
-    do {                                                                                           \
-        HOST_CALL("fence()", 0, 1);                                                                \
-        host_fence(&host_ref);                                                                     \
+#define twz_persist_fence()         \
+    do {                            \
+        HOST_CALL("fence()", 0, 1); \
+        host_fence(&host_ref);      \
     } while (0)
-#define twz_persist(p, len)                                                                        \
-    do {                                                                                           \
-        HOST_CALL("persist(" #p ")", 1, 1);                                                        \
-        host_flush_fence(&host_ref, p, len);                                                       \
+#define twz_persist(p, len)                  \
+    do {                                     \
+        HOST_CALL("persist(" #p ")", 1, 1);  \
+        host_flush_fence(&host_ref, p, len); \
     } while (0)
-#define twz_persist_commit64(word, value)                                                          \
-    do {                                                                                           \
-        HOST_CALL("commit(" #word ", " #value ")", 1, 1);                                          \
-        host_commit64(&host_ref, word, value);                                                     \
+#define twz_persist_commit64(word, value)                 \
+    do {                                                  \
+        HOST_CALL("commit(" #word ", " #value ")", 1, 1); \
+        host_commit64(&host_ref, word, value);            \
     } while (0)
 
 #endif

@@ -81,8 +81,8 @@ static void check_chunks(struct check *c)
     while (off < end) {
         uint64_t word = *hier_word(c->h, off);
 
-        table += off == HIER_TABLE_OFF(c->h->dir->table) &&
-                 HIER_CHUNK_KIND(word) == HIER_CHUNK_TABLE;
+        table +=
+            off == HIER_TABLE_OFF(c->h->dir->table) && HIER_CHUNK_KIND(word) == HIER_CHUNK_TABLE;
         if (HIER_CHUNK_CELLS(word) == 0 || HIER_CHUNK_KIND(word) < HIER_CHUNK_FREE ||
             HIER_CHUNK_KIND(word) > HIER_CHUNK_TABLE) {
             problem(c, off, "bad chunk word");

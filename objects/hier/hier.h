@@ -27,7 +27,7 @@ struct hier_name {
 };
 
 struct hier_found {
-    objid_t id; /* 0: symlink */
+    objid_t id;    /* 0: symlink */
     uint32_t kind; /* HIER_OBJECT ... */
     uint32_t text_len;
     uint64_t cookie; /* names the entry as long as it is there; the cursor that finds it again */
@@ -115,7 +115,7 @@ struct hier_where {
     uint32_t kind;     /* 0: the name is not there, its directory is */
     uint32_t must_dir; /* the path ended in '/': it has to be a directory */
     uint64_t cookie;
-    size_t len;        /* of leaf; 0: the path is the directory `id` itself ("/", ".", "a/..") */
+    size_t len; /* of leaf; 0: the path is the directory `id` itself ("/", ".", "a/..") */
     char leaf[TWZ_NAME_MAX + 1];
 };
 

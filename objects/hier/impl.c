@@ -24,7 +24,7 @@ static void commit_new(struct hier *h, uint64_t slot, uint64_t value)
 {
     int used = *hier_word(h, slot) == 0;
 
-    twz_persist_fence();                            /* the entry, before its slot word */
+    twz_persist_fence();                             /* the entry, before its slot word */
     twz_persist_commit64(hier_word(h, slot), value); /* COMMIT: the name is there */
     hier_count_add(h, 1, used);
 }
@@ -67,8 +67,9 @@ int hier_insert(const twzobj *obj, struct hier_name name, objid_t id)
 
 int hier_symlink(const twzobj *obj, struct hier_name name, const char *text, size_t text_len)
 {
-    struct hier_new entry = { .name = name, .kind = HIER_SYMLINK, .text = text,
-                              .text_len = text_len };
+    struct hier_new entry = {
+        .name = name, .kind = HIER_SYMLINK, .text = text, .text_len = text_len
+    };
 
     if (text_len == 0 || text_len >= TWZ_PATH_MAX)
         return text_len ? -TWZ_ENAMELEN : -TWZ_EINVAL;

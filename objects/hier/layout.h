@@ -78,8 +78,8 @@
 #define HIER_MAGIC   0x317265696800747aull
 #define HIER_VERSION 1u
 
-#define HIER_CELL    64u /* granularity of chunks */
-#define HIER_START   (TWZ_OBJ_BASE + 512u)
+#define HIER_CELL      64u /* granularity of chunks */
+#define HIER_START     (TWZ_OBJ_BASE + 512u)
 #define HIER_SLOTS_MIN 32u
 
 /* Kinds of entries. */
@@ -88,23 +88,23 @@
 #define HIER_SYMLINK 3u /* id 0; the text follows the name */
 
 /* Chunk word: cells | kind << 32. */
-#define HIER_CHUNK_FREE  1u
-#define HIER_CHUNK_ENTRY 2u
-#define HIER_CHUNK_TABLE 3u
+#define HIER_CHUNK_FREE         1u
+#define HIER_CHUNK_ENTRY        2u
+#define HIER_CHUNK_TABLE        3u
 #define HIER_CHUNK(kind, cells) (((uint64_t)(kind) << 32) | (cells))
 #define HIER_CHUNK_CELLS(word)  ((uint32_t)(word))
 #define HIER_CHUNK_KIND(word)   ((uint32_t)((word) >> 32))
 
 /* Slot word. */
-#define HIER_TOMB 1ull
+#define HIER_TOMB            1ull
 #define HIER_SLOT(hash, off) (((uint64_t)(hash) << 32) | (off))
 #define HIER_SLOT_HASH(slot) ((uint32_t)((slot) >> 32))
 #define HIER_SLOT_OFF(slot)  ((uint32_t)(slot))
 
 /* Table word of the header: offset of the table's chunk | log2(slots) << 32. */
-#define HIER_TABLE(off, bits)   (((uint64_t)(bits) << 32) | (off))
-#define HIER_TABLE_OFF(word)    ((uint32_t)(word))
-#define HIER_TABLE_BITS(word)   ((uint32_t)((word) >> 32))
+#define HIER_TABLE(off, bits) (((uint64_t)(bits) << 32) | (off))
+#define HIER_TABLE_OFF(word)  ((uint32_t)(word))
+#define HIER_TABLE_BITS(word) ((uint32_t)((word) >> 32))
 
 #define HIER_IDLE    0u
 #define HIER_BUSY    1u
@@ -113,16 +113,16 @@
 /* Free lists: chunks of 1 .. 5 cells in lists of their own, longer ones in list 0. */
 #define HIER_LISTS 6u
 
-#define HIER_LINKS_KEEP   UINT64_MAX         /* victim stays as it is */
-#define HIER_LINKS_DELETE (UINT64_MAX - 1u)  /* victim is deleted */
+#define HIER_LINKS_KEEP   UINT64_MAX        /* victim stays as it is */
+#define HIER_LINKS_DELETE (UINT64_MAX - 1u) /* victim is deleted */
 
 struct hier_intent {
     uint64_t to_slot; /* offset of a slot word of this directory; 0: none */
     uint64_t to_value;
     uint64_t from_slot; /* offset of a slot word of directory `from`; 0: none */
     uint64_t from_value;
-    objid_t from;  /* may be this directory */
-    objid_t moved; /* 0: none */
+    objid_t from;   /* may be this directory */
+    objid_t moved;  /* 0: none */
     objid_t victim; /* 0: none */
     uint64_t victim_links;
     uint64_t pad[5];
@@ -154,9 +154,9 @@ struct hier_dir {
     uint64_t parent_which;
     uint64_t pad3[3];
     /* line 4 */
-    objid_t see; /* directory that holds the intent of a rename out of this one */
-    uint64_t see_valid; /* COMMIT word; after see on the same line */
-    objid_t tree_to;    /* root only: where a directory is moving to */
+    objid_t see;         /* directory that holds the intent of a rename out of this one */
+    uint64_t see_valid;  /* COMMIT word; after see on the same line */
+    objid_t tree_to;     /* root only: where a directory is moving to */
     uint64_t tree_valid; /* after tree_to on the same line */
     uint64_t pad4[2];
     /* lines 5 and 6 */
@@ -178,7 +178,7 @@ struct hier_entry {
     uint8_t kind;
     uint8_t name_len;
     uint16_t text_len; /* symlinks */
-    uint8_t bytes[]; /* name, then text; no NULs */
+    uint8_t bytes[];   /* name, then text; no NULs */
 };
 _Static_assert(offsetof(struct hier_entry, bytes) == 36, "hier entry size");
 

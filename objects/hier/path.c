@@ -7,11 +7,11 @@
 
 struct walk {
     objid_t root;
-    objid_t dir;      /* where we are */
-    twzobj obj;       /* the same, open */
-    uint32_t links;   /* met so far */
+    objid_t dir;    /* where we are */
+    twzobj obj;     /* the same, open */
+    uint32_t links; /* met so far */
     uint32_t flags;
-    size_t at;        /* rest of the path: text[at .. TWZ_PATH_MAX) with its NUL */
+    size_t at; /* rest of the path: text[at .. TWZ_PATH_MAX) with its NUL */
     char text[TWZ_PATH_MAX + 1];
 };
 

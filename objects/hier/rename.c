@@ -75,8 +75,7 @@ static int same_thing(const struct rename *r)
         return 0;
     if (r->from == r->to && r->src.slot == r->dst.slot)
         return 1;
-    return !twz_objid_none(r->src.found.id) &&
-           twz_objid_equal(r->src.found.id, r->dst.found.id);
+    return !twz_objid_none(r->src.found.id) && twz_objid_equal(r->src.found.id, r->dst.found.id);
 }
 
 static int new_entry(const struct rename *r, struct hier_new *entry)

@@ -18,7 +18,9 @@ import check_includes
 import check_style
 import counting
 import run
+import tree
 
+FORMATTER = 14 # versions differ; this is Debian 12's
 SPDX = "/* SPDX-License-Identifier: MIT */\n"
 
 # An edge that the table forbids for each of its rows: file, include.
@@ -175,6 +177,20 @@ def test_runner_counts():
             ("no network\n", 77, (0, 0, 1))]:
         got = run.count(text, status)[:3]
         wanted(got == result, f"{text!r} with {status}: {got}, wanted {result}")
+
+
+def test_c_is_formatted():
+    tool = shutil.which("clang-format")
+    if not tool:
+        raise counting.Skipped("clang-format is not installed")
+    version = subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout
+    if f"version {FORMATTER}." not in version:
+        raise counting.Skipped(f"clang-format is not version {FORMATTER}, which this tree follows")
+    files = [path for path in tree.files(TOP) if path.endswith((".c", ".h"))]
+    result = subprocess.run([tool, "--dry-run", "-Werror", *files], cwd=TOP, capture_output=True,
+                            text=True)
+    wrong = sorted({line.split(":")[0] for line in result.stderr.splitlines() if ": error: " in line})
+    wanted(result.returncode == 0, f"run ./twz fmt: {' '.join(wrong)}")
 
 
 def test_scripts_are_clean():

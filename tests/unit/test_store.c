@@ -205,7 +205,7 @@ START_TEST(test_share)
     assert_same(store_page_own(pool.store, b, 21, &frame), 0);
     ck_assert(frame != first);
     ck_assert(memcmp(store_frame_ptr(pool.store, frame), store_frame_ptr(pool.store, first),
-                  STORE_FRAME_SIZE) == 0);
+                     STORE_FRAME_SIZE) == 0);
     assert_same(store_page_own(pool.store, a, 10, &frame), 0);
     assert_same(frame, first);
     mempool_clean(&pool);
@@ -527,20 +527,9 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_words,
-        test_checksums,
-        test_objects,
-        test_pages,
-        test_release_some,
-        test_many,
-        test_share,
-        test_full,
-        test_ties,
-        test_provisional,
-        test_super,
-        test_open_errors,
-        test_open_largest,
-        test_no_memory,
+        test_words, test_checksums,   test_objects,      test_pages,     test_release_some,
+        test_many,  test_share,       test_full,         test_ties,      test_provisional,
+        test_super, test_open_errors, test_open_largest, test_no_memory,
     };
 
     return units_run("store", tests, sizeof(tests) / sizeof(tests[0]));

@@ -190,8 +190,8 @@ END_TEST
 static uint64_t *word_of(const struct mempool *pool, const struct store_page *at, uint16_t salt)
 {
     uint64_t *words = pool->env.base;
-    uint64_t word = word_seal(word_body(at->state, at->flags, at->frame), salt, STORE_PLACE_PAGE,
-                              at->page);
+    uint64_t word =
+        word_seal(word_body(at->state, at->flags, at->frame), salt, STORE_PLACE_PAGE, at->page);
 
     while (*words != word)
         words++;

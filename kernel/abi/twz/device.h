@@ -13,20 +13,20 @@
 
 #include <twz/object.h>
 
-#define TWZ_PORTS 4u
+#define TWZ_PORTS    4u
 #define TWZ_PORT_CTL 0u
 #define TWZ_PORT_IN  1u
 #define TWZ_PORT_OUT 2u
 #define TWZ_PORT_ERR 3u
 
 struct twz_ring {
-    _Alignas(64) uint64_t head;     /* consumer: next byte to take */
+    _Alignas(64) uint64_t head; /* consumer: next byte to take */
     _Alignas(64) uint64_t released;
-    _Alignas(64) uint64_t tail;     /* producer: next byte to fill */
+    _Alignas(64) uint64_t tail; /* producer: next byte to fill */
     _Alignas(64) uint64_t retired;
-    _Alignas(64) uint64_t size;     /* bytes, a power of two; constant */
-    uint64_t data;                  /* offset of the bytes in the device object; constant */
-    uint64_t closed;                /* 1: the other end is gone */
+    _Alignas(64) uint64_t size; /* bytes, a power of two; constant */
+    uint64_t data;              /* offset of the bytes in the device object; constant */
+    uint64_t closed;            /* 1: the other end is gone */
     uint64_t pad[5];
 };
 _Static_assert(sizeof(struct twz_ring) == 320, "ring size");
@@ -34,8 +34,8 @@ _Static_assert(sizeof(struct twz_ring) == 320, "ring size");
 struct twz_port {
     uint8_t name[32];
     uint64_t open;
-    uint64_t lock;       /* user code's: {thread incarnation} of the writer, 0: free */
-    uint64_t lock_in;    /* the same for the reader */
+    uint64_t lock;    /* user code's: {thread incarnation} of the writer, 0: free */
+    uint64_t lock_in; /* the same for the reader */
     uint64_t pad;
     struct twz_ring to_host;
     struct twz_ring from_host;

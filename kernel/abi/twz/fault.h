@@ -26,22 +26,22 @@
 #define TWZ_FAULT_KINDS     10u
 
 /* twz_fault.reason, finer than the kind. */
-#define TWZ_REASON_NONE       0u
-#define TWZ_REASON_EMPTY      1u /* OBJECT: nothing in the slot */
-#define TWZ_REASON_NOOBJ      2u /* OBJECT: no object of that ID */
-#define TWZ_REASON_DELETED    3u
-#define TWZ_REASON_DAMAGED    4u
-#define TWZ_REASON_MISMATCH   5u /* ID does not follow from its record */
-#define TWZ_REASON_HOLE       6u /* PAGE */
-#define TWZ_REASON_POISON     7u
-#define TWZ_REASON_NOSPC      8u
-#define TWZ_REASON_NOMEM      9u
-#define TWZ_REASON_WX         10u /* PERM: write and execute together */
-#define TWZ_REASON_KERNEL     11u /* PERM: kernel-only page or address */
-#define TWZ_REASON_FOT        12u /* POINTER: bad or free FOT entry */
-#define TWZ_REASON_OFFSET     13u /* POINTER: offset outside the data */
-#define TWZ_REASON_NAME       14u /* POINTER: unresolved name */
-#define TWZ_REASON_NULLPTR    15u /* POINTER: null persistent pointer */
+#define TWZ_REASON_NONE     0u
+#define TWZ_REASON_EMPTY    1u /* OBJECT: nothing in the slot */
+#define TWZ_REASON_NOOBJ    2u /* OBJECT: no object of that ID */
+#define TWZ_REASON_DELETED  3u
+#define TWZ_REASON_DAMAGED  4u
+#define TWZ_REASON_MISMATCH 5u /* ID does not follow from its record */
+#define TWZ_REASON_HOLE     6u /* PAGE */
+#define TWZ_REASON_POISON   7u
+#define TWZ_REASON_NOSPC    8u
+#define TWZ_REASON_NOMEM    9u
+#define TWZ_REASON_WX       10u /* PERM: write and execute together */
+#define TWZ_REASON_KERNEL   11u /* PERM: kernel-only page or address */
+#define TWZ_REASON_FOT      12u /* POINTER: bad or free FOT entry */
+#define TWZ_REASON_OFFSET   13u /* POINTER: offset outside the data */
+#define TWZ_REASON_NAME     14u /* POINTER: unresolved name */
+#define TWZ_REASON_NULLPTR  15u /* POINTER: null persistent pointer */
 
 struct twz_fault {
     uint32_t kind;   /* TWZ_FAULT_* */
@@ -50,8 +50,8 @@ struct twz_fault {
     uint32_t have;   /* rights held there */
     uint64_t addr;   /* address touched (SIGNAL: signal number) */
     uint64_t ip;
-    objid_t object;  /* object at addr, 0 if none */
-    uint64_t code;   /* EXCEPTION: vector << 32 | error code; SIGNAL: value; CALL: number */
+    objid_t object; /* object at addr, 0 if none */
+    uint64_t code;  /* EXCEPTION: vector << 32 | error code; SIGNAL: value; CALL: number */
     uint64_t pad;
 };
 _Static_assert(sizeof(struct twz_fault) == 64, "fault size");

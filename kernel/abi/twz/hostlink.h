@@ -21,21 +21,21 @@
 #include <stdint.h>
 
 /* Port numbers of the virtio console device, and the names its control messages carry. */
-#define TWZ_HOST_CTL 1u
-#define TWZ_HOST_IN  2u
-#define TWZ_HOST_OUT 3u
-#define TWZ_HOST_ERR 4u
+#define TWZ_HOST_CTL      1u
+#define TWZ_HOST_IN       2u
+#define TWZ_HOST_OUT      3u
+#define TWZ_HOST_ERR      4u
 #define TWZ_HOST_CTL_NAME "twz.ctl"
 #define TWZ_HOST_IN_NAME  "twz.in"
 #define TWZ_HOST_OUT_NAME "twz.out"
 #define TWZ_HOST_ERR_NAME "twz.err"
 
-#define TWZ_HOST_MAGIC    0x484b4e4cu /* "LNKH" */
-#define TWZ_HOST_LEN_MAX  (1u << 20)  /* of a frame's payload, of a want and of a give */
+#define TWZ_HOST_MAGIC   0x484b4e4cu /* "LNKH" */
+#define TWZ_HOST_LEN_MAX (1u << 20)  /* of a frame's payload, of a want and of a give */
 
-#define TWZ_HOST_RUN    1u /* host to guest: struct twz_host_run and its strings */
-#define TWZ_HOST_SIGNAL 2u /* host to guest: struct twz_host_signal */
-#define TWZ_HOST_WINCH  3u /* host to guest: struct twz_host_winch */
+#define TWZ_HOST_RUN    1u  /* host to guest: struct twz_host_run and its strings */
+#define TWZ_HOST_SIGNAL 2u  /* host to guest: struct twz_host_signal */
+#define TWZ_HOST_WINCH  3u  /* host to guest: struct twz_host_winch */
 #define TWZ_HOST_READY  16u /* guest to host: no payload */
 #define TWZ_HOST_EXIT   17u /* guest to host: struct twz_host_exit */
 
@@ -95,7 +95,7 @@ _Static_assert(sizeof(struct twz_host_give) == 8, "host give size");
  * to this port (32 bits; QEMU's debug-exit device), its reason being the last lines of the log.
  */
 #define TWZ_HOST_STOP_PORT    0xf4u
-#define TWZ_HOST_STOP_DAMAGED 4u   /* the pool is damaged or of another version */
+#define TWZ_HOST_STOP_DAMAGED 4u /* the pool is damaged or of another version */
 #define TWZ_HOST_STOP_FULL    6u
 #define TWZ_HOST_STOP_PANIC   125u
 

@@ -13,7 +13,7 @@
 
 struct twz_kso_child {
     objid_t id;
-    uint32_t kind;  /* TWZ_KIND_*; 0 with a zero id: free */
+    uint32_t kind; /* TWZ_KIND_*; 0 with a zero id: free */
     uint32_t index;
     uint64_t flags;
 };
@@ -50,11 +50,11 @@ struct twz_system {
     uint64_t pool_free;   /* bytes */
     uint8_t pool_uuid[16];
     objid_t kso_root;
-    objid_t names_root;   /* root directory of the namespace */
-    objid_t console;      /* host console device */
-    objid_t init;         /* program the kernel started */
+    objid_t names_root; /* root directory of the namespace */
+    objid_t console;    /* host console device */
+    objid_t init;       /* program the kernel started */
     uint64_t resume_count;
-    uint64_t persist_kind; /* 0 clflush, 1 clflushopt, 2 clwb: what libtwz may use */
+    uint64_t persist_kind;   /* 0 clflush, 1 clflushopt, 2 clwb: what libtwz may use */
     uint64_t persist_traced; /* 1: load the line before each flush (tracer runs) */
     uint64_t xsave_size;
     uint8_t kernel_hash[32]; /* BLAKE2b-256 of the kernel's text */

@@ -20,8 +20,8 @@
 #define TWZ_OBJ_SHIFT    30
 #define TWZ_OBJ_SIZE     (1ull << TWZ_OBJ_SHIFT)
 #define TWZ_OBJ_PAGES    (1u << (TWZ_OBJ_SHIFT - TWZ_PAGE_SHIFT))
-#define TWZ_OBJ_BASE     4096ull                         /* first byte of data */
-#define TWZ_OBJ_DATA_TOP (TWZ_OBJ_SIZE - (2ull << 20))   /* first byte past the data */
+#define TWZ_OBJ_BASE     4096ull                       /* first byte of data */
+#define TWZ_OBJ_DATA_TOP (TWZ_OBJ_SIZE - (2ull << 20)) /* first byte past the data */
 #define TWZ_OBJ_DATA_MAX (TWZ_OBJ_DATA_TOP - TWZ_OBJ_BASE)
 #define TWZ_OBJ_RECORD   (TWZ_OBJ_SIZE - 4096ull)
 #define TWZ_OBJ_META     (TWZ_OBJ_SIZE - 8192ull)
@@ -32,8 +32,8 @@
 #define TWZ_FOT_ENTRY 32u
 #define TWZ_FOT_MAX   ((uint32_t)((TWZ_OBJ_META - TWZ_OBJ_DATA_TOP) / TWZ_FOT_ENTRY))
 
-#define TWZ_PPTR_OFF(raw) ((raw) & (TWZ_OBJ_SIZE - 1))
-#define TWZ_PPTR_FOT(raw) ((raw) >> TWZ_OBJ_SHIFT)
+#define TWZ_PPTR_OFF(raw)  ((raw) & (TWZ_OBJ_SIZE - 1))
+#define TWZ_PPTR_FOT(raw)  ((raw) >> TWZ_OBJ_SHIFT)
 #define TWZ_PPTR(fot, off) (((uint64_t)(fot) << TWZ_OBJ_SHIFT) | (uint64_t)(off))
 
 /*
@@ -68,13 +68,13 @@ _Static_assert(sizeof(struct twz_ext) == 16, "ext size");
 /* The user's metadata page. All zero (never written) is a valid, empty object. */
 #define TWZ_META_MAGIC 0x3174656d2d7a7774ull /* "twz-met1" */
 struct twz_meta {
-    uint64_t magic;      /* 0 or TWZ_META_MAGIC */
-    uint64_t size;       /* bytes of data from the base that count, as a file's length */
-    uint64_t fot_count;  /* highest FOT index handed out; claimed by fetch-add */
-    uint64_t type;       /* fingerprint of the type at the base, 0: untyped */
+    uint64_t magic;     /* 0 or TWZ_META_MAGIC */
+    uint64_t size;      /* bytes of data from the base that count, as a file's length */
+    uint64_t fot_count; /* highest FOT index handed out; claimed by fetch-add */
+    uint64_t type;      /* fingerprint of the type at the base, 0: untyped */
     uint64_t type_version;
-    uint64_t mode;       /* POSIX mode bits, advisory; 0: a twz object */
-    uint64_t mtime_ns;   /* advisory, nanoseconds since 1970 */
+    uint64_t mode;     /* POSIX mode bits, advisory; 0: a twz object */
+    uint64_t mtime_ns; /* advisory, nanoseconds since 1970 */
     uint64_t ctime_ns;
     uint64_t next;       /* p-ptr: continuation of a file beyond TWZ_OBJ_DATA_MAX, 0: none */
     uint64_t links;      /* names a namespace gave it beyond the first; 0: one name or none */
@@ -131,16 +131,16 @@ _Static_assert(sizeof(struct twz_record) == 112, "record size");
 
 /* Call argument: obj_create. A witness makes a persistent object provisional (doc/spec.md, 1). */
 struct twz_create {
-    uint32_t flags;   /* TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL */
-    uint32_t perms;   /* default permissions */
+    uint32_t flags; /* TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL */
+    uint32_t perms; /* default permissions */
     uint32_t kind;
     uint32_t persist; /* TWZ_PERSIST_* */
     objid_t kuid;
-    objid_t witness;  /* object that holds the witness word */
+    objid_t witness; /* object that holds the witness word */
     uint64_t witness_off;
     uint64_t witness_value; /* 0: the low half of the new object's own ID (id.lo) */
-    objid_t tie;      /* parent whose death is this object's death; 0: none */
-    uint64_t sources; /* user address of struct twz_copy[nsources] */
+    objid_t tie;            /* parent whose death is this object's death; 0: none */
+    uint64_t sources;       /* user address of struct twz_copy[nsources] */
     uint64_t nsources;
 };
 _Static_assert(sizeof(struct twz_create) == 96, "create size");
@@ -163,8 +163,8 @@ struct twz_stat {
     uint32_t flags;
     uint32_t perms;
     uint32_t persist;
-    uint64_t pages;  /* frames it owns, 4 KiB each */
-    uint64_t uses;   /* hangers: roots that may map it, plus pins */
+    uint64_t pages; /* frames it owns, 4 KiB each */
+    uint64_t uses;  /* hangers: roots that may map it, plus pins */
     uint64_t revocation_epoch;
     uint64_t account;
 };

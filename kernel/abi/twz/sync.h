@@ -21,10 +21,10 @@
 #define TWZ_SYNC_MAX 64u /* operations in one call */
 
 struct twz_sync {
-    uint64_t addr;   /* view address of the word, aligned to its width */
-    uint64_t value;  /* sleep: sleep only while the word equals this; wake: how many at most */
-    uint32_t op;     /* TWZ_SYNC_SLEEP or _WAKE, | TWZ_SYNC_64 */
-    int32_t result;  /* out: sleep: 1 ready, 0 not; wake: how many woken; or -error */
+    uint64_t addr;  /* view address of the word, aligned to its width */
+    uint64_t value; /* sleep: sleep only while the word equals this; wake: how many at most */
+    uint32_t op;    /* TWZ_SYNC_SLEEP or _WAKE, | TWZ_SYNC_64 */
+    int32_t result; /* out: sleep: 1 ready, 0 not; wake: how many woken; or -error */
 };
 _Static_assert(sizeof(struct twz_sync) == 24, "sync size");
 

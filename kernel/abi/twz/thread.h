@@ -14,7 +14,7 @@
 /* At the thread object's base: read and written by user code, trusted by nobody else. */
 #define TWZ_THREAD_MAGIC 0x3164726874777a74ull
 struct twz_thread {
-    uint64_t self;          /* d-ptr to this page in the thread's view; gsbase points here */
+    uint64_t self; /* d-ptr to this page in the thread's view; gsbase points here */
     uint64_t magic;
     objid_t id;
     /* sync words, written by the kernel: 0, then 1 */
@@ -26,8 +26,8 @@ struct twz_thread {
     uint64_t exit_fault;    /* 1: ended by that fault */
     uint64_t alt_stack;     /* view address and bytes of the stack for faults; 0: own stack */
     uint64_t alt_stack_len;
-    uint64_t incarnation;   /* kernel: unique over all threads of this boot; never 0 */
-    uint64_t user[32];      /* the runtime's own words */
+    uint64_t incarnation; /* kernel: unique over all threads of this boot; never 0 */
+    uint64_t user[32];    /* the runtime's own words */
 };
 
 #define TWZ_THREAD_KPAGE 2u /* page index of the kernel-only part */
@@ -38,12 +38,12 @@ struct twz_thread_save {
     uint64_t check; /* over the rest */
     struct twz_regs regs;
     objid_t view;
-    objid_t sctx;        /* active security context */
+    objid_t sctx; /* active security context */
     uint64_t xsave_mask;
     uint64_t xsave_size; /* bytes of the XSAVE image that follows, 64-byte aligned */
     uint64_t state;
     uint64_t priority;
-    uint64_t cores;      /* bit set of cores it may run on */
+    uint64_t cores; /* bit set of cores it may run on */
     uint64_t reserved[5];
 };
 
@@ -51,10 +51,10 @@ struct twz_thread_save {
 struct twz_spawn {
     objid_t thread;
     objid_t view;
-    uint64_t entry;  /* rip */
-    uint64_t stack;  /* rsp, as the entry point wants it */
-    uint64_t arg;    /* rdi */
-    uint64_t arg2;   /* rsi */
+    uint64_t entry; /* rip */
+    uint64_t stack; /* rsp, as the entry point wants it */
+    uint64_t arg;   /* rdi */
+    uint64_t arg2;  /* rsi */
     uint64_t fsbase;
     uint64_t gsbase; /* view address of the thread's user page in its own view */
     uint64_t flags;
@@ -72,9 +72,11 @@ struct twz_become {
 #define TWZ_THREAD_PRIORITY 0u /* arg 0 (idle) .. 31 */
 #define TWZ_THREAD_CORES    1u /* arg: bit set */
 #define TWZ_THREAD_YIELD    2u
-#define TWZ_THREAD_ALIVE    3u /* arg: owner word, resume count << 32 | low half of an incarnation:
+#define TWZ_THREAD_ALIVE \
+    3u /* arg: owner word, resume count << 32 | low half of an incarnation:
                                 * 1 if that thread lives or will live again, else 0 */
-#define TWZ_THREAD_FAULT    4u /* arg: address of a struct twz_fault; the caller ends by it, with
+#define TWZ_THREAD_FAULT \
+    4u /* arg: address of a struct twz_fault; the caller ends by it, with
                                 * record and log line, as by a fault that nobody handled */
 
 /* thread_signal: SIGKILL's number ends the thread; any other is a TWZ_FAULT_SIGNAL. */

@@ -18,7 +18,7 @@ typedef struct objid {
 _Static_assert(sizeof(objid_t) == 16, "objid size");
 
 /* printf helpers: printf("id " IDFMT "\n", IDPR(id)). 32 hex digits with a colon between. */
-#define IDFMT "%016llx:%016llx"
+#define IDFMT    "%016llx:%016llx"
 #define IDPR(id) (unsigned long long)(id).hi, (unsigned long long)(id).lo
 
 #define TWZ_OBJID_NONE ((objid_t){ 0, 0 })

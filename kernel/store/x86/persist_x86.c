@@ -35,7 +35,9 @@ static inline void stream_line_of_zeros(uint64_t *dst)
                      "movnti %1, 40(%0)\n\t"
                      "movnti %1, 48(%0)\n\t"
                      "movnti %1, 56(%0)"
-                     : : "r"(dst), "r"(0ull) : "memory");
+                     :
+                     : "r"(dst), "r"(0ull)
+                     : "memory");
 }
 
 void persist_copy_nt(void *dst, const void *src, size_t len)

@@ -30,27 +30,27 @@ static inline int64_t twz_syscall(uint64_t number, const uint64_t a[6])
 #define TWZ_REGS_P(type, name) (uint64_t)(uintptr_t)(name)
 #define TWZ_REGS_ID(name)      (name).lo, (name).hi
 
-#define TWZ_MAP_1(m, a)                 m##a
-#define TWZ_MAP_2(m, a, b)              m##a, m##b
-#define TWZ_MAP_3(m, a, b, c)           m##a, m##b, m##c
-#define TWZ_MAP_4(m, a, b, c, d)        m##a, m##b, m##c, m##d
+#define TWZ_MAP_1(m, a)                         m##a
+#define TWZ_MAP_2(m, a, b)                      m##a, m##b
+#define TWZ_MAP_3(m, a, b, c)                   m##a, m##b, m##c
+#define TWZ_MAP_4(m, a, b, c, d)                m##a, m##b, m##c, m##d
 #define TWZ_MAP_PICK(_1, _2, _3, _4, name, ...) name
-#define TWZ_MAP(m, ...)                                                                            \
+#define TWZ_MAP(m, ...) \
     TWZ_MAP_PICK(__VA_ARGS__, TWZ_MAP_4, TWZ_MAP_3, TWZ_MAP_2, TWZ_MAP_1, 0)(m, __VA_ARGS__)
 
-#define TWZ_STUB_0(name, ...)                                                                      \
-    static inline int64_t twz_sys_##name(void)                                                     \
-    {                                                                                              \
-        const uint64_t a[6] = { 0 };                                                               \
-                                                                                                   \
-        return twz_syscall(TWZ_SYS_##name, a);                                                     \
+#define TWZ_STUB_0(name, ...)                  \
+    static inline int64_t twz_sys_##name(void) \
+    {                                          \
+        const uint64_t a[6] = { 0 };           \
+                                               \
+        return twz_syscall(TWZ_SYS_##name, a); \
     }
-#define TWZ_STUB_N(name, ...)                                                                      \
-    static inline int64_t twz_sys_##name(TWZ_MAP(TWZ_DECL_, __VA_ARGS__))                          \
-    {                                                                                              \
-        const uint64_t a[6] = { TWZ_MAP(TWZ_REGS_, __VA_ARGS__) };                                 \
-                                                                                                   \
-        return twz_syscall(TWZ_SYS_##name, a);                                                     \
+#define TWZ_STUB_N(name, ...)                                             \
+    static inline int64_t twz_sys_##name(TWZ_MAP(TWZ_DECL_, __VA_ARGS__)) \
+    {                                                                     \
+        const uint64_t a[6] = { TWZ_MAP(TWZ_REGS_, __VA_ARGS__) };        \
+                                                                          \
+        return twz_syscall(TWZ_SYS_##name, a);                            \
     }
 #define TWZ_STUB_1 TWZ_STUB_N
 #define TWZ_STUB_2 TWZ_STUB_N

@@ -20,7 +20,7 @@
 #define TWZ_CHECKED __attribute__((warn_unused_result))
 
 typedef struct twzobj {
-    uint8_t *start;  /* d-ptr to offset 0, NULL: not open */
+    uint8_t *start; /* d-ptr to offset 0, NULL: not open */
     objid_t id;
     uint32_t rights; /* TWZ_READ ..., as opened */
     uint32_t pad;

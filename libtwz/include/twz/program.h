@@ -39,19 +39,19 @@ struct twz_args {
     uint32_t rows, cols; /* of the terminal, 0: unknown */
     uint64_t strings;    /* offset of argc + envc strings, each ended by a NUL, in order */
     uint64_t strings_len;
-    uint64_t path;       /* offset of the path that the program was found by */
-    uint64_t cwd_path;   /* offset of the current directory's path */
-    objid_t cwd;         /* current directory, a hier */
-    objid_t root;        /* root directory, a hier */
+    uint64_t path;     /* offset of the path that the program was found by */
+    uint64_t cwd_path; /* offset of the current directory's path */
+    objid_t cwd;       /* current directory, a hier */
+    objid_t root;      /* root directory, a hier */
     objid_t program;
-    objid_t runtime;     /* 0: none */
-    objid_t parent;      /* thread object of the spawner, 0: none */
-    uint64_t entry;      /* the program's entry, view address */
-    uint64_t phdr;       /* view address of its ELF program headers, and how many */
+    objid_t runtime; /* 0: none */
+    objid_t parent;  /* thread object of the spawner, 0: none */
+    uint64_t entry;  /* the program's entry, view address */
+    uint64_t phdr;   /* view address of its ELF program headers, and how many */
     uint64_t phnum;
     uint64_t phent;
-    uint64_t data_end;   /* view address of the first byte past its .bss */
-    uint64_t stack_low;  /* view addresses of the first stack */
+    uint64_t data_end;  /* view address of the first byte past its .bss */
+    uint64_t stack_low; /* view addresses of the first stack */
     uint64_t stack_top;
     uint64_t opaque;     /* offset and length of what the runtime inherits (descriptors); aligned */
     uint64_t opaque_len; /* to 16; 0: nothing */
@@ -62,7 +62,7 @@ _Static_assert(sizeof(struct twz_args) == 280, "args size");
 /* --- loading ------------------------------------------------------------------------------- */
 
 struct twz_loaded {
-    uint64_t entry;    /* view address */
+    uint64_t entry; /* view address */
     uint64_t phdr;
     uint64_t phnum;
     uint64_t phent;
@@ -83,17 +83,17 @@ TWZ_CHECKED int twz_program_load(const twzobj *view, objid_t program, uint32_t t
 
 struct twz_program_spec {
     objid_t program;
-    objid_t runtime;           /* 0: none; else e.g. what /sys/twix names */
-    const char *path;          /* as found; also the default argv[0] */
-    const char *const *argv;   /* ended by NULL */
-    const char *const *envp;   /* ended by NULL */
-    objid_t cwd;               /* 0: the root */
-    const char *cwd_path;      /* NULL: "/" */
+    objid_t runtime;         /* 0: none; else e.g. what /sys/twix names */
+    const char *path;        /* as found; also the default argv[0] */
+    const char *const *argv; /* ended by NULL */
+    const char *const *envp; /* ended by NULL */
+    objid_t cwd;             /* 0: the root */
+    const char *cwd_path;    /* NULL: "/" */
     const void *opaque;
     uint64_t opaque_len;
     uint32_t ttybits, rows, cols;
     uint32_t pad;
-    uint64_t stack_size;       /* 0: 8 MiB */
+    uint64_t stack_size; /* 0: 8 MiB */
 };
 
 /* A running process: its first thread's object and its view. */
@@ -108,8 +108,8 @@ struct twz_process {
 TWZ_CHECKED int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *process);
 
 struct twz_program_end {
-    uint64_t code;          /* argument of its thread_exit, or 128 + signal */
-    uint64_t by_fault;      /* 1: `fault` ended it */
+    uint64_t code;     /* argument of its thread_exit, or 128 + signal */
+    uint64_t by_fault; /* 1: `fault` ended it */
     struct twz_fault fault;
 };
 

@@ -55,8 +55,7 @@ TWZ_CHECKED int twz_ptr_store_name(const twzobj *obj, twz_pptr_t *loc, const cha
                                    uint64_t off, uint64_t resolver, uint32_t rights);
 
 /* A p-ptr for obj that means the same as d-ptr p, into whatever open object it points. */
-TWZ_CHECKED int twz_ptr_swizzle(const twzobj *obj, const void *p, uint32_t rights,
-                                twz_pptr_t *out);
+TWZ_CHECKED int twz_ptr_swizzle(const twzobj *obj, const void *p, uint32_t rights, twz_pptr_t *out);
 
 /* The target that entry `index` names: its ID (names are resolved). -TWZ_EINVAL free or bad. */
 TWZ_CHECKED int twz_fot_target(const twzobj *obj, uint32_t index, objid_t *id, uint32_t *rights);

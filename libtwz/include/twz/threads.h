@@ -10,12 +10,12 @@
 #include <twz/sync.h>
 #include <twz/thread.h>
 
-#define TWZ_USER_CATCH   0u  /* innermost struct twz_catch */
-#define TWZ_USER_ERROR   1u  /* twz_error_last */
-#define TWZ_USER_LIBTWZ  8u  /* below: this library. From here on: the runtime */
+#define TWZ_USER_CATCH  0u /* innermost struct twz_catch */
+#define TWZ_USER_ERROR  1u /* twz_error_last */
+#define TWZ_USER_LIBTWZ 8u /* below: this library. From here on: the runtime */
 
 struct twz_thrd {
-    twzobj repr;  /* the thread object, open */
+    twzobj repr; /* the thread object, open */
     twzobj stack;
     uint64_t start; /* address of the repr page in the view */
 };

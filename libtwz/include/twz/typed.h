@@ -27,10 +27,10 @@
 #include <twz/ptr.h>
 
 /* A reference to a T, eight bytes. `pointee_` is there for its type only. */
-#define twz_ref(T)                                                                                 \
-    union {                                                                                        \
-        const twz_pptr_t pptr_;                                                                    \
-        T *const pointee_;                                                                         \
+#define twz_ref(T)              \
+    union {                     \
+        const twz_pptr_t pptr_; \
+        T *const pointee_;      \
     }
 
 #define TWZ_CREATE 1u /* make the object where there is none; its data are zero */
@@ -40,12 +40,11 @@
  * fingerprint is kept in the object: one made for another type, or another size of it, is
  * -TWZ_ETYPE. Opened READ | WRITE; stays open until the program ends.
  */
-#define twz_open(path, T, flags)                                                                   \
+#define twz_open(path, T, flags) \
     ((const T *)twz_open_typed((path), TWZ_TYPE_PRINT(T), sizeof(T), (flags)))
 
 /* The address behind a reference field, a const T *; faults where it is null. */
-#define twz_at(field)                                                                              \
-    ((const __typeof__(*(field).pointee_) *)twz_ptr_lea(&(field), (field).pptr_))
+#define twz_at(field) ((const __typeof__(*(field).pointee_) *)twz_ptr_lea(&(field), (field).pptr_))
 
 /* The same, but NULL where it is null. */
 #define twz_at_or_null(field) (twz_isnull(field) ? NULL : twz_at(field))
@@ -54,27 +53,27 @@
 
 /* Point the field at `target` (a T * or NULL); durable on return. 0 or -TWZ_E*. Make what it points
  * at durable before. */
-#define twz_set(field, target)                                                                     \
-    __extension__({                                                                                \
-        TWZ_SAME_TYPE_(field, target);                                                             \
-        twz_ref_set((const twz_pptr_t *)&(field).pptr_, (target), 1);                              \
+#define twz_set(field, target)                                        \
+    __extension__({                                                   \
+        TWZ_SAME_TYPE_(field, target);                                \
+        twz_ref_set((const twz_pptr_t *)&(field).pptr_, (target), 1); \
     })
 
 /* As twz_set in memory that nothing refers to yet: not flushed. */
-#define twz_init(field, target)                                                                    \
-    __extension__({                                                                                \
-        TWZ_SAME_TYPE_(field, target);                                                             \
-        twz_ref_set((const twz_pptr_t *)&(field).pptr_, (target), 0);                              \
+#define twz_init(field, target)                                       \
+    __extension__({                                                   \
+        TWZ_SAME_TYPE_(field, target);                                \
+        twz_ref_set((const twz_pptr_t *)&(field).pptr_, (target), 0); \
     })
 
 /* Store one value of 1, 2, 4 or 8 bytes into a field; atomic, durable on return. */
-#define twz_put(field, value)                                                                      \
-    __extension__({                                                                                \
-        const __typeof__(field) twz_value_ = (value);                                              \
-        _Static_assert(sizeof(field) == 1 || sizeof(field) == 2 || sizeof(field) == 4 ||           \
-                           sizeof(field) == 8,                                                     \
-                       "twz_put stores one word");                                                 \
-        twz_put_word((const void *)&(field), &twz_value_, sizeof(field));                          \
+#define twz_put(field, value)                                                            \
+    __extension__({                                                                      \
+        const __typeof__(field) twz_value_ = (value);                                    \
+        _Static_assert(sizeof(field) == 1 || sizeof(field) == 2 || sizeof(field) == 4 || \
+                           sizeof(field) == 8,                                           \
+                       "twz_put stores one word");                                       \
+        twz_put_word((const void *)&(field), &twz_value_, sizeof(field));                \
     })
 
 /* Room for a T behind the size of the object that `in` points into: zero, not referred to, never
@@ -88,12 +87,12 @@ int twz_error_last(void);
 
 #define TWZ_TYPE_PRINT(T) twz_type_print(#T, sizeof(T))
 
-#define TWZ_SAME_TYPE_(field, target)                                                              \
-    _Static_assert(                                                                                \
-        __builtin_types_compatible_p(__typeof__(*(target)), __typeof__(*(field).pointee_)) ||      \
-            __builtin_types_compatible_p(__typeof__(*(target)),                                    \
-                                         const __typeof__(*(field).pointee_)) ||                   \
-            __builtin_types_compatible_p(__typeof__(target), __typeof__(NULL)),                    \
+#define TWZ_SAME_TYPE_(field, target)                                                         \
+    _Static_assert(                                                                           \
+        __builtin_types_compatible_p(__typeof__(*(target)), __typeof__(*(field).pointee_)) || \
+            __builtin_types_compatible_p(__typeof__(*(target)),                               \
+                                         const __typeof__(*(field).pointee_)) ||              \
+            __builtin_types_compatible_p(__typeof__(target), __typeof__(NULL)),               \
         "the reference is to another type")
 
 /* FNV-1a over the type's name and size; never 0. */

@@ -12,8 +12,8 @@
 
 #include "guest.h"
 
-#define CATCH_KINDS                                                                                \
-    (1u << TWZ_FAULT_NULL | 1u << TWZ_FAULT_OBJECT | 1u << TWZ_FAULT_PERM |                        \
+#define CATCH_KINDS                                                         \
+    (1u << TWZ_FAULT_NULL | 1u << TWZ_FAULT_OBJECT | 1u << TWZ_FAULT_PERM | \
      1u << TWZ_FAULT_POINTER | 1u << TWZ_FAULT_EXCEPTION | 1u << TWZ_FAULT_PAGE)
 
 _Noreturn void twz_catch_resume(struct twz_catch *c);

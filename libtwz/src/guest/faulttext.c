@@ -35,10 +35,26 @@ static const char *const reasons[] = {
 };
 
 static const char *const exceptions[] = {
-    "divide error", "debug", "non-maskable interrupt", "breakpoint", "overflow", "bound range",
-    "invalid opcode", "no vector unit", "double fault", "vector", "invalid task", "segment",
-    "stack segment", "general protection", "page fault", "vector", "floating point", "alignment",
-    "machine check", "vector exception",
+    "divide error",
+    "debug",
+    "non-maskable interrupt",
+    "breakpoint",
+    "overflow",
+    "bound range",
+    "invalid opcode",
+    "no vector unit",
+    "double fault",
+    "vector",
+    "invalid task",
+    "segment",
+    "stack segment",
+    "general protection",
+    "page fault",
+    "vector",
+    "floating point",
+    "alignment",
+    "machine check",
+    "vector exception",
 };
 
 static void put(struct text *t, const char *s)
@@ -185,20 +201,15 @@ size_t twz_fault_print(const struct twz_fault *f, char *out, size_t len)
 
 int twz_fault_signal(const struct twz_fault *f)
 {
-    static const uint8_t of_vector[] = { 8, 5, 11, 5, 11, 11, 4, 8, 11, 11, 11, 11, 11, 11, 11, 11,
-                                         8, 7, 7,  8 };
+    static const uint8_t of_vector[] = { 8,  5,  11, 5,  11, 11, 4, 8, 11, 11,
+                                         11, 11, 11, 11, 11, 11, 8, 7, 7,  8 };
     uint64_t vector = f->code >> 32;
 
     switch (f->kind) {
-    case TWZ_FAULT_EXCEPTION:
-        return vector < sizeof(of_vector) ? of_vector[vector] : 11;
-    case TWZ_FAULT_PAGE:
-        return 7;
-    case TWZ_FAULT_SIGNAL:
-        return (int)f->addr;
-    case TWZ_FAULT_CALL:
-        return 31;
-    default:
-        return 11;
+    case TWZ_FAULT_EXCEPTION: return vector < sizeof(of_vector) ? of_vector[vector] : 11;
+    case TWZ_FAULT_PAGE: return 7;
+    case TWZ_FAULT_SIGNAL: return (int)f->addr;
+    case TWZ_FAULT_CALL: return 31;
+    default: return 11;
     }
 }
