@@ -33,8 +33,8 @@ void flush_released(struct object *obj); /* nobody maps it any more; no lock hel
 void flush_watch(void);                  /* there is an object of mode PERIODIC */
 void flush_chore(void);                  /* a piece of the periodic walk */
 
-/* The machine lost a line of the pool (poison.c). poison_noted: a frame with such a line; poison_any:
- * there is one. */
+/* The machine lost a line of the pool (poison.c). poison_noted: a frame with such a line;
+ * poison_any: there is one. */
 void poison_report(phys_t addr);
 bool poison_noted(uint32_t frame);
 bool poison_any(void);

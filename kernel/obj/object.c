@@ -5,8 +5,9 @@
  * Birth. The nonce is random and the kernel's choice; the ID follows from it. Persistent ones are
  * made by the store first (its commit is the birth), then get a record.
  *
- * Locks: table -> pool; obj->tree.lock -> pool. Whether and where the store has an object (obj->slot)
- * changes only with both the table's lock and its own held (move.c), so either keeps it as it is.
+ * Locks: table -> pool; obj->tree.lock -> pool. Whether and where the store has an object
+ * (obj->slot) changes only with both the table's lock and its own held (move.c), so either keeps it
+ * as it is.
  */
 #include <kernel/kmem.h>
 #include <kernel/log.h>

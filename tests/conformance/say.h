@@ -15,18 +15,28 @@
 static inline const char *error_name(int error)
 {
 #define NAME(e) \
-    case e: return #e;
-    switch (error) {
-        NAME(EPERM)
-        NAME(ENOENT)
-        NAME(EINTR) NAME(EIO) NAME(EBADF) NAME(ECHILD) NAME(EAGAIN) NAME(ENOMEM) NAME(EACCES)
-            NAME(EFAULT) NAME(EBUSY) NAME(EEXIST) NAME(ENOTDIR) NAME(EISDIR) NAME(EINVAL)
-                NAME(EMFILE) NAME(ENOTTY) NAME(EFBIG) NAME(ENOSPC) NAME(ESPIPE) NAME(EPIPE)
-                    NAME(ERANGE) NAME(ENAMETOOLONG) NAME(ENOSYS) NAME(ENOTEMPTY) NAME(ELOOP)
-                        NAME(EOVERFLOW) NAME(ETIMEDOUT) NAME(ENXIO) NAME(ESRCH) NAME(ENOEXEC)
-                            NAME(EOPNOTSUPP) NAME(EDEADLK) default : return "another error";
+    {           \
+        e, #e   \
     }
+    static const struct {
+        int number;
+        const char *name;
+    } errors[] = {
+        NAME(EPERM),   NAME(ENOENT),     NAME(EINTR),        NAME(EIO),    NAME(EBADF),
+        NAME(ECHILD),  NAME(EAGAIN),     NAME(ENOMEM),       NAME(EACCES), NAME(EFAULT),
+        NAME(EBUSY),   NAME(EEXIST),     NAME(ENOTDIR),      NAME(EISDIR), NAME(EINVAL),
+        NAME(EMFILE),  NAME(ENOTTY),     NAME(EFBIG),        NAME(ENOSPC), NAME(ESPIPE),
+        NAME(EPIPE),   NAME(ERANGE),     NAME(ENAMETOOLONG), NAME(ENOSYS), NAME(ENOTEMPTY),
+        NAME(ELOOP),   NAME(EOVERFLOW),  NAME(ETIMEDOUT),    NAME(ENXIO),  NAME(ESRCH),
+        NAME(ENOEXEC), NAME(EOPNOTSUPP), NAME(EDEADLK),
+    };
 #undef NAME
+    size_t i;
+
+    for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+        if (errors[i].number == error)
+            return errors[i].name;
+    return "another error";
 }
 
 /* "what: result", or "what: EXYZ" where result is -1. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An object that changes between volatile and persistent while another core uses it, and movers that
- * end half way. */
+/* An object that changes between volatile and persistent while another core uses it, and movers
+ * that end half way. */
 #include "user.h"
 
 #define RW     (TWZ_READ | TWZ_WRITE)
@@ -145,8 +145,8 @@ static int out_beside_zeros(void)
     return met;
 }
 
-/* Whoever asks for one sort while another's move to the other sort lies half done gets what he asked
- * for. */
+/* Whoever asks for one sort while another's move to the other sort lies half done gets what he
+ * asked for. */
 static int given_up(uint32_t flags)
 {
     objid_t id = mapped(flags, LARGE);

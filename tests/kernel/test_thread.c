@@ -367,7 +367,7 @@ static void test_signals_in_long_calls(void)
     view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal;
 }
 
-/* --- a call that is given up -------------------------------------------------------------------- */
+/* --- a call that is given up ------------------------------------------------------------- */
 
 #define GIVEN_PAGES  6000u
 #define GIVEN_ROUNDS 200u
