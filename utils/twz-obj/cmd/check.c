@@ -196,7 +196,7 @@ static int check_pool(const char *path)
 static int backup(const struct pool *pool, const char *path)
 {
     struct host_file file;
-    int rc = host_file_create(&file, path, false, 0644);
+    int rc = host_file_create(&file, path, "choose another name", 0644);
     if (rc != TOOL_OK)
         return rc;
     rc = host_copy_sparse(pool->fd, file.fd, path, pool->size);

@@ -116,7 +116,7 @@ static int get_regular(struct tool *tool, const struct ident *item, const char *
     if (rc < 0 || facts.error < 0)
         return fail_twz(item->text, rc < 0 ? rc : facts.error);
     uint32_t mode = facts.meta.mode ? (uint32_t)facts.meta.mode & 0777u : 0666u;
-    rc = host_file_create(&file, path, true, mode);
+    rc = host_file_create(&file, path, NULL, mode);
     if (rc != TOOL_OK)
         return rc;
     struct output out = { .fd = file.fd, .path = path, .seekable = true };

@@ -107,7 +107,8 @@ static int make_pool(const char *path, uint64_t size, const char *label, bool fo
 {
     struct host_file file;
     struct pool *pool;
-    int rc = host_file_create(&file, path, force, 0644);
+    int rc = host_file_create(&file, path, force ? NULL : "choose another name, or use --force",
+                              0644);
     if (rc != TOOL_OK)
         return rc;
     int fd = fcntl(file.fd, F_DUPFD_CLOEXEC, 0);
@@ -281,7 +282,7 @@ int cmd_df(struct tool *tool, const struct args *args)
 int cmd_snapshot(struct tool *tool, const struct args *args)
 {
     struct host_file file;
-    int rc = host_file_create(&file, args->argv[0], false, 0644);
+    int rc = host_file_create(&file, args->argv[0], "choose another name", 0644);
     if (rc != TOOL_OK)
         return rc;
     rc = host_copy_sparse(tool->pool->fd, file.fd, args->argv[0], tool->pool->size);

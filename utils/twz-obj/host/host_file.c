@@ -26,9 +26,17 @@ static char *directory_of(const char *path)
     return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-static int exists_already(const char *path)
+static int exists_already(const char *path, const char *todo)
 {
-    return fail(TOOL_NO, "%s: exists already: choose another name, or use --force", path);
+    return fail(TOOL_NO, "%s: exists already: %s", path, todo);
+}
+
+/* It is the directory that is missing: the file itself would only be made. */
+static int no_directory(const char *dir)
+{
+    if (errno == ENOENT)
+        return fail(TOOL_MISSING, "%s: no such directory: make it, or choose another name", dir);
+    return fail_host(dir);
 }
 
 /* The mode as open would give it: mkostemp's own is 0600, and fchmod asks no umask. */
@@ -49,19 +57,23 @@ static int create_named(struct host_file *file, uint32_t mode)
     return fchmod(file->fd, masked(mode)) == 0 ? TOOL_OK : fail_host(file->path);
 }
 
-int host_file_create(struct host_file *file, const char *path, bool replace, uint32_t mode)
+int host_file_create(struct host_file *file, const char *path, const char *exists, uint32_t mode)
 {
     struct stat st;
-    *file = (struct host_file){ .fd = -1, .path = strdup(path), .replace = replace };
-    if (lstat(path, &st) == 0 && !replace) {
+    if (!*path)
+        return fail(TOOL_USAGE, "an empty file name means nothing: give a name");
+    *file = (struct host_file){ .fd = -1, .path = strdup(path), .exists = exists };
+    if (lstat(path, &st) == 0 && exists) {
         host_file_abort(file);
-        return exists_already(path);
+        return exists_already(path, exists);
     }
     char *dir = directory_of(path);
     file->fd = dir ? open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode) : -1;
     int rc = TOOL_OK;
     if (file->fd < 0 && dir && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
         rc = create_named(file, mode);
+    else if (file->fd < 0 && dir && (errno == ENOENT || errno == ENOTDIR))
+        rc = no_directory(dir);
     else if (file->fd < 0)
         rc = fail_host(path);
     free(dir);
@@ -92,14 +104,14 @@ static int publish(struct host_file *file)
 {
     char self[64];
     snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
-    if (!file->replace && !file->temporary)
+    if (file->exists && !file->temporary)
         return linkat(AT_FDCWD, self, AT_FDCWD, file->path, AT_SYMLINK_FOLLOW);
     if (!file->temporary && link_temporary(file, self) != 0)
         return -1;
-    if (file->replace ? rename(file->temporary, file->path) != 0
-                      : link(file->temporary, file->path) != 0)
+    if (file->exists ? link(file->temporary, file->path) != 0
+                     : rename(file->temporary, file->path) != 0)
         return -1;
-    if (!file->replace)
+    if (file->exists)
         unlink(file->temporary);
     free(file->temporary);
     file->temporary = NULL;
@@ -121,7 +133,7 @@ int host_file_commit(struct host_file *file)
 {
     int rc = TOOL_OK;
     if (fdatasync(file->fd) != 0 || publish(file) != 0)
-        rc = errno == EEXIST ? exists_already(file->path) : fail_host(file->path);
+        rc = errno == EEXIST ? exists_already(file->path, file->exists) : fail_host(file->path);
     else
         sync_directory(file->path);
     host_file_abort(file);

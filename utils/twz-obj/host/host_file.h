@@ -6,18 +6,20 @@
 #ifndef HOST_FILE_H
 #define HOST_FILE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct host_file {
     int fd;
     char *path;
     char *temporary; /* NULL while it has no name at all */
-    bool replace;
+    const char *exists; /* what to do where the path is taken; NULL: replace it */
 };
 
-/* TOOL_OK, or an exit code after a message: TOOL_NO where `path` exists and replace is not set. */
-int host_file_create(struct host_file *file, const char *path, bool replace, uint32_t mode);
+/*
+ * TOOL_OK, or an exit code after a message. `exists`, a constant, is what the message advises where
+ * something has that path already (TOOL_NO); NULL: that is replaced.
+ */
+int host_file_create(struct host_file *file, const char *path, const char *exists, uint32_t mode);
 
 /* Give it its name, durable; closes it. On an error nothing is left of it. */
 int host_file_commit(struct host_file *file);
