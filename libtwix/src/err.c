@@ -28,6 +28,7 @@ static int one_error(int64_t error)
     case TWZ_ENAMELEN: return ENAMETOOLONG;
     case TWZ_ENOTEMPTY: return ENOTEMPTY;
     case TWZ_ENOSYS: return ENOSYS;
+    case TWZ_ESHORT:
     case TWZ_ETYPE: return ENOEXEC;
     case TWZ_EDAMAGED:
     case TWZ_EPOISON:

@@ -321,19 +321,43 @@ int regular_fill(const twzobj *obj, void *ctx)
 /* The first touch makes the kernel hang the object here, and from then on it lives as long as it is
  * open, whatever happens to its names. What it touches is the kernel's record, which says the
  * default permissions. */
-int64_t regular_map(twzobj *obj, objid_t id, uint32_t rights)
+static int64_t map_readable(twzobj *obj, objid_t id, uint32_t rights, struct twz_record *record)
 {
-    struct twz_record record;
     int64_t r = err_linux(twz_object_init_guid(obj, id, rights));
 
     if (r < 0)
         return r;
-    if (copy_bytes(&record, obj->start + TWZ_OBJ_RECORD, sizeof(record), obj->start) < 0)
-        r = -ENOENT; /* deleted just before, or damaged */
-    else if ((record.perms & rights) != rights)
-        r = -EACCES;
+    if (copy_bytes(record, obj->start + TWZ_OBJ_RECORD, sizeof(*record), obj->start) == 0)
+        return 0;
+    twz_object_release(obj);
+    return -ENOENT; /* deleted just before, or damaged */
+}
+
+/* What can be read and yet not be mapped for writing is executed in this address space. */
+static int is_executed(objid_t id)
+{
+    struct twz_record record;
+    twzobj obj;
+
+    if (map_readable(&obj, id, TWZ_READ, &record) < 0)
+        return 0;
+    twz_object_release(&obj);
+    return 1;
+}
+
+int64_t regular_map(twzobj *obj, objid_t id, uint32_t rights)
+{
+    struct twz_record record;
+    int64_t r = map_readable(obj, id, rights, &record);
+
+    if (r == -ENOENT && (rights & TWZ_WRITE) && is_executed(id))
+        return -ETXTBSY;
     if (r < 0)
+        return r;
+    if ((record.perms & rights) != rights) {
         twz_object_release(obj);
+        r = -EACCES;
+    }
     return r;
 }
 

@@ -18,7 +18,8 @@ extern const struct file_ops regular_ops;
  * -EFBIG: the file goes on in a further object. */
 int64_t regular_open(struct file *f, objid_t id, uint32_t access);
 
-/* Open any object so that it stays: -ENOENT, -EACCES where its default permissions are fewer. */
+/* Open any object so that it stays: -ENOENT, -EACCES where its default permissions are fewer,
+ * -ETXTBSY to write what this process executes. */
 int64_t regular_map(twzobj *obj, objid_t id, uint32_t rights);
 
 /* hier_create's fill: mode (type and permission bits) and times. ctx: const uint32_t *mode. */

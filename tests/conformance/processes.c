@@ -121,6 +121,19 @@ static void finish(pid_t pid)
         printf("signal %d\n", WTERMSIG(status));
 }
 
+/* A file that may be executed and is no program. */
+static void refuse(const char *text)
+{
+    int fd = open("refused", O_WRONLY | O_CREAT | O_TRUNC, 0755);
+    pid_t pid;
+
+    HOLDS(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    printf("refused: %s\n",
+           error_name(posix_spawn(&pid, "./refused", NULL, NULL, WORDS("x"), environ)));
+    unlink("refused");
+}
+
 static void endings(void)
 {
     siginfo_t info = { 0 };
@@ -139,6 +152,13 @@ static void endings(void)
     HOLDS(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == 3);
     SAY(posix_spawn(&pid, "/none/such", NULL, NULL, WORDS("x"), environ));
     SAY(posix_spawnp(&pid, "no-such-program", NULL, NULL, WORDS("x"), environ));
+    refuse("");
+    refuse("no program\n");
+    refuse("\177ELF and not much more");
+    SAY(open(self, O_WRONLY));
+    SAY(open(self, O_RDWR));
+    SAY(truncate(self, 0));
+    SAY(access(self, R_OK));
 }
 
 /* A signal for a process whose first thread has ended already. */

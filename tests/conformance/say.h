@@ -28,7 +28,7 @@ static inline const char *error_name(int error)
         NAME(EMFILE),  NAME(ENOTTY),     NAME(EFBIG),        NAME(ENOSPC), NAME(ESPIPE),
         NAME(EPIPE),   NAME(ERANGE),     NAME(ENAMETOOLONG), NAME(ENOSYS), NAME(ENOTEMPTY),
         NAME(ELOOP),   NAME(EOVERFLOW),  NAME(ETIMEDOUT),    NAME(ENXIO),  NAME(ESRCH),
-        NAME(ENOEXEC), NAME(EOPNOTSUPP), NAME(EDEADLK),
+        NAME(ENOEXEC), NAME(EOPNOTSUPP), NAME(EDEADLK),      NAME(ETXTBSY),
     };
 #undef NAME
     size_t i;
