@@ -10,6 +10,8 @@
  *   0              nothing is outstanding
  *   INPUT_WANTED   a want went out, its give has not been looked at
  *   n              n bytes of a give are, or will be, at the head of the ring
+ * The `pad` word of a port of output is 0, or the error that init heard of from the host: each
+ * write there fails with it, as its bytes would be lost.
  *
  * Waiting is done without the lock, on the counter that the kernel moves.
  */
@@ -32,6 +34,7 @@
 #include "thread.h"
 
 #define INPUT_WANTED (1ull << 63)
+#define ERROR_MASK   0xfffu /* any process may have written the word: a number of an error at most */
 
 static struct twz_console *console(void)
 {
@@ -99,6 +102,17 @@ static uint32_t out_port(const struct file *f)
     return f->sub == TWZ_PORT_CTL ? TWZ_PORT_OUT : f->sub;
 }
 
+/* Can output still arrive? 0, -EPIPE after SIGPIPE, or what the host's own writing failed with. */
+static int64_t output_lost(const struct twz_port *port)
+{
+    uint64_t error = load(&port->pad) & ERROR_MASK;
+
+    if (!load(&port->to_host.closed))
+        return -(int64_t)error;
+    signals_raise(SIGPIPE);
+    return -EPIPE;
+}
+
 static int64_t console_write(struct file *f, const void *buf, uint64_t len, uint64_t off)
 {
     uint32_t number = out_port(f);
@@ -110,11 +124,9 @@ static int64_t console_write(struct file *f, const void *buf, uint64_t len, uint
 
     (void)off;
     while (done < len && r >= 0) {
-        if (load(&ring->closed)) {
-            signals_raise(SIGPIPE);
-            r = -EPIPE;
+        r = output_lost(port);
+        if (r < 0)
             break;
-        }
         lock_take(lock);
         r = put_some(ring, (const uint8_t *)buf + done, len - done);
         lock_drop(lock);

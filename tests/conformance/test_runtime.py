@@ -269,6 +269,39 @@ int main(void)
     p.stderr.close()
 
 
+def test_a_full_disk_behind_the_output_is_an_error():
+    """No signal, whenever the program hears of it; the run has not done what it should: 1."""
+    path = program("spill", """
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    static char text[65536] = { 'y' };
+    int fd = argc > 2 ? 2 : 1;
+    if (argc == 1)
+        return puts("once") < 0;
+    while (write(fd, text, sizeof(text)) > 0)
+        ;
+    perror("spill");
+    return errno == ENOSPC ? atoi(argv[1]) : 99;
+}
+""")
+    POOL.put(path, "/host/spill")
+    for words, status in ([], 1), ([], 1), ([], 1), (["0"], 1), (["7"], 7):
+        with open("/dev/full", "wb") as full:
+            r = subprocess.run(POOL.command("spill", *words), stdin=subprocess.DEVNULL, stdout=full,
+                               stderr=subprocess.PIPE, timeout=booting.BOOT_LIMIT)
+        holds(r.stderr, b"output was lost: No space left")
+        same((words, r.returncode), (words, status))
+    holds(r.stderr, b"spill: No space left on device\n")
+    with open("/dev/full", "wb") as full:
+        r = subprocess.run(POOL.command("spill", "8", "error"), stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=full, timeout=booting.BOOT_LIMIT)
+    same(r.returncode, 8)
+
+
 def test_killed_child_leaves_no_lock():
     """A child is killed while it writes; its parent can write on."""
     path = program("killed", """

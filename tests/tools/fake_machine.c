@@ -107,6 +107,19 @@ static int play_signal(bool obey)
     return 128 + (int)s.signo;
 }
 
+/* How a program ends that has written in vain: by the signal, or, told of the error, with it. */
+static int vain_status(const struct twz_host_frame *f, const char *payload)
+{
+    struct twz_host_signal s;
+    struct twz_host_lost lost;
+    if (f->type == TWZ_HOST_SIGNAL) {
+        memcpy(&s, payload, sizeof(s));
+        return 128 + (int)s.signo;
+    }
+    memcpy(&lost, payload, sizeof(lost));
+    return f->type == TWZ_HOST_LOST && lost.port == TWZ_HOST_OUT ? (int)lost.error : 95;
+}
+
 static void play_spam(void)
 {
     char *payload;
@@ -116,9 +129,7 @@ static void play_spam(void)
     for (int i = 0; i < 64; i++)
         write_all(out, block, sizeof(block));
     struct twz_host_frame f = next_frame(&payload);
-    struct twz_host_signal s;
-    memcpy(&s, payload, sizeof(s));
-    end_program(f.type == TWZ_HOST_SIGNAL ? 128 + (int)s.signo : 95);
+    end_program(vain_status(&f, payload));
     free(payload);
 }
 

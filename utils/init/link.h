@@ -20,6 +20,9 @@ void link_text(const char *text);
 /* Wait until the device has given back everything that was written to the port. */
 void link_drain(uint32_t port);
 
+/* From now on the runtime's writes to the port end with `error`, one of Linux's numbers. */
+void link_lose(uint32_t port, uint32_t error);
+
 void link_send(uint16_t type, const void *payload, uint32_t len);
 
 /*

@@ -123,6 +123,15 @@ static int find(struct twz_program_spec *spec)
     return STATUS_NOT_RUN;
 }
 
+/* Where the runtime looks before it writes (libtwix/src/console.c). */
+static void note_loss(const struct twz_host_lost *lost)
+{
+    if (lost->port == TWZ_HOST_OUT)
+        link_lose(TWZ_PORT_OUT, lost->error);
+    else if (lost->port == TWZ_HOST_ERR)
+        link_lose(TWZ_PORT_ERR, lost->error);
+}
+
 static void pass_on(const struct twz_process *process, const struct twz_host_frame *frame,
                     const uint8_t *payload)
 {
@@ -134,6 +143,8 @@ static void pass_on(const struct twz_process *process, const struct twz_host_fra
         r = twz_program_signal(process, sig->signo, 0);
     else if (frame->type == TWZ_HOST_WINCH && frame->len >= sizeof(*size))
         r = twz_program_signal(process, 28, (uint64_t)size->rows << 16 | size->cols);
+    else if (frame->type == TWZ_HOST_LOST && frame->len >= sizeof(struct twz_host_lost))
+        note_loss((const void *)payload);
     (void)r; /* it may have ended just now */
 }
 

@@ -96,6 +96,16 @@ static void send_signal(struct link *l, int signo)
     send_frame(l, TWZ_HOST_SIGNAL, &s, sizeof(s));
 }
 
+/* Nobody takes this output any more: to the program its reader is gone, or writing is an error. */
+static void send_loss(struct link *l, uint32_t port, int error)
+{
+    struct twz_host_lost lost = { .port = port, .error = (uint32_t)error };
+    if (error == EPIPE)
+        send_signal(l, SIGPIPE);
+    else
+        send_frame(l, TWZ_HOST_LOST, &lost, sizeof(lost));
+}
+
 static void send_winch(struct link *l)
 {
     struct twz_host_winch w;
@@ -336,10 +346,10 @@ static void take_ready(struct link *l, const struct pollfd *p, int signals)
         read_want(l);
     if (p[WAIT_STDIN].revents)
         read_stdin(l);
-    bool lost = p[WAIT_OUT].revents && channel_move(&l->out);
-    lost |= p[WAIT_ERR].revents && channel_move(&l->err);
-    if (lost)
-        send_signal(l, SIGPIPE);
+    if (p[WAIT_OUT].revents && channel_move(&l->out))
+        send_loss(l, TWZ_HOST_OUT, l->out.error);
+    if (p[WAIT_ERR].revents && channel_move(&l->err))
+        send_loss(l, TWZ_HOST_ERR, l->err.error);
     if (p[WAIT_SIGNALS].revents)
         take_signal(l, signals);
 }

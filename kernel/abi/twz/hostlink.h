@@ -36,6 +36,7 @@
 #define TWZ_HOST_RUN    1u  /* host to guest: struct twz_host_run and its strings */
 #define TWZ_HOST_SIGNAL 2u  /* host to guest: struct twz_host_signal */
 #define TWZ_HOST_WINCH  3u  /* host to guest: struct twz_host_winch */
+#define TWZ_HOST_LOST   4u  /* host to guest: struct twz_host_lost */
 #define TWZ_HOST_READY  16u /* guest to host: no payload */
 #define TWZ_HOST_EXIT   17u /* guest to host: struct twz_host_exit */
 
@@ -65,7 +66,7 @@ struct twz_host_run {
 _Static_assert(sizeof(struct twz_host_run) == 16, "host run size");
 
 struct twz_host_signal {
-    uint32_t signo; /* Linux numbers: 1 HUP, 2 INT, 3 QUIT, 13 PIPE (output is gone), 15 TERM */
+    uint32_t signo; /* Linux numbers: 1 HUP, 2 INT, 3 QUIT, 13 PIPE (its reader is gone), 15 TERM */
 };
 _Static_assert(sizeof(struct twz_host_signal) == 4, "host signal size");
 
@@ -74,6 +75,13 @@ struct twz_host_winch {
     uint16_t cols;
 };
 _Static_assert(sizeof(struct twz_host_winch) == 4, "host winch size");
+
+/* What comes on a port of output is lost from now on, for another reason than a reader that went. */
+struct twz_host_lost {
+    uint32_t port;  /* TWZ_HOST_OUT or TWZ_HOST_ERR */
+    uint32_t error; /* Linux numbers: what a write to it ends with, 28 NOSPC */
+};
+_Static_assert(sizeof(struct twz_host_lost) == 8, "host lost size");
 
 struct twz_host_exit {
     int32_t status; /* 0 … 255; 128 + signal after a fault */
