@@ -151,24 +151,25 @@ static int push_frame(const struct twz_regs *regs, const struct twz_fault *fault
     return ret;
 }
 
-/* A long call that is under way goes on only after this frame's fault_return to where it came from.
- * Another frame in its place: the handler never returned, and the call was given up. */
-static void progress_below(struct thread *t, const struct twz_regs *regs, uint64_t at)
+/* A long call that is interrupted goes on once a fault_return leads to where it was: from its own
+ * frame, or another one that a runtime made of it. Until then the same call made there is another.
+ * A thread that is there again without that has left its handler, and given the call up. */
+static void progress_below(struct thread *t, const struct twz_regs *regs)
 {
     if (t->progress.call == 0)
         return;
-    if (t->progress.below == 0) {
-        t->progress.below = at;
+    if (!t->progress.below) {
+        t->progress.below = true;
         t->progress.place = arch_regs_place(regs);
-    } else if (t->progress.below == at) {
-        t->progress.below = PROGRESS_GIVEN_UP;
+    } else if (arch_regs_place(regs) == t->progress.place) {
+        thread_hooks.drop_progress(t);
     }
 }
 
-static void progress_back(struct thread *t, const struct twz_regs *regs, uint64_t at)
+static void progress_back(struct thread *t, const struct twz_regs *regs)
 {
-    if (t->progress.below == at)
-        t->progress.below = arch_regs_place(regs) == t->progress.place ? 0 : PROGRESS_GIVEN_UP;
+    if (arch_regs_place(regs) == t->progress.place)
+        t->progress.below = false;
 }
 
 void fault_raise(struct arch_frame *frame, struct twz_fault *fault)
@@ -191,7 +192,7 @@ void fault_raise(struct arch_frame *frame, struct twz_fault *fault)
         fault_end(fault);
         return;
     }
-    progress_below(t, &frame->regs, at);
+    progress_below(t, &frame->regs);
     arch_regs_upcall(&frame->regs, entry, at - sizeof(uint64_t), at);
     frame->flags = ARCH_FRAME_FULL;
 }
@@ -214,7 +215,7 @@ int fault_return(struct arch_frame *frame, uint64_t addr)
     }
     if (ret < 0)
         return ret;
-    progress_back(current(), &in.regs, addr);
+    progress_back(current(), &in.regs);
     frame->regs = in.regs;
     frame->flags = ARCH_FRAME_FULL;
     arch_frame_load(frame);

@@ -18,6 +18,8 @@
 #include <kernel/space.h>
 #include <twz/object.h>
 
+#define LOOKS 64u /* hangers looked at in one go */
+
 void (*subtree_release)(struct subtree *tree);
 
 void subtree_put(struct subtree *tree)
@@ -109,13 +111,32 @@ static bool mixes(const struct subtree *tree, const struct space *space, uint32_
     return false;
 }
 
+static void list_add_last(struct subtree *tree, struct hanger *h)
+{
+    h->next = NULL;
+    h->prev = tree->hangers_last;
+    if (h->prev != NULL)
+        h->prev->next = h;
+    else
+        tree->hangers = h;
+    tree->hangers_last = h;
+}
+
+static void list_remove(struct subtree *tree, struct hanger *h)
+{
+    if (h->prev != NULL)
+        h->prev->next = h->next;
+    else
+        tree->hangers = h->next;
+    if (h->next != NULL)
+        h->next->prev = h->prev;
+    else
+        tree->hangers_last = h->prev;
+}
+
 static void link_hanger(struct subtree *tree, struct hanger *h)
 {
-    h->prev = NULL;
-    h->next = tree->hangers;
-    if (h->next != NULL)
-        h->next->prev = h;
-    tree->hangers = h;
+    list_add_last(tree, h);
     tree->nhangers++;
     count_rights(tree, h->rights, 1);
     subtree_get(tree);
@@ -202,12 +223,7 @@ static void take_down(struct hanger *h)
     arch_root_unhang(&space->root, h->slot);
     arch_shootdown(&space->root, h->slot, 0, 0);
     spin_unlock(&space->lock);
-    if (h->prev != NULL)
-        h->prev->next = h->next;
-    else
-        tree->hangers = h->next;
-    if (h->next != NULL)
-        h->next->prev = h->prev;
+    list_remove(tree, h);
     tree->nhangers--;
     count_rights(tree, h->rights, UINT32_MAX);
 }
@@ -289,23 +305,52 @@ void space_destroy(struct space *space)
     kmem_free(space, sizeof(*space));
 }
 
+/* Something hangs with more rights than `keep`. */
+static bool exceeds(const struct subtree *tree, unsigned keep)
+{
+    if ((keep & TWZ_READ) == 0)
+        return tree->nhangers > 0;
+    return ((keep & TWZ_WRITE) == 0 && tree->nwrite > 0) ||
+           ((keep & TWZ_EXEC) == 0 && tree->nexec > 0);
+}
+
+/* The first of a few that exceeds `keep`, taken down; those before it go behind the others, so that
+ * nobody looks at them again and again. */
+static struct hanger *take_one_down(struct subtree *tree, unsigned keep)
+{
+    unsigned i;
+
+    for (i = 0; i < LOOKS; i++) {
+        struct hanger *h = tree->hangers;
+
+        if ((h->rights & ~keep) != 0) {
+            take_down(h);
+            return h;
+        }
+        list_remove(tree, h);
+        list_add_last(tree, h);
+    }
+    return NULL;
+}
+
 void subtree_unhang_all(struct subtree *tree, unsigned keep)
 {
-    struct hanger *h;
+    bool more;
 
     do {
+        struct hanger *h = NULL;
+
         spin_lock(&tree->lock);
-        for (h = tree->hangers; h != NULL && (h->rights & ~keep) == 0; h = h->next)
-            continue;
-        if (h != NULL)
-            take_down(h);
+        more = exceeds(tree, keep);
+        if (more)
+            h = take_one_down(tree, keep);
         spin_unlock(&tree->lock);
         if (h != NULL) {
             kmem_free(h, sizeof(*h));
             subtree_put(tree);
-            arch_breathe();
         }
-    } while (h != NULL);
+        arch_breathe();
+    } while (more);
 }
 
 void subtree_shoot_locked(struct subtree *tree, uint32_t page, uint32_t count)

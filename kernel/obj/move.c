@@ -208,12 +208,13 @@ static int begin_out(struct object *obj)
     return 0;
 }
 
-static int page_out(struct object *obj, const struct store_page *p)
+static int page_out(struct object *obj, struct store *store, struct store_page *p)
 {
     unsigned flags = (p->flags & STORE_FLAG_READONLY) != 0 ? ARCH_PT_PROTECT : ARCH_PT_WRITE;
     phys_t frame;
     int ret;
 
+    poison_mark(store, obj, p);
     if (p->state == STORE_HOLE)
         return arch_ptree_map(&obj->tree.pt, p->page, PHYS_NONE, ARCH_PT_HOLE);
     if (p->state != STORE_PRESENT && p->state != STORE_SHARED)
@@ -265,7 +266,7 @@ static void hide(struct object *obj, uint32_t first, uint32_t end)
 static int next_stored(struct store *store, const struct object *obj, struct store_page *p,
                        uint32_t end)
 {
-    int ret = p->page < end ? store_page_next(store, obj->slot, p) : 0;
+    int ret = p->page < end ? store_page_next_before(store, obj->slot, end, p) : 0;
 
     if (ret < 0 && ret != -TWZ_ENOOBJ)
         return ret;
@@ -288,7 +289,7 @@ static int piece_out(struct object *obj)
         hide(obj, obj->moved, end);
     while (ret == 0 && p.page < end && n++ < MOVE_PIECE) {
         if (!is_out(obj, p.page))
-            ret = page_out(obj, &p);
+            ret = page_out(obj, store, &p);
         p.page++;
         if (ret == 0)
             ret = next_stored(store, obj, &p, end);

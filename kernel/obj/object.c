@@ -119,23 +119,28 @@ int obj_create(const struct obj_spec *spec, struct object **out)
     return 0;
 }
 
-#define COUNT_PIECE 32u /* pages counted in one go */
+#define COUNT_PIECE  32u   /* pages counted in one go */
+#define COUNT_WINDOW 1024u /* and looked at */
 
 /* False: that was all, or the rest cannot be read. */
 static bool count_some_locked(struct object *obj, struct store_page *p, uint64_t *pages)
 {
     struct store *store = pool_lock();
-    uint32_t i;
+    uint32_t end = p->page + COUNT_WINDOW, i;
     int ret = -TWZ_ENOTSUP;
 
     for (i = 0; store != NULL && i < COUNT_PIECE; i++) {
-        ret = store_page_next(store, obj->slot, p);
+        ret = store_page_next_before(store, obj->slot, end, p);
         if (ret < 0)
             break;
         *pages += p->state != STORE_HOLE;
         p->page++;
     }
     pool_unlock();
+    if (ret == -TWZ_ENOOBJ && end <= TWZ_PAGE_META) {
+        p->page = end;
+        ret = 0;
+    }
     return ret == 0;
 }
 

@@ -33,8 +33,8 @@ bool poison_mark(struct store *store, const struct object *obj, struct store_pag
 {
     if ((p->state != STORE_PRESENT && p->state != STORE_SHARED) || !poison_noted(p->frame))
         return false;
-    if (store_page_poison(store, obj->slot, p->page) < 0)
-        log_printf("object " IDFMT ": page %u could not be marked", IDPR(obj->id), p->page);
+    /* In a pool that cannot be written the note alone has to do. */
+    (void)!store_page_poison(store, obj->slot, p->page);
     p->state = STORE_POISONED;
     return true;
 }

@@ -301,6 +301,10 @@ STORE_WARN int store_page_poison(struct store *store, uint32_t slot, uint32_t pa
  * Skips empty nodes, so a walk costs what the object has. */
 STORE_WARN int store_page_next(const struct store *store, uint32_t slot, struct store_page *out);
 
+/* The same, and nothing at `end` or behind is looked at but what is left of its node. */
+STORE_WARN int store_page_next_before(const struct store *store, uint32_t slot, uint32_t end,
+                                      struct store_page *out);
+
 /* (shared) Where a frame lies in env->base. */
 void *store_frame_ptr(const struct store *store, uint32_t frame);
 

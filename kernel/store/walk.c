@@ -238,9 +238,15 @@ static int skip(const struct store *store, uint32_t slot, uint32_t *page)
 
 int store_page_next(const struct store *store, uint32_t slot, struct store_page *out)
 {
+    return store_page_next_before(store, slot, TWZ_PAGE_META + 1, out);
+}
+
+int store_page_next_before(const struct store *store, uint32_t slot, uint32_t end,
+                           struct store_page *out)
+{
     uint32_t page = out->page ? out->page : 1;
 
-    while (page <= TWZ_PAGE_META) {
+    while (page < end && page <= TWZ_PAGE_META) {
         uint32_t from = page;
         int err = page_direct(page) < 0 ? skip(store, slot, &page) : 0;
 

@@ -3,9 +3,9 @@
  * Owns what handlers share: look-up with rights, and the progress of long calls.
  *
  * Progress is the thread's own: a fingerprint of the call it belongs to (place, stack, number and
- * arguments), the fault frame that stands above it if there is one, and how far it got. Another
- * fingerprint, or the same one while that frame stands, means that the old call was given up, or
- * waits below a handler, and then begins anew: pieces may be repeated.
+ * arguments), whether a handler was called above it, and how far it got. Another fingerprint, or the
+ * same one before the handler has returned (core/fault.c), means that the old call was given up, or
+ * waits below, and then begins anew: pieces may be repeated.
  */
 #include <kernel/arch_regs.h>
 #include <kernel/sec.h>
@@ -42,7 +42,7 @@ void sys_finished(void)
     t->progress.call = 0;
     t->progress.index = 0;
     t->progress.at = 0;
-    t->progress.below = 0;
+    t->progress.below = false;
 }
 
 void sys_progress(struct arch_frame *frame)
@@ -50,7 +50,7 @@ void sys_progress(struct arch_frame *frame)
     uint64_t call = fingerprint(&frame->regs);
     struct thread *t = current();
 
-    if (t->progress.call == call && t->progress.below == 0)
+    if (t->progress.call == call && !t->progress.below)
         return;
     thread_hooks.drop_progress(t);
     sys_finished();

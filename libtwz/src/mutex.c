@@ -12,6 +12,7 @@
 #define WAITED  (1ull << 63)
 #define WAIT_NS 20000000ull
 #define SPINS   64u
+#define FOREVER UINT64_MAX
 
 static int take(struct twz_mutex *mutex, uint64_t expect, uint64_t mine)
 {
@@ -31,10 +32,9 @@ int twz_mutex_trylock(struct twz_mutex *mutex)
     return take(mutex, word, me | WAITED) ? TWZ_MUTEX_DIED : -TWZ_EBUSY;
 }
 
-/* At most `looks` of them, of which one that sleeps counts as SPINS. */
-static int lock_slow(struct twz_mutex *mutex, uint64_t me, uint64_t looks)
+static int lock_slow(struct twz_mutex *mutex, uint64_t me, uint64_t until)
 {
-    for (uint64_t i = 0; i < looks; i++) {
+    do {
         uint64_t word = __atomic_load_n(&mutex->word, __ATOMIC_RELAXED);
 
         if (word == 0) {
@@ -45,32 +45,31 @@ static int lock_slow(struct twz_mutex *mutex, uint64_t me, uint64_t looks)
                 return TWZ_MUTEX_DIED;
         } else if ((word & WAITED) || take(mutex, word, word | WAITED)) {
             plat_wait(&mutex->word, word | WAITED, WAIT_NS);
-            i += SPINS - 1;
         }
-    }
+    } while (until == FOREVER || plat_time() < until);
     return -TWZ_EBUSY;
 }
 
-static int lock(struct twz_mutex *mutex, uint64_t me, uint64_t looks)
+static int lock(struct twz_mutex *mutex, uint64_t me, uint64_t until)
 {
     for (uint32_t i = 0; i < SPINS; i++) {
         if (take(mutex, 0, me))
             return 0;
         plat_pause();
     }
-    return lock_slow(mutex, me, looks);
+    return lock_slow(mutex, me, until);
 }
 
 int twz_mutex_lock(struct twz_mutex *mutex)
 {
-    return lock(mutex, plat_owner(), UINT64_MAX);
+    return lock(mutex, plat_owner(), FOREVER);
 }
 
 int twz_mutex_lock_for(struct twz_mutex *mutex, uint64_t ns)
 {
     if (twz_mutex_mine(mutex))
         return -TWZ_EBUSY;
-    return lock(mutex, plat_owner(), (ns / WAIT_NS + 1) * SPINS);
+    return lock(mutex, plat_owner(), plat_time() + ns);
 }
 
 void twz_mutex_unlock(struct twz_mutex *mutex)

@@ -72,9 +72,11 @@ static int finish_locked(struct hier *h, struct hier *partner)
     }
     if (h->dir->op != HIER_IDLE) {
         /* COMMIT: what there was to carry out is. hier_rebuild fences before chunks change, so
-         * before any see goes, too; where a dead process left HIER_BUSY, it may not be durable. */
+         * before any see goes, too; where a dead process left HIER_BUSY, or cleared this one's
+         * see, it may not be durable: the lines from one word to the other are flushed. */
         twz_persist_store64(&h->dir->op, HIER_BUSY);
-        twz_persist_flush(&h->dir->op, sizeof(h->dir->op));
+        twz_persist_flush(&h->dir->op, offsetof(struct hier_dir, see_valid) + sizeof(uint64_t) -
+                                           offsetof(struct hier_dir, op));
         r = hier_rebuild(h);
         if (r == 0) {
             make_permanent(h);

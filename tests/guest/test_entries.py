@@ -102,7 +102,7 @@ def test_kernel_calls():
 
 
 def test_large_object():
-    pool, name = raw_pool(b"content." * (16 << 20 >> 3))
+    pool, name = raw_pool(b"content." * (2 << 20 >> 3))
     with pool:
         short(pool, "stat", name, "stat")
 

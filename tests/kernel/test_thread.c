@@ -373,23 +373,27 @@ static void test_signals_in_long_calls(void)
 #define GIVEN_ROUNDS 200u
 
 /* One place and one stack for the same call, again and again; a handler may send it to its end. */
-long range_call(uint64_t lo, uint64_t hi, uint64_t op, uint64_t start, uint64_t len);
-extern const char range_call_back[];
+long slow_call(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
+extern const char slow_call_back[];
 
 __asm__(".text\n"
-        ".globl range_call\n"
-        ".globl range_call_back\n"
-        "range_call: mov $0x1004, %eax\n"
-        "mov %rcx, %r10\n"
+        ".globl slow_call\n"
+        ".globl slow_call_back\n"
+        "slow_call: mov %rdi, %rax\n"
+        "mov %rsi, %rdi\n"
+        "mov %rdx, %rsi\n"
+        "mov %rcx, %rdx\n"
+        "mov %r8, %r10\n"
+        "mov %r9, %r8\n"
         "xor %r9d, %r9d\n"
-        "range_call_at: syscall\n"
+        "syscall\n"
         "ret\n"
-        "range_call_back: mov $1, %eax\n"
+        "slow_call_back: mov $1, %eax\n"
         "ret\n");
 
 static void on_signal_leave(struct twz_fault_frame *frame)
 {
-    uint64_t back = (uint64_t)(uintptr_t)range_call_back;
+    uint64_t back = (uint64_t)(uintptr_t)slow_call_back;
 
     if (frame->regs.rip < back && frame->regs.rip >= back - 3) /* at the SYSCALL */
         frame->regs.rip = back;
@@ -405,10 +409,90 @@ static void child_discards(uint64_t arg)
         *far_page(SLOT_TEST, 1) = 9;
         __atomic_store_n(&SHARED->word[22], i + 1, __ATOMIC_RELEASE);
         SHARED->word[20 + i] =
-            (uint64_t)range_call(SHARED->word[12], SHARED->word[13], TWZ_RANGE_DISCARD,
-                                 TWZ_PAGE_SIZE, GIVEN_PAGES * TWZ_PAGE_SIZE);
+            (uint64_t)slow_call(TWZ_SYS_obj_range, SHARED->word[12], SHARED->word[13],
+                                TWZ_RANGE_DISCARD, TWZ_PAGE_SIZE, GIVEN_PAGES * TWZ_PAGE_SIZE);
     }
     CALL(thread_exit, *far_page(SLOT_TEST, 1));
+}
+
+/* A runtime may leave the frame for a place of its own, and go on from a copy of it later: the call
+ * goes on where it was, however often that happens. */
+#define DEFERRED ((struct twz_fault_frame *)&SHARED->word[24])
+
+static void deferred(void)
+{
+    __atomic_fetch_add(&SHARED->word[21], 1, __ATOMIC_RELEASE);
+    CALL(fault_return, DEFERRED);
+}
+
+static void on_signal_defer(struct twz_fault_frame *frame)
+{
+    uint64_t back = (uint64_t)(uintptr_t)slow_call_back;
+
+    if (frame->regs.rip < back && frame->regs.rip >= back - 3) {
+        *DEFERRED = *frame;
+        DEFERRED->xsave = 0;
+        frame->regs.rip = (uint64_t)(uintptr_t)deferred;
+        frame->regs.rsp = (frame->regs.rsp - 1024) & ~15ull;
+    } else {
+        __atomic_fetch_add(&SHARED->word[21], 1, __ATOMIC_RELEASE);
+    }
+    CALL(fault_return, frame);
+}
+
+#define COPIES 60u
+
+static void child_copies_on(uint64_t arg)
+{
+    struct twz_copy c[COPIES];
+    long ret;
+    unsigned i;
+
+    for (i = 0; i < COPIES; i++)
+        c[i] = (struct twz_copy){ .src = { SHARED->word[12], SHARED->word[13] },
+                                  .dst = { SHARED->word[14], SHARED->word[15] },
+                                  .src_off = TWZ_PAGE_SIZE,
+                                  .dst_off = TWZ_PAGE_SIZE,
+                                  .len = arg * TWZ_PAGE_SIZE };
+    ret = slow_call(TWZ_SYS_obj_copy, (uint64_t)(uintptr_t)c, COPIES, 0, 0, 0);
+    __atomic_store_n(&SHARED->word[22], 1, __ATOMIC_RELEASE);
+    CALL(thread_exit, ret);
+}
+
+static void test_deferred_signals(void)
+{
+    volatile struct twz_view *view =
+        (volatile struct twz_view *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
+    objid_t made = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), id;
+    objid_t copy = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+    uint64_t sent = 0;
+
+    SHARED->word[12] = made.lo;
+    SHARED->word[13] = made.hi;
+    SHARED->word[14] = copy.lo;
+    SHARED->word[15] = copy.hi;
+    SHARED->word[21] = 0;
+    SHARED->word[22] = 0;
+    CHECK_IS(CALL(obj_range, IDARG(made), TWZ_RANGE_POPULATE, TWZ_PAGE_SIZE,
+                  GIVEN_PAGES * TWZ_PAGE_SIZE),
+             0);
+    view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal_defer;
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, 1), 0);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 20), 0); /* after each piece, a signal */
+    id = user_thread(0, child_copies_on, GIVEN_PAGES);
+    while (__atomic_load_n(&SHARED->word[22], __ATOMIC_ACQUIRE) == 0 && sent < 5000) {
+        if (sent == __atomic_load_n(&SHARED->word[21], __ATOMIC_ACQUIRE))
+            sent += CALL(thread_signal, IDARG(id), 20, 0) == 0;
+        user_wait(&SHARED->word[23], SHARED->word[23], user_now() + 50000);
+    }
+    CHECK(sent > 0 && sent < 5000);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 16), 0);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, ~0ull), 0);
+    CHECK_IS(user_join(0), 0);
+    view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal;
+    user_log_value("signals during one call", sent);
+    CHECK_IS(CALL(obj_delete, IDARG(made), 0), 0);
+    CHECK_IS(CALL(obj_delete, IDARG(copy), 0), 0);
 }
 
 /* True: the first call was given up under way. The second one, which looks the same, is whole. */
@@ -496,5 +580,6 @@ void test_main(void)
     test_signals();
     test_signals_in_long_calls();
     test_given_up_call();
+    test_deferred_signals();
     test_refused();
 }

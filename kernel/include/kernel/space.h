@@ -28,7 +28,8 @@ struct hanger {
 struct subtree {
     struct spinlock lock;
     struct arch_ptree pt;
-    struct hanger *hangers;
+    struct hanger *hangers; /* first to last; who comes is the last */
+    struct hanger *hangers_last;
     uint32_t nhangers;
     uint32_t nwrite;       /* hangers with WRITE */
     uint32_t nexec;        /* hangers with EXEC */

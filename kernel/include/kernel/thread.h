@@ -24,8 +24,6 @@ enum thread_state {
 #define THREAD_KILL   1u
 #define THREAD_SIGNAL 2u
 
-#define PROGRESS_GIVEN_UP 1u /* no fault frame lies there */
-
 #define THREAD_SIGNALS 8u /* queued at most */
 #define THREAD_WAITERS 4u /* sleeps in one thread_sync without an allocation */
 
@@ -60,8 +58,8 @@ struct thread {
         uint64_t call; /* fingerprint of a long call that goes on; 0: none */
         uint64_t index;
         uint32_t at;
-        uint64_t below;     /* the fault frame above it; 0: none; PROGRESS_GIVEN_UP */
-        uint64_t place;     /* where that frame leads back to */
+        bool below; /* it was interrupted, at `place`, and has not gone on */
+        uint64_t place;
         struct object *obj; /* referenced; made by the call so far */
     } progress;
     uint64_t epoch; /* of the save slot written last */

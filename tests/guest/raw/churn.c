@@ -174,10 +174,26 @@ static int verify(void)
     return 0;
 }
 
+static void range(objid_t id, unsigned op, uint64_t page)
+{
+    raw_must(raw_call(TWZ_SYS_obj_range, id.lo, id.hi, op, page * TWZ_PAGE_SIZE, TWZ_PAGE_SIZE, 0),
+             "obj_range");
+}
+
+/* Nodes of the map all over the object, without a page in them, so that there is much to look at. */
+static void spread(objid_t id)
+{
+    for (uint64_t page = 600; page < TWZ_PAGE_META - 600; page += 512) {
+        range(id, TWZ_RANGE_POPULATE, page);
+        range(id, TWZ_RANGE_DISCARD, page);
+    }
+}
+
 static int stat(objid_t id)
 {
     struct twz_stat stat;
 
+    spread(id);
     raw_must(raw_call(TWZ_SYS_obj_stat, id.lo, id.hi, (uint64_t)&stat, 0, 0, 0), "obj_stat");
     raw_say_number(stat.pages);
     raw_say(" pages\n");
