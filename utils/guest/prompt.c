@@ -2,6 +2,9 @@
 /*
  * prompt: runs programs by name until a real shell comes. A line is commands with ';' between; a
  * command is words ('…' and "…" keep blanks), with < FILE, > FILE and >> FILE anywhere.
+ *
+ * No byte behind the line is read before the line has been done (stdin has no buffer), for what
+ * follows is the input of the programs that the line runs.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -231,6 +234,7 @@ int main(void)
     size_t size = 0;
     char *line = NULL, *store;
 
+    setvbuf(stdin, NULL, _IONBF, 0);
     sigaction(SIGINT, &(struct sigaction){ .sa_handler = pass_on, .sa_flags = SA_RESTART }, NULL);
     setenv("PATH", "/bin:/host", 0);
     if (talk)
