@@ -8,7 +8,7 @@ import os
 import sys
 
 import counting
-from objtool import Pool, one_line, wanted
+from objtool import Pool, one_line, same, wanted
 
 TOOL = os.path.abspath(sys.argv[1])
 
@@ -42,6 +42,75 @@ def test_a_host_directory_that_is_missing():
         one_line(pool("snapshot", f"{pool.file('f')}/x", code=1).stderr, "/f: ", "ot a directory")
         for words in (["snapshot", ""], ["get", "/data/x", ""], ["mkpool", ""]):
             one_line(pool(*words, code=2).stderr, "empty")
+
+
+# --- paths -------------------------------------------------------------------------------------
+
+def test_a_directory_on_the_way_is_named():
+    with Pool(TOOL) as pool:
+        f = pool.file("f", b"text")
+        pool("put", f, "/data/n1")
+        pool("ln", "-s", "nowhere", "/data/dead")
+        for words, gap in ((["new", "/nodir/x"], "/nodir"), (["put", f, "/data/nod/x"], "/data/nod"),
+                           (["put", f, "/data/nod/"], "/data/nod"), (["new", "/data/nod/"], "/data/nod"),
+                           (["mkdir", "/data/u/v"], "/data/u"), (["mkdir", "/data/u/v/w/"], "/data/u"),
+                           (["mkdir", "u/v"], "u"), (["cp", "/data/n1", "/u/x"], "/u"),
+                           (["mv", "/data/n1", "/u/x"], "/u"), (["ln", "/data/n1", "/u/x"], "/u"),
+                           (["ln", "-s", "a", "/u/x"], "/u"), (["mkdir", "/data/dead/x"], "/data/dead")):
+            one_line(pool(*words, code=3).stderr, f": {gap}: no such directory: ", "'mkdir -p'")
+        for words in (["rm", "/u/x"], ["mv", "/u/x", "/data/y"]):
+            said = pool(*words, code=3).stderr
+            one_line(said, ": /u: no such directory")
+            lacks(said, "mkdir")
+        for words in (["mkdir", "/data/n1/k"], ["mkdir", "-p", "/data/n1/k/l"], ["put", f, "/data/n1/k"],
+                      ["new", "/data/n1/k/l"], ["rm", "/data/n1/k"], ["stat", "/data/n1/k"],
+                      ["mv", "/data/n1", "/data/n1/k"]):
+            one_line(pool(*words, code=1).stderr, ": /data/n1: not a directory")
+        one_line(pool("stat", "/data/none", code=3).stderr, "/data/none: no such name")
+
+
+def test_an_empty_name():
+    with Pool(TOOL) as pool:
+        f = pool.file("f", b"text")
+        pool("new", "/data/n1")
+        for words in (["new"], ["mkdir"], ["mkdir", "-p"], ["put", f], ["cp", "/data/n1"], ["rm"],
+                      ["mv", "/data/n1"], ["ln", "/data/n1"], ["ln", "-s", "x"], ["stat"]):
+            one_line(pool(*words, "", code=2).stderr, "empty name")
+        one_line(pool("mv", "", "/x", code=2).stderr, "empty name")
+
+
+def test_the_root_and_a_directory_into_itself():
+    with Pool(TOOL) as pool:
+        pool("mkdir", "-p", "/data/d/e")
+        for words in (["/data", "/data/d"], ["/data", "/data"], ["/data/d", "/data/d/e/f"]):
+            one_line(pool("mv", *words, code=2).stderr, f": {words[0]}: ", "into itself")
+        for words in (["rm", "/"], ["rm", "-r", "/"], ["rm", "-rf", "/data/.."], ["del", "-f", "/"],
+                      ["mv", "/", "/data"]):
+            said = pool(*words, code=2).stderr
+            one_line(said, "the root directory cannot be")
+            lacks(said, "rm -r")
+        for words in (["rm", "-r", "/data/d/."], ["mv", "/data/d/e/..", "/tmp"]):
+            one_line(pool(*words, code=2).stderr, "without '.'")
+        same(pool.out("ls", "/data/d"), "e\n")
+        pool.check()
+
+
+# --- limits ------------------------------------------------------------------------------------
+
+def test_no_room_for_more_objects():
+    with Pool(TOOL, "1M") as pool:
+        f = pool.file("f")
+        limit = pool.json("df")[0]["objects_max"]
+        pool("new", "--count", limit, code=6)
+        same(pool.json("df")[0]["objects"], limit)
+        for words in (["new"], ["new", "/data/x"], ["put", f], ["put", f, "/data/x"], ["mkdir", "/x"],
+                      ["mkdir", "-p", "/x/y"]):
+            one_line(pool(*words, code=6).stderr, "no room for more objects", f"({limit} of {limit})",
+                     "del", "mkpool --size")
+        said = pool("batch", input="df\nnew /data/x\n", code=6).stderr
+        one_line(said, "standard input, line 2: /data/x: the pool has no room")
+        lines = pool.file("lines", b"df\nnew /data/x\n")
+        one_line(pool("batch", lines, code=6).stderr, f"{lines}, line 2: ")
 
 
 counting.run(globals(), *sys.argv[2:3])

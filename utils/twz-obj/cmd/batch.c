@@ -25,15 +25,15 @@ static int run_line(struct tool *tool, char *line)
     return command_run(tool, count, word);
 }
 
-static int run_lines(struct tool *tool, FILE *in, bool keep_going)
+static int run_lines(struct tool *tool, FILE *in, const char *name, bool keep_going)
 {
-    char prefix[32];
+    char prefix[320] = "";
     char *line = NULL;
     size_t room = 0;
     int rc = TOOL_OK;
     fail_prefix(prefix);
     for (unsigned long number = 1; getline(&line, &room, in) >= 0; number++) {
-        snprintf(prefix, sizeof(prefix), "line %lu: ", number);
+        snprintf(prefix, sizeof(prefix), "%.250s, line %lu: ", name, number);
         rc = fail_first(rc, run_line(tool, line));
         if (rc != TOOL_OK && !keep_going)
             break;
@@ -46,16 +46,17 @@ static int run_lines(struct tool *tool, FILE *in, bool keep_going)
 int cmd_batch(struct tool *tool, const struct args *args)
 {
     bool named = args->argc > 0 && strcmp(args->argv[0], "-") != 0;
-    FILE *in = named ? fopen(args->argv[0], "re") : stdin;
+    const char *name = named ? args->argv[0] : "standard input";
+    FILE *in = named ? fopen(name, "re") : stdin;
     if (!in)
-        return fail_host(args->argv[0]);
+        return fail_host(name);
     if (args_flag(args, "sync"))
         pool_sync_each(tool->pool);
     tool->batch = true;
-    int rc = run_lines(tool, in, args_flag(args, "keep-going"));
+    int rc = run_lines(tool, in, name, args_flag(args, "keep-going"));
     tool->batch = false;
     if (ferror(in))
-        rc = fail_first(rc, fail_host(named ? args->argv[0] : "standard input"));
+        rc = fail_first(rc, fail_host(name));
     if (named)
         fclose(in);
     return rc;

@@ -16,18 +16,12 @@
 #include <twz/error.h>
 
 #include "command.h"
+#include "explain.h"
 #include "ident.h"
 #include "names.h"
 #include "out.h"
 #include "pool.h"
 #include "refs.h"
-
-/* Close `where` and say what went wrong, if anything did. */
-static int finish(struct hier_where *where, const char *path, int rc)
-{
-    hier_where_close(where);
-    return rc < 0 ? fail_twz(path, rc) : TOOL_OK;
-}
 
 /* --- mkdir --------------------------------------------------------------------------------- */
 
@@ -37,9 +31,10 @@ static int make_directory(struct tool *tool, const char *path)
     struct hier_where where;
     int rc = names_walk_entry(tool->pool, path, &where);
     if (rc < 0)
-        return fail_twz(path, rc);
+        return explain_make(tool->pool, path, rc);
     rc = where.kind ? -TWZ_EEXIST : hier_create(&where.dir, names_leaf(&where), &create, NULL);
-    return finish(&where, path, rc);
+    hier_where_close(&where);
+    return rc < 0 ? explain_make(tool->pool, path, rc) : TOOL_OK;
 }
 
 int cmd_mkdir(struct tool *tool, const struct args *args)
@@ -53,7 +48,7 @@ int cmd_mkdir(struct tool *tool, const struct args *args)
         }
         int made = names_mkdir_parents(tool->pool, path, NULL);
         if (made < 0)
-            rc = fail_first(rc, fail_twz(path, made));
+            rc = fail_first(rc, explain_make(tool->pool, path, made));
     }
     return rc;
 }
@@ -172,13 +167,13 @@ int cmd_ln(struct tool *tool, const struct args *args)
         return fail(TOOL_USAGE, "ln: an empty TARGET means nothing");
     int rc = walk_target(tool, path, target, &where);
     if (rc < 0)
-        return fail_twz(path, rc);
+        return explain_make(tool->pool, path, rc);
     if (where.kind && !force)
         rc = fail_twz(path, -TWZ_EEXIST);
     else if (where.kind == HIER_DIR)
         rc = fail_twz(path, -TWZ_EISDIR);
     else if (where.must_dir)
-        rc = fail_twz(path, -TWZ_ENONAME);
+        rc = explain_make(tool->pool, path, -TWZ_ENONAME);
     else if (args_flag(args, "symbolic"))
         rc = link_text(tool, target, &where);
     else
@@ -189,26 +184,40 @@ int cmd_ln(struct tool *tool, const struct args *args)
 
 /* --- mv ------------------------------------------------------------------------------------ */
 
+static int move_to(struct tool *tool, const struct hier_where *from, char **path)
+{
+    struct hier_where to;
+    int rc = walk_target(tool, path[1], path[0], &to);
+    if (rc < 0)
+        return explain_make(tool->pool, path[1], rc);
+    bool nowhere = !to.kind && to.must_dir && from->kind != HIER_DIR;
+    if (!nowhere)
+        rc = hier_rename(&from->dir, names_leaf(from), &to.dir, names_leaf(&to),
+                         victim_flags(tool, &to));
+    hier_where_close(&to);
+    if (nowhere)
+        return explain_make(tool->pool, path[1], -TWZ_ENONAME);
+    if (rc == -TWZ_EINVAL && from->kind == HIER_DIR)
+        return fail(TOOL_USAGE, "%s: a directory cannot be moved into itself (%s)", path[0],
+                    path[1]);
+    return rc < 0 ? explain_path(tool->pool, path[0], rc) : TOOL_OK;
+}
+
 int cmd_mv(struct tool *tool, const struct args *args)
 {
     struct hier_where from;
-    struct hier_where to;
-    int rc = names_walk_entry(tool->pool, args->argv[0], &from);
+    const char *path = args->argv[0];
+    int rc = names_walk_entry(tool->pool, path, &from);
     if (rc < 0)
-        return fail_twz(args->argv[0], rc);
-    if (!from.kind)
-        return finish(&from, args->argv[0], -TWZ_ENONAME);
-    rc = walk_target(tool, args->argv[1], args->argv[0], &to);
-    if (rc < 0)
-        return finish(&from, args->argv[1], rc);
-    if (!to.kind && to.must_dir && from.kind != HIER_DIR) {
-        hier_where_close(&to);
-        return finish(&from, args->argv[1], -TWZ_ENONAME);
-    }
-    rc = hier_rename(&from.dir, names_leaf(&from), &to.dir, names_leaf(&to),
-                     victim_flags(tool, &to));
-    hier_where_close(&to);
-    return finish(&from, args->argv[0], rc);
+        return explain_path(tool->pool, path, rc);
+    if (from.len == 0)
+        rc = explain_nameless(tool->pool, path, from.id, "moved");
+    else if (!from.kind)
+        rc = explain_path(tool->pool, path, -TWZ_ENONAME);
+    else
+        rc = move_to(tool, &from, args->argv);
+    hier_where_close(&from);
+    return rc;
 }
 
 /* --- rm ------------------------------------------------------------------------------------ */
@@ -255,28 +264,32 @@ static int remove_tree(const struct pool *pool, objid_t dir)
 
 static int remove_name(const struct pool *pool, const struct hier_where *where, bool recursive)
 {
-    if (where->len == 0)
-        return -TWZ_EBUSY;
     if (where->kind == 0)
         return -TWZ_ENONAME;
     int rc = where->kind == HIER_DIR && recursive ? remove_tree(pool, where->id) : 0;
     return rc < 0 ? rc : hier_remove(&where->dir, names_leaf(where), 0);
 }
 
+static int remove_path(const struct pool *pool, const char *path, bool recursive, bool force)
+{
+    struct hier_where where;
+    int rc = names_walk_entry(pool, path, &where);
+    if (rc >= 0) {
+        bool nameless = where.len == 0;
+        rc = nameless ? 0 : remove_name(pool, &where, recursive);
+        hier_where_close(&where);
+        if (nameless)
+            return explain_nameless(pool, path, where.id, "removed");
+    }
+    return rc < 0 && !(force && rc == -TWZ_ENONAME) ? explain_path(pool, path, rc) : TOOL_OK;
+}
+
 int cmd_rm(struct tool *tool, const struct args *args)
 {
+    bool recursive = args_flag(args, "recursive");
     bool force = args_flag(args, "force");
     int rc = TOOL_OK;
-    for (int i = 0; i < args->argc; i++) {
-        struct hier_where where;
-        const char *path = args->argv[i];
-        int one = names_walk_entry(tool->pool, path, &where);
-        if (one >= 0) {
-            one = remove_name(tool->pool, &where, args_flag(args, "recursive"));
-            hier_where_close(&where);
-        }
-        if (one < 0 && !(force && one == -TWZ_ENONAME))
-            rc = fail_first(rc, fail_twz(path, one));
-    }
+    for (int i = 0; i < args->argc; i++)
+        rc = fail_first(rc, remove_path(tool->pool, args->argv[i], recursive, force));
     return rc;
 }

@@ -12,6 +12,7 @@
 #include <twz/error.h>
 
 #include "command.h"
+#include "explain.h"
 #include "ident.h"
 #include "ids.h"
 #include "names.h"
@@ -47,7 +48,7 @@ static int new_unnamed(struct tool *tool, uint64_t count, uint32_t perms)
         char text[OUT_ID_TEXT];
         int rc = plat_obj_create(&create, &id);
         if (rc < 0)
-            return fail_twz(tool->pool->path, rc);
+            return explain_pool(tool->pool, rc);
         if (count == 1 || out_records())
             print_id(tool, id, NULL);
         else
@@ -63,14 +64,14 @@ static int new_named(struct tool *tool, const char *path, uint32_t perms)
     struct hier_create create = { .kind = HIER_OBJECT, .perms = perms };
     int rc = names_walk(tool->pool, path, 0, &where);
     if (rc < 0)
-        return fail_twz(path, rc);
+        return explain_make(tool->pool, path, rc);
     if (where.kind != 0 || where.must_dir)
-        rc = where.kind ? -TWZ_EEXIST : -TWZ_EISDIR;
+        rc = where.kind ? -TWZ_EEXIST : -TWZ_ENONAME;
     else
         rc = hier_create(&where.dir, names_leaf(&where), &create, &obj);
     hier_where_close(&where);
     if (rc < 0)
-        return fail_twz(path, rc);
+        return explain_make(tool->pool, path, rc);
     print_id(tool, obj.id, path);
     twz_object_release(&obj);
     return TOOL_OK;
@@ -175,6 +176,8 @@ static int check_deletable(struct tool *tool, const struct ident_list *list, boo
         struct store_stat stat;
         struct name_list names;
         const struct ident *item = &list->item[i];
+        if (twz_objid_equal(item->id, tool->pool->names))
+            return explain_nameless(tool->pool, item->text, item->id, "deleted");
         if (names_list(item->id, &names) >= 0) {
             size_t count = names.count;
             names_list_free(&names);

@@ -107,8 +107,8 @@ static int make_pool(const char *path, uint64_t size, const char *label, bool fo
 {
     struct host_file file;
     struct pool *pool;
-    int rc = host_file_create(&file, path, force ? NULL : "choose another name, or use --force",
-                              0644);
+    int rc =
+        host_file_create(&file, path, force ? NULL : "choose another name, or use --force", 0644);
     if (rc != TOOL_OK)
         return rc;
     int fd = fcntl(file.fd, F_DUPFD_CLOEXEC, 0);

@@ -11,7 +11,7 @@
 struct host_file {
     int fd;
     char *path;
-    char *temporary; /* NULL while it has no name at all */
+    char *temporary;    /* NULL while it has no name at all */
     const char *exists; /* what to do where the path is taken; NULL: replace it */
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <twz/error.h>
 
+#include "explain.h"
 #include "ids.h"
 #include "names.h"
 #include "out.h"
@@ -140,7 +141,7 @@ int ident_get(struct tool *tool, const char *text, struct ident_list *list)
     }
     if (is_glob(text) && rc == -TWZ_ENONAME)
         return get_glob(tool, text, list);
-    return rc == -TWZ_ENONAME ? missing(text, digits > 0) : fail_twz(text, rc);
+    return rc == -TWZ_ENONAME ? missing(text, digits > 0) : explain_path(tool->pool, text, rc);
 }
 
 int ident_all(struct tool *tool, const struct args *args, struct ident_list *list)

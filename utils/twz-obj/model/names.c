@@ -282,7 +282,7 @@ static int mkdir_one(const struct pool *pool, const char *path, bool *made)
 int names_mkdir_parents(const struct pool *pool, const char *path, bool *made)
 {
     char *part = strdup(path);
-    int rc = part ? 0 : -TWZ_ENOMEM;
+    int rc = !part ? -TWZ_ENOMEM : *path ? 0 : -TWZ_ENONAME;
     for (char *p = part; rc >= 0 && p && *p;) {
         p += strspn(p, "/");
         p += strcspn(p, "/");

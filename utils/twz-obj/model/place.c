@@ -15,6 +15,7 @@
 #include <string.h>
 #include <twz/error.h>
 
+#include "explain.h"
 #include "fail.h"
 #include "names.h"
 #include "platform.h"
@@ -140,5 +141,7 @@ int place_object(struct pool *pool, const char *path, const struct place *place,
     }
     if (filling.told)
         return TOOL_NO;
-    return rc < 0 ? fail_twz(path ? path : pool->path, rc) : TOOL_OK;
+    if (rc >= 0)
+        return TOOL_OK;
+    return path ? explain_make(pool, path, rc) : explain_pool(pool, rc);
 }

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Looks only: what was refused is as it was. */
+#include "explain.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <twz/error.h>
+
+#include "fail.h"
+#include "names.h"
+
+/* Every object takes a slot of the pool's table; its size sets how many there are. */
+static bool objects_at_limit(const struct pool *pool, struct store_space *space)
+{
+    store_space(pool->store, space);
+    return space->objects >= space->slots_max;
+}
+
+static int explain(const struct pool *pool, const char *subject, int64_t error)
+{
+    struct store_space space;
+    if (error == -TWZ_EFULL && objects_at_limit(pool, &space))
+        return fail(TOOL_FULL,
+                    "%s: the pool has no room for more objects (%llu of %llu): delete objects "
+                    "(lost, del) or make a larger pool (mkpool --size)",
+                    subject, (unsigned long long)space.objects,
+                    (unsigned long long)space.slots_max);
+    return fail_twz(subject, error);
+}
+
+int explain_pool(const struct pool *pool, int64_t error)
+{
+    return explain(pool, pool->path, error);
+}
+
+/* The first directory on the way that does not lead on, if it is for reason `error`; to be freed,
+ * NULL: none. What ends in '/' is on the way itself. */
+static char *first_gap(const struct pool *pool, const char *path, int64_t error)
+{
+    char *part = strdup(path);
+    for (char *p = part; p;) {
+        objid_t id;
+        uint32_t kind;
+        p += strspn(p, "/");
+        p += strcspn(p, "/");
+        if (!*p)
+            break;
+        *p = '\0';
+        int rc = names_find(pool, part, &id, &kind);
+        if (rc >= 0 && kind != HIER_DIR)
+            rc = -TWZ_ENOTDIR;
+        if (rc == error)
+            return part;
+        if (rc < 0)
+            break;
+        *p = '/';
+    }
+    free(part);
+    return NULL;
+}
+
+static int path_error(const struct pool *pool, const char *path, int64_t error, const char *todo)
+{
+    if (!*path)
+        return fail(TOOL_USAGE, "an empty name means nothing: give a path");
+    bool way = error == -TWZ_ENONAME || error == -TWZ_ENOTDIR;
+    char *gap = way && !twz_objid_none(pool->names) ? first_gap(pool, path, error) : NULL;
+    if (!gap)
+        return explain(pool, path, error);
+    int rc = error == -TWZ_ENONAME ? fail(TOOL_MISSING, "%s: no such directory%s", gap, todo)
+                                   : fail_twz(gap, error);
+    free(gap);
+    return rc;
+}
+
+int explain_path(const struct pool *pool, const char *path, int64_t error)
+{
+    return path_error(pool, path, error, "");
+}
+
+int explain_make(const struct pool *pool, const char *path, int64_t error)
+{
+    return path_error(pool, path, error, ": 'mkdir -p' makes it");
+}
+
+int explain_nameless(const struct pool *pool, const char *path, objid_t dir, const char *verb)
+{
+    if (twz_objid_equal(dir, pool->names))
+        return fail(TOOL_USAGE, "%s: the root directory cannot be %s", path, verb);
+    return fail(TOOL_USAGE, "%s: cannot be %s: give the directory's path without '.' and '..'",
+                path, verb);
+}
