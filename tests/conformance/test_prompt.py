@@ -5,9 +5,7 @@ Usage: test_prompt.py BUILD [PART-OF-A-NAME]
 """
 
 import os
-import subprocess
 import sys
-import tempfile
 
 import booting
 import counting
@@ -26,6 +24,44 @@ def test_what_follows_is_the_input_of_programs():
 def test_a_program_that_reads_nothing_takes_nothing():
     r = POOL.run(input=b"echo one; true\necho two\necho no newline", expect=0)
     same((r.stdout, r.stderr), (b"one\ntwo\nno newline\n", b""))
+
+
+def lines(text, status, *told):
+    """The lines end with the status; the errors hold each of `told`. What was written."""
+    r = POOL.run(input=text, expect=status)
+    for part in told:
+        holds(r.stderr, part)
+    if not told:
+        same(r.stderr, b"")
+    return r.stdout
+
+
+def test_what_cannot_be_read_is_said_and_has_a_status():
+    lines(b"echo a >\n", 2, b"prompt: a file name is missing after >\n")
+    lines(b"echo a >> ; echo b\n", 2, b"prompt: a file name is missing after >>\n")
+    lines(b"cat < > /data/e\n", 2, b"prompt: a file name is missing after <\n")
+    lines(b'"open\n', 2, b"prompt: a quote is open\n")
+    lines(b"echo > 'open\n", 2, b"prompt: a quote is open\n")
+    lines(b"echo" + 256 * b" a" + b"\n", 2, b"prompt: more than 256 words\n")
+    same(lines(b"echo" + 255 * b" a" + b"; echo b\n", 0), b"a " * 254 + b"a\nb\n")
+    same(lines(b'"open\necho fine\n', 0, b"a quote is open"), b"fine\n")
+
+
+def test_redirections_without_a_command():
+    lines(b"> /data/e\n", 0)
+    same(POOL.tool("cat", "/data/e").stdout, "")
+    lines(b"echo x > /data/e; >> /data/e\n", 0)
+    same(POOL.tool("cat", "/data/e").stdout, "x\n")
+    lines(b"< /data/e; true; > /data/e < /data/e\n", 0)
+    same(POOL.tool("cat", "/data/e").stdout, "")
+    lines(b"< /x\n", 1, b"prompt: /x: No such file or directory\n")
+    lines(b"> /none/x\n", 1, b"prompt: /none/x: No such file or directory\n")
+
+
+def test_missing_operands():
+    for words in b"rm", b"rm -r", b"mkdir", b"mkdir -p", b"rmdir", b"cp", b"mv a", b"ln a":
+        lines(words + b"\n", 2, b"Usage: " + words.split()[0] + b" ")
+    lines(b"rm -f\n", 0)
 
 
 with POOL:

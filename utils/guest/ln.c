@@ -9,10 +9,8 @@ int main(int argc, char **argv)
     int symbolic = argc > 1 && !strcmp(argv[1], "-s");
     const char *target, *name;
 
-    if (argc != 3 + symbolic) {
-        fprintf(stderr, "Usage: ln [-s] TARGET NAME\n");
-        return 2;
-    }
+    if (argc != 3 + symbolic)
+        return usage("ln [-s] TARGET NAME");
     target = argv[1 + symbolic];
     name = argv[2 + symbolic];
     if ((symbolic ? symlink(target, name) : link(target, name)) < 0)

@@ -21,6 +21,8 @@ int main(int argc, char **argv)
 {
     int parents = argc > 1 && !strcmp(argv[1], "-p");
 
+    if (argc == 1 + parents)
+        return usage("mkdir [-p] DIR...");
     for (int i = 1 + parents; i < argc; i++)
         if ((parents ? with_parents(argv[i]) : mkdir(argv[i], 0777)) < 0)
             complain("mkdir", argv[i]);

@@ -21,10 +21,8 @@ int main(int argc, char **argv)
     struct stat st;
     int into;
 
-    if (argc < 3) {
-        fprintf(stderr, "Usage: mv FROM TO | mv FROM... DIR\n");
-        return 2;
-    }
+    if (argc < 3)
+        return usage("mv FROM TO | mv FROM... DIR");
     into = stat(argv[argc - 1], &st) == 0 && S_ISDIR(st.st_mode);
     if (argc > 3 && !into) {
         errno = ENOTDIR;

@@ -88,7 +88,7 @@ static char next_word(const char **line, char **store)
 
 /* --- running ---------------------------------------------------------------------------------- */
 
-/* Can the files of the redirections be opened? posix_spawn would not say which of them cannot. */
+/* Can the file be opened? If not, that was said. */
 static int opened(const char *path, int flags)
 {
     int fd = path ? open(path, flags, 0666) : 0;
@@ -100,14 +100,24 @@ static int opened(const char *path, int flags)
     return fd >= 0;
 }
 
+static int out_flags(const struct command *c)
+{
+    return O_WRONLY | O_CREAT | (c->append ? O_APPEND : O_TRUNC);
+}
+
+/* Can the redirections be carried out? posix_spawn would not say which of them cannot. */
+static int redirected(const struct command *c)
+{
+    return opened(c->in, O_RDONLY) && opened(c->out, out_flags(c));
+}
+
 static void run(struct command *c)
 {
     posix_spawn_file_actions_t actions;
-    const int flags = O_WRONLY | O_CREAT | (c->append ? O_APPEND : O_TRUNC);
     int error, what;
     pid_t pid;
 
-    if (!opened(c->in, O_RDONLY) || !opened(c->out, flags)) {
+    if (!redirected(c)) {
         last = 1;
         return;
     }
@@ -116,7 +126,7 @@ static void run(struct command *c)
     if (c->in)
         posix_spawn_file_actions_addopen(&actions, 0, c->in, O_RDONLY, 0);
     if (c->out)
-        posix_spawn_file_actions_addopen(&actions, 1, c->out, flags, 0666);
+        posix_spawn_file_actions_addopen(&actions, 1, c->out, out_flags(c), 0666);
     early = 0;
     error = posix_spawnp(&pid, c->argv[0], &actions, NULL, c->argv, environ);
     posix_spawn_file_actions_destroy(&actions);
@@ -162,8 +172,11 @@ static void execute(struct command *c)
     char path[PATH_MAX];
 
     c->argv[c->argc] = NULL;
-    if (c->argc == 0)
+    if (c->argc == 0) {
+        if (c->in || c->out)
+            last = !redirected(c);
         return;
+    }
     if (!strcmp(c->argv[0], "exit"))
         leave(c);
     last = 0;
@@ -201,6 +214,23 @@ static int read_line(char **line, size_t *size)
     return 1;
 }
 
+/* Why the line ends here: a redirection waits for its file, a quote for its end, or there are too
+ * many words. 0: it does not. */
+static int refused(const struct command *c, char kind, char wait_for)
+{
+    if (kind == '?')
+        fputs("prompt: a quote is open\n", stderr);
+    else if (wait_for && kind != 'w')
+        fprintf(stderr, "prompt: a file name is missing after %s\n",
+                wait_for == 'a' ? ">>" : (char[]){ wait_for, 0 });
+    else if (kind == 'w' && !wait_for && c->argc == WORDS)
+        fprintf(stderr, "prompt: more than %d words\n", WORDS);
+    else
+        return 0;
+    last = 2;
+    return 1;
+}
+
 /* One line: words gathered into commands, each run as soon as it is whole. `store` has room for
  * all its words. */
 static void perform(const char *line, char *store)
@@ -212,10 +242,8 @@ static void perform(const char *line, char *store)
         char *word = store;
 
         kind = next_word(&line, &store);
-        if (kind == '?' || (wait_for && kind != 'w') || c.argc == WORDS) {
-            fprintf(stderr, "prompt: %s\n", kind == '?' ? "a quote is open" : "cannot read that");
+        if (refused(&c, kind, wait_for))
             return;
-        }
         if (kind == 'w') {
             add_word(&c, word, wait_for);
             wait_for = 0;

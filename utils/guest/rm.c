@@ -63,6 +63,8 @@ int main(int argc, char **argv)
         force |= c == 'f';
         deep |= c == 'r';
     }
+    if (optind == argc && !force)
+        return usage("rm [-f] [-r] FILE...");
     for (int i = optind; i < argc; i++)
         remove_name(argv[i]);
     return status;

@@ -6,6 +6,8 @@
 
 int main(int argc, char **argv)
 {
+    if (argc == 1)
+        return usage("rmdir DIR...");
     for (int i = 1; i < argc; i++)
         if (rmdir(argv[i]) < 0)
             complain("rmdir", argv[i]);

@@ -17,6 +17,13 @@ static inline void complain(const char *tool, const char *what)
     status = 1;
 }
 
+/* Said when operands are missing; the exit status of wrong use. */
+static inline int usage(const char *text)
+{
+    fprintf(stderr, "Usage: %s\n", text);
+    return 2;
+}
+
 /* 1 if both are one file; that is said then, and the status is 1. */
 static inline int same_file(const char *tool, const char *from, const struct stat *a,
                             const char *to, const struct stat *b)
