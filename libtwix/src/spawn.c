@@ -18,12 +18,15 @@
 #include "path.h"
 #include "process.h"
 #include "spawn.h"
+#include "text.h"
 #include "thread.h"
 
-#define CHILDREN 62u /* as many as one thread_sync can wait for, besides signals */
+#define NAME_SHOWN 128 /* of argv[0], in the message of a fault */
+#define CHILDREN   62u /* as many as one thread_sync can wait for, besides signals */
 
 struct child {
     int pid; /* 0: free */
+    char name[NAME_SHOWN];
     struct twz_process process;
     struct given given;
 };
@@ -114,6 +117,16 @@ static void wait_ready(const struct child *c)
 
 /* --- the call --------------------------------------------------------------------------------- */
 
+/* What the parent keeps for when it has ended. */
+static void note_child(struct child *c, const struct handover *h, const char *name)
+{
+    struct text t;
+
+    given_note(&c->given, h);
+    text_init(&t, c->name, sizeof(c->name));
+    text_str(&t, name);
+}
+
 static int64_t start(struct plan *p, struct handover *h, const struct linux_spawn *spawn,
                      struct child *c)
 {
@@ -150,7 +163,7 @@ static int64_t start(struct plan *p, struct handover *h, const struct linux_spaw
     else
         hand_over_settle(h, p, twz_object_base(&c->process.repr));
     if (r == 0)
-        given_note(&c->given, h);
+        note_child(c, h, spec.argv[0] ? spec.argv[0] : p->found);
     return r;
 }
 
@@ -203,13 +216,17 @@ static int matches(const struct child *c, int64_t pid)
 }
 
 /* What ended it, on our standard error: the kernel's record says more than a signal's number. */
-static void report(const struct twz_program_end *end)
+static void report(const struct child *c, const struct twz_program_end *end)
 {
-    char line[512];
-    size_t len = twz_fault_print(&end->fault, line, sizeof(line) - 1);
+    char line[640];
+    struct text t;
 
-    line[len] = '\n';
-    (void)linux_write(2, line, len + 1);
+    text_init(&t, line, sizeof(line) - 1);
+    text_str(&t, c->name);
+    text_str(&t, ": ");
+    t.len += twz_fault_print(&end->fault, line + t.len, t.size - t.len);
+    line[t.len] = '\n';
+    (void)linux_write(2, line, t.len + 1);
 }
 
 /* The wait status of an end. */
@@ -249,7 +266,7 @@ static int64_t collect(int64_t pid, int keep, int *status, struct twz_sync *ops,
         if (keep)
             break;
         if (end.by_fault)
-            report(&end);
+            report(c, &end);
         (void)!twz_program_wait(&c->process, 0, &end);
         given_sweep(&c->given);
         c->pid = 0;

@@ -5,7 +5,9 @@ Usage: test_prompt.py BUILD [PART-OF-A-NAME]
 """
 
 import os
+import subprocess
 import sys
+import tempfile
 
 import booting
 import counting
@@ -13,6 +15,7 @@ from booting import holds, same
 
 BUILD = os.path.abspath(sys.argv[1])
 POOL = booting.Pool(BUILD, size="64M")
+DIR = tempfile.mkdtemp(prefix="twz-prompt.")
 
 
 def test_what_follows_is_the_input_of_programs():
@@ -34,6 +37,16 @@ def lines(text, status, *told):
     if not told:
         same(r.stderr, b"")
     return r.stdout
+
+
+def test_a_fault_names_the_program():
+    path = os.path.join(DIR, "posix")
+    with open(path + ".c", "w", encoding="utf-8") as f:
+        f.write("int main(void) { *(volatile int *)0x1234 = 1; return 0; }\n")
+    subprocess.run([f"{BUILD}/bin/twz-cc", "-o", path, path + ".c"], check=True, timeout=60)
+    POOL.put(path, "/host/posix")
+    lines(b"posix\n", 139, b"posix: null pointer fault, at address 0x1234", b"posix: status 139\n")
+    lines(b"/host/posix\n", 139, b"/host/posix: null pointer fault")
 
 
 def test_what_cannot_be_read_is_said_and_has_a_status():
