@@ -164,19 +164,19 @@ def main():
     parser.add_argument("--list", action="store_true", help="only name the tests")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="tests at a time")
     parser.add_argument("what", nargs="*", metavar="SUITE|SUITE/NAME",
-                        help="suites or tests to run; none: all but bench")
-    args = parser.parse_args()
+                        help="suites or tests to run; none: all")
+    args = parser.parse_intermixed_args()
 
-    tests = [t for t in load_tests(args.build) if t.chosen_by(args.what)]
-    if not args.what:
-        tests = [t for t in tests if t.suite != "bench"]
+    known = load_tests(args.build)
+    unknown = [w for w in args.what if not any(t.chosen_by([w]) for t in known)]
+    if unknown:
+        print("twz: test: no such suite or test: " + " ".join(unknown) + ": see ./twz test --list",
+              file=sys.stderr)
+        return 3
+    tests = [t for t in known if t.chosen_by(args.what)]
     if args.list:
         print("\n".join(t.name for t in tests))
         return 0
-    if not tests:
-        print("twz: test: no such suite or test: " + " ".join(args.what), file=sys.stderr)
-        return 3
-
     log_dir = os.path.join(args.build, "test-logs")
     os.makedirs(log_dir, exist_ok=True)
     print(f"running {len(tests)} test programs, {args.jobs} at a time; logs in {log_dir}", flush=True)

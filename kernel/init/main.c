@@ -56,6 +56,7 @@ void kernel_main(void)
     mix_boot_number();
     console_init();   /* the link to the host */
     arch_smp_start(); /* the other cores, idle until there are threads */
+    kso_system_update();
     start_init();     /* the program that the pool names, ready to run */
     kernel_cpu_main();
 }

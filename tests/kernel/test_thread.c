@@ -569,8 +569,22 @@ static void test_refused(void)
     CHECK_IS(CALL(obj_delete, IDARG(weak), 0), -TWZ_EDENIED);
 }
 
+/* What the system says of its cores is what a thread may be given. */
+static void test_cores(void)
+{
+    const struct twz_system *facts =
+        (const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
+    uint64_t n = 0;
+
+    while (n < 64 && CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, 1ull << n) == 0)
+        n++;
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, ~0ull), 0);
+    CHECK_IS(facts->cores, n);
+}
+
 void test_main(void)
 {
+    test_cores();
     test_exit();
     test_many();
     test_preemption();

@@ -225,7 +225,7 @@ def test_wrong_use():
 def test_help():
     with Tree() as t:
         same(t.twz().returncode, 0)
-        for command in ("run", "test", "build", "bench", "debug", "fmt"):
+        for command in ("run", "test", "build", "debug", "fmt"):
             r = t.twz(command, "--help")
             same((command, r.returncode, r.stdout.startswith(f"usage: ./twz {command}")),
                  (command, 0, True))
