@@ -5,12 +5,15 @@ Usage: test_refusals.py TWZ-OBJ [PART-OF-A-NAME]
 """
 
 import os
+import struct
 import sys
 
 import counting
-from objtool import Pool, one_line, same, wanted
+from objtool import FRAME, Pool, holds, one_line, same, wanted
 
 TOOL = os.path.abspath(sys.argv[1])
+# Of struct store_super (kernel/store/format.h) and struct hier_dir (objects/hier/layout.h).
+DIR_AT, TABLE_AT = 320, 24
 
 
 def lacks(text, *parts):
@@ -111,6 +114,48 @@ def test_no_room_for_more_objects():
         one_line(said, "standard input, line 2: /data/x: the pool has no room")
         lines = pool.file("lines", b"df\nnew /data/x\n")
         one_line(pool("batch", lines, code=6).stderr, f"{lines}, line 2: ")
+
+
+# --- damage ------------------------------------------------------------------------------------
+
+def spoil_directory_word(pool):
+    """Both copies of the word that says where the first objects' records lie."""
+    with open(pool.path, "r+b") as f:
+        frames = struct.unpack_from("<QQ", f.read(FRAME), DIR_AT)
+        for frame in frames:
+            f.seek(frame * FRAME)
+            f.write(b"\xff" * 8)
+
+
+def spoil_table(pool):
+    """A directory whose table lies where the object has no page."""
+    pool.overwrite(pool.page("/data"), TABLE_AT, struct.pack("<Q", 5 << 32 | 1 << 20))
+
+
+def test_check_does_not_send_to_itself():
+    for spoil in (spoil_directory_word, spoil_table, lambda pool: pool.spoil_id("/data/x")):
+        with Pool(TOOL) as pool:
+            pool("new", "/data/x")
+            spoil(pool)
+            for words in (["check"], ["check", "--repair", "--dry-run"]):
+                said = pool(*words, code=4).stderr
+                lacks(said, "run 'twz-obj check'")
+                holds(said.splitlines()[-1], "copy")
+            holds(pool("check", code=4).stderr, "check --repair", "--backup")
+            said = pool("check", "--repair", code=4).stderr
+            lacks(said, "twz-obj check")
+            holds(said.splitlines()[-1], "copy")
+
+
+def test_what_was_only_interrupted_is_no_damage():
+    """One bad copy of a mirrored word: the other one holds."""
+    with Pool(TOOL) as pool:
+        with open(pool.path, "r+b") as f:
+            f.seek(struct.unpack_from("<Q", f.read(FRAME), DIR_AT)[0] * FRAME)
+            f.write(bytes(8))
+        r = pool("check")
+        same(r.stderr, "")
+        holds(r.stdout, "no problem", "for recovery to settle")
 
 
 counting.run(globals(), *sys.argv[2:3])

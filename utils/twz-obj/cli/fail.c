@@ -9,10 +9,21 @@
 #include <twz/error.h>
 
 static const char *prefix = "";
+static const char *damaged_todo = "run 'twz-obj check' to see what is lost";
 
 void fail_prefix(const char *text)
 {
     prefix = text ? text : "";
+}
+
+void fail_damaged_todo_set(const char *text)
+{
+    damaged_todo = text;
+}
+
+const char *fail_damaged_todo(void)
+{
+    return damaged_todo;
 }
 
 static void say(const char *format, va_list ap) FAIL_PRINTF(1, 0);
@@ -104,7 +115,7 @@ static const char *remedy(int64_t error)
     case TWZ_ENOSPC:
     case TWZ_EFULL: return "delete objects (lost, del) or make a larger pool";
     case TWZ_EDAMAGED:
-    case TWZ_EPOISON: return "run 'twz-obj check' to see what is lost";
+    case TWZ_EPOISON: return damaged_todo;
     default: return NULL;
     }
 }

@@ -40,6 +40,11 @@ int fail_host(const char *subject);
 enum tool_exit fail_code(int64_t error);
 enum tool_exit fail_code_host(int host_errno);
 
+/* What to do about damage: twz-obj check, unless check itself said something else. The text is kept
+ * by reference. */
+void fail_damaged_todo_set(const char *text);
+const char *fail_damaged_todo(void);
+
 /* The text of -TWZ_E...; constant. */
 const char *fail_text(int64_t error);
 

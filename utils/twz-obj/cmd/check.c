@@ -160,7 +160,7 @@ static void tell_result(const struct store_checked *result, const struct dir_wal
     putchar('\n');
 }
 
-static int check_mapped(struct pool *pool)
+static int check_mapped(struct pool *pool, bool *walked)
 {
     struct store_env env;
     struct store_checked result;
@@ -180,16 +180,18 @@ static int check_mapped(struct pool *pool)
     if (rc != TOOL_OK)
         return rc;
     tell_result(&result, &walk);
+    *walked = true;
     return result.problems + walk.problems ? TOOL_DAMAGED : TOOL_OK;
 }
 
-static int check_pool(const char *path)
+/* *walked: it came to the end, and what is wrong was told. */
+static int check_pool(const char *path, bool *walked)
 {
     struct pool *pool;
     int rc = pool_map(&pool, path, POOL_LOOK);
     if (rc != TOOL_OK)
         return rc;
-    rc = check_mapped(pool);
+    rc = check_mapped(pool, walked);
     return fail_first(rc, pool_close(pool));
 }
 
@@ -250,22 +252,41 @@ static int repair(const char *path, bool dry, const char *copy)
     return fail_first(rc, pool_close(pool));
 }
 
+/* What there is to do about damage: other commands send their user here. */
+#define CHECK_TODO                                                                                 \
+    "'twz-obj check --repair --backup FILE' completes what was interrupted, for the rest restore " \
+    "the pool from a copy"
+#define REPAIR_TODO "restore the pool from a copy"
+
+static void advise(const char *path, bool repaired)
+{
+    if (repaired)
+        fail_warn("%s: what remains cannot be repaired: delete the objects named above, or restore "
+                  "the pool from a copy",
+                  path);
+    else
+        fail_warn("%s: 'twz-obj check --repair --backup FILE' completes what was interrupted; for "
+                  "the rest delete the objects named above, or restore the pool from a copy",
+                  path);
+}
+
 int cmd_check(struct tool *tool, const struct args *args)
 {
     const char *path = command_pool_path(tool);
     const char *copy = args_option(args, "backup");
     bool dry = args_flag(args, "dry-run");
+    bool repaired = args_flag(args, "repair") && !dry;
+    bool walked = false;
     if (!path)
         return TOOL_USAGE;
     if (!args_flag(args, "repair") && (dry || copy))
         return fail(TOOL_USAGE, "check: --dry-run and --backup go with --repair");
+    fail_damaged_todo_set(repaired ? REPAIR_TODO : CHECK_TODO);
     int rc = args_flag(args, "repair") ? repair(path, dry, copy) : TOOL_OK;
     if (rc != TOOL_OK)
         return rc;
-    rc = check_pool(path);
-    if (rc == TOOL_DAMAGED && args_flag(args, "repair") && !dry)
-        fail_warn("%s: what remains cannot be repaired: delete the objects named above, or restore "
-                  "the pool from a copy",
-                  path);
+    rc = check_pool(path, &walked);
+    if (rc == TOOL_DAMAGED && walked)
+        advise(path, repaired);
     return rc;
 }

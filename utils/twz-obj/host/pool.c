@@ -81,9 +81,9 @@ void pool_catch_faults(void)
     sigaction(SIGSEGV, &action, NULL);
 }
 
-static void fault_say(struct fault_text *why, const char *path, const char *what)
+static void fault_say(struct fault_text *why, const char *path, const char *what, const char *todo)
 {
-    snprintf(why->text, sizeof(why->text) - 1, "twz-obj: %.200s: %s", path, what);
+    snprintf(why->text, sizeof(why->text) - 1, "twz-obj: %.200s: %s: %s", path, what, todo);
     for (char *p = why->text; *p; p++) {
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = '?';
@@ -95,11 +95,10 @@ static void fault_say(struct fault_text *why, const char *path, const char *what
 static void fault_texts(const char *path)
 {
     fault_say(&fault.storage, path,
-              "the host gave no storage (its disk is full, or the file was cut short): make room; "
-              "the pool is as before or after the last step");
-    fault_say(&fault.damage, path,
-              "damaged: what it says led where it holds nothing: run 'twz-obj check' to see what "
-              "is lost, or restore it from a copy");
+              "the host gave no storage (its disk is full, or the file was cut short)",
+              "make room; the pool is as before or after the last step");
+    fault_say(&fault.damage, path, "damaged: what it says led where it holds nothing",
+              fail_damaged_todo());
 }
 
 /* The map that commands work on from now on; NULL: none. */
