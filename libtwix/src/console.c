@@ -34,7 +34,7 @@
 #include "thread.h"
 
 #define INPUT_WANTED (1ull << 63)
-#define ERROR_MASK   0xfffu /* any process may have written the word: a number of an error at most */
+#define ERROR_MASK   0xfffu /* any process may have written the word: an error's number at most */
 
 static struct twz_console *console(void)
 {

@@ -76,7 +76,7 @@ struct twz_host_winch {
 };
 _Static_assert(sizeof(struct twz_host_winch) == 4, "host winch size");
 
-/* What comes on a port of output is lost from now on, for another reason than a reader that went. */
+/* What comes on a port of output is lost from now on, for another reason than a reader gone. */
 struct twz_host_lost {
     uint32_t port;  /* TWZ_HOST_OUT or TWZ_HOST_ERR */
     uint32_t error; /* Linux numbers: what a write to it ends with, 28 NOSPC */
