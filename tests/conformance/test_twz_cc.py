@@ -148,6 +148,15 @@ def test_questions_to_the_compiler():
     holds(call("--help").stdout, "twz-cc")
 
 
+def test_a_compiler_that_is_missing_is_said_once():
+    for words in (["-c", put("hello.c", HELLO)], ["--version"]):
+        for missing in ("nocc", f"{DIR}/nocc", "gcc -O2"):
+            r = call(*words, expect=1, env={**os.environ, "TWZ_CC": missing})
+            wanted(len(r.stderr.splitlines()) == 1, r.stderr)
+            holds(r.stderr, f"twz-cc: TWZ_CC={missing}: ")
+    call("--help", env={**os.environ, "TWZ_CC": "nocc"})
+
+
 def test_as_a_configure_script_asks():
     put("conftest.c", "int main(void) { return 0; }\n")
     call("conftest.c")
