@@ -57,6 +57,6 @@ void kernel_main(void)
     console_init();   /* the link to the host */
     arch_smp_start(); /* the other cores, idle until there are threads */
     kso_system_update();
-    start_init();     /* the program that the pool names, ready to run */
+    start_init(); /* the program that the pool names, ready to run */
     kernel_cpu_main();
 }

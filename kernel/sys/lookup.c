@@ -3,9 +3,9 @@
  * Owns what handlers share: look-up with rights, and the progress of long calls.
  *
  * Progress is the thread's own: a fingerprint of the call it belongs to (place, stack, number and
- * arguments), whether a handler was called above it, and how far it got. Another fingerprint, or the
- * same one before the handler has returned (core/fault.c), means that the old call was given up, or
- * waits below, and then begins anew: pieces may be repeated.
+ * arguments), whether a handler was called above it, and how far it got. Another fingerprint, or
+ * the same one before the handler has returned (core/fault.c), means that the old call was given
+ * up, or waits below, and then begins anew: pieces may be repeated.
  */
 #include <kernel/arch_regs.h>
 #include <kernel/sec.h>

@@ -180,7 +180,7 @@ static void range(objid_t id, unsigned op, uint64_t page)
              "obj_range");
 }
 
-/* Nodes of the map all over the object, without a page in them, so that there is much to look at. */
+/* Nodes of the map all over the object, without a page in them: much to look at. */
 static void spread(objid_t id)
 {
     for (uint64_t page = 600; page < TWZ_PAGE_META - 600; page += 512) {
