@@ -19,7 +19,7 @@ int explain_make(const struct pool *pool, const char *path, int64_t error);
 /* The same about the pool, for what has no path. */
 int explain_pool(const struct pool *pool, int64_t error);
 
-/* A path that is no name, but directory `dir` itself ("/", "a/.."), was to be `verb` ("removed"). */
+/* A path that is no name, but directory `dir` itself ("/", "a/.."): was to be `verb`, "removed". */
 int explain_nameless(const struct pool *pool, const char *path, objid_t dir, const char *verb);
 
 #endif
