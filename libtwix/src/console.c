@@ -6,11 +6,11 @@
  *
  * Input is asked for: a `want` goes out, a `give` with that many bytes or fewer comes back. What a
  * give brought and nobody took yet stays in the ring for the next reader, of whichever process.
- * The port's `pad` word says where the protocol stands; guarded by lock_in:
+ * The port's `state` word says where the protocol stands; guarded by lock_in:
  *   0              nothing is outstanding
  *   INPUT_WANTED   a want went out, its give has not been looked at
  *   n              n bytes of a give are, or will be, at the head of the ring
- * The `pad` word of a port of output is 0, or the error that init heard of from the host: each
+ * The `state` word of a port of output is 0, or the error that init heard of from the host: each
  * write there fails with it, as its bytes would be lost.
  *
  * Waiting is done without the lock, on the counter that the kernel moves.
@@ -105,7 +105,7 @@ static uint32_t out_port(const struct file *f)
 /* Can output still arrive? 0, -EPIPE after SIGPIPE, or what the host's own writing failed with. */
 static int64_t output_lost(const struct twz_port *port)
 {
-    uint64_t error = load(&port->pad) & ERROR_MASK;
+    uint64_t error = load(&port->state) & ERROR_MASK;
 
     if (!load(&port->to_host.closed))
         return -(int64_t)error;
@@ -156,7 +156,7 @@ static void send_want(struct twz_port *port, uint64_t len)
     struct twz_host_want want = { .len = len < TWZ_HOST_LEN_MAX ? len : TWZ_HOST_LEN_MAX };
 
     if (put_some(&port->to_host, (const uint8_t *)&want, sizeof(want)) == sizeof(want))
-        port->pad = INPUT_WANTED;
+        port->state = INPUT_WANTED;
 }
 
 /* Moves the protocol on as far as it goes. 1: bytes are there; 0: end of file was told; -EAGAIN:
@@ -167,18 +167,18 @@ static int64_t input_step(struct twz_port *port, uint64_t len, uint64_t *tail)
     struct twz_host_give give;
 
     *tail = load(&ring->tail);
-    if (port->pad == 0) {
+    if (port->state == 0) {
         send_want(port, len);
         kick(TWZ_PORT_IN);
     }
-    if (port->pad == INPUT_WANTED) {
+    if (port->state == INPUT_WANTED) {
         if (*tail - ring->head < sizeof(give))
             return -EAGAIN;
         take(ring, &give, sizeof(give));
-        port->pad = give.len <= TWZ_HOST_LEN_MAX ? give.len : 0;
+        port->state = give.len <= TWZ_HOST_LEN_MAX ? give.len : 0;
         __atomic_store_n(&ring->head, ring->head + sizeof(give), __ATOMIC_RELEASE);
         kick(TWZ_PORT_IN);
-        if (port->pad == 0)
+        if (port->state == 0)
             return 0;
     }
     return *tail == ring->head ? -EAGAIN : 1;
@@ -188,7 +188,7 @@ static int64_t input_take(struct twz_port *port, uint8_t *buf, uint64_t len)
 {
     struct twz_ring *ring = &port->from_host;
     uint64_t there = load(&ring->tail) - ring->head;
-    uint64_t n = len < port->pad ? len : port->pad;
+    uint64_t n = len < port->state ? len : port->state;
     uint64_t at = ring->head & (ring->size - 1);
     int r;
 
@@ -199,7 +199,7 @@ static int64_t input_take(struct twz_port *port, uint8_t *buf, uint64_t len)
     r = copy_bytes(buf, ring_data(ring) + at, n, console());
     if (r < 0)
         return r;
-    port->pad -= n;
+    port->state -= n;
     __atomic_store_n(&ring->head, ring->head + n, __ATOMIC_RELEASE);
     kick(TWZ_PORT_IN);
     return (int64_t)n;
@@ -216,7 +216,7 @@ static int64_t console_read(struct file *f, void *buf, uint64_t len, uint64_t of
     if (len == 0)
         return 0;
     for (;;) {
-        if (load(&port->from_host.closed) && port->pad == 0)
+        if (load(&port->from_host.closed) && port->state == 0)
             return 0;
         lock_take(lock);
         r = input_step(port, len, &tail);
@@ -286,7 +286,7 @@ static int64_t console_ioctl(struct file *f, int64_t request, void *arg)
     const struct twz_port *port = &console()->port[TWZ_PORT_IN];
 
     switch (request) {
-    case FIONREAD: *(int *)arg = port->pad == INPUT_WANTED ? 0 : (int)port->pad; return 0;
+    case FIONREAD: *(int *)arg = port->state == INPUT_WANTED ? 0 : (int)port->state; return 0;
     case TIOCGWINSZ: return is_terminal(f) ? window_size(arg) : -ENOTTY;
     case TCGETS: return is_terminal(f) ? terminal_modes(arg) : -ENOTTY;
     case TCSETS:

@@ -403,6 +403,16 @@ def expect(terminal, what, got=b""):
     return got
 
 
+def leave_prompt(pid, terminal, status):
+    os.write(terminal, b"exit %d\n" % status)
+    try:
+        while os.read(terminal, 4096):
+            pass
+    except OSError:
+        pass
+    same(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), status, "status")
+
+
 def test_prompt_on_a_terminal():
     """Words, redirections, and Ctrl-C, which ends the program and not the prompt; output and errors
     come in the order in which they were written."""
@@ -419,13 +429,7 @@ def test_prompt_on_a_terminal():
     expect(terminal, b"status 130\r\ntwz> ")
     os.write(terminal, b"cd /tmp; pwd; no-such-program\n")
     expect(terminal, b"/tmp\r\nno-such-program: not found\r\ntwz> ")
-    os.write(terminal, b"exit 5\n")
-    try:
-        while os.read(terminal, 4096):
-            pass
-    except OSError:
-        pass
-    same(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 5, "status")
+    leave_prompt(pid, terminal, 5)
 
 
 def test_prompt_stays_when_the_window_changes():
@@ -437,13 +441,7 @@ def test_prompt_stays_when_the_window_changes():
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 100, 0, 0))
         os.write(terminal, b"echo it is $%d\n" % rows)
         expect(terminal, b"\r\nit is $%d\r\ntwz> " % rows)
-    os.write(terminal, b"exit 6\n")
-    try:
-        while os.read(terminal, 4096):
-            pass
-    except OSError:
-        pass
-    same(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 6, "status")
+    leave_prompt(pid, terminal, 6)
 
 
 def test_window_size():

@@ -13,6 +13,7 @@ set -eu
 
 suite=bookworm
 tree=$1
+clone=/srv/twz # in the bare tree
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/twz
 passed=0
 failed=0
@@ -108,20 +109,19 @@ furnish() {
 }
 
 clone() {
-    if ! git clone -q "$tree" "$root/root/twz" 2>/dev/null; then
-        rm -rf "$root/root/twz"
-        mkdir -p "$root/root/twz"
+    if ! git clone -q "$tree" "$root$clone" 2>/dev/null; then
+        rm -rf "${root:?}$clone"
+        mkdir -p "$root$clone"
         tar -C "$tree" --exclude=./build --exclude=./subprojects/packagecache \
             --exclude='./subprojects/*-[0-9]*' --exclude='./twz.pool*' -cf - . |
-            tar -C "$root/root/twz" -xf -
+            tar -C "$root$clone" -xf -
     fi
 }
 
 # inside COMMAND...: in the bare tree's clone, no terminal, standard input closed.
 inside() {
-    setsid -w chroot "$root" /usr/bin/env -i HOME=/root LANG=C.UTF-8 \
-        PATH=/usr/sbin:/usr/bin:/sbin:/bin TWZ_TEST_BARE=1 \
-        sh -c 'cd /root/twz && exec "$@" <&- 9<&-' sh "$@"
+    setsid -w chroot "$root" /usr/bin/env -i --chdir="$clone" HOME=/root LANG=C.UTF-8 \
+        PATH=/usr/sbin:/usr/bin:/sbin:/bin TWZ_TEST_BARE=1 sh -c 'exec "$@" <&- 9<&-' sh "$@"
 }
 
 out=

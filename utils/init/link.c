@@ -87,7 +87,7 @@ void link_drain(uint32_t port)
 
 void link_lose(uint32_t port, uint32_t error)
 {
-    __atomic_store_n(&console()->port[port].pad, error, __ATOMIC_RELEASE);
+    __atomic_store_n(&console()->port[port].state, error, __ATOMIC_RELEASE);
 }
 
 void link_send(uint16_t type, const void *payload, uint32_t len)

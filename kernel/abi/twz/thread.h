@@ -72,12 +72,12 @@ struct twz_become {
 #define TWZ_THREAD_PRIORITY 0u /* arg 0 (idle) .. 31 */
 #define TWZ_THREAD_CORES    1u /* arg: bit set */
 #define TWZ_THREAD_YIELD    2u
-#define TWZ_THREAD_ALIVE \
-    3u /* arg: owner word, resume count << 32 | low half of an incarnation:
-                                * 1 if that thread lives or will live again, else 0 */
-#define TWZ_THREAD_FAULT \
-    4u /* arg: address of a struct twz_fault; the caller ends by it, with
-                                * record and log line, as by a fault that nobody handled */
+/* arg: owner word, resume count << 32 | low half of an incarnation: 1 if that thread lives or will
+ * live again, else 0 */
+#define TWZ_THREAD_ALIVE 3u
+/* arg: address of a struct twz_fault; the caller ends by it, with record and log line, as by a
+ * fault that nobody handled */
+#define TWZ_THREAD_FAULT 4u
 
 /* thread_signal: SIGKILL's number ends the thread; any other is a TWZ_FAULT_SIGNAL. */
 #define TWZ_SIGNAL_KILL 9u
