@@ -8,6 +8,9 @@
  * while the stack pointer is inside the alternate stack goes below it, so handlers may nest. The
  * vector state comes first (64-byte aligned, from the top), then struct twz_fault_frame, then a
  * zero word where a return address would be. A stack that cannot be written: double fault.
+ *
+ * A long call may stand below a handler (thread->progress, sys/lookup.c): whether it goes on or was
+ * given up is decided here, where frames are pushed and taken.
  */
 #include <kernel/arch_regs.h>
 #include <kernel/boot.h>

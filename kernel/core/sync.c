@@ -4,9 +4,8 @@
  *
  * Invariants
  *   - A sleep is claimed once: whoever changes sync_state from SLEEPING by compare-exchange owns
- *   its
- *     end, and calls sched_wake. A wake that meets a waiter claimed by somebody else goes on to the
- *     next, so no wake is spent on a thread that is awake already.
+ *     its end, and calls sched_wake. A wake that meets a waiter claimed by somebody else goes on to
+ *     the next, so no wake is spent on a thread that is awake already.
  *   - Wakers claim and call sched_wake under the bucket's lock, the timer under its heap's; so once
  *     sync_cancel has been through these locks nobody touches the thread for this sleep any more.
  *     A signal's sched_wake may come late; a sleeper that is resumed unclaimed parks again.

@@ -2,7 +2,7 @@
 /*
  * Owns lines of the pool that the machine reported as lost. The frame is noted; whatever maps it
  * now loses the mapping, and its page word says POISONED from then on, durably. A frame that
- * nothing maps is found when somebody comes for it (page.c asks poison_noted first). So the
+ * nothing maps is found when somebody comes for it (faults, copies and moves ask first). So the
  * fault is that of the one object that owns the line, and the machine goes on.
  *
  * The note is for this boot, for frames whose owner was not found yet; a machine that reports more
