@@ -13,6 +13,7 @@ import tempfile
 TOP, BUILD = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 sys.path[:0] = [os.path.join(TOP, "utils/dev"), os.path.join(TOP, "tests")]
 
+import check_calls
 import check_headers
 import check_includes
 import check_style
@@ -124,6 +125,12 @@ def test_tree_keeps_the_style():
     wanted(count > 20, f"only {count} files found")
 
 
+def test_tree_calls_only_downward():
+    count, problems = check_calls.check(TOP)
+    no_problems(problems)
+    wanted(count > 20, f"only {count} files found")
+
+
 def test_every_header_compiles_alone():
     compilers = [c for c in ("gcc", "clang") if shutil.which(c)]
     count, problems = check_headers.check(TOP, BUILD, compilers)
@@ -141,6 +148,54 @@ def test_right_edges_pass():
     for path, include in RIGHT_EDGES:
         found = problems_of(check_includes.check, path, f"{SPDX}#include {include}\n")
         wanted(not found, f"{path} with {include}: {found}")
+
+
+def calls_problems(files, circles, upward):
+    """What check_calls finds in a tree of these files with these tables."""
+    top = tempfile.mkdtemp(prefix="twz-house.")
+    tables = check_calls.CIRCLES, check_calls.UPWARD
+    check_calls.CIRCLES, check_calls.UPWARD = circles, upward
+    try:
+        for path, text in files.items():
+            put(top, path, SPDX + text)
+        return check_calls.check(top)[1]
+    finally:
+        check_calls.CIRCLES, check_calls.UPWARD = tables
+        shutil.rmtree(top)
+
+
+def test_calls_checker_catches():
+    call = "void {}(void)\n{{\n    {}();\n}}\n"
+    circle = {"libtwz/src/a.c": call.format("a", "b"), "libtwz/src/b.c": call.format("b", "a")}
+    found = calls_problems(circle, {}, {})
+    wanted(len(found) == 1 and "circles in libtwz/src: [2]" in found[0], f"circle: {found}")
+    found = calls_problems(circle, {"libtwz/src": [2]}, {})
+    wanted(not found, f"circle in the table: {found}")
+    found = calls_problems(circle, {"libtwz/src": [3]}, {})
+    wanted(len(found) == 1, f"circle smaller than in the table: {found}")
+
+    up = {"kernel/mm/a.c": call.format("a", "b"), "kernel/core/b.c": call.format("b", "c")}
+    found = calls_problems(up, {}, {})
+    wanted(len(found) == 1 and found[0].startswith("kernel/mm/a.c:4: "), f"upward call: {found}")
+    found = calls_problems(up, {}, {"kernel: mm -> core": ["b"]})
+    wanted(not found, f"upward call in the table: {found}")
+    found = calls_problems(up, {}, {"kernel: mm -> core": ["b", "gone"]})
+    wanted(len(found) == 1 and "gone" in found[0], f"upward call only in the table: {found}")
+
+    level = {"kernel/dev/a.c": call.format("a", "b"), "kernel/sys/b.c": call.format("b", "a")}
+    found = calls_problems(level, {}, {})
+    wanted(len(found) == 1 and "circles in kernel/: [2]" in found[0], f"folders: {found}")
+
+
+def test_calls_checker_reads_headers():
+    header = {"libtwz/src/a.h": "void a(void);\n", "libtwz/src/b.h": "void b(void);\n",
+              "libtwz/src/a.c": '#include "b.h"\nvoid a(void)\n{\n}\n',
+              "libtwz/src/b.c": '#include "a.h"\nvoid b(void)\n{\n}\n'}
+    wanted(len(calls_problems(header, {}, {})) == 1, "a circle of includes, not caught")
+    for text in ("/* b() */\n", 'static const char *x = "b";\n', "static int y = sizeof(z->b);\n",
+                 "static void b(void)\n{\n}\nvoid a(void)\n{\n    b();\n}\n"):
+        files = {"libtwz/src/a.c": text, "libtwz/src/b.c": "void b(void)\n{\n    a();\n}\n"}
+        wanted(not calls_problems(files, {}, {}), f"no call, but taken for one: {text!r}")
 
 
 def test_style_checker_catches():

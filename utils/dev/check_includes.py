@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Who may include whom. Prints each forbidden edge as FILE:LINE and ends with 1 if there is one.
+"""The include rules. Prints each forbidden edge as FILE:LINE and ends with 1 if there is one.
 
 Usage: check_includes.py [TREE]
 
