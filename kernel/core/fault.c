@@ -62,7 +62,7 @@ void trace_init(void)
     size_t len = 0;
     const char *text = boot_option("trace", &len);
 
-    if (text == NULL)
+    if (!text)
         return;
     trace_call = listed(text, len, "call");
     trace_fault = listed(text, len, "fault");
@@ -138,7 +138,7 @@ static int push_frame(const struct twz_regs *regs, const struct twz_fault *fault
     struct twz_fault_frame out = { .fault = *fault, .regs = *regs };
     void *xsave = cpu_this()->xsave;
     uint64_t zero = 0;
-    int ret;
+    int err;
 
     out.xsave_size = arch_xsave_size();
     if (top >= ARCH_USER_LIMIT || top < out.xsave_size + sizeof(out) + 256)
@@ -146,12 +146,12 @@ static int push_frame(const struct twz_regs *regs, const struct twz_fault *fault
     out.xsave = (top - out.xsave_size) & ~63ull;
     *at = (out.xsave - sizeof(out)) & ~15ull;
     arch_xsave_save(xsave);
-    ret = user_copy_out(out.xsave, xsave, out.xsave_size);
-    if (ret == 0)
-        ret = user_copy_out(*at, &out, sizeof(out));
-    if (ret == 0)
-        ret = user_copy_out(*at - sizeof(zero), &zero, sizeof(zero));
-    return ret;
+    err = user_copy_out(out.xsave, xsave, out.xsave_size);
+    if (err == 0)
+        err = user_copy_out(*at, &out, sizeof(out));
+    if (err == 0)
+        err = user_copy_out(*at - sizeof(zero), &zero, sizeof(zero));
+    return err;
 }
 
 /* A long call that is interrupted goes on once a fault_return leads to where it was: from its own
@@ -204,20 +204,20 @@ int fault_return(struct arch_frame *frame, uint64_t addr)
 {
     struct twz_fault_frame in;
     void *xsave = cpu_this()->xsave;
-    int ret = user_copy_in(&in, addr, sizeof(in));
+    int err = user_copy_in(&in, addr, sizeof(in));
 
-    if (ret == 0)
-        ret = arch_regs_validate(&in.regs);
-    if (ret == 0 && in.xsave != 0) {
+    if (err == 0)
+        err = arch_regs_validate(&in.regs);
+    if (err == 0 && in.xsave != 0) {
         if (in.xsave_size != arch_xsave_size())
             return -TWZ_EINVAL;
-        ret = user_copy_in(xsave, in.xsave, in.xsave_size);
-        if (ret == 0)
-            ret = arch_xsave_restore(xsave);
+        err = user_copy_in(xsave, in.xsave, in.xsave_size);
+        if (err == 0)
+            err = arch_xsave_restore(xsave);
         arch_xsave_init(xsave); /* saving leaves gaps, which the next frame would show to another */
     }
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     progress_back(current(), &in.regs);
     frame->regs = in.regs;
     frame->flags = ARCH_FRAME_FULL;

@@ -38,7 +38,7 @@ static bool runq_push(unsigned core, struct thread *t)
     t->queue_priority = p;
     t->next = NULL;
     t->prev = q->list[p].last;
-    if (t->prev != NULL)
+    if (t->prev)
         t->prev->next = t;
     else
         q->list[p].first = t;
@@ -54,15 +54,15 @@ static void runq_take_out(struct runq *q, struct thread *t)
     unsigned p = t->queue_priority;
 
     t->queue = NULL;
-    if (t->prev != NULL)
+    if (t->prev)
         t->prev->next = t->next;
     else
         q->list[p].first = t->next;
-    if (t->next != NULL)
+    if (t->next)
         t->next->prev = t->prev;
     else
         q->list[p].last = t->prev;
-    if (q->list[p].first == NULL)
+    if (!q->list[p].first)
         q->ready &= ~(1u << p);
     atomic_fetch_sub_explicit(&q->count, 1, memory_order_relaxed);
 }
@@ -71,7 +71,7 @@ static struct thread *first_for(const struct runq *q, unsigned p, unsigned core)
 {
     struct thread *t = q->list[p].first;
 
-    while (t != NULL && (t->cores >> core & 1) == 0)
+    while (t && (t->cores >> core & 1) == 0)
         t = t->next;
     return t;
 }
@@ -86,12 +86,12 @@ static struct thread *runq_pop(struct runq *q, unsigned core)
         return NULL;
     spin_lock(&q->lock);
     ready = q->ready;
-    while (ready != 0 && t == NULL) {
+    while (ready != 0 && !t) {
         unsigned p = 31u - (unsigned)__builtin_clz(ready);
 
         ready &= ~(1u << p);
         t = first_for(q, p, core);
-        if (t != NULL)
+        if (t)
             runq_take_out(q, t);
     }
     spin_unlock(&q->lock);
@@ -105,7 +105,7 @@ static struct thread *steal(struct cpu *cpu)
     for (i = 1; i < n; i++) {
         struct thread *t = runq_pop(&cpus[(cpu->id + i) % n].runq, cpu->id);
 
-        if (t != NULL)
+        if (t)
             return t;
     }
     return NULL;
@@ -224,7 +224,7 @@ void kernel_reschedule(void)
     struct thread *t = cpu->current;
 
     sched_attention();
-    if (t == NULL)
+    if (!t)
         return;
     if ((cpu->runq.ready >> t->priority) > 1)
         cpu->yield = true;
@@ -287,15 +287,15 @@ static struct thread *next_thread(struct cpu *cpu)
     uint64_t bit = 1ull << cpu->id;
     struct thread *t = runq_pop(&cpu->runq, cpu->id);
 
-    if (t != NULL)
+    if (t)
         return t;
     t = steal(cpu);
-    if (t != NULL)
+    if (t)
         return t;
     arch_root_unload();
     timer_slice(TIMER_NEVER);
     atomic_fetch_or(&idle_cores, bit);
-    while ((t = runq_pop(&cpu->runq, cpu->id)) == NULL && (t = steal(cpu)) == NULL) {
+    while (!(t = runq_pop(&cpu->runq, cpu->id)) && !(t = steal(cpu))) {
         if (thread_hooks.idle())
             arch_breathe();
         else
@@ -332,7 +332,7 @@ static void prepare(struct thread *t, struct arch_frame *frame)
 {
     void (*resume)(struct thread * thread, struct arch_frame * f) = t->resume;
 
-    if (resume != NULL) {
+    if (resume) {
         t->resume = NULL;
         resume(t, frame);
     }
@@ -347,16 +347,15 @@ static __attribute__((noinline)) void exit_slow(struct cpu *cpu, struct arch_fra
 
         atomic_store_explicit(&cpu->attention, 0, memory_order_relaxed);
         do_chore();
-        if (t == NULL || !stays(cpu, t)) {
-            if (t != NULL)
+        if (!t || !stays(cpu, t)) {
+            if (t)
                 switch_out(cpu, t, frame);
             if (!switch_in(cpu, next_thread(cpu), frame))
                 continue;
             t = cpu->current;
         }
         prepare(t, frame);
-    } while (cpu->current == NULL ||
-             atomic_load_explicit(&cpu->attention, memory_order_relaxed) != 0);
+    } while (!cpu->current || atomic_load_explicit(&cpu->attention, memory_order_relaxed) != 0);
 }
 
 void kernel_exit(struct arch_frame *frame)
@@ -373,11 +372,11 @@ NORETURN void kernel_cpu_main(void)
     struct arch_frame frame = none;
     struct cpu *cpu;
 
-    if (arch_cpu_this() == NULL)
+    if (!arch_cpu_this())
         cpu_init();
     cpu = cpu_this();
     cpu->xsave = kmem_alloc((arch_xsave_size() + 4095u) & ~(size_t)4095u);
-    if (cpu->xsave == NULL)
+    if (!cpu->xsave)
         panic("no memory for a core's buffers");
     exit_slow(cpu, &frame);
     arch_enter_user(&frame);

@@ -57,7 +57,7 @@ int sync_begin(struct thread *t, unsigned n)
     t->nwaiters = 0;
     if (n > THREAD_WAITERS) {
         t->waiters = kmem_alloc(n * sizeof(*t->waiters));
-        if (t->waiters == NULL)
+        if (!t->waiters)
             return -TWZ_ENOMEM;
     }
     t->waiters_max = n;
@@ -79,7 +79,7 @@ void sync_queue(struct thread *t, const void *object, uint64_t off, unsigned ind
     w->next = NULL;
     spin_lock(&b->lock);
     w->prev = b->last;
-    if (w->prev != NULL)
+    if (w->prev)
         w->prev->next = w;
     else
         b->first = w;
@@ -100,11 +100,11 @@ static void unqueue(struct sync_waiter *w)
     struct bucket *b = bucket_of(w->object, w->off);
 
     spin_lock(&b->lock);
-    if (w->prev != NULL)
+    if (w->prev)
         w->prev->next = w->next;
     else
         b->first = w->next;
-    if (w->next != NULL)
+    if (w->next)
         w->next->prev = w->prev;
     else
         b->last = w->prev;
@@ -135,10 +135,10 @@ unsigned sync_wake(const void *object, uint64_t off, uint64_t count)
 
     /* The word was stored before the bucket is looked at; an empty one needs no lock. */
     atomic_thread_fence(memory_order_seq_cst);
-    if (__atomic_load_n(&b->first, __ATOMIC_RELAXED) == NULL)
+    if (!__atomic_load_n(&b->first, __ATOMIC_RELAXED))
         return 0;
     spin_lock(&b->lock);
-    for (w = b->first; w != NULL && woken < count; w = w->next) {
+    for (w = b->first; w && woken < count; w = w->next) {
         if (w->object != object || w->off != off || !claim(w->thread, SYNC_WOKEN))
             continue;
         w->thread->sync_index = w->index;

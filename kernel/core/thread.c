@@ -73,15 +73,15 @@ void thread_save(struct thread *t, struct arch_frame *frame)
 int thread_load(struct thread *t, struct arch_frame *frame)
 {
     struct twz_thread_save *save = t->save[t->epoch & 1];
-    int ret;
+    int err;
 
     if (save->epoch != t->epoch || save->check != save_check(save))
         return -TWZ_EDAMAGED;
     frame->regs = save->regs;
     frame->flags = save->state & ARCH_FRAME_FULL;
-    ret = arch_regs_validate(&frame->regs);
-    if (ret < 0)
-        return ret;
+    err = arch_regs_validate(&frame->regs);
+    if (err < 0)
+        return err;
     arch_frame_load(frame);
     return arch_xsave_restore(save_xsave(save));
 }
@@ -91,7 +91,7 @@ struct thread *thread_create(const struct thread_init *init)
     struct thread *t = kmem_alloc(sizeof(*t));
     struct twz_thread_save *save = init->save[1];
 
-    if (t == NULL)
+    if (!t)
         return NULL;
     t->id = init->id;
     t->obj = init->obj;
@@ -117,7 +117,7 @@ struct thread *thread_create(const struct thread_init *init)
 
 static void write_exit_record(struct twz_thread *user, uint64_t code, const struct twz_fault *fault)
 {
-    if (fault != NULL)
+    if (fault)
         user->fault = *fault;
     user->exit_fault = fault != NULL;
     user->exit_code = code;
@@ -137,7 +137,7 @@ void thread_end(uint64_t code, const struct twz_fault *fault)
 
 int thread_signal(struct thread *t, uint64_t signal, uint64_t value)
 {
-    int ret = 0;
+    int err = 0;
 
     if (signal == TWZ_SIGNAL_KILL) {
         atomic_fetch_or(&t->pending, THREAD_KILL);
@@ -148,13 +148,13 @@ int thread_signal(struct thread *t, uint64_t signal, uint64_t value)
     if (t->nsignals < THREAD_SIGNALS)
         t->signals[t->nsignals++] = (struct thread_signal){ signal, value };
     else
-        ret = -TWZ_EAGAIN;
+        err = -TWZ_EAGAIN;
     spin_unlock(&t->lock);
-    if (ret == 0) {
+    if (err == 0) {
         atomic_fetch_or(&t->pending, THREAD_SIGNAL);
         sched_kick(t);
     }
-    return ret;
+    return err;
 }
 
 /* The eldest queued signal; clears the pending bit with the last. */

@@ -18,9 +18,9 @@ static struct timer *meld(struct timer *a, struct timer *b)
 {
     struct timer *t;
 
-    if (a == NULL)
+    if (!a)
         return b;
-    if (b == NULL)
+    if (!b)
         return a;
     if (b->deadline < a->deadline) {
         t = a;
@@ -29,7 +29,7 @@ static struct timer *meld(struct timer *a, struct timer *b)
     }
     b->prev = a;
     b->next = a->child;
-    if (a->child != NULL)
+    if (a->child)
         a->child->prev = b;
     a->child = b;
     a->next = NULL;
@@ -42,25 +42,25 @@ static struct timer *meld_siblings(struct timer *first)
 {
     struct timer *pairs = NULL, *all = NULL, *rest, *pair;
 
-    while (first != NULL) {
+    while (first) {
         struct timer *second = first->next;
 
-        rest = second != NULL ? second->next : NULL;
+        rest = second ? second->next : NULL;
         first->next = NULL;
-        if (second != NULL)
+        if (second)
             second->next = NULL;
         pair = meld(first, second);
         pair->next = pairs;
         pairs = pair;
         first = rest;
     }
-    while (pairs != NULL) {
+    while (pairs) {
         rest = pairs->next;
         pairs->next = NULL;
         all = meld(all, pairs);
         pairs = rest;
     }
-    if (all != NULL)
+    if (all)
         all->prev = NULL;
     return all;
 }
@@ -76,7 +76,7 @@ static void take_out(struct timer_heap *heap, struct timer *t)
             t->prev->child = t->next;
         else
             t->prev->next = t->next;
-        if (t->next != NULL)
+        if (t->next)
             t->next->prev = t->prev;
         heap->top = meld(heap->top, below);
     }
@@ -118,7 +118,7 @@ bool timer_cancel(struct timer *t)
     struct timer_heap *heap = __atomic_load_n(&t->heap, __ATOMIC_ACQUIRE);
     bool queued;
 
-    if (heap == NULL)
+    if (!heap)
         return false;
     spin_lock(&heap->lock);
     queued = t->heap == heap;
@@ -146,12 +146,12 @@ static uint64_t fire_due(struct timer_heap *heap, uint64_t now)
     struct timer *t;
 
     spin_lock(&heap->lock);
-    while ((t = heap->top) != NULL && t->deadline <= now) {
+    while ((t = heap->top) && t->deadline <= now) {
         take_out(heap, t);
         t->fire(t);
         set_heap(t, NULL);
     }
-    next = t != NULL ? t->deadline : TIMER_NEVER;
+    next = t ? t->deadline : TIMER_NEVER;
     spin_unlock(&heap->lock);
     return next;
 }

@@ -68,11 +68,11 @@ int user_copy_out(uint64_t addr, const void *src, size_t len)
 int user_load(uint64_t addr, bool wide, uint64_t *value)
 {
     uint32_t narrow = 0;
-    int ret;
+    int err;
 
     if (wide)
         return user_copy_in(value, addr, sizeof(*value));
-    ret = user_copy_in(&narrow, addr, sizeof(narrow));
+    err = user_copy_in(&narrow, addr, sizeof(narrow));
     *value = narrow;
-    return ret;
+    return err;
 }

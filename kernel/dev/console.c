@@ -161,10 +161,10 @@ static int give_pages(uint32_t *page, uint64_t bytes, phys_t *start)
         return -TWZ_ENOMEM;
     memset(arch_virt(*start), 0, bytes);
     for (uint64_t at = 0; at < bytes; at += TWZ_PAGE_SIZE) {
-        int r = obj_map_foreign(console.object, (*page)++, (phys_t){ start->addr + at }, false);
+        int err = obj_map_foreign(console.object, (*page)++, (phys_t){ start->addr + at }, false);
 
-        if (r < 0)
-            return r;
+        if (err < 0)
+            return err;
     }
     return 0;
 }
@@ -176,9 +176,9 @@ static int make_ring(struct channel *c, struct twz_ring *ring, uint64_t ring_off
 
     if (!bytes)
         return 0;
-    int r = give_pages(page, bytes, &c->phys);
-    if (r < 0)
-        return r;
+    int err = give_pages(page, bytes, &c->phys);
+    if (err < 0)
+        return err;
     c->ring = ring;
     c->ring_off = ring_off;
     c->data = arch_virt(c->phys);
@@ -190,28 +190,28 @@ static int make_ring(struct channel *c, struct twz_ring *ring, uint64_t ring_off
 
 static int make_rings(struct twz_console *header, uint32_t page)
 {
-    int r = 0;
+    int err = 0;
 
-    for (unsigned i = 0; i < TWZ_PORTS && r == 0; i++) {
+    for (unsigned i = 0; i < TWZ_PORTS && err == 0; i++) {
         struct port *p = &console.port[i];
         uint64_t out = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].to_host);
         uint64_t in = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].from_host);
 
         p->shared = &header->port[i];
         p->nr = shape[i].nr;
-        r = make_ring(&p->out, &p->shared->to_host, out, shape[i].to_host, &page);
-        if (r == 0)
-            r = make_ring(&p->in, &p->shared->from_host, in, shape[i].from_host, &page);
+        err = make_ring(&p->out, &p->shared->to_host, out, shape[i].to_host, &page);
+        if (err == 0)
+            err = make_ring(&p->in, &p->shared->from_host, in, shape[i].from_host, &page);
     }
-    return r;
+    return err;
 }
 
 static int start_inbox(struct inbox *in, uint16_t queue, uint32_t each, uint32_t bytes)
 {
-    int r = virtq_init(&console.virtio, &in->q, queue);
+    int err = virtq_init(&console.virtio, &in->q, queue);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     in->each = each;
     in->base = (phys_t){ in->q.phys.addr + VIRTQ_BUFFERS };
     if (each == BOUNCE_BYTES)
@@ -225,18 +225,18 @@ static int start_inbox(struct inbox *in, uint16_t queue, uint32_t each, uint32_t
 
 static int start_queues(void)
 {
-    int r = start_inbox(&console.control_in, QUEUE_CONTROL_IN, MESSAGE_BYTES, VIRTQ_ROOM);
+    int err = start_inbox(&console.control_in, QUEUE_CONTROL_IN, MESSAGE_BYTES, VIRTQ_ROOM);
 
-    if (r == 0)
-        r = virtq_init(&console.virtio, &console.control_out, QUEUE_CONTROL_OUT);
-    for (unsigned i = 0; i < TWZ_PORTS && r == 0; i++) {
+    if (err == 0)
+        err = virtq_init(&console.virtio, &console.control_out, QUEUE_CONTROL_OUT);
+    for (unsigned i = 0; i < TWZ_PORTS && err == 0; i++) {
         struct port *p = &console.port[i];
 
-        r = virtq_init(&console.virtio, &p->outq, QUEUE_OUT(shape[i].nr));
-        if (r == 0 && shape[i].bounce)
-            r = start_inbox(&p->inbox, QUEUE_IN(shape[i].nr), BOUNCE_BYTES, shape[i].bounce);
+        err = virtq_init(&console.virtio, &p->outq, QUEUE_OUT(shape[i].nr));
+        if (err == 0 && shape[i].bounce)
+            err = start_inbox(&p->inbox, QUEUE_IN(shape[i].nr), BOUNCE_BYTES, shape[i].bounce);
     }
-    return r;
+    return err;
 }
 
 static void tell_device(void)
@@ -258,14 +258,14 @@ static int start_device(void)
 
     if (!pci_find(ids, ARRAY_LEN(ids), &at))
         return -TWZ_ENOOBJ;
-    int r = virtio_start(&console.virtio, at, FEATURE_MULTIPORT);
-    if (r == 0)
-        r = pci_message(at, interrupt, NULL);
-    if (r == 0)
-        r = start_queues();
-    if (r < 0) {
+    int err = virtio_start(&console.virtio, at, FEATURE_MULTIPORT);
+    if (err == 0)
+        err = pci_message(at, interrupt, NULL);
+    if (err == 0)
+        err = start_queues();
+    if (err < 0) {
         pci_master(at, false);
-        return r;
+        return err;
     }
     console.present = true;
     tell_device();
@@ -289,14 +289,14 @@ void console_init(void)
 {
     _Static_assert(sizeof(struct twz_console) <= TWZ_PAGE_SIZE, "console header fits a page");
     struct twz_console *header = make_object();
-    int r = make_rings(header, (TWZ_OBJ_BASE >> TWZ_PAGE_SHIFT) + 1);
+    int err = make_rings(header, (TWZ_OBJ_BASE >> TWZ_PAGE_SHIFT) + 1);
 
-    if (r == 0)
-        r = start_device();
+    if (err == 0)
+        err = start_device();
     header->magic = TWZ_CONSOLE_MAGIC;
-    header->ports = r == 0 ? TWZ_PORTS : 0;
-    if (r < 0)
-        log_printf("console: no link to the host (%d)", -r);
+    header->ports = err == 0 ? TWZ_PORTS : 0;
+    if (err < 0)
+        log_printf("console: no link to the host (%d)", -err);
     if (kso_attach(kso_root(), console.object, UINT64_MAX) < 0)
         panic("console: the root has no room");
     kso_set_console(console.object);

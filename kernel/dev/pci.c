@@ -132,9 +132,9 @@ int pci_message(struct pci_fn at, arch_irq_fn fn, void *arg)
 
     uint64_t address;
     uint32_t data;
-    int r = arch_msi_alloc(fn, arg, &address, &data);
-    if (r < 0)
-        return r;
+    int err = arch_msi_alloc(fn, arg, &address, &data);
+    if (err < 0)
+        return err;
     entry[0] = (uint32_t)address;
     entry[1] = (uint32_t)(address >> 32);
     entry[2] = data;

@@ -144,17 +144,17 @@ int virtio_start(struct virtio *v, struct pci_fn at, uint64_t wanted)
 {
     *v = (struct virtio){ .pci = at };
     pci_master(at, true);
-    int r = find_parts(v);
-    if (r < 0)
-        return r;
+    int err = find_parts(v);
+    if (err < 0)
+        return err;
     put8(v, C_STATUS, 0);
     while (v->common[C_STATUS])
         arch_pause();
     put8(v, C_STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
-    r = agree(v, wanted);
-    if (r == 0)
+    err = agree(v, wanted);
+    if (err == 0)
         put16(v, C_CONFIG_MSIX, NO_VECTOR);
-    return r;
+    return err;
 }
 
 static void queue_empty(struct virtq *q)

@@ -37,7 +37,7 @@ struct space *space_create(void *owner, objid_t sctx)
 {
     struct space *space = kmem_alloc(sizeof(*space));
 
-    if (space == NULL)
+    if (!space)
         return NULL;
     if (arch_root_init(&space->root) < 0) {
         kmem_free(space, sizeof(*space));
@@ -53,16 +53,16 @@ static struct hanger *slot_get(const struct space *space, uint32_t slot)
 {
     struct hanger **leaf = space->leaf[slot / SPACE_LEAF];
 
-    return leaf != NULL ? leaf[slot % SPACE_LEAF] : NULL;
+    return leaf ? leaf[slot % SPACE_LEAF] : NULL;
 }
 
 static int slot_set(struct space *space, uint32_t slot, struct hanger *h)
 {
     struct hanger ***leaf = &space->leaf[slot / SPACE_LEAF];
 
-    if (*leaf == NULL)
+    if (!*leaf)
         *leaf = kmem_alloc(SPACE_LEAF * sizeof(**leaf));
-    if (*leaf == NULL)
+    if (!*leaf)
         return -TWZ_ENOMEM;
     (*leaf)[slot % SPACE_LEAF] = h;
     return 0;
@@ -75,7 +75,7 @@ struct subtree *space_slot(struct space *space, uint32_t slot, unsigned *rights)
 
     spin_lock(&space->lock);
     h = slot_get(space, slot);
-    if (h != NULL) {
+    if (h) {
         tree = h->tree;
         *rights = h->rights;
         subtree_get(tree);
@@ -105,7 +105,7 @@ static bool mixes(const struct subtree *tree, const struct space *space, uint32_
         other = TWZ_WRITE;
     if (other == 0)
         return false;
-    for (h = tree->hangers; h != NULL; h = h->next)
+    for (h = tree->hangers; h; h = h->next)
         if (h->space == space && h->slot != slot && (h->rights & other) != 0)
             return true;
     return false;
@@ -115,7 +115,7 @@ static void list_add_last(struct subtree *tree, struct hanger *h)
 {
     h->next = NULL;
     h->prev = tree->hangers_last;
-    if (h->prev != NULL)
+    if (h->prev)
         h->prev->next = h;
     else
         tree->hangers = h;
@@ -124,11 +124,11 @@ static void list_add_last(struct subtree *tree, struct hanger *h)
 
 static void list_remove(struct subtree *tree, struct hanger *h)
 {
-    if (h->prev != NULL)
+    if (h->prev)
         h->prev->next = h->next;
     else
         tree->hangers = h->next;
-    if (h->next != NULL)
+    if (h->next)
         h->next->prev = h->prev;
     else
         tree->hangers_last = h->prev;
@@ -145,16 +145,16 @@ static void link_hanger(struct subtree *tree, struct hanger *h)
 static int hang_new(struct space *space, uint32_t slot, struct subtree *tree, unsigned rights)
 {
     struct hanger *h = kmem_alloc(sizeof(*h));
-    int ret = h != NULL ? slot_set(space, slot, h) : -TWZ_ENOMEM;
+    int err = h ? slot_set(space, slot, h) : -TWZ_ENOMEM;
 
-    if (ret == 0) {
-        ret = arch_root_hang(&space->root, slot, &tree->pt, rights);
-        if (ret < 0)
+    if (err == 0) {
+        err = arch_root_hang(&space->root, slot, &tree->pt, rights);
+        if (err < 0)
             slot_set(space, slot, NULL);
     }
-    if (ret < 0) {
+    if (err < 0) {
         kmem_free(h, sizeof(*h));
-        return ret;
+        return err;
     }
     h->space = space;
     h->tree = tree;
@@ -167,7 +167,7 @@ static int hang_new(struct space *space, uint32_t slot, struct subtree *tree, un
 
 static int hang_again(struct space *space, struct hanger *h, unsigned rights)
 {
-    int ret;
+    int err;
 
     if (h->rights == rights)
         return 0;
@@ -175,9 +175,9 @@ static int hang_again(struct space *space, struct hanger *h, unsigned rights)
         arch_root_unhang(&space->root, h->slot);
         arch_shootdown(&space->root, h->slot, 0, 0);
     }
-    ret = arch_root_hang(&space->root, h->slot, &h->tree->pt, rights);
-    if (ret < 0)
-        return ret;
+    err = arch_root_hang(&space->root, h->slot, &h->tree->pt, rights);
+    if (err < 0)
+        return err;
     count_rights(h->tree, h->rights, UINT32_MAX);
     count_rights(h->tree, rights, 1);
     h->rights = rights;
@@ -188,26 +188,26 @@ int space_hang_locked(struct space *space, uint32_t slot, struct subtree *tree, 
                       uint64_t seen)
 {
     struct hanger *h;
-    int ret;
+    int err;
 
     if ((rights & (TWZ_WRITE | TWZ_EXEC)) == (TWZ_WRITE | TWZ_EXEC) ||
         mixes(tree, space, slot, rights))
         return -TWZ_EDENIED;
     if (phys_is_none(tree->pt.top)) {
-        ret = arch_ptree_init(&tree->pt);
-        if (ret < 0)
-            return ret;
+        err = arch_ptree_init(&tree->pt);
+        if (err < 0)
+            return err;
     }
     spin_lock(&space->lock);
     h = slot_get(space, slot);
     if (space_changes(space) != seen)
-        ret = -TWZ_EAGAIN;
-    else if (h == NULL)
-        ret = hang_new(space, slot, tree, rights);
+        err = -TWZ_EAGAIN;
+    else if (!h)
+        err = hang_new(space, slot, tree, rights);
     else
-        ret = h->tree == tree ? hang_again(space, h, rights) : -TWZ_EBUSY;
+        err = h->tree == tree ? hang_again(space, h, rights) : -TWZ_EBUSY;
     spin_unlock(&space->lock);
-    return ret;
+    return err;
 }
 
 /* Subtree's lock held. Out of list, slot and root, gone from every core; the caller frees it and
@@ -234,18 +234,18 @@ bool space_unhang(struct space *space, uint32_t slot)
     struct subtree *tree = space_slot(space, slot, &rights);
     struct hanger *h;
 
-    if (tree == NULL)
+    if (!tree)
         return false;
     spin_lock(&tree->lock);
     spin_lock(&space->lock);
     h = slot_get(space, slot);
-    if (h != NULL && h->tree != tree)
+    if (h && h->tree != tree)
         h = NULL; /* another's, who may free it once the space's lock is open */
     spin_unlock(&space->lock);
-    if (h != NULL)
+    if (h)
         take_down(h);
     spin_unlock(&tree->lock);
-    if (h != NULL) {
+    if (h) {
         kmem_free(h, sizeof(*h));
         subtree_put(tree);
     }
@@ -259,9 +259,9 @@ static uint32_t next_in_leaf(const struct space *space, uint32_t slot)
     struct hanger **leaf = __atomic_load_n(&space->leaf[slot / SPACE_LEAF], __ATOMIC_ACQUIRE);
     uint32_t end = (slot / SPACE_LEAF + 1) * SPACE_LEAF;
 
-    if (leaf == NULL)
+    if (!leaf)
         return end;
-    while (slot < end && __atomic_load_n(&leaf[slot % SPACE_LEAF], __ATOMIC_RELAXED) == NULL)
+    while (slot < end && !__atomic_load_n(&leaf[slot % SPACE_LEAF], __ATOMIC_RELAXED))
         slot++;
     return slot;
 }
@@ -293,7 +293,7 @@ void space_destroy(struct space *space)
         while (__atomic_load_n(&space->root.loaded[i], __ATOMIC_ACQUIRE) != 0)
             arch_pause();
     for (leaf = 0; leaf < SPACE_LEAVES; leaf++) {
-        if (space->leaf[leaf] == NULL)
+        if (!space->leaf[leaf])
             continue;
         space_unhang_range(space, leaf * SPACE_LEAF, SPACE_LEAF);
         kmem_free(space->leaf[leaf], SPACE_LEAF * sizeof(*space->leaf[leaf]));
@@ -345,7 +345,7 @@ void subtree_unhang_all(struct subtree *tree, unsigned keep)
         if (more)
             h = take_one_down(tree, keep);
         spin_unlock(&tree->lock);
-        if (h != NULL) {
+        if (h) {
             kmem_free(h, sizeof(*h));
             subtree_put(tree);
         }
@@ -357,6 +357,6 @@ void subtree_shoot_locked(struct subtree *tree, uint32_t page, uint32_t count)
 {
     struct hanger *h;
 
-    for (h = tree->hangers; h != NULL; h = h->next)
+    for (h = tree->hangers; h; h = h->next)
         arch_shootdown(&h->space->root, h->slot, page, count);
 }

@@ -40,7 +40,7 @@ static int peek(struct object *obj, uint32_t page, const void **data)
 {
     unsigned flags = 0;
     phys_t frame = PHYS_NONE;
-    int ret = 0;
+    int err = 0;
 
     *data = NULL;
     if (!phys_is_none(obj->tree.pt.top))
@@ -48,13 +48,13 @@ static int peek(struct object *obj, uint32_t page, const void **data)
     if ((flags & ARCH_PT_HOLE) != 0)
         return -TWZ_EFAULT;
     if (phys_is_none(frame) && obj_is_persistent(obj)) {
-        ret = page_ensure_locked(obj, page, false);
-        if (ret == 0)
+        err = page_ensure_locked(obj, page, false);
+        if (err == 0)
             frame = arch_ptree_lookup(&obj->tree.pt, page, NULL);
     }
-    if (ret == 0 && !phys_is_none(frame))
+    if (err == 0 && !phys_is_none(frame))
         *data = page_in_nvm(frame) ? arch_virt_nvm(frame) : arch_virt(frame);
-    return ret;
+    return err;
 }
 
 static bool span_ok(const struct object *obj, uint64_t off, size_t len)
@@ -81,17 +81,17 @@ int obj_read(struct object *obj, uint64_t off, void *buf, size_t len)
     while (len > 0) {
         size_t n = piece(off, len);
         const void *data;
-        int ret;
+        int err;
 
         spin_lock(&obj->tree.lock);
-        ret = peek(obj, (uint32_t)(off >> TWZ_PAGE_SHIFT), &data);
-        if (ret == 0 && data != NULL)
+        err = peek(obj, (uint32_t)(off >> TWZ_PAGE_SHIFT), &data);
+        if (err == 0 && data)
             memcpy(buf, (const uint8_t *)data + off % TWZ_PAGE_SIZE, n);
-        else if (ret == 0)
+        else if (err == 0)
             memset(buf, 0, n);
         spin_unlock(&obj->tree.lock);
-        if (ret < 0)
-            return ret;
+        if (err < 0)
+            return err;
         buf = (uint8_t *)buf + n;
         off += n;
         len -= n;
@@ -108,7 +108,7 @@ int obj_write(struct object *obj, uint64_t off, const void *buf, size_t len)
         size_t n = piece(off, len);
         uint8_t *data = page_write_begin(obj, page);
 
-        if (data == NULL)
+        if (!data)
             return -TWZ_EFAULT;
         if (obj_is_persistent(obj)) {
             persist_copy(data + off % TWZ_PAGE_SIZE, buf, n);
@@ -131,23 +131,23 @@ void *obj_frame(struct object *obj, uint32_t page)
 
     kassert(!obj_is_persistent(obj) && obj->kind != TWZ_KIND_DATA && obj->kind != TWZ_KIND_VIEW);
     data = page_write_begin(obj, page);
-    if (data != NULL)
+    if (data)
         page_write_end(obj, page);
     return data;
 }
 
 int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, bool uncached)
 {
-    int ret = 0;
+    int err = 0;
 
     if (obj->kind != TWZ_KIND_DEVICE || page == 0 || page >= TWZ_PAGE_META)
         return -TWZ_EINVAL;
     spin_lock(&obj->tree.lock);
     if (phys_is_none(obj->tree.pt.top))
-        ret = arch_ptree_init(&obj->tree.pt);
-    if (ret == 0)
-        ret = arch_ptree_map(&obj->tree.pt, page, frame,
+        err = arch_ptree_init(&obj->tree.pt);
+    if (err == 0)
+        err = arch_ptree_map(&obj->tree.pt, page, frame,
                              ARCH_PT_WRITE | (uncached ? ARCH_PT_UNCACHED : 0));
     spin_unlock(&obj->tree.lock);
-    return ret;
+    return err;
 }

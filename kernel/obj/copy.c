@@ -29,32 +29,32 @@ static int copy_frame(const struct span *s, uint32_t page, phys_t from)
 {
     phys_t frame = phys_alloc(0);
     const void *data = page_in_nvm(from) ? arch_virt_nvm(from) : arch_virt(from);
-    int ret;
+    int err;
 
     if (phys_is_none(frame))
         return -TWZ_ENOMEM;
     memcpy(arch_virt(frame), data, TWZ_PAGE_SIZE);
-    ret = arch_ptree_map(&s->dst->tree.pt, page, frame, ARCH_PT_WRITE);
-    if (ret < 0)
+    err = arch_ptree_map(&s->dst->tree.pt, page, frame, ARCH_PT_WRITE);
+    if (err < 0)
         phys_free(frame, 0);
     else
         s->dst->pages++;
-    return ret;
+    return err;
 }
 
 /* One present page of a volatile source becomes shared. */
 static int share_frame(const struct span *s, uint32_t page, phys_t frame, unsigned flags)
 {
     uint32_t to = page - s->from + s->to;
-    int ret = arch_ptree_map(&s->dst->tree.pt, to, frame, ARCH_PT_COW);
+    int err = arch_ptree_map(&s->dst->tree.pt, to, frame, ARCH_PT_COW);
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     phys_ref(frame);
     s->dst->pages++;
     if ((flags & ARCH_PT_WRITE) != 0)
-        ret = arch_ptree_map(&s->src->tree.pt, page, frame, ARCH_PT_COW);
-    return ret;
+        err = arch_ptree_map(&s->src->tree.pt, page, frame, ARCH_PT_COW);
+    return err;
 }
 
 static int volatile_to_volatile(const struct span *s)
@@ -64,44 +64,44 @@ static int volatile_to_volatile(const struct span *s)
     bool taken = false;
     unsigned flags;
     phys_t frame;
-    int ret = 0;
+    int err = 0;
 
-    for (; ret == 0 && arch_ptree_next(pt, &page, s->from + s->count, &frame, &flags); page++) {
+    for (; err == 0 && arch_ptree_next(pt, &page, s->from + s->count, &frame, &flags); page++) {
         if (phys_is_none(frame)) {
-            ret = arch_ptree_map(&s->dst->tree.pt, page - s->from + s->to, PHYS_NONE, ARCH_PT_HOLE);
+            err = arch_ptree_map(&s->dst->tree.pt, page - s->from + s->to, PHYS_NONE, ARCH_PT_HOLE);
             continue;
         }
         taken |= (flags & ARCH_PT_WRITE) != 0;
-        ret = share_frame(s, page, frame, flags);
+        err = share_frame(s, page, frame, flags);
     }
     if (taken)
         subtree_shoot_locked(&s->src->tree, s->from, s->count);
-    return ret;
+    return err;
 }
 
 static int persistent_to_volatile(const struct span *s)
 {
     uint32_t i;
-    int ret;
+    int err;
 
     for (i = 0; i < s->count; i++) {
         struct store_page p = { .page = s->from + i };
         struct store *store = pool_lock();
 
-        ret = store != NULL ? store_page_get(store, s->src->slot, s->from + i, &p) : -TWZ_ENOTSUP;
-        if (ret == 0)
+        err = store ? store_page_get(store, s->src->slot, s->from + i, &p) : -TWZ_ENOTSUP;
+        if (err == 0)
             poison_mark(store, s->src, &p);
         pool_unlock();
-        if (ret < 0)
-            return ret;
+        if (err < 0)
+            return err;
         if (p.state == STORE_PRESENT || p.state == STORE_SHARED)
-            ret = copy_frame(s, s->to + i, pool_frame_phys(p.frame));
+            err = copy_frame(s, s->to + i, pool_frame_phys(p.frame));
         else if (p.state == STORE_POISONED)
-            ret = -TWZ_EPOISON;
+            err = -TWZ_EPOISON;
         else if (p.state == STORE_HOLE)
-            ret = arch_ptree_map(&s->dst->tree.pt, s->to + i, PHYS_NONE, ARCH_PT_HOLE);
-        if (ret < 0)
-            return ret;
+            err = arch_ptree_map(&s->dst->tree.pt, s->to + i, PHYS_NONE, ARCH_PT_HOLE);
+        if (err < 0)
+            return err;
     }
     return 0;
 }
@@ -120,13 +120,13 @@ static int store_run(struct span *s, uint32_t page, uint32_t run)
 {
     uint32_t to = page - s->from + s->to;
     struct store *store = pool_lock();
-    int ret = -TWZ_ENOTSUP;
+    int err = -TWZ_ENOTSUP;
 
-    if (store != NULL)
-        ret = run > 0 ? store_page_add_many(store, s->dst->slot, to, run, source_page, s)
+    if (store)
+        err = run > 0 ? store_page_add_many(store, s->dst->slot, to, run, source_page, s)
                       : store_page_discard(store, s->dst->slot, to, 1, STORE_HOLE);
     pool_unlock();
-    return ret;
+    return err;
 }
 
 static int volatile_to_persistent(struct span *s)
@@ -135,57 +135,57 @@ static int volatile_to_persistent(struct span *s)
     uint32_t end = s->from + s->count, page = s->from, run;
     unsigned flags;
     phys_t frame;
-    int ret = 0;
+    int err = 0;
 
-    while (ret == 0 && arch_ptree_next(pt, &page, end, &frame, &flags)) {
+    while (err == 0 && arch_ptree_next(pt, &page, end, &frame, &flags)) {
         for (run = 0; page + run < end && !phys_is_none(arch_ptree_lookup(pt, page + run, NULL));)
             run++;
-        ret = store_run(s, page, run);
+        err = store_run(s, page, run);
         page += run > 0 ? run : 1;
     }
-    return ret;
+    return err;
 }
 
 /* Pages of the source that the machine has lost say so before they could be shared. */
 static int mark_lost(const struct span *s, struct store *store)
 {
     uint32_t i;
-    int ret = 0;
+    int err = 0;
 
-    for (i = 0; poison_any() && ret == 0 && i < s->count; i++) {
+    for (i = 0; poison_any() && err == 0 && i < s->count; i++) {
         struct store_page p = { .page = s->from + i };
 
-        ret = store_page_get(store, s->src->slot, s->from + i, &p);
-        if (ret == 0 && poison_mark(store, s->src, &p))
-            ret = -TWZ_EPOISON;
+        err = store_page_get(store, s->src->slot, s->from + i, &p);
+        if (err == 0 && poison_mark(store, s->src, &p))
+            err = -TWZ_EPOISON;
     }
-    return ret;
+    return err;
 }
 
 static int persistent_to_persistent(const struct span *s)
 {
     struct store *store;
-    int ret = -TWZ_ENOTSUP;
+    int err = -TWZ_ENOTSUP;
 
     page_unmap_stored_locked(s->src, s->from, s->count);
     store = pool_lock();
-    if (store != NULL)
-        ret = mark_lost(s, store);
-    if (ret == 0)
-        ret = store_page_share(store, s->dst->slot, s->to, s->src->slot, s->from, s->count);
+    if (store)
+        err = mark_lost(s, store);
+    if (err == 0)
+        err = store_page_share(store, s->dst->slot, s->to, s->src->slot, s->from, s->count);
     pool_unlock();
-    return ret;
+    return err;
 }
 
 static int copy_span(struct span *s)
 {
     bool from = obj_is_persistent(s->src), to = obj_is_persistent(s->dst);
-    int ret = range_drop_locked(s->dst, s->to, s->count, false);
+    int err = range_drop_locked(s->dst, s->to, s->count, false);
 
-    if (ret == 0 && phys_is_none(s->dst->tree.pt.top))
-        ret = arch_ptree_init(&s->dst->tree.pt);
-    if (ret < 0)
-        return ret;
+    if (err == 0 && phys_is_none(s->dst->tree.pt.top))
+        err = arch_ptree_init(&s->dst->tree.pt);
+    if (err < 0)
+        return err;
     if (from)
         return to ? persistent_to_persistent(s) : persistent_to_volatile(s);
     if (phys_is_none(s->src->tree.pt.top))
@@ -226,7 +226,7 @@ int copy_apply(struct object *dst, uint32_t dst_first, struct object *src, uint3
     struct span s = { .dst = dst, .src = src };
     uint32_t piece = obj_is_persistent(dst) == obj_is_persistent(src) ? RANGE_PIECE : COPY_PIECE;
     uint32_t skip, other;
-    int ret = 0;
+    int err = 0;
 
     if (dst == src || !copyable(dst) || !copyable(src))
         return -TWZ_EINVAL;
@@ -244,10 +244,10 @@ int copy_apply(struct object *dst, uint32_t dst_first, struct object *src, uint3
     s.from = src_first + *done;
     s.count = count - *done < piece ? count - *done : piece;
     if (s.count > 0)
-        ret = copy_span(&s);
+        err = copy_span(&s);
     objects_unlock(dst, src);
     *done += s.count;
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     return *done < count ? 1 : 0;
 }

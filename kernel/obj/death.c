@@ -29,13 +29,13 @@ struct object *tie_cut_locked(struct object *child)
 {
     struct object *parent = child->tie_parent;
 
-    if (parent == NULL)
+    if (!parent)
         return NULL;
-    if (child->tie_prev != NULL)
+    if (child->tie_prev)
         child->tie_prev->tie_next = child->tie_next;
     else
         parent->tie_children = child->tie_next;
-    if (child->tie_next != NULL)
+    if (child->tie_next)
         child->tie_next->tie_prev = child->tie_prev;
     child->tie_parent = NULL;
     child->tie_next = NULL;
@@ -49,7 +49,7 @@ static void link_locked(struct object *child, struct object *parent)
     child->tie_parent = parent;
     child->tie_prev = NULL;
     child->tie_next = parent->tie_children;
-    if (child->tie_next != NULL)
+    if (child->tie_next)
         child->tie_next->tie_prev = child;
     parent->tie_children = child;
 }
@@ -62,12 +62,12 @@ static bool tie_step(struct object *parent)
 
     table_lock();
     child = parent->tie_children;
-    if (child == NULL) {
+    if (!child) {
         table_unlock();
         return false;
     }
     grandchild = child->tie_children;
-    if (grandchild != NULL) {
+    if (grandchild) {
         tie_cut_locked(grandchild);
         link_locked(grandchild, parent);
         table_unlock();
@@ -96,28 +96,28 @@ static int tie_volatile(struct object *child, struct object *parent)
 {
     struct object *up = parent, *old;
     unsigned depth = 0;
-    int ret = 0;
+    int err = 0;
 
     table_lock();
-    while (up != NULL && up != child && depth++ < TIE_DEPTH)
+    while (up && up != child && depth++ < TIE_DEPTH)
         up = up->tie_parent;
     if (up == child)
-        ret = -TWZ_EINVAL;
-    else if (up != NULL)
-        ret = -TWZ_EFULL;
-    else if (record_dead(child) || (parent != NULL && record_dead(parent)))
-        ret = -TWZ_EDELETED;
+        err = -TWZ_EINVAL;
+    else if (up)
+        err = -TWZ_EFULL;
+    else if (record_dead(child) || (parent && record_dead(parent)))
+        err = -TWZ_EDELETED;
     else if (obj_is_persistent(child))
-        ret = -TWZ_EBUSY; /* it began to move just now: move.c wants no volatile tie */
-    if (ret < 0) {
+        err = -TWZ_EBUSY; /* it began to move just now: move.c wants no volatile tie */
+    if (err < 0) {
         table_unlock();
-        return ret;
+        return err;
     }
     old = tie_cut_locked(child);
-    if (parent != NULL)
+    if (parent)
         link_locked(child, parent);
     table_unlock();
-    if (old != NULL)
+    if (old)
         obj_put(old);
     return 0;
 }
@@ -126,32 +126,32 @@ static int tie_volatile(struct object *child, struct object *parent)
 static int tie_stored_locked(struct object *child, struct object *parent)
 {
     struct store *store;
-    int ret = -TWZ_ENOTSUP;
+    int err = -TWZ_ENOTSUP;
 
     if (!obj_is_persistent(child) || child->moving != MOVE_NONE || parent->moving != MOVE_NONE)
         return -TWZ_EBUSY;
     if (!obj_is_persistent(parent))
         return -TWZ_EINVAL;
     store = pool_lock();
-    if (store != NULL)
-        ret = store_obj_tie(store, child->slot, parent != child ? parent->id : TWZ_OBJID_NONE);
+    if (store)
+        err = store_obj_tie(store, child->slot, parent != child ? parent->id : TWZ_OBJID_NONE);
     pool_unlock();
-    return ret;
+    return err;
 }
 
 int obj_tie(struct object *child, struct object *parent)
 {
-    struct object *other = parent != NULL ? parent : child;
-    int ret;
+    struct object *other = parent ? parent : child;
+    int err;
 
     if (!obj_is_persistent(child))
         return tie_volatile(child, parent);
     if (parent == child)
         return -TWZ_EINVAL;
     objects_lock(child, other);
-    ret = tie_stored_locked(child, other);
+    err = tie_stored_locked(child, other);
     objects_unlock(child, other);
-    return ret;
+    return err;
 }
 
 /* --- pins --------------------------------------------------------------------------------- */
@@ -170,7 +170,7 @@ static void unpin(struct object *obj)
 
 int obj_pin(struct object *obj, bool pin)
 {
-    int ret = 0;
+    int err = 0;
 
     if (!pin) {
         unpin(obj);
@@ -178,13 +178,13 @@ int obj_pin(struct object *obj, bool pin)
     }
     table_lock();
     if (!obj->pinned && record_dead(obj)) {
-        ret = -TWZ_EDELETED;
+        err = -TWZ_EDELETED;
     } else if (!obj->pinned) {
         obj->pinned = true;
         obj_ref(obj); /* in this hold: who unpins drops it */
     }
     table_unlock();
-    return ret;
+    return err;
 }
 
 /* --- death ----------------------------------------------------------------------------------- */
@@ -209,9 +209,9 @@ static void note_died(void *ctx, uint32_t slot)
     struct died *died = ctx;
     struct died_chunk *chunk = died->first;
 
-    if (chunk == NULL || chunk->n == DIED_CHUNK) {
+    if (!chunk || chunk->n == DIED_CHUNK) {
         chunk = kmem_alloc(sizeof(*chunk));
-        if (chunk == NULL) {
+        if (!chunk) {
             died->more++;
             return;
         }
@@ -229,15 +229,15 @@ static void bury_slot(uint32_t slot)
 
     table_lock();
     idle = table_bury_locked(slot, &known);
-    used = idle == NULL && known ? table_find_slot_locked(slot) : NULL;
-    if (used != NULL)
+    used = !idle && known ? table_find_slot_locked(slot) : NULL;
+    if (used)
         obj_ref(used);
     table_unlock();
     if (!known && slot_release(slot) < 0)
         log_printf("pool: the space of slot %u could not be released", slot);
-    if (idle != NULL)
+    if (idle)
         record_free(idle);
-    if (used != NULL) {
+    if (used) {
         unpin(used);
         tie_parent_died(used);
         obj_put(used);
@@ -250,7 +250,7 @@ static void kill_if_dead(struct object *obj, void *ctx)
     struct store_stat stat;
 
     (void)ctx;
-    if (store != NULL && store_obj_info(store, obj->slot, &stat) == 0 && stat.state == STORE_DEAD)
+    if (store && store_obj_info(store, obj->slot, &stat) == 0 && stat.state == STORE_DEAD)
         record_kill(obj);
     pool_unlock();
 }
@@ -273,7 +273,7 @@ static void bury_died(struct died *died, uint32_t own)
     struct died_chunk *chunk = died->first, *next;
     uint64_t i;
 
-    for (; chunk != NULL; chunk = next) {
+    for (; chunk; chunk = next) {
         for (i = 0; i < chunk->n; i++)
             if (chunk->slot[i] != own)
                 bury_slot(chunk->slot[i]);
@@ -289,18 +289,18 @@ static void bury_died(struct died *died, uint32_t own)
 static int die(struct object *obj, struct died *died)
 {
     struct store *store;
-    int ret = 0;
+    int err = 0;
 
     spin_lock(&obj->tree.lock);
     if (obj_is_persistent(obj)) {
         store = pool_lock();
-        ret = store != NULL ? store_obj_delete(store, obj->slot, note_died, died) : -TWZ_ENOTSUP;
+        err = store ? store_obj_delete(store, obj->slot, note_died, died) : -TWZ_ENOTSUP;
         pool_unlock();
     }
-    if (ret == 0 && !record_kill(obj))
-        ret = -TWZ_EDELETED;
+    if (err == 0 && !record_kill(obj))
+        err = -TWZ_EDELETED;
     spin_unlock(&obj->tree.lock);
-    return ret;
+    return err;
 }
 
 void record_unhold(struct object *obj)
@@ -318,11 +318,11 @@ void record_unhold(struct object *obj)
 int obj_delete(struct object *obj, bool now)
 {
     struct died died = { .first = NULL };
-    int ret = die(obj, &died);
+    int err = die(obj, &died);
 
     bury_died(&died, obj->slot);
-    if (ret < 0 && !(ret == -TWZ_EDELETED && now))
-        return ret;
+    if (err < 0 && !(err == -TWZ_EDELETED && now))
+        return err;
     record_unhold(obj);
     unpin(obj);
     tie_parent_died(obj);

@@ -59,7 +59,7 @@ static void fill_pool_facts(void)
 {
     struct store *store = pool_lock();
 
-    if (store != NULL) {
+    if (store) {
         const struct store_super *super = store_super_get(store);
 
         memcpy(facts->pool_uuid, super->uuid, sizeof(facts->pool_uuid));
@@ -77,7 +77,7 @@ void kso_system_update(void)
     struct store_space space = { 0 };
     struct store *store = pool_lock();
 
-    if (store != NULL)
+    if (store)
         store_space(store, &space);
     pool_unlock();
     facts->pool_free = space.free * STORE_FRAME_SIZE;
@@ -94,7 +94,7 @@ void kso_init(void)
     system_obj = make(TWZ_KIND_SYSTEM, TWZ_READ);
     dir = obj_frame(root, 1);
     facts = obj_frame(system_obj, 1);
-    if (dir == NULL || facts == NULL)
+    if (!dir || !facts)
         panic("no memory for the first objects");
     dir->magic = TWZ_KSO_MAGIC;
     dir->kind = TWZ_KIND_ROOT;
@@ -143,11 +143,11 @@ static bool is_table(const struct object *obj)
 
 static int read_count(struct object *dir, uint32_t *count)
 {
-    int ret = obj_read(dir, COUNT_OFF, count, sizeof(*count));
+    int err = obj_read(dir, COUNT_OFF, count, sizeof(*count));
 
-    if (ret == 0 && *count > TWZ_KSO_MAX_CHILDREN)
-        ret = -TWZ_EDAMAGED;
-    return ret;
+    if (err == 0 && *count > TWZ_KSO_MAX_CHILDREN)
+        err = -TWZ_EDAMAGED;
+    return err;
 }
 
 /* The first index below count that holds `id` (none: a free one), or count. */
@@ -158,10 +158,10 @@ static int64_t find_child(struct object *dir, uint32_t count, objid_t id)
 
     for (at = 0; at < count; at += FIND_PIECE) {
         uint32_t n = count - at < FIND_PIECE ? count - at : FIND_PIECE;
-        int ret = obj_read(dir, child_off(at), child, n * sizeof(child[0]));
+        int err = obj_read(dir, child_off(at), child, n * sizeof(child[0]));
 
-        if (ret < 0)
-            return ret;
+        if (err < 0)
+            return err;
         for (i = 0; i < n; i++)
             if (objid_equal(child[i].id, id))
                 return at + i;
@@ -172,15 +172,15 @@ static int64_t find_child(struct object *dir, uint32_t count, objid_t id)
 static int put_child(struct object *dir, uint64_t index, const struct twz_kso_child *child)
 {
     uint32_t count;
-    int ret = obj_write(dir, child_off(index), child, sizeof(*child));
+    int err = obj_write(dir, child_off(index), child, sizeof(*child));
 
-    if (ret == 0)
-        ret = read_count(dir, &count);
-    if (ret == 0 && index >= count) {
+    if (err == 0)
+        err = read_count(dir, &count);
+    if (err == 0 && index >= count) {
         count = (uint32_t)index + 1;
-        ret = obj_write(dir, COUNT_OFF, &count, sizeof(count));
+        err = obj_write(dir, COUNT_OFF, &count, sizeof(count));
     }
-    return ret;
+    return err;
 }
 
 static int64_t attach_locked(struct object *parent, struct object *child, uint64_t index)

@@ -44,12 +44,12 @@ static int make_stored(struct object *obj, struct store *store)
     struct store_update narrow = { .which = STORE_UPDATE_PERMS, .perms = obj->perms };
     uint32_t slot;
     objid_t id;
-    int ret;
+    int err;
 
     random_bytes(&create.witness_value, sizeof(create.witness_value));
-    ret = store_obj_create(store, &create, &slot, &id);
-    if (ret < 0)
-        return ret;
+    err = store_obj_create(store, &create, &slot, &id);
+    if (err < 0)
+        return err;
     kassert(objid_equal(id, obj->id));
     obj->slot = slot;
     return obj->perms != obj->perms_id ? store_obj_update(store, slot, &narrow) : 0;
@@ -59,17 +59,17 @@ static int make_stored(struct object *obj, struct store *store)
 static int begin_in(struct object *obj)
 {
     struct store *store = pool_lock();
-    int ret = -TWZ_ENOTSUP;
+    int err = -TWZ_ENOTSUP;
 
-    if (obj->kind == TWZ_KIND_DATA && obj->tie_parent == NULL && store != NULL)
-        ret = make_stored(obj, store);
+    if (obj->kind == TWZ_KIND_DATA && !obj->tie_parent && store)
+        err = make_stored(obj, store);
     pool_unlock();
-    if (ret < 0 && !obj_is_persistent(obj))
-        return ret == -TWZ_EEXIST ? -TWZ_EBUSY : ret; /* its former place is still being released */
+    if (err < 0 && !obj_is_persistent(obj))
+        return err == -TWZ_EEXIST ? -TWZ_EBUSY : err; /* its former place is still being released */
     table_insert_slot_locked(obj);
     __atomic_fetch_or(&obj->flags, TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
-    obj->moving = ret < 0 ? MOVE_OUT : MOVE_IN;
-    obj->move_error = ret;
+    obj->moving = err < 0 ? MOVE_OUT : MOVE_IN;
+    obj->move_error = err;
     obj->moved = 1;
     return 0;
 }
@@ -86,18 +86,18 @@ static const void *dram_page(void *ctx, uint32_t page)
 static int page_in(struct object *obj, struct store *store, uint32_t page, unsigned flags,
                    phys_t *old)
 {
-    int ret;
+    int err;
 
     if ((flags & ARCH_PT_HOLE) != 0) {
-        ret = store_page_discard(store, obj->slot, page, 1, STORE_HOLE);
+        err = store_page_discard(store, obj->slot, page, 1, STORE_HOLE);
     } else {
-        ret = store_page_add_many(store, obj->slot, page, 1, dram_page, obj);
-        if (ret == 0 && (flags & ARCH_PT_PROTECT) != 0)
-            ret = store_page_protect(store, obj->slot, page, 1, 1);
+        err = store_page_add_many(store, obj->slot, page, 1, dram_page, obj);
+        if (err == 0 && (flags & ARCH_PT_PROTECT) != 0)
+            err = store_page_protect(store, obj->slot, page, 1, 1);
     }
-    if (ret < 0) {
+    if (err < 0) {
         *old = PHYS_NONE;
-        return ret;
+        return err;
     }
     arch_ptree_unmap(&obj->tree.pt, page, 1);
     obj->pages -= phys_is_none(*old) ? 0 : 1;
@@ -138,7 +138,7 @@ static void piece_in(struct object *obj)
     uint32_t page, end, n = 0;
     struct store *store;
     unsigned flags;
-    int ret = 0;
+    int err = 0;
 
     if (!window_in(obj, &page, &end)) {
         obj->moved = end;
@@ -147,11 +147,11 @@ static void piece_in(struct object *obj)
     page_unmap_zeros_locked(obj, page, end - page);
     freeze(obj, page, end);
     store = pool_lock();
-    for (; ret == 0 && arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
+    for (; err == 0 && arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
         if (page_in_nvm(frame))
             continue;
         old[n] = frame;
-        ret = store != NULL ? page_in(obj, store, page, flags, &old[n++]) : -TWZ_ENOTSUP;
+        err = store ? page_in(obj, store, page, flags, &old[n++]) : -TWZ_ENOTSUP;
     }
     pool_unlock();
     subtree_shoot_locked(&obj->tree, obj->moved, end - obj->moved);
@@ -159,9 +159,9 @@ static void piece_in(struct object *obj)
         if (!phys_is_none(old[n]))
             page_frame_put(old[n]);
     obj->moved = end;
-    if (ret < 0) {
+    if (err < 0) {
         obj->moving = MOVE_OUT;
-        obj->move_error = ret;
+        obj->move_error = err;
         obj->moved = 1;
     }
 }
@@ -169,11 +169,11 @@ static void piece_in(struct object *obj)
 static int finish_in(struct object *obj)
 {
     struct store *store = pool_lock();
-    int ret = store != NULL ? store_obj_permanent(store, obj->slot) : -TWZ_ENOTSUP; /* COMMIT */
+    int err = store ? store_obj_permanent(store, obj->slot) : -TWZ_ENOTSUP; /* COMMIT */
 
     pool_unlock();
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     __atomic_fetch_and(&obj->flags, ~TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
     obj->moving = MOVE_NONE;
     page_record_update_locked(obj);
@@ -188,15 +188,15 @@ static int begin_out(struct object *obj)
 {
     struct store_stat stat;
     struct store *store = pool_lock();
-    int ret = store != NULL ? store_obj_has_tied(store, obj->slot) : -TWZ_ENOTSUP;
+    int err = store ? store_obj_has_tied(store, obj->slot) : -TWZ_ENOTSUP;
 
-    if (ret == 0)
-        ret = store_obj_info(store, obj->slot, &stat);
-    if (ret == 0 && !objid_none(stat.tie_parent))
-        ret = 1;
+    if (err == 0)
+        err = store_obj_info(store, obj->slot, &stat);
+    if (err == 0 && !objid_none(stat.tie_parent))
+        err = 1;
     pool_unlock();
-    if (ret != 0)
-        return ret > 0 ? -TWZ_EBUSY : ret;
+    if (err != 0)
+        return err > 0 ? -TWZ_EBUSY : err;
     if (obj->kind != TWZ_KIND_DATA)
         return -TWZ_ENOTSUP;
     if (!obj->held)
@@ -212,7 +212,7 @@ static int page_out(struct object *obj, struct store *store, struct store_page *
 {
     unsigned flags = (p->flags & STORE_FLAG_READONLY) != 0 ? ARCH_PT_PROTECT : ARCH_PT_WRITE;
     phys_t frame;
-    int ret;
+    int err;
 
     poison_mark(store, obj, p);
     if (p->state == STORE_HOLE)
@@ -223,12 +223,12 @@ static int page_out(struct object *obj, struct store *store, struct store_page *
     if (phys_is_none(frame))
         return -TWZ_ENOMEM;
     memcpy(arch_virt(frame), pool_frame_read(p->frame), TWZ_PAGE_SIZE);
-    ret = arch_ptree_map(&obj->tree.pt, p->page, frame, flags);
-    if (ret < 0)
+    err = arch_ptree_map(&obj->tree.pt, p->page, frame, flags);
+    if (err < 0)
         phys_free(frame, 0);
     else
         obj->pages++;
-    return ret;
+    return err;
 }
 
 /* True: the leaf of that page is DRAM's already (or a hole): moved, or never moved in. */
@@ -266,11 +266,11 @@ static void hide(struct object *obj, uint32_t first, uint32_t end)
 static int next_stored(struct store *store, const struct object *obj, struct store_page *p,
                        uint32_t end)
 {
-    int ret = p->page < end ? store_page_next_before(store, obj->slot, end, p) : 0;
+    int err = p->page < end ? store_page_next_before(store, obj->slot, end, p) : 0;
 
-    if (ret < 0 && ret != -TWZ_ENOOBJ)
-        return ret;
-    if (ret == -TWZ_ENOOBJ || p->page > end)
+    if (err < 0 && err != -TWZ_ENOOBJ)
+        return err;
+    if (err == -TWZ_ENOOBJ || p->page > end)
         p->page = end;
     return 0;
 }
@@ -280,37 +280,37 @@ static int piece_out(struct object *obj)
     uint32_t end = obj->moved + SCAN_PIECE, n = 0;
     struct store_page p = { .page = obj->moved };
     struct store *store = pool_lock();
-    int ret = store != NULL ? next_stored(store, obj, &p, end) : -TWZ_ENOTSUP;
+    int err = store ? next_stored(store, obj, &p, end) : -TWZ_ENOTSUP;
 
     end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
-    if (ret == 0 && p.page < end)
+    if (err == 0 && p.page < end)
         end = p.page + MOVE_PIECE < end ? p.page + MOVE_PIECE : end;
-    if (ret == 0)
+    if (err == 0)
         hide(obj, obj->moved, end);
-    while (ret == 0 && p.page < end && n++ < MOVE_PIECE) {
+    while (err == 0 && p.page < end && n++ < MOVE_PIECE) {
         if (!is_out(obj, p.page))
-            ret = page_out(obj, store, &p);
+            err = page_out(obj, store, &p);
         p.page++;
-        if (ret == 0)
-            ret = next_stored(store, obj, &p, end);
+        if (err == 0)
+            err = next_stored(store, obj, &p, end);
     }
     pool_unlock();
-    if (ret == 0)
+    if (err == 0)
         obj->moved = end;
-    return ret;
+    return err;
 }
 
 /* Table's and object's locks held; *slot is the caller's to release. */
 static int finish_out(struct object *obj, uint32_t *slot)
 {
     struct store *store = pool_lock();
-    int ret = store != NULL ? store_obj_has_tied(store, obj->slot) : -TWZ_ENOTSUP;
+    int err = store ? store_obj_has_tied(store, obj->slot) : -TWZ_ENOTSUP;
 
-    if (ret == 0)
-        ret = store_obj_delete(store, obj->slot, NULL, NULL); /* COMMIT */
+    if (err == 0)
+        err = store_obj_delete(store, obj->slot, NULL, NULL); /* COMMIT */
     pool_unlock();
-    if (ret != 0)
-        return ret > 0 ? -TWZ_EBUSY : ret;
+    if (err != 0)
+        return err > 0 ? -TWZ_EBUSY : err;
     *slot = obj->slot;
     table_remove_slot_locked(obj);
     obj->slot = OBJ_NO_SLOT;
@@ -330,20 +330,20 @@ static bool under_way(const struct object *obj)
 /* Object's lock held. 1: more to do. */
 static int piece(struct object *obj)
 {
-    int ret = 0;
+    int err = 0;
 
     if (obj->moving == MOVE_IN)
         piece_in(obj);
     else
-        ret = piece_out(obj);
-    return ret < 0 ? ret : 1;
+        err = piece_out(obj);
+    return err < 0 ? err : 1;
 }
 
 /* The beginning or the end, table's and object's locks held. *slot: to be released afterwards. 1:
  * more to do. */
 static int turn(struct object *obj, bool persistent, uint32_t *slot)
 {
-    int ret = 0;
+    int err = 0;
 
     if (obj->moving == MOVE_IN)
         return finish_in(obj);
@@ -352,27 +352,27 @@ static int turn(struct object *obj, bool persistent, uint32_t *slot)
     if (obj_is_persistent(obj) == persistent)
         return 0;
     if (phys_is_none(obj->tree.pt.top))
-        ret = arch_ptree_init(&obj->tree.pt);
-    if (ret == 0)
-        ret = persistent ? begin_in(obj) : begin_out(obj);
-    return ret < 0 ? ret : 1;
+        err = arch_ptree_init(&obj->tree.pt);
+    if (err == 0)
+        err = persistent ? begin_in(obj) : begin_out(obj);
+    return err < 0 ? err : 1;
 }
 
 static int begin_or_end(struct object *obj, bool persistent)
 {
     uint32_t slot = OBJ_NO_SLOT;
     bool arrived;
-    int ret = 1;
+    int err = 1;
 
     table_lock();
     spin_lock(&obj->tree.lock);
     if (record_dead(obj))
-        ret = -TWZ_EDELETED;
+        err = -TWZ_EDELETED;
     else if (!under_way(obj))
-        ret = turn(obj, persistent, &slot);
-    if (ret == 0 && obj_is_persistent(obj) != persistent) /* the other way, which is done now */
-        ret = obj->move_error < 0 ? obj->move_error : 1;
-    arrived = obj->moving == MOVE_NONE && obj_is_persistent(obj) && obj->held && ret >= 0;
+        err = turn(obj, persistent, &slot);
+    if (err == 0 && obj_is_persistent(obj) != persistent) /* the other way, which is done now */
+        err = obj->move_error < 0 ? obj->move_error : 1;
+    arrived = obj->moving == MOVE_NONE && obj_is_persistent(obj) && obj->held && err >= 0;
     if (arrived)
         obj->held = false; /* in this hold, or a move out that begins now would count on it */
     spin_unlock(&obj->tree.lock);
@@ -381,16 +381,16 @@ static int begin_or_end(struct object *obj, bool persistent)
         log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
     if (arrived)
         obj_put(obj);
-    return ret;
+    return err;
 }
 
 int obj_move(struct object *obj, bool persistent)
 {
-    int ret = 0;
+    int err = 0;
 
     spin_lock(&obj->tree.lock);
     if (under_way(obj))
-        ret = record_dead(obj) ? -TWZ_EDELETED : piece(obj);
+        err = record_dead(obj) ? -TWZ_EDELETED : piece(obj);
     spin_unlock(&obj->tree.lock);
-    return ret != 0 ? ret : begin_or_end(obj, persistent);
+    return err != 0 ? err : begin_or_end(obj, persistent);
 }

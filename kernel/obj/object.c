@@ -37,7 +37,7 @@ static int make_persistent(const struct obj_spec *spec, struct object *obj)
                                    .kind = spec->kind,
                                    .persist = spec->persist };
     struct store *store;
-    int ret = -TWZ_ENOTSUP;
+    int err = -TWZ_ENOTSUP;
 
     random_bytes(create.nonce, sizeof(create.nonce));
     if ((spec->flags & TWZ_OBJ_PROVISIONAL) != 0) {
@@ -49,15 +49,15 @@ static int make_persistent(const struct obj_spec *spec, struct object *obj)
     obj->nonce[1] = create.nonce[1];
     table_lock();
     store = pool_lock();
-    if (store != NULL)
-        ret = store_obj_create(store, &create, &obj->slot, &obj->id);
+    if (store)
+        err = store_obj_create(store, &create, &obj->slot, &obj->id);
     pool_unlock();
-    if (ret == 0)
+    if (err == 0)
         table_insert_locked(obj);
     table_unlock();
-    if (ret == 0 && spec->persist == TWZ_PERSIST_PERIODIC)
+    if (err == 0 && spec->persist == TWZ_PERSIST_PERIODIC)
         flush_watch();
-    return ret;
+    return err;
 }
 
 static bool spec_ok(const struct obj_spec *spec)
@@ -76,25 +76,25 @@ static bool spec_ok(const struct obj_spec *spec)
 static int tie_new(struct object *obj, objid_t parent_id)
 {
     struct object *parent;
-    int ret = obj_get(parent_id, &parent);
+    int err = obj_get(parent_id, &parent);
 
-    if (ret < 0)
-        return ret;
-    ret = obj_tie(obj, parent);
+    if (err < 0)
+        return err;
+    err = obj_tie(obj, parent);
     obj_put(parent);
-    return ret;
+    return err;
 }
 
 int obj_create(const struct obj_spec *spec, struct object **out)
 {
     bool persistent = (spec->flags & TWZ_OBJ_PERSIST) != 0;
     struct object *obj;
-    int ret;
+    int err;
 
     if (!spec_ok(spec))
         return -TWZ_EINVAL;
     obj = record_alloc();
-    if (obj == NULL)
+    if (!obj)
         return -TWZ_ENOMEM;
     obj->kuid = spec->kuid;
     obj->kind = spec->kind;
@@ -102,18 +102,18 @@ int obj_create(const struct obj_spec *spec, struct object **out)
     obj->perms = spec->perms;
     obj->persist = spec->persist;
     obj->flags = spec->flags;
-    ret = persistent ? make_persistent(spec, obj) : make_volatile(spec, obj);
-    if (ret < 0) {
+    err = persistent ? make_persistent(spec, obj) : make_volatile(spec, obj);
+    if (err < 0) {
         kmem_free(obj, sizeof(*obj));
-        return ret;
+        return err;
     }
     if (!persistent && !objid_none(spec->tie))
-        ret = tie_new(obj, spec->tie);
-    if (ret < 0) {
+        err = tie_new(obj, spec->tie);
+    if (err < 0) {
         if (obj_delete(obj, false) < 0)
             log_printf("object " IDFMT " could not be taken back", IDPR(obj->id));
         obj_put(obj);
-        return ret;
+        return err;
     }
     *out = obj;
     return 0;
@@ -127,21 +127,21 @@ static bool count_some_locked(struct object *obj, struct store_page *p, uint64_t
 {
     struct store *store = pool_lock();
     uint32_t end = p->page + COUNT_WINDOW, i;
-    int ret = -TWZ_ENOTSUP;
+    int err = -TWZ_ENOTSUP;
 
-    for (i = 0; store != NULL && i < COUNT_PIECE; i++) {
-        ret = store_page_next_before(store, obj->slot, end, p);
-        if (ret < 0)
+    for (i = 0; store && i < COUNT_PIECE; i++) {
+        err = store_page_next_before(store, obj->slot, end, p);
+        if (err < 0)
             break;
         *pages += p->state != STORE_HOLE;
         p->page++;
     }
     pool_unlock();
-    if (ret == -TWZ_ENOOBJ && end <= TWZ_PAGE_META) {
+    if (err == -TWZ_ENOOBJ && end <= TWZ_PAGE_META) {
         p->page = end;
-        ret = 0;
+        err = 0;
     }
-    return ret == 0;
+    return err == 0;
 }
 
 /* What the store has of it, counted piece by piece while others go on. */
@@ -184,45 +184,45 @@ void obj_stat(struct object *obj, struct twz_stat *out)
 static int update_store_locked(struct object *obj, const struct store_update *update)
 {
     struct store *store;
-    int ret = -TWZ_ENOTSUP;
+    int err = -TWZ_ENOTSUP;
 
     if (!obj_is_persistent(obj))
         return 0;
     store = pool_lock();
-    if (store != NULL)
-        ret = store_obj_update(store, obj->slot, update);
+    if (store)
+        err = store_obj_update(store, obj->slot, update);
     pool_unlock();
-    return ret;
+    return err;
 }
 
 static int make_permanent_locked(struct object *obj)
 {
     struct store *store;
-    int ret;
+    int err;
 
     if (!obj_is_persistent(obj))
         return -TWZ_EINVAL;
     if (obj->moving != MOVE_NONE)
         return -TWZ_EBUSY;
     store = pool_lock();
-    ret = store != NULL ? store_obj_permanent(store, obj->slot) : -TWZ_ENOTSUP;
+    err = store ? store_obj_permanent(store, obj->slot) : -TWZ_ENOTSUP;
     pool_unlock();
-    if (ret == 0)
+    if (err == 0)
         __atomic_fetch_and(&obj->flags, ~TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
-    return ret;
+    return err;
 }
 
 /* Fewer default permissions; what hangs with more is the caller's to take down. */
 static int narrow_locked(struct object *obj, uint32_t perms)
 {
     struct store_update update = { .which = STORE_UPDATE_PERMS, .perms = perms };
-    int ret;
+    int err;
 
     if ((perms & ~obj->perms) != 0)
         return -TWZ_EDENIED;
-    ret = update_store_locked(obj, &update);
-    if (ret < 0)
-        return ret;
+    err = update_store_locked(obj, &update);
+    if (err < 0)
+        return err;
     obj->perms = perms;
     page_record_update_locked(obj);
     return 0;
@@ -231,10 +231,10 @@ static int narrow_locked(struct object *obj, uint32_t perms)
 static int set_mode_locked(struct object *obj, uint32_t mode)
 {
     struct store_update update = { .which = STORE_UPDATE_PERSIST, .persist = mode };
-    int ret = update_store_locked(obj, &update);
+    int err = update_store_locked(obj, &update);
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     obj->persist = mode;
     page_record_update_locked(obj);
     return 0;
@@ -242,21 +242,21 @@ static int set_mode_locked(struct object *obj, uint32_t mode)
 
 int obj_ctl(struct object *obj, uint64_t op, uint64_t arg)
 {
-    int ret = -TWZ_EINVAL;
+    int err = -TWZ_EINVAL;
 
     if (op == TWZ_CTL_PERSIST)
         return arg > 1 ? -TWZ_EINVAL : obj_move(obj, arg == 1);
     spin_lock(&obj->tree.lock);
     if (op == TWZ_CTL_PERMANENT)
-        ret = make_permanent_locked(obj);
+        err = make_permanent_locked(obj);
     else if (op == TWZ_CTL_MODE && arg <= TWZ_PERSIST_PERIODIC)
-        ret = set_mode_locked(obj, (uint32_t)arg);
+        err = set_mode_locked(obj, (uint32_t)arg);
     else if (op == TWZ_CTL_PERMS && (arg & ~(uint64_t)TWZ_PERMS) == 0)
-        ret = narrow_locked(obj, (uint32_t)arg);
+        err = narrow_locked(obj, (uint32_t)arg);
     spin_unlock(&obj->tree.lock);
-    if (ret == 0 && op == TWZ_CTL_PERMS)
+    if (err == 0 && op == TWZ_CTL_PERMS)
         subtree_unhang_all(&obj->tree, (unsigned)arg);
-    if (ret == 0 && op == TWZ_CTL_MODE && arg == TWZ_PERSIST_PERIODIC)
+    if (err == 0 && op == TWZ_CTL_MODE && arg == TWZ_PERSIST_PERIODIC)
         flush_watch();
-    return ret;
+    return err;
 }

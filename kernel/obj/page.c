@@ -115,38 +115,38 @@ static uint32_t ahead(const struct object *obj, uint32_t page)
 static int volatile_one(struct object *obj, uint32_t page)
 {
     phys_t frame = phys_alloc_zeroed();
-    int ret;
+    int err;
 
     if (phys_is_none(frame))
         return -TWZ_ENOMEM;
-    ret = arch_ptree_map(&obj->tree.pt, page, frame, ARCH_PT_WRITE);
-    if (ret < 0)
+    err = arch_ptree_map(&obj->tree.pt, page, frame, ARCH_PT_WRITE);
+    if (err < 0)
         phys_free(frame, 0);
     else
         obj->pages++;
-    return ret;
+    return err;
 }
 
 static int volatile_new(struct object *obj, uint32_t page, unsigned how)
 {
     uint32_t n = (how & TOUCH_AHEAD) != 0 ? ahead(obj, page) : 1, i;
-    int ret = volatile_one(obj, page);
+    int err = volatile_one(obj, page);
 
     for (i = 1; i < n; i++) {
         unsigned flags = 0;
 
         (void)arch_ptree_lookup(&obj->tree.pt, page + i, &flags);
-        if (ret < 0 || flags != 0 || volatile_one(obj, page + i) < 0)
+        if (err < 0 || flags != 0 || volatile_one(obj, page + i) < 0)
             break;
     }
-    return ret;
+    return err;
 }
 
 /* A write to a frame that may be shared: take it over, or copy it. */
 static int volatile_own(struct object *obj, uint32_t page, phys_t old)
 {
     phys_t frame;
-    int ret;
+    int err;
 
     if (phys_refs(old) == 1)
         return arch_ptree_map(&obj->tree.pt, page, old, ARCH_PT_WRITE);
@@ -154,10 +154,10 @@ static int volatile_own(struct object *obj, uint32_t page, phys_t old)
     if (phys_is_none(frame))
         return -TWZ_ENOMEM;
     memcpy(arch_virt(frame), arch_virt(old), TWZ_PAGE_SIZE);
-    ret = arch_ptree_map(&obj->tree.pt, page, frame, ARCH_PT_WRITE);
-    if (ret < 0) {
+    err = arch_ptree_map(&obj->tree.pt, page, frame, ARCH_PT_WRITE);
+    if (err < 0) {
         phys_free(frame, 0);
-        return ret;
+        return err;
     }
     subtree_shoot_locked(&obj->tree, page, 1);
     page_frame_put(old);
@@ -237,14 +237,14 @@ static int stored_one(struct object *obj, struct store *store, uint32_t page)
 {
     bool shown = !phys_is_none(arch_ptree_lookup(&obj->tree.pt, page, NULL));
     struct store_page p = { .page = page, .state = STORE_PRESENT };
-    int ret = store_page_add(store, obj->slot, page, &p.frame);
+    int err = store_page_add(store, obj->slot, page, &p.frame);
 
-    if (ret < 0)
-        return ret;
-    ret = map_stored(obj, &p);
+    if (err < 0)
+        return err;
+    err = map_stored(obj, &p);
     if (shown)
         subtree_shoot_locked(&obj->tree, page, 1);
-    return ret;
+    return err;
 }
 
 static int stored_add(struct object *obj, struct store *store, uint32_t page, unsigned how)
@@ -258,14 +258,14 @@ static int stored_add(struct object *obj, struct store *store, uint32_t page, un
         return stored_one(obj, store, page);
     page_unmap_zeros_locked(obj, page, 1);
     for (i = 0; i < n; i++) {
-        int ret = store_page_get(store, obj->slot, page + i, &p);
+        int err = store_page_get(store, obj->slot, page + i, &p);
 
-        if (ret < 0)
-            return ret;
+        if (err < 0)
+            return err;
         p.page = page + i;
-        ret = map_stored(obj, &p);
-        if (ret < 0)
-            return ret;
+        err = map_stored(obj, &p);
+        if (err < 0)
+            return err;
     }
     return 0;
 }
@@ -273,11 +273,11 @@ static int stored_add(struct object *obj, struct store *store, uint32_t page, un
 static int stored_own(struct object *obj, struct store *store, uint32_t page)
 {
     struct store_page p = { .page = page, .state = STORE_PRESENT };
-    int ret;
+    int err;
 
     page_unmap_stored_locked(obj, page, 1);
-    ret = store_page_own(store, obj->slot, page, &p.frame);
-    return ret < 0 ? ret : map_stored(obj, &p);
+    err = store_page_own(store, obj->slot, page, &p.frame);
+    return err < 0 ? err : map_stored(obj, &p);
 }
 
 /* A page that appears during a move out. The ones behind it may be the pool's: only this one. */
@@ -291,10 +291,10 @@ static int stored_fault(struct object *obj, struct store *store, uint32_t page, 
 {
     bool write = (how & TOUCH_WRITE) != 0;
     struct store_page p = { .page = page };
-    int ret = store_page_get(store, obj->slot, page, &p);
+    int err = store_page_get(store, obj->slot, page, &p);
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     p.page = page;
     poison_mark(store, obj, &p);
     switch (p.state) {
@@ -308,10 +308,10 @@ static int stored_fault(struct object *obj, struct store *store, uint32_t page, 
             return -TWZ_EDENIED;
         if (write && p.state == STORE_SHARED)
             return stored_own(obj, store, page);
-        ret = map_stored(obj, &p);
-        if (ret == 0)
+        err = map_stored(obj, &p);
+        if (err == 0)
             map_around(obj, store, page);
-        return ret;
+        return err;
     case STORE_POISONED: return -TWZ_EPOISON;
     default: return -TWZ_EFAULT;
     }
@@ -331,17 +331,17 @@ static int persistent_fault(struct object *obj, uint32_t page, unsigned how)
     unsigned flags = 0;
     phys_t frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
     struct store *store;
-    int ret = -TWZ_EFAULT;
+    int err = -TWZ_EFAULT;
 
     if (!phys_is_none(frame) && ((how & TOUCH_WRITE) == 0 || (flags & ARCH_PT_WRITE) != 0))
         return 0;
     if (obj->moving != MOVE_NONE && leaf_is_dram(frame, flags))
         return volatile_fault(obj, page, how);
     store = pool_lock();
-    if (store != NULL)
-        ret = stored_fault(obj, store, page, how);
+    if (store)
+        err = stored_fault(obj, store, page, how);
     pool_unlock();
-    return ret;
+    return err;
 }
 
 /* --- both ------------------------------------------------------------------------------------- */
@@ -353,12 +353,12 @@ bool page_kernel_only(const struct object *obj, uint32_t page)
 
 static int touch(struct object *obj, uint32_t page, unsigned how)
 {
-    int ret = 0;
+    int err = 0;
 
     if (phys_is_none(obj->tree.pt.top))
-        ret = arch_ptree_init(&obj->tree.pt);
-    if (ret < 0)
-        return ret;
+        err = arch_ptree_init(&obj->tree.pt);
+    if (err < 0)
+        return err;
     if (obj_is_persistent(obj))
         return persistent_fault(obj, page, how);
     return volatile_fault(obj, page, how);
@@ -371,7 +371,7 @@ int page_ensure_locked(struct object *obj, uint32_t page, bool write)
 
 int page_fault(struct object *obj, uint32_t page, bool write, struct twz_fault *fault)
 {
-    int ret;
+    int err;
 
     if (page == 0)
         return refuse(fault, TWZ_FAULT_NULL, TWZ_REASON_NONE, 0);
@@ -381,11 +381,11 @@ int page_fault(struct object *obj, uint32_t page, bool write, struct twz_fault *
         return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL, TWZ_PERMS & ~TWZ_WRITE);
     spin_lock(&obj->tree.lock);
     if (page == TWZ_PAGE_RECORD)
-        ret = record_fill(obj);
+        err = record_fill(obj);
     else
-        ret = touch(obj, page, write ? TOUCH_WRITE | TOUCH_AHEAD : 0);
+        err = touch(obj, page, write ? TOUCH_WRITE | TOUCH_AHEAD : 0);
     spin_unlock(&obj->tree.lock);
-    return ret < 0 ? refuse_error(fault, ret) : 0;
+    return err < 0 ? refuse_error(fault, err) : 0;
 }
 
 /* --- pages go --------------------------------------------------------------------------------- */

@@ -85,7 +85,7 @@ void *pool_frame_write(uint32_t frame)
 
 static NORETURN void refuse(int code, const struct store_report *why)
 {
-    const char *what = why->what != NULL ? why->what : "";
+    const char *what = why->what ? why->what : "";
 
     switch (-code) {
     case TWZ_ENOTPOOL:
@@ -120,7 +120,7 @@ static void choose_flush(void)
     const char *text = boot_option("persist", &len);
 
     persist_x86.kind = (uint8_t)arch_flush_kind();
-    persist_x86.traced = text != NULL && len == 6 && memcmp(text, "traced", 6) == 0;
+    persist_x86.traced = text && len == 6 && memcmp(text, "traced", 6) == 0;
 }
 
 void pool_init(void)
@@ -128,7 +128,7 @@ void pool_init(void)
     struct store_env env = { .alloc = env_alloc, .free = env_free, .report = env_report };
     struct store_report why = { 0 };
     struct store_recovery done;
-    int ret;
+    int err;
 
     if (boot_info.nnvdimm == 0)
         fatal(TWZ_HOST_STOP_DAMAGED, "no pool: the machine has no NVDIMM");
@@ -141,13 +141,13 @@ void pool_init(void)
     choose_flush();
     env.base = arch_nvm_store(pool_base);
     env.size = pool_bytes;
-    ret = store_open(&env, &store, &why);
-    if (ret < 0)
-        refuse(ret, &why);
-    ret = store_recover(store, &done);
-    if (ret == -TWZ_ENOMEM)
-        refuse(ret, &why);
-    if (ret < 0)
+    err = store_open(&env, &store, &why);
+    if (err < 0)
+        refuse(err, &why);
+    err = store_recover(store, &done);
+    if (err == -TWZ_ENOMEM)
+        refuse(err, &why);
+    if (err < 0)
         fatal(TWZ_HOST_STOP_DAMAGED, "damaged pool: both copies of a word it needs are lost");
     log_printf("pool: %llu MiB, %llu objects, %u kept, %u swept, %u damaged",
                (unsigned long long)(pool_bytes >> 20), (unsigned long long)done.objects, done.kept,
@@ -162,7 +162,7 @@ bool pool_idle(void)
 
     if (!spin_trylock(&lock))
         return false;
-    if (store != NULL) {
+    if (store) {
         more = store_prezero(store, PREZERO_PIECE) > 0;
         persist_fence();
     }
@@ -173,7 +173,7 @@ bool pool_idle(void)
 void pool_shutdown(void)
 {
     spin_lock(&lock);
-    if (store != NULL)
+    if (store)
         store_close(store);
     store = NULL;
     spin_unlock(&lock);

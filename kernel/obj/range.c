@@ -30,22 +30,22 @@ static unsigned collect(struct object *obj, uint32_t first, uint32_t count, phys
 static int mark_holes(struct object *obj, uint32_t first, uint32_t count)
 {
     uint32_t page;
-    int ret = 0;
+    int err = 0;
 
-    for (page = first; page < first + count && ret == 0; page++)
-        ret = arch_ptree_map(&obj->tree.pt, page, PHYS_NONE, ARCH_PT_HOLE);
-    return ret;
+    for (page = first; page < first + count && err == 0; page++)
+        err = arch_ptree_map(&obj->tree.pt, page, PHYS_NONE, ARCH_PT_HOLE);
+    return err;
 }
 
 static int drop_stored(struct object *obj, uint32_t first, uint32_t count, bool hole)
 {
     struct store *store = pool_lock();
-    int ret = -TWZ_ENOTSUP;
+    int err = -TWZ_ENOTSUP;
 
-    if (store != NULL)
-        ret = store_page_discard(store, obj->slot, first, count, hole ? STORE_HOLE : STORE_ABSENT);
+    if (store)
+        err = store_page_discard(store, obj->slot, first, count, hole ? STORE_HOLE : STORE_ABSENT);
     pool_unlock();
-    return ret;
+    return err;
 }
 
 /* The pages stay, but their marks of having been written went with the leaves. */
@@ -61,7 +61,7 @@ int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool h
 {
     phys_t list[RANGE_PIECE];
     unsigned n = 0, i;
-    int ret = 0;
+    int err = 0;
 
     if (!phys_is_none(obj->tree.pt.top)) {
         n = collect(obj, first, count, list);
@@ -69,41 +69,41 @@ int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool h
         if (n > 0)
             subtree_shoot_locked(&obj->tree, first, count);
     } else if (hole) {
-        ret = arch_ptree_init(&obj->tree.pt);
+        err = arch_ptree_init(&obj->tree.pt);
     }
     if (obj_is_persistent(obj)) {
-        ret = ret < 0 ? ret : drop_stored(obj, first, count, hole);
-        if (ret < 0)
+        err = err < 0 ? err : drop_stored(obj, first, count, hole);
+        if (err < 0)
             keep_stored(list, n);
-        return ret;
+        return err;
     }
     for (i = 0; i < n; i++)
         page_frame_put(list[i]);
     obj->pages -= n;
-    if (ret == 0 && hole)
-        ret = mark_holes(obj, first, count);
-    return ret;
+    if (err == 0 && hole)
+        err = mark_holes(obj, first, count);
+    return err;
 }
 
 static int protect_volatile(struct object *obj, uint32_t first, uint32_t count)
 {
     uint32_t page;
-    int ret;
+    int err;
 
     for (page = first; page < first + count; page++) {
         unsigned flags = 0;
         phys_t frame;
 
-        ret = page_ensure_locked(obj, page, false);
-        if (ret < 0 && ret != -TWZ_EFAULT)
-            return ret;
+        err = page_ensure_locked(obj, page, false);
+        if (err < 0 && err != -TWZ_EFAULT)
+            return err;
         frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
         if (phys_is_none(frame))
             continue;
         flags = (flags & ARCH_PT_COW) | ARCH_PT_PROTECT;
-        ret = arch_ptree_map(&obj->tree.pt, page, frame, flags);
-        if (ret < 0)
-            return ret;
+        err = arch_ptree_map(&obj->tree.pt, page, frame, flags);
+        if (err < 0)
+            return err;
     }
     return 0;
 }
@@ -111,19 +111,19 @@ static int protect_volatile(struct object *obj, uint32_t first, uint32_t count)
 static int protect(struct object *obj, uint32_t first, uint32_t count)
 {
     struct store *store;
-    int ret = -TWZ_ENOTSUP;
+    int err = -TWZ_ENOTSUP;
 
     if (!obj_is_persistent(obj)) {
-        ret = protect_volatile(obj, first, count);
+        err = protect_volatile(obj, first, count);
         subtree_shoot_locked(&obj->tree, first, count);
-        return ret;
+        return err;
     }
     page_unmap_stored_locked(obj, first, count);
     store = pool_lock();
-    if (store != NULL)
-        ret = store_page_protect(store, obj->slot, first, count, 1);
+    if (store)
+        err = store_page_protect(store, obj->slot, first, count, 1);
     pool_unlock();
-    return ret;
+    return err;
 }
 
 /* Pages from `first` on that are absent in the store, at most count. */
@@ -144,32 +144,32 @@ static int add_stored(struct object *obj, uint32_t first, uint32_t count)
 {
     struct store *store = pool_lock();
     uint32_t at = first, run;
-    int ret = store != NULL ? 0 : -TWZ_ENOTSUP;
+    int err = store ? 0 : -TWZ_ENOTSUP;
 
-    while (ret == 0 && at < first + count) {
+    while (err == 0 && at < first + count) {
         run = absent_run(obj, store, at, first + count - at);
         if (run > 0)
-            ret = store_page_add_many(store, obj->slot, at, run, NULL, NULL);
+            err = store_page_add_many(store, obj->slot, at, run, NULL, NULL);
         at += run > 0 ? run : 1;
     }
     pool_unlock();
-    return ret;
+    return err;
 }
 
 static int populate(struct object *obj, uint32_t first, uint32_t count)
 {
     uint32_t page;
-    int ret = 0;
+    int err = 0;
 
     if (obj_is_persistent(obj)) {
         page_unmap_zeros_locked(obj, first, count);
-        ret = add_stored(obj, first, count);
+        err = add_stored(obj, first, count);
     }
-    for (page = first; ret == 0 && page < first + count; page++) {
-        ret = page_ensure_locked(obj, page, !obj_is_persistent(obj));
-        ret = ret == -TWZ_EFAULT ? 0 : ret; /* a hole stays one */
+    for (page = first; err == 0 && page < first + count; page++) {
+        err = page_ensure_locked(obj, page, !obj_is_persistent(obj));
+        err = err == -TWZ_EFAULT ? 0 : err; /* a hole stays one */
     }
-    return ret;
+    return err;
 }
 
 static int persist(struct object *obj, uint32_t first, uint32_t count)
@@ -224,7 +224,7 @@ static uint32_t skip_absent(struct object *obj, uint64_t op, uint32_t first, uin
 int range_apply(struct object *obj, uint64_t op, uint32_t *first, uint32_t end)
 {
     uint32_t count = op == TWZ_RANGE_PERSIST ? PERSIST_PIECE : RANGE_PIECE;
-    int ret = 0;
+    int err = 0;
 
     if (*first == 0 || end > TWZ_PAGE_RECORD || *first > end)
         return -TWZ_ERANGE;
@@ -239,10 +239,10 @@ int range_apply(struct object *obj, uint64_t op, uint32_t *first, uint32_t end)
     if (count > end - *first)
         count = end - *first;
     if (count > 0)
-        ret = apply_locked(obj, op, *first, count);
+        err = apply_locked(obj, op, *first, count);
     spin_unlock(&obj->tree.lock);
     *first += count;
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     return *first < end ? 1 : 0;
 }

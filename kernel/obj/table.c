@@ -49,7 +49,7 @@ struct object *table_find_locked(objid_t id)
 {
     struct object *obj = *bucket_of(id);
 
-    while (obj != NULL && !objid_equal(obj->id, id))
+    while (obj && !objid_equal(obj->id, id))
         obj = obj->hash_next;
     return obj;
 }
@@ -58,7 +58,7 @@ struct object *table_find_slot_locked(uint32_t slot)
 {
     struct object *obj = by_slot[slot % BUCKETS];
 
-    while (obj != NULL && obj->slot != slot)
+    while (obj && obj->slot != slot)
         obj = obj->slot_next;
     return obj;
 }
@@ -103,11 +103,11 @@ void table_remove_locked(struct object *obj)
 
 static void idle_remove_locked(struct object *obj)
 {
-    if (obj->idle_prev != NULL)
+    if (obj->idle_prev)
         obj->idle_prev->idle_next = obj->idle_next;
     else
         idle_first = obj->idle_next;
-    if (obj->idle_next != NULL)
+    if (obj->idle_next)
         obj->idle_next->idle_prev = obj->idle_prev;
     else
         idle_last = obj->idle_prev;
@@ -130,7 +130,7 @@ static struct object *idle_add_locked(struct object *obj)
     }
     obj->idle_next = NULL;
     obj->idle_prev = idle_last;
-    if (idle_last != NULL)
+    if (idle_last)
         idle_last->idle_next = obj;
     else
         idle_first = obj;
@@ -144,7 +144,7 @@ struct object *record_alloc(void)
 {
     struct object *obj = kmem_alloc(sizeof(*obj));
 
-    if (obj == NULL)
+    if (!obj)
         return NULL;
     obj->slot = OBJ_NO_SLOT;
     obj->record = PHYS_NONE;
@@ -156,16 +156,16 @@ struct object *record_alloc(void)
 
 int slot_release(uint32_t slot)
 {
-    int ret;
+    int err;
 
     do {
         struct store *store = pool_lock();
 
-        ret = store != NULL ? store_obj_release_some(store, slot, 1) : 0;
+        err = store ? store_obj_release_some(store, slot, 1) : 0;
         pool_unlock();
         arch_breathe();
-    } while (ret > 0);
-    return ret;
+    } while (err > 0);
+    return err;
 }
 
 static void leave(struct object *obj)
@@ -183,7 +183,7 @@ static bool leaves_locked(objid_t id)
 {
     struct object *obj = leaving;
 
-    while (obj != NULL && !objid_equal(obj->id, id))
+    while (obj && !objid_equal(obj->id, id))
         obj = obj->idle_next;
     return obj != NULL;
 }
@@ -212,7 +212,7 @@ static void release(struct subtree *tree)
         flush_released(obj);
     table_lock();
     before = atomic_fetch_sub_explicit(&tree->refs, 1, memory_order_acq_rel);
-    kassert(before > 1 || (before == 1 && tree->hangers == NULL && !obj->idle));
+    kassert(before > 1 || (before == 1 && !tree->hangers && !obj->idle));
     if (before == 1) {
         if (obj_is_persistent(obj) && !record_dead(obj)) {
             gone = idle_add_locked(obj);
@@ -223,9 +223,9 @@ static void release(struct subtree *tree)
         }
     }
     table_unlock();
-    if (gone != NULL)
+    if (gone)
         record_free(gone);
-    if (parent != NULL)
+    if (parent)
         obj_put(parent);
 }
 
@@ -242,18 +242,18 @@ static int load_locked(objid_t id, struct object **out)
     struct store *store;
     struct object *obj;
     uint32_t slot = 0;
-    int ret = -TWZ_ENOOBJ;
+    int err = -TWZ_ENOOBJ;
 
     store = pool_lock();
-    if (store != NULL)
-        ret = store_lookup(store, id, &slot);
-    if (ret == 0)
-        ret = store_obj_info(store, slot, &stat);
+    if (store)
+        err = store_lookup(store, id, &slot);
+    if (err == 0)
+        err = store_obj_info(store, slot, &stat);
     pool_unlock();
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     obj = record_alloc();
-    if (obj == NULL)
+    if (!obj)
         return -TWZ_ENOMEM;
     obj->id = id;
     obj->kuid = stat.kuid;
@@ -279,18 +279,18 @@ static int load_locked(objid_t id, struct object **out)
 int obj_get(objid_t id, struct object **out)
 {
     struct object *obj;
-    int ret = 0;
+    int err = 0;
 
     table_lock();
-    while ((obj = table_find_locked(id)) == NULL && leaves_locked(id)) {
+    while (!(obj = table_find_locked(id)) && leaves_locked(id)) {
         table_unlock();
         arch_breathe();
         table_lock();
     }
-    if (obj == NULL) {
-        ret = load_locked(id, out);
+    if (!obj) {
+        err = load_locked(id, out);
     } else if (record_dead(obj)) {
-        ret = -TWZ_EDELETED;
+        err = -TWZ_EDELETED;
     } else {
         if (obj->idle)
             idle_remove_locked(obj);
@@ -298,7 +298,7 @@ int obj_get(objid_t id, struct object **out)
         *out = obj;
     }
     table_unlock();
-    return ret;
+    return err;
 }
 
 bool table_each_stored(uint32_t first, uint32_t count, void (*act)(struct object *obj, void *ctx),
@@ -310,7 +310,7 @@ bool table_each_stored(uint32_t first, uint32_t count, void (*act)(struct object
     for (i = first; i < BUCKETS && i - first < count; i++) {
         struct object *obj;
 
-        for (obj = by_slot[i]; obj != NULL; obj = obj->slot_next)
+        for (obj = by_slot[i]; obj; obj = obj->slot_next)
             act(obj, ctx);
     }
     table_unlock();
@@ -339,7 +339,7 @@ struct object *table_bury_locked(uint32_t slot, bool *known)
     struct object *obj = table_find_slot_locked(slot);
 
     *known = obj != NULL;
-    if (obj == NULL)
+    if (!obj)
         return NULL;
     record_kill(obj);
     if (!obj->idle)

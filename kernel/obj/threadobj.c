@@ -79,10 +79,10 @@ int threadobj_alive(uint32_t incarnation)
 
     spin_lock(&threads_lock);
     t = table[incarnation % BUCKETS];
-    while (t != NULL && (uint32_t)t->incarnation != incarnation)
+    while (t && (uint32_t)t->incarnation != incarnation)
         t = t->table_next;
     spin_unlock(&threads_lock);
-    return t != NULL ? 1 : 0;
+    return t ? 1 : 0;
 }
 
 static void begin_words(struct thread *t)
@@ -110,10 +110,10 @@ static int start_in(struct object *obj, struct space *space, const struct thread
                                 .cores = start->cores };
     struct thread *t;
 
-    if (init.user == NULL)
+    if (!init.user)
         return -TWZ_ENOMEM;
     spin_lock(&threads_lock);
-    if (obj->thread != NULL) {
+    if (obj->thread) {
         spin_unlock(&threads_lock);
         return -TWZ_EBUSY;
     }
@@ -124,14 +124,14 @@ static int start_in(struct object *obj, struct space *space, const struct thread
     init.save[0] = save_slot(obj, 0);
     init.save[1] = save_slot(obj, 1);
     t = thread_create(&init);
-    if (t != NULL) {
+    if (t) {
         obj->thread = t;
         table_add_locked(t);
         obj_ref(obj);
         begin_words(t);
     }
     spin_unlock(&threads_lock);
-    if (t == NULL)
+    if (!t)
         return -TWZ_ENOMEM;
     sync_wake(obj, TWZ_OBJ_BASE + offsetof(struct twz_thread, spawned), UINT64_MAX);
     sched_start(t);
@@ -141,41 +141,41 @@ static int start_in(struct object *obj, struct space *space, const struct thread
 int threadobj_start(struct object *obj, struct object *view, const struct thread_start *start)
 {
     struct space *space;
-    int ret;
+    int err;
 
     if (obj->kind != TWZ_KIND_THREAD)
         return -TWZ_ETYPE;
     if (obj_is_persistent(obj))
         return -TWZ_ENOTSUP;
-    ret = view_space_get(view, start->sctx, &space);
-    if (ret < 0)
-        return ret;
-    ret = start_in(obj, space, start);
-    if (ret < 0)
+    err = view_space_get(view, start->sctx, &space);
+    if (err < 0)
+        return err;
+    err = start_in(obj, space, start);
+    if (err < 0)
         view_space_put(space);
-    return ret;
+    return err;
 }
 
 int threadobj_with(struct object *obj, int (*act)(struct thread *t, void *arg), void *arg)
 {
-    int ret = -TWZ_ENOOBJ;
+    int err = -TWZ_ENOOBJ;
 
     if (obj->kind != TWZ_KIND_THREAD)
         return -TWZ_ETYPE;
     spin_lock(&threads_lock);
-    if (obj->thread != NULL)
-        ret = act(obj->thread, arg);
+    if (obj->thread)
+        err = act(obj->thread, arg);
     spin_unlock(&threads_lock);
-    return ret;
+    return err;
 }
 
 int threadobj_move(struct thread *t, struct object *view)
 {
     struct space *space, *old = t->space;
-    int ret = view_space_get(view, t->sctx, &space);
+    int err = view_space_get(view, t->sctx, &space);
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     t->space = space;
     t->root = &space->root;
     arch_root_load(t->root);
@@ -215,7 +215,7 @@ static bool hook_where(struct thread *t, uint64_t addr, objid_t *object, uint64_
     if (addr >> TWZ_OBJ_SHIFT >= TWZ_SLOTS)
         return false;
     tree = space_slot(t->space, (uint32_t)(addr >> TWZ_OBJ_SHIFT), &rights);
-    if (tree == NULL)
+    if (!tree)
         return false;
     *object = obj_of_tree(tree)->id;
     subtree_put(tree);
@@ -228,7 +228,7 @@ static void drop_progress(struct thread *t)
 
     t->progress.call = 0;
     t->progress.obj = NULL;
-    if (obj == NULL)
+    if (!obj)
         return;
     if (obj_delete(obj, false) < 0)
         log_printf("object " IDFMT ": left behind by a call that never ended", IDPR(obj->id));

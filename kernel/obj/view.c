@@ -28,7 +28,7 @@ static struct space *find_space_locked(struct object *view, objid_t sctx)
 {
     struct space *space = view->spaces;
 
-    while (space != NULL && !objid_equal(space->sctx, sctx))
+    while (space && !objid_equal(space->sctx, sctx))
         space = space->next;
     return space;
 }
@@ -42,9 +42,9 @@ int view_space_get(struct object *view, objid_t sctx, struct space **out)
     for (;;) {
         spin_lock(&view->spaces_lock);
         space = find_space_locked(view, sctx);
-        if (space != NULL) {
+        if (space) {
             view_space_ref(space);
-        } else if (fresh != NULL) {
+        } else if (fresh) {
             fresh->next = view->spaces;
             view->spaces = fresh;
             space = fresh;
@@ -52,13 +52,13 @@ int view_space_get(struct object *view, objid_t sctx, struct space **out)
             fresh = NULL;
         }
         spin_unlock(&view->spaces_lock);
-        if (space != NULL)
+        if (space)
             break;
         fresh = space_create(view, sctx);
-        if (fresh == NULL)
+        if (!fresh)
             return -TWZ_ENOMEM;
     }
-    if (fresh != NULL)
+    if (fresh)
         space_destroy(fresh);
     *out = space;
     return 0;
@@ -100,14 +100,14 @@ static uint64_t entry_off(uint32_t slot)
 static int read_entry(struct object *view, uint32_t slot, struct twz_view_entry *out)
 {
     uint64_t again = 0;
-    int ret = obj_read(view, entry_off(slot), out, sizeof(*out));
+    int err = obj_read(view, entry_off(slot), out, sizeof(*out));
 
-    if (ret == 0)
-        ret = obj_read(view, entry_off(slot) + offsetof(struct twz_view_entry, flags), &again,
+    if (err == 0)
+        err = obj_read(view, entry_off(slot) + offsetof(struct twz_view_entry, flags), &again,
                        sizeof(again));
-    if (ret == 0 && again != out->flags)
+    if (err == 0 && again != out->flags)
         out->flags = 0;
-    return ret;
+    return err;
 }
 
 int view_set(struct object *view, uint32_t slot, objid_t id, unsigned rights)
@@ -153,7 +153,7 @@ static int hang_locked(struct space *space, uint32_t slot, struct object *obj, u
                        uint64_t seen, struct twz_fault *fault)
 {
     unsigned rights = asked & view_verdict(space->sctx, obj);
-    int ret;
+    int err;
 
     fault->have = rights;
     if (record_dead(obj))
@@ -162,25 +162,25 @@ static int hang_locked(struct space *space, uint32_t slot, struct object *obj, u
         fault->need |= TWZ_READ;
     if ((rights & fault->need) != fault->need)
         return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_NONE);
-    ret = space_hang_locked(space, slot, &obj->tree, rights, seen);
-    if (ret == -TWZ_EDENIED)
+    err = space_hang_locked(space, slot, &obj->tree, rights, seen);
+    if (err == -TWZ_EDENIED)
         return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
-    return ret == -TWZ_ENOMEM ? refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM) : ret;
+    return err == -TWZ_ENOMEM ? refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM) : err;
 }
 
 static int hang(struct space *space, uint32_t slot, struct object *obj, unsigned asked,
                 uint64_t seen, struct twz_fault *fault)
 {
-    int ret;
+    int err;
 
     do {
         spin_lock(&obj->tree.lock);
-        ret = hang_locked(space, slot, obj, asked, seen, fault);
+        err = hang_locked(space, slot, obj, asked, seen, fault);
         spin_unlock(&obj->tree.lock);
-        if (ret == -TWZ_EBUSY)
+        if (err == -TWZ_EBUSY)
             space_unhang(space, slot);
-    } while (ret == -TWZ_EBUSY);
-    return ret;
+    } while (err == -TWZ_EBUSY);
+    return err;
 }
 
 /* Reads the slot's entry and hangs what it names; the object, referenced. -TWZ_EAGAIN: the entry
@@ -192,25 +192,25 @@ static int hang_entry(struct space *space, uint32_t slot, struct object **out,
     uint64_t seen = space_changes(space);
     struct twz_view_entry entry;
     struct object *obj;
-    int ret = read_entry(space->owner, slot, &entry);
+    int err = read_entry(space->owner, slot, &entry);
 
-    if (ret < 0 || (entry.flags & TWZ_VE_VALID) == 0)
+    if (err < 0 || (entry.flags & TWZ_VE_VALID) == 0)
         return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_EMPTY);
     fault->object = entry.id;
-    ret = obj_get(entry.id, &obj);
-    if (ret < 0)
-        return refuse_object(fault, ret);
+    err = obj_get(entry.id, &obj);
+    if (err < 0)
+        return refuse_object(fault, err);
     if ((entry.flags & wx) == wx) {
         fault->have = (unsigned)entry.flags & (TWZ_READ | wx) & view_verdict(space->sctx, obj);
-        ret = refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
+        err = refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
     } else {
-        ret = hang(space, slot, obj, (unsigned)entry.flags & (TWZ_READ | wx), seen, fault);
+        err = hang(space, slot, obj, (unsigned)entry.flags & (TWZ_READ | wx), seen, fault);
     }
-    if (ret < 0)
+    if (err < 0)
         obj_put(obj);
     else
         *out = obj;
-    return ret;
+    return err;
 }
 
 /* The object that hangs at slot with the rights needed, hung now if it was not; referenced. */
@@ -219,19 +219,19 @@ static int slot_object(struct space *space, uint32_t slot, unsigned need, struct
 {
     unsigned rights = 0, round;
     struct subtree *tree = space_slot(space, slot, &rights);
-    int ret = -TWZ_EAGAIN;
+    int err = -TWZ_EAGAIN;
 
-    if (tree != NULL && (rights & need) == need) {
+    if (tree && (rights & need) == need) {
         *out = obj_of_tree(tree);
         fault->object = (*out)->id;
         fault->have = rights;
         return 0;
     }
-    if (tree != NULL)
+    if (tree)
         subtree_put(tree);
-    for (round = 0; ret == -TWZ_EAGAIN && round < ROUNDS; round++)
-        ret = hang_entry(space, slot, out, fault);
-    return ret == -TWZ_EAGAIN ? refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_EMPTY) : ret;
+    for (round = 0; err == -TWZ_EAGAIN && round < ROUNDS; round++)
+        err = hang_entry(space, slot, out, fault);
+    return err == -TWZ_EAGAIN ? refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_EMPTY) : err;
 }
 
 static int locate(struct space *space, uint64_t addr, unsigned need, struct object **obj,
@@ -251,13 +251,13 @@ int view_fault(struct space *space, uint64_t addr, unsigned need, struct twz_fau
 {
     uint32_t page = (uint32_t)(addr >> TWZ_PAGE_SHIFT) % TWZ_OBJ_PAGES;
     struct object *obj;
-    int ret = locate(space, addr, need, &obj, fault);
+    int err = locate(space, addr, need, &obj, fault);
 
-    if (ret < 0)
-        return ret;
-    ret = page_fault(obj, page, (need & TWZ_WRITE) != 0, fault);
+    if (err < 0)
+        return err;
+    err = page_fault(obj, page, (need & TWZ_WRITE) != 0, fault);
     obj_put(obj);
-    return ret;
+    return err;
 }
 
 int view_lookup(struct space *space, uint64_t addr, unsigned need, struct object **obj,
@@ -275,14 +275,14 @@ void view_invalidate(struct object *view, uint32_t first, uint32_t count)
 
     spin_lock(&view->spaces_lock);
     space = view->spaces;
-    if (space != NULL)
+    if (space)
         view_space_ref(space);
     spin_unlock(&view->spaces_lock);
-    while (space != NULL) {
+    while (space) {
         space_unhang_range(space, first, count);
         spin_lock(&view->spaces_lock);
         next = space->next;
-        if (next != NULL)
+        if (next)
             view_space_ref(next);
         spin_unlock(&view->spaces_lock);
         view_space_put(space);

@@ -13,16 +13,16 @@
 
 int sys_get(objid_t id, unsigned need, struct object **out)
 {
-    int ret = obj_get(id, out);
+    int err = obj_get(id, out);
 
-    if (ret < 0)
-        return ret;
-    ret = sec_check(current()->sctx, *out, need);
-    if (ret < 0) {
+    if (err < 0)
+        return err;
+    err = sec_check(current()->sctx, *out, need);
+    if (err < 0) {
         obj_put(*out);
         *out = NULL;
     }
-    return ret;
+    return err;
 }
 
 static uint64_t fingerprint(const struct twz_regs *regs)

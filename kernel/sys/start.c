@@ -68,7 +68,7 @@ static objid_t init_id(void)
     struct store *store = pool_lock();
     objid_t id = TWZ_OBJID_NONE;
 
-    if (store != NULL)
+    if (store)
         id = store_super_get(store)->roots.init;
     pool_unlock();
     return id;
@@ -79,7 +79,7 @@ static objid_t names_id(void)
     struct store *store = pool_lock();
     objid_t id = TWZ_OBJID_NONE;
 
-    if (store != NULL)
+    if (store)
         id = store_super_get(store)->roots.names;
     pool_unlock();
     return id;
@@ -131,7 +131,7 @@ static void start_thread(struct object *thread, struct object *view, uint64_t en
     struct thread_start start = { .priority = PRIORITIES / 2, .cores = UINT64_MAX };
     struct twz_thread *user = obj_frame(thread, 1);
 
-    if (user == NULL)
+    if (!user)
         fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
     arch_regs_start(&start.regs, entry, top, 0, 0);
     start.regs.gsbase = TWZ_SLOT_ADDR(TWZ_SLOT_THREAD) + TWZ_OBJ_BASE;
@@ -144,14 +144,14 @@ void start_init(void)
 {
     objid_t id = init_id();
     struct object *program, *view, *thread, *stack;
-    int ret;
+    int err;
 
     if (objid_none(id))
         fatal(TWZ_HOST_STOP_DAMAGED, "the pool names no first program");
-    ret = obj_get(id, &program);
-    if (ret < 0)
+    err = obj_get(id, &program);
+    if (err < 0)
         fatal(TWZ_HOST_STOP_DAMAGED, "the first program " IDFMT " is %s", IDPR(id),
-              ret == -TWZ_EDAMAGED ? "damaged" : "missing");
+              err == -TWZ_EDAMAGED ? "damaged" : "missing");
     view = make(TWZ_KIND_VIEW);
     thread = make(TWZ_KIND_THREAD);
     stack = make(TWZ_KIND_DATA);

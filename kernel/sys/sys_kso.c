@@ -7,14 +7,14 @@
 int64_t sys_kso_invalidate(struct arch_frame *frame, objid_t id, uint64_t first, uint64_t count)
 {
     struct object *obj;
-    int ret = sys_get(id, TWZ_USE, &obj);
+    int err = sys_get(id, TWZ_USE, &obj);
 
     (void)frame;
-    if (ret < 0)
-        return ret;
-    ret = kso_invalidate(obj, first, count);
+    if (err < 0)
+        return err;
+    err = kso_invalidate(obj, first, count);
     obj_put(obj);
-    return ret;
+    return err;
 }
 
 int64_t sys_kso_attach(struct arch_frame *frame, objid_t parent, objid_t child, uint64_t index)
@@ -55,7 +55,7 @@ int64_t sys_dev_ctl(struct arch_frame *frame, objid_t device, uint64_t op, uint6
     (void)frame;
     if (ret < 0)
         return ret;
-    ret = obj->device != NULL ? obj->device->ctl(obj, op, arg) : -TWZ_ETYPE;
+    ret = obj->device ? obj->device->ctl(obj, op, arg) : -TWZ_ETYPE;
     obj_put(obj);
     return ret;
 }

@@ -18,14 +18,14 @@ int64_t sys_null(struct arch_frame *frame)
 int64_t sys_random(struct arch_frame *frame, struct user_buf buf, uint64_t len)
 {
     uint8_t bytes[RANDOM_MAX];
-    int ret;
+    int err;
 
     (void)frame;
     if (len > sizeof(bytes))
         len = sizeof(bytes);
     random_bytes(bytes, len);
-    ret = user_copy_out(USER_ADDR(buf), bytes, len);
-    return ret < 0 ? ret : (int64_t)len;
+    err = user_copy_out(USER_ADDR(buf), bytes, len);
+    return err < 0 ? err : (int64_t)len;
 }
 
 /* One piece of text of at most LOG_MAX bytes; what is not printable becomes a dot. */
@@ -33,14 +33,14 @@ int64_t sys_log_write(struct arch_frame *frame, struct user_text text, uint64_t 
 {
     char line[LOG_MAX];
     uint64_t i;
-    int ret;
+    int err;
 
     (void)frame;
     if (len > sizeof(line))
         len = sizeof(line);
-    ret = user_copy_in(line, USER_ADDR(text), len);
-    if (ret < 0)
-        return ret;
+    err = user_copy_in(line, USER_ADDR(text), len);
+    if (err < 0)
+        return err;
     for (i = 0; i < len; i++)
         if ((line[i] < 32 || line[i] > 126) && line[i] != '\n' && line[i] != '\t')
             line[i] = '.';

@@ -35,18 +35,18 @@ static int copy_piece(struct object *dst, const struct twz_copy *c)
     struct thread *t = current();
     uint32_t to, from, count;
     struct object *src;
-    int ret = copy_pages(c, &to, &from, &count);
+    int err = copy_pages(c, &to, &from, &count);
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     if (t->progress.at > count)
         return -TWZ_EINVAL;
-    ret = sys_get(c->src, TWZ_READ, &src);
-    if (ret < 0)
-        return ret;
-    ret = copy_apply(dst, to, src, from, count, &t->progress.at);
+    err = sys_get(c->src, TWZ_READ, &src);
+    if (err < 0)
+        return err;
+    err = copy_apply(dst, to, src, from, count, &t->progress.at);
     obj_put(src);
-    return ret;
+    return err;
 }
 
 /* Steps through an array of ranges in user memory; dst NULL: each range names its own. Returns 1
@@ -56,20 +56,20 @@ static int copy_step(uint64_t ranges, uint64_t count, struct object *dst)
     struct thread *t = current();
     struct object *own = NULL;
     struct twz_copy c;
-    int ret;
+    int err;
 
     if (t->progress.index >= count)
         return 0;
-    ret = user_copy_in(&c, ranges + t->progress.index * sizeof(c), sizeof(c));
-    if (ret == 0 && dst == NULL)
-        ret = sys_get(c.dst, TWZ_WRITE, &own);
-    if (ret < 0)
-        return ret;
-    ret = copy_piece(dst != NULL ? dst : own, &c);
-    if (own != NULL)
+    err = user_copy_in(&c, ranges + t->progress.index * sizeof(c), sizeof(c));
+    if (err == 0 && !dst)
+        err = sys_get(c.dst, TWZ_WRITE, &own);
+    if (err < 0)
+        return err;
+    err = copy_piece(dst ? dst : own, &c);
+    if (own)
         obj_put(own);
-    if (ret != 0)
-        return ret;
+    if (err != 0)
+        return err;
     t->progress.at = 0;
     t->progress.index++;
     return t->progress.index < count ? 1 : 0;
@@ -79,14 +79,14 @@ static int copy_step(uint64_t ranges, uint64_t count, struct object *dst)
 static int check_named(objid_t id, unsigned need)
 {
     struct object *named;
-    int ret;
+    int err;
 
     if (objid_none(id))
         return 0;
-    ret = sys_get(id, need, &named);
-    if (ret == 0)
+    err = sys_get(id, need, &named);
+    if (err == 0)
         obj_put(named);
-    return ret;
+    return err;
 }
 
 static int create_blank(const struct twz_create *in, struct object **out)
@@ -100,71 +100,71 @@ static int create_blank(const struct twz_create *in, struct object **out)
                              .witness_off = in->witness_off,
                              .witness_value = in->witness_value,
                              .tie = in->tie };
-    int ret;
+    int err;
 
     if (!makeable(in->kind) || in->nsources > SOURCES_MAX)
         return -TWZ_EINVAL;
-    ret = check_named(in->tie, TWZ_WRITE);
-    if (ret == 0 && (in->flags & TWZ_OBJ_PROVISIONAL) != 0)
-        ret = check_named(in->witness, TWZ_READ);
-    return ret < 0 ? ret : obj_create(&spec, out);
+    err = check_named(in->tie, TWZ_WRITE);
+    if (err == 0 && (in->flags & TWZ_OBJ_PROVISIONAL) != 0)
+        err = check_named(in->witness, TWZ_READ);
+    return err < 0 ? err : obj_create(&spec, out);
 }
 
 int64_t sys_obj_create(struct arch_frame *frame, struct user_spec spec, struct user_id id)
 {
     struct thread *t = current();
     struct twz_create in;
-    int ret = USER_IN(&in, spec);
+    int err = USER_IN(&in, spec);
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     sys_progress(frame);
-    if (t->progress.obj == NULL)
-        ret = create_blank(&in, &t->progress.obj);
-    if (ret == 0)
-        ret = copy_step(in.sources, in.nsources, t->progress.obj);
-    if (ret == 1)
+    if (!t->progress.obj)
+        err = create_blank(&in, &t->progress.obj);
+    if (err == 0)
+        err = copy_step(in.sources, in.nsources, t->progress.obj);
+    if (err == 1)
         return sys_again(frame);
-    if (ret == 0)
-        ret = USER_OUT(id, &t->progress.obj->id);
-    if (ret < 0) {
+    if (err == 0)
+        err = USER_OUT(id, &t->progress.obj->id);
+    if (err < 0) {
         thread_hooks.drop_progress(t);
     } else {
         obj_put(t->progress.obj);
         t->progress.obj = NULL;
     }
     sys_finished();
-    return ret;
+    return err;
 }
 
 int64_t sys_obj_delete(struct arch_frame *frame, objid_t id, uint64_t flags)
 {
     struct object *obj;
-    int ret;
+    int err;
 
     (void)frame;
     if (flags > TWZ_DELETE_NOW)
         return -TWZ_EINVAL;
-    ret = sys_get(id, TWZ_DEL, &obj);
-    if (ret < 0)
-        return ret;
-    ret = obj_delete(obj, flags == TWZ_DELETE_NOW);
+    err = sys_get(id, TWZ_DEL, &obj);
+    if (err < 0)
+        return err;
+    err = obj_delete(obj, flags == TWZ_DELETE_NOW);
     obj_put(obj);
-    return ret;
+    return err;
 }
 
 int64_t sys_obj_copy(struct arch_frame *frame, struct user_ranges ranges, uint64_t count)
 {
-    int ret;
+    int err;
 
     if (count > SOURCES_MAX)
         return -TWZ_EINVAL;
     sys_progress(frame);
-    ret = copy_step(USER_ADDR(ranges), count, NULL);
-    if (ret == 1)
+    err = copy_step(USER_ADDR(ranges), count, NULL);
+    if (err == 1)
         return sys_again(frame);
     sys_finished();
-    return ret;
+    return err;
 }
 
 int64_t sys_obj_range(struct arch_frame *frame, objid_t id, uint64_t op, uint64_t start,
@@ -173,82 +173,82 @@ int64_t sys_obj_range(struct arch_frame *frame, objid_t id, uint64_t op, uint64_
     struct thread *t = current();
     struct object *obj;
     uint32_t first;
-    int ret;
+    int err;
 
     if (((start | len) & (TWZ_PAGE_SIZE - 1)) != 0)
         return -TWZ_EINVAL;
     if (start >= TWZ_OBJ_SIZE || len > TWZ_OBJ_SIZE - start)
         return -TWZ_ERANGE;
     sys_progress(frame);
-    ret = sys_get(id, op == TWZ_RANGE_PERSIST ? TWZ_READ : TWZ_WRITE, &obj);
-    if (ret < 0) {
+    err = sys_get(id, op == TWZ_RANGE_PERSIST ? TWZ_READ : TWZ_WRITE, &obj);
+    if (err < 0) {
         sys_finished();
-        return ret;
+        return err;
     }
     first = (uint32_t)(start >> TWZ_PAGE_SHIFT) + t->progress.at;
-    ret = range_apply(obj, op, &first, (uint32_t)((start + len) >> TWZ_PAGE_SHIFT));
+    err = range_apply(obj, op, &first, (uint32_t)((start + len) >> TWZ_PAGE_SHIFT));
     obj_put(obj);
     t->progress.at = first - (uint32_t)(start >> TWZ_PAGE_SHIFT);
-    if (ret == 1)
+    if (err == 1)
         return sys_again(frame);
     sys_finished();
-    return ret;
+    return err;
 }
 
 int64_t sys_obj_pin(struct arch_frame *frame, objid_t id, uint64_t pin)
 {
     struct object *obj;
-    int ret;
+    int err;
 
     (void)frame;
     if (pin > 1)
         return -TWZ_EINVAL;
-    ret = sys_get(id, TWZ_USE, &obj);
-    if (ret < 0)
-        return ret;
-    ret = obj_pin(obj, pin == 1);
+    err = sys_get(id, TWZ_USE, &obj);
+    if (err < 0)
+        return err;
+    err = obj_pin(obj, pin == 1);
     obj_put(obj);
-    return ret;
+    return err;
 }
 
 int64_t sys_obj_tie(struct arch_frame *frame, objid_t child, objid_t parent, uint64_t tie)
 {
     struct object *c, *p = NULL;
-    int ret;
+    int err;
 
     (void)frame;
     if (tie > 1)
         return -TWZ_EINVAL;
-    ret = sys_get(child, TWZ_DEL, &c);
-    if (ret < 0)
-        return ret;
+    err = sys_get(child, TWZ_DEL, &c);
+    if (err < 0)
+        return err;
     if (tie == 1)
-        ret = sys_get(parent, TWZ_WRITE, &p);
-    if (ret == 0)
-        ret = obj_tie(c, p);
-    if (p != NULL)
+        err = sys_get(parent, TWZ_WRITE, &p);
+    if (err == 0)
+        err = obj_tie(c, p);
+    if (p)
         obj_put(p);
     obj_put(c);
-    return ret;
+    return err;
 }
 
 int64_t sys_obj_stat(struct arch_frame *frame, objid_t id, struct user_stat stat)
 {
     struct twz_stat out;
     struct object *obj;
-    int ret;
+    int err;
 
     (void)frame;
-    ret = sys_get(id, 0, &obj);
-    if (ret < 0)
-        return ret;
+    err = sys_get(id, 0, &obj);
+    if (err < 0)
+        return err;
     if (obj == kso_system())
         kso_system_update();
-    ret = sec_verdict(current()->sctx, obj) != 0 ? 0 : -TWZ_EDENIED;
-    if (ret == 0)
+    err = sec_verdict(current()->sctx, obj) != 0 ? 0 : -TWZ_EDENIED;
+    if (err == 0)
         obj_stat(obj, &out);
     obj_put(obj);
-    return ret < 0 ? ret : USER_OUT(stat, &out);
+    return err < 0 ? err : USER_OUT(stat, &out);
 }
 
 int64_t sys_obj_ctl(struct arch_frame *frame, objid_t id, uint64_t op, uint64_t arg)
@@ -256,12 +256,12 @@ int64_t sys_obj_ctl(struct arch_frame *frame, objid_t id, uint64_t op, uint64_t 
     bool drastic = op == TWZ_CTL_PERMS || op == TWZ_CTL_PERSIST;
     unsigned need = drastic ? TWZ_WRITE | TWZ_DEL : TWZ_WRITE;
     struct object *obj;
-    int ret;
+    int err;
 
-    ret = sys_get(id, need, &obj);
-    if (ret < 0)
-        return ret;
-    ret = obj_ctl(obj, op, arg);
+    err = sys_get(id, need, &obj);
+    if (err < 0)
+        return err;
+    err = obj_ctl(obj, op, arg);
     obj_put(obj);
-    return ret == 1 ? sys_again(frame) : ret;
+    return err == 1 ? sys_again(frame) : err;
 }

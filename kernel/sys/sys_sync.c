@@ -63,10 +63,10 @@ static int32_t do_wake(const struct twz_sync *op)
 static int differs(const struct twz_sync *op)
 {
     uint64_t word;
-    int ret = user_load(op->addr, is_wide(op), &word);
+    int err = user_load(op->addr, is_wide(op), &word);
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     return word != (is_wide(op) ? op->value : (uint32_t)op->value);
 }
 
@@ -78,19 +78,19 @@ static int do_wakes(uint64_t ops, struct twz_sync *op, unsigned count, unsigned 
 
     for (i = 0; i < count; i++) {
         int32_t n;
-        int ret = check_op(&op[i]);
+        int err = check_op(&op[i]);
 
-        if (ret < 0)
-            return ret;
+        if (err < 0)
+            return err;
         if (is_sleep(&op[i])) {
             (*sleeps)++;
             continue;
         }
         n = do_wake(&op[i]);
         *woken += n > 0 ? (unsigned)n : 0;
-        ret = put_result(ops, i, &op[i], n);
-        if (ret < 0)
-            return ret;
+        err = put_result(ops, i, &op[i], n);
+        if (err < 0)
+            return err;
     }
     return 0;
 }
@@ -102,14 +102,14 @@ static int look(uint64_t ops, struct twz_sync *op, unsigned count)
     unsigned i;
 
     for (i = 0; i < count; i++) {
-        int one, ret;
+        int one, err;
 
         if (!is_sleep(&op[i]))
             continue;
         one = differs(&op[i]);
-        ret = one < 0 ? one : put_result(ops, i, &op[i], one);
-        if (ret < 0)
-            return ret;
+        err = one < 0 ? one : put_result(ops, i, &op[i], one);
+        if (err < 0)
+            return err;
         ready += one;
     }
     return ready;
@@ -122,23 +122,23 @@ static int queue_all(struct thread *t, uint64_t ops, struct twz_sync *op, unsign
     struct object *obj;
     uint64_t off;
     unsigned i;
-    int ret;
+    int err;
 
     for (i = 0; i < count; i++) {
         if (!is_sleep(&op[i]))
             continue;
-        ret = put_result(ops, i, &op[i], 0);
-        if (ret == 0)
-            ret = view_lookup(t->space, op[i].addr, TWZ_READ, &obj, &off);
-        if (ret < 0)
-            return ret;
+        err = put_result(ops, i, &op[i], 0);
+        if (err == 0)
+            err = view_lookup(t->space, op[i].addr, TWZ_READ, &obj, &off);
+        if (err < 0)
+            return err;
         sync_queue(t, obj, off, i);
     }
     for (i = 0; i < count; i++) {
-        ret = is_sleep(&op[i]) ? differs(&op[i]) : 0;
-        if (ret < 0)
-            return ret;
-        if (ret > 0)
+        err = is_sleep(&op[i]) ? differs(&op[i]) : 0;
+        if (err < 0)
+            return err;
+        if (err > 0)
             break;
     }
     *changed = i;
@@ -171,20 +171,20 @@ static int64_t sleep_on(struct arch_frame *frame, struct twz_sync *op, unsigned 
     uint64_t ops = arch_call_arg(&frame->regs, 0);
     struct thread *t = current();
     unsigned changed = count;
-    int ret = sync_begin(t, sleeps);
+    int err = sync_begin(t, sleeps);
 
-    if (ret < 0)
-        return ret;
-    ret = queue_all(t, ops, op, count, &changed);
-    if (ret == 0 && atomic_load(&t->pending) != 0)
-        ret = -TWZ_EINTR;
-    if (ret < 0 || changed < count) {
+    if (err < 0)
+        return err;
+    err = queue_all(t, ops, op, count, &changed);
+    if (err == 0 && atomic_load(&t->pending) != 0)
+        err = -TWZ_EINTR;
+    if (err < 0 || changed < count) {
         if (sync_cancel(t, release) == SYNC_WOKEN && changed == count)
             changed = t->sync_index;
         if (changed == count)
-            return ret;
-        ret = put_result(ops, changed, &op[changed], 1);
-        return ret < 0 ? ret : 1;
+            return err;
+        err = put_result(ops, changed, &op[changed], 1);
+        return err < 0 ? err : 1;
     }
     if (deadline != TWZ_FOREVER)
         sync_deadline(t, deadline);
@@ -200,22 +200,22 @@ int64_t sys_thread_sync(struct arch_frame *frame, struct user_ops ops, uint64_t 
     struct twz_sync op[TWZ_SYNC_MAX];
     unsigned woken = 0, sleeps = 0;
     bool late;
-    int ret;
+    int err;
 
     if (count == 0 || count > TWZ_SYNC_MAX)
         return -TWZ_EINVAL;
-    ret = user_copy_in(op, USER_ADDR(ops), count * sizeof(op[0]));
-    if (ret == 0)
-        ret = do_wakes(USER_ADDR(ops), op, (unsigned)count, &woken, &sleeps);
-    if (ret < 0)
-        return ret;
+    err = user_copy_in(op, USER_ADDR(ops), count * sizeof(op[0]));
+    if (err == 0)
+        err = do_wakes(USER_ADDR(ops), op, (unsigned)count, &woken, &sleeps);
+    if (err < 0)
+        return err;
     if (sleeps == 0)
         return woken;
     late = deadline != TWZ_FOREVER && deadline <= arch_clock_ns();
     /* A single sleep is looked at once it is queued; that is the look that counts. */
-    ret = sleeps > 1 || late ? look(USER_ADDR(ops), op, (unsigned)count) : 0;
-    if (ret != 0)
-        return ret;
+    err = sleeps > 1 || late ? look(USER_ADDR(ops), op, (unsigned)count) : 0;
+    if (err != 0)
+        return err;
     if (late)
         return -TWZ_ETIMEDOUT;
     return sleep_on(frame, op, (unsigned)count, sleeps, deadline);

@@ -18,29 +18,29 @@ int64_t sys_thread_spawn(struct arch_frame *frame, struct user_spawn spawn)
                                   .cores = self->cores };
     struct object *obj, *view;
     struct twz_spawn in;
-    int ret = USER_IN(&in, spawn);
+    int err = USER_IN(&in, spawn);
 
     (void)frame;
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     if (in.flags != 0)
         return -TWZ_EINVAL;
     arch_regs_start(&start.regs, in.entry, in.stack, in.arg, in.arg2);
     start.regs.fsbase = in.fsbase;
     start.regs.gsbase = in.gsbase;
-    ret = arch_regs_validate(&start.regs);
-    if (ret < 0)
-        return ret;
-    ret = sys_get(in.thread, TWZ_USE | TWZ_WRITE, &obj);
-    if (ret < 0)
-        return ret;
-    ret = sys_get(in.view, TWZ_USE, &view);
-    if (ret == 0) {
-        ret = threadobj_start(obj, view, &start);
+    err = arch_regs_validate(&start.regs);
+    if (err < 0)
+        return err;
+    err = sys_get(in.thread, TWZ_USE | TWZ_WRITE, &obj);
+    if (err < 0)
+        return err;
+    err = sys_get(in.view, TWZ_USE, &view);
+    if (err == 0) {
+        err = threadobj_start(obj, view, &start);
         obj_put(view);
     }
     obj_put(obj);
-    return ret;
+    return err;
 }
 
 int64_t sys_thread_exit(struct arch_frame *frame, uint64_t code)
@@ -55,21 +55,21 @@ int64_t sys_thread_become(struct arch_frame *frame, struct user_become become)
     struct thread *t = current();
     struct twz_become in;
     struct object *view;
-    int ret = USER_IN(&in, become);
+    int err = USER_IN(&in, become);
 
-    if (ret == 0)
-        ret = arch_regs_validate(&in.regs);
-    if (ret < 0)
-        return ret;
+    if (err == 0)
+        err = arch_regs_validate(&in.regs);
+    if (err < 0)
+        return err;
     if (!objid_none(in.sctx) && !objid_equal(in.sctx, t->sctx))
         return -TWZ_ENOTSUP;
-    ret = sys_get(in.view, TWZ_USE, &view);
-    if (ret < 0)
-        return ret;
-    ret = threadobj_move(t, view);
+    err = sys_get(in.view, TWZ_USE, &view);
+    if (err < 0)
+        return err;
+    err = threadobj_move(t, view);
     obj_put(view);
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     frame->regs = in.regs;
     frame->flags = ARCH_FRAME_FULL;
     arch_frame_load(frame);
@@ -92,19 +92,19 @@ int64_t sys_thread_signal(struct arch_frame *frame, objid_t thread, uint64_t sig
 {
     struct signal_args args = { signal, value };
     struct object *obj;
-    int ret;
+    int err;
 
     (void)frame;
     if (signal == 0 || signal > SIGNALS_MAX)
         return -TWZ_EINVAL;
     if (objid_none(thread) || objid_equal(thread, current()->id))
         return thread_signal(current(), signal, value);
-    ret = sys_get(thread, TWZ_USE, &obj);
-    if (ret < 0)
-        return ret;
-    ret = threadobj_with(obj, do_signal, &args);
+    err = sys_get(thread, TWZ_USE, &obj);
+    if (err < 0)
+        return err;
+    err = threadobj_with(obj, do_signal, &args);
     obj_put(obj);
-    return ret;
+    return err;
 }
 
 struct ctl_args {
@@ -154,10 +154,10 @@ static int alive(uint64_t owner)
 static int64_t end_by_fault(uint64_t addr)
 {
     struct twz_fault fault;
-    int ret = user_copy_in(&fault, addr, sizeof(fault));
+    int err = user_copy_in(&fault, addr, sizeof(fault));
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     if (fault.kind >= TWZ_FAULT_KINDS ||
         (fault.kind == TWZ_FAULT_SIGNAL && fault.addr > SIGNALS_MAX))
         return -TWZ_EINVAL;
@@ -169,7 +169,7 @@ int64_t sys_thread_ctl(struct arch_frame *frame, objid_t thread, uint64_t op, ui
 {
     struct ctl_args args = { op, arg };
     struct object *obj;
-    int ret;
+    int err;
 
     (void)frame;
     if (op == TWZ_THREAD_YIELD) {
@@ -182,17 +182,17 @@ int64_t sys_thread_ctl(struct arch_frame *frame, objid_t thread, uint64_t op, ui
         return end_by_fault(arg);
     if (objid_none(thread))
         return do_ctl(current(), &args);
-    ret = sys_get(thread, TWZ_USE, &obj);
-    if (ret < 0)
-        return ret;
-    ret = threadobj_with(obj, do_ctl, &args);
+    err = sys_get(thread, TWZ_USE, &obj);
+    if (err < 0)
+        return err;
+    err = threadobj_with(obj, do_ctl, &args);
     obj_put(obj);
-    return ret;
+    return err;
 }
 
 int64_t sys_fault_return(struct arch_frame *frame, struct user_at at)
 {
-    int ret = fault_return(frame, USER_ADDR(at));
+    int err = fault_return(frame, USER_ADDR(at));
 
-    return ret < 0 ? ret : SYS_KEEP;
+    return err < 0 ? err : SYS_KEEP;
 }

@@ -25,10 +25,10 @@
 static int64_t stat_link(const struct hier_where *w, struct stat *st)
 {
     struct hier_found found;
-    int64_t r = err_linux(hier_lookup(&w->dir, path_leaf(w), &found));
+    int64_t ret = err_linux(hier_lookup(&w->dir, path_leaf(w), &found));
 
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     *st = (struct stat){ 0 };
     st->st_dev = 1;
     st->st_ino = w->cookie;
@@ -42,10 +42,10 @@ static int64_t stat_link(const struct hier_where *w, struct stat *st)
 static int64_t stat_object(objid_t id, uint32_t kind, struct stat *st)
 {
     twzobj obj;
-    int64_t r = regular_map(&obj, id, TWZ_READ);
+    int64_t ret = regular_map(&obj, id, TWZ_READ);
 
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     regular_stat(&obj, kind == HIER_DIR ? S_IFDIR : S_IFREG, st);
     twz_object_release(&obj);
     return 0;
@@ -54,30 +54,30 @@ static int64_t stat_object(objid_t id, uint32_t kind, struct stat *st)
 int64_t linux_fstat(int fd, void *st)
 {
     struct file *f = fd_get(fd);
-    int64_t r;
+    int64_t ret;
 
     if (!f)
         return -EBADF;
-    r = f->ops->stat(f, st);
+    ret = f->ops->stat(f, st);
     file_put(f);
-    return r;
+    return ret;
 }
 
 int64_t linux_newfstatat(int dir, const char *path, void *st, uint32_t flags)
 {
     struct hier_where w;
-    int64_t r;
+    int64_t ret;
 
     if (path && !*path && (flags & AT_EMPTY_PATH))
         return dir == AT_FDCWD ? linux_newfstatat(dir, ".", st, 0) : linux_fstat(dir, st);
     if (path && device_named(path))
         return device_stat(path, st);
-    r = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
-    if (r < 0)
-        return r;
-    r = w.kind == HIER_SYMLINK ? stat_link(&w, st) : stat_object(w.id, w.kind, st);
+    ret = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
+    if (ret < 0)
+        return ret;
+    ret = w.kind == HIER_SYMLINK ? stat_link(&w, st) : stat_object(w.id, w.kind, st);
     hier_where_close(&w);
-    return r;
+    return ret;
 }
 
 int64_t linux_stat(const char *path, void *st)
@@ -99,11 +99,11 @@ int64_t linux_statx(int dir, const char *path, uint32_t flags, uint32_t mask, vo
 {
     struct linux_statx *x = out;
     struct stat st;
-    int64_t r = linux_newfstatat(dir, path, &st, flags);
+    int64_t ret = linux_newfstatat(dir, path, &st, flags);
 
     (void)mask;
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     *x = (struct linux_statx){ .mask = LINUX_STATX_BASIC };
     x->blksize = (uint32_t)st.st_blksize;
     x->nlink = (uint32_t)st.st_nlink;
@@ -138,9 +138,9 @@ static int64_t fill_statfs(struct statfs *st)
 int64_t linux_statfs(const char *path, void *out)
 {
     struct stat st;
-    int64_t r = linux_stat(path, &st);
+    int64_t ret = linux_stat(path, &st);
 
-    return r < 0 ? r : fill_statfs(out);
+    return ret < 0 ? ret : fill_statfs(out);
 }
 
 int64_t linux_fstatfs(int fd, void *out)
@@ -153,13 +153,13 @@ int64_t linux_fstatfs(int fd, void *out)
 int64_t linux_faccessat2(int dir, const char *path, uint32_t mode, uint32_t flags)
 {
     struct stat st;
-    int64_t r;
+    int64_t ret;
 
     if (mode & ~(uint32_t)(R_OK | W_OK | X_OK))
         return -EINVAL;
-    r = linux_newfstatat(dir, path, &st, flags & (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH));
-    if (r < 0)
-        return r;
+    ret = linux_newfstatat(dir, path, &st, flags & (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH));
+    if (ret < 0)
+        return ret;
     return (mode & X_OK) && !(st.st_mode & 0111) ? -EACCES : 0;
 }
 
@@ -185,10 +185,10 @@ static int64_t change_object(objid_t id, const struct change *change)
 {
     struct twz_meta *meta;
     twzobj obj;
-    int64_t r = regular_map(&obj, id, TWZ_READ | TWZ_WRITE);
+    int64_t ret = regular_map(&obj, id, TWZ_READ | TWZ_WRITE);
 
-    if (r < 0)
-        return r == -EACCES ? -EPERM : r;
+    if (ret < 0)
+        return ret == -EACCES ? -EPERM : ret;
     meta = twz_object_meta(&obj);
     change->apply(meta, change->arg);
     twz_persist(meta, TWZ_PERSIST_LINE);
@@ -199,28 +199,29 @@ static int64_t change_object(objid_t id, const struct change *change)
 static int64_t change_path(int dir, const char *path, uint32_t flags, const struct change *change)
 {
     struct hier_where w;
-    int64_t r;
+    int64_t ret;
 
     if (path && device_named(path))
         return 0;
-    r = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
-    if (r < 0)
-        return r;
-    r = w.kind == HIER_SYMLINK ? 0 : change_object(w.id, change);
+    ret = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
+    if (ret < 0)
+        return ret;
+    ret = w.kind == HIER_SYMLINK ? 0 : change_object(w.id, change);
     hier_where_close(&w);
-    return r;
+    return ret;
 }
 
 static int64_t change_fd(int fd, const struct change *change)
 {
     struct file *f = fd_get(fd);
-    int64_t r;
+    int64_t ret;
 
     if (!f)
         return -EBADF;
-    r = f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ? change_object(f->obj.id, change) : 0;
+    ret =
+        f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ? change_object(f->obj.id, change) : 0;
     file_put(f);
-    return r;
+    return ret;
 }
 
 static void apply_mode(struct twz_meta *meta, const void *arg)

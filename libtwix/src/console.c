@@ -68,18 +68,18 @@ static int64_t put_some(struct twz_ring *ring, const uint8_t *buf, uint64_t len)
     uint64_t room = ring->size - (tail - load(&ring->head));
     uint64_t at = tail & (ring->size - 1);
     uint64_t first;
-    int r;
+    int err;
 
     if (room == 0 || room > ring->size)
         return -EAGAIN;
     if (len > room)
         len = room;
     first = len < ring->size - at ? len : ring->size - at;
-    r = copy_bytes(ring_data(ring) + at, buf, first, console());
-    if (r == 0 && len > first)
-        r = copy_bytes(ring_data(ring), buf + first, len - first, console());
-    if (r < 0)
-        return r;
+    err = copy_bytes(ring_data(ring) + at, buf, first, console());
+    if (err == 0 && len > first)
+        err = copy_bytes(ring_data(ring), buf + first, len - first, console());
+    if (err < 0)
+        return err;
     __atomic_store_n(&ring->tail, tail + len, __ATOMIC_RELEASE);
     return (int64_t)len;
 }
@@ -120,24 +120,24 @@ static int64_t console_write(struct file *f, const void *buf, uint64_t len, uint
     struct twz_ring *ring = &port->to_host;
     struct twz_mutex *lock = (struct twz_mutex *)(void *)&port->lock;
     uint64_t done = 0;
-    int64_t r = 0;
+    int64_t ret = 0;
 
     (void)off;
-    while (done < len && r >= 0) {
-        r = output_lost(port);
-        if (r < 0)
+    while (done < len && ret >= 0) {
+        ret = output_lost(port);
+        if (ret < 0)
             break;
         lock_take(lock);
-        r = put_some(ring, (const uint8_t *)buf + done, len - done);
+        ret = put_some(ring, (const uint8_t *)buf + done, len - done);
         lock_drop(lock);
-        if (r > 0) {
-            done += (uint64_t)r;
+        if (ret > 0) {
+            done += (uint64_t)ret;
             kick(number);
-        } else if (r == -EAGAIN && !(f->state->flags & O_NONBLOCK)) {
-            r = wait_for_room(ring);
+        } else if (ret == -EAGAIN && !(f->state->flags & O_NONBLOCK)) {
+            ret = wait_for_room(ring);
         }
     }
-    return done ? (int64_t)done : r;
+    return done ? (int64_t)done : ret;
 }
 
 /* --- input ------------------------------------------------------------------------------------ */
@@ -190,15 +190,15 @@ static int64_t input_take(struct twz_port *port, uint8_t *buf, uint64_t len)
     uint64_t there = load(&ring->tail) - ring->head;
     uint64_t n = len < port->state ? len : port->state;
     uint64_t at = ring->head & (ring->size - 1);
-    int r;
+    int err;
 
     if (n > there)
         n = there;
     if (n > ring->size - at)
         n = ring->size - at;
-    r = copy_bytes(buf, ring_data(ring) + at, n, console());
-    if (r < 0)
-        return r;
+    err = copy_bytes(buf, ring_data(ring) + at, n, console());
+    if (err < 0)
+        return err;
     port->state -= n;
     __atomic_store_n(&ring->head, ring->head + n, __ATOMIC_RELEASE);
     kick(TWZ_PORT_IN);
@@ -210,7 +210,7 @@ static int64_t console_read(struct file *f, void *buf, uint64_t len, uint64_t of
     struct twz_port *port = &console()->port[TWZ_PORT_IN];
     struct twz_mutex *lock = (struct twz_mutex *)(void *)&port->lock_in;
     uint64_t tail;
-    int64_t r;
+    int64_t ret;
 
     (void)off;
     if (len == 0)
@@ -219,15 +219,15 @@ static int64_t console_read(struct file *f, void *buf, uint64_t len, uint64_t of
         if (load(&port->from_host.closed) && port->state == 0)
             return 0;
         lock_take(lock);
-        r = input_step(port, len, &tail);
-        if (r == 1)
-            r = input_take(port, buf, len);
+        ret = input_step(port, len, &tail);
+        if (ret == 1)
+            ret = input_take(port, buf, len);
         lock_drop(lock);
-        if (r != -EAGAIN || (f->state->flags & O_NONBLOCK))
-            return r;
-        r = thread_wait_word(&port->from_host.tail, tail, TWZ_FOREVER);
-        if (r < 0)
-            return r;
+        if (ret != -EAGAIN || (f->state->flags & O_NONBLOCK))
+            return ret;
+        ret = thread_wait_word(&port->from_host.tail, tail, TWZ_FOREVER);
+        if (ret < 0)
+            return ret;
     }
 }
 
@@ -308,12 +308,12 @@ static uint32_t poll_in(struct twz_sync *wait)
     struct twz_port *port = &console()->port[TWZ_PORT_IN];
     struct twz_mutex *lock = (struct twz_mutex *)(void *)&port->lock_in;
     uint64_t tail;
-    int64_t r;
+    int64_t ret;
 
     lock_take(lock);
-    r = input_step(port, 1, &tail);
+    ret = input_step(port, 1, &tail);
     lock_drop(lock);
-    if (r != -EAGAIN)
+    if (ret != -EAGAIN)
         return POLLIN | POLLRDNORM;
     *wait = (struct twz_sync){ .addr = (uint64_t)(uintptr_t)&port->from_host.tail,
                                .value = tail,

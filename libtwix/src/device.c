@@ -49,11 +49,11 @@ static int64_t full_write(struct file *f, const void *buf, uint64_t len, uint64_
 
 static int64_t zero_read(struct file *f, void *buf, uint64_t len, uint64_t off)
 {
-    int r = copy_zero(buf, len, NULL);
+    int err = copy_zero(buf, len, NULL);
 
     (void)f;
     (void)off;
-    return r < 0 ? r : (int64_t)len;
+    return err < 0 ? err : (int64_t)len;
 }
 
 static int64_t random_read(struct file *f, void *buf, uint64_t len, uint64_t off)
@@ -63,11 +63,11 @@ static int64_t random_read(struct file *f, void *buf, uint64_t len, uint64_t off
     (void)f;
     (void)off;
     while (done < len) {
-        int64_t r = err_linux(twz_sys_random((uint8_t *)buf + done, len - done));
+        int64_t ret = err_linux(twz_sys_random((uint8_t *)buf + done, len - done));
 
-        if (r <= 0)
-            return done ? (int64_t)done : r;
-        done += (uint64_t)r;
+        if (ret <= 0)
+            return done ? (int64_t)done : ret;
+        done += (uint64_t)ret;
     }
     return (int64_t)done;
 }

@@ -35,14 +35,14 @@ static uint8_t entry_type(uint32_t kind)
 static int64_t next_item(const struct file *f, uint64_t *place, struct hier_item *item)
 {
     uint64_t cursor;
-    int64_t r;
+    int64_t ret;
 
     if (*place < 2) {
         item->found = (struct hier_found){ .id = f->obj.id, .kind = HIER_DIR };
         if (*place == 1) {
-            r = err_linux(hier_parent(&f->obj, &item->found.id));
-            if (r < 0)
-                return r;
+            ret = err_linux(hier_parent(&f->obj, &item->found.id));
+            if (ret < 0)
+                return ret;
         }
         item->len = (size_t)*place + 1;
         item->name[0] = '.';
@@ -52,9 +52,9 @@ static int64_t next_item(const struct file *f, uint64_t *place, struct hier_item
         return 1;
     }
     cursor = *place - 2;
-    r = err_linux(hier_iter(&f->obj, &cursor, item));
+    ret = err_linux(hier_iter(&f->obj, &cursor, item));
     *place = cursor + 2;
-    return r;
+    return ret;
 }
 
 /* Under the state's lock. */
@@ -66,15 +66,15 @@ static int64_t list(struct file *f, struct file_state *s, uint8_t *buf, uint64_t
 
     for (;;) {
         uint64_t from = place;
-        int64_t r = next_item(f, &place, &item);
+        int64_t ret = next_item(f, &place, &item);
         size_t size = ENTRY_SIZE(item.len);
         struct entry *e = (struct entry *)(void *)(buf + done);
 
-        if (r <= 0 || size > len - done) {
-            s->offset = r > 0 ? from : place;
-            if (r > 0 && done == 0)
+        if (ret <= 0 || size > len - done) {
+            s->offset = ret > 0 ? from : place;
+            if (ret > 0 && done == 0)
                 return -EINVAL;
-            return r < 0 && done == 0 ? r : (int64_t)done;
+            return ret < 0 && done == 0 ? ret : (int64_t)done;
         }
         e->ino = twz_objid_none(item.found.id) ? item.found.cookie : item.found.id.lo;
         e->next = (int64_t)place;
@@ -89,18 +89,18 @@ static int64_t list(struct file *f, struct file_state *s, uint8_t *buf, uint64_t
 int64_t linux_getdents64(int fd, void *buf, uint64_t len)
 {
     struct file *f = fd_get(fd);
-    int64_t r = -ENOTDIR;
+    int64_t ret = -ENOTDIR;
 
     if (!f)
         return -EBADF;
     if (f->kind == FILE_DIRECTORY) {
         struct file_state *s = file_lock(f);
 
-        r = list(f, s, buf, len);
+        ret = list(f, s, buf, len);
         file_unlock(s);
     }
     file_put(f);
-    return r;
+    return ret;
 }
 
 static int64_t directory_seek(struct file *f, int64_t off, int64_t whence)
@@ -120,10 +120,10 @@ static int64_t directory_stat(struct file *f, struct stat *st)
 
 int64_t directory_open(struct file *f, objid_t id)
 {
-    int64_t r = twz_object_init_guid(&f->obj, id, TWZ_READ | TWZ_WRITE);
+    int64_t ret = twz_object_init_guid(&f->obj, id, TWZ_READ | TWZ_WRITE);
 
-    if (r < 0)
-        return err_linux(r);
+    if (ret < 0)
+        return err_linux(ret);
     return err_linux(hier_probe(&f->obj));
 }
 

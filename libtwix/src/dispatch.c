@@ -30,12 +30,12 @@ struct call {
  * may be NULL is the call's affair. */
 static int64_t check_paths(const struct call *c, unsigned paths)
 {
-    int r = 0;
+    int err = 0;
 
-    for (unsigned i = 0; i < 6 && r == 0; i++)
+    for (unsigned i = 0; i < 6 && err == 0; i++)
         if ((paths & 1u << i) && c->a[i])
-            r = copy_check_path((const char *)(uintptr_t)c->a[i]);
-    return r;
+            err = copy_check_path((const char *)(uintptr_t)c->a[i]);
+    return err;
 }
 
 /* clang-format off */
@@ -53,7 +53,7 @@ static int64_t check_paths(const struct call *c, unsigned paths)
 #define IS_PATH_MODE 0u
 #define MAKE(nr, paths, call)                                                                      \
     case nr:                                                                                       \
-        return (paths) != 0u && (r = check_paths(c, paths)) < 0 ? r : (call);
+        return (paths) != 0u && (ret = check_paths(c, paths)) < 0 ? ret : (call);
 #define LINUX0(nr, name) MAKE(nr, 0u, linux_##name())
 #define LINUX1(nr, name, k1, n1)                                                                   \
     MAKE(nr, BIT(k1, 0),                                                                           \
@@ -81,7 +81,7 @@ static int64_t check_paths(const struct call *c, unsigned paths)
 
 static int64_t make(const struct call *c)
 {
-    int64_t r;
+    int64_t ret;
 
     switch (c->number) {
 #include "../linux.def"

@@ -233,11 +233,11 @@ static int64_t make_shared(struct file *f)
 {
     twzobj obj;
     struct file_shared *shared;
-    int64_t r =
+    int64_t ret =
         twz_object_new(&obj, NULL, NULL, TWZ_OC_DFL_READ | TWZ_OC_DFL_WRITE | TWZ_OC_DFL_DEL);
 
-    if (r < 0)
-        return err_linux(r);
+    if (ret < 0)
+        return err_linux(ret);
     shared = twz_object_base(&obj);
     f->end = (uint32_t)hold(shared);
     lock_take(&f->own.lock);
@@ -251,14 +251,14 @@ static int64_t make_shared(struct file *f)
 
 int64_t file_share(struct file *f, objid_t *id)
 {
-    int64_t r = f->state == &f->own ? make_shared(f) : 0;
+    int64_t ret = f->state == &f->own ? make_shared(f) : 0;
 
-    if (r < 0)
-        return r;
-    r = hold(twz_object_base(&f->state_obj));
-    if (r >= 0)
+    if (ret < 0)
+        return ret;
+    ret = hold(twz_object_base(&f->state_obj));
+    if (ret >= 0)
         *id = f->state_obj.id;
-    return r;
+    return ret;
 }
 
 /* Child and parent both do this: whoever comes first. */
@@ -315,10 +315,10 @@ int64_t file_attach(struct file *f, objid_t id, uint64_t entry)
 {
     twzobj obj;
     struct file_shared *shared;
-    int64_t r = twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE);
+    int64_t ret = twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE);
 
-    if (r < 0)
-        return err_linux(r);
+    if (ret < 0)
+        return err_linux(ret);
     shared = twz_object_base(&obj);
     if (!is_state(&shared->state) || shared->state.kind != f->kind || entry >= FILE_HOLDERS) {
         twz_object_release(&obj);
@@ -414,13 +414,13 @@ static int64_t control(struct file *f, int fd, int64_t cmd, int64_t arg)
 int64_t linux_fcntl(int fd, int64_t cmd, int64_t arg)
 {
     struct file *f = fd_get(fd);
-    int64_t r;
+    int64_t ret;
 
     if (!f)
         return -EBADF;
-    r = control(f, fd, cmd, arg);
+    ret = control(f, fd, cmd, arg);
     file_put(f);
-    return r;
+    return ret;
 }
 
 int64_t linux_flock(int fd, int64_t op)
@@ -432,12 +432,12 @@ int64_t linux_flock(int fd, int64_t op)
 int64_t linux_ioctl(int fd, int64_t request, void *arg)
 {
     struct file *f = fd_get(fd);
-    int64_t r = -ENOTTY;
+    int64_t ret = -ENOTTY;
 
     if (!f)
         return -EBADF;
     if (f->ops->ioctl)
-        r = f->ops->ioctl(f, request, arg);
+        ret = f->ops->ioctl(f, request, arg);
     file_put(f);
-    return r;
+    return ret;
 }

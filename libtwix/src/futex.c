@@ -29,36 +29,36 @@
 int64_t futex_wake(const int *word, uint64_t count)
 {
     struct twz_sync op = { .addr = (uint64_t)(uintptr_t)word, .value = count, .op = TWZ_SYNC_WAKE };
-    int64_t r = twz_sys_thread_sync(&op, 1, 0);
+    int64_t ret = twz_sys_thread_sync(&op, 1, 0);
 
-    return r < 0 ? err_linux(r) : op.result;
+    return ret < 0 ? err_linux(ret) : op.result;
 }
 
 static int64_t futex_wait(const int *word, uint32_t value, uint64_t deadline)
 {
     struct twz_sync ops[2];
-    int64_t r;
+    int64_t ret;
 
     if (__atomic_load_n((const uint32_t *)word, __ATOMIC_SEQ_CST) != value)
         return -EAGAIN;
     ops[0] = (struct twz_sync){ .addr = (uint64_t)(uintptr_t)word,
                                 .value = value,
                                 .op = TWZ_SYNC_SLEEP | TWZ_SYNC_32 };
-    r = thread_wait(ops, 1, deadline);
-    return r < 0 ? r : 0;
+    ret = thread_wait(ops, 1, deadline);
+    return ret < 0 ? ret : 0;
 }
 
 static int64_t deadline_of(const struct timespec *timeout, int64_t op, uint64_t *deadline)
 {
     uint64_t ns;
-    int64_t r;
+    int64_t ret;
 
     *deadline = TWZ_FOREVER;
     if (!timeout)
         return 0;
-    r = times_ns(timeout, &ns);
-    if (r < 0)
-        return r;
+    ret = times_ns(timeout, &ns);
+    if (ret < 0)
+        return ret;
     if ((op & FUTEX_COMMAND) == FUTEX_WAIT) {
         *deadline = twz_clock() + ns;
         return 0;
@@ -70,7 +70,7 @@ int64_t linux_futex(void *word, int64_t op, int64_t value, void *timeout, void *
                     int64_t value3)
 {
     uint64_t deadline;
-    int64_t r;
+    int64_t ret;
 
     (void)word2;
     if ((uintptr_t)word % sizeof(int))
@@ -78,8 +78,8 @@ int64_t linux_futex(void *word, int64_t op, int64_t value, void *timeout, void *
     switch (op & FUTEX_COMMAND) {
     case FUTEX_WAIT:
     case FUTEX_WAIT_BITSET:
-        r = deadline_of(timeout, op, &deadline);
-        return r < 0 ? r : futex_wait(word, (uint32_t)value, deadline);
+        ret = deadline_of(timeout, op, &deadline);
+        return ret < 0 ? ret : futex_wait(word, (uint32_t)value, deadline);
     case FUTEX_WAKE:
     case FUTEX_WAKE_BITSET: return futex_wake(word, (uint64_t)value);
     case FUTEX_CMP_REQUEUE:

@@ -56,10 +56,10 @@ static int64_t plan_dup(struct plan *p, int from, int to)
 static int64_t plan_open(struct plan *p, const struct linux_fdop *op)
 {
     struct file *f;
-    int64_t r = open_from(p->cwd, op->path, (uint32_t)op->oflag, op->mode, &f);
+    int64_t ret = open_from(p->cwd, op->path, (uint32_t)op->oflag, op->mode, &f);
 
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     plan_close(p, op->fd);
     p->file[op->fd] = f;
     p->cloexec[op->fd] = (op->oflag & O_CLOEXEC) != 0;
@@ -69,18 +69,18 @@ static int64_t plan_open(struct plan *p, const struct linux_fdop *op)
 static int64_t plan_chdir(struct plan *p, const char *path)
 {
     struct hier_where w;
-    int64_t r = err_linux(hier_walk(process.root, p->cwd, path, 0, &w));
+    int64_t ret = err_linux(hier_walk(process.root, p->cwd, path, 0, &w));
 
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     if (w.kind == 0)
-        r = -ENOENT;
+        ret = -ENOENT;
     else if (w.kind != HIER_DIR)
-        r = -ENOTDIR;
+        ret = -ENOTDIR;
     else
         p->cwd = w.id;
     hier_where_close(&w);
-    return r;
+    return ret;
 }
 
 static int64_t plan_action(struct plan *p, const struct linux_fdop *op)
@@ -104,13 +104,13 @@ static int64_t plan_action(struct plan *p, const struct linux_fdop *op)
 int64_t plan_actions(struct plan *p, const struct linux_fdop *last)
 {
     const struct linux_fdop *op = last;
-    int64_t r = 0;
+    int64_t ret = 0;
 
     while (op && op->next)
         op = op->next;
-    for (; op && r == 0; op = op->prev)
-        r = plan_action(p, op);
-    return r;
+    for (; op && ret == 0; op = op->prev)
+        ret = plan_action(p, op);
+    return ret;
 }
 
 /* --- handing over ----------------------------------------------------------------------------- */
@@ -118,18 +118,18 @@ int64_t plan_actions(struct plan *p, const struct linux_fdop *last)
 static int64_t hand_over_file(struct handover *h, int fd, struct file *f)
 {
     struct inherit_file *in = &h->file[h->head.count];
-    int64_t r = 0;
+    int64_t ret = 0;
 
     *in = (struct inherit_file){ .fd = fd, .kind = f->kind, .sub = f->sub, .access = f->access };
     in->flags = f->state->flags;
     in->obj = f->obj.id;
     if (f->ops->offsets)
-        r = file_share(f, &in->state);
+        ret = file_share(f, &in->state);
     else if (f->kind == FILE_PIPE)
-        r = pipe_lend(f);
-    if (r < 0)
-        return r;
-    in->end = (uint64_t)r;
+        ret = pipe_lend(f);
+    if (ret < 0)
+        return ret;
+    in->end = (uint64_t)ret;
     h->head.count++;
     return 0;
 }
@@ -137,7 +137,7 @@ static int64_t hand_over_file(struct handover *h, int fd, struct file *f)
 int64_t hand_over(struct handover *h, struct plan *p, const struct linux_spawn *spawn)
 {
     const struct thread *self = thread_self();
-    int64_t r = 0;
+    int64_t ret = 0;
 
     h->head = (struct inherit){ .magic = INHERIT_MAGIC,
                                 .version = INHERIT_VERSION,
@@ -149,10 +149,10 @@ int64_t hand_over(struct handover *h, struct plan *p, const struct linux_spawn *
         h->head.sigmask = *spawn->mask;
     if (spawn->flags & POSIX_SPAWN_SETSIGDEF)
         h->head.sigignored &= ~*spawn->def;
-    for (int fd = 0; fd < FD_MAX && r == 0; fd++)
+    for (int fd = 0; fd < FD_MAX && ret == 0; fd++)
         if (p->file[fd] && !p->cloexec[fd])
-            r = hand_over_file(h, fd, p->file[fd]);
-    return r;
+            ret = hand_over_file(h, fd, p->file[fd]);
+    return ret;
 }
 
 void hand_over_settle(const struct handover *h, struct plan *p, const struct twz_thread *child)

@@ -167,13 +167,13 @@ int64_t linux_setrlimit(int64_t which, const void *limit)
 
 int64_t linux_prlimit64(int64_t pid, int64_t which, const void *set, void *old)
 {
-    int64_t r = 0;
+    int64_t ret = 0;
 
     if (pid != 0 && pid != process.pid)
         return -ESRCH;
     if (old)
-        r = linux_getrlimit(which, old);
-    return r < 0 || !set ? r : linux_setrlimit(which, set);
+        ret = linux_getrlimit(which, old);
+    return ret < 0 || !set ? ret : linux_setrlimit(which, set);
 }
 
 /* The first two fields are what Linux writes first and all that is known. */

@@ -32,12 +32,12 @@ static int64_t fill(const struct mapping *m, uint8_t *from, uint8_t *to)
     const uint8_t *end = (const uint8_t *)twz_object_base(&m->file) + twz_object_size(&m->file);
     uint64_t len = (uint64_t)(to - from);
     uint64_t there = file >= end ? 0 : (uint64_t)(end - file);
-    int64_t r;
+    int64_t ret;
 
     if (there > len)
         there = len;
-    r = copy_bytes(from, file, there, m->file.start);
-    return r < 0 || there == len ? r : copy_zero(from + there, len - there, m->obj.start);
+    ret = copy_bytes(from, file, there, m->file.start);
+    return ret < 0 || there == len ? ret : copy_zero(from + there, len - there, m->obj.start);
 }
 
 /* m->obj becomes a volatile object with the file's pages of [off, off + len), at these offsets. */
@@ -51,60 +51,60 @@ static int64_t private_copy(struct mapping *m, uint64_t off, uint64_t len)
     struct twz_create create = { .perms = TWZ_READ | TWZ_WRITE | TWZ_EXEC | TWZ_DEL,
                                  .tie = process.view };
     uint8_t *base;
-    int64_t r;
+    int64_t ret;
 
     if (off < end) {
         range.len = len < end - off ? len : end - off;
         create.sources = (uint64_t)(uintptr_t)&range;
         create.nsources = 1;
     }
-    r = err_linux(twz_object_create(&m->obj, &create));
-    if (r == -ENOENT) { /* the file lost its last name, and its ID means nothing any more */
+    ret = err_linux(twz_object_create(&m->obj, &create));
+    if (ret == -ENOENT) { /* the file lost its last name, and its ID means nothing any more */
         create.nsources = 0;
-        r = err_linux(twz_object_create(&m->obj, &create));
+        ret = err_linux(twz_object_create(&m->obj, &create));
     }
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     base = twz_object_base(&m->obj);
     if (range.len && !create.nsources)
-        r = fill(m, base + off, base + off + range.len);
+        ret = fill(m, base + off, base + off + range.len);
     else if (off <= size && size < end && end - off <= len)
-        r = copy_zero(base + size, end - size, m->obj.start);
-    if (r < 0)
+        ret = copy_zero(base + size, end - size, m->obj.start);
+    if (ret < 0)
         drop_copy(m);
-    return r;
+    return ret;
 }
 
 static int64_t map_private(struct mapping *m, const struct file *f, uint64_t off, uint64_t len)
 {
-    int64_t r = err_linux(twz_object_init_guid(&m->file, f->obj.id, f->obj.rights));
+    int64_t ret = err_linux(twz_object_init_guid(&m->file, f->obj.id, f->obj.rights));
 
-    if (r < 0)
-        return r;
-    r = private_copy(m, off, len);
-    if (r < 0) {
+    if (ret < 0)
+        return ret;
+    ret = private_copy(m, off, len);
+    if (ret < 0) {
         twz_object_release(&m->file);
         m->file.start = NULL;
     }
-    return r;
+    return ret;
 }
 
 static int64_t map_object(struct mapping *m, const struct file *f, uint64_t off, uint64_t len,
                           uint32_t prot, uint32_t shared)
 {
     uint32_t rights = TWZ_READ;
-    int64_t r;
+    int64_t ret;
 
     if (prot & PROT_WRITE)
         rights |= TWZ_WRITE;
     if (prot & PROT_EXEC)
         rights |= TWZ_EXEC;
     if (!shared && (prot & PROT_WRITE))
-        r = map_private(m, f, off, len);
+        ret = map_private(m, f, off, len);
     else
-        r = err_linux(twz_object_init_guid(&m->obj, f->obj.id, rights));
-    if (r < 0)
-        return r;
+        ret = err_linux(twz_object_init_guid(&m->obj, f->obj.id, rights));
+    if (ret < 0)
+        return ret;
     m->addr = m->obj.start + TWZ_OBJ_BASE + off;
     m->len = len;
     m->shared = shared && (prot & PROT_WRITE);
@@ -134,10 +134,10 @@ int64_t mapping_new(const struct file *f, uint64_t off, uint64_t len, uint32_t p
                     uint32_t shared)
 {
     struct mapping *m = free_mapping();
-    int64_t r = may_map(f, prot, shared);
+    int64_t ret = may_map(f, prot, shared);
 
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     len = len > TWZ_OBJ_DATA_MAX ? len : mem_pages(len) * TWZ_PAGE_SIZE;
     if (!m || off > TWZ_OBJ_DATA_MAX || len > TWZ_OBJ_DATA_MAX - off)
         return -ENOMEM;
@@ -161,9 +161,9 @@ struct mapping *mapping_of(const void *p)
 int64_t mapping_flush(const struct mapping *m)
 {
     uint64_t off = (uint64_t)(uintptr_t)m->addr & (TWZ_OBJ_SIZE - 1);
-    int64_t r = err_linux(twz_sys_obj_range(m->obj.id, TWZ_RANGE_PERSIST, off, m->len));
+    int64_t ret = err_linux(twz_sys_obj_range(m->obj.id, TWZ_RANGE_PERSIST, off, m->len));
 
-    return r == -ENOENT ? 0 : r;
+    return ret == -ENOENT ? 0 : ret;
 }
 
 /* What lies behind `at` becomes a mapping of its own. */
@@ -206,14 +206,14 @@ static void let_go(struct mapping *m)
 static int64_t unmap_piece(struct mapping *m, uint8_t *from, uint8_t *to)
 {
     uint8_t *end = m->addr + m->len;
-    int64_t r = 0;
+    int64_t ret = 0;
 
     if (from > m->addr && to < end)
-        r = split(m, to);
-    if (r == 0 && m->shared)
-        r = mapping_flush(m);
-    if (r < 0)
-        return r;
+        ret = split(m, to);
+    if (ret == 0 && m->shared)
+        ret = mapping_flush(m);
+    if (ret < 0)
+        return ret;
     if (from > m->addr) {
         m->len = (uint64_t)(from - m->addr);
     } else if (to < end) {
@@ -247,16 +247,16 @@ static struct mapping *mapping_from(const uint8_t *at, const uint8_t *end)
 int64_t mapping_unmap(uint8_t *at, uint8_t *end)
 {
     struct mapping *m;
-    int64_t r = 0;
+    int64_t ret = 0;
 
-    while (r == 0 && at < end && (m = mapping_from(at, end)) != NULL) {
+    while (ret == 0 && at < end && (m = mapping_from(at, end))) {
         uint8_t *from = m->addr > at ? m->addr : at;
         uint8_t *to = m->addr + m->len < end ? m->addr + m->len : end;
 
-        r = unmap_piece(m, from, to);
+        ret = unmap_piece(m, from, to);
         at = to;
     }
-    return r;
+    return ret;
 }
 
 /* --- resize ----------------------------------------------------------------------------------- */
@@ -265,18 +265,18 @@ int64_t mapping_resize(struct mapping *m, uint64_t oldlen, uint64_t newlen)
 {
     uint64_t off = (uint64_t)(m->addr - m->obj.start) - TWZ_OBJ_BASE;
     uint8_t *end = m->addr + m->len, *to = m->addr + newlen;
-    int64_t r = 0;
+    int64_t ret = 0;
 
     if (oldlen != m->len)
         return -EFAULT;
     if (newlen > TWZ_OBJ_DATA_MAX - off || (to > end && mapping_from(end, to)))
         return -ENOMEM;
     if (to < end && m->shared)
-        r = mapping_flush(m);
+        ret = mapping_flush(m);
     else if (to > end && m->file.start)
-        r = fill(m, end, to);
-    if (r < 0)
-        return r;
+        ret = fill(m, end, to);
+    if (ret < 0)
+        return ret;
     m->len = newlen;
     return (int64_t)(uintptr_t)m->addr;
 }
@@ -285,12 +285,12 @@ int64_t mapping_resize(struct mapping *m, uint64_t oldlen, uint64_t newlen)
 
 int64_t mapping_flush_object(objid_t id)
 {
-    int64_t r = 0;
+    int64_t ret = 0;
 
-    for (unsigned i = 0; i < MAPPINGS && r == 0; i++)
+    for (unsigned i = 0; i < MAPPINGS && ret == 0; i++)
         if (mappings[i].addr && mappings[i].shared && twz_objid_equal(mappings[i].obj.id, id))
-            r = mapping_flush(&mappings[i]);
-    return r;
+            ret = mapping_flush(&mappings[i]);
+    return ret;
 }
 
 void mapping_flush_all(void)

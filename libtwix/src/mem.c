@@ -34,11 +34,11 @@ static struct twz_mutex mem_lock;
 static int64_t space_open(struct space *s)
 {
     struct twz_create create = { .perms = TWZ_READ | TWZ_WRITE | TWZ_DEL, .tie = process.view };
-    int64_t r = err_linux(twz_object_create(&s->obj, &create));
+    int64_t ret = err_linux(twz_object_create(&s->obj, &create));
 
-    if (r == 0)
+    if (ret == 0)
         arena_init(&s->pages);
-    return r;
+    return ret;
 }
 
 static void *alloc_locked(uint32_t count)
@@ -91,11 +91,11 @@ static int64_t discard(const struct space *s, uint32_t page, uint32_t count)
 
 static int64_t free_locked(struct space *s, uint32_t page, uint32_t count)
 {
-    int64_t r = discard(s, page, count);
+    int64_t ret = discard(s, page, count);
 
-    if (r == 0)
+    if (ret == 0)
         arena_give(&s->pages, page, count);
-    return r;
+    return ret;
 }
 
 void mem_free(void *p, uint64_t len)
@@ -115,13 +115,13 @@ static int64_t map_fixed(void *addr, uint64_t len)
 {
     uint32_t page, count = (uint32_t)mem_pages(len);
     struct space *s = space_of(addr, len, &page);
-    int64_t r;
+    int64_t ret;
 
     if (!s)
         return -ENOMEM;
-    r = discard(s, page, count);
-    if (r < 0)
-        return r;
+    ret = discard(s, page, count);
+    if (ret < 0)
+        return ret;
     arena_give(&s->pages, page, count);
     (void)arena_take_at(&s->pages, page, count);
     return (int64_t)(uintptr_t)addr;
@@ -129,14 +129,14 @@ static int64_t map_fixed(void *addr, uint64_t len)
 
 static int64_t map_anonymous(void *addr, uint64_t len, uint32_t flags)
 {
-    int64_t r;
+    int64_t ret;
     void *p;
 
     if (flags & MAP_FIXED) {
         lock_take(&mem_lock);
-        r = map_fixed(addr, len);
+        ret = map_fixed(addr, len);
         lock_drop(&mem_lock);
-        return r;
+        return ret;
     }
     p = mem_alloc(len);
     return p ? (int64_t)(uintptr_t)p : -ENOMEM;
@@ -147,25 +147,25 @@ static int64_t map_anonymous(void *addr, uint64_t len, uint32_t flags)
 static int64_t map_file(int fd, uint64_t off, uint64_t len, uint32_t prot, uint32_t flags)
 {
     struct file *f = fd_get(fd);
-    int64_t r;
+    int64_t ret;
 
     if (!f)
         return -EBADF;
     lock_take(&mem_lock);
-    r = mapping_new(f, off, len, prot, (flags & MAP_TYPE) != MAP_PRIVATE);
+    ret = mapping_new(f, off, len, prot, (flags & MAP_TYPE) != MAP_PRIVATE);
     lock_drop(&mem_lock);
     file_put(f);
-    return r;
+    return ret;
 }
 
 int64_t mem_flush(objid_t id)
 {
-    int64_t r;
+    int64_t ret;
 
     lock_take(&mem_lock);
-    r = mapping_flush_object(id);
+    ret = mapping_flush_object(id);
     lock_drop(&mem_lock);
-    return r;
+    return ret;
 }
 
 void mem_flush_all(void)
@@ -203,7 +203,7 @@ int64_t linux_munmap(void *addr, uint64_t len)
 {
     uint32_t page;
     struct space *s;
-    int64_t r;
+    int64_t ret;
 
     if (len == 0 || (uintptr_t)addr % TWZ_PAGE_SIZE || len > ADDRESSES ||
         (uintptr_t)addr > ADDRESSES - len)
@@ -212,19 +212,19 @@ int64_t linux_munmap(void *addr, uint64_t len)
     lock_take(&mem_lock);
     s = space_of(addr, len, &page);
     if (s)
-        r = free_locked(s, page, (uint32_t)(len / TWZ_PAGE_SIZE));
+        ret = free_locked(s, page, (uint32_t)(len / TWZ_PAGE_SIZE));
     else if (touches_space(addr, len))
-        r = -EINVAL;
+        ret = -EINVAL;
     else
-        r = mapping_unmap(addr, (uint8_t *)addr + len);
+        ret = mapping_unmap(addr, (uint8_t *)addr + len);
     lock_drop(&mem_lock);
-    return r;
+    return ret;
 }
 
 int64_t linux_mprotect(void *addr, uint64_t len, uint32_t prot)
 {
     struct mapping *m;
-    int64_t r = 0;
+    int64_t ret = 0;
 
     (void)len;
     if ((uintptr_t)addr % TWZ_PAGE_SIZE)
@@ -232,11 +232,11 @@ int64_t linux_mprotect(void *addr, uint64_t len, uint32_t prot)
     lock_take(&mem_lock);
     m = mapping_of(addr);
     if (m && (prot & PROT_WRITE) && !(m->obj.rights & TWZ_WRITE))
-        r = -EACCES;
+        ret = -EACCES;
     if ((prot & PROT_EXEC) && !(m && (m->obj.rights & TWZ_EXEC)))
-        r = -EACCES;
+        ret = -EACCES;
     lock_drop(&mem_lock);
-    return r;
+    return ret;
 }
 
 /* In place where the pages behind are free, else moved. */
@@ -265,7 +265,7 @@ int64_t linux_mremap(void *addr, uint64_t oldlen, uint64_t newlen, uint32_t flag
     struct mapping *m;
     struct space *s;
     uint32_t page;
-    int64_t r = -EFAULT;
+    int64_t ret = -EFAULT;
 
     (void)to;
     if (newlen == 0 || (flags & ~(uint32_t)MREMAP_MAYMOVE))
@@ -276,17 +276,18 @@ int64_t linux_mremap(void *addr, uint64_t oldlen, uint64_t newlen, uint32_t flag
     s = space_of(addr, oldlen, &page);
     m = s ? NULL : mapping_of(addr);
     if (s)
-        r = remap_anonymous(s, page, addr, oldlen, newlen, flags);
+        ret = remap_anonymous(s, page, addr, oldlen, newlen, flags);
     else if (m && m->addr == addr)
-        r = mapping_resize(m, mem_pages(oldlen) * TWZ_PAGE_SIZE, mem_pages(newlen) * TWZ_PAGE_SIZE);
+        ret =
+            mapping_resize(m, mem_pages(oldlen) * TWZ_PAGE_SIZE, mem_pages(newlen) * TWZ_PAGE_SIZE);
     lock_drop(&mem_lock);
-    return r;
+    return ret;
 }
 
 int64_t linux_msync(void *addr, uint64_t len, uint32_t flags)
 {
     struct mapping *m;
-    int64_t r = 0;
+    int64_t ret = 0;
 
     (void)len;
     if ((uintptr_t)addr % TWZ_PAGE_SIZE ||
@@ -295,16 +296,16 @@ int64_t linux_msync(void *addr, uint64_t len, uint32_t flags)
     lock_take(&mem_lock);
     m = mapping_of(addr);
     if (m && m->shared)
-        r = mapping_flush(m);
+        ret = mapping_flush(m);
     lock_drop(&mem_lock);
-    return r;
+    return ret;
 }
 
 int64_t linux_madvise(void *addr, uint64_t len, int64_t advice)
 {
     struct space *s;
     uint32_t page;
-    int64_t r = 0;
+    int64_t ret = 0;
 
     if ((uintptr_t)addr % TWZ_PAGE_SIZE)
         return -EINVAL;
@@ -313,9 +314,9 @@ int64_t linux_madvise(void *addr, uint64_t len, int64_t advice)
     lock_take(&mem_lock);
     s = space_of(addr, len, &page);
     if (s)
-        r = discard(s, page, (uint32_t)mem_pages(len));
+        ret = discard(s, page, (uint32_t)mem_pages(len));
     lock_drop(&mem_lock);
-    return r;
+    return ret;
 }
 
 /* There is no heap that grows behind the data: the C library then uses mmap. */

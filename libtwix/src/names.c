@@ -29,16 +29,16 @@ int64_t linux_mkdirat(int dir, const char *path, uint32_t mode)
     uint32_t bits = (mode & ~process.umask & 07777) | S_IFDIR;
     struct hier_create create = { .kind = HIER_DIR, .fill = regular_fill, .ctx = &bits };
     struct hier_where w;
-    int64_t r = path_walk(dir, path, HIER_NOFOLLOW, &w);
+    int64_t ret = path_walk(dir, path, HIER_NOFOLLOW, &w);
 
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     if (w.kind || w.len == 0)
-        r = -EEXIST;
+        ret = -EEXIST;
     else
-        r = err_linux(hier_create(&w.dir, path_leaf(&w), &create, NULL));
+        ret = err_linux(hier_create(&w.dir, path_leaf(&w), &create, NULL));
     hier_where_close(&w);
-    return r;
+    return ret;
 }
 
 int64_t linux_mkdir(const char *path, uint32_t mode)
@@ -64,19 +64,19 @@ int64_t linux_unlinkat(int dir, const char *path, uint32_t flags)
 {
     uint32_t how = HIER_DELETE | (flags & AT_REMOVEDIR ? HIER_WANT_DIR : HIER_NOT_DIR);
     struct hier_where w;
-    int64_t r;
+    int64_t ret;
 
     if (flags & ~(uint32_t)AT_REMOVEDIR)
         return -EINVAL;
-    r = path_find(dir, path, HIER_NOFOLLOW, &w);
-    if (r < 0)
-        return r;
+    ret = path_find(dir, path, HIER_NOFOLLOW, &w);
+    if (ret < 0)
+        return ret;
     if (w.len == 0)
-        r = flags & AT_REMOVEDIR ? remove_no_name(path) : -EISDIR;
+        ret = flags & AT_REMOVEDIR ? remove_no_name(path) : -EISDIR;
     else
-        r = err_linux(hier_remove(&w.dir, path_leaf(&w), how));
+        ret = err_linux(hier_remove(&w.dir, path_leaf(&w), how));
     hier_where_close(&w);
-    return r;
+    return ret;
 }
 
 int64_t linux_unlink(const char *path)
@@ -110,20 +110,20 @@ static int64_t rename_found(const struct hier_where *from, const struct hier_whe
 int64_t linux_renameat2(int fromdir, const char *from, int todir, const char *to, uint32_t flags)
 {
     struct hier_where a, b;
-    int64_t r;
+    int64_t ret;
 
     if (flags & ~(uint32_t)LINUX_RENAME_NOREPLACE)
         return -EINVAL;
-    r = path_find(fromdir, from, HIER_NOFOLLOW, &a);
-    if (r < 0)
-        return r;
-    r = path_walk(todir, to, HIER_NOFOLLOW, &b);
-    if (r == 0) {
-        r = rename_found(&a, &b, flags);
+    ret = path_find(fromdir, from, HIER_NOFOLLOW, &a);
+    if (ret < 0)
+        return ret;
+    ret = path_walk(todir, to, HIER_NOFOLLOW, &b);
+    if (ret == 0) {
+        ret = rename_found(&a, &b, flags);
         hier_where_close(&b);
     }
     hier_where_close(&a);
-    return r;
+    return ret;
 }
 
 int64_t linux_renameat(int fromdir, const char *from, int todir, const char *to)
@@ -141,20 +141,20 @@ int64_t linux_rename(const char *from, const char *to)
 int64_t linux_linkat(int fromdir, const char *from, int todir, const char *to, uint32_t flags)
 {
     struct hier_where a, b;
-    int64_t r;
+    int64_t ret;
 
     if (flags & ~(uint32_t)AT_SYMLINK_FOLLOW)
         return -EINVAL;
-    r = path_find(fromdir, from, flags & AT_SYMLINK_FOLLOW ? 0 : HIER_NOFOLLOW, &a);
-    if (r < 0)
-        return r;
-    r = a.kind == HIER_OBJECT ? path_walk(todir, to, HIER_NOFOLLOW, &b) : -EPERM;
-    if (r == 0) {
-        r = b.kind || b.len == 0 ? -EEXIST : err_linux(hier_link(&b.dir, path_leaf(&b), a.id));
+    ret = path_find(fromdir, from, flags & AT_SYMLINK_FOLLOW ? 0 : HIER_NOFOLLOW, &a);
+    if (ret < 0)
+        return ret;
+    ret = a.kind == HIER_OBJECT ? path_walk(todir, to, HIER_NOFOLLOW, &b) : -EPERM;
+    if (ret == 0) {
+        ret = b.kind || b.len == 0 ? -EEXIST : err_linux(hier_link(&b.dir, path_leaf(&b), a.id));
         hier_where_close(&b);
     }
     hier_where_close(&a);
-    return r;
+    return ret;
 }
 
 int64_t linux_link(const char *from, const char *to)
@@ -165,21 +165,21 @@ int64_t linux_link(const char *from, const char *to)
 int64_t linux_symlinkat(const char *target, int dir, const char *path)
 {
     struct hier_where w;
-    int64_t r;
+    int64_t ret;
 
     if (!target)
         return -EFAULT;
     if (!*target)
         return -ENOENT;
-    r = path_walk(dir, path, HIER_NOFOLLOW, &w);
-    if (r < 0)
-        return r;
+    ret = path_walk(dir, path, HIER_NOFOLLOW, &w);
+    if (ret < 0)
+        return ret;
     if (w.kind || w.len == 0)
-        r = -EEXIST;
+        ret = -EEXIST;
     else
-        r = err_linux(hier_symlink(&w.dir, path_leaf(&w), target, text_length(target)));
+        ret = err_linux(hier_symlink(&w.dir, path_leaf(&w), target, text_length(target)));
     hier_where_close(&w);
-    return r;
+    return ret;
 }
 
 int64_t linux_symlink(const char *target, const char *path)
@@ -190,19 +190,19 @@ int64_t linux_symlink(const char *target, const char *path)
 int64_t linux_readlinkat(int dir, const char *path, void *buf, uint64_t len)
 {
     struct hier_where w;
-    int64_t r;
+    int64_t ret;
 
     if (len == 0)
         return -EINVAL;
-    r = path_find(dir, path, HIER_NOFOLLOW, &w);
-    if (r < 0)
-        return r;
+    ret = path_find(dir, path, HIER_NOFOLLOW, &w);
+    if (ret < 0)
+        return ret;
     if (w.kind != HIER_SYMLINK)
-        r = -EINVAL;
+        ret = -EINVAL;
     else
-        r = err_linux(hier_readlink(&w.dir, path_leaf(&w), buf, len));
+        ret = err_linux(hier_readlink(&w.dir, path_leaf(&w), buf, len));
     hier_where_close(&w);
-    return r > (int64_t)len ? (int64_t)len : r;
+    return ret > (int64_t)len ? (int64_t)len : ret;
 }
 
 int64_t linux_readlink(const char *path, void *buf, uint64_t len)
@@ -221,34 +221,34 @@ static int64_t set_cwd(objid_t dir)
 int64_t linux_chdir(const char *path)
 {
     struct hier_where w;
-    int64_t r = path_find(AT_FDCWD, path, 0, &w);
+    int64_t ret = path_find(AT_FDCWD, path, 0, &w);
 
-    if (r < 0)
-        return r;
-    r = w.kind == HIER_DIR ? set_cwd(w.id) : -ENOTDIR;
+    if (ret < 0)
+        return ret;
+    ret = w.kind == HIER_DIR ? set_cwd(w.id) : -ENOTDIR;
     hier_where_close(&w);
-    return r;
+    return ret;
 }
 
 int64_t linux_fchdir(int fd)
 {
     objid_t dir;
-    int64_t r = path_base(fd, &dir);
+    int64_t ret = path_base(fd, &dir);
 
-    return r < 0 ? r : set_cwd(dir);
+    return ret < 0 ? ret : set_cwd(dir);
 }
 
 int64_t linux_getcwd(void *buf, uint64_t len)
 {
     objid_t cwd;
-    int64_t r = path_base(AT_FDCWD, &cwd);
+    int64_t ret = path_base(AT_FDCWD, &cwd);
 
-    if (r < 0)
-        return r;
-    r = err_linux(hier_path_of(process.root, cwd, buf, len));
-    if (r == -EINVAL)
-        r = -ERANGE;
-    return r < 0 ? r : r + 1;
+    if (ret < 0)
+        return ret;
+    ret = err_linux(hier_path_of(process.root, cwd, buf, len));
+    if (ret == -EINVAL)
+        ret = -ERANGE;
+    return ret < 0 ? ret : ret + 1;
 }
 
 int64_t linux_umask(uint32_t mask)

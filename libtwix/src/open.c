@@ -24,7 +24,7 @@ static int64_t open_object(objid_t id, uint32_t kind, uint32_t flags, struct fil
 {
     int is_dir = kind == HIER_DIR;
     struct file *f;
-    int64_t r;
+    int64_t ret;
 
     if (is_dir && (access_of(flags) != O_RDONLY || (flags & O_CREAT)))
         return -EISDIR;
@@ -34,12 +34,12 @@ static int64_t open_object(objid_t id, uint32_t kind, uint32_t flags, struct fil
                  flags);
     if (!f)
         return -ENFILE;
-    r = is_dir ? directory_open(f, id) : regular_open(f, id, access_of(flags));
-    if (r == 0 && !is_dir && (flags & O_TRUNC) && access_of(flags) != O_RDONLY)
-        r = regular_resize(&f->obj, 0);
-    if (r < 0) {
+    ret = is_dir ? directory_open(f, id) : regular_open(f, id, access_of(flags));
+    if (ret == 0 && !is_dir && (flags & O_TRUNC) && access_of(flags) != O_RDONLY)
+        ret = regular_resize(&f->obj, 0);
+    if (ret < 0) {
         file_put(f);
-        return r;
+        return ret;
     }
     *out = f;
     return 0;
@@ -51,18 +51,18 @@ static int64_t create_at(struct hier_where *w, uint32_t flags, uint32_t mode, st
     uint32_t bits = (mode & ~process.umask & 07777) | S_IFREG;
     struct hier_create create = { .kind = HIER_OBJECT, .fill = regular_fill, .ctx = &bits };
     struct file *f;
-    int64_t r;
+    int64_t ret;
 
     if (w->must_dir)
         return -EISDIR;
     f = file_new(&regular_ops, FILE_REGULAR, flags);
     if (!f)
         return -ENFILE;
-    r = err_linux(hier_create(&w->dir, path_leaf(w), &create, &f->obj));
-    if (r < 0) {
+    ret = err_linux(hier_create(&w->dir, path_leaf(w), &create, &f->obj));
+    if (ret < 0) {
         f->obj.start = NULL;
         file_put(f);
-        return r;
+        return ret;
     }
     *out = f;
     return 0;
@@ -86,44 +86,44 @@ int64_t open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode,
     const int excl = (flags & O_CREAT) && (flags & O_EXCL);
     uint32_t how = excl || (flags & O_NOFOLLOW) ? HIER_NOFOLLOW : 0;
     struct hier_where w;
-    int64_t r;
+    int64_t ret;
 
     if (device_named(path))
         return excl ? -EEXIST : device_open(path, flags, out);
     do {
-        r = err_linux(hier_walk(process.root, base, path, how, &w));
-        if (r < 0)
-            return r;
-        r = open_walked(&w, flags, mode, out);
+        ret = err_linux(hier_walk(process.root, base, path, how, &w));
+        if (ret < 0)
+            return ret;
+        ret = open_walked(&w, flags, mode, out);
         hier_where_close(&w);
-    } while (r == -EEXIST && (flags & O_CREAT) && !excl);
-    return r;
+    } while (ret == -EEXIST && (flags & O_CREAT) && !excl);
+    return ret;
 }
 
 static int64_t open_file(int dir, const char *path, uint32_t flags, uint32_t mode,
                          struct file **out)
 {
     objid_t base = process.root;
-    int64_t r = 0;
+    int64_t ret = 0;
 
     if (!path)
         return -EFAULT;
     if (!*path)
         return -ENOENT;
     if (*path != '/')
-        r = path_base(dir, &base);
-    return r < 0 ? r : open_from(base, path, flags, mode, out);
+        ret = path_base(dir, &base);
+    return ret < 0 ? ret : open_from(base, path, flags, mode, out);
 }
 
 int64_t linux_openat(int dir, const char *path, uint32_t flags, uint32_t mode)
 {
     struct file *f;
-    int64_t r;
+    int64_t ret;
 
     if ((flags & O_TMPFILE) == O_TMPFILE)
         return -EOPNOTSUPP;
-    r = open_file(dir, path, flags, mode, &f);
-    return r < 0 ? r : fd_install(f, 0, (flags & O_CLOEXEC) != 0);
+    ret = open_file(dir, path, flags, mode, &f);
+    return ret < 0 ? ret : fd_install(f, 0, (flags & O_CLOEXEC) != 0);
 }
 
 int64_t linux_open(const char *path, uint32_t flags, uint32_t mode)
@@ -141,16 +141,16 @@ int64_t linux_creat(const char *path, uint32_t mode)
 int64_t linux_truncate(const char *path, int64_t len)
 {
     struct file *f;
-    int64_t r;
+    int64_t ret;
 
     if (len < 0)
         return -EINVAL;
-    r = open_file(AT_FDCWD, path, O_WRONLY, 0, &f);
-    if (r < 0)
-        return r;
-    r = f->ops->truncate ? f->ops->truncate(f, (uint64_t)len) : -EINVAL;
+    ret = open_file(AT_FDCWD, path, O_WRONLY, 0, &f);
+    if (ret < 0)
+        return ret;
+    ret = f->ops->truncate ? f->ops->truncate(f, (uint64_t)len) : -EINVAL;
     file_put(f);
-    return r;
+    return ret;
 }
 
 /* The file behind fd, open for writing and with a length; else an error. */
@@ -171,34 +171,34 @@ static int64_t get_sized(int fd, struct file **out)
 int64_t linux_ftruncate(int fd, int64_t len)
 {
     struct file *f;
-    int64_t r = len < 0 ? -EINVAL : get_sized(fd, &f);
+    int64_t ret = len < 0 ? -EINVAL : get_sized(fd, &f);
 
-    if (r < 0)
-        return r;
-    r = f->ops->truncate(f, (uint64_t)len);
+    if (ret < 0)
+        return ret;
+    ret = f->ops->truncate(f, (uint64_t)len);
     file_put(f);
-    return r;
+    return ret;
 }
 
 int64_t linux_fallocate(int fd, uint32_t mode, int64_t off, int64_t len)
 {
     const uint32_t punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
     struct file *f;
-    int64_t r;
+    int64_t ret;
 
     if (off < 0 || len <= 0)
         return -EINVAL;
     if (mode != 0 && mode != FALLOC_FL_KEEP_SIZE && mode != punch)
         return -EOPNOTSUPP;
-    r = get_sized(fd, &f);
-    if (r < 0)
-        return r == -EINVAL ? -EBADF : r;
+    ret = get_sized(fd, &f);
+    if (ret < 0)
+        return ret == -EINVAL ? -EBADF : ret;
     if (mode == punch)
-        r = regular_punch(&f->obj, (uint64_t)off, (uint64_t)len);
+        ret = regular_punch(&f->obj, (uint64_t)off, (uint64_t)len);
     else if (mode == 0 && (uint64_t)off + (uint64_t)len > twz_object_size(&f->obj))
-        r = regular_resize(&f->obj, (uint64_t)off + (uint64_t)len);
+        ret = regular_resize(&f->obj, (uint64_t)off + (uint64_t)len);
     file_put(f);
-    return r;
+    return ret;
 }
 
 int64_t linux_fadvise64(int fd, int64_t off, int64_t len, int64_t advice)
@@ -214,16 +214,16 @@ int64_t linux_fadvise64(int fd, int64_t off, int64_t len, int64_t advice)
 int64_t linux_fsync(int fd)
 {
     struct file *f = fd_get(fd);
-    int64_t r = 0;
+    int64_t ret = 0;
 
     if (!f)
         return -EBADF;
     if (f->kind == FILE_REGULAR)
-        r = mem_flush(f->obj.id);
+        ret = mem_flush(f->obj.id);
     else if (f->kind != FILE_DIRECTORY)
-        r = -EINVAL;
+        ret = -EINVAL;
     file_put(f);
-    return r;
+    return ret;
 }
 
 int64_t linux_fdatasync(int fd)

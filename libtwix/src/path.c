@@ -12,7 +12,7 @@
 int64_t path_base(int dirfd, objid_t *dir)
 {
     struct file *f;
-    int64_t r = 0;
+    int64_t ret = 0;
 
     if (dirfd == AT_FDCWD) {
         lock_take(&process.lock);
@@ -26,41 +26,41 @@ int64_t path_base(int dirfd, objid_t *dir)
     if (f->kind == FILE_DIRECTORY)
         *dir = f->obj.id;
     else
-        r = -ENOTDIR;
+        ret = -ENOTDIR;
     file_put(f);
-    return r;
+    return ret;
 }
 
 int64_t path_walk(int dirfd, const char *path, uint32_t flags, struct hier_where *where)
 {
     objid_t base = process.root;
-    int64_t r;
+    int64_t ret;
 
     if (!path)
         return -EFAULT;
     if (!*path)
         return -ENOENT;
     if (*path != '/') {
-        r = path_base(dirfd, &base);
-        if (r < 0)
-            return r;
+        ret = path_base(dirfd, &base);
+        if (ret < 0)
+            return ret;
     }
     return err_linux(hier_walk(process.root, base, path, flags, where));
 }
 
 int64_t path_find(int dirfd, const char *path, uint32_t flags, struct hier_where *where)
 {
-    int64_t r = path_walk(dirfd, path, flags, where);
+    int64_t ret = path_walk(dirfd, path, flags, where);
 
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     if (where->kind == 0)
-        r = -ENOENT;
+        ret = -ENOENT;
     else if (where->must_dir && where->kind != HIER_DIR)
-        r = -ENOTDIR;
-    if (r < 0)
+        ret = -ENOTDIR;
+    if (ret < 0)
         hier_where_close(where);
-    return r;
+    return ret;
 }
 
 struct hier_name path_leaf(const struct hier_where *where)

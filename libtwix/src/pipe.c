@@ -174,12 +174,12 @@ static int copy_ring(struct file *f, uint8_t *buf, uint64_t len, uint64_t at, in
     uint64_t off = at % PIPE_BYTES;
     uint64_t first = len < PIPE_BYTES - off ? len : PIPE_BYTES - off;
     uint8_t *data = pipe_data(f);
-    int r;
+    int err;
 
-    r = out ? copy_bytes(buf, data + off, first, f->obj.start)
-            : copy_bytes(data + off, buf, first, f->obj.start);
-    if (r < 0 || first == len)
-        return r;
+    err = out ? copy_bytes(buf, data + off, first, f->obj.start)
+              : copy_bytes(data + off, buf, first, f->obj.start);
+    if (err < 0 || first == len)
+        return err;
     return out ? copy_bytes(buf + first, data, len - first, f->obj.start)
                : copy_bytes(data, buf + first, len - first, f->obj.start);
 }
@@ -193,10 +193,10 @@ static int64_t get_some(struct file *f, void *buf, uint64_t len)
     n = filled(p);
     if (n > 0) {
         uint64_t take = len < (uint64_t)n ? len : (uint64_t)n;
-        int r = copy_ring(f, buf, take, p->head, 1);
+        int err = copy_ring(f, buf, take, p->head, 1);
 
-        n = r < 0 ? r : (int64_t)take;
-        if (r == 0)
+        n = err < 0 ? err : (int64_t)take;
+        if (err == 0)
             __atomic_store_n(&p->head, p->head + take, __ATOMIC_SEQ_CST);
     }
     lock_drop(&p->read_lock);
@@ -234,9 +234,9 @@ static int64_t put_some(struct file *f, const void *buf, uint64_t len)
 /* Waits for `word` to move on from `value`, for a while. */
 static int64_t wait_a_while(const uint64_t *word, uint64_t value)
 {
-    int64_t r = thread_wait_word(word, value, twz_clock() + WAIT_NS);
+    int64_t ret = thread_wait_word(word, value, twz_clock() + WAIT_NS);
 
-    return r == -ETIMEDOUT ? 0 : r;
+    return ret == -ETIMEDOUT ? 0 : ret;
 }
 
 static int64_t pipe_read(struct file *f, void *buf, uint64_t len, uint64_t off)
@@ -332,23 +332,23 @@ static uint32_t pipe_poll(struct file *f, uint32_t want, struct twz_sync *wait)
 
 static int64_t open_pipe(struct file *f, objid_t id)
 {
-    int64_t r = err_linux(twz_object_init_guid(&f->obj, id, TWZ_READ | TWZ_WRITE));
+    int64_t ret = err_linux(twz_object_init_guid(&f->obj, id, TWZ_READ | TWZ_WRITE));
     const struct pipe *p;
 
     f->end = PIPE_ENDS;
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     p = pipe_of(f);
     return p->magic == PIPE_MAGIC && p->version == PIPE_VERSION && f->sub <= 1 ? 0 : -EINVAL;
 }
 
 int64_t pipe_reopen(struct file *f, objid_t id, uint64_t end)
 {
-    int64_t r = open_pipe(f, id);
+    int64_t ret = open_pipe(f, id);
     struct pipe *p;
 
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     p = pipe_of(f);
     if (end >= PIPE_ENDS || p->ends[end].use != use_of(f))
         return -EINVAL;
@@ -373,19 +373,19 @@ static int64_t new_end(objid_t id, uint32_t sub, uint32_t flags)
 {
     uint32_t access = (sub ? O_WRONLY : O_RDONLY) | (flags & O_NONBLOCK);
     struct file *f = file_new(&pipe_ops, FILE_PIPE, access);
-    int64_t r;
+    int64_t ret;
 
     if (!f)
         return -ENFILE;
     f->sub = sub;
-    r = open_pipe(f, id);
-    if (r == 0)
-        r = pipe_lend(f);
-    if (r < 0) {
+    ret = open_pipe(f, id);
+    if (ret == 0)
+        ret = pipe_lend(f);
+    if (ret < 0) {
         file_put(f);
-        return r;
+        return ret;
     }
-    f->end = (uint32_t)r;
+    f->end = (uint32_t)ret;
     return fd_install(f, 0, (flags & O_CLOEXEC) != 0);
 }
 

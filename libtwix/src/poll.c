@@ -46,18 +46,18 @@ static int64_t sleep_for(struct waits *w, uint64_t deadline)
 {
     uint64_t now = twz_clock();
     uint64_t until = w->more && deadline > now + LOOK_NS ? now + LOOK_NS : deadline;
-    int64_t r;
+    int64_t ret;
 
     if (deadline <= now)
         return -ETIMEDOUT;
-    r = thread_wait(w->op, w->count, until);
-    return r == -ETIMEDOUT && until != deadline ? 0 : r;
+    ret = thread_wait(w->op, w->count, until);
+    return ret == -ETIMEDOUT && until != deadline ? 0 : ret;
 }
 
 static int64_t poll_until(struct pollfd *fds, uint64_t count, uint64_t deadline)
 {
     struct waits w;
-    int64_t ready, r;
+    int64_t ready, ret;
 
     for (;;) {
         w.count = 0;
@@ -71,9 +71,9 @@ static int64_t poll_until(struct pollfd *fds, uint64_t count, uint64_t deadline)
         }
         if (ready)
             return ready;
-        r = sleep_for(&w, deadline);
-        if (r < 0)
-            return r == -ETIMEDOUT ? 0 : r;
+        ret = sleep_for(&w, deadline);
+        if (ret < 0)
+            return ret == -ETIMEDOUT ? 0 : ret;
     }
 }
 
@@ -90,15 +90,15 @@ int64_t linux_poll(void *fds, uint64_t count, int64_t timeout)
 static int64_t deadline_in(const struct timespec *timeout, uint64_t *deadline)
 {
     uint64_t ns;
-    int64_t r;
+    int64_t ret;
 
     *deadline = TWZ_FOREVER;
     if (!timeout)
         return 0;
-    r = times_ns(timeout, &ns);
-    if (r == 0)
+    ret = times_ns(timeout, &ns);
+    if (ret == 0)
         *deadline = twz_clock() + ns;
-    return r;
+    return ret;
 }
 
 /* Runs with another signal mask, as ppoll and pselect do. */
@@ -106,18 +106,18 @@ static int64_t with_mask(const uint64_t *mask, int64_t (*wait)(void *ctx), void 
 {
     struct thread *t = thread_self();
     uint64_t old = t->mask;
-    int64_t r;
+    int64_t ret;
 
     if (mask)
         t->mask = *mask;
-    r = wait(ctx);
-    if (mask && r == -EINTR) {
+    ret = wait(ctx);
+    if (mask && ret == -EINTR) {
         t->suspend_mask = old; /* comes back when the handler has run */
         t->suspended = 1;
     } else {
         t->mask = old;
     }
-    return r;
+    return ret;
 }
 
 struct poll_job {
@@ -137,13 +137,13 @@ int64_t linux_ppoll(void *fds, uint64_t count, const void *timeout, const void *
                     uint64_t masklen)
 {
     struct poll_job job = { fds, count, 0 };
-    int64_t r;
+    int64_t ret;
 
     (void)masklen;
     if (count > FD_MAX)
         return -EINVAL;
-    r = deadline_in(timeout, &job.deadline);
-    return r < 0 ? r : with_mask(mask, do_poll, &job);
+    ret = deadline_in(timeout, &job.deadline);
+    return ret < 0 ? ret : with_mask(mask, do_poll, &job);
 }
 
 /* --- select ----------------------------------------------------------------------------------- */
@@ -185,23 +185,23 @@ static int64_t do_select(void *ctx)
 {
     struct select_job *j = ctx;
     struct waits w;
-    int64_t r;
+    int64_t ret;
 
     do {
         w.count = 0;
         w.more = 0;
-        r = select_look(j, &w);
-        if (r == 0)
-            r = sleep_for(&w, j->deadline);
+        ret = select_look(j, &w);
+        if (ret == 0)
+            ret = sleep_for(&w, j->deadline);
         else
             break;
-    } while (r >= 0);
-    if (r == -ETIMEDOUT)
-        r = 0;
-    for (int s = 0; s < 3 && r >= 0; s++)
+    } while (ret >= 0);
+    if (ret == -ETIMEDOUT)
+        ret = 0;
+    for (int s = 0; s < 3 && ret >= 0; s++)
         if (j->set[s])
             *j->set[s] = j->out[s];
-    return r;
+    return ret;
 }
 
 int64_t linux_pselect6(int64_t count, void *rd, void *wr, void *ex, const void *timeout,
@@ -209,12 +209,12 @@ int64_t linux_pselect6(int64_t count, void *rd, void *wr, void *ex, const void *
 {
     struct select_job job = { .count = (unsigned)count, .set = { rd, wr, ex } };
     const uint64_t *const *sigmask = mask; /* { mask, its length } */
-    int64_t r;
+    int64_t ret;
 
     if (count < 0 || count > FD_SETSIZE)
         return -EINVAL;
-    r = deadline_in(timeout, &job.deadline);
-    return r < 0 ? r : with_mask(sigmask ? sigmask[0] : NULL, do_select, &job);
+    ret = deadline_in(timeout, &job.deadline);
+    return ret < 0 ? ret : with_mask(sigmask ? sigmask[0] : NULL, do_select, &job);
 }
 
 int64_t linux_select(int64_t count, void *rd, void *wr, void *ex, void *timeout)

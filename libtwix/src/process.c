@@ -69,7 +69,7 @@ static void take_file(const struct inherit_file *in)
 {
     const struct file_ops *ops = ops_of(in);
     struct file *f;
-    int64_t r;
+    int64_t ret;
 
     if (!ops || in->fd < 0 || in->fd >= FD_MAX || in->sub >= TWZ_PORTS)
         return;
@@ -77,10 +77,10 @@ static void take_file(const struct inherit_file *in)
     if (!f)
         return;
     f->sub = in->sub;
-    r = reopen(f, in);
-    if (r == 0 && !twz_objid_none(in->state))
-        r = file_attach(f, in->state, in->end);
-    if (r < 0)
+    ret = reopen(f, in);
+    if (ret == 0 && !twz_objid_none(in->state))
+        ret = file_attach(f, in->state, in->end);
+    if (ret < 0)
         file_put(f);
     else
         (void)fd_replace(in->fd, f, 0);
@@ -313,11 +313,11 @@ const struct twz_system *process_system_now(void)
     struct twz_stat stat;
     twzobj obj;
 
-    int r = twz_object_init_ptr(&obj, system);
+    int err = twz_object_init_ptr(&obj, system);
 
-    if (r >= 0)
-        r = twz_object_stat(obj.id, &stat);
-    (void)r; /* at worst, the figures of an earlier look */
+    if (err >= 0)
+        err = twz_object_stat(obj.id, &stat);
+    (void)err; /* at worst, the figures of an earlier look */
     return system;
 }
 

@@ -38,13 +38,13 @@ static struct twz_mutex *size_lock(const twzobj *obj)
 static int64_t zero_bytes(const twzobj *obj, uint64_t from, uint64_t to)
 {
     uint8_t *base = twz_object_base(obj);
-    int r;
+    int err;
 
     if (from == to)
         return 0;
-    r = copy_zero(base + from, to - from, obj->start);
-    if (r < 0)
-        return r;
+    err = copy_zero(base + from, to - from, obj->start);
+    if (err < 0)
+        return err;
     twz_persist_flush(base + from, to - from);
     return 0;
 }
@@ -55,20 +55,20 @@ static int64_t zero_range(const twzobj *obj, uint64_t from, uint64_t to)
 {
     uint64_t first = (from + TWZ_PAGE_SIZE - 1) & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
     uint64_t last = to & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
-    int64_t r;
+    int64_t ret;
 
     if (from >= to)
         return 0;
     if (first >= last)
         return zero_bytes(obj, from, to);
-    r = zero_bytes(obj, from, first);
-    if (r < 0)
-        return r;
-    r = err_linux(
+    ret = zero_bytes(obj, from, first);
+    if (ret < 0)
+        return ret;
+    ret = err_linux(
         twz_sys_obj_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + first, last - first));
-    if (r == -ENOENT)
-        r = zero_bytes(obj, first, last); /* it lost its last name: its ID is dead already */
-    return r < 0 ? r : zero_bytes(obj, last, to);
+    if (ret == -ENOENT)
+        ret = zero_bytes(obj, first, last); /* it lost its last name: its ID is dead already */
+    return ret < 0 ? ret : zero_bytes(obj, last, to);
 }
 
 /* --- length ----------------------------------------------------------------------------------- */
@@ -87,45 +87,45 @@ static int64_t resize_locked(const twzobj *obj, uint64_t len)
     uint64_t size = twz_object_size(obj);
     uint64_t end = (size + TWZ_PAGE_SIZE - 1) & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
     uint64_t keep = (len + TWZ_PAGE_SIZE - 1) & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
-    int64_t r;
+    int64_t ret;
 
     if (len > size) {
-        r = zero_range(obj, size, len);
-        if (r < 0)
-            return r;
+        ret = zero_range(obj, size, len);
+        if (ret < 0)
+            return ret;
         twz_persist_fence();
     }
-    r = commit_size(obj, len);
-    if (r == 0 && keep < end)
+    ret = commit_size(obj, len);
+    if (ret == 0 && keep < end)
         (void)twz_sys_obj_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + keep, end - keep);
-    return r;
+    return ret;
 }
 
 int64_t regular_resize(const twzobj *obj, uint64_t len)
 {
-    int64_t r;
+    int64_t ret;
 
     if (len > REGULAR_MAX)
         return -EFBIG;
     lock_take(size_lock(obj));
-    r = resize_locked(obj, len);
+    ret = resize_locked(obj, len);
     lock_drop(size_lock(obj));
-    return r;
+    return ret;
 }
 
 int64_t regular_punch(const twzobj *obj, uint64_t off, uint64_t len)
 {
     uint64_t size, end;
-    int64_t r = 0;
+    int64_t ret = 0;
 
     lock_take(size_lock(obj));
     size = twz_object_size(obj);
     end = len > size || off > size - len ? size : off + len;
     if (off < end)
-        r = zero_range(obj, off, end);
+        ret = zero_range(obj, off, end);
     twz_persist_fence();
     lock_drop(size_lock(obj));
-    return r;
+    return ret;
 }
 
 /* --- read and write --------------------------------------------------------------------------- */
@@ -134,7 +134,7 @@ static int64_t regular_read(struct file *f, void *buf, uint64_t len, uint64_t of
 {
     uint64_t size = twz_object_size(&f->obj);
     const uint8_t *base = twz_object_base(&f->obj);
-    int r;
+    int err;
 
     if (size > REGULAR_MAX)
         return -EIO;
@@ -142,17 +142,17 @@ static int64_t regular_read(struct file *f, void *buf, uint64_t len, uint64_t of
         return 0;
     if (len > size - off)
         len = size - off;
-    r = copy_bytes(buf, base + off, len, f->obj.start);
-    return r < 0 ? r : (int64_t)len;
+    err = copy_bytes(buf, base + off, len, f->obj.start);
+    return err < 0 ? err : (int64_t)len;
 }
 
 static int64_t put_data(struct file *f, const void *buf, uint64_t len, uint64_t off)
 {
     uint8_t *base = twz_object_base(&f->obj);
-    int r = copy_bytes(base + off, buf, len, f->obj.start);
+    int err = copy_bytes(base + off, buf, len, f->obj.start);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     twz_persist(base + off, len);
     return (int64_t)len;
 }
@@ -161,7 +161,7 @@ static int64_t put_data(struct file *f, const void *buf, uint64_t len, uint64_t 
 static int64_t write_growing(struct file *f, const void *buf, uint64_t len, uint64_t off)
 {
     uint64_t size = twz_object_size(&f->obj);
-    int64_t r, n;
+    int64_t ret, n;
 
     if (off == FILE_AT_END)
         off = size;
@@ -169,14 +169,14 @@ static int64_t write_growing(struct file *f, const void *buf, uint64_t len, uint
         return -EFBIG;
     if (len > REGULAR_MAX - off)
         len = REGULAR_MAX - off;
-    r = zero_range(&f->obj, size, off);
-    if (r < 0)
-        return r;
+    ret = zero_range(&f->obj, size, off);
+    if (ret < 0)
+        return ret;
     n = put_data(f, buf, len, off);
     if (n < 0 || off + len <= size)
         return n;
-    r = commit_size(&f->obj, off + len);
-    return r < 0 ? r : n;
+    ret = commit_size(&f->obj, off + len);
+    return ret < 0 ? ret : n;
 }
 
 static int64_t regular_write(struct file *f, const void *buf, uint64_t len, uint64_t off)
@@ -307,10 +307,10 @@ int regular_fill(const twzobj *obj, void *ctx)
 {
     struct twz_meta *meta = twz_object_meta(obj);
     const uint32_t *mode = ctx;
-    int r = twz_touch(meta, sizeof(*meta)); /* in a full pool an error, not a fault */
+    int err = twz_touch(meta, sizeof(*meta)); /* in a full pool an error, not a fault */
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     meta->mode = *mode;
     meta->mtime_ns = twz_clock_wall();
     meta->ctime_ns = meta->mtime_ns;
@@ -323,10 +323,10 @@ int regular_fill(const twzobj *obj, void *ctx)
  * default permissions. */
 static int64_t map_readable(twzobj *obj, objid_t id, uint32_t rights, struct twz_record *record)
 {
-    int64_t r = err_linux(twz_object_init_guid(obj, id, rights));
+    int64_t ret = err_linux(twz_object_init_guid(obj, id, rights));
 
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     if (copy_bytes(record, obj->start + TWZ_OBJ_RECORD, sizeof(*record), obj->start) == 0)
         return 0;
     twz_object_release(obj);
@@ -348,31 +348,31 @@ static int is_executed(objid_t id)
 int64_t regular_map(twzobj *obj, objid_t id, uint32_t rights)
 {
     struct twz_record record;
-    int64_t r = map_readable(obj, id, rights, &record);
+    int64_t ret = map_readable(obj, id, rights, &record);
 
-    if (r == -ENOENT && (rights & TWZ_WRITE) && is_executed(id))
+    if (ret == -ENOENT && (rights & TWZ_WRITE) && is_executed(id))
         return -ETXTBSY;
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     if ((record.perms & rights) != rights) {
         twz_object_release(obj);
-        r = -EACCES;
+        ret = -EACCES;
     }
-    return r;
+    return ret;
 }
 
 int64_t regular_open(struct file *f, objid_t id, uint32_t access)
 {
     uint32_t rights = access == O_RDONLY ? TWZ_READ : TWZ_READ | TWZ_WRITE;
-    int64_t r = regular_map(&f->obj, id, rights);
+    int64_t ret = regular_map(&f->obj, id, rights);
 
-    if (r == 0 && twz_object_meta(&f->obj)->next) {
+    if (ret == 0 && twz_object_meta(&f->obj)->next) {
         twz_object_release(&f->obj);
-        r = -EFBIG;
+        ret = -EFBIG;
     }
-    if (r < 0)
+    if (ret < 0)
         f->obj.start = NULL;
-    return r;
+    return ret;
 }
 
 const struct file_ops regular_ops = {

@@ -392,12 +392,12 @@ int64_t linux_rt_sigpending(void *set, uint64_t len)
 static int64_t wait_signal(void)
 {
     static const uint64_t never;
-    int64_t r;
+    int64_t ret;
 
     do
-        r = thread_wait_word(&never, 0, TWZ_FOREVER);
-    while (r >= 0);
-    return r;
+        ret = thread_wait_word(&never, 0, TWZ_FOREVER);
+    while (ret >= 0);
+    return ret;
 }
 
 int64_t linux_rt_sigsuspend(const void *set, uint64_t len)

@@ -39,18 +39,18 @@ static struct twz_mutex lock;
 static int64_t find_at(const char *path, objid_t cwd, objid_t *id)
 {
     struct hier_where w;
-    int64_t r = err_linux(hier_walk(process.root, cwd, path, 0, &w));
+    int64_t ret = err_linux(hier_walk(process.root, cwd, path, 0, &w));
 
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     if (w.kind == 0)
-        r = -ENOENT;
+        ret = -ENOENT;
     else if (w.kind != HIER_OBJECT)
-        r = -EACCES;
+        ret = -EACCES;
     else
         *id = w.id;
     hier_where_close(&w);
-    return r;
+    return ret;
 }
 
 /* dir[0 .. dir_len) + "/" + name into `to`. */
@@ -78,24 +78,24 @@ static int has_slash(const char *s)
 static int64_t find_program(struct plan *p, const struct linux_spawn *spawn, objid_t *id)
 {
     const char *dir = spawn->search;
-    int64_t r = -ENOENT;
+    int64_t ret = -ENOENT;
 
     if (!*spawn->path)
         return -ENOENT;
     if (!dir || has_slash(spawn->path)) {
-        r = join(p->found, "", 0, spawn->path);
-        return r < 0 ? r : find_at(p->found, p->cwd, id);
+        ret = join(p->found, "", 0, spawn->path);
+        return ret < 0 ? ret : find_at(p->found, p->cwd, id);
     }
     for (;;) {
         size_t len = 0;
 
         while (dir[len] && dir[len] != ':')
             len++;
-        r = join(p->found, dir, len, spawn->path);
-        if (r == 0)
-            r = find_at(p->found, p->cwd, id);
-        if (r == 0 || !dir[len])
-            return r;
+        ret = join(p->found, dir, len, spawn->path);
+        if (ret == 0)
+            ret = find_at(p->found, p->cwd, id);
+        if (ret == 0 || !dir[len])
+            return ret;
         dir += len + 1;
     }
 }
@@ -142,29 +142,29 @@ static int64_t start(struct plan *p, struct handover *h, const struct linux_spaw
                                      .cols = args->cols,
                                      .opaque = h };
     static const char *const nothing[] = { NULL };
-    int64_t r = find_program(p, spawn, &spec.program);
+    int64_t ret = find_program(p, spawn, &spec.program);
 
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     if (!spec.envp)
         spec.envp = nothing;
     if (!spec.argv)
         spec.argv = nothing;
-    r = err_linux(hier_path_of(process.root, p->cwd, p->cwd_path, sizeof(p->cwd_path)));
-    if (r < 0)
-        return r;
-    r = hand_over(h, p, spawn);
-    if (r == 0) {
+    ret = err_linux(hier_path_of(process.root, p->cwd, p->cwd_path, sizeof(p->cwd_path)));
+    if (ret < 0)
+        return ret;
+    ret = hand_over(h, p, spawn);
+    if (ret == 0) {
         spec.opaque_len = sizeof(h->head) + h->head.count * sizeof(h->file[0]);
-        r = err_linux(twz_program_spawn(&spec, &c->process));
+        ret = err_linux(twz_program_spawn(&spec, &c->process));
     }
-    if (r < 0)
+    if (ret < 0)
         hand_over_undo(h, p);
     else
         hand_over_settle(h, p, twz_object_base(&c->process.repr));
-    if (r == 0)
+    if (ret == 0)
         note_child(c, h, spec.argv[0] ? spec.argv[0] : p->found);
-    return r;
+    return ret;
 }
 
 static struct child *free_child(void)
@@ -182,25 +182,25 @@ int64_t linux_twix_spawn(const void *given)
     struct plan *p = mem_alloc(size);
     struct handover *h = (struct handover *)(p + 1);
     struct child *c;
-    int64_t r;
+    int64_t ret;
 
     if (!p)
         return -ENOMEM;
     plan_start(p);
-    r = plan_actions(p, spawn->actions);
+    ret = plan_actions(p, spawn->actions);
     lock_take(&lock);
     c = free_child();
-    if (r == 0)
-        r = c ? start(p, h, spawn, c) : -EAGAIN;
-    if (r == 0) {
+    if (ret == 0)
+        ret = c ? start(p, h, spawn, c) : -EAGAIN;
+    if (ret == 0) {
         wait_ready(c);
         c->pid = thread_number(twz_object_base(&c->process.repr));
-        r = c->pid;
+        ret = c->pid;
     }
     lock_drop(&lock);
     plan_end(p);
     mem_free(p, size);
-    return r;
+    return ret;
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */
@@ -280,49 +280,49 @@ static int64_t wait_for(int64_t pid, uint32_t options, int keep, int *status)
 {
     struct twz_sync ops[CHILDREN + 1];
     uint64_t count;
-    int64_t r;
+    int64_t ret;
 
     for (;;) {
-        r = collect(pid, keep, status, ops, &count);
-        if (r != 0 || (options & WNOHANG))
-            return r;
-        r = thread_wait(ops, count, TWZ_FOREVER);
-        if (r < 0)
-            return r;
+        ret = collect(pid, keep, status, ops, &count);
+        if (ret != 0 || (options & WNOHANG))
+            return ret;
+        ret = thread_wait(ops, count, TWZ_FOREVER);
+        if (ret < 0)
+            return ret;
     }
 }
 
 int64_t linux_wait4(int64_t pid, void *status, uint32_t options, void *usage)
 {
     int what = 0;
-    int64_t r = wait_for((int)pid, options, 0, &what);
+    int64_t ret = wait_for((int)pid, options, 0, &what);
 
-    if (r > 0 && status)
+    if (ret > 0 && status)
         *(int *)status = what;
-    if (r > 0 && usage)
+    if (ret > 0 && usage)
         *(struct linux_rusage *)usage = (struct linux_rusage){ 0 };
-    return r;
+    return ret;
 }
 
 int64_t linux_waitid(int64_t type, int64_t id, void *info, uint32_t options, void *usage)
 {
     siginfo_t *si = info;
     int what = 0;
-    int64_t r;
+    int64_t ret;
 
     (void)usage;
     if (type != P_ALL && type != P_PID && type != P_PGID)
         return -EINVAL;
-    r = wait_for(type == P_PID ? (int)id : -1, options, (options & WNOWAIT) != 0, &what);
-    if (r < 0)
-        return r;
+    ret = wait_for(type == P_PID ? (int)id : -1, options, (options & WNOWAIT) != 0, &what);
+    if (ret < 0)
+        return ret;
     if (!si)
         return 0;
     *si = (siginfo_t){ 0 };
-    if (r == 0)
+    if (ret == 0)
         return 0;
     si->si_signo = SIGCHLD;
-    si->si_pid = (int)r;
+    si->si_pid = (int)ret;
     si->si_code = WIFSIGNALED(what) ? CLD_KILLED : CLD_EXITED;
     si->si_status = WIFSIGNALED(what) ? WTERMSIG(what) : WEXITSTATUS(what);
     return 0;
@@ -330,12 +330,13 @@ int64_t linux_waitid(int64_t type, int64_t id, void *info, uint32_t options, voi
 
 int64_t spawn_signal(int64_t pid, int64_t signo)
 {
-    int64_t r = -ESRCH;
+    int64_t ret = -ESRCH;
 
     lock_take(&lock);
     for (unsigned i = 0; i < CHILDREN && pid > 0; i++)
         if (children[i].pid == pid)
-            r = signo ? err_linux(twz_program_signal(&children[i].process, (uint64_t)signo, 0)) : 0;
+            ret =
+                signo ? err_linux(twz_program_signal(&children[i].process, (uint64_t)signo, 0)) : 0;
     lock_drop(&lock);
-    return r;
+    return ret;
 }

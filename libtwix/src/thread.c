@@ -180,10 +180,10 @@ static int64_t launch(struct thread *t, void *stack, void *tls)
                                  .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL,
                                  .tie = process.view };
     struct twz_spawn spawn = { .view = process.view };
-    int64_t r = twz_object_create(&t->repr, &create);
+    int64_t ret = twz_object_create(&t->repr, &create);
 
-    if (r < 0)
-        return err_linux(r);
+    if (ret < 0)
+        return err_linux(ret);
     spawn.thread = t->repr.id;
     spawn.entry = (uint64_t)(uintptr_t)begin;
     spawn.stack = ((uint64_t)(uintptr_t)stack & ~15ull) - 8;
@@ -194,12 +194,12 @@ static int64_t launch(struct thread *t, void *stack, void *tls)
     repr_of(t)->magic = TWZ_THREAD_MAGIC;
     repr_of(t)->id = t->repr.id;
     introduce(t, repr_of(t));
-    r = err_linux(twz_sys_thread_spawn(&spawn));
-    if (r < 0) {
+    ret = err_linux(twz_sys_thread_spawn(&spawn));
+    if (ret < 0) {
         (void)!twz_object_delete(&t->repr, TWZ_DELETE_DEFERRED);
         twz_object_release(&t->repr);
     }
-    return r;
+    return ret;
 }
 
 static int clone_thread(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid, void *tls,
@@ -207,7 +207,7 @@ static int clone_thread(int (*fn)(void *), void *stack, int flags, void *arg, in
 {
     const int needed = CLONE_VM | CLONE_THREAD | CLONE_FILES | CLONE_SIGHAND;
     struct thread *t;
-    int64_t r;
+    int64_t ret;
 
     if ((flags & needed) != needed)
         return -ENOSYS;
@@ -221,10 +221,10 @@ static int clone_thread(int (*fn)(void *), void *stack, int flags, void *arg, in
     t->clear_tid = flags & CLONE_CHILD_CLEARTID ? ctid : NULL;
     t->tell_parent = flags & CLONE_PARENT_SETTID ? ptid : NULL;
     t->tell_child = flags & CLONE_CHILD_SETTID ? ctid : NULL;
-    r = launch(t, stack, flags & CLONE_SETTLS ? tls : NULL);
-    if (r < 0) {
+    ret = launch(t, stack, flags & CLONE_SETTLS ? tls : NULL);
+    if (ret < 0) {
         forget_thread(t);
-        return r == -ENOMEM || r == -ENOSPC ? -EAGAIN : (int)r;
+        return ret == -ENOMEM || ret == -ENOSPC ? -EAGAIN : (int)ret;
     }
     tell_number(t, t->tell_parent, NULL);
     return t->tid;
@@ -234,13 +234,13 @@ int thread_clone(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid
                  int *ctid)
 {
     struct thread *self = thread_self();
-    int r;
+    int err;
 
     thread_enter(self);
-    r = clone_thread(fn, stack, flags, arg, ptid, tls, ctid);
+    err = clone_thread(fn, stack, flags, arg, ptid, tls, ctid);
     if (thread_leave_call(self))
         (void)signals_deliver();
-    return r;
+    return err;
 }
 
 /* --- end -------------------------------------------------------------------------------------- */
@@ -407,15 +407,15 @@ int64_t thread_wait(struct twz_sync *ops, uint64_t count, uint64_t deadline)
 {
     const struct thread *t = thread_self();
     uint64_t pending = __atomic_load_n(&t->pending, __ATOMIC_ACQUIRE);
-    int64_t r;
+    int64_t ret;
 
     if (signals_waiting())
         return -EINTR;
     ops[count] = thread_sleep_on(&t->pending, pending);
-    r = err_linux(twz_sys_thread_sync(ops, count + 1, deadline));
+    ret = err_linux(twz_sys_thread_sync(ops, count + 1, deadline));
     if (signals_waiting())
         return -EINTR;
-    return r == -EINTR ? 0 : r;
+    return ret == -EINTR ? 0 : ret;
 }
 
 int64_t thread_wait_word(const uint64_t *word, uint64_t value, uint64_t deadline)

@@ -55,15 +55,15 @@ static void keep(void *arg)
 static int64_t start_keeper(void)
 {
     const struct twz_thrd_spawn spawn = { .fn = keep, .stack_size = KEEPER_STACK };
-    int64_t r;
+    int64_t ret;
 
     if (running)
         return 0;
     due = TWZ_FOREVER;
     thread_note_other();
-    r = err_linux(twz_thread_spawn(&keeper, &spawn));
-    running = r == 0;
-    return r;
+    ret = err_linux(twz_thread_spawn(&keeper, &spawn));
+    running = ret == 0;
+    return ret;
 }
 
 void timers_end(void)
@@ -113,39 +113,39 @@ int64_t linux_getitimer(int64_t which, void *value)
 
 static int64_t set(uint64_t value, uint64_t every, struct itimerval *old)
 {
-    int64_t r;
+    int64_t ret;
 
     lock_take(&lock);
     if (old)
         tell(old);
-    r = value ? start_keeper() : 0;
-    if (r == 0) {
+    ret = value ? start_keeper() : 0;
+    if (ret == 0) {
         due = value ? twz_clock() + value : TWZ_FOREVER;
         interval = every;
         __atomic_fetch_add(&changes, 1, __ATOMIC_RELEASE);
     }
     lock_drop(&lock);
     (void)twz_sync_wake(&changes, 1);
-    return r;
+    return ret;
 }
 
 int64_t linux_setitimer(int64_t which, const void *new, void *old)
 {
     const struct itimerval *it = new;
     uint64_t value = 0, every = 0;
-    int64_t r = which == ITIMER_REAL ? 0 : -EINVAL;
+    int64_t ret = which == ITIMER_REAL ? 0 : -EINVAL;
 
-    if (r == 0 && it)
-        r = ns_of(&it->it_value, &value);
-    if (r == 0 && it)
-        r = ns_of(&it->it_interval, &every);
-    return r < 0 ? r : set(value, every, old);
+    if (ret == 0 && it)
+        ret = ns_of(&it->it_value, &value);
+    if (ret == 0 && it)
+        ret = ns_of(&it->it_interval, &every);
+    return ret < 0 ? ret : set(value, every, old);
 }
 
 int64_t linux_alarm(int64_t seconds)
 {
     struct itimerval old;
-    int64_t r = set((uint64_t)seconds * SECOND, 0, &old);
+    int64_t ret = set((uint64_t)seconds * SECOND, 0, &old);
 
-    return r < 0 ? 0 : old.it_value.tv_sec + (old.it_value.tv_usec >= 500000);
+    return ret < 0 ? 0 : old.it_value.tv_sec + (old.it_value.tv_usec >= 500000);
 }

@@ -60,10 +60,10 @@ static int64_t clock_now(int64_t clock, uint64_t *ns)
 int64_t times_deadline(int64_t clock, uint64_t at, uint64_t *deadline)
 {
     uint64_t now;
-    int64_t r = clock_now(clock, &now);
+    int64_t ret = clock_now(clock, &now);
 
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     *deadline = twz_clock() + (at > now ? at - now : 0);
     return 0;
 }
@@ -71,21 +71,21 @@ int64_t times_deadline(int64_t clock, uint64_t at, uint64_t *deadline)
 int64_t linux_clock_gettime(int64_t clock, void *ts)
 {
     uint64_t ns;
-    int64_t r = clock_now(clock, &ns);
+    int64_t ret = clock_now(clock, &ns);
 
-    if (r == 0)
+    if (ret == 0)
         *(struct timespec *)ts = times_spec(ns);
-    return r;
+    return ret;
 }
 
 int64_t linux_clock_getres(int64_t clock, void *ts)
 {
     uint64_t ns;
-    int64_t r = clock_now(clock, &ns);
+    int64_t ret = clock_now(clock, &ns);
 
-    if (r == 0 && ts)
+    if (ret == 0 && ts)
         *(struct timespec *)ts = times_spec(1);
-    return r;
+    return ret;
 }
 
 int64_t linux_gettimeofday(void *tv, void *tz)
@@ -121,29 +121,29 @@ static int64_t sleep_until(uint64_t deadline)
 {
     static const uint64_t never;
     struct twz_sync op[2] = { thread_sleep_on(&never, 0) };
-    int64_t r = thread_wait(op, 1, deadline);
+    int64_t ret = thread_wait(op, 1, deadline);
 
-    return r == -ETIMEDOUT ? 0 : r;
+    return ret == -ETIMEDOUT ? 0 : ret;
 }
 
 int64_t linux_clock_nanosleep(int64_t clock, uint32_t flags, const void *want, void *left)
 {
     uint64_t ns, deadline, now;
-    int64_t r = times_ns(want, &ns);
+    int64_t ret = times_ns(want, &ns);
 
-    if (r == 0 && (flags & TIMER_ABSTIME))
-        r = times_deadline(clock, ns, &deadline);
+    if (ret == 0 && (flags & TIMER_ABSTIME))
+        ret = times_deadline(clock, ns, &deadline);
     else
         deadline = twz_clock() + ns;
-    if (r < 0)
-        return r;
+    if (ret < 0)
+        return ret;
     do {
-        r = sleep_until(deadline);
+        ret = sleep_until(deadline);
         now = twz_clock();
-    } while (r >= 0 && now < deadline);
-    if (r == -EINTR && left && !(flags & TIMER_ABSTIME))
+    } while (ret >= 0 && now < deadline);
+    if (ret == -EINTR && left && !(flags & TIMER_ABSTIME))
         *(struct timespec *)left = times_spec(deadline > now ? deadline - now : 0);
-    return r;
+    return ret;
 }
 
 int64_t linux_nanosleep(const void *want, void *left)

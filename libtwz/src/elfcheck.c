@@ -61,7 +61,7 @@ static int read_segments(const uint8_t *file, uint64_t size, struct elf_plan *pl
 {
     for (uint32_t i = 0; i < plan->phnum; i++) {
         struct elf_segment s;
-        int r = 0;
+        int err = 0;
 
         __builtin_memcpy(&s, file + plan->phoff + i * sizeof(s), sizeof(s));
         if (s.type != ELF_LOAD && s.type != ELF_DYNAMIC && s.type != ELF_INTERP)
@@ -71,9 +71,9 @@ static int read_segments(const uint8_t *file, uint64_t size, struct elf_plan *pl
         if (s.type == ELF_DYNAMIC)
             plan->dynamic = s;
         else if (s.memsz != 0)
-            r = s.flags & ELF_W ? data_segment(&s, plan) : text_segment(&s, plan);
-        if (r < 0)
-            return r;
+            err = s.flags & ELF_W ? data_segment(&s, plan) : text_segment(&s, plan);
+        if (err < 0)
+            return err;
     }
     return plan->entry_good ? 0 : -TWZ_ETYPE;
 }
@@ -108,15 +108,15 @@ static int read_dynamic(const uint8_t *file, uint64_t size, struct elf_plan *pla
 
 int elf_read(const uint8_t *file, uint64_t size, struct elf_plan *plan)
 {
-    int r;
+    int err;
 
     *plan = (struct elf_plan){ 0 };
-    r = read_head(file, size, plan);
-    if (r >= 0)
-        r = read_segments(file, size, plan);
-    if (r >= 0)
-        r = read_dynamic(file, size, plan);
-    return r;
+    err = read_head(file, size, plan);
+    if (err >= 0)
+        err = read_segments(file, size, plan);
+    if (err >= 0)
+        err = read_dynamic(file, size, plan);
+    return err;
 }
 
 int elf_relocate(const uint8_t *file, const struct elf_plan *plan, uint64_t bias, uint8_t *data)

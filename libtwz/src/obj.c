@@ -17,14 +17,14 @@
 int twz_object_create(twzobj *obj, const struct twz_create *create)
 {
     objid_t id;
-    int r = plat_obj_create(create, &id);
+    int err = plat_obj_create(create, &id);
 
-    if (r < 0)
-        return r;
-    r = twz_object_init_guid(obj, id, TWZ_READ | TWZ_WRITE);
-    if (r < 0)
+    if (err < 0)
+        return err;
+    err = twz_object_init_guid(obj, id, TWZ_READ | TWZ_WRITE);
+    if (err < 0)
         (void)plat_obj_delete(id, TWZ_DELETE_NOW);
-    return r;
+    return err;
 }
 
 int twz_object_new(twzobj *obj, const twzobj *src, const twzobj *ku, uint64_t flags)
@@ -55,16 +55,16 @@ int twz_object_new(twzobj *obj, const twzobj *src, const twzobj *ku, uint64_t fl
 int twz_object_init_guid(twzobj *obj, objid_t id, uint32_t rights)
 {
     uint8_t *start;
-    int r;
+    int err;
 
     if ((rights & ~(TWZ_READ | TWZ_WRITE | TWZ_EXEC)) || rights == 0 ||
         (rights & (TWZ_WRITE | TWZ_EXEC)) == (TWZ_WRITE | TWZ_EXEC))
         return -TWZ_EINVAL;
     if (twz_objid_none(id))
         return -TWZ_ENOOBJ; /* as directories of an enemy may say */
-    r = plat_map(id, rights, &start);
-    if (r < 0)
-        return r;
+    err = plat_map(id, rights, &start);
+    if (err < 0)
+        return err;
     *obj = (twzobj){ .start = start, .id = id, .rights = rights };
     return 0;
 }
@@ -74,10 +74,10 @@ int twz_object_init_ptr(twzobj *obj, const void *p)
     uintptr_t start = (uintptr_t)p & ~(uintptr_t)(TWZ_OBJ_SIZE - 1);
     objid_t id;
     uint32_t rights;
-    int r = plat_id_at(p, &id, &rights);
+    int err = plat_id_at(p, &id, &rights);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     *obj = (twzobj){ .start = (uint8_t *)start, .id = id, .rights = rights };
     return 0;
 }
@@ -146,15 +146,15 @@ int twz_object_addext(const twzobj *obj, uint64_t tag, const void *header)
 {
     struct twz_meta *meta = twz_object_meta(obj);
     uint64_t off = (uint64_t)((const uint8_t *)header - obj->start);
-    int r;
+    int err;
 
     if (tag == 0 || off < TWZ_OBJ_BASE || off >= TWZ_OBJ_DATA_TOP)
         return -TWZ_EINVAL;
     if (twz_object_getext(obj, tag))
         return -TWZ_EEXIST;
-    r = plat_touch(meta, sizeof(*meta));
-    if (r < 0)
-        return r;
+    err = plat_touch(meta, sizeof(*meta));
+    if (err < 0)
+        return err;
     for (uint32_t i = 0; i < TWZ_EXT_MAX; i++) {
         struct twz_ext *ext = &meta->ext[i];
 
@@ -193,10 +193,10 @@ uint64_t twz_object_size(const twzobj *obj)
 int twz_object_set_size(const twzobj *obj, uint64_t size)
 {
     struct twz_meta *meta = twz_object_meta(obj);
-    int r = plat_touch(meta, sizeof(*meta));
+    int err = plat_touch(meta, sizeof(*meta));
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     if (meta->magic == 0)
         twz_persist_store64(&meta->magic, TWZ_META_MAGIC);
     twz_persist_commit64(&meta->size, size); /* COMMIT: the new length; magic is on its line */

@@ -131,10 +131,10 @@ static int fot_find(const twzobj *obj, const struct twz_fot_entry *want)
 static int fot_add(const twzobj *obj, const struct twz_fot_entry *want)
 {
     struct twz_meta *meta = twz_object_meta(obj);
-    int r = plat_touch(meta, sizeof(*meta));
+    int err = plat_touch(meta, sizeof(*meta));
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     for (;;) {
         uint64_t index = __atomic_add_fetch(&meta->fot_count, 1, __ATOMIC_RELAXED);
         struct twz_fot_entry *entry;
@@ -144,9 +144,9 @@ static int fot_add(const twzobj *obj, const struct twz_fot_entry *want)
             return -TWZ_EFULL;
         }
         entry = twz_fot_entry(obj, (uint32_t)index);
-        r = plat_touch(entry, sizeof(*entry));
-        if (r < 0)
-            return r;
+        err = plat_touch(entry, sizeof(*entry));
+        if (err < 0)
+            return err;
         if (__atomic_load_n(&entry->flags, __ATOMIC_ACQUIRE) != 0)
             continue;
         twz_persist_store64(&entry->resolver, want->resolver);
@@ -193,11 +193,11 @@ int twz_ptr_store_guid(const twzobj *obj, twz_pptr_t *loc, objid_t target, uint6
                        uint32_t rights)
 {
     twz_pptr_t p;
-    int r = twz_ptr_make(obj, target, off, rights, &p);
+    int err = twz_ptr_make(obj, target, off, rights, &p);
 
-    if (r >= 0)
+    if (err >= 0)
         twz_persist_commit64(&loc->raw, p.raw); /* COMMIT: the pointer */
-    return r < 0 ? r : 0;
+    return err < 0 ? err : 0;
 }
 
 int twz_ptr_store_name(const twzobj *obj, twz_pptr_t *loc, const char *name, uint64_t off,
@@ -208,7 +208,7 @@ int twz_ptr_store_name(const twzobj *obj, twz_pptr_t *loc, const char *name, uin
     size_t len = 0;
     twz_pptr_t p;
     char *copy;
-    int r;
+    int err;
 
     while (len < TWZ_PATH_MAX && name[len])
         len++;
@@ -221,9 +221,9 @@ int twz_ptr_store_name(const twzobj *obj, twz_pptr_t *loc, const char *name, uin
     twz_persist_copy(copy, name, len + 1);
     twz_persist_flush(copy, len + 1);
     want.name.name_off = (uint64_t)(copy - (char *)obj->start);
-    r = make_entry(obj, &want, off, &p);
-    if (r < 0)
-        return r;
+    err = make_entry(obj, &want, off, &p);
+    if (err < 0)
+        return err;
     twz_persist_commit64(&loc->raw, p.raw); /* COMMIT: the pointer */
     return 0;
 }
@@ -231,15 +231,15 @@ int twz_ptr_store_name(const twzobj *obj, twz_pptr_t *loc, const char *name, uin
 int twz_ptr_swizzle(const twzobj *obj, const void *p, uint32_t rights, twz_pptr_t *out)
 {
     twzobj target;
-    int r;
+    int err;
 
     if (slot_of(p) == slot_of(obj->start)) {
         *out = twz_ptr_local(p);
         return 0;
     }
-    r = twz_object_init_ptr(&target, p);
-    if (r < 0)
-        return r;
+    err = twz_object_init_ptr(&target, p);
+    if (err < 0)
+        return err;
     return twz_ptr_make(obj, target.id, twz_ptr_local(p).raw, rights, out);
 }
 
@@ -256,13 +256,13 @@ static int resolve_foreign(const void *holder, uint32_t index, uint8_t **start)
     uint64_t key = cache_key(slot_of(holder), index);
     uint32_t rights;
     objid_t id;
-    int r = twz_fot_target(&obj, index, &id, &rights);
+    int err = twz_fot_target(&obj, index, &id, &rights);
 
-    if (r < 0)
-        return r;
-    r = plat_map(id, rights ? rights : TWZ_READ, start);
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
+    err = plat_map(id, rights ? rights : TWZ_READ, start);
+    if (err < 0)
+        return err;
     __atomic_store_n(&cached, 1, __ATOMIC_RELEASE);
     __atomic_store_n(cache_word(key), key << SLOT_BITS | slot_of(*start), __ATOMIC_RELEASE);
     return 0;
@@ -274,7 +274,7 @@ static inline int lea(const void *holder, twz_pptr_t p, void **out)
     uint64_t index = TWZ_PPTR_FOT(p.raw);
     uint64_t key, word;
     uint8_t *start;
-    int r;
+    int err;
 
     if (!offset_good(off))
         return p.raw == 0 ? -TWZ_EINVAL : -TWZ_ERANGE;
@@ -290,9 +290,9 @@ static inline int lea(const void *holder, twz_pptr_t p, void **out)
         *out = (void *)(uintptr_t)((word & SLOT_MASK) << TWZ_OBJ_SHIFT | off);
         return 0;
     }
-    r = resolve_foreign(holder, (uint32_t)index, &start);
-    if (r < 0)
-        return r;
+    err = resolve_foreign(holder, (uint32_t)index, &start);
+    if (err < 0)
+        return err;
     *out = start + off;
     return 0;
 }
@@ -318,14 +318,14 @@ static uint32_t reason_of(twz_pptr_t p, int error)
 static void *lea_or_fault(const void *holder, twz_pptr_t p, const void *caller)
 {
     void *d;
-    int r;
+    int err;
 
-    while ((r = lea(holder, p, &d)) < 0) {
+    while ((err = lea(holder, p, &d)) < 0) {
         objid_t id = TWZ_OBJID_NONE;
         uint32_t rights;
 
         (void)plat_id_at(holder, &id, &rights);
-        plat_pointer_fault(holder, id, reason_of(p, r), caller);
+        plat_pointer_fault(holder, id, reason_of(p, err), caller);
     }
     return d;
 }

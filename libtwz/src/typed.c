@@ -42,12 +42,12 @@ static int typed_init(const twzobj *obj, void *ctx)
 {
     const struct typed_fill *fill = ctx;
     struct twz_meta *meta = twz_object_meta(obj);
-    int r = plat_touch(meta, sizeof(*meta));
+    int err = plat_touch(meta, sizeof(*meta));
 
-    if (r >= 0)
-        r = plat_touch(twz_object_base(obj), fill->size);
-    if (r < 0)
-        return r;
+    if (err >= 0)
+        err = plat_touch(twz_object_base(obj), fill->size);
+    if (err < 0)
+        return err;
     twz_persist_store64(&meta->magic, TWZ_META_MAGIC);
     twz_persist_store64(&meta->size, fill->size);
     twz_persist_store64(&meta->type, fill->type);
@@ -57,15 +57,15 @@ static int typed_init(const twzobj *obj, void *ctx)
 
 static int typed_open(const char *path, const struct typed_fill *fill, uint32_t flags, twzobj *obj)
 {
-    int r = twz_object_init_name(obj, path, TWZ_READ | TWZ_WRITE);
+    int err = twz_object_init_name(obj, path, TWZ_READ | TWZ_WRITE);
 
-    if (r == -TWZ_ENONAME && (flags & TWZ_CREATE)) {
-        r = twz_name_create(path, 0, typed_init, (void *)(uintptr_t)fill, obj);
-        if (r == -TWZ_EEXIST)
-            r = twz_object_init_name(obj, path, TWZ_READ | TWZ_WRITE);
+    if (err == -TWZ_ENONAME && (flags & TWZ_CREATE)) {
+        err = twz_name_create(path, 0, typed_init, (void *)(uintptr_t)fill, obj);
+        if (err == -TWZ_EEXIST)
+            err = twz_object_init_name(obj, path, TWZ_READ | TWZ_WRITE);
     }
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     if (twz_object_meta(obj)->type != fill->type) {
         twz_object_release(obj);
         return -TWZ_ETYPE;
@@ -77,15 +77,15 @@ const void *twz_open_typed(const char *path, uint64_t type, uint64_t size, uint3
 {
     struct typed_fill fill = { .type = type, .size = size };
     twzobj obj;
-    int r;
+    int err;
 
     if ((flags & ~TWZ_CREATE) || size > TWZ_OBJ_DATA_MAX) {
         set_error(-TWZ_EINVAL);
         return NULL;
     }
-    r = typed_open(path, &fill, flags, &obj);
-    if (r < 0) {
-        set_error(r);
+    err = typed_open(path, &fill, flags, &obj);
+    if (err < 0) {
+        set_error(err);
         return NULL;
     }
     return twz_object_base(&obj);
@@ -96,16 +96,16 @@ int twz_ref_set(const twz_pptr_t *field, const void *target, int durable)
     twz_pptr_t *word = (twz_pptr_t *)(uintptr_t)field;
     twz_pptr_t p = { 0 };
     twzobj obj;
-    int r;
+    int err;
 
     if (target && ((uintptr_t)target ^ (uintptr_t)field) >> TWZ_OBJ_SHIFT == 0) {
         p = twz_ptr_local(target);
     } else if (target) {
-        r = twz_object_init_ptr(&obj, field);
-        if (r >= 0)
-            r = twz_ptr_swizzle(&obj, target, TWZ_READ | TWZ_WRITE, &p);
-        if (r < 0)
-            return set_error(r);
+        err = twz_object_init_ptr(&obj, field);
+        if (err >= 0)
+            err = twz_ptr_swizzle(&obj, target, TWZ_READ | TWZ_WRITE, &p);
+        if (err < 0)
+            return set_error(err);
     }
     twz_persist_store64(&word->raw, p.raw); /* COMMIT: the reference, once flushed */
     if (durable)
@@ -148,18 +148,18 @@ void *twz_new_room(const void *in, uint64_t size, uint64_t align)
     struct twz_meta *meta = (struct twz_meta *)(void *)(start + TWZ_OBJ_META);
     uint8_t *room;
     int64_t at;
-    int r;
+    int err;
 
     if (size == 0 || align == 0 || (align & (align - 1)) || align > TWZ_PAGE_SIZE) {
         set_error(-TWZ_EINVAL);
         return NULL;
     }
-    r = plat_touch(meta, sizeof(*meta));
-    at = r < 0 ? r : claim(meta, size, align);
+    err = plat_touch(meta, sizeof(*meta));
+    at = err < 0 ? err : claim(meta, size, align);
     if (at >= 0) {
         room = start + TWZ_OBJ_BASE + at;
-        r = plat_touch(room, size);
-        at = r < 0 ? r : at;
+        err = plat_touch(room, size);
+        at = err < 0 ? err : at;
     }
     if (at < 0) {
         set_error((int)at);

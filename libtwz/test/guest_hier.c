@@ -33,18 +33,18 @@ static void one_round(const twzobj *a, const twzobj *b, uint32_t who, uint32_t i
     struct hier_name g = name_of(t2, 'g', who, i);
     struct hier_name d = name_of(t3, 'd', who, i);
     struct hier_found found;
-    int r;
+    int err;
 
-    r = hier_create(a, f, &file, NULL);
-    CHECK(r == 0 || r == -TWZ_EEXIST);
+    err = hier_create(a, f, &file, NULL);
+    CHECK(err == 0 || err == -TWZ_EEXIST);
     if (hier_lookup(a, f, &found) == 0)
         (void)!hier_link(b, g, found.id);
-    r = hier_rename(a, f, b, f, HIER_DELETE);
-    CHECK(r == 0 || r == -TWZ_ENONAME);
-    r = hier_create(b, d, &dir, NULL);
-    CHECK(r == 0 || r == -TWZ_EEXIST);
-    r = hier_rename(b, d, a, d, HIER_DELETE);
-    CHECK(r == 0 || r == -TWZ_ENONAME);
+    err = hier_rename(a, f, b, f, HIER_DELETE);
+    CHECK(err == 0 || err == -TWZ_ENONAME);
+    err = hier_create(b, d, &dir, NULL);
+    CHECK(err == 0 || err == -TWZ_EEXIST);
+    err = hier_rename(b, d, a, d, HIER_DELETE);
+    CHECK(err == 0 || err == -TWZ_ENONAME);
     (void)!hier_remove(b, g, HIER_DELETE);
     if (i % 3 == 0)
         (void)!hier_remove(b, f, HIER_DELETE);
@@ -66,11 +66,11 @@ static void reader(void *arg)
 
     while (!__atomic_load_n((uint64_t *)arg, __ATOMIC_ACQUIRE)) {
         uint64_t cursor = 0;
-        int r;
+        int err;
 
-        while ((r = hier_iter(&left, &cursor, &item)) == 1)
+        while ((err = hier_iter(&left, &cursor, &item)) == 1)
             CHECK(item.len == 3);
-        CHECK(r == 0);
+        CHECK(err == 0);
     }
 }
 

@@ -478,13 +478,13 @@ static int all_pairs(void)
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
-    int r = all_workloads(strcmp(what, "recoveries") == 0 ? 1 : 8);
+    int err = all_workloads(strcmp(what, "recoveries") == 0 ? 1 : 8);
 
-    if (r == 0 && strcmp(what, "pairs") == 0)
-        r = all_pairs();
+    if (err == 0 && strcmp(what, "pairs") == 0)
+        err = all_pairs();
     printf("%lu crash images\n", crash_images);
-    if (r == 0 && strcmp(what, "mutants") == 0)
-        r = crash_mutants();
-    printf("%u passed, %u failed\n", r == 0, r != 0);
-    return r != 0;
+    if (err == 0 && strcmp(what, "mutants") == 0)
+        err = crash_mutants();
+    printf("%u passed, %u failed\n", err == 0, err != 0);
+    return err != 0;
 }

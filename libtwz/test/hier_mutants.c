@@ -54,7 +54,7 @@ static int names_good(void)
 {
     static char names[SITES][NAME];
     size_t found = 0;
-    int r = 0;
+    int err = 0;
 
     for (size_t i = 0; i < host_sites(); i++) {
         if (!host_site_exists(i))
@@ -64,15 +64,15 @@ static int names_good(void)
         for (size_t j = 0; j < i; j++) {
             if (strcmp(names[i], names[j]) == 0) {
                 printf("two sites have one name: %s\n", names[i]);
-                r = -1;
+                err = -1;
             }
         }
     }
     if (found != EXCEPTIONS) {
         printf("an exception is no site\n");
-        r = -1;
+        err = -1;
     }
-    return r;
+    return err;
 }
 
 static int by_cost(const void *a, const void *b)
@@ -174,7 +174,7 @@ static void try_site(size_t site, struct tally *tally)
 int crash_mutants(void)
 {
     struct tally tally = { 0 };
-    int r = names_good();
+    int err = names_good();
 
     for (size_t i = 0; i < host_sites(); i++) {
         if (host_site_exists(i))
@@ -187,7 +187,7 @@ int crash_mutants(void)
            tally.tried, tally.missed, tally.excepted, tally.wrong);
     if (20 * EXCEPTIONS > tally.tried) {
         printf("more than one in twenty is an exception\n");
-        r = -1;
+        err = -1;
     }
-    return r < 0 || tally.wrong ? -1 : 0;
+    return err < 0 || tally.wrong ? -1 : 0;
 }

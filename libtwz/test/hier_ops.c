@@ -335,17 +335,17 @@ static void show_ptr(char *text, size_t size)
     objid_t id = TWZ_OBJID_NONE;
     uint32_t index, rights = 0;
     uint64_t raw;
-    int r;
+    int err;
 
     if (!x.start)
         return;
     raw = ((const twz_pptr_t *)twz_object_base(&x))->raw;
     index = (uint32_t)(raw >> 30);
-    r = raw ? twz_fot_target(&x, index, &id, &rights) : 0;
+    err = raw ? twz_fot_target(&x, index, &id, &rights) : 0;
     if (index > twz_object_meta(&x)->fot_count)
-        r = 1;
+        err = 1;
     snprintf(text, size, "ptr %llx to %llx: %d\n", (unsigned long long)raw,
-             (unsigned long long)id.hi, r);
+             (unsigned long long)id.hi, err);
 }
 
 #define LINKS MEDDLE_LINKS

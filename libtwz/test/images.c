@@ -476,12 +476,12 @@ int host_images(uint64_t salt, int (*check)(void *ctx), void *ctx)
     total = image_total();
     tries = total <= exhaustive ? total : 2 + 2 * lines_open() + sampled;
     for (uint64_t i = 0; i < tries; i++) {
-        int r;
+        int err;
 
         choose(keep, i, total);
-        r = try_image(keep, salt, check, ctx);
-        count += r > 0;
-        if (r < 0) {
+        err = try_image(keep, salt, check, ctx);
+        count += err > 0;
+        if (err < 0) {
             if (host_is_quiet)
                 return -1;
             fprintf(stderr, "image %llu of %llu failed:", (unsigned long long)i,

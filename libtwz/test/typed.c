@@ -44,7 +44,7 @@ static void test_ext(void)
     CHECK(twz_object_new(&obj, NULL, NULL, 0) == 0);
     CHECK(twz_object_new(&obj, NULL, NULL, 1ull << 40) == -TWZ_EINVAL);
     base = twz_object_base(&obj);
-    CHECK(twz_object_getext(&obj, 5) == NULL);
+    CHECK(!twz_object_getext(&obj, 5));
     CHECK(twz_object_addext(&obj, 0, base) == -TWZ_EINVAL);
     CHECK(twz_object_addext(&obj, 5, obj.start) == -TWZ_EINVAL);
     for (uint64_t tag = 1; tag <= TWZ_EXT_MAX; tag++)
@@ -128,7 +128,7 @@ static void test_typed(void)
     CHECK(twz_init(i->next, NULL) == 0 && twz_init(j->next, i) == 0);
     CHECK(twz_set(box->first, j) == 0);
     CHECK(twz_at(box->first) == j && twz_at(twz_at(box->first)->next) == i);
-    CHECK(twz_at_or_null(i->next) == NULL);
+    CHECK(!twz_at_or_null(i->next));
     twz_put(box->count, 2);
     twz_put(twz_at(box->first)->half, 0xffff);
     CHECK(box->count == 2 && j->half == 0xffff && j->number == 2);

@@ -22,12 +22,12 @@ static int dirty(const struct hier *h)
 
 static int raw_lock(struct hier *h)
 {
-    int r = twz_touch(h->dir, sizeof(*h->dir)); /* the header is stored to from here on */
+    int err = twz_touch(h->dir, sizeof(*h->dir)); /* the header is stored to from here on */
 
-    if (r >= 0)
-        r = twz_mutex_lock_for(&h->dir->lock, HIER_PATIENCE);
-    if (r < 0)
-        return r;
+    if (err >= 0)
+        err = twz_mutex_lock_for(&h->dir->lock, HIER_PATIENCE);
+    if (err < 0)
+        return err;
     __atomic_fetch_add(&h->dir->seq, 1, __ATOMIC_RELEASE);
     return 0; /* what a dead owner left to do stands in op and see */
 }
@@ -59,7 +59,7 @@ static void make_permanent(const struct hier *h)
 static int finish_locked(struct hier *h, struct hier *partner)
 {
     const struct hier_intent *i = &h->dir->intent;
-    int r = 0;
+    int err = 0;
 
     if (h->dir->op == HIER_FORWARD)
         twz_persist(&h->dir->op, sizeof(h->dir->op)); /* a dead process may have stored it only */
@@ -77,15 +77,15 @@ static int finish_locked(struct hier *h, struct hier *partner)
         twz_persist_store64(&h->dir->op, HIER_BUSY);
         twz_persist_flush(&h->dir->op, offsetof(struct hier_dir, see_valid) + sizeof(uint64_t) -
                                            offsetof(struct hier_dir, op));
-        r = hier_rebuild(h);
-        if (r == 0) {
+        err = hier_rebuild(h);
+        if (err == 0) {
             make_permanent(h);
             hier_end(h);
         }
     }
-    if (r == 0 && h->dir->see_valid)
+    if (err == 0 && h->dir->see_valid)
         hier_see_clear(h);
-    return r;
+    return err;
 }
 
 /* Never h itself, which is locked once. */
@@ -124,73 +124,73 @@ static int finish_pair(struct hier *h, struct hier *partner)
         return 0;
     }
     if (first != h) {
-        int r = finish_locked(first, second);
+        int err = finish_locked(first, second);
 
-        return r < 0 ? r : finish_locked(second, NULL);
+        return err < 0 ? err : finish_locked(second, NULL);
     }
     return finish_locked(first, second);
 }
 
 static int lock_two(struct hier *a, struct hier *b)
 {
-    int r = raw_lock(a);
+    int err = raw_lock(a);
 
-    if (r < 0)
-        return r;
-    r = raw_lock(b);
-    if (r < 0)
+    if (err < 0)
+        return err;
+    err = raw_lock(b);
+    if (err < 0)
         raw_unlock(a);
-    return r;
+    return err;
 }
 
 static int finish_with(struct hier *h, objid_t other)
 {
     struct hier partner;
     twzobj obj;
-    int r = twz_object_init_guid(&obj, other, TWZ_READ | TWZ_WRITE);
-    int gone = r == -TWZ_ENOOBJ || r == -TWZ_EDELETED;
+    int err = twz_object_init_guid(&obj, other, TWZ_READ | TWZ_WRITE);
+    int gone = err == -TWZ_ENOOBJ || err == -TWZ_EDELETED;
 
-    if (r >= 0) {
-        r = hier_attach(&obj, &partner);
-        gone = r == -TWZ_ETYPE;
-        if (r < 0)
+    if (err >= 0) {
+        err = hier_attach(&obj, &partner);
+        gone = err == -TWZ_ETYPE;
+        if (err < 0)
             twz_object_release(&obj);
     }
-    if (r < 0 && !gone)
-        return r;
+    if (err < 0 && !gone)
+        return err;
     if (gone) {
-        r = raw_lock(h);
-        if (r < 0)
-            return r;
-        r = twz_objid_equal(partner_of(h), other) ? finish_locked(h, NULL) : 0;
+        err = raw_lock(h);
+        if (err < 0)
+            return err;
+        err = twz_objid_equal(partner_of(h), other) ? finish_locked(h, NULL) : 0;
         raw_unlock(h);
-        return r;
+        return err;
     }
-    r = before(h, &partner) ? lock_two(h, &partner) : lock_two(&partner, h);
-    if (r == 0) {
-        r = finish_pair(h, &partner);
+    err = before(h, &partner) ? lock_two(h, &partner) : lock_two(&partner, h);
+    if (err == 0) {
+        err = finish_pair(h, &partner);
         raw_unlock(&partner);
         raw_unlock(h);
     }
     twz_object_release(&obj);
-    return r == -TWZ_EAGAIN ? 0 : r;
+    return err == -TWZ_EAGAIN ? 0 : err;
 }
 
 /* Nothing locked. When it returns 0 the directory was clean, or may need another look. */
 static int finish(struct hier *h)
 {
     objid_t other;
-    int r = raw_lock(h);
+    int err = raw_lock(h);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     other = partner_of(h);
     if (twz_objid_none(other) && dirty(h))
-        r = finish_locked(h, NULL);
+        err = finish_locked(h, NULL);
     raw_unlock(h);
     if (!twz_objid_none(other))
-        r = finish_with(h, other);
-    return r;
+        err = finish_with(h, other);
+    return err;
 }
 
 /* --- locking ---------------------------------------------------------------------------------- */
@@ -219,12 +219,12 @@ static int lock_all(struct hier **order, size_t count, struct hier **left)
 {
     *left = NULL;
     for (size_t i = 0; i < count; i++) {
-        int r = raw_lock(order[i]);
+        int err = raw_lock(order[i]);
 
-        if (r < 0) {
+        if (err < 0) {
             while (i > 0)
                 raw_unlock(order[--i]);
-            return r;
+            return err;
         }
         if (dirty(order[i]))
             *left = order[i];
@@ -239,14 +239,14 @@ int hier_lock(struct hier *const *set, size_t n)
 
     for (uint32_t i = 0; i < LOOKS; i++) {
         struct hier *left;
-        int r = lock_all(order, count, &left);
+        int err = lock_all(order, count, &left);
 
-        if (r < 0 || !left)
-            return r;
+        if (err < 0 || !left)
+            return err;
         hier_unlock(order, count);
-        r = finish(left);
-        if (r < 0)
-            return r;
+        err = finish(left);
+        if (err < 0)
+            return err;
     }
     return -TWZ_EBUSY;
 }
@@ -261,13 +261,13 @@ void hier_unlock(struct hier *const *set, size_t n)
 
 int hier_lock_one(struct hier *h)
 {
-    int r = hier_lock(&(struct hier *){ h }, 1);
+    int err = hier_lock(&(struct hier *){ h }, 1);
 
-    if (r == 0 && h->dir->dead) {
+    if (err == 0 && h->dir->dead) {
         hier_unlock(&(struct hier *){ h }, 1);
         return -TWZ_EDELETED;
     }
-    return r;
+    return err;
 }
 
 void hier_unlock_one(struct hier *h)
@@ -283,18 +283,18 @@ static int open_root(objid_t dir, twzobj *root)
     for (uint32_t depth = 0; depth < HIER_DEPTH; depth++) {
         struct hier h;
         objid_t parent;
-        int r = twz_object_init_guid(root, dir, TWZ_READ | TWZ_WRITE);
+        int err = twz_object_init_guid(root, dir, TWZ_READ | TWZ_WRITE);
 
-        if (r < 0)
-            return r;
-        r = hier_attach(root, &h);
-        if (r >= 0)
-            r = hier_parent_get(&h, &parent);
-        if (r >= 0 && twz_objid_equal(parent, dir))
+        if (err < 0)
+            return err;
+        err = hier_attach(root, &h);
+        if (err >= 0)
+            err = hier_parent_get(&h, &parent);
+        if (err >= 0 && twz_objid_equal(parent, dir))
             return 0;
         twz_object_release(root);
-        if (r < 0)
-            return r;
+        if (err < 0)
+            return err;
         dir = parent;
     }
     return -TWZ_EDAMAGED;
@@ -306,36 +306,36 @@ static int finish_move(const struct hier *root)
 {
     struct hier to;
     twzobj obj;
-    int r = 0;
+    int err = 0;
 
     if (twz_object_init_guid(&obj, root->dir->tree_to, TWZ_READ | TWZ_WRITE) >= 0) {
         if (hier_attach(&obj, &to) == 0 && dirty(&to))
-            r = finish(&to);
+            err = finish(&to);
         twz_object_release(&obj);
     }
-    return r;
+    return err;
 }
 
 int hier_tree_lock(objid_t dir, twzobj *obj)
 {
     struct hier root;
-    int r = open_root(dir, obj);
+    int err = open_root(dir, obj);
 
-    if (r < 0)
-        return r;
-    r = hier_attach(obj, &root);
-    if (r >= 0)
-        r = twz_touch(root.dir, sizeof(*root.dir));
-    if (r >= 0)
-        r = twz_mutex_lock_for(&root.dir->tree_lock, HIER_PATIENCE);
-    if (r >= 0 && root.dir->tree_valid) {
-        r = finish_move(&root);
-        if (r < 0)
+    if (err < 0)
+        return err;
+    err = hier_attach(obj, &root);
+    if (err >= 0)
+        err = twz_touch(root.dir, sizeof(*root.dir));
+    if (err >= 0)
+        err = twz_mutex_lock_for(&root.dir->tree_lock, HIER_PATIENCE);
+    if (err >= 0 && root.dir->tree_valid) {
+        err = finish_move(&root);
+        if (err < 0)
             twz_mutex_unlock(&root.dir->tree_lock);
     }
-    if (r < 0)
+    if (err < 0)
         twz_object_release(obj);
-    return r < 0 ? r : 0;
+    return err < 0 ? err : 0;
 }
 
 void hier_tree_moving(const twzobj *root, objid_t to)
@@ -377,18 +377,18 @@ int hier_reading(const struct hier *h, int (*body)(const struct hier *h, void *c
 {
     uint32_t tries = (h->rights & TWZ_WRITE) ? READ_TRIES : ALONE_TRIES;
     struct hier *set[] = { (struct hier *)(uintptr_t)h };
-    int r = 0;
+    int err = 0;
 
     for (uint32_t i = 0; i < tries; i++) {
-        if (read_undisturbed(h, body, ctx, &r))
-            return r;
+        if (read_undisturbed(h, body, ctx, &err))
+            return err;
     }
     if (!(h->rights & TWZ_WRITE))
         return body(h, ctx);
-    r = hier_lock(set, 1);
-    if (r < 0)
-        return r;
-    r = body(h, ctx);
+    err = hier_lock(set, 1);
+    if (err < 0)
+        return err;
+    err = body(h, ctx);
     hier_unlock(set, 1);
-    return r;
+    return err;
 }

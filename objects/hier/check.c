@@ -121,10 +121,10 @@ int hier_check(const twzobj *obj, void (*found)(void *ctx, const struct hier_pro
 {
     struct check c = { .found = found, .ctx = ctx };
     struct hier h;
-    int r = hier_attach(obj, &h);
+    int err = hier_attach(obj, &h);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     c.h = &h;
     check_chunks(&c);
     if (c.problems == 0)

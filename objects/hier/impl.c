@@ -13,11 +13,11 @@
 /* Room for an entry and its slot, nothing visible yet. h is locked and begun. */
 int hier_place_new(struct hier *h, const struct hier_new *entry, uint64_t *chunk, uint64_t *slot)
 {
-    int r = hier_table_room(h);
+    int err = hier_table_room(h);
 
-    if (r >= 0)
-        r = hier_chunk_alloc(h, hier_cells(entry), chunk);
-    return r < 0 ? r : hier_slot_pick(h, entry->hash, slot);
+    if (err >= 0)
+        err = hier_chunk_alloc(h, hier_cells(entry), chunk);
+    return err < 0 ? err : hier_slot_pick(h, entry->hash, slot);
 }
 
 static void commit_new(struct hier *h, uint64_t slot, uint64_t value)
@@ -34,28 +34,28 @@ static int add(const twzobj *obj, struct hier_new *entry)
     struct hier_place place;
     uint64_t chunk, slot;
     struct hier h;
-    int r = hier_open_name(obj, entry->name, &h);
+    int err = hier_open_name(obj, entry->name, &h);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     entry->hash = hier_hash(entry->name);
-    r = hier_lock_one(&h);
-    if (r < 0)
-        return r;
-    r = hier_find(&h, entry->name, &place);
-    if (r == -TWZ_ENONAME) {
+    err = hier_lock_one(&h);
+    if (err < 0)
+        return err;
+    err = hier_find(&h, entry->name, &place);
+    if (err == -TWZ_ENONAME) {
         hier_begin(&h);
-        r = hier_place_new(&h, entry, &chunk, &slot);
-        if (r >= 0) {
+        err = hier_place_new(&h, entry, &chunk, &slot);
+        if (err >= 0) {
             hier_entry_write(&h, chunk, entry);
             commit_new(&h, slot, HIER_SLOT(entry->hash, chunk));
         }
         hier_end(&h);
-    } else if (r == 0) {
-        r = -TWZ_EEXIST;
+    } else if (err == 0) {
+        err = -TWZ_EEXIST;
     }
     hier_unlock_one(&h);
-    return r;
+    return err;
 }
 
 int hier_insert(const twzobj *obj, struct hier_name name, objid_t id)
@@ -88,34 +88,34 @@ static int make_object(const struct hier *h, const struct hier_create *create, u
         .witness_off = slot,
         .witness_value = value,
     };
-    int r = twz_object_create(obj, &spec);
+    int err = twz_object_create(obj, &spec);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     if (create->kind == HIER_DIR)
-        r = hier_init(obj, h->id);
-    if (r >= 0 && create->fill)
-        r = create->fill(obj, create->ctx);
-    if (r < 0) {
+        err = hier_init(obj, h->id);
+    if (err >= 0 && create->fill)
+        err = create->fill(obj, create->ctx);
+    if (err < 0) {
         twz_object_delete(obj, TWZ_DELETE_NOW);
         twz_object_release(obj);
     }
-    return r;
+    return err;
 }
 
 static int create_locked(struct hier *h, struct hier_new *entry, const struct hier_create *create,
                          twzobj *obj)
 {
     uint64_t chunk, slot, value;
-    int r = hier_place_new(h, entry, &chunk, &slot);
+    int err = hier_place_new(h, entry, &chunk, &slot);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     value = HIER_SLOT(entry->hash, chunk);
-    r = make_object(h, create, slot, value, obj);
-    if (r < 0) {
+    err = make_object(h, create, slot, value, obj);
+    if (err < 0) {
         hier_chunk_free(h, chunk);
-        return r;
+        return err;
     }
     entry->id = obj->id;
     hier_entry_write(h, chunk, entry);
@@ -131,30 +131,30 @@ int hier_create(const twzobj *dir, struct hier_name name, const struct hier_crea
     struct hier_place place;
     struct hier h;
     twzobj obj = { 0 };
-    int r = hier_open_name(dir, name, &h);
+    int err = hier_open_name(dir, name, &h);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     if (create->kind != HIER_OBJECT && create->kind != HIER_DIR)
         return -TWZ_EINVAL;
     entry.hash = hier_hash(name);
-    r = hier_lock_one(&h);
-    if (r < 0)
-        return r;
-    r = hier_find(&h, name, &place);
-    if (r == -TWZ_ENONAME) {
+    err = hier_lock_one(&h);
+    if (err < 0)
+        return err;
+    err = hier_find(&h, name, &place);
+    if (err == -TWZ_ENONAME) {
         hier_begin(&h);
-        r = create_locked(&h, &entry, create, &obj);
+        err = create_locked(&h, &entry, create, &obj);
         hier_end(&h);
-    } else if (r == 0) {
-        r = -TWZ_EEXIST;
+    } else if (err == 0) {
+        err = -TWZ_EEXIST;
     }
     hier_unlock_one(&h);
-    if (r >= 0 && out)
+    if (err >= 0 && out)
         *out = obj;
     else
         twz_object_release(&obj);
-    return r;
+    return err;
 }
 
 /* --- taking a name away ----------------------------------------------------------------------- */
@@ -167,12 +167,12 @@ static int remove_locked(struct hier *h, const struct hier_place *place, uint32_
         .from = h->id,
     };
     struct hier_victim v;
-    int r = hier_slot_own(h, place->slot);
+    int err = hier_slot_own(h, place->slot);
 
-    if (r >= 0)
-        r = hier_victim_prepare(h, &place->found, flags, &v);
-    if (r < 0)
-        return r;
+    if (err >= 0)
+        err = hier_victim_prepare(h, &place->found, flags, &v);
+    if (err < 0)
+        return err;
     hier_begin(h);
     if (twz_objid_none(v.id)) {
         twz_persist_commit64(hier_word(h, place->slot), HIER_TOMB); /* COMMIT: the name is gone */
@@ -193,16 +193,16 @@ static int remove_locked(struct hier *h, const struct hier_place *place, uint32_
 static int lock_with_child(struct hier *h, const struct hier_found *found, twzobj *obj,
                            struct hier *child)
 {
-    int r = twz_object_init_guid(obj, found->id, TWZ_READ | TWZ_WRITE);
+    int err = twz_object_init_guid(obj, found->id, TWZ_READ | TWZ_WRITE);
 
-    if (r < 0)
-        return r;
-    r = hier_attach(obj, child);
-    if (r >= 0)
-        r = hier_lock((struct hier *[]){ h, child }, 2);
-    if (r < 0) {
+    if (err < 0)
+        return err;
+    err = hier_attach(obj, child);
+    if (err >= 0)
+        err = hier_lock((struct hier *[]){ h, child }, 2);
+    if (err < 0) {
         twz_object_release(obj);
-        return r;
+        return err;
     }
     return 0;
 }
@@ -212,53 +212,53 @@ static int remove_dir(struct hier *h, struct hier_name name, const struct hier_f
     struct hier_place place;
     struct hier child;
     twzobj obj;
-    int r = lock_with_child(h, found, &obj, &child);
+    int err = lock_with_child(h, found, &obj, &child);
 
-    if (r < 0)
-        return r;
-    r = hier_find(h, name, &place);
-    if (r >= 0 && !twz_objid_equal(place.found.id, found->id))
-        r = -TWZ_EAGAIN;
-    if (r >= 0 && child.dir->count != 0)
-        r = -TWZ_ENOTEMPTY;
-    if (r >= 0)
-        r = remove_locked(h, &place, 0);
+    if (err < 0)
+        return err;
+    err = hier_find(h, name, &place);
+    if (err >= 0 && !twz_objid_equal(place.found.id, found->id))
+        err = -TWZ_EAGAIN;
+    if (err >= 0 && child.dir->count != 0)
+        err = -TWZ_ENOTEMPTY;
+    if (err >= 0)
+        err = remove_locked(h, &place, 0);
     hier_unlock((struct hier *[]){ h, &child }, 2);
     twz_object_release(&obj);
-    return r;
+    return err;
 }
 
 static int remove_once(struct hier *h, struct hier_name name, uint32_t flags)
 {
     struct hier_place place;
-    int r = hier_lock_one(h);
+    int err = hier_lock_one(h);
 
-    if (r < 0)
-        return r;
-    r = hier_find(h, name, &place);
-    if (r >= 0 && (flags & HIER_WANT_DIR) && place.found.kind != HIER_DIR)
-        r = -TWZ_ENOTDIR;
-    if (r >= 0 && (flags & HIER_NOT_DIR) && place.found.kind == HIER_DIR)
-        r = -TWZ_EISDIR;
-    if (r >= 0 && place.found.kind != HIER_DIR)
-        r = remove_locked(h, &place, flags);
-    else if (r >= 0)
-        r = 1;
+    if (err < 0)
+        return err;
+    err = hier_find(h, name, &place);
+    if (err >= 0 && (flags & HIER_WANT_DIR) && place.found.kind != HIER_DIR)
+        err = -TWZ_ENOTDIR;
+    if (err >= 0 && (flags & HIER_NOT_DIR) && place.found.kind == HIER_DIR)
+        err = -TWZ_EISDIR;
+    if (err >= 0 && place.found.kind != HIER_DIR)
+        err = remove_locked(h, &place, flags);
+    else if (err >= 0)
+        err = 1;
     hier_unlock_one(h);
-    return r == 1 ? remove_dir(h, name, &place.found) : r;
+    return err == 1 ? remove_dir(h, name, &place.found) : err;
 }
 
 int hier_remove(const twzobj *obj, struct hier_name name, uint32_t flags)
 {
     struct hier h;
-    int r = hier_open_name(obj, name, &h);
+    int err = hier_open_name(obj, name, &h);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     do {
-        r = remove_once(&h, name, flags);
-    } while (hier_again(&h, r));
-    return r;
+        err = remove_once(&h, name, flags);
+    } while (hier_again(&h, err));
+    return err;
 }
 
 /* --- replacing -------------------------------------------------------------------------------- */
@@ -269,25 +269,25 @@ static int replace_locked(struct hier *h, struct hier_new *entry, uint32_t flags
     struct hier_place old;
     struct hier_victim v = { .links = HIER_LINKS_KEEP };
     uint64_t chunk;
-    int r = hier_find(h, entry->name, &old);
-    int there = r == 0;
+    int err = hier_find(h, entry->name, &old);
+    int there = err == 0;
 
-    if (r < 0 && r != -TWZ_ENONAME)
-        return r;
+    if (err < 0 && err != -TWZ_ENONAME)
+        return err;
     if (there && old.found.kind == HIER_DIR)
         return -TWZ_EISDIR;
     if (there && twz_objid_equal(old.found.id, entry->id))
         return 0;
-    r = there ? hier_victim_prepare(h, &old.found, flags, &v) : 0;
-    if (r < 0)
-        return r;
+    err = there ? hier_victim_prepare(h, &old.found, flags, &v) : 0;
+    if (err < 0)
+        return err;
     hier_begin(h);
-    r = hier_place_new(h, entry, &chunk, &intent.to_slot);
-    if (r >= 0 && there)
-        r = hier_find(h, entry->name, &old); /* the table may be another now */
-    if (r >= 0 && there)
-        r = hier_slot_own(h, old.slot);
-    if (r >= 0) {
+    err = hier_place_new(h, entry, &chunk, &intent.to_slot);
+    if (err >= 0 && there)
+        err = hier_find(h, entry->name, &old); /* the table may be another now */
+    if (err >= 0 && there)
+        err = hier_slot_own(h, old.slot);
+    if (err >= 0) {
         int used = !there && *hier_word(h, intent.to_slot) == 0;
 
         hier_entry_write(h, chunk, entry);
@@ -303,24 +303,24 @@ static int replace_locked(struct hier *h, struct hier_new *entry, uint32_t flags
     }
     hier_end(h);
     hier_victim_done(&v);
-    return r;
+    return err;
 }
 
 int hier_replace(const twzobj *obj, struct hier_name name, objid_t id, uint32_t flags)
 {
     struct hier_new entry = { .name = name, .kind = HIER_OBJECT, .id = id };
     struct hier h;
-    int r = hier_open_name(obj, name, &h);
+    int err = hier_open_name(obj, name, &h);
 
-    if (r < 0 || twz_objid_none(id))
-        return r < 0 ? r : -TWZ_EINVAL;
+    if (err < 0 || twz_objid_none(id))
+        return err < 0 ? err : -TWZ_EINVAL;
     entry.hash = hier_hash(name);
     do {
-        r = hier_lock_one(&h);
-        if (r < 0)
-            return r;
-        r = replace_locked(&h, &entry, flags);
+        err = hier_lock_one(&h);
+        if (err < 0)
+            return err;
+        err = replace_locked(&h, &entry, flags);
         hier_unlock_one(&h);
-    } while (hier_again(&h, r));
-    return r;
+    } while (hier_again(&h, err));
+    return err;
 }

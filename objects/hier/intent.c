@@ -52,16 +52,16 @@ int hier_parent_get(const struct hier *h, objid_t *parent)
 /* Open a directory whose header is to be stored to. */
 static int dir_open(objid_t id, twzobj *obj, struct hier *h)
 {
-    int r = twz_object_init_guid(obj, id, TWZ_READ | TWZ_WRITE);
+    int err = twz_object_init_guid(obj, id, TWZ_READ | TWZ_WRITE);
 
-    if (r < 0)
-        return r;
-    r = hier_attach(obj, h);
-    if (r >= 0)
-        r = twz_touch(h->dir, sizeof(*h->dir));
-    if (r < 0)
+    if (err < 0)
+        return err;
+    err = hier_attach(obj, h);
+    if (err >= 0)
+        err = twz_touch(h->dir, sizeof(*h->dir));
+    if (err < 0)
         twz_object_release(obj);
-    return r < 0 ? r : 0;
+    return err < 0 ? err : 0;
 }
 
 static void move_parent(objid_t id, objid_t parent)
@@ -144,16 +144,16 @@ int hier_is_child(objid_t id, objid_t parent)
     struct hier h;
     objid_t up;
     twzobj obj;
-    int r;
+    int err;
 
     if (twz_objid_equal(id, parent))
         return 0;
-    r = dir_open(id, &obj, &h);
-    if (r < 0)
-        return r;
-    r = hier_parent_get(&h, &up) == 0 && twz_objid_equal(up, parent);
+    err = dir_open(id, &obj, &h);
+    if (err < 0)
+        return err;
+    err = hier_parent_get(&h, &up) == 0 && twz_objid_equal(up, parent);
     twz_object_release(&obj);
-    return r;
+    return err;
 }
 
 /* A directory that is to go: its parent is this one, and nothing is in it. */

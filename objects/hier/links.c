@@ -28,16 +28,16 @@ static void links_by_set(const twzobj *obj, objid_t dir)
 
 static int links_open(objid_t id, twzobj *obj)
 {
-    int r = twz_object_init_guid(obj, id, TWZ_READ | TWZ_WRITE);
+    int err = twz_object_init_guid(obj, id, TWZ_READ | TWZ_WRITE);
 
-    if (r < 0)
-        return r;
-    r = twz_touch(twz_object_meta(obj), sizeof(struct twz_meta));
-    if (r >= 0)
-        r = twz_mutex_lock_for(lock_of(obj), HIER_PATIENCE);
-    if (r < 0)
+    if (err < 0)
+        return err;
+    err = twz_touch(twz_object_meta(obj), sizeof(struct twz_meta));
+    if (err >= 0)
+        err = twz_mutex_lock_for(lock_of(obj), HIER_PATIENCE);
+    if (err < 0)
         twz_object_release(obj);
-    return r < 0 ? r : 0; /* what a dead owner left stands in links_by */
+    return err < 0 ? err : 0; /* what a dead owner left stands in links_by */
 }
 
 static void links_close(twzobj *obj)
@@ -51,10 +51,10 @@ static void links_close(twzobj *obj)
 static int links_lock(struct hier *h, objid_t id, twzobj *obj)
 {
     objid_t by;
-    int r = links_open(id, obj);
+    int err = links_open(id, obj);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     by = twz_object_meta(obj)->links_by;
     if (twz_objid_none(by) || twz_objid_equal(by, h->id))
         return 0; /* h is locked, so nothing of its own is unfinished */
@@ -69,21 +69,21 @@ static void finish_busy(struct hier *h)
 {
     struct hier other;
     struct hier *set[] = { &other };
-    int r = -TWZ_ENOOBJ;
+    int err = -TWZ_ENOOBJ;
     twzobj dir, obj;
 
     if (twz_object_init_guid(&dir, h->busy_dir, TWZ_READ | TWZ_WRITE) < 0)
         dir = (twzobj){ 0 };
     if (dir.start && hier_attach(&dir, &other) == 0)
-        r = hier_lock(set, 1);
-    if (r == -TWZ_EBUSY) {
+        err = hier_lock(set, 1);
+    if (err == -TWZ_EBUSY) {
         h->again = HIER_AGAIN;
     } else if (links_open(h->busy_obj, &obj) == 0) {
         if (twz_objid_equal(twz_object_meta(&obj)->links_by, h->busy_dir))
             links_by_set(&obj, TWZ_OBJID_NONE);
         links_close(&obj);
     }
-    if (r == 0)
+    if (err == 0)
         hier_unlock(set, 1);
     twz_object_release(&dir);
 }
@@ -101,7 +101,7 @@ int hier_again(struct hier *h, int r)
 int hier_victim_prepare(struct hier *h, const struct hier_found *found, uint32_t flags,
                         struct hier_victim *v)
 {
-    int r;
+    int err;
 
     *v = (struct hier_victim){ .links = HIER_LINKS_KEEP };
     if (found->kind == HIER_DIR) {
@@ -113,11 +113,11 @@ int hier_victim_prepare(struct hier *h, const struct hier_found *found, uint32_t
     }
     if (found->kind != HIER_OBJECT || !(flags & HIER_DELETE))
         return 0;
-    r = links_lock(h, found->id, &v->obj);
-    if (r == -TWZ_ENOOBJ || r == -TWZ_EDELETED)
+    err = links_lock(h, found->id, &v->obj);
+    if (err == -TWZ_ENOOBJ || err == -TWZ_EDELETED)
         return 0;
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     v->id = found->id;
     v->links = twz_object_meta(&v->obj)->links;
     v->links = v->links ? v->links - 1 : HIER_LINKS_DELETE;
@@ -148,17 +148,17 @@ static int link_locked(struct hier *h, const struct hier_new *entry)
     struct hier_place place;
     uint64_t chunk;
     int used;
-    int r = hier_find(h, entry->name, &place);
+    int err = hier_find(h, entry->name, &place);
 
-    if (r != -TWZ_ENONAME)
-        return r == 0 ? -TWZ_EEXIST : r;
-    r = links_lock(h, entry->id, &v.obj);
-    if (r < 0)
-        return r;
+    if (err != -TWZ_ENONAME)
+        return err == 0 ? -TWZ_EEXIST : err;
+    err = links_lock(h, entry->id, &v.obj);
+    if (err < 0)
+        return err;
     v.links = twz_object_meta(&v.obj)->links + 1;
     hier_begin(h);
-    r = hier_place_new(h, entry, &chunk, &intent.to_slot);
-    if (r >= 0) {
+    err = hier_place_new(h, entry, &chunk, &intent.to_slot);
+    if (err >= 0) {
         used = *hier_word(h, intent.to_slot) == 0;
         hier_entry_write(h, chunk, entry);
         intent.to_value = HIER_SLOT(entry->hash, chunk);
@@ -169,24 +169,24 @@ static int link_locked(struct hier *h, const struct hier_new *entry)
     }
     hier_end(h);
     hier_victim_done(&v);
-    return r;
+    return err;
 }
 
 int hier_link(const twzobj *dir, struct hier_name name, objid_t id)
 {
     struct hier_new entry = { .name = name, .kind = HIER_OBJECT, .id = id };
     struct hier h;
-    int r = hier_open_name(dir, name, &h);
+    int err = hier_open_name(dir, name, &h);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     entry.hash = hier_hash(name);
     do {
-        r = hier_lock_one(&h);
-        if (r < 0)
-            return r;
-        r = link_locked(&h, &entry);
+        err = hier_lock_one(&h);
+        if (err < 0)
+            return err;
+        err = link_locked(&h, &entry);
         hier_unlock_one(&h);
-    } while (hier_again(&h, r));
-    return r;
+    } while (hier_again(&h, err));
+    return err;
 }

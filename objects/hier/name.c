@@ -22,10 +22,10 @@ static struct hier_name leaf(const struct hier_where *where)
 /* For what is to be new: the directory is there, the name is not. */
 static int walk_new(const char *path, struct hier_where *where)
 {
-    int r = walk(path, HIER_NOFOLLOW, where);
+    int err = walk(path, HIER_NOFOLLOW, where);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     if (where->kind != 0) {
         hier_where_close(where);
         return -TWZ_EEXIST;
@@ -40,10 +40,10 @@ _Static_assert(TWZ_NAME_OBJECT == HIER_OBJECT && TWZ_NAME_DIR == HIER_DIR &&
 int twz_name_lookup(const char *path, struct twz_name_info *info)
 {
     struct hier_where where;
-    int r = walk(path, 0, &where);
+    int err = walk(path, 0, &where);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     *info = (struct twz_name_info){ .id = where.id, .kind = where.kind };
     hier_where_close(&where);
     return where.kind ? 0 : -TWZ_ENONAME;
@@ -52,100 +52,100 @@ int twz_name_lookup(const char *path, struct twz_name_info *info)
 int twz_name_resolve(const char *path, objid_t *id)
 {
     struct twz_name_info info;
-    int r = twz_name_lookup(path, &info);
+    int err = twz_name_lookup(path, &info);
 
-    if (r >= 0)
+    if (err >= 0)
         *id = info.id;
-    return r;
+    return err;
 }
 
 int twz_object_init_name(twzobj *obj, const char *name, uint32_t rights)
 {
     objid_t id;
-    int r = twz_name_resolve(name, &id);
+    int err = twz_name_resolve(name, &id);
 
-    return r < 0 ? r : twz_object_init_guid(obj, id, rights);
+    return err < 0 ? err : twz_object_init_guid(obj, id, rights);
 }
 
 int twz_name_assign(const char *path, objid_t id)
 {
     struct hier_where where;
-    int r = walk_new(path, &where);
+    int err = walk_new(path, &where);
 
-    if (r < 0)
-        return r;
-    r = where.must_dir ? -TWZ_ENOTDIR : hier_insert(&where.dir, leaf(&where), id);
+    if (err < 0)
+        return err;
+    err = where.must_dir ? -TWZ_ENOTDIR : hier_insert(&where.dir, leaf(&where), id);
     hier_where_close(&where);
-    return r;
+    return err;
 }
 
 int twz_name_reassign(const char *path, objid_t id)
 {
     struct hier_where where;
-    int r = walk(path, 0, &where);
+    int err = walk(path, 0, &where);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     if (where.len == 0 || where.must_dir)
-        r = -TWZ_EISDIR;
+        err = -TWZ_EISDIR;
     else
-        r = hier_replace(&where.dir, leaf(&where), id, 0);
+        err = hier_replace(&where.dir, leaf(&where), id, 0);
     hier_where_close(&where);
-    return r;
+    return err;
 }
 
 int twz_name_unassign(const char *path)
 {
     struct hier_where where;
-    int r = walk(path, HIER_NOFOLLOW, &where);
+    int err = walk(path, HIER_NOFOLLOW, &where);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     if (where.len == 0)
-        r = -TWZ_EINVAL;
+        err = -TWZ_EINVAL;
     else
-        r = hier_remove(&where.dir, leaf(&where), where.must_dir ? HIER_WANT_DIR : 0);
+        err = hier_remove(&where.dir, leaf(&where), where.must_dir ? HIER_WANT_DIR : 0);
     hier_where_close(&where);
-    return r;
+    return err;
 }
 
 int twz_name_rename(const char *from, const char *to)
 {
     struct hier_where old, new;
-    int r = walk(from, HIER_NOFOLLOW, &old);
+    int err = walk(from, HIER_NOFOLLOW, &old);
 
-    if (r < 0)
-        return r;
-    r = walk(to, HIER_NOFOLLOW, &new);
-    if (r < 0)
+    if (err < 0)
+        return err;
+    err = walk(to, HIER_NOFOLLOW, &new);
+    if (err < 0)
         goto out;
     if (old.len == 0 || new.len == 0)
-        r = -TWZ_EINVAL;
+        err = -TWZ_EINVAL;
     else if (old.kind == 0)
-        r = -TWZ_ENONAME;
+        err = -TWZ_ENONAME;
     else if (new.must_dir && old.kind != HIER_DIR)
-        r = -TWZ_ENOTDIR;
+        err = -TWZ_ENOTDIR;
     else
-        r = hier_rename(&old.dir, leaf(&old), &new.dir, leaf(&new), 0);
+        err = hier_rename(&old.dir, leaf(&old), &new.dir, leaf(&new), 0);
     hier_where_close(&new);
 out:
     hier_where_close(&old);
-    return r;
+    return err;
 }
 
 static int create(const char *path, const struct hier_create *spec, twzobj *obj)
 {
     struct hier_where where;
-    int r = walk_new(path, &where);
+    int err = walk_new(path, &where);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     if (where.must_dir && spec->kind != HIER_DIR)
-        r = -TWZ_EISDIR;
+        err = -TWZ_EISDIR;
     else
-        r = hier_create(&where.dir, leaf(&where), spec, obj);
+        err = hier_create(&where.dir, leaf(&where), spec, obj);
     hier_where_close(&where);
-    return r;
+    return err;
 }
 
 int twz_name_mkdir(const char *path)
@@ -178,26 +178,26 @@ static int search(struct search *s, objid_t dir, size_t len, uint32_t depth)
     struct hier_item item;
     uint64_t cursor = 0;
     twzobj obj;
-    int r;
+    int err;
 
     if (depth > DEPTH_MAX || twz_object_init_guid(&obj, dir, TWZ_READ) < 0)
         return -TWZ_ENONAME;
-    while ((r = hier_iter_some(&obj, &cursor, &item, &s->steps)) > 0) {
+    while ((err = hier_iter_some(&obj, &cursor, &item, &s->steps)) > 0) {
         size_t end = len + 1 + item.len;
 
         if (item.found.kind == HIER_SYMLINK || end + 1 > s->size)
             continue;
         s->path[len] = '/';
         __builtin_memcpy(s->path + len + 1, item.name, item.len + 1);
-        r = (int)end;
+        err = (int)end;
         if (twz_objid_equal(item.found.id, s->id))
             break;
-        r = item.found.kind == HIER_DIR ? search(s, item.found.id, end, depth + 1) : 0;
-        if (r > 0 || s->steps == 0)
+        err = item.found.kind == HIER_DIR ? search(s, item.found.id, end, depth + 1) : 0;
+        if (err > 0 || s->steps == 0)
             break;
     }
     twz_object_release(&obj);
-    return r > 0 ? r : s->steps ? -TWZ_ENONAME : -TWZ_EFULL;
+    return err > 0 ? err : s->steps ? -TWZ_ENONAME : -TWZ_EFULL;
 }
 
 int twz_name_of(objid_t id, char *path, size_t size)

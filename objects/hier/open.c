@@ -42,9 +42,9 @@ int hier_attach(const twzobj *obj, struct hier *h)
 
 int hier_open_name(const twzobj *obj, struct hier_name name, struct hier *h)
 {
-    int r = hier_name_good(name);
+    int err = hier_name_good(name);
 
-    return r < 0 ? r : hier_attach(obj, h);
+    return err < 0 ? err : hier_attach(obj, h);
 }
 
 int hier_probe(const twzobj *obj)
@@ -52,9 +52,9 @@ int hier_probe(const twzobj *obj)
     struct hier h;
     uint64_t slots;
     uint32_t bits;
-    int r = hier_attach(obj, &h);
+    int err = hier_attach(obj, &h);
 
-    return r < 0 ? r : hier_table_get(&h, &slots, &bits);
+    return err < 0 ? err : hier_table_get(&h, &slots, &bits);
 }
 
 /* The first table stands right after the header, so that a small directory is one page. */
@@ -65,12 +65,12 @@ int hier_init(const twzobj *obj, objid_t parent)
     const uint32_t cells = 1 + HIER_SLOTS_MIN * 8 / HIER_CELL;
     const uint64_t end = HIER_START + (uint64_t)cells * HIER_CELL;
     struct hier_dir *dir = h.dir;
-    int r = twz_touch(dir, end - TWZ_OBJ_BASE);
+    int err = twz_touch(dir, end - TWZ_OBJ_BASE);
 
-    if (r >= 0)
-        r = twz_touch(meta, sizeof(*meta));
-    if (r < 0)
-        return r;
+    if (err >= 0)
+        err = twz_touch(meta, sizeof(*meta));
+    if (err < 0)
+        return err;
     twz_persist_zero(dir, end - TWZ_OBJ_BASE);
     twz_persist_store64(hier_word(&h, HIER_START), HIER_CHUNK(HIER_CHUNK_TABLE, cells));
     twz_persist_store64(&dir->magic, HIER_MAGIC);

@@ -17,25 +17,25 @@ struct walk {
 
 static int enter(struct walk *w, objid_t id)
 {
-    int r;
+    int err;
 
     twz_object_release(&w->obj);
     w->dir = id;
-    r = twz_object_init_guid(&w->obj, id, TWZ_READ | TWZ_WRITE);
-    if (r >= 0)
-        r = hier_probe(&w->obj);
-    return r == -TWZ_ETYPE ? -TWZ_ENOTDIR : r;
+    err = twz_object_init_guid(&w->obj, id, TWZ_READ | TWZ_WRITE);
+    if (err >= 0)
+        err = hier_probe(&w->obj);
+    return err == -TWZ_ETYPE ? -TWZ_ENOTDIR : err;
 }
 
 static int enter_parent(struct walk *w)
 {
     objid_t up;
-    int r;
+    int err;
 
     if (twz_objid_equal(w->dir, w->root))
         return 0;
-    r = hier_parent(&w->obj, &up);
-    return r < 0 ? r : enter(w, up);
+    err = hier_parent(&w->obj, &up);
+    return err < 0 ? err : enter(w, up);
 }
 
 /* Put text before the rest. */
@@ -52,16 +52,16 @@ static int follow(struct walk *w, struct hier_name name)
 {
     char text[TWZ_PATH_MAX];
     int len;
-    int r;
+    int err;
 
     if (++w->links > HIER_LINKS_MAX)
         return -TWZ_ELOOP;
     len = hier_readlink(&w->obj, name, text, sizeof(text));
     if (len < 0)
         return len;
-    r = prepend(w, text, (size_t)len);
-    if (r < 0)
-        return r;
+    err = prepend(w, text, (size_t)len);
+    if (err < 0)
+        return err;
     return w->text[w->at] == '/' ? enter(w, w->root) : 0;
 }
 
@@ -113,19 +113,19 @@ static int step(struct walk *w, struct hier_where *where)
 {
     struct hier_found found = { 0 };
     const char *part;
-    int last, slash, r;
+    int last, slash, err;
     size_t len = next_part(w, &part, &last, &slash);
     struct hier_name name = { part, len };
 
     if (len == 0 || is_dots(part, len)) {
-        r = len == 2 ? enter_parent(w) : 0;
-        if (r >= 0 && last)
+        err = len == 2 ? enter_parent(w) : 0;
+        if (err >= 0 && last)
             at_dir(w, where);
-        return r < 0 ? r : last;
+        return err < 0 ? err : last;
     }
-    r = hier_lookup(&w->obj, name, &found);
-    if (r < 0 && !(r == -TWZ_ENONAME && last))
-        return r;
+    err = hier_lookup(&w->obj, name, &found);
+    if (err < 0 && !(err == -TWZ_ENONAME && last))
+        return err;
     if (found.kind == HIER_SYMLINK && (!last || slash || !(w->flags & HIER_NOFOLLOW)))
         return follow(w, name);
     if (!last)
@@ -140,7 +140,7 @@ int hier_walk(objid_t root, objid_t cwd, const char *path, uint32_t flags, struc
 {
     struct walk w = { .root = root, .flags = flags, .at = TWZ_PATH_MAX };
     size_t len = 0;
-    int r;
+    int err;
 
     *where = (struct hier_where){ 0 };
     while (len <= TWZ_PATH_MAX && path[len])
@@ -148,15 +148,15 @@ int hier_walk(objid_t root, objid_t cwd, const char *path, uint32_t flags, struc
     if (len == 0 || len >= TWZ_PATH_MAX)
         return len ? -TWZ_ENAMELEN : -TWZ_ENONAME;
     w.text[TWZ_PATH_MAX] = 0;
-    r = prepend(&w, path, len);
-    if (r >= 0)
-        r = enter(&w, path[0] == '/' ? root : cwd);
-    while (r == 0)
-        r = step(&w, where);
-    if (r < 0) {
+    err = prepend(&w, path, len);
+    if (err >= 0)
+        err = enter(&w, path[0] == '/' ? root : cwd);
+    while (err == 0)
+        err = step(&w, where);
+    if (err < 0) {
         twz_object_release(&w.obj);
         *where = (struct hier_where){ 0 };
-        return r;
+        return err;
     }
     where->dir = w.obj;
     return 0;
@@ -174,27 +174,27 @@ static int name_in(objid_t parent, objid_t dir, struct hier_item *item)
 {
     uint64_t cursor = 0;
     twzobj obj;
-    int r = twz_object_init_guid(&obj, parent, TWZ_READ | TWZ_WRITE);
+    int err = twz_object_init_guid(&obj, parent, TWZ_READ | TWZ_WRITE);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     do {
-        r = hier_iter(&obj, &cursor, item);
-    } while (r > 0 && !(item->found.kind == HIER_DIR && twz_objid_equal(item->found.id, dir)));
+        err = hier_iter(&obj, &cursor, item);
+    } while (err > 0 && !(item->found.kind == HIER_DIR && twz_objid_equal(item->found.id, dir)));
     twz_object_release(&obj);
-    return r == 0 ? -TWZ_ENONAME : r;
+    return err == 0 ? -TWZ_ENONAME : err;
 }
 
 static int parent_of(objid_t dir, objid_t *parent)
 {
     twzobj obj;
-    int r = twz_object_init_guid(&obj, dir, TWZ_READ | TWZ_WRITE);
+    int err = twz_object_init_guid(&obj, dir, TWZ_READ | TWZ_WRITE);
 
-    if (r < 0)
-        return r;
-    r = hier_parent(&obj, parent);
+    if (err < 0)
+        return err;
+    err = hier_parent(&obj, parent);
     twz_object_release(&obj);
-    return r;
+    return err;
 }
 
 int hier_path_of(objid_t root, objid_t dir, char *path, size_t size)
@@ -209,12 +209,12 @@ int hier_path_of(objid_t root, objid_t dir, char *path, size_t size)
         path[--at] = '/';
     while (!twz_objid_equal(dir, root)) {
         objid_t parent;
-        int r = parent_of(dir, &parent);
+        int err = parent_of(dir, &parent);
 
-        if (r >= 0)
-            r = twz_objid_equal(parent, dir) ? -TWZ_ENONAME : name_in(parent, dir, &item);
-        if (r < 0)
-            return r;
+        if (err >= 0)
+            err = twz_objid_equal(parent, dir) ? -TWZ_ENONAME : name_in(parent, dir, &item);
+        if (err < 0)
+            return err;
         if (item.len + 1 > at)
             return -TWZ_ERANGE;
         at -= item.len;

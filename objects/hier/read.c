@@ -20,13 +20,13 @@ int hier_lookup(const twzobj *obj, struct hier_name name, struct hier_found *fou
 {
     struct lookup l = { .name = name };
     struct hier h;
-    int r = hier_open_name(obj, name, &h);
+    int err = hier_open_name(obj, name, &h);
 
-    if (r >= 0)
-        r = hier_reading(&h, lookup_body, &l);
-    if (r >= 0)
+    if (err >= 0)
+        err = hier_reading(&h, lookup_body, &l);
+    if (err >= 0)
         *found = l.place.found;
-    return r;
+    return err;
 }
 
 static int readlink_body(const struct hier *h, void *ctx)
@@ -34,14 +34,14 @@ static int readlink_body(const struct hier *h, void *ctx)
     const struct hier_entry *e;
     struct lookup *l = ctx;
     size_t len;
-    int r = hier_find(h, l->name, &l->place);
+    int err = hier_find(h, l->name, &l->place);
 
-    if (r >= 0 && l->place.found.kind != HIER_SYMLINK)
-        r = -TWZ_EINVAL;
-    if (r >= 0)
-        r = hier_entry_get(h, l->place.found.cookie, &e);
-    if (r < 0)
-        return r;
+    if (err >= 0 && l->place.found.kind != HIER_SYMLINK)
+        err = -TWZ_EINVAL;
+    if (err >= 0)
+        err = hier_entry_get(h, l->place.found.cookie, &e);
+    if (err < 0)
+        return err;
     len = l->place.found.text_len < l->size ? l->place.found.text_len : l->size;
     __builtin_memcpy(l->text, e->bytes + e->name_len, len);
     return (int)l->place.found.text_len;
@@ -51,9 +51,9 @@ int hier_readlink(const twzobj *obj, struct hier_name name, char *text, size_t s
 {
     struct lookup l = { .name = name, .text = text, .size = size };
     struct hier h;
-    int r = hier_open_name(obj, name, &h);
+    int err = hier_open_name(obj, name, &h);
 
-    return r < 0 ? r : hier_reading(&h, readlink_body, &l);
+    return err < 0 ? err : hier_reading(&h, readlink_body, &l);
 }
 
 static int parent_body(const struct hier *h, void *ctx)
@@ -64,9 +64,9 @@ static int parent_body(const struct hier *h, void *ctx)
 int hier_parent(const twzobj *obj, objid_t *parent)
 {
     struct hier h;
-    int r = hier_attach(obj, &h);
+    int err = hier_attach(obj, &h);
 
-    return r < 0 ? r : hier_reading(&h, parent_body, parent);
+    return err < 0 ? err : hier_reading(&h, parent_body, parent);
 }
 
 struct iter {
@@ -119,14 +119,14 @@ int hier_iter_some(const twzobj *obj, uint64_t *cursor, struct hier_item *item, 
 {
     struct iter it = { .from = *cursor, .item = item, .steps = steps };
     struct hier h;
-    int r = hier_attach(obj, &h);
+    int err = hier_attach(obj, &h);
 
-    if (r < 0)
-        return r;
-    r = hier_reading(&h, iter_body, &it);
-    if (r > 0)
+    if (err < 0)
+        return err;
+    err = hier_reading(&h, iter_body, &it);
+    if (err > 0)
         *cursor = it.next;
-    return r;
+    return err;
 }
 
 int hier_iter(const twzobj *obj, uint64_t *cursor, struct hier_item *item)

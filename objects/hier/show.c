@@ -97,16 +97,16 @@ int hier_show(const twzobj *obj, void (*show)(void *ctx, const char *text), void
     struct hier_item item;
     uint64_t cursor = 0;
     struct hier h;
-    int r = hier_attach(obj, &h);
+    int err = hier_attach(obj, &h);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     show_header(&h, &l);
     show(ctx, l.text);
-    while ((r = hier_iter(obj, &cursor, &item)) > 0) {
+    while ((err = hier_iter(obj, &cursor, &item)) > 0) {
         l.len = 0;
         show_item(obj, &item, &l);
         show(ctx, l.text);
     }
-    return r;
+    return err;
 }

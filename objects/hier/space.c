@@ -46,9 +46,9 @@ int hier_entry_get(const struct hier *h, uint64_t off, const struct hier_entry *
 {
     const struct hier_entry *e;
     uint32_t kind, cells;
-    int r = chunk_get(h, off, &kind, &cells);
+    int err = chunk_get(h, off, &kind, &cells);
 
-    if (r < 0 || kind != HIER_CHUNK_ENTRY)
+    if (err < 0 || kind != HIER_CHUNK_ENTRY)
         return -TWZ_EDAMAGED;
     e = (const struct hier_entry *)(const void *)(h->start + off);
     if (offsetof(struct hier_entry, bytes) + e->name_len + e->text_len >
@@ -75,10 +75,10 @@ int hier_find(const struct hier *h, struct hier_name name, struct hier_place *pl
     uint32_t hash = hier_hash(name);
     uint64_t slots, mask;
     uint32_t bits;
-    int r = hier_table_get(h, &slots, &bits);
+    int err = hier_table_get(h, &slots, &bits);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     mask = (1ull << bits) - 1;
     for (uint64_t i = 0; i < probes(bits); i++) {
         uint64_t off = slots + ((hash + i) & mask) * 8;
@@ -88,9 +88,9 @@ int hier_find(const struct hier *h, struct hier_name name, struct hier_place *pl
             return -TWZ_ENONAME;
         if (value == HIER_TOMB || HIER_SLOT_HASH(value) != hash)
             continue;
-        r = hier_entry_get(h, HIER_SLOT_OFF(value), &e);
-        if (r < 0)
-            return r;
+        err = hier_entry_get(h, HIER_SLOT_OFF(value), &e);
+        if (err < 0)
+            return err;
         if (!same_name(e, name))
             continue;
         *place = (struct hier_place){
@@ -126,14 +126,14 @@ int hier_slot_own(const struct hier *h, uint64_t off)
 {
     uint64_t slots;
     uint32_t bits;
-    int r = hier_table_get(h, &slots, &bits);
+    int err = hier_table_get(h, &slots, &bits);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     if (off < slots || off >= slots + (8ull << bits) || off % 8)
         return -TWZ_EDAMAGED;
-    r = twz_touch(hier_word(h, off), 8);
-    return r < 0 ? r : 0;
+    err = twz_touch(hier_word(h, off), 8);
+    return err < 0 ? err : 0;
 }
 
 static uint64_t live_slots(const struct hier *h, uint64_t slots, uint32_t bits)
@@ -178,10 +178,10 @@ static int chunk_push(struct hier *h, uint64_t off, uint32_t cells)
 {
     uint32_t *list = list_of(h, cells);
     uint64_t *word = hier_word(h, off);
-    int r = twz_touch(word, 16);
+    int err = twz_touch(word, 16);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     twz_persist_store64(&word[1], *list); /* next; hash of a free chunk means nothing */
     twz_persist_store64(&word[0], HIER_CHUNK(HIER_CHUNK_FREE, cells));
     twz_persist_flush(word, 16);
@@ -231,15 +231,15 @@ static uint64_t list_take(struct hier *h, uint32_t *list, uint32_t cells, uint32
 static int chunk_bump(struct hier *h, uint32_t cells, uint64_t *off)
 {
     uint64_t at = h->dir->bump;
-    int r;
+    int err;
 
     if (at < HIER_START || at > TWZ_OBJ_DATA_TOP || at % HIER_CELL)
         return -TWZ_EDAMAGED;
     if (cells > (TWZ_OBJ_DATA_TOP - at) / HIER_CELL)
         return -TWZ_EFULL;
-    r = twz_touch(h->start + at, (uint64_t)cells * HIER_CELL);
-    if (r < 0)
-        return r;
+    err = twz_touch(h->start + at, (uint64_t)cells * HIER_CELL);
+    if (err < 0)
+        return err;
     twz_persist_store64(hier_word(h, at), HIER_CHUNK(HIER_CHUNK_FREE, cells));
     twz_persist_flush(hier_word(h, at), 8);
     twz_persist_fence(); /* the chunk's word before bump passes it */
@@ -251,13 +251,13 @@ static int chunk_bump(struct hier *h, uint32_t cells, uint64_t *off)
 /* Cut a chunk of `have` that was taken. Its room is there before anything is stored to it. */
 static int chunk_cut(struct hier *h, uint64_t off, uint32_t have, uint32_t cells)
 {
-    int r = twz_touch(h->start + off, (uint64_t)cells * HIER_CELL);
+    int err = twz_touch(h->start + off, (uint64_t)cells * HIER_CELL);
 
-    if (r < 0 || have == cells)
-        return r < 0 ? r : 0;
-    r = chunk_push(h, off + (uint64_t)cells * HIER_CELL, have - cells);
-    if (r < 0)
-        return r;
+    if (err < 0 || have == cells)
+        return err < 0 ? err : 0;
+    err = chunk_push(h, off + (uint64_t)cells * HIER_CELL, have - cells);
+    if (err < 0)
+        return err;
     twz_persist_fence(); /* the rest's word before the chunk is cut */
     twz_persist_store64(hier_word(h, off), HIER_CHUNK(HIER_CHUNK_FREE, cells));
     return 0; /* whoever fills the chunk flushes it */
@@ -266,7 +266,7 @@ static int chunk_cut(struct hier *h, uint64_t off, uint32_t have, uint32_t cells
 int hier_chunk_alloc(struct hier *h, uint32_t cells, uint64_t *off)
 {
     uint32_t have = 0;
-    int r;
+    int err;
 
     *off = 0;
     if (cells < HIER_LISTS)
@@ -275,10 +275,10 @@ int hier_chunk_alloc(struct hier *h, uint32_t cells, uint64_t *off)
         *off = list_take(h, &h->dir->free[0], cells, &have);
     if (*off == 0)
         return chunk_bump(h, cells, off);
-    r = chunk_cut(h, *off, have, cells);
-    if (r < 0)
+    err = chunk_cut(h, *off, have, cells);
+    if (err < 0)
         (void)!chunk_push(h, *off, have);
-    return r;
+    return err;
 }
 
 uint32_t hier_cells(const struct hier_new *entry)
@@ -338,13 +338,13 @@ static int table_fill(struct hier *h, uint64_t to, uint32_t to_bits, uint64_t fr
     for (uint64_t i = 0; i < 1ull << from_bits; i++) {
         uint64_t value = load(hier_word(h, from + i * 8));
         uint64_t slot;
-        int r;
+        int err;
 
         if (value == 0 || value == HIER_TOMB)
             continue;
-        r = slot_free(h, to, to_bits, HIER_SLOT_HASH(value), &slot);
-        if (r < 0)
-            return r;
+        err = slot_free(h, to, to_bits, HIER_SLOT_HASH(value), &slot);
+        if (err < 0)
+            return err;
         twz_persist_store64(hier_word(h, slot), value);
     }
     return 0;
@@ -357,19 +357,19 @@ static int table_renew(struct hier *h, uint64_t old_slots, uint32_t old_bits)
     uint64_t live = live_slots(h, old_slots, old_bits);
     uint32_t bits = 5, cells;
     uint64_t off;
-    int r;
+    int err;
 
     while ((1ull << bits) < 2 * (live + 1))
         bits++;
     cells = 1 + (uint32_t)((8ull << bits) / HIER_CELL);
-    r = hier_chunk_alloc(h, cells, &off);
-    if (r < 0)
-        return r;
+    err = hier_chunk_alloc(h, cells, &off);
+    if (err < 0)
+        return err;
     twz_persist_zero(h->start + off + HIER_CELL, 8ull << bits);
-    r = table_fill(h, off + HIER_CELL, bits, old_slots, old_bits);
-    if (r < 0) {
+    err = table_fill(h, off + HIER_CELL, bits, old_slots, old_bits);
+    if (err < 0) {
         hier_chunk_free(h, off);
-        return r;
+        return err;
     }
     twz_persist_store64(hier_word(h, off), HIER_CHUNK(HIER_CHUNK_TABLE, cells));
     twz_persist_flush(h->start + off, (uint64_t)cells * HIER_CELL);
@@ -385,10 +385,10 @@ int hier_table_room(struct hier *h)
 {
     uint64_t slots;
     uint32_t bits;
-    int r = hier_table_get(h, &slots, &bits);
+    int err = hier_table_get(h, &slots, &bits);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     if (slots + (8ull << bits) > h->dir->bump)
         return -TWZ_EDAMAGED;
     if ((h->dir->used + 1ull) * 4 <= (3ull << bits))
@@ -400,11 +400,11 @@ int hier_slot_pick(const struct hier *h, uint32_t hash, uint64_t *slot)
 {
     uint64_t slots;
     uint32_t bits;
-    int r = hier_table_get(h, &slots, &bits);
+    int err = hier_table_get(h, &slots, &bits);
 
-    if (r >= 0)
-        r = slot_free(h, slots, bits, hash, slot);
-    return r < 0 ? r : hier_slot_own(h, *slot);
+    if (err >= 0)
+        err = slot_free(h, slots, bits, hash, slot);
+    return err < 0 ? err : hier_slot_own(h, *slot);
 }
 
 /* --- after a crash ---------------------------------------------------------------------------- */
@@ -413,12 +413,12 @@ int hier_slot_pick(const struct hier *h, uint32_t hash, uint64_t *slot)
 static int table_whole(const struct hier *h, uint64_t *slots, uint32_t *bits)
 {
     uint32_t kind, cells;
-    int r = hier_table_get(h, slots, bits);
+    int err = hier_table_get(h, slots, bits);
 
-    if (r >= 0)
-        r = chunk_get(h, *slots - HIER_CELL, &kind, &cells);
-    if (r < 0)
-        return r;
+    if (err >= 0)
+        err = chunk_get(h, *slots - HIER_CELL, &kind, &cells);
+    if (err < 0)
+        return err;
     return kind == HIER_CHUNK_TABLE && cells == 1 + (8ull << *bits) / HIER_CELL ? 0 : -TWZ_EDAMAGED;
 }
 
@@ -426,10 +426,10 @@ static int rebuild_counts(struct hier *h, uint64_t *end)
 {
     uint64_t slots;
     uint32_t bits, count = 0, used = 0, kind, cells;
-    int r = table_whole(h, &slots, &bits);
+    int err = table_whole(h, &slots, &bits);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     *end = h->dir->bump;
     if (slots + (8ull << bits) > *end)
         *end = slots + (8ull << bits);
@@ -440,9 +440,9 @@ static int rebuild_counts(struct hier *h, uint64_t *end)
         used += value != 0;
         if (value <= HIER_TOMB)
             continue;
-        r = chunk_get(h, off, &kind, &cells);
-        if (r < 0)
-            return r;
+        err = chunk_get(h, off, &kind, &cells);
+        if (err < 0)
+            return err;
         count++;
         if (off + (uint64_t)cells * HIER_CELL > *end)
             *end = off + (uint64_t)cells * HIER_CELL;
@@ -470,17 +470,17 @@ int hier_rebuild(struct hier *h)
 {
     uint32_t kind, cells;
     uint64_t end;
-    int r = rebuild_counts(h, &end);
+    int err = rebuild_counts(h, &end);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     twz_persist_store64(&h->dir->bump, end);
     for (uint32_t i = 0; i < HIER_LISTS; i++)
         put32(&h->dir->free[i], 0);
     for (uint64_t off = HIER_START; off < end; off += (uint64_t)cells * HIER_CELL) {
-        r = chunk_get(h, off, &kind, &cells);
-        if (r < 0)
-            return r;
+        err = chunk_get(h, off, &kind, &cells);
+        if (err < 0)
+            return err;
         if (!chunk_used(h, off, kind))
             (void)!chunk_push(h, off, cells);
     }

@@ -51,11 +51,11 @@ static twzobj dir(const twzobj *in, const char *name)
 static int lookup(const twzobj *in, const char *name, objid_t *id)
 {
     struct hier_found found;
-    int r = hier_lookup(in, n(name), &found);
+    int err = hier_lookup(in, n(name), &found);
 
-    if (r >= 0)
+    if (err >= 0)
         *id = found.id;
-    return r;
+    return err;
 }
 
 static void test_names(void)

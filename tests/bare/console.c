@@ -313,9 +313,9 @@ static void attack(void)
         }
     }
     for (uint64_t op = 0; op < 3; op++) {
-        int64_t r = object.device->ctl(&object, op, op ? 0 : TWZ_PORTS);
+        int64_t ret = object.device->ctl(&object, op, op ? 0 : TWZ_PORTS);
 
-        if (r != -TWZ_EINVAL)
+        if (ret != -TWZ_EINVAL)
             panic("ctl");
     }
 }

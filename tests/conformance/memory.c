@@ -38,7 +38,7 @@ static void heap(void)
     for (int i = 0; i < COUNT; i++)
         free(block[i]);
     printf("wrong bytes: %d\n", wrong);
-    SAY(malloc(SIZE_MAX / 2) == NULL);
+    SAY(!malloc(SIZE_MAX / 2));
     block[0] = calloc(1000, 1000);
     for (int i = 0; i < 1000000; i++)
         wrong += block[0][i] != 0;

@@ -47,11 +47,11 @@ static int read_program(const char *path, struct program *p)
     FILE *f = fopen(path, "rb");
     struct stat st;
 
-    if (f == NULL || fstat(fileno(f), &st) < 0)
+    if (!f || fstat(fileno(f), &st) < 0)
         return -1;
     p->len = (size_t)st.st_size;
     p->bytes = malloc(p->len + 1);
-    if (p->bytes == NULL || fread(p->bytes, 1, p->len, f) != p->len)
+    if (!p->bytes || fread(p->bytes, 1, p->len, f) != p->len)
         return -1;
     return fclose(f);
 }
@@ -63,13 +63,13 @@ static int fill(struct store *store, struct program *p)
     uint32_t pages = (uint32_t)((p->len + STORE_FRAME_SIZE - 1) / STORE_FRAME_SIZE);
     struct store_roots roots = { .spare = { { 0, 0 } } };
     uint32_t slot;
-    int ret = store_obj_create(store, &program, &slot, &roots.init);
+    int err = store_obj_create(store, &program, &slot, &roots.init);
 
-    if (ret == 0)
-        ret = store_page_add_many(store, slot, 1, pages, program_page, p);
-    if (ret == 0)
-        ret = store_obj_create(store, &names, &slot, &roots.names);
-    return ret < 0 ? ret : store_super_set(store, &roots);
+    if (err == 0)
+        err = store_page_add_many(store, slot, 1, pages, program_page, p);
+    if (err == 0)
+        err = store_obj_create(store, &names, &slot, &roots.names);
+    return err < 0 ? err : store_super_set(store, &roots);
 }
 
 static int make(void *base, size_t size, struct program *p)
@@ -78,17 +78,17 @@ static int make(void *base, size_t size, struct program *p)
     struct store_format format = { .uuid = { 't', 'e', 's', 't' }, .label = "test" };
     struct store_recovery done;
     struct store *store;
-    int ret = store_format(&env, &format);
+    int err = store_format(&env, &format);
 
-    if (ret == 0)
-        ret = store_open(&env, &store, NULL);
-    if (ret < 0)
-        return ret;
-    ret = store_recover(store, &done);
-    if (ret == 0)
-        ret = fill(store, p);
+    if (err == 0)
+        err = store_open(&env, &store, NULL);
+    if (err < 0)
+        return err;
+    err = store_recover(store, &done);
+    if (err == 0)
+        err = fill(store, p);
     store_close(store);
-    return ret;
+    return err;
 }
 
 static void *map_file(const char *path, int flags, size_t *size)
@@ -122,13 +122,13 @@ static int check(const char *path)
 {
     struct store_env env = { .alloc = env_alloc, .free = env_free };
     struct store_checked result = { 0 };
-    int ret;
+    int err;
 
     env.base = map_file(path, O_RDWR, &env.size);
-    ret = store_check(&env, found, NULL, &result);
+    err = store_check(&env, found, NULL, &result);
     printf("pool: %llu objects, %llu problems\n", (unsigned long long)result.objects,
            (unsigned long long)result.problems);
-    return ret < 0 || result.problems != 0 ? 1 : 0;
+    return err < 0 || result.problems != 0 ? 1 : 0;
 }
 
 int main(int argc, char **argv)
@@ -136,7 +136,7 @@ int main(int argc, char **argv)
     struct program p;
     size_t size;
     void *base;
-    int ret;
+    int err;
 
     if (argc == 2)
         return check(argv[1]);
@@ -146,8 +146,8 @@ int main(int argc, char **argv)
     }
     size = strtoull(argv[2], NULL, 0) << 20;
     base = map_file(argv[1], O_RDWR | O_CREAT | O_TRUNC, &size);
-    ret = make(base, size, &p);
-    if (ret < 0)
-        fprintf(stderr, "pool: error %d\n", -ret);
-    return ret < 0 ? 1 : 0;
+    err = make(base, size, &p);
+    if (err < 0)
+        fprintf(stderr, "pool: error %d\n", -err);
+    return err < 0 ? 1 : 0;
 }

@@ -107,19 +107,19 @@ static int find(struct twz_program_spec *spec)
 {
     static const char *const prompt[] = { PROMPT, NULL };
     static char path[TWZ_PATH_MAX];
-    int r;
+    int err;
 
     if (!spec->argv[0])
         spec->argv = prompt;
-    r = twz_program_find(spec->argv[0], path_list(spec->envp), path, &spec->program);
+    err = twz_program_find(spec->argv[0], path_list(spec->envp), path, &spec->program);
     spec->path = path;
-    if (r >= 0)
+    if (err >= 0)
         return 0;
-    if (r == -TWZ_ENONAME || r == -TWZ_ENOTDIR) {
+    if (err == -TWZ_ENONAME || err == -TWZ_ENOTDIR) {
         say(spec->argv[0], "no such program: neither a file on the host nor a name in the pool");
         return STATUS_NOT_FOUND;
     }
-    say_not_run(spec, r);
+    say_not_run(spec, err);
     return STATUS_NOT_RUN;
 }
 
@@ -137,15 +137,15 @@ static void pass_on(const struct twz_process *process, const struct twz_host_fra
 {
     const struct twz_host_signal *sig = (const void *)payload;
     const struct twz_host_winch *size = (const void *)payload;
-    int r = 0;
+    int err = 0;
 
     if (frame->type == TWZ_HOST_SIGNAL && frame->len >= sizeof(*sig))
-        r = twz_program_signal(process, sig->signo, 0);
+        err = twz_program_signal(process, sig->signo, 0);
     else if (frame->type == TWZ_HOST_WINCH && frame->len >= sizeof(*size))
-        r = twz_program_signal(process, 28, (uint64_t)size->rows << 16 | size->cols);
+        err = twz_program_signal(process, 28, (uint64_t)size->rows << 16 | size->cols);
     else if (frame->type == TWZ_HOST_LOST && frame->len >= sizeof(struct twz_host_lost))
         note_loss((const void *)payload);
-    (void)r; /* it may have ended just now */
+    (void)err; /* it may have ended just now */
 }
 
 /* A program may use up the machine's memory. What init needs after its end is there before it
@@ -170,19 +170,19 @@ static int run(const struct twz_program_spec *spec)
     _Alignas(8) uint8_t payload[64];
     const struct twz_thread *repr;
     char text[600];
-    int r;
+    int err;
 
     hold_memory();
-    r = twz_program_spawn(spec, &process);
-    if (r < 0) {
-        say_not_run(spec, r);
+    err = twz_program_spawn(spec, &process);
+    if (err < 0) {
+        say_not_run(spec, err);
         return STATUS_NOT_RUN;
     }
     repr = twz_object_base(&process.repr);
     while (link_receive(&frame, payload, sizeof(payload), &repr->exit))
         pass_on(&process, &frame, payload);
-    r = twz_program_wait(&process, TWZ_FOREVER, &end);
-    if (r < 0)
+    err = twz_program_wait(&process, TWZ_FOREVER, &end);
+    if (err < 0)
         return STATUS_NOT_RUN;
     if (end.by_fault && end.fault.kind != TWZ_FAULT_SIGNAL) {
         (void)twz_fault_print(&end.fault, text, sizeof(text));
@@ -194,20 +194,20 @@ static int run(const struct twz_program_spec *spec)
 static int serve(void)
 {
     struct twz_program_spec spec;
-    int r;
+    int err;
 
     link_send(TWZ_HOST_READY, NULL, 0);
-    r = receive_request(&spec);
-    if (r < 0) {
+    err = receive_request(&spec);
+    if (err < 0) {
         say("init", "the host's request makes no sense");
         return STATUS_NOT_RUN;
     }
-    r = find(&spec);
-    if (r != 0)
-        return r;
-    r = twz_name_resolve(RUNTIME, &spec.runtime);
-    if (r < 0) {
-        say(RUNTIME, twz_error_text(r));
+    err = find(&spec);
+    if (err != 0)
+        return err;
+    err = twz_name_resolve(RUNTIME, &spec.runtime);
+    if (err < 0) {
+        say(RUNTIME, twz_error_text(err));
         return STATUS_NOT_RUN;
     }
     return run(&spec);

@@ -114,18 +114,18 @@ static void put_rights(struct text *t, uint32_t rights)
 static void put_object(struct text *t, objid_t id)
 {
     char path[256];
-    int r;
+    int err;
 
     put(t, "object ");
     put_hex(t, id.hi, 16);
     put(t, ":");
     put_hex(t, id.lo, 16);
-    r = twz_name_of(id, path, sizeof(path));
-    if (r > 0) {
+    err = twz_name_of(id, path, sizeof(path));
+    if (err > 0) {
         put(t, " (");
         put(t, path);
         put(t, ")");
-    } else if (r == -TWZ_EFULL) {
+    } else if (err == -TWZ_EFULL) {
         put(t, " (no name among the first that were looked at)");
     }
 }

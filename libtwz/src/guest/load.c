@@ -8,21 +8,21 @@ static int make_data(const twzobj *view, const uint8_t *file, const struct elf_p
 {
     uint8_t *base;
     twzobj data;
-    int r = object_volatile(TWZ_KIND_DATA, view->id, id);
+    int err = object_volatile(TWZ_KIND_DATA, view->id, id);
 
-    if (r < 0)
-        return r;
-    r = twz_object_init_guid(&data, *id, TWZ_READ | TWZ_WRITE);
-    if (r >= 0) {
+    if (err < 0)
+        return err;
+    err = twz_object_init_guid(&data, *id, TWZ_READ | TWZ_WRITE);
+    if (err >= 0) {
         base = twz_object_base(&data);
         __builtin_memcpy(base + (plan->data.vaddr - TWZ_PROGRAM_DATA), file + plan->data.offset,
                          plan->data.filesz);
-        r = elf_relocate(file, plan, bias, base);
+        err = elf_relocate(file, plan, bias, base);
         twz_object_release(&data);
     }
-    if (r < 0)
+    if (err < 0)
         twz_object_delete_guid(*id, TWZ_DELETE_NOW);
-    return r;
+    return err;
 }
 
 int twz_program_load(const twzobj *view, objid_t program, uint32_t text_slot,
@@ -32,18 +32,18 @@ int twz_program_load(const twzobj *view, objid_t program, uint32_t text_slot,
     struct elf_plan plan;
     uint64_t size;
     twzobj file;
-    int r = twz_object_init_guid(&file, program, TWZ_READ);
+    int err = twz_object_init_guid(&file, program, TWZ_READ);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     *out = (struct twz_loaded){ .data_end = bias + TWZ_PROGRAM_DATA };
     size = twz_object_size(&file);
-    r = size > TWZ_OBJ_DATA_MAX ? -TWZ_ETYPE : elf_read(twz_object_base(&file), size, &plan);
-    if (r >= 0 && plan.data.memsz)
-        r = make_data(view, twz_object_base(&file), &plan, bias, &out->data);
+    err = size > TWZ_OBJ_DATA_MAX ? -TWZ_ETYPE : elf_read(twz_object_base(&file), size, &plan);
+    if (err >= 0 && plan.data.memsz)
+        err = make_data(view, twz_object_base(&file), &plan, bias, &out->data);
     twz_object_release(&file);
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     out->entry = bias + plan.entry;
     out->phdr = bias + plan.phoff;
     out->phnum = plan.phnum;

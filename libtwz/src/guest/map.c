@@ -140,18 +140,18 @@ static void drop_old_idle(void)
  * busy, is no reason not to map it. */
 static int exists(objid_t id)
 {
-    int r = (int)twz_sys_obj_range(id, TWZ_RANGE_PERSIST, TWZ_OBJ_BASE, 0);
+    int err = (int)twz_sys_obj_range(id, TWZ_RANGE_PERSIST, TWZ_OBJ_BASE, 0);
 
-    return r == -TWZ_EINVAL || r == -TWZ_EBUSY ? 0 : r;
+    return err == -TWZ_EINVAL || err == -TWZ_EBUSY ? 0 : err;
 }
 
 static int map_new(objid_t id, uint32_t rights, struct map *room)
 {
     uint32_t slot;
-    int r = exists(id);
+    int err = exists(id);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     slot = room ? slot_claim() : 0;
     if (slot == 0)
         return -TWZ_EFULL;
@@ -164,22 +164,22 @@ int plat_map(objid_t id, uint32_t rights, uint8_t **start)
 {
     struct map *room = NULL;
     struct map *m;
-    int r = 0;
+    int err = 0;
 
     take_lock();
     m = find(id, rights, &room);
     if (m) {
         idle -= m->uses == 0;
     } else {
-        r = map_new(id, rights, room);
+        err = map_new(id, rights, room);
         m = room;
     }
-    if (r >= 0) {
+    if (err >= 0) {
         m->uses++;
         *start = slot_start(m->slot);
     }
     twz_mutex_unlock(&lock);
-    return r;
+    return err;
 }
 
 void plat_unmap(uint8_t *start, objid_t id, uint32_t rights)

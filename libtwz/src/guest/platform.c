@@ -137,9 +137,9 @@ static int wait_on(const void *word, uint64_t value, uint32_t width, uint64_t de
         .value = value,
         .op = TWZ_SYNC_SLEEP | width,
     };
-    int64_t r = twz_sys_thread_sync(&op, 1, deadline);
+    int64_t ret = twz_sys_thread_sync(&op, 1, deadline);
 
-    return r < 0 ? (int)r : op.result < 0 ? op.result : 0;
+    return ret < 0 ? (int)ret : op.result < 0 ? op.result : 0;
 }
 
 int twz_sync_wait(const uint64_t *word, uint64_t value, uint64_t deadline)
@@ -159,9 +159,9 @@ int twz_sync_wake(const uint64_t *word, uint64_t count)
         .value = count,
         .op = TWZ_SYNC_WAKE | TWZ_SYNC_64,
     };
-    int64_t r = twz_sys_thread_sync(&op, 1, 0);
+    int64_t ret = twz_sys_thread_sync(&op, 1, 0);
 
-    return r < 0 ? (int)r : op.result;
+    return ret < 0 ? (int)ret : op.result;
 }
 
 void plat_wait(const uint64_t *word, uint64_t value, uint64_t ns)
@@ -190,10 +190,10 @@ uint64_t plat_owner(void)
 
 int plat_owner_alive(uint64_t owner)
 {
-    int64_t r;
+    int64_t ret;
 
     if (owner == plat_owner())
         return 1;
-    r = twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_ALIVE, owner);
-    return r != 0; /* an error tells nothing: wait on */
+    ret = twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_ALIVE, owner);
+    return ret != 0; /* an error tells nothing: wait on */
 }

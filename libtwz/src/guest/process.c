@@ -118,10 +118,10 @@ static int fill_view(const struct birth *b)
 {
     struct twz_view *head = twz_object_base(&b->view);
     objid_t stack;
-    int r = object_volatile(TWZ_KIND_DATA, b->view.id, &stack);
+    int err = object_volatile(TWZ_KIND_DATA, b->view.id, &stack);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     head->magic = TWZ_VIEW_MAGIC;
     slot_set(b, TWZ_SLOT_VIEW, b->view.id, RW);
     slot_set(b, TWZ_SLOT_THREAD, b->thread.id, RW);
@@ -134,11 +134,11 @@ static int fill_view(const struct birth *b)
 
 static int load(const struct twz_program_spec *spec, struct birth *b)
 {
-    int r = twz_program_load(&b->view, spec->program, TWZ_SLOT_TEXT, &b->program);
+    int err = twz_program_load(&b->view, spec->program, TWZ_SLOT_TEXT, &b->program);
 
-    if (r >= 0 && !twz_objid_none(spec->runtime))
-        r = twz_program_load(&b->view, spec->runtime, TWZ_SLOT_RT_TEXT, &b->runtime);
-    return r;
+    if (err >= 0 && !twz_objid_none(spec->runtime))
+        err = twz_program_load(&b->view, spec->runtime, TWZ_SLOT_RT_TEXT, &b->runtime);
+    return err;
 }
 
 static int launch(const struct twz_program_spec *spec, const struct birth *b)
@@ -152,16 +152,16 @@ static int launch(const struct twz_program_spec *spec, const struct birth *b)
         .gsbase = TWZ_SLOT_ADDR(TWZ_SLOT_THREAD) + TWZ_OBJ_BASE,
     };
     twzobj args;
-    int r = make(TWZ_KIND_DATA, b->view.id, &args);
+    int err = make(TWZ_KIND_DATA, b->view.id, &args);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     slot_set(b, TWZ_SLOT_ARGS, args.id, RW);
-    r = fill_args(spec, &b->program, twz_object_base(&args));
+    err = fill_args(spec, &b->program, twz_object_base(&args));
     spawn.stack = ((struct twz_args *)twz_object_base(&args))->stack_top;
     twz_object_release(&args);
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     repr->self = spawn.gsbase;
     return (int)twz_sys_thread_spawn(&spawn);
 }
@@ -169,22 +169,22 @@ static int launch(const struct twz_program_spec *spec, const struct birth *b)
 int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *process)
 {
     struct birth b = { 0 };
-    int r = make(TWZ_KIND_THREAD, TWZ_OBJID_NONE, &b.thread);
+    int err = make(TWZ_KIND_THREAD, TWZ_OBJID_NONE, &b.thread);
 
-    if (r < 0)
-        return r;
-    r = make(TWZ_KIND_VIEW, b.thread.id, &b.view);
-    if (r >= 0)
-        r = fill_view(&b);
-    if (r >= 0)
-        r = load(spec, &b);
-    if (r >= 0)
-        r = launch(spec, &b);
-    if (r < 0) {
+    if (err < 0)
+        return err;
+    err = make(TWZ_KIND_VIEW, b.thread.id, &b.view);
+    if (err >= 0)
+        err = fill_view(&b);
+    if (err >= 0)
+        err = load(spec, &b);
+    if (err >= 0)
+        err = launch(spec, &b);
+    if (err < 0) {
         twz_object_delete(&b.thread, TWZ_DELETE_NOW);
         twz_object_release(&b.view);
         twz_object_release(&b.thread);
-        return r;
+        return err;
     }
     *process = (struct twz_process){
         .thread = b.thread.id,
@@ -202,10 +202,10 @@ int twz_program_wait(struct twz_process *process, uint64_t deadline, struct twz_
     const struct twz_thread *repr = twz_object_base(&process->repr);
 
     while (!__atomic_load_n(&repr->exit, __ATOMIC_ACQUIRE)) {
-        int r = twz_sync_wait(&repr->exit, 0, deadline);
+        int err = twz_sync_wait(&repr->exit, 0, deadline);
 
-        if (r == -TWZ_ETIMEDOUT)
-            return r;
+        if (err == -TWZ_ETIMEDOUT)
+            return err;
     }
     *end = (struct twz_program_end){
         .code = repr->exit_code,
@@ -229,15 +229,15 @@ static int try_path(const char *path, objid_t *id)
     struct twz_name_info info;
     uint32_t magic = 0;
     twzobj obj;
-    int r = twz_name_lookup(path, &info);
+    int err = twz_name_lookup(path, &info);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     if (info.kind != TWZ_NAME_OBJECT)
         return -TWZ_EISDIR;
-    r = twz_object_init_guid(&obj, info.id, TWZ_READ);
-    if (r < 0)
-        return r;
+    err = twz_object_init_guid(&obj, info.id, TWZ_READ);
+    if (err < 0)
+        return err;
     if (twz_object_size(&obj) >= sizeof(magic))
         __builtin_memcpy(&magic, twz_object_base(&obj), sizeof(magic));
     twz_object_release(&obj);
@@ -264,24 +264,24 @@ int twz_program_find(const char *name, const char *path_list, char *found, objid
 
     for (const char *c = name; *c; c++) {
         if (*c == '/') {
-            int r = join("", 0, name + (name[0] == '/'), found);
+            int err = join("", 0, name + (name[0] == '/'), found);
 
-            return r < 0 ? r : try_path(found, id);
+            return err < 0 ? err : try_path(found, id);
         }
     }
     while (*name) {
         size_t len = 0;
-        int r;
+        int err;
 
         while (path_list[len] && path_list[len] != ':')
             len++;
-        r = join(path_list, len, name, found);
-        if (r >= 0)
-            r = try_path(found, id);
-        if (r >= 0)
-            return r;
-        if (r != -TWZ_ENONAME)
-            worst = r;
+        err = join(path_list, len, name, found);
+        if (err >= 0)
+            err = try_path(found, id);
+        if (err >= 0)
+            return err;
+        if (err != -TWZ_ENONAME)
+            worst = err;
         if (!path_list[len])
             break;
         path_list += len + 1;

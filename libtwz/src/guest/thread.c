@@ -33,16 +33,16 @@ static int make_objects(struct twz_thrd *thread)
         .kind = TWZ_KIND_THREAD,
         .tie = view_id(),
     };
-    int r = twz_object_create(&thread->repr, &create);
+    int err = twz_object_create(&thread->repr, &create);
 
-    if (r < 0)
-        return r;
+    if (err < 0)
+        return err;
     create.kind = TWZ_KIND_DATA;
     create.tie = thread->repr.id;
-    r = twz_object_create(&thread->stack, &create);
-    if (r < 0)
+    err = twz_object_create(&thread->stack, &create);
+    if (err < 0)
         let_go(thread);
-    return r;
+    return err;
 }
 
 int twz_thread_spawn(struct twz_thrd *thread, const struct twz_thrd_spawn *spawn)
@@ -55,23 +55,23 @@ int twz_thread_spawn(struct twz_thrd *thread, const struct twz_thrd_spawn *spawn
         .arg2 = (uint64_t)(uintptr_t)spawn->arg,
         .fsbase = spawn->fsbase,
     };
-    int r;
+    int err;
 
     if (size > TWZ_OBJ_DATA_MAX || !spawn->fn)
         return -TWZ_EINVAL;
     *thread = (struct twz_thrd){ 0 };
-    r = make_objects(thread);
-    if (r < 0)
-        return r;
+    err = make_objects(thread);
+    if (err < 0)
+        return err;
     thread->start = (uint64_t)(uintptr_t)repr_of(thread);
     repr_of(thread)->self = thread->start;
     args.thread = thread->repr.id;
     args.gsbase = thread->start;
     args.stack = (uint64_t)(uintptr_t)twz_object_base(&thread->stack) + (size & ~15ull) - 8;
-    r = (int)twz_sys_thread_spawn(&args);
-    if (r < 0)
+    err = (int)twz_sys_thread_spawn(&args);
+    if (err < 0)
         let_go(thread);
-    return r < 0 ? r : 0;
+    return err < 0 ? err : 0;
 }
 
 int twz_thread_wait(struct twz_thrd *thread, uint64_t *code, struct twz_fault *fault)

@@ -22,33 +22,33 @@ int attempt(const struct list *l, const struct list *m, struct node *n, struct o
 
 int attempt(const struct list *l, const struct list *m, struct node *n, struct other *o)
 {
-    int r = twz_set(l->head, n);
+    int err = twz_set(l->head, n);
 
 #if CASE == 0
     twz_put(twz_at(l->head)->value, 7);
-    return r + twz_set(l->other, o) + twz_set(m->head, twz_at(l->head)) + twz_set(l->head, NULL);
+    return err + twz_set(l->other, o) + twz_set(m->head, twz_at(l->head)) + twz_set(l->head, NULL);
 #elif CASE == 1 /* dereferencing a reference that was not resolved */
-    return r + (int)l->head->value + (m && o);
+    return err + (int)l->head->value + (m && o);
 #elif CASE == 2 /* assigning a reference raw into another object's field */
     n->next = l->head;
-    return r + (m && o);
+    return err + (m && o);
 #elif CASE == 3 /* the same between equal fields */
     n->next = twz_at(l->head)->next;
-    return r + (m && o);
+    return err + (m && o);
 #elif CASE == 4 /* plain store into an open object */
     twz_at(l->head)->value = 7;
-    return r + (m && o);
+    return err + (m && o);
 #elif CASE == 5 /* a reference to another type */
-    return r + twz_set(l->head, o) + (m != NULL);
+    return err + twz_set(l->head, o) + (m != NULL);
 #elif CASE == 6 /* reading it as another type */
     const struct other *x = twz_at(l->head);
-    return r + (m && x && o);
+    return err + (m && x && o);
 #elif CASE == 7 /* more than one word at once */
     twz_put(l->big, *o);
-    return r + (m != NULL);
+    return err + (m != NULL);
 #elif CASE == 8 /* plain store into what twz_open gives */
     const struct list *k = twz_open("/x", struct list, 0);
     k->big.words[0] = 1;
-    return r + (m && o);
+    return err + (m && o);
 #endif
 }

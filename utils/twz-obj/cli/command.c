@@ -189,13 +189,13 @@ static int run_on_pool(struct tool *tool, const struct args *args, enum command_
         [ACCESS_CHANGE] = POOL_CHANGE,
         [ACCESS_BULK] = POOL_BULK,
     };
-    int rc = pool_open(&tool->pool, path, mode[access]);
-    if (rc)
-        return rc;
-    rc = args->command->run(tool, args);
-    rc = fail_first(rc, pool_close(tool->pool));
+    int err = pool_open(&tool->pool, path, mode[access]);
+    if (err)
+        return err;
+    err = args->command->run(tool, args);
+    err = fail_first(err, pool_close(tool->pool));
     tool->pool = NULL;
-    return rc;
+    return err;
 }
 
 int command_run(struct tool *tool, int argc, char **argv)
@@ -204,9 +204,9 @@ int command_run(struct tool *tool, int argc, char **argv)
     if (!command)
         return fail(TOOL_USAGE, "%s: no such command: see 'twz-obj --help'", argv[0]);
     struct args args;
-    int rc = args_parse(tool, command, argc, argv, &args);
-    if (rc)
-        return rc < 0 ? TOOL_OK : rc;
+    int err = args_parse(tool, command, argc, argv, &args);
+    if (err)
+        return err < 0 ? TOOL_OK : err;
     enum command_access access = access_wanted(&args);
     bool own = access <= ACCESS_OWN;
     if (tool->batch && (own || command->run == cmd_batch))

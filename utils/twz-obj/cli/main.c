@@ -65,17 +65,17 @@ int main(int argc, char **argv)
     const char *path = getenv("TWZ_POOL");
     struct tool tool = { .pool_path = path && *path ? path : NULL };
     int next = 0;
-    int rc = options_parse(&tool, argc, argv, &next);
-    if (rc < 0)
+    int err = options_parse(&tool, argc, argv, &next);
+    if (err < 0)
         return fflush(stdout) == 0 ? TOOL_OK : fail_host("standard output");
-    if (rc != TOOL_OK)
-        return rc;
+    if (err != TOOL_OK)
+        return err;
     if (next >= argc) {
         help_print(NULL);
         fflush(stdout);
         return TOOL_USAGE;
     }
     pool_catch_faults();
-    rc = command_run(&tool, argc - next, argv + next);
-    return fail_first(rc, out_close());
+    err = command_run(&tool, argc - next, argv + next);
+    return fail_first(err, out_close());
 }

@@ -30,17 +30,17 @@ static int run_lines(struct tool *tool, FILE *in, const char *name, bool keep_go
     char prefix[320] = "";
     char *line = NULL;
     size_t room = 0;
-    int rc = TOOL_OK;
+    int err = TOOL_OK;
     fail_prefix(prefix);
     for (unsigned long number = 1; getline(&line, &room, in) >= 0; number++) {
         snprintf(prefix, sizeof(prefix), "%.250s, line %lu: ", name, number);
-        rc = fail_first(rc, run_line(tool, line));
-        if (rc != TOOL_OK && !keep_going)
+        err = fail_first(err, run_line(tool, line));
+        if (err != TOOL_OK && !keep_going)
             break;
     }
     fail_prefix(NULL);
     free(line);
-    return rc;
+    return err;
 }
 
 int cmd_batch(struct tool *tool, const struct args *args)
@@ -53,11 +53,11 @@ int cmd_batch(struct tool *tool, const struct args *args)
     if (args_flag(args, "sync"))
         pool_sync_each(tool->pool);
     tool->batch = true;
-    int rc = run_lines(tool, in, name, args_flag(args, "keep-going"));
+    int err = run_lines(tool, in, name, args_flag(args, "keep-going"));
     tool->batch = false;
     if (ferror(in))
-        rc = fail_first(rc, fail_host(name));
+        err = fail_first(err, fail_host(name));
     if (named)
         fclose(in);
-    return rc;
+    return err;
 }

@@ -62,16 +62,16 @@ struct dir_walk {
 static void check_directory(struct dir_walk *walk, objid_t id)
 {
     twzobj dir;
-    int rc = twz_object_init_guid(&dir, id, TWZ_READ);
-    if (rc >= 0) {
-        rc = hier_check(&dir, tell_directory, &id);
+    int err = twz_object_init_guid(&dir, id, TWZ_READ);
+    if (err >= 0) {
+        err = hier_check(&dir, tell_directory, &id);
         twz_object_release(&dir);
     }
-    if (rc < 0)
-        tell_directory(&id, &(struct hier_problem){ 0, fail_text(rc) });
-    walk->problems += rc < 0 ? 1 : (uint64_t)rc;
+    if (err < 0)
+        tell_directory(&id, &(struct hier_problem){ 0, fail_text(err) });
+    walk->problems += err < 0 ? 1 : (uint64_t)err;
     walk->directories++;
-    if (rc != 0)
+    if (err != 0)
         walk->told = id;
 }
 
@@ -83,8 +83,8 @@ static int check_name(void *ctx, const struct name_visit *visit)
     walk->names++;
     if (visit->name->kind == HIER_SYMLINK)
         return 0;
-    int rc = store_lookup(walk->pool->store, visit->name->id, &slot);
-    if (rc < 0) {
+    int err = store_lookup(walk->pool->store, visit->name->id, &slot);
+    if (err < 0) {
         objid_t dir = visit->dir;
         walk->problems++;
         tell_directory(&dir, &(struct hier_problem){ 0, "a name of an object that is not there" });
@@ -115,10 +115,10 @@ static int check_names(struct pool *pool, struct dir_walk *walk)
     if (twz_objid_none(pool->names))
         return TOOL_OK;
     check_directory(walk, pool->names);
-    int rc = names_each_whole(pool, pool->names, "/", check_name, check_broken, walk);
-    if (rc < 0) {
+    int err = names_each_whole(pool, pool->names, "/", check_name, check_broken, walk);
+    if (err < 0) {
         walk->problems++;
-        tell_directory(&pool->names, &(struct hier_problem){ 0, fail_text(rc) });
+        tell_directory(&pool->names, &(struct hier_problem){ 0, fail_text(err) });
     }
     return TOOL_OK;
 }
@@ -165,20 +165,20 @@ static int check_mapped(struct pool *pool, bool *walked)
     struct store_env env;
     struct store_checked result;
     struct dir_walk walk;
-    int rc = pool_validate(pool);
-    if (rc != TOOL_OK)
-        return rc;
+    int err = pool_validate(pool);
+    if (err != TOOL_OK)
+        return err;
     pool_env(pool, &env);
     env.report = NULL;
-    rc = store_check(&env, tell_store, NULL, &result);
-    if (rc < 0)
-        return fail_twz(pool->path, rc);
+    err = store_check(&env, tell_store, NULL, &result);
+    if (err < 0)
+        return fail_twz(pool->path, err);
     pool->quiet = true; /* store_check told of every damage already */
-    rc = pool_recover(pool);
-    if (rc == TOOL_OK)
-        rc = check_names(pool, &walk);
-    if (rc != TOOL_OK)
-        return rc;
+    err = pool_recover(pool);
+    if (err == TOOL_OK)
+        err = check_names(pool, &walk);
+    if (err != TOOL_OK)
+        return err;
     tell_result(&result, &walk);
     *walked = true;
     return result.problems + walk.problems ? TOOL_DAMAGED : TOOL_OK;
@@ -188,24 +188,24 @@ static int check_mapped(struct pool *pool, bool *walked)
 static int check_pool(const char *path, bool *walked)
 {
     struct pool *pool;
-    int rc = pool_map(&pool, path, POOL_LOOK);
-    if (rc != TOOL_OK)
-        return rc;
-    rc = check_mapped(pool, walked);
-    return fail_first(rc, pool_close(pool));
+    int err = pool_map(&pool, path, POOL_LOOK);
+    if (err != TOOL_OK)
+        return err;
+    err = check_mapped(pool, walked);
+    return fail_first(err, pool_close(pool));
 }
 
 static int backup(const struct pool *pool, const char *path)
 {
     struct host_file file;
-    int rc = host_file_create(&file, path, "choose another name", 0644);
-    if (rc != TOOL_OK)
-        return rc;
-    rc = host_copy_sparse(pool->fd, file.fd, path, pool->size);
-    if (rc == TOOL_OK)
+    int err = host_file_create(&file, path, "choose another name", 0644);
+    if (err != TOOL_OK)
+        return err;
+    err = host_copy_sparse(pool->fd, file.fd, path, pool->size);
+    if (err == TOOL_OK)
         return host_file_commit(&file);
     host_file_abort(&file);
-    return rc;
+    return err;
 }
 
 static int visit_nothing(void *ctx, const struct name_visit *visit)
@@ -228,28 +228,28 @@ static int skip_broken(void *ctx, objid_t dir, const char *path, int error)
  * What cannot be read is left to the check that follows. */
 static int recover(struct pool *pool)
 {
-    int rc = pool_validate(pool);
-    if (rc == TOOL_OK)
-        rc = pool_recover(pool);
-    if (rc == TOOL_OK && !twz_objid_none(pool->names))
+    int err = pool_validate(pool);
+    if (err == TOOL_OK)
+        err = pool_recover(pool);
+    if (err == TOOL_OK && !twz_objid_none(pool->names))
         (void)names_each_whole(pool, pool->names, "/", visit_nothing, skip_broken, NULL);
-    return rc;
+    return err;
 }
 
 static int repair(const char *path, bool dry, const char *copy)
 {
     struct pool *pool;
-    int rc = pool_map(&pool, path, dry ? POOL_LOOK : POOL_CHANGE);
-    if (rc != TOOL_OK)
-        return rc;
+    int err = pool_map(&pool, path, dry ? POOL_LOOK : POOL_CHANGE);
+    if (err != TOOL_OK)
+        return err;
     if (copy && !dry)
-        rc = backup(pool, copy);
+        err = backup(pool, copy);
     pool->quiet = true;
-    if (rc == TOOL_OK)
-        rc = recover(pool);
-    if (rc == TOOL_OK)
+    if (err == TOOL_OK)
+        err = recover(pool);
+    if (err == TOOL_OK)
         tell_recovery(&pool->recovery, dry ? "would be completed" : "completed");
-    return fail_first(rc, pool_close(pool));
+    return fail_first(err, pool_close(pool));
 }
 
 /* What there is to do about damage: other commands send their user here. */
@@ -282,11 +282,11 @@ int cmd_check(struct tool *tool, const struct args *args)
     if (!args_flag(args, "repair") && (dry || copy))
         return fail(TOOL_USAGE, "check: --dry-run and --backup go with --repair");
     fail_damaged_todo_set(repaired ? REPAIR_TODO : CHECK_TODO);
-    int rc = args_flag(args, "repair") ? repair(path, dry, copy) : TOOL_OK;
-    if (rc != TOOL_OK)
-        return rc;
-    rc = check_pool(path, &walked);
-    if (rc == TOOL_DAMAGED && walked)
+    int err = args_flag(args, "repair") ? repair(path, dry, copy) : TOOL_OK;
+    if (err != TOOL_OK)
+        return err;
+    err = check_pool(path, &walked);
+    if (err == TOOL_DAMAGED && walked)
         advise(path, repaired);
-    return rc;
+    return err;
 }

@@ -33,13 +33,13 @@ static int write_zeroes(struct output *out, uint64_t len)
     static const uint8_t zeroes[1 << 16];
     if (out->seekable)
         return lseek(out->fd, (off_t)len, SEEK_CUR) < 0 ? fail_host(out->path) : TOOL_OK;
-    int rc = TOOL_OK;
-    while (len > 0 && rc == TOOL_OK) {
+    int err = TOOL_OK;
+    while (len > 0 && err == TOOL_OK) {
         uint64_t n = len < sizeof(zeroes) ? len : sizeof(zeroes);
-        rc = host_write(out->fd, out->path, zeroes, n);
+        err = host_write(out->fd, out->path, zeroes, n);
         len -= n;
     }
-    return rc;
+    return err;
 }
 
 static int write_piece(void *ctx, const uint8_t *bytes, uint64_t len)
@@ -55,14 +55,14 @@ static int write_piece(void *ctx, const uint8_t *bytes, uint64_t len)
 static int write_object(struct tool *tool, const struct ident *item, struct output *out)
 {
     uint64_t length;
-    int rc = content_length(tool->pool, item->slot, &length);
-    if (rc < 0)
-        return fail_twz(item->text, rc);
+    int err = content_length(tool->pool, item->slot, &length);
+    if (err < 0)
+        return fail_twz(item->text, err);
     out_progress_start(&out->progress, item->text, length);
-    rc = content_each(tool->pool, item->slot, write_piece, out);
+    err = content_each(tool->pool, item->slot, write_piece, out);
     out_progress_end(&out->progress);
-    if (rc < 0)
-        return fail_twz(item->text, rc);
+    if (err < 0)
+        return fail_twz(item->text, err);
     if (out->rc == TOOL_OK && out->seekable && ftruncate(out->fd, (off_t)length) != 0)
         return fail_host(out->path);
     return out->rc;
@@ -79,8 +79,8 @@ static int write_stdout(struct tool *tool, const struct ident *item)
 {
     struct output out = { .fd = STDOUT_FILENO, .path = "standard output" };
     fflush(stdout);
-    int rc = is_directory(item);
-    return rc == TOOL_OK ? write_object(tool, item, &out) : rc;
+    int err = is_directory(item);
+    return err == TOOL_OK ? write_object(tool, item, &out) : err;
 }
 
 int cmd_cat(struct tool *tool, const struct args *args)
@@ -88,11 +88,11 @@ int cmd_cat(struct tool *tool, const struct args *args)
     struct ident_list list;
     if (out_records())
         return fail(TOOL_USAGE, "cat: the bytes themselves are written, not JSON");
-    int rc = ident_all(tool, args, &list);
-    for (size_t i = 0; rc == TOOL_OK && i < list.count; i++)
-        rc = write_stdout(tool, &list.item[i]);
+    int err = ident_all(tool, args, &list);
+    for (size_t i = 0; err == TOOL_OK && i < list.count; i++)
+        err = write_stdout(tool, &list.item[i]);
     ident_free(&list);
-    return rc;
+    return err;
 }
 
 /* --- get ----------------------------------------------------------------------------------- */
@@ -103,28 +103,28 @@ static int get_special(struct tool *tool, const struct ident *item, const char *
     struct output out = { .path = path, .fd = open(path, O_WRONLY | O_CLOEXEC) };
     if (out.fd < 0)
         return fail_host(path);
-    int rc = write_object(tool, item, &out);
+    int err = write_object(tool, item, &out);
     close(out.fd);
-    return rc;
+    return err;
 }
 
 static int get_regular(struct tool *tool, const struct ident *item, const char *path)
 {
     struct facts facts;
     struct host_file file;
-    int rc = facts_get(tool->pool, item->slot, &facts);
-    if (rc < 0 || facts.error < 0)
-        return fail_twz(item->text, rc < 0 ? rc : facts.error);
+    int err = facts_get(tool->pool, item->slot, &facts);
+    if (err < 0 || facts.error < 0)
+        return fail_twz(item->text, err < 0 ? err : facts.error);
     uint32_t mode = facts.meta.mode ? (uint32_t)facts.meta.mode & 0777u : 0666u;
-    rc = host_file_create(&file, path, NULL, mode);
-    if (rc != TOOL_OK)
-        return rc;
+    err = host_file_create(&file, path, NULL, mode);
+    if (err != TOOL_OK)
+        return err;
     struct output out = { .fd = file.fd, .path = path, .seekable = true };
-    rc = write_object(tool, item, &out);
-    if (rc == TOOL_OK)
+    err = write_object(tool, item, &out);
+    if (err == TOOL_OK)
         return host_file_commit(&file);
     host_file_abort(&file);
-    return rc;
+    return err;
 }
 
 static int get_to(struct tool *tool, const struct ident *item, const char *path)
@@ -136,24 +136,24 @@ static int get_to(struct tool *tool, const struct ident *item, const char *path)
         return get_special(tool, item, path);
     char *leaf = names_base(item->text);
     char *inside = leaf ? names_join(path, leaf) : NULL;
-    int rc = inside ? get_regular(tool, item, inside) : fail(TOOL_FULL, "out of memory");
+    int err = inside ? get_regular(tool, item, inside) : fail(TOOL_FULL, "out of memory");
     free(inside);
     free(leaf);
-    return rc;
+    return err;
 }
 
 int cmd_get(struct tool *tool, const struct args *args)
 {
     struct ident item;
-    int rc = ident_one(tool, args->argv[0], &item);
-    if (rc != TOOL_OK)
-        return rc;
-    rc = is_directory(&item);
-    if (rc == TOOL_OK && args->argc == 2 && strcmp(args->argv[1], "-") == 0)
-        rc = out_records() ? fail(TOOL_USAGE, "get: no JSON on the same output as the data")
-                           : write_stdout(tool, &item);
-    else if (rc == TOOL_OK)
-        rc = get_to(tool, &item, args->argc == 2 ? args->argv[1] : ".");
+    int err = ident_one(tool, args->argv[0], &item);
+    if (err != TOOL_OK)
+        return err;
+    err = is_directory(&item);
+    if (err == TOOL_OK && args->argc == 2 && strcmp(args->argv[1], "-") == 0)
+        err = out_records() ? fail(TOOL_USAGE, "get: no JSON on the same output as the data")
+                            : write_stdout(tool, &item);
+    else if (err == TOOL_OK)
+        err = get_to(tool, &item, args->argc == 2 ? args->argv[1] : ".");
     ident_done(&item);
-    return rc;
+    return err;
 }

@@ -46,22 +46,22 @@ static int add_name(void *ctx, const struct name_visit *visit)
 
 static int measure(struct usage *usage, const struct ident *item)
 {
-    int rc = names_seen_init(&usage->seen, usage->pool);
-    if (rc < 0)
-        return rc;
+    int err = names_seen_init(&usage->seen, usage->pool);
+    if (err < 0)
+        return err;
     usage->objects = usage->media = usage->length = 0;
     add_object(usage, item->id);
-    rc = names_each_below(usage->pool, item->id, item->text, add_name, usage);
+    err = names_each_below(usage->pool, item->id, item->text, add_name, usage);
     names_seen_free(&usage->seen);
-    return rc == -TWZ_ETYPE ? 0 : rc;
+    return err == -TWZ_ETYPE ? 0 : err;
 }
 
 static int usage_of(struct usage *usage, const struct ident *item, bool human)
 {
     char text[OUT_SIZE_TEXT];
-    int rc = measure(usage, item);
-    if (rc < 0)
-        return fail_twz(item->text, rc);
+    int err = measure(usage, item);
+    if (err < 0)
+        return fail_twz(item->text, err);
     if (out_records()) {
         out_begin();
         if (item->path)
@@ -83,9 +83,9 @@ int cmd_du(struct tool *tool, const struct args *args)
 {
     struct ident_list list;
     struct usage usage = { .pool = tool->pool };
-    int rc = ident_all_or(tool, args, "/", &list);
+    int err = ident_all_or(tool, args, "/", &list);
     for (size_t i = 0; i < list.count; i++)
-        rc = fail_first(rc, usage_of(&usage, &list.item[i], args_flag(args, "human")));
+        err = fail_first(err, usage_of(&usage, &list.item[i], args_flag(args, "human")));
     ident_free(&list);
-    return rc;
+    return err;
 }

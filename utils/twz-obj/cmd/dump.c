@@ -56,9 +56,9 @@ static int fot_of(struct tool *tool, const struct ident *item, bool header)
 {
     struct fot_list list = { .tool = tool };
     struct twz_meta meta;
-    int rc = content_meta(tool->pool, item->slot, &meta);
-    if (rc < 0)
-        return fail_twz(item->text, rc);
+    int err = content_meta(tool->pool, item->slot, &meta);
+    if (err < 0)
+        return fail_twz(item->text, err);
     if (out_records()) {
         out_begin();
         if (item->path)
@@ -70,22 +70,22 @@ static int fot_of(struct tool *tool, const struct ident *item, bool header)
         out_name(item->text);
         puts(":");
     }
-    rc = refs_from(tool->pool, item->slot, fot_entry, &list);
+    err = refs_from(tool->pool, item->slot, fot_entry, &list);
     if (out_records()) {
         out_list_end();
         out_end();
     }
-    return rc < 0 ? fail_twz(item->text, rc) : TOOL_OK;
+    return err < 0 ? fail_twz(item->text, err) : TOOL_OK;
 }
 
 int cmd_fot(struct tool *tool, const struct args *args)
 {
     struct ident_list list;
-    int rc = ident_all(tool, args, &list);
+    int err = ident_all(tool, args, &list);
     for (size_t i = 0; i < list.count; i++)
-        rc = fail_first(rc, fot_of(tool, &list.item[i], list.count > 1));
+        err = fail_first(err, fot_of(tool, &list.item[i], list.count > 1));
     ident_free(&list);
-    return rc;
+    return err;
 }
 
 /* --- dump ---------------------------------------------------------------------------------- */
@@ -160,9 +160,9 @@ static int dump_text(struct tool *tool, const struct ident *item, uint64_t off, 
         }
         size_t n = DUMP_ROW - off % DUMP_ROW;
         n = end - off < n ? (size_t)(end - off) : n;
-        int rc = content_read(tool->pool, item->slot, off, bytes, n);
-        if (rc < 0)
-            return fail_twz(item->text, rc);
+        int err = content_read(tool->pool, item->slot, off, bytes, n);
+        if (err < 0)
+            return fail_twz(item->text, err);
         dump_row(&dump, off, bytes, n);
         off += n;
     }
@@ -174,8 +174,8 @@ static int dump_record(struct tool *tool, const struct ident *item, uint64_t off
 {
     uint8_t *bytes = malloc(len + 1);
     char *hex = malloc(2 * len + 1);
-    int rc = bytes && hex ? content_read(tool->pool, item->slot, off, bytes, len) : -TWZ_ENOMEM;
-    if (rc >= 0) {
+    int err = bytes && hex ? content_read(tool->pool, item->slot, off, bytes, len) : -TWZ_ENOMEM;
+    if (err >= 0) {
         static const char digit[] = "0123456789abcdef";
         for (uint64_t i = 0; i < len; i++) {
             hex[2 * i] = digit[bytes[i] >> 4];
@@ -190,7 +190,7 @@ static int dump_record(struct tool *tool, const struct ident *item, uint64_t off
     }
     free(hex);
     free(bytes);
-    return rc < 0 ? fail_twz(item->text, rc) : TOOL_OK;
+    return err < 0 ? fail_twz(item->text, err) : TOOL_OK;
 }
 
 /* Take ":OFF" or ":OFF+LEN" off the end of OBJ. False: what stands there is no such thing. */
@@ -215,9 +215,9 @@ static int dump_range(struct tool *tool, const struct args *args, const struct i
 {
     struct twz_meta meta;
     bool whole_page = args_flag(args, "meta");
-    int rc = content_meta(tool->pool, item->slot, &meta);
-    if (rc < 0 && !whole_page && !len_given)
-        return fail_twz(item->text, rc);
+    int err = content_meta(tool->pool, item->slot, &meta);
+    if (err < 0 && !whole_page && !len_given)
+        return fail_twz(item->text, err);
     uint64_t off = whole_page ? TWZ_OBJ_META : TWZ_OBJ_BASE;
     uint64_t end = whole_page ? TWZ_OBJ_META + TWZ_PAGE_SIZE : TWZ_OBJ_BASE + meta.size;
     if (off_given) {
@@ -242,17 +242,17 @@ int cmd_dump(struct tool *tool, const struct args *args)
     char *text = strdup(args->argv[0]);
     if (!text)
         return fail(TOOL_FULL, "out of memory");
-    int rc = TOOL_OK;
+    int err = TOOL_OK;
     if (!split_range(text, &off, &len, &has_off, &has_len))
-        rc = fail(TOOL_USAGE, "%s: no range: write OBJ:OFF or OBJ:OFF+LEN", args->argv[0]);
-    if (rc == TOOL_OK)
-        rc = ident_one(tool, text, &item);
-    if (rc == TOOL_OK) {
-        rc = dump_range(tool, args, &item, has_off ? &off : NULL, has_len ? &len : NULL);
+        err = fail(TOOL_USAGE, "%s: no range: write OBJ:OFF or OBJ:OFF+LEN", args->argv[0]);
+    if (err == TOOL_OK)
+        err = ident_one(tool, text, &item);
+    if (err == TOOL_OK) {
+        err = dump_range(tool, args, &item, has_off ? &off : NULL, has_len ? &len : NULL);
         ident_done(&item);
     }
     free(text);
-    return rc;
+    return err;
 }
 
 /* --- diff ---------------------------------------------------------------------------------- */
@@ -266,11 +266,11 @@ static int first_difference(const struct pool *pool, const struct ident *a, cons
         const uint8_t *y;
         uint32_t page = 1 + (uint32_t)(*at / TWZ_PAGE_SIZE);
         uint64_t n = len - *at < TWZ_PAGE_SIZE ? len - *at : TWZ_PAGE_SIZE;
-        int rc = content_page(pool, a->slot, page, &x);
-        if (rc >= 0)
-            rc = content_page(pool, b->slot, page, &y);
-        if (rc < 0)
-            return rc;
+        int err = content_page(pool, a->slot, page, &x);
+        if (err >= 0)
+            err = content_page(pool, b->slot, page, &y);
+        if (err < 0)
+            return err;
         uint64_t i = 0;
         while (i < n && (x == y || x[i] == y[i]))
             i = x == y ? n : i + 1;
@@ -286,21 +286,21 @@ int cmd_diff(struct tool *tool, const struct args *args)
     struct ident_list list;
     struct twz_meta meta[2];
     uint64_t at = 0;
-    int rc = ident_all(tool, args, &list);
-    if (rc == TOOL_OK && list.count != 2)
-        rc = fail(TOOL_MISSING, "diff: two objects are wanted, %zu match", list.count);
+    int err = ident_all(tool, args, &list);
+    if (err == TOOL_OK && list.count != 2)
+        err = fail(TOOL_MISSING, "diff: two objects are wanted, %zu match", list.count);
     int got = 0;
-    for (size_t i = 0; rc == TOOL_OK && got >= 0 && i < 2; i++)
+    for (size_t i = 0; err == TOOL_OK && got >= 0 && i < 2; i++)
         got = content_meta(tool->pool, list.item[i].slot, &meta[i]);
-    if (rc == TOOL_OK && got >= 0) {
+    if (err == TOOL_OK && got >= 0) {
         uint64_t len = meta[0].size < meta[1].size ? meta[0].size : meta[1].size;
         got = first_difference(tool->pool, &list.item[0], &list.item[1], len, &at);
     }
-    if (rc == TOOL_OK && got < 0)
-        rc = fail_twz("diff", got);
-    if (rc == TOOL_OK) {
+    if (err == TOOL_OK && got < 0)
+        err = fail_twz("diff", got);
+    if (err == TOOL_OK) {
         bool same = meta[0].size == meta[1].size && at == meta[0].size;
-        rc = same ? TOOL_OK : TOOL_NO;
+        err = same ? TOOL_OK : TOOL_NO;
         if (out_records()) {
             out_begin();
             out_bool("same", same);
@@ -313,5 +313,5 @@ int cmd_diff(struct tool *tool, const struct args *args)
         }
     }
     ident_free(&list);
-    return rc;
+    return err;
 }

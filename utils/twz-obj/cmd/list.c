@@ -37,10 +37,10 @@ static void facts_of(const struct listing *ls, const struct name *name, struct f
     facts->type = name->kind == HIER_SYMLINK ? "symlink" : "missing";
     if (name->kind == HIER_SYMLINK)
         return;
-    int rc = store_lookup(ls->tool->pool->store, name->id, &slot);
-    if (rc == 0 || rc == -TWZ_EDAMAGED)
-        rc = facts_get(ls->tool->pool, slot, facts);
-    if (rc < 0)
+    int err = store_lookup(ls->tool->pool->store, name->id, &slot);
+    if (err == 0 || err == -TWZ_EDAMAGED)
+        err = facts_get(ls->tool->pool, slot, facts);
+    if (err < 0)
         facts->type = "missing";
 }
 
@@ -124,12 +124,12 @@ static int list_directory(struct listing *ls, objid_t dir, const char *path, boo
     struct name_list list;
     if (strlen(path) > TWZ_PATH_MAX)
         return fail_twz(path, -TWZ_ENAMELEN);
-    int rc = names_list(dir, &list);
-    if (rc < 0)
-        return fail_twz(path, rc);
+    int err = names_list(dir, &list);
+    if (err < 0)
+        return fail_twz(path, err);
     if (with_header)
         header(ls, path);
-    rc = TOOL_OK;
+    err = TOOL_OK;
     for (size_t i = 0; i < list.count; i++) {
         char *below = names_join(path, list.name[i].text);
         if (below)
@@ -141,11 +141,11 @@ static int list_directory(struct listing *ls, objid_t dir, const char *path, boo
             continue;
         char *below = names_join(path, list.name[i].text);
         if (below)
-            rc = fail_first(rc, list_directory(ls, list.name[i].id, below, true));
+            err = fail_first(err, list_directory(ls, list.name[i].id, below, true));
         free(below);
     }
     names_list_free(&list);
-    return rc;
+    return err;
 }
 
 static bool is_directory(const struct ident *item)
@@ -163,7 +163,7 @@ static bool is_directory(const struct ident *item)
 static int list_all(struct listing *ls, const struct ident_list *list)
 {
     bool headers = list->count > 1 || ls->recursive;
-    int rc = TOOL_OK;
+    int err = TOOL_OK;
     for (size_t i = 0; i < list->count; i++) {
         const struct ident *item = &list->item[i];
         struct name name = { (char *)item->text, item->id, item->kind };
@@ -177,10 +177,10 @@ static int list_all(struct listing *ls, const struct ident_list *list)
         if (names_seen_init(&ls->seen, ls->tool->pool) < 0)
             return fail(TOOL_FULL, "out of memory");
         (void)names_seen_add(&ls->seen, item->id);
-        rc = fail_first(rc, list_directory(ls, item->id, item->text, headers));
+        err = fail_first(err, list_directory(ls, item->id, item->text, headers));
         names_seen_free(&ls->seen);
     }
-    return rc;
+    return err;
 }
 
 int cmd_ls(struct tool *tool, const struct args *args)
@@ -192,10 +192,10 @@ int cmd_ls(struct tool *tool, const struct args *args)
         .recursive = args_flag(args, "recursive"),
         .human = args_flag(args, "human"),
     };
-    int rc = ident_all_or(tool, args, "/", &list);
-    rc = fail_first(rc, list_all(&ls, &list));
+    int err = ident_all_or(tool, args, "/", &list);
+    err = fail_first(err, list_all(&ls, &list));
     ident_free(&list);
-    return rc;
+    return err;
 }
 
 /* --- tree ---------------------------------------------------------------------------------- */
@@ -238,19 +238,19 @@ int cmd_tree(struct tool *tool, const struct args *args)
 {
     struct ident root;
     struct drawing drawing = { .ls = { .tool = tool } };
-    int rc = ident_one(tool, args->argc ? args->argv[0] : "/", &root);
-    if (rc != TOOL_OK)
-        return rc;
+    int err = ident_one(tool, args->argc ? args->argv[0] : "/", &root);
+    if (err != TOOL_OK)
+        return err;
     if (!out_records()) {
         out_name(root.text);
         putchar('\n');
     }
-    rc = names_each_below(tool->pool, root.id, root.text, draw, &drawing);
-    if (rc < 0)
-        rc = fail_twz(root.text, rc);
-    else if (rc == 0 && !out_records())
+    err = names_each_below(tool->pool, root.id, root.text, draw, &drawing);
+    if (err < 0)
+        err = fail_twz(root.text, err);
+    else if (err == 0 && !out_records())
         printf("\n%llu directories, %llu other names\n", (unsigned long long)drawing.directories,
                (unsigned long long)drawing.others);
     ident_done(&root);
-    return rc;
+    return err;
 }

@@ -29,28 +29,28 @@ static int make_directory(struct tool *tool, const char *path)
 {
     static const struct hier_create create = { .kind = HIER_DIR };
     struct hier_where where;
-    int rc = names_walk_entry(tool->pool, path, &where);
-    if (rc < 0)
-        return explain_make(tool->pool, path, rc);
-    rc = where.kind ? -TWZ_EEXIST : hier_create(&where.dir, names_leaf(&where), &create, NULL);
+    int err = names_walk_entry(tool->pool, path, &where);
+    if (err < 0)
+        return explain_make(tool->pool, path, err);
+    err = where.kind ? -TWZ_EEXIST : hier_create(&where.dir, names_leaf(&where), &create, NULL);
     hier_where_close(&where);
-    return rc < 0 ? explain_make(tool->pool, path, rc) : TOOL_OK;
+    return err < 0 ? explain_make(tool->pool, path, err) : TOOL_OK;
 }
 
 int cmd_mkdir(struct tool *tool, const struct args *args)
 {
-    int rc = TOOL_OK;
+    int err = TOOL_OK;
     for (int i = 0; i < args->argc; i++) {
         const char *path = args->argv[i];
         if (!args_flag(args, "parents")) {
-            rc = fail_first(rc, make_directory(tool, path));
+            err = fail_first(err, make_directory(tool, path));
             continue;
         }
         int made = names_mkdir_parents(tool->pool, path, NULL);
         if (made < 0)
-            rc = fail_first(rc, explain_make(tool->pool, path, made));
+            err = fail_first(err, explain_make(tool->pool, path, made));
     }
-    return rc;
+    return err;
 }
 
 /* --- ln ------------------------------------------------------------------------------------ */
@@ -67,17 +67,17 @@ static int walk_target(struct tool *tool, const char *path, const char *source,
 {
     objid_t id;
     uint32_t kind;
-    int rc = names_find(tool->pool, path, &id, &kind);
-    if (rc < 0 && !leads_nowhere(rc))
-        return rc;
-    if (rc < 0 || kind != HIER_DIR)
+    int err = names_find(tool->pool, path, &id, &kind);
+    if (err < 0 && !leads_nowhere(err))
+        return err;
+    if (err < 0 || kind != HIER_DIR)
         return names_walk_entry(tool->pool, path, where);
     char *leaf = names_base(source);
     char *inside = leaf ? names_join(path, leaf) : NULL;
-    rc = inside ? names_walk_entry(tool->pool, inside, where) : -TWZ_ENOMEM;
+    err = inside ? names_walk_entry(tool->pool, inside, where) : -TWZ_ENOMEM;
     free(inside);
     free(leaf);
-    return rc;
+    return err;
 }
 
 /* Flags for taking away what a name means: the object goes with its last name, unless something
@@ -94,27 +94,27 @@ static int link_over(struct tool *tool, const struct hier_where *where, objid_t 
 {
     char text[32];
     struct hier_name beside = { .text = text };
-    int rc = -TWZ_EEXIST;
-    for (unsigned n = 0; rc == -TWZ_EEXIST; n++) {
+    int err = -TWZ_EEXIST;
+    for (unsigned n = 0; err == -TWZ_EEXIST; n++) {
         beside.len = (size_t)snprintf(text, sizeof(text), ".twz-obj.ln.%u", n);
-        rc = hier_link(&where->dir, beside, id);
+        err = hier_link(&where->dir, beside, id);
     }
-    if (rc < 0)
-        return rc;
-    rc =
+    if (err < 0)
+        return err;
+    err =
         hier_rename(&where->dir, beside, &where->dir, names_leaf(where), victim_flags(tool, where));
     /* The count is at least 1, so this takes the name and never the object. */
-    if (rc < 0 && hier_remove(&where->dir, beside, HIER_DELETE) < 0)
+    if (err < 0 && hier_remove(&where->dir, beside, HIER_DELETE) < 0)
         return -TWZ_EDAMAGED;
-    return rc;
+    return err;
 }
 
 static int link_object(struct tool *tool, const char *target, const struct hier_where *where)
 {
     struct ident object;
-    int rc = ident_one(tool, target, &object);
-    if (rc != TOOL_OK)
-        return rc;
+    int err = ident_one(tool, target, &object);
+    if (err != TOOL_OK)
+        return err;
     /* By its ID it may have any number of names; the first is no link. */
     bool named = object.kind || refs_pointed(tool->pool, object.id, true);
     bool directory = object.kind == HIER_DIR || names_is_directory(object.id);
@@ -125,14 +125,14 @@ static int link_object(struct tool *tool, const char *target, const struct hier_
     if (itself)
         return TOOL_OK;
     if (where->kind && named)
-        rc = link_over(tool, where, object.id);
+        err = link_over(tool, where, object.id);
     else if (where->kind)
-        rc = hier_replace(&where->dir, names_leaf(where), object.id, victim_flags(tool, where));
+        err = hier_replace(&where->dir, names_leaf(where), object.id, victim_flags(tool, where));
     else if (named)
-        rc = hier_link(&where->dir, names_leaf(where), object.id);
+        err = hier_link(&where->dir, names_leaf(where), object.id);
     else
-        rc = hier_insert(&where->dir, names_leaf(where), object.id);
-    return rc < 0 ? fail_twz(target, rc) : TOOL_OK;
+        err = hier_insert(&where->dir, names_leaf(where), object.id);
+    return err < 0 ? fail_twz(target, err) : TOOL_OK;
 }
 
 /* A link in place of what stands there. */
@@ -140,21 +140,21 @@ static int text_over(struct tool *tool, const struct hier_where *where, const ch
 {
     twzobj aside;
     struct hier_name leaf = names_leaf(where);
-    int rc = names_aside(tool->pool, where->dir.id, &aside);
-    if (rc < 0)
-        return rc;
-    rc = hier_symlink(&aside, leaf, text, strlen(text));
-    if (rc >= 0)
-        rc = hier_rename(&aside, leaf, &where->dir, leaf, victim_flags(tool, where));
+    int err = names_aside(tool->pool, where->dir.id, &aside);
+    if (err < 0)
+        return err;
+    err = hier_symlink(&aside, leaf, text, strlen(text));
+    if (err >= 0)
+        err = hier_rename(&aside, leaf, &where->dir, leaf, victim_flags(tool, where));
     int ended = names_aside_end(&aside);
-    return rc < 0 ? rc : ended;
+    return err < 0 ? err : ended;
 }
 
 static int link_text(struct tool *tool, const char *target, const struct hier_where *where)
 {
-    int rc = where->kind ? text_over(tool, where, target)
-                         : hier_symlink(&where->dir, names_leaf(where), target, strlen(target));
-    return rc < 0 ? fail_twz(target, rc) : TOOL_OK;
+    int err = where->kind ? text_over(tool, where, target)
+                          : hier_symlink(&where->dir, names_leaf(where), target, strlen(target));
+    return err < 0 ? fail_twz(target, err) : TOOL_OK;
 }
 
 int cmd_ln(struct tool *tool, const struct args *args)
@@ -165,21 +165,21 @@ int cmd_ln(struct tool *tool, const struct args *args)
     bool force = args_flag(args, "force");
     if (!*target)
         return fail(TOOL_USAGE, "ln: an empty TARGET means nothing");
-    int rc = walk_target(tool, path, target, &where);
-    if (rc < 0)
-        return explain_make(tool->pool, path, rc);
+    int err = walk_target(tool, path, target, &where);
+    if (err < 0)
+        return explain_make(tool->pool, path, err);
     if (where.kind && !force)
-        rc = fail_twz(path, -TWZ_EEXIST);
+        err = fail_twz(path, -TWZ_EEXIST);
     else if (where.kind == HIER_DIR)
-        rc = fail_twz(path, -TWZ_EISDIR);
+        err = fail_twz(path, -TWZ_EISDIR);
     else if (where.must_dir)
-        rc = explain_make(tool->pool, path, -TWZ_ENONAME);
+        err = explain_make(tool->pool, path, -TWZ_ENONAME);
     else if (args_flag(args, "symbolic"))
-        rc = link_text(tool, target, &where);
+        err = link_text(tool, target, &where);
     else
-        rc = link_object(tool, target, &where);
+        err = link_object(tool, target, &where);
     hier_where_close(&where);
-    return rc;
+    return err;
 }
 
 /* --- mv ------------------------------------------------------------------------------------ */
@@ -187,37 +187,37 @@ int cmd_ln(struct tool *tool, const struct args *args)
 static int move_to(struct tool *tool, const struct hier_where *from, char **path)
 {
     struct hier_where to;
-    int rc = walk_target(tool, path[1], path[0], &to);
-    if (rc < 0)
-        return explain_make(tool->pool, path[1], rc);
+    int err = walk_target(tool, path[1], path[0], &to);
+    if (err < 0)
+        return explain_make(tool->pool, path[1], err);
     bool nowhere = !to.kind && to.must_dir && from->kind != HIER_DIR;
     if (!nowhere)
-        rc = hier_rename(&from->dir, names_leaf(from), &to.dir, names_leaf(&to),
-                         victim_flags(tool, &to));
+        err = hier_rename(&from->dir, names_leaf(from), &to.dir, names_leaf(&to),
+                          victim_flags(tool, &to));
     hier_where_close(&to);
     if (nowhere)
         return explain_make(tool->pool, path[1], -TWZ_ENONAME);
-    if (rc == -TWZ_EINVAL && from->kind == HIER_DIR)
+    if (err == -TWZ_EINVAL && from->kind == HIER_DIR)
         return fail(TOOL_USAGE, "%s: a directory cannot be moved into itself (%s)", path[0],
                     path[1]);
-    return rc < 0 ? explain_path(tool->pool, path[0], rc) : TOOL_OK;
+    return err < 0 ? explain_path(tool->pool, path[0], err) : TOOL_OK;
 }
 
 int cmd_mv(struct tool *tool, const struct args *args)
 {
     struct hier_where from;
     const char *path = args->argv[0];
-    int rc = names_walk_entry(tool->pool, path, &from);
-    if (rc < 0)
-        return explain_path(tool->pool, path, rc);
+    int err = names_walk_entry(tool->pool, path, &from);
+    if (err < 0)
+        return explain_path(tool->pool, path, err);
     if (from.len == 0)
-        rc = explain_nameless(tool->pool, path, from.id, "moved");
+        err = explain_nameless(tool->pool, path, from.id, "moved");
     else if (!from.kind)
-        rc = explain_path(tool->pool, path, -TWZ_ENONAME);
+        err = explain_path(tool->pool, path, -TWZ_ENONAME);
     else
-        rc = move_to(tool, &from, args->argv);
+        err = move_to(tool, &from, args->argv);
     hier_where_close(&from);
-    return rc;
+    return err;
 }
 
 /* --- rm ------------------------------------------------------------------------------------ */
@@ -225,12 +225,12 @@ int cmd_mv(struct tool *tool, const struct args *args)
 static int remove_one(objid_t id, const char *name)
 {
     twzobj dir;
-    int rc = twz_object_init_guid(&dir, id, TWZ_READ | TWZ_WRITE);
-    if (rc < 0)
-        return rc;
-    rc = hier_remove(&dir, (struct hier_name){ name, strlen(name) }, 0);
+    int err = twz_object_init_guid(&dir, id, TWZ_READ | TWZ_WRITE);
+    if (err < 0)
+        return err;
+    err = hier_remove(&dir, (struct hier_name){ name, strlen(name) }, 0);
     twz_object_release(&dir);
-    return rc;
+    return err;
 }
 
 /* All names in a directory and below. A directory has one name: one that is met again is damage. */
@@ -241,55 +241,55 @@ static int empty_directory(struct names_seen *seen, objid_t id, unsigned depth)
         return -TWZ_ENAMELEN;
     if (!names_seen_add(seen, id))
         return -TWZ_EDAMAGED;
-    int rc = names_list(id, &list);
-    for (size_t i = 0; rc >= 0 && i < list.count; i++) {
+    int err = names_list(id, &list);
+    for (size_t i = 0; err >= 0 && i < list.count; i++) {
         if (list.name[i].kind == HIER_DIR)
-            rc = empty_directory(seen, list.name[i].id, depth + 1);
-        if (rc >= 0)
-            rc = remove_one(id, list.name[i].text);
+            err = empty_directory(seen, list.name[i].id, depth + 1);
+        if (err >= 0)
+            err = remove_one(id, list.name[i].text);
     }
     names_list_free(&list);
-    return rc;
+    return err;
 }
 
 static int remove_tree(const struct pool *pool, objid_t dir)
 {
     struct names_seen seen;
-    int rc = names_seen_init(&seen, pool);
-    if (rc >= 0)
-        rc = empty_directory(&seen, dir, 0);
+    int err = names_seen_init(&seen, pool);
+    if (err >= 0)
+        err = empty_directory(&seen, dir, 0);
     names_seen_free(&seen);
-    return rc;
+    return err;
 }
 
 static int remove_name(const struct pool *pool, const struct hier_where *where, bool recursive)
 {
     if (where->kind == 0)
         return -TWZ_ENONAME;
-    int rc = where->kind == HIER_DIR && recursive ? remove_tree(pool, where->id) : 0;
-    return rc < 0 ? rc : hier_remove(&where->dir, names_leaf(where), 0);
+    int err = where->kind == HIER_DIR && recursive ? remove_tree(pool, where->id) : 0;
+    return err < 0 ? err : hier_remove(&where->dir, names_leaf(where), 0);
 }
 
 static int remove_path(const struct pool *pool, const char *path, bool recursive, bool force)
 {
     struct hier_where where;
-    int rc = names_walk_entry(pool, path, &where);
-    if (rc >= 0) {
+    int err = names_walk_entry(pool, path, &where);
+    if (err >= 0) {
         bool nameless = where.len == 0;
-        rc = nameless ? 0 : remove_name(pool, &where, recursive);
+        err = nameless ? 0 : remove_name(pool, &where, recursive);
         hier_where_close(&where);
         if (nameless)
             return explain_nameless(pool, path, where.id, "removed");
     }
-    return rc < 0 && !(force && rc == -TWZ_ENONAME) ? explain_path(pool, path, rc) : TOOL_OK;
+    return err < 0 && !(force && err == -TWZ_ENONAME) ? explain_path(pool, path, err) : TOOL_OK;
 }
 
 int cmd_rm(struct tool *tool, const struct args *args)
 {
     bool recursive = args_flag(args, "recursive");
     bool force = args_flag(args, "force");
-    int rc = TOOL_OK;
+    int err = TOOL_OK;
     for (int i = 0; i < args->argc; i++)
-        rc = fail_first(rc, remove_path(tool->pool, args->argv[i], recursive, force));
-    return rc;
+        err = fail_first(err, remove_path(tool->pool, args->argv[i], recursive, force));
+    return err;
 }

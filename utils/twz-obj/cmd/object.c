@@ -46,9 +46,9 @@ static int new_unnamed(struct tool *tool, uint64_t count, uint32_t perms)
     for (uint64_t i = 0; i < count; i++) {
         objid_t id;
         char text[OUT_ID_TEXT];
-        int rc = plat_obj_create(&create, &id);
-        if (rc < 0)
-            return explain_pool(tool->pool, rc);
+        int err = plat_obj_create(&create, &id);
+        if (err < 0)
+            return explain_pool(tool->pool, err);
         if (count == 1 || out_records())
             print_id(tool, id, NULL);
         else
@@ -62,16 +62,16 @@ static int new_named(struct tool *tool, const char *path, uint32_t perms)
     struct hier_where where;
     twzobj obj;
     struct hier_create create = { .kind = HIER_OBJECT, .perms = perms };
-    int rc = names_walk(tool->pool, path, 0, &where);
-    if (rc < 0)
-        return explain_make(tool->pool, path, rc);
+    int err = names_walk(tool->pool, path, 0, &where);
+    if (err < 0)
+        return explain_make(tool->pool, path, err);
     if (where.kind != 0 || where.must_dir)
-        rc = where.kind ? -TWZ_EEXIST : -TWZ_ENONAME;
+        err = where.kind ? -TWZ_EEXIST : -TWZ_ENONAME;
     else
-        rc = hier_create(&where.dir, names_leaf(&where), &create, &obj);
+        err = hier_create(&where.dir, names_leaf(&where), &create, &obj);
     hier_where_close(&where);
-    if (rc < 0)
-        return explain_make(tool->pool, path, rc);
+    if (err < 0)
+        return explain_make(tool->pool, path, err);
     print_id(tool, obj.id, path);
     twz_object_release(&obj);
     return TOOL_OK;
@@ -97,11 +97,11 @@ int cmd_new(struct tool *tool, const struct args *args)
 int cmd_id(struct tool *tool, const struct args *args)
 {
     struct ident_list list;
-    int rc = ident_all(tool, args, &list);
+    int err = ident_all(tool, args, &list);
     for (size_t i = 0; i < list.count; i++)
         print_id(tool, list.item[i].id, list.item[i].path);
     ident_free(&list);
-    return rc;
+    return err;
 }
 
 /* --- del ----------------------------------------------------------------------------------- */
@@ -184,8 +184,8 @@ static int check_deletable(struct tool *tool, const struct ident_list *list, boo
             if (count)
                 return fail(TOOL_NO, "%s: directory not empty: 'rm -r' it first", item->text);
         }
-        int rc = store_obj_stat(tool->pool->store, item->slot, &stat);
-        if (rc >= 0 && !(stat.perms & TWZ_DEL) && !force)
+        int err = store_obj_stat(tool->pool->store, item->slot, &stat);
+        if (err >= 0 && !(stat.perms & TWZ_DEL) && !force)
             return fail(TOOL_DENIED, "%s: its permissions do not allow deletion: use --force",
                         item->text);
     }
@@ -195,27 +195,27 @@ static int check_deletable(struct tool *tool, const struct ident_list *list, boo
 static int remove_name(struct tool *tool, const char *path)
 {
     struct hier_where where;
-    int rc = names_walk(tool->pool, path, HIER_NOFOLLOW, &where);
-    if (rc < 0)
-        return rc;
-    rc = hier_remove(&where.dir, names_leaf(&where), 0);
+    int err = names_walk(tool->pool, path, HIER_NOFOLLOW, &where);
+    if (err < 0)
+        return err;
+    err = hier_remove(&where.dir, names_leaf(&where), 0);
     hier_where_close(&where);
-    return rc == -TWZ_ENONAME ? 0 : rc;
+    return err == -TWZ_ENONAME ? 0 : err;
 }
 
 static int delete_all(struct tool *tool, const struct pointed *pointed)
 {
     for (size_t i = 0; i < pointed->paths; i++) {
-        int rc = remove_name(tool, pointed->path[i]);
-        if (rc < 0)
-            return fail_twz(pointed->path[i], rc);
+        int err = remove_name(tool, pointed->path[i]);
+        if (err < 0)
+            return fail_twz(pointed->path[i], err);
     }
     for (size_t i = 0; i < pointed->list->count; i++) {
         const struct ident *item = &pointed->list->item[i];
-        int rc = plat_obj_delete(item->id, TWZ_DELETE_DEFERRED);
+        int err = plat_obj_delete(item->id, TWZ_DELETE_DEFERRED);
         /* A directory went with its name, a tied object with its parent. */
-        if (rc < 0 && rc != -TWZ_ENOOBJ && rc != -TWZ_EDELETED)
-            return fail_twz(item->text, rc);
+        if (err < 0 && err != -TWZ_ENOOBJ && err != -TWZ_EDELETED)
+            return fail_twz(item->text, err);
     }
     return TOOL_OK;
 }
@@ -225,19 +225,19 @@ int cmd_del(struct tool *tool, const struct args *args)
     struct ident_list list;
     bool force = args_flag(args, "force");
     struct pointed pointed = { .list = &list, .force = force };
-    int rc = ident_all(tool, args, &list);
-    if (rc == TOOL_OK)
-        rc = check_deletable(tool, &list, force);
-    int walked = rc == TOOL_OK ? refs_each(tool->pool, see_ref, &pointed) : 0;
+    int err = ident_all(tool, args, &list);
+    if (err == TOOL_OK)
+        err = check_deletable(tool, &list, force);
+    int walked = err == TOOL_OK ? refs_each(tool->pool, see_ref, &pointed) : 0;
     if (walked < 0)
-        rc = fail_twz(tool->pool->path, walked);
-    if (rc == TOOL_OK)
-        rc = pointed.rc;
-    if (rc == TOOL_OK)
-        rc = delete_all(tool, &pointed);
+        err = fail_twz(tool->pool->path, walked);
+    if (err == TOOL_OK)
+        err = pointed.rc;
+    if (err == TOOL_OK)
+        err = delete_all(tool, &pointed);
     for (size_t i = 0; i < pointed.paths; i++)
         free(pointed.path[i]);
     free(pointed.path);
     ident_free(&list);
-    return rc;
+    return err;
 }

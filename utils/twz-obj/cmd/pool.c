@@ -38,51 +38,51 @@ static const char *const first_names[] = { "/bin", "/sys", "/host", "/data", "/t
 static int make_root(struct pool *pool)
 {
     twzobj root;
-    int rc = twz_object_new(&root, NULL, NULL, TWZ_OC_PERSIST);
-    if (rc < 0)
-        return rc;
-    rc = hier_init(&root, TWZ_OBJID_NONE);
+    int err = twz_object_new(&root, NULL, NULL, TWZ_OC_PERSIST);
+    if (err < 0)
+        return err;
+    err = hier_init(&root, TWZ_OBJID_NONE);
     struct store_roots roots = store_super_get(pool->store)->roots;
     roots.names = root.id;
-    if (rc >= 0)
-        rc = store_super_set(pool->store, &roots);
-    if (rc >= 0)
+    if (err >= 0)
+        err = store_super_set(pool->store, &roots);
+    if (err >= 0)
         pool->names = root.id;
     twz_object_release(&root);
-    return rc;
+    return err;
 }
 
 static int make_namespace(struct pool *pool)
 {
-    int rc = make_root(pool);
-    for (size_t i = 0; rc >= 0 && i < sizeof(first_names) / sizeof(first_names[0]); i++)
-        rc = names_mkdir_parents(pool, first_names[i], NULL);
-    return rc;
+    int err = make_root(pool);
+    for (size_t i = 0; err >= 0 && i < sizeof(first_names) / sizeof(first_names[0]); i++)
+        err = names_mkdir_parents(pool, first_names[i], NULL);
+    return err;
 }
 
 static int fill_pool(struct pool *pool, const char *label)
 {
     struct store_env env;
     struct store_format format = { .created = (uint64_t)time(NULL) };
-    int rc = pool_random(format.uuid, sizeof(format.uuid));
-    if (rc != TOOL_OK)
-        return rc;
+    int err = pool_random(format.uuid, sizeof(format.uuid));
+    if (err != TOOL_OK)
+        return err;
     if (label)
         memcpy(format.label, label, strlen(label));
     pool_env(pool, &env);
-    rc = store_format(&env, &format);
-    if (rc < 0)
-        return fail(fail_code(rc), "%s: cannot hold a pool of %llu bytes: %s", pool->path,
-                    (unsigned long long)pool->size, fail_text(rc));
-    rc = pool_validate(pool);
-    if (rc == TOOL_OK)
-        rc = pool_recover(pool);
-    if (rc != TOOL_OK)
-        return rc;
-    rc = make_namespace(pool);
-    if (rc == -TWZ_ENOSPC)
+    err = store_format(&env, &format);
+    if (err < 0)
+        return fail(fail_code(err), "%s: cannot hold a pool of %llu bytes: %s", pool->path,
+                    (unsigned long long)pool->size, fail_text(err));
+    err = pool_validate(pool);
+    if (err == TOOL_OK)
+        err = pool_recover(pool);
+    if (err != TOOL_OK)
+        return err;
+    err = make_namespace(pool);
+    if (err == -TWZ_ENOSPC)
         return fail(TOOL_FULL, "%s: too small for a namespace: give a larger --size", pool->path);
-    return rc < 0 ? fail_twz(pool->path, rc) : TOOL_OK;
+    return err < 0 ? fail_twz(pool->path, err) : TOOL_OK;
 }
 
 /* The file that will be replaced: only a regular one that nobody uses. Stays locked by *fd. */
@@ -97,35 +97,35 @@ static int lock_replaced(const char *path, int *fd)
         return fail_host(path);
     if (!S_ISREG(st.st_mode))
         return fail(TOOL_NO, "%s: not a regular file: name another file", path);
-    int rc = pool_lock(*fd, 0, holder, sizeof(holder));
-    if (rc == -1)
+    int err = pool_lock(*fd, 0, holder, sizeof(holder));
+    if (err == -1)
         return fail(TOOL_BUSY, "%s: in use (by %s): wait for it, or end it", path, holder);
-    return rc < 0 ? fail_host(path) : TOOL_OK;
+    return err < 0 ? fail_host(path) : TOOL_OK;
 }
 
 static int make_pool(const char *path, uint64_t size, const char *label, bool force)
 {
     struct host_file file;
     struct pool *pool;
-    int rc =
+    int err =
         host_file_create(&file, path, force ? NULL : "choose another name, or use --force", 0644);
-    if (rc != TOOL_OK)
-        return rc;
+    if (err != TOOL_OK)
+        return err;
     int fd = fcntl(file.fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0 || ftruncate(file.fd, (off_t)size) != 0) {
-        rc = fail_host(path);
+        err = fail_host(path);
         host_file_abort(&file);
-        return rc;
+        return err;
     }
-    rc = pool_adopt(&pool, path, fd, POOL_BULK);
-    if (rc == TOOL_OK) {
-        rc = fill_pool(pool, label);
-        rc = fail_first(rc, pool_close(pool));
+    err = pool_adopt(&pool, path, fd, POOL_BULK);
+    if (err == TOOL_OK) {
+        err = fill_pool(pool, label);
+        err = fail_first(err, pool_close(pool));
     }
-    if (rc == TOOL_OK)
+    if (err == TOOL_OK)
         return host_file_commit(&file);
     host_file_abort(&file);
-    return rc;
+    return err;
 }
 
 int cmd_mkpool(struct tool *tool, const struct args *args)
@@ -149,18 +149,18 @@ int cmd_mkpool(struct tool *tool, const struct args *args)
     if (label && strlen(label) > 31)
         return fail(TOOL_USAGE, "--label: longer than 31 bytes");
     int old = -1;
-    int rc = force ? lock_replaced(path, &old) : TOOL_OK;
-    if (rc == TOOL_OK)
-        rc = make_pool(path, size, label, force);
+    int err = force ? lock_replaced(path, &old) : TOOL_OK;
+    if (err == TOOL_OK)
+        err = make_pool(path, size, label, force);
     if (old >= 0)
         close(old);
-    if (rc == TOOL_OK && out_records()) {
+    if (err == TOOL_OK && out_records()) {
         out_begin();
         out_str("pool", path);
         out_u64("size", size);
         out_end();
     }
-    return rc;
+    return err;
 }
 
 /* --- boot ---------------------------------------------------------------------------------- */
@@ -170,8 +170,8 @@ static int delete_former(struct pool *pool, objid_t former)
 {
     if (twz_objid_none(former) || refs_pointed(pool, former, true))
         return TOOL_OK;
-    int rc = plat_obj_delete(former, TWZ_DELETE_DEFERRED);
-    return rc < 0 && rc != -TWZ_ENOOBJ ? fail_twz(pool->path, rc) : TOOL_OK;
+    int err = plat_obj_delete(former, TWZ_DELETE_DEFERRED);
+    return err < 0 && err != -TWZ_ENOOBJ ? fail_twz(pool->path, err) : TOOL_OK;
 }
 
 static bool is_program(const struct pool *pool, uint32_t slot)
@@ -184,23 +184,23 @@ static bool is_program(const struct pool *pool, uint32_t slot)
 int cmd_boot(struct tool *tool, const struct args *args)
 {
     struct ident program;
-    int rc = ident_one(tool, args->argv[0], &program);
-    if (rc != TOOL_OK)
-        return rc;
+    int err = ident_one(tool, args->argv[0], &program);
+    if (err != TOOL_OK)
+        return err;
     struct store_roots roots = store_super_get(tool->pool->store)->roots;
     objid_t former = roots.init;
     roots.init = program.id;
     if (program.kind == HIER_DIR)
-        rc = fail(TOOL_NO, "%s: a directory, not a program", program.text);
+        err = fail(TOOL_NO, "%s: a directory, not a program", program.text);
     else if (!is_program(tool->pool, program.slot))
-        rc = fail(TOOL_NO, "%s: not a program (no ELF file): no machine would start on this pool",
-                  program.text);
+        err = fail(TOOL_NO, "%s: not a program (no ELF file): no machine would start on this pool",
+                   program.text);
     else if (!twz_objid_equal(former, program.id))
-        rc = pool_roots_set(tool->pool, &roots);
-    if (rc == TOOL_OK && !twz_objid_equal(former, program.id))
-        rc = delete_former(tool->pool, former);
+        err = pool_roots_set(tool->pool, &roots);
+    if (err == TOOL_OK && !twz_objid_equal(former, program.id))
+        err = delete_former(tool->pool, former);
     ident_done(&program);
-    return rc;
+    return err;
 }
 
 /* --- df ------------------------------------------------------------------------------------ */
@@ -282,12 +282,12 @@ int cmd_df(struct tool *tool, const struct args *args)
 int cmd_snapshot(struct tool *tool, const struct args *args)
 {
     struct host_file file;
-    int rc = host_file_create(&file, args->argv[0], "choose another name", 0644);
-    if (rc != TOOL_OK)
-        return rc;
-    rc = host_copy_sparse(tool->pool->fd, file.fd, args->argv[0], tool->pool->size);
-    if (rc == TOOL_OK)
+    int err = host_file_create(&file, args->argv[0], "choose another name", 0644);
+    if (err != TOOL_OK)
+        return err;
+    err = host_copy_sparse(tool->pool->fd, file.fd, args->argv[0], tool->pool->size);
+    if (err == TOOL_OK)
         return host_file_commit(&file);
     host_file_abort(&file);
-    return rc;
+    return err;
 }

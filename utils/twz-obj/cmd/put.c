@@ -122,9 +122,9 @@ static int fill_continuation(struct input *in, struct pool *pool, uint32_t first
 {
     struct store_stat stat;
     uint32_t slot;
-    int rc = store_obj_stat(pool->store, first, &stat);
-    if (rc < 0)
-        return rc;
+    int err = store_obj_stat(pool->store, first, &stat);
+    if (err < 0)
+        return err;
     struct twz_create create = {
         .flags = TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL,
         .perms = stat.perms,
@@ -133,10 +133,10 @@ static int fill_continuation(struct input *in, struct pool *pool, uint32_t first
         .witness_value = TWZ_PPTR(1, TWZ_OBJ_BASE),
         .tie = stat.id,
     };
-    rc = plat_obj_create(&create, id);
-    if (rc >= 0)
-        rc = store_lookup(pool->store, *id, &slot);
-    return rc < 0 ? rc : fill_part(in, pool, slot);
+    err = plat_obj_create(&create, id);
+    if (err >= 0)
+        err = store_lookup(pool->store, *id, &slot);
+    return err < 0 ? err : fill_part(in, pool, slot);
 }
 
 static int fill_part(struct input *in, struct pool *pool, uint32_t slot)
@@ -144,17 +144,17 @@ static int fill_part(struct input *in, struct pool *pool, uint32_t slot)
     uint64_t size;
     struct twz_meta meta;
     objid_t next = TWZ_OBJID_NONE;
-    int rc = content_fill(pool, slot, input_read, in, &size);
-    int more = rc == 0 && size == TWZ_OBJ_DATA_MAX ? input_more(in) : 0;
+    int err = content_fill(pool, slot, input_read, in, &size);
+    int more = err == 0 && size == TWZ_OBJ_DATA_MAX ? input_more(in) : 0;
     if (more < 0)
         return 1;
     if (more > 0)
-        rc = fill_continuation(in, pool, slot, &next);
-    if (rc != 0)
-        return rc;
+        err = fill_continuation(in, pool, slot, &next);
+    if (err != 0)
+        return err;
     meta_of(in, size, &meta);
-    rc = content_meta_add(pool, slot, &meta, next);
-    return rc < 0 || twz_objid_none(next) ? rc : plat_obj_ctl(next, TWZ_CTL_PERMANENT, 0);
+    err = content_meta_add(pool, slot, &meta, next);
+    return err < 0 || twz_objid_none(next) ? err : plat_obj_ctl(next, TWZ_CTL_PERMANENT, 0);
 }
 
 static int fill_from_input(void *ctx, struct pool *pool, uint32_t slot)
@@ -201,11 +201,11 @@ static int same_content(struct tool *tool, struct input *in, uint32_t slot)
         meta.mode != want.mode || content_length(tool->pool, slot, &length) < 0 ||
         length != (uint64_t)in->st.st_size)
         return 0;
-    int rc = content_each(tool->pool, slot, compare_piece, &c);
+    int err = content_each(tool->pool, slot, compare_piece, &c);
     if (lseek(in->fd, 0, SEEK_SET) < 0)
-        rc = fail_host(in->path);
+        err = fail_host(in->path);
     in->done = 0;
-    return rc > 0 ? -1 : rc == 0;
+    return err > 0 ? -1 : err == 0;
 }
 
 static void print_id(struct tool *tool, objid_t id, const char *path, uint64_t size, bool written)
@@ -251,10 +251,10 @@ static int put_input(struct tool *tool, struct input *in, const char *path, cons
             return TOOL_OK;
         }
     }
-    int rc = place_object(tool->pool, path, &place, &id);
-    if (rc == TOOL_OK)
+    int err = place_object(tool->pool, path, &place, &id);
+    if (err == TOOL_OK)
         print_id(tool, id, path, in->done, true);
-    return rc;
+    return err;
 }
 
 int cmd_put(struct tool *tool, const struct args *args)
@@ -263,17 +263,17 @@ int cmd_put(struct tool *tool, const struct args *args)
     const char *host = args->argv[0];
     const char *path = args->argc == 2 ? args->argv[1] : NULL;
     bool standard = strcmp(host, "-") == 0;
-    int rc = path ? check_target(tool, path) : TOOL_OK;
-    if (rc == TOOL_OK)
-        rc = input_open(&in, host);
-    if (rc != TOOL_OK)
-        return rc;
+    int err = path ? check_target(tool, path) : TOOL_OK;
+    if (err == TOOL_OK)
+        err = input_open(&in, host);
+    if (err != TOOL_OK)
+        return err;
     char *leaf = names_base(standard ? "stdin" : host);
-    rc = leaf ? put_input(tool, &in, path, leaf, args_flag(args, "update"))
-              : fail(TOOL_FULL, "out of memory");
+    err = leaf ? put_input(tool, &in, path, leaf, args_flag(args, "update"))
+               : fail(TOOL_FULL, "out of memory");
     input_close(&in);
     free(leaf);
-    return rc;
+    return err;
 }
 
 /* --- cp ------------------------------------------------------------------------------------ */
@@ -283,16 +283,16 @@ static int fill_shared(void *ctx, struct pool *pool, uint32_t slot)
 {
     const struct ident *source = ctx;
     struct twz_meta meta;
-    int rc = content_meta(pool, source->slot, &meta);
-    if (rc < 0)
-        return rc;
+    int err = content_meta(pool, source->slot, &meta);
+    if (err < 0)
+        return err;
     if (meta.next != 0)
         return -TWZ_ENOTSUP;
-    rc = store_page_share(pool->store, slot, 1, source->slot, 1, TWZ_PAGE_META - 1);
-    if (rc >= 0)
-        rc = window_refresh(source->slot);
-    if (rc < 0 || meta.magic == 0)
-        return rc;
+    err = store_page_share(pool->store, slot, 1, source->slot, 1, TWZ_PAGE_META - 1);
+    if (err >= 0)
+        err = window_refresh(source->slot);
+    if (err < 0 || meta.magic == 0)
+        return err;
     meta.links = 0;
     meta.ctime_ns = plat_time();
     return content_meta_add(pool, slot, &meta, TWZ_OBJID_NONE);
@@ -303,24 +303,24 @@ int cmd_cp(struct tool *tool, const struct args *args)
     struct ident source;
     struct store_stat stat;
     objid_t id;
-    int rc = check_target(tool, args->argv[1]);
-    if (rc == TOOL_OK)
-        rc = ident_one(tool, args->argv[0], &source);
-    if (rc != TOOL_OK)
-        return rc;
+    int err = check_target(tool, args->argv[1]);
+    if (err == TOOL_OK)
+        err = ident_one(tool, args->argv[0], &source);
+    if (err != TOOL_OK)
+        return err;
     int got = store_obj_stat(tool->pool->store, source.slot, &stat);
     char *leaf = names_base(source.text);
     struct place place = { .perms = stat.perms, .leaf = leaf, .fill = fill_shared, .ctx = &source };
     if (got < 0)
-        rc = fail_twz(source.text, got);
+        err = fail_twz(source.text, got);
     else if (source.kind == HIER_DIR || names_is_directory(source.id))
-        rc = fail(TOOL_NO, "%s: a directory: copy its objects one by one", source.text);
+        err = fail(TOOL_NO, "%s: a directory: copy its objects one by one", source.text);
     else
-        rc = leaf ? place_object(tool->pool, args->argv[1], &place, &id)
-                  : fail(TOOL_FULL, "out of memory");
-    if (rc == TOOL_OK)
+        err = leaf ? place_object(tool->pool, args->argv[1], &place, &id)
+                   : fail(TOOL_FULL, "out of memory");
+    if (err == TOOL_OK)
         print_id(tool, id, args->argv[1], 0, true);
     free(leaf);
     ident_done(&source);
-    return rc;
+    return err;
 }

@@ -99,13 +99,13 @@ int cmd_refs(struct tool *tool, const struct args *args)
     bool from = args_flag(args, "from");
     bool to = args_flag(args, "to");
     struct selection selection = { tool, &list, from || !to, to || !from };
-    int rc = ident_all(tool, args, &list);
-    if (rc == TOOL_OK) {
+    int err = ident_all(tool, args, &list);
+    if (err == TOOL_OK) {
         int walked = refs_each(tool->pool, select_ref, &selection);
-        rc = walked < 0 ? fail_twz(tool->pool->path, walked) : TOOL_OK;
+        err = walked < 0 ? fail_twz(tool->pool->path, walked) : TOOL_OK;
     }
     ident_free(&list);
-    return rc;
+    return err;
 }
 
 /* --- graph --------------------------------------------------------------------------------- */
@@ -147,7 +147,7 @@ static void dot_text(const char *text)
 static int graph_ref(void *ctx, const struct ref *ref)
 {
     struct graph *graph = ctx;
-    bool known = twz_objid_none(ref->from) ? graph->reached == NULL : reached(graph, ref->from);
+    bool known = twz_objid_none(ref->from) ? !graph->reached : reached(graph, ref->from);
     if (!known)
         return 0;
     if (!graph->print) {
@@ -186,12 +186,12 @@ static int graph_reach(struct graph *graph, const struct ident_list *list)
         return -TWZ_ENOMEM;
     for (size_t i = 0; i < list->count; i++)
         reach(graph, list->item[i].id);
-    int rc = 0;
+    int err = 0;
     do {
         graph->grew = false;
-        rc = refs_each(graph->tool->pool, graph_ref, graph);
-    } while (rc >= 0 && graph->grew);
-    return rc;
+        err = refs_each(graph->tool->pool, graph_ref, graph);
+    } while (err >= 0 && graph->grew);
+    return err;
 }
 
 int cmd_graph(struct tool *tool, const struct args *args)
@@ -200,10 +200,10 @@ int cmd_graph(struct tool *tool, const struct args *args)
     struct graph graph = { .tool = tool, .dot = args_flag(args, "dot") };
     if (graph.dot && out_records())
         return fail(TOOL_USAGE, "graph: either --dot or --json");
-    int rc = ident_all(tool, args, &list);
-    int walked = rc == TOOL_OK && list.count ? graph_reach(&graph, &list) : 0;
+    int err = ident_all(tool, args, &list);
+    int walked = err == TOOL_OK && list.count ? graph_reach(&graph, &list) : 0;
     graph.print = true;
-    if (rc == TOOL_OK && walked >= 0) {
+    if (err == TOOL_OK && walked >= 0) {
         if (graph.dot)
             puts("digraph twz {");
         walked = refs_each(tool->pool, graph_ref, &graph);
@@ -211,10 +211,10 @@ int cmd_graph(struct tool *tool, const struct args *args)
             puts("}");
     }
     if (walked < 0)
-        rc = fail_twz(tool->pool->path, walked);
+        err = fail_twz(tool->pool->path, walked);
     free(graph.reached);
     ident_free(&list);
-    return rc;
+    return err;
 }
 
 /* --- lost ---------------------------------------------------------------------------------- */
@@ -277,21 +277,21 @@ static int lost_link(objid_t id, const twzobj *dir)
 
 static int lost_each(struct tool *tool, const struct found *found, const twzobj *dir, bool delete)
 {
-    int rc = 0;
-    for (uint32_t slot = 0; rc >= 0 && ids_next(tool->pool, &slot); slot++) {
+    int err = 0;
+    for (uint32_t slot = 0; err >= 0 && ids_next(tool->pool, &slot); slot++) {
         objid_t id = store_obj_id_of(tool->pool->store, slot);
         if (slot >= found->slots || found->pointed[slot / 8] & (1u << (slot % 8)))
             continue;
         lost_print(tool, id, slot);
         if (dir)
-            rc = lost_link(id, dir);
+            err = lost_link(id, dir);
         else if (delete)
-            rc = plat_obj_delete(id, TWZ_DELETE_DEFERRED);
+            err = plat_obj_delete(id, TWZ_DELETE_DEFERRED);
         /* Gone with what it was tied to. */
-        if (rc == -TWZ_ENOOBJ || rc == -TWZ_EDELETED)
-            rc = 0;
+        if (err == -TWZ_ENOOBJ || err == -TWZ_EDELETED)
+            err = 0;
     }
-    return rc;
+    return err;
 }
 
 static int lost_find(struct tool *tool, struct found *found)
@@ -307,14 +307,14 @@ static int lost_find(struct tool *tool, struct found *found)
 static int lost_run(struct tool *tool, const twzobj *dir, bool delete)
 {
     struct found found = { .pool = tool->pool, .delete = delete };
-    int rc = dir ? hier_probe(dir) : 0;
-    if (rc < 0)
-        return rc;
-    rc = lost_find(tool, &found);
-    if (rc >= 0 && !found.refused)
-        rc = lost_each(tool, &found, dir, delete);
+    int err = dir ? hier_probe(dir) : 0;
+    if (err < 0)
+        return err;
+    err = lost_find(tool, &found);
+    if (err >= 0 && !found.refused)
+        err = lost_each(tool, &found, dir, delete);
     free(found.pointed);
-    return rc < 0 ? rc : found.refused;
+    return err < 0 ? err : found.refused;
 }
 
 int cmd_lost(struct tool *tool, const struct args *args)
@@ -325,9 +325,9 @@ int cmd_lost(struct tool *tool, const struct args *args)
     bool delete = args_flag(args, "delete");
     if (link && delete)
         return fail(TOOL_USAGE, "lost: either --link or --delete");
-    int rc = link ? ident_one(tool, link, &dir) : TOOL_OK;
-    if (rc != TOOL_OK)
-        return rc;
+    int err = link ? ident_one(tool, link, &dir) : TOOL_OK;
+    if (err != TOOL_OK)
+        return err;
     int done = link ? twz_object_init_guid(&obj, dir.id, TWZ_READ | TWZ_WRITE) : 0;
     if (done >= 0) {
         done = lost_run(tool, link ? &obj : NULL, delete);

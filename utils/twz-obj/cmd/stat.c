@@ -140,13 +140,13 @@ static void info_fields(const struct facts *facts)
 static int show(struct tool *tool, const struct args *args, bool full)
 {
     struct ident_list list;
-    int rc = ident_all(tool, args, &list);
+    int err = ident_all(tool, args, &list);
     for (size_t i = 0; i < list.count; i++) {
         struct facts facts;
         const struct ident *item = &list.item[i];
         int got = facts_get(tool->pool, item->slot, &facts);
         if (got < 0) {
-            rc = fail_first(rc, fail_twz(item->text, got));
+            err = fail_first(err, fail_twz(item->text, got));
             continue;
         }
         if (out_records()) {
@@ -163,10 +163,10 @@ static int show(struct tool *tool, const struct args *args, bool full)
                 info_text(&facts);
         }
         if (facts.error < 0 || facts.stat.damaged)
-            rc = fail_first(rc, TOOL_DAMAGED);
+            err = fail_first(err, TOOL_DAMAGED);
     }
     ident_free(&list);
-    return rc;
+    return err;
 }
 
 int cmd_stat(struct tool *tool, const struct args *args)

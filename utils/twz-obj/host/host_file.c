@@ -69,17 +69,17 @@ int host_file_create(struct host_file *file, const char *path, const char *exist
     }
     char *dir = directory_of(path);
     file->fd = dir ? open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode) : -1;
-    int rc = TOOL_OK;
+    int err = TOOL_OK;
     if (file->fd < 0 && dir && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
-        rc = create_named(file, mode);
+        err = create_named(file, mode);
     else if (file->fd < 0 && dir && (errno == ENOENT || errno == ENOTDIR))
-        rc = no_directory(dir);
+        err = no_directory(dir);
     else if (file->fd < 0)
-        rc = fail_host(path);
+        err = fail_host(path);
     free(dir);
-    if (rc != TOOL_OK)
+    if (err != TOOL_OK)
         host_file_abort(file);
-    return rc;
+    return err;
 }
 
 /* Give the nameless file a temporary name, to be renamed. */
@@ -131,13 +131,13 @@ static void sync_directory(const char *path)
 
 int host_file_commit(struct host_file *file)
 {
-    int rc = TOOL_OK;
+    int err = TOOL_OK;
     if (fdatasync(file->fd) != 0 || publish(file) != 0)
-        rc = errno == EEXIST ? exists_already(file->path, file->exists) : fail_host(file->path);
+        err = errno == EEXIST ? exists_already(file->path, file->exists) : fail_host(file->path);
     else
         sync_directory(file->path);
     host_file_abort(file);
-    return rc;
+    return err;
 }
 
 void host_file_abort(struct host_file *file)
@@ -180,9 +180,9 @@ static int copy_range(int from, int to, const char *path, uint64_t at, uint64_t 
             return fail_host(path);
         if (lseek(to, (off_t)at, SEEK_SET) < 0)
             return fail_host(path);
-        int rc = host_write(to, path, buffer, (uint64_t)n);
-        if (rc != TOOL_OK)
-            return rc;
+        int err = host_write(to, path, buffer, (uint64_t)n);
+        if (err != TOOL_OK)
+            return err;
         at += (uint64_t)n;
     }
     return TOOL_OK;
@@ -196,18 +196,18 @@ int host_copy_sparse(int from, int to, const char *path, uint64_t size)
         return fail_host(path);
     struct out_progress progress;
     out_progress_start(&progress, path, size);
-    int rc = TOOL_OK;
-    for (uint64_t at = 0; rc == TOOL_OK && at < size;) {
+    int err = TOOL_OK;
+    for (uint64_t at = 0; err == TOOL_OK && at < size;) {
         off_t data = lseek(from, (off_t)at, SEEK_DATA);
         if (data < 0 && errno == ENXIO)
             break;
         off_t hole = data < 0 ? -1 : lseek(from, data, SEEK_HOLE);
         uint64_t start = data < 0 ? at : (uint64_t)data;
         uint64_t end = hole < 0 ? size : (uint64_t)hole;
-        rc = copy_range(from, to, path, start, end < size ? end : size);
+        err = copy_range(from, to, path, start, end < size ? end : size);
         at = end;
         out_progress(&progress, at);
     }
     out_progress_end(&progress);
-    return rc;
+    return err;
 }

@@ -28,9 +28,9 @@ static struct {
 int host_platform_attach(struct pool *pool)
 {
     host.pool = pool;
-    int rc = host.owner ? TOOL_OK : pool_random(&host.owner, sizeof(host.owner));
+    int err = host.owner ? TOOL_OK : pool_random(&host.owner, sizeof(host.owner));
     host.owner = (host.owner & (UINT64_MAX >> 1)) | 1;
-    return rc ? rc : window_attach(pool);
+    return err ? err : window_attach(pool);
 }
 
 void host_platform_detach(const struct pool *pool)
@@ -47,16 +47,16 @@ static int copy_sources(const struct twz_create *create, uint32_t slot)
     const struct twz_copy *source = (const struct twz_copy *)(uintptr_t)create->sources;
     for (uint64_t i = 0; i < create->nsources; i++) {
         uint32_t from;
-        int rc = store_lookup(host.pool->store, source[i].src, &from);
-        if (rc >= 0)
-            rc = store_page_share(host.pool->store, slot,
-                                  (uint32_t)(source[i].dst_off / TWZ_PAGE_SIZE), from,
-                                  (uint32_t)(source[i].src_off / TWZ_PAGE_SIZE),
-                                  (uint32_t)(source[i].len / TWZ_PAGE_SIZE));
-        if (rc >= 0)
-            rc = window_refresh(from);
-        if (rc < 0)
-            return rc;
+        int err = store_lookup(host.pool->store, source[i].src, &from);
+        if (err >= 0)
+            err = store_page_share(host.pool->store, slot,
+                                   (uint32_t)(source[i].dst_off / TWZ_PAGE_SIZE), from,
+                                   (uint32_t)(source[i].src_off / TWZ_PAGE_SIZE),
+                                   (uint32_t)(source[i].len / TWZ_PAGE_SIZE));
+        if (err >= 0)
+            err = window_refresh(from);
+        if (err < 0)
+            return err;
     }
     return 0;
 }
@@ -78,12 +78,12 @@ int plat_obj_create(const struct twz_create *create, objid_t *id)
     if (pool_random(make.nonce, sizeof(make.nonce)) != TOOL_OK)
         return -TWZ_EIO;
     uint32_t slot;
-    int rc = store_obj_create(host.pool->store, &make, &slot, id);
-    if (rc < 0)
-        return rc;
+    int err = store_obj_create(host.pool->store, &make, &slot, id);
+    if (err < 0)
+        return err;
     host.pool->changes++;
-    rc = copy_sources(create, slot);
-    return rc < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0 ? -TWZ_EDAMAGED : rc;
+    err = copy_sources(create, slot);
+    return err < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0 ? -TWZ_EDAMAGED : err;
 }
 
 /* Slots that died together, to be released afterwards. */
@@ -114,28 +114,28 @@ int plat_obj_delete(objid_t id, uint64_t flags)
     (void)flags;
     uint32_t slot = STORE_NO_SLOT;
     struct died died = { 0 };
-    int rc = store_lookup(host.pool->store, id, &slot);
+    int err = store_lookup(host.pool->store, id, &slot);
     /* What is damaged goes all the same: nothing else rids a pool of it. */
-    if (rc < 0 && !(rc == -TWZ_EDAMAGED && slot != STORE_NO_SLOT))
-        return rc;
+    if (err < 0 && !(err == -TWZ_EDAMAGED && slot != STORE_NO_SLOT))
+        return err;
     host.pool->changes++;
-    rc = store_obj_delete(host.pool->store, slot, note_died, &died);
-    for (size_t i = 0; rc >= 0 && i < died.count; i++)
-        rc = window_released(died.slot[i]);
+    err = store_obj_delete(host.pool->store, slot, note_died, &died);
+    for (size_t i = 0; err >= 0 && i < died.count; i++)
+        err = window_released(died.slot[i]);
     free(died.slot);
     /* What could not be noted is dead, and freed by the next recovery. */
-    return rc < 0 || !died.short_of_memory ? rc : 0;
+    return err < 0 || !died.short_of_memory ? err : 0;
 }
 
 int plat_obj_stat(objid_t id, struct twz_stat *stat)
 {
     uint32_t slot;
     struct store_stat s;
-    int rc = store_lookup(host.pool->store, id, &slot);
-    if (rc >= 0)
-        rc = store_obj_stat(host.pool->store, slot, &s);
-    if (rc < 0)
-        return rc;
+    int err = store_lookup(host.pool->store, id, &slot);
+    if (err >= 0)
+        err = store_obj_stat(host.pool->store, slot, &s);
+    if (err < 0)
+        return err;
     *stat = (struct twz_stat){
         .id = s.id,
         .kuid = s.kuid,
@@ -156,9 +156,9 @@ int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg)
 {
     uint32_t slot;
     struct store_update update = { 0 };
-    int rc = store_lookup(host.pool->store, id, &slot);
-    if (rc < 0)
-        return rc;
+    int err = store_lookup(host.pool->store, id, &slot);
+    if (err < 0)
+        return err;
     switch (op) {
     case TWZ_CTL_PERMANENT: return store_obj_permanent(host.pool->store, slot);
     case TWZ_CTL_PERSIST: return arg ? 0 : -TWZ_ENOTSUP;

@@ -143,10 +143,10 @@ static int file_check(const char *path, int fd, uint64_t *size)
 static int file_lock(const char *path, int fd, enum pool_mode mode)
 {
     char holder[256];
-    int rc = pool_lock(fd, mode == POOL_LOOK, holder, sizeof(holder));
-    if (rc == -1)
+    int err = pool_lock(fd, mode == POOL_LOOK, holder, sizeof(holder));
+    if (err == -1)
         return fail(TOOL_BUSY, "%s: in use (by %s): wait for it, or end it", path, holder);
-    if (rc < 0)
+    if (err < 0)
         return fail_host(path);
     return TOOL_OK;
 }
@@ -197,24 +197,24 @@ int pool_adopt(struct pool **out, const char *path, int fd, enum pool_mode mode)
         return fail(TOOL_FULL, "out of memory");
     }
     *pool = (struct pool){ .path = copy, .fd = fd, .mode = mode };
-    int rc = file_lock(path, fd, mode);
-    if (!rc)
-        rc = file_check(path, fd, &pool->size);
-    if (!rc)
-        rc = file_map(pool);
-    if (!rc) {
+    int err = file_lock(path, fd, mode);
+    if (!err)
+        err = file_check(path, fd, &pool->size);
+    if (!err)
+        err = file_map(pool);
+    if (!err) {
         fault_range(pool);
         *out = pool;
         return TOOL_OK;
     }
-    return fail_first(rc, pool_close(pool));
+    return fail_first(err, pool_close(pool));
 }
 
 int pool_map(struct pool **out, const char *path, enum pool_mode mode)
 {
     int fd;
-    int rc = file_open(path, mode, &fd);
-    return rc ? rc : pool_adopt(out, path, fd, mode);
+    int err = file_open(path, mode, &fd);
+    return err ? err : pool_adopt(out, path, fd, mode);
 }
 
 /* --- store --------------------------------------------------------------------------------- */
@@ -300,16 +300,16 @@ int pool_validate(struct pool *pool)
     struct store_env env;
     struct store_report why = { 0 };
     pool_env(pool, &env);
-    int rc = store_open(&env, &pool->store, &why);
-    return rc < 0 ? refuse(pool->path, rc, &why) : TOOL_OK;
+    int err = store_open(&env, &pool->store, &why);
+    return err < 0 ? refuse(pool->path, err, &why) : TOOL_OK;
 }
 
 int pool_recover(struct pool *pool)
 {
-    int rc = store_recover(pool->store, &pool->recovery);
-    if (rc < 0)
-        return fail(fail_code(rc), "%s: %s (recovery): restore it from a copy", pool->path,
-                    fail_text(rc));
+    int err = store_recover(pool->store, &pool->recovery);
+    if (err < 0)
+        return fail(fail_code(err), "%s: %s (recovery): restore it from a copy", pool->path,
+                    fail_text(err));
     pool->names = store_super_get(pool->store)->roots.names;
     return host_platform_attach(pool);
 }
@@ -317,21 +317,21 @@ int pool_recover(struct pool *pool)
 int pool_open(struct pool **out, const char *path, enum pool_mode mode)
 {
     struct pool *pool;
-    int rc = pool_map(&pool, path, mode);
-    if (rc)
-        return rc;
-    rc = pool_validate(pool);
-    if (!rc)
-        rc = pool_recover(pool);
-    if (rc)
-        return fail_first(rc, pool_close(pool));
+    int err = pool_map(&pool, path, mode);
+    if (err)
+        return err;
+    err = pool_validate(pool);
+    if (!err)
+        err = pool_recover(pool);
+    if (err)
+        return fail_first(err, pool_close(pool));
     *out = pool;
     return TOOL_OK;
 }
 
 int pool_close(struct pool *pool)
 {
-    int rc = TOOL_OK;
+    int err = TOOL_OK;
     host_platform_detach(pool);
     if (pool->store)
         store_close(pool->store);
@@ -340,7 +340,7 @@ int pool_close(struct pool *pool)
         if (synced == 0 && persist_media_failed())
             errno = EIO;
         if (synced != 0 || persist_media_failed())
-            rc = fail_host(pool->path);
+            err = fail_host(pool->path);
         persist_media_set(PERSIST_NOWHERE);
         fault_range(NULL);
         munmap(pool->base, pool->size);
@@ -348,7 +348,7 @@ int pool_close(struct pool *pool)
     close(pool->fd);
     free(pool->path);
     free(pool);
-    return rc;
+    return err;
 }
 
 void pool_sync_each(struct pool *pool)
@@ -361,9 +361,9 @@ void pool_sync_each(struct pool *pool)
 
 int pool_roots_set(struct pool *pool, const struct store_roots *roots)
 {
-    int rc = store_super_set(pool->store, roots);
-    if (rc < 0)
-        return fail_twz(pool->path, rc);
+    int err = store_super_set(pool->store, roots);
+    if (err < 0)
+        return fail_twz(pool->path, err);
     pool->names = roots->names;
     return TOOL_OK;
 }

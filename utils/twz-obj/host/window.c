@@ -126,9 +126,9 @@ static int window_fill(const struct window *w, uint32_t first, uint32_t end)
             count++;
             continue;
         }
-        int rc = count ? window_map(w, run.page, run.frame, count, page_writable(&run)) : 0;
-        if (rc < 0 || !more)
-            return rc;
+        int err = count ? window_map(w, run.page, run.frame, count, page_writable(&run)) : 0;
+        if (err < 0 || !more)
+            return err;
         run = at;
         count = there ? 1 : 0;
     }
@@ -192,8 +192,8 @@ int window_refresh(uint32_t slot)
         if (same_id(w->id, TWZ_OBJID_NONE) || w->slot != slot)
             continue;
         w->own = false;
-        int rc = window_clear(w, PROT_READ);
-        return rc < 0 ? rc : window_fill(w, 0, TWZ_PAGE_RECORD);
+        int err = window_clear(w, PROT_READ);
+        return err < 0 ? err : window_fill(w, 0, TWZ_PAGE_RECORD);
     }
     return 0;
 }
@@ -206,15 +206,15 @@ static int window_own(struct window *w)
 {
     const struct hier_dir *dir = (const void *)(window_start(w) + TWZ_OBJ_BASE);
     struct store_page at = { .page = 1 };
-    int rc = 0;
+    int err = 0;
     if (dir->magic != HIER_MAGIC)
         at.page = TWZ_PAGE_RECORD;
-    for (; rc >= 0 && store_page_next(host.pool->store, w->slot, &at) >= 0; at.page++) {
+    for (; err >= 0 && store_page_next(host.pool->store, w->slot, &at) >= 0; at.page++) {
         if (at.state == STORE_SHARED && !(at.flags & STORE_FLAG_READONLY))
-            rc = touch_present(w, &at);
+            err = touch_present(w, &at);
     }
-    w->own = rc >= 0;
-    return rc;
+    w->own = err >= 0;
+    return err;
 }
 
 int plat_map(objid_t id, uint32_t rights, uint8_t **start)
@@ -222,25 +222,25 @@ int plat_map(objid_t id, uint32_t rights, uint8_t **start)
     struct window *w = window_of(id);
     if (!w) {
         uint32_t slot;
-        int rc = store_lookup(host.pool->store, id, &slot);
-        if (rc < 0)
-            return rc;
+        int err = store_lookup(host.pool->store, id, &slot);
+        if (err < 0)
+            return err;
         w = window_take();
         if (!w)
             return -TWZ_ENOMEM;
-        rc = window_clear(w, PROT_READ);
+        err = window_clear(w, PROT_READ);
         *w = (struct window){ .id = id, .slot = slot };
-        if (rc == 0)
-            rc = window_fill(w, 0, TWZ_PAGE_RECORD);
-        if (rc < 0) {
+        if (err == 0)
+            err = window_fill(w, 0, TWZ_PAGE_RECORD);
+        if (err < 0) {
             window_drop(w);
-            return rc;
+            return err;
         }
     }
     if ((rights & TWZ_WRITE) && !w->own && !looking()) {
-        int rc = window_own(w);
-        if (rc < 0)
-            return rc;
+        int err = window_own(w);
+        if (err < 0)
+            return err;
     }
     w->count++;
     w->rights |= rights;
@@ -297,23 +297,23 @@ static int touch_present(const struct window *w, const struct store_page *at)
         return 0;
     if (at->state != STORE_SHARED)
         return -TWZ_EFAULT;
-    int rc = store_page_own(host.pool->store, w->slot, at->page, &frame);
-    if (rc < 0)
-        return rc;
+    int err = store_page_own(host.pool->store, w->slot, at->page, &frame);
+    if (err < 0)
+        return err;
     frame_changed(frame);
     return window_map(w, at->page, frame, 1, true);
 }
 
 static int touch_absent(const struct window *w, uint32_t page, uint32_t count)
 {
-    int rc = store_page_add_many(host.pool->store, w->slot, page, count, NULL, NULL);
-    for (uint32_t i = 0; rc >= 0 && looking() && i < count; i++) {
+    int err = store_page_add_many(host.pool->store, w->slot, page, count, NULL, NULL);
+    for (uint32_t i = 0; err >= 0 && looking() && i < count; i++) {
         struct store_page at;
-        rc = store_page_get(host.pool->store, w->slot, page + i, &at);
-        if (rc >= 0)
+        err = store_page_get(host.pool->store, w->slot, page + i, &at);
+        if (err >= 0)
             frame_changed(at.frame);
     }
-    return rc < 0 ? rc : window_fill(w, page, page + count);
+    return err < 0 ? err : window_fill(w, page, page + count);
 }
 
 int plat_touch(const void *p, uint64_t len)
@@ -330,13 +330,13 @@ int plat_touch(const void *p, uint64_t len)
         struct store_page at = { .page = page };
         bool there = store_page_next(host.pool->store, w->slot, &at) >= 0 && at.page < end;
         uint32_t absent = (there ? at.page : end) - page;
-        int rc = 0;
+        int err = 0;
         if (absent > 0)
-            rc = touch_absent(w, page, absent);
-        if (rc >= 0 && there)
-            rc = touch_present(w, &at);
-        if (rc < 0)
-            return rc;
+            err = touch_absent(w, page, absent);
+        if (err >= 0 && there)
+            err = touch_present(w, &at);
+        if (err < 0)
+            return err;
         page += absent + (there ? 1 : 0);
     }
     return 0;

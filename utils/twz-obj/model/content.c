@@ -17,9 +17,9 @@ static const uint8_t zero_page[TWZ_PAGE_SIZE];
 int content_page(const struct pool *pool, uint32_t slot, uint32_t page, const uint8_t **bytes)
 {
     struct store_page at;
-    int rc = store_page_get(pool->store, slot, page, &at);
-    if (rc < 0)
-        return rc;
+    int err = store_page_get(pool->store, slot, page, &at);
+    if (err < 0)
+        return err;
     switch (at.state) {
     case STORE_ABSENT: *bytes = zero_page; return 0;
     case STORE_PRESENT:
@@ -36,9 +36,9 @@ int content_read(const struct pool *pool, uint32_t slot, uint64_t off, void *out
         const uint8_t *page;
         uint64_t in = off % TWZ_PAGE_SIZE;
         uint64_t n = TWZ_PAGE_SIZE - in < len ? TWZ_PAGE_SIZE - in : len;
-        int rc = content_page(pool, slot, (uint32_t)(off / TWZ_PAGE_SIZE), &page);
-        if (rc < 0)
-            return rc;
+        int err = content_page(pool, slot, (uint32_t)(off / TWZ_PAGE_SIZE), &page);
+        if (err < 0)
+            return err;
         memcpy(to, page + in, n);
         to += n;
         off += n;
@@ -50,9 +50,9 @@ int content_read(const struct pool *pool, uint32_t slot, uint64_t off, void *out
 int content_meta(const struct pool *pool, uint32_t slot, struct twz_meta *meta)
 {
     const uint8_t *page;
-    int rc = content_page(pool, slot, TWZ_PAGE_META, &page);
-    if (rc < 0)
-        return rc;
+    int err = content_page(pool, slot, TWZ_PAGE_META, &page);
+    if (err < 0)
+        return err;
     memcpy(meta, page, sizeof(*meta));
     if ((meta->magic != 0 && meta->magic != TWZ_META_MAGIC) || meta->size > TWZ_OBJ_DATA_MAX ||
         meta->fot_count > TWZ_FOT_MAX)
@@ -78,9 +78,9 @@ int content_next(const struct pool *pool, uint32_t slot, const struct twz_meta *
     uint64_t index = TWZ_PPTR_FOT(meta->next);
     if (index == 0 || index > meta->fot_count)
         return -TWZ_EDAMAGED;
-    int rc = content_fot(pool, slot, (uint32_t)index, &entry);
-    if (rc < 0)
-        return rc;
+    int err = content_fot(pool, slot, (uint32_t)index, &entry);
+    if (err < 0)
+        return err;
     if (!(entry.flags & TWZ_FOT_VALID) || (entry.flags & TWZ_FOT_NAME))
         return -TWZ_EDAMAGED;
     return store_lookup(pool->store, entry.id, next);
@@ -94,13 +94,13 @@ int content_length(const struct pool *pool, uint32_t slot, uint64_t *length)
     *length = 0;
     for (unsigned part = 0; slot != STORE_NO_SLOT; part++) {
         struct twz_meta meta;
-        int rc = part < PARTS_MAX ? content_meta(pool, slot, &meta) : -TWZ_EDAMAGED;
-        if (rc < 0)
-            return rc;
+        int err = part < PARTS_MAX ? content_meta(pool, slot, &meta) : -TWZ_EDAMAGED;
+        if (err < 0)
+            return err;
         *length += meta.size;
-        rc = content_next(pool, slot, &meta, &slot);
-        if (rc < 0)
-            return rc;
+        err = content_next(pool, slot, &meta, &slot);
+        if (err < 0)
+            return err;
     }
     return 0;
 }
@@ -135,16 +135,16 @@ static int each_of_part(const struct pool *pool, uint32_t slot, uint64_t size, c
         uint32_t run = absent_run(pool, slot, page, end);
         const uint8_t *bytes = zero_page;
         bool zero = run > 0;
-        int rc = zero ? 0 : content_page(pool, slot, page, &bytes);
-        if (rc < 0)
-            return rc;
+        int err = zero ? 0 : content_page(pool, slot, page, &bytes);
+        if (err < 0)
+            return err;
         if (!zero)
             run = present_run(pool, slot, page, end < page + CHUNK_PAGES ? end : page + CHUNK_PAGES,
                               bytes);
         uint64_t len = (uint64_t)run * TWZ_PAGE_SIZE;
-        rc = sink(ctx, zero ? NULL : bytes, len < left ? len : left);
-        if (rc != 0)
-            return rc;
+        err = sink(ctx, zero ? NULL : bytes, len < left ? len : left);
+        if (err != 0)
+            return err;
         page += run;
     }
     return 0;
@@ -154,15 +154,15 @@ int content_each(const struct pool *pool, uint32_t slot, content_sink sink, void
 {
     for (unsigned part = 0; slot != STORE_NO_SLOT; part++) {
         struct twz_meta meta;
-        int rc = part < PARTS_MAX ? content_meta(pool, slot, &meta) : -TWZ_EDAMAGED;
-        if (rc < 0)
-            return rc;
-        rc = each_of_part(pool, slot, meta.size, sink, ctx);
-        if (rc != 0)
-            return rc;
-        rc = content_next(pool, slot, &meta, &slot);
-        if (rc < 0)
-            return rc;
+        int err = part < PARTS_MAX ? content_meta(pool, slot, &meta) : -TWZ_EDAMAGED;
+        if (err < 0)
+            return err;
+        err = each_of_part(pool, slot, meta.size, sink, ctx);
+        if (err != 0)
+            return err;
+        err = content_next(pool, slot, &meta, &slot);
+        if (err < 0)
+            return err;
     }
     return 0;
 }
@@ -192,11 +192,11 @@ static int chunk_add(struct pool *pool, uint32_t slot, struct chunk *chunk, uint
         uint32_t run = 0;
         while (i + run < pages && !page_is_zero(chunk->bytes + (uint64_t)(i + run) * TWZ_PAGE_SIZE))
             run++;
-        int rc = 0;
+        int err = 0;
         if (run > 0)
-            rc = store_page_add_many(pool->store, slot, chunk->first + i, run, chunk_page, chunk);
-        if (rc < 0)
-            return rc;
+            err = store_page_add_many(pool->store, slot, chunk->first + i, run, chunk_page, chunk);
+        if (err < 0)
+            return err;
         i += run > 0 ? run : 1;
     }
     return 0;
@@ -207,18 +207,18 @@ int content_fill(struct pool *pool, uint32_t slot, content_source source, void *
     struct chunk chunk = { .first = 1, .bytes = malloc(CHUNK) };
     if (!chunk.bytes)
         return -TWZ_ENOMEM;
-    int rc = 0;
+    int err = 0;
     *size = 0;
     while (*size < TWZ_OBJ_DATA_MAX) {
         uint64_t want = TWZ_OBJ_DATA_MAX - *size < CHUNK ? TWZ_OBJ_DATA_MAX - *size : CHUNK;
         int64_t n = source(ctx, chunk.bytes, want);
-        rc = n < 0 ? 1 : 0;
+        err = n < 0 ? 1 : 0;
         if (n <= 0)
             break;
         uint64_t pages = ((uint64_t)n + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE;
         memset(chunk.bytes + n, 0, pages * TWZ_PAGE_SIZE - (uint64_t)n);
-        rc = chunk_add(pool, slot, &chunk, (uint32_t)pages);
-        if (rc < 0)
+        err = chunk_add(pool, slot, &chunk, (uint32_t)pages);
+        if (err < 0)
             break;
         *size += (uint64_t)n;
         chunk.first += (uint32_t)pages;
@@ -226,7 +226,7 @@ int content_fill(struct pool *pool, uint32_t slot, content_source source, void *
             break;
     }
     free(chunk.bytes);
-    return rc;
+    return err;
 }
 
 static const void *one_page(void *ctx, uint32_t page)
@@ -248,9 +248,9 @@ int content_meta_add(struct pool *pool, uint32_t slot, const struct twz_meta *me
         full.fot_count = 1;
         full.next = TWZ_PPTR(1, TWZ_OBJ_BASE);
         memcpy(page + TWZ_PAGE_SIZE - TWZ_FOT_ENTRY, &entry, sizeof(entry));
-        int rc = store_page_add_many(pool->store, slot, TWZ_PAGE_META - 1, 1, one_page, page);
-        if (rc < 0)
-            return rc;
+        int err = store_page_add_many(pool->store, slot, TWZ_PAGE_META - 1, 1, one_page, page);
+        if (err < 0)
+            return err;
         memset(page, 0, sizeof(page));
     }
     memcpy(page, &full, sizeof(full));

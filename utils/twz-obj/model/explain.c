@@ -46,12 +46,12 @@ static char *first_gap(const struct pool *pool, const char *path, int64_t error)
         if (!*p)
             break;
         *p = '\0';
-        int rc = names_find(pool, part, &id, &kind);
-        if (rc >= 0 && kind != HIER_DIR)
-            rc = -TWZ_ENOTDIR;
-        if (rc == error)
+        int err = names_find(pool, part, &id, &kind);
+        if (err >= 0 && kind != HIER_DIR)
+            err = -TWZ_ENOTDIR;
+        if (err == error)
             return part;
-        if (rc < 0)
+        if (err < 0)
             break;
         *p = '/';
     }
@@ -67,10 +67,10 @@ static int path_error(const struct pool *pool, const char *path, int64_t error, 
     char *gap = way && !twz_objid_none(pool->names) ? first_gap(pool, path, error) : NULL;
     if (!gap)
         return explain(pool, path, error);
-    int rc = error == -TWZ_ENONAME ? fail(TOOL_MISSING, "%s: no such directory%s", gap, todo)
-                                   : fail_twz(gap, error);
+    int err = error == -TWZ_ENONAME ? fail(TOOL_MISSING, "%s: no such directory%s", gap, todo)
+                                    : fail_twz(gap, error);
     free(gap);
-    return rc;
+    return err;
 }
 
 int explain_path(const struct pool *pool, const char *path, int64_t error)

@@ -41,10 +41,10 @@ static const char *type_of(const struct facts *facts)
 int facts_get(const struct pool *pool, uint32_t slot, struct facts *facts)
 {
     memset(facts, 0, sizeof(*facts));
-    int rc = store_obj_stat(pool->store, slot, &facts->stat);
-    if (rc < 0 && rc != -TWZ_EDAMAGED)
-        return rc;
-    if (rc < 0) {
+    int err = store_obj_stat(pool->store, slot, &facts->stat);
+    if (err < 0 && err != -TWZ_EDAMAGED)
+        return err;
+    if (err < 0) {
         facts->stat.damaged = 1;
         facts->stat.id = store_obj_id_of(pool->store, slot);
     }

@@ -24,10 +24,10 @@ static int append(struct tool *tool, struct ident_list *list, const char *text, 
         return fail(TOOL_FULL, "out of memory");
     }
     list->item = more;
-    int rc = store_lookup(tool->pool->store, id, &slot);
-    if (rc < 0 && !(rc == -TWZ_EDAMAGED && slot != STORE_NO_SLOT)) {
+    int err = store_lookup(tool->pool->store, id, &slot);
+    if (err < 0 && !(err == -TWZ_EDAMAGED && slot != STORE_NO_SLOT)) {
         free(path);
-        return fail_twz(text, rc);
+        return fail_twz(text, err);
     }
     list->item[list->count++] = (struct ident){ id, slot, kind, path, path ? path : text };
     return TOOL_OK;
@@ -63,9 +63,9 @@ static int glob_below(struct tool *tool, objid_t dir, const char *path, const ch
     const char *rest = pattern + len + strspn(pattern + len, "/");
     char *part = strndup(pattern, len);
     struct name_list names = { 0 };
-    int rc = part ? names_list(dir, &names) : -TWZ_ENOMEM;
-    rc = rc < 0 ? fail_twz(path, rc) : TOOL_OK;
-    for (size_t i = 0; rc == TOOL_OK && i < names.count; i++) {
+    int err = part ? names_list(dir, &names) : -TWZ_ENOMEM;
+    err = err < 0 ? fail_twz(path, err) : TOOL_OK;
+    for (size_t i = 0; err == TOOL_OK && i < names.count; i++) {
         struct name *name = &names.name[i];
         if (fnmatch(part, name->text, FNM_PERIOD) != 0)
             continue;
@@ -75,24 +75,24 @@ static int glob_below(struct tool *tool, objid_t dir, const char *path, const ch
         bool found =
             below && (kind != HIER_SYMLINK || names_find(tool->pool, below, &id, &kind) >= 0);
         if (found && *rest && kind == HIER_DIR) {
-            rc = glob_below(tool, id, below, rest, list);
+            err = glob_below(tool, id, below, rest, list);
         } else if (found && !*rest) {
-            rc = append(tool, list, below, below, id, kind);
+            err = append(tool, list, below, below, id, kind);
             below = NULL;
         }
         free(below);
     }
     names_list_free(&names);
     free(part);
-    return rc;
+    return err;
 }
 
 static int get_glob(struct tool *tool, const char *text, struct ident_list *list)
 {
     size_t before = list->count;
-    int rc = glob_below(tool, tool->pool->names, "/", text, list);
-    if (rc != TOOL_OK || list->count > before)
-        return rc;
+    int err = glob_below(tool, tool->pool->names, "/", text, list);
+    if (err != TOOL_OK || list->count > before)
+        return err;
     return fail(TOOL_MISSING, "%s: no name matches", text);
 }
 
@@ -130,27 +130,27 @@ int ident_get(struct tool *tool, const char *text, struct ident_list *list)
         return fail(TOOL_USAGE, "an empty name means nothing: give a path or an ID");
     int digits = strchr(text, '/') ? 0 : ids_prefix(text, hex);
     int64_t count = digits ? ids_find(tool->pool, hex, digits, found, CANDIDATES) : 0;
-    int rc = digits == 32 && count == 1 ? -TWZ_ENONAME : names_find(tool->pool, text, &id, &kind);
-    if (count > 1 || (count == 1 && rc >= 0))
-        return ambiguous(tool, text, found, count, rc >= 0);
+    int err = digits == 32 && count == 1 ? -TWZ_ENONAME : names_find(tool->pool, text, &id, &kind);
+    if (count > 1 || (count == 1 && err >= 0))
+        return ambiguous(tool, text, found, count, err >= 0);
     if (count == 1)
         return append(tool, list, text, NULL, found[0], 0);
-    if (rc >= 0) {
+    if (err >= 0) {
         char *path = shown_path(text);
         return path ? append(tool, list, text, path, id, kind) : fail(TOOL_FULL, "out of memory");
     }
-    if (is_glob(text) && rc == -TWZ_ENONAME)
+    if (is_glob(text) && err == -TWZ_ENONAME)
         return get_glob(tool, text, list);
-    return rc == -TWZ_ENONAME ? missing(text, digits > 0) : explain_path(tool->pool, text, rc);
+    return err == -TWZ_ENONAME ? missing(text, digits > 0) : explain_path(tool->pool, text, err);
 }
 
 int ident_all(struct tool *tool, const struct args *args, struct ident_list *list)
 {
-    int rc = TOOL_OK;
+    int err = TOOL_OK;
     *list = (struct ident_list){ 0 };
     for (int i = 0; i < args->argc; i++)
-        rc = fail_first(rc, ident_get(tool, args->argv[i], list));
-    return rc;
+        err = fail_first(err, ident_get(tool, args->argv[i], list));
+    return err;
 }
 
 int ident_all_or(struct tool *tool, const struct args *args, const char *otherwise,
@@ -179,14 +179,14 @@ void ident_free(struct ident_list *list)
 int ident_one(struct tool *tool, const char *text, struct ident *out)
 {
     struct ident_list list = { 0 };
-    int rc = ident_get(tool, text, &list);
-    if (rc == TOOL_OK && list.count > 1)
-        rc = fail(TOOL_MISSING, "%s: matches %zu objects, one is wanted", text, list.count);
-    if (rc == TOOL_OK) {
+    int err = ident_get(tool, text, &list);
+    if (err == TOOL_OK && list.count > 1)
+        err = fail(TOOL_MISSING, "%s: matches %zu objects, one is wanted", text, list.count);
+    if (err == TOOL_OK) {
         *out = list.item[0];
         free(list.item);
         return TOOL_OK;
     }
     ident_free(&list);
-    return rc;
+    return err;
 }

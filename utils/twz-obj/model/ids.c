@@ -62,8 +62,8 @@ static int64_t find_whole(struct pool *pool, const char *hex, objid_t *found, si
     memcpy(half, hex, 16);
     id.hi = strtoull(half, NULL, 16);
     id.lo = strtoull(hex + 16, NULL, 16);
-    int rc = store_lookup(pool->store, id, &slot);
-    if (rc == -TWZ_ENOOBJ || rc == -TWZ_EDELETED)
+    int err = store_lookup(pool->store, id, &slot);
+    if (err == -TWZ_ENOOBJ || err == -TWZ_EDELETED)
         return 0;
     if (max > 0)
         found[0] = id;

@@ -25,10 +25,10 @@ int names_walk_entry(const struct pool *pool, const char *path, struct hier_wher
         len--;
     bool slash = path[len] == '/';
     char *bare = strndup(path, len);
-    int rc = bare ? names_walk(pool, bare, HIER_NOFOLLOW, where) : -TWZ_ENOMEM;
+    int err = bare ? names_walk(pool, bare, HIER_NOFOLLOW, where) : -TWZ_ENOMEM;
     free(bare);
-    if (rc < 0)
-        return rc;
+    if (err < 0)
+        return err;
     where->must_dir = slash;
     if (!slash || !where->kind || where->kind == HIER_DIR)
         return 0;
@@ -39,17 +39,17 @@ int names_walk_entry(const struct pool *pool, const char *path, struct hier_wher
 int names_find(const struct pool *pool, const char *path, objid_t *id, uint32_t *kind)
 {
     struct hier_where where;
-    int rc = names_walk(pool, path, 0, &where);
-    if (rc < 0)
-        return rc;
+    int err = names_walk(pool, path, 0, &where);
+    if (err < 0)
+        return err;
     *id = where.id;
     *kind = where.kind;
     if (where.kind == 0 || where.kind == HIER_SYMLINK)
-        rc = -TWZ_ENONAME;
+        err = -TWZ_ENONAME;
     else if (where.must_dir && where.kind != HIER_DIR)
-        rc = -TWZ_ENOTDIR;
+        err = -TWZ_ENOTDIR;
     hier_where_close(&where);
-    return rc;
+    return err;
 }
 
 bool names_is_directory(objid_t id)
@@ -89,21 +89,21 @@ int names_list(objid_t dir, struct name_list *list)
 {
     twzobj obj;
     *list = (struct name_list){ 0 };
-    int rc = twz_object_init_guid(&obj, dir, TWZ_READ | TWZ_WRITE);
-    if (rc < 0)
-        return rc;
-    rc = hier_probe(&obj);
+    int err = twz_object_init_guid(&obj, dir, TWZ_READ | TWZ_WRITE);
+    if (err < 0)
+        return err;
+    err = hier_probe(&obj);
     struct hier_item item;
     uint64_t cursor = 0;
     size_t room = 0;
-    while (rc >= 0 && (rc = hier_iter(&obj, &cursor, &item)) > 0)
-        rc = list_add(list, &room, &item);
+    while (err >= 0 && (err = hier_iter(&obj, &cursor, &item)) > 0)
+        err = list_add(list, &room, &item);
     twz_object_release(&obj);
-    if (rc < 0)
+    if (err < 0)
         names_list_free(list);
     else if (list->count > 1)
         qsort(list->name, list->count, sizeof(*list->name), by_text);
-    return rc;
+    return err;
 }
 
 void names_list_free(struct name_list *list)
@@ -118,16 +118,16 @@ char *names_link_text(objid_t dir, const char *name)
 {
     twzobj obj;
     char *text = malloc(TWZ_PATH_MAX + 1);
-    int rc = text ? twz_object_init_guid(&obj, dir, TWZ_READ | TWZ_WRITE) : -TWZ_ENOMEM;
-    if (rc >= 0) {
-        rc = hier_readlink(&obj, (struct hier_name){ name, strlen(name) }, text, TWZ_PATH_MAX);
+    int err = text ? twz_object_init_guid(&obj, dir, TWZ_READ | TWZ_WRITE) : -TWZ_ENOMEM;
+    if (err >= 0) {
+        err = hier_readlink(&obj, (struct hier_name){ name, strlen(name) }, text, TWZ_PATH_MAX);
         twz_object_release(&obj);
     }
-    if (rc < 0 || rc > (int)TWZ_PATH_MAX) {
+    if (err < 0 || err > (int)TWZ_PATH_MAX) {
         free(text);
         return NULL;
     }
-    text[rc] = '\0';
+    text[err] = '\0';
     return text;
 }
 
@@ -185,43 +185,43 @@ struct walk {
 static int each_below(struct walk *walk, objid_t dir, const char *path, unsigned depth)
 {
     struct name_list list;
-    int rc = names_list(dir, &list);
-    if (rc < 0 && rc != -TWZ_ENOMEM && walk->broken)
-        rc = walk->broken(walk->ctx, dir, path, rc);
-    for (size_t i = 0; rc >= 0 && i < list.count; i++) {
+    int err = names_list(dir, &list);
+    if (err < 0 && err != -TWZ_ENOMEM && walk->broken)
+        err = walk->broken(walk->ctx, dir, path, err);
+    for (size_t i = 0; err >= 0 && i < list.count; i++) {
         const struct name *name = &list.name[i];
         struct name_visit visit = { .name = name, .dir = dir, .depth = depth };
         char *below = names_join(path, name->text);
         if (!below || strlen(below) > TWZ_PATH_MAX) {
             free(below);
-            rc = below ? -TWZ_ENAMELEN : -TWZ_ENOMEM;
+            err = below ? -TWZ_ENAMELEN : -TWZ_ENOMEM;
             break;
         }
         visit.path = below;
         visit.last = i + 1 == list.count;
         visit.again = name->kind == HIER_DIR && !names_seen_add(&walk->seen, name->id);
-        rc = walk->visitor(walk->ctx, &visit);
-        if (rc == 0 && name->kind == HIER_DIR && !visit.again)
-            rc = each_below(walk, name->id, below, depth + 1);
+        err = walk->visitor(walk->ctx, &visit);
+        if (err == 0 && name->kind == HIER_DIR && !visit.again)
+            err = each_below(walk, name->id, below, depth + 1);
         free(below);
-        if (rc != 0)
+        if (err != 0)
             break;
     }
     names_list_free(&list);
-    return rc;
+    return err;
 }
 
 int names_each_whole(const struct pool *pool, objid_t dir, const char *path, names_visitor visitor,
                      names_broken broken, void *ctx)
 {
     struct walk walk = { .visitor = visitor, .broken = broken, .ctx = ctx };
-    int rc = names_seen_init(&walk.seen, pool);
-    if (rc < 0)
-        return rc;
+    int err = names_seen_init(&walk.seen, pool);
+    if (err < 0)
+        return err;
     (void)names_seen_add(&walk.seen, dir);
-    rc = each_below(&walk, dir, path, 0);
+    err = each_below(&walk, dir, path, 0);
     names_seen_free(&walk.seen);
-    return rc;
+    return err;
 }
 
 int names_each_below(const struct pool *pool, objid_t dir, const char *path, names_visitor visitor,
@@ -240,20 +240,20 @@ int names_aside(const struct pool *pool, objid_t parent, twzobj *dir)
         .witness_off = TWZ_OBJ_META,
         .witness_value = UINT64_MAX,
     };
-    int rc = twz_object_create(dir, &create);
-    if (rc < 0)
-        return rc;
-    rc = hier_init(dir, parent);
-    if (rc < 0 && names_aside_end(dir) < 0)
+    int err = twz_object_create(dir, &create);
+    if (err < 0)
+        return err;
+    err = hier_init(dir, parent);
+    if (err < 0 && names_aside_end(dir) < 0)
         return -TWZ_EDAMAGED;
-    return rc;
+    return err;
 }
 
 int names_aside_end(twzobj *dir)
 {
-    int rc = twz_object_delete(dir, TWZ_DELETE_NOW);
+    int err = twz_object_delete(dir, TWZ_DELETE_NOW);
     twz_object_release(dir);
-    return rc;
+    return err;
 }
 
 struct hier_name names_leaf(const struct hier_where *where)
@@ -264,33 +264,33 @@ struct hier_name names_leaf(const struct hier_where *where)
 static int mkdir_one(const struct pool *pool, const char *path, bool *made)
 {
     struct hier_where where;
-    int rc = names_walk(pool, path, 0, &where);
-    if (rc < 0)
-        return rc;
+    int err = names_walk(pool, path, 0, &where);
+    if (err < 0)
+        return err;
     if (where.kind == 0) {
         static const struct hier_create create = { .kind = HIER_DIR };
-        rc = hier_create(&where.dir, names_leaf(&where), &create, NULL);
-        if (rc >= 0 && made)
+        err = hier_create(&where.dir, names_leaf(&where), &create, NULL);
+        if (err >= 0 && made)
             *made = true;
     } else if (where.kind != HIER_DIR) {
-        rc = -TWZ_ENOTDIR;
+        err = -TWZ_ENOTDIR;
     }
     hier_where_close(&where);
-    return rc;
+    return err;
 }
 
 int names_mkdir_parents(const struct pool *pool, const char *path, bool *made)
 {
     char *part = strdup(path);
-    int rc = !part ? -TWZ_ENOMEM : *path ? 0 : -TWZ_ENONAME;
-    for (char *p = part; rc >= 0 && p && *p;) {
+    int err = !part ? -TWZ_ENOMEM : *path ? 0 : -TWZ_ENONAME;
+    for (char *p = part; err >= 0 && p && *p;) {
         p += strspn(p, "/");
         p += strcspn(p, "/");
         char end = *p;
         *p = '\0';
-        rc = mkdir_one(pool, part, made);
+        err = mkdir_one(pool, part, made);
         *p = end;
     }
     free(part);
-    return rc;
+    return err;
 }

@@ -31,14 +31,14 @@ struct filling {
 static int fill_slot(struct filling *filling, objid_t id)
 {
     uint32_t slot;
-    int rc = store_lookup(filling->pool->store, id, &slot);
-    if (rc >= 0)
-        rc = filling->place->fill(filling->place->ctx, filling->pool, slot);
-    if (rc > 0) {
+    int err = store_lookup(filling->pool->store, id, &slot);
+    if (err >= 0)
+        err = filling->place->fill(filling->place->ctx, filling->pool, slot);
+    if (err > 0) {
         filling->told = 1;
         return -TWZ_EIO;
     }
-    return rc < 0 ? rc : window_refresh(slot);
+    return err < 0 ? err : window_refresh(slot);
 }
 
 static int fill_named(const twzobj *obj, void *ctx)
@@ -55,9 +55,9 @@ static int make_named(struct filling *filling, struct hier_where *where, objid_t
         .fill = fill_named,
         .ctx = filling,
     };
-    int rc = hier_create(&where->dir, names_leaf(where), &create, &obj);
-    if (rc < 0)
-        return rc;
+    int err = hier_create(&where->dir, names_leaf(where), &create, &obj);
+    if (err < 0)
+        return err;
     *id = obj.id;
     twz_object_release(&obj);
     return 0;
@@ -73,75 +73,75 @@ static int make_unnamed(struct filling *filling, objid_t *id)
         .witness_off = TWZ_OBJ_META,
         .witness_value = UINT64_MAX,
     };
-    int rc = plat_obj_create(&create, id);
-    if (rc < 0)
-        return rc;
-    rc = fill_slot(filling, *id);
-    if (rc >= 0)
-        rc = plat_obj_ctl(*id, TWZ_CTL_PERMANENT, 0);
-    if (rc < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0)
+    int err = plat_obj_create(&create, id);
+    if (err < 0)
+        return err;
+    err = fill_slot(filling, *id);
+    if (err >= 0)
+        err = plat_obj_ctl(*id, TWZ_CTL_PERMANENT, 0);
+    if (err < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0)
         return -TWZ_EDAMAGED;
-    return rc;
+    return err;
 }
 
 static int replace(struct filling *filling, struct hier_where *where, objid_t *id)
 {
-    int rc = make_unnamed(filling, id);
-    if (rc < 0)
-        return rc;
+    int err = make_unnamed(filling, id);
+    if (err < 0)
+        return err;
     bool pointed = refs_pointed(filling->pool, where->id, false);
-    rc = hier_replace(&where->dir, names_leaf(where), *id, pointed ? 0 : HIER_DELETE);
-    if (rc < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0)
+    err = hier_replace(&where->dir, names_leaf(where), *id, pointed ? 0 : HIER_DELETE);
+    if (err < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0)
         return -TWZ_EDAMAGED;
-    return rc;
+    return err;
 }
 
 /* Walk to where the object goes: inside `path` where that is a directory. */
 static int walk(struct pool *pool, const char *path, const char *leaf, struct hier_where *where)
 {
-    int rc = names_walk(pool, path, 0, where);
-    if (rc < 0 || where->kind != HIER_DIR)
-        return rc;
+    int err = names_walk(pool, path, 0, where);
+    if (err < 0 || where->kind != HIER_DIR)
+        return err;
     hier_where_close(where);
     char *inside = names_join(path, leaf);
-    rc = inside ? names_walk(pool, inside, 0, where) : -TWZ_ENOMEM;
+    err = inside ? names_walk(pool, inside, 0, where) : -TWZ_ENOMEM;
     free(inside);
-    if (rc >= 0 && where->kind == HIER_DIR) {
+    if (err >= 0 && where->kind == HIER_DIR) {
         hier_where_close(where);
-        rc = -TWZ_EISDIR;
+        err = -TWZ_EISDIR;
     }
-    return rc;
+    return err;
 }
 
 int place_find(struct pool *pool, const char *path, const char *leaf, objid_t *id)
 {
     struct hier_where where;
-    int rc = walk(pool, path, leaf, &where);
-    if (rc < 0)
-        return rc;
+    int err = walk(pool, path, leaf, &where);
+    if (err < 0)
+        return err;
     *id = where.id;
-    rc = where.kind == HIER_OBJECT ? 0 : -TWZ_ENONAME;
+    err = where.kind == HIER_OBJECT ? 0 : -TWZ_ENONAME;
     hier_where_close(&where);
-    return rc;
+    return err;
 }
 
 int place_object(struct pool *pool, const char *path, const struct place *place, objid_t *id)
 {
     struct filling filling = { .pool = pool, .place = place };
     struct hier_where where;
-    int rc = path ? walk(pool, path, place->leaf, &where) : 0;
-    if (rc >= 0 && path) {
+    int err = path ? walk(pool, path, place->leaf, &where) : 0;
+    if (err >= 0 && path) {
         if (where.must_dir && !where.kind)
-            rc = -TWZ_ENONAME;
+            err = -TWZ_ENONAME;
         else
-            rc = where.kind ? replace(&filling, &where, id) : make_named(&filling, &where, id);
+            err = where.kind ? replace(&filling, &where, id) : make_named(&filling, &where, id);
         hier_where_close(&where);
-    } else if (rc >= 0) {
-        rc = make_unnamed(&filling, id);
+    } else if (err >= 0) {
+        err = make_unnamed(&filling, id);
     }
     if (filling.told)
         return TOOL_NO;
-    if (rc >= 0)
+    if (err >= 0)
         return TOOL_OK;
-    return path ? explain_make(pool, path, rc) : explain_pool(pool, rc);
+    return path ? explain_make(pool, path, err) : explain_pool(pool, err);
 }

@@ -58,28 +58,28 @@ static int name_of_entry(const struct visit *visit, uint32_t slot,
         return 1;
     uint64_t room = TWZ_OBJ_DATA_TOP - off < NAME_MAX_READ ? TWZ_OBJ_DATA_TOP - off : NAME_MAX_READ;
     uint32_t kind;
-    int rc = content_read(visit->pool, slot, off, name, room);
-    if (rc < 0 || !memchr(name, '\0', room))
-        return rc < 0 ? rc : 1;
-    rc = names_find(visit->pool, name, to, &kind);
-    return rc == -TWZ_EDAMAGED || rc == -TWZ_EPOISON || rc == -TWZ_ENOMEM ? rc : rc < 0;
+    int err = content_read(visit->pool, slot, off, name, room);
+    if (err < 0 || !memchr(name, '\0', room))
+        return err < 0 ? err : 1;
+    err = names_find(visit->pool, name, to, &kind);
+    return err == -TWZ_EDAMAGED || err == -TWZ_EPOISON || err == -TWZ_ENOMEM ? err : err < 0;
 }
 
 static int from_entry(const struct visit *visit, uint32_t slot, objid_t id, uint32_t index)
 {
     char name[NAME_MAX_READ];
     struct twz_fot_entry entry;
-    int rc = content_fot(visit->pool, slot, index, &entry);
-    if (rc < 0)
-        return gap(visit, id, rc);
+    int err = content_fot(visit->pool, slot, index, &entry);
+    if (err < 0)
+        return gap(visit, id, err);
     if (!(entry.flags & TWZ_FOT_VALID))
         return 0;
     struct ref ref = { .kind = REF_FOT, .from = id, .to = entry.id, .index = index };
     ref.rights = (uint32_t)(entry.flags & TWZ_PERMS);
     if (entry.flags & TWZ_FOT_NAME) {
-        rc = name_of_entry(visit, slot, &entry, name, &ref.to);
-        if (rc != 0)
-            return rc < 0 ? gap(visit, id, rc) : 0;
+        err = name_of_entry(visit, slot, &entry, name, &ref.to);
+        if (err != 0)
+            return err < 0 ? gap(visit, id, err) : 0;
         ref.path = name;
     }
     return visit->visitor(visit->ctx, &ref);
@@ -88,12 +88,12 @@ static int from_entry(const struct visit *visit, uint32_t slot, objid_t id, uint
 static int from_fot(const struct visit *visit, uint32_t slot, objid_t id)
 {
     struct twz_meta meta;
-    int rc = content_meta(visit->pool, slot, &meta);
-    if (rc < 0)
-        return gap(visit, id, rc);
-    for (uint32_t i = 1; rc == 0 && i <= meta.fot_count; i++)
-        rc = from_entry(visit, slot, id, i);
-    return rc;
+    int err = content_meta(visit->pool, slot, &meta);
+    if (err < 0)
+        return gap(visit, id, err);
+    for (uint32_t i = 1; err == 0 && i <= meta.fot_count; i++)
+        err = from_entry(visit, slot, id, i);
+    return err;
 }
 
 static int from_tie(const struct visit *visit, const struct store_stat *stat)
@@ -115,9 +115,9 @@ static int from_roots(const struct visit *visit)
         { .kind = REF_ROOT, .to = roots->owner, .path = "owner" },
     };
     for (size_t i = 0; i < sizeof(ref) / sizeof(ref[0]); i++) {
-        int rc = twz_objid_none(ref[i].to) ? 0 : visit->visitor(visit->ctx, &ref[i]);
-        if (rc != 0)
-            return rc;
+        int err = twz_objid_none(ref[i].to) ? 0 : visit->visitor(visit->ctx, &ref[i]);
+        if (err != 0)
+            return err;
     }
     return 0;
 }
@@ -125,24 +125,24 @@ static int from_roots(const struct visit *visit)
 static int from_object(const struct visit *visit, uint32_t slot)
 {
     struct store_stat stat;
-    int rc = store_obj_stat(visit->pool->store, slot, &stat);
-    if (rc == -TWZ_EDELETED || rc == -TWZ_ENOOBJ)
+    int err = store_obj_stat(visit->pool->store, slot, &stat);
+    if (err == -TWZ_EDELETED || err == -TWZ_ENOOBJ)
         return 0;
-    if (rc < 0 || stat.damaged)
-        return gap(visit, store_obj_id_of(visit->pool->store, slot), rc < 0 ? rc : -TWZ_EDAMAGED);
-    rc = from_fot(visit, slot, stat.id);
-    return rc != 0 ? rc : from_tie(visit, &stat);
+    if (err < 0 || stat.damaged)
+        return gap(visit, store_obj_id_of(visit->pool->store, slot), err < 0 ? err : -TWZ_EDAMAGED);
+    err = from_fot(visit, slot, stat.id);
+    return err != 0 ? err : from_tie(visit, &stat);
 }
 
 int refs_each(struct pool *pool, refs_visitor visitor, void *ctx)
 {
     struct visit visit = { pool, visitor, ctx };
-    int rc = from_roots(&visit);
-    if (rc == 0 && !twz_objid_none(pool->names))
-        rc = names_each_whole(pool, pool->names, "/", from_name, gap_in_names, &visit);
-    for (uint32_t slot = 0; rc == 0 && ids_next(pool, &slot); slot++)
-        rc = from_object(&visit, slot);
-    return rc;
+    int err = from_roots(&visit);
+    if (err == 0 && !twz_objid_none(pool->names))
+        err = names_each_whole(pool, pool->names, "/", from_name, gap_in_names, &visit);
+    for (uint32_t slot = 0; err == 0 && ids_next(pool, &slot); slot++)
+        err = from_object(&visit, slot);
+    return err;
 }
 
 int refs_from(struct pool *pool, uint32_t slot, refs_visitor visitor, void *ctx)
@@ -150,18 +150,18 @@ int refs_from(struct pool *pool, uint32_t slot, refs_visitor visitor, void *ctx)
     struct visit visit = { pool, visitor, ctx };
     objid_t id = store_obj_id_of(pool->store, slot);
     struct name_list list;
-    int rc = from_fot(&visit, slot, id);
-    if (rc != 0 || names_list(id, &list) < 0)
-        return rc;
-    for (size_t i = 0; rc == 0 && i < list.count; i++) {
+    int err = from_fot(&visit, slot, id);
+    if (err != 0 || names_list(id, &list) < 0)
+        return err;
+    for (size_t i = 0; err == 0 && i < list.count; i++) {
         struct ref ref = {
             .kind = REF_NAME, .from = id, .to = list.name[i].id, .path = list.name[i].text
         };
         if (list.name[i].kind != HIER_SYMLINK)
-            rc = visitor(ctx, &ref);
+            err = visitor(ctx, &ref);
     }
     names_list_free(&list);
-    return rc;
+    return err;
 }
 
 struct pointed {
