@@ -163,15 +163,15 @@ static void progress_below(struct thread *t, const struct twz_regs *regs)
         return;
     if (!t->progress.below) {
         t->progress.below = true;
-        t->progress.place = arch_regs_place(regs);
-    } else if (arch_regs_place(regs) == t->progress.place) {
+        t->progress.place = arch_regs_location(regs);
+    } else if (arch_regs_location(regs) == t->progress.place) {
         thread_hooks.drop_progress(t);
     }
 }
 
 static void progress_back(struct thread *t, const struct twz_regs *regs)
 {
-    if (arch_regs_place(regs) == t->progress.place)
+    if (arch_regs_location(regs) == t->progress.place)
         t->progress.below = false;
 }
 
@@ -223,7 +223,7 @@ int fault_return(struct arch_frame *frame, uint64_t addr)
     frame->flags = ARCH_FRAME_FULL;
     arch_frame_load(frame);
     if (atomic_load_explicit(&current()->pending, memory_order_relaxed) != 0)
-        sched_attention(); /* the next of several signals */
+        sched_set_need_resched(); /* the next of several signals */
     return 0;
 }
 

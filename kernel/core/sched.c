@@ -21,7 +21,7 @@
 #define SLICE_NS 10000000ull
 
 static _Atomic uint64_t idle_cores; /* bit set */
-static _Atomic uint32_t chores;
+static _Atomic uint32_t deferred_work;
 
 /* False: t may not run on that core; its cores have changed just now. */
 static bool runq_push(unsigned core, struct thread *t)
@@ -124,9 +124,9 @@ static unsigned place(const struct thread *t)
     return (unsigned)__builtin_ctzll(t->cores & all);
 }
 
-void sched_attention(void)
+void sched_set_need_resched(void)
 {
-    atomic_store_explicit(&cpu_this()->attention, 1, memory_order_relaxed);
+    atomic_store_explicit(&cpu_this()->need_resched, 1, memory_order_relaxed);
 }
 
 /* t is READY: onto a queue, and that core told. */
@@ -153,7 +153,7 @@ void sched_start(struct thread *t)
 void sched_park(void)
 {
     current()->parked = true;
-    sched_attention();
+    sched_set_need_resched();
 }
 
 void sched_wake(struct thread *t)
@@ -174,32 +174,32 @@ void sched_wake(struct thread *t)
 void sched_yield(void)
 {
     cpu_this()->yield = true;
-    sched_attention();
+    sched_set_need_resched();
 }
 
 void sched_leave(void)
 {
     cpu_this()->current = NULL;
-    sched_attention();
+    sched_set_need_resched();
 }
 
-void sched_kick(struct thread *t)
+void sched_interrupt(struct thread *t)
 {
     sync_interrupt(t);
-    sched_look(t);
+    sched_reevaluate(t);
 }
 
-void sched_look(struct thread *t)
+void sched_reevaluate(struct thread *t)
 {
     if (t == current())
-        sched_attention();
+        sched_set_need_resched();
     else
         arch_ipi_reschedule(t->cpu);
 }
 
 /* Whoever queues t names the core in t->cpu first, then looks at t->cores under the queue's
  * lock; so either he sees the new cores or the thread is found here. */
-void sched_move(struct thread *t)
+void sched_migrate(struct thread *t)
 {
     unsigned core;
     struct runq *q;
@@ -223,7 +223,7 @@ void kernel_reschedule(void)
     struct cpu *cpu = cpu_this();
     struct thread *t = cpu->current;
 
-    sched_attention();
+    sched_set_need_resched();
     if (!t)
         return;
     if ((cpu->runq.ready >> t->priority) > 1)
@@ -269,16 +269,16 @@ static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *fram
     return true;
 }
 
-void sched_chore(void)
+void sched_defer_work(void)
 {
-    atomic_store(&chores, 1);
-    sched_attention();
+    atomic_store(&deferred_work, 1);
+    sched_set_need_resched();
 }
 
-static void do_chore(void)
+static void run_deferred_work(void)
 {
-    if (atomic_load_explicit(&chores, memory_order_relaxed) != 0 &&
-        atomic_exchange(&chores, 0) != 0)
+    if (atomic_load_explicit(&deferred_work, memory_order_relaxed) != 0 &&
+        atomic_exchange(&deferred_work, 0) != 0)
         thread_hooks.chore();
 }
 
@@ -297,17 +297,17 @@ static struct thread *next_thread(struct cpu *cpu)
     atomic_fetch_or(&idle_cores, bit);
     while (!(t = runq_pop(&cpu->runq, cpu->id)) && !(t = steal(cpu))) {
         if (thread_hooks.idle())
-            arch_breathe();
+            arch_preemption_point();
         else
             arch_idle();
-        do_chore();
+        run_deferred_work();
     }
     atomic_fetch_and(&idle_cores, ~bit);
     return t;
 }
 
 /* True: the running thread stays. */
-static bool stays(struct cpu *cpu, struct thread *t)
+static bool keep_running(struct cpu *cpu, struct thread *t)
 {
     bool stay;
 
@@ -345,9 +345,9 @@ static __attribute__((noinline)) void exit_slow(struct cpu *cpu, struct arch_fra
     do {
         struct thread *t = cpu->current;
 
-        atomic_store_explicit(&cpu->attention, 0, memory_order_relaxed);
-        do_chore();
-        if (!t || !stays(cpu, t)) {
+        atomic_store_explicit(&cpu->need_resched, 0, memory_order_relaxed);
+        run_deferred_work();
+        if (!t || !keep_running(cpu, t)) {
             if (t)
                 switch_out(cpu, t, frame);
             if (!switch_in(cpu, next_thread(cpu), frame))
@@ -355,14 +355,14 @@ static __attribute__((noinline)) void exit_slow(struct cpu *cpu, struct arch_fra
             t = cpu->current;
         }
         prepare(t, frame);
-    } while (!cpu->current || atomic_load_explicit(&cpu->attention, memory_order_relaxed) != 0);
+    } while (!cpu->current || atomic_load_explicit(&cpu->need_resched, memory_order_relaxed) != 0);
 }
 
 void kernel_exit(struct arch_frame *frame)
 {
     struct cpu *cpu = cpu_this();
 
-    if (__builtin_expect(atomic_load_explicit(&cpu->attention, memory_order_relaxed) != 0, 0))
+    if (__builtin_expect(atomic_load_explicit(&cpu->need_resched, memory_order_relaxed) != 0, 0))
         exit_slow(cpu, frame);
 }
 

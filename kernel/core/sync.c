@@ -19,7 +19,7 @@
 #include <kernel/sync.h>
 
 #define BUCKETS    1024u
-#define WAKE_PIECE 64u /* threads woken with interrupts off */
+#define WAKE_BATCH 64u /* threads woken with interrupts off */
 
 struct bucket {
     struct spinlock lock;
@@ -63,7 +63,7 @@ int sync_begin(struct thread *t, unsigned n)
     t->waiters_max = n;
     atomic_store(&t->sync_state, SYNC_SLEEPING);
     if (atomic_load(&t->pending) != 0)
-        sched_attention(); /* who finds that does not sleep, and takes its signal on the way out */
+        sched_set_need_resched(); /* who finds that does not sleep, and takes its signal on the way out */
     return 0;
 }
 
@@ -155,17 +155,17 @@ void sync_interrupt(struct thread *t)
         sched_wake(t);
 }
 
-unsigned sync_wake_breathing(const void *object, uint64_t off, uint64_t count)
+unsigned sync_wake_all_batches(const void *object, uint64_t off, uint64_t count)
 {
     unsigned woken = 0, n;
 
     do {
         uint64_t left = count - woken;
 
-        n = sync_wake(object, off, left < WAKE_PIECE ? left : WAKE_PIECE);
+        n = sync_wake(object, off, left < WAKE_BATCH ? left : WAKE_BATCH);
         woken += n;
-        if (n == WAKE_PIECE)
-            arch_breathe();
-    } while (n == WAKE_PIECE && woken < count);
+        if (n == WAKE_BATCH)
+            arch_preemption_point();
+    } while (n == WAKE_BATCH && woken < count);
     return woken;
 }

@@ -22,7 +22,7 @@
 
 struct thread_hooks thread_hooks;
 
-static _Atomic uint64_t last_incarnation;
+static _Atomic uint64_t last_generation;
 
 #define SAVE_HEADER ((sizeof(struct twz_thread_save) + 63u) & ~(size_t)63u)
 
@@ -98,14 +98,14 @@ struct thread *thread_create(const struct thread_init *init)
     t->user = init->user;
     t->save[0] = init->save[0];
     t->save[1] = init->save[1];
-    t->space = init->space;
+    t->addrspace = init->addrspace;
     t->root = init->root;
     t->sctx = init->sctx;
     t->priority = init->priority;
     t->cores = init->cores;
     t->cpu = arch_cpu_id();
     t->state = THREAD_BLOCKED;
-    t->incarnation = atomic_fetch_add(&last_incarnation, 1) + 1;
+    t->generation = atomic_fetch_add(&last_generation, 1) + 1;
     init->save[0]->epoch = 0;
     save->regs = init->regs;
     save->state = ARCH_FRAME_FULL;
@@ -141,7 +141,7 @@ int thread_signal(struct thread *t, uint64_t signal, uint64_t value)
 
     if (signal == TWZ_SIGNAL_KILL) {
         atomic_fetch_or(&t->pending, THREAD_KILL);
-        sched_kick(t);
+        sched_interrupt(t);
         return 0;
     }
     spin_lock(&t->lock);
@@ -152,7 +152,7 @@ int thread_signal(struct thread *t, uint64_t signal, uint64_t value)
     spin_unlock(&t->lock);
     if (err == 0) {
         atomic_fetch_or(&t->pending, THREAD_SIGNAL);
-        sched_kick(t);
+        sched_interrupt(t);
     }
     return err;
 }

@@ -89,7 +89,7 @@ static void interrupt(void *arg)
     wake(who);
 }
 
-void console_kick(unsigned port)
+void console_notify(unsigned port)
 {
     if (!console.present || port >= TWZ_PORTS)
         return;
@@ -136,9 +136,9 @@ objid_t console_id(void)
 static int64_t console_ctl(struct object *obj, uint64_t op, uint64_t arg)
 {
     (void)obj;
-    if (op != TWZ_DEV_KICK || arg >= TWZ_PORTS)
+    if (op != TWZ_DEV_NOTIFY || arg >= TWZ_PORTS)
         return -TWZ_EINVAL;
-    console_kick((unsigned)arg);
+    console_notify((unsigned)arg);
     return 0;
 }
 

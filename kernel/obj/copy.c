@@ -15,7 +15,7 @@
 #include <lib/string.h>
 #include "inside.h"
 
-#define COPY_PIECE 32u /* pages that are really copied, in one go */
+#define COPY_BATCH 32u /* pages that are really copied, in one go */
 
 struct span {
     struct object *dst;
@@ -88,7 +88,7 @@ static int persistent_to_volatile(const struct span *s)
         struct store_page p = { .page = s->from + i };
         struct store *store = pool_lock();
 
-        err = store ? store_page_get(store, s->src->slot, s->from + i, &p) : -TWZ_ENOTSUP;
+        err = store ? store_page_get(store, s->src->row, s->from + i, &p) : -TWZ_ENOTSUP;
         if (err == 0)
             poison_mark(store, s->src, &p);
         pool_unlock();
@@ -123,8 +123,8 @@ static int store_run(struct span *s, uint32_t page, uint32_t run)
     int err = -TWZ_ENOTSUP;
 
     if (store)
-        err = run > 0 ? store_page_add_many(store, s->dst->slot, to, run, source_page, s)
-                      : store_page_discard(store, s->dst->slot, to, 1, STORE_HOLE);
+        err = run > 0 ? store_page_add_many(store, s->dst->row, to, run, source_page, s)
+                      : store_page_discard(store, s->dst->row, to, 1, STORE_HOLE);
     pool_unlock();
     return err;
 }
@@ -155,7 +155,7 @@ static int mark_lost(const struct span *s, struct store *store)
     for (i = 0; poison_any() && err == 0 && i < s->count; i++) {
         struct store_page p = { .page = s->from + i };
 
-        err = store_page_get(store, s->src->slot, s->from + i, &p);
+        err = store_page_get(store, s->src->row, s->from + i, &p);
         if (err == 0 && poison_mark(store, s->src, &p))
             err = -TWZ_EPOISON;
     }
@@ -172,7 +172,7 @@ static int persistent_to_persistent(const struct span *s)
     if (store)
         err = mark_lost(s, store);
     if (err == 0)
-        err = store_page_share(store, s->dst->slot, s->to, s->src->slot, s->from, s->count);
+        err = store_page_share(store, s->dst->row, s->to, s->src->row, s->from, s->count);
     pool_unlock();
     return err;
 }
@@ -204,7 +204,7 @@ static uint32_t nothing_there(const struct object *obj, uint32_t first, uint32_t
         return 0;
     if (phys_is_none(obj->tree.pt.top))
         return count;
-    count = count < SCAN_PIECE ? count : SCAN_PIECE;
+    count = count < SCAN_BATCH ? count : SCAN_BATCH;
     if (!arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags))
         return count;
     return page - first;
@@ -224,7 +224,7 @@ int copy_apply(struct object *dst, uint32_t dst_first, struct object *src, uint3
                uint32_t count, uint32_t *done)
 {
     struct span s = { .dst = dst, .src = src };
-    uint32_t piece = obj_is_persistent(dst) == obj_is_persistent(src) ? RANGE_PIECE : COPY_PIECE;
+    uint32_t piece = obj_is_persistent(dst) == obj_is_persistent(src) ? RANGE_BATCH : COPY_BATCH;
     uint32_t skip, other;
     int err = 0;
 

@@ -2,9 +2,9 @@
 /*
  * Owns the death of objects, and what it depends on: ties and pins.
  *
- * Death. record_kill makes the ID dead for every look-up at once; hangers go on working until they
+ * Death. obj_mark_deleted makes the ID dead for every look-up at once; mappings go on working until they
  * go (deferred), or are taken down here (now). The existence reference of a volatile object falls
- * with it. Of a persistent one the store has committed the death before record_kill; its frames
+ * with it. Of a persistent one the store has committed the death before obj_mark_deleted; its frames
  * return when the last reference falls, or at recovery.
  *
  * Ties. Persistent to persistent is the store's; a volatile child is in its parent's list and holds
@@ -16,7 +16,7 @@
 #include <kernel/log.h>
 #include "inside.h"
 
-bool record_kill(struct object *obj)
+bool obj_mark_deleted(struct object *obj)
 {
     uint32_t old = __atomic_fetch_or(&obj->flags, TWZ_OBJ_DELETED, __ATOMIC_ACQ_REL);
 
@@ -87,7 +87,7 @@ static bool tie_step(struct object *parent)
 void tie_parent_died(struct object *parent)
 {
     while (tie_step(parent))
-        arch_breathe();
+        arch_preemption_point();
 }
 
 #define TIE_DEPTH 256u /* volatile parents above one another */
@@ -105,7 +105,7 @@ static int tie_volatile(struct object *child, struct object *parent)
         err = -TWZ_EINVAL;
     else if (up)
         err = -TWZ_EFULL;
-    else if (record_dead(child) || (parent && record_dead(parent)))
+    else if (obj_is_deleted(child) || (parent && obj_is_deleted(parent)))
         err = -TWZ_EDELETED;
     else if (obj_is_persistent(child))
         err = -TWZ_EBUSY; /* it began to move just now: move.c wants no volatile tie */
@@ -134,7 +134,7 @@ static int tie_stored_locked(struct object *child, struct object *parent)
         return -TWZ_EINVAL;
     store = pool_lock();
     if (store)
-        err = store_obj_tie(store, child->slot, parent != child ? parent->id : TWZ_OBJID_NONE);
+        err = store_obj_tie(store, child->row, parent != child ? parent->id : TWZ_OBJID_NONE);
     pool_unlock();
     return err;
 }
@@ -177,7 +177,7 @@ int obj_pin(struct object *obj, bool pin)
         return 0;
     }
     table_lock();
-    if (!obj->pinned && record_dead(obj)) {
+    if (!obj->pinned && obj_is_deleted(obj)) {
         err = -TWZ_EDELETED;
     } else if (!obj->pinned) {
         obj->pinned = true;
@@ -189,14 +189,14 @@ int obj_pin(struct object *obj, bool pin)
 
 /* --- death ----------------------------------------------------------------------------------- */
 
-#define DIED_CHUNK 62u
-#define BURY_PIECE 64u /* buckets looked through in one go */
+#define DIED_CHUNK   62u
+#define DELETE_BATCH 64u /* buckets looked through in one go */
 
-/* Slots of tied objects that died with a parent, in chunks. */
+/* Rows of tied objects that died with a parent, in chunks. */
 struct died_chunk {
     struct died_chunk *next;
     uint64_t n;
-    uint32_t slot[DIED_CHUNK];
+    uint32_t row[DIED_CHUNK];
 };
 
 struct died {
@@ -204,7 +204,7 @@ struct died {
     uint64_t more; /* not noted for want of memory: recovery will return their space */
 };
 
-static void note_died(void *ctx, uint32_t slot)
+static void note_died(void *ctx, uint32_t row)
 {
     struct died *died = ctx;
     struct died_chunk *chunk = died->first;
@@ -218,25 +218,25 @@ static void note_died(void *ctx, uint32_t slot)
         chunk->next = died->first;
         died->first = chunk;
     }
-    chunk->slot[chunk->n++] = slot;
+    chunk->row[chunk->n++] = row;
 }
 
 /* A persistent object that died with its parent: its record, and its space where none uses it. */
-static void bury_slot(uint32_t slot)
+static void free_died_row(uint32_t row)
 {
     struct object *idle, *used;
     bool known;
 
     table_lock();
-    idle = table_bury_locked(slot, &known);
-    used = !idle && known ? table_find_slot_locked(slot) : NULL;
+    idle = table_delete_row_locked(row, &known);
+    used = !idle && known ? table_find_row_locked(row) : NULL;
     if (used)
         obj_ref(used);
     table_unlock();
-    if (!known && slot_release(slot) < 0)
-        log_printf("pool: the space of slot %u could not be released", slot);
+    if (!known && row_release(row) < 0)
+        log_printf("pool: the space of row %u could not be released", row);
     if (idle)
-        record_free(idle);
+        incore_free(idle);
     if (used) {
         unpin(used);
         tie_parent_died(used);
@@ -244,45 +244,45 @@ static void bury_slot(uint32_t slot)
     }
 }
 
-static void kill_if_dead(struct object *obj, void *ctx)
+static void mark_if_dead(struct object *obj, void *ctx)
 {
     struct store *store = pool_lock();
     struct store_stat stat;
 
     (void)ctx;
-    if (store && store_obj_info(store, obj->slot, &stat) == 0 && stat.state == STORE_DEAD)
-        record_kill(obj);
+    if (store && store_obj_info(store, obj->row, &stat) == 0 && stat.state == STORE_DEAD)
+        obj_mark_deleted(obj);
     pool_unlock();
 }
 
 /* There was no memory to note all that died: their IDs are dead, their space waits for recovery. */
-static void bury_unnoted(uint64_t count)
+static void mark_unlisted(uint64_t count)
 {
     uint32_t bucket = 0;
 
-    while (table_each_stored(bucket, BURY_PIECE, kill_if_dead, NULL)) {
-        bucket += BURY_PIECE;
-        arch_breathe();
+    while (table_each_stored(bucket, DELETE_BATCH, mark_if_dead, NULL)) {
+        bucket += DELETE_BATCH;
+        arch_preemption_point();
     }
     log_printf("pool: %llu tied objects stay until recovery", (unsigned long long)count);
 }
 
 /* All that died but `own`, whose record the caller holds. */
-static void bury_died(struct died *died, uint32_t own)
+static void free_died(struct died *died, uint32_t own)
 {
     struct died_chunk *chunk = died->first, *next;
     uint64_t i;
 
     for (; chunk; chunk = next) {
         for (i = 0; i < chunk->n; i++)
-            if (chunk->slot[i] != own)
-                bury_slot(chunk->slot[i]);
+            if (chunk->row[i] != own)
+                free_died_row(chunk->row[i]);
         next = chunk->next;
         kmem_free(chunk, sizeof(*chunk));
-        arch_breathe();
+        arch_preemption_point();
     }
     if (died->more > 0)
-        bury_unnoted(died->more);
+        mark_unlisted(died->more);
 }
 
 /* The death itself, in one hold of the object's lock, so that no move is between its halves. */
@@ -294,16 +294,16 @@ static int die(struct object *obj, struct died *died)
     spin_lock(&obj->tree.lock);
     if (obj_is_persistent(obj)) {
         store = pool_lock();
-        err = store ? store_obj_delete(store, obj->slot, note_died, died) : -TWZ_ENOTSUP;
+        err = store ? store_obj_delete(store, obj->row, note_died, died) : -TWZ_ENOTSUP;
         pool_unlock();
     }
-    if (err == 0 && !record_kill(obj))
+    if (err == 0 && !obj_mark_deleted(obj))
         err = -TWZ_EDELETED;
     spin_unlock(&obj->tree.lock);
     return err;
 }
 
-void record_unhold(struct object *obj)
+void obj_drop_existence(struct object *obj)
 {
     bool held;
 
@@ -320,13 +320,13 @@ int obj_delete(struct object *obj, bool now)
     struct died died = { .first = NULL };
     int err = die(obj, &died);
 
-    bury_died(&died, obj->slot);
+    free_died(&died, obj->row);
     if (err < 0 && !(err == -TWZ_EDELETED && now))
         return err;
-    record_unhold(obj);
+    obj_drop_existence(obj);
     unpin(obj);
     tie_parent_died(obj);
     if (now)
-        subtree_unhang_all(&obj->tree, 0);
+        subtree_unmap_all(&obj->tree, 0);
     return 0;
 }

@@ -15,10 +15,10 @@
 #include <store/persist.h>
 #include "inside.h"
 
-#define CLEAN_PIECE  32u /* pages flushed in one go */
+#define CLEAN_BATCH  32u /* pages flushed in one go */
 #define PERIOD_NS    1000000000ull
 #define PIECE_NS     1000000ull /* between pieces of one walk */
-#define BUCKET_PIECE 256u
+#define BUCKET_BATCH 256u
 
 static struct timer tick;
 static _Atomic uint32_t watching; /* the timer is set, or a piece under way */
@@ -31,20 +31,20 @@ static bool wanted;     /* it has met an object that wants it */
 /* Dirty leaves from *from on become clean, and their lines go to the media. True: more to do. */
 static bool clean_locked(struct object *obj, uint32_t *from)
 {
-    uint32_t page = *from, end = page + SCAN_PIECE, n = 0;
-    phys_t list[CLEAN_PIECE], frame;
+    uint32_t page = *from, end = page + SCAN_BATCH, n = 0;
+    phys_t list[CLEAN_BATCH], frame;
     unsigned flags;
 
     if (phys_is_none(obj->tree.pt.top) || page >= TWZ_PAGE_RECORD)
         return false;
     end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
-    for (; n < CLEAN_PIECE && arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
+    for (; n < CLEAN_BATCH && arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
         if ((flags & ARCH_PT_DIRTY) == 0 || !page_in_nvm(frame))
             continue;
         if (arch_ptree_map(&obj->tree.pt, page, frame, flags & ~ARCH_PT_DIRTY) == 0)
             list[n++] = frame;
     }
-    page = n < CLEAN_PIECE ? end : page;
+    page = n < CLEAN_BATCH ? end : page;
     if (n > 0)
         subtree_shoot_locked(&obj->tree, *from, page - *from);
     while (n-- > 0)
@@ -86,9 +86,9 @@ void flush_released(struct object *obj)
 
     do {
         spin_lock(&obj->tree.lock);
-        more = obj->tree.nhangers == 0 && clean_locked(obj, &from);
+        more = obj->tree.nmappings == 0 && clean_locked(obj, &from);
         spin_unlock(&obj->tree.lock);
-        arch_breathe();
+        arch_preemption_point();
     } while (more);
 }
 
@@ -97,7 +97,7 @@ void flush_released(struct object *obj)
 static void ring(struct timer *t)
 {
     (void)t;
-    sched_chore();
+    sched_defer_work();
 }
 
 static void watch(void)
@@ -119,7 +119,7 @@ static void walk_one(struct object *obj, void *ctx)
 {
     bool *more = ctx;
 
-    if (obj->persist != TWZ_PERSIST_PERIODIC || record_dead(obj))
+    if (obj->persist != TWZ_PERSIST_PERIODIC || obj_is_deleted(obj))
         return;
     wanted = true;
     spin_lock(&obj->tree.lock);
@@ -139,11 +139,11 @@ static bool walk_piece(void)
         seen = atomic_load(&calls);
         wanted = false;
     }
-    if (!table_each_stored(bucket, BUCKET_PIECE, walk_one, &more) && !more) {
+    if (!table_each_stored(bucket, BUCKET_BATCH, walk_one, &more) && !more) {
         bucket = 0;
         return false;
     }
-    bucket += more ? 0 : BUCKET_PIECE;
+    bucket += more ? 0 : BUCKET_BATCH;
     return true;
 }
 
@@ -155,7 +155,7 @@ static void end_watch(void)
         watch();
 }
 
-void flush_chore(void)
+void flush_periodic(void)
 {
     bool more;
 

@@ -6,22 +6,22 @@
 #include <kernel/object.h>
 #include <kernel/pool.h>
 
-#define RANGE_PIECE 256u  /* pages handled in one go */
-#define SCAN_PIECE  8192u /* pages looked at in one go */
+#define RANGE_BATCH 256u  /* pages handled in one go */
+#define SCAN_BATCH  8192u /* pages looked at in one go */
 
 /* Object table (table.c). One lock; taken before the pool's, never with an object's lock held. */
 void table_lock(void);
 void table_unlock(void);
 struct object *table_find_locked(objid_t id);
-struct object *table_find_slot_locked(uint32_t slot);
+struct object *table_find_row_locked(uint32_t row);
 void table_insert_locked(struct object *obj);
 void table_remove_locked(struct object *obj);
-/* An object that is in the table by ID gets or loses its store slot. */
-void table_insert_slot_locked(struct object *obj);
-void table_remove_slot_locked(struct object *obj);
-/* The object of that store slot is dead: its record too, if it is *known. Returns the record where
+/* An object that is in the table by ID gets or loses its store row. */
+void table_insert_row_locked(struct object *obj);
+void table_remove_row_locked(struct object *obj);
+/* The object of that store row is dead: its record too, if it is *known. Returns the record where
  * nobody uses it, already out of the table: the caller frees it when it holds no lock. */
-struct object *table_bury_locked(uint32_t slot, bool *known);
+struct object *table_delete_row_locked(uint32_t row, bool *known);
 
 /* Calls act for the persistent records in `count` buckets from `first` on, under the table's lock.
  * False: that was the last bucket. */
@@ -31,28 +31,28 @@ bool table_each_stored(uint32_t first, uint32_t count, void (*act)(struct object
 /* Write-back unasked (flush.c). */
 void flush_released(struct object *obj); /* nobody maps it any more; no lock held */
 void flush_watch(void);                  /* there is an object of mode PERIODIC */
-void flush_chore(void);                  /* a piece of the periodic walk */
+void flush_periodic(void);               /* a piece of the periodic walk */
 
-/* The machine lost a line of the pool (poison.c). poison_noted: a frame with such a line;
+/* The machine lost a line of the pool (poison.c). poison_is_listed: a frame with such a line;
  * poison_any: there is one. */
 void poison_report(phys_t addr);
-bool poison_noted(uint32_t frame);
+bool poison_is_listed(uint32_t frame);
 bool poison_any(void);
 /* The word of a page whose frame has such a line says so from now on. True: it has. Pool locked. */
 bool poison_mark(struct store *store, const struct object *obj, struct store_page *p);
 
 /* A blank record; refs 1. NULL: no memory. */
-struct object *record_alloc(void);
+struct object *incore_alloc(void);
 /* Takes as long as the object has pages, and breathes: no lock may be held. */
-void record_free(struct object *obj);
+void incore_free(struct object *obj);
 /* Frees the space of a dead object that has no record; breathes. */
-int slot_release(uint32_t slot);
+int row_release(uint32_t row);
 
 /* A volatile object's existence reference goes, once. No lock held. */
-void record_unhold(struct object *obj);
+void obj_drop_existence(struct object *obj);
 
 /* Marks obj dead for look-ups; true: it was alive. Any lock may be held. */
-bool record_kill(struct object *obj);
+bool obj_mark_deleted(struct object *obj);
 
 /* The death of a parent reaches its volatile children. No lock held. */
 void tie_parent_died(struct object *parent);
@@ -60,7 +60,7 @@ void tie_parent_died(struct object *parent);
  * NULL. A record whose last reference is gone must leave in the same hold of the table's lock. */
 struct object *tie_cut_locked(struct object *child);
 
-static inline bool record_dead(const struct object *obj)
+static inline bool obj_is_deleted(const struct object *obj)
 {
     return (__atomic_load_n(&obj->flags, __ATOMIC_ACQUIRE) & TWZ_OBJ_DELETED) != 0;
 }
@@ -78,14 +78,14 @@ bool page_kernel_only(const struct object *obj, uint32_t page);
 /* A volatile object lets go of a frame that no processor can reach through it any more. */
 void page_frame_put(phys_t frame);
 
-/* Persistent: takes translations of at most RANGE_PIECE pages away everywhere, and flushes what was
+/* Persistent: takes translations of at most RANGE_BATCH pages away everywhere, and flushes what was
  * written through them, because the processor's mark of it goes with them. */
 void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count);
 /* Persistent: the same for pages that only show zeros. */
 void page_unmap_zeros_locked(struct object *obj, uint32_t first, uint32_t count);
 
 /* Takes pages [first, first + count) out of a volatile or persistent object: holes or absent. At
- * most RANGE_PIECE pages. Their translations are gone when it returns. */
+ * most RANGE_BATCH pages. Their translations are gone when it returns. */
 int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool hole);
 
 #endif

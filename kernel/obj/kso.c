@@ -74,13 +74,13 @@ static void fill_pool_facts(void)
 
 void kso_system_update(void)
 {
-    struct store_space space = { 0 };
+    struct store_usage addrspace = { 0 };
     struct store *store = pool_lock();
 
     if (store)
-        store_space(store, &space);
+        store_usage(store, &addrspace);
     pool_unlock();
-    facts->pool_free = space.free * STORE_FRAME_SIZE;
+    facts->pool_free = addrspace.free * STORE_FRAME_SIZE;
     facts->memory_free = phys_free_frames() * TWZ_PAGE_SIZE;
     facts->cores = arch_cpu_count();
 }
@@ -128,7 +128,7 @@ void kso_set_console(struct object *console)
 
 /* --- tables ----------------------------------------------------------------------------------- */
 
-#define FIND_PIECE 32u
+#define FIND_BATCH 32u
 #define COUNT_OFF  (TWZ_OBJ_BASE + offsetof(struct twz_kso_dir, count))
 
 static uint64_t child_off(uint64_t index)
@@ -153,11 +153,11 @@ static int read_count(struct object *dir, uint32_t *count)
 /* The first index below count that holds `id` (none: a free one), or count. */
 static int64_t find_child(struct object *dir, uint32_t count, objid_t id)
 {
-    struct twz_kso_child child[FIND_PIECE];
+    struct twz_kso_child child[FIND_BATCH];
     uint32_t at, i;
 
-    for (at = 0; at < count; at += FIND_PIECE) {
-        uint32_t n = count - at < FIND_PIECE ? count - at : FIND_PIECE;
+    for (at = 0; at < count; at += FIND_BATCH) {
+        uint32_t n = count - at < FIND_BATCH ? count - at : FIND_BATCH;
         int err = obj_read(dir, child_off(at), child, n * sizeof(child[0]));
 
         if (err < 0)

@@ -27,7 +27,7 @@
 #include <store/persist.h>
 #include "inside.h"
 
-#define MOVE_PIECE 16u /* pages copied in one go */
+#define MOVE_BATCH 16u /* pages copied in one go */
 
 /* --- in --------------------------------------------------------------------------------------- */
 
@@ -42,17 +42,17 @@ static int make_stored(struct object *obj, struct store *store)
                                    .witness = store_super_get(store)->roots.names,
                                    .witness_off = TWZ_OBJ_BASE };
     struct store_update narrow = { .which = STORE_UPDATE_PERMS, .perms = obj->perms };
-    uint32_t slot;
+    uint32_t row;
     objid_t id;
     int err;
 
     random_bytes(&create.witness_value, sizeof(create.witness_value));
-    err = store_obj_create(store, &create, &slot, &id);
+    err = store_obj_create(store, &create, &row, &id);
     if (err < 0)
         return err;
     kassert(objid_equal(id, obj->id));
-    obj->slot = slot;
-    return obj->perms != obj->perms_id ? store_obj_update(store, slot, &narrow) : 0;
+    obj->row = row;
+    return obj->perms != obj->perms_id ? store_obj_update(store, row, &narrow) : 0;
 }
 
 /* Table's and object's locks held. */
@@ -66,9 +66,9 @@ static int begin_in(struct object *obj)
     pool_unlock();
     if (err < 0 && !obj_is_persistent(obj))
         return err == -TWZ_EEXIST ? -TWZ_EBUSY : err; /* its former place is still being released */
-    table_insert_slot_locked(obj);
+    table_insert_row_locked(obj);
     __atomic_fetch_or(&obj->flags, TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
-    obj->moving = err < 0 ? MOVE_OUT : MOVE_IN;
+    obj->moving = err < 0 ? MOVE_TO_DRAM : MOVE_TO_NVM;
     obj->move_error = err;
     obj->moved = 1;
     return 0;
@@ -89,11 +89,11 @@ static int page_in(struct object *obj, struct store *store, uint32_t page, unsig
     int err;
 
     if ((flags & ARCH_PT_HOLE) != 0) {
-        err = store_page_discard(store, obj->slot, page, 1, STORE_HOLE);
+        err = store_page_discard(store, obj->row, page, 1, STORE_HOLE);
     } else {
-        err = store_page_add_many(store, obj->slot, page, 1, dram_page, obj);
+        err = store_page_add_many(store, obj->row, page, 1, dram_page, obj);
         if (err == 0 && (flags & ARCH_PT_PROTECT) != 0)
-            err = store_page_protect(store, obj->slot, page, 1, 1);
+            err = store_page_protect(store, obj->row, page, 1, 1);
     }
     if (err < 0) {
         *old = PHYS_NONE;
@@ -125,16 +125,16 @@ static bool window_in(const struct object *obj, uint32_t *page, uint32_t *end)
     phys_t frame;
 
     *page = obj->moved;
-    *end = *page + SCAN_PIECE < TWZ_PAGE_RECORD ? *page + SCAN_PIECE : TWZ_PAGE_RECORD;
+    *end = *page + SCAN_BATCH < TWZ_PAGE_RECORD ? *page + SCAN_BATCH : TWZ_PAGE_RECORD;
     if (!arch_ptree_next(&obj->tree.pt, page, *end, &frame, &flags))
         return false;
-    *end = *page + MOVE_PIECE < *end ? *page + MOVE_PIECE : *end;
+    *end = *page + MOVE_BATCH < *end ? *page + MOVE_BATCH : *end;
     return true;
 }
 
 static void piece_in(struct object *obj)
 {
-    phys_t old[MOVE_PIECE], frame;
+    phys_t old[MOVE_BATCH], frame;
     uint32_t page, end, n = 0;
     struct store *store;
     unsigned flags;
@@ -160,7 +160,7 @@ static void piece_in(struct object *obj)
             page_frame_put(old[n]);
     obj->moved = end;
     if (err < 0) {
-        obj->moving = MOVE_OUT;
+        obj->moving = MOVE_TO_DRAM;
         obj->move_error = err;
         obj->moved = 1;
     }
@@ -169,7 +169,7 @@ static void piece_in(struct object *obj)
 static int finish_in(struct object *obj)
 {
     struct store *store = pool_lock();
-    int err = store ? store_obj_permanent(store, obj->slot) : -TWZ_ENOTSUP; /* COMMIT */
+    int err = store ? store_obj_permanent(store, obj->row) : -TWZ_ENOTSUP; /* COMMIT */
 
     pool_unlock();
     if (err < 0)
@@ -188,10 +188,10 @@ static int begin_out(struct object *obj)
 {
     struct store_stat stat;
     struct store *store = pool_lock();
-    int err = store ? store_obj_has_tied(store, obj->slot) : -TWZ_ENOTSUP;
+    int err = store ? store_obj_has_tied(store, obj->row) : -TWZ_ENOTSUP;
 
     if (err == 0)
-        err = store_obj_info(store, obj->slot, &stat);
+        err = store_obj_info(store, obj->row, &stat);
     if (err == 0 && !objid_none(stat.tie_parent))
         err = 1;
     pool_unlock();
@@ -202,7 +202,7 @@ static int begin_out(struct object *obj)
     if (!obj->held)
         obj_ref(obj); /* some pages will only be here */
     obj->held = true;
-    obj->moving = MOVE_OUT;
+    obj->moving = MOVE_TO_DRAM;
     obj->move_error = 0;
     obj->moved = 1;
     return 0;
@@ -240,11 +240,11 @@ static bool is_out(const struct object *obj, uint32_t page)
     return (flags & ARCH_PT_HOLE) != 0 || (!phys_is_none(frame) && !page_in_nvm(frame));
 }
 
-/* Leaves of the pool, at most MOVE_PIECE, and those that show zeros, go from [first, end); DRAM's
+/* Leaves of the pool, at most MOVE_BATCH, and those that show zeros, go from [first, end); DRAM's
  * stay. What was written through them is flushed: the move may never come to its end. */
 static void hide(struct object *obj, uint32_t first, uint32_t end)
 {
-    phys_t dirty[MOVE_PIECE], frame;
+    phys_t dirty[MOVE_BATCH], frame;
     uint32_t page = first, n = 0;
     unsigned flags;
 
@@ -253,7 +253,7 @@ static void hide(struct object *obj, uint32_t first, uint32_t end)
         if (phys_is_none(frame) || !page_in_nvm(frame))
             continue;
         arch_ptree_unmap(&obj->tree.pt, page, 1);
-        if ((flags & ARCH_PT_DIRTY) != 0 && n < MOVE_PIECE)
+        if ((flags & ARCH_PT_DIRTY) != 0 && n < MOVE_BATCH)
             dirty[n++] = frame;
     }
     subtree_shoot_locked(&obj->tree, first, end - first);
@@ -266,7 +266,7 @@ static void hide(struct object *obj, uint32_t first, uint32_t end)
 static int next_stored(struct store *store, const struct object *obj, struct store_page *p,
                        uint32_t end)
 {
-    int err = p->page < end ? store_page_next_before(store, obj->slot, end, p) : 0;
+    int err = p->page < end ? store_page_next_before(store, obj->row, end, p) : 0;
 
     if (err < 0 && err != -TWZ_ENOOBJ)
         return err;
@@ -277,17 +277,17 @@ static int next_stored(struct store *store, const struct object *obj, struct sto
 
 static int piece_out(struct object *obj)
 {
-    uint32_t end = obj->moved + SCAN_PIECE, n = 0;
+    uint32_t end = obj->moved + SCAN_BATCH, n = 0;
     struct store_page p = { .page = obj->moved };
     struct store *store = pool_lock();
     int err = store ? next_stored(store, obj, &p, end) : -TWZ_ENOTSUP;
 
     end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
     if (err == 0 && p.page < end)
-        end = p.page + MOVE_PIECE < end ? p.page + MOVE_PIECE : end;
+        end = p.page + MOVE_BATCH < end ? p.page + MOVE_BATCH : end;
     if (err == 0)
         hide(obj, obj->moved, end);
-    while (err == 0 && p.page < end && n++ < MOVE_PIECE) {
+    while (err == 0 && p.page < end && n++ < MOVE_BATCH) {
         if (!is_out(obj, p.page))
             err = page_out(obj, store, &p);
         p.page++;
@@ -300,20 +300,20 @@ static int piece_out(struct object *obj)
     return err;
 }
 
-/* Table's and object's locks held; *slot is the caller's to release. */
-static int finish_out(struct object *obj, uint32_t *slot)
+/* Table's and object's locks held; *row is the caller's to release. */
+static int finish_out(struct object *obj, uint32_t *row)
 {
     struct store *store = pool_lock();
-    int err = store ? store_obj_has_tied(store, obj->slot) : -TWZ_ENOTSUP;
+    int err = store ? store_obj_has_tied(store, obj->row) : -TWZ_ENOTSUP;
 
     if (err == 0)
-        err = store_obj_delete(store, obj->slot, NULL, NULL); /* COMMIT */
+        err = store_obj_delete(store, obj->row, NULL, NULL); /* COMMIT */
     pool_unlock();
     if (err != 0)
         return err > 0 ? -TWZ_EBUSY : err;
-    *slot = obj->slot;
-    table_remove_slot_locked(obj);
-    obj->slot = OBJ_NO_SLOT;
+    *row = obj->row;
+    table_remove_row_locked(obj);
+    obj->row = OBJ_NO_ROW;
     __atomic_fetch_and(&obj->flags, ~(TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL), __ATOMIC_ACQ_REL);
     obj->moving = MOVE_NONE;
     page_record_update_locked(obj);
@@ -332,23 +332,23 @@ static int piece(struct object *obj)
 {
     int err = 0;
 
-    if (obj->moving == MOVE_IN)
+    if (obj->moving == MOVE_TO_NVM)
         piece_in(obj);
     else
         err = piece_out(obj);
     return err < 0 ? err : 1;
 }
 
-/* The beginning or the end, table's and object's locks held. *slot: to be released afterwards. 1:
+/* The beginning or the end, table's and object's locks held. *row: to be released afterwards. 1:
  * more to do. */
-static int turn(struct object *obj, bool persistent, uint32_t *slot)
+static int turn(struct object *obj, bool persistent, uint32_t *row)
 {
     int err = 0;
 
-    if (obj->moving == MOVE_IN)
+    if (obj->moving == MOVE_TO_NVM)
         return finish_in(obj);
-    if (obj->moving == MOVE_OUT)
-        return finish_out(obj, slot);
+    if (obj->moving == MOVE_TO_DRAM)
+        return finish_out(obj, row);
     if (obj_is_persistent(obj) == persistent)
         return 0;
     if (phys_is_none(obj->tree.pt.top))
@@ -360,16 +360,16 @@ static int turn(struct object *obj, bool persistent, uint32_t *slot)
 
 static int begin_or_end(struct object *obj, bool persistent)
 {
-    uint32_t slot = OBJ_NO_SLOT;
+    uint32_t row = OBJ_NO_ROW;
     bool arrived;
     int err = 1;
 
     table_lock();
     spin_lock(&obj->tree.lock);
-    if (record_dead(obj))
+    if (obj_is_deleted(obj))
         err = -TWZ_EDELETED;
     else if (!under_way(obj))
-        err = turn(obj, persistent, &slot);
+        err = turn(obj, persistent, &row);
     if (err == 0 && obj_is_persistent(obj) != persistent) /* the other way, which is done now */
         err = obj->move_error < 0 ? obj->move_error : 1;
     arrived = obj->moving == MOVE_NONE && obj_is_persistent(obj) && obj->held && err >= 0;
@@ -377,7 +377,7 @@ static int begin_or_end(struct object *obj, bool persistent)
         obj->held = false; /* in this hold, or a move out that begins now would count on it */
     spin_unlock(&obj->tree.lock);
     table_unlock();
-    if (slot != OBJ_NO_SLOT && slot_release(slot) < 0)
+    if (row != OBJ_NO_ROW && row_release(row) < 0)
         log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
     if (arrived)
         obj_put(obj);
@@ -390,7 +390,7 @@ int obj_move(struct object *obj, bool persistent)
 
     spin_lock(&obj->tree.lock);
     if (under_way(obj))
-        err = record_dead(obj) ? -TWZ_EDELETED : piece(obj);
+        err = obj_is_deleted(obj) ? -TWZ_EDELETED : piece(obj);
     spin_unlock(&obj->tree.lock);
     return err != 0 ? err : begin_or_end(obj, persistent);
 }

@@ -6,7 +6,7 @@
  * made by the store first (its commit is the birth), then get a record.
  *
  * Locks: table -> pool; obj->tree.lock -> pool. Whether and where the store has an object
- * (obj->slot) changes only with both the table's lock and its own held (move.c), so either keeps it
+ * (obj->row) changes only with both the table's lock and its own held (move.c), so either keeps it
  * as it is.
  */
 #include <kernel/kmem.h>
@@ -50,7 +50,7 @@ static int make_persistent(const struct obj_spec *spec, struct object *obj)
     table_lock();
     store = pool_lock();
     if (store)
-        err = store_obj_create(store, &create, &obj->slot, &obj->id);
+        err = store_obj_create(store, &create, &obj->row, &obj->id);
     pool_unlock();
     if (err == 0)
         table_insert_locked(obj);
@@ -93,7 +93,7 @@ int obj_create(const struct obj_spec *spec, struct object **out)
 
     if (!spec_ok(spec))
         return -TWZ_EINVAL;
-    obj = record_alloc();
+    obj = incore_alloc();
     if (!obj)
         return -TWZ_ENOMEM;
     obj->kuid = spec->kuid;
@@ -119,7 +119,7 @@ int obj_create(const struct obj_spec *spec, struct object **out)
     return 0;
 }
 
-#define COUNT_PIECE  32u   /* pages counted in one go */
+#define COUNT_BATCH  32u   /* pages counted in one go */
 #define COUNT_WINDOW 1024u /* and looked at */
 
 /* False: that was all, or the rest cannot be read. */
@@ -129,8 +129,8 @@ static bool count_some_locked(struct object *obj, struct store_page *p, uint64_t
     uint32_t end = p->page + COUNT_WINDOW, i;
     int err = -TWZ_ENOTSUP;
 
-    for (i = 0; store && i < COUNT_PIECE; i++) {
-        err = store_page_next_before(store, obj->slot, end, p);
+    for (i = 0; store && i < COUNT_BATCH; i++) {
+        err = store_page_next_before(store, obj->row, end, p);
         if (err < 0)
             break;
         *pages += p->state != STORE_HOLE;
@@ -155,7 +155,7 @@ static uint64_t count_stored(struct object *obj)
         spin_lock(&obj->tree.lock);
         more = obj_is_persistent(obj) && count_some_locked(obj, &p, &pages);
         spin_unlock(&obj->tree.lock);
-        arch_breathe();
+        arch_preemption_point();
     } while (more);
     return pages;
 }
@@ -173,7 +173,7 @@ void obj_stat(struct object *obj, struct twz_stat *out)
     out->flags = obj->flags | (obj->pinned ? TWZ_OBJ_PINNED : 0);
     out->perms = obj->perms;
     out->persist = obj->persist;
-    out->uses = obj->tree.nhangers + (obj->pinned ? 1u : 0u);
+    out->uses = obj->tree.nmappings + (obj->pinned ? 1u : 0u);
     out->pages = obj->pages;
     persistent = obj_is_persistent(obj);
     spin_unlock(&obj->tree.lock);
@@ -190,7 +190,7 @@ static int update_store_locked(struct object *obj, const struct store_update *up
         return 0;
     store = pool_lock();
     if (store)
-        err = store_obj_update(store, obj->slot, update);
+        err = store_obj_update(store, obj->row, update);
     pool_unlock();
     return err;
 }
@@ -205,7 +205,7 @@ static int make_permanent_locked(struct object *obj)
     if (obj->moving != MOVE_NONE)
         return -TWZ_EBUSY;
     store = pool_lock();
-    err = store ? store_obj_permanent(store, obj->slot) : -TWZ_ENOTSUP;
+    err = store ? store_obj_permanent(store, obj->row) : -TWZ_ENOTSUP;
     pool_unlock();
     if (err == 0)
         __atomic_fetch_and(&obj->flags, ~TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
@@ -255,7 +255,7 @@ int obj_ctl(struct object *obj, uint64_t op, uint64_t arg)
         err = narrow_locked(obj, (uint32_t)arg);
     spin_unlock(&obj->tree.lock);
     if (err == 0 && op == TWZ_CTL_PERMS)
-        subtree_unhang_all(&obj->tree, (unsigned)arg);
+        subtree_unmap_all(&obj->tree, (unsigned)arg);
     if (err == 0 && op == TWZ_CTL_MODE && arg == TWZ_PERSIST_PERIODIC)
         flush_watch();
     return err;

@@ -9,7 +9,7 @@
  *
  * Whoever replaces a frame that may be in a TLB shoots it down before the lock falls.
  *
- * Crash protocol: store_page_add and store_page_own commit the word before the leaf is written.
+ * Crash protocol: store_page_add and store_page_break_cow commit the word before the leaf is written.
  *
  * Locks: obj->tree.lock -> pool, phys.
  */
@@ -204,9 +204,9 @@ static void map_around(struct object *obj, struct store *store, uint32_t page)
 
         if (at == page || !phys_is_none(arch_ptree_lookup(&obj->tree.pt, at, NULL)))
             continue;
-        if (store_page_get(store, obj->slot, at, &p) < 0)
+        if (store_page_get(store, obj->row, at, &p) < 0)
             continue;
-        if ((p.state != STORE_PRESENT && p.state != STORE_SHARED) || poison_noted(p.frame))
+        if ((p.state != STORE_PRESENT && p.state != STORE_SHARED) || poison_is_listed(p.frame))
             continue;
         if (map_stored(obj, &p) < 0)
             return;
@@ -227,7 +227,7 @@ static uint32_t absent_run(const struct object *obj, const struct store *store, 
     uint32_t i;
 
     for (i = 1; i < n; i++)
-        if (store_page_get(store, obj->slot, page + i, &p) < 0 || p.state != STORE_ABSENT)
+        if (store_page_get(store, obj->row, page + i, &p) < 0 || p.state != STORE_ABSENT)
             break;
     return i;
 }
@@ -237,7 +237,7 @@ static int stored_one(struct object *obj, struct store *store, uint32_t page)
 {
     bool shown = !phys_is_none(arch_ptree_lookup(&obj->tree.pt, page, NULL));
     struct store_page p = { .page = page, .state = STORE_PRESENT };
-    int err = store_page_add(store, obj->slot, page, &p.frame);
+    int err = store_page_add(store, obj->row, page, &p.frame);
 
     if (err < 0)
         return err;
@@ -254,11 +254,11 @@ static int stored_add(struct object *obj, struct store *store, uint32_t page, un
 
     if (n > 1)
         n = absent_run(obj, store, page, n);
-    if (n == 1 || store_page_add_many(store, obj->slot, page, n, NULL, NULL) < 0)
+    if (n == 1 || store_page_add_many(store, obj->row, page, n, NULL, NULL) < 0)
         return stored_one(obj, store, page);
     page_unmap_zeros_locked(obj, page, 1);
     for (i = 0; i < n; i++) {
-        int err = store_page_get(store, obj->slot, page + i, &p);
+        int err = store_page_get(store, obj->row, page + i, &p);
 
         if (err < 0)
             return err;
@@ -276,7 +276,7 @@ static int stored_own(struct object *obj, struct store *store, uint32_t page)
     int err;
 
     page_unmap_stored_locked(obj, page, 1);
-    err = store_page_own(store, obj->slot, page, &p.frame);
+    err = store_page_break_cow(store, obj->row, page, &p.frame);
     return err < 0 ? err : map_stored(obj, &p);
 }
 
@@ -291,7 +291,7 @@ static int stored_fault(struct object *obj, struct store *store, uint32_t page, 
 {
     bool write = (how & TOUCH_WRITE) != 0;
     struct store_page p = { .page = page };
-    int err = store_page_get(store, obj->slot, page, &p);
+    int err = store_page_get(store, obj->row, page, &p);
 
     if (err < 0)
         return err;
@@ -299,7 +299,7 @@ static int stored_fault(struct object *obj, struct store *store, uint32_t page, 
     poison_mark(store, obj, &p);
     switch (p.state) {
     case STORE_ABSENT:
-        if (obj->moving == MOVE_OUT)
+        if (obj->moving == MOVE_TO_DRAM)
             return outward_new(obj, page);
         return write ? stored_add(obj, store, page, how) : map_zeros(obj, page);
     case STORE_PRESENT:
@@ -397,7 +397,7 @@ bool page_in_nvm(phys_t frame)
 
 void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count)
 {
-    phys_t dirty[RANGE_PIECE];
+    phys_t dirty[RANGE_BATCH];
     uint32_t page = first;
     unsigned flags, n = 0, i;
     phys_t frame;
@@ -446,16 +446,16 @@ static void each_page(struct object *obj, void (*act)(phys_t frame, unsigned fla
     unsigned flags;
     phys_t frame;
 
-    for (end = SCAN_PIECE; page < TWZ_PAGE_RECORD; end += SCAN_PIECE) {
+    for (end = SCAN_BATCH; page < TWZ_PAGE_RECORD; end += SCAN_BATCH) {
         end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
         for (; arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
             if (!phys_is_none(frame))
                 act(frame, flags);
-            if (++n % RANGE_PIECE == 0)
-                arch_breathe();
+            if (++n % RANGE_BATCH == 0)
+                arch_preemption_point();
         }
         page = end;
-        arch_breathe();
+        arch_preemption_point();
     }
 }
 
@@ -481,7 +481,7 @@ void page_drop_all(struct object *obj)
         phys_free(obj->record, 0);
     if (phys_is_none(obj->tree.pt.top))
         return;
-    if (obj_is_persistent(obj) && !record_dead(obj)) {
+    if (obj_is_persistent(obj) && !obj_is_deleted(obj)) {
         each_page(obj, put_flushed_page);
         persist_fence();
     } else if (obj->kind != TWZ_KIND_DEVICE) {

@@ -19,7 +19,7 @@
 static uint32_t notes[NOTES_MAX];
 static _Atomic uint32_t nnotes;
 
-bool poison_noted(uint32_t frame)
+bool poison_is_listed(uint32_t frame)
 {
     uint32_t i, n = atomic_load_explicit(&nnotes, memory_order_acquire);
 
@@ -31,10 +31,10 @@ bool poison_noted(uint32_t frame)
 
 bool poison_mark(struct store *store, const struct object *obj, struct store_page *p)
 {
-    if ((p->state != STORE_PRESENT && p->state != STORE_SHARED) || !poison_noted(p->frame))
+    if ((p->state != STORE_PRESENT && p->state != STORE_SHARED) || !poison_is_listed(p->frame))
         return false;
     /* In a pool that cannot be written the note alone has to do. */
-    (void)!store_page_poison(store, obj->slot, p->page);
+    (void)!store_page_poison(store, obj->row, p->page);
     p->state = STORE_POISONED;
     return true;
 }
@@ -48,7 +48,7 @@ static void note(uint32_t frame)
 {
     uint32_t at;
 
-    if (poison_noted(frame))
+    if (poison_is_listed(frame))
         return;
     at = atomic_load(&nnotes);
     if (at < NOTES_MAX) {
@@ -65,7 +65,7 @@ static void strike(struct object *obj, uint32_t page)
     arch_ptree_unmap(&obj->tree.pt, page, 1);
     subtree_shoot_locked(&obj->tree, page, 1);
     store = pool_lock();
-    if (store && store_page_poison(store, obj->slot, page) < 0)
+    if (store && store_page_poison(store, obj->row, page) < 0)
         log_printf("object " IDFMT ": page %u could not be marked", IDPR(obj->id), page);
     pool_unlock();
     log_printf("object " IDFMT ": page %u is lost", IDPR(obj->id), page);

@@ -11,7 +11,7 @@
 #include <store/persist.h>
 #include <twz/hostlink.h>
 
-#define PREZERO_PIECE 2u
+#define PREZERO_BATCH 2u
 
 static struct spinlock lock;
 static struct store *store;
@@ -163,7 +163,7 @@ bool pool_idle(void)
     if (!spin_trylock(&lock))
         return false;
     if (store) {
-        more = store_prezero(store, PREZERO_PIECE) > 0;
+        more = store_prezero(store, PREZERO_BATCH) > 0;
         persist_fence();
     }
     spin_unlock(&lock);

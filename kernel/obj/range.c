@@ -12,7 +12,7 @@
 #include <store/persist.h>
 #include "inside.h"
 
-#define PERSIST_PIECE 64u
+#define PERSIST_BATCH 64u
 
 /* Frames of [first, first + count) into list; returns how many. */
 static unsigned collect(struct object *obj, uint32_t first, uint32_t count, phys_t *list)
@@ -43,7 +43,7 @@ static int drop_stored(struct object *obj, uint32_t first, uint32_t count, bool 
     int err = -TWZ_ENOTSUP;
 
     if (store)
-        err = store_page_discard(store, obj->slot, first, count, hole ? STORE_HOLE : STORE_ABSENT);
+        err = store_page_discard(store, obj->row, first, count, hole ? STORE_HOLE : STORE_ABSENT);
     pool_unlock();
     return err;
 }
@@ -59,7 +59,7 @@ static void keep_stored(const phys_t *list, unsigned n)
 
 int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool hole)
 {
-    phys_t list[RANGE_PIECE];
+    phys_t list[RANGE_BATCH];
     unsigned n = 0, i;
     int err = 0;
 
@@ -121,7 +121,7 @@ static int protect(struct object *obj, uint32_t first, uint32_t count)
     page_unmap_stored_locked(obj, first, count);
     store = pool_lock();
     if (store)
-        err = store_page_protect(store, obj->slot, first, count, 1);
+        err = store_page_protect(store, obj->row, first, count, 1);
     pool_unlock();
     return err;
 }
@@ -133,7 +133,7 @@ static uint32_t absent_run(const struct object *obj, const struct store *store, 
     struct store_page p;
     uint32_t n = 0;
 
-    while (n < count && store_page_get(store, obj->slot, first + n, &p) == 0 &&
+    while (n < count && store_page_get(store, obj->row, first + n, &p) == 0 &&
            p.state == STORE_ABSENT)
         n++;
     return n;
@@ -149,7 +149,7 @@ static int add_stored(struct object *obj, uint32_t first, uint32_t count)
     while (err == 0 && at < first + count) {
         run = absent_run(obj, store, at, first + count - at);
         if (run > 0)
-            err = store_page_add_many(store, obj->slot, at, run, NULL, NULL);
+            err = store_page_add_many(store, obj->row, at, run, NULL, NULL);
         at += run > 0 ? run : 1;
     }
     pool_unlock();
@@ -206,7 +206,7 @@ static bool kind_allows(const struct object *obj, uint64_t op)
 }
 
 /* Where the next mapped page of a piece-wise walk is, so that empty stretches cost little: at most
- * SCAN_PIECE on. */
+ * SCAN_BATCH on. */
 static uint32_t skip_absent(struct object *obj, uint64_t op, uint32_t first, uint32_t end)
 {
     uint32_t page = first;
@@ -217,13 +217,13 @@ static uint32_t skip_absent(struct object *obj, uint64_t op, uint32_t first, uin
         return first;
     if (phys_is_none(obj->tree.pt.top))
         return end;
-    end = end - first > SCAN_PIECE ? first + SCAN_PIECE : end;
+    end = end - first > SCAN_BATCH ? first + SCAN_BATCH : end;
     return arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags) ? page : end;
 }
 
 int range_apply(struct object *obj, uint64_t op, uint32_t *first, uint32_t end)
 {
-    uint32_t count = op == TWZ_RANGE_PERSIST ? PERSIST_PIECE : RANGE_PIECE;
+    uint32_t count = op == TWZ_RANGE_PERSIST ? PERSIST_BATCH : RANGE_BATCH;
     int err = 0;
 
     if (*first == 0 || end > TWZ_PAGE_RECORD || *first > end)

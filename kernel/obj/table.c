@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the table of object records: by ID, and for persistent ones by store slot; and the list of
+ * Owns the table of object records: by ID, and for persistent ones by store row; and the list of
  * persistent records that nobody uses, kept so that the next use finds its page tables ready.
  *
- * References. A volatile object has one for its existence, dropped by delete; each hanger, pin,
+ * References. A volatile object has one for its existence, dropped by delete; each mapping, pin,
  * thread, waiter and call holds one more. A persistent record has only the latter; at zero it goes
  * idle, or, if the object is dead, away. The count falls from 1 to 0 under the table's lock only
  * (release), and rises from 0 under it only (obj_get), so nobody finds a record that is being
@@ -24,7 +24,7 @@
 
 static struct spinlock lock;
 static struct object *by_id[BUCKETS];
-static struct object *by_slot[BUCKETS];
+static struct object *by_row[BUCKETS];
 static struct object *idle_first;
 static struct object *idle_last;
 static unsigned nidle;
@@ -54,12 +54,12 @@ struct object *table_find_locked(objid_t id)
     return obj;
 }
 
-struct object *table_find_slot_locked(uint32_t slot)
+struct object *table_find_row_locked(uint32_t row)
 {
-    struct object *obj = by_slot[slot % BUCKETS];
+    struct object *obj = by_row[row % BUCKETS];
 
-    while (obj && obj->slot != slot)
-        obj = obj->slot_next;
+    while (obj && obj->row != row)
+        obj = obj->row_next;
     return obj;
 }
 
@@ -70,24 +70,24 @@ void table_insert_locked(struct object *obj)
     obj->hash_next = *head;
     *head = obj;
     if (obj_is_persistent(obj))
-        table_insert_slot_locked(obj);
+        table_insert_row_locked(obj);
 }
 
-void table_insert_slot_locked(struct object *obj)
+void table_insert_row_locked(struct object *obj)
 {
-    struct object **head = &by_slot[obj->slot % BUCKETS];
+    struct object **head = &by_row[obj->row % BUCKETS];
 
-    obj->slot_next = *head;
+    obj->row_next = *head;
     *head = obj;
 }
 
-void table_remove_slot_locked(struct object *obj)
+void table_remove_row_locked(struct object *obj)
 {
-    struct object **at = &by_slot[obj->slot % BUCKETS];
+    struct object **at = &by_row[obj->row % BUCKETS];
 
     while (*at != obj)
-        at = &(*at)->slot_next;
-    *at = obj->slot_next;
+        at = &(*at)->row_next;
+    *at = obj->row_next;
 }
 
 void table_remove_locked(struct object *obj)
@@ -98,7 +98,7 @@ void table_remove_locked(struct object *obj)
         at = &(*at)->hash_next;
     *at = obj->hash_next;
     if (obj_is_persistent(obj))
-        table_remove_slot_locked(obj);
+        table_remove_row_locked(obj);
 }
 
 static void idle_remove_locked(struct object *obj)
@@ -140,13 +140,13 @@ static struct object *idle_add_locked(struct object *obj)
     return old;
 }
 
-struct object *record_alloc(void)
+struct object *incore_alloc(void)
 {
     struct object *obj = kmem_alloc(sizeof(*obj));
 
     if (!obj)
         return NULL;
-    obj->slot = OBJ_NO_SLOT;
+    obj->row = OBJ_NO_ROW;
     obj->record = PHYS_NONE;
     obj->kpages = PHYS_NONE;
     obj->tree.pt.top = PHYS_NONE;
@@ -154,16 +154,16 @@ struct object *record_alloc(void)
     return obj;
 }
 
-int slot_release(uint32_t slot)
+int row_release(uint32_t row)
 {
     int err;
 
     do {
         struct store *store = pool_lock();
 
-        err = store ? store_obj_release_some(store, slot, 1) : 0;
+        err = store ? store_obj_release_some(store, row, 1) : 0;
         pool_unlock();
-        arch_breathe();
+        arch_preemption_point();
     } while (err > 0);
     return err;
 }
@@ -189,14 +189,14 @@ static bool leaves_locked(objid_t id)
 }
 
 /* Nobody has it: its memory and, if it is dead, its place in the store go. */
-void record_free(struct object *obj)
+void incore_free(struct object *obj)
 {
     page_drop_all(obj);
     if (obj->leaving)
         leave(obj);
     if (!phys_is_none(obj->kpages))
         phys_free(obj->kpages, obj->korder);
-    if (obj_is_persistent(obj) && record_dead(obj) && slot_release(obj->slot) < 0)
+    if (obj_is_persistent(obj) && obj_is_deleted(obj) && row_release(obj->row) < 0)
         log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
     kmem_free(obj, sizeof(*obj));
 }
@@ -212,9 +212,9 @@ static void release(struct subtree *tree)
         flush_released(obj);
     table_lock();
     before = atomic_fetch_sub_explicit(&tree->refs, 1, memory_order_acq_rel);
-    kassert(before > 1 || (before == 1 && !tree->hangers && !obj->idle));
+    kassert(before > 1 || (before == 1 && !tree->mappings && !obj->idle));
     if (before == 1) {
-        if (obj_is_persistent(obj) && !record_dead(obj)) {
+        if (obj_is_persistent(obj) && !obj_is_deleted(obj)) {
             gone = idle_add_locked(obj);
         } else {
             table_remove_locked(obj);
@@ -224,7 +224,7 @@ static void release(struct subtree *tree)
     }
     table_unlock();
     if (gone)
-        record_free(gone);
+        incore_free(gone);
     if (parent)
         obj_put(parent);
 }
@@ -241,18 +241,18 @@ static int load_locked(objid_t id, struct object **out)
     struct store_stat stat;
     struct store *store;
     struct object *obj;
-    uint32_t slot = 0;
+    uint32_t row = 0;
     int err = -TWZ_ENOOBJ;
 
     store = pool_lock();
     if (store)
-        err = store_lookup(store, id, &slot);
+        err = store_lookup(store, id, &row);
     if (err == 0)
-        err = store_obj_info(store, slot, &stat);
+        err = store_obj_info(store, row, &stat);
     pool_unlock();
     if (err < 0)
         return err;
-    obj = record_alloc();
+    obj = incore_alloc();
     if (!obj)
         return -TWZ_ENOMEM;
     obj->id = id;
@@ -265,7 +265,7 @@ static int load_locked(objid_t id, struct object **out)
     obj->perms_id = stat.perms_id;
     obj->perms = stat.perms;
     obj->persist = stat.persist;
-    obj->slot = slot;
+    obj->row = row;
     obj->flags = TWZ_OBJ_PERSIST;
     if (stat.state == STORE_PROVISIONAL)
         obj->flags |= TWZ_OBJ_PROVISIONAL;
@@ -284,12 +284,12 @@ int obj_get(objid_t id, struct object **out)
     table_lock();
     while (!(obj = table_find_locked(id)) && leaves_locked(id)) {
         table_unlock();
-        arch_breathe();
+        arch_preemption_point();
         table_lock();
     }
     if (!obj) {
         err = load_locked(id, out);
-    } else if (record_dead(obj)) {
+    } else if (obj_is_deleted(obj)) {
         err = -TWZ_EDELETED;
     } else {
         if (obj->idle)
@@ -310,7 +310,7 @@ bool table_each_stored(uint32_t first, uint32_t count, void (*act)(struct object
     for (i = first; i < BUCKETS && i - first < count; i++) {
         struct object *obj;
 
-        for (obj = by_slot[i]; obj; obj = obj->slot_next)
+        for (obj = by_row[i]; obj; obj = obj->row_next)
             act(obj, ctx);
     }
     table_unlock();
@@ -334,14 +334,14 @@ void objects_unlock(struct object *a, struct object *b)
     spin_unlock(&a->tree.lock);
 }
 
-struct object *table_bury_locked(uint32_t slot, bool *known)
+struct object *table_delete_row_locked(uint32_t row, bool *known)
 {
-    struct object *obj = table_find_slot_locked(slot);
+    struct object *obj = table_find_row_locked(row);
 
     *known = obj != NULL;
     if (!obj)
         return NULL;
-    record_kill(obj);
+    obj_mark_deleted(obj);
     if (!obj->idle)
         return NULL;
     idle_remove_locked(obj);

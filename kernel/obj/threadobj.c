@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns what joins threads and objects: the kernel-only pages of a THREAD object, the table of all
- * threads by incarnation, and the callbacks that core makes.
+ * threads by generation, and the callbacks that core makes.
  *
  * A thread's user page and save slots belong to its object, which it references; kinds other than
  * DATA and VIEW cannot lose pages, so their kernel addresses hold.
@@ -56,7 +56,7 @@ static struct twz_thread_save *save_slot(const struct object *obj, unsigned i)
 
 static void table_add_locked(struct thread *t)
 {
-    struct thread **head = &table[t->incarnation % BUCKETS];
+    struct thread **head = &table[t->generation % BUCKETS];
 
     t->table_next = *head;
     *head = t;
@@ -65,7 +65,7 @@ static void table_add_locked(struct thread *t)
 
 static void table_del_locked(struct thread *t)
 {
-    struct thread **at = &table[t->incarnation % BUCKETS];
+    struct thread **at = &table[t->generation % BUCKETS];
 
     while (*at != t)
         at = &(*at)->table_next;
@@ -73,13 +73,13 @@ static void table_del_locked(struct thread *t)
     nthreads--;
 }
 
-int threadobj_alive(uint32_t incarnation)
+int threadobj_alive(uint32_t generation)
 {
     struct thread *t;
 
     spin_lock(&threads_lock);
-    t = table[incarnation % BUCKETS];
-    while (t && (uint32_t)t->incarnation != incarnation)
+    t = table[generation % BUCKETS];
+    while (t && (uint32_t)t->generation != generation)
         t = t->table_next;
     spin_unlock(&threads_lock);
     return t ? 1 : 0;
@@ -91,19 +91,20 @@ static void begin_words(struct thread *t)
 
     user->id = t->id;
     user->magic = TWZ_THREAD_MAGIC;
-    user->incarnation = t->incarnation;
+    user->generation = t->generation;
     user->exit_fault = 0;
     __atomic_store_n(&user->exit, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&user->spawned, 1, __ATOMIC_RELEASE);
 }
 
-static int start_in(struct object *obj, struct space *space, const struct thread_start *start)
+static int start_in(struct object *obj, struct addrspace *addrspace,
+                    const struct thread_start *start)
 {
     struct thread_init init = { .id = obj->id,
                                 .obj = obj,
                                 .user = obj_frame(obj, 1),
-                                .space = space,
-                                .root = &space->root,
+                                .addrspace = addrspace,
+                                .root = &addrspace->root,
                                 .sctx = start->sctx,
                                 .regs = start->regs,
                                 .priority = start->priority,
@@ -140,19 +141,19 @@ static int start_in(struct object *obj, struct space *space, const struct thread
 
 int threadobj_start(struct object *obj, struct object *view, const struct thread_start *start)
 {
-    struct space *space;
+    struct addrspace *addrspace;
     int err;
 
     if (obj->kind != TWZ_KIND_THREAD)
         return -TWZ_ETYPE;
     if (obj_is_persistent(obj))
         return -TWZ_ENOTSUP;
-    err = view_space_get(view, start->sctx, &space);
+    err = view_addrspace_get(view, start->sctx, &addrspace);
     if (err < 0)
         return err;
-    err = start_in(obj, space, start);
+    err = start_in(obj, addrspace, start);
     if (err < 0)
-        view_space_put(space);
+        view_addrspace_put(addrspace);
     return err;
 }
 
@@ -171,15 +172,15 @@ int threadobj_with(struct object *obj, int (*act)(struct thread *t, void *arg), 
 
 int threadobj_move(struct thread *t, struct object *view)
 {
-    struct space *space, *old = t->space;
-    int err = view_space_get(view, t->sctx, &space);
+    struct addrspace *addrspace, *old = t->addrspace;
+    int err = view_addrspace_get(view, t->sctx, &addrspace);
 
     if (err < 0)
         return err;
-    t->space = space;
-    t->root = &space->root;
+    t->addrspace = addrspace;
+    t->root = &addrspace->root;
     arch_root_load(t->root);
-    view_space_put(old);
+    view_addrspace_put(old);
     return 0;
 }
 
@@ -198,12 +199,12 @@ void threadobj_set_init(struct object *obj)
 
 static int hook_resolve(struct thread *t, uint64_t addr, unsigned need, struct twz_fault *fault)
 {
-    return view_fault(t->space, addr, need, fault);
+    return view_fault(t->addrspace, addr, need, fault);
 }
 
 static uint64_t hook_fault_entry(struct thread *t, unsigned kind)
 {
-    return view_fault_entry(t->space, kind);
+    return view_fault_entry(t->addrspace, kind);
 }
 
 static bool hook_where(struct thread *t, uint64_t addr, objid_t *object, uint64_t *off)
@@ -214,7 +215,7 @@ static bool hook_where(struct thread *t, uint64_t addr, objid_t *object, uint64_
     *off = addr % TWZ_OBJ_SIZE;
     if (addr >> TWZ_OBJ_SHIFT >= TWZ_SLOTS)
         return false;
-    tree = space_slot(t->space, (uint32_t)(addr >> TWZ_OBJ_SHIFT), &rights);
+    tree = addrspace_slot(t->addrspace, (uint32_t)(addr >> TWZ_OBJ_SHIFT), &rights);
     if (!tree)
         return false;
     *object = obj_of_tree(tree)->id;
@@ -253,8 +254,8 @@ static void hook_ended(struct thread *t)
     table_del_locked(t);
     __atomic_store_n(&t->user->exit, 1, __ATOMIC_RELEASE);
     spin_unlock(&threads_lock);
-    sync_wake_breathing(obj, TWZ_OBJ_BASE + offsetof(struct twz_thread, exit), UINT64_MAX);
-    view_space_put(t->space);
+    sync_wake_all_batches(obj, TWZ_OBJ_BASE + offsetof(struct twz_thread, exit), UINT64_MAX);
+    view_addrspace_put(t->addrspace);
     if (obj == init_obj)
         fatal(TWZ_HOST_STOP_PANIC, "the first program ended with status %llu",
               (unsigned long long)code);
@@ -268,7 +269,7 @@ void threadobj_init(void)
                                           .where = hook_where,
                                           .ended = hook_ended,
                                           .idle = pool_idle,
-                                          .chore = flush_chore,
+                                          .chore = flush_periodic,
                                           .media_error = poison_report,
                                           .drop_progress = drop_progress };
 }

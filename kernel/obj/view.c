@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the meaning of an address: view entry -> object -> rights -> hanger -> page.
+ * Owns the meaning of an address: view entry -> object -> rights -> mapping -> page.
  *
  * An entry is user memory: it is read in one piece under the view's lock, its flags once more
  * afterwards, and nothing in it is trusted but as a request. Rights of a slot = entry AND verdict;
@@ -10,7 +10,7 @@
  * What hangs stays as it was hung until the entry is invalidated, or a touch asks for more than it
  * has: then the entry is read again.
  *
- * Locks: view->spaces_lock for the list of spaces and for the fall of a space's last reference;
+ * Locks: view->addrspaces_lock for the list of spaces and for the fall of a space's last reference;
  * object locks inside view_fault one at a time (tree -> space).
  */
 #include <kernel/log.h>
@@ -20,71 +20,71 @@
 
 #define ROUNDS 64u /* times that an entry may change while it is being looked up */
 
-unsigned (*view_verdict)(objid_t sctx, const struct object *obj);
+unsigned (*view_decide)(objid_t sctx, const struct object *obj);
 
 /* --- spaces ----------------------------------------------------------------------------------- */
 
-static struct space *find_space_locked(struct object *view, objid_t sctx)
+static struct addrspace *find_addrspace_locked(struct object *view, objid_t sctx)
 {
-    struct space *space = view->spaces;
+    struct addrspace *addrspace = view->addrspaces;
 
-    while (space && !objid_equal(space->sctx, sctx))
-        space = space->next;
-    return space;
+    while (addrspace && !objid_equal(addrspace->sctx, sctx))
+        addrspace = addrspace->next;
+    return addrspace;
 }
 
-int view_space_get(struct object *view, objid_t sctx, struct space **out)
+int view_addrspace_get(struct object *view, objid_t sctx, struct addrspace **out)
 {
-    struct space *space, *fresh = NULL;
+    struct addrspace *addrspace, *fresh = NULL;
 
     if (view->kind != TWZ_KIND_VIEW)
         return -TWZ_ETYPE;
     for (;;) {
-        spin_lock(&view->spaces_lock);
-        space = find_space_locked(view, sctx);
-        if (space) {
-            view_space_ref(space);
+        spin_lock(&view->addrspaces_lock);
+        addrspace = find_addrspace_locked(view, sctx);
+        if (addrspace) {
+            view_addrspace_ref(addrspace);
         } else if (fresh) {
-            fresh->next = view->spaces;
-            view->spaces = fresh;
-            space = fresh;
+            fresh->next = view->addrspaces;
+            view->addrspaces = fresh;
+            addrspace = fresh;
             obj_ref(view);
             fresh = NULL;
         }
-        spin_unlock(&view->spaces_lock);
-        if (space)
+        spin_unlock(&view->addrspaces_lock);
+        if (addrspace)
             break;
-        fresh = space_create(view, sctx);
+        fresh = addrspace_create(view, sctx);
         if (!fresh)
             return -TWZ_ENOMEM;
     }
     if (fresh)
-        space_destroy(fresh);
-    *out = space;
+        addrspace_destroy(fresh);
+    *out = addrspace;
     return 0;
 }
 
-void view_space_ref(struct space *space)
+void view_addrspace_ref(struct addrspace *addrspace)
 {
-    atomic_fetch_add_explicit(&space->refs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&addrspace->refs, 1, memory_order_relaxed);
 }
 
-void view_space_put(struct space *space)
+void view_addrspace_put(struct addrspace *addrspace)
 {
-    struct object *view = space->owner;
-    struct space **at;
+    struct object *view = addrspace->owner;
+    struct addrspace **at;
     bool last;
 
-    spin_lock(&view->spaces_lock);
-    last = atomic_fetch_sub_explicit(&space->refs, 1, memory_order_acq_rel) == 1;
+    spin_lock(&view->addrspaces_lock);
+    last = atomic_fetch_sub_explicit(&addrspace->refs, 1, memory_order_acq_rel) == 1;
     if (last) {
-        for (at = &view->spaces; *at != space; at = &(*at)->next)
+        for (at = &view->addrspaces; *at != addrspace; at = &(*at)->next)
             continue;
-        *at = space->next;
+        *at = addrspace->next;
     }
-    spin_unlock(&view->spaces_lock);
+    spin_unlock(&view->addrspaces_lock);
     if (last) {
-        space_destroy(space);
+        addrspace_destroy(addrspace);
         obj_put(view);
     }
 }
@@ -117,12 +117,12 @@ int view_set(struct object *view, uint32_t slot, objid_t id, unsigned rights)
     return obj_write(view, entry_off(slot), &entry, sizeof(entry));
 }
 
-uint64_t view_fault_entry(struct space *space, unsigned kind)
+uint64_t view_fault_entry(struct addrspace *addrspace, unsigned kind)
 {
     uint64_t entry = 0;
 
     if (kind >= TWZ_FAULT_KINDS ||
-        obj_read(space->owner,
+        obj_read(addrspace->owner,
                  TWZ_OBJ_BASE + offsetof(struct twz_view, fault_entry) + kind * sizeof(entry),
                  &entry, sizeof(entry)) < 0)
         return 0;
@@ -149,50 +149,50 @@ static int refuse_object(struct twz_fault *fault, int error)
 }
 
 /* Object's lock held: hangs it with what the entry asks for and the verdict gives. */
-static int hang_locked(struct space *space, uint32_t slot, struct object *obj, unsigned asked,
-                       uint64_t seen, struct twz_fault *fault)
+static int hang_locked(struct addrspace *addrspace, uint32_t slot, struct object *obj,
+                       unsigned asked, uint64_t seen, struct twz_fault *fault)
 {
-    unsigned rights = asked & view_verdict(space->sctx, obj);
+    unsigned rights = asked & view_decide(addrspace->sctx, obj);
     int err;
 
     fault->have = rights;
-    if (record_dead(obj))
+    if (obj_is_deleted(obj))
         return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DELETED);
     if ((rights & TWZ_READ) == 0)
         fault->need |= TWZ_READ;
     if ((rights & fault->need) != fault->need)
         return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_NONE);
-    err = space_hang_locked(space, slot, &obj->tree, rights, seen);
+    err = addrspace_map_locked(addrspace, slot, &obj->tree, rights, seen);
     if (err == -TWZ_EDENIED)
         return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
     return err == -TWZ_ENOMEM ? refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM) : err;
 }
 
-static int hang(struct space *space, uint32_t slot, struct object *obj, unsigned asked,
+static int hang(struct addrspace *addrspace, uint32_t slot, struct object *obj, unsigned asked,
                 uint64_t seen, struct twz_fault *fault)
 {
     int err;
 
     do {
         spin_lock(&obj->tree.lock);
-        err = hang_locked(space, slot, obj, asked, seen, fault);
+        err = hang_locked(addrspace, slot, obj, asked, seen, fault);
         spin_unlock(&obj->tree.lock);
         if (err == -TWZ_EBUSY)
-            space_unhang(space, slot);
+            addrspace_unmap(addrspace, slot);
     } while (err == -TWZ_EBUSY);
     return err;
 }
 
 /* Reads the slot's entry and hangs what it names; the object, referenced. -TWZ_EAGAIN: the entry
  * may have changed meanwhile. */
-static int hang_entry(struct space *space, uint32_t slot, struct object **out,
+static int hang_entry(struct addrspace *addrspace, uint32_t slot, struct object **out,
                       struct twz_fault *fault)
 {
     const unsigned wx = TWZ_WRITE | TWZ_EXEC;
-    uint64_t seen = space_changes(space);
+    uint64_t seen = addrspace_changes(addrspace);
     struct twz_view_entry entry;
     struct object *obj;
-    int err = read_entry(space->owner, slot, &entry);
+    int err = read_entry(addrspace->owner, slot, &entry);
 
     if (err < 0 || (entry.flags & TWZ_VE_VALID) == 0)
         return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_EMPTY);
@@ -201,10 +201,10 @@ static int hang_entry(struct space *space, uint32_t slot, struct object **out,
     if (err < 0)
         return refuse_object(fault, err);
     if ((entry.flags & wx) == wx) {
-        fault->have = (unsigned)entry.flags & (TWZ_READ | wx) & view_verdict(space->sctx, obj);
+        fault->have = (unsigned)entry.flags & (TWZ_READ | wx) & view_decide(addrspace->sctx, obj);
         err = refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
     } else {
-        err = hang(space, slot, obj, (unsigned)entry.flags & (TWZ_READ | wx), seen, fault);
+        err = hang(addrspace, slot, obj, (unsigned)entry.flags & (TWZ_READ | wx), seen, fault);
     }
     if (err < 0)
         obj_put(obj);
@@ -214,11 +214,11 @@ static int hang_entry(struct space *space, uint32_t slot, struct object **out,
 }
 
 /* The object that hangs at slot with the rights needed, hung now if it was not; referenced. */
-static int slot_object(struct space *space, uint32_t slot, unsigned need, struct object **out,
-                       struct twz_fault *fault)
+static int slot_object(struct addrspace *addrspace, uint32_t slot, unsigned need,
+                       struct object **out, struct twz_fault *fault)
 {
     unsigned rights = 0, round;
-    struct subtree *tree = space_slot(space, slot, &rights);
+    struct subtree *tree = addrspace_slot(addrspace, slot, &rights);
     int err = -TWZ_EAGAIN;
 
     if (tree && (rights & need) == need) {
@@ -230,11 +230,11 @@ static int slot_object(struct space *space, uint32_t slot, unsigned need, struct
     if (tree)
         subtree_put(tree);
     for (round = 0; err == -TWZ_EAGAIN && round < ROUNDS; round++)
-        err = hang_entry(space, slot, out, fault);
+        err = hang_entry(addrspace, slot, out, fault);
     return err == -TWZ_EAGAIN ? refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_EMPTY) : err;
 }
 
-static int locate(struct space *space, uint64_t addr, unsigned need, struct object **obj,
+static int locate(struct addrspace *addrspace, uint64_t addr, unsigned need, struct object **obj,
                   struct twz_fault *fault)
 {
     uint64_t slot = addr >> TWZ_OBJ_SHIFT;
@@ -244,14 +244,14 @@ static int locate(struct space *space, uint64_t addr, unsigned need, struct obje
         return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL);
     if (slot == TWZ_SLOT_NONE)
         return refuse(fault, TWZ_FAULT_NULL, TWZ_REASON_NONE);
-    return slot_object(space, (uint32_t)slot, need, obj, fault);
+    return slot_object(addrspace, (uint32_t)slot, need, obj, fault);
 }
 
-int view_fault(struct space *space, uint64_t addr, unsigned need, struct twz_fault *fault)
+int view_fault(struct addrspace *addrspace, uint64_t addr, unsigned need, struct twz_fault *fault)
 {
     uint32_t page = (uint32_t)(addr >> TWZ_PAGE_SHIFT) % TWZ_OBJ_PAGES;
     struct object *obj;
-    int err = locate(space, addr, need, &obj, fault);
+    int err = locate(addrspace, addr, need, &obj, fault);
 
     if (err < 0)
         return err;
@@ -260,32 +260,32 @@ int view_fault(struct space *space, uint64_t addr, unsigned need, struct twz_fau
     return err;
 }
 
-int view_lookup(struct space *space, uint64_t addr, unsigned need, struct object **obj,
+int view_lookup(struct addrspace *addrspace, uint64_t addr, unsigned need, struct object **obj,
                 uint64_t *off)
 {
     struct twz_fault fault;
 
     *off = addr % TWZ_OBJ_SIZE;
-    return locate(space, addr, need, obj, &fault);
+    return locate(addrspace, addr, need, obj, &fault);
 }
 
 void view_invalidate(struct object *view, uint32_t first, uint32_t count)
 {
-    struct space *space, *next;
+    struct addrspace *addrspace, *next;
 
-    spin_lock(&view->spaces_lock);
-    space = view->spaces;
-    if (space)
-        view_space_ref(space);
-    spin_unlock(&view->spaces_lock);
-    while (space) {
-        space_unhang_range(space, first, count);
-        spin_lock(&view->spaces_lock);
-        next = space->next;
+    spin_lock(&view->addrspaces_lock);
+    addrspace = view->addrspaces;
+    if (addrspace)
+        view_addrspace_ref(addrspace);
+    spin_unlock(&view->addrspaces_lock);
+    while (addrspace) {
+        addrspace_unmap_range(addrspace, first, count);
+        spin_lock(&view->addrspaces_lock);
+        next = addrspace->next;
         if (next)
-            view_space_ref(next);
-        spin_unlock(&view->spaces_lock);
-        view_space_put(space);
-        space = next;
+            view_addrspace_ref(next);
+        spin_unlock(&view->addrspaces_lock);
+        view_addrspace_put(addrspace);
+        addrspace = next;
     }
 }

@@ -7,7 +7,7 @@
 #include <kernel/sec.h>
 #include <kernel/view.h>
 
-unsigned sec_verdict(objid_t sctx, const struct object *obj)
+unsigned sec_decide(objid_t sctx, const struct object *obj)
 {
     (void)sctx;
     return __atomic_load_n(&obj->perms, __ATOMIC_RELAXED) & TWZ_PERMS;
@@ -15,10 +15,10 @@ unsigned sec_verdict(objid_t sctx, const struct object *obj)
 
 int sec_check(objid_t sctx, const struct object *obj, unsigned need)
 {
-    return (sec_verdict(sctx, obj) & need) == need ? 0 : -TWZ_EDENIED;
+    return (sec_decide(sctx, obj) & need) == need ? 0 : -TWZ_EDENIED;
 }
 
 void sec_init(void)
 {
-    view_verdict = sec_verdict;
+    view_decide = sec_decide;
 }

@@ -39,14 +39,13 @@ static int group_find(const struct change *change, uint32_t page, uint32_t end, 
     group->end = stop < end ? stop : end;
     if (group->direct)
         return 0;
-    return walk_leaf(change->store, change->slot, page, &group->leaf, &group->parent,
-                     &group->place);
+    return walk_leaf(change->store, change->row, page, &group->leaf, &group->parent, &group->place);
 }
 
 static uint64_t *group_word(const struct change *change, const struct group *group, uint32_t page)
 {
     if (group->direct)
-        return &entry_of(change->store, change->slot)->direct[page_direct(page)];
+        return &entry_of(change->store, change->row)->direct[page_direct(page)];
     return &group->leaf[page % STORE_NODE_WORDS];
 }
 
@@ -57,17 +56,17 @@ static int group_missing(const struct group *group)
 
 static uint64_t seal_page(const struct change *change, uint64_t body, uint32_t page)
 {
-    return word_seal(body, slot_of(change->store, change->slot)->salt, STORE_PLACE_PAGE, page);
+    return word_seal(body, row_of(change->store, change->row)->salt, STORE_LOC_PAGE, page);
 }
 
 static int plan_page(struct change *change, const struct group *group, uint32_t page)
 {
     uint64_t word = word_body(STORE_ABSENT, 0, 0);
-    uint16_t salt = slot_of(change->store, change->slot)->salt;
+    uint16_t salt = row_of(change->store, change->row)->salt;
 
     if (!group_missing(group)) {
         word = *group_word(change, group, page);
-        if (!word_good(change->store, word, salt, STORE_PLACE_PAGE, page))
+        if (!word_good(change->store, word, salt, STORE_LOC_PAGE, page))
             return -TWZ_EDAMAGED;
     }
     return change->plan(change, page, word);
@@ -90,7 +89,7 @@ static int plan_group(struct change *change, const struct group *group)
     if (!changes || !group_missing(group))
         return 0;
     change->frames++;
-    if (group->place == STORE_PLACE_TREE && !change->root_planned) {
+    if (group->place == STORE_LOC_TREE && !change->root_planned) {
         change->root_planned = 1;
         change->frames++;
     }
@@ -105,7 +104,7 @@ int change_plan(struct change *change, uint32_t first, uint32_t count)
 
     if (err < 0)
         return err;
-    err = slot_usable(change->store, change->slot);
+    err = row_usable(change->store, change->row);
     if (err < 0 && err != -TWZ_EDELETED) /* a dead object is used on until its release */
         return err;
     if (first < 1 || first > TWZ_PAGE_META || count > TWZ_PAGE_META + 1 - first)
@@ -192,8 +191,8 @@ static uint32_t build_leaf(struct change *change, const struct group *group)
     uint32_t frame = space_take(change->store, 0);
     uint64_t *leaf = store_frame_ptr(change->store, frame);
     uint32_t first = group->first & ~(STORE_NODE_WORDS - 1);
-    uint16_t salt = slot_of(change->store, change->slot)->salt;
-    uint64_t absent = word_absent(salt, STORE_PLACE_PAGE, first);
+    uint16_t salt = row_of(change->store, change->row)->salt;
+    uint64_t absent = word_absent(salt, STORE_LOC_PAGE, first);
 
     for (uint32_t i = 0; i < STORE_NODE_WORDS; i++) {
         uint64_t word = 0;
@@ -209,12 +208,12 @@ static uint32_t build_leaf(struct change *change, const struct group *group)
 /* A root that leads to one leaf; flushed, not fenced. */
 static uint32_t build_root(struct change *change, uint32_t index, uint32_t leaf)
 {
-    uint16_t salt = slot_of(change->store, change->slot)->salt;
+    uint16_t salt = row_of(change->store, change->row)->salt;
     uint32_t frame = space_take(change->store, 0);
     uint64_t *root = store_frame_ptr(change->store, frame);
 
-    uint64_t absent = word_absent(salt, STORE_PLACE_ROOT, 0);
-    uint64_t hung = word_seal(word_body(STORE_NODE, 0, leaf), salt, STORE_PLACE_ROOT, index);
+    uint64_t absent = word_absent(salt, STORE_LOC_ROOT, 0);
+    uint64_t hung = word_seal(word_body(STORE_NODE, 0, leaf), salt, STORE_LOC_ROOT, index);
 
     for (uint32_t i = 0; i < STORE_NODE_WORDS; i++)
         persist_store64(&root[i],
@@ -235,15 +234,15 @@ static int group_changes(struct change *change, const struct group *group)
 
 static void apply_branch(struct change *change, const struct group *group)
 {
-    uint16_t salt = slot_of(change->store, change->slot)->salt;
+    uint16_t salt = row_of(change->store, change->row)->salt;
     uint32_t index = group->first >> STORE_NODE_SHIFT;
-    uint32_t place_index = group->place == STORE_PLACE_TREE ? 0 : index;
+    uint32_t place_index = group->place == STORE_LOC_TREE ? 0 : index;
     uint32_t frame;
 
     if (!group_changes(change, group))
         return;
     frame = build_leaf(change, group);
-    if (group->place == STORE_PLACE_TREE)
+    if (group->place == STORE_LOC_TREE)
         frame = build_root(change, index, frame);
     persist_fence(); /* frames, leaf and root, before the branch hangs */
     change->taken = 0;

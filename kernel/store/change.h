@@ -9,7 +9,7 @@ enum plan { PLAN_KEEP, PLAN_CHANGE, PLAN_CHANGE_AND_TAKE };
 
 struct change {
     struct store *store;
-    uint32_t slot;
+    uint32_t row;
     /* What happens to a page with this (valid) word: enum plan or a negative error. */
     int (*plan)(struct change *change, uint32_t page, uint64_t word);
     /* Its new body; called only where the plan changes it. May take a frame and set `taken`. */
@@ -22,7 +22,7 @@ struct change {
     uint32_t state;
     uint32_t flags;
     uint32_t frame;       /* out: the last page's frame */
-    uint32_t other;       /* share: source slot ... */
+    uint32_t other;       /* share: source row ... */
     uint32_t other_first; /* ... and its page for the first one of the range */
     uint32_t copied;      /* ... the frame whose copy is `frame`; 0: none yet */
     uint32_t copy_refs;   /* ... words that reach the copy */

@@ -52,7 +52,7 @@ static void check_super(const struct store *store)
     const struct store_super *super = store_frame_ptr(store, store->super_copy);
 
     if (!zero(super->reserved, sizeof(super->reserved)))
-        store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, super->reserved, 1, 0,
+        store_tell(store, TWZ_EDAMAGED, STORE_NO_ROW, super->reserved, 1, 0,
                    "superblock: reserved bytes");
 }
 
@@ -64,23 +64,23 @@ static void check_directory(const struct store *store)
         for (uint32_t i = store->chunks; i < store->super.dir_words; i++) {
             uint64_t *word = table_dir_word(store, copy, i);
 
-            if (i > store->chunks && *word != word_seal(absent, store->salt, STORE_PLACE_DIR, i))
-                store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, word, *word, 0,
+            if (i > store->chunks && *word != word_seal(absent, store->salt, STORE_LOC_DIR, i))
+                store_tell(store, TWZ_EDAMAGED, STORE_NO_ROW, word, *word, 0,
                            "directory word past the end");
         }
 }
 
-static void check_id(const struct store *store, uint32_t slot, const struct store_entry *entry)
+static void check_id(const struct store *store, uint32_t row, const struct store_entry *entry)
 {
     const struct store_identity *identity = &entry->identity;
     objid_t id = hash_objid(identity->nonce, identity->perms, identity->kuid);
 
     if (id.lo != entry->id.lo || id.hi != entry->id.hi)
-        store_tell(store, TWZ_EDAMAGED, slot, &entry->id, entry->id.lo, id.lo,
+        store_tell(store, TWZ_EDAMAGED, row, &entry->id, entry->id.lo, id.lo,
                    "ID does not follow from its record");
 }
 
-static void check_parent(const struct store *store, uint32_t slot,
+static void check_parent(const struct store *store, uint32_t row,
                          const struct store_version *version)
 {
     uint32_t parent;
@@ -88,14 +88,14 @@ static void check_parent(const struct store *store, uint32_t slot,
     if (!version->tie_parent.lo && !version->tie_parent.hi)
         return;
     parent = index_find(store, version->tie_parent);
-    if (parent == STORE_NO_SLOT && slot_of(store, slot)->state != STORE_DEAD)
-        store_tell(store, TWZ_EDAMAGED, slot, &version->tie_parent, version->tie_parent.lo, 0,
+    if (parent == STORE_NO_ROW && row_of(store, row)->state != STORE_DEAD)
+        store_tell(store, TWZ_EDAMAGED, row, &version->tie_parent, version->tie_parent.lo, 0,
                    "tied to an object that does not exist");
-    for (uint32_t steps = 0; parent != STORE_NO_SLOT && steps < 64; steps++) {
+    for (uint32_t steps = 0; parent != STORE_NO_ROW && steps < 64; steps++) {
         const struct store_version *above = version_of(entry_of(store, parent));
 
-        if (parent == slot) {
-            store_tell(store, TWZ_EDAMAGED, slot, &version->tie_parent, version->tie_parent.lo, 0,
+        if (parent == row) {
+            store_tell(store, TWZ_EDAMAGED, row, &version->tie_parent, version->tie_parent.lo, 0,
                        "tied to itself in a circle");
             return;
         }
@@ -103,22 +103,22 @@ static void check_parent(const struct store *store, uint32_t slot,
     }
 }
 
-static void check_entry(const struct store *store, uint32_t slot)
+static void check_entry(const struct store *store, uint32_t row)
 {
-    const struct store_entry *entry = entry_of(store, slot);
+    const struct store_entry *entry = entry_of(store, row);
     const struct store_version *version = version_of(entry);
 
-    if (slot_of(store, slot)->flags & SLOT_DAMAGED)
+    if (row_of(store, row)->flags & ROW_DAMAGED)
         return;
-    check_id(store, slot, entry);
-    check_parent(store, slot, version);
+    check_id(store, row, entry);
+    check_parent(store, row, version);
     if (!zero(entry->reserved, sizeof(entry->reserved)))
-        store_tell(store, TWZ_EDAMAGED, slot, entry->reserved, 1, 0, "entry: reserved bytes");
+        store_tell(store, TWZ_EDAMAGED, row, entry->reserved, 1, 0, "entry: reserved bytes");
     if (version->perms_mask & ~TWZ_PERMS || entry->identity.perms & ~TWZ_PERMS)
-        store_tell(store, TWZ_EDAMAGED, slot, version, version->perms_mask, TWZ_PERMS,
+        store_tell(store, TWZ_EDAMAGED, row, version, version->perms_mask, TWZ_PERMS,
                    "permission bits");
     if (version->witness_off % sizeof(uint64_t) || version->witness_off >= TWZ_OBJ_RECORD)
-        store_tell(store, TWZ_EDAMAGED, slot, &version->witness_off, version->witness_off, 0,
+        store_tell(store, TWZ_EDAMAGED, row, &version->witness_off, version->witness_off, 0,
                    "witness offset");
 }
 
@@ -149,8 +149,8 @@ int store_check(const struct store_env *env,
     if (err == 0) {
         check_super(store);
         check_directory(store);
-        for (uint32_t slot = 0; store_obj_next(store, &slot) == 0; slot++)
-            check_entry(store, slot);
+        for (uint32_t row = 0; store_obj_next(store, &row) == 0; row++)
+            check_entry(store, row);
         result->objects = recovery.objects;
         result->frames = recovery.frames;
         result->pending =

@@ -15,11 +15,11 @@ static uint64_t dir_words_for(uint64_t frames, uint64_t max_objects)
 
     if (!max_objects)
         max_objects = frames * STORE_FRAME_SIZE / EMPTY_OBJECT;
-    if (most > STORE_CHUNKS_MAX * STORE_CHUNK_SLOTS)
-        most = STORE_CHUNKS_MAX * STORE_CHUNK_SLOTS;
+    if (most > STORE_CHUNKS_MAX * STORE_CHUNK_ENTRIES)
+        most = STORE_CHUNKS_MAX * STORE_CHUNK_ENTRIES;
     if (max_objects > most)
         max_objects = most;
-    return (max_objects + STORE_CHUNK_SLOTS - 1) / STORE_CHUNK_SLOTS;
+    return (max_objects + STORE_CHUNK_ENTRIES - 1) / STORE_CHUNK_ENTRIES;
 }
 
 static void super_plan(struct store_super *super, const struct store_format *format,
@@ -69,7 +69,7 @@ static void mono_format(void *frame, uint16_t salt)
     for (uint32_t i = 0; i < STORE_MONO_COUNT; i++) {
         uint64_t *word = (uint64_t *)(void *)(at + (size_t)i * STORE_MONO_STRIDE);
 
-        persist_store64(word, word_seal(0, salt, STORE_PLACE_MONO, i));
+        persist_store64(word, word_seal(0, salt, STORE_LOC_MONO, i));
         persist_flush(word, sizeof(*word));
     }
 }
@@ -104,9 +104,9 @@ int store_format(const struct store_env *env, const struct store_format *format)
         uint8_t *block = frame_at(env, copy);
         uint64_t *epoch = (uint64_t *)(void *)(block + STORE_EPOCH_OFFSET);
 
-        fill_words(epoch, 1, salt, STORE_PLACE_EPOCH, 0);
+        fill_words(epoch, 1, salt, STORE_LOC_EPOCH, 0);
         mono_format(frame_at(env, super.mono[copy]), salt);
-        fill_words(frame_at(env, super.dir[copy]), super.dir_words, salt, STORE_PLACE_DIR,
+        fill_words(frame_at(env, super.dir[copy]), super.dir_words, salt, STORE_LOC_DIR,
                    word_body(STORE_ABSENT, 0, 0));
     }
     persist_fence(); /* all that the superblock leads to, and its frame zero */

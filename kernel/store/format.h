@@ -48,7 +48,7 @@
 #define STORE_FRAME_NONE  0u /* frame 0 is a superblock: never anybody's page */
 #define STORE_FRAMES_MIN  16u
 #define STORE_FRAMES_MAX  (1ull << STORE_FRAME_BITS)
-#define STORE_CHUNKS_MAX  (1ull << 28) /* 2^31 objects: slots, and slots + 1, are 32 bits */
+#define STORE_CHUNKS_MAX  (1ull << 28) /* 2^31 objects: rows, and rows + 1, are 32 bits */
 
 /* Store word. */
 #define STORE_WORD_FRAME(word) ((uint32_t)((word)&0x3fffffffu))
@@ -72,20 +72,20 @@
 #define STORE_FLAG_READONLY 1u /* protected: read-only for everybody */
 
 /* Kinds of place, for the check. */
-#define STORE_PLACE_DIR    1u /* owner: 0, index: chunk */
-#define STORE_PLACE_COMMIT 2u /* owner: 0, index: slot */
-#define STORE_PLACE_TREE   3u /* owner: object, index 0: the entry's tree root */
-#define STORE_PLACE_ROOT   4u /* owner: object, index: p >> 9 */
-#define STORE_PLACE_PAGE   5u /* owner: object, index: page, in entry or leaf alike */
-#define STORE_PLACE_REVOKE 6u /* owner: object, index 0 */
-#define STORE_PLACE_MONO   7u /* owner: 0, index: which */
-#define STORE_PLACE_EPOCH  8u /* owner: 0, index 0 */
+#define STORE_LOC_DIR    1u /* owner: 0, index: chunk */
+#define STORE_LOC_COMMIT 2u /* owner: 0, index: row */
+#define STORE_LOC_TREE   3u /* owner: object, index 0: the entry's tree root */
+#define STORE_LOC_ROOT   4u /* owner: object, index: p >> 9 */
+#define STORE_LOC_PAGE   5u /* owner: object, index: page, in entry or leaf alike */
+#define STORE_LOC_REVOKE 6u /* owner: object, index 0 */
+#define STORE_LOC_MONO   7u /* owner: 0, index: which */
+#define STORE_LOC_EPOCH  8u /* owner: 0, index 0 */
 
-#define STORE_NODE_WORDS  512u
-#define STORE_NODE_SHIFT  9
-#define STORE_DIR_WORDS   512u /* directory words in a frame */
-#define STORE_CHUNK_SLOTS 8u
-#define STORE_CHUNK_SHIFT 3
+#define STORE_NODE_WORDS    512u
+#define STORE_NODE_SHIFT    9
+#define STORE_DIR_WORDS     512u /* directory words in a frame */
+#define STORE_CHUNK_ENTRIES 8u
+#define STORE_CHUNK_SHIFT   3
 
 /* Direct pages. */
 #define STORE_DIRECT      16u

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ID -> slot: linear hashing. There are as many buckets as objects, or more; an object added where
+ * ID -> row: linear hashing. There are as many buckets as objects, or more; an object added where
  * they are as many splits one bucket in two, the next in turn. So no call ever moves more than one
- * bucket's slots, and memory is asked for in small pieces. Slots of a bucket are a list through
- * slot.index_next.
+ * bucket's rows, and memory is asked for in small pieces. Rows of a bucket are a list through
+ * row.index_next.
  *
  * With `buckets` of them and `low` the largest power of two up to that, a hash belongs to bucket
  * hash % (2 * low) if there is such a one, else to hash % low, which will be split into it.
@@ -48,23 +48,23 @@ uint32_t index_find(const struct store *store, objid_t id)
     uint32_t at;
 
     if (!store->index_buckets)
-        return STORE_NO_SLOT;
-    for (at = *bucket_of(store, id); at; at = slot_of(store, at - 1)->index_next) {
+        return STORE_NO_ROW;
+    for (at = *bucket_of(store, id); at; at = row_of(store, at - 1)->index_next) {
         objid_t have = entry_of(store, at - 1)->id;
 
         if (have.lo == id.lo && have.hi == id.hi)
             return at - 1;
     }
-    return STORE_NO_SLOT;
+    return STORE_NO_ROW;
 }
 
-static void push(struct store *store, uint32_t *head, uint32_t slot)
+static void push(struct store *store, uint32_t *head, uint32_t row)
 {
-    slot_of(store, slot)->index_next = *head;
-    *head = slot + 1;
+    row_of(store, row)->index_next = *head;
+    *head = row + 1;
 }
 
-/* One bucket more: the slots of the one it comes from are dealt out anew. */
+/* One bucket more: the rows of the one it comes from are dealt out anew. */
 static void split(struct store *store)
 {
     uint32_t *from = bucket(store, store->index_buckets - store->index_low);
@@ -73,33 +73,33 @@ static void split(struct store *store)
     *from = 0;
     store->index_buckets++;
     for (; at; at = next) {
-        next = slot_of(store, at - 1)->index_next;
+        next = row_of(store, at - 1)->index_next;
         push(store, bucket_of(store, entry_of(store, at - 1)->id), at - 1);
     }
     if (store->index_buckets == store->index_low * 2)
         store->index_low *= 2;
 }
 
-void index_add(struct store *store, uint32_t slot)
+void index_add(struct store *store, uint32_t row)
 {
-    push(store, bucket_of(store, entry_of(store, slot)->id), slot);
-    slot_of(store, slot)->flags |= SLOT_INDEXED;
+    push(store, bucket_of(store, entry_of(store, row)->id), row);
+    row_of(store, row)->flags |= ROW_INDEXED;
     if (++store->index_used > store->index_buckets)
         split(store);
 }
 
-void index_remove(struct store *store, uint32_t slot)
+void index_remove(struct store *store, uint32_t row)
 {
-    struct slot *state = slot_of(store, slot);
+    struct row *state = row_of(store, row);
     uint32_t *link;
 
-    if (!(state->flags & SLOT_INDEXED))
+    if (!(state->flags & ROW_INDEXED))
         return;
-    link = bucket_of(store, entry_of(store, slot)->id);
-    while (*link != slot + 1)
-        link = &slot_of(store, *link - 1)->index_next;
+    link = bucket_of(store, entry_of(store, row)->id);
+    while (*link != row + 1)
+        link = &row_of(store, *link - 1)->index_next;
     *link = state->index_next;
     state->index_next = 0;
-    state->flags &= (uint8_t)~SLOT_INDEXED;
+    state->flags &= (uint8_t)~ROW_INDEXED;
     store->index_used--;
 }

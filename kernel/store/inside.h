@@ -7,8 +7,8 @@
  *   open, check        a pool as a whole
  *   recover, sweep     from media to volatile state
  *   object, release, page, change   the operations
- *   table              entries, slots, ties        walk   words of one object, read only
- *   super              superblock, mono words      index  ID -> slot
+ *   table              entries, rows, ties        walk   words of one object, read only
+ *   super              superblock, mono words      index  ID -> row
  *   space              frames                      word, bits  pure
  */
 #ifndef STORE_INSIDE_H
@@ -21,30 +21,30 @@
 #include <store/word.h>
 #include <twz/error.h>
 
-/* Volatile state of a slot. Links are slot + 1, 0: none. */
-struct slot {
+/* Volatile state of a row. Links are row + 1, 0: none. */
+struct row {
     uint32_t tie_first; /* objects tied to this one ... */
     uint32_t tie_next;  /* ... are a list through these two */
     uint32_t tie_prev;  /* 0: first of its parent's list */
     uint32_t wit_first; /* recovery only: provisional objects whose witness word lies in this one */
     uint32_t wit_next;
     uint32_t index_next; /* same bucket of the index */
-    uint32_t drained;    /* SLOT_DRAINING: pieces that are done; see release.c */
+    uint32_t drained;    /* ROW_FREEING: pieces that are done; see release.c */
     uint16_t salt;       /* of the object's words */
     uint8_t state;       /* STORE_FREE ... STORE_DEAD; of a damaged commit word: STORE_LIVE */
-    uint8_t flags;       /* SLOT_* */
+    uint8_t flags;       /* ROW_* */
 };
-#define SLOT_DAMAGED  0x01u
-#define SLOT_VERIFIED 0x02u /* the ID follows from the record */
-#define SLOT_INDEXED  0x04u
-#define SLOT_DYING    0x20u /* sweep: in the queue of what goes */
-#define SLOT_TIED     0x40u /* is on its parent's list */
-#define SLOT_DRAINING 0x80u /* free on the media; its frames are still being given back */
+#define ROW_DAMAGED  0x01u
+#define ROW_VERIFIED 0x02u /* the ID follows from the record */
+#define ROW_INDEXED  0x04u
+#define ROW_DYING    0x20u /* sweep: in the queue of what goes */
+#define ROW_TIED     0x40u /* is on its parent's list */
+#define ROW_FREEING  0x80u /* free on the media; its frames are still being given back */
 
 struct chunk {
     uint32_t frame;
     uint32_t pad;
-    struct slot slot[STORE_CHUNK_SLOTS];
+    struct row row[STORE_CHUNK_ENTRIES];
 };
 
 #define SEGMENT_CHUNKS 32u
@@ -78,10 +78,10 @@ struct store {
     struct segment **segment;
     uint32_t segments; /* length of the array */
     uint32_t chunks;   /* that exist: 0 .. chunks - 1 */
-    struct bits free_slots;
+    struct bits free_rows;
     uint64_t objects;
 
-    /* ID -> slot + 1 */
+    /* ID -> row + 1 */
     uint32_t **index; /* buckets, INDEX_SEGMENT in a piece */
     uint32_t index_buckets;
     uint32_t index_low; /* the largest power of two up to that */
@@ -121,21 +121,21 @@ void space_defer_free(struct store *store, uint32_t frame, int page, uint64_t ep
 
 /* Memory for one more; -TWZ_ENOMEM. */
 int index_reserve(struct store *store);
-/* Slot of an ID, or STORE_NO_SLOT. */
+/* Row of an ID, or STORE_NO_ROW. */
 uint32_t index_find(const struct store *store, objid_t id);
-void index_add(struct store *store, uint32_t slot);
-void index_remove(struct store *store, uint32_t slot);
+void index_add(struct store *store, uint32_t row);
+void index_remove(struct store *store, uint32_t row);
 
-/* --- table.c: entries and slots ------------------------------------------------------------ */
+/* --- table.c: entries and rows ------------------------------------------------------------ */
 
-struct slot *slot_of(const struct store *store, uint32_t slot);
-struct store_entry *entry_of(const struct store *store, uint32_t slot);
+struct row *row_of(const struct store *store, uint32_t row);
+struct store_entry *entry_of(const struct store *store, uint32_t row);
 const struct store_version *version_of(const struct store_entry *entry);
 /* CRC that the commit word holds for a version of the entry. */
 uint32_t entry_crc(objid_t id, const struct store_identity *identity,
                    const struct store_version *version);
-/* 0, or why a slot cannot be used: -TWZ_EINVAL, -TWZ_ENOOBJ, -TWZ_EDELETED, -TWZ_EDAMAGED. */
-int slot_usable(const struct store *store, uint32_t slot);
+/* 0, or why a row cannot be used: -TWZ_EINVAL, -TWZ_ENOOBJ, -TWZ_EDELETED, -TWZ_EDAMAGED. */
+int row_usable(const struct store *store, uint32_t row);
 /* 0, or -TWZ_EDENIED where the store is read only or not recovered. */
 int store_writable(const struct store *store);
 /* Memory for the volatile state of a chunk; -TWZ_ENOMEM. */
@@ -172,7 +172,7 @@ uint32_t direct_page(uint32_t direct);
 struct walk_word {
     uint64_t *at;
     uint64_t word;
-    uint32_t place; /* STORE_PLACE_TREE, ROOT or PAGE */
+    uint32_t place; /* STORE_LOC_TREE, ROOT or PAGE */
     uint32_t index;
     int valid; /* check and sanity */
 };
@@ -180,7 +180,7 @@ struct walk_word {
  * Visit each word of an object that is not ABSENT, nodes before what is in them. The visitor
  * returns 1 to go on (into a node too), 0 to go on past it, or a negative error, which ends it.
  */
-int walk_object(const struct store *store, uint32_t slot,
+int walk_object(const struct store *store, uint32_t row,
                 int (*visit)(void *ctx, const struct walk_word *word), void *ctx);
 /* The node that a valid STORE_NODE word leads to. */
 uint64_t *node_of(const struct store *store, uint64_t word);
@@ -191,21 +191,21 @@ int word_good(const struct store *store, uint64_t word, uint16_t salt, uint32_t 
  * The leaf of a page that is not direct: *leaf, or NULL where there is none; *parent is then the
  * word to commit (the entry's tree word, or a root word), with *place telling which.
  */
-int walk_leaf(const struct store *store, uint32_t slot, uint32_t page, uint64_t **leaf,
+int walk_leaf(const struct store *store, uint32_t row, uint32_t page, uint64_t **leaf,
               uint64_t **parent, uint32_t *place);
 /* The eight bytes at an offset of an object; 0 where no page is. -TWZ_EDAMAGED. */
-int walk_value(const struct store *store, uint32_t slot, uint64_t offset, uint64_t *value);
+int walk_value(const struct store *store, uint32_t row, uint64_t offset, uint64_t *value);
 
 /* --- object.c, release.c ------------------------------------------------------------------- */
 
 /* 0, or why an object cannot be changed. */
-int object_changeable(const struct store *store, uint32_t slot);
-/* Slot of the object it is tied to, or STORE_NO_SLOT. */
-uint32_t object_parent(const struct store *store, uint32_t slot);
-/* Commit a slot's state, its version unchanged. */
-void object_commit_state(struct store *store, uint32_t slot, uint32_t state);
-/* Make a slot free: entry first, then its frames. */
-void object_free(struct store *store, uint32_t slot);
+int object_changeable(const struct store *store, uint32_t row);
+/* Row of the object it is tied to, or STORE_NO_ROW. */
+uint32_t object_parent(const struct store *store, uint32_t row);
+/* Commit a row's state, its version unchanged. */
+void object_commit_state(struct store *store, uint32_t row, uint32_t state);
+/* Make a row free: entry first, then its frames. */
+void object_free(struct store *store, uint32_t row);
 
 /* --- recover.c, sweep.c -------------------------------------------------------------------- */
 
@@ -215,7 +215,7 @@ int sweep_objects(struct store *store, struct store_recovery *result);
 /* --- open.c -------------------------------------------------------------------------------- */
 
 /* Tell of damage. `at` is the place in the pool (or NULL). */
-void store_tell(const struct store *store, int code, uint32_t slot, const void *at, uint64_t found,
+void store_tell(const struct store *store, int code, uint32_t row, const void *at, uint64_t found,
                 uint64_t wanted, const char *what);
 void *store_alloc(struct store *store, size_t bytes);
 void store_free(struct store *store, void *mem, size_t bytes);

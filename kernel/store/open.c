@@ -15,19 +15,19 @@ void store_free(struct store *store, void *mem, size_t bytes)
         store->env.free(store->env.ctx, mem, bytes);
 }
 
-void store_tell(const struct store *store, int code, uint32_t slot, const void *at, uint64_t found,
+void store_tell(const struct store *store, int code, uint32_t row, const void *at, uint64_t found,
                 uint64_t wanted, const char *what)
 {
     struct store_report report = {
-        .code = code, .slot = slot, .found = found, .wanted = wanted, .what = what
+        .code = code, .row = row, .found = found, .wanted = wanted, .what = what
     };
 
     if (!store->env.report)
         return;
     if (at)
         report.offset = (uint64_t)((const uint8_t *)at - (const uint8_t *)store->env.base);
-    if (slot != STORE_NO_SLOT)
-        report.object = entry_of(store, slot)->id;
+    if (row != STORE_NO_ROW)
+        report.object = entry_of(store, row)->id;
     store->env.report(store->env.ctx, &report);
 }
 
@@ -55,7 +55,7 @@ static int super_choose(const struct store_env *env, struct store_super *super,
     const struct store_super *copy[2];
     int state[2], chosen;
 
-    *why = (struct store_report){ .slot = STORE_NO_SLOT };
+    *why = (struct store_report){ .row = STORE_NO_ROW };
     for (uint32_t i = 0; i < 2; i++) {
         copy[i] = (const void *)((const uint8_t *)env->base + (size_t)i * STORE_FRAME_SIZE);
         state[i] = -TWZ_ENOTPOOL;
@@ -83,21 +83,21 @@ static uint32_t segments_for(const struct store *store)
     return (uint32_t)((store->super.dir_words + SEGMENT_CHUNKS - 1) / SEGMENT_CHUNKS);
 }
 
-static uint32_t slots_for(const struct store *store)
+static uint32_t rows_for(const struct store *store)
 {
-    return (uint32_t)(store->super.dir_words * STORE_CHUNK_SLOTS);
+    return (uint32_t)(store->super.dir_words * STORE_CHUNK_ENTRIES);
 }
 
 /* One bucket an object, and the next one. */
 static uint32_t index_pieces(const struct store *store)
 {
-    return slots_for(store) / INDEX_SEGMENT + 1;
+    return rows_for(store) / INDEX_SEGMENT + 1;
 }
 
 static int tables_alloc(struct store *store)
 {
     uint32_t frames = (uint32_t)store->frames;
-    void *frame_bits, *slot_bits;
+    void *frame_bits, *row_bits;
     int all;
 
     store->segments = segments_for(store);
@@ -106,11 +106,11 @@ static int tables_alloc(struct store *store)
     frame_bits = store_alloc(store, bits_bytes(frames));
     if (frame_bits)
         bits_init(&store->free_frames, frames, frame_bits);
-    slot_bits = store_alloc(store, bits_bytes(slots_for(store)));
-    if (slot_bits)
-        bits_init(&store->free_slots, slots_for(store), slot_bits);
+    row_bits = store_alloc(store, bits_bytes(rows_for(store)));
+    if (row_bits)
+        bits_init(&store->free_rows, rows_for(store), row_bits);
     store->index = store_alloc(store, index_pieces(store) * sizeof(*store->index));
-    all = store->segment && store->refs && frame_bits && slot_bits && store->index;
+    all = store->segment && store->refs && frame_bits && row_bits && store->index;
     return all ? index_reserve(store) : -TWZ_ENOMEM;
 }
 
@@ -123,7 +123,7 @@ void store_close(struct store *store)
     store_free(store, store->segment, store->segments * sizeof(*store->segment));
     store_free(store, store->refs, store->frames * sizeof(*store->refs));
     store_free(store, store->free_frames.level[0], bits_bytes((uint32_t)store->frames));
-    store_free(store, store->free_slots.level[0], bits_bytes(slots_for(store)));
+    store_free(store, store->free_rows.level[0], bits_bytes(rows_for(store)));
     for (uint32_t i = 0; store->index && i < index_pieces(store); i++)
         store_free(store, store->index[i], INDEX_SEGMENT * sizeof(**store->index));
     store_free(store, store->index, index_pieces(store) * sizeof(*store->index));

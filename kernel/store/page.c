@@ -49,10 +49,10 @@ static uint64_t make_add(struct change *change, uint32_t page, uint64_t word)
     return word_body(STORE_PRESENT, 0, change->frame);
 }
 
-int store_page_add(struct store *store, uint32_t slot, uint32_t page, uint32_t *frame)
+int store_page_add(struct store *store, uint32_t row, uint32_t page, uint32_t *frame)
 {
     struct change change = {
-        .store = store, .slot = slot, .plan = plan_add, .make = make_add, .absent_too = 1
+        .store = store, .row = row, .plan = plan_add, .make = make_add, .absent_too = 1
     };
     int err = change_pages(&change, page, 1);
 
@@ -61,11 +61,11 @@ int store_page_add(struct store *store, uint32_t slot, uint32_t page, uint32_t *
     return err;
 }
 
-int store_page_add_many(struct store *store, uint32_t slot, uint32_t first, uint32_t count,
+int store_page_add_many(struct store *store, uint32_t row, uint32_t first, uint32_t count,
                         const void *(*source)(void *ctx, uint32_t page), void *ctx)
 {
     struct change change = { .store = store,
-                             .slot = slot,
+                             .row = row,
                              .plan = plan_add,
                              .make = make_add,
                              .absent_too = 1,
@@ -90,11 +90,11 @@ static uint64_t make_discard(struct change *change, uint32_t page, uint64_t word
     return word_body(change->state, 0, 0);
 }
 
-int store_page_discard(struct store *store, uint32_t slot, uint32_t first, uint32_t count,
+int store_page_discard(struct store *store, uint32_t row, uint32_t first, uint32_t count,
                        uint32_t state)
 {
     struct change change = { .store = store,
-                             .slot = slot,
+                             .row = row,
                              .plan = plan_discard,
                              .make = make_discard,
                              .state = state,
@@ -123,11 +123,11 @@ static uint64_t make_protect(struct change *change, uint32_t page, uint64_t word
     return word_body(STORE_WORD_STATE(word), change->flags, STORE_WORD_FRAME(word));
 }
 
-int store_page_protect(struct store *store, uint32_t slot, uint32_t first, uint32_t count,
+int store_page_protect(struct store *store, uint32_t row, uint32_t first, uint32_t count,
                        uint32_t readonly)
 {
     struct change change = { .store = store,
-                             .slot = slot,
+                             .row = row,
                              .plan = plan_protect,
                              .make = make_protect,
                              .flags = readonly ? STORE_FLAG_READONLY : 0 };
@@ -153,10 +153,10 @@ static uint64_t make_poison(struct change *change, uint32_t page, uint64_t word)
     return word_body(STORE_POISONED, STORE_WORD_FLAGS(word), STORE_WORD_FRAME(word));
 }
 
-int store_page_poison(struct store *store, uint32_t slot, uint32_t page)
+int store_page_poison(struct store *store, uint32_t row, uint32_t page)
 {
     struct change change = {
-        .store = store, .slot = slot, .plan = plan_poison, .make = make_poison, .absent_too = 1
+        .store = store, .row = row, .plan = plan_poison, .make = make_poison, .absent_too = 1
     };
 
     return change_pages(&change, page, 1);
@@ -271,9 +271,9 @@ static uint64_t count_copies(struct change *change, uint32_t first, uint32_t cou
 int store_page_share(struct store *store, uint32_t dst, uint32_t dst_first, uint32_t src,
                      uint32_t src_first, uint32_t count)
 {
-    struct change lend = { .store = store, .slot = src, .plan = plan_lend, .make = make_lend };
+    struct change lend = { .store = store, .row = src, .plan = plan_lend, .make = make_lend };
     struct change borrow = { .store = store,
-                             .slot = dst,
+                             .row = dst,
                              .plan = plan_borrow,
                              .make = make_borrow,
                              .absent_too = 1,
@@ -324,10 +324,10 @@ static uint64_t make_own(struct change *change, uint32_t page, uint64_t word)
     return word_body(STORE_PRESENT, STORE_WORD_FLAGS(word), change->frame);
 }
 
-int store_page_own(struct store *store, uint32_t slot, uint32_t page, uint32_t *frame)
+int store_page_break_cow(struct store *store, uint32_t row, uint32_t page, uint32_t *frame)
 {
     struct change change = {
-        .store = store, .slot = slot, .plan = plan_own, .make = make_own, .absent_too = 1
+        .store = store, .row = row, .plan = plan_own, .make = make_own, .absent_too = 1
     };
     int err = change_pages(&change, page, 1);
 

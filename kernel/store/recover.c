@@ -6,7 +6,7 @@
  *                (sequence number; the higher value; the word that is there); the other is written
  *                from it. Either copy may be torn or lost, not both.
  *   2 rollback   objects of a resume set go back to the committed epoch. No object is in one today.
- *   3 walk       every entry, every word, once: slots, index, frames. Stores nothing. What fails
+ *   3 walk       every entry, every word, once: rows, index, frames. Stores nothing. What fails
  *                its check is damage of that one object.
  *   4 sweep      provisional, dead and tied objects are settled (sweep.c)
  *
@@ -55,7 +55,7 @@ static int recover_rising(struct store *store, uint64_t *copy[2], uint32_t place
             *value = STORE_WORD_BODY(*copy[i]);
     }
     if (!valid) {
-        store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, copy[0], *copy[0], *copy[1],
+        store_tell(store, TWZ_EDAMAGED, STORE_NO_ROW, copy[0], *copy[0], *copy[1],
                    "word that never goes back: both copies");
         return -TWZ_EDAMAGED;
     }
@@ -68,12 +68,12 @@ static int recover_mono(struct store *store, struct store_recovery *result)
 {
     uint64_t *epoch[2] = { epoch_word(store, 0), epoch_word(store, 1) };
     uint64_t committed;
-    int err = recover_rising(store, epoch, STORE_PLACE_EPOCH, 0, &committed, result);
+    int err = recover_rising(store, epoch, STORE_LOC_EPOCH, 0, &committed, result);
 
     for (uint32_t i = 0; i < STORE_MONO_COUNT && err == 0; i++) {
         uint64_t *copy[2] = { mono_word(store, 0, i), mono_word(store, 1, i) };
 
-        err = recover_rising(store, copy, STORE_PLACE_MONO, i, &store->mono[i], result);
+        err = recover_rising(store, copy, STORE_LOC_MONO, i, &store->mono[i], result);
     }
     return err;
 }
@@ -82,8 +82,8 @@ static int dir_good(const struct store *store, uint64_t word, uint32_t chunk)
 {
     uint32_t state = STORE_WORD_STATE(word);
 
-    return word_valid(word, store->salt, STORE_PLACE_DIR, chunk) &&
-           word_sane(word, store->frames) && (state == STORE_ABSENT || state == STORE_CHUNK);
+    return word_valid(word, store->salt, STORE_LOC_DIR, chunk) && word_sane(word, store->frames) &&
+           (state == STORE_ABSENT || state == STORE_CHUNK);
 }
 
 /* The directory's word for a chunk, from both copies; 0 where both are lost or disagree. */
@@ -108,7 +108,7 @@ static int recover_directory(struct store *store, struct store_recovery *result)
         uint64_t word = dir_winner(store, chunk);
 
         if (!word) {
-            store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, copy[0], *copy[0], *copy[1],
+            store_tell(store, TWZ_EDAMAGED, STORE_NO_ROW, copy[0], *copy[0], *copy[1],
                        "directory word: both copies");
             return -TWZ_EDAMAGED;
         }
@@ -163,23 +163,23 @@ static int claim_chunks(struct store *store)
 
         if (space_claim(store, STORE_WORD_FRAME(dir_winner(store, chunk)), 0, 0) == 0)
             continue;
-        store_tell(store, TWZ_EDAMAGED, STORE_NO_SLOT, word, *word, 0,
+        store_tell(store, TWZ_EDAMAGED, STORE_NO_ROW, word, *word, 0,
                    "directory word: frame is taken");
         return -TWZ_EDAMAGED;
     }
     return 0;
 }
 
-static void damage(struct store *store, uint32_t slot, const void *at, uint64_t found,
+static void damage(struct store *store, uint32_t row, const void *at, uint64_t found,
                    uint64_t wanted, const char *what)
 {
-    slot_of(store, slot)->flags |= SLOT_DAMAGED;
-    store_tell(store, TWZ_EDAMAGED, slot, at, found, wanted, what);
+    row_of(store, row)->flags |= ROW_DAMAGED;
+    store_tell(store, TWZ_EDAMAGED, row, at, found, wanted, what);
 }
 
 struct claim {
     struct store *store;
-    uint32_t slot;
+    uint32_t row;
 };
 
 static int claim_word(void *ctx, const struct walk_word *word)
@@ -190,37 +190,37 @@ static int claim_word(void *ctx, const struct walk_word *word)
     int err;
 
     if (!word->valid) {
-        damage(claim->store, claim->slot, word->at, word->word, word->index,
-               word->place == STORE_PLACE_PAGE ? "page word" : "node word");
+        damage(claim->store, claim->row, word->at, word->word, word->index,
+               word->place == STORE_LOC_PAGE ? "page word" : "node word");
         return 0;
     }
     if (!frame)
         return 0;
-    err = space_claim(claim->store, frame, word->place == STORE_PLACE_PAGE,
+    err = space_claim(claim->store, frame, word->place == STORE_LOC_PAGE,
                       state == STORE_SHARED || state == STORE_POISONED);
     if (err == 0)
         return 1;
-    damage(claim->store, claim->slot, word->at, word->word, frame,
+    damage(claim->store, claim->row, word->at, word->word, frame,
            err == -TWZ_EFULL ? "frame is shared by too many words" : "frame is reached twice");
     return 0;
 }
 
-/* Make a slot known under its ID, unless another is. */
-static void walk_index(struct store *store, uint32_t slot)
+/* Make a row known under its ID, unless another is. */
+static void walk_index(struct store *store, uint32_t row)
 {
-    struct store_entry *entry = entry_of(store, slot);
+    struct store_entry *entry = entry_of(store, row);
 
-    if (index_find(store, entry->id) == STORE_NO_SLOT)
-        index_add(store, slot);
+    if (index_find(store, entry->id) == STORE_NO_ROW)
+        index_add(store, row);
     else
-        damage(store, slot, &entry->id, entry->id.lo, 0, "ID exists twice");
+        damage(store, row, &entry->id, entry->id.lo, 0, "ID exists twice");
 }
 
-static int walk_entry(struct store *store, uint32_t slot, struct store_recovery *result)
+static int walk_entry(struct store *store, uint32_t row, struct store_recovery *result)
 {
-    struct store_entry *entry = entry_of(store, slot);
-    struct slot *state = slot_of(store, slot);
-    struct claim claim = { store, slot };
+    struct store_entry *entry = entry_of(store, row);
+    struct row *state = row_of(store, row);
+    struct claim claim = { store, row };
     uint32_t commit_state = STORE_COMMIT_STATE(entry->commit);
     uint32_t crc;
 
@@ -229,30 +229,30 @@ static int walk_entry(struct store *store, uint32_t slot, struct store_recovery 
     state->salt = word_salt_object(store->salt, entry->id);
     state->state = STORE_LIVE;
     store->objects++;
-    if (!word_valid(entry->commit, store->salt, STORE_PLACE_COMMIT, slot) ||
+    if (!word_valid(entry->commit, store->salt, STORE_LOC_COMMIT, row) ||
         commit_state < STORE_PROVISIONAL || commit_state > STORE_DEAD) {
-        damage(store, slot, &entry->commit, entry->commit, 0, "commit word");
+        damage(store, row, &entry->commit, entry->commit, 0, "commit word");
     } else {
         state->state = (uint8_t)commit_state;
         crc = entry_crc(entry->id, &entry->identity, version_of(entry));
         if (crc != STORE_COMMIT_CRC(entry->commit))
-            damage(store, slot, version_of(entry), crc, STORE_COMMIT_CRC(entry->commit),
+            damage(store, row, version_of(entry), crc, STORE_COMMIT_CRC(entry->commit),
                    "record checksum");
     }
-    if (!word_valid(entry->revoke, state->salt, STORE_PLACE_REVOKE, 0))
-        damage(store, slot, &entry->revoke, entry->revoke, 0, "revocation word");
-    walk_index(store, slot);
-    (void)walk_object(store, slot, claim_word, &claim);
-    result->damaged += state->flags & SLOT_DAMAGED ? 1u : 0u;
+    if (!word_valid(entry->revoke, state->salt, STORE_LOC_REVOKE, 0))
+        damage(store, row, &entry->revoke, entry->revoke, 0, "revocation word");
+    walk_index(store, row);
+    (void)walk_object(store, row, claim_word, &claim);
+    result->damaged += state->flags & ROW_DAMAGED ? 1u : 0u;
     return 0;
 }
 
-static int slot_is_free(const struct store *store, uint32_t slot)
+static int row_is_free(const struct store *store, uint32_t row)
 {
-    uint64_t commit = entry_of(store, slot)->commit;
+    uint64_t commit = entry_of(store, row)->commit;
 
     return STORE_COMMIT_STATE(commit) == STORE_FREE &&
-           word_valid(commit, store->salt, STORE_PLACE_COMMIT, slot);
+           word_valid(commit, store->salt, STORE_LOC_COMMIT, row);
 }
 
 static int recover_walk(struct store *store, struct store_recovery *result)
@@ -261,12 +261,12 @@ static int recover_walk(struct store *store, struct store_recovery *result)
 
     claim_fixed(store);
     err = claim_chunks(store);
-    for (uint32_t slot = 0; err == 0 && slot < store->chunks * STORE_CHUNK_SLOTS; slot++) {
-        if (slot_is_free(store, slot)) {
-            slot_of(store, slot)->state = STORE_FREE;
-            bits_add(&store->free_slots, slot);
+    for (uint32_t row = 0; err == 0 && row < store->chunks * STORE_CHUNK_ENTRIES; row++) {
+        if (row_is_free(store, row)) {
+            row_of(store, row)->state = STORE_FREE;
+            bits_add(&store->free_rows, row);
         } else {
-            err = walk_entry(store, slot, result);
+            err = walk_entry(store, row, result);
         }
     }
     return err;

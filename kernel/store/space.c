@@ -105,13 +105,13 @@ void space_defer_free(struct store *store, uint32_t frame, int page, uint64_t ep
     bits_add(&store->free_frames, frame);
 }
 
-void store_space(const struct store *store, struct store_space *space)
+void store_usage(const struct store *store, struct store_usage *space)
 {
     space->frames = store->frames;
     space->free = space_free(store);
     space->meta = store->meta;
     space->pages = space->frames - space->free - space->meta;
     space->objects = store->objects;
-    space->slots = (uint64_t)store->chunks * STORE_CHUNK_SLOTS;
-    space->slots_max = store->super.dir_words * STORE_CHUNK_SLOTS;
+    space->rows = (uint64_t)store->chunks * STORE_CHUNK_ENTRIES;
+    space->rows_max = store->super.dir_words * STORE_CHUNK_ENTRIES;
 }

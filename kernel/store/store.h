@@ -14,7 +14,7 @@
  *               can fail
  *   durability  what a call did is durable on return, and one aligned 8-byte store decides whether
  *               it happened, unless said otherwise
- *   slots       an object is named by its slot while the pool is open: store_lookup gives it, it
+ *   rows       an object is named by its row while the pool is open: store_lookup gives it, it
  *               stays valid until store_obj_release
  *   damage      an object whose words fail their checks answers -TWZ_EDAMAGED, all others go on
  */
@@ -27,17 +27,17 @@
 
 struct store;
 
-/* Something is wrong, and where. `object` 0, `slot` STORE_NO_SLOT: it is of no one object. */
+/* Something is wrong, and where. `object` 0, `row` STORE_NO_ROW: it is of no one object. */
 struct store_report {
     int code; /* TWZ_E*, positive */
-    uint32_t slot;
+    uint32_t row;
     objid_t object;
     uint64_t offset;  /* in the pool, bytes */
     uint64_t found;   /* the value met there ... */
     uint64_t wanted;  /* ... and the one expected, where that means something */
     const char *what; /* constant text: "superblock checksum", "page word" ... */
 };
-#define STORE_NO_SLOT 0xffffffffu
+#define STORE_NO_ROW 0xffffffffu
 
 struct store_env {
     void *base;    /* the pool, mapped, 4 KiB aligned; all access is base + frame * 4096 */
@@ -117,17 +117,17 @@ uint64_t store_mono_get(const struct store *store, uint32_t which);
  * STORE_MONO_MAX. Both copies are durable on return. */
 STORE_WARN int store_mono_raise(struct store *store, uint32_t which, uint64_t value);
 
-struct store_space {
-    uint64_t frames;    /* all */
-    uint64_t free;      /* free */
-    uint64_t meta;      /* fixed frames, chunks, nodes */
-    uint64_t pages;     /* page frames; a shared one counts once */
-    uint64_t objects;   /* in use */
-    uint64_t slots;     /* entries that exist */
-    uint64_t slots_max; /* entries that may ever exist */
+struct store_usage {
+    uint64_t frames;   /* all */
+    uint64_t free;     /* free */
+    uint64_t meta;     /* fixed frames, chunks, nodes */
+    uint64_t pages;    /* page frames; a shared one counts once */
+    uint64_t objects;  /* in use */
+    uint64_t rows;     /* entries that exist */
+    uint64_t rows_max; /* entries that may ever exist */
 };
 /* (shared) */
-void store_space(const struct store *store, struct store_space *space);
+void store_usage(const struct store *store, struct store_usage *space);
 
 /* --- objects ------------------------------------------------------------------------------- */
 
@@ -146,11 +146,11 @@ struct store_create {
 };
 
 /*
- * (shared) Slot of an object. -TWZ_ENOOBJ; -TWZ_EDELETED dead and not yet released (*slot is set);
- * -TWZ_EDAMAGED (*slot is set). The first look-up after opening verifies that the ID follows from
+ * (shared) Row of an object. -TWZ_ENOOBJ; -TWZ_EDELETED dead and not yet released (*row is set);
+ * -TWZ_EDAMAGED (*row is set). The first look-up after opening verifies that the ID follows from
  * the record (doc/decisions); a mismatch is damage.
  */
-STORE_WARN int store_lookup(struct store *store, objid_t id, uint32_t *slot);
+STORE_WARN int store_lookup(struct store *store, objid_t id, uint32_t *row);
 
 /*
  * A new object with no pages; its ID is derived from nonce, perms and kuid. With a witness it is
@@ -160,7 +160,7 @@ STORE_WARN int store_lookup(struct store *store, objid_t id, uint32_t *slot);
  * witness; -TWZ_EINVAL; -TWZ_ENOSPC; -TWZ_EFULL the table is full.
  */
 STORE_WARN int store_obj_create(struct store *store, const struct store_create *create,
-                                uint32_t *slot, objid_t *id);
+                                uint32_t *row, objid_t *id);
 
 /* The ID that store_obj_create would give. */
 objid_t store_obj_id(const struct store_create *create);
@@ -172,27 +172,27 @@ objid_t store_obj_id(const struct store_create *create);
  * store_obj_release of each: who had the object uses it on.
  * -TWZ_EDELETED where it is dead already.
  */
-STORE_WARN int store_obj_delete(struct store *store, uint32_t slot,
-                                void (*died)(void *ctx, uint32_t slot), void *ctx);
+STORE_WARN int store_obj_delete(struct store *store, uint32_t row,
+                                void (*died)(void *ctx, uint32_t row), void *ctx);
 
-/* The last use of a dead object is gone: free its frames and its slot. Children tied to it may be
+/* The last use of a dead object is gone: free its frames and its row. Children tied to it may be
  * released before or after. -TWZ_EINVAL where it is not dead. */
-STORE_WARN int store_obj_release(struct store *store, uint32_t slot);
+STORE_WARN int store_obj_release(struct store *store, uint32_t row);
 
 /* The same in bounded steps, of `pieces` (at least 1) times 512 KiB of pages: 1 while there is more
  * to do, then call again; 0 when done. The object is gone, durably, with the first call; a power
- * failure leaves nothing behind. The slot is not reused before the end. */
-STORE_WARN int store_obj_release_some(struct store *store, uint32_t slot, uint32_t pieces);
+ * failure leaves nothing behind. The row is not reused before the end. */
+STORE_WARN int store_obj_release_some(struct store *store, uint32_t row, uint32_t pieces);
 
 /* A provisional object stays. Nothing happens where it is live. -TWZ_EDELETED. */
-STORE_WARN int store_obj_permanent(struct store *store, uint32_t slot);
+STORE_WARN int store_obj_permanent(struct store *store, uint32_t row);
 
 /* Bind its life to the parent's (0: to nobody's). -TWZ_ENOOBJ; -TWZ_EINVAL where that makes a
  * circle; -TWZ_EDELETED where either is dead. */
-STORE_WARN int store_obj_tie(struct store *store, uint32_t slot, objid_t parent);
+STORE_WARN int store_obj_tie(struct store *store, uint32_t row, objid_t parent);
 
 /* (shared) 1: other objects are tied to it. */
-STORE_WARN int store_obj_has_tied(const struct store *store, uint32_t slot);
+STORE_WARN int store_obj_has_tied(const struct store *store, uint32_t row);
 
 struct store_stat {
     objid_t id;
@@ -217,9 +217,9 @@ struct store_stat {
     uint32_t class_;
 };
 /* (shared) All of it but `pages`, which stays 0: a bounded number of words. */
-STORE_WARN int store_obj_info(const struct store *store, uint32_t slot, struct store_stat *stat);
+STORE_WARN int store_obj_info(const struct store *store, uint32_t row, struct store_stat *stat);
 /* (shared) Counting `pages` visits the object's nodes. */
-STORE_WARN int store_obj_stat(const struct store *store, uint32_t slot, struct store_stat *stat);
+STORE_WARN int store_obj_stat(const struct store *store, uint32_t row, struct store_stat *stat);
 
 #define STORE_UPDATE_PERMS   0x1u /* fewer default permissions: -TWZ_EDENIED for more */
 #define STORE_UPDATE_PERSIST 0x2u
@@ -231,18 +231,18 @@ struct store_update {
     uint32_t pad;
     objid_t account;
 };
-STORE_WARN int store_obj_update(struct store *store, uint32_t slot,
+STORE_WARN int store_obj_update(struct store *store, uint32_t row,
                                 const struct store_update *update);
 
 /* Raise the revocation epoch; nothing happens where it is that high. */
-STORE_WARN int store_obj_revoke(struct store *store, uint32_t slot, uint64_t epoch);
+STORE_WARN int store_obj_revoke(struct store *store, uint32_t row, uint64_t epoch);
 
-/* (shared) The next object at or after *slot, dead and damaged ones too; -TWZ_ENOOBJ at the end.
- * for (slot = 0; store_obj_next(s, &slot) >= 0; slot++) */
-STORE_WARN int store_obj_next(const struct store *store, uint32_t *slot);
+/* (shared) The next object at or after *row, dead and damaged ones too; -TWZ_ENOOBJ at the end.
+ * for (row = 0; store_obj_next(s, &row) >= 0; row++) */
+STORE_WARN int store_obj_next(const struct store *store, uint32_t *row);
 
-/* (shared) Its ID, without validation; 0 for a free slot. */
-objid_t store_obj_id_of(const struct store *store, uint32_t slot);
+/* (shared) Its ID, without validation; 0 for a free row. */
+objid_t store_obj_id_of(const struct store *store, uint32_t row);
 
 /* --- pages --------------------------------------------------------------------------------- */
 
@@ -254,32 +254,32 @@ struct store_page {
 };
 
 /* (shared) What is at a page. -TWZ_ERANGE for page 0, the record page and beyond; -TWZ_EDAMAGED. */
-STORE_WARN int store_page_get(const struct store *store, uint32_t slot, uint32_t page,
+STORE_WARN int store_page_get(const struct store *store, uint32_t row, uint32_t page,
                               struct store_page *out);
 
 /*
  * A zeroed page where none is (ABSENT); -TWZ_EEXIST where there is one, -TWZ_EFAULT at a hole.
  * The word that makes the frame part of the object is durable on return, so it may be mapped.
  */
-STORE_WARN int store_page_add(struct store *store, uint32_t slot, uint32_t page, uint32_t *frame);
+STORE_WARN int store_page_add(struct store *store, uint32_t row, uint32_t page, uint32_t *frame);
 
 /*
  * Pages first .. first + count - 1, all ABSENT before (holes too where `source` is given, which
  * returns 4096 bytes to fill a page with, or NULL for zeroes). Three fences for each 512 pages at
  * most. A power failure may leave any of the pages, each whole; nothing else is in between.
  */
-STORE_WARN int store_page_add_many(struct store *store, uint32_t slot, uint32_t first,
+STORE_WARN int store_page_add_many(struct store *store, uint32_t row, uint32_t first,
                                    uint32_t count, const void *(*source)(void *ctx, uint32_t page),
                                    void *ctx);
 
 /* Take pages out: `state` is STORE_ABSENT or STORE_HOLE. The caller has unmapped them before.
  * A power failure may leave any of them in or out. */
-STORE_WARN int store_page_discard(struct store *store, uint32_t slot, uint32_t first,
-                                  uint32_t count, uint32_t state);
+STORE_WARN int store_page_discard(struct store *store, uint32_t row, uint32_t first, uint32_t count,
+                                  uint32_t state);
 
 /* Set or clear STORE_FLAG_READONLY of what is there in the range. Page by page as above. */
-STORE_WARN int store_page_protect(struct store *store, uint32_t slot, uint32_t first,
-                                  uint32_t count, uint32_t readonly);
+STORE_WARN int store_page_protect(struct store *store, uint32_t row, uint32_t first, uint32_t count,
+                                  uint32_t readonly);
 
 /*
  * Let `count` pages of dst (ABSENT or HOLE before) be those of src: both sides become SHARED; the
@@ -292,17 +292,18 @@ STORE_WARN int store_page_share(struct store *store, uint32_t dst, uint32_t dst_
 
 /* Before a write to a SHARED page: copy its frame (or take it over where nobody else has it) and
  * make it PRESENT. *frame is the frame to map; the caller has unmapped the old one before. */
-STORE_WARN int store_page_own(struct store *store, uint32_t slot, uint32_t page, uint32_t *frame);
+STORE_WARN int store_page_break_cow(struct store *store, uint32_t row, uint32_t page,
+                                    uint32_t *frame);
 
 /* The frame lost data: PRESENT or SHARED becomes POISONED. */
-STORE_WARN int store_page_poison(struct store *store, uint32_t slot, uint32_t page);
+STORE_WARN int store_page_poison(struct store *store, uint32_t row, uint32_t page);
 
 /* (shared) The first page at or after out->page that is not ABSENT; -TWZ_ENOOBJ at the end.
  * Skips empty nodes, so a walk costs what the object has. */
-STORE_WARN int store_page_next(const struct store *store, uint32_t slot, struct store_page *out);
+STORE_WARN int store_page_next(const struct store *store, uint32_t row, struct store_page *out);
 
 /* The same, and nothing at `end` or behind is looked at but what is left of its node. */
-STORE_WARN int store_page_next_before(const struct store *store, uint32_t slot, uint32_t end,
+STORE_WARN int store_page_next_before(const struct store *store, uint32_t row, uint32_t end,
                                       struct store_page *out);
 
 /* (shared) Where a frame lies in env->base. */

@@ -36,7 +36,7 @@ uint32_t store_layout(void)
         offsetof(struct store_version, witness),
         offsetof(struct store_version, witness_value),
         offsetof(struct store_version, seal),
-        STORE_CHUNK_SLOTS,
+        STORE_CHUNK_ENTRIES,
         STORE_NODE_WORDS,
         STORE_DIRECT_DATA,
         STORE_DIRECT,
@@ -101,7 +101,7 @@ static int tell(struct store_report *why, int code, uint64_t found, uint64_t wan
                 const char *what)
 {
     *why = (struct store_report){
-        .code = code, .slot = STORE_NO_SLOT, .found = found, .wanted = wanted, .what = what
+        .code = code, .row = STORE_NO_ROW, .found = found, .wanted = wanted, .what = what
     };
     return -code;
 }
@@ -192,7 +192,7 @@ int store_mono_raise(struct store *store, uint32_t which, uint64_t value)
         return -TWZ_ERANGE;
     if (value <= store->mono[which])
         return 0;
-    word = word_seal(value, store->salt, STORE_PLACE_MONO, which);
+    word = word_seal(value, store->salt, STORE_LOC_MONO, which);
     persist_publish64(mono_word(store, 0, which), word); /* COMMIT: it never goes below */
     persist_commit64(mono_word(store, 1, which), word);  /* COMMIT: the same, in the mirror */
     store->mono[which] = value;

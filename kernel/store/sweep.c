@@ -17,7 +17,7 @@
 
 struct sweep {
     struct store *store;
-    uint32_t *queue; /* slots that go, causes before effects */
+    uint32_t *queue; /* rows that go, causes before effects */
     uint32_t count;
 };
 
@@ -26,46 +26,46 @@ static int none(objid_t id)
     return !id.lo && !id.hi;
 }
 
-static int provisional(const struct store *store, uint32_t slot)
+static int provisional(const struct store *store, uint32_t row)
 {
-    return slot_of(store, slot)->state == STORE_PROVISIONAL;
+    return row_of(store, row)->state == STORE_PROVISIONAL;
 }
 
-static int named(const struct store *store, uint32_t slot)
+static int named(const struct store *store, uint32_t row)
 {
-    const struct store_version *version = version_of(entry_of(store, slot));
+    const struct store_version *version = version_of(entry_of(store, row));
     uint32_t holder = index_find(store, version->witness);
     uint64_t value;
 
-    if (slot_of(store, slot)->flags & SLOT_DAMAGED)
+    if (row_of(store, row)->flags & ROW_DAMAGED)
         return 1;
-    if (holder == STORE_NO_SLOT || slot_of(store, holder)->state == STORE_DEAD)
+    if (holder == STORE_NO_ROW || row_of(store, holder)->state == STORE_DEAD)
         return 0;
     if (walk_value(store, holder, version->witness_off, &value) < 0)
         return 1;
     return value == version->witness_value ||
-           (!value && slot_of(store, holder)->flags & SLOT_DAMAGED);
+           (!value && row_of(store, holder)->flags & ROW_DAMAGED);
 }
 
-static void link_witness(struct store *store, uint32_t slot)
+static void link_witness(struct store *store, uint32_t row)
 {
-    uint32_t holder = index_find(store, version_of(entry_of(store, slot))->witness);
-    struct slot *first;
+    uint32_t holder = index_find(store, version_of(entry_of(store, row))->witness);
+    struct row *first;
 
-    if (holder == STORE_NO_SLOT)
+    if (holder == STORE_NO_ROW)
         return;
-    first = slot_of(store, holder);
-    slot_of(store, slot)->wit_next = first->wit_first;
-    first->wit_first = slot + 1;
+    first = row_of(store, holder);
+    row_of(store, row)->wit_next = first->wit_first;
+    first->wit_first = row + 1;
 }
 
-static void link_tie(struct store *store, uint32_t slot)
+static void link_tie(struct store *store, uint32_t row)
 {
-    objid_t id = version_of(entry_of(store, slot))->tie_parent;
-    uint32_t parent = none(id) ? STORE_NO_SLOT : index_find(store, id);
+    objid_t id = version_of(entry_of(store, row))->tie_parent;
+    uint32_t parent = none(id) ? STORE_NO_ROW : index_find(store, id);
 
-    if (parent != STORE_NO_SLOT && parent != slot)
-        tie_link(store, slot, parent);
+    if (parent != STORE_NO_ROW && parent != row)
+        tie_link(store, row, parent);
 }
 
 /* Lists of what depends on what; returns how many objects are not simply live. */
@@ -73,43 +73,43 @@ static uint32_t link_all(struct store *store)
 {
     uint32_t unsettled = 0;
 
-    for (uint32_t slot = 0; store_obj_next(store, &slot) == 0; slot++) {
-        struct slot *state = slot_of(store, slot);
+    for (uint32_t row = 0; store_obj_next(store, &row) == 0; row++) {
+        struct row *state = row_of(store, row);
 
         unsettled += state->state != STORE_LIVE;
-        if (!(state->flags & SLOT_DAMAGED))
-            link_tie(store, slot);
-        if (provisional(store, slot))
-            link_witness(store, slot);
+        if (!(state->flags & ROW_DAMAGED))
+            link_tie(store, row);
+        if (provisional(store, row))
+            link_witness(store, row);
     }
     return unsettled;
 }
 
-static void doom(struct sweep *sweep, uint32_t slot)
+static void doom(struct sweep *sweep, uint32_t row)
 {
-    struct slot *state = slot_of(sweep->store, slot);
+    struct row *state = row_of(sweep->store, row);
 
-    if (state->flags & SLOT_DYING)
+    if (state->flags & ROW_DYING)
         return;
-    state->flags |= SLOT_DYING;
-    sweep->queue[sweep->count++] = slot;
+    state->flags |= ROW_DYING;
+    sweep->queue[sweep->count++] = row;
 }
 
 static void doom_all(struct sweep *sweep)
 {
     struct store *store = sweep->store;
 
-    for (uint32_t slot = 0; store_obj_next(store, &slot) == 0; slot++) {
-        if (slot_of(store, slot)->state == STORE_DEAD ||
-            (provisional(store, slot) && !named(store, slot)))
-            doom(sweep, slot);
+    for (uint32_t row = 0; store_obj_next(store, &row) == 0; row++) {
+        if (row_of(store, row)->state == STORE_DEAD ||
+            (provisional(store, row) && !named(store, row)))
+            doom(sweep, row);
     }
     for (uint32_t i = 0; i < sweep->count; i++) {
-        const struct slot *cause = slot_of(store, sweep->queue[i]);
+        const struct row *cause = row_of(store, sweep->queue[i]);
 
-        for (uint32_t at = cause->tie_first; at; at = slot_of(store, at - 1)->tie_next)
+        for (uint32_t at = cause->tie_first; at; at = row_of(store, at - 1)->tie_next)
             doom(sweep, at - 1);
-        for (uint32_t at = cause->wit_first; at; at = slot_of(store, at - 1)->wit_next)
+        for (uint32_t at = cause->wit_first; at; at = row_of(store, at - 1)->wit_next)
             if (provisional(store, at - 1))
                 doom(sweep, at - 1);
     }
@@ -119,26 +119,26 @@ static void settle(struct sweep *sweep, struct store_recovery *result)
 {
     struct store *store = sweep->store;
 
-    for (uint32_t slot = 0; store_obj_next(store, &slot) == 0; slot++) {
-        struct slot *state = slot_of(store, slot);
+    for (uint32_t row = 0; store_obj_next(store, &row) == 0; row++) {
+        struct row *state = row_of(store, row);
 
-        if (state->state != STORE_PROVISIONAL || state->flags & (SLOT_DYING | SLOT_DAMAGED))
+        if (state->state != STORE_PROVISIONAL || state->flags & (ROW_DYING | ROW_DAMAGED))
             continue;
         result->kept++;
         if (!store->readonly)
-            object_commit_state(store, slot, STORE_LIVE);
+            object_commit_state(store, row, STORE_LIVE);
     }
     while (sweep->count) {
-        uint32_t slot = sweep->queue[--sweep->count];
+        uint32_t row = sweep->queue[--sweep->count];
 
-        if (provisional(store, slot))
+        if (provisional(store, row))
             result->swept++;
         else
             result->dead++;
         if (store->readonly)
-            slot_of(store, slot)->state = STORE_DEAD;
+            row_of(store, row)->state = STORE_DEAD;
         else
-            object_free(store, slot);
+            object_free(store, row);
     }
 }
 

@@ -3,7 +3,7 @@
  * The object table: chunks of 8 entries, one frame each, named by the directory.
  *
  * Invariants: directory words are filled in order, so the first chunk that both copies call absent
- * ends the table; a chunk, once there, stays. A slot is in free_slots iff its commit word is FREE.
+ * ends the table; a chunk, once there, stays. A row is in free_rows iff its commit word is FREE.
  *
  * Growing: the chunk's frame (8 commit words FREE, all else zero) is durable first.
  * COMMIT: the directory word in either copy: the chunk exists. Recovery completes whichever copy is
@@ -13,22 +13,22 @@
 #include <lib/crc32c.h>
 #include <store/inside.h>
 
-struct slot *slot_of(const struct store *store, uint32_t slot)
+struct row *row_of(const struct store *store, uint32_t row)
 {
-    uint32_t chunk = slot >> STORE_CHUNK_SHIFT;
+    uint32_t chunk = row >> STORE_CHUNK_SHIFT;
 
     return &store->segment[chunk / SEGMENT_CHUNKS]
                 ->chunk[chunk % SEGMENT_CHUNKS]
-                .slot[slot % STORE_CHUNK_SLOTS];
+                .row[row % STORE_CHUNK_ENTRIES];
 }
 
-struct store_entry *entry_of(const struct store *store, uint32_t slot)
+struct store_entry *entry_of(const struct store *store, uint32_t row)
 {
-    uint32_t chunk = slot >> STORE_CHUNK_SHIFT;
+    uint32_t chunk = row >> STORE_CHUNK_SHIFT;
     uint32_t frame = store->segment[chunk / SEGMENT_CHUNKS]->chunk[chunk % SEGMENT_CHUNKS].frame;
     struct store_entry *entries = store_frame_ptr(store, frame);
 
-    return &entries[slot % STORE_CHUNK_SLOTS];
+    return &entries[row % STORE_CHUNK_ENTRIES];
 }
 
 const struct store_version *version_of(const struct store_entry *entry)
@@ -45,16 +45,16 @@ uint32_t entry_crc(objid_t id, const struct store_identity *identity,
     return crc32c(crc, version, sizeof(*version));
 }
 
-int slot_usable(const struct store *store, uint32_t slot)
+int row_usable(const struct store *store, uint32_t row)
 {
-    const struct slot *state;
+    const struct row *state;
 
-    if (slot >= store->chunks * STORE_CHUNK_SLOTS)
+    if (row >= store->chunks * STORE_CHUNK_ENTRIES)
         return -TWZ_EINVAL;
-    state = slot_of(store, slot);
+    state = row_of(store, row);
     if (state->state == STORE_FREE)
         return -TWZ_ENOOBJ;
-    if (state->flags & SLOT_DAMAGED)
+    if (state->flags & ROW_DAMAGED)
         return -TWZ_EDAMAGED;
     return state->state == STORE_DEAD ? -TWZ_EDELETED : 0;
 }
@@ -83,14 +83,14 @@ int table_reserve(struct store *store, uint32_t chunk)
 void table_grow(struct store *store)
 {
     uint32_t chunk = store->chunks;
-    uint32_t first = chunk * STORE_CHUNK_SLOTS;
+    uint32_t first = chunk * STORE_CHUNK_ENTRIES;
     uint32_t frame = space_take_zeroed(store);
     struct store_entry *entries = store_frame_ptr(store, frame);
     uint64_t body = word_body(STORE_CHUNK, 0, frame);
-    uint64_t word = word_seal(body, store->salt, STORE_PLACE_DIR, chunk);
+    uint64_t word = word_seal(body, store->salt, STORE_LOC_DIR, chunk);
 
     store->meta++;
-    for (uint32_t i = 0; i < STORE_CHUNK_SLOTS; i++) {
+    for (uint32_t i = 0; i < STORE_CHUNK_ENTRIES; i++) {
         persist_store64(&entries[i].commit, word_commit(STORE_FREE, 0, 0, store->salt, first + i));
         persist_flush(&entries[i].commit, sizeof(uint64_t));
     }
@@ -99,38 +99,38 @@ void table_grow(struct store *store)
     persist_publish64(table_dir_word(store, 1, chunk), word); /* COMMIT: the same, in the mirror */
     store->segment[chunk / SEGMENT_CHUNKS]->chunk[chunk % SEGMENT_CHUNKS].frame = frame;
     store->chunks++;
-    for (uint32_t i = 0; i < STORE_CHUNK_SLOTS; i++) {
-        slot_of(store, first + i)->state = STORE_FREE;
-        bits_add(&store->free_slots, first + i);
+    for (uint32_t i = 0; i < STORE_CHUNK_ENTRIES; i++) {
+        row_of(store, first + i)->state = STORE_FREE;
+        bits_add(&store->free_rows, first + i);
     }
 }
 
 void tie_link(struct store *store, uint32_t child, uint32_t parent)
 {
-    struct slot *c = slot_of(store, child);
-    struct slot *p = slot_of(store, parent);
+    struct row *c = row_of(store, child);
+    struct row *p = row_of(store, parent);
 
     c->tie_prev = 0;
     c->tie_next = p->tie_first;
     if (p->tie_first)
-        slot_of(store, p->tie_first - 1)->tie_prev = child + 1;
+        row_of(store, p->tie_first - 1)->tie_prev = child + 1;
     p->tie_first = child + 1;
-    c->flags |= SLOT_TIED;
+    c->flags |= ROW_TIED;
 }
 
 void tie_unlink(struct store *store, uint32_t child, uint32_t parent)
 {
-    struct slot *c = slot_of(store, child);
+    struct row *c = row_of(store, child);
 
-    if (!(c->flags & SLOT_TIED))
+    if (!(c->flags & ROW_TIED))
         return;
     if (c->tie_prev)
-        slot_of(store, c->tie_prev - 1)->tie_next = c->tie_next;
+        row_of(store, c->tie_prev - 1)->tie_next = c->tie_next;
     else
-        slot_of(store, parent)->tie_first = c->tie_next;
+        row_of(store, parent)->tie_first = c->tie_next;
     if (c->tie_next)
-        slot_of(store, c->tie_next - 1)->tie_prev = c->tie_prev;
+        row_of(store, c->tie_next - 1)->tie_prev = c->tie_prev;
     c->tie_next = 0;
     c->tie_prev = 0;
-    c->flags &= (uint8_t)~SLOT_TIED;
+    c->flags &= (uint8_t)~ROW_TIED;
 }

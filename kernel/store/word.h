@@ -30,11 +30,11 @@ static inline uint64_t word_body(uint32_t state, uint32_t flags, uint32_t frame)
 }
 
 static inline uint64_t word_commit(uint32_t state, uint32_t sequence, uint32_t crc,
-                                   uint16_t pool_salt, uint32_t slot)
+                                   uint16_t pool_salt, uint32_t row)
 {
     uint64_t body = (uint64_t)state | (uint64_t)(sequence & 0xfffu) << 4 | (uint64_t)crc << 16;
 
-    return word_seal(body, pool_salt, STORE_PLACE_COMMIT, slot);
+    return word_seal(body, pool_salt, STORE_LOC_COMMIT, row);
 }
 
 /*

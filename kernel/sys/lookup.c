@@ -27,7 +27,7 @@ int sys_get(objid_t id, unsigned need, struct object **out)
 
 static uint64_t fingerprint(const struct twz_regs *regs)
 {
-    uint64_t sum = arch_regs_place(regs) ^ (arch_call_number(regs) << 48);
+    uint64_t sum = arch_regs_location(regs) ^ (arch_call_number(regs) << 48);
     unsigned i;
 
     for (i = 0; i < ARCH_CALL_ARGS; i++)

@@ -244,7 +244,7 @@ int64_t sys_obj_stat(struct arch_frame *frame, objid_t id, struct user_stat stat
         return err;
     if (obj == kso_system())
         kso_system_update();
-    err = sec_verdict(current()->sctx, obj) != 0 ? 0 : -TWZ_EDENIED;
+    err = sec_decide(current()->sctx, obj) != 0 ? 0 : -TWZ_EDENIED;
     if (err == 0)
         obj_stat(obj, &out);
     obj_put(obj);

@@ -52,9 +52,9 @@ static int32_t do_wake(const struct twz_sync *op)
     uint64_t off;
     unsigned n;
 
-    if (view_lookup(current()->space, op->addr, TWZ_READ, &obj, &off) < 0)
+    if (view_lookup(current()->addrspace, op->addr, TWZ_READ, &obj, &off) < 0)
         return -TWZ_EFAULT;
-    n = sync_wake_breathing(obj, off, op->value);
+    n = sync_wake_all_batches(obj, off, op->value);
     obj_put(obj);
     return (int32_t)n;
 }
@@ -129,7 +129,7 @@ static int queue_all(struct thread *t, uint64_t ops, struct twz_sync *op, unsign
             continue;
         err = put_result(ops, i, &op[i], 0);
         if (err == 0)
-            err = view_lookup(t->space, op[i].addr, TWZ_READ, &obj, &off);
+            err = view_lookup(t->addrspace, op[i].addr, TWZ_READ, &obj, &off);
         if (err < 0)
             return err;
         sync_queue(t, obj, off, i);

@@ -121,8 +121,8 @@ static int set_cores(struct thread *t, uint64_t cores)
     if (cores == 0)
         return -TWZ_EINVAL;
     __atomic_store_n(&t->cores, cores, __ATOMIC_RELAXED);
-    sched_move(t);
-    sched_look(t);
+    sched_migrate(t);
+    sched_reevaluate(t);
     return 0;
 }
 
@@ -135,7 +135,7 @@ static int do_ctl(struct thread *t, void *arg)
         if (c->arg >= PRIORITIES)
             return -TWZ_EINVAL;
         t->priority = (unsigned)c->arg;
-        sched_look(t);
+        sched_reevaluate(t);
         return 0;
     case TWZ_THREAD_CORES: return set_cores(t, c->arg);
     default: return -TWZ_EINVAL;

@@ -51,7 +51,7 @@ static void kick(uint32_t port)
     const struct twz_system *system =
         (const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
 
-    (void)twz_sys_dev_ctl(system->console, TWZ_DEV_KICK, port);
+    (void)twz_sys_dev_ctl(system->console, TWZ_DEV_NOTIFY, port);
 }
 
 static uint64_t load(const uint64_t *word)

@@ -69,7 +69,7 @@ void *mem_alloc(uint64_t len)
 }
 
 /* The arena that has all of [p, p + len), and the first page there; NULL: none. */
-static struct space *space_of(const void *p, uint64_t len, uint32_t *page)
+static struct space *addrspace_of(const void *p, uint64_t len, uint32_t *page)
 {
     uint64_t off = (uint64_t)(uintptr_t)p & (TWZ_OBJ_SIZE - 1);
 
@@ -104,7 +104,7 @@ void mem_free(void *p, uint64_t len)
     struct space *s;
 
     lock_take(&mem_lock);
-    s = space_of(p, len, &page);
+    s = addrspace_of(p, len, &page);
     if (s)
         (void)free_locked(s, page, (uint32_t)mem_pages(len));
     lock_drop(&mem_lock);
@@ -114,7 +114,7 @@ void mem_free(void *p, uint64_t len)
 static int64_t map_fixed(void *addr, uint64_t len)
 {
     uint32_t page, count = (uint32_t)mem_pages(len);
-    struct space *s = space_of(addr, len, &page);
+    struct space *s = addrspace_of(addr, len, &page);
     int64_t ret;
 
     if (!s)
@@ -191,7 +191,7 @@ int64_t linux_mmap(void *addr, uint64_t len, uint32_t prot, uint32_t flags, int 
 }
 
 /* 1 if [addr, addr + len) touches an arena. */
-static int touches_space(const uint8_t *addr, uint64_t len)
+static int touches_addrspace(const uint8_t *addr, uint64_t len)
 {
     for (unsigned i = 0; i < ARENAS && spaces[i].pages.hint; i++)
         if (spaces[i].obj.start < addr + len && addr < spaces[i].obj.start + TWZ_OBJ_SIZE)
@@ -210,10 +210,10 @@ int64_t linux_munmap(void *addr, uint64_t len)
         return -EINVAL;
     len = mem_pages(len) * TWZ_PAGE_SIZE;
     lock_take(&mem_lock);
-    s = space_of(addr, len, &page);
+    s = addrspace_of(addr, len, &page);
     if (s)
         ret = free_locked(s, page, (uint32_t)(len / TWZ_PAGE_SIZE));
-    else if (touches_space(addr, len))
+    else if (touches_addrspace(addr, len))
         ret = -EINVAL;
     else
         ret = mapping_unmap(addr, (uint8_t *)addr + len);
@@ -273,7 +273,7 @@ int64_t linux_mremap(void *addr, uint64_t oldlen, uint64_t newlen, uint32_t flag
     if (newlen > TWZ_OBJ_DATA_MAX)
         return -ENOMEM;
     lock_take(&mem_lock);
-    s = space_of(addr, oldlen, &page);
+    s = addrspace_of(addr, oldlen, &page);
     m = s ? NULL : mapping_of(addr);
     if (s)
         ret = remap_anonymous(s, page, addr, oldlen, newlen, flags);
@@ -312,7 +312,7 @@ int64_t linux_madvise(void *addr, uint64_t len, int64_t advice)
     if (advice != MADV_DONTNEED || len == 0)
         return 0;
     lock_take(&mem_lock);
-    s = space_of(addr, len, &page);
+    s = addrspace_of(addr, len, &page);
     if (s)
         ret = discard(s, page, (uint32_t)mem_pages(len));
     lock_drop(&mem_lock);

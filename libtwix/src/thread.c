@@ -31,7 +31,7 @@ static uint32_t others; /* 1 once there was ever a thread besides the first */
 /* Kernel's numbers of threads are unique over the boot, so they serve as process IDs as well. */
 int thread_number(const struct twz_thread *repr)
 {
-    return (int)(repr->incarnation & 0x3fffffff);
+    return (int)(repr->generation & 0x3fffffff);
 }
 
 static struct twz_thread *repr_of(const struct thread *t)
@@ -89,7 +89,7 @@ uint64_t thread_owner_word(const struct twz_thread *repr)
 {
     uint64_t resumed = process_system()->resume_count & 0x7fffffff;
 
-    return (repr->incarnation & 0xffffffffu) | resumed << 32;
+    return (repr->generation & 0xffffffffu) | resumed << 32;
 }
 
 uint64_t thread_process_word(void)

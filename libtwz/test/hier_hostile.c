@@ -441,7 +441,7 @@ static void mutate_state(const twzobj *dir)
         i->to_value = value;
         break;
     case 4: h->parent[rnd() % 2] = any_id(); break;
-    default: h->op = HIER_FORWARD; break;
+    default: h->op = HIER_COMMITTED; break;
     }
 }
 

@@ -49,7 +49,7 @@ static inline uint64_t slot_of(const twzobj *dir, uint64_t *value)
 {
     uint64_t *slot = (uint64_t *)(void *)(dir->start + HIER_START + HIER_CELL);
 
-    for (uint32_t i = 1; i < HIER_SLOTS_MIN && *slot <= HIER_TOMB; i++)
+    for (uint32_t i = 1; i < HIER_BUCKETS_MIN && *slot <= HIER_TOMB; i++)
         slot++;
     *value = *slot;
     return (uint64_t)((uint8_t *)slot - dir->start);

@@ -11,7 +11,7 @@ static void sees(const twzobj *dir, objid_t id)
 /* An intent in `dir`, as if the machine had died. */
 static struct hier_intent *intent(const twzobj *dir)
 {
-    header(dir)->op = HIER_FORWARD;
+    header(dir)->op = HIER_COMMITTED;
     return &header(dir)->intent;
 }
 
@@ -39,7 +39,7 @@ static void case_see_circle(void)
 {
     sees(&hostile.shared, hostile.d.id);
     sees(&hostile.d, hostile.shared.id);
-    header(&hostile.d)->op = HIER_BUSY;
+    header(&hostile.d)->op = HIER_DIRTY;
 }
 
 static void case_forward_circle(void)
@@ -110,11 +110,11 @@ static void case_table_huge(void)
     uint64_t *word = (uint64_t *)(void *)(hostile.d.start + (64u << 20));
 
     header(&hostile.shared)->table = HIER_TABLE(64u << 20, 26);
-    header(&hostile.shared)->op = HIER_BUSY;
+    header(&hostile.shared)->op = HIER_DIRTY;
     CHECK(twz_touch(word, 8) == 0);
     *word = HIER_CHUNK(HIER_CHUNK_TABLE, 1 + (1u << 14));
     header(&hostile.d)->table = HIER_TABLE(64u << 20, 17);
-    header(&hostile.d)->op = HIER_BUSY;
+    header(&hostile.d)->op = HIER_DIRTY;
 }
 
 static void case_bump_far(void)

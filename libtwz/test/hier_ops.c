@@ -458,7 +458,7 @@ static void setup_full(void)
 
     CHECK(hier_insert(&e, crash_name("k1"), crash_ids.root) == 0);
     CHECK(hier_insert(&e, crash_name("k2"), crash_ids.root) == 0);
-    for (uint32_t i = 0; (dir->used + 1) * 4 <= 3 * HIER_SLOTS_MIN; i++) {
+    for (uint32_t i = 0; (dir->used + 1) * 4 <= 3 * HIER_BUCKETS_MIN; i++) {
         snprintf(name, sizeof(name), "t%u", i);
         CHECK(hier_insert(&e, crash_name(name), crash_ids.root) == 0);
         CHECK(hier_remove(&e, crash_name(name), 0) == 0);

@@ -25,7 +25,7 @@ static int raw_lock(struct hier *h)
     int err = twz_touch(h->dir, sizeof(*h->dir)); /* the header is stored to from here on */
 
     if (err >= 0)
-        err = twz_mutex_lock_for(&h->dir->lock, HIER_PATIENCE);
+        err = twz_mutex_lock_for(&h->dir->lock, HIER_LOCK_TIMEOUT);
     if (err < 0)
         return err;
     __atomic_fetch_add(&h->dir->seq, 1, __ATOMIC_RELEASE);
@@ -50,8 +50,8 @@ static void make_permanent(const struct hier *h)
     uint64_t slot = h->dir->intent.to_slot;
     const struct hier_entry *e;
 
-    if (slot && hier_slot_own(h, slot) == 0 && *hier_word(h, slot) > HIER_TOMB &&
-        hier_entry_get(h, HIER_SLOT_OFF(*hier_word(h, slot)), &e) == 0 && !twz_objid_none(e->id))
+    if (slot && hier_bucket_is_own(h, slot) == 0 && *hier_word(h, slot) > HIER_TOMB &&
+        hier_entry_get(h, HIER_BUCKET_OFF(*hier_word(h, slot)), &e) == 0 && !twz_objid_none(e->id))
         (void)!twz_object_ctl(e->id, TWZ_CTL_PERMANENT, 0);
 }
 
@@ -61,20 +61,20 @@ static int finish_locked(struct hier *h, struct hier *partner)
     const struct hier_intent *i = &h->dir->intent;
     int err = 0;
 
-    if (h->dir->op == HIER_FORWARD)
+    if (h->dir->op == HIER_COMMITTED)
         twz_persist(&h->dir->op, sizeof(h->dir->op)); /* a dead process may have stored it only */
-    if (h->dir->op == HIER_FORWARD && i->from_slot && !twz_objid_equal(i->from, h->id)) {
+    if (h->dir->op == HIER_COMMITTED && i->from_slot && !twz_objid_equal(i->from, h->id)) {
         if (partner && !twz_objid_equal(partner->id, i->from))
             return -TWZ_EAGAIN;
-        hier_forward_found(h, partner);
-    } else if (h->dir->op == HIER_FORWARD) {
-        hier_forward_found(h, h);
+        hier_complete_found(h, partner);
+    } else if (h->dir->op == HIER_COMMITTED) {
+        hier_complete_found(h, h);
     }
     if (h->dir->op != HIER_IDLE) {
         /* COMMIT: what there was to carry out is. hier_rebuild fences before chunks change, so
-         * before any see goes, too; where a dead process left HIER_BUSY, or cleared this one's
+         * before any see goes, too; where a dead process left HIER_DIRTY, or cleared this one's
          * see, it may not be durable: the lines from one word to the other are flushed. */
-        twz_persist_store64(&h->dir->op, HIER_BUSY);
+        twz_persist_store64(&h->dir->op, HIER_DIRTY);
         twz_persist_flush(&h->dir->op, offsetof(struct hier_dir, see_valid) + sizeof(uint64_t) -
                                            offsetof(struct hier_dir, op));
         err = hier_rebuild(h);
@@ -94,22 +94,22 @@ static objid_t partner_of(const struct hier *h)
     const struct hier_intent *i = &h->dir->intent;
     objid_t other = TWZ_OBJID_NONE;
 
-    if (h->dir->op == HIER_FORWARD && i->from_slot && !twz_objid_equal(i->from, h->id))
+    if (h->dir->op == HIER_COMMITTED && i->from_slot && !twz_objid_equal(i->from, h->id))
         other = i->from;
     else if (h->dir->see_valid)
         other = h->dir->see;
     return twz_objid_equal(other, h->id) ? TWZ_OBJID_NONE : other;
 }
 
-/* Has the partner that h's see names something to finish before that see goes? HIER_BUSY counts: a
- * dead process may have stored it only, and the media say HIER_FORWARD still. Where h has an intent
+/* Has the partner that h's see names something to finish before that see goes? HIER_DIRTY counts: a
+ * dead process may have stored it only, and the media say HIER_COMMITTED still. Where h has an intent
  * itself, the see is an old one. */
 static int comes_first(const struct hier *h, const struct hier *partner)
 {
-    return h->dir->op != HIER_FORWARD && h->dir->see_valid &&
+    return h->dir->op != HIER_COMMITTED && h->dir->see_valid &&
            twz_objid_equal(h->dir->see, partner->id) &&
-           (partner->dir->op == HIER_BUSY || (partner->dir->op == HIER_FORWARD &&
-                                              twz_objid_equal(partner->dir->intent.from, h->id)));
+           (partner->dir->op == HIER_DIRTY || (partner->dir->op == HIER_COMMITTED &&
+                                               twz_objid_equal(partner->dir->intent.from, h->id)));
 }
 
 /* Both locked: the one with the intent comes first. */
@@ -327,7 +327,7 @@ int hier_tree_lock(objid_t dir, twzobj *obj)
     if (err >= 0)
         err = twz_touch(root.dir, sizeof(*root.dir));
     if (err >= 0)
-        err = twz_mutex_lock_for(&root.dir->tree_lock, HIER_PATIENCE);
+        err = twz_mutex_lock_for(&root.dir->tree_lock, HIER_LOCK_TIMEOUT);
     if (err >= 0 && root.dir->tree_valid) {
         err = finish_move(&root);
         if (err < 0)

@@ -30,21 +30,21 @@ static void check_entry(struct check *c, uint64_t slot, uint64_t value)
     struct hier_place place;
     struct hier_name name;
 
-    if (hier_entry_get(c->h, HIER_SLOT_OFF(value), &e) < 0) {
+    if (hier_entry_get(c->h, HIER_BUCKET_OFF(value), &e) < 0) {
         problem(c, slot, "slot word refers to no entry");
         return;
     }
     name = (struct hier_name){ (const char *)e->bytes, e->name_len };
     if (hier_name_good(name) < 0)
-        problem(c, HIER_SLOT_OFF(value), "bad name");
-    else if (hier_hash(name) != HIER_SLOT_HASH(value) || e->hash != HIER_SLOT_HASH(value))
-        problem(c, HIER_SLOT_OFF(value), "wrong hash");
+        problem(c, HIER_BUCKET_OFF(value), "bad name");
+    else if (hier_hash(name) != HIER_BUCKET_HASH(value) || e->hash != HIER_BUCKET_HASH(value))
+        problem(c, HIER_BUCKET_OFF(value), "wrong hash");
     else if (hier_find(c->h, name, &place) < 0 || place.slot != slot)
         problem(c, slot, "name is there twice, or not found");
     if (e->kind < HIER_OBJECT || e->kind > HIER_SYMLINK)
-        problem(c, HIER_SLOT_OFF(value), "unknown kind");
+        problem(c, HIER_BUCKET_OFF(value), "unknown kind");
     else if ((e->kind == HIER_SYMLINK) != twz_objid_none(e->id))
-        problem(c, HIER_SLOT_OFF(value), "kind and ID do not agree");
+        problem(c, HIER_BUCKET_OFF(value), "kind and ID do not agree");
 }
 
 static void check_table(struct check *c)

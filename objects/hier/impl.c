@@ -17,7 +17,7 @@ int hier_place_new(struct hier *h, const struct hier_new *entry, uint64_t *chunk
 
     if (err >= 0)
         err = hier_chunk_alloc(h, hier_cells(entry), chunk);
-    return err < 0 ? err : hier_slot_pick(h, entry->hash, slot);
+    return err < 0 ? err : hier_bucket_pick(h, entry->hash, slot);
 }
 
 static void commit_new(struct hier *h, uint64_t slot, uint64_t value)
@@ -48,7 +48,7 @@ static int add(const twzobj *obj, struct hier_new *entry)
         err = hier_place_new(&h, entry, &chunk, &slot);
         if (err >= 0) {
             hier_entry_write(&h, chunk, entry);
-            commit_new(&h, slot, HIER_SLOT(entry->hash, chunk));
+            commit_new(&h, slot, HIER_BUCKET(entry->hash, chunk));
         }
         hier_end(&h);
     } else if (err == 0) {
@@ -111,7 +111,7 @@ static int create_locked(struct hier *h, struct hier_new *entry, const struct hi
 
     if (err < 0)
         return err;
-    value = HIER_SLOT(entry->hash, chunk);
+    value = HIER_BUCKET(entry->hash, chunk);
     err = make_object(h, create, slot, value, obj);
     if (err < 0) {
         hier_chunk_free(h, chunk);
@@ -167,7 +167,7 @@ static int remove_locked(struct hier *h, const struct hier_place *place, uint32_
         .from = h->id,
     };
     struct hier_victim v;
-    int err = hier_slot_own(h, place->slot);
+    int err = hier_bucket_is_own(h, place->slot);
 
     if (err >= 0)
         err = hier_victim_prepare(h, &place->found, flags, &v);
@@ -180,9 +180,9 @@ static int remove_locked(struct hier *h, const struct hier_place *place, uint32_
         intent.victim = v.id;
         intent.victim_links = v.links;
         hier_victim_mark(h, &v);
-        hier_forward(h, h, &intent);
+        hier_complete(h, h, &intent);
     }
-    hier_chunk_free(h, HIER_SLOT_OFF(place->value));
+    hier_chunk_free(h, HIER_BUCKET_OFF(place->value));
     hier_count_add(h, -1, 0);
     hier_end(h);
     hier_victim_done(&v);
@@ -286,19 +286,19 @@ static int replace_locked(struct hier *h, struct hier_new *entry, uint32_t flags
     if (err >= 0 && there)
         err = hier_find(h, entry->name, &old); /* the table may be another now */
     if (err >= 0 && there)
-        err = hier_slot_own(h, old.slot);
+        err = hier_bucket_is_own(h, old.slot);
     if (err >= 0) {
         int used = !there && *hier_word(h, intent.to_slot) == 0;
 
         hier_entry_write(h, chunk, entry);
         intent.to_slot = there ? old.slot : intent.to_slot;
-        intent.to_value = HIER_SLOT(entry->hash, chunk);
+        intent.to_value = HIER_BUCKET(entry->hash, chunk);
         intent.victim = v.id;
         intent.victim_links = v.links;
         hier_victim_mark(h, &v);
-        hier_forward(h, h, &intent);
+        hier_complete(h, h, &intent);
         if (there)
-            hier_chunk_free(h, HIER_SLOT_OFF(old.value));
+            hier_chunk_free(h, HIER_BUCKET_OFF(old.value));
         hier_count_add(h, !there, used);
     }
     hier_end(h);

@@ -10,10 +10,10 @@
 #include <hier/hier.h>
 #include <twz/persist.h>
 
-#define HIER_DEPTH    65536u         /* of the tree, when going up: no more parents than that */
-#define HIER_PROBE    4096u          /* slots looked at for one name; a table at 3/4 needs few */
-#define HIER_AGAIN    1000u          /* times that an operation starts over */
-#define HIER_PATIENCE 30000000000ull /* nanoseconds for a lock, whose holder may be an enemy */
+#define HIER_DEPTH        65536u /* of the tree, when going up: no more parents than that */
+#define HIER_PROBE        4096u  /* slots looked at for one name; a table at 3/4 needs few */
+#define HIER_AGAIN        1000u  /* times that an operation starts over */
+#define HIER_LOCK_TIMEOUT 30000000000ull /* nanoseconds for a lock, whose holder may be an enemy */
 
 struct hier {
     uint8_t *start;
@@ -55,14 +55,14 @@ static inline uint64_t *hier_word(const struct hier *h, uint64_t off)
     return (uint64_t *)(void *)(h->start + off);
 }
 
-/* --- space.c: chunks and table; from hier_chunk_alloc on: locked, op is HIER_BUSY ------------- */
+/* --- space.c: chunks and table; from hier_chunk_alloc on: locked, op is HIER_DIRTY ------------- */
 
 int hier_table_get(const struct hier *h, uint64_t *slots, uint32_t *bits); /* offset of slot 0 */
 int hier_entry_get(const struct hier *h, uint64_t off, const struct hier_entry **entry);
 int hier_find(const struct hier *h, struct hier_name name, struct hier_place *place);
 
 /* 0 if this is a slot word of the table that can be stored to. */
-int hier_slot_own(const struct hier *h, uint64_t off);
+int hier_bucket_is_own(const struct hier *h, uint64_t off);
 
 /* 1 if no slot word refers to an entry. */
 int hier_is_empty(const struct hier *h);
@@ -76,7 +76,7 @@ void hier_chunk_free(struct hier *h, uint64_t off);
 void hier_entry_write(struct hier *h, uint64_t off, const struct hier_new *entry);
 /* A table with room for one more name; then the slot where it goes. */
 int hier_table_room(struct hier *h);
-int hier_slot_pick(const struct hier *h, uint32_t hash, uint64_t *slot);
+int hier_bucket_pick(const struct hier *h, uint32_t hash, uint64_t *slot);
 /* Lists, count, used and bump from chunks and table. */
 int hier_rebuild(struct hier *h);
 void hier_count_add(struct hier *h, int count, int used);
@@ -104,12 +104,12 @@ int hier_reading(const struct hier *h, int (*body)(const struct hier *h, void *c
 void hier_begin(struct hier *h);
 void hier_end(struct hier *h);
 
-/* Fill in h's intent and COMMIT it, carry it out, and go back to HIER_BUSY. */
-void hier_forward(struct hier *h, struct hier *from, const struct hier_intent *intent);
+/* Fill in h's intent and COMMIT it, carry it out, and go back to HIER_DIRTY. */
+void hier_complete(struct hier *h, struct hier *from, const struct hier_intent *intent);
 
 /* Carry out the intent that stands in h, as far as what it changes agrees (layout.h, TRUST).
  * `from`: its other directory, locked; NULL: there is none any more. */
-void hier_forward_found(struct hier *h, struct hier *from);
+void hier_complete_found(struct hier *h, struct hier *from);
 void hier_see_clear(struct hier *h);
 
 int hier_parent_get(const struct hier *h, objid_t *parent);

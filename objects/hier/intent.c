@@ -13,7 +13,7 @@
 
 void hier_begin(struct hier *h)
 {
-    twz_persist_commit64(&h->dir->op, HIER_BUSY); /* COMMIT: lists and counts are in motion */
+    twz_persist_commit64(&h->dir->op, HIER_DIRTY); /* COMMIT: lists and counts are in motion */
 }
 
 void hier_end(struct hier *h)
@@ -104,9 +104,9 @@ static void victim_links(objid_t id, uint64_t links)
  * store of a process that died before it flushed it: so it is flushed here at least. */
 static void carry_out(struct hier *h, struct hier *from, const struct hier_intent *i)
 {
-    if (i->to_slot && hier_slot_own(h, i->to_slot) == 0)
+    if (i->to_slot && hier_bucket_is_own(h, i->to_slot) == 0)
         twz_persist_commit64(hier_word(h, i->to_slot), i->to_value); /* COMMIT: the new name */
-    if (i->from_slot && from && hier_slot_own(from, i->from_slot) == 0) {
+    if (i->from_slot && from && hier_bucket_is_own(from, i->from_slot) == 0) {
         uint64_t *slot = hier_word(from, i->from_slot);
 
         /* COMMIT: the old one */
@@ -125,14 +125,14 @@ static void intent_write(struct hier *h, const struct hier_intent *intent)
     twz_persist_fence(); /* with the new entry: both before the intent counts */
 }
 
-void hier_forward(struct hier *h, struct hier *from, const struct hier_intent *intent)
+void hier_complete(struct hier *h, struct hier *from, const struct hier_intent *intent)
 {
     if (from != h)
         see_set(from, h->id);
     intent_write(h, intent);
-    twz_persist_commit64(&h->dir->op, HIER_FORWARD); /* COMMIT: the whole change */
+    twz_persist_commit64(&h->dir->op, HIER_COMMITTED); /* COMMIT: the whole change */
     carry_out(h, from, intent);
-    twz_persist_store64(&h->dir->op, HIER_BUSY); /* lost, nothing is done that is still agreed */
+    twz_persist_store64(&h->dir->op, HIER_DIRTY); /* lost, nothing is done that is still agreed */
     if (from != h)
         hier_see_clear(from);
 }
@@ -183,7 +183,7 @@ static int links_agree(objid_t id, objid_t dir)
     return agree;
 }
 
-void hier_forward_found(struct hier *h, struct hier *from)
+void hier_complete_found(struct hier *h, struct hier *from)
 {
     struct hier_intent i;
     int across;

@@ -19,33 +19,33 @@
  * lock. Several directories are locked in the order of their IDs (hi, then lo). `tree_lock` of the
  * root directory comes before any of them; it is held while a directory moves to another parent,
  * so that no circle can close: the root's `tree_to` then names the directory with the intent,
- * durable before HIER_FORWARD, so that an interrupted move is finished before the next one looks at
+ * durable before HIER_COMMITTED, so that an interrupted move is finished before the next one looks at
  * parents; left over, or half an ID, it costs a look. meta.links_lock of an object comes last.
  * Locks are twz_mutex words: the death of an owner, or of the machine, frees them.
  *
  * CRASH PROTOCOL. `op` lies on one line with bump, count, used and the free lists, whose stores
  * therefore reach the media in program order.
- *   1. COMMIT op = HIER_BUSY. From here on a crash makes the next locker rebuild lists and counts.
+ *   1. COMMIT op = HIER_DIRTY. From here on a crash makes the next locker rebuild lists and counts.
  *   2. New entries are written into free chunks; flush, fence.
  *   3a. A change of one name: COMMIT its slot word (the entry, or HIER_TOMB). Done.
  *   3b. A change of more (rename, a link count, deletion of what the name meant): the intent is
- *       written, flush, fence; COMMIT op = HIER_FORWARD. From here on it has happened: the steps
+ *       written, flush, fence; COMMIT op = HIER_COMMITTED. From here on it has happened: the steps
  *         slot word at to_slot := to_value, if it is not yet
  *         slot word at from_slot of directory `from` := HIER_TOMB, if it is from_value
  *         parent of directory `moved` := this directory
  *         object `victim`: meta.links := victim_links, or it is deleted
  *       are each durable on their own, may be done any number of times, and are done by the owner,
- *       or by the next locker after a crash as far as agreed (TRUST). Then op = HIER_BUSY.
+ *       or by the next locker after a crash as far as agreed (TRUST). Then op = HIER_DIRTY.
  *      Where the owner died and the machine lives, op, slot words and parents may be stored and
  *      not durable: the next locker makes them so before it builds on them.
  *   4. A fence, then op = HIER_IDLE. Where a power cut takes it back, lists are built once more.
  * A rename between directories keeps its intent in the one that the name moves to. The other one's
- * `see` names it, durable before HIER_FORWARD and cleared when the steps are done and durable:
+ * `see` names it, durable before HIER_COMMITTED and cleared when the steps are done and durable:
  * whoever locks or reads a directory with a `see` finishes the rename first.
  * A change of an object's links (or its deletion) names its directory in meta.links_by likewise:
  * whoever is about to change links finishes that directory first.
- * HIER_FORWARD may stand on the media longer than those, until the next change in this directory
- * makes its HIER_BUSY durable. It says then what is done, and what is done elsewhere is not agreed
+ * HIER_COMMITTED may stand on the media longer than those, until the next change in this directory
+ * makes its HIER_DIRTY durable. It says then what is done, and what is done elsewhere is not agreed
  * to any more, so that the others may have changed since.
  * An object created with a name is provisional with the slot word as its witness, and is made
  * permanent before the lock is released: no slot word changes in between. intent.to_slot names the
@@ -54,7 +54,7 @@
  *
  * TRUST. All of it may have been written by an enemy, at any time. Visitors check each offset where
  * they use it and touch pages before they store to them; probes, lists, chunks, parents and looks
- * are counted; locks are waited for so long (HIER_PATIENCE). An intent that is found was written by
+ * are counted; locks are waited for so long (HIER_LOCK_TIMEOUT). An intent that is found was written by
  * somebody who can write this directory, and whoever finishes it has other rights. So
  * what lies outside of this directory must say itself that it takes part:
  *     from     its `see` names this directory
@@ -78,9 +78,9 @@
 #define HIER_MAGIC   0x317265696800747aull
 #define HIER_VERSION 1u
 
-#define HIER_CELL      64u /* granularity of chunks */
-#define HIER_START     (TWZ_OBJ_BASE + 512u)
-#define HIER_SLOTS_MIN 32u
+#define HIER_CELL        64u /* granularity of chunks */
+#define HIER_START       (TWZ_OBJ_BASE + 512u)
+#define HIER_BUCKETS_MIN 32u
 
 /* Kinds of entries. */
 #define HIER_OBJECT  1u /* id: any object; a regular file for POSIX */
@@ -96,19 +96,19 @@
 #define HIER_CHUNK_KIND(word)   ((uint32_t)((word) >> 32))
 
 /* Slot word. */
-#define HIER_TOMB            1ull
-#define HIER_SLOT(hash, off) (((uint64_t)(hash) << 32) | (off))
-#define HIER_SLOT_HASH(slot) ((uint32_t)((slot) >> 32))
-#define HIER_SLOT_OFF(slot)  ((uint32_t)(slot))
+#define HIER_TOMB              1ull
+#define HIER_BUCKET(hash, off) (((uint64_t)(hash) << 32) | (off))
+#define HIER_BUCKET_HASH(slot) ((uint32_t)((slot) >> 32))
+#define HIER_BUCKET_OFF(slot)  ((uint32_t)(slot))
 
 /* Table word of the header: offset of the table's chunk | log2(slots) << 32. */
 #define HIER_TABLE(off, bits) (((uint64_t)(bits) << 32) | (off))
 #define HIER_TABLE_OFF(word)  ((uint32_t)(word))
 #define HIER_TABLE_BITS(word) ((uint32_t)((word) >> 32))
 
-#define HIER_IDLE    0u
-#define HIER_BUSY    1u
-#define HIER_FORWARD 2u
+#define HIER_IDLE      0u
+#define HIER_DIRTY     1u
+#define HIER_COMMITTED 2u
 
 /* Free lists: chunks of 1 .. 5 cells in lists of their own, longer ones in list 0. */
 #define HIER_LISTS 6u

@@ -34,7 +34,7 @@ static int links_open(objid_t id, twzobj *obj)
         return err;
     err = twz_touch(twz_object_meta(obj), sizeof(struct twz_meta));
     if (err >= 0)
-        err = twz_mutex_lock_for(lock_of(obj), HIER_PATIENCE);
+        err = twz_mutex_lock_for(lock_of(obj), HIER_LOCK_TIMEOUT);
     if (err < 0)
         twz_object_release(obj);
     return err < 0 ? err : 0; /* what a dead owner left stands in links_by */
@@ -161,10 +161,10 @@ static int link_locked(struct hier *h, const struct hier_new *entry)
     if (err >= 0) {
         used = *hier_word(h, intent.to_slot) == 0;
         hier_entry_write(h, chunk, entry);
-        intent.to_value = HIER_SLOT(entry->hash, chunk);
+        intent.to_value = HIER_BUCKET(entry->hash, chunk);
         intent.victim_links = v.links;
         hier_victim_mark(h, &v);
-        hier_forward(h, h, &intent);
+        hier_complete(h, h, &intent);
         hier_count_add(h, 1, used);
     }
     hier_end(h);

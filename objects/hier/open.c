@@ -62,7 +62,7 @@ int hier_init(const twzobj *obj, objid_t parent)
 {
     struct hier h = { .start = obj->start, .dir = twz_object_base(obj), .id = obj->id };
     struct twz_meta *meta = twz_object_meta(obj);
-    const uint32_t cells = 1 + HIER_SLOTS_MIN * 8 / HIER_CELL;
+    const uint32_t cells = 1 + HIER_BUCKETS_MIN * 8 / HIER_CELL;
     const uint64_t end = HIER_START + (uint64_t)cells * HIER_CELL;
     struct hier_dir *dir = h.dir;
     int err = twz_touch(dir, end - TWZ_OBJ_BASE);
@@ -77,7 +77,7 @@ int hier_init(const twzobj *obj, objid_t parent)
     twz_persist_store64(&dir->version, HIER_VERSION);
     twz_persist_store64(&dir->start, HIER_START);
     twz_persist_store64(&dir->table,
-                        HIER_TABLE(HIER_START, (uint32_t)__builtin_ctz(HIER_SLOTS_MIN)));
+                        HIER_TABLE(HIER_START, (uint32_t)__builtin_ctz(HIER_BUCKETS_MIN)));
     twz_persist_store64(&dir->bump, end);
     if (twz_objid_none(parent))
         parent = obj->id;

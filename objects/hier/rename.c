@@ -102,7 +102,7 @@ static void carry(struct rename *r, const struct hier_victim *v, const struct hi
     int used = !r->there && *hier_word(r->to, slot) == 0;
     struct hier_intent intent = {
         .to_slot = r->there ? r->dst.slot : slot,
-        .to_value = HIER_SLOT(entry->hash, chunk),
+        .to_value = HIER_BUCKET(entry->hash, chunk),
         .from_slot = r->src.slot,
         .from_value = r->src.value,
         .from = r->from->id,
@@ -114,11 +114,11 @@ static void carry(struct rename *r, const struct hier_victim *v, const struct hi
         intent.moved = entry->id;
     hier_entry_write(r->to, chunk, entry);
     hier_victim_mark(r->to, v);
-    hier_forward(r->to, r->from, &intent);
-    hier_chunk_free(r->from, HIER_SLOT_OFF(r->src.value));
+    hier_complete(r->to, r->from, &intent);
+    hier_chunk_free(r->from, HIER_BUCKET_OFF(r->src.value));
     hier_count_add(r->from, -1, 0);
     if (r->there)
-        hier_chunk_free(r->to, HIER_SLOT_OFF(r->dst.value));
+        hier_chunk_free(r->to, HIER_BUCKET_OFF(r->dst.value));
     hier_count_add(r->to, !r->there, used);
 }
 
@@ -140,9 +140,9 @@ static int rename_locked(struct rename *r)
     if (e >= 0)
         e = find_both(r); /* the table may be another now */
     if (e >= 0)
-        e = hier_slot_own(r->from, r->src.slot);
+        e = hier_bucket_is_own(r->from, r->src.slot);
     if (e >= 0 && r->there)
-        e = hier_slot_own(r->to, r->dst.slot);
+        e = hier_bucket_is_own(r->to, r->dst.slot);
     if (e >= 0)
         carry(r, &v, &entry, chunk, slot);
     hier_end(r->to);

@@ -61,7 +61,7 @@ static void show_header(const struct hier *h, struct line *l)
     put_string(l, ", bytes ");
     put_number(l, h->dir->bump - TWZ_OBJ_BASE);
     put_string(l, ", ");
-    put_string(l, h->dir->op <= HIER_FORWARD ? states[h->dir->op] : "damaged");
+    put_string(l, h->dir->op <= HIER_COMMITTED ? states[h->dir->op] : "damaged");
     if (h->dir->see_valid)
         put_string(l, ", a rename is to be finished");
     if (hier_parent_get(h, &parent) == 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of a directory: chunks, entries, the table. Reading functions validate whatever they
- * follow and may run without the lock; changing ones want the lock and op = HIER_BUSY, which makes
+ * follow and may run without the lock; changing ones want the lock and op = HIER_DIRTY, which makes
  * free lists, counts and bump a matter of hier_rebuild after a crash. Only the order of what
  * hier_rebuild trusts matters here: a chunk's word is durable before bump passes it or a longer
  * chunk is cut, and a table is durable before the header names it.
@@ -86,9 +86,9 @@ int hier_find(const struct hier *h, struct hier_name name, struct hier_place *pl
 
         if (value == 0)
             return -TWZ_ENONAME;
-        if (value == HIER_TOMB || HIER_SLOT_HASH(value) != hash)
+        if (value == HIER_TOMB || HIER_BUCKET_HASH(value) != hash)
             continue;
-        err = hier_entry_get(h, HIER_SLOT_OFF(value), &e);
+        err = hier_entry_get(h, HIER_BUCKET_OFF(value), &e);
         if (err < 0)
             return err;
         if (!same_name(e, name))
@@ -96,7 +96,7 @@ int hier_find(const struct hier *h, struct hier_name name, struct hier_place *pl
         *place = (struct hier_place){
             .slot = off,
             .value = value,
-            .found = { e->id, e->kind, e->text_len, HIER_SLOT_OFF(value) },
+            .found = { e->id, e->kind, e->text_len, HIER_BUCKET_OFF(value) },
         };
         return 0;
     }
@@ -114,7 +114,7 @@ int hier_live(const struct hier *h, uint64_t chunk, uint32_t hash)
     for (uint64_t i = 0; i < probes(bits); i++) {
         uint64_t value = load(hier_word(h, slots + ((hash + i) & mask) * 8));
 
-        if (value == HIER_SLOT(hash, chunk))
+        if (value == HIER_BUCKET(hash, chunk))
             return 1;
         if (value == 0)
             return 0;
@@ -122,7 +122,7 @@ int hier_live(const struct hier *h, uint64_t chunk, uint32_t hash)
     return 0;
 }
 
-int hier_slot_own(const struct hier *h, uint64_t off)
+int hier_bucket_is_own(const struct hier *h, uint64_t off)
 {
     uint64_t slots;
     uint32_t bits;
@@ -342,7 +342,7 @@ static int table_fill(struct hier *h, uint64_t to, uint32_t to_bits, uint64_t fr
 
         if (value == 0 || value == HIER_TOMB)
             continue;
-        err = slot_free(h, to, to_bits, HIER_SLOT_HASH(value), &slot);
+        err = slot_free(h, to, to_bits, HIER_BUCKET_HASH(value), &slot);
         if (err < 0)
             return err;
         twz_persist_store64(hier_word(h, slot), value);
@@ -396,7 +396,7 @@ int hier_table_room(struct hier *h)
     return table_renew(h, slots, bits);
 }
 
-int hier_slot_pick(const struct hier *h, uint32_t hash, uint64_t *slot)
+int hier_bucket_pick(const struct hier *h, uint32_t hash, uint64_t *slot)
 {
     uint64_t slots;
     uint32_t bits;
@@ -404,7 +404,7 @@ int hier_slot_pick(const struct hier *h, uint32_t hash, uint64_t *slot)
 
     if (err >= 0)
         err = slot_free(h, slots, bits, hash, slot);
-    return err < 0 ? err : hier_slot_own(h, *slot);
+    return err < 0 ? err : hier_bucket_is_own(h, *slot);
 }
 
 /* --- after a crash ---------------------------------------------------------------------------- */
@@ -435,7 +435,7 @@ static int rebuild_counts(struct hier *h, uint64_t *end)
         *end = slots + (8ull << bits);
     for (uint64_t i = 0; i < 1ull << bits; i++) {
         uint64_t value = *hier_word(h, slots + i * 8);
-        uint64_t off = HIER_SLOT_OFF(value);
+        uint64_t off = HIER_BUCKET_OFF(value);
 
         used += value != 0;
         if (value <= HIER_TOMB)

@@ -206,7 +206,7 @@ static void poll(void)
 
 static void kick(unsigned port)
 {
-    if (object.device->ctl(&object, TWZ_DEV_KICK, port) < 0)
+    if (object.device->ctl(&object, TWZ_DEV_NOTIFY, port) < 0)
         panic("kick");
 }
 

@@ -209,14 +209,14 @@ static void kern_root(struct arch_frame *frame)
     ok = arch_root_rights(&root, TEXT_SLOT) == (TWZ_READ | TWZ_EXEC);
     ok &= arch_root_rights(&root, DATA_SLOT) == (TWZ_READ | TWZ_WRITE);
     ok &= arch_root_rights(&root, 77) == 0 && arch_root_rights(&root, 5000) == 0;
-    ok &= !arch_root_init(&other) && !arch_root_hang(&other, DATA_SLOT, &data, TWZ_READ);
+    ok &= !arch_root_init(&other) && !arch_root_map(&other, DATA_SLOT, &data, TWZ_READ);
     arch_root_load(&other);
     ok &= other.loaded[0] == 1 && root.loaded[0] == 0;
     ok &= arch_user_copy_out(DATA_ADDR, &other, 8, NULL) == 8; /* read-only in this root */
     ok &= arch_user_copy_in(&(uint64_t){ 0 }, DATA_ADDR, 8, NULL) == 0;
     arch_root_load(&root);
     ok &= other.loaded[0] == 0 && root.loaded[0] == 1;
-    arch_root_unhang(&other, DATA_SLOT);
+    arch_root_unmap(&other, DATA_SLOT);
     ok &= arch_root_rights(&other, DATA_SLOT) == 0;
     arch_root_destroy(&other);
 }
@@ -602,8 +602,8 @@ static void test_interrupts(void)
     arch_ipi_reschedule(0);
     good &= reschedules == 1; /* nothing comes in by itself */
     while (reschedules == 1)
-        arch_breathe();
-    arch_breathe();
+        arch_preemption_point();
+    arch_preemption_point();
     good &= reschedules == 2;
     arch_timer_set(before + 3000000);
     while (!timers)
@@ -628,7 +628,7 @@ static void test_wall(void)
     result("wall clock", !text || (got >= want && got <= want + 60));
 }
 
-static void make_space(void)
+static void make_addrspace(void)
 {
     phys_t code = phys_alloc_zeroed(), end = phys_alloc_zeroed();
 
@@ -641,9 +641,9 @@ static void make_space(void)
         kassert(!arch_ptree_map(&data, i + 1, data_frame[i], i == 1 ? 0 : ARCH_PT_WRITE));
     }
     kassert(!arch_root_init(&root));
-    kassert(!arch_root_hang(&root, TEXT_SLOT, &text, TWZ_READ | TWZ_EXEC));
-    kassert(!arch_root_hang(&root, DATA_SLOT, &data, TWZ_READ | TWZ_WRITE));
-    kassert(!arch_root_hang(&root, LAST_SLOT, &last, TWZ_READ | TWZ_EXEC));
+    kassert(!arch_root_map(&root, TEXT_SLOT, &text, TWZ_READ | TWZ_EXEC));
+    kassert(!arch_root_map(&root, DATA_SLOT, &data, TWZ_READ | TWZ_WRITE));
+    kassert(!arch_root_map(&root, LAST_SLOT, &last, TWZ_READ | TWZ_EXEC));
 }
 
 /* ---- other cores
@@ -740,7 +740,7 @@ void kernel_main(void)
     test_nvm();
     test_interrupts();
     test_wall();
-    make_space();
+    make_addrspace();
     text = boot_option("cores", &len);
     if (text && len == 1)
         test_cores((unsigned)(*text - '0'));

@@ -20,10 +20,10 @@ static int hashes_put(struct hashes *set, uint64_t hash)
 {
     uint64_t at = hash & (set->size - 1);
 
-    for (; set->slot[at]; at = (at + 1) & (set->size - 1))
-        if (set->slot[at] == hash)
+    for (; set->row[at]; at = (at + 1) & (set->size - 1))
+        if (set->row[at] == hash)
             return 0;
-    set->slot[at] = hash;
+    set->row[at] = hash;
     set->count++;
     return 1;
 }
@@ -36,13 +36,13 @@ static int hashes_add(struct hashes *set, uint64_t hash)
     hash |= 1;
     if (set->count * 2 < set->size)
         return hashes_put(set, hash);
-    grown.slot = calloc(grown.size, sizeof(*grown.slot));
-    if (!grown.slot)
+    grown.row = calloc(grown.size, sizeof(*grown.row));
+    if (!grown.row)
         abort();
     for (uint64_t i = 0; i < set->size; i++)
-        if (set->slot[i])
-            (void)hashes_put(&grown, set->slot[i]);
-    free(set->slot);
+        if (set->row[i])
+            (void)hashes_put(&grown, set->row[i]);
+    free(set->row);
     *set = grown;
     return hashes_put(set, hash);
 }
@@ -50,7 +50,7 @@ static int hashes_add(struct hashes *set, uint64_t hash)
 static void hashes_clear(struct hashes *set)
 {
     if (set->size)
-        memset(set->slot, 0, set->size * sizeof(*set->slot));
+        memset(set->row, 0, set->size * sizeof(*set->row));
     set->count = 0;
 }
 
@@ -75,8 +75,8 @@ void explorer_end(struct explorer *explorer)
     images_end(&explorer->second);
     free(explorer->arena.mem);
     free(explorer->recovery_log.event);
-    free(explorer->distinct.slot);
-    free(explorer->seen.slot);
+    free(explorer->distinct.row);
+    free(explorer->seen.row);
 }
 
 /* --- judging one image --------------------------------------------------------------------- */
@@ -86,8 +86,8 @@ static void print_found(void *ctx, const struct store_report *report)
     const struct explorer *explorer = ctx;
 
     if (explorer->verbose)
-        printf("  check: %s, slot %d, offset 0x%llx, found %llx, wanted %llx\n", report->what,
-               (int)report->slot, (unsigned long long)report->offset,
+        printf("  check: %s, row %d, offset 0x%llx, found %llx, wanted %llx\n", report->what,
+               (int)report->row, (unsigned long long)report->offset,
                (unsigned long long)report->found, (unsigned long long)report->wanted);
 }
 
@@ -134,20 +134,20 @@ static const char *state_differs(struct explorer *explorer, struct store *store)
 static const char *use(struct store *store, const struct store_env *env, struct explorer *explorer)
 {
     struct store_create create = { .nonce = { ~0ull, 1 }, .perms = TWZ_READ };
-    uint32_t slot, frame;
+    uint32_t row, frame;
     objid_t id;
-    int err = store_obj_create(store, &create, &slot, &id);
+    int err = store_obj_create(store, &create, &row, &id);
 
     if (err == -TWZ_ENOSPC || err == -TWZ_EFULL)
         return NULL;
     if (err < 0)
         return "create fails after recovery";
-    err = store_page_add(store, slot, 1, &frame);
+    err = store_page_add(store, row, 1, &frame);
     if (err < 0 && err != -TWZ_ENOSPC)
         return "adding a page fails after recovery";
     if (err == 0)
         persist_host_store64(store_frame_ptr(store, frame), 1);
-    if (store_obj_delete(store, slot, NULL, NULL) < 0 || store_obj_release(store, slot) < 0)
+    if (store_obj_delete(store, row, NULL, NULL) < 0 || store_obj_release(store, row) < 0)
         return "delete fails after recovery";
     return check_clean(explorer, env);
 }

@@ -18,7 +18,7 @@
 
 /* A set of numbers that are hashes already. */
 struct hashes {
-    uint64_t *slot;
+    uint64_t *row;
     uint64_t size;
     uint64_t count;
 };

@@ -171,13 +171,13 @@ static int page_is(struct store *store, const struct store_page *have,
 }
 
 /* Every page that a model lists is right in the store, where the store says it is absent. */
-static int absent_ok(struct store *store, uint32_t slot, const struct model_object *listed,
+static int absent_ok(struct store *store, uint32_t row, const struct model_object *listed,
                      const struct model_object *a, const struct model_object *b, int mixed)
 {
     for (uint32_t i = 0; i < listed->pages; i++) {
         struct store_page have;
 
-        if (store_page_get(store, slot, listed->page[i].page, &have) < 0)
+        if (store_page_get(store, row, listed->page[i].page, &have) < 0)
             return 0;
         if (!page_is(store, &have, a) && !(mixed && page_is(store, &have, b)))
             return 0;
@@ -185,26 +185,26 @@ static int absent_ok(struct store *store, uint32_t slot, const struct model_obje
     return 1;
 }
 
-static int pages_ok(struct store *store, uint32_t slot, const struct model_object *a,
+static int pages_ok(struct store *store, uint32_t row, const struct model_object *a,
                     const struct model_object *b, int mixed)
 {
     struct store_page have = { 0 };
 
-    for (; store_page_next(store, slot, &have) == 0; have.page++)
+    for (; store_page_next(store, row, &have) == 0; have.page++)
         if (!page_is(store, &have, a) && !(mixed && page_is(store, &have, b)))
             return 0;
-    return absent_ok(store, slot, a, a, b, mixed);
+    return absent_ok(store, row, a, a, b, mixed);
 }
 
 static const char *object_differs(struct store *store, const struct model_object *a,
                                   const struct model_object *b, int mixed)
 {
     struct store_stat stat;
-    uint32_t slot;
+    uint32_t row;
 
-    if (store_lookup(store, a->id, &slot) < 0)
+    if (store_lookup(store, a->id, &row) < 0)
         return "an object is missing";
-    if (store_obj_stat(store, slot, &stat) < 0 || stat.state != STORE_LIVE)
+    if (store_obj_stat(store, row, &stat) < 0 || stat.state != STORE_LIVE)
         return "an object is not live";
     if (stat.perms != a->perms || stat.persist != a->persist)
         return "an object's attributes";
@@ -212,13 +212,13 @@ static const char *object_differs(struct store *store, const struct model_object
         return "an object's revocation epoch";
     if (!same_id(stat.tie_parent, a->tie))
         return "an object's tie";
-    return pages_ok(store, slot, a, b, mixed) ? NULL : "an object's pages";
+    return pages_ok(store, row, a, b, mixed) ? NULL : "an object's pages";
 }
 
 const char *model_differs(struct store *store, const struct model *a, const struct model *b,
                           int mixed)
 {
-    struct store_space space;
+    struct store_usage space;
     uint64_t live = 0;
 
     for (uint32_t i = 0; i < a->count; i++) {
@@ -231,7 +231,7 @@ const char *model_differs(struct store *store, const struct model *a, const stru
         if (what)
             return what;
     }
-    store_space(store, &space);
+    store_usage(store, &space);
     if (space.objects != live)
         return "an object too many";
     if (memcmp(&store_super_get(store)->roots, &a->roots, sizeof(a->roots)) != 0)

@@ -33,9 +33,9 @@ static uint32_t number_of(const struct run *run, const struct model_object *obje
     return (uint32_t)(object - run->now.object);
 }
 
-static uint32_t slot_of_object(const struct run *run, const struct model_object *object)
+static uint32_t row_of_object(const struct run *run, const struct model_object *object)
 {
-    return run->slot[number_of(run, object)];
+    return run->row[number_of(run, object)];
 }
 
 /* Compare a call's answer with the one that the model foretells; 0: it was done. */
@@ -51,7 +51,7 @@ static int answer(struct run *run, int got, int want)
 static int create(struct run *run, struct store_create *create, const struct op *op)
 {
     struct model_object *object = &run->now.object[run->now.count];
-    uint32_t slot;
+    uint32_t row;
     objid_t id;
     int err;
 
@@ -60,10 +60,10 @@ static int create(struct run *run, struct store_create *create, const struct op 
     create->nonce[0] = ++run->nonce;
     create->perms = TWZ_READ | TWZ_WRITE;
     create->persist = op->d;
-    err = answer(run, store_obj_create(run->store, create, &slot, &id), 0);
+    err = answer(run, store_obj_create(run->store, create, &row, &id), 0);
     if (err)
         return err;
-    run->slot[run->now.count++] = slot;
+    run->row[run->now.count++] = row;
     *object = (struct model_object){
         .id = id,
         .state = create->witness.lo ? STORE_PROVISIONAL : STORE_LIVE,
@@ -119,7 +119,7 @@ static int user_store(struct run *run, struct model_object *object, uint64_t off
 
     if (!page || page->state != STORE_PRESENT || page->flags)
         return SKIP;
-    if (store_page_get(run->store, slot_of_object(run, object), page->page, &have) < 0)
+    if (store_page_get(run->store, row_of_object(run, object), page->page, &have) < 0)
         return fail(run, "a page cannot be looked up");
     word = (uint64_t *)store_frame_ptr(run->store, have.frame) + at;
     if (loose && run->loose.object)
@@ -173,7 +173,7 @@ static int op_permanent(struct run *run, const struct op *op)
 
     if (!object)
         return SKIP;
-    err = answer(run, store_obj_permanent(run->store, slot_of_object(run, object)), 0);
+    err = answer(run, store_obj_permanent(run->store, row_of_object(run, object)), 0);
     if (!err)
         object->state = STORE_LIVE;
     return err;
@@ -198,7 +198,7 @@ static int op_add(struct run *run, const struct op *op)
 
     if (!object)
         return SKIP;
-    err = answer(run, store_page_add(run->store, slot_of_object(run, object), op->b, &frame),
+    err = answer(run, store_page_add(run->store, row_of_object(run, object), op->b, &frame),
                  add_answer(object, op->b, 0));
     if (err)
         return err;
@@ -230,7 +230,7 @@ static int op_many(struct run *run, const struct op *op)
     for (uint32_t i = 0; i < op->c && !want; i++)
         want = add_answer(object, op->b + i, (int)op->d);
     err = answer(run,
-                 store_page_add_many(run->store, slot_of_object(run, object), op->b, op->c,
+                 store_page_add_many(run->store, row_of_object(run, object), op->b, op->c,
                                      op->d ? give_page : NULL, NULL),
                  want);
     for (uint32_t i = 0; i < op->c && !err; i++)
@@ -248,7 +248,7 @@ static int op_discard(struct run *run, const struct op *op)
     if (!object)
         return SKIP;
     err = answer(
-        run, store_page_discard(run->store, slot_of_object(run, object), op->b, op->c, op->d), 0);
+        run, store_page_discard(run->store, row_of_object(run, object), op->b, op->c, op->d), 0);
     for (uint32_t i = 0; i < op->c && !err; i++)
         if (!model_set(object, op->b + i, op->d, 0) && op->d != STORE_ABSENT)
             return fail(run, "model is too small");
@@ -264,7 +264,7 @@ static int op_protect(struct run *run, const struct op *op)
     if (!object)
         return SKIP;
     err = answer(
-        run, store_page_protect(run->store, slot_of_object(run, object), op->b, op->c, op->d), 0);
+        run, store_page_protect(run->store, row_of_object(run, object), op->b, op->c, op->d), 0);
     for (uint32_t i = 0; i < op->c && !err; i++) {
         struct model_page *page = model_page(object, op->b + i);
 
@@ -322,8 +322,8 @@ static int op_share(struct run *run, const struct op *op)
     if (!dst || !src)
         return SKIP;
     err = answer(run,
-                 store_page_share(run->store, slot_of_object(run, dst), op->b,
-                                  slot_of_object(run, src), op->d, op->e),
+                 store_page_share(run->store, row_of_object(run, dst), op->b,
+                                  row_of_object(run, src), op->d, op->e),
                  share_answer(dst, src, op));
     if (!err && !share_model(dst, src, op))
         return fail(run, "model is too small");
@@ -340,7 +340,8 @@ static int op_own(struct run *run, const struct op *op)
 
     if (!page || page->state == STORE_HOLE || page->state == STORE_POISONED)
         return SKIP;
-    err = answer(run, store_page_own(run->store, slot_of_object(run, object), op->b, &frame), 0);
+    err =
+        answer(run, store_page_break_cow(run->store, row_of_object(run, object), op->b, &frame), 0);
     if (!err)
         page->state = STORE_PRESENT;
     return err;
@@ -354,7 +355,7 @@ static int op_poison(struct run *run, const struct op *op)
 
     if (!page || page->state == STORE_HOLE || page->state == STORE_POISONED)
         return SKIP;
-    err = answer(run, store_page_poison(run->store, slot_of_object(run, object), op->b), 0);
+    err = answer(run, store_page_poison(run->store, row_of_object(run, object), op->b), 0);
     if (!err)
         page->state = STORE_POISONED;
     return err;
@@ -364,20 +365,20 @@ static int op_poison(struct run *run, const struct op *op)
 static int op_delete(struct run *run, const struct op *op)
 {
     struct model_object *object = alive(run, op->a);
-    uint32_t slot;
+    uint32_t row;
     int err;
 
     if (!object)
         return SKIP;
-    slot = slot_of_object(run, object);
-    err = answer(run, store_obj_delete(run->store, slot, NULL, NULL), 0);
+    row = row_of_object(run, object);
+    err = answer(run, store_obj_delete(run->store, row, NULL, NULL), 0);
     if (err)
         return err;
     model_kill(&run->now, number_of(run, object));
     if (!op->b)
         return 0;
     object->state = 0;
-    return answer(run, store_obj_release(run->store, slot), 0);
+    return answer(run, store_obj_release(run->store, row), 0);
 }
 
 static int op_release(struct run *run, const struct op *op)
@@ -387,7 +388,7 @@ static int op_release(struct run *run, const struct op *op)
 
     if (!object || object->state != STORE_DEAD)
         return SKIP;
-    err = answer(run, store_obj_release(run->store, slot_of_object(run, object)), 0);
+    err = answer(run, store_obj_release(run->store, row_of_object(run, object)), 0);
     if (!err)
         object->state = 0;
     return err;
@@ -413,7 +414,7 @@ static int op_tie(struct run *run, const struct op *op)
     }
     err = answer(
         run,
-        store_obj_tie(run->store, slot_of_object(run, child), parent ? parent->id : TWZ_OBJID_NONE),
+        store_obj_tie(run->store, row_of_object(run, child), parent ? parent->id : TWZ_OBJID_NONE),
         want);
     if (!err)
         child->tie = parent ? parent->id : TWZ_OBJID_NONE;
@@ -431,7 +432,7 @@ static int op_update(struct run *run, const struct op *op)
         return SKIP;
     if (op->b == STORE_UPDATE_PERMS && update.perms & ~object->perms)
         return SKIP;
-    err = answer(run, store_obj_update(run->store, slot_of_object(run, object), &update), 0);
+    err = answer(run, store_obj_update(run->store, row_of_object(run, object), &update), 0);
     if (err)
         return err;
     if (op->b == STORE_UPDATE_PERMS)
@@ -448,7 +449,7 @@ static int op_revoke(struct run *run, const struct op *op)
 
     if (!object)
         return SKIP;
-    err = answer(run, store_obj_revoke(run->store, slot_of_object(run, object), ++run->nonce), 0);
+    err = answer(run, store_obj_revoke(run->store, row_of_object(run, object), ++run->nonce), 0);
     if (!err)
         object->revoke = run->nonce;
     return err;
@@ -572,7 +573,7 @@ static const struct op start_rich[] = {
     { "C", op_create, .a = 0 },
     { "P, provisional", op_provisional, .a = ROOT, .b = 1, .c = 16 },
     { "D", op_create, .a = 0 },
-    { "E: one slot of the chunk is left", op_create, .a = 0 },
+    { "E: one row of the chunk is left", op_create, .a = 0 },
     { "pages of A", op_many, .a = A, .b = 1, .c = 3, .d = 1 },
     { "and in its tree", op_many, .a = A, .b = 700, .c = 1, .d = 1 },
     { "a hole", op_discard, .a = A, .b = 4, .c = 1, .d = STORE_HOLE },
@@ -601,10 +602,10 @@ static int run_each(struct run *run, const struct op *op, size_t count)
 
 int ops_start(struct run *run, uint32_t start)
 {
-    struct store_space space;
+    struct store_usage space;
     int err = run_each(run, start_small, sizeof(start_small) / sizeof(*start_small));
 
-    for (uint32_t i = 1; start == 0 && i < STORE_CHUNK_SLOTS && !err; i++)
+    for (uint32_t i = 1; start == 0 && i < STORE_CHUNK_ENTRIES && !err; i++)
         err = run_each(run, start_rich, 1);
     if (err || start == 0)
         return err;
@@ -612,7 +613,7 @@ int ops_start(struct run *run, uint32_t start)
     if (err || start == 1)
         return err;
     err = run_each(run, start_full, sizeof(start_full) / sizeof(*start_full));
-    store_space(run->store, &space);
+    store_usage(run->store, &space);
     if (!err && space.free > 3) {
         struct op rest = { "rest", op_many, .a = 8, .b = 1, .c = (uint32_t)space.free - 3, .d = 1 };
 

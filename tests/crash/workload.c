@@ -83,7 +83,7 @@ int run_open(struct run *run)
         return -1;
     for (uint32_t i = 0; i < run->now.count; i++)
         if (run->now.object[i].state &&
-            store_lookup(run->store, run->now.object[i].id, &run->slot[i]) < 0)
+            store_lookup(run->store, run->now.object[i].id, &run->row[i]) < 0)
             return -1;
     run->error = NULL;
     return 0;
@@ -135,7 +135,7 @@ static void settle(struct run *run)
     struct store_page page;
     uint64_t *word;
 
-    if (store_page_get(run->store, run->slot[run->loose.object - 1], run->loose.page, &page) < 0)
+    if (store_page_get(run->store, run->row[run->loose.object - 1], run->loose.page, &page) < 0)
         return;
     word = (uint64_t *)store_frame_ptr(run->store, page.frame) + run->loose.at;
     persist_host_flush(word, 8, "user flush");

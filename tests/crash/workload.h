@@ -47,7 +47,7 @@ struct run {
     struct event_log log;
     struct model now;
     struct loose loose;
-    uint32_t slot[MODEL_OBJECTS];
+    uint32_t row[MODEL_OBJECTS];
     uint64_t nonce;
     int tight; /* a full pool is an answer to expect */
     /* after k operations: */
@@ -67,7 +67,7 @@ int run_start(struct run *run, uint32_t start);
 /* Run the operations, recorded into run->log. 0, or a negative number with run->error set. */
 int run_ops(struct run *run, const struct workload *workload);
 
-/* Open run->pool again, and find the objects' slots. 0, or run->error. */
+/* Open run->pool again, and find the objects' rows. 0, or run->error. */
 int run_open(struct run *run);
 
 #define SKIP 1 /* not possible in this state: nothing was done */

@@ -17,7 +17,7 @@ static void test_exit(void)
     CHECK_IS(user_join(0), 42);
     CHECK_IS(t->spawned, 1);
     CHECK_IS(t->exit_fault, 0);
-    CHECK(t->incarnation > 1);
+    CHECK(t->generation > 1);
     CHECK_IS(t->id.lo, id.lo);
     /* The object may carry a thread again. */
     CHECK_IS(user_spawn(0, id, user_view(), child_exit, 43), 0);

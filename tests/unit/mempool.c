@@ -101,8 +101,8 @@ static void print_report(void *ctx, const struct store_report *report)
     const int *quiet = ctx;
 
     if (!*quiet)
-        printf("check: %s: slot %u offset %llu found %llx wanted %llx\n", report->what,
-               report->slot, (unsigned long long)report->offset, (unsigned long long)report->found,
+        printf("check: %s: row %u offset %llu found %llx wanted %llx\n", report->what, report->row,
+               (unsigned long long)report->offset, (unsigned long long)report->found,
                (unsigned long long)report->wanted);
 }
 
@@ -116,9 +116,9 @@ long mempool_check(struct mempool *pool, int quiet)
 
 uint64_t mempool_free(const struct mempool *pool)
 {
-    struct store_space space;
+    struct store_usage space;
 
-    store_space(pool->store, &space);
+    store_usage(pool->store, &space);
     return space.free;
 }
 
@@ -136,9 +136,9 @@ void mempool_clean(struct mempool *pool)
 uint32_t mempool_object(struct mempool *pool, objid_t *id)
 {
     struct store_create create = { .nonce = { ++pool->nonce, 7 }, .perms = TWZ_READ | TWZ_WRITE };
-    uint32_t slot = STORE_NO_SLOT;
+    uint32_t row = STORE_NO_ROW;
     objid_t unused;
 
-    must(store_obj_create(pool->store, &create, &slot, id ? id : &unused), "store_obj_create");
-    return slot;
+    must(store_obj_create(pool->store, &create, &row, id ? id : &unused), "store_obj_create");
+    return row;
 }

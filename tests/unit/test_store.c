@@ -13,11 +13,11 @@
 
 #define TOP_FOT (TWZ_PAGE_META - 1u)
 
-static uint8_t *page_bytes(struct mempool *pool, uint32_t slot, uint32_t page)
+static uint8_t *page_bytes(struct mempool *pool, uint32_t row, uint32_t page)
 {
     struct store_page out;
 
-    if (store_page_get(pool->store, slot, page, &out) < 0 || !out.frame)
+    if (store_page_get(pool->store, row, page, &out) < 0 || !out.frame)
         return NULL;
     return store_frame_ptr(pool->store, out.frame);
 }
@@ -28,36 +28,36 @@ START_TEST(test_objects)
     struct store_stat stat;
     struct store_update update = { .which = STORE_UPDATE_PERMS, .perms = TWZ_READ };
     objid_t id[40];
-    uint32_t slot[40], found;
+    uint32_t row[40], found;
 
     mempool_make(&pool, 128, 0);
     for (int i = 0; i < 40; i++)
-        slot[i] = mempool_object(&pool, &id[i]);
-    assert_same(store_obj_update(pool.store, slot[3], &update), 0);
+        row[i] = mempool_object(&pool, &id[i]);
+    assert_same(store_obj_update(pool.store, row[3], &update), 0);
     update.perms = TWZ_READ | TWZ_WRITE;
-    assert_same(store_obj_update(pool.store, slot[3], &update), -TWZ_EDENIED);
-    assert_same(store_obj_revoke(pool.store, slot[3], 9), 0);
-    assert_same(store_obj_revoke(pool.store, slot[3], 5), 0);
+    assert_same(store_obj_update(pool.store, row[3], &update), -TWZ_EDENIED);
+    assert_same(store_obj_revoke(pool.store, row[3], 9), 0);
+    assert_same(store_obj_revoke(pool.store, row[3], 5), 0);
     mempool_clean(&pool);
     for (int i = 0; i < 40; i++) {
         assert_same(store_lookup(pool.store, id[i], &found), 0);
-        assert_same(found, slot[i]);
+        assert_same(found, row[i]);
     }
-    assert_same(store_obj_stat(pool.store, slot[3], &stat), 0);
+    assert_same(store_obj_stat(pool.store, row[3], &stat), 0);
     assert_same(stat.perms, TWZ_READ);
     assert_same(stat.perms_id, TWZ_READ | TWZ_WRITE);
     assert_same(stat.revoke_epoch, 9);
     for (int i = 0; i < 40; i += 2) {
-        assert_same(store_obj_delete(pool.store, slot[i], NULL, NULL), 0);
-        assert_same(store_obj_delete(pool.store, slot[i], NULL, NULL), -TWZ_EDELETED);
+        assert_same(store_obj_delete(pool.store, row[i], NULL, NULL), 0);
+        assert_same(store_obj_delete(pool.store, row[i], NULL, NULL), -TWZ_EDELETED);
         assert_same(store_lookup(pool.store, id[i], &found), -TWZ_EDELETED);
-        assert_same(store_obj_release(pool.store, slot[i]), 0);
+        assert_same(store_obj_release(pool.store, row[i]), 0);
         assert_same(store_lookup(pool.store, id[i], &found), -TWZ_ENOOBJ);
     }
     mempool_clean(&pool);
     for (int i = 0; i < 40; i++)
         assert_same(store_lookup(pool.store, id[i], &found), i % 2 ? 0 : -TWZ_ENOOBJ);
-    assert_same(store_obj_delete(pool.store, slot[0], NULL, NULL), -TWZ_ENOOBJ);
+    assert_same(store_obj_delete(pool.store, row[0], NULL, NULL), -TWZ_ENOOBJ);
     assert_same(store_obj_delete(pool.store, 100000, NULL, NULL), -TWZ_EINVAL);
     mempool_end(&pool);
     assert_same(pool.allocated, 0);
@@ -70,77 +70,77 @@ START_TEST(test_pages)
                                       261600, 262138, TOP_FOT - 2, TOP_FOT, TWZ_PAGE_META };
     struct mempool pool;
     struct store_page at;
-    uint32_t slot, frame, n = sizeof(pages) / sizeof(pages[0]);
+    uint32_t row, frame, n = sizeof(pages) / sizeof(pages[0]);
     uint64_t before;
 
     mempool_make(&pool, 128, 0);
-    slot = mempool_object(&pool, NULL);
+    row = mempool_object(&pool, NULL);
     before = mempool_free(&pool);
     for (uint32_t i = 0; i < n; i++) {
-        assert_same(store_page_add(pool.store, slot, pages[i], &frame), 0);
+        assert_same(store_page_add(pool.store, row, pages[i], &frame), 0);
         memset(store_frame_ptr(pool.store, frame), (int)i + 1, STORE_FRAME_SIZE);
-        assert_same(store_page_add(pool.store, slot, pages[i], &frame), -TWZ_EEXIST);
+        assert_same(store_page_add(pool.store, row, pages[i], &frame), -TWZ_EEXIST);
     }
-    assert_same(store_page_add(pool.store, slot, 0, &frame), -TWZ_ERANGE);
-    assert_same(store_page_add(pool.store, slot, TWZ_PAGE_RECORD, &frame), -TWZ_ERANGE);
+    assert_same(store_page_add(pool.store, row, 0, &frame), -TWZ_ERANGE);
+    assert_same(store_page_add(pool.store, row, TWZ_PAGE_RECORD, &frame), -TWZ_ERANGE);
     mempool_clean(&pool);
     for (uint32_t i = 0; i < n; i++)
-        ck_assert(page_bytes(&pool, slot, pages[i]) && *page_bytes(&pool, slot, pages[i]) == i + 1);
+        ck_assert(page_bytes(&pool, row, pages[i]) && *page_bytes(&pool, row, pages[i]) == i + 1);
     at.page = 0;
     for (uint32_t i = 0; i < n; i++, at.page++) {
-        assert_same(store_page_next(pool.store, slot, &at), 0);
+        assert_same(store_page_next(pool.store, row, &at), 0);
         assert_same(at.page, pages[i]);
     }
-    assert_same(store_page_next(pool.store, slot, &at), -TWZ_ENOOBJ);
-    assert_same(store_page_discard(pool.store, slot, 13, 5000, STORE_ABSENT), 0);
-    assert_same(store_page_discard(pool.store, slot, 11, 4, STORE_HOLE), 0);
-    assert_same(store_page_add(pool.store, slot, 12, &frame), -TWZ_EFAULT);
-    assert_same(store_page_discard(pool.store, slot, 11, 4, STORE_ABSENT), 0);
-    assert_same(store_page_protect(pool.store, slot, 1, TWZ_PAGE_META, 1), 0);
-    assert_same(store_page_get(pool.store, slot, 1, &at), 0);
+    assert_same(store_page_next(pool.store, row, &at), -TWZ_ENOOBJ);
+    assert_same(store_page_discard(pool.store, row, 13, 5000, STORE_ABSENT), 0);
+    assert_same(store_page_discard(pool.store, row, 11, 4, STORE_HOLE), 0);
+    assert_same(store_page_add(pool.store, row, 12, &frame), -TWZ_EFAULT);
+    assert_same(store_page_discard(pool.store, row, 11, 4, STORE_ABSENT), 0);
+    assert_same(store_page_protect(pool.store, row, 1, TWZ_PAGE_META, 1), 0);
+    assert_same(store_page_get(pool.store, row, 1, &at), 0);
     assert_same(at.flags, STORE_FLAG_READONLY);
-    assert_same(store_page_poison(pool.store, slot, 1), 0);
-    assert_same(store_page_get(pool.store, slot, 1, &at), 0);
+    assert_same(store_page_poison(pool.store, row, 1), 0);
+    assert_same(store_page_get(pool.store, row, 1, &at), 0);
     assert_same(at.state, STORE_POISONED);
     mempool_clean(&pool);
-    assert_same(store_page_discard(pool.store, slot, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
-    assert_same(store_obj_delete(pool.store, slot, NULL, NULL), 0);
-    assert_same(store_obj_release(pool.store, slot), 0);
+    assert_same(store_page_discard(pool.store, row, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
+    assert_same(store_obj_delete(pool.store, row, NULL, NULL), 0);
+    assert_same(store_obj_release(pool.store, row), 0);
     assert_same(mempool_free(&pool), before);
     mempool_clean(&pool);
     mempool_end(&pool);
 }
 END_TEST
 
-/* A dead object's frames come back piece by piece, and its slot last. */
+/* A dead object's frames come back piece by piece, and its row last. */
 START_TEST(test_release_some)
 {
     struct mempool pool;
     struct store_recovery recovery;
-    uint32_t slot, frame, calls = 0;
+    uint32_t row, frame, calls = 0;
     uint64_t before;
     int more;
 
     mempool_make(&pool, 128, 0);
-    slot = mempool_object(&pool, NULL);
+    row = mempool_object(&pool, NULL);
     before = mempool_free(&pool);
     for (uint32_t page = 1; page < 2000; page += 128)
-        assert_same(store_page_add(pool.store, slot, page, &frame), 0);
-    assert_same(store_obj_release_some(pool.store, slot, 1), -TWZ_EINVAL);
-    assert_same(store_obj_delete(pool.store, slot, NULL, NULL), 0);
+        assert_same(store_page_add(pool.store, row, page, &frame), 0);
+    assert_same(store_obj_release_some(pool.store, row, 1), -TWZ_EINVAL);
+    assert_same(store_obj_delete(pool.store, row, NULL, NULL), 0);
     do {
         uint64_t had = mempool_free(&pool);
 
-        more = store_obj_release_some(pool.store, slot, calls % 3);
+        more = store_obj_release_some(pool.store, row, calls % 3);
         ck_assert(mempool_free(&pool) > had);
         assert_same(mempool_check(&pool, 0), 0);
-        ck_assert((calls >= 4 && more) || mempool_object(&pool, NULL) != slot || more == 0);
+        ck_assert((calls >= 4 && more) || mempool_object(&pool, NULL) != row || more == 0);
         calls++;
     } while (more > 0);
     assert_same(more, 0);
     ck_assert(calls >= 4);
     assert_same(mempool_free(&pool), before);
-    assert_same(store_obj_release_some(pool.store, slot, 1), -TWZ_EINVAL);
+    assert_same(store_obj_release_some(pool.store, row, 1), -TWZ_EINVAL);
     assert_same(mempool_reopen(&pool, &recovery), 0);
     assert_same(mempool_free(&pool), before);
     mempool_end(&pool);
@@ -161,22 +161,22 @@ static const void *give(void *ctx, uint32_t page)
 START_TEST(test_many)
 {
     struct mempool pool;
-    uint32_t slot;
+    uint32_t row;
     int wrong = 0;
 
     mempool_make(&pool, 4096, 0);
-    slot = mempool_object(&pool, NULL);
-    assert_same(store_page_add_many(pool.store, slot, 5, 1500, give, NULL), 0);
-    assert_same(store_page_add_many(pool.store, slot, 1504, 3, give, NULL), -TWZ_EEXIST);
-    assert_same(store_page_add_many(pool.store, slot, 1505, 20, give, NULL), 0);
+    row = mempool_object(&pool, NULL);
+    assert_same(store_page_add_many(pool.store, row, 5, 1500, give, NULL), 0);
+    assert_same(store_page_add_many(pool.store, row, 1504, 3, give, NULL), -TWZ_EEXIST);
+    assert_same(store_page_add_many(pool.store, row, 1505, 20, give, NULL), 0);
     mempool_clean(&pool);
     for (uint32_t page = 5; page < 1525; page++) {
-        uint8_t *bytes = page_bytes(&pool, slot, page);
+        uint8_t *bytes = page_bytes(&pool, row, page);
 
         wrong += !bytes || bytes[4095] != (page % 3 ? page % 251 : 0);
     }
     assert_same(wrong, 0);
-    assert_same(store_page_add_many(pool.store, slot, 2000, 4000, NULL, NULL), -TWZ_ENOSPC);
+    assert_same(store_page_add_many(pool.store, row, 2000, 4000, NULL, NULL), -TWZ_ENOSPC);
     mempool_clean(&pool);
     mempool_end(&pool);
 }
@@ -202,19 +202,19 @@ START_TEST(test_share)
     assert_same(store_page_get(pool.store, b, 21, &page), 0);
     assert_same(page.frame, first);
     mempool_clean(&pool);
-    assert_same(store_page_own(pool.store, b, 21, &frame), 0);
+    assert_same(store_page_break_cow(pool.store, b, 21, &frame), 0);
     ck_assert(frame != first);
     ck_assert(memcmp(store_frame_ptr(pool.store, frame), store_frame_ptr(pool.store, first),
                      STORE_FRAME_SIZE) == 0);
-    assert_same(store_page_own(pool.store, a, 10, &frame), 0);
+    assert_same(store_page_break_cow(pool.store, a, 10, &frame), 0);
     assert_same(frame, first);
     mempool_clean(&pool);
     assert_same(store_obj_delete(pool.store, a, NULL, NULL), 0);
     assert_same(store_obj_release(pool.store, a), 0);
     ck_assert(page_bytes(&pool, b, 22) && *page_bytes(&pool, b, 22) == 11);
     mempool_clean(&pool);
-    assert_same(store_page_own(pool.store, b, 22, &frame), 0);
-    assert_same(store_page_own(pool.store, b, 900, &frame), -TWZ_EINVAL);
+    assert_same(store_page_break_cow(pool.store, b, 22, &frame), 0);
+    assert_same(store_page_break_cow(pool.store, b, 900, &frame), -TWZ_EINVAL);
     assert_same(store_page_share(pool.store, b, 21, b, 22, 3), -TWZ_EINVAL);
     mempool_clean(&pool);
     mempool_end(&pool);
@@ -225,23 +225,23 @@ START_TEST(test_full)
 {
     struct mempool pool;
     struct store_create create = { .perms = TWZ_READ };
-    uint32_t slot, frame, page;
+    uint32_t row, frame, page;
     objid_t id;
     int err;
 
     mempool_make(&pool, 64, 24);
-    slot = mempool_object(&pool, NULL);
+    row = mempool_object(&pool, NULL);
     for (page = 1, err = 0; err == 0; page++)
-        err = store_page_add(pool.store, slot, page, &frame);
+        err = store_page_add(pool.store, row, page, &frame);
     assert_same(err, -TWZ_ENOSPC);
     assert_same(mempool_free(&pool), 0);
     for (err = 0; err == 0; create.nonce[0]++)
-        err = store_obj_create(pool.store, &create, &slot, &id);
+        err = store_obj_create(pool.store, &create, &row, &id);
     assert_same(err, -TWZ_ENOSPC);
     mempool_clean(&pool);
     assert_same(store_page_discard(pool.store, 0, 1, 30, STORE_ABSENT), 0);
     for (err = 0; err == 0; create.nonce[0]++)
-        err = store_obj_create(pool.store, &create, &slot, &id);
+        err = store_obj_create(pool.store, &create, &row, &id);
     assert_same(err, -TWZ_EFULL);
     mempool_clean(&pool);
     mempool_end(&pool);
@@ -249,10 +249,10 @@ START_TEST(test_full)
 END_TEST
 
 static uint32_t died_count;
-static void count_died(void *ctx, uint32_t slot)
+static void count_died(void *ctx, uint32_t row)
 {
     (void)ctx;
-    (void)slot;
+    (void)row;
     died_count++;
 }
 
@@ -260,24 +260,24 @@ START_TEST(test_ties)
 {
     struct mempool pool;
     struct store_recovery recovery;
-    uint32_t slot[8];
+    uint32_t row[8];
     objid_t id[8];
 
     mempool_make(&pool, 128, 0);
     for (int i = 0; i < 8; i++)
-        slot[i] = mempool_object(&pool, &id[i]);
+        row[i] = mempool_object(&pool, &id[i]);
     for (int i = 1; i < 6; i++)
-        assert_same(store_obj_tie(pool.store, slot[i], id[(i - 1) / 2]), 0);
-    assert_same(store_obj_tie(pool.store, slot[0], id[5]), -TWZ_EINVAL);
-    assert_same(store_obj_tie(pool.store, slot[0], id[0]), -TWZ_EINVAL);
-    assert_same(store_obj_tie(pool.store, slot[5], TWZ_OBJID_NONE), 0);
-    assert_same(store_obj_tie(pool.store, slot[6], id[1]), 0);
+        assert_same(store_obj_tie(pool.store, row[i], id[(i - 1) / 2]), 0);
+    assert_same(store_obj_tie(pool.store, row[0], id[5]), -TWZ_EINVAL);
+    assert_same(store_obj_tie(pool.store, row[0], id[0]), -TWZ_EINVAL);
+    assert_same(store_obj_tie(pool.store, row[5], TWZ_OBJID_NONE), 0);
+    assert_same(store_obj_tie(pool.store, row[6], id[1]), 0);
     mempool_clean(&pool);
-    assert_same(store_obj_delete(pool.store, slot[0], count_died, NULL), 0);
+    assert_same(store_obj_delete(pool.store, row[0], count_died, NULL), 0);
     assert_same(died_count, 6);
-    assert_same(store_obj_release(pool.store, slot[0]), 0);
-    assert_same(store_obj_release(pool.store, slot[3]), 0);
-    assert_same(store_obj_release(pool.store, slot[5]), -TWZ_EINVAL);
+    assert_same(store_obj_release(pool.store, row[0]), 0);
+    assert_same(store_obj_release(pool.store, row[3]), 0);
+    assert_same(store_obj_release(pool.store, row[5]), -TWZ_EINVAL);
     assert_same(mempool_check(&pool, 0), 0);
     assert_same(mempool_reopen(&pool, &recovery), 0);
     assert_same(recovery.dead, 4);
@@ -292,7 +292,7 @@ START_TEST(test_provisional)
     struct mempool pool;
     struct store_recovery recovery;
     struct store_create create = { .perms = TWZ_READ, .witness_off = 4096 + 64 };
-    uint32_t root, slot[4], frame, found;
+    uint32_t root, row[4], frame, found;
     objid_t root_id, id[4];
     uint64_t *words;
 
@@ -304,15 +304,15 @@ START_TEST(test_provisional)
         create.witness_off += 8;
         if (i == 3) /* names the second one, which names itself in the root */
             create.witness = id[1];
-        assert_same(store_obj_create(pool.store, &create, &slot[i], &id[i]), 0);
+        assert_same(store_obj_create(pool.store, &create, &row[i], &id[i]), 0);
     }
     assert_same(store_page_add(pool.store, root, 1, &frame), 0);
     words = store_frame_ptr(pool.store, frame);
     words[10] = id[1].lo;
-    assert_same(store_page_add(pool.store, slot[1], 1, &frame), 0);
+    assert_same(store_page_add(pool.store, row[1], 1, &frame), 0);
     words = store_frame_ptr(pool.store, frame);
     words[12] = id[3].lo;
-    assert_same(store_obj_permanent(pool.store, slot[2]), 0);
+    assert_same(store_obj_permanent(pool.store, row[2]), 0);
     assert_same(mempool_check(&pool, 0), 0);
     assert_same(mempool_reopen(&pool, &recovery), 0);
     assert_same(recovery.kept, 2);
@@ -396,12 +396,12 @@ START_TEST(test_open_errors)
 }
 END_TEST
 
-/* The largest pool, its table as large as it may be: slots are numbers of 32 bits. Only opened. */
+/* The largest pool, its table as large as it may be: rows are numbers of 32 bits. Only opened. */
 START_TEST(test_open_largest)
 {
     static const uint64_t words[] = { STORE_CHUNKS_MAX, STORE_CHUNKS_MAX + 1, 1ull << 29,
                                       (1ull << 30) - 1, 1ull << 30 };
-    struct store_space space;
+    struct store_usage space;
     struct store_super *super;
     struct mempool pool;
 
@@ -423,8 +423,8 @@ START_TEST(test_open_largest)
         assert_same(err, i == 0 ? 0 : -TWZ_EDAMAGED);
         if (err < 0)
             continue;
-        store_space(pool.store, &space);
-        assert_same(space.slots_max, 1ull << 31);
+        store_usage(pool.store, &space);
+        assert_same(space.rows_max, 1ull << 31);
         store_close(pool.store);
         pool.store = NULL;
     }
@@ -439,7 +439,7 @@ START_TEST(test_no_memory)
     struct mempool pool;
     struct store_recovery recovery;
     struct store_create create = { .perms = TWZ_READ };
-    uint32_t slot;
+    uint32_t row;
     objid_t id;
     int err, rounds = 0;
 
@@ -457,10 +457,10 @@ START_TEST(test_no_memory)
     for (uint64_t i = 0; i < 300; i++) {
         create.nonce[0] = 1000 + i;
         pool.fail_after = 0;
-        err = store_obj_create(pool.store, &create, &slot, &id);
+        err = store_obj_create(pool.store, &create, &row, &id);
         pool.fail_after = -1;
         if (err == -TWZ_ENOMEM)
-            err = store_obj_create(pool.store, &create, &slot, &id);
+            err = store_obj_create(pool.store, &create, &row, &id);
         assert_same(err, 0);
     }
     mempool_clean(&pool);
@@ -516,10 +516,10 @@ START_TEST(test_words)
     }
     assert_same(wrong, 0);
     for (uint32_t i = 0; i < STORE_NODE_WORDS; i++)
-        wrong += word_absent_at(word_absent(9, STORE_PLACE_PAGE, 4096), low, i) !=
-                 word_absent(9, STORE_PLACE_PAGE, 4096 + i);
+        wrong += word_absent_at(word_absent(9, STORE_LOC_PAGE, 4096), low, i) !=
+                 word_absent(9, STORE_LOC_PAGE, 4096 + i);
     assert_same(wrong, 0);
-    ck_assert(!word_valid(0, 0, STORE_PLACE_PAGE, 0) || !word_sane(0, 100));
+    ck_assert(!word_valid(0, 0, STORE_LOC_PAGE, 0) || !word_sane(0, 100));
     ck_assert(!word_sane(~0ull, ~0ull));
 }
 END_TEST

@@ -55,10 +55,10 @@ static void count_pages(void)
 {
     for (uint32_t i = 0; i < OBJECTS; i++) {
         struct store_stat stat;
-        uint32_t slot;
+        uint32_t row;
 
-        must(store_lookup(fix.pool.store, fix.id[i], &slot));
-        must(store_obj_stat(fix.pool.store, slot, &stat));
+        must(store_lookup(fix.pool.store, fix.id[i], &row));
+        must(store_obj_stat(fix.pool.store, row, &stat));
         fix.pages[i] = (uint32_t)stat.pages;
     }
 }
@@ -80,20 +80,20 @@ static void build(void)
 {
     struct store_roots roots = { .init = { 5, 6 } };
     struct mempool *pool = &fix.pool;
-    uint32_t slot[OBJECTS];
+    uint32_t row[OBJECTS];
 
     mempool_make(pool, FRAMES, 0);
     fix.good = malloc(BYTES);
     fix.stale = malloc(BYTES);
     for (uint32_t i = 0; i < OBJECTS; i++)
-        slot[i] = mempool_object(pool, &fix.id[i]);
-    must(store_page_add_many(pool->store, slot[0], 1, 20, pattern, NULL));
+        row[i] = mempool_object(pool, &fix.id[i]);
+    must(store_page_add_many(pool->store, row[0], 1, 20, pattern, NULL));
     memcpy(fix.stale, pool->env.base, BYTES);
-    must(store_page_add_many(pool->store, slot[1], 2000, 5, pattern, NULL));
-    must(store_page_add_many(pool->store, slot[0], 600, 3, pattern, NULL));
-    must(store_page_share(pool->store, slot[2], 1, slot[0], 1, 6));
-    must(store_obj_tie(pool->store, slot[3], fix.id[2]));
-    must(store_obj_revoke(pool->store, slot[4], 77));
+    must(store_page_add_many(pool->store, row[1], 2000, 5, pattern, NULL));
+    must(store_page_add_many(pool->store, row[0], 600, 3, pattern, NULL));
+    must(store_page_share(pool->store, row[2], 1, row[0], 1, 6));
+    must(store_obj_tie(pool->store, row[3], fix.id[2]));
+    must(store_obj_revoke(pool->store, row[4], 77));
     must(store_super_set(pool->store, &roots));
     must(store_mono_raise(pool->store, STORE_MONO_TIME, 1234));
     count_pages();
@@ -117,12 +117,12 @@ static int harm_line(uint8_t *line, const uint8_t *stale, enum harm harm, uint32
     return memcmp(before, line, LINE) != 0;
 }
 
-static int content_ok(struct store *store, uint32_t slot)
+static int content_ok(struct store *store, uint32_t row)
 {
     struct store_page page = { 0 };
     int said;
 
-    for (; (said = store_page_next(store, slot, &page)) == 0; page.page++) {
+    for (; (said = store_page_next(store, row, &page)) == 0; page.page++) {
         const uint8_t *bytes;
 
         if (!page.frame)
@@ -137,10 +137,10 @@ static int content_ok(struct store *store, uint32_t slot)
 static int object_good(struct store *store, uint32_t i)
 {
     struct store_stat stat;
-    uint32_t slot;
+    uint32_t row;
 
-    return store_lookup(store, fix.id[i], &slot) == 0 && content_ok(store, slot) &&
-           store_obj_stat(store, slot, &stat) == 0 && stat.pages == fix.pages[i];
+    return store_lookup(store, fix.id[i], &row) == 0 && content_ok(store, row) &&
+           store_obj_stat(store, row, &stat) == 0 && stat.pages == fix.pages[i];
 }
 
 /* How many objects are not as they were. */
@@ -157,17 +157,17 @@ static uint32_t objects_changed(struct store *store)
 static void use_everything(struct store *store)
 {
     struct store_create create = { .nonce = { ~0ull, 3 }, .perms = TWZ_READ };
-    uint32_t slot, frame;
+    uint32_t row, frame;
     objid_t id;
 
-    for (slot = 0; store_obj_next(store, &slot) == 0; slot++) {
-        (void)!store_page_add(store, slot, 3000, &frame);
-        (void)!store_page_own(store, slot, 1, &frame);
-        (void)!store_page_discard(store, slot, 1, TWZ_PAGE_META, STORE_ABSENT);
-        (void)!store_obj_delete(store, slot, NULL, NULL);
-        (void)!store_obj_release(store, slot);
+    for (row = 0; store_obj_next(store, &row) == 0; row++) {
+        (void)!store_page_add(store, row, 3000, &frame);
+        (void)!store_page_break_cow(store, row, 1, &frame);
+        (void)!store_page_discard(store, row, 1, TWZ_PAGE_META, STORE_ABSENT);
+        (void)!store_obj_delete(store, row, NULL, NULL);
+        (void)!store_obj_release(store, row);
     }
-    (void)!store_obj_create(store, &create, &slot, &id);
+    (void)!store_obj_create(store, &create, &row, &id);
 }
 
 struct count {
@@ -240,16 +240,16 @@ END_TEST
 
 /* --- forged words: their checks hold, what they say is wrong --------------------------------- */
 
-static struct store_entry *entry_at(uint32_t slot)
+static struct store_entry *entry_at(uint32_t row)
 {
     const struct store_super *super = fix.pool.env.base;
     const uint8_t *base = fix.pool.env.base;
     const uint64_t *dir = (const void *)(base + super->dir[0] * STORE_FRAME_SIZE);
-    uint64_t word = dir[slot / STORE_CHUNK_SLOTS];
+    uint64_t word = dir[row / STORE_CHUNK_ENTRIES];
 
     return (struct store_entry *)(void *)(uintptr_t)(base + (size_t)STORE_WORD_FRAME(word) *
                                                                 STORE_FRAME_SIZE) +
-           slot % STORE_CHUNK_SLOTS;
+           row % STORE_CHUNK_ENTRIES;
 }
 
 START_TEST(test_forged)
@@ -261,20 +261,20 @@ START_TEST(test_forged)
 
     for (uint32_t i = 0; i < 4000; i++) {
         uint32_t dice = i * 2654435761u;
-        uint32_t slot = dice % OBJECTS;
+        uint32_t row = dice % OBJECTS;
         uint32_t frame = (dice >> 8) % (FRAMES + 8), state = (dice >> 16) % 16;
         struct store_entry *entry;
         struct store_recovery recovery;
         uint16_t salt;
 
         memcpy(base, fix.good, BYTES);
-        entry = entry_at(slot);
+        entry = entry_at(row);
         salt = word_salt_object(pool_salt, entry->id);
         if (dice >> 24 & 1)
-            entry->tree = word_seal(word_body(state, 0, frame), salt, STORE_PLACE_TREE, 0);
+            entry->tree = word_seal(word_body(state, 0, frame), salt, STORE_LOC_TREE, 0);
         else
             entry->direct[dice >> 20 & 7] =
-                word_seal(word_body(state, 0, frame), salt, STORE_PLACE_PAGE, 1 + (dice >> 20 & 7));
+                word_seal(word_body(state, 0, frame), salt, STORE_LOC_PAGE, 1 + (dice >> 20 & 7));
         cases++;
         found += mempool_check(&fix.pool, 1) > 0;
         if (mempool_reopen(&fix.pool, &recovery) < 0)

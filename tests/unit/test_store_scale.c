@@ -53,14 +53,14 @@ static uint64_t now(void)
 static int create_many(struct mempool *pool, uint32_t from, uint32_t to)
 {
     struct store_create create = { .perms = TWZ_READ };
-    uint32_t slot;
+    uint32_t row;
     objid_t id;
     int err = 0;
 
     for (uint32_t i = from; i < to && err == 0; i++) {
         create.nonce[0] = i;
         create.nonce[1] = 0x5ca1e;
-        err = store_obj_create(pool->store, &create, &slot, &id);
+        err = store_obj_create(pool->store, &create, &row, &id);
     }
     return err;
 }
@@ -80,12 +80,12 @@ START_TEST(test_million)
 {
     static const uint32_t steps[] = { 125000, 250000, 500000, MILLION };
     struct mempool pool;
-    struct store_space space, empty;
+    struct store_usage space, empty;
     uint64_t each[4];
     uint32_t have = 0;
 
     mempool_make(&pool, 8 * GIB / STORE_FRAME_SIZE, 0);
-    store_space(pool.store, &empty);
+    store_usage(pool.store, &empty);
     for (int i = 0; i < 4; i++) {
         uint64_t cost;
 
@@ -98,7 +98,7 @@ START_TEST(test_million)
     }
     if (counter >= 0) /* times on a shared machine prove nothing */
         ck_assert(each[3] < each[1] * 3);
-    store_space(pool.store, &space);
+    store_usage(pool.store, &space);
     printf("%u objects take %llu frames for entries; %llu MiB of 8192 are free for pages\n",
            MILLION, (unsigned long long)(empty.free - space.free),
            (unsigned long long)(space.free >> 8));
@@ -113,19 +113,19 @@ END_TEST
 START_TEST(test_cost)
 {
     struct mempool pool;
-    struct store_space before, after;
+    struct store_usage before, after;
     struct store_recovery recovery;
-    uint32_t frame, slot;
+    uint32_t frame, row;
     uint64_t bytes;
     int err = 0;
 
     mempool_make(&pool, GIB / 8 / STORE_FRAME_SIZE, 0);
-    store_space(pool.store, &before);
+    store_usage(pool.store, &before);
     assert_same(create_many(&pool, 0, WITH_PAGE), 0);
-    for (slot = 0; store_obj_next(pool.store, &slot) == 0 && err == 0; slot++)
-        err = store_page_add(pool.store, slot, TWZ_PAGE_META, &frame);
+    for (row = 0; store_obj_next(pool.store, &row) == 0 && err == 0; row++)
+        err = store_page_add(pool.store, row, TWZ_PAGE_META, &frame);
     assert_same(err, 0);
-    store_space(pool.store, &after);
+    store_usage(pool.store, &after);
     bytes = (before.free - after.free) * STORE_FRAME_SIZE;
     printf("an empty object with its metadata page: %llu bytes\n",
            (unsigned long long)(bytes / WITH_PAGE));
@@ -137,16 +137,16 @@ START_TEST(test_cost)
 }
 END_TEST
 
-/* As many as the table holds: the last slot, then an error, and room is left for their pages. */
+/* As many as the table holds: the last row, then an error, and room is left for their pages. */
 START_TEST(test_table_end)
 {
     struct mempool pool;
-    struct store_space space;
+    struct store_usage space;
 
     mempool_make(&pool, 4096, 0);
     assert_same(create_many(&pool, 0, 100000), -TWZ_EFULL);
-    store_space(pool.store, &space);
-    assert_same(space.objects, space.slots_max);
+    store_usage(pool.store, &space);
+    assert_same(space.objects, space.rows_max);
     ck_assert(space.objects >= 4096ull * STORE_FRAME_SIZE / 4608);
     ck_assert(space.free * 100 >= space.objects * 99);
     mempool_end(&pool);

@@ -17,11 +17,11 @@
 #define FIRST       1000u
 #define FILL        0x5c
 
-/* `count` pages of `slot` from FIRST on are copies of the first of them. */
-static void crowd(struct mempool *pool, uint32_t slot, uint32_t count)
+/* `count` pages of `row` from FIRST on are copies of the first of them. */
+static void crowd(struct mempool *pool, uint32_t row, uint32_t count)
 {
     uint32_t have = 1, frame = 0;
-    int err = store_page_add(pool->store, slot, FIRST, &frame);
+    int err = store_page_add(pool->store, row, FIRST, &frame);
 
     assert_same(err, 0);
     memset(store_frame_ptr(pool->store, frame), FILL, STORE_FRAME_SIZE);
@@ -29,14 +29,14 @@ static void crowd(struct mempool *pool, uint32_t slot, uint32_t count)
         uint32_t more = have < PIECE ? have : PIECE;
 
         more = more < count - have ? more : count - have;
-        err = store_page_share(pool->store, slot, FIRST + have, slot, FIRST, more);
+        err = store_page_share(pool->store, row, FIRST + have, row, FIRST, more);
         have += more;
     }
     assert_same(err, 0);
 }
 
 /* Different frames that the pages hold, none too often and each with the content. */
-static uint32_t frames_held(struct mempool *pool, uint32_t slot, uint32_t first, uint32_t count)
+static uint32_t frames_held(struct mempool *pool, uint32_t row, uint32_t first, uint32_t count)
 {
     static uint16_t holders[4096];
     uint32_t frames = 0, wrong = 0;
@@ -46,7 +46,7 @@ static uint32_t frames_held(struct mempool *pool, uint32_t slot, uint32_t first,
         struct store_page at;
         const uint8_t *bytes;
 
-        assert_same(store_page_get(pool->store, slot, page, &at), 0);
+        assert_same(store_page_get(pool->store, row, page, &at), 0);
         ck_assert(at.frame && at.frame < 4096);
         bytes = store_frame_ptr(pool->store, at.frame);
         wrong += bytes[0] != FILL || bytes[STORE_FRAME_SIZE - 1] != FILL;
@@ -61,38 +61,38 @@ static const uint32_t crowds[] = { HOLDERS_MAX - 1, HOLDERS_MAX, HOLDERS_MAX + 1
 
 START_TEST(test_crowd)
 {
-    uint32_t count = crowds[_i], slot, frame = 0;
+    uint32_t count = crowds[_i], row, frame = 0;
     struct mempool pool;
     uint64_t empty, full;
 
     mempool_make(&pool, 4096, 0);
-    slot = mempool_object(&pool, NULL);
-    crowd(&pool, slot, 100000); /* so that all leaves are there */
-    assert_same(store_page_discard(pool.store, slot, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
+    row = mempool_object(&pool, NULL);
+    crowd(&pool, row, 100000); /* so that all leaves are there */
+    assert_same(store_page_discard(pool.store, row, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
     empty = mempool_free(&pool);
-    crowd(&pool, slot, count);
+    crowd(&pool, row, count);
     full = mempool_free(&pool);
-    assert_same(frames_held(&pool, slot, FIRST, count), empty - full);
+    assert_same(frames_held(&pool, row, FIRST, count), empty - full);
     if (count <= HOLDERS_MAX + 1)
         assert_same(empty - full, count <= HOLDERS_MAX ? 1 : 2);
     mempool_clean(&pool);
 
-    assert_same(store_page_own(pool.store, slot, FIRST, &frame), 0);
+    assert_same(store_page_break_cow(pool.store, row, FIRST, &frame), 0);
     memset(store_frame_ptr(pool.store, frame), 1, STORE_FRAME_SIZE);
     assert_same(mempool_free(&pool), full - 1);
-    assert_same(frames_held(&pool, slot, FIRST + 1, count - 1), empty - full);
+    assert_same(frames_held(&pool, row, FIRST + 1, count - 1), empty - full);
     mempool_clean(&pool);
 
-    assert_same(store_page_discard(pool.store, slot, FIRST, 1, STORE_ABSENT), 0);
+    assert_same(store_page_discard(pool.store, row, FIRST, 1, STORE_ABSENT), 0);
     assert_same(mempool_free(&pool), full);
-    assert_same(store_page_discard(pool.store, slot, FIRST + 3, count - 3, STORE_ABSENT), 0);
+    assert_same(store_page_discard(pool.store, row, FIRST + 3, count - 3, STORE_ABSENT), 0);
     assert_same(mempool_free(&pool), empty - 1);
-    assert_same(frames_held(&pool, slot, FIRST + 1, 2), 1);
-    assert_same(store_page_discard(pool.store, slot, FIRST + 2, 1, STORE_ABSENT), 0);
+    assert_same(frames_held(&pool, row, FIRST + 1, 2), 1);
+    assert_same(store_page_discard(pool.store, row, FIRST + 2, 1, STORE_ABSENT), 0);
     assert_same(mempool_free(&pool), empty - 1);
-    assert_same(store_page_own(pool.store, slot, FIRST + 1, &frame), 0);
+    assert_same(store_page_break_cow(pool.store, row, FIRST + 1, &frame), 0);
     assert_same(mempool_free(&pool), empty - 1);
-    assert_same(store_page_discard(pool.store, slot, FIRST + 1, 1, STORE_ABSENT), 0);
+    assert_same(store_page_discard(pool.store, row, FIRST + 1, 1, STORE_ABSENT), 0);
     assert_same(mempool_free(&pool), empty);
     mempool_clean(&pool);
     mempool_end(&pool);
@@ -100,11 +100,11 @@ START_TEST(test_crowd)
 }
 END_TEST
 
-static uint32_t frame_at(const struct mempool *pool, uint32_t slot, uint32_t page)
+static uint32_t frame_at(const struct mempool *pool, uint32_t row, uint32_t page)
 {
     struct store_page at = { .page = page };
 
-    assert_same(store_page_get(pool->store, slot, page, &at), 0);
+    assert_same(store_page_get(pool->store, row, page, &at), 0);
     return at.frame;
 }
 
@@ -191,7 +191,7 @@ static uint64_t *word_of(const struct mempool *pool, const struct store_page *at
 {
     uint64_t *words = pool->env.base;
     uint64_t word =
-        word_seal(word_body(at->state, at->flags, at->frame), salt, STORE_PLACE_PAGE, at->page);
+        word_seal(word_body(at->state, at->flags, at->frame), salt, STORE_LOC_PAGE, at->page);
 
     while (*words != word)
         words++;
@@ -204,20 +204,20 @@ START_TEST(test_forged_crowd)
     struct mempool pool;
     struct store_recovery recovery;
     struct store_page at;
-    uint32_t slot, frame = 0, found;
+    uint32_t row, frame = 0, found;
     uint64_t shared;
     uint16_t salt;
     objid_t id;
 
     mempool_make(&pool, 1024, 0);
     crowd(&pool, mempool_object(&pool, NULL), HOLDERS_MAX - 2);
-    slot = mempool_object(&pool, &id);
+    row = mempool_object(&pool, &id);
     salt = word_salt_object(word_salt_pool(store_super_get(pool.store)->uuid), id);
     for (uint32_t page = 1; page < 4; page++) {
-        assert_same(store_page_add(pool.store, slot, page, &frame), 0);
-        assert_same(store_page_get(pool.store, slot, page, &at), 0);
+        assert_same(store_page_add(pool.store, row, page, &frame), 0);
+        assert_same(store_page_get(pool.store, row, page, &at), 0);
         shared = word_body(STORE_SHARED, 0, frame_at(&pool, 0, FIRST));
-        *word_of(&pool, &at, salt) = word_seal(shared, salt, STORE_PLACE_PAGE, page);
+        *word_of(&pool, &at, salt) = word_seal(shared, salt, STORE_LOC_PAGE, page);
         assert_same(mempool_check(&pool, 1), page > 2);
         pool.report.what = "";
         assert_same(mempool_reopen(&pool, &recovery), 0);

@@ -29,7 +29,7 @@ static const struct twz_view_entry *entry(void)
 
 static void kick(uint32_t port)
 {
-    (void)twz_sys_dev_ctl(entry()->id, TWZ_DEV_KICK, port);
+    (void)twz_sys_dev_ctl(entry()->id, TWZ_DEV_NOTIFY, port);
 }
 
 int link_open(void)

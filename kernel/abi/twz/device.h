@@ -6,7 +6,7 @@
  * released and retired are for later (released == head, retired == tail today). Position p lies at
  * data[p % size]. The kernel validates every counter it reads. All words are sync words: the
  * kernel wakes the counter it moves. After moving a counter, user code calls
- * dev_ctl(device, TWZ_DEV_KICK, port).
+ * dev_ctl(device, TWZ_DEV_NOTIFY, port).
  */
 #ifndef TWZ_DEVICE_H
 #define TWZ_DEVICE_H
@@ -34,7 +34,7 @@ _Static_assert(sizeof(struct twz_ring) == 320, "ring size");
 struct twz_port {
     uint8_t name[32];
     uint64_t open;
-    uint64_t lock;    /* user code's: {thread incarnation} of the writer, 0: free */
+    uint64_t lock;    /* user code's: {thread generation} of the writer, 0: free */
     uint64_t lock_in; /* the same for the reader */
     uint64_t state;   /* user code's: where its protocol stands (libtwix/src/console.c) */
     struct twz_ring to_host;
@@ -49,6 +49,6 @@ struct twz_console {
     struct twz_port port[TWZ_PORTS];
 };
 
-#define TWZ_DEV_KICK 0u /* arg: port */
+#define TWZ_DEV_NOTIFY 0u /* arg: port */
 
 #endif

@@ -164,7 +164,7 @@ struct twz_stat {
     uint32_t perms;
     uint32_t persist;
     uint64_t pages; /* frames it owns, 4 KiB each */
-    uint64_t uses;  /* hangers: roots that may map it, plus pins */
+    uint64_t uses;  /* mappings: roots that may map it, plus pins */
     uint64_t revocation_epoch;
     uint64_t account;
 };

@@ -26,8 +26,8 @@ struct twz_thread {
     uint64_t exit_fault;    /* 1: ended by that fault */
     uint64_t alt_stack;     /* view address and bytes of the stack for faults; 0: own stack */
     uint64_t alt_stack_len;
-    uint64_t incarnation; /* kernel: unique over all threads of this boot; never 0 */
-    uint64_t user[32];    /* the runtime's own words */
+    uint64_t generation; /* kernel: unique over all threads of this boot; never 0 */
+    uint64_t user[32];   /* the runtime's own words */
 };
 
 #define TWZ_THREAD_KPAGE 2u /* page index of the kernel-only part */
@@ -72,7 +72,7 @@ struct twz_become {
 #define TWZ_THREAD_PRIORITY 0u /* arg 0 (idle) .. 31 */
 #define TWZ_THREAD_CORES    1u /* arg: bit set */
 #define TWZ_THREAD_YIELD    2u
-/* arg: owner word, resume count << 32 | low half of an incarnation: 1 if that thread lives or will
+/* arg: owner word, resume count << 32 | low half of an generation: 1 if that thread lives or will
  * live again, else 0 */
 #define TWZ_THREAD_ALIVE 3u
 /* arg: address of a struct twz_fault; the caller ends by it, with record and log line, as by a

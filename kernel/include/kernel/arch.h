@@ -4,7 +4,7 @@
  * includes that folder's own headers.
  *
  * Execution model. One kernel stack a core. The kernel runs with interrupts off from entry to exit
- * (arch_idle and arch_breathe alone let them in; what they run changes no thread), so a core is
+ * (arch_idle and arch_preemption_point alone let them in; what they run changes no thread), so a core is
  * never preempted inside the kernel and at most one entry is on a core's stack. On entry arch saves
  * the user registers in a struct arch_frame at the top of the core's stack, calls one of the
  * kernel_* functions below, then kernel_exit(frame), which chooses the thread to go on with and
@@ -74,7 +74,7 @@ void arch_smp_start(void); /* starts all other cores; each calls kernel_cpu_main
 void arch_pause(void);     /* in every spin loop */
 void arch_idle(void);      /* interrupts on, halt, interrupts off; returns after one */
 /* Takes what interrupts are waiting; for long work between two bounded pieces, no lock held. */
-void arch_breathe(void);
+void arch_preemption_point(void);
 /* First entry of a core into user mode: resets the stack, loads *frame (copied first) and goes. */
 NORETURN void arch_enter_user(struct arch_frame *frame);
 NORETURN void arch_halt_all(void); /* panic: stop every core */
@@ -162,9 +162,9 @@ MUST_CHECK int arch_root_init(struct arch_root *root); /* kernel half shared wit
 void arch_root_destroy(struct arch_root *root);        /* loaded nowhere */
 /* Points slot at pt with rights (TWZ_READ | TWZ_WRITE | TWZ_EXEC; W and X together is a kernel bug:
  * panics). -TWZ_ENOMEM. Replacing or taking away rights needs a shootdown by the caller. */
-MUST_CHECK int arch_root_hang(struct arch_root *root, uint32_t slot, const struct arch_ptree *pt,
-                              unsigned rights);
-void arch_root_unhang(struct arch_root *root, uint32_t slot);
+MUST_CHECK int arch_root_map(struct arch_root *root, uint32_t slot, const struct arch_ptree *pt,
+                             unsigned rights);
+void arch_root_unmap(struct arch_root *root, uint32_t slot);
 unsigned arch_root_rights(const struct arch_root *root, uint32_t slot); /* 0: not hung */
 void arch_root_load(struct arch_root *root); /* no-op if it is loaded here already */
 void arch_root_unload(void);                 /* go to the kernel's own root */

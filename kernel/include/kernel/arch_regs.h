@@ -28,7 +28,7 @@ static inline uint64_t arch_call_arg(const struct twz_regs *regs, unsigned i)
 }
 
 /* Tells calls at different places or stack depths apart. */
-static inline uint64_t arch_regs_place(const struct twz_regs *regs)
+static inline uint64_t arch_regs_location(const struct twz_regs *regs)
 {
     return regs->rip ^ (regs->rsp << 17);
 }

@@ -15,7 +15,7 @@ void console_init(void);
 objid_t console_id(void);
 
 /* User code moved a counter of the port. Takes the console's lock; wakes waiters. */
-void console_kick(unsigned port);
+void console_notify(unsigned port);
 
 /* Waits until the host took all that was put into the rings, or takes nothing any more. */
 void console_drain(void);

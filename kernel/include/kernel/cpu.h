@@ -21,9 +21,9 @@ struct runq {
 
 struct cpu {
     unsigned id;
-    struct thread *current;     /* NULL: idle or switching */
-    _Atomic uint32_t attention; /* kernel_exit has something to look at */
-    bool yield;                 /* give way to others of the same priority */
+    struct thread *current;        /* NULL: idle or switching */
+    _Atomic uint32_t need_resched; /* kernel_exit has something to look at */
+    bool yield;                    /* give way to others of the same priority */
     uint64_t slice_end;
     uint64_t armed; /* what the hardware timer is set to */
     void *xsave;    /* a page or more: vector state on its way to or from user memory */

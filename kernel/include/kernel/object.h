@@ -11,15 +11,15 @@
 #ifndef KERNEL_OBJECT_H
 #define KERNEL_OBJECT_H
 
-#include <kernel/space.h>
+#include <kernel/addrspace.h>
 #include <twz/fault.h>
 #include <twz/object.h>
 
-#define OBJ_NO_SLOT UINT32_MAX /* not in the store */
+#define OBJ_NO_ROW UINT32_MAX /* not in the store */
 
-#define MOVE_NONE 0u
-#define MOVE_IN   1u /* volatile to persistent */
-#define MOVE_OUT  2u /* persistent to volatile */
+#define MOVE_NONE    0u
+#define MOVE_TO_NVM  1u /* volatile to persistent */
+#define MOVE_TO_DRAM 2u /* persistent to volatile */
 
 struct thread;
 struct object;
@@ -40,7 +40,7 @@ struct object {
     uint32_t perms_id; /* default permissions as they went into the ID */
     /* under the table's lock */
     struct object *hash_next;
-    struct object *slot_next; /* persistent: of the same slot bucket */
+    struct object *row_next;  /* persistent: of the same row bucket */
     struct object *idle_next; /* persistent ones nobody uses, least recent first */
     struct object *idle_prev;
     bool idle;
@@ -56,7 +56,7 @@ struct object {
     uint32_t flags;   /* TWZ_OBJ_*; DELETED is also read without the lock */
     uint32_t perms;   /* in force */
     uint32_t persist; /* TWZ_PERSIST_* */
-    uint32_t slot;    /* in the store; OBJ_NO_SLOT: volatile */
+    uint32_t row;     /* in the store; OBJ_NO_ROW: volatile */
     uint64_t pages;   /* frames of a volatile object */
     phys_t record;    /* the record page's frame; PHYS_NONE until touched */
     uint32_t flushed; /* place of the periodic walk in it */
@@ -66,9 +66,9 @@ struct object {
     /* THREAD: kernel-only pages, never in the subtree */
     phys_t kpages;
     unsigned korder;
-    /* VIEW: its spaces, under spaces_lock */
-    struct spinlock spaces_lock;
-    struct space *spaces;
+    /* VIEW: its spaces, under addrspaces_lock */
+    struct spinlock addrspaces_lock;
+    struct addrspace *addrspaces;
     /* THREAD: while it runs, under the thread table's lock; DEVICE: constant */
     struct thread *thread;
     const struct device *device;
@@ -114,7 +114,7 @@ static inline void obj_put(struct object *obj)
 
 static inline bool obj_is_persistent(const struct object *obj)
 {
-    return obj->slot != OBJ_NO_SLOT;
+    return obj->row != OBJ_NO_ROW;
 }
 
 static inline bool objid_equal(objid_t a, objid_t b)

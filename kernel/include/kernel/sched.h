@@ -26,18 +26,18 @@ void sched_yield(void);
 void sched_leave(void);
 
 /* After a change of t's pending bits: its sleep ends, and its core looks at it. */
-void sched_kick(struct thread *t);
+void sched_interrupt(struct thread *t);
 
 /* After a change of t's priority or cores: its core looks at it; a sleep goes on. */
-void sched_look(struct thread *t);
+void sched_reevaluate(struct thread *t);
 
 /* After a change of t's cores, which cannot end meanwhile: off the queue of a core it has lost. */
-void sched_move(struct thread *t);
+void sched_migrate(struct thread *t);
 
 /* Have thread_hooks.chore called once, soon, with no lock held. From a timer. */
-void sched_chore(void);
+void sched_defer_work(void);
 
 /* Have this core's kernel_exit take the slow path. */
-void sched_attention(void);
+void sched_set_need_resched(void);
 
 #endif

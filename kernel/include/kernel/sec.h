@@ -26,7 +26,7 @@
 void sec_init(void);
 
 /* All rights that sctx has on obj. */
-unsigned sec_verdict(objid_t sctx, const struct object *obj);
+unsigned sec_decide(objid_t sctx, const struct object *obj);
 
 /* 0 if it has all of `need`, else -TWZ_EDENIED. */
 MUST_CHECK int sec_check(objid_t sctx, const struct object *obj, unsigned need);

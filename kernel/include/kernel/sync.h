@@ -36,7 +36,7 @@ unsigned sync_wake(const void *object, uint64_t off, uint64_t count);
 
 /* The same, letting interrupts in between pieces: no lock may be held, and not from an
  * interrupt. */
-unsigned sync_wake_breathing(const void *object, uint64_t off, uint64_t count);
+unsigned sync_wake_all_batches(const void *object, uint64_t off, uint64_t count);
 
 /* Ends the sleep of a thread for a signal. */
 void sync_interrupt(struct thread *t);

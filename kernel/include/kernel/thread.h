@@ -11,7 +11,7 @@
 #include <twz/thread.h>
 
 struct object;
-struct space;
+struct addrspace;
 
 enum thread_state {
     THREAD_READY,   /* on a run queue */
@@ -47,11 +47,11 @@ struct thread {
     struct object *obj;      /* referenced */
     struct twz_thread *user; /* its user page, in the kernel's map */
     struct twz_thread_save *save[2];
-    uint64_t incarnation;
+    uint64_t generation;
     struct thread *table_next; /* of all threads, under the table's lock (obj/) */
     /* the thread's own, only touched while it is current */
-    struct space *space;    /* referenced */
-    struct arch_root *root; /* of space */
+    struct addrspace *addrspace; /* referenced */
+    struct arch_root *root;      /* of space */
     objid_t sctx;
     void (*resume)(struct thread *t, struct arch_frame *frame); /* first thing when it runs again */
     struct {
@@ -103,7 +103,7 @@ struct thread_hooks {
     /* A core has no thread: do a small piece of work ahead. False: there is none, the core may
      * halt. */
     bool (*idle)(void);
-    /* Somebody called sched_chore: a small piece of work on the way out of the kernel. */
+    /* Somebody called sched_defer_work: a small piece of work on the way out of the kernel. */
     void (*chore)(void);
     /* The machine lost the line at that address. */
     void (*media_error)(phys_t addr);
@@ -118,7 +118,7 @@ struct thread_init {
     struct object *obj;
     struct twz_thread *user;
     struct twz_thread_save *save[2];
-    struct space *space;
+    struct addrspace *addrspace;
     struct arch_root *root;
     objid_t sctx;
     struct twz_regs regs; /* validated */

@@ -28,8 +28,8 @@ MUST_CHECK int threadobj_start(struct object *obj, struct object *view,
 MUST_CHECK int threadobj_with(struct object *obj, int (*act)(struct thread *t, void *arg),
                               void *arg);
 
-/* 1: a thread of that incarnation (low half) lives. */
-int threadobj_alive(uint32_t incarnation);
+/* 1: a thread of that generation (low half) lives. */
+int threadobj_alive(uint32_t generation);
 
 /* The running thread goes on in another view. */
 MUST_CHECK int threadobj_move(struct thread *t, struct object *view);

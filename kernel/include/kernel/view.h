@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Views: which object an address means for a thread, and with what rights. Entries are read from
- * the view object on a fault, never trusted, and turned into hangers of the thread's space.
+ * the view object on a fault, never trusted, and turned into mappings of the thread's space.
  */
 #ifndef KERNEL_VIEW_H
 #define KERNEL_VIEW_H
@@ -10,24 +10,24 @@
 #include <twz/view.h>
 
 /* The space of (view, sctx), made if there is none; referenced. -TWZ_ETYPE, -TWZ_ENOMEM. */
-MUST_CHECK int view_space_get(struct object *view, objid_t sctx, struct space **out);
-void view_space_ref(struct space *space);
+MUST_CHECK int view_addrspace_get(struct object *view, objid_t sctx, struct addrspace **out);
+void view_addrspace_ref(struct addrspace *addrspace);
 /* The last reference unhangs everything; no core has it loaded then. */
-void view_space_put(struct space *space);
+void view_addrspace_put(struct addrspace *addrspace);
 
 /*
  * Resolves a touch of addr that needs `need` (one of TWZ_READ, WRITE, EXEC): 0 when the access can
  * be tried again, or an error with *fault filled in (all but ip).
  */
-MUST_CHECK int view_fault(struct space *space, uint64_t addr, unsigned need,
+MUST_CHECK int view_fault(struct addrspace *addrspace, uint64_t addr, unsigned need,
                           struct twz_fault *fault);
 
 /* The object at addr, referenced, and the offset in it, if the space may do `need` there. */
-MUST_CHECK int view_lookup(struct space *space, uint64_t addr, unsigned need, struct object **obj,
-                           uint64_t *off);
+MUST_CHECK int view_lookup(struct addrspace *addrspace, uint64_t addr, unsigned need,
+                           struct object **obj, uint64_t *off);
 
 /* Entry point for a kind of fault, 0: none. */
-uint64_t view_fault_entry(struct space *space, unsigned kind);
+uint64_t view_fault_entry(struct addrspace *addrspace, unsigned kind);
 
 /* Forgets what hangs in slots [first, first + count) of every space of this view. */
 void view_invalidate(struct object *view, uint32_t first, uint32_t count);
@@ -36,6 +36,6 @@ void view_invalidate(struct object *view, uint32_t first, uint32_t count);
 MUST_CHECK int view_set(struct object *view, uint32_t slot, objid_t id, unsigned rights);
 
 /* The rights check, set once by sec/: rights of a context on an object, whose lock may be held. */
-extern unsigned (*view_verdict)(objid_t sctx, const struct object *obj);
+extern unsigned (*view_decide)(objid_t sctx, const struct object *obj);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A mutex that may lie in any object, a persistent one too. The word names its owner, {thread
- * incarnation, resume count}, so that the death of the owner, or of the machine, leaves it
+ * generation, resume count}, so that the death of the owner, or of the machine, leaves it
  * recoverable: whoever comes next is given the lock and told that it must mend what it guards.
  * Whether an owner lives is a question to the kernel; a reboot alone does not decide it.
  *
  * All zero is an unlocked mutex. Not recursive; only thread_sync blocks, and only under contention.
  *
- *   bits 31..0  incarnation   62..32  resume count   63  somebody waits
+ *   bits 31..0  generation   62..32  resume count   63  somebody waits
  */
 #ifndef TWZ_MUTEX_H
 #define TWZ_MUTEX_H

@@ -183,9 +183,9 @@ void plat_pause(void)
 
 uint64_t plat_owner(void)
 {
-    uint64_t incarnation = twz_thread_repr_base()->incarnation;
+    uint64_t generation = twz_thread_repr_base()->generation;
 
-    return (system_facts()->resume_count << 32 | (uint32_t)incarnation) & ~(1ull << 63);
+    return (system_facts()->resume_count << 32 | (uint32_t)generation) & ~(1ull << 63);
 }
 
 int plat_owner_alive(uint64_t owner)

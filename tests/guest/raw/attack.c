@@ -44,9 +44,9 @@ static void take_away(void)
     refused(raw_call(TWZ_SYS_obj_delete, id.lo, id.hi, TWZ_DELETE_NOW, 0, 0, 0), "obj_delete");
     refused(raw_call(TWZ_SYS_obj_tie, id.lo, id.hi, other.lo, other.hi, 1, 0), "obj_tie");
     refused(raw_call(TWZ_SYS_obj_ctl, id.lo, id.hi, TWZ_CTL_PERSIST, 1, 0, 0), "obj_ctl persist");
-    refused(raw_call(TWZ_SYS_dev_ctl, id.lo, id.hi, TWZ_DEV_KICK, TWZ_PORTS, 0, 0), "port");
+    refused(raw_call(TWZ_SYS_dev_ctl, id.lo, id.hi, TWZ_DEV_NOTIFY, TWZ_PORTS, 0, 0), "port");
     refused(raw_call(TWZ_SYS_dev_ctl, id.lo, id.hi, 77, 0, 0, 0), "operation");
-    refused(raw_call(TWZ_SYS_dev_ctl, other.lo, other.hi, TWZ_DEV_KICK, 0, 0, 0), "no device");
+    refused(raw_call(TWZ_SYS_dev_ctl, other.lo, other.hi, TWZ_DEV_NOTIFY, 0, 0, 0), "no device");
 }
 
 static void lie(unsigned port, uint64_t *word)
@@ -58,7 +58,7 @@ static void lie(unsigned port, uint64_t *word)
         const uint64_t bad = i == 0 ? good - 1 : i == 1 ? good + (1 << 20) : ~0ull << (i * 16);
 
         __atomic_store_n(word, bad, __ATOMIC_RELEASE);
-        (void)raw_call(TWZ_SYS_dev_ctl, id.lo, id.hi, TWZ_DEV_KICK, port, 0, 0);
+        (void)raw_call(TWZ_SYS_dev_ctl, id.lo, id.hi, TWZ_DEV_NOTIFY, port, 0, 0);
         __atomic_store_n(word, good, __ATOMIC_RELEASE);
     }
 }

@@ -80,7 +80,7 @@ static void kick(unsigned port)
 {
     objid_t id = RAW_SYSTEM->console;
 
-    (void)raw_call(TWZ_SYS_dev_ctl, id.lo, id.hi, TWZ_DEV_KICK, port, 0, 0);
+    (void)raw_call(TWZ_SYS_dev_ctl, id.lo, id.hi, TWZ_DEV_NOTIFY, port, 0, 0);
 }
 
 static char *ring_byte(const struct twz_ring *ring, uint64_t position)

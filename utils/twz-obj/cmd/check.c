@@ -79,11 +79,11 @@ static void check_directory(struct dir_walk *walk, objid_t id)
 static int check_name(void *ctx, const struct name_visit *visit)
 {
     struct dir_walk *walk = ctx;
-    uint32_t slot;
+    uint32_t row;
     walk->names++;
     if (visit->name->kind == HIER_SYMLINK)
         return 0;
-    int err = store_lookup(walk->pool->store, visit->name->id, &slot);
+    int err = store_lookup(walk->pool->store, visit->name->id, &row);
     if (err < 0) {
         objid_t dir = visit->dir;
         walk->problems++;

@@ -55,11 +55,11 @@ static int write_piece(void *ctx, const uint8_t *bytes, uint64_t len)
 static int write_object(struct tool *tool, const struct ident *item, struct output *out)
 {
     uint64_t length;
-    int err = content_length(tool->pool, item->slot, &length);
+    int err = content_length(tool->pool, item->row, &length);
     if (err < 0)
         return fail_twz(item->text, err);
     out_progress_start(&out->progress, item->text, length);
-    err = content_each(tool->pool, item->slot, write_piece, out);
+    err = content_each(tool->pool, item->row, write_piece, out);
     out_progress_end(&out->progress);
     if (err < 0)
         return fail_twz(item->text, err);
@@ -112,7 +112,7 @@ static int get_regular(struct tool *tool, const struct ident *item, const char *
 {
     struct facts facts;
     struct host_file file;
-    int err = facts_get(tool->pool, item->slot, &facts);
+    int err = facts_get(tool->pool, item->row, &facts);
     if (err < 0 || facts.error < 0)
         return fail_twz(item->text, err < 0 ? err : facts.error);
     uint32_t mode = facts.meta.mode ? (uint32_t)facts.meta.mode & 0777u : 0666u;

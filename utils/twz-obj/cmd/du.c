@@ -22,16 +22,16 @@ struct usage {
 /* An object, and those that its file goes on in. */
 static void add_object(struct usage *usage, objid_t id)
 {
-    uint32_t slot;
-    while (names_seen_add(&usage->seen, id) && store_lookup(usage->pool->store, id, &slot) >= 0) {
+    uint32_t row;
+    while (names_seen_add(&usage->seen, id) && store_lookup(usage->pool->store, id, &row) >= 0) {
         struct facts facts;
         uint32_t next;
-        if (facts_get(usage->pool, slot, &facts) < 0)
+        if (facts_get(usage->pool, row, &facts) < 0)
             return;
         usage->objects++;
         usage->media += facts_media(&facts);
         usage->length += strcmp(facts.type, "directory") == 0 ? 0 : facts.meta.size;
-        if (content_next(usage->pool, slot, &facts.meta, &next) < 0 || next == STORE_NO_SLOT)
+        if (content_next(usage->pool, row, &facts.meta, &next) < 0 || next == STORE_NO_ROW)
             return;
         id = store_obj_id_of(usage->pool->store, next);
     }

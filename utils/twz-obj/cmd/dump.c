@@ -56,7 +56,7 @@ static int fot_of(struct tool *tool, const struct ident *item, bool header)
 {
     struct fot_list list = { .tool = tool };
     struct twz_meta meta;
-    int err = content_meta(tool->pool, item->slot, &meta);
+    int err = content_meta(tool->pool, item->row, &meta);
     if (err < 0)
         return fail_twz(item->text, err);
     if (out_records()) {
@@ -70,7 +70,7 @@ static int fot_of(struct tool *tool, const struct ident *item, bool header)
         out_name(item->text);
         puts(":");
     }
-    err = refs_from(tool->pool, item->slot, fot_entry, &list);
+    err = refs_from(tool->pool, item->row, fot_entry, &list);
     if (out_records()) {
         out_list_end();
         out_end();
@@ -94,7 +94,7 @@ int cmd_fot(struct tool *tool, const struct args *args)
 
 struct dump {
     const struct pool *pool;
-    uint32_t slot;
+    uint32_t row;
     uint8_t last[DUMP_ROW]; /* the row before, to leave out repetitions */
     bool have_last, starred;
 };
@@ -130,7 +130,7 @@ static bool dump_nothing(struct dump *dump, uint64_t off, uint64_t *end)
     struct store_page at;
     uint32_t page = (uint32_t)(off / TWZ_PAGE_SIZE);
     const char *text;
-    if (store_page_get(dump->pool->store, dump->slot, page, &at) < 0)
+    if (store_page_get(dump->pool->store, dump->row, page, &at) < 0)
         text = "damaged";
     else if (at.state == STORE_PRESENT || at.state == STORE_SHARED)
         return false;
@@ -139,7 +139,7 @@ static bool dump_nothing(struct dump *dump, uint64_t off, uint64_t *end)
     *end = (uint64_t)(page + 1) * TWZ_PAGE_SIZE;
     if (at.state == STORE_ABSENT) {
         struct store_page next = { .page = page };
-        bool more = store_page_next(dump->pool->store, dump->slot, &next) >= 0;
+        bool more = store_page_next(dump->pool->store, dump->row, &next) >= 0;
         *end = (uint64_t)(more ? next.page : TWZ_PAGE_RECORD) * TWZ_PAGE_SIZE;
     }
     printf("%08llx  (%s)\n", (unsigned long long)off, text);
@@ -149,7 +149,7 @@ static bool dump_nothing(struct dump *dump, uint64_t off, uint64_t *end)
 
 static int dump_text(struct tool *tool, const struct ident *item, uint64_t off, uint64_t len)
 {
-    struct dump dump = { .pool = tool->pool, .slot = item->slot };
+    struct dump dump = { .pool = tool->pool, .row = item->row };
     uint64_t end = off + len;
     while (off < end) {
         uint8_t bytes[DUMP_ROW];
@@ -160,7 +160,7 @@ static int dump_text(struct tool *tool, const struct ident *item, uint64_t off, 
         }
         size_t n = DUMP_ROW - off % DUMP_ROW;
         n = end - off < n ? (size_t)(end - off) : n;
-        int err = content_read(tool->pool, item->slot, off, bytes, n);
+        int err = content_read(tool->pool, item->row, off, bytes, n);
         if (err < 0)
             return fail_twz(item->text, err);
         dump_row(&dump, off, bytes, n);
@@ -174,7 +174,7 @@ static int dump_record(struct tool *tool, const struct ident *item, uint64_t off
 {
     uint8_t *bytes = malloc(len + 1);
     char *hex = malloc(2 * len + 1);
-    int err = bytes && hex ? content_read(tool->pool, item->slot, off, bytes, len) : -TWZ_ENOMEM;
+    int err = bytes && hex ? content_read(tool->pool, item->row, off, bytes, len) : -TWZ_ENOMEM;
     if (err >= 0) {
         static const char digit[] = "0123456789abcdef";
         for (uint64_t i = 0; i < len; i++) {
@@ -215,7 +215,7 @@ static int dump_range(struct tool *tool, const struct args *args, const struct i
 {
     struct twz_meta meta;
     bool whole_page = args_flag(args, "meta");
-    int err = content_meta(tool->pool, item->slot, &meta);
+    int err = content_meta(tool->pool, item->row, &meta);
     if (err < 0 && !whole_page && !len_given)
         return fail_twz(item->text, err);
     uint64_t off = whole_page ? TWZ_OBJ_META : TWZ_OBJ_BASE;
@@ -266,9 +266,9 @@ static int first_difference(const struct pool *pool, const struct ident *a, cons
         const uint8_t *y;
         uint32_t page = 1 + (uint32_t)(*at / TWZ_PAGE_SIZE);
         uint64_t n = len - *at < TWZ_PAGE_SIZE ? len - *at : TWZ_PAGE_SIZE;
-        int err = content_page(pool, a->slot, page, &x);
+        int err = content_page(pool, a->row, page, &x);
         if (err >= 0)
-            err = content_page(pool, b->slot, page, &y);
+            err = content_page(pool, b->row, page, &y);
         if (err < 0)
             return err;
         uint64_t i = 0;
@@ -291,7 +291,7 @@ int cmd_diff(struct tool *tool, const struct args *args)
         err = fail(TOOL_MISSING, "diff: two objects are wanted, %zu match", list.count);
     int got = 0;
     for (size_t i = 0; err == TOOL_OK && got >= 0 && i < 2; i++)
-        got = content_meta(tool->pool, list.item[i].slot, &meta[i]);
+        got = content_meta(tool->pool, list.item[i].row, &meta[i]);
     if (err == TOOL_OK && got >= 0) {
         uint64_t len = meta[0].size < meta[1].size ? meta[0].size : meta[1].size;
         got = first_difference(tool->pool, &list.item[0], &list.item[1], len, &at);

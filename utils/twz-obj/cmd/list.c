@@ -32,14 +32,14 @@ static int colour_of(const struct name *name, const struct facts *facts)
 /* Facts of what a name means; zeroes for a symbolic link or an object that is not there. */
 static void facts_of(const struct listing *ls, const struct name *name, struct facts *facts)
 {
-    uint32_t slot;
+    uint32_t row;
     memset(facts, 0, sizeof(*facts));
     facts->type = name->kind == HIER_SYMLINK ? "symlink" : "missing";
     if (name->kind == HIER_SYMLINK)
         return;
-    int err = store_lookup(ls->tool->pool->store, name->id, &slot);
+    int err = store_lookup(ls->tool->pool->store, name->id, &row);
     if (err == 0 || err == -TWZ_EDAMAGED)
-        err = facts_get(ls->tool->pool, slot, facts);
+        err = facts_get(ls->tool->pool, row, facts);
     if (err < 0)
         facts->type = "missing";
 }

@@ -184,7 +184,7 @@ static int check_deletable(struct tool *tool, const struct ident_list *list, boo
             if (count)
                 return fail(TOOL_NO, "%s: directory not empty: 'rm -r' it first", item->text);
         }
-        int err = store_obj_stat(tool->pool->store, item->slot, &stat);
+        int err = store_obj_stat(tool->pool->store, item->row, &stat);
         if (err >= 0 && !(stat.perms & TWZ_DEL) && !force)
             return fail(TOOL_DENIED, "%s: its permissions do not allow deletion: use --force",
                         item->text);

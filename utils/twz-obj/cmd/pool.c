@@ -174,10 +174,10 @@ static int delete_former(struct pool *pool, objid_t former)
     return err < 0 && err != -TWZ_ENOOBJ ? fail_twz(pool->path, err) : TOOL_OK;
 }
 
-static bool is_program(const struct pool *pool, uint32_t slot)
+static bool is_program(const struct pool *pool, uint32_t row)
 {
     uint8_t start[4];
-    return content_read(pool, slot, TWZ_OBJ_BASE, start, sizeof(start)) == 0 &&
+    return content_read(pool, row, TWZ_OBJ_BASE, start, sizeof(start)) == 0 &&
            memcmp(start, "\177ELF", sizeof(start)) == 0;
 }
 
@@ -192,7 +192,7 @@ int cmd_boot(struct tool *tool, const struct args *args)
     roots.init = program.id;
     if (program.kind == HIER_DIR)
         err = fail(TOOL_NO, "%s: a directory, not a program", program.text);
-    else if (!is_program(tool->pool, program.slot))
+    else if (!is_program(tool->pool, program.row))
         err = fail(TOOL_NO, "%s: not a program (no ELF file): no machine would start on this pool",
                    program.text);
     else if (!twz_objid_equal(former, program.id))
@@ -216,7 +216,7 @@ static void uuid_text(char text[37], const uint8_t uuid[16])
 }
 
 static void df_record(const struct pool *pool, const struct store_super *super,
-                      const struct store_space *space, const char *uuid)
+                      const struct store_usage *space, const char *uuid)
 {
     out_begin();
     out_str("pool", pool->path);
@@ -229,7 +229,7 @@ static void df_record(const struct pool *pool, const struct store_super *super,
     out_u64("meta", space->meta * STORE_FRAME_SIZE);
     out_u64("data", space->pages * STORE_FRAME_SIZE);
     out_u64("objects", space->objects);
-    out_u64("objects_max", space->slots_max);
+    out_u64("objects_max", space->rows_max);
     out_u64("boots", store_mono_get(pool->store, STORE_MONO_RESUME));
     out_id("names", super->roots.names);
     out_id("init", super->roots.init);
@@ -249,12 +249,12 @@ int cmd_df(struct tool *tool, const struct args *args)
 {
     const struct pool *pool = tool->pool;
     const struct store_super *super = store_super_get(pool->store);
-    struct store_space space;
+    struct store_usage space;
     char uuid[37];
     char text[OUT_TIME_TEXT];
     char id[OUT_ID_TEXT];
     bool human = args_flag(args, "human");
-    store_space(pool->store, &space);
+    store_usage(pool->store, &space);
     uuid_text(uuid, super->uuid);
     if (out_records()) {
         df_record(pool, super, &space, uuid);
@@ -269,7 +269,7 @@ int cmd_df(struct tool *tool, const struct args *args)
     if (!twz_objid_none(super->roots.init))
         printf("%-10s %s\n", "boots", out_id_text(id, super->roots.init, 32));
     printf("%-10s %14llu of %llu\n", "objects", (unsigned long long)space.objects,
-           (unsigned long long)space.slots_max);
+           (unsigned long long)space.rows_max);
     df_size("data", space.pages, space.frames, human);
     df_size("metadata", space.meta, space.frames, human);
     df_size("free", space.free, space.frames, human);

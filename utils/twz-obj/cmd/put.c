@@ -115,13 +115,13 @@ static void meta_of(const struct input *in, uint64_t size, struct twz_meta *meta
     };
 }
 
-static int fill_part(struct input *in, struct pool *pool, uint32_t slot);
+static int fill_part(struct input *in, struct pool *pool, uint32_t row);
 
 /* The object that the file goes on in: kept if the first one's `next` word says so. */
 static int fill_continuation(struct input *in, struct pool *pool, uint32_t first, objid_t *id)
 {
     struct store_stat stat;
-    uint32_t slot;
+    uint32_t row;
     int err = store_obj_stat(pool->store, first, &stat);
     if (err < 0)
         return err;
@@ -135,31 +135,31 @@ static int fill_continuation(struct input *in, struct pool *pool, uint32_t first
     };
     err = plat_obj_create(&create, id);
     if (err >= 0)
-        err = store_lookup(pool->store, *id, &slot);
-    return err < 0 ? err : fill_part(in, pool, slot);
+        err = store_lookup(pool->store, *id, &row);
+    return err < 0 ? err : fill_part(in, pool, row);
 }
 
-static int fill_part(struct input *in, struct pool *pool, uint32_t slot)
+static int fill_part(struct input *in, struct pool *pool, uint32_t row)
 {
     uint64_t size;
     struct twz_meta meta;
     objid_t next = TWZ_OBJID_NONE;
-    int err = content_fill(pool, slot, input_read, in, &size);
+    int err = content_fill(pool, row, input_read, in, &size);
     int more = err == 0 && size == TWZ_OBJ_DATA_MAX ? input_more(in) : 0;
     if (more < 0)
         return 1;
     if (more > 0)
-        err = fill_continuation(in, pool, slot, &next);
+        err = fill_continuation(in, pool, row, &next);
     if (err != 0)
         return err;
     meta_of(in, size, &meta);
-    err = content_meta_add(pool, slot, &meta, next);
+    err = content_meta_add(pool, row, &meta, next);
     return err < 0 || twz_objid_none(next) ? err : plat_obj_ctl(next, TWZ_CTL_PERMANENT, 0);
 }
 
-static int fill_from_input(void *ctx, struct pool *pool, uint32_t slot)
+static int fill_from_input(void *ctx, struct pool *pool, uint32_t row)
 {
-    return fill_part(ctx, pool, slot);
+    return fill_part(ctx, pool, row);
 }
 
 /* --- put ----------------------------------------------------------------------------------- */
@@ -189,7 +189,7 @@ static int compare_piece(void *ctx, const uint8_t *bytes, uint64_t len)
 }
 
 /* 1: the object holds the file's bytes and mode; 0: no; else an error that is told. */
-static int same_content(struct tool *tool, struct input *in, uint32_t slot)
+static int same_content(struct tool *tool, struct input *in, uint32_t row)
 {
     uint8_t buffer[TWZ_PAGE_SIZE];
     struct comparison c = { .in = in, .buffer = buffer };
@@ -197,11 +197,11 @@ static int same_content(struct tool *tool, struct input *in, uint32_t slot)
     struct twz_meta want;
     uint64_t length;
     meta_of(in, 0, &want);
-    if (!S_ISREG(in->st.st_mode) || content_meta(tool->pool, slot, &meta) < 0 ||
-        meta.mode != want.mode || content_length(tool->pool, slot, &length) < 0 ||
+    if (!S_ISREG(in->st.st_mode) || content_meta(tool->pool, row, &meta) < 0 ||
+        meta.mode != want.mode || content_length(tool->pool, row, &length) < 0 ||
         length != (uint64_t)in->st.st_size)
         return 0;
-    int err = content_each(tool->pool, slot, compare_piece, &c);
+    int err = content_each(tool->pool, row, compare_piece, &c);
     if (lseek(in->fd, 0, SEEK_SET) < 0)
         err = fail_host(in->path);
     in->done = 0;
@@ -239,11 +239,11 @@ static int put_input(struct tool *tool, struct input *in, const char *path, cons
                      bool update)
 {
     objid_t id;
-    uint32_t slot;
+    uint32_t row;
     struct place place = { .perms = TWZ_PERMS, .leaf = leaf, .fill = fill_from_input, .ctx = in };
     if (update && path && place_find(tool->pool, path, leaf, &id) == 0 &&
-        store_lookup(tool->pool->store, id, &slot) == 0) {
-        int same = same_content(tool, in, slot);
+        store_lookup(tool->pool->store, id, &row) == 0) {
+        int same = same_content(tool, in, row);
         if (same < 0)
             return TOOL_NO;
         if (same) {
@@ -279,23 +279,23 @@ int cmd_put(struct tool *tool, const struct args *args)
 /* --- cp ------------------------------------------------------------------------------------ */
 
 /* The copy: pages shared until one side writes, metadata page of its own. */
-static int fill_shared(void *ctx, struct pool *pool, uint32_t slot)
+static int fill_shared(void *ctx, struct pool *pool, uint32_t row)
 {
     const struct ident *source = ctx;
     struct twz_meta meta;
-    int err = content_meta(pool, source->slot, &meta);
+    int err = content_meta(pool, source->row, &meta);
     if (err < 0)
         return err;
     if (meta.next != 0)
         return -TWZ_ENOTSUP;
-    err = store_page_share(pool->store, slot, 1, source->slot, 1, TWZ_PAGE_META - 1);
+    err = store_page_share(pool->store, row, 1, source->row, 1, TWZ_PAGE_META - 1);
     if (err >= 0)
-        err = window_refresh(source->slot);
+        err = window_refresh(source->row);
     if (err < 0 || meta.magic == 0)
         return err;
     meta.links = 0;
     meta.ctime_ns = plat_time();
-    return content_meta_add(pool, slot, &meta, TWZ_OBJID_NONE);
+    return content_meta_add(pool, row, &meta, TWZ_OBJID_NONE);
 }
 
 int cmd_cp(struct tool *tool, const struct args *args)
@@ -308,7 +308,7 @@ int cmd_cp(struct tool *tool, const struct args *args)
         err = ident_one(tool, args->argv[0], &source);
     if (err != TOOL_OK)
         return err;
-    int got = store_obj_stat(tool->pool->store, source.slot, &stat);
+    int got = store_obj_stat(tool->pool->store, source.row, &stat);
     char *leaf = names_base(source.text);
     struct place place = { .perms = stat.perms, .leaf = leaf, .fill = fill_shared, .ctx = &source };
     if (got < 0)

@@ -120,17 +120,17 @@ struct graph {
 
 static bool reached(const struct graph *graph, objid_t id)
 {
-    uint32_t slot;
-    return !graph->reached || (store_lookup(graph->tool->pool->store, id, &slot) >= 0 &&
-                               graph->reached[slot / 8] & (1u << (slot % 8)));
+    uint32_t row;
+    return !graph->reached || (store_lookup(graph->tool->pool->store, id, &row) >= 0 &&
+                               graph->reached[row / 8] & (1u << (row % 8)));
 }
 
 static void reach(struct graph *graph, objid_t id)
 {
-    uint32_t slot;
-    if (reached(graph, id) || store_lookup(graph->tool->pool->store, id, &slot) < 0)
+    uint32_t row;
+    if (reached(graph, id) || store_lookup(graph->tool->pool->store, id, &row) < 0)
         return;
-    graph->reached[slot / 8] |= (uint8_t)(1u << (slot % 8));
+    graph->reached[row / 8] |= (uint8_t)(1u << (row % 8));
     graph->grew = true;
 }
 
@@ -179,9 +179,9 @@ static int graph_ref(void *ctx, const struct ref *ref)
 
 static int graph_reach(struct graph *graph, const struct ident_list *list)
 {
-    struct store_space space;
-    store_space(graph->tool->pool->store, &space);
-    graph->reached = calloc(1, space.slots_max / 8 + 1);
+    struct store_usage space;
+    store_usage(graph->tool->pool->store, &space);
+    graph->reached = calloc(1, space.rows_max / 8 + 1);
     if (!graph->reached)
         return -TWZ_ENOMEM;
     for (size_t i = 0; i < list->count; i++)
@@ -222,7 +222,7 @@ int cmd_graph(struct tool *tool, const struct args *args)
 struct found {
     const struct pool *pool;
     uint8_t *pointed; /* a bit for each slot */
-    uint64_t slots;
+    uint64_t rows;
     bool delete; /* all that is lost is to go: no gap may be passed over */
     bool refused;
 };
@@ -244,19 +244,19 @@ static int mark_gap(struct found *found, const struct ref *ref)
 static int mark(void *ctx, const struct ref *ref)
 {
     struct found *found = ctx;
-    uint32_t slot;
+    uint32_t row;
     if (ref->kind == REF_GAP)
         return mark_gap(found, ref);
-    if (store_lookup(found->pool->store, ref->to, &slot) >= 0 && slot < found->slots)
-        found->pointed[slot / 8] |= (uint8_t)(1u << (slot % 8));
+    if (store_lookup(found->pool->store, ref->to, &row) >= 0 && row < found->rows)
+        found->pointed[row / 8] |= (uint8_t)(1u << (row % 8));
     return 0;
 }
 
-static void lost_print(struct tool *tool, objid_t id, uint32_t slot)
+static void lost_print(struct tool *tool, objid_t id, uint32_t row)
 {
     char text[OUT_ID_TEXT];
     struct facts facts;
-    if (facts_get(tool->pool, slot, &facts) < 0)
+    if (facts_get(tool->pool, row, &facts) < 0)
         return;
     if (out_records()) {
         out_begin();
@@ -278,11 +278,11 @@ static int lost_link(objid_t id, const twzobj *dir)
 static int lost_each(struct tool *tool, const struct found *found, const twzobj *dir, bool delete)
 {
     int err = 0;
-    for (uint32_t slot = 0; err >= 0 && ids_next(tool->pool, &slot); slot++) {
-        objid_t id = store_obj_id_of(tool->pool->store, slot);
-        if (slot >= found->slots || found->pointed[slot / 8] & (1u << (slot % 8)))
+    for (uint32_t row = 0; err >= 0 && ids_next(tool->pool, &row); row++) {
+        objid_t id = store_obj_id_of(tool->pool->store, row);
+        if (row >= found->rows || found->pointed[row / 8] & (1u << (row % 8)))
             continue;
-        lost_print(tool, id, slot);
+        lost_print(tool, id, row);
         if (dir)
             err = lost_link(id, dir);
         else if (delete)
@@ -296,10 +296,10 @@ static int lost_each(struct tool *tool, const struct found *found, const twzobj 
 
 static int lost_find(struct tool *tool, struct found *found)
 {
-    struct store_space space;
-    store_space(tool->pool->store, &space);
-    found->slots = space.slots_max;
-    found->pointed = calloc(1, space.slots_max / 8 + 1);
+    struct store_usage space;
+    store_usage(tool->pool->store, &space);
+    found->rows = space.rows_max;
+    found->pointed = calloc(1, space.rows_max / 8 + 1);
     return found->pointed ? refs_each(tool->pool, mark, found) : -TWZ_ENOMEM;
 }
 

@@ -144,7 +144,7 @@ static int show(struct tool *tool, const struct args *args, bool full)
     for (size_t i = 0; i < list.count; i++) {
         struct facts facts;
         const struct ident *item = &list.item[i];
-        int got = facts_get(tool->pool, item->slot, &facts);
+        int got = facts_get(tool->pool, item->row, &facts);
         if (got < 0) {
             err = fail_first(err, fail_twz(item->text, got));
             continue;

@@ -42,14 +42,14 @@ void host_platform_detach(const struct pool *pool)
 
 /* --- objects ------------------------------------------------------------------------------- */
 
-static int copy_sources(const struct twz_create *create, uint32_t slot)
+static int copy_sources(const struct twz_create *create, uint32_t row)
 {
     const struct twz_copy *source = (const struct twz_copy *)(uintptr_t)create->sources;
     for (uint64_t i = 0; i < create->nsources; i++) {
         uint32_t from;
         int err = store_lookup(host.pool->store, source[i].src, &from);
         if (err >= 0)
-            err = store_page_share(host.pool->store, slot,
+            err = store_page_share(host.pool->store, row,
                                    (uint32_t)(source[i].dst_off / TWZ_PAGE_SIZE), from,
                                    (uint32_t)(source[i].src_off / TWZ_PAGE_SIZE),
                                    (uint32_t)(source[i].len / TWZ_PAGE_SIZE));
@@ -77,63 +77,63 @@ int plat_obj_create(const struct twz_create *create, objid_t *id)
         return -TWZ_ENOTSUP;
     if (pool_random(make.nonce, sizeof(make.nonce)) != TOOL_OK)
         return -TWZ_EIO;
-    uint32_t slot;
-    int err = store_obj_create(host.pool->store, &make, &slot, id);
+    uint32_t row;
+    int err = store_obj_create(host.pool->store, &make, &row, id);
     if (err < 0)
         return err;
     host.pool->changes++;
-    err = copy_sources(create, slot);
+    err = copy_sources(create, row);
     return err < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0 ? -TWZ_EDAMAGED : err;
 }
 
 /* Slots that died together, to be released afterwards. */
 struct died {
-    uint32_t *slot;
+    uint32_t *row;
     size_t count, room;
     bool short_of_memory;
 };
 
-static void note_died(void *ctx, uint32_t slot)
+static void note_died(void *ctx, uint32_t row)
 {
     struct died *died = ctx;
     if (died->count == died->room) {
         size_t room = died->room ? died->room * 2 : 16;
-        uint32_t *more = realloc(died->slot, room * sizeof(*more));
+        uint32_t *more = realloc(died->row, room * sizeof(*more));
         if (!more) {
             died->short_of_memory = true;
             return;
         }
-        died->slot = more;
+        died->row = more;
         died->room = room;
     }
-    died->slot[died->count++] = slot;
+    died->row[died->count++] = row;
 }
 
 int plat_obj_delete(objid_t id, uint64_t flags)
 {
     (void)flags;
-    uint32_t slot = STORE_NO_SLOT;
+    uint32_t row = STORE_NO_ROW;
     struct died died = { 0 };
-    int err = store_lookup(host.pool->store, id, &slot);
+    int err = store_lookup(host.pool->store, id, &row);
     /* What is damaged goes all the same: nothing else rids a pool of it. */
-    if (err < 0 && !(err == -TWZ_EDAMAGED && slot != STORE_NO_SLOT))
+    if (err < 0 && !(err == -TWZ_EDAMAGED && row != STORE_NO_ROW))
         return err;
     host.pool->changes++;
-    err = store_obj_delete(host.pool->store, slot, note_died, &died);
+    err = store_obj_delete(host.pool->store, row, note_died, &died);
     for (size_t i = 0; err >= 0 && i < died.count; i++)
-        err = window_released(died.slot[i]);
-    free(died.slot);
+        err = window_released(died.row[i]);
+    free(died.row);
     /* What could not be noted is dead, and freed by the next recovery. */
     return err < 0 || !died.short_of_memory ? err : 0;
 }
 
 int plat_obj_stat(objid_t id, struct twz_stat *stat)
 {
-    uint32_t slot;
+    uint32_t row;
     struct store_stat s;
-    int err = store_lookup(host.pool->store, id, &slot);
+    int err = store_lookup(host.pool->store, id, &row);
     if (err >= 0)
-        err = store_obj_stat(host.pool->store, slot, &s);
+        err = store_obj_stat(host.pool->store, row, &s);
     if (err < 0)
         return err;
     *stat = (struct twz_stat){
@@ -154,22 +154,22 @@ int plat_obj_stat(objid_t id, struct twz_stat *stat)
 
 int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg)
 {
-    uint32_t slot;
+    uint32_t row;
     struct store_update update = { 0 };
-    int err = store_lookup(host.pool->store, id, &slot);
+    int err = store_lookup(host.pool->store, id, &row);
     if (err < 0)
         return err;
     switch (op) {
-    case TWZ_CTL_PERMANENT: return store_obj_permanent(host.pool->store, slot);
+    case TWZ_CTL_PERMANENT: return store_obj_permanent(host.pool->store, row);
     case TWZ_CTL_PERSIST: return arg ? 0 : -TWZ_ENOTSUP;
     case TWZ_CTL_MODE:
         update.which = STORE_UPDATE_PERSIST;
         update.persist = (uint32_t)arg;
-        return store_obj_update(host.pool->store, slot, &update);
+        return store_obj_update(host.pool->store, row, &update);
     case TWZ_CTL_PERMS:
         update.which = STORE_UPDATE_PERMS;
         update.perms = (uint32_t)arg;
-        return store_obj_update(host.pool->store, slot, &update);
+        return store_obj_update(host.pool->store, row, &update);
     default: return -TWZ_EINVAL;
     }
 }

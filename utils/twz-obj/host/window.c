@@ -31,7 +31,7 @@
 
 struct window {
     objid_t id; /* 0: free */
-    uint32_t slot;
+    uint32_t row;
     uint32_t count;
     uint64_t used;   /* clock of the last use */
     uint32_t rights; /* all that it was asked for with */
@@ -119,7 +119,7 @@ static int window_fill(const struct window *w, uint32_t first, uint32_t end)
     uint32_t count = 0;
     struct store_page at = { .page = first };
     for (;; at.page++) {
-        bool more = store_page_next(host.pool->store, w->slot, &at) >= 0 && at.page < end;
+        bool more = store_page_next(host.pool->store, w->row, &at) >= 0 && at.page < end;
         bool there = more && (at.state == STORE_PRESENT || at.state == STORE_SHARED);
         if (there && count > 0 && at.page == run.page + count && at.frame == run.frame + count &&
             page_writable(&at) == page_writable(&run)) {
@@ -185,11 +185,11 @@ void window_detach(const struct pool *pool)
     host.pool = NULL;
 }
 
-int window_refresh(uint32_t slot)
+int window_refresh(uint32_t row)
 {
     for (unsigned i = 0; i < WINDOWS; i++) {
         struct window *w = &host.window[i];
-        if (same_id(w->id, TWZ_OBJID_NONE) || w->slot != slot)
+        if (same_id(w->id, TWZ_OBJID_NONE) || w->row != row)
             continue;
         w->own = false;
         int err = window_clear(w, PROT_READ);
@@ -209,7 +209,7 @@ static int window_own(struct window *w)
     int err = 0;
     if (dir->magic != HIER_MAGIC)
         at.page = TWZ_PAGE_RECORD;
-    for (; err >= 0 && store_page_next(host.pool->store, w->slot, &at) >= 0; at.page++) {
+    for (; err >= 0 && store_page_next(host.pool->store, w->row, &at) >= 0; at.page++) {
         if (at.state == STORE_SHARED && !(at.flags & STORE_FLAG_READONLY))
             err = touch_present(w, &at);
     }
@@ -221,15 +221,15 @@ int plat_map(objid_t id, uint32_t rights, uint8_t **start)
 {
     struct window *w = window_of(id);
     if (!w) {
-        uint32_t slot;
-        int err = store_lookup(host.pool->store, id, &slot);
+        uint32_t row;
+        int err = store_lookup(host.pool->store, id, &row);
         if (err < 0)
             return err;
         w = window_take();
         if (!w)
             return -TWZ_ENOMEM;
         err = window_clear(w, PROT_READ);
-        *w = (struct window){ .id = id, .slot = slot };
+        *w = (struct window){ .id = id, .row = row };
         if (err == 0)
             err = window_fill(w, 0, TWZ_PAGE_RECORD);
         if (err < 0) {
@@ -256,9 +256,9 @@ void plat_unmap(uint8_t *start, objid_t id, uint32_t rights)
     struct window *w = window_of(id);
     if (!w || w->count == 0 || --w->count > 0 || !w->dead)
         return;
-    uint32_t slot = w->slot;
+    uint32_t row = w->row;
     window_drop(w);
-    (void)!store_obj_release(host.pool->store, slot);
+    (void)!store_obj_release(host.pool->store, row);
 }
 
 bool window_covers(const void *addr)
@@ -297,7 +297,7 @@ static int touch_present(const struct window *w, const struct store_page *at)
         return 0;
     if (at->state != STORE_SHARED)
         return -TWZ_EFAULT;
-    int err = store_page_own(host.pool->store, w->slot, at->page, &frame);
+    int err = store_page_break_cow(host.pool->store, w->row, at->page, &frame);
     if (err < 0)
         return err;
     frame_changed(frame);
@@ -306,10 +306,10 @@ static int touch_present(const struct window *w, const struct store_page *at)
 
 static int touch_absent(const struct window *w, uint32_t page, uint32_t count)
 {
-    int err = store_page_add_many(host.pool->store, w->slot, page, count, NULL, NULL);
+    int err = store_page_add_many(host.pool->store, w->row, page, count, NULL, NULL);
     for (uint32_t i = 0; err >= 0 && looking() && i < count; i++) {
         struct store_page at;
-        err = store_page_get(host.pool->store, w->slot, page + i, &at);
+        err = store_page_get(host.pool->store, w->row, page + i, &at);
         if (err >= 0)
             frame_changed(at.frame);
     }
@@ -328,7 +328,7 @@ int plat_touch(const void *p, uint64_t len)
     uint32_t page = (uint32_t)(off / TWZ_PAGE_SIZE);
     while (page < end) {
         struct store_page at = { .page = page };
-        bool there = store_page_next(host.pool->store, w->slot, &at) >= 0 && at.page < end;
+        bool there = store_page_next(host.pool->store, w->row, &at) >= 0 && at.page < end;
         uint32_t absent = (there ? at.page : end) - page;
         int err = 0;
         if (absent > 0)
@@ -342,16 +342,16 @@ int plat_touch(const void *p, uint64_t len)
     return 0;
 }
 
-int window_released(uint32_t slot)
+int window_released(uint32_t row)
 {
-    struct window *w = window_of(store_obj_id_of(host.pool->store, slot));
+    struct window *w = window_of(store_obj_id_of(host.pool->store, row));
     if (w && w->count > 0) {
         w->dead = true;
         return 0;
     }
     if (w)
         window_drop(w);
-    return store_obj_release(host.pool->store, slot);
+    return store_obj_release(host.pool->store, row);
 }
 
 void window_flush(const void *p, uint64_t len)
@@ -363,7 +363,7 @@ void window_flush(const void *p, uint64_t len)
         struct store_page at;
         uint64_t in = off % TWZ_PAGE_SIZE;
         uint64_t n = TWZ_PAGE_SIZE - in < len ? TWZ_PAGE_SIZE - in : len;
-        if (store_page_get(host.pool->store, w->slot, (uint32_t)(off / TWZ_PAGE_SIZE), &at) >= 0 &&
+        if (store_page_get(host.pool->store, w->row, (uint32_t)(off / TWZ_PAGE_SIZE), &at) >= 0 &&
             at.state == STORE_PRESENT) {
             frame_changed(at.frame);
             memcpy((uint8_t *)store_frame_ptr(host.pool->store, at.frame) + in, from, n);

@@ -16,10 +16,10 @@ int window_attach(struct pool *pool);
 void window_detach(const struct pool *pool);
 
 /* The pages of an object were changed below libtwz: its window, if any, is mapped anew. */
-int window_refresh(uint32_t slot);
+int window_refresh(uint32_t row);
 
 /* Release a dead object's frames: now, or when its window is let go. */
-int window_released(uint32_t slot);
+int window_released(uint32_t row);
 
 /* Does the address lie in the range of the windows? Safe in a signal handler. */
 bool window_covers(const void *addr);

@@ -14,10 +14,10 @@
 
 static const uint8_t zero_page[TWZ_PAGE_SIZE];
 
-int content_page(const struct pool *pool, uint32_t slot, uint32_t page, const uint8_t **bytes)
+int content_page(const struct pool *pool, uint32_t row, uint32_t page, const uint8_t **bytes)
 {
     struct store_page at;
-    int err = store_page_get(pool->store, slot, page, &at);
+    int err = store_page_get(pool->store, row, page, &at);
     if (err < 0)
         return err;
     switch (at.state) {
@@ -29,14 +29,14 @@ int content_page(const struct pool *pool, uint32_t slot, uint32_t page, const ui
     }
 }
 
-int content_read(const struct pool *pool, uint32_t slot, uint64_t off, void *out, uint64_t len)
+int content_read(const struct pool *pool, uint32_t row, uint64_t off, void *out, uint64_t len)
 {
     uint8_t *to = out;
     while (len > 0) {
         const uint8_t *page;
         uint64_t in = off % TWZ_PAGE_SIZE;
         uint64_t n = TWZ_PAGE_SIZE - in < len ? TWZ_PAGE_SIZE - in : len;
-        int err = content_page(pool, slot, (uint32_t)(off / TWZ_PAGE_SIZE), &page);
+        int err = content_page(pool, row, (uint32_t)(off / TWZ_PAGE_SIZE), &page);
         if (err < 0)
             return err;
         memcpy(to, page + in, n);
@@ -47,10 +47,10 @@ int content_read(const struct pool *pool, uint32_t slot, uint64_t off, void *out
     return 0;
 }
 
-int content_meta(const struct pool *pool, uint32_t slot, struct twz_meta *meta)
+int content_meta(const struct pool *pool, uint32_t row, struct twz_meta *meta)
 {
     const uint8_t *page;
-    int err = content_page(pool, slot, TWZ_PAGE_META, &page);
+    int err = content_page(pool, row, TWZ_PAGE_META, &page);
     if (err < 0)
         return err;
     memcpy(meta, page, sizeof(*meta));
@@ -60,25 +60,24 @@ int content_meta(const struct pool *pool, uint32_t slot, struct twz_meta *meta)
     return 0;
 }
 
-int content_fot(const struct pool *pool, uint32_t slot, uint32_t index, struct twz_fot_entry *out)
+int content_fot(const struct pool *pool, uint32_t row, uint32_t index, struct twz_fot_entry *out)
 {
     if (index == 0 || index > TWZ_FOT_MAX)
         return -TWZ_EINVAL;
-    return content_read(pool, slot, TWZ_OBJ_META - (uint64_t)index * TWZ_FOT_ENTRY, out,
+    return content_read(pool, row, TWZ_OBJ_META - (uint64_t)index * TWZ_FOT_ENTRY, out,
                         sizeof(*out));
 }
 
-int content_next(const struct pool *pool, uint32_t slot, const struct twz_meta *meta,
-                 uint32_t *next)
+int content_next(const struct pool *pool, uint32_t row, const struct twz_meta *meta, uint32_t *next)
 {
-    *next = STORE_NO_SLOT;
+    *next = STORE_NO_ROW;
     if (meta->next == 0)
         return 0;
     struct twz_fot_entry entry;
     uint64_t index = TWZ_PPTR_FOT(meta->next);
     if (index == 0 || index > meta->fot_count)
         return -TWZ_EDAMAGED;
-    int err = content_fot(pool, slot, (uint32_t)index, &entry);
+    int err = content_fot(pool, row, (uint32_t)index, &entry);
     if (err < 0)
         return err;
     if (!(entry.flags & TWZ_FOT_VALID) || (entry.flags & TWZ_FOT_NAME))
@@ -89,16 +88,16 @@ int content_next(const struct pool *pool, uint32_t slot, const struct twz_meta *
 /* Files may not go round in circles: no file has more parts than this (1 TiB). */
 #define PARTS_MAX 1024u
 
-int content_length(const struct pool *pool, uint32_t slot, uint64_t *length)
+int content_length(const struct pool *pool, uint32_t row, uint64_t *length)
 {
     *length = 0;
-    for (unsigned part = 0; slot != STORE_NO_SLOT; part++) {
+    for (unsigned part = 0; row != STORE_NO_ROW; part++) {
         struct twz_meta meta;
-        int err = part < PARTS_MAX ? content_meta(pool, slot, &meta) : -TWZ_EDAMAGED;
+        int err = part < PARTS_MAX ? content_meta(pool, row, &meta) : -TWZ_EDAMAGED;
         if (err < 0)
             return err;
         *length += meta.size;
-        err = content_next(pool, slot, &meta, &slot);
+        err = content_next(pool, row, &meta, &row);
         if (err < 0)
             return err;
     }
@@ -106,40 +105,40 @@ int content_length(const struct pool *pool, uint32_t slot, uint64_t *length)
 }
 
 /* Pages [page, end) that are absent or 0. */
-static uint32_t absent_run(const struct pool *pool, uint32_t slot, uint32_t page, uint32_t end)
+static uint32_t absent_run(const struct pool *pool, uint32_t row, uint32_t page, uint32_t end)
 {
     struct store_page at = { .page = page };
-    if (store_page_next(pool->store, slot, &at) < 0 || at.page > end)
+    if (store_page_next(pool->store, row, &at) < 0 || at.page > end)
         return end - page;
     return at.page - page;
 }
 
 /* Pages from `page` on, at most up to `end`, whose frames lie behind `bytes` in a row. */
-static uint32_t present_run(const struct pool *pool, uint32_t slot, uint32_t page, uint32_t end,
+static uint32_t present_run(const struct pool *pool, uint32_t row, uint32_t page, uint32_t end,
                             const uint8_t *bytes)
 {
     const uint8_t *next;
     uint32_t run = 1;
-    while (page + run < end && content_page(pool, slot, page + run, &next) == 0 &&
+    while (page + run < end && content_page(pool, row, page + run, &next) == 0 &&
            next == bytes + (uint64_t)run * TWZ_PAGE_SIZE)
         run++;
     return run;
 }
 
-static int each_of_part(const struct pool *pool, uint32_t slot, uint64_t size, content_sink sink,
+static int each_of_part(const struct pool *pool, uint32_t row, uint64_t size, content_sink sink,
                         void *ctx)
 {
     uint32_t end = 1 + (uint32_t)((size + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE);
     for (uint32_t page = 1; page < end;) {
         uint64_t left = size - (uint64_t)(page - 1) * TWZ_PAGE_SIZE;
-        uint32_t run = absent_run(pool, slot, page, end);
+        uint32_t run = absent_run(pool, row, page, end);
         const uint8_t *bytes = zero_page;
         bool zero = run > 0;
-        int err = zero ? 0 : content_page(pool, slot, page, &bytes);
+        int err = zero ? 0 : content_page(pool, row, page, &bytes);
         if (err < 0)
             return err;
         if (!zero)
-            run = present_run(pool, slot, page, end < page + CHUNK_PAGES ? end : page + CHUNK_PAGES,
+            run = present_run(pool, row, page, end < page + CHUNK_PAGES ? end : page + CHUNK_PAGES,
                               bytes);
         uint64_t len = (uint64_t)run * TWZ_PAGE_SIZE;
         err = sink(ctx, zero ? NULL : bytes, len < left ? len : left);
@@ -150,17 +149,17 @@ static int each_of_part(const struct pool *pool, uint32_t slot, uint64_t size, c
     return 0;
 }
 
-int content_each(const struct pool *pool, uint32_t slot, content_sink sink, void *ctx)
+int content_each(const struct pool *pool, uint32_t row, content_sink sink, void *ctx)
 {
-    for (unsigned part = 0; slot != STORE_NO_SLOT; part++) {
+    for (unsigned part = 0; row != STORE_NO_ROW; part++) {
         struct twz_meta meta;
-        int err = part < PARTS_MAX ? content_meta(pool, slot, &meta) : -TWZ_EDAMAGED;
+        int err = part < PARTS_MAX ? content_meta(pool, row, &meta) : -TWZ_EDAMAGED;
         if (err < 0)
             return err;
-        err = each_of_part(pool, slot, meta.size, sink, ctx);
+        err = each_of_part(pool, row, meta.size, sink, ctx);
         if (err != 0)
             return err;
-        err = content_next(pool, slot, &meta, &slot);
+        err = content_next(pool, row, &meta, &row);
         if (err < 0)
             return err;
     }
@@ -186,7 +185,7 @@ static bool page_is_zero(const uint8_t *page)
 }
 
 /* Add the pages of a chunk that are not all zero. */
-static int chunk_add(struct pool *pool, uint32_t slot, struct chunk *chunk, uint32_t pages)
+static int chunk_add(struct pool *pool, uint32_t row, struct chunk *chunk, uint32_t pages)
 {
     for (uint32_t i = 0; i < pages;) {
         uint32_t run = 0;
@@ -194,7 +193,7 @@ static int chunk_add(struct pool *pool, uint32_t slot, struct chunk *chunk, uint
             run++;
         int err = 0;
         if (run > 0)
-            err = store_page_add_many(pool->store, slot, chunk->first + i, run, chunk_page, chunk);
+            err = store_page_add_many(pool->store, row, chunk->first + i, run, chunk_page, chunk);
         if (err < 0)
             return err;
         i += run > 0 ? run : 1;
@@ -202,7 +201,7 @@ static int chunk_add(struct pool *pool, uint32_t slot, struct chunk *chunk, uint
     return 0;
 }
 
-int content_fill(struct pool *pool, uint32_t slot, content_source source, void *ctx, uint64_t *size)
+int content_fill(struct pool *pool, uint32_t row, content_source source, void *ctx, uint64_t *size)
 {
     struct chunk chunk = { .first = 1, .bytes = malloc(CHUNK) };
     if (!chunk.bytes)
@@ -217,7 +216,7 @@ int content_fill(struct pool *pool, uint32_t slot, content_source source, void *
             break;
         uint64_t pages = ((uint64_t)n + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE;
         memset(chunk.bytes + n, 0, pages * TWZ_PAGE_SIZE - (uint64_t)n);
-        err = chunk_add(pool, slot, &chunk, (uint32_t)pages);
+        err = chunk_add(pool, row, &chunk, (uint32_t)pages);
         if (err < 0)
             break;
         *size += (uint64_t)n;
@@ -235,7 +234,7 @@ static const void *one_page(void *ctx, uint32_t page)
     return ctx;
 }
 
-int content_meta_add(struct pool *pool, uint32_t slot, const struct twz_meta *meta, objid_t next)
+int content_meta_add(struct pool *pool, uint32_t row, const struct twz_meta *meta, objid_t next)
 {
     _Alignas(8) uint8_t page[TWZ_PAGE_SIZE] = { 0 };
     struct twz_meta full = *meta;
@@ -248,11 +247,11 @@ int content_meta_add(struct pool *pool, uint32_t slot, const struct twz_meta *me
         full.fot_count = 1;
         full.next = TWZ_PPTR(1, TWZ_OBJ_BASE);
         memcpy(page + TWZ_PAGE_SIZE - TWZ_FOT_ENTRY, &entry, sizeof(entry));
-        int err = store_page_add_many(pool->store, slot, TWZ_PAGE_META - 1, 1, one_page, page);
+        int err = store_page_add_many(pool->store, row, TWZ_PAGE_META - 1, 1, one_page, page);
         if (err < 0)
             return err;
         memset(page, 0, sizeof(page));
     }
     memcpy(page, &full, sizeof(full));
-    return store_page_add_many(pool->store, slot, TWZ_PAGE_META, 1, one_page, page);
+    return store_page_add_many(pool->store, row, TWZ_PAGE_META, 1, one_page, page);
 }

@@ -10,21 +10,20 @@
 #include "names.h"
 
 /* Every object takes a slot of the pool's table; its size sets how many there are. */
-static bool objects_at_limit(const struct pool *pool, struct store_space *space)
+static bool objects_at_limit(const struct pool *pool, struct store_usage *space)
 {
-    store_space(pool->store, space);
-    return space->objects >= space->slots_max;
+    store_usage(pool->store, space);
+    return space->objects >= space->rows_max;
 }
 
 static int explain(const struct pool *pool, const char *subject, int64_t error)
 {
-    struct store_space space;
+    struct store_usage space;
     if (error == -TWZ_EFULL && objects_at_limit(pool, &space))
         return fail(TOOL_FULL,
                     "%s: the pool has no room for more objects (%llu of %llu): delete objects "
                     "(lost, del) or make a larger pool (mkpool --size)",
-                    subject, (unsigned long long)space.objects,
-                    (unsigned long long)space.slots_max);
+                    subject, (unsigned long long)space.objects, (unsigned long long)space.rows_max);
     return fail_twz(subject, error);
 }
 

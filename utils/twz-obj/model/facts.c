@@ -38,19 +38,19 @@ static const char *type_of(const struct facts *facts)
     return facts->meta.mode ? "file" : "object";
 }
 
-int facts_get(const struct pool *pool, uint32_t slot, struct facts *facts)
+int facts_get(const struct pool *pool, uint32_t row, struct facts *facts)
 {
     memset(facts, 0, sizeof(*facts));
-    int err = store_obj_stat(pool->store, slot, &facts->stat);
+    int err = store_obj_stat(pool->store, row, &facts->stat);
     if (err < 0 && err != -TWZ_EDAMAGED)
         return err;
     if (err < 0) {
         facts->stat.damaged = 1;
-        facts->stat.id = store_obj_id_of(pool->store, slot);
+        facts->stat.id = store_obj_id_of(pool->store, row);
     }
-    facts->error = facts->stat.damaged ? -TWZ_EDAMAGED : content_meta(pool, slot, &facts->meta);
+    facts->error = facts->stat.damaged ? -TWZ_EDAMAGED : content_meta(pool, row, &facts->meta);
     if (facts->error == 0)
-        facts->error = content_length(pool, slot, &facts->length);
+        facts->error = content_length(pool, row, &facts->length);
     facts->type = type_of(facts);
     return 0;
 }

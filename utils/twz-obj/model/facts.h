@@ -15,7 +15,7 @@ struct facts {
 };
 
 /* Damage is told in `error` and in stat.damaged, not returned. -TWZ_ENOOBJ and the like. */
-int facts_get(const struct pool *pool, uint32_t slot, struct facts *facts);
+int facts_get(const struct pool *pool, uint32_t row, struct facts *facts);
 
 /* Bytes of media: pages, and the record's entry. */
 uint64_t facts_media(const struct facts *facts);

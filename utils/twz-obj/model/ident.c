@@ -18,18 +18,18 @@ static int append(struct tool *tool, struct ident_list *list, const char *text, 
                   objid_t id, uint32_t kind)
 {
     struct ident *more = realloc(list->item, (list->count + 1) * sizeof(*more));
-    uint32_t slot = STORE_NO_SLOT;
+    uint32_t row = STORE_NO_ROW;
     if (!more) {
         free(path);
         return fail(TOOL_FULL, "out of memory");
     }
     list->item = more;
-    int err = store_lookup(tool->pool->store, id, &slot);
-    if (err < 0 && !(err == -TWZ_EDAMAGED && slot != STORE_NO_SLOT)) {
+    int err = store_lookup(tool->pool->store, id, &row);
+    if (err < 0 && !(err == -TWZ_EDAMAGED && row != STORE_NO_ROW)) {
         free(path);
         return fail_twz(text, err);
     }
-    list->item[list->count++] = (struct ident){ id, slot, kind, path, path ? path : text };
+    list->item[list->count++] = (struct ident){ id, row, kind, path, path ? path : text };
     return TOOL_OK;
 }
 

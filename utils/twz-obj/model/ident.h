@@ -14,7 +14,7 @@
 
 struct ident {
     objid_t id;
-    uint32_t slot;
+    uint32_t row;
     uint32_t kind;    /* HIER_* as its name says; 0: given by ID */
     char *path;       /* as found; NULL: given by ID */
     const char *text; /* as the user wrote it, or path */

@@ -33,9 +33,9 @@ int ids_prefix(const char *text, char hex[33])
     return n >= 4 ? n : 0;
 }
 
-bool ids_next(const struct pool *pool, uint32_t *slot)
+bool ids_next(const struct pool *pool, uint32_t *row)
 {
-    return store_obj_next(pool->store, slot) >= 0;
+    return store_obj_next(pool->store, row) >= 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -58,11 +58,11 @@ static int64_t find_whole(struct pool *pool, const char *hex, objid_t *found, si
 {
     char half[17] = { 0 };
     objid_t id;
-    uint32_t slot;
+    uint32_t row;
     memcpy(half, hex, 16);
     id.hi = strtoull(half, NULL, 16);
     id.lo = strtoull(hex + 16, NULL, 16);
-    int err = store_lookup(pool->store, id, &slot);
+    int err = store_lookup(pool->store, id, &row);
     if (err == -TWZ_ENOOBJ || err == -TWZ_EDELETED)
         return 0;
     if (max > 0)
@@ -75,8 +75,8 @@ int64_t ids_find(struct pool *pool, const char *hex, int digits, objid_t *found,
     if (digits == 32)
         return find_whole(pool, hex, found, max);
     int64_t count = 0;
-    for (uint32_t slot = 0; ids_next(pool, &slot); slot++) {
-        objid_t id = store_obj_id_of(pool->store, slot);
+    for (uint32_t row = 0; ids_next(pool, &row); row++) {
+        objid_t id = store_obj_id_of(pool->store, row);
         if (!begins_with(id, hex, digits))
             continue;
         if ((size_t)count < max)
@@ -97,7 +97,7 @@ static int table_make(struct pool *pool)
     table.count = 0;
     table.pool = pool;
     table.changes = pool->changes;
-    for (uint32_t slot = 0; table.id && ids_next(pool, &slot); slot++) {
+    for (uint32_t row = 0; table.id && ids_next(pool, &row); row++) {
         if (table.count == room) {
             room *= 2;
             objid_t *more = realloc(table.id, room * sizeof(*more));
@@ -105,7 +105,7 @@ static int table_make(struct pool *pool)
                 return -TWZ_ENOMEM;
             table.id = more;
         }
-        table.id[table.count++] = store_obj_id_of(pool->store, slot);
+        table.id[table.count++] = store_obj_id_of(pool->store, row);
     }
     if (!table.id)
         return -TWZ_ENOMEM;

@@ -21,6 +21,6 @@ int ids_shown(struct pool *pool, objid_t id);
 
 /* Objects of the pool that are there for the user: neither dead nor provisional-and-lost. Slots in
  * `for (slot = 0; ids_next(pool, &slot); slot++)`. */
-bool ids_next(const struct pool *pool, uint32_t *slot);
+bool ids_next(const struct pool *pool, uint32_t *row);
 
 #endif

@@ -152,9 +152,9 @@ char *names_base(const char *path)
 
 int names_seen_init(struct names_seen *seen, const struct pool *pool)
 {
-    struct store_space space;
-    store_space(pool->store, &space);
-    *seen = (struct names_seen){ pool, calloc(1, space.slots_max / 8 + 1) };
+    struct store_usage space;
+    store_usage(pool->store, &space);
+    *seen = (struct names_seen){ pool, calloc(1, space.rows_max / 8 + 1) };
     return seen->bits ? 0 : -TWZ_ENOMEM;
 }
 
@@ -166,12 +166,12 @@ void names_seen_free(struct names_seen *seen)
 
 bool names_seen_add(struct names_seen *seen, objid_t id)
 {
-    uint32_t slot;
-    if (store_lookup(seen->pool->store, id, &slot) < 0)
+    uint32_t row;
+    if (store_lookup(seen->pool->store, id, &row) < 0)
         return false;
-    uint8_t bit = (uint8_t)(1u << (slot % 8));
-    bool added = !(seen->bits[slot / 8] & bit);
-    seen->bits[slot / 8] |= bit;
+    uint8_t bit = (uint8_t)(1u << (row % 8));
+    bool added = !(seen->bits[row / 8] & bit);
+    seen->bits[row / 8] |= bit;
     return added;
 }
 

@@ -28,22 +28,22 @@ struct filling {
     int told; /* the fill's result where it was 1: the message is out */
 };
 
-static int fill_slot(struct filling *filling, objid_t id)
+static int fill_row(struct filling *filling, objid_t id)
 {
-    uint32_t slot;
-    int err = store_lookup(filling->pool->store, id, &slot);
+    uint32_t row;
+    int err = store_lookup(filling->pool->store, id, &row);
     if (err >= 0)
-        err = filling->place->fill(filling->place->ctx, filling->pool, slot);
+        err = filling->place->fill(filling->place->ctx, filling->pool, row);
     if (err > 0) {
         filling->told = 1;
         return -TWZ_EIO;
     }
-    return err < 0 ? err : window_refresh(slot);
+    return err < 0 ? err : window_refresh(row);
 }
 
 static int fill_named(const twzobj *obj, void *ctx)
 {
-    return fill_slot(ctx, obj->id);
+    return fill_row(ctx, obj->id);
 }
 
 static int make_named(struct filling *filling, struct hier_where *where, objid_t *id)
@@ -76,7 +76,7 @@ static int make_unnamed(struct filling *filling, objid_t *id)
     int err = plat_obj_create(&create, id);
     if (err < 0)
         return err;
-    err = fill_slot(filling, *id);
+    err = fill_row(filling, *id);
     if (err >= 0)
         err = plat_obj_ctl(*id, TWZ_CTL_PERMANENT, 0);
     if (err < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0)

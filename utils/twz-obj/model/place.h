@@ -9,7 +9,7 @@ struct place {
     uint32_t perms;
     const char *leaf; /* name to take where the path is a directory */
     /* Fills the object, which nobody else sees yet; 0, -TWZ_E*, or 1 for an error already told. */
-    int (*fill)(void *ctx, struct pool *pool, uint32_t slot);
+    int (*fill)(void *ctx, struct pool *pool, uint32_t row);
     void *ctx;
 };
 

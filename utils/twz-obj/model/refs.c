@@ -50,26 +50,26 @@ static int gap_in_names(void *ctx, objid_t dir, const char *path, int error)
 
 /* A FOT entry that names its target: what the name means here. 1: nothing to tell; -TWZ_E*: that
  * cannot be read. */
-static int name_of_entry(const struct visit *visit, uint32_t slot,
-                         const struct twz_fot_entry *entry, char *name, objid_t *to)
+static int name_of_entry(const struct visit *visit, uint32_t row, const struct twz_fot_entry *entry,
+                         char *name, objid_t *to)
 {
     uint64_t off = entry->name.name_off;
     if (off < TWZ_OBJ_BASE || off >= TWZ_OBJ_DATA_TOP)
         return 1;
     uint64_t room = TWZ_OBJ_DATA_TOP - off < NAME_MAX_READ ? TWZ_OBJ_DATA_TOP - off : NAME_MAX_READ;
     uint32_t kind;
-    int err = content_read(visit->pool, slot, off, name, room);
+    int err = content_read(visit->pool, row, off, name, room);
     if (err < 0 || !memchr(name, '\0', room))
         return err < 0 ? err : 1;
     err = names_find(visit->pool, name, to, &kind);
     return err == -TWZ_EDAMAGED || err == -TWZ_EPOISON || err == -TWZ_ENOMEM ? err : err < 0;
 }
 
-static int from_entry(const struct visit *visit, uint32_t slot, objid_t id, uint32_t index)
+static int from_entry(const struct visit *visit, uint32_t row, objid_t id, uint32_t index)
 {
     char name[NAME_MAX_READ];
     struct twz_fot_entry entry;
-    int err = content_fot(visit->pool, slot, index, &entry);
+    int err = content_fot(visit->pool, row, index, &entry);
     if (err < 0)
         return gap(visit, id, err);
     if (!(entry.flags & TWZ_FOT_VALID))
@@ -77,7 +77,7 @@ static int from_entry(const struct visit *visit, uint32_t slot, objid_t id, uint
     struct ref ref = { .kind = REF_FOT, .from = id, .to = entry.id, .index = index };
     ref.rights = (uint32_t)(entry.flags & TWZ_PERMS);
     if (entry.flags & TWZ_FOT_NAME) {
-        err = name_of_entry(visit, slot, &entry, name, &ref.to);
+        err = name_of_entry(visit, row, &entry, name, &ref.to);
         if (err != 0)
             return err < 0 ? gap(visit, id, err) : 0;
         ref.path = name;
@@ -85,14 +85,14 @@ static int from_entry(const struct visit *visit, uint32_t slot, objid_t id, uint
     return visit->visitor(visit->ctx, &ref);
 }
 
-static int from_fot(const struct visit *visit, uint32_t slot, objid_t id)
+static int from_fot(const struct visit *visit, uint32_t row, objid_t id)
 {
     struct twz_meta meta;
-    int err = content_meta(visit->pool, slot, &meta);
+    int err = content_meta(visit->pool, row, &meta);
     if (err < 0)
         return gap(visit, id, err);
     for (uint32_t i = 1; err == 0 && i <= meta.fot_count; i++)
-        err = from_entry(visit, slot, id, i);
+        err = from_entry(visit, row, id, i);
     return err;
 }
 
@@ -122,15 +122,15 @@ static int from_roots(const struct visit *visit)
     return 0;
 }
 
-static int from_object(const struct visit *visit, uint32_t slot)
+static int from_object(const struct visit *visit, uint32_t row)
 {
     struct store_stat stat;
-    int err = store_obj_stat(visit->pool->store, slot, &stat);
+    int err = store_obj_stat(visit->pool->store, row, &stat);
     if (err == -TWZ_EDELETED || err == -TWZ_ENOOBJ)
         return 0;
     if (err < 0 || stat.damaged)
-        return gap(visit, store_obj_id_of(visit->pool->store, slot), err < 0 ? err : -TWZ_EDAMAGED);
-    err = from_fot(visit, slot, stat.id);
+        return gap(visit, store_obj_id_of(visit->pool->store, row), err < 0 ? err : -TWZ_EDAMAGED);
+    err = from_fot(visit, row, stat.id);
     return err != 0 ? err : from_tie(visit, &stat);
 }
 
@@ -140,17 +140,17 @@ int refs_each(struct pool *pool, refs_visitor visitor, void *ctx)
     int err = from_roots(&visit);
     if (err == 0 && !twz_objid_none(pool->names))
         err = names_each_whole(pool, pool->names, "/", from_name, gap_in_names, &visit);
-    for (uint32_t slot = 0; err == 0 && ids_next(pool, &slot); slot++)
-        err = from_object(&visit, slot);
+    for (uint32_t row = 0; err == 0 && ids_next(pool, &row); row++)
+        err = from_object(&visit, row);
     return err;
 }
 
-int refs_from(struct pool *pool, uint32_t slot, refs_visitor visitor, void *ctx)
+int refs_from(struct pool *pool, uint32_t row, refs_visitor visitor, void *ctx)
 {
     struct visit visit = { pool, visitor, ctx };
-    objid_t id = store_obj_id_of(pool->store, slot);
+    objid_t id = store_obj_id_of(pool->store, row);
     struct name_list list;
-    int err = from_fot(&visit, slot, id);
+    int err = from_fot(&visit, row, id);
     if (err != 0 || names_list(id, &list) < 0)
         return err;
     for (size_t i = 0; err == 0 && i < list.count; i++) {

@@ -39,6 +39,6 @@ bool refs_pointed(struct pool *pool, objid_t id, bool names);
 void refs_warn_gap(const struct ref *ref);
 
 /* Those of one object: its FOT, what it is tied to, and its names if it is a directory. */
-int refs_from(struct pool *pool, uint32_t slot, refs_visitor visitor, void *ctx);
+int refs_from(struct pool *pool, uint32_t row, refs_visitor visitor, void *ctx);
 
 #endif

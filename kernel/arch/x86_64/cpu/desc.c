@@ -110,7 +110,7 @@ void arch_idle(void)
 }
 
 /* An instruction later than STI, which lets nothing in before the next one is over. */
-void arch_breathe(void)
+void arch_preemption_point(void)
 {
     __asm__ volatile("sti; nop; cli" : : : "memory");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Vectors and what becomes of them. From user mode: the generic kernel decides. From the kernel:
- * interrupts are let in by arch_idle and arch_breathe alone; a fault at an instruction named in the
+ * interrupts are let in by arch_idle and arch_preemption_point alone; a fault at an instruction named in the
  * fix-up table goes on at the place given there; all else is a bug of the kernel and ends it.
  *
  * A machine check may come between any two instructions, so its handler only notes the address;

@@ -62,8 +62,8 @@ static void set_entry(uint64_t *entry, uint64_t value)
     __atomic_store_n(entry, value, __ATOMIC_RELEASE);
 }
 
-int arch_root_hang(struct arch_root *root, uint32_t slot, const struct arch_ptree *pt,
-                   unsigned rights)
+int arch_root_map(struct arch_root *root, uint32_t slot, const struct arch_ptree *pt,
+                  unsigned rights)
 {
     uint64_t value = pt->top.addr | PTE_P | PTE_U | PTE_A;
     uint64_t *entry = slot_entry(root, slot);
@@ -85,7 +85,7 @@ int arch_root_hang(struct arch_root *root, uint32_t slot, const struct arch_ptre
     return 0;
 }
 
-void arch_root_unhang(struct arch_root *root, uint32_t slot)
+void arch_root_unmap(struct arch_root *root, uint32_t slot)
 {
     uint64_t *entry = slot_entry(root, slot);
 
