@@ -88,7 +88,7 @@ def put(top, path, text):
 
 
 def small_tree(path, text):
-    """A tree with one file of each room and `path` in it; the caller removes it."""
+    """A tree with one file of each module and `path` in it; the caller removes it."""
     top = tempfile.mkdtemp(prefix="twz-house.")
     for header in HEADERS:
         put(top, header, SPDX)
@@ -151,7 +151,7 @@ def test_right_edges_pass():
 
 
 def calls_problems(files, circles, upward):
-    """What check_calls finds in a tree of these files with these tables."""
+    """The problems that check_calls finds in a tree of these files with these tables."""
     top = tempfile.mkdtemp(prefix="twz-house.")
     tables = check_calls.CIRCLES, check_calls.UPWARD
     check_calls.CIRCLES, check_calls.UPWARD = circles, upward

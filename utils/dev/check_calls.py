@@ -4,11 +4,12 @@
 
 Usage: check_calls.py [--edges] [TREE]
 
-The nodes are the C files of a module; a header counts with the C file of its name beside it, and a
-header of kernel/include with the C file of its name in the kernel if there is exactly one. File A
-depends on file B if the code of A names a function of B that is not static, or includes a header of
-B. Files that depend on each other are a circle. The folders of kernel/ and of libtwix/src must
-call only those before them in ORDERS, and must not form a circle either.
+The nodes are the C files of a module. A header counts with the C file of its name beside it. A
+header of kernel/include counts with the C file of its name, if the kernel has exactly one.
+
+File A depends on file B if the code of A names a function of B that is not static, or if A includes
+a header of B. Files that depend on each other are a circle. The folders of kernel/ and of
+libtwix/src must call only those before them in ORDERS, and must not form a circle either.
 
 --edges prints the names that make each circle. CIRCLES and UPWARD list the exceptions; an entry
 that the tree does not need any more is a problem too, so both tables shrink.

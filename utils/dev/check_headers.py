@@ -13,12 +13,13 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tree
 
-# Room by room what a C file there is compiled with; the first match counts.
+# The compile flags of a C file, module by module; the first match counts.
 KERNEL = ["kernel", "kernel/include", "kernel/abi", "security"]
-GUEST = ["libtwz/include", "libtwz", "libtwix/include", "libtwix", "kernel/abi", "objects", "security"]
+GUEST = ["libtwz/include", "libtwz", "libtwix/include", "libtwix", "libtwix/src", "kernel/abi",
+         "objects", "security"]
 HOST = ["utils/lib", "kernel/store/host", "kernel", "kernel/abi", "security", "libtwz/include"]
 TWZ_OBJ = ["utils/twz-obj/cli", "utils/twz-obj/host", "utils/twz-obj/model", "objects"]
-ROOMS = [
+MODULES = [
     ("kernel/store/host", ["kernel/store/host"] + KERNEL, []),
     ("kernel", ["kernel/store/x86"] + KERNEL, ["-ffreestanding"]),
     ("security", KERNEL, ["-ffreestanding"]),
@@ -33,8 +34,8 @@ WARNINGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wconversion", "-Wstrict-prototyp
 
 
 def command(compiler, top, build, path):
-    for room, roots, flags in ROOMS:
-        if path.startswith(room):
+    for module, roots, flags in MODULES:
+        if path.startswith(module):
             break
     include = [f"-I{os.path.join(top, r)}" for r in [os.path.dirname(path)] + roots]
     include.append(f"-I{os.path.join(build, 'kernel')}")
@@ -47,12 +48,12 @@ def compile_one(job):
 
 
 def check(top, build, compilers):
-    """(number of compilations, [what the compiler said, …])."""
+    """(number of compilations, [what the compiler printed, …])."""
     headers = [p for p in tree.files(top) if p.endswith(".h")]
     jobs = [command(c, top, build, h) for c in compilers for h in headers]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        said = list(pool.map(compile_one, jobs))
-    return len(jobs), [text for text in said if text]
+        outputs = list(pool.map(compile_one, jobs))
+    return len(jobs), [text for text in outputs if text]
 
 
 if __name__ == "__main__":

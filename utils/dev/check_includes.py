@@ -4,10 +4,10 @@
 
 Usage: check_includes.py [TREE]
 
-A file belongs to the room with the longest path that it starts with; what is named test… in a room
-belongs to tests. An include is looked up beside
-the file (quotes) and then in ROOTS; what is not found there is a header of the compiler, of the
-system or of a library, for which the room's word in SYSTEM decides.
+A file belongs to the module with the longest path that it starts with. A file whose name or folder
+begins with "test" belongs to tests. An include is looked up beside the file (quotes) and then in
+ROOTS. An include that is not found there is a header of the compiler, of the system or of a
+library, and the module's word in RULES decides.
 """
 
 import os
@@ -19,7 +19,8 @@ import tree
 
 ROOTS = ["kernel", "kernel/include", "kernel/abi", "kernel/store/x86", "kernel/store/host",
          "security", "libtwz/include", "libtwz", "libtwix/include", "objects", "utils/lib", "utils"]
-TEST_ROOTS = ROOTS + ["tests"] # have doubles of kernel headers, which only tests use
+# Roots of one module alone. tests has doubles of kernel headers.
+OWN_ROOTS = {"tests": ["tests"], "libtwix": ["libtwix/src"]}
 
 # Headers that a compiler brings along without a C library.
 FREESTANDING = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h", "stdatomic.h", "stdalign.h",
@@ -35,7 +36,7 @@ KERNEL_BELOW = ["kernel/include", "kernel/lib", "kernel/store", "security/verify
 BACKENDS = ["kernel/store/x86", "kernel/store/host"]
 PUBLIC = ABI + ["libtwz/include", "objects"]
 
-# room: (rooms it may include besides itself, its word for headers from outside the tree)
+# module: (modules it may include besides itself, its word for headers from outside the tree)
 RULES = {
     "kernel/abi": ([], "abi"),
     "kernel/lib": (ABI, "freestanding"),
@@ -48,7 +49,9 @@ RULES = {
     "kernel/include": (ABI + ["kernel/lib", "kernel/store", "security/verify"], "freestanding"),
     "kernel/core": (KERNEL_BELOW, "freestanding"),
     "kernel/mm": (KERNEL_BELOW, "freestanding"),
+    "kernel/page": (KERNEL_BELOW, "freestanding"),
     "kernel/obj": (KERNEL_BELOW, "freestanding"),
+    "kernel/kso": (KERNEL_BELOW, "freestanding"),
     "kernel/sec": (KERNEL_BELOW, "freestanding"),
     "kernel/dev": (KERNEL_BELOW, "freestanding"),
     "kernel/sys": (KERNEL_BELOW, "freestanding"),
@@ -67,23 +70,23 @@ RULES = {
     "tests": (None, "linux"),
 }
 
-# Inside the kernel each room may use the public headers of those before it. A header of
-# kernel/include belongs to the room that has a C file of its name; what no room has is everybody's,
-# and so are those of GROUND (doc/decisions/006-memory-below-threads.md).
-LAYERS = ["mm", "core", "obj", "sec", "dev", "sys"]
+# Inside the kernel each module may use the public headers of those before it. A header of
+# kernel/include belongs to the module that has a C file of its name. Every module may use the other
+# headers and those of GROUND (doc/decisions/006-memory-below-threads.md).
+LAYERS = ["mm", "core", "page", "obj", "kso", "sec", "dev", "sys"]
 GROUND = {"log"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+([<"])([^>"]+)[>"]', re.MULTILINE)
 SOURCE = (".c", ".h", ".S", ".def")
 
 
-def room_of(path):
+def module_of(path):
     if any(part.startswith("test") for part in path.split("/")):
         return "tests"
     best = None
-    for room in RULES:
-        if path.startswith(room + "/") and (best is None or len(room) > len(best)):
-            best = room
+    for module in RULES:
+        if path.startswith(module + "/") and (best is None or len(module) > len(best)):
+            best = module
     return best
 
 
@@ -92,7 +95,7 @@ def resolve(known, path, quote, name):
     beside = os.path.normpath(os.path.join(os.path.dirname(path), name))
     if quote == '"' and beside in known:
         return [beside]
-    roots = TEST_ROOTS if room_of(path) == "tests" else ROOTS
+    roots = ROOTS + OWN_ROOTS.get(module_of(path), [])
     return [p for p in (os.path.normpath(os.path.join(r, name)) for r in roots) if p in known]
 
 
@@ -130,19 +133,19 @@ def layer_problem(known, path, target):
 
 
 def edge_problem(known, path, target):
-    room, other = room_of(path), room_of(target)
-    allowed = RULES[room][0]
-    if allowed is not None and other != room and other not in allowed:
-        return f"{room} may not include {target} of {other or 'no room'}"
-    if room == "utils" and other == "utils" and path.split("/")[1] != target.split("/")[1]:
+    module, other = module_of(path), module_of(target)
+    allowed = RULES[module][0]
+    if allowed is not None and other != module and other not in allowed:
+        return f"{module} may not include {target} of {other or 'no module'}"
+    if module == "utils" and other == "utils" and path.split("/")[1] != target.split("/")[1]:
         return f"one tool may not include {target} of another"
     return layer_problem(known, path, target)
 
 
 def file_problems(top, known, path):
-    room = room_of(path)
-    if room is None:
-        return [(1, "lies in no room of the table")]
+    module = module_of(path)
+    if module is None:
+        return [(1, "lies in no module of the table")]
     problems = []
     text = tree.read(top, path)
     for match in INCLUDE.finditer(text):
@@ -150,8 +153,8 @@ def file_problems(top, known, path):
         line = text.count("\n", 0, match.start()) + 1
         targets = resolve(known, path, quote, name)
         found = [edge_problem(known, path, t) for t in targets]
-        if not targets and not system_allowed(RULES[room][1], name):
-            found = [f"{room} may not include <{name}> from outside the tree"]
+        if not targets and not system_allowed(RULES[module][1], name):
+            found = [f"{module} may not include <{name}> from outside the tree"]
         problems += [(line, p) for p in found if p]
     return problems
 

@@ -64,7 +64,7 @@ def check(top):
     count, problems = 0, []
     for path in tree.files(top):
         text = tree.read(top, path) if is_source(path) else "\0"
-        if "\0" in text:  # a program that somebody compiled here
+        if "\0" in text:  # a compiled program
             continue
         count += 1
         problems += [f"{path}:{n}: {t}" for n, t in file_problems(path, text)]

@@ -9,7 +9,7 @@ objects, security and utils; "tests" is each file with a part of its path that b
 Counted are .c, .h, .S and .def files.
 
   words     words of comments, without SPDX lines
-  who       who, whoever and nobody in 1,000 of these words
+  who       "who" and its two relatives (WHO) in 1,000 of these words
   must      must in 1,000 of these words
   functions definitions in .c and .h files
   <=40      per cent of them that have 40 lines at most, header and closing brace included
@@ -42,7 +42,7 @@ COLUMNS = ["files", "lines", "words", "who", "must", "functions", "<=40", "same"
 
 
 class Sum:
-    """What is added up for one module, or for several."""
+    """The figures of one module, or of several."""
 
     def __init__(self):
         self.files = self.lines = self.words = self.who = self.must = self.commits = 0
