@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""House rules that a line-by-line look can check. Prints FILE:LINE: problem; ends with 1 if any.
+"""House rules of single lines, and the dialect of C. Prints FILE:LINE: problem; ends with 1 if any.
 
-Usage: check_style.py [TREE]
+Usage: check_style.py [--dialect] [TREE]
+
+--dialect  check the dialect of C (dialect.py), too
 """
 
 import os
@@ -10,6 +12,7 @@ import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import dialect
 import tree
 
 MAX_LINES = 800
@@ -71,7 +74,25 @@ def check(top):
     return count, problems
 
 
-if __name__ == "__main__":
-    count, problems = check(sys.argv[1] if len(sys.argv) > 1 else ".")
+def check_dialect(top):
+    """The same for the dialect of C."""
+    count, problems = 0, []
+    for path in tree.files(top):
+        if path.endswith(C_SOURCE):
+            count += 1
+            problems += [f"{path}:{n}: {t}" for n, t in dialect.problems(tree.read(top, path))]
+    return count, problems
+
+
+def main(arguments):
+    places = [a for a in arguments if not a.startswith("--")]
+    top = places[0] if places else "."
+    count, problems = check(top)
+    if "--dialect" in arguments:
+        problems += check_dialect(top)[1]
     print("\n".join(problems) if problems else f"{count} files keep the house rules")
-    sys.exit(1 if problems else 0)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
