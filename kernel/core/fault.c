@@ -17,6 +17,7 @@
 #include <kernel/fault.h>
 #include <kernel/log.h>
 #include <kernel/sched.h>
+#include <kernel/upcall.h>
 #include <kernel/user.h>
 #include <lib/string.h>
 
@@ -88,8 +89,8 @@ static void log_fault(struct thread *t, const struct twz_fault *f, const char *w
     uint64_t at_off = 0, ip_off = 0;
     char need[6], have[6];
 
-    thread_hooks.where(t, f->addr, &at, &at_off);
-    thread_hooks.where(t, f->ip, &ip, &ip_off);
+    upcall.locate(t, f->addr, &at, &at_off);
+    upcall.locate(t, f->ip, &ip, &ip_off);
     log_printf("thread " IDFMT " %s: %s fault%s%s%s at %llx (object " IDFMT "+%llx), needs %s, "
                "holds %s, code %llx, ip %llx (object " IDFMT "+%llx)",
                IDPR(t->id), what, kind_names[kind], reason[0] != 0 ? " (" : "", reason,
@@ -165,7 +166,7 @@ static void progress_below(struct thread *t, const struct twz_regs *regs)
         t->progress.below = true;
         t->progress.place = arch_regs_location(regs);
     } else if (arch_regs_location(regs) == t->progress.place) {
-        thread_hooks.drop_progress(t);
+        upcall.drop_progress(t);
     }
 }
 
@@ -183,7 +184,7 @@ void fault_raise(struct arch_frame *frame, struct twz_fault *fault)
     fault->ip = frame->regs.rip;
     if (trace_fault)
         log_fault(t, fault, "fault");
-    entry = thread_hooks.fault_entry(t, fault->kind);
+    entry = upcall.fault_entry(t, fault->kind);
     if (entry == 0 || entry >= ARCH_USER_LIMIT) {
         fault_end(fault);
         return;
@@ -236,7 +237,7 @@ void kernel_page_fault(struct arch_frame *frame, uint64_t addr, unsigned access)
         need = TWZ_EXEC;
     else if ((access & ARCH_ACCESS_WRITE) != 0)
         need = TWZ_WRITE;
-    if (thread_hooks.resolve(current(), addr, need, &fault) < 0)
+    if (upcall.resolve_fault(current(), addr, need, &fault) < 0)
         fault_raise(frame, &fault);
 }
 
@@ -250,5 +251,5 @@ void kernel_exception(struct arch_frame *frame, unsigned vector, uint64_t error)
 
 void kernel_media_error(phys_t addr)
 {
-    thread_hooks.media_error(addr);
+    upcall.media_error(addr);
 }

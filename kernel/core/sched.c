@@ -17,6 +17,7 @@
 #include <kernel/kmem.h>
 #include <kernel/sched.h>
 #include <kernel/sync.h>
+#include <kernel/upcall.h>
 
 #define SLICE_NS 10000000ull
 
@@ -279,7 +280,7 @@ static void run_deferred_work(void)
 {
     if (atomic_load_explicit(&deferred_work, memory_order_relaxed) != 0 &&
         atomic_exchange(&deferred_work, 0) != 0)
-        thread_hooks.chore();
+        upcall.deferred_work();
 }
 
 static struct thread *next_thread(struct cpu *cpu)
@@ -296,7 +297,7 @@ static struct thread *next_thread(struct cpu *cpu)
     timer_slice(TIMER_NEVER);
     atomic_fetch_or(&idle_cores, bit);
     while (!(t = runq_pop(&cpu->runq, cpu->id)) && !(t = steal(cpu))) {
-        if (thread_hooks.idle())
+        if (upcall.idle_work())
             arch_preemption_point();
         else
             arch_idle();

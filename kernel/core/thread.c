@@ -18,9 +18,8 @@
 #include <kernel/log.h>
 #include <kernel/sched.h>
 #include <kernel/sync.h>
+#include <kernel/upcall.h>
 #include <lib/string.h>
-
-struct thread_hooks thread_hooks;
 
 static _Atomic uint64_t last_generation;
 
@@ -131,7 +130,7 @@ void thread_end(uint64_t code, const struct twz_fault *fault)
     write_exit_record(t->user, code, fault);
     sched_leave();
     arch_root_unload();
-    thread_hooks.ended(t);
+    upcall.thread_ended(t);
     kmem_free(t, sizeof(*t));
 }
 

@@ -6,6 +6,7 @@
  * without progress.
  */
 #include <kernel/thread.h>
+#include <kernel/upcall.h>
 #include <kernel/user.h>
 
 #define ROUNDS 8u /* faults in a row without a byte copied */
@@ -20,7 +21,7 @@ static int resolve(uint64_t addr, unsigned need)
     struct thread *t = current();
     struct twz_fault fault;
 
-    if (!range_ok(addr, 1) || thread_hooks.resolve(t, addr, need, &fault) < 0)
+    if (!range_ok(addr, 1) || upcall.resolve_fault(t, addr, need, &fault) < 0)
         return -TWZ_EFAULT;
     return 0;
 }

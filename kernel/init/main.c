@@ -7,9 +7,11 @@
 #include <kernel/boot.h>
 #include <kernel/console.h>
 #include <kernel/cpu.h>
+#include <kernel/fault.h>
 #include <kernel/init.h>
 #include <kernel/kso.h>
 #include <kernel/log.h>
+#include <kernel/page.h>
 #include <kernel/phys.h>
 #include <kernel/pool.h>
 #include <kernel/random.h>
@@ -50,7 +52,8 @@ void kernel_main(void)
     cpu_init();
     random_init();
     announce();
-    sys_init();  /* objects, security, what the layers tell each other */
+    trace_init();
+    page_init();
     pool_init(); /* NVDIMM: the pool, recovered */
     kso_init();  /* root of all state objects, system facts */
     mix_boot_number();

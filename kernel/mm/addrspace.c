@@ -16,11 +16,10 @@
 #include <kernel/kmem.h>
 #include <kernel/log.h>
 #include <kernel/addrspace.h>
+#include <kernel/upcall.h>
 #include <twz/object.h>
 
 #define LOOKS 64u /* mappings looked at in one go */
-
-void (*subtree_release)(struct subtree *tree);
 
 void subtree_put(struct subtree *tree)
 {
@@ -30,7 +29,7 @@ void subtree_put(struct subtree *tree)
         if (atomic_compare_exchange_weak_explicit(&tree->refs, &refs, refs - 1,
                                                   memory_order_release, memory_order_relaxed))
             return;
-    subtree_release(tree);
+    upcall.release_subtree(tree);
 }
 
 struct addrspace *addrspace_create(void *owner, objid_t sctx)

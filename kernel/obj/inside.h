@@ -31,11 +31,9 @@ bool table_each_stored(uint32_t first, uint32_t count, void (*act)(struct object
 /* Write-back unasked (flush.c). */
 void flush_released(struct object *obj); /* nobody maps it any more; no lock held */
 void flush_watch(void);                  /* there is an object of mode PERIODIC */
-void flush_periodic(void);               /* a piece of the periodic walk */
 
 /* The machine lost a line of the pool (poison.c). poison_is_listed: a frame with such a line;
  * poison_any: there is one. */
-void poison_report(phys_t addr);
 bool poison_is_listed(uint32_t frame);
 bool poison_any(void);
 /* The word of a page whose frame has such a line says so from now on. True: it has. Pool locked. */
@@ -68,8 +66,6 @@ static inline bool obj_is_deleted(const struct object *obj)
 /* Two objects' locks, lower address first; a may be b. */
 void objects_lock(struct object *a, struct object *b);
 void objects_unlock(struct object *a, struct object *b);
-
-void page_init(void);
 
 /* Pages, tree.lock held. */
 int page_ensure_locked(struct object *obj, uint32_t page, bool write);

@@ -202,7 +202,7 @@ void incore_free(struct object *obj)
 }
 
 /* The last reference but one's own is gone. */
-static void release(struct subtree *tree)
+void obj_release(struct subtree *tree)
 {
     struct object *obj = obj_of_tree(tree);
     struct object *gone = NULL, *parent = NULL;
@@ -227,12 +227,6 @@ static void release(struct subtree *tree)
         incore_free(gone);
     if (parent)
         obj_put(parent);
-}
-
-void obj_init(void)
-{
-    subtree_release = release;
-    page_init();
 }
 
 /* The record of a persistent object that is in the store and not in the table. */

@@ -195,19 +195,19 @@ void threadobj_set_init(struct object *obj)
     init_obj = obj;
 }
 
-/* --- callbacks -------------------------------------------------------------------------------- */
+/* --- upcalls ---------------------------------------------------------------------------------- */
 
-static int hook_resolve(struct thread *t, uint64_t addr, unsigned need, struct twz_fault *fault)
+int threadobj_resolve_fault(struct thread *t, uint64_t addr, unsigned need, struct twz_fault *fault)
 {
     return view_fault(t->addrspace, addr, need, fault);
 }
 
-static uint64_t hook_fault_entry(struct thread *t, unsigned kind)
+uint64_t threadobj_fault_entry(struct thread *t, unsigned kind)
 {
     return view_fault_entry(t->addrspace, kind);
 }
 
-static bool hook_where(struct thread *t, uint64_t addr, objid_t *object, uint64_t *off)
+bool threadobj_locate(struct thread *t, uint64_t addr, objid_t *object, uint64_t *off)
 {
     struct subtree *tree;
     unsigned rights;
@@ -223,7 +223,7 @@ static bool hook_where(struct thread *t, uint64_t addr, objid_t *object, uint64_
     return true;
 }
 
-static void drop_progress(struct thread *t)
+void threadobj_drop_progress(struct thread *t)
 {
     struct object *obj = t->progress.obj;
 
@@ -241,14 +241,14 @@ static void put_waited(const void *object)
     obj_put((struct object *)(uintptr_t)object);
 }
 
-static void hook_ended(struct thread *t)
+void threadobj_ended(struct thread *t)
 {
     struct object *obj = t->obj;
     uint64_t code = t->user->exit_code;
 
     if (t->nwaiters > 0) /* it could not be loaded to end its sleep */
         (void)sync_cancel(t, put_waited);
-    drop_progress(t);
+    threadobj_drop_progress(t);
     spin_lock(&threads_lock);
     obj->thread = NULL;
     table_del_locked(t);
@@ -260,16 +260,4 @@ static void hook_ended(struct thread *t)
         fatal(TWZ_HOST_STOP_PANIC, "the first program ended with status %llu",
               (unsigned long long)code);
     obj_put(obj);
-}
-
-void threadobj_init(void)
-{
-    thread_hooks = (struct thread_hooks){ .resolve = hook_resolve,
-                                          .fault_entry = hook_fault_entry,
-                                          .where = hook_where,
-                                          .ended = hook_ended,
-                                          .idle = pool_idle,
-                                          .chore = flush_periodic,
-                                          .media_error = poison_report,
-                                          .drop_progress = drop_progress };
 }

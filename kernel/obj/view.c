@@ -15,12 +15,11 @@
  */
 #include <kernel/log.h>
 #include <kernel/page.h>
+#include <kernel/upcall.h>
 #include <kernel/view.h>
 #include "inside.h"
 
 #define ROUNDS 64u /* times that an entry may change while it is being looked up */
-
-unsigned (*view_decide)(objid_t sctx, const struct object *obj);
 
 /* --- spaces ----------------------------------------------------------------------------------- */
 
@@ -152,7 +151,7 @@ static int refuse_object(struct twz_fault *fault, int error)
 static int hang_locked(struct addrspace *addrspace, uint32_t slot, struct object *obj,
                        unsigned asked, uint64_t seen, struct twz_fault *fault)
 {
-    unsigned rights = asked & view_decide(addrspace->sctx, obj);
+    unsigned rights = asked & upcall.decide_access(addrspace->sctx, obj);
     int err;
 
     fault->have = rights;
@@ -201,7 +200,8 @@ static int hang_entry(struct addrspace *addrspace, uint32_t slot, struct object 
     if (err < 0)
         return refuse_object(fault, err);
     if ((entry.flags & wx) == wx) {
-        fault->have = (unsigned)entry.flags & (TWZ_READ | wx) & view_decide(addrspace->sctx, obj);
+        fault->have =
+            (unsigned)entry.flags & (TWZ_READ | wx) & upcall.decide_access(addrspace->sctx, obj);
         err = refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
     } else {
         err = hang(addrspace, slot, obj, (unsigned)entry.flags & (TWZ_READ | wx), seen, fault);

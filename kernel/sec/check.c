@@ -5,7 +5,6 @@
  * table in kernel/sec.h.
  */
 #include <kernel/sec.h>
-#include <kernel/view.h>
 
 unsigned sec_decide(objid_t sctx, const struct object *obj)
 {
@@ -16,9 +15,4 @@ unsigned sec_decide(objid_t sctx, const struct object *obj)
 int sec_check(objid_t sctx, const struct object *obj, unsigned need)
 {
     return (sec_decide(sctx, obj) & need) == need ? 0 : -TWZ_EDENIED;
-}
-
-void sec_init(void)
-{
-    view_decide = sec_decide;
 }

@@ -9,6 +9,7 @@
  */
 #include <kernel/arch_regs.h>
 #include <kernel/sec.h>
+#include <kernel/upcall.h>
 #include "calls.h"
 
 int sys_get(objid_t id, unsigned need, struct object **out)
@@ -52,7 +53,7 @@ void sys_progress(struct arch_frame *frame)
 
     if (t->progress.call == call && !t->progress.below)
         return;
-    thread_hooks.drop_progress(t);
+    upcall.drop_progress(t);
     sys_finished();
     t->progress.call = call;
 }

@@ -2,7 +2,7 @@
 /* Handlers of the calls that belong to no object: null, random, log_write, shutdown. */
 #include <kernel/log.h>
 #include <kernel/random.h>
-#include <kernel/start.h>
+#include <kernel/upcall.h>
 #include "calls.h"
 
 #define RANDOM_MAX 256u
@@ -53,5 +53,5 @@ int64_t sys_shutdown(struct arch_frame *frame, uint64_t mode)
     (void)frame;
     if (mode > TWZ_SHUTDOWN_REBOOT)
         return -TWZ_EINVAL;
-    shutdown(mode == TWZ_SHUTDOWN_REBOOT);
+    upcall.shutdown(mode == TWZ_SHUTDOWN_REBOOT);
 }

@@ -3,6 +3,7 @@
 #include <kernel/kso.h>
 #include <kernel/page.h>
 #include <kernel/sec.h>
+#include <kernel/upcall.h>
 #include "calls.h"
 
 #define SOURCES_MAX 64u
@@ -128,7 +129,7 @@ int64_t sys_obj_create(struct arch_frame *frame, struct user_spec spec, struct u
     if (err == 0)
         err = USER_OUT(id, &t->progress.obj->id);
     if (err < 0) {
-        thread_hooks.drop_progress(t);
+        upcall.drop_progress(t);
     } else {
         obj_put(t->progress.obj);
         t->progress.obj = NULL;

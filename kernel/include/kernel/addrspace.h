@@ -36,16 +36,12 @@ struct subtree {
     _Atomic uint32_t refs; /* each mapping holds one; see subtree_put */
 };
 
-/* Called when the last reference but the owner's table is to go; set once by obj/. It
- * decrements. */
-extern void (*subtree_release)(struct subtree *tree);
-
 static inline void subtree_get(struct subtree *tree)
 {
     atomic_fetch_add_explicit(&tree->refs, 1, memory_order_relaxed);
 }
 
-/* Drops a reference; the last one goes through subtree_release. No lock may be held. */
+/* Drops a reference; the last one by upcall.release_subtree. The caller must hold no lock. */
 void subtree_put(struct subtree *tree);
 
 #define ADDRSPACE_LEAF   256u

@@ -86,8 +86,6 @@ struct obj_spec {
     objid_t tie;
 };
 
-void obj_init(void);
-
 /*
  * A new object without pages; *out is referenced. -TWZ_EINVAL, -TWZ_ENOMEM, -TWZ_ENOSPC,
  * -TWZ_EFULL, -TWZ_ENOOBJ (parent or witness), -TWZ_ENOTSUP (persistent and no pool).
@@ -146,5 +144,10 @@ void obj_flush(struct object *obj);
 
 /* Orderly shutdown: every persistent object in use or idle. */
 void obj_flush_all(void);
+
+/* The upcalls release_subtree, deferred_work and media_error (kernel/upcall.h). */
+void obj_release(struct subtree *tree);
+void flush_periodic(void);
+void poison_report(phys_t addr);
 
 #endif

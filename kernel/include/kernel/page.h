@@ -5,6 +5,9 @@
 
 #include <kernel/object.h>
 
+/* Allocates the frame of zeros; once, before the first object. Panics without memory. */
+void page_init(void);
+
 /*
  * Makes `page` of obj usable for an access that the slot's rights allow: afterwards the subtree
  * maps it (writable where write is set). 0, or an error with fault->kind, reason, need and have set

@@ -34,7 +34,7 @@ void sched_reevaluate(struct thread *t);
 /* After a change of t's cores, which cannot end meanwhile: off the queue of a core it has lost. */
 void sched_migrate(struct thread *t);
 
-/* Have thread_hooks.chore called once, soon, with no lock held. From a timer. */
+/* Has upcall.deferred_work called once, soon, with no lock held. From a timer. */
 void sched_defer_work(void);
 
 /* Have this core's kernel_exit take the slow path. */

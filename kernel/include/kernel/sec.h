@@ -23,8 +23,6 @@
 
 #include <kernel/object.h>
 
-void sec_init(void);
-
 /* All rights that sctx has on obj. */
 unsigned sec_decide(objid_t sctx, const struct object *obj);
 

@@ -89,29 +89,6 @@ struct thread {
     struct sync_waiter few[THREAD_WAITERS];
 };
 
-/* What core asks of the layers above; set once at boot. */
-struct thread_hooks {
-    /* A touch of user memory: 0 try again, else *fault says why not. */
-    int (*resolve)(struct thread *t, uint64_t addr, unsigned need, struct twz_fault *fault);
-    /* The view's handler for a kind of fault, 0: none. */
-    uint64_t (*fault_entry)(struct thread *t, unsigned kind);
-    /* Where an address lies, for messages: object and offset; false: nowhere. */
-    bool (*where)(struct thread *t, uint64_t addr, objid_t *object, uint64_t *off);
-    /* The thread has ended, its exit record is written: set the exit word, wake waiters, let go of
-     * space and object. Its struct is freed afterwards by core. */
-    void (*ended)(struct thread *t);
-    /* A core has no thread: do a small piece of work ahead. False: there is none, the core may
-     * halt. */
-    bool (*idle)(void);
-    /* Somebody called sched_defer_work: a small piece of work on the way out of the kernel. */
-    void (*chore)(void);
-    /* The machine lost the line at that address. */
-    void (*media_error)(phys_t addr);
-    /* Takes back what an unfinished long call has made. */
-    void (*drop_progress)(struct thread *t);
-};
-extern struct thread_hooks thread_hooks;
-
 /* A new thread, not yet running. All memory of `init` stays the thread's until `ended`. */
 struct thread_init {
     objid_t id;

@@ -6,9 +6,6 @@
 #include <kernel/object.h>
 #include <kernel/thread.h>
 
-/* Sets thread_hooks. */
-void threadobj_init(void);
-
 struct thread_start {
     struct twz_regs regs; /* validated */
     objid_t sctx;
@@ -39,5 +36,13 @@ uint64_t threadobj_count(void);
 
 /* The end of this thread ends the machine; said in the log. */
 void threadobj_set_init(struct object *obj);
+
+/* Upcalls of the core (kernel/upcall.h). */
+MUST_CHECK int threadobj_resolve_fault(struct thread *t, uint64_t addr, unsigned need,
+                                       struct twz_fault *fault);
+uint64_t threadobj_fault_entry(struct thread *t, unsigned kind);
+bool threadobj_locate(struct thread *t, uint64_t addr, objid_t *object, uint64_t *off);
+void threadobj_drop_progress(struct thread *t);
+void threadobj_ended(struct thread *t);
 
 #endif

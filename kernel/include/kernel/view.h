@@ -35,7 +35,4 @@ void view_invalidate(struct object *view, uint32_t first, uint32_t count);
 /* Writes an entry: flags = 0, id, flags. For the kernel's own views (init). */
 MUST_CHECK int view_set(struct object *view, uint32_t slot, objid_t id, unsigned rights);
 
-/* The rights check, set once by sec/: rights of a context on an object, whose lock may be held. */
-extern unsigned (*view_decide)(objid_t sctx, const struct object *obj);
-
 #endif

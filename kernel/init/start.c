@@ -1,44 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the beginning and the end above arch: callbacks between the layers, the first program, the
- * orderly shutdown.
- *
- * The first program is the object that the pool's superblock names: an ELF file from its base on,
+ * The first program: an object that the pool's superblock names, an ELF file from its base on,
  * mapped in place. The kernel maps it and the few objects that every program finds in fixed slots
- * (twz/view.h), and starts a thread at its entry; the program's start code does the rest.
+ * (twz/view.h), and starts a thread at its entry. The program's start code does the rest.
  */
 #include <kernel/arch_regs.h>
 #include <kernel/console.h>
-#include <kernel/fault.h>
 #include <kernel/kso.h>
 #include <kernel/log.h>
 #include <kernel/page.h>
 #include <kernel/pool.h>
-#include <kernel/sec.h>
 #include <kernel/start.h>
 #include <kernel/threadobj.h>
 #include <kernel/view.h>
 #include <lib/fmt.h>
 #include <lib/string.h>
 #include <twz/hostlink.h>
-
-void sys_init(void)
-{
-    obj_init();
-    sec_init();
-    threadobj_init();
-    trace_init();
-}
-
-void shutdown(bool reboot)
-{
-    console_drain();
-    obj_flush_all();
-    pool_shutdown();
-    if (reboot)
-        arch_reboot();
-    arch_power_off();
-}
 
 /* The part of an ELF64 header that matters here. */
 struct elf_head {
@@ -50,8 +27,6 @@ struct elf_head {
 };
 _Static_assert(sizeof(struct elf_head) == 32, "elf header size");
 #define ELF_MACHINE_X86_64 62u
-
-/* --- the first program ------------------------------------------------------------------------ */
 
 static struct object *make(uint32_t kind)
 {

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Upcalls: everything that a module of the kernel calls in a module above it. The table is constant
+ * and complete when the kernel is linked (init/upcall.c). No other function pointer of the kernel
+ * is registered at boot.
+ *
+ * Each upcall runs on the core that makes it, interrupts off. "Long": the function works in bounded
+ * batches with preemption points between them, so the caller must hold no lock.
+ */
+#ifndef KERNEL_UPCALL_H
+#define KERNEL_UPCALL_H
+
+#include <kernel/types.h>
+
+struct object;
+struct subtree;
+struct thread;
+struct twz_fault;
+
+struct upcall {
+    /* --- from mm ------------------------------------------------------------------------------ */
+
+    /* Drops what may be the last reference on a subtree; the object behind it is then cached or
+     * freed. The caller must hold no lock. Long. */
+    void (*release_subtree)(struct subtree *tree);
+
+    /* --- from core: the running thread -------------------------------------------------------- */
+
+    /* Resolves a touch of addr by t that needs one of TWZ_READ, TWZ_WRITE, TWZ_EXEC. 0: the thread
+     * may touch it again; an error: *fault says why not (all fields but ip). The caller must hold
+     * no lock. Bounded; allocates. */
+    int (*resolve_fault)(struct thread *t, uint64_t addr, unsigned need, struct twz_fault *fault);
+
+    /* The entry point that t's view names for this kind of fault; 0: none. The caller must hold no
+     * lock. */
+    uint64_t (*fault_entry)(struct thread *t, unsigned kind);
+
+    /* The object mapped at addr and the offset in it, for messages. False: nothing is mapped there,
+     * and *object is unchanged. The caller must hold no lock. */
+    bool (*locate)(struct thread *t, uint64_t addr, objid_t *object, uint64_t *off);
+
+    /* Deletes what an unfinished long call of t has made. t must be the running thread. The caller
+     * must hold no lock. Long. */
+    void (*drop_progress)(struct thread *t);
+
+    /* t has ended and its exit record is written: sets its exit word, wakes those that wait for it
+     * and drops its address space and object. The core frees t afterwards, so no other core may
+     * find it when the upcall returns. The caller must hold no lock. Long. */
+    void (*thread_ended)(struct thread *t);
+
+    /* --- from core: this core ----------------------------------------------------------------- */
+
+    /* The core has no thread to run: does one bounded batch of work ahead of need. False: there is
+     * none, and the core may halt. The caller must hold no lock. */
+    bool (*idle_work)(void);
+
+    /* Does the work that sched_defer_work asked for, one bounded batch, on the way out of the
+     * kernel. The caller must hold no lock. */
+    void (*deferred_work)(void);
+
+    /* The machine reported an uncorrectable memory error at addr. Called from an interrupt with no
+     * lock held; takes the locks of objects, and its length grows with the pages mapped. */
+    void (*media_error)(phys_t addr);
+
+    /* --- from obj ----------------------------------------------------------------------------- */
+
+    /* The access decision: all rights that a security context has on obj. The caller may hold obj's
+     * lock; the function takes none. */
+    unsigned (*decide_access)(objid_t sctx, const struct object *obj);
+
+    /* --- from sys ----------------------------------------------------------------------------- */
+
+    /* The orderly end of the machine (kernel/start.h). The caller must hold no lock. Long. */
+    NORETURN void (*shutdown)(bool reboot);
+};
+
+extern const struct upcall upcall;
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The upcalls of the kernel, joined with the functions that serve them. */
+#include <kernel/object.h>
+#include <kernel/pool.h>
+#include <kernel/sec.h>
+#include <kernel/start.h>
+#include <kernel/threadobj.h>
+#include <kernel/upcall.h>
+
+const struct upcall upcall = {
+    .release_subtree = obj_release,
+    .resolve_fault = threadobj_resolve_fault,
+    .fault_entry = threadobj_fault_entry,
+    .locate = threadobj_locate,
+    .drop_progress = threadobj_drop_progress,
+    .thread_ended = threadobj_ended,
+    .idle_work = pool_idle,
+    .deferred_work = flush_periodic,
+    .media_error = poison_report,
+    .decide_access = sec_decide,
+    .shutdown = shutdown,
+};
