@@ -24,28 +24,22 @@
 bool trace_call;
 bool trace_fault;
 
-static const char *const kind_names[TWZ_FAULT_KINDS] = {
-    "null", "object", "permission", "pointer", "exception",
-    "page", "signal", "double",     "call",    "resumed",
+static const char *const kind_texts[] = {
+#define TWZ_FAULT_KIND(name, number, signal, text) [number] = text,
+#include <twz/fault.def>
+#undef TWZ_FAULT_KIND
 };
 
-static const char *const reason_names[] = {
-    "",
-    "nothing in the slot",
-    "no such object",
-    "object deleted",
-    "object damaged",
-    "ID mismatch",
-    "hole",
-    "media error",
-    "pool full",
-    "out of memory",
-    "write and execute together",
-    "kernel only",
-    "bad FOT entry",
-    "offset out of range",
-    "unresolved name",
-    "null pointer",
+static const char *const reason_texts[] = {
+#define TWZ_FAULT_REASON(name, number, text) [number] = text,
+#include <twz/fault.def>
+#undef TWZ_FAULT_REASON
+};
+
+static const uint8_t kind_signals[] = {
+#define TWZ_FAULT_KIND(name, number, signal, text) [number] = TWZ_SIGNAL_##signal,
+#include <twz/fault.def>
+#undef TWZ_FAULT_KIND
 };
 
 static bool listed(const char *text, size_t len, const char *word)
@@ -84,30 +78,30 @@ static const char *rights_text(unsigned rights, char out[6])
 static void log_fault(struct thread *t, const struct twz_fault *f, const char *what)
 {
     uint32_t kind = f->kind < TWZ_FAULT_KINDS ? f->kind : TWZ_FAULT_DOUBLE;
-    const char *reason = f->reason < ARRAY_LEN(reason_names) ? reason_names[f->reason] : "";
+    const char *reason = f->reason < ARRAY_LEN(reason_texts) ? reason_texts[f->reason] : "";
     objid_t at = { 0, 0 }, ip = { 0, 0 };
     uint64_t at_off = 0, ip_off = 0;
     char need[6], have[6];
 
     upcall.locate(t, f->addr, &at, &at_off);
     upcall.locate(t, f->ip, &ip, &ip_off);
-    log_printf("thread " IDFMT " %s: %s fault%s%s%s at %llx (object " IDFMT "+%llx), needs %s, "
+    log_printf("thread " IDFMT " %s: %s%s%s%s at %llx (object " IDFMT "+%llx), needs %s, "
                "holds %s, code %llx, ip %llx (object " IDFMT "+%llx)",
-               IDPR(t->id), what, kind_names[kind], reason[0] != 0 ? " (" : "", reason,
+               IDPR(t->id), what, kind_texts[kind], reason[0] != 0 ? " (" : "", reason,
                reason[0] != 0 ? ")" : "", (unsigned long long)f->addr, IDPR(f->object),
                (unsigned long long)at_off, rights_text(f->need, need), rights_text(f->have, have),
                (unsigned long long)f->code, (unsigned long long)f->ip, IDPR(ip),
                (unsigned long long)ip_off);
 }
 
-static uint64_t exit_code(const struct twz_fault *f)
+/* The exit status of a thread that f ends. */
+static uint64_t exit_status(const struct twz_fault *f)
 {
     switch (f->kind) {
-    case TWZ_FAULT_PAGE: return 128 + 7;
-    case TWZ_FAULT_EXCEPTION: return 128 + arch_exception_signal((unsigned)(f->code >> 32));
-    case TWZ_FAULT_CALL: return 128 + 31;
-    case TWZ_FAULT_SIGNAL: return 128 + f->addr;
-    default: return 128 + 11;
+    case TWZ_FAULT_EXCEPTION:
+        return TWZ_EXIT_BY_SIGNAL(arch_exception_signal((unsigned)(f->code >> 32)));
+    case TWZ_FAULT_SIGNAL: return TWZ_EXIT_BY_SIGNAL(f->addr);
+    default: return TWZ_EXIT_BY_SIGNAL(kind_signals[f->kind]);
     }
 }
 
@@ -116,7 +110,7 @@ void fault_end(const struct twz_fault *fault)
     struct thread *t = current();
 
     log_fault(t, fault, "ended");
-    thread_end(exit_code(fault), fault);
+    thread_end(exit_status(fault), fault);
 }
 
 /* Top of the stack that a frame goes on. */

@@ -261,7 +261,7 @@ static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *fram
     arch_root_load(t->root);
     if (thread_load(t, frame) < 0) {
         log_printf("thread " IDFMT ": its saved registers cannot be loaded, it ends", IDPR(t->id));
-        thread_end(128 + TWZ_SIGNAL_KILL, NULL);
+        thread_end(TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_KILL), NULL);
         return false;
     }
     timer_slice(atomic_load_explicit(&cpu->runq.count, memory_order_relaxed) != 0

@@ -179,7 +179,7 @@ void thread_pending(struct thread *t, struct arch_frame *frame)
     struct thread_signal s;
 
     if (atomic_load(&t->pending) & THREAD_KILL) {
-        thread_end(128 + TWZ_SIGNAL_KILL, NULL);
+        thread_end(TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_KILL), NULL);
         return;
     }
     s = next_signal(t);

@@ -69,9 +69,9 @@ _Noreturn void process_exit(int status);
 _Noreturn void process_die(int signo);
 
 /* The words of thread_exit: what a parent reads back; the low byte is what the host is told. A word
- * without either mark is the kernel's own: 128 + the signal that ended it. */
+ * without either mark is the kernel's own: TWZ_EXIT_BY_SIGNAL. */
 #define PROCESS_MARK           (1ull << 40)
 #define PROCESS_EXITED(status) (PROCESS_MARK | (uint64_t)((status)&0xff))
-#define PROCESS_KILLED(signo)  ((uint64_t)(128 + (signo)) | (uint64_t)(signo) << 32)
+#define PROCESS_KILLED(signo)  (TWZ_EXIT_BY_SIGNAL((uint64_t)(signo)) | (uint64_t)(signo) << 32)
 
 #endif

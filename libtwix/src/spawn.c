@@ -236,7 +236,7 @@ static int status_of(const struct twz_program_end *end)
         return twz_fault_signal(&end->fault) & 0x7f;
     if (end->code & PROCESS_MARK)
         return (int)(end->code & 0xff) << 8;
-    return (int)(end->code - 128) & 0x7f;
+    return (int)TWZ_EXIT_SIGNAL(end->code) & 0x7f;
 }
 
 /* An ended child that matches, taken down unless `keep`: its pid and wait status. 0: none has

@@ -293,7 +293,8 @@ static void test_threads(void)
     spawn.arg = (void *)24;
     CHECK(twz_thread_spawn(&threads[0], &spawn) == 0);
     CHECK(twz_thread_wait(&threads[0], &code, &fault) == 1);
-    CHECK(fault.kind == TWZ_FAULT_NULL && fault.addr == 24 && code == 128 + 11);
+    CHECK(fault.kind == TWZ_FAULT_NULL && fault.addr == 24 &&
+          code == TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_SEGV));
 }
 
 static void test_clock(void)
@@ -354,9 +355,11 @@ static void test_processes(void)
     run("x", 0, &end);
     CHECK(!end.by_fault && end.code == 13);
     run("n", 0, &end);
-    CHECK(end.by_fault && end.code == 128 + 11 && end.fault.kind == TWZ_FAULT_NULL);
+    CHECK(end.by_fault && end.code == TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_SEGV) &&
+          end.fault.kind == TWZ_FAULT_NULL);
     run("p", 0, &end);
-    CHECK(end.by_fault && end.code == 128 + 11 && end.fault.kind == TWZ_FAULT_POINTER);
+    CHECK(end.by_fault && end.code == TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_SEGV) &&
+          end.fault.kind == TWZ_FAULT_POINTER);
     CHECK(twz_program_find("none", "/bin:/host", path, &spec.program) == -TWZ_ENONAME);
     CHECK(twz_object_new(&obj, NULL, NULL, 0) == 0);
     spec.program = obj.id;

@@ -154,7 +154,8 @@ void test_hier_kills(void)
         run_child("h", 0, &process);
         CHECK(twz_sync_wait(&word, 0, twz_clock() + 2000000 + i * 1370000) == -TWZ_ETIMEDOUT);
         CHECK(twz_program_signal(&process, TWZ_SIGNAL_KILL, 0) == 0);
-        CHECK(twz_program_wait(&process, TWZ_FOREVER, &end) == 0 && end.code == 128 + 9);
+        CHECK(twz_program_wait(&process, TWZ_FOREVER, &end) == 0 &&
+              end.code == TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_KILL));
         one_round(&left, &right, 1, i);
         all_right(&left);
         all_right(&right);

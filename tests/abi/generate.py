@@ -63,6 +63,11 @@ def main(out, root, *headers):
                 "#include <twz/syscall.def>\n"
                 '#define TWZ_ERROR(name, number, text) printf("error %d " #name "\\n", number);\n'
                 "#include <twz/error.def>\n"
+                '#define TWZ_FAULT_KIND(name, number, signal, text) '
+                'printf("fault kind %d " #name " " #signal "\\n", number);\n'
+                '#define TWZ_FAULT_REASON(name, number, text) '
+                'printf("fault reason %d " #name "\\n", number);\n'
+                "#include <twz/fault.def>\n"
                 "    return 0;\n}\n")
 
 

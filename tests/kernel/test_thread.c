@@ -250,18 +250,18 @@ static void test_signals(void)
     SHARED->word[1] = 0;
     id = user_thread(0, child_spin, (uint64_t)(uintptr_t)&SHARED->word[1]);
     CHECK_IS(CALL(thread_signal, IDARG(id), TWZ_SIGNAL_KILL, 0), 0);
-    CHECK_IS(user_join(0), 128 + TWZ_SIGNAL_KILL);
+    CHECK_IS(user_join(0), TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_KILL));
     /* Killed while it sleeps. */
     SHARED->word[6] = 0;
     id = user_thread(1, child_sleep, 0);
     CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
     CHECK_IS(CALL(thread_signal, IDARG(id), TWZ_SIGNAL_KILL, 0), 0);
-    CHECK_IS(user_join(1), 128 + TWZ_SIGNAL_KILL);
+    CHECK_IS(user_join(1), TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_KILL));
     CHECK_IS(CALL(thread_signal, IDARG(id), 10, 0), -TWZ_ENOOBJ);
     /* No handler: it ends by the signal. */
     id = user_thread(2, child_sleep, 0);
     CHECK_IS(CALL(thread_signal, IDARG(id), 15, 0), 0);
-    CHECK_IS(user_join(2), 128 + 15);
+    CHECK_IS(user_join(2), TWZ_EXIT_BY_SIGNAL(15));
     /* A handler: the sleep is interrupted. */
     view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal;
     SHARED->word[7] = 0;

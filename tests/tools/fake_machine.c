@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <twz/hostlink.h>
+#include <twz/signal.h>
 
 #include <signal.h>
 #include <stdbool.h>
@@ -104,7 +105,7 @@ static int play_signal(bool obey)
     dprintf(out, "signal %u\n", s.signo);
     while (!obey)
         pause();
-    return 128 + (int)s.signo;
+    return (int)TWZ_EXIT_BY_SIGNAL(s.signo);
 }
 
 /* How a program ends that has written in vain: by the signal, or, told of the error, with it. */
@@ -114,7 +115,7 @@ static int vain_status(const struct twz_host_frame *f, const char *payload)
     struct twz_host_lost lost;
     if (f->type == TWZ_HOST_SIGNAL) {
         memcpy(&s, payload, sizeof(s));
-        return 128 + (int)s.signo;
+        return (int)TWZ_EXIT_BY_SIGNAL(s.signo);
     }
     memcpy(&lost, payload, sizeof(lost));
     return f->type == TWZ_HOST_LOST && lost.port == TWZ_HOST_OUT ? (int)lost.error : 95;

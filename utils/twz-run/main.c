@@ -11,6 +11,7 @@
 #include "terminal.h"
 
 #include <pool_lock.h>
+#include <twz/signal.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -148,7 +149,7 @@ static int exit_code(const struct options *o, const struct link_result *r, const
     if (r->left)
         return 0;
     if (r->signal)
-        return 128 + r->signal;
+        return (int)TWZ_EXIT_BY_SIGNAL((unsigned)r->signal);
     return explain_end(o, r, log);
 }
 

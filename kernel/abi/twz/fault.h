@@ -11,37 +11,24 @@
 #define TWZ_FAULT_H
 
 #include <twz/arch/regs.h>
+#include <twz/signal.h>
 #include <twz/types.h>
 
-#define TWZ_FAULT_NULL      0u /* address in an object's null page, or in slot 0 */
-#define TWZ_FAULT_OBJECT    1u /* no object there: empty slot, deleted, damaged, mismatched ID */
-#define TWZ_FAULT_PERM      2u /* rights needed are not held */
-#define TWZ_FAULT_POINTER   3u /* raised by libtwz: a persistent pointer that does not resolve */
-#define TWZ_FAULT_EXCEPTION 4u /* the processor's: divide, invalid opcode, breakpoint ... */
-#define TWZ_FAULT_PAGE      5u /* no memory behind it: hole, poison, pool or memory full */
-#define TWZ_FAULT_SIGNAL    6u /* thread_signal */
-#define TWZ_FAULT_DOUBLE    7u
-#define TWZ_FAULT_CALL      8u /* a call number of another system; regs tell the rest */
-#define TWZ_FAULT_RESUMED   9u /* reserved: the thread went on after a power cut */
-#define TWZ_FAULT_KINDS     10u
+/* twz_fault.kind: TWZ_FAULT_NULL and so on, from fault.def. */
+enum twz_fault_kind {
+#define TWZ_FAULT_KIND(name, number, signal, text) TWZ_FAULT_##name = number,
+#include <twz/fault.def>
+#undef TWZ_FAULT_KIND
+    TWZ_FAULT_KINDS
+};
 
-/* twz_fault.reason, finer than the kind. */
-#define TWZ_REASON_NONE     0u
-#define TWZ_REASON_EMPTY    1u /* OBJECT: nothing in the slot */
-#define TWZ_REASON_NOOBJ    2u /* OBJECT: no object of that ID */
-#define TWZ_REASON_DELETED  3u
-#define TWZ_REASON_DAMAGED  4u
-#define TWZ_REASON_MISMATCH 5u /* ID does not follow from its record */
-#define TWZ_REASON_HOLE     6u /* PAGE */
-#define TWZ_REASON_POISON   7u
-#define TWZ_REASON_NOSPC    8u
-#define TWZ_REASON_NOMEM    9u
-#define TWZ_REASON_WX       10u /* PERM: write and execute together */
-#define TWZ_REASON_KERNEL   11u /* PERM: kernel-only page or address */
-#define TWZ_REASON_FOT      12u /* POINTER: bad or free FOT entry */
-#define TWZ_REASON_OFFSET   13u /* POINTER: offset outside the data */
-#define TWZ_REASON_NAME     14u /* POINTER: unresolved name */
-#define TWZ_REASON_NULLPTR  15u /* POINTER: null persistent pointer */
+/* twz_fault.reason: TWZ_REASON_NONE and so on, from fault.def. */
+enum twz_fault_reason {
+#define TWZ_FAULT_REASON(name, number, text) TWZ_REASON_##name = number,
+#include <twz/fault.def>
+#undef TWZ_FAULT_REASON
+    TWZ_REASONS
+};
 
 struct twz_fault {
     uint32_t kind;   /* TWZ_FAULT_* */

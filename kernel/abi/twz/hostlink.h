@@ -84,7 +84,7 @@ struct twz_host_lost {
 _Static_assert(sizeof(struct twz_host_lost) == 8, "host lost size");
 
 struct twz_host_exit {
-    int32_t status; /* 0 … 255; 128 + signal after a fault */
+    int32_t status; /* 0 … 255; TWZ_EXIT_BY_SIGNAL after a fault or a signal */
 };
 _Static_assert(sizeof(struct twz_host_exit) == 4, "host exit size");
 

@@ -21,7 +21,7 @@ struct twz_thread {
     uint64_t spawned;       /* kernel: running for the first time */
     uint64_t ready;         /* user: set by the thread itself (twz_thread_ready) */
     uint64_t exit;          /* kernel: ended; the two fields below are valid */
-    uint64_t exit_code;     /* argument of thread_exit, or 128 + signal number for a fault */
+    uint64_t exit_code;     /* argument of thread_exit, or TWZ_EXIT_BY_SIGNAL of a fault */
     struct twz_fault fault; /* what ended it; exit_fault says whether it counts */
     uint64_t exit_fault;    /* 1: ended by that fault */
     uint64_t alt_stack;     /* view address and bytes of the stack for faults; 0: own stack */
@@ -78,8 +78,5 @@ struct twz_become {
 /* arg: address of a struct twz_fault; the caller ends by it, with record and log line, as by a
  * fault that nobody handled */
 #define TWZ_THREAD_FAULT 4u
-
-/* thread_signal: SIGKILL's number ends the thread; any other is a TWZ_FAULT_SIGNAL. */
-#define TWZ_SIGNAL_KILL 9u
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <kernel/types.h>
 #include <twz/arch/regs.h>
+#include <twz/signal.h>
 
 #define ARCH_CALL_LEN  2u /* bytes of the SYSCALL instruction: rip - this repeats a call */
 #define ARCH_CALL_ARGS 6u
@@ -74,18 +75,16 @@ static inline void arch_regs_start(struct twz_regs *regs, uint64_t entry, uint64
     regs->rflags = 0x202;
 }
 
-/* Signal number that a POSIX parent is told for an exception vector. */
+/* The POSIX signal of a program that an exception of this vector ends. */
 static inline unsigned arch_exception_signal(unsigned vector)
 {
     switch (vector) {
-    case 0:  /* divide */
-    case 16: /* x87 */
-    case 19: /* SIMD */ return 8;
-    case 1: /* debug */
-    case 3: /* breakpoint */ return 5;
-    case 6: /* invalid opcode */ return 4;
-    case 17: /* alignment */ return 7;
-    default: return 11;
+#define TWZ_EXCEPTION(vector, signal, text) \
+    case vector:                            \
+        return TWZ_SIGNAL_##signal;
+#include <twz/arch/exception.def>
+#undef TWZ_EXCEPTION
+    default: return TWZ_SIGNAL_SEGV;
     }
 }
 

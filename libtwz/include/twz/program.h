@@ -108,7 +108,7 @@ struct twz_process {
 TWZ_CHECKED int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *process);
 
 struct twz_program_end {
-    uint64_t code;     /* argument of its thread_exit, or 128 + signal */
+    uint64_t code;     /* argument of its thread_exit, or TWZ_EXIT_BY_SIGNAL */
     uint64_t by_fault; /* 1: `fault` ended it */
     struct twz_fault fault;
 };

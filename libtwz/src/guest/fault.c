@@ -33,7 +33,7 @@ static _Noreturn void end_by(const struct twz_fault *fault)
 {
     (void)twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_FAULT, (uint64_t)(uintptr_t)fault);
     for (;;)
-        (void)twz_sys_thread_exit(128 + (uint64_t)twz_fault_signal(fault));
+        (void)twz_sys_thread_exit(TWZ_EXIT_BY_SIGNAL((uint64_t)twz_fault_signal(fault)));
 }
 
 static _Noreturn void catch_take(const struct twz_fault *fault)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A fault as one line of text: what, where, which object, rights needed and held. */
+#include <stdbool.h>
 #include <twz/faults.h>
 #include <twz/name.h>
 #include <twz/view.h>
@@ -10,51 +11,22 @@ struct text {
     size_t len;
 };
 
-static const char *const kinds[TWZ_FAULT_KINDS] = {
-    "null pointer fault", "object fault", "permission fault", "pointer fault", "exception",
-    "page fault",         "signal",       "double fault",     "unknown call",  "resumed",
+static const char *const kinds[] = {
+#define TWZ_FAULT_KIND(name, number, signal, text) [number] = text,
+#include <twz/fault.def>
+#undef TWZ_FAULT_KIND
 };
 
 static const char *const reasons[] = {
-    NULL,
-    "nothing is mapped there",
-    "no such object",
-    "the object was deleted",
-    "the object is damaged",
-    "the ID does not follow from the object's record",
-    "a hole",
-    "the media lost the page",
-    "no room left in the pool",
-    "out of memory",
-    "write and execute together",
-    "the kernel's own",
-    "bad FOT entry",
-    "offset outside the data",
-    "unresolved name",
-    "null persistent pointer",
+#define TWZ_FAULT_REASON(name, number, text) [number] = text,
+#include <twz/fault.def>
+#undef TWZ_FAULT_REASON
 };
 
 static const char *const exceptions[] = {
-    "divide error",
-    "debug",
-    "non-maskable interrupt",
-    "breakpoint",
-    "overflow",
-    "bound range",
-    "invalid opcode",
-    "no vector unit",
-    "double fault",
-    "vector",
-    "invalid task",
-    "segment",
-    "stack segment",
-    "general protection",
-    "page fault",
-    "vector",
-    "floating point",
-    "alignment",
-    "machine check",
-    "vector exception",
+#define TWZ_EXCEPTION(vector, signal, text) [vector] = text,
+#include <twz/arch/exception.def>
+#undef TWZ_EXCEPTION
 };
 
 static void put(struct text *t, const char *s)
@@ -130,6 +102,13 @@ static void put_object(struct text *t, objid_t id)
     }
 }
 
+static const char *exception_text(uint64_t vector)
+{
+    bool known = vector < sizeof(exceptions) / sizeof(exceptions[0]) && exceptions[vector];
+
+    return known ? exceptions[vector] : "reserved vector";
+}
+
 static void put_what(struct text *t, const struct twz_fault *f)
 {
     uint64_t vector = f->code >> 32;
@@ -137,7 +116,7 @@ static void put_what(struct text *t, const struct twz_fault *f)
     put(t, f->kind < TWZ_FAULT_KINDS ? kinds[f->kind] : "unknown fault");
     if (f->kind == TWZ_FAULT_EXCEPTION) {
         put(t, ": ");
-        put(t, vector < sizeof(exceptions) / sizeof(exceptions[0]) ? exceptions[vector] : "vector");
+        put(t, exception_text(vector));
     } else if (f->kind == TWZ_FAULT_SIGNAL) {
         put(t, " ");
         put_decimal(t, f->addr);
@@ -199,17 +178,29 @@ size_t twz_fault_print(const struct twz_fault *f, char *out, size_t len)
     return t.len;
 }
 
+static unsigned exception_signal(uint64_t vector)
+{
+    switch (vector) {
+#define TWZ_EXCEPTION(vector, signal, text) \
+    case vector:                            \
+        return TWZ_SIGNAL_##signal;
+#include <twz/arch/exception.def>
+#undef TWZ_EXCEPTION
+    default: return TWZ_SIGNAL_SEGV;
+    }
+}
+
 int twz_fault_signal(const struct twz_fault *f)
 {
-    static const uint8_t of_vector[] = { 8,  5,  11, 5,  11, 11, 4, 8, 11, 11,
-                                         11, 11, 11, 11, 11, 11, 8, 7, 7,  8 };
-    uint64_t vector = f->code >> 32;
+    static const uint8_t signals[] = {
+#define TWZ_FAULT_KIND(name, number, signal, text) [number] = TWZ_SIGNAL_##signal,
+#include <twz/fault.def>
+#undef TWZ_FAULT_KIND
+    };
 
     switch (f->kind) {
-    case TWZ_FAULT_EXCEPTION: return vector < sizeof(of_vector) ? of_vector[vector] : 11;
-    case TWZ_FAULT_PAGE: return 7;
+    case TWZ_FAULT_EXCEPTION: return (int)exception_signal(f->code >> 32);
     case TWZ_FAULT_SIGNAL: return (int)f->addr;
-    case TWZ_FAULT_CALL: return 31;
-    default: return 11;
+    default: return f->kind < TWZ_FAULT_KINDS ? signals[f->kind] : (int)TWZ_SIGNAL_SEGV;
     }
 }
