@@ -78,7 +78,7 @@ static uint64_t entry_of(struct object *program)
 
 static void map(struct object *view, uint32_t slot, objid_t id, unsigned rights)
 {
-    if (objid_none(id))
+    if (objid_is_none(id))
         return;
     if (view_set(view, slot, id, rights) < 0)
         fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
@@ -121,7 +121,7 @@ void start_init(void)
     struct object *program, *view, *thread, *stack;
     int err;
 
-    if (objid_none(id))
+    if (objid_is_none(id))
         fatal(TWZ_HOST_STOP_DAMAGED, "the pool names no first program");
     err = obj_get(id, &program);
     if (err < 0)

@@ -200,7 +200,7 @@ static int64_t attach_locked(struct object *parent, struct object *child, uint64
         return -TWZ_EFULL;
     if (obj_read(parent, child_off((uint64_t)at), &old, sizeof(old)) < 0)
         return -TWZ_EDAMAGED;
-    if (!objid_none(old.id))
+    if (!objid_is_none(old.id))
         return -TWZ_EEXIST;
     entry.index = (uint32_t)at;
     return put_child(parent, (uint64_t)at, &entry) < 0 ? -TWZ_ENOMEM : at;
@@ -244,7 +244,7 @@ int64_t kso_detach(struct object *parent, objid_t child, uint64_t index)
 {
     int64_t ret;
 
-    if (!is_table(parent) || objid_none(child))
+    if (!is_table(parent) || objid_is_none(child))
         return -TWZ_ETYPE;
     if (index != UINT64_MAX && index >= TWZ_KSO_MAX_CHILDREN)
         return -TWZ_ERANGE;

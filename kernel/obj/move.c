@@ -192,7 +192,7 @@ static int begin_out(struct object *obj)
 
     if (err == 0)
         err = store_obj_info(store, obj->row, &stat);
-    if (err == 0 && !objid_none(stat.tie_parent))
+    if (err == 0 && !objid_is_none(stat.tie_parent))
         err = 1;
     pool_unlock();
     if (err != 0)

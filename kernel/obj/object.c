@@ -69,7 +69,7 @@ static bool spec_ok(const struct obj_spec *spec)
     if (spec->persist > TWZ_PERSIST_PERIODIC)
         return false;
     if ((flags & TWZ_OBJ_PROVISIONAL) != 0)
-        return (flags & TWZ_OBJ_PERSIST) != 0 && !objid_none(spec->witness);
+        return (flags & TWZ_OBJ_PERSIST) != 0 && !objid_is_none(spec->witness);
     return true;
 }
 
@@ -107,7 +107,7 @@ int obj_create(const struct obj_spec *spec, struct object **out)
         kmem_free(obj, sizeof(*obj));
         return err;
     }
-    if (!persistent && !objid_none(spec->tie))
+    if (!persistent && !objid_is_none(spec->tie))
         err = tie_new(obj, spec->tie);
     if (err < 0) {
         if (obj_delete(obj, false) < 0)

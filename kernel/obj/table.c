@@ -42,7 +42,7 @@ void table_unlock(void)
 
 static struct object **bucket_of(objid_t id)
 {
-    return &by_id[(id.lo ^ (id.hi >> 7)) % BUCKETS];
+    return &by_id[objid_hash(id) % BUCKETS];
 }
 
 struct object *table_find_locked(objid_t id)

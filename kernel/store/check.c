@@ -75,7 +75,7 @@ static void check_id(const struct store *store, uint32_t row, const struct store
     const struct store_identity *identity = &entry->identity;
     objid_t id = hash_objid(identity->nonce, identity->perms, identity->kuid);
 
-    if (id.lo != entry->id.lo || id.hi != entry->id.hi)
+    if (!objid_equal(id, entry->id))
         store_tell(store, TWZ_EDAMAGED, row, &entry->id, entry->id.lo, id.lo,
                    "ID does not follow from its record");
 }
@@ -85,7 +85,7 @@ static void check_parent(const struct store *store, uint32_t row,
 {
     uint32_t parent;
 
-    if (!version->tie_parent.lo && !version->tie_parent.hi)
+    if (objid_is_none(version->tie_parent))
         return;
     parent = index_find(store, version->tie_parent);
     if (parent == STORE_NO_ROW && row_of(store, row)->state != STORE_DEAD)

@@ -10,13 +10,6 @@
  */
 #include <store/inside.h>
 
-/* IDs are hashes already; they are mixed once more because the author of a sealed object's content
- * can choose its ID. */
-static uint32_t hash_of(objid_t id)
-{
-    return (uint32_t)((id.lo ^ (id.hi << 32 | id.hi >> 32)) * 0x9e3779b97f4a7c15ull >> 32);
-}
-
 static uint32_t *bucket(const struct store *store, uint32_t number)
 {
     return &store->index[number / INDEX_SEGMENT][number % INDEX_SEGMENT];
@@ -24,7 +17,7 @@ static uint32_t *bucket(const struct store *store, uint32_t number)
 
 static uint32_t *bucket_of(const struct store *store, objid_t id)
 {
-    uint32_t hash = hash_of(id);
+    uint32_t hash = objid_hash(id);
     uint32_t number = hash & (store->index_low * 2 - 1);
 
     return bucket(store, number < store->index_buckets ? number : hash & (store->index_low - 1));
@@ -50,9 +43,7 @@ uint32_t index_find(const struct store *store, objid_t id)
     if (!store->index_buckets)
         return STORE_NO_ROW;
     for (at = *bucket_of(store, id); at; at = row_of(store, at - 1)->index_next) {
-        objid_t have = entry_of(store, at - 1)->id;
-
-        if (have.lo == id.lo && have.hi == id.hi)
+        if (objid_equal(entry_of(store, at - 1)->id, id))
             return at - 1;
     }
     return STORE_NO_ROW;

@@ -14,16 +14,6 @@
 #include <store/inside.h>
 #include <verify/hash.h>
 
-static int id_is(objid_t a, objid_t b)
-{
-    return a.lo == b.lo && a.hi == b.hi;
-}
-
-static int id_none(objid_t id)
-{
-    return !id.lo && !id.hi;
-}
-
 /* --- looking up ---------------------------------------------------------------------------- */
 
 static int verify(struct store *store, uint32_t row)
@@ -35,7 +25,7 @@ static int verify(struct store *store, uint32_t row)
     if (state->flags & (ROW_VERIFIED | ROW_DAMAGED))
         return state->flags & ROW_DAMAGED ? -TWZ_EDAMAGED : 0;
     derived = hash_objid(entry->identity.nonce, entry->identity.perms, entry->identity.kuid);
-    if (id_is(derived, entry->id)) {
+    if (objid_equal(derived, entry->id)) {
         state->flags |= ROW_VERIFIED;
         return 0;
     }
@@ -47,7 +37,7 @@ static int verify(struct store *store, uint32_t row)
 
 int store_lookup(struct store *store, objid_t id, uint32_t *row)
 {
-    uint32_t found = id_none(id) ? STORE_NO_ROW : index_find(store, id);
+    uint32_t found = objid_is_none(id) ? STORE_NO_ROW : index_find(store, id);
     int err;
 
     if (found == STORE_NO_ROW)
@@ -193,12 +183,12 @@ static int create_check(struct store *store, const struct store_create *create, 
 
     if (err < 0)
         return err;
-    if (create->perms & ~TWZ_PERMS || id_none(id))
+    if (create->perms & ~TWZ_PERMS || objid_is_none(id))
         return -TWZ_EINVAL;
     if (index_find(store, id) != STORE_NO_ROW)
         return -TWZ_EEXIST;
     *parent = STORE_NO_ROW;
-    if (!id_none(create->tie_parent)) {
+    if (!objid_is_none(create->tie_parent)) {
         *parent = index_find(store, create->tie_parent);
         if (*parent == STORE_NO_ROW)
             return -TWZ_ENOOBJ;
@@ -206,7 +196,7 @@ static int create_check(struct store *store, const struct store_create *create, 
         if (err < 0)
             return err;
     }
-    return id_none(create->witness) ? 0 : witness_ready(store, create, value);
+    return objid_is_none(create->witness) ? 0 : witness_ready(store, create, value);
 }
 
 /* A free row, growing the table where there is none. */
@@ -272,7 +262,7 @@ int store_obj_create(struct store *store, const struct store_create *create, uin
 {
     objid_t new_id = store_obj_id(create);
     uint64_t value = create->witness_value ? create->witness_value : new_id.lo;
-    uint32_t state = id_none(create->witness) ? STORE_LIVE : STORE_PROVISIONAL;
+    uint32_t state = objid_is_none(create->witness) ? STORE_LIVE : STORE_PROVISIONAL;
     struct store_entry entry;
     uint32_t parent, taken;
     uint16_t salt;
@@ -286,7 +276,7 @@ int store_obj_create(struct store *store, const struct store_create *create, uin
     taken = bits_first(&store->free_rows);
     bits_drop(&store->free_rows, taken);
     salt = word_salt_object(store->salt, new_id);
-    entry_fill(&entry, create, new_id, id_none(create->witness) ? 0 : value, salt);
+    entry_fill(&entry, create, new_id, objid_is_none(create->witness) ? 0 : value, salt);
     entry_store(store, taken, &entry, state);
     *row_of(store, taken) =
         (struct row){ .salt = salt, .state = (uint8_t)state, .flags = ROW_VERIFIED };
@@ -364,7 +354,7 @@ uint32_t object_parent(const struct store *store, uint32_t row)
 {
     objid_t parent = version_of(entry_of(store, row))->tie_parent;
 
-    return id_none(parent) ? STORE_NO_ROW : index_find(store, parent);
+    return objid_is_none(parent) ? STORE_NO_ROW : index_find(store, parent);
 }
 
 /* Is `row` the object `at`, or one that it is tied to? A circle, forged on the media, is a yes. */
@@ -386,7 +376,7 @@ int store_obj_tie(struct store *store, uint32_t row, objid_t parent)
 
     if (err < 0)
         return err;
-    if (!id_none(parent)) {
+    if (!objid_is_none(parent)) {
         above = index_find(store, parent);
         if (above == STORE_NO_ROW)
             return -TWZ_ENOOBJ;

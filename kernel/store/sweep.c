@@ -21,11 +21,6 @@ struct sweep {
     uint32_t count;
 };
 
-static int none(objid_t id)
-{
-    return !id.lo && !id.hi;
-}
-
 static int provisional(const struct store *store, uint32_t row)
 {
     return row_of(store, row)->state == STORE_PROVISIONAL;
@@ -62,7 +57,7 @@ static void link_witness(struct store *store, uint32_t row)
 static void link_tie(struct store *store, uint32_t row)
 {
     objid_t id = version_of(entry_of(store, row))->tie_parent;
-    uint32_t parent = none(id) ? STORE_NO_ROW : index_find(store, id);
+    uint32_t parent = objid_is_none(id) ? STORE_NO_ROW : index_find(store, id);
 
     if (parent != STORE_NO_ROW && parent != row)
         tie_link(store, row, parent);

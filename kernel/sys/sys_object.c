@@ -82,7 +82,7 @@ static int check_named(objid_t id, unsigned need)
     struct object *named;
     int err;
 
-    if (objid_none(id))
+    if (objid_is_none(id))
         return 0;
     err = sys_get(id, need, &named);
     if (err == 0)

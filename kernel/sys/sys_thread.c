@@ -61,7 +61,7 @@ int64_t sys_thread_become(struct arch_frame *frame, struct user_become become)
         err = arch_regs_validate(&in.regs);
     if (err < 0)
         return err;
-    if (!objid_none(in.sctx) && !objid_equal(in.sctx, t->sctx))
+    if (!objid_is_none(in.sctx) && !objid_equal(in.sctx, t->sctx))
         return -TWZ_ENOTSUP;
     err = sys_get(in.view, TWZ_USE, &view);
     if (err < 0)
@@ -97,7 +97,7 @@ int64_t sys_thread_signal(struct arch_frame *frame, objid_t thread, uint64_t sig
     (void)frame;
     if (signal == 0 || signal > SIGNALS_MAX)
         return -TWZ_EINVAL;
-    if (objid_none(thread) || objid_equal(thread, current()->id))
+    if (objid_is_none(thread) || objid_equal(thread, current()->id))
         return thread_signal(current(), signal, value);
     err = sys_get(thread, TWZ_USE, &obj);
     if (err < 0)
@@ -180,7 +180,7 @@ int64_t sys_thread_ctl(struct arch_frame *frame, objid_t thread, uint64_t op, ui
         return alive(arg);
     if (op == TWZ_THREAD_FAULT)
         return end_by_fault(arg);
-    if (objid_none(thread))
+    if (objid_is_none(thread))
         return do_ctl(current(), &args);
     err = sys_get(thread, TWZ_USE, &obj);
     if (err < 0)

@@ -76,7 +76,7 @@ static int64_t list(struct file *f, struct file_state *s, uint8_t *buf, uint64_t
                 return -EINVAL;
             return ret < 0 && done == 0 ? ret : (int64_t)done;
         }
-        e->ino = twz_objid_none(item.found.id) ? item.found.cookie : item.found.id.lo;
+        e->ino = objid_is_none(item.found.id) ? item.found.cookie : item.found.id.lo;
         e->next = (int64_t)place;
         e->len = (uint16_t)size;
         e->type = entry_type(item.found.kind);

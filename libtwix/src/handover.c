@@ -162,7 +162,7 @@ void hand_over_settle(const struct handover *h, struct plan *p, const struct twz
 
         if (h->file[i].kind == FILE_PIPE)
             pipe_lend_to(f, h->file[i].end, child);
-        else if (!twz_objid_none(h->file[i].state))
+        else if (!objid_is_none(h->file[i].state))
             file_lend_to(f, h->file[i].end, child);
     }
 }
@@ -180,7 +180,7 @@ void given_sweep(struct given *g)
     twzobj obj;
 
     for (uint32_t i = 0; i < g->count; i++) {
-        if (twz_objid_none(g->id[i]) || regular_map(&obj, g->id[i], TWZ_READ | TWZ_WRITE) < 0)
+        if (objid_is_none(g->id[i]) || regular_map(&obj, g->id[i], TWZ_READ | TWZ_WRITE) < 0)
             continue;
         file_sweep(&obj);
         pipe_sweep(&obj);
@@ -196,7 +196,7 @@ void hand_over_undo(const struct handover *h, struct plan *p)
     for (uint32_t i = 0; i < h->head.count; i++) {
         struct file *f = p->file[h->file[i].fd];
 
-        if (!twz_objid_none(h->file[i].state))
+        if (!objid_is_none(h->file[i].state))
             file_take_back(f, h->file[i].end);
         if (h->file[i].kind == FILE_PIPE)
             pipe_take_back(f, h->file[i].end);

@@ -288,7 +288,7 @@ int64_t mapping_flush_object(objid_t id)
     int64_t ret = 0;
 
     for (unsigned i = 0; i < MAPPINGS && ret == 0; i++)
-        if (mappings[i].addr && mappings[i].shared && twz_objid_equal(mappings[i].obj.id, id))
+        if (mappings[i].addr && mappings[i].shared && objid_equal(mappings[i].obj.id, id))
             ret = mapping_flush(&mappings[i]);
     return ret;
 }

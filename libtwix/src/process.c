@@ -78,7 +78,7 @@ static void take_file(const struct inherit_file *in)
         return;
     f->sub = in->sub;
     ret = reopen(f, in);
-    if (ret == 0 && !twz_objid_none(in->state))
+    if (ret == 0 && !objid_is_none(in->state))
         ret = file_attach(f, in->state, in->end);
     if (ret < 0)
         file_put(f);
@@ -154,7 +154,7 @@ void process_init(const struct twz_args *args)
     process.args = args;
     process.view = view->id;
     process.root = args->root;
-    process.cwd = twz_objid_none(args->cwd) ? args->root : args->cwd;
+    process.cwd = objid_is_none(args->cwd) ? args->root : args->cwd;
     process.umask = 022;
     process.pid = thread_number(twz_thread_repr_base());
     in = inherited();

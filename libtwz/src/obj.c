@@ -60,7 +60,7 @@ int twz_object_init_guid(twzobj *obj, objid_t id, uint32_t rights)
     if ((rights & ~(TWZ_READ | TWZ_WRITE | TWZ_EXEC)) || rights == 0 ||
         (rights & (TWZ_WRITE | TWZ_EXEC)) == (TWZ_WRITE | TWZ_EXEC))
         return -TWZ_EINVAL;
-    if (twz_objid_none(id))
+    if (objid_is_none(id))
         return -TWZ_ENOOBJ; /* as directories of an enemy may say */
     err = plat_map(id, rights, &start);
     if (err < 0)

@@ -121,8 +121,7 @@ static int fot_find(const twzobj *obj, const struct twz_fot_entry *want)
         const struct twz_fot_entry *entry = twz_fot_entry(obj, i);
 
         if (__atomic_load_n(&entry->flags, __ATOMIC_ACQUIRE) == want->flags &&
-            entry->resolver == want->resolver && entry->id.lo == want->id.lo &&
-            entry->id.hi == want->id.hi)
+            entry->resolver == want->resolver && objid_equal(entry->id, want->id))
             return (int)i;
     }
     return 0;
@@ -180,7 +179,7 @@ int twz_ptr_make(const twzobj *obj, objid_t target, uint64_t off, uint32_t right
 
     if (rights & ~(TWZ_READ | TWZ_WRITE | TWZ_EXEC))
         return -TWZ_EINVAL;
-    if (twz_objid_equal(target, obj->id)) {
+    if (objid_equal(target, obj->id)) {
         if (off < TWZ_OBJ_BASE || off >= TWZ_OBJ_DATA_TOP)
             return -TWZ_ERANGE;
         out->raw = off;

@@ -94,7 +94,7 @@ static void test_objects(void)
     CHECK(twz_name_mkdir("/data/t") == 0);
     CHECK(twz_name_create("/data/t/x", 0, NULL, NULL, &b) == 0);
     CHECK(twz_name_rename("/data/t/x", "/data/y") == 0);
-    CHECK(twz_name_resolve("/data/y", &id) == 0 && twz_objid_equal(id, b.id));
+    CHECK(twz_name_resolve("/data/y", &id) == 0 && objid_equal(id, b.id));
     CHECK(twz_name_unassign("/data/y") == 0 && twz_name_unassign("/data/t") == 0);
     CHECK(twz_object_delete(&b, 0) == 0);
     twz_object_release(&b);
@@ -212,7 +212,7 @@ static void test_faults(void)
     CHECK(twz_object_init_guid(&readonly, obj.id, TWZ_READ) == 0);
     CHECK(twz_try(nested, twz_object_base(&readonly), &fault) == 1);
     CHECK(fault.kind == TWZ_FAULT_PERM && fault.need == TWZ_WRITE && fault.have == TWZ_READ);
-    CHECK(twz_objid_equal(fault.object, obj.id));
+    CHECK(objid_equal(fault.object, obj.id));
     CHECK(twz_fault_print(&fault, text, sizeof(text)) < sizeof(text));
     say(text);
     CHECK(twz_try(touch, (void *)TWZ_SLOT_ADDR(5000), &fault) == 1);
@@ -222,7 +222,7 @@ static void test_faults(void)
     CHECK(twz_fault_signal(&fault) == 8);
     p = twz_object_base(&obj);
     CHECK(twz_try(resolve, p, &fault) == 1 && fault.kind == TWZ_FAULT_POINTER);
-    CHECK(fault.reason == TWZ_REASON_NULLPTR && twz_objid_equal(fault.object, obj.id));
+    CHECK(fault.reason == TWZ_REASON_NULLPTR && objid_equal(fault.object, obj.id));
     p->raw = TWZ_PPTR(3, TWZ_OBJ_BASE);
     CHECK(twz_try(resolve, p, &fault) == 1 && fault.reason == TWZ_REASON_FOT);
     CHECK(twz_fault_set(TWZ_FAULT_NULL, mend) == 0 && load(16) == 5);

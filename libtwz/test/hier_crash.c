@@ -48,7 +48,7 @@ static size_t dump_item(const twzobj *dir, const struct hier_item *item, char *o
     struct hier_name name = { item->name, item->len };
     twzobj obj;
 
-    walk.a_names += twz_objid_equal(item->found.id, crash_ids.a) ? 1u : 0u;
+    walk.a_names += objid_equal(item->found.id, crash_ids.a) ? 1u : 0u;
 
     if (item->found.kind == HIER_SYMLINK) {
         int len = hier_readlink(dir, name, text, sizeof(text) - 1);
@@ -111,7 +111,7 @@ static size_t dump_dir(objid_t id, objid_t parent, char *out, size_t at)
     while (hier_iter(&dir, &cursor, &item) == 1)
         len = dump_item(&dir, &item, part, len);
     sort_lines(part);
-    CHECK(hier_parent(&dir, &up) == 0 && twz_objid_equal(up, parent));
+    CHECK(hier_parent(&dir, &up) == 0 && objid_equal(up, parent));
     CHECK(hier_check(&dir, problem, NULL) == 0);
     snprintf(head, sizeof(head), "[%llx] %u %llx\n", (unsigned long long)id.hi, hier_count(&dir),
              (unsigned long long)twz_object_meta(&dir)->type);

@@ -422,8 +422,7 @@ static int is_root(const twzobj *dir, const char *name)
 {
     struct hier_found found;
 
-    return hier_lookup(dir, crash_name(name), &found) == 0 &&
-           twz_objid_equal(found.id, crash_ids.root);
+    return hier_lookup(dir, crash_name(name), &found) == 0 && objid_equal(found.id, crash_ids.root);
 }
 
 /* What is to be seen besides a sound tree. */

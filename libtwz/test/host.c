@@ -32,7 +32,7 @@ _Noreturn void host_fail(const char *file, int line, const char *what)
 static struct host_object *object_of(objid_t id)
 {
     for (size_t i = 0; i < host_obj_count; i++) {
-        if (host_objs[i].live && twz_objid_equal(host_objs[i].id, id))
+        if (host_objs[i].live && objid_equal(host_objs[i].id, id))
             return &host_objs[i];
     }
     return NULL;
@@ -95,11 +95,11 @@ int plat_obj_create(const struct twz_create *create, objid_t *id)
     struct host_object *o = &host_objs[host_obj_count];
 
     CHECK(host_obj_count < OBJECTS);
-    if (!twz_objid_none(create->witness) && !object_of(create->witness))
+    if (!objid_is_none(create->witness) && !object_of(create->witness))
         return -TWZ_ENOOBJ;
     *o = (struct host_object){ .create = *create, .live = 1 };
     o->id = (objid_t){ 0x1000 + next_id * 0x9e3779b97f4a7c15ull, next_id };
-    o->provisional = !twz_objid_none(create->witness);
+    o->provisional = !objid_is_none(create->witness);
     o->start = reserve(PROT_READ);
     o->disk = reserve(PROT_READ | PROT_WRITE);
     o->there = calloc(TWZ_OBJ_PAGES, 1);
@@ -148,7 +148,7 @@ int plat_map(objid_t id, uint32_t rights, uint8_t **start)
     struct host_object *o = object_of(id);
 
     (void)rights;
-    CHECK(!twz_objid_none(id)); /* never asked for */
+    CHECK(!objid_is_none(id)); /* never asked for */
     if (!o)
         return -TWZ_ENOOBJ;
     *start = o->start;

@@ -39,7 +39,7 @@ static void raw_unlock(struct hier *h)
 
 static int before(const struct hier *a, const struct hier *b)
 {
-    return a->id.hi != b->id.hi ? a->id.hi < b->id.hi : a->id.lo < b->id.lo;
+    return objid_compare(a->id, b->id) < 0;
 }
 
 /* A program that died while it created an object may have left it provisional under its name, whose
@@ -51,7 +51,7 @@ static void make_permanent(const struct hier *h)
     const struct hier_entry *e;
 
     if (slot && hier_bucket_is_own(h, slot) == 0 && *hier_word(h, slot) > HIER_TOMB &&
-        hier_entry_get(h, HIER_BUCKET_OFF(*hier_word(h, slot)), &e) == 0 && !twz_objid_none(e->id))
+        hier_entry_get(h, HIER_BUCKET_OFF(*hier_word(h, slot)), &e) == 0 && !objid_is_none(e->id))
         (void)!twz_object_ctl(e->id, TWZ_CTL_PERMANENT, 0);
 }
 
@@ -63,8 +63,8 @@ static int finish_locked(struct hier *h, struct hier *partner)
 
     if (h->dir->op == HIER_COMMITTED)
         twz_persist(&h->dir->op, sizeof(h->dir->op)); /* a dead process may have stored it only */
-    if (h->dir->op == HIER_COMMITTED && i->from_slot && !twz_objid_equal(i->from, h->id)) {
-        if (partner && !twz_objid_equal(partner->id, i->from))
+    if (h->dir->op == HIER_COMMITTED && i->from_slot && !objid_equal(i->from, h->id)) {
+        if (partner && !objid_equal(partner->id, i->from))
             return -TWZ_EAGAIN;
         hier_complete_found(h, partner);
     } else if (h->dir->op == HIER_COMMITTED) {
@@ -94,11 +94,11 @@ static objid_t partner_of(const struct hier *h)
     const struct hier_intent *i = &h->dir->intent;
     objid_t other = TWZ_OBJID_NONE;
 
-    if (h->dir->op == HIER_COMMITTED && i->from_slot && !twz_objid_equal(i->from, h->id))
+    if (h->dir->op == HIER_COMMITTED && i->from_slot && !objid_equal(i->from, h->id))
         other = i->from;
     else if (h->dir->see_valid)
         other = h->dir->see;
-    return twz_objid_equal(other, h->id) ? TWZ_OBJID_NONE : other;
+    return objid_equal(other, h->id) ? TWZ_OBJID_NONE : other;
 }
 
 /* Has the partner that h's see names something to finish before that see goes? HIER_DIRTY counts: a
@@ -107,9 +107,9 @@ static objid_t partner_of(const struct hier *h)
 static int comes_first(const struct hier *h, const struct hier *partner)
 {
     return h->dir->op != HIER_COMMITTED && h->dir->see_valid &&
-           twz_objid_equal(h->dir->see, partner->id) &&
-           (partner->dir->op == HIER_DIRTY || (partner->dir->op == HIER_COMMITTED &&
-                                               twz_objid_equal(partner->dir->intent.from, h->id)));
+           objid_equal(h->dir->see, partner->id) &&
+           (partner->dir->op == HIER_DIRTY ||
+            (partner->dir->op == HIER_COMMITTED && objid_equal(partner->dir->intent.from, h->id)));
 }
 
 /* Both locked: the one with the intent comes first. */
@@ -120,7 +120,7 @@ static int finish_pair(struct hier *h, struct hier *partner)
     if (comes_first(h, partner)) {
         first = partner;
         second = h;
-    } else if (!twz_objid_equal(partner_of(h), partner->id)) {
+    } else if (!objid_equal(partner_of(h), partner->id)) {
         return 0;
     }
     if (first != h) {
@@ -162,7 +162,7 @@ static int finish_with(struct hier *h, objid_t other)
         err = raw_lock(h);
         if (err < 0)
             return err;
-        err = twz_objid_equal(partner_of(h), other) ? finish_locked(h, NULL) : 0;
+        err = objid_equal(partner_of(h), other) ? finish_locked(h, NULL) : 0;
         raw_unlock(h);
         return err;
     }
@@ -185,10 +185,10 @@ static int finish(struct hier *h)
     if (err < 0)
         return err;
     other = partner_of(h);
-    if (twz_objid_none(other) && dirty(h))
+    if (objid_is_none(other) && dirty(h))
         err = finish_locked(h, NULL);
     raw_unlock(h);
-    if (!twz_objid_none(other))
+    if (!objid_is_none(other))
         err = finish_with(h, other);
     return err;
 }
@@ -204,7 +204,7 @@ static size_t sorted(struct hier *const *set, size_t n, struct hier **out)
 
         while (at < count && before(out[at], set[i]))
             at++;
-        if (at < count && twz_objid_equal(out[at]->id, set[i]->id))
+        if (at < count && objid_equal(out[at]->id, set[i]->id))
             continue;
         for (size_t j = count; j > at; j--)
             out[j] = out[j - 1];
@@ -290,7 +290,7 @@ static int open_root(objid_t dir, twzobj *root)
         err = hier_attach(root, &h);
         if (err >= 0)
             err = hier_parent_get(&h, &parent);
-        if (err >= 0 && twz_objid_equal(parent, dir))
+        if (err >= 0 && objid_equal(parent, dir))
             return 0;
         twz_object_release(root);
         if (err < 0)

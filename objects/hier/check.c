@@ -43,7 +43,7 @@ static void check_entry(struct check *c, uint64_t slot, uint64_t value)
         problem(c, slot, "name is there twice, or not found");
     if (e->kind < HIER_OBJECT || e->kind > HIER_SYMLINK)
         problem(c, HIER_BUCKET_OFF(value), "unknown kind");
-    else if ((e->kind == HIER_SYMLINK) != twz_objid_none(e->id))
+    else if ((e->kind == HIER_SYMLINK) != objid_is_none(e->id))
         problem(c, HIER_BUCKET_OFF(value), "kind and ID do not agree");
 }
 

@@ -62,7 +62,7 @@ int hier_insert(const twzobj *obj, struct hier_name name, objid_t id)
 {
     struct hier_new entry = { .name = name, .kind = HIER_OBJECT, .id = id };
 
-    return twz_objid_none(id) ? -TWZ_EINVAL : add(obj, &entry);
+    return objid_is_none(id) ? -TWZ_EINVAL : add(obj, &entry);
 }
 
 int hier_symlink(const twzobj *obj, struct hier_name name, const char *text, size_t text_len)
@@ -174,7 +174,7 @@ static int remove_locked(struct hier *h, const struct hier_place *place, uint32_
     if (err < 0)
         return err;
     hier_begin(h);
-    if (twz_objid_none(v.id)) {
+    if (objid_is_none(v.id)) {
         twz_persist_commit64(hier_word(h, place->slot), HIER_TOMB); /* COMMIT: the name is gone */
     } else {
         intent.victim = v.id;
@@ -217,7 +217,7 @@ static int remove_dir(struct hier *h, struct hier_name name, const struct hier_f
     if (err < 0)
         return err;
     err = hier_find(h, name, &place);
-    if (err >= 0 && !twz_objid_equal(place.found.id, found->id))
+    if (err >= 0 && !objid_equal(place.found.id, found->id))
         err = -TWZ_EAGAIN;
     if (err >= 0 && child.dir->count != 0)
         err = -TWZ_ENOTEMPTY;
@@ -276,7 +276,7 @@ static int replace_locked(struct hier *h, struct hier_new *entry, uint32_t flags
         return err;
     if (there && old.found.kind == HIER_DIR)
         return -TWZ_EISDIR;
-    if (there && twz_objid_equal(old.found.id, entry->id))
+    if (there && objid_equal(old.found.id, entry->id))
         return 0;
     err = there ? hier_victim_prepare(h, &old.found, flags, &v) : 0;
     if (err < 0)
@@ -312,7 +312,7 @@ int hier_replace(const twzobj *obj, struct hier_name name, objid_t id, uint32_t 
     struct hier h;
     int err = hier_open_name(obj, name, &h);
 
-    if (err < 0 || twz_objid_none(id))
+    if (err < 0 || objid_is_none(id))
         return err < 0 ? err : -TWZ_EINVAL;
     entry.hash = hier_hash(name);
     do {

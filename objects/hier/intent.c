@@ -73,7 +73,7 @@ static void move_parent(objid_t id, objid_t parent)
     if (dir_open(id, &obj, &h) < 0)
         return;
     which = h.dir->parent_which & 1;
-    if (!twz_objid_equal(h.dir->parent[which], parent)) {
+    if (!objid_equal(h.dir->parent[which], parent)) {
         which = 1 - which;
         twz_persist_store64(&h.dir->parent[which].lo, parent.lo);
         twz_persist_store64(&h.dir->parent[which].hi, parent.hi);
@@ -112,9 +112,9 @@ static void carry_out(struct hier *h, struct hier *from, const struct hier_inten
         /* COMMIT: the old one */
         twz_persist_commit64(slot, *slot == i->from_value ? HIER_TOMB : *slot);
     }
-    if (!twz_objid_none(i->moved))
+    if (!objid_is_none(i->moved))
         move_parent(i->moved, h->id);
-    if (!twz_objid_none(i->victim))
+    if (!objid_is_none(i->victim))
         victim_links(i->victim, i->victim_links);
 }
 
@@ -146,12 +146,12 @@ int hier_is_child(objid_t id, objid_t parent)
     twzobj obj;
     int err;
 
-    if (twz_objid_equal(id, parent))
+    if (objid_equal(id, parent))
         return 0;
     err = dir_open(id, &obj, &h);
     if (err < 0)
         return err;
-    err = hier_parent_get(&h, &up) == 0 && twz_objid_equal(up, parent);
+    err = hier_parent_get(&h, &up) == 0 && objid_equal(up, parent);
     twz_object_release(&obj);
     return err;
 }
@@ -178,7 +178,7 @@ static int links_agree(objid_t id, objid_t dir)
 
     if (twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE) < 0)
         return 0;
-    agree = twz_objid_equal(twz_object_meta(&obj)->links_by, dir);
+    agree = objid_equal(twz_object_meta(&obj)->links_by, dir);
     twz_object_release(&obj);
     return agree;
 }
@@ -189,7 +189,7 @@ void hier_complete_found(struct hier *h, struct hier *from)
     int across;
 
     __builtin_memcpy(&i, &h->dir->intent, sizeof(i));
-    across = from && from != h && from->dir->see_valid && twz_objid_equal(from->dir->see, h->id);
+    across = from && from != h && from->dir->see_valid && objid_equal(from->dir->see, h->id);
     if (!across && from != h)
         i.from_slot = 0;
     if (!across || (hier_is_child(i.moved, from->id) <= 0 && hier_is_child(i.moved, h->id) <= 0))

@@ -56,7 +56,7 @@ static int links_lock(struct hier *h, objid_t id, twzobj *obj)
     if (err < 0)
         return err;
     by = twz_object_meta(obj)->links_by;
-    if (twz_objid_none(by) || twz_objid_equal(by, h->id))
+    if (objid_is_none(by) || objid_equal(by, h->id))
         return 0; /* h is locked, so nothing of its own is unfinished */
     links_close(obj);
     h->busy_obj = id;
@@ -79,7 +79,7 @@ static void finish_busy(struct hier *h)
     if (err == -TWZ_EBUSY) {
         h->again = HIER_AGAIN;
     } else if (links_open(h->busy_obj, &obj) == 0) {
-        if (twz_objid_equal(twz_object_meta(&obj)->links_by, h->busy_dir))
+        if (objid_equal(twz_object_meta(&obj)->links_by, h->busy_dir))
             links_by_set(&obj, TWZ_OBJID_NONE);
         links_close(&obj);
     }
@@ -92,7 +92,7 @@ int hier_again(struct hier *h, int r)
 {
     if (r != -TWZ_EAGAIN || h->again++ >= HIER_AGAIN)
         return 0;
-    if (!twz_objid_none(h->busy_dir))
+    if (!objid_is_none(h->busy_dir))
         finish_busy(h);
     h->busy_dir = TWZ_OBJID_NONE;
     return 1;
@@ -134,7 +134,7 @@ void hier_victim_done(struct hier_victim *v)
 {
     if (!v->obj.start)
         return;
-    if (v->links != HIER_LINKS_DELETE && !twz_objid_none(twz_object_meta(&v->obj)->links_by))
+    if (v->links != HIER_LINKS_DELETE && !objid_is_none(twz_object_meta(&v->obj)->links_by))
         links_by_set(&v->obj, TWZ_OBJID_NONE);
     links_close(&v->obj);
 }

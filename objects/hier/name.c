@@ -9,7 +9,7 @@ static int walk(const char *path, uint32_t flags, struct hier_where *where)
 {
     objid_t root = twz_name_root();
 
-    if (twz_objid_none(root))
+    if (objid_is_none(root))
         return -TWZ_ENONAME;
     return hier_walk(root, root, path, flags, where);
 }
@@ -190,7 +190,7 @@ static int search(struct search *s, objid_t dir, size_t len, uint32_t depth)
         s->path[len] = '/';
         __builtin_memcpy(s->path + len + 1, item.name, item.len + 1);
         err = (int)end;
-        if (twz_objid_equal(item.found.id, s->id))
+        if (objid_equal(item.found.id, s->id))
             break;
         err = item.found.kind == HIER_DIR ? search(s, item.found.id, end, depth + 1) : 0;
         if (err > 0 || s->steps == 0)
@@ -207,9 +207,9 @@ int twz_name_of(objid_t id, char *path, size_t size)
 
     if (size < 2)
         return -TWZ_ERANGE;
-    if (twz_objid_none(root) || twz_objid_none(id))
+    if (objid_is_none(root) || objid_is_none(id))
         return -TWZ_ENONAME;
-    if (twz_objid_equal(root, id)) {
+    if (objid_equal(root, id)) {
         path[0] = '/';
         path[1] = 0;
         return 1;

@@ -79,7 +79,7 @@ int hier_init(const twzobj *obj, objid_t parent)
     twz_persist_store64(&dir->table,
                         HIER_TABLE(HIER_START, (uint32_t)__builtin_ctz(HIER_BUCKETS_MIN)));
     twz_persist_store64(&dir->bump, end);
-    if (twz_objid_none(parent))
+    if (objid_is_none(parent))
         parent = obj->id;
     twz_persist_store64(&dir->parent[0].lo, parent.lo);
     twz_persist_store64(&dir->parent[0].hi, parent.hi);

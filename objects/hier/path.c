@@ -32,7 +32,7 @@ static int enter_parent(struct walk *w)
     objid_t up;
     int err;
 
-    if (twz_objid_equal(w->dir, w->root))
+    if (objid_equal(w->dir, w->root))
         return 0;
     err = hier_parent(&w->obj, &up);
     return err < 0 ? err : enter(w, up);
@@ -180,7 +180,7 @@ static int name_in(objid_t parent, objid_t dir, struct hier_item *item)
         return err;
     do {
         err = hier_iter(&obj, &cursor, item);
-    } while (err > 0 && !(item->found.kind == HIER_DIR && twz_objid_equal(item->found.id, dir)));
+    } while (err > 0 && !(item->found.kind == HIER_DIR && objid_equal(item->found.id, dir)));
     twz_object_release(&obj);
     return err == 0 ? -TWZ_ENONAME : err;
 }
@@ -205,14 +205,14 @@ int hier_path_of(objid_t root, objid_t dir, char *path, size_t size)
     if (size < 2)
         return -TWZ_ERANGE;
     path[--at] = 0;
-    if (twz_objid_equal(dir, root))
+    if (objid_equal(dir, root))
         path[--at] = '/';
-    while (!twz_objid_equal(dir, root)) {
+    while (!objid_equal(dir, root)) {
         objid_t parent;
         int err = parent_of(dir, &parent);
 
         if (err >= 0)
-            err = twz_objid_equal(parent, dir) ? -TWZ_ENONAME : name_in(parent, dir, &item);
+            err = objid_equal(parent, dir) ? -TWZ_ENONAME : name_in(parent, dir, &item);
         if (err < 0)
             return err;
         if (item.len + 1 > at)

@@ -40,14 +40,14 @@ static int is_above(objid_t id, objid_t to)
         objid_t up;
         int e;
 
-        if (twz_objid_equal(id, to))
+        if (objid_equal(id, to))
             return 1;
         e = twz_object_init_guid(&obj, to, TWZ_READ | TWZ_WRITE);
         if (e < 0)
             return e;
         e = hier_parent(&obj, &up);
         twz_object_release(&obj);
-        if (e < 0 || twz_objid_equal(up, to))
+        if (e < 0 || objid_equal(up, to))
             return e;
         to = up;
     }
@@ -75,7 +75,7 @@ static int same_thing(const struct rename *r)
         return 0;
     if (r->from == r->to && r->src.slot == r->dst.slot)
         return 1;
-    return !twz_objid_none(r->src.found.id) && twz_objid_equal(r->src.found.id, r->dst.found.id);
+    return !objid_is_none(r->src.found.id) && objid_equal(r->src.found.id, r->dst.found.id);
 }
 
 static int new_entry(const struct rename *r, struct hier_new *entry)
@@ -160,10 +160,10 @@ static int look_again(struct rename *r)
 
     if (e < 0)
         return e;
-    if (!twz_objid_equal(before.src.found.id, r->src.found.id) ||
+    if (!objid_equal(before.src.found.id, r->src.found.id) ||
         before.src.found.kind != r->src.found.kind || before.there != r->there)
         return -TWZ_EAGAIN;
-    if (r->there && (!twz_objid_equal(before.dst.found.id, r->dst.found.id) ||
+    if (r->there && (!objid_equal(before.dst.found.id, r->dst.found.id) ||
                      before.dst.found.kind != r->dst.found.kind))
         return -TWZ_EAGAIN;
     if (same_thing(r))
@@ -251,7 +251,7 @@ int hier_rename(const twzobj *from, struct hier_name name, const twzobj *to,
     if (e < 0)
         return e;
     r.from = &r.from_dir;
-    r.to = twz_objid_equal(from->id, to->id) ? r.from : &r.to_dir;
+    r.to = objid_equal(from->id, to->id) ? r.from : &r.to_dir;
     do {
         r.target = (struct hier){ 0 };
         e = rename_once(&r);

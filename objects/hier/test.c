@@ -67,7 +67,7 @@ static void test_names(void)
 
     start();
     a = file(&root, "a");
-    CHECK(lookup(&root, "a", &id) == 0 && twz_objid_equal(id, a));
+    CHECK(lookup(&root, "a", &id) == 0 && objid_equal(id, a));
     CHECK(lookup(&root, "b", &id) == -TWZ_ENONAME);
     CHECK(hier_insert(&root, n("a"), a) == -TWZ_EEXIST);
     CHECK(hier_insert(&root, n("b"), a) == 0);
@@ -112,7 +112,7 @@ static void test_links(void)
     b = file(&root, "b");
     CHECK(hier_replace(&root, n("a"), b, HIER_DELETE) == 0);
     CHECK(live() == 2);
-    CHECK(hier_lookup(&root, n("a"), &found) == 0 && twz_objid_equal(found.id, b));
+    CHECK(hier_lookup(&root, n("a"), &found) == 0 && objid_equal(found.id, b));
     twz_object_delete_guid(b, 0);
     CHECK(hier_remove(&root, n("b"), HIER_DELETE) == 0); /* a name of nothing can go */
     clean(&root);
@@ -127,7 +127,7 @@ static void test_dirs(void)
     start();
     d = dir(&root, "d");
     e = dir(&d, "e");
-    CHECK(hier_parent(&e, &up) == 0 && twz_objid_equal(up, d.id));
+    CHECK(hier_parent(&e, &up) == 0 && objid_equal(up, d.id));
     CHECK(hier_remove(&root, n("d"), 0) == -TWZ_ENOTEMPTY);
     CHECK(hier_remove(&d, n("e"), HIER_NOT_DIR) == -TWZ_EISDIR);
     CHECK(hier_remove(&d, n("e"), HIER_WANT_DIR) == 0);
@@ -155,18 +155,18 @@ static void test_rename(void)
     g = dir(&root, "g");
     CHECK(hier_rename(&root, n("a"), &root, n("c"), 0) == 0);
     CHECK(hier_lookup(&root, n("a"), &found) == -TWZ_ENONAME);
-    CHECK(hier_lookup(&root, n("c"), &found) == 0 && twz_objid_equal(found.id, a));
+    CHECK(hier_lookup(&root, n("c"), &found) == 0 && objid_equal(found.id, a));
     CHECK(hier_rename(&root, n("c"), &root, n("c"), 0) == 0);
     CHECK(hier_rename(&root, n("c"), &root, n("b"), HIER_EXCL) == -TWZ_EEXIST);
     CHECK(hier_rename(&root, n("c"), &root, n("b"), HIER_DELETE) == 0);
-    CHECK(hier_lookup(&root, n("b"), &found) == 0 && twz_objid_equal(found.id, a));
-    CHECK(!twz_objid_equal(a, b) && live() == 5);
+    CHECK(hier_lookup(&root, n("b"), &found) == 0 && objid_equal(found.id, a));
+    CHECK(!objid_equal(a, b) && live() == 5);
     CHECK(hier_rename(&root, n("b"), &e, n("b"), 0) == 0);
     CHECK(hier_lookup(&e, n("b"), &found) == 0 && hier_count(&root) == 2);
     CHECK(hier_rename(&root, n("d"), &e, n("x"), 0) == -TWZ_EINVAL);
     CHECK(hier_rename(&root, n("d"), &d, n("x"), 0) == -TWZ_EINVAL);
     CHECK(hier_rename(&d, n("e"), &root, n("g"), 0) == 0); /* g was empty */
-    CHECK(hier_parent(&e, &up) == 0 && twz_objid_equal(up, root.id));
+    CHECK(hier_parent(&e, &up) == 0 && objid_equal(up, root.id));
     CHECK(hier_insert(&g, n("late"), a) == -TWZ_EDELETED);
     CHECK(hier_rename(&root, n("d"), &root, n("g"), 0) == -TWZ_ENOTEMPTY);
     (void)file(&root, "f");
@@ -227,18 +227,18 @@ static void test_paths(void)
     CHECK(hier_symlink(&b, n("up"), "../../l/f", 9) == 0);
     CHECK(hier_symlink(&b, n("abs"), "/a", 2) == 0);
     CHECK(hier_symlink(&b, n("loop"), "loop", 4) == 0);
-    CHECK(twz_name_resolve("/a/b/f", &id) == 0 && twz_objid_equal(id, f));
-    CHECK(twz_name_resolve("l/f", &id) == 0 && twz_objid_equal(id, f));
-    CHECK(twz_name_resolve("//a/./b/..//b/up", &id) == 0 && twz_objid_equal(id, f));
-    CHECK(twz_name_resolve("/a/b/abs/b/f", &id) == 0 && twz_objid_equal(id, f));
-    CHECK(twz_name_resolve("/../..", &id) == 0 && twz_objid_equal(id, root.id));
+    CHECK(twz_name_resolve("/a/b/f", &id) == 0 && objid_equal(id, f));
+    CHECK(twz_name_resolve("l/f", &id) == 0 && objid_equal(id, f));
+    CHECK(twz_name_resolve("//a/./b/..//b/up", &id) == 0 && objid_equal(id, f));
+    CHECK(twz_name_resolve("/a/b/abs/b/f", &id) == 0 && objid_equal(id, f));
+    CHECK(twz_name_resolve("/../..", &id) == 0 && objid_equal(id, root.id));
     CHECK(twz_name_resolve("/a/b/loop", &id) == -TWZ_ELOOP);
     CHECK(twz_name_resolve("/a/b/f/", &id) == -TWZ_ENOTDIR);
     CHECK(twz_name_resolve("/a/b/f/x", &id) == -TWZ_ENOTDIR);
     CHECK(twz_name_resolve("/a/x/f", &id) == -TWZ_ENONAME);
     CHECK(twz_name_resolve("", &id) == -TWZ_ENONAME);
     CHECK(hier_walk(root.id, b.id, "../b/l2", 0, &where) == 0);
-    CHECK(where.kind == 0 && where.len == 2 && twz_objid_equal(where.dir.id, b.id));
+    CHECK(where.kind == 0 && where.len == 2 && objid_equal(where.dir.id, b.id));
     hier_where_close(&where);
     CHECK(hier_walk(root.id, b.id, "loop", HIER_NOFOLLOW, &where) == 0);
     CHECK(where.kind == HIER_SYMLINK);

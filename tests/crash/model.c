@@ -3,11 +3,6 @@
 
 #include "model.h"
 
-static int same_id(objid_t a, objid_t b)
-{
-    return a.lo == b.lo && a.hi == b.hi;
-}
-
 struct model_page *model_page(struct model_object *object, uint32_t page)
 {
     for (uint32_t i = 0; i < object->pages; i++)
@@ -57,14 +52,14 @@ void model_kill(struct model *model, uint32_t number)
         return;
     object->state = STORE_DEAD;
     for (uint32_t i = 0; i < model->count; i++)
-        if (same_id(model->object[i].tie, object->id))
+        if (objid_equal(model->object[i].tie, object->id))
             model_kill(model, i);
 }
 
 static struct model_object *find(struct model *model, objid_t id)
 {
     for (uint32_t i = 0; i < model->count; i++)
-        if (model->object[i].state && same_id(model->object[i].id, id))
+        if (model->object[i].state && objid_equal(model->object[i].id, id))
             return &model->object[i];
     return NULL;
 }
@@ -210,7 +205,7 @@ static const char *object_differs(struct store *store, const struct model_object
         return "an object's attributes";
     if (stat.revoke_epoch != a->revoke)
         return "an object's revocation epoch";
-    if (!same_id(stat.tie_parent, a->tie))
+    if (!objid_equal(stat.tie_parent, a->tie))
         return "an object's tie";
     return pages_ok(store, row, a, b, mixed) ? NULL : "an object's pages";
 }

@@ -103,7 +103,7 @@ def system_allowed(word, name):
     if name in GENERATED:
         return True
     if word == "abi":
-        return name in ("stdint.h", "stddef.h")
+        return name in ("stdint.h", "stddef.h", "stdbool.h")
     if word == "crypto":
         return name in FREESTANDING or name.startswith(("blake2", "crypto_", "sodium"))
     if word == "freestanding":

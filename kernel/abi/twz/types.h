@@ -9,19 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-
-/* 128-bit object ID: BLAKE2b-128 over nonce, default permissions and kuid (twz/object.h). */
-typedef struct objid {
-    uint64_t lo;
-    uint64_t hi;
-} objid_t;
-_Static_assert(sizeof(objid_t) == 16, "objid size");
-
-/* printf helpers: printf("id " IDFMT "\n", IDPR(id)). 32 hex digits with a colon between. */
-#define IDFMT    "%016llx:%016llx"
-#define IDPR(id) (unsigned long long)(id).hi, (unsigned long long)(id).lo
-
-#define TWZ_OBJID_NONE ((objid_t){ 0, 0 })
+#include <twz/objid.h>
 
 /*
  * Persistent pointer (p-ptr): FOT index << 30 | offset. Index 0 names the object that holds the

@@ -115,16 +115,6 @@ static inline bool obj_is_persistent(const struct object *obj)
     return obj->row != OBJ_NO_ROW;
 }
 
-static inline bool objid_equal(objid_t a, objid_t b)
-{
-    return a.lo == b.lo && a.hi == b.hi;
-}
-
-static inline bool objid_none(objid_t id)
-{
-    return (id.lo | id.hi) == 0;
-}
-
 /* Kills the ID at once, and those tied to it. now: unhangs it everywhere as well. */
 MUST_CHECK int obj_delete(struct object *obj, bool now);
 

@@ -80,16 +80,6 @@ static inline objid_t twz_object_guid(const twzobj *obj)
     return obj->id;
 }
 
-static inline int twz_objid_equal(objid_t a, objid_t b)
-{
-    return a.lo == b.lo && a.hi == b.hi;
-}
-
-static inline int twz_objid_none(objid_t id)
-{
-    return (id.lo | id.hi) == 0;
-}
-
 /*
  * Extension tags: where a structured header lies. getext gives NULL where the tag is absent. addext
  * is durable on return and atomic under concurrency and power failure: -TWZ_EEXIST, -TWZ_EFULL.

@@ -159,7 +159,7 @@ size_t twz_fault_print(const struct twz_fault *f, char *out, size_t len)
         put(&t, ", at address ");
         put_short_hex(&t, f->addr);
         put(&t, ", ");
-        if (twz_objid_none(f->object)) {
+        if (objid_is_none(f->object)) {
             put(&t, "no object");
         } else {
             put_object(&t, f->object);

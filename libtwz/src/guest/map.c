@@ -77,7 +77,7 @@ static void slot_free(uint32_t slot)
 
 static uint32_t hash(objid_t id, uint32_t rights)
 {
-    return (uint32_t)((id.lo ^ id.lo >> 32) + rights) & (MAPS - 1);
+    return (objid_hash(id) + rights) & (MAPS - 1);
 }
 
 /* Open addressing; the table is never more than half full. */
@@ -92,7 +92,7 @@ static struct map *find(objid_t id, uint32_t rights, struct map **room)
             *room = m;
             return NULL;
         }
-        if (m->rights == rights && m->id.lo == id.lo && m->id.hi == id.hi)
+        if (m->rights == rights && objid_equal(m->id, id))
             return m;
     }
     *room = NULL;

@@ -64,7 +64,7 @@ static int fill_args(const struct twz_program_spec *spec, const struct twz_loade
         .cols = spec->cols,
         .strings = p.at,
         .root = plat_names_root(),
-        .cwd = twz_objid_none(spec->cwd) ? plat_names_root() : spec->cwd,
+        .cwd = objid_is_none(spec->cwd) ? plat_names_root() : spec->cwd,
         .program = spec->program,
         .runtime = spec->runtime,
         .parent = twz_thread_repr_base()->id,
@@ -109,7 +109,7 @@ static int make(uint32_t kind, objid_t tie, twzobj *obj)
 
 static void slot_set(const struct birth *b, uint32_t slot, objid_t id, uint64_t rights)
 {
-    if (!twz_objid_none(id))
+    if (!objid_is_none(id))
         entry_write(view_table(b->view.start) + slot, id, TWZ_VE_VALID | rights);
 }
 
@@ -136,7 +136,7 @@ static int load(const struct twz_program_spec *spec, struct birth *b)
 {
     int err = twz_program_load(&b->view, spec->program, TWZ_SLOT_TEXT, &b->program);
 
-    if (err >= 0 && !twz_objid_none(spec->runtime))
+    if (err >= 0 && !objid_is_none(spec->runtime))
         err = twz_program_load(&b->view, spec->runtime, TWZ_SLOT_RT_TEXT, &b->runtime);
     return err;
 }
@@ -147,7 +147,7 @@ static int launch(const struct twz_program_spec *spec, const struct birth *b)
     struct twz_spawn spawn = {
         .thread = b->thread.id,
         .view = b->view.id,
-        .entry = twz_objid_none(spec->runtime) ? b->program.entry : b->runtime.entry,
+        .entry = objid_is_none(spec->runtime) ? b->program.entry : b->runtime.entry,
         .arg = TWZ_SLOT_ADDR(TWZ_SLOT_ARGS) + TWZ_OBJ_BASE,
         .gsbase = TWZ_SLOT_ADDR(TWZ_SLOT_THREAD) + TWZ_OBJ_BASE,
     };

@@ -161,7 +161,7 @@ void out_id(const char *name, objid_t id)
 {
     char text[OUT_ID_TEXT];
     field(name);
-    if (id.lo == 0 && id.hi == 0)
+    if (objid_is_none(id))
         fputs("null", stdout);
     else
         printf("\"%s\"", out_id_text(text, id, 32));

@@ -28,7 +28,7 @@ static void tell_store(void *ctx, const struct store_report *report)
         return;
     }
     printf("%s: byte %llu of the pool", report->what, (unsigned long long)report->offset);
-    if (!twz_objid_none(report->object))
+    if (!objid_is_none(report->object))
         printf(", object " IDFMT, IDPR(report->object));
     if (report->found != report->wanted)
         printf(", found %llx, wanted %llx", (unsigned long long)report->found,
@@ -103,16 +103,16 @@ static int check_broken(void *ctx, objid_t dir, const char *path, int error)
 {
     struct dir_walk *walk = ctx;
     (void)path;
-    if (!twz_objid_equal(walk->told, dir))
+    if (!objid_equal(walk->told, dir))
         tell_directory(&dir, &(struct hier_problem){ 0, fail_text(error) });
-    walk->problems += twz_objid_equal(walk->told, dir) ? 0 : 1;
+    walk->problems += objid_equal(walk->told, dir) ? 0 : 1;
     return 0;
 }
 
 static int check_names(struct pool *pool, struct dir_walk *walk)
 {
     *walk = (struct dir_walk){ .pool = pool };
-    if (twz_objid_none(pool->names))
+    if (objid_is_none(pool->names))
         return TOOL_OK;
     check_directory(walk, pool->names);
     int err = names_each_whole(pool, pool->names, "/", check_name, check_broken, walk);
@@ -231,7 +231,7 @@ static int recover(struct pool *pool)
     int err = pool_validate(pool);
     if (err == TOOL_OK)
         err = pool_recover(pool);
-    if (err == TOOL_OK && !twz_objid_none(pool->names))
+    if (err == TOOL_OK && !objid_is_none(pool->names))
         (void)names_each_whole(pool, pool->names, "/", visit_nothing, skip_broken, NULL);
     return err;
 }

@@ -118,7 +118,7 @@ static int link_object(struct tool *tool, const char *target, const struct hier_
     /* By its ID it may have any number of names; the first is no link. */
     bool named = object.kind || refs_pointed(tool->pool, object.id, true);
     bool directory = object.kind == HIER_DIR || names_is_directory(object.id);
-    bool itself = twz_objid_equal(object.id, where->id);
+    bool itself = objid_equal(object.id, where->id);
     ident_done(&object);
     if (directory)
         return fail(TOOL_NO, "%s: a directory has one name only: use ln -s", target);

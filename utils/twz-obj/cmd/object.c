@@ -117,7 +117,7 @@ struct pointed {
 static bool among(const struct ident_list *list, objid_t id)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (twz_objid_equal(list->item[i].id, id))
+        if (objid_equal(list->item[i].id, id))
             return true;
     }
     return false;
@@ -176,7 +176,7 @@ static int check_deletable(struct tool *tool, const struct ident_list *list, boo
         struct store_stat stat;
         struct name_list names;
         const struct ident *item = &list->item[i];
-        if (twz_objid_equal(item->id, tool->pool->names))
+        if (objid_equal(item->id, tool->pool->names))
             return explain_nameless(tool->pool, item->text, item->id, "deleted");
         if (names_list(item->id, &names) >= 0) {
             size_t count = names.count;

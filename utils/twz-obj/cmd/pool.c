@@ -168,7 +168,7 @@ int cmd_mkpool(struct tool *tool, const struct args *args)
 /* A former first program that nothing means any more goes: an update leaves no rest behind. */
 static int delete_former(struct pool *pool, objid_t former)
 {
-    if (twz_objid_none(former) || refs_pointed(pool, former, true))
+    if (objid_is_none(former) || refs_pointed(pool, former, true))
         return TOOL_OK;
     int err = plat_obj_delete(former, TWZ_DELETE_DEFERRED);
     return err < 0 && err != -TWZ_ENOOBJ ? fail_twz(pool->path, err) : TOOL_OK;
@@ -195,9 +195,9 @@ int cmd_boot(struct tool *tool, const struct args *args)
     else if (!is_program(tool->pool, program.row))
         err = fail(TOOL_NO, "%s: not a program (no ELF file): no machine would start on this pool",
                    program.text);
-    else if (!twz_objid_equal(former, program.id))
+    else if (!objid_equal(former, program.id))
         err = pool_roots_set(tool->pool, &roots);
-    if (err == TOOL_OK && !twz_objid_equal(former, program.id))
+    if (err == TOOL_OK && !objid_equal(former, program.id))
         err = delete_former(tool->pool, former);
     ident_done(&program);
     return err;
@@ -266,7 +266,7 @@ int cmd_df(struct tool *tool, const struct args *args)
     printf("%-10s %s\n", "made", out_time_text(text, super->created * 1000000000u));
     printf("%-10s %llu times\n", "booted",
            (unsigned long long)store_mono_get(pool->store, STORE_MONO_RESUME));
-    if (!twz_objid_none(super->roots.init))
+    if (!objid_is_none(super->roots.init))
         printf("%-10s %s\n", "boots", out_id_text(id, super->roots.init, 32));
     printf("%-10s %14llu of %llu\n", "objects", (unsigned long long)space.objects,
            (unsigned long long)space.rows_max);

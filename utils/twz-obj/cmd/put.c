@@ -154,7 +154,7 @@ static int fill_part(struct input *in, struct pool *pool, uint32_t row)
         return err;
     meta_of(in, size, &meta);
     err = content_meta_add(pool, row, &meta, next);
-    return err < 0 || twz_objid_none(next) ? err : plat_obj_ctl(next, TWZ_CTL_PERMANENT, 0);
+    return err < 0 || objid_is_none(next) ? err : plat_obj_ctl(next, TWZ_CTL_PERMANENT, 0);
 }
 
 static int fill_from_input(void *ctx, struct pool *pool, uint32_t row)

@@ -22,7 +22,7 @@
 
 static void id_or_root(struct tool *tool, char text[OUT_ID_TEXT], objid_t id)
 {
-    if (twz_objid_none(id))
+    if (objid_is_none(id))
         strcpy(text, "superblock");
     else
         out_id_text(text, id, ids_shown(tool->pool, id));
@@ -71,7 +71,7 @@ struct selection {
 static bool among(const struct ident_list *list, objid_t id)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (twz_objid_equal(list->item[i].id, id))
+        if (objid_equal(list->item[i].id, id))
             return true;
     }
     return false;
@@ -147,7 +147,7 @@ static void dot_text(const char *text)
 static int graph_ref(void *ctx, const struct ref *ref)
 {
     struct graph *graph = ctx;
-    bool known = twz_objid_none(ref->from) ? !graph->reached : reached(graph, ref->from);
+    bool known = objid_is_none(ref->from) ? !graph->reached : reached(graph, ref->from);
     if (!known)
         return 0;
     if (!graph->print) {

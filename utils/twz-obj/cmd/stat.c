@@ -15,7 +15,7 @@
 static void line_id(const char *what, objid_t id)
 {
     char text[OUT_ID_TEXT];
-    if (!twz_objid_none(id))
+    if (!objid_is_none(id))
         printf("  %-10s %s\n", what, out_id_text(text, id, 32));
 }
 

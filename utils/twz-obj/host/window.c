@@ -53,15 +53,10 @@ static uint8_t *window_start(const struct window *w)
     return host.arena + ((uint64_t)(w - host.window) << TWZ_OBJ_SHIFT);
 }
 
-static bool same_id(objid_t a, objid_t b)
-{
-    return a.lo == b.lo && a.hi == b.hi;
-}
-
 static struct window *window_of(objid_t id)
 {
     for (unsigned i = 0; i < WINDOWS; i++) {
-        if (same_id(host.window[i].id, id) && !same_id(id, TWZ_OBJID_NONE))
+        if (objid_equal(host.window[i].id, id) && !objid_equal(id, TWZ_OBJID_NONE))
             return &host.window[i];
     }
     return NULL;
@@ -147,7 +142,7 @@ static struct window *window_take(void)
     struct window *best = NULL;
     for (unsigned i = 0; i < WINDOWS; i++) {
         struct window *w = &host.window[i];
-        if (same_id(w->id, TWZ_OBJID_NONE))
+        if (objid_equal(w->id, TWZ_OBJID_NONE))
             return w;
         if (w->count == 0 && (!best || w->used < best->used))
             best = w;
@@ -177,7 +172,7 @@ void window_detach(const struct pool *pool)
     if (host.pool != pool)
         return;
     for (unsigned i = 0; i < WINDOWS; i++) {
-        if (!same_id(host.window[i].id, TWZ_OBJID_NONE))
+        if (!objid_equal(host.window[i].id, TWZ_OBJID_NONE))
             window_drop(&host.window[i]);
     }
     free(host.changed);
@@ -189,7 +184,7 @@ int window_refresh(uint32_t row)
 {
     for (unsigned i = 0; i < WINDOWS; i++) {
         struct window *w = &host.window[i];
-        if (same_id(w->id, TWZ_OBJID_NONE) || w->row != row)
+        if (objid_equal(w->id, TWZ_OBJID_NONE) || w->row != row)
             continue;
         w->own = false;
         int err = window_clear(w, PROT_READ);
@@ -272,7 +267,7 @@ static struct window *window_at(const void *addr)
     if (!window_covers(addr))
         return NULL;
     struct window *w = &host.window[((uintptr_t)addr - (uintptr_t)host.arena) >> TWZ_OBJ_SHIFT];
-    return same_id(w->id, TWZ_OBJID_NONE) ? NULL : w;
+    return objid_equal(w->id, TWZ_OBJID_NONE) ? NULL : w;
 }
 
 int plat_id_at(const void *addr, objid_t *id, uint32_t *rights)

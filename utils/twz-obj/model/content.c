@@ -239,7 +239,7 @@ int content_meta_add(struct pool *pool, uint32_t row, const struct twz_meta *met
     _Alignas(8) uint8_t page[TWZ_PAGE_SIZE] = { 0 };
     struct twz_meta full = *meta;
     full.magic = TWZ_META_MAGIC;
-    if (next.lo != 0 || next.hi != 0) {
+    if (!objid_is_none(next)) {
         struct twz_fot_entry entry = {
             .flags = TWZ_FOT_VALID | TWZ_READ | TWZ_WRITE,
             .id = next,

@@ -63,7 +63,7 @@ static int path_error(const struct pool *pool, const char *path, int64_t error, 
     if (!*path)
         return fail(TOOL_USAGE, "an empty name means nothing: give a path");
     bool way = error == -TWZ_ENONAME || error == -TWZ_ENOTDIR;
-    char *gap = way && !twz_objid_none(pool->names) ? first_gap(pool, path, error) : NULL;
+    char *gap = way && !objid_is_none(pool->names) ? first_gap(pool, path, error) : NULL;
     if (!gap)
         return explain(pool, path, error);
     int err = error == -TWZ_ENONAME ? fail(TOOL_MISSING, "%s: no such directory%s", gap, todo)
@@ -84,7 +84,7 @@ int explain_make(const struct pool *pool, const char *path, int64_t error)
 
 int explain_nameless(const struct pool *pool, const char *path, objid_t dir, const char *verb)
 {
-    if (twz_objid_equal(dir, pool->names))
+    if (objid_equal(dir, pool->names))
         return fail(TOOL_USAGE, "%s: the root directory cannot be %s", path, verb);
     return fail(TOOL_USAGE, "%s: cannot be %s: give the directory's path without '.' and '..'",
                 path, verb);

@@ -42,9 +42,8 @@ static int compare(const void *a, const void *b)
 {
     const objid_t *x = a;
     const objid_t *y = b;
-    if (x->hi != y->hi)
-        return x->hi < y->hi ? -1 : 1;
-    return x->lo == y->lo ? 0 : x->lo < y->lo ? -1 : 1;
+
+    return objid_compare(*x, *y);
 }
 
 static bool begins_with(objid_t id, const char *hex, int digits)

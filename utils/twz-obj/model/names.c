@@ -13,7 +13,7 @@
 
 int names_walk(const struct pool *pool, const char *path, uint32_t flags, struct hier_where *where)
 {
-    if (twz_objid_none(pool->names))
+    if (objid_is_none(pool->names))
         return -TWZ_ENONAME;
     return hier_walk(pool->names, pool->names, path, flags, where);
 }

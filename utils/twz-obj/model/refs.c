@@ -98,7 +98,7 @@ static int from_fot(const struct visit *visit, uint32_t row, objid_t id)
 
 static int from_tie(const struct visit *visit, const struct store_stat *stat)
 {
-    if (twz_objid_none(stat->tie_parent))
+    if (objid_is_none(stat->tie_parent))
         return 0;
     /* The tie is written in the child; what it keeps is the child. */
     struct ref ref = { .kind = REF_TIE, .from = stat->tie_parent, .to = stat->id };
@@ -115,7 +115,7 @@ static int from_roots(const struct visit *visit)
         { .kind = REF_ROOT, .to = roots->owner, .path = "owner" },
     };
     for (size_t i = 0; i < sizeof(ref) / sizeof(ref[0]); i++) {
-        int err = twz_objid_none(ref[i].to) ? 0 : visit->visitor(visit->ctx, &ref[i]);
+        int err = objid_is_none(ref[i].to) ? 0 : visit->visitor(visit->ctx, &ref[i]);
         if (err != 0)
             return err;
     }
@@ -138,7 +138,7 @@ int refs_each(struct pool *pool, refs_visitor visitor, void *ctx)
 {
     struct visit visit = { pool, visitor, ctx };
     int err = from_roots(&visit);
-    if (err == 0 && !twz_objid_none(pool->names))
+    if (err == 0 && !objid_is_none(pool->names))
         err = names_each_whole(pool, pool->names, "/", from_name, gap_in_names, &visit);
     for (uint32_t row = 0; err == 0 && ids_next(pool, &row); row++)
         err = from_object(&visit, row);
@@ -173,8 +173,8 @@ static int see_pointer(void *ctx, const struct ref *ref)
 {
     const struct pointed *pointed = ctx;
     if (ref->kind == REF_GAP)
-        return !twz_objid_equal(ref->from, pointed->id);
-    return twz_objid_equal(ref->to, pointed->id) && (pointed->names || ref->kind != REF_NAME);
+        return !objid_equal(ref->from, pointed->id);
+    return objid_equal(ref->to, pointed->id) && (pointed->names || ref->kind != REF_NAME);
 }
 
 bool refs_pointed(struct pool *pool, objid_t id, bool names)
