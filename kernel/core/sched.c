@@ -37,13 +37,7 @@ static bool runq_push(unsigned core, struct thread *t)
     }
     t->queue = q;
     t->queue_priority = p;
-    t->next = NULL;
-    t->prev = q->list[p].last;
-    if (t->prev)
-        t->prev->next = t;
-    else
-        q->list[p].first = t;
-    q->list[p].last = t;
+    list_add_last(&q->list[p], &t->queue_link);
     q->ready |= 1u << p;
     atomic_fetch_add_explicit(&q->count, 1, memory_order_relaxed);
     spin_unlock(&q->lock);
@@ -55,26 +49,24 @@ static void runq_take_out(struct runq *q, struct thread *t)
     unsigned p = t->queue_priority;
 
     t->queue = NULL;
-    if (t->prev)
-        t->prev->next = t->next;
-    else
-        q->list[p].first = t->next;
-    if (t->next)
-        t->next->prev = t->prev;
-    else
-        q->list[p].last = t->prev;
-    if (!q->list[p].first)
+    list_remove(&q->list[p], &t->queue_link);
+    if (list_is_empty(&q->list[p]))
         q->ready &= ~(1u << p);
     atomic_fetch_sub_explicit(&q->count, 1, memory_order_relaxed);
 }
 
+/* The first thread of priority p that may run on `core`, or NULL. */
 static struct thread *first_for(const struct runq *q, unsigned p, unsigned core)
 {
-    struct thread *t = q->list[p].first;
+    const struct list_node *node;
 
-    while (t && (t->cores >> core & 1) == 0)
-        t = t->next;
-    return t;
+    for (node = q->list[p].first; node; node = node->next) {
+        struct thread *t = LIST_ITEM(node, struct thread, queue_link);
+
+        if ((t->cores >> core & 1) != 0)
+            return t;
+    }
+    return NULL;
 }
 
 /* The first thread of the highest priority that may run on `core`. */

@@ -23,8 +23,7 @@
 
 struct bucket {
     struct spinlock lock;
-    struct sync_waiter *first;
-    struct sync_waiter *last;
+    struct list waiters;
 };
 
 static struct bucket buckets[BUCKETS];
@@ -76,14 +75,8 @@ void sync_queue(struct thread *t, const void *object, uint64_t off, unsigned ind
     w->object = object;
     w->off = off;
     w->index = index;
-    w->next = NULL;
     spin_lock(&b->lock);
-    w->prev = b->last;
-    if (w->prev)
-        w->prev->next = w;
-    else
-        b->first = w;
-    b->last = w;
+    list_add_last(&b->waiters, &w->bucket_link);
     spin_unlock(&b->lock);
     /* Pairs with sync_wake's: queued before the word is compared. */
     atomic_thread_fence(memory_order_seq_cst);
@@ -100,14 +93,7 @@ static void unqueue(struct sync_waiter *w)
     struct bucket *b = bucket_of(w->object, w->off);
 
     spin_lock(&b->lock);
-    if (w->prev)
-        w->prev->next = w->next;
-    else
-        b->first = w->next;
-    if (w->next)
-        w->next->prev = w->prev;
-    else
-        b->last = w->prev;
+    list_remove(&b->waiters, &w->bucket_link);
     spin_unlock(&b->lock);
 }
 
@@ -130,15 +116,17 @@ enum sync_state sync_cancel(struct thread *t, void (*release)(const void *object
 unsigned sync_wake(const void *object, uint64_t off, uint64_t count)
 {
     struct bucket *b = bucket_of(object, off);
-    struct sync_waiter *w;
+    struct list_node *node;
     unsigned woken = 0;
 
     /* The word was stored before the bucket is looked at; an empty one needs no lock. */
     atomic_thread_fence(memory_order_seq_cst);
-    if (!__atomic_load_n(&b->first, __ATOMIC_RELAXED))
+    if (!__atomic_load_n(&b->waiters.first, __ATOMIC_RELAXED))
         return 0;
     spin_lock(&b->lock);
-    for (w = b->first; w && woken < count; w = w->next) {
+    for (node = b->waiters.first; node && woken < count; node = node->next) {
+        struct sync_waiter *w = LIST_ITEM(node, struct sync_waiter, bucket_link);
+
         if (w->object != object || w->off != off || !claim(w->thread, SYNC_WOKEN))
             continue;
         w->thread->sync_index = w->index;

@@ -96,7 +96,7 @@ static bool mixes(const struct subtree *tree, const struct addrspace *addrspace,
                   unsigned rights)
 {
     unsigned other = 0;
-    const struct mapping *h;
+    const struct list_node *node;
 
     if ((rights & TWZ_WRITE) != 0 && tree->nexec > 0)
         other = TWZ_EXEC;
@@ -104,38 +104,18 @@ static bool mixes(const struct subtree *tree, const struct addrspace *addrspace,
         other = TWZ_WRITE;
     if (other == 0)
         return false;
-    for (h = tree->mappings; h; h = h->next)
+    for (node = tree->mappings.first; node; node = node->next) {
+        const struct mapping *h = LIST_ITEM(node, struct mapping, link);
+
         if (h->addrspace == addrspace && h->slot != slot && (h->rights & other) != 0)
             return true;
+    }
     return false;
-}
-
-static void list_add_last(struct subtree *tree, struct mapping *h)
-{
-    h->next = NULL;
-    h->prev = tree->mappings_last;
-    if (h->prev)
-        h->prev->next = h;
-    else
-        tree->mappings = h;
-    tree->mappings_last = h;
-}
-
-static void list_remove(struct subtree *tree, struct mapping *h)
-{
-    if (h->prev)
-        h->prev->next = h->next;
-    else
-        tree->mappings = h->next;
-    if (h->next)
-        h->next->prev = h->prev;
-    else
-        tree->mappings_last = h->prev;
 }
 
 static void link_mapping(struct subtree *tree, struct mapping *h)
 {
-    list_add_last(tree, h);
+    list_add_last(&tree->mappings, &h->link);
     tree->nmappings++;
     count_rights(tree, h->rights, 1);
     subtree_get(tree);
@@ -223,7 +203,7 @@ static void take_down(struct mapping *h)
     arch_root_unmap(&addrspace->root, h->slot);
     arch_shootdown(&addrspace->root, h->slot, 0, 0);
     spin_unlock(&addrspace->lock);
-    list_remove(tree, h);
+    list_remove(&tree->mappings, &h->link);
     tree->nmappings--;
     count_rights(tree, h->rights, UINT32_MAX);
 }
@@ -322,14 +302,14 @@ static struct mapping *take_one_down(struct subtree *tree, unsigned keep)
     unsigned i;
 
     for (i = 0; i < LOOKS; i++) {
-        struct mapping *h = tree->mappings;
+        struct mapping *h = LIST_FIRST(&tree->mappings, struct mapping, link);
 
         if ((h->rights & ~keep) != 0) {
             take_down(h);
             return h;
         }
-        list_remove(tree, h);
-        list_add_last(tree, h);
+        list_remove(&tree->mappings, &h->link);
+        list_add_last(&tree->mappings, &h->link);
     }
     return NULL;
 }
@@ -356,8 +336,11 @@ void subtree_unmap_all(struct subtree *tree, unsigned keep)
 
 void subtree_shoot_locked(struct subtree *tree, uint32_t page, uint32_t count)
 {
-    struct mapping *h;
+    const struct list_node *node;
 
-    for (h = tree->mappings; h; h = h->next)
+    for (node = tree->mappings.first; node; node = node->next) {
+        const struct mapping *h = LIST_ITEM(node, struct mapping, link);
+
         arch_shootdown(&h->addrspace->root, h->slot, page, count);
+    }
 }

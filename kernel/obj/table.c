@@ -212,7 +212,7 @@ void obj_release(struct subtree *tree)
         flush_released(obj);
     table_lock();
     before = atomic_fetch_sub_explicit(&tree->refs, 1, memory_order_acq_rel);
-    kassert(before > 1 || (before == 1 && !tree->mappings && !obj->idle));
+    kassert(before > 1 || (before == 1 && list_is_empty(&tree->mappings) && !obj->idle));
     if (before == 1) {
         if (obj_is_persistent(obj) && !obj_is_deleted(obj)) {
             gone = idle_add_locked(obj);

@@ -12,6 +12,7 @@
 
 #include <kernel/arch.h>
 #include <kernel/lock.h>
+#include <lib/list.h>
 
 struct addrspace;
 struct subtree;
@@ -19,8 +20,7 @@ struct subtree;
 struct mapping {
     struct addrspace *addrspace;
     struct subtree *tree;
-    struct mapping *next; /* of the subtree, under its lock */
-    struct mapping *prev;
+    struct list_node link; /* of the subtree, under its lock */
     uint32_t slot;
     unsigned rights;
 };
@@ -28,8 +28,7 @@ struct mapping {
 struct subtree {
     struct spinlock lock;
     struct arch_ptree pt;
-    struct mapping *mappings; /* first to last; who comes is the last */
-    struct mapping *mappings_last;
+    struct list mappings; /* a new one is the last */
     uint32_t nmappings;
     uint32_t nwrite;       /* mappings with WRITE */
     uint32_t nexec;        /* mappings with EXEC */

@@ -4,6 +4,7 @@
 #define KERNEL_CPU_H
 
 #include <kernel/timer.h>
+#include <lib/list.h>
 
 #define PRIORITIES 32u
 
@@ -13,10 +14,7 @@ struct runq {
     struct spinlock lock;
     uint32_t ready; /* bit p: list[p] is not empty */
     _Atomic uint32_t count;
-    struct {
-        struct thread *first;
-        struct thread *last;
-    } list[PRIORITIES];
+    struct list list[PRIORITIES];
 };
 
 struct cpu {

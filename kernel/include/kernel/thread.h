@@ -37,8 +37,7 @@ struct sync_waiter {
     const void *object;       /* key: a referenced object ... */
     uint64_t off;             /* ... and an offset in it */
     unsigned index;           /* operation in the user's array */
-    struct sync_waiter *next; /* of the bucket, under its lock */
-    struct sync_waiter *prev;
+    struct list_node bucket_link; /* under the bucket's lock */
 };
 
 struct thread {
@@ -77,8 +76,7 @@ struct thread {
     /* under the run queue's lock */
     struct runq *queue; /* NULL: on none */
     unsigned queue_priority;
-    struct thread *next;
-    struct thread *prev;
+    struct list_node queue_link;
     /* thread_sync */
     struct timer timer;
     _Atomic uint32_t sync_state;
