@@ -100,7 +100,7 @@ int change_plan(struct change *change, uint32_t first, uint32_t count)
 {
     uint32_t end = first + count;
     struct group group;
-    int err = store_writable(change->store);
+    int err = env_writable(change->store);
 
     if (err < 0)
         return err;
@@ -161,7 +161,7 @@ static void batch_commit(struct change *change, const struct batch *batch)
         uint32_t old = STORE_WORD_FRAME(batch->word[i].before);
 
         if (old && old != STORE_WORD_FRAME(batch->word[i].after))
-            space_defer_free(change->store, old, 1, 0);
+            frame_defer_free(change->store, old, 1, 0);
     }
 }
 
@@ -188,7 +188,7 @@ static void apply_words(struct change *change, const struct group *group)
 /* A leaf with the group's new words, all others absent; flushed, not fenced. */
 static uint32_t build_leaf(struct change *change, const struct group *group)
 {
-    uint32_t frame = space_take(change->store, 0);
+    uint32_t frame = frame_alloc(change->store, 0);
     uint64_t *leaf = store_frame_ptr(change->store, frame);
     uint32_t first = group->first & ~(STORE_NODE_WORDS - 1);
     uint16_t salt = row_of(change->store, change->row)->salt;
@@ -209,7 +209,7 @@ static uint32_t build_leaf(struct change *change, const struct group *group)
 static uint32_t build_root(struct change *change, uint32_t index, uint32_t leaf)
 {
     uint16_t salt = row_of(change->store, change->row)->salt;
-    uint32_t frame = space_take(change->store, 0);
+    uint32_t frame = frame_alloc(change->store, 0);
     uint64_t *root = store_frame_ptr(change->store, frame);
 
     uint64_t absent = word_absent(salt, STORE_LOC_ROOT, 0);
@@ -271,7 +271,7 @@ int change_pages(struct change *change, uint32_t first, uint32_t count)
 
     if (err < 0)
         return err;
-    if (change->frames > space_free(change->store))
+    if (change->frames > frames_free(change->store))
         return -TWZ_ENOSPC;
     change_apply(change, first, count);
     return 0;

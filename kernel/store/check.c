@@ -52,8 +52,7 @@ static void check_super(const struct store *store)
     const struct store_super *super = store_frame_ptr(store, store->super_copy);
 
     if (!zero(super->reserved, sizeof(super->reserved)))
-        store_tell(store, TWZ_EDAMAGED, STORE_NO_ROW, super->reserved, 1, 0,
-                   "superblock: reserved bytes");
+        env_report_pool(store, super->reserved, 1, 0, "superblock: reserved bytes");
 }
 
 static void check_directory(const struct store *store)
@@ -65,8 +64,7 @@ static void check_directory(const struct store *store)
             uint64_t *word = table_dir_word(store, copy, i);
 
             if (i > store->chunks && *word != word_seal(absent, store->salt, STORE_LOC_DIR, i))
-                store_tell(store, TWZ_EDAMAGED, STORE_NO_ROW, word, *word, 0,
-                           "directory word past the end");
+                env_report_pool(store, word, *word, 0, "directory word past the end");
         }
 }
 
@@ -76,8 +74,8 @@ static void check_id(const struct store *store, uint32_t row, const struct store
     objid_t id = hash_objid(identity->nonce, identity->perms, identity->kuid);
 
     if (!objid_equal(id, entry->id))
-        store_tell(store, TWZ_EDAMAGED, row, &entry->id, entry->id.lo, id.lo,
-                   "ID does not follow from its record");
+        table_report(store, row, &entry->id, entry->id.lo, id.lo,
+                     "ID does not follow from its record");
 }
 
 static void check_parent(const struct store *store, uint32_t row,
@@ -89,14 +87,14 @@ static void check_parent(const struct store *store, uint32_t row,
         return;
     parent = index_find(store, version->tie_parent);
     if (parent == STORE_NO_ROW && row_of(store, row)->state != STORE_DEAD)
-        store_tell(store, TWZ_EDAMAGED, row, &version->tie_parent, version->tie_parent.lo, 0,
-                   "tied to an object that does not exist");
+        table_report(store, row, &version->tie_parent, version->tie_parent.lo, 0,
+                     "tied to an object that does not exist");
     for (uint32_t steps = 0; parent != STORE_NO_ROW && steps < 64; steps++) {
         const struct store_version *above = version_of(entry_of(store, parent));
 
         if (parent == row) {
-            store_tell(store, TWZ_EDAMAGED, row, &version->tie_parent, version->tie_parent.lo, 0,
-                       "tied to itself in a circle");
+            table_report(store, row, &version->tie_parent, version->tie_parent.lo, 0,
+                         "tied to itself in a circle");
             return;
         }
         parent = index_find(store, above->tie_parent);
@@ -113,13 +111,11 @@ static void check_entry(const struct store *store, uint32_t row)
     check_id(store, row, entry);
     check_parent(store, row, version);
     if (!zero(entry->reserved, sizeof(entry->reserved)))
-        store_tell(store, TWZ_EDAMAGED, row, entry->reserved, 1, 0, "entry: reserved bytes");
+        table_report(store, row, entry->reserved, 1, 0, "entry: reserved bytes");
     if (version->perms_mask & ~TWZ_PERMS || entry->identity.perms & ~TWZ_PERMS)
-        store_tell(store, TWZ_EDAMAGED, row, version, version->perms_mask, TWZ_PERMS,
-                   "permission bits");
+        table_report(store, row, version, version->perms_mask, TWZ_PERMS, "permission bits");
     if (version->witness_off % sizeof(uint64_t) || version->witness_off >= TWZ_OBJ_RECORD)
-        store_tell(store, TWZ_EDAMAGED, row, &version->witness_off, version->witness_off, 0,
-                   "witness offset");
+        table_report(store, row, &version->witness_off, version->witness_off, 0, "witness offset");
 }
 
 int store_check(const struct store_env *env,

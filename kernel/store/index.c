@@ -28,7 +28,7 @@ int index_reserve(struct store *store)
     uint32_t **segment = &store->index[store->index_buckets / INDEX_SEGMENT];
 
     if (!*segment)
-        *segment = store_alloc(store, INDEX_SEGMENT * sizeof(**segment));
+        *segment = env_alloc(store, INDEX_SEGMENT * sizeof(**segment));
     if (!*segment)
         return -TWZ_ENOMEM;
     if (!store->index_buckets)

@@ -3,13 +3,18 @@
  * What the files of the store share: the volatile state of an open pool and the calls between them.
  * All of it is rebuilt by recovery; nothing here outlives store_close.
  *
- * Layers, each calling only those below it:
- *   open, check        a pool as a whole
- *   recover, sweep     from media to volatile state
- *   object, release, page, change   the operations
- *   table              entries, rows, ties        walk   words of one object, read only
- *   super              superblock, mono words      index  ID -> row
- *   space              frames                      word, bits  pure
+ * Layers, the highest first. A file calls only functions of lower layers (utils/dev/check_calls.py):
+ *   check             the invariant walk
+ *   open, mkpool      opening and making a pool
+ *   recover           from the media to the volatile state
+ *   sweep             what recovery keeps and frees
+ *   page, release     operations on pages, the end of objects
+ *   object, change    operations on entries, changes of page words
+ *   index, walk       ID -> row, the words of one object
+ *   table             entries, rows, ties
+ *   super, frames     superblock and mono words, frames
+ *   env               the caller's environment
+ *   word, bits        pure
  */
 #ifndef STORE_INSIDE_H
 #define STORE_INSIDE_H
@@ -88,7 +93,20 @@ struct store {
     uint32_t index_used;
 };
 
-/* --- space.c: frames ----------------------------------------------------------------------- */
+/* --- env.c --------------------------------------------------------------------------------- */
+
+/* Memory from the caller's environment: zeroed, or NULL. env_free accepts NULL. */
+void *env_alloc(const struct store *store, size_t bytes);
+void env_free(const struct store *store, void *mem, size_t bytes);
+/* Pass a report of damage at `at`, an address in the pool, to the caller. */
+void env_report(const struct store *store, struct store_report *report, const void *at);
+/* The same for damage outside of the objects. */
+void env_report_pool(const struct store *store, const void *at, uint64_t found, uint64_t wanted,
+                     const char *what);
+/* 0, or -TWZ_EDENIED where the store is read only or not recovered. */
+int env_writable(const struct store *store);
+
+/* --- frames.c: frames ----------------------------------------------------------------------- */
 
 #define REF_OWN 0x8000u /* by one word, which does not say that others may */
 #ifndef REF_MAX         /* tests of what happens at the limit come with a smaller one */
@@ -97,25 +115,25 @@ struct store {
 _Static_assert(REF_MAX < REF_OWN, "a count leaves the mark alone");
 
 /* Frames that can be taken now. */
-uint64_t space_free(const struct store *store);
+uint64_t frames_free(const struct store *store);
 /* Take a free frame; the caller has seen that there is one. `page`: 1 a page, 0 metadata. */
-uint32_t space_take(struct store *store, int page);
+uint32_t frame_alloc(struct store *store, int page);
 /* The same, and the frame is zero and so on the media, or will be at the next fence. */
-uint32_t space_take_zeroed(struct store *store);
+uint32_t frame_alloc_zeroed(struct store *store);
 /* Recovery reaches a frame; -TWZ_EDAMAGED where it is taken by another already, -TWZ_EFULL where it
  * is shared by more words than there can be. */
-int space_claim(struct store *store, uint32_t frame, int page, int shared);
+int frame_claim(struct store *store, uint32_t frame, int page, int shared);
 /* How many words reach a frame: 0 .. REF_MAX. */
-uint32_t space_refs(const struct store *store, uint32_t frame);
+uint32_t frame_refs(const struct store *store, uint32_t frame);
 /* The one word that reaches a frame says from now on that others may. */
-void space_lend(struct store *store, uint32_t frame);
+void frame_mark_shared(struct store *store, uint32_t frame);
 /* A word more reaches a lent frame; the caller has seen fewer than REF_MAX. */
-void space_share(struct store *store, uint32_t frame);
+void frame_ref(struct store *store, uint32_t frame);
 /*
  * The one door of all frees: a reference less, and the frame is free with the last one. Nothing on
  * the media reaches it any more by then. `epoch` is when it was last of use; today it is not kept.
  */
-void space_defer_free(struct store *store, uint32_t frame, int page, uint64_t epoch);
+void frame_defer_free(struct store *store, uint32_t frame, int page, uint64_t epoch);
 
 /* --- index.c ------------------------------------------------------------------------------- */
 
@@ -136,8 +154,9 @@ uint32_t entry_crc(objid_t id, const struct store_identity *identity,
                    const struct store_version *version);
 /* 0, or why a row cannot be used: -TWZ_EINVAL, -TWZ_ENOOBJ, -TWZ_EDELETED, -TWZ_EDAMAGED. */
 int row_usable(const struct store *store, uint32_t row);
-/* 0, or -TWZ_EDENIED where the store is read only or not recovered. */
-int store_writable(const struct store *store);
+/* Report damage of an object at a place in the pool. */
+void table_report(const struct store *store, uint32_t row, const void *at, uint64_t found,
+                  uint64_t wanted, const char *what);
 /* Memory for the volatile state of a chunk; -TWZ_ENOMEM. */
 int table_reserve(struct store *store, uint32_t chunk);
 /* One more chunk; the caller has reserved memory and seen a free frame, and fences before it
@@ -211,13 +230,5 @@ void object_free(struct store *store, uint32_t row);
 
 /* Settle provisional, dead and tied objects; counts in *result. -TWZ_ENOMEM. */
 int sweep_objects(struct store *store, struct store_recovery *result);
-
-/* --- open.c -------------------------------------------------------------------------------- */
-
-/* Tell of damage. `at` is the place in the pool (or NULL). */
-void store_tell(const struct store *store, int code, uint32_t row, const void *at, uint64_t found,
-                uint64_t wanted, const char *what);
-void *store_alloc(struct store *store, size_t bytes);
-void store_free(struct store *store, void *mem, size_t bytes);
 
 #endif

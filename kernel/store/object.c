@@ -30,8 +30,8 @@ static int verify(struct store *store, uint32_t row)
         return 0;
     }
     state->flags |= ROW_DAMAGED;
-    store_tell(store, TWZ_EDAMAGED, row, &entry->id, entry->id.lo, derived.lo,
-               "ID does not follow from its record");
+    table_report(store, row, &entry->id, entry->id.lo, derived.lo,
+                 "ID does not follow from its record");
     return -TWZ_EDAMAGED;
 }
 
@@ -179,7 +179,7 @@ static int witness_ready(const struct store *store, const struct store_create *c
 static int create_check(struct store *store, const struct store_create *create, objid_t id,
                         uint64_t value, uint32_t *parent)
 {
-    int err = store_writable(store);
+    int err = env_writable(store);
 
     if (err < 0)
         return err;
@@ -208,7 +208,7 @@ static int row_ready(struct store *store)
         return err;
     if (store->chunks >= store->super.dir_words)
         return -TWZ_EFULL;
-    if (!space_free(store))
+    if (!frames_free(store))
         return -TWZ_ENOSPC;
     err = table_reserve(store, store->chunks);
     if (err < 0)
@@ -293,7 +293,7 @@ int store_obj_create(struct store *store, const struct store_create *create, uin
 
 int object_changeable(const struct store *store, uint32_t row)
 {
-    int err = store_writable(store);
+    int err = env_writable(store);
 
     return err < 0 ? err : row_usable(store, row);
 }

@@ -4,33 +4,6 @@
  */
 #include <store/inside.h>
 
-void *store_alloc(struct store *store, size_t bytes)
-{
-    return store->env.alloc(store->env.ctx, bytes);
-}
-
-void store_free(struct store *store, void *mem, size_t bytes)
-{
-    if (mem)
-        store->env.free(store->env.ctx, mem, bytes);
-}
-
-void store_tell(const struct store *store, int code, uint32_t row, const void *at, uint64_t found,
-                uint64_t wanted, const char *what)
-{
-    struct store_report report = {
-        .code = code, .row = row, .found = found, .wanted = wanted, .what = what
-    };
-
-    if (!store->env.report)
-        return;
-    if (at)
-        report.offset = (uint64_t)((const uint8_t *)at - (const uint8_t *)store->env.base);
-    if (row != STORE_NO_ROW)
-        report.object = entry_of(store, row)->id;
-    store->env.report(store->env.ctx, &report);
-}
-
 /* Error of two copies neither of which holds: the more telling one. */
 static int worse(int a, int b)
 {
@@ -101,15 +74,15 @@ static int tables_alloc(struct store *store)
     int all;
 
     store->segments = segments_for(store);
-    store->segment = store_alloc(store, store->segments * sizeof(*store->segment));
-    store->refs = store_alloc(store, frames * sizeof(*store->refs));
-    frame_bits = store_alloc(store, bits_bytes(frames));
+    store->segment = env_alloc(store, store->segments * sizeof(*store->segment));
+    store->refs = env_alloc(store, frames * sizeof(*store->refs));
+    frame_bits = env_alloc(store, bits_bytes(frames));
     if (frame_bits)
         bits_init(&store->free_frames, frames, frame_bits);
-    row_bits = store_alloc(store, bits_bytes(rows_for(store)));
+    row_bits = env_alloc(store, bits_bytes(rows_for(store)));
     if (row_bits)
         bits_init(&store->free_rows, rows_for(store), row_bits);
-    store->index = store_alloc(store, index_pieces(store) * sizeof(*store->index));
+    store->index = env_alloc(store, index_pieces(store) * sizeof(*store->index));
     all = store->segment && store->refs && frame_bits && row_bits && store->index;
     return all ? index_reserve(store) : -TWZ_ENOMEM;
 }
@@ -119,14 +92,14 @@ void store_close(struct store *store)
     struct store_env env = store->env;
 
     for (uint32_t i = 0; store->segment && i < store->segments; i++)
-        store_free(store, store->segment[i], sizeof(**store->segment));
-    store_free(store, store->segment, store->segments * sizeof(*store->segment));
-    store_free(store, store->refs, store->frames * sizeof(*store->refs));
-    store_free(store, store->free_frames.level[0], bits_bytes((uint32_t)store->frames));
-    store_free(store, store->free_rows.level[0], bits_bytes(rows_for(store)));
+        env_free(store, store->segment[i], sizeof(**store->segment));
+    env_free(store, store->segment, store->segments * sizeof(*store->segment));
+    env_free(store, store->refs, store->frames * sizeof(*store->refs));
+    env_free(store, store->free_frames.level[0], bits_bytes((uint32_t)store->frames));
+    env_free(store, store->free_rows.level[0], bits_bytes(rows_for(store)));
     for (uint32_t i = 0; store->index && i < index_pieces(store); i++)
-        store_free(store, store->index[i], INDEX_SEGMENT * sizeof(**store->index));
-    store_free(store, store->index, index_pieces(store) * sizeof(*store->index));
+        env_free(store, store->index[i], INDEX_SEGMENT * sizeof(**store->index));
+    env_free(store, store->index, index_pieces(store) * sizeof(*store->index));
     env.free(env.ctx, store, sizeof(*store));
 }
 

@@ -14,7 +14,7 @@
 /* A new frame with the content of another; durable at the next fence, which `taken` asks for. */
 static uint32_t copy_of(struct change *change, uint32_t frame)
 {
-    uint32_t copy = space_take(change->store, 1);
+    uint32_t copy = frame_alloc(change->store, 1);
 
     persist_copy_nt(store_frame_ptr(change->store, copy), store_frame_ptr(change->store, frame),
                     STORE_FRAME_SIZE);
@@ -40,10 +40,10 @@ static uint64_t make_add(struct change *change, uint32_t page, uint64_t word)
 
     (void)word;
     if (content) {
-        change->frame = space_take(change->store, 1);
+        change->frame = frame_alloc(change->store, 1);
         persist_copy_nt(store_frame_ptr(change->store, change->frame), content, STORE_FRAME_SIZE);
     } else {
-        change->frame = space_take_zeroed(change->store);
+        change->frame = frame_alloc_zeroed(change->store);
     }
     change->taken = 1;
     return word_body(STORE_PRESENT, 0, change->frame);
@@ -171,7 +171,7 @@ static int plan_lend(struct change *change, uint32_t page, uint64_t word)
     switch (STORE_WORD_STATE(word)) {
     case STORE_PRESENT: return PLAN_CHANGE;
     case STORE_SHARED:
-        change->crowded |= space_refs(change->store, STORE_WORD_FRAME(word)) > REF_MAX / 2;
+        change->crowded |= frame_refs(change->store, STORE_WORD_FRAME(word)) > REF_MAX / 2;
         return PLAN_KEEP;
     case STORE_POISONED: return -TWZ_EPOISON;
     default: return PLAN_KEEP;
@@ -181,7 +181,7 @@ static int plan_lend(struct change *change, uint32_t page, uint64_t word)
 static uint64_t make_lend(struct change *change, uint32_t page, uint64_t word)
 {
     (void)page;
-    space_lend(change->store, STORE_WORD_FRAME(word));
+    frame_mark_shared(change->store, STORE_WORD_FRAME(word));
     return word_body(STORE_SHARED, STORE_WORD_FLAGS(word), STORE_WORD_FRAME(word));
 }
 
@@ -228,15 +228,15 @@ static uint64_t make_borrow(struct change *change, uint32_t page, uint64_t word)
     (void)word;
     if (source_page(change, page, &from) < 0 || !from.frame)
         return word_body(from.state, 0, 0);
-    switch (lent_for(change, from.frame, space_refs(store, from.frame))) {
-    case LENT_ITSELF: space_share(store, from.frame); break;
+    switch (lent_for(change, from.frame, frame_refs(store, from.frame))) {
+    case LENT_ITSELF: frame_ref(store, from.frame); break;
     case LENT_LAST_COPY:
         from.frame = change->frame;
-        space_share(store, from.frame);
+        frame_ref(store, from.frame);
         break;
     case LENT_NEW_COPY:
         from.frame = change->frame = copy_of(change, from.frame);
-        space_lend(store, from.frame);
+        frame_mark_shared(store, from.frame);
         break;
     }
     return word_body(STORE_SHARED, 0, from.frame);
@@ -291,7 +291,7 @@ int store_page_share(struct store *store, uint32_t dst, uint32_t dst_first, uint
         return err;
     if (lend.crowded)
         borrow.frames += count_copies(&borrow, dst_first, count);
-    if (borrow.frames > space_free(store))
+    if (borrow.frames > frames_free(store))
         return -TWZ_ENOSPC;
     change_apply(&lend, src_first, count);
     change_apply(&borrow, dst_first, count);
@@ -309,7 +309,7 @@ static int plan_own(struct change *change, uint32_t page, uint64_t word)
     switch (STORE_WORD_STATE(word)) {
     case STORE_PRESENT: return PLAN_KEEP;
     case STORE_SHARED:
-        return space_refs(change->store, frame) == 1 ? PLAN_CHANGE : PLAN_CHANGE_AND_TAKE;
+        return frame_refs(change->store, frame) == 1 ? PLAN_CHANGE : PLAN_CHANGE_AND_TAKE;
     case STORE_POISONED: return -TWZ_EPOISON;
     default: return -TWZ_EINVAL;
     }
@@ -320,7 +320,7 @@ static uint64_t make_own(struct change *change, uint32_t page, uint64_t word)
     uint32_t frame = STORE_WORD_FRAME(word);
 
     (void)page;
-    change->frame = space_refs(change->store, frame) > 1 ? copy_of(change, frame) : frame;
+    change->frame = frame_refs(change->store, frame) > 1 ? copy_of(change, frame) : frame;
     return word_body(STORE_PRESENT, STORE_WORD_FLAGS(word), change->frame);
 }
 

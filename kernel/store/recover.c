@@ -55,8 +55,8 @@ static int recover_rising(struct store *store, uint64_t *copy[2], uint32_t place
             *value = STORE_WORD_BODY(*copy[i]);
     }
     if (!valid) {
-        store_tell(store, TWZ_EDAMAGED, STORE_NO_ROW, copy[0], *copy[0], *copy[1],
-                   "word that never goes back: both copies");
+        env_report_pool(store, copy[0], *copy[0], *copy[1],
+                        "word that never goes back: both copies");
         return -TWZ_EDAMAGED;
     }
     for (uint32_t i = 0; i < 2; i++)
@@ -108,8 +108,7 @@ static int recover_directory(struct store *store, struct store_recovery *result)
         uint64_t word = dir_winner(store, chunk);
 
         if (!word) {
-            store_tell(store, TWZ_EDAMAGED, STORE_NO_ROW, copy[0], *copy[0], *copy[1],
-                       "directory word: both copies");
+            env_report_pool(store, copy[0], *copy[0], *copy[1], "directory word: both copies");
             return -TWZ_EDAMAGED;
         }
         mirror_word(store, copy[0], word, result);
@@ -149,10 +148,10 @@ static void claim_fixed(struct store *store)
 
     bits_fill(&store->free_frames);
     for (uint32_t copy = 0; copy < 2; copy++) {
-        (void)space_claim(store, copy, 0, 0);
-        (void)space_claim(store, (uint32_t)store->super.mono[copy], 0, 0);
+        (void)frame_claim(store, copy, 0, 0);
+        (void)frame_claim(store, (uint32_t)store->super.mono[copy], 0, 0);
         for (uint64_t i = 0; i < dir_frames; i++)
-            (void)space_claim(store, (uint32_t)(store->super.dir[copy] + i), 0, 0);
+            (void)frame_claim(store, (uint32_t)(store->super.dir[copy] + i), 0, 0);
     }
 }
 
@@ -161,10 +160,9 @@ static int claim_chunks(struct store *store)
     for (uint32_t chunk = 0; chunk < store->chunks; chunk++) {
         uint64_t *word = table_dir_word(store, 0, chunk);
 
-        if (space_claim(store, STORE_WORD_FRAME(dir_winner(store, chunk)), 0, 0) == 0)
+        if (frame_claim(store, STORE_WORD_FRAME(dir_winner(store, chunk)), 0, 0) == 0)
             continue;
-        store_tell(store, TWZ_EDAMAGED, STORE_NO_ROW, word, *word, 0,
-                   "directory word: frame is taken");
+        env_report_pool(store, word, *word, 0, "directory word: frame is taken");
         return -TWZ_EDAMAGED;
     }
     return 0;
@@ -174,7 +172,7 @@ static void damage(struct store *store, uint32_t row, const void *at, uint64_t f
                    uint64_t wanted, const char *what)
 {
     row_of(store, row)->flags |= ROW_DAMAGED;
-    store_tell(store, TWZ_EDAMAGED, row, at, found, wanted, what);
+    table_report(store, row, at, found, wanted, what);
 }
 
 struct claim {
@@ -196,7 +194,7 @@ static int claim_word(void *ctx, const struct walk_word *word)
     }
     if (!frame)
         return 0;
-    err = space_claim(claim->store, frame, word->place == STORE_LOC_PAGE,
+    err = frame_claim(claim->store, frame, word->place == STORE_LOC_PAGE,
                       state == STORE_SHARED || state == STORE_POISONED);
     if (err == 0)
         return 1;
@@ -290,7 +288,7 @@ static int recover(struct store *store, struct store_recovery *result)
     if (err < 0)
         return err;
     result->objects = store->objects;
-    result->frames = store->frames - space_free(store);
+    result->frames = store->frames - frames_free(store);
     store->recovered = 1;
     return 0;
 }

@@ -57,7 +57,7 @@ int store_obj_delete(struct store *store, uint32_t row, void (*died)(void *ctx, 
 static void drop_frame(struct store *store, uint64_t word, int page)
 {
     if (STORE_WORD_FRAME(word))
-        space_defer_free(store, STORE_WORD_FRAME(word), page, 0);
+        frame_defer_free(store, STORE_WORD_FRAME(word), page, 0);
 }
 
 /* The words [from, from + PIECE_WORDS) of the leaf whose first page is `first`. */

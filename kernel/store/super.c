@@ -147,7 +147,7 @@ const struct store_super *store_super_get(const struct store *store)
 
 int store_super_set(struct store *store, const struct store_roots *roots)
 {
-    int err = store_writable(store);
+    int err = env_writable(store);
 
     if (err < 0)
         return err;
@@ -181,7 +181,7 @@ uint64_t store_mono_get(const struct store *store, uint32_t which)
 
 int store_mono_raise(struct store *store, uint32_t which, uint64_t value)
 {
-    int err = store_writable(store);
+    int err = env_writable(store);
     uint64_t word;
 
     if (err < 0)

@@ -144,11 +144,11 @@ int sweep_objects(struct store *store, struct store_recovery *result)
 
     if (!link_all(store))
         return 0;
-    sweep.queue = store_alloc(store, bytes);
+    sweep.queue = env_alloc(store, bytes);
     if (!sweep.queue)
         return -TWZ_ENOMEM;
     doom_all(&sweep);
     settle(&sweep, result);
-    store_free(store, sweep.queue, bytes);
+    env_free(store, sweep.queue, bytes);
     return 0;
 }

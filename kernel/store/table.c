@@ -59,9 +59,16 @@ int row_usable(const struct store *store, uint32_t row)
     return state->state == STORE_DEAD ? -TWZ_EDELETED : 0;
 }
 
-int store_writable(const struct store *store)
+void table_report(const struct store *store, uint32_t row, const void *at, uint64_t found,
+                  uint64_t wanted, const char *what)
 {
-    return store->recovered && !store->readonly ? 0 : -TWZ_EDENIED;
+    struct store_report report = { .row = row,
+                                   .object = entry_of(store, row)->id,
+                                   .found = found,
+                                   .wanted = wanted,
+                                   .what = what };
+
+    env_report(store, &report, at);
 }
 
 uint64_t *table_dir_word(const struct store *store, uint32_t copy, uint32_t chunk)
@@ -76,7 +83,7 @@ int table_reserve(struct store *store, uint32_t chunk)
     struct segment **segment = &store->segment[chunk / SEGMENT_CHUNKS];
 
     if (!*segment)
-        *segment = store_alloc(store, sizeof(**segment));
+        *segment = env_alloc(store, sizeof(**segment));
     return *segment ? 0 : -TWZ_ENOMEM;
 }
 
@@ -84,7 +91,7 @@ void table_grow(struct store *store)
 {
     uint32_t chunk = store->chunks;
     uint32_t first = chunk * STORE_CHUNK_ENTRIES;
-    uint32_t frame = space_take_zeroed(store);
+    uint32_t frame = frame_alloc_zeroed(store);
     struct store_entry *entries = store_frame_ptr(store, frame);
     uint64_t body = word_body(STORE_CHUNK, 0, frame);
     uint64_t word = word_seal(body, store->salt, STORE_LOC_DIR, chunk);

@@ -20,11 +20,6 @@ uint32_t direct_page(uint32_t direct)
     return direct < STORE_DIRECT_DATA ? direct + 1 : TWZ_PAGE_META - (direct - STORE_DIRECT_META);
 }
 
-void *store_frame_ptr(const struct store *store, uint32_t frame)
-{
-    return (uint8_t *)store->env.base + ((size_t)frame << STORE_FRAME_SHIFT);
-}
-
 uint64_t *node_of(const struct store *store, uint64_t word)
 {
     return store_frame_ptr(store, STORE_WORD_FRAME(word));

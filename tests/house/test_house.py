@@ -150,17 +150,17 @@ def test_right_edges_pass():
         wanted(not found, f"{path} with {include}: {found}")
 
 
-def calls_problems(files, circles, upward):
+def calls_problems(files, circles, upward, layers=None):
     """The problems that check_calls finds in a tree of these files with these tables."""
     top = tempfile.mkdtemp(prefix="twz-house.")
-    tables = check_calls.CIRCLES, check_calls.UPWARD
-    check_calls.CIRCLES, check_calls.UPWARD = circles, upward
+    tables = check_calls.CIRCLES, check_calls.UPWARD, check_calls.LAYERS
+    check_calls.CIRCLES, check_calls.UPWARD, check_calls.LAYERS = circles, upward, layers or {}
     try:
         for path, text in files.items():
             put(top, path, SPDX + text)
         return check_calls.check(top)[1]
     finally:
-        check_calls.CIRCLES, check_calls.UPWARD = tables
+        check_calls.CIRCLES, check_calls.UPWARD, check_calls.LAYERS = tables
         shutil.rmtree(top)
 
 
@@ -185,6 +185,15 @@ def test_calls_checker_catches():
     level = {"kernel/dev/a.c": call.format("a", "b"), "kernel/sys/b.c": call.format("b", "a")}
     found = calls_problems(level, {}, {})
     wanted(len(found) == 1 and "circles in kernel/: [2]" in found[0], f"folders: {found}")
+
+    down = {"libtwz/src/a.c": call.format("a", "b"), "libtwz/src/b.c": call.format("b", "c")}
+    for layers, problem in ((["b", "a"], None), (["a", "b"], "libtwz/src/a.c:4: b of b.c"),
+                            (["a b"], "libtwz/src/a.c:4: b of b.c"),
+                            (["b"], "libtwz/src/a.c:1: in no layer"),
+                            (["b", "a", "c"], "libtwz/src/c.c, which is gone")):
+        found = calls_problems(down, {}, {}, {"libtwz/src": layers})
+        wanted(len(found) == (1 if problem else 0) and (problem or "") in "".join(found),
+               f"layers {layers}: {found}")
 
 
 def test_calls_checker_reads_headers():

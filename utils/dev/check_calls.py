@@ -10,7 +10,8 @@ counts with none: it is the one door to the modules above.
 
 File A depends on file B if the code of A names a function of B that is not static, or if A includes
 a header of B. Files that depend on each other are a circle. The folders of kernel/ and of
-libtwix/src must call only those before them in ORDERS, and must not form a circle either.
+libtwix/src must call only those before them in ORDERS, and must not form a circle either. The files
+of a module in LAYERS must call only those of the layers before theirs.
 
 --edges prints the names that make each circle. CIRCLES and UPWARD list the exceptions; an entry
 that the tree does not need any more is a problem too, so both tables shrink.
@@ -30,7 +31,6 @@ CIRCLES = {
     "kernel/arch/x86_64": [4, 2, 2],
     "kernel/core": [7, 2],
     "kernel/obj": [5],
-    "kernel/store": [8],
     "libtwix/src": [19],
     "libtwz/src": [4, 3],
     "objects/hier": [2, 2],
@@ -63,6 +63,14 @@ ORDERS = {
 }
 
 UPCALLS = "kernel/include/kernel/upcall.h"
+
+# module: its C files, the lowest layer first. A file may use the files of lower layers only.
+LAYERS = {
+    # The list of kernel/store/inside.h.
+    "kernel/store": ["bits word host/persist_plain x86/persist_x86", "env", "frames super", "table",
+                     "index walk", "change object", "page release", "sweep", "recover",
+                     "mkpool open", "check"],
+}
 
 TABLE = "utils/dev/check_calls.py"
 
@@ -253,11 +261,29 @@ def upward_problems(found):
             yield f"{TABLE}:1: UPWARD has {edge}: {name}, which is gone"
 
 
+def layer_problems(program):
+    for module, layers in LAYERS.items():
+        level = {f"{module}/{name}.c": number for number, layer in enumerate(layers)
+                 for name in layer.split()}
+        files = set(program.modules().get(module, []))
+        for path in sorted(files - set(level)):
+            yield f"{path}:1: in no layer of LAYERS"
+        for path in sorted(set(level) - files):
+            yield f"{TABLE}:1: LAYERS has {path}, which is gone"
+        for path in sorted(files & set(level)):
+            for target, mentions in sorted(program.edges[path].items()):
+                if target in level and level[target] >= level[path]:
+                    where = next(iter(mentions.values()))
+                    yield (f"{where}: {' '.join(mentions)} of {os.path.basename(target)}, "
+                           f"which is not in a layer below")
+
+
 def check(top):
     """(number of C files looked at, ["FILE:LINE: problem", ...])."""
     program = Program(top)
     problems = list(circle_problems(all_circles(program)))
     problems += upward_problems(upward_calls(program))
+    problems += layer_problems(program)
     return sum(len(paths) for paths in program.modules().values()), problems
 
 

@@ -8,7 +8,7 @@
  */
 #include <store/inside.h>
 
-uint64_t space_free(const struct store *store)
+uint64_t frames_free(const struct store *store)
 {
     return (uint64_t)store->free_frames.count + store->zeroed_count;
 }
@@ -25,14 +25,14 @@ static uint32_t take(struct store *store)
     return frame;
 }
 
-uint32_t space_take(struct store *store, int page)
+uint32_t frame_alloc(struct store *store, int page)
 {
     if (!page)
         store->meta++;
     return take(store);
 }
 
-uint32_t space_take_zeroed(struct store *store)
+uint32_t frame_alloc_zeroed(struct store *store)
 {
     uint32_t frame;
 
@@ -50,7 +50,7 @@ uint32_t store_prezero(struct store *store, uint32_t count)
 {
     uint32_t done = 0;
 
-    if (store_writable(store) < 0)
+    if (env_writable(store) < 0)
         return 0;
     for (; done < count && store->zeroed_count < ZEROED_MAX && store->free_frames.count; done++) {
         uint32_t frame = bits_first(&store->free_frames);
@@ -62,7 +62,7 @@ uint32_t store_prezero(struct store *store, uint32_t count)
     return done;
 }
 
-int space_claim(struct store *store, uint32_t frame, int page, int shared)
+int frame_claim(struct store *store, uint32_t frame, int page, int shared)
 {
     uint16_t refs = store->refs[frame];
 
@@ -77,24 +77,24 @@ int space_claim(struct store *store, uint32_t frame, int page, int shared)
     return 0;
 }
 
-uint32_t space_refs(const struct store *store, uint32_t frame)
+uint32_t frame_refs(const struct store *store, uint32_t frame)
 {
     return store->refs[frame] & ~REF_OWN;
 }
 
-void space_lend(struct store *store, uint32_t frame)
+void frame_mark_shared(struct store *store, uint32_t frame)
 {
     store->refs[frame] &= (uint16_t)~REF_OWN;
 }
 
-void space_share(struct store *store, uint32_t frame)
+void frame_ref(struct store *store, uint32_t frame)
 {
     store->refs[frame]++;
 }
 
-void space_defer_free(struct store *store, uint32_t frame, int page, uint64_t epoch)
+void frame_defer_free(struct store *store, uint32_t frame, int page, uint64_t epoch)
 {
-    uint16_t left = (uint16_t)(space_refs(store, frame) - 1u);
+    uint16_t left = (uint16_t)(frame_refs(store, frame) - 1u);
 
     (void)epoch;
     store->refs[frame] = left;
@@ -108,7 +108,7 @@ void space_defer_free(struct store *store, uint32_t frame, int page, uint64_t ep
 void store_usage(const struct store *store, struct store_usage *space)
 {
     space->frames = store->frames;
-    space->free = space_free(store);
+    space->free = frames_free(store);
     space->meta = store->meta;
     space->pages = space->frames - space->free - space->meta;
     space->objects = store->objects;
