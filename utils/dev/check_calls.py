@@ -34,8 +34,6 @@ CIRCLES = {
     "libtwix/src": [19],
     "libtwz/src": [4, 3],
     "objects/hier": [2, 2],
-    "utils/twz-obj/cli": [2],
-    "utils/twz-obj/host": [3],
 }
 
 # "part: low -> high": the functions and headers of `high` that `low` may use. These edges do not

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of commands, parsing of one command line, dispatch. */
 #include "command.h"
 
 #include <getopt.h>
@@ -7,55 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "help.h"
 #include "out.h"
 #include "pool.h"
 
-const struct row command_rows[] = {
-#define GROUP(title) { .kind = ROW_GROUP, .name = title },
-#define COMMAND(n, a, lo, hi, arguments, summary) \
-    { .kind = ROW_COMMAND,                        \
-      .name = #n,                                 \
-      .argument = arguments,                      \
-      .help = summary,                            \
-      .min = lo,                                  \
-      .max = hi,                                  \
-      .access = ACCESS_##a,                       \
-      .run = cmd_##n },
-#define OPTION(a, l, n, arg, h) \
-    { .kind = ROW_OPTION,       \
-      .name = n,                \
-      .argument = arg,          \
-      .help = h,                \
-      .letter = l,              \
-      .access = ACCESS_##a },
-#include "commands.def"
-#undef GROUP
-#undef COMMAND
-#undef OPTION
-};
-const int command_row_count = (int)(sizeof(command_rows) / sizeof(command_rows[0]));
-
-const struct row *command_find(const char *name)
-{
-    for (int i = 0; i < command_row_count; i++) {
-        if (command_rows[i].kind == ROW_COMMAND && strcmp(command_rows[i].name, name) == 0)
-            return &command_rows[i];
-    }
-    return NULL;
-}
-
-static int option_count(const struct row *command)
-{
-    int n = 0;
-    const struct row *end = command_rows + command_row_count;
-    while (command + 1 + n < end && command[1 + n].kind == ROW_OPTION)
-        n++;
-    return n;
-}
-
 const char *args_option(const struct args *args, const char *name)
 {
-    int count = option_count(args->command);
+    int count = command_option_count(args->command);
     for (int i = 0; i < count; i++) {
         if (strcmp(args->command[1 + i].name, name) == 0)
             return args->value[i];
@@ -84,7 +41,7 @@ struct option_set {
     char letters[2 * ARGS_OPTIONS + 2];
 };
 
-static void option_set_make(struct option_set *set, const struct row *command)
+static void option_set_make(struct option_set *set, const struct command_def *command)
 {
     static const struct option global[] = {
         { "pool", required_argument, NULL, GLOBAL_POOL },
@@ -92,15 +49,15 @@ static void option_set_make(struct option_set *set, const struct row *command)
         { "jsonl", no_argument, NULL, GLOBAL_JSONL },
         { "help", no_argument, NULL, GLOBAL_HELP },
     };
-    int n = option_count(command);
+    int n = command_option_count(command);
     char *letter = set->letters;
     *letter++ = ':';
     for (int i = 0; i < n; i++) {
-        const struct row *row = &command[1 + i];
-        int argument = row->argument[0] ? required_argument : no_argument;
-        set->list[i] = (struct option){ row->name, argument, NULL, OWN_OPTION + i };
-        if (row->letter) {
-            *letter++ = (char)row->letter;
+        const struct command_def *def = &command[1 + i];
+        int argument = def->argument[0] ? required_argument : no_argument;
+        set->list[i] = (struct option){ def->name, argument, NULL, OWN_OPTION + i };
+        if (def->letter) {
+            *letter++ = (char)def->letter;
             if (argument == required_argument)
                 *letter++ = ':';
         }
@@ -110,18 +67,18 @@ static void option_set_make(struct option_set *set, const struct row *command)
     set->list[n + 4] = (struct option){ 0 };
 }
 
-static int own_option(const struct row *command, int c)
+static int own_option(const struct command_def *command, int c)
 {
     if (c >= OWN_OPTION)
         return c - OWN_OPTION;
-    for (int i = 0; i < option_count(command); i++) {
+    for (int i = 0; i < command_option_count(command); i++) {
         if (command[1 + i].letter == c)
             return i;
     }
     return -1;
 }
 
-static int bad_option(const struct row *command, int c, char **argv)
+static int bad_option(const struct command_def *command, int c, char **argv)
 {
     const char *what = c == ':' ? "needs an argument" : "is no option";
     const char *name = argv[optind - 1];
@@ -133,7 +90,7 @@ static int bad_option(const struct row *command, int c, char **argv)
 }
 
 /* 0, an exit code, or -1 for "help was printed". */
-static int args_parse(struct tool *tool, const struct row *command, int argc, char **argv,
+static int args_parse(struct tool *tool, const struct command_def *command, int argc, char **argv,
                       struct args *args)
 {
     struct option_set set;
@@ -172,7 +129,7 @@ static int args_parse(struct tool *tool, const struct row *command, int argc, ch
 static enum command_access access_wanted(const struct args *args)
 {
     enum command_access access = args->command->access;
-    for (int i = 0; i < option_count(args->command); i++) {
+    for (int i = 0; i < command_option_count(args->command); i++) {
         if (args->value[i] && args->command[1 + i].access > access)
             access = args->command[1 + i].access;
     }
@@ -200,7 +157,7 @@ static int run_on_pool(struct tool *tool, const struct args *args, enum command_
 
 int command_run(struct tool *tool, int argc, char **argv)
 {
-    const struct row *command = command_find(argv[0]);
+    const struct command_def *command = command_find(argv[0]);
     if (!command)
         return fail(TOOL_USAGE, "%s: no such command: see 'twz-obj --help'", argv[0]);
     struct args args;

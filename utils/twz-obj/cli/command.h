@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What a command is: a function cmd_NAME(tool, args) that does the work and returns an exit code.
- * It prints results through out.h and errors through fail.h, and never ends the process, so that
- * batch can run it many times on one open pool.
- */
+/* One command line: its arguments parsed, its pool opened, its command run. */
 #ifndef COMMAND_H
 #define COMMAND_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "commands.h"
 #include "fail.h"
 
 struct pool;
@@ -21,32 +18,9 @@ struct tool {
     bool batch;            /* inside batch */
 };
 
-enum command_access { ACCESS_NONE, ACCESS_OWN, ACCESS_LOOK, ACCESS_CHANGE, ACCESS_BULK };
-enum row_kind { ROW_GROUP, ROW_COMMAND, ROW_OPTION };
-
-struct args;
-
-/* One line of commands.def. A command's options are the rows behind it. */
-struct row {
-    enum row_kind kind;
-    const char *name;     /* of group, command or option */
-    const char *argument; /* operands of a command, argument of an option */
-    const char *help;
-    int letter;                 /* option: its letter or 0 */
-    int min, max;               /* command: operands */
-    enum command_access access; /* the pool is opened so; an option can only ask for more */
-    int (*run)(struct tool *tool, const struct args *args);
-};
-
-extern const struct row command_rows[];
-extern const int command_row_count;
-
-/* The row of a command, or NULL. */
-const struct row *command_find(const char *name);
-
 #define ARGS_OPTIONS 8
 struct args {
-    const struct row *command;
+    const struct command_def *command;
     const char *value[ARGS_OPTIONS]; /* i-th option of the command: its argument, "" or NULL */
     int argc;                        /* operands */
     char **argv;
@@ -61,20 +35,5 @@ int command_run(struct tool *tool, int argc, char **argv);
 
 /* The pool's path, or NULL after an error message. */
 const char *command_pool_path(const struct tool *tool);
-
-/* help.c: the texts made from the table. `command` NULL: the overview. */
-void help_print(const char *command);
-void help_version(void);
-/* For completion: command names, or the options of one; one a line. */
-void help_words(const char *command);
-
-#define GROUP(title)
-#define COMMAND(name, access, min, max, arguments, summary) \
-    int cmd_##name(struct tool *tool, const struct args *args);
-#define OPTION(access, letter, name, argument, help)
-#include "commands.def"
-#undef GROUP
-#undef COMMAND
-#undef OPTION
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Help, version and the words for completion, all from the table of commands. */
+#include "help.h"
+
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
+#include "commands.h"
 
 static const char global_help[] =
     "Everywhere:\n"
@@ -19,29 +21,29 @@ static void help_all(void)
 {
     puts("usage: twz-obj [--pool FILE] COMMAND [option...] [operand...]\n"
          "Works on the objects in a pool file while nothing else uses it.");
-    for (int i = 0; i < command_row_count; i++) {
-        const struct row *row = &command_rows[i];
-        if (row->kind == ROW_GROUP)
-            printf("\n%s\n", row->name);
-        if (row->kind != ROW_COMMAND)
+    for (int i = 0; i < command_def_count; i++) {
+        const struct command_def *def = &command_defs[i];
+        if (def->kind == DEF_GROUP)
+            printf("\n%s\n", def->name);
+        if (def->kind != DEF_COMMAND)
             continue;
         char usage[64];
-        snprintf(usage, sizeof(usage), "%s %s", row->name, row->argument);
-        printf("  %-24s %s\n", usage, row->help);
+        snprintf(usage, sizeof(usage), "%s %s", def->name, def->argument);
+        printf("  %-24s %s\n", usage, def->help);
     }
     printf("\n%s", global_help);
 }
 
-static void help_one(const struct row *command)
+static void help_one(const struct command_def *command)
 {
-    const struct row *end = command_rows + command_row_count;
-    const struct row *option = command + 1;
-    bool any = option < end && option->kind == ROW_OPTION;
+    const struct command_def *end = command_defs + command_def_count;
+    const struct command_def *option = command + 1;
+    bool any = option < end && option->kind == DEF_OPTION;
     printf("usage: twz-obj %s%s%s%s\n%s.\n", command->name, any ? " [option...]" : "",
            command->argument[0] ? " " : "", command->argument, command->help);
     if (any)
         putchar('\n');
-    for (; option < end && option->kind == ROW_OPTION; option++) {
+    for (; option < end && option->kind == DEF_OPTION; option++) {
         char form[48];
         snprintf(form, sizeof(form), "--%s%s%s", option->name, option->argument[0] ? " " : "",
                  option->argument);
@@ -55,7 +57,7 @@ static void help_one(const struct row *command)
 
 void help_print(const char *name)
 {
-    const struct row *command = name ? command_find(name) : NULL;
+    const struct command_def *command = name ? command_find(name) : NULL;
     if (command)
         help_one(command);
     else
@@ -69,18 +71,18 @@ void help_version(void)
 
 void help_words(const char *name)
 {
-    const struct row *command = name ? command_find(name) : NULL;
-    const struct row *end = command_rows + command_row_count;
+    const struct command_def *command = name ? command_find(name) : NULL;
+    const struct command_def *end = command_defs + command_def_count;
     if (name && !command)
         return;
     if (!name) {
-        for (const struct row *row = command_rows; row < end; row++) {
-            if (row->kind == ROW_COMMAND)
-                printf("%s %s\n", row->name, row->argument);
+        for (const struct command_def *def = command_defs; def < end; def++) {
+            if (def->kind == DEF_COMMAND)
+                printf("%s %s\n", def->name, def->argument);
         }
         return;
     }
-    for (const struct row *row = command + 1; row < end && row->kind == ROW_OPTION; row++)
-        printf("--%s %s\n", row->name, row->argument);
+    for (const struct command_def *def = command + 1; def < end && def->kind == DEF_OPTION; def++)
+        printf("--%s %s\n", def->name, def->argument);
     puts("--pool FILE\n--json \n--jsonl \n--help ");
 }

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "help.h"
+#include "host_fault.h"
 #include "out.h"
-#include "pool.h"
 
 enum { MAIN_POOL = 256, MAIN_JSON, MAIN_JSONL, MAIN_HELP, MAIN_VERSION, MAIN_WORDS };
 
@@ -75,7 +76,7 @@ int main(int argc, char **argv)
         fflush(stdout);
         return TOOL_USAGE;
     }
-    pool_catch_faults();
+    host_fault_catch();
     err = command_run(&tool, argc - next, argv + next);
     return fail_first(err, out_close());
 }

@@ -51,7 +51,7 @@ int cmd_batch(struct tool *tool, const struct args *args)
     if (!in)
         return fail_host(name);
     if (args_flag(args, "sync"))
-        pool_sync_each(tool->pool);
+        pool_file_sync_each(tool->pool);
     tool->batch = true;
     int err = run_lines(tool, in, name, args_flag(args, "keep-going"));
     tool->batch = false;

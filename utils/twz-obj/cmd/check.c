@@ -188,7 +188,7 @@ static int check_mapped(struct pool *pool, bool *walked)
 static int check_pool(const char *path, bool *walked)
 {
     struct pool *pool;
-    int err = pool_map(&pool, path, POOL_LOOK);
+    int err = pool_file_open(&pool, path, POOL_LOOK);
     if (err != TOOL_OK)
         return err;
     err = check_mapped(pool, walked);
@@ -239,7 +239,7 @@ static int recover(struct pool *pool)
 static int repair(const char *path, bool dry, const char *copy)
 {
     struct pool *pool;
-    int err = pool_map(&pool, path, dry ? POOL_LOOK : POOL_CHANGE);
+    int err = pool_file_open(&pool, path, dry ? POOL_LOOK : POOL_CHANGE);
     if (err != TOOL_OK)
         return err;
     if (copy && !dry)

@@ -19,6 +19,7 @@
 #include "command.h"
 #include "content.h"
 #include "host_file.h"
+#include "host_platform.h"
 #include "ident.h"
 #include "names.h"
 #include "out.h"
@@ -64,7 +65,7 @@ static int fill_pool(struct pool *pool, const char *label)
 {
     struct store_env env;
     struct store_format format = { .created = (uint64_t)time(NULL) };
-    int err = pool_random(format.uuid, sizeof(format.uuid));
+    int err = host_random(format.uuid, sizeof(format.uuid));
     if (err != TOOL_OK)
         return err;
     if (label)
@@ -117,7 +118,7 @@ static int make_pool(const char *path, uint64_t size, const char *label, bool fo
         host_file_abort(&file);
         return err;
     }
-    err = pool_adopt(&pool, path, fd, POOL_BULK);
+    err = pool_file_adopt(&pool, path, fd, POOL_BULK);
     if (err == TOOL_OK) {
         err = fill_pool(pool, label);
         err = fail_first(err, pool_close(pool));

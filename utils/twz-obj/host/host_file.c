@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "fail.h"
+#include "host_fault.h"
 #include "out.h"
-#include "pool.h"
 
 /* Name of the directory a path lies in; to be freed. */
 static char *directory_of(const char *path)
@@ -158,7 +158,7 @@ int host_write(int fd, const char *path, const void *bytes, uint64_t len)
         ssize_t n = write(fd, p, len);
         /* The bytes lie in a map whose file gave no page: what a load there would have got. */
         if (n < 0 && errno == EFAULT)
-            pool_storage_lost();
+            host_storage_lost();
         if (n < 0 && errno != EINTR)
             return fail_host(path);
         if (n > 0) {

@@ -9,8 +9,10 @@
 #define _GNU_SOURCE
 #include "host_platform.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <time.h>
 #include <twz/error.h>
 
@@ -28,7 +30,7 @@ static struct {
 int host_platform_attach(struct pool *pool)
 {
     host.pool = pool;
-    int err = host.owner ? TOOL_OK : pool_random(&host.owner, sizeof(host.owner));
+    int err = host.owner ? TOOL_OK : host_random(&host.owner, sizeof(host.owner));
     host.owner = (host.owner & (UINT64_MAX >> 1)) | 1;
     return err ? err : window_attach(pool);
 }
@@ -75,7 +77,7 @@ int plat_obj_create(const struct twz_create *create, objid_t *id)
     };
     if (!(create->flags & TWZ_OBJ_PERSIST))
         return -TWZ_ENOTSUP;
-    if (pool_random(make.nonce, sizeof(make.nonce)) != TOOL_OK)
+    if (host_random(make.nonce, sizeof(make.nonce)) != TOOL_OK)
         return -TWZ_EIO;
     uint32_t row;
     int err = store_obj_create(host.pool->store, &make, &row, id);
@@ -176,9 +178,24 @@ int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg)
 
 /* --- the machine --------------------------------------------------------------------------- */
 
+int host_random(void *bytes, size_t len)
+{
+    uint8_t *p = bytes;
+    while (len > 0) {
+        ssize_t n = getrandom(p, len, 0);
+        if (n < 0 && errno != EINTR)
+            return fail_host("random generator");
+        if (n > 0) {
+            p += n;
+            len -= (size_t)n;
+        }
+    }
+    return TOOL_OK;
+}
+
 int plat_random(void *buf, size_t len)
 {
-    return pool_random(buf, len) == TOOL_OK ? 0 : -TWZ_EIO;
+    return host_random(buf, len) == TOOL_OK ? 0 : -TWZ_EIO;
 }
 
 uint64_t plat_time(void)

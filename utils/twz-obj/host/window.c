@@ -25,6 +25,7 @@
 #include <twz/error.h>
 
 #include "fail.h"
+#include "host_fault.h"
 #include "platform.h"
 
 #define WINDOWS 128u
@@ -161,6 +162,7 @@ int window_attach(struct pool *pool)
             return fail(TOOL_FULL, "no room in the address space for the windows onto objects");
         host.reserved = p;
         host.arena = host.reserved + (-(uintptr_t)p & (TWZ_OBJ_SIZE - 1));
+        host_fault_watch(HOST_FAULT_WINDOWS, host.arena, (uint64_t)WINDOWS << TWZ_OBJ_SHIFT);
     }
     host.pool = pool;
     host.changed = calloc(1, pool->size / STORE_FRAME_SIZE / 8 + 1);
@@ -256,17 +258,12 @@ void plat_unmap(uint8_t *start, objid_t id, uint32_t rights)
     (void)!store_obj_release(host.pool->store, row);
 }
 
-bool window_covers(const void *addr)
-{
-    uintptr_t off = (uintptr_t)addr - (uintptr_t)host.arena;
-    return host.arena && off >> TWZ_OBJ_SHIFT < WINDOWS;
-}
-
 static struct window *window_at(const void *addr)
 {
-    if (!window_covers(addr))
+    uintptr_t off = (uintptr_t)addr - (uintptr_t)host.arena;
+    if (!host.arena || off >> TWZ_OBJ_SHIFT >= WINDOWS)
         return NULL;
-    struct window *w = &host.window[((uintptr_t)addr - (uintptr_t)host.arena) >> TWZ_OBJ_SHIFT];
+    struct window *w = &host.window[off >> TWZ_OBJ_SHIFT];
     return objid_equal(w->id, TWZ_OBJID_NONE) ? NULL : w;
 }
 

@@ -7,7 +7,7 @@
 #ifndef WINDOW_H
 #define WINDOW_H
 
-#include "pool.h"
+#include "pool_file.h"
 
 /* Serve this pool from now on. TOOL_OK, or an exit code after a message. */
 int window_attach(struct pool *pool);
@@ -20,9 +20,6 @@ int window_refresh(uint32_t row);
 
 /* Release a dead object's frames: now, or when its window is let go. */
 int window_released(uint32_t row);
-
-/* Does the address lie in the range of the windows? Safe in a signal handler. */
-bool window_covers(const void *addr);
 
 /* Looking only: what was stored in a window since reaches the pool's private map as well. */
 void window_flush(const void *p, uint64_t len);
