@@ -28,7 +28,6 @@ import tree
 # module: number of files in each circle, the largest first. "kernel/" and "libtwix/src/" stand for
 # the circles of their folders. The aim is an empty table.
 CIRCLES = {
-    "kernel/arch/x86_64": [4, 2, 2],
     "kernel/core": [7, 2],
     "kernel/obj": [5],
     "libtwix/src": [19],

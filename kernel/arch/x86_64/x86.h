@@ -247,7 +247,9 @@ void x86_trap_user(struct arch_frame *frame, uint64_t vector, uint64_t error);
 void x86_trap_kernel(struct x86_trap *trap);
 void x86_trap_ist(struct x86_trap *trap, struct x86_cpu *cpu);
 NORETURN void x86_trap_die(const struct x86_trap *trap, const char *what);
-void x86_stop_others(void); /* every other core halts for good */
+
+/* irq.c */
+void x86_irq(unsigned vector); /* any vector >= 32 */
 
 /* ---- mmu/ ---- */
 
@@ -305,11 +307,13 @@ void x86_apic_ipi_self(uint32_t vector);
 #define X86_ICR_INIT       0x4500u
 #define X86_ICR_STARTUP    0x4600u
 #define X86_ICR_NMI_OTHERS 0xc4400u
-void x86_irq(unsigned vector); /* any vector >= 32 */
 
 /* clock.c */
 void x86_clock_init(void);
 extern uint64_t x86_entry_tsc; /* TSC at the kernel's first instruction (boot.S) */
+
+/* power.c: halts this core for good if another one stops the machine. */
+void x86_stop_if_asked(void);
 
 /* serial.c */
 void x86_serial_init(void);

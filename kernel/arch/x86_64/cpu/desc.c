@@ -4,8 +4,6 @@
  * must not trust the current one. A core's tables live in its struct x86_cpu.
  */
 #include "../x86.h"
-#include <kernel/boot.h>
-#include <kernel/log.h>
 
 #define DESC_KERNEL_CODE 0x00af9b000000ffffull
 #define DESC_KERNEL_DATA 0x00cf93000000ffffull
@@ -113,15 +111,4 @@ void arch_idle(void)
 void arch_preemption_point(void)
 {
     __asm__ volatile("sti; nop; cli" : : : "memory");
-}
-
-void arch_enter_user(struct arch_frame *frame)
-{
-    struct arch_frame *top = (struct arch_frame *)x86_this()->frame;
-    size_t len;
-
-    *top = *frame;
-    if (x86_this() == &x86_boot_cpu && boot_option("boot.count", &len))
-        log_printf("boot: %llu instructions", (unsigned long long)arch_boot_ticks());
-    x86_leave(top);
 }

@@ -4,6 +4,8 @@
  * that makes registers from outside safe to load.
  */
 #include "../x86.h"
+#include <kernel/boot.h>
+#include <kernel/log.h>
 #include <lib/string.h>
 
 /* CF PF AF ZF SF TF DF OF AC ID: what user code may change by itself. */
@@ -89,4 +91,15 @@ int arch_xsave_restore(void *area)
             return -TWZ_EINVAL;
     }
     return x86_xrstor(area) ? -TWZ_EINVAL : 0;
+}
+
+void arch_enter_user(struct arch_frame *frame)
+{
+    struct arch_frame *top = (struct arch_frame *)x86_this()->frame;
+    size_t len;
+
+    *top = *frame;
+    if (x86_this() == &x86_boot_cpu && boot_option("boot.count", &len))
+        log_printf("boot: %llu instructions", (unsigned long long)arch_boot_ticks());
+    x86_leave(top);
 }

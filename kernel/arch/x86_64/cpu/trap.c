@@ -44,7 +44,6 @@ extern const struct fixup x86_fixup_start[], x86_fixup_end[];
 extern char x86_stubs[], x86_text_start[], x86_text_end[];
 
 static struct gate idt[256];
-static uint32_t stopping;
 static uint32_t dying;
 
 static void set_gate(unsigned vector, unsigned ist, unsigned flags)
@@ -141,8 +140,7 @@ void x86_trap_ist(struct x86_trap *trap, struct x86_cpu *cpu)
     }
     if (trap->vector == VEC_DF)
         x86_trap_die(trap, "double fault");
-    while (__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
-        __asm__ volatile("cli; hlt");
+    x86_stop_if_asked();
 }
 
 /* ---- the end ---- */
@@ -222,12 +220,4 @@ void x86_trap_die(const struct x86_trap *t, const char *what)
                (unsigned long long)x86_read_cr3());
     backtrace(t->rsp & ~7ull);
     arch_halt_all();
-}
-
-/* Marks that an NMI means "stop", and sends it. */
-void x86_stop_others(void)
-{
-    __atomic_store_n(&stopping, 1, __ATOMIC_RELEASE);
-    if (arch_cpu_count() > 1)
-        x86_apic_ipi(0, X86_ICR_NMI_OTHERS);
 }

@@ -4,7 +4,7 @@
  * (FADT). Sub-tables carry their own lengths, each checked against what is left.
  */
 #include "../x86.h"
-#include "acpi.h"
+#include "acpi_tables.h"
 #include <kernel/boot.h>
 #include <kernel/log.h>
 #include <lib/string.h>

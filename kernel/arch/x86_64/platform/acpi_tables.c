@@ -5,7 +5,7 @@
  * is bounded, its memory mapped and its sum right.
  */
 #include "../x86.h"
-#include "acpi.h"
+#include "acpi_tables.h"
 #include <kernel/log.h>
 #include <lib/string.h>
 #include <twz/hostlink.h>

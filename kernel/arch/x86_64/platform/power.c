@@ -5,7 +5,7 @@
  * halt.
  */
 #include "../x86.h"
-#include "acpi.h"
+#include "acpi_tables.h"
 #include <lib/string.h>
 #include <twz/hostlink.h>
 
@@ -21,10 +21,25 @@
 #define RESET_PORT  0xcf9u
 #define RESET_HARD  0x06u
 
+static uint32_t stopping; /* an NMI means "halt" from now on */
+
 static NORETURN void halt_here(void)
 {
     for (;;)
         __asm__ volatile("cli; hlt");
+}
+
+static void stop_others(void)
+{
+    __atomic_store_n(&stopping, 1, __ATOMIC_RELEASE);
+    if (arch_cpu_count() > 1)
+        x86_apic_ipi(0, X86_ICR_NMI_OTHERS);
+}
+
+void x86_stop_if_asked(void)
+{
+    if (__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
+        halt_here();
 }
 
 /* One integer of a package: ZeroOp, OneOp or a byte constant. Returns the next place, NULL:
@@ -76,7 +91,7 @@ void arch_power_off(void)
         if (x86_acpi.pm1b_control)
             x86_outw(x86_acpi.pm1b_control, (uint16_t)(SLP_EN | SLP_TYP(type[1])));
     }
-    x86_stop_others();
+    stop_others();
     halt_here();
 }
 
@@ -86,7 +101,7 @@ void arch_reboot(void)
         x86_outb(x86_acpi.reset_port, x86_acpi.reset_value);
     x86_outb(RESET_PORT, RESET_HARD);
     x86_outb(KBD_COMMAND, KBD_RESET);
-    x86_stop_others();
+    stop_others();
     halt_here();
 }
 
@@ -98,7 +113,7 @@ void arch_stop(uint32_t code)
 
 void arch_halt_all(void)
 {
-    x86_stop_others();
+    stop_others();
     x86_outl(TWZ_HOST_STOP_PORT, TWZ_HOST_STOP_PANIC);
     halt_here();
 }

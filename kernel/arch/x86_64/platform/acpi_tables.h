@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ACPI tables, inside this folder. */
-#ifndef X86_ACPI_H
-#define X86_ACPI_H
+#ifndef X86_ACPI_TABLES_H
+#define X86_ACPI_TABLES_H
 
 #include <stdint.h>
 
