@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where things lie in the kernel's half of every address space, and the numbers that C, assembly
- * and the linker script share. Preprocessor only.
+ * The layout of the kernel's half of every address space, and the numbers that C, assembly and the
+ * linker script share. Preprocessor only.
  *
  *   ffff8000 00000000  all physical memory at its address: DRAM read-write, NVM read-only
- *   ffffc000 00000000  NVM once more, read-write, for the store
+ *   ffffc000 00000000  NVM a second time, read-write, for the store
  *   ffffe000 00000000  device registers
  *   ffffe800 00000000  kernel stacks of all cores but the first, each above a guard page
  *   ffffffff 80000000  the kernel image (physical address + this)
@@ -22,7 +22,7 @@
 
 #define STACK_BYTES 16384
 
-/* The entry frame's place on a kernel stack (entry.S draws it). */
+/* The entry frame's distance from the top of a kernel stack (drawn in entry.S). */
 #define X86_FRAME_BELOW_TOP 224
 
 /* Selectors. SYSRET takes user stack = base + 8 and user code = base + 16 from one base. */
@@ -32,7 +32,7 @@
 #define SEL_USER_CODE   0x23
 #define SEL_TSS         0x28
 
-/* Where a core that wakes up begins, in real mode: a page below 640 KiB. */
+/* A started core begins here in real mode: a page below 640 KiB. */
 #define TRAMPOLINE_PHYS 0x8000
 
 /* Interrupt vectors. */

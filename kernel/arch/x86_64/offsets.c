@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Compiled to assembly only; the build makes a header of its "#define" lines for the .S files. */
+/* Compiled to assembly only. The build makes a header for the .S files of its "#define" lines. */
 #include "x86.h"
 
 #define DEFINE(name, value) __asm__("\n#define " #name " %0" : : "i"(value))

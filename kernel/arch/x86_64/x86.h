@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Private to arch/x86_64: the state of a core, processor instructions, and what the files here
- * offer each other. */
+/* Private to arch/x86_64: the state of a core, processor instructions, and the functions of each
+ * file that the others call. */
 #ifndef X86_H
 #define X86_H
 
@@ -170,18 +170,18 @@ _Static_assert(sizeof(struct x86_tss) == 104, "tss size");
 
 #define X86_MEDIA_ERRORS 4u
 
-/* Found through GS in the kernel. The first fields are known to assembly. */
+/* State of a core. GS points to it in the kernel. Assembly uses the first fields. */
 struct x86_cpu {
     struct cpu *generic; /* arch_cpu_bind; arch.h reads it at offset 0 */
     uint64_t id;         /* arch_cpu_id; arch.h reads it at offset 8 */
     uint64_t frame;      /* address of the entry frame, at the top of the kernel stack */
     uint64_t scratch[2]; /* entry code only */
     uint32_t apic_id;
-    struct arch_root *root; /* loaded here; NULL: the kernel's own */
-    /* Shootdown mailbox: others raise wanted, this core drops its translations and raises done. */
+    struct arch_root *root; /* loaded; NULL: the kernel's own */
+    /* Shootdown mailbox (shootdown.c): other cores raise wanted, this core raises done. */
     _Atomic uint64_t flush_wanted;
     _Atomic uint64_t flush_done;
-    /* Machine checks seen, waiting for the next ordinary interrupt. Written by the #MC handler. */
+    /* Memory errors that the #MC handler stored, and irq.c has not reported yet. */
     _Atomic uint32_t media_count;
     phys_t media_addr[X86_MEDIA_ERRORS];
     uint64_t gdt[7];
@@ -194,7 +194,7 @@ static inline struct x86_cpu *x86_cpu_of(uint64_t gs_base)
     return (struct x86_cpu *)gs_base;
 }
 
-/* What the trap code pushes when the kernel itself was interrupted. */
+/* Pushed by entry.S when the kernel was interrupted. */
 struct x86_trap {
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
     uint64_t vector, error;
@@ -210,13 +210,13 @@ struct x86_trap {
 /* ---- boot/ ---- */
 
 NORETURN void x86_start(uint32_t start_info); /* start.c, called by boot.S */
-/* memmap.c: fills boot_info from the loader's block; returns the RSDP's address or 0. */
+/* memmap.c: fills boot_info from the loader's block. The RSDP's address, or 0. */
 uint64_t x86_memmap_read(uint64_t start_info);
 NORETURN void x86_ap_start(struct x86_cpu *cpu); /* smp.c, called by the trampoline */
 
 /* ---- cpu/ ---- */
 
-/* features.c: what this processor can do, read once by the first core. */
+/* features.c: the processor's features, read once by the first core. */
 struct x86_features {
     bool nx, gb_pages, smep, smap, umip, fsgsbase, xsave, rdrand, pge, mce;
     uint8_t flush; /* 0 clflush, 1 clflushopt, 2 clwb */
@@ -227,7 +227,7 @@ extern struct x86_features x86_features;
 void x86_features_read(void);
 void x86_features_enable(void); /* control registers of this core */
 
-/* desc.c: per-core descriptor tables. cpu is all zero but for id, apic_id and frame. */
+/* desc.c: descriptor tables of a core. cpu must be zero but for id, apic_id and frame. */
 extern struct x86_cpu x86_boot_cpu;
 extern struct x86_cpu *x86_cpus[MAX_CPUS];
 extern unsigned x86_cpu_running;
@@ -246,7 +246,7 @@ void x86_idt_load(void);
 void x86_trap_user(struct arch_frame *frame, uint64_t vector, uint64_t error);
 void x86_trap_kernel(struct x86_trap *trap);
 void x86_trap_ist(struct x86_trap *trap, struct x86_cpu *cpu);
-NORETURN void x86_trap_die(const struct x86_trap *trap, const char *what);
+NORETURN void x86_trap_panic(const struct x86_trap *trap, const char *what);
 
 /* irq.c */
 void x86_irq(unsigned vector); /* any vector >= 32 */
@@ -269,10 +269,11 @@ void x86_irq(unsigned vector); /* any vector >= 32 */
 #define PTE_ADDR 0x000ffffffffff000ull
 
 /* kmap.c: the kernel's half. x86_kmap maps [phys, phys + len) at virt with the largest pages that
- * fit; flags are PTE_* of a leaf. Never maps over something else. -TWZ_ENOMEM. */
-void x86_kmap_init(void); /* image and DRAM; switches to the kernel's own root */
+ * fit; flags are PTE_* of a leaf. Takes kmap.c's lock. -TWZ_ENOMEM: no frame for a table, or a page
+ * of the range is mapped already; then a part of the range is mapped. */
+void x86_kmap_init(void); /* maps image and DRAM, and loads the kernel's own root */
 MUST_CHECK int x86_kmap(uint64_t virt, uint64_t phys, uint64_t len, uint64_t flags);
-/* Makes [phys, phys + len) readable at arch_virt, as firmware tables need. -TWZ_ENOMEM. */
+/* Makes [phys, phys + len) readable at arch_virt, for firmware tables. -TWZ_ENOMEM, -TWZ_ERANGE. */
 MUST_CHECK int x86_kmap_read(uint64_t phys, uint64_t len);
 uint64_t x86_kernel_root(void);     /* physical address of the kernel's PML4 */
 uint64_t *x86_table(uint64_t phys); /* a page table, through the direct map */
@@ -293,7 +294,8 @@ struct x86_acpi {
     uint64_t dsdt;
 };
 extern struct x86_acpi x86_acpi;
-/* acpi.c: reads the tables; also fills boot_info.nvdimm. rsdp 0: searches the BIOS area. */
+/* acpi.c: fills x86_acpi, and the cores and NVDIMMs of boot_info. rsdp 0: searches the BIOS
+ * area. */
 void x86_acpi_read(uint64_t rsdp);
 
 /* apic.c */
@@ -302,7 +304,7 @@ void x86_apic_eoi(void);
 void x86_apic_timer_start(uint32_t ticks); /* 0 stops it */
 uint32_t x86_apic_timer_left(void);
 void x86_apic_ipi(uint32_t apic_id, uint32_t command); /* command: low word of the ICR */
-/* To this core. Leaves the destination alone: x86_apic_ipi may be what was interrupted. */
+/* To this core. Must not change the destination register, because it may interrupt x86_apic_ipi. */
 void x86_apic_ipi_self(uint32_t vector);
 #define X86_ICR_INIT       0x4500u
 #define X86_ICR_STARTUP    0x4600u
@@ -312,7 +314,7 @@ void x86_apic_ipi_self(uint32_t vector);
 void x86_clock_init(void);
 extern uint64_t x86_entry_tsc; /* TSC at the kernel's first instruction (boot.S) */
 
-/* power.c: halts this core for good if another one stops the machine. */
+/* power.c: the NMI handler. Halts this core for good if another one stops the machine. */
 void x86_stop_if_asked(void);
 
 /* serial.c */

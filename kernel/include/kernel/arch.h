@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything the kernel asks of the machine, documented once. arch/x86_64 implements it; nobody
- * includes that folder's own headers.
+ * Everything the kernel asks of the machine. arch/x86_64 implements it; no other folder includes
+ * the headers of that folder.
  *
- * Execution model. One kernel stack a core. The kernel runs with interrupts off from entry to exit
- * (arch_idle and arch_preemption_point alone let them in; what they run changes no thread), so a core is
- * never preempted inside the kernel and at most one entry is on a core's stack. On entry arch saves
- * the user registers in a struct arch_frame at the top of the core's stack, calls one of the
- * kernel_* functions below, then kernel_exit(frame), which chooses the thread to go on with and
- * leaves its registers in *frame. Then arch returns to user mode with *frame. Spin loops call
- * arch_pause(), which also serves pending shootdowns, so that two cores that wait for each other
- * make progress.
+ * Execution model
+ *   - Each core has one kernel stack. The kernel runs with interrupts off from entry to exit, so at
+ *     most one entry is on a core's stack, and no core is preempted inside the kernel.
+ *   - Only arch_idle and arch_preemption_point open an interrupt window. The caller must hold no
+ *     lock there. An interrupt handler must not change the core's thread.
+ *   - On entry arch saves the user registers in a struct arch_frame at the top of the core's stack,
+ *     calls one of the kernel_* functions below, then kernel_exit(frame). kernel_exit chooses the
+ *     thread that continues and leaves its registers in *frame. Then arch returns to user mode.
+ *   - A loop that waits for another core must call arch_pause, which serves shootdowns. Two cores
+ *     that wait for each other therefore both make progress.
+ *
+ * Where a function says nothing else, it takes no lock, does not wait, may be called with any lock
+ * held, and acts on the core that calls it.
  */
 #ifndef KERNEL_ARCH_H
 #define KERNEL_ARCH_H
@@ -18,13 +23,12 @@
 #include <kernel/types.h>
 #include <twz/arch/regs.h>
 
-/* ---- entry frame ---- */
+/* ---- registers ---- */
 
 /*
- * The user registers of the entry in progress. regs.fsbase and regs.gsbase are not saved on entry:
- * arch_frame_sync reads them from the processor into the frame, arch_frame_load writes them to it;
- * the scheduler calls these when it switches threads. flags ARCH_FRAME_FULL: leave by IRET because
- * rcx/r11 matter (faults, interrupts, fault_return, new threads); otherwise SYSRET is allowed.
+ * The user registers of the entry in progress. An entry does not save regs.fsbase and regs.gsbase.
+ * flags: with ARCH_FRAME_FULL the core leaves by IRET, which loads rcx and r11 as well; this must
+ * be set for faults, interrupts, fault_return and new threads. Without it SYSRET is allowed.
  */
 struct arch_frame {
     struct twz_regs regs;
@@ -32,62 +36,87 @@ struct arch_frame {
 };
 #define ARCH_FRAME_FULL 1u
 
+/* Copies fsbase and gsbase from the processor to the frame (sync), or from the frame to the
+ * processor (load). A thread switch must do both, one for each thread. */
 void arch_frame_sync(struct arch_frame *frame);
 void arch_frame_load(struct arch_frame *frame);
 
-/* Makes regs that came from user space or from a KSO safe to load: canonical rip, fsbase and
- * gsbase below the user limit, only user-changeable rflags. Returns 0 or -TWZ_EINVAL. */
+/* Registers from user space or from a thread object must pass this before they are loaded. Checks
+ * that rip, fsbase and gsbase lie below the user limit, and clears the flags that user code must
+ * not change. 0 or -TWZ_EINVAL. */
 MUST_CHECK int arch_regs_validate(struct twz_regs *regs);
 
-/* FPU and vector state of the running thread, XSAVE format; area 64-byte aligned and
- * arch_xsave_size() bytes; a fresh area is made by arch_xsave_init. restore validates the header
- * of an image that user space could have written (reserved bits, mask): 0 or -TWZ_EINVAL. */
+/*
+ * Vector state of the running thread, in XSAVE format. An area must be 64-byte aligned and have
+ * arch_xsave_size() bytes. arch_xsave_init makes the state of a new thread. arch_xsave_restore
+ * accepts an image that user code wrote, or writes meanwhile. -TWZ_EINVAL: the image is malformed.
+ */
 size_t arch_xsave_size(void);
 void arch_xsave_init(void *area);
 void arch_xsave_save(void *area);
 MUST_CHECK int arch_xsave_restore(void *area);
 
-/* ---- what arch calls (defined in core/ and sys/) ---- */
+/* ---- what arch calls ---- */
 
-void kernel_syscall(struct arch_frame *frame); /* sys/dispatch.c: SYSCALL from user mode */
+/* All of these are called with no lock held. The first three run on behalf of the thread in user
+ * mode that the frame belongs to. */
+void kernel_syscall(struct arch_frame *frame); /* sys/dispatch.c */
 
 #define ARCH_ACCESS_WRITE   1u
 #define ARCH_ACCESS_EXEC    2u
-#define ARCH_ACCESS_PRESENT 4u /* a translation was there: rights, not absence */
+#define ARCH_ACCESS_PRESENT 4u /* a translation exists, but its rights do not suffice */
 void kernel_page_fault(struct arch_frame *frame, uint64_t addr, unsigned access); /* core/fault.c */
 void kernel_exception(struct arch_frame *frame, unsigned vector, uint64_t error); /* core/fault.c */
-void kernel_timer(void);                    /* core/timer.c: this core's timer went off */
-void kernel_reschedule(void);               /* core/sched.c: another core asks this one */
-void kernel_exit(struct arch_frame *frame); /* core/sched.c: last thing before user mode */
-NORETURN void kernel_cpu_main(void);  /* core/sched.c: a core is ready; enters the scheduler */
-void kernel_media_error(phys_t addr); /* core/fault.c: machine check with an address */
+
+/* Interrupts, from user mode or an interrupt window. */
+void kernel_timer(void);              /* core/timer.c: the timer of this core expired */
+void kernel_reschedule(void);         /* core/sched.c: another core sent arch_ipi_reschedule */
+void kernel_media_error(phys_t addr); /* core/fault.c: uncorrectable memory error at addr */
+
+/* core/sched.c: chooses the thread that the core returns to. The last call of every entry. */
+void kernel_exit(struct arch_frame *frame);
+/* core/sched.c: this core is set up and enters the scheduler. */
+NORETURN void kernel_cpu_main(void);
 
 /* ---- cores ---- */
 
-struct cpu; /* core/: per-core state of the generic kernel, see kernel/cpu.h */
+struct cpu; /* state of a core in the generic kernel, see kernel/cpu.h */
 
-unsigned arch_cpu_count(void);                 /* cores running, after arch_smp_start */
-static inline unsigned arch_cpu_id(void);      /* 0 .. count-1, this core: one load */
-static inline struct cpu *arch_cpu_this(void); /* pointer stored by arch_cpu_bind: one load */
+unsigned arch_cpu_count(void);                 /* cores that run */
+static inline unsigned arch_cpu_id(void);      /* 0 .. count - 1; one load */
+static inline struct cpu *arch_cpu_this(void); /* as bound, NULL before; one load */
 void arch_cpu_bind(struct cpu *cpu);
-void arch_smp_start(void); /* starts all other cores; each calls kernel_cpu_main */
-void arch_pause(void);     /* in every spin loop */
-void arch_idle(void);      /* interrupts on, halt, interrupts off; returns after one */
-/* Takes what interrupts are waiting; for long work between two bounded pieces, no lock held. */
-void arch_preemption_point(void);
-/* First entry of a core into user mode: resets the stack, loads *frame (copied first) and goes. */
-NORETURN void arch_enter_user(struct arch_frame *frame);
-NORETURN void arch_halt_all(void); /* panic: stop every core */
-void arch_backtrace(void);         /* logs who called, as far as the stack tells */
-NORETURN void arch_power_off(void);
-NORETURN void arch_reboot(void);
-NORETURN void arch_stop(uint32_t code); /* ends the machine with an exit code for the host
-                                                     (TWZ_HOST_STOP_PORT), else powers off */
 
-/* Interrupts the core so that it calls kernel_reschedule. Cheap, may be lost in an earlier one. */
+/* Starts the other cores; each calls kernel_cpu_main. Waits for each one in turn. Must be called
+ * once, by the first core. A core that does not answer is left out, with a line in the log. */
+void arch_smp_start(void);
+
+/* Must be called in each iteration of a loop that waits for another core. Serves shootdowns. */
+void arch_pause(void);
+/* Opens an interrupt window and halts until an interrupt was served. The caller must hold no
+ * lock. */
+void arch_idle(void);
+/* Opens an interrupt window for the interrupts that are pending. Long work must call it between two
+ * batches. The caller must hold no lock. */
+void arch_preemption_point(void);
+/* Enters user mode for the first time on this core, with a copy of *frame, on an empty stack. */
+NORETURN void arch_enter_user(struct arch_frame *frame);
+
+/* Interrupts a core so that it calls kernel_reschedule. Several requests may become one call. */
 void arch_ipi_reschedule(unsigned cpu);
 
-/* ---- time ---- */
+/* ---- the end of the machine ---- */
+
+/* Each of these stops all cores, whatever they do and whatever locks they hold. */
+NORETURN void arch_power_off(void);
+NORETURN void arch_reboot(void);
+NORETURN void arch_halt_all(void);      /* after a panic; reports TWZ_HOST_STOP_PANIC to the host */
+NORETURN void arch_stop(uint32_t code); /* reports code at TWZ_HOST_STOP_PORT; else powers off */
+
+/* Logs the return addresses on this core's stack, without frame pointers: some may be stale. */
+void arch_backtrace(void);
+
+/* ---- time and random numbers ---- */
 
 struct arch_clock {
     uint64_t mult; /* ns = offset + (tsc * mult >> shift), 128-bit product */
@@ -96,61 +125,77 @@ struct arch_clock {
     int64_t wall_offset; /* wall clock = ns + wall_offset, from the RTC at boot */
 };
 void arch_clock_params(struct arch_clock *out);
-uint64_t arch_clock_ns(void);              /* monotonic, from boot */
-void arch_timer_set(uint64_t deadline_ns); /* this core; one shot; UINT64_MAX: off */
-bool arch_random64(uint64_t *out);         /* hardware random; false: none now */
-uint64_t arch_boot_ticks(void);            /* TSC ticks since the kernel's first instruction;
-                                                     instructions, where the machine counts those */
+uint64_t arch_clock_ns(void); /* monotonic, since boot */
 
-/* How this processor writes a cache line back: 0 clflush, 1 clflushopt, 2 clwb (store/x86). */
-unsigned arch_flush_kind(void);
+/* Arms the one-shot timer of this core; UINT64_MAX disarms it. A deadline in the past expires at
+ * once. One that is too far for the hardware expires early, so kernel_timer must read the clock. */
+void arch_timer_set(uint64_t deadline_ns);
+
+/* TSC ticks since the kernel's first instruction. On a machine that counts instructions as ticks
+ * they are instructions. */
+uint64_t arch_boot_ticks(void);
+
+bool arch_random64(uint64_t *out); /* from hardware; false: none available now */
 
 /* ---- memory ---- */
 
 #define ARCH_USER_LIMIT (1ull << 47)
 
-void *arch_virt(phys_t p);           /* DRAM through the kernel's map: read-write */
-const void *arch_virt_nvm(phys_t p); /* NVM through the kernel's map: read-only, all of it */
+/* The kernel's own map; addresses in it stay valid. */
+void *arch_virt(phys_t p);           /* DRAM, read-write */
+const void *arch_virt_nvm(phys_t p); /* NVM, all of it, read-only */
 phys_t arch_phys(const void *kernel_virt);
 
 /*
- * NVM is mapped twice in the kernel: read-only at arch_virt_nvm for everything, and read-write at
- * arch_nvm_store for the store's own use (metadata, and user pages through persist.h).
- * arch_map_nvm makes both maps for a range from the NFIT; sizes and addresses 2 MiB aligned or
- * rounded out.
+ * NVM has a second map, read-write at arch_nvm_store. Only the store may write through it: its
+ * metadata, and user pages by way of persist.h. arch_map_nvm makes both maps for a range, rounded
+ * out to 2 MiB. Takes the lock of the kernel's map. -TWZ_ERANGE: beyond both maps; -TWZ_ENOMEM: no
+ * frame for a table, or a part of the range is mapped already.
  */
 MUST_CHECK int arch_map_nvm(phys_t start, uint64_t len);
 void *arch_nvm_store(phys_t p);
 
-/* Maps device registers uncached; never unmapped. NULL: no room. */
+/* Maps device registers uncached, for good. Takes the lock of the kernel's map. NULL: no address
+ * space or no frame for a table. */
 void *arch_map_mmio(phys_t start, uint64_t len);
 
+/* The instruction that writes a cache line back: 0 clflush, 1 clflushopt, 2 clwb (store/x86). */
+unsigned arch_flush_kind(void);
+
 /*
- * Page tables. A ptree is one object's subtree: the table of 512 2-MiB entries that a 1 GiB slot
- * entry points to, and the tables under it. Rights (user, write, execute) live in slot entries
- * only; a leaf's writable bit is the object's own state. Any number of roots hang the same ptree.
- * Callers serialise changes to one ptree (the object's lock) and to one root (the root's lock).
+ * Page tables. A ptree is the page-table subtree of one object: a table of 512 entries for 2 MiB
+ * each, which a slot entry points to, and the tables below it. Any number of roots map one ptree.
+ * Rights (user, write, execute) stand in slot entries only; a leaf's writable bit is the object's
+ * own state.
+ *
+ * A caller that changes a ptree must hold the object's lock, and one that changes a root must hold
+ * the root's lock. The processor walks both at any time, so each entry changes by one store. A
+ * caller that removes a translation, or rights, must complete a shootdown before it releases the
+ * lock. Frames for tables come from phys_alloc_zeroed.
  */
 struct arch_ptree {
     phys_t top;      /* PHYS_NONE until first use */
     uint32_t tables; /* tables below top, for accounting */
 };
 MUST_CHECK int arch_ptree_init(struct arch_ptree *pt); /* -TWZ_ENOMEM */
-void arch_ptree_destroy(struct arch_ptree *pt);        /* hung nowhere */
-/* Maps page index (of 4 KiB) to frame; a later map of the same page replaces it (the caller shoots
- * down when that takes something away). flags: ARCH_PT_*. -TWZ_ENOMEM. */
+void arch_ptree_destroy(struct arch_ptree *pt);        /* no root may map it */
+
 #define ARCH_PT_WRITE    1u
 #define ARCH_PT_UNCACHED 2u
-#define ARCH_PT_COW      4u  /* software bit: the frame may be shared; copy before a write */
-#define ARCH_PT_PROTECT  8u  /* software bit: read-only on purpose */
-#define ARCH_PT_HOLE     16u /* frame PHYS_NONE: not present, a mark of its own, no translation */
-#define ARCH_PT_DIRTY    32u /* told by lookup and next only: the processor wrote through it */
+#define ARCH_PT_COW      4u  /* software bit: the frame may be shared; a write must copy it first */
+#define ARCH_PT_PROTECT  8u  /* software bit: obj_range made the page read-only */
+#define ARCH_PT_HOLE     16u /* frame PHYS_NONE: the page is a hole, without a translation */
+#define ARCH_PT_DIRTY    32u /* from lookup and next only: the processor wrote through the leaf */
+
+/* Maps a page (an index in units of 4 KiB) to frame, and replaces what was mapped there. Allocates
+ * tables on first use. -TWZ_ENOMEM; -TWZ_ERANGE: beyond the object. No page changes on an error. */
 MUST_CHECK int arch_ptree_map(struct arch_ptree *pt, uint32_t page, phys_t frame, unsigned flags);
+/* Makes pages absent. Keeps the tables. */
 void arch_ptree_unmap(struct arch_ptree *pt, uint32_t page, uint32_t count);
-/* What is mapped at page: frame or PHYS_NONE; *flags gets ARCH_PT_*; may be NULL. */
+/* The frame at page, or PHYS_NONE. flags may be NULL. */
 phys_t arch_ptree_lookup(const struct arch_ptree *pt, uint32_t page, unsigned *flags);
-/* The first page at or after *page, below end, that is mapped or a hole: true, with *page, *frame
- * (PHYS_NONE: hole) and *flags set. Skips absent tables, so a walk costs what the object has. */
+/* Finds the first page in [*page, end) that is mapped or a hole, and sets *page, *frame (PHYS_NONE
+ * for a hole) and *flags. False: there is none. Skips absent tables. */
 bool arch_ptree_next(const struct arch_ptree *pt, uint32_t *page, uint32_t end, phys_t *frame,
                      unsigned *flags);
 
@@ -158,50 +203,54 @@ struct arch_root {
     phys_t top;                            /* PML4 frame */
     uint64_t loaded[(MAX_CPUS + 63) / 64]; /* cores that have it loaded, atomic */
 };
-MUST_CHECK int arch_root_init(struct arch_root *root); /* kernel half shared with every root */
-void arch_root_destroy(struct arch_root *root);        /* loaded nowhere */
-/* Points slot at pt with rights (TWZ_READ | TWZ_WRITE | TWZ_EXEC; W and X together is a kernel bug:
- * panics). -TWZ_ENOMEM. Replacing or taking away rights needs a shootdown by the caller. */
+MUST_CHECK int arch_root_init(struct arch_root *root); /* -TWZ_ENOMEM */
+void arch_root_destroy(struct arch_root *root);        /* no core may have it loaded */
+/* Maps pt in slot. rights: TWZ_READ | TWZ_WRITE | TWZ_EXEC, never both of the last two. pt must
+ * have its top. -TWZ_ENOMEM. */
 MUST_CHECK int arch_root_map(struct arch_root *root, uint32_t slot, const struct arch_ptree *pt,
                              unsigned rights);
 void arch_root_unmap(struct arch_root *root, uint32_t slot);
-unsigned arch_root_rights(const struct arch_root *root, uint32_t slot); /* 0: not hung */
-void arch_root_load(struct arch_root *root); /* no-op if it is loaded here already */
-void arch_root_unload(void);                 /* go to the kernel's own root */
+unsigned arch_root_rights(const struct arch_root *root, uint32_t slot); /* 0: nothing is mapped */
+/* Makes the core use root, or the kernel's own root (unload). The caller must hold a reference that
+ * keeps root until the core has unloaded it. */
+void arch_root_load(struct arch_root *root);
+void arch_root_unload(void);
 
-/* Drops translations of pages [page, page + count) of slot in every core that has root loaded, and
- * waits until they are gone. count 0: the whole slot. Never call with a lock that an interrupted
- * core could spin on without arch_pause. */
+/* Drops translations of pages [page, page + count) of slot on every core that has root loaded;
+ * count 0: of the whole slot. Waits until they are gone. The caller may hold locks that are waited
+ * for with arch_pause, and must hold no other. */
 void arch_shootdown(struct arch_root *root, uint32_t slot, uint32_t page, uint32_t count);
 
 /* ---- user memory ---- */
 
 /*
- * Copies between kernel memory and the current root's user half, SMAP open only inside. Stops at
- * the first byte that faults: returns the number of bytes not copied (0: all), with the address of
- * the fault in *fault_addr when not NULL. It handles no faults itself: kernel/user.h does. A copy
- * of 4 or 8 bytes from or to an address aligned to that is one access.
+ * Copy between kernel memory and the user half of the loaded root. They resolve no fault: they stop
+ * at the first byte that faults and return the number of bytes not copied (0: all), with the
+ * faulting address in *fault_addr unless that is NULL. The generic kernel must use kernel/user.h
+ * instead. A copy of 4 or 8 bytes at an aligned user address is one access.
  */
 MUST_CHECK size_t arch_user_copy_in(void *dst, uint64_t user_src, size_t len, uint64_t *fault_addr);
 MUST_CHECK size_t arch_user_copy_out(uint64_t user_dst, const void *src, size_t len,
                                      uint64_t *fault_addr);
 
-/* ---- console log ---- */
-
-void arch_log_write(const char *text, size_t len); /* serial port, polled */
-
 /* ---- devices ---- */
 
-/* A device interrupt's handler; arg as given. Runs in interrupt context on some core. */
+/* Writes to the serial port. Waits for it, at most a bounded number of polls for each burst. Calls
+ * must be serialised (core/log.c). */
+void arch_log_write(const char *text, size_t len);
+
+/* Handler of a device interrupt. Runs on the first core, with no lock held. */
 typedef void (*arch_irq_fn)(void *arg);
-/* Allocates a vector and the message (address, data) that raises it on the boot core. */
+/* Allocates an interrupt vector for good, and the message (address, data) that raises it. Takes a
+ * lock of its own, last. -TWZ_EFULL. */
 MUST_CHECK int arch_msi_alloc(arch_irq_fn fn, void *arg, uint64_t *address, uint32_t *data);
 
-/* Configuration space, registers 0 .. 255, off a multiple of 4; takes a lock of its own, last. */
+/* Configuration space, registers 0 .. 255; off must be a multiple of 4. Take a lock of their own,
+ * last. */
 uint32_t arch_pci_read32(unsigned bus, unsigned dev, unsigned fn, unsigned off);
 void arch_pci_write32(unsigned bus, unsigned dev, unsigned fn, unsigned off, uint32_t value);
 
-/* ---- x86-64: what is read through GS, inline because every call needs it ---- */
+/* ---- x86-64: loads through GS, inline because every call needs them ---- */
 
 static inline unsigned arch_cpu_id(void)
 {
@@ -215,7 +264,7 @@ static inline struct cpu *arch_cpu_this(void)
 {
     struct cpu *cpu;
 
-    __asm__ volatile("movq %%gs:0, %0" : "=r"(cpu)); /* arch_cpu_bind changes it */
+    __asm__ volatile("movq %%gs:0, %0" : "=r"(cpu)); /* volatile: arch_cpu_bind changes it */
     return cpu;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which register plays which part, so that the generic kernel names roles, not registers. */
+/* User registers by their role. The generic kernel must not name a register. */
 #ifndef KERNEL_ARCH_REGS_H
 #define KERNEL_ARCH_REGS_H
 
@@ -7,9 +7,9 @@
 #include <twz/arch/regs.h>
 #include <twz/signal.h>
 
-#define ARCH_CALL_LEN  2u /* bytes of the SYSCALL instruction: rip - this repeats a call */
+#define ARCH_CALL_LEN  2u /* length of the SYSCALL instruction */
 #define ARCH_CALL_ARGS 6u
-#define ARCH_RED_ZONE  128u /* bytes below the stack pointer that belong to the user */
+#define ARCH_RED_ZONE  128u /* bytes below the stack pointer that user code may use */
 
 static inline uint64_t arch_call_number(const struct twz_regs *regs)
 {
@@ -28,7 +28,7 @@ static inline uint64_t arch_call_arg(const struct twz_regs *regs, unsigned i)
     }
 }
 
-/* Tells calls at different places or stack depths apart. */
+/* A key for the location and stack depth of a call; different ones rarely have the same key. */
 static inline uint64_t arch_regs_location(const struct twz_regs *regs)
 {
     return regs->rip ^ (regs->rsp << 17);
@@ -39,21 +39,22 @@ static inline void arch_call_result(struct twz_regs *regs, int64_t value)
     regs->rax = (uint64_t)value;
 }
 
-/* Puts the thread back in front of its SYSCALL, arguments intact: it will make the call again. */
+/* Parks the thread on its SYSCALL instruction, with its arguments intact: it repeats the call when
+ * it runs. */
 static inline void arch_call_rewind(struct twz_regs *regs, uint64_t number)
 {
     regs->rip -= ARCH_CALL_LEN;
     regs->rax = number;
 }
 
-/* The reverse, with a result. */
+/* Reverses arch_call_rewind: the thread continues after the call, with a result. */
 static inline void arch_call_complete(struct twz_regs *regs, int64_t value)
 {
     regs->rip += ARCH_CALL_LEN;
     regs->rax = (uint64_t)value;
 }
 
-/* A jump into a handler: frame address as first argument, stack as after a call instruction. */
+/* Enters a handler with arg as its first argument. stack must be as after a call instruction. */
 static inline void arch_regs_upcall(struct twz_regs *regs, uint64_t entry, uint64_t stack,
                                     uint64_t arg)
 {
@@ -63,7 +64,7 @@ static inline void arch_regs_upcall(struct twz_regs *regs, uint64_t entry, uint6
     regs->rflags = 0x202;
 }
 
-/* First registers of a thread. */
+/* The first registers of a thread. */
 static inline void arch_regs_start(struct twz_regs *regs, uint64_t entry, uint64_t stack,
                                    uint64_t arg, uint64_t arg2)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * First instructions, in two places: the loader's 32-bit entry (PVH: paging off, flat segments, EBX
- * = address of hvm_start_info), and the real-mode page where other cores wake up. Both take the
- * page tables below, which map the first GiB at 0, at DIRECT_VIRT and at KERNEL_VIRT, and go on in
- * C in the upper half. Nothing here needs relocation: addresses are offsets from a section's start,
- * whose physical address is fixed by the linker script.
+ * The first instructions, in two places: the loader's 32-bit entry (PVH: paging off, flat segments,
+ * EBX = address of hvm_start_info), and the real-mode page where other cores start. Both load the
+ * page tables below, which map the first GiB at 0, at DIRECT_VIRT and at KERNEL_VIRT, and continue
+ * in C in the upper half. The code must not need relocation: its addresses are offsets from the
+ * start of a section, whose physical address the linker script fixes.
  */
 #include "../layout.h"
 
@@ -48,7 +48,7 @@ boot_gdt:
     .quad 0
     .quad 0x00af9b000000ffff    /* 0x08: 64-bit code */
     .quad 0x00cf93000000ffff    /* 0x10: data */
-    .quad 0x00cf9b000000ffff    /* 0x18: 32-bit code, for cores on their way up */
+    .quad 0x00cf9b000000ffff    /* 0x18: 32-bit code, for cores that start */
 boot_gdt_end:
     .globl x86_entry_tsc
     .balign 8
@@ -65,10 +65,10 @@ boot_text:
     cld
     movl %ebx, %edi             /* the C function's first argument */
     lgdtl ENTRY_PHYS(boot_gdtr)
-    xorl %esi, %esi             /* not a woken core */
+    xorl %esi, %esi             /* not a started core */
     jmp long_mode
 
-/* 32-bit protected mode, GDT loaded: go to long mode. EDI is kept; ESI = 1: a woken core. */
+/* From 32-bit protected mode, GDT loaded, to long mode. Keeps EDI. ESI = 1: a started core. */
     .org boot_text + AP_LONG_MODE
 long_mode:
     movl $TABLE_PHYS(0), %eax
@@ -104,17 +104,17 @@ entry64:
 1:  testl %esi, %esi
     jnz 2f
     leaq x86_boot_stack_top(%rip), %rsp
-    subq $256, %rsp             /* the entry frame's place stays free */
+    subq $256, %rsp             /* the entry frame stays free */
     xorl %ebp, %ebp
     call x86_start
 2:  movq x86_ap_cpu(%rip), %rdi
     movq x86_ap_stack(%rip), %rsp
     movq x86_ap_root(%rip), %rax
-    movq %rax, %cr3             /* the stack is in the kernel's own map only */
+    movq %rax, %cr3             /* only the kernel's own map has the stack */
     xorl %ebp, %ebp
     call x86_ap_start
 
-/* Copied to TRAMPOLINE_PHYS; a woken core starts here with CS:IP = TRAMPOLINE_PHYS >> 4 : 0. */
+/* Copied to TRAMPOLINE_PHYS. A core starts here with CS:IP = TRAMPOLINE_PHYS >> 4 : 0. */
     .section .rodata.trampoline, "a", @progbits
     .globl x86_trampoline, x86_trampoline_end
     .code16
@@ -142,7 +142,7 @@ ap_gdtr:
     .long TABLE_PHYS(4)
 x86_trampoline_end:
 
-/* Aligned to its size, as all kernel stacks; the page below is left out of the kernel's map. */
+/* Aligned to its size, like all kernel stacks. The kernel's own map has no page below it. */
     .section .bss.boot_stack, "aw", @nobits
     .balign STACK_BYTES
     .globl x86_boot_stack_guard, x86_boot_stack_top

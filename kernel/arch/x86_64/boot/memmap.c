@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loader tells: memory map and command line, from the PVH start block, copied into
- * boot_info before anything is allocated. Everything read is bounded; the block lies below 1 GiB,
- * which is what the boot page tables map.
+ * Copies memory map and command line from the loader's PVH start block into boot_info, before
+ * anything is allocated. Every length is checked. The block must lie below 1 GiB, which is what
+ * the boot page tables map.
  */
 #include "../x86.h"
 #include <kernel/boot.h>
@@ -12,7 +12,7 @@
 
 #define START_MAGIC  0x336ec578u
 #define BOOT_MAP_END (1ull << 30)
-#define LOW_RESERVED (1ull << 20) /* firmware data, and the page where cores wake up */
+#define LOW_RESERVED (1ull << 20) /* firmware data, and the page where cores start */
 #define PAGE         4096ull
 #define MAP_ENTRIES  128u
 #define MAP_TYPE_RAM 1u
@@ -44,7 +44,7 @@ extern const uint8_t x86_kernel_hash[32];
 
 struct boot_info boot_info;
 
-static void *boot_map(uint64_t phys, uint64_t len)
+static void *map_loader_data(uint64_t phys, uint64_t len)
 {
     if (phys >= BOOT_MAP_END || len > BOOT_MAP_END - phys)
         fatal(TWZ_HOST_STOP_PANIC, "loader data at 0x%llx is out of reach",
@@ -59,12 +59,13 @@ static void read_cmdline(uint64_t phys)
 
     if (!phys)
         return;
-    from = boot_map(phys, BOOT_CMDLINE);
+    from = map_loader_data(phys, BOOT_CMDLINE);
     for (i = 0; i < BOOT_CMDLINE - 1 && from[i]; i++)
         boot_info.cmdline[i] = from[i];
 }
 
-static void ram_insert(uint64_t start, uint64_t end)
+/* Inserts a range, rounded in to whole pages, in the order of addresses. */
+static void insert_ram(uint64_t start, uint64_t end)
 {
     unsigned at = boot_info.nram;
 
@@ -78,26 +79,26 @@ static void ram_insert(uint64_t start, uint64_t end)
     boot_info.nram++;
 }
 
-/* Adds RAM, less what is below 1 MiB and the kernel's image. */
-static void ram_add(uint64_t start, uint64_t end)
+/* Adds a range of RAM without the first MiB and without the kernel's image. */
+static void add_ram(uint64_t start, uint64_t end)
 {
     uint64_t image_end = (uint64_t)x86_image_end - KERNEL_VIRT;
 
     if (start < LOW_RESERVED)
         start = LOW_RESERVED;
     if (start < KERNEL_PHYS && end > KERNEL_PHYS) {
-        ram_insert(start, KERNEL_PHYS);
+        insert_ram(start, KERNEL_PHYS);
         start = KERNEL_PHYS;
     }
     if (start >= KERNEL_PHYS && start < image_end)
         start = image_end;
     if (start < end)
-        ram_insert(start, end);
+        insert_ram(start, end);
 }
 
-/* Joins ranges that touch: the allocator counts on maximal ones. Overlap is the firmware's error;
- * the part seen twice counts once. */
-static void ram_join(void)
+/* Joins ranges that touch, because the allocator expects maximal ones. Where the firmware's ranges
+ * overlap, the common part counts once. */
+static void join_ram(void)
 {
     unsigned out = 0;
 
@@ -118,21 +119,21 @@ static void ram_join(void)
 
 uint64_t x86_memmap_read(uint64_t phys)
 {
-    const struct start_info *info = boot_map(phys, sizeof(*info));
+    const struct start_info *info = map_loader_data(phys, sizeof(*info));
     const struct memmap_entry *map;
 
     if (info->magic != START_MAGIC || info->version < 1)
         fatal(TWZ_HOST_STOP_PANIC, "the loader is not a PVH loader with a memory map");
     if (info->memmap_entries > MAP_ENTRIES)
         fatal(TWZ_HOST_STOP_PANIC, "the loader's memory map has %u entries", info->memmap_entries);
-    map = boot_map(info->memmap, info->memmap_entries * sizeof(*map));
+    map = map_loader_data(info->memmap, info->memmap_entries * sizeof(*map));
     for (uint32_t i = 0; i < info->memmap_entries; i++) {
         if (map[i].type == MAP_TYPE_RAM && map[i].addr + map[i].size > map[i].addr)
-            ram_add(map[i].addr, map[i].addr + map[i].size);
+            add_ram(map[i].addr, map[i].addr + map[i].size);
     }
-    ram_join();
+    join_ram();
     if (!boot_info.nram)
-        fatal(TWZ_HOST_STOP_PANIC, "the loader told of no memory");
+        fatal(TWZ_HOST_STOP_PANIC, "the loader reports no memory");
     read_cmdline(info->cmdline);
     memcpy(boot_info.kernel_hash, x86_kernel_hash, sizeof(boot_info.kernel_hash));
     return info->rsdp;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The other cores. Each is woken by INIT and STARTUP messages, one after the other, and runs the
- * trampoline (boot.S) with the boot page tables; the x86_ap_ words tell it who it is. It is counted
- * once it can take interrupts. A core that does not answer in time is left out.
+ * Starts the other cores, one after the other, by INIT and STARTUP messages. A core runs the
+ * trampoline (boot.S) with the boot page tables and finds its state, stack and root in the x86_ap_
+ * words. It is counted once it can take interrupts. A core that does not answer in time is left
+ * out.
  */
 #include "../x86.h"
 #include <kernel/kmem.h>
@@ -11,7 +12,7 @@
 #include <lib/string.h>
 
 #define STACK_ORDER 2u
-#define STACK_SPAN  (2ull * STACK_BYTES) /* of address space: guard below, stack above */
+#define STACK_SPAN  (2ull * STACK_BYTES) /* addresses of one stack: guard below, stack above */
 #define ANSWER_NS   10000000000ull
 #define SECOND_NS   1000000ull
 
@@ -36,8 +37,8 @@ void x86_ap_start(struct x86_cpu *cpu)
     kernel_cpu_main();
 }
 
-/* State and guarded stack of core `id`; NULL: no memory. */
-static struct x86_cpu *prepare(unsigned id, uint32_t apic_id)
+/* Allocates the state and the guarded stack of core `id`. NULL: no memory. */
+static struct x86_cpu *prepare_core(unsigned id, uint32_t apic_id)
 {
     uint64_t virt = STACK_VIRT + id * STACK_SPAN + STACK_BYTES;
     struct x86_cpu *cpu = kmem_alloc(sizeof(*cpu));
@@ -50,11 +51,11 @@ static struct x86_cpu *prepare(unsigned id, uint32_t apic_id)
     cpu->frame = virt + STACK_BYTES - X86_FRAME_BELOW_TOP;
     x86_cpus[id] = cpu;
     x86_ap_cpu = cpu;
-    x86_ap_stack = virt + STACK_BYTES - 256; /* below the entry frame's place */
+    x86_ap_stack = virt + STACK_BYTES - 256; /* below the entry frame */
     return cpu;
 }
 
-static bool answered(unsigned id, uint64_t wait_ns)
+static bool has_started(unsigned id, uint64_t wait_ns)
 {
     uint64_t deadline = arch_clock_ns() + wait_ns;
 
@@ -66,16 +67,16 @@ static bool answered(unsigned id, uint64_t wait_ns)
     return true;
 }
 
-static bool wake(unsigned id, uint32_t apic_id)
+static bool wake_core(unsigned id, uint32_t apic_id)
 {
     uint32_t startup = X86_ICR_STARTUP | TRAMPOLINE_PHYS >> 12;
 
     x86_apic_ipi(apic_id, X86_ICR_INIT);
     x86_apic_ipi(apic_id, startup);
-    if (answered(id, SECOND_NS))
+    if (has_started(id, SECOND_NS))
         return true;
     x86_apic_ipi(apic_id, startup);
-    return answered(id, ANSWER_NS);
+    return has_started(id, ANSWER_NS);
 }
 
 void arch_smp_start(void)
@@ -90,7 +91,7 @@ void arch_smp_start(void)
 
         if (x86_acpi.apic_id[i] == self)
             continue;
-        if (!prepare(id, x86_acpi.apic_id[i]) || !wake(id, x86_acpi.apic_id[i])) {
+        if (!prepare_core(id, x86_acpi.apic_id[i]) || !wake_core(id, x86_acpi.apic_id[i])) {
             log_printf("cpu: core with APIC id %u does not start", x86_acpi.apic_id[i]);
             break;
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the first C instruction to kernel_main on the first core. Owns the order in which the
- * machine comes up: relocation, traps, the processor's features, what memory there is, the
- * kernel's own page tables, firmware tables, local APIC, clock.
+ * From the first C instruction to kernel_main, on the first core. Owns the order of the machine's
+ * start: relocation, traps, the processor's features, the memory map, the kernel's own page tables,
+ * firmware tables, local APIC, clock.
  */
 #include "../x86.h"
 #include <kernel/init.h>
@@ -18,9 +18,9 @@ struct rela {
 extern const struct rela x86_rela_start[], x86_rela_end[];
 extern char x86_boot_stack_top[];
 
-/* The kernel is linked as a position-independent executable that runs where it was linked: the
- * slide is zero, and what is left is to fill in the pointers that its data holds. */
-static void relocate(void)
+/* The kernel is a position-independent executable that runs at its link address, so the slide is
+ * zero. Its data still needs the pointers filled in. */
+static void relocate_image(void)
 {
     for (const struct rela *r = x86_rela_start; r < x86_rela_end; r++) {
         if ((uint32_t)r->info == R_X86_64_RELATIVE)
@@ -32,7 +32,7 @@ void x86_start(uint32_t start_info)
 {
     uint64_t rsdp;
 
-    relocate();
+    relocate_image();
     x86_serial_init();
     x86_boot_cpu.frame = (uint64_t)x86_boot_stack_top - X86_FRAME_BELOW_TOP;
     x86_desc_load(&x86_boot_cpu);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Segment descriptors and the task state of each core: stacks for entry and for the vectors that
- * must not trust the current one. A core's tables live in its struct x86_cpu.
+ * Segment descriptors and the task state of each core: the stack for entries, and stacks for the
+ * vectors that must not rely on the current one. A core's tables lie in its struct x86_cpu.
  */
 #include "../x86.h"
 
@@ -11,7 +11,7 @@
 #define DESC_USER_CODE   0x00affb000000ffffull
 #define DESC_TSS         0x0000890000000000ull
 
-/* Flags that SYSCALL clears: all but IOPL-free reserved ones, so that the kernel starts clean. */
+/* Flags that SYSCALL clears: the user's own, IF, IOPL, NT and RF. */
 #define SFMASK 0x257fd5ull
 
 struct descriptor {
@@ -25,7 +25,7 @@ struct x86_cpu x86_boot_cpu;
 struct x86_cpu *x86_cpus[MAX_CPUS] = { &x86_boot_cpu };
 unsigned x86_cpu_running = 1;
 
-/* The last 16 bytes of each such stack hold the core's own address, for entry.S to find. */
+/* The last 16 bytes of the stack hold the address of the core's state, where entry.S reads it. */
 static void set_ist(struct x86_cpu *cpu, unsigned index, uint8_t *stack)
 {
     uint64_t top = (uint64_t)stack + sizeof(cpu->ist_stack[0]) - 16;
@@ -107,7 +107,7 @@ void arch_idle(void)
     __asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
-/* An instruction later than STI, which lets nothing in before the next one is over. */
+/* STI opens the window only after the next instruction, hence the NOP. */
 void arch_preemption_point(void)
 {
     __asm__ volatile("sti; nop; cli" : : : "memory");

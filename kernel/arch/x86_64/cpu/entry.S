@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All ways from user mode into the kernel and back. The top of a core's stack, downwards:
+ * All entries from user mode into the kernel, and the exits. The top of a core's stack, downwards:
  *
  *   top - 40    rip cs rflags rsp ss    pushed by the processor, or filled in before IRET
  *   top - 48    error code              0 where the processor pushes none
  *   top - 56    vector
  *   top - 224   struct arch_frame       (CPU_FRAME in struct x86_cpu)
  *
- * Interrupts are off from entry to exit. GS: the user's base in user mode, struct x86_cpu in the
- * kernel. Vectors with a stack of their own (NMI, #DF, #MC) may come at any instruction: they find
- * struct x86_cpu at the top of that stack, and go back to where they came from.
+ * Interrupts are off from entry to exit. GS holds the user's base in user mode, and struct x86_cpu
+ * in the kernel. Vectors with a stack of their own (NMI, #DF, #MC) may arrive at any instruction,
+ * with either base in GS. They find struct x86_cpu at the top of that stack, and return to the
+ * interrupted instruction with GS as it was.
  */
 #include "../layout.h"
 #include "offsets.h"
@@ -22,7 +23,7 @@
 #define TRAP_RSP    (FRAME_SIZE + 40)
 #define TRAP_SS     (FRAME_SIZE + 48)
 
-/* Three bytes that become CLAC or STAC at boot where the processor has SMAP (features.c). */
+/* A 3-byte NOP that features.c replaces by CLAC or STAC where the processor has SMAP. */
     .macro smap_site opcode
 99: .byte 0x0f, 0x1f, 0x00
     .pushsection .smap_sites, "a"
@@ -67,7 +68,7 @@
 
     .text
 
-/* SYSCALL: rcx = user rip, r11 = user rflags, stack still the user's, flags masked. */
+/* SYSCALL: rcx = user rip, r11 = user rflags, rsp is the user's, flags masked (SFMASK). */
     .globl x86_syscall_entry
     .balign 16
 x86_syscall_entry:
@@ -83,7 +84,7 @@ x86_syscall_entry:
     movq %rsp, %rdi
     call kernel_syscall
 
-/* rsp = frame: let the kernel choose a thread, then leave with its registers. */
+/* rsp = frame: the kernel chooses a thread, and the core leaves with its registers. */
 x86_exit:
     movq %rsp, %rdi
     call kernel_exit
@@ -117,13 +118,14 @@ exit_iret:
 x86_iret:
     iretq
 
-/* x86_leave(frame at the stack's top): the first way out of a core. */
+/* x86_leave(frame at the stack's top): the first exit of a core. */
     .globl x86_leave
 x86_leave:
     movq %rdi, %rsp
     jmp x86_exit
 
-/* Vector stubs, 16 bytes each from 0 to 255: push what the processor did not, and the vector. */
+/* A stub of 16 bytes for each vector: pushes an error code if the processor did not, and the
+ * vector. */
     .globl x86_stubs
     .balign 16
 x86_stubs:
@@ -202,7 +204,7 @@ trap_user:
     popq %rax
     .endm
 
-/* The kernel itself was interrupted: idle or breathing, in a user copy, at IRET to user mode, or a
+/* The kernel was interrupted: in an interrupt window, in a user copy, at IRET to user mode, or by a
  * bug. */
 trap_kernel:
     pushq %rax
@@ -220,24 +222,25 @@ trap_kernel:
     iretq
 
 /*
- * IRET refused what it was to load: the user's registers are all in place, its frame still lies at
- * the stack's top. Make it look like a fault of the user's own at that address.
+ * IRET faulted on the values that it loads. The user's registers are in place and its frame lies at
+ * the stack's top, so this becomes a fault of the user at the address in the frame.
  */
 trap_iret:
     swapgs
     popq %gs:CPU_SCRATCH0       /* vector */
     popq %gs:CPU_SCRATCH1       /* error */
-    movq 24(%rsp), %rsp         /* where IRET found the frame */
+    movq 24(%rsp), %rsp         /* the frame that IRET read */
     pushq $0
     pushq %gs:CPU_SCRATCH0
     jmp trap_user
 
-/* On a stack of its own: the word above what the processor pushed is this core's struct x86_cpu. */
+/* On a stack of its own. The word above what the processor pushed is the address of this core's
+ * struct x86_cpu. */
 trap_ist:
     smap_site 0xca
     push_regs
     cld
-    movl $0xc0000101, %ecx      /* GS base, whosever it is */
+    movl $0xc0000101, %ecx      /* GS base: the user's or the kernel's */
     rdmsr
     shlq $32, %rdx
     leaq (%rax, %rdx), %rbx

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the processor can do, and switching it on. The first core reads CPUID once; every core sets
- * its control registers from that. Bits of CR4 that the processor lacks are never set: some hang.
+ * Detects and enables the processor's features. The first core reads CPUID once; every core sets
+ * its control registers from the result. A bit of CR4 that the processor lacks must not be set: on
+ * some processors that stops the core.
  */
 #include "../x86.h"
 #include <kernel/log.h>
@@ -27,7 +28,7 @@
 #define EFER_SCE (1ull << 0)
 #define EFER_NX  (1ull << 11)
 
-/* x87, SSE, AVX, and the three parts of AVX-512, which come together or not at all. */
+/* x87, SSE, AVX, and the three parts of AVX-512, which are enabled together or not at all. */
 #define XCR0_BASE   0x07ull
 #define XCR0_AVX512 0xe0ull
 
@@ -39,12 +40,12 @@ extern const struct smap_site x86_smap_start[], x86_smap_end[];
 
 struct x86_features x86_features;
 
-static bool bit(uint32_t word, unsigned n)
+static bool has_bit(uint32_t word, unsigned n)
 {
     return (word >> n & 1) != 0;
 }
 
-static void read_xsave(void)
+static void read_xsave_mask(void)
 {
     struct x86_cpuid leaf = x86_cpuid(0xd, 0);
     uint64_t mask = ((uint64_t)leaf.d << 32 | leaf.a) & (XCR0_BASE | XCR0_AVX512);
@@ -54,6 +55,7 @@ static void read_xsave(void)
     x86_features.xcr0 = mask;
 }
 
+/* Reads CPUID, and patches STAC and CLAC into the kernel's text, which is still writable. */
 void x86_features_read(void)
 {
     struct x86_features *f = &x86_features;
@@ -61,20 +63,20 @@ void x86_features_read(void)
     struct x86_cpuid seven = x86_cpuid(7, 0);
     struct x86_cpuid ext = x86_cpuid(0x80000001u, 0);
 
-    f->pge = bit(one.d, 13);
-    f->mce = bit(one.d, 7) && bit(one.d, 14);
-    f->xsave = bit(one.c, 26);
-    f->rdrand = bit(one.c, 30);
-    f->fsgsbase = bit(seven.b, 0);
-    f->smep = bit(seven.b, 7);
-    f->smap = bit(seven.b, 20);
-    f->umip = bit(seven.c, 2);
-    f->nx = bit(ext.d, 20);
-    f->gb_pages = bit(ext.d, 26);
-    f->flush = bit(seven.b, 24) ? 2 : bit(seven.b, 23) ? 1 : 0;
+    f->pge = has_bit(one.d, 13);
+    f->mce = has_bit(one.d, 7) && has_bit(one.d, 14);
+    f->xsave = has_bit(one.c, 26);
+    f->rdrand = has_bit(one.c, 30);
+    f->fsgsbase = has_bit(seven.b, 0);
+    f->smep = has_bit(seven.b, 7);
+    f->smap = has_bit(seven.b, 20);
+    f->umip = has_bit(seven.c, 2);
+    f->nx = has_bit(ext.d, 20);
+    f->gb_pages = has_bit(ext.d, 26);
+    f->flush = has_bit(seven.b, 24) ? 2 : has_bit(seven.b, 23) ? 1 : 0;
     if (!f->xsave || !f->nx)
         fatal(TWZ_HOST_STOP_PANIC, "the processor lacks %s", f->nx ? "XSAVE" : "no-execute pages");
-    read_xsave();
+    read_xsave_mask();
     for (const struct smap_site *s = x86_smap_start; f->smap && s < x86_smap_end; s++) {
         uint8_t *code = (uint8_t *)((uintptr_t)s + (uintptr_t)(intptr_t)s->where);
 
@@ -92,7 +94,7 @@ static void enable_xsave(void)
     x86_features.xsave_size = (x86_cpuid(0xd, 0).b + 63u) & ~63u;
 }
 
-/* Every bank reports; what an earlier life of the machine left is cleared. */
+/* Lets every bank report, and clears errors of an earlier boot. */
 static void enable_machine_check(void)
 {
     uint32_t banks = (uint32_t)x86_rdmsr(MSR_MCG_CAP) & 0xff;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread's registers between the processor and memory: segment bases, vector state, and the check
- * that makes registers from outside safe to load.
+ * A thread's registers between processor and memory: segment bases, vector state, the check of
+ * registers that come from outside, and the first entry into user mode.
  */
 #include "../x86.h"
 #include <kernel/boot.h>
 #include <kernel/log.h>
 #include <lib/string.h>
 
-/* CF PF AF ZF SF TF DF OF AC ID: what user code may change by itself. */
+/* CF PF AF ZF SF TF DF OF AC ID: the flags that user code may change. */
 #define USER_FLAGS  0x240dd5ull
 #define FLAGS_FIXED 0x202ull /* the reserved one, and interrupts on */
 
@@ -18,7 +18,7 @@
 
 _Static_assert(sizeof(struct arch_frame) + 56 == X86_FRAME_BELOW_TOP, "entry.S draws the stack");
 
-/* The part of an XSAVE image whose layout is fixed. */
+/* The part of an XSAVE image that has a fixed layout. */
 struct xsave_head {
     uint16_t fcw;
     uint8_t legacy[22];
@@ -31,7 +31,7 @@ struct xsave_head {
 };
 _Static_assert(sizeof(struct xsave_head) == 576, "xsave header size");
 
-/* GS in the kernel is the core's; the user's base waits in the other register. */
+/* In the kernel GS holds the core's base, and KERNEL_GS_BASE the user's. */
 void arch_frame_sync(struct arch_frame *frame)
 {
     frame->regs.gsbase = x86_rdmsr(MSR_KERNEL_GS_BASE);
@@ -78,8 +78,8 @@ void arch_xsave_save(void *area)
     __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
 }
 
-/* Checks what the instruction should refuse (not every emulator does); it is in the fix-up table
- * all the same, because the image may lie in memory that user code changes in between. */
+/* Checks what XRSTOR should reject, because not every emulator does. XRSTOR still needs its fix-up:
+ * user code may change the image after the check. */
 int arch_xsave_restore(void *area)
 {
     const struct xsave_head *head = area;

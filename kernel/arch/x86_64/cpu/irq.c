@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an interrupt vector leads to: the generic kernel (timer, reschedule), the shootdown mailbox,
- * or a device's handler.
+ * Dispatches interrupts: to the generic kernel (timer, reschedule), to the shootdown mailbox, or to
+ * a device's handler.
  *
- * Device vectors: a line of the table is filled before its message is handed out, and never freed.
+ * An entry of the handler table is complete before its message is returned, and is never freed.
+ * `lock` guards the allocation of entries; x86_irq reads them without it.
  */
 #include "../x86.h"
 #include <kernel/lock.h>
@@ -21,7 +22,7 @@ static struct spinlock lock;
 
 int arch_msi_alloc(arch_irq_fn fn, void *arg, uint64_t *address, uint32_t *data)
 {
-    int result = -TWZ_EFULL;
+    int err = -TWZ_EFULL;
 
     spin_lock(&lock);
     if (irqs_used < VEC_MSI_COUNT) {
@@ -29,12 +30,13 @@ int arch_msi_alloc(arch_irq_fn fn, void *arg, uint64_t *address, uint32_t *data)
         *address = MSI_ADDRESS | (uint64_t)x86_boot_cpu.apic_id << 12;
         *data = VEC_MSI_FIRST + irqs_used;
         irqs_used++;
-        result = 0;
+        err = 0;
     }
     spin_unlock(&lock);
-    return result;
+    return err;
 }
 
+/* Reports the errors that the #MC handler has stored. */
 static void serve_media_errors(struct x86_cpu *cpu)
 {
     uint32_t count = atomic_exchange_explicit(&cpu->media_count, 0, memory_order_acq_rel);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vectors and what becomes of them. From user mode: the generic kernel decides. From the kernel:
- * interrupts are let in by arch_idle and arch_preemption_point alone; a fault at an instruction named in the
- * fix-up table goes on at the place given there; all else is a bug of the kernel and ends it.
- *
- * A machine check may come between any two instructions, so its handler only notes the address;
- * the next ordinary interrupt, which it asks for, hands it on (apic.c).
+ * Handles all vectors.
+ *   - From user mode: the generic kernel handles the fault, irq.c the interrupt.
+ *   - From the kernel, interrupt: it arrived in the window of arch_idle or arch_preemption_point.
+ *   - From the kernel, fault at an instruction of the fix-up table: the core continues at the
+ *     address given there. Any other exception is a bug of the kernel: panic.
+ *   - A machine check may arrive between any two instructions, so its handler only stores the
+ *     address, and requests an interrupt in which irq.c reports it.
  */
 #include "../x86.h"
 #include <kernel/log.h>
@@ -36,7 +37,7 @@ struct gate_word {
 } __attribute__((packed));
 
 struct fixup {
-    int32_t where; /* both from their own field */
+    int32_t where; /* both relative to their own field */
     int32_t landing;
 };
 extern const struct fixup x86_fixup_start[], x86_fixup_end[];
@@ -44,7 +45,7 @@ extern const struct fixup x86_fixup_start[], x86_fixup_end[];
 extern char x86_stubs[], x86_text_start[], x86_text_end[];
 
 static struct gate idt[256];
-static uint32_t dying;
+static uint32_t panicking;
 
 static void set_gate(unsigned vector, unsigned ist, unsigned flags)
 {
@@ -93,7 +94,8 @@ void x86_trap_user(struct arch_frame *frame, uint64_t vector, uint64_t error)
     }
 }
 
-static bool fix_up(struct x86_trap *trap)
+/* True: the trap was at a listed instruction, and returns to its landing address. */
+static bool apply_fixup(struct x86_trap *trap)
 {
     for (const struct fixup *f = x86_fixup_start; f < x86_fixup_end; f++) {
         if (trap->rip != (uint64_t)((intptr_t)&f->where + f->where))
@@ -109,11 +111,11 @@ void x86_trap_kernel(struct x86_trap *trap)
 {
     if (trap->vector >= VEC_MSI_FIRST)
         x86_irq((unsigned)trap->vector);
-    else if ((trap->vector != VEC_PF && trap->vector != VEC_GP) || !fix_up(trap))
-        x86_trap_die(trap, "exception in the kernel");
+    else if ((trap->vector != VEC_PF && trap->vector != VEC_GP) || !apply_fixup(trap))
+        x86_trap_panic(trap, "exception in the kernel");
 }
 
-static void machine_check(struct x86_cpu *cpu)
+static void store_media_errors(struct x86_cpu *cpu)
 {
     uint32_t banks = (uint32_t)x86_rdmsr(MSR_MCG_CAP) & 0xff;
 
@@ -135,17 +137,18 @@ void x86_trap_ist(struct x86_trap *trap, struct x86_cpu *cpu)
 {
     kassert(x86_this() == cpu);
     if (trap->vector == VEC_MC) {
-        machine_check(cpu);
+        store_media_errors(cpu);
         return;
     }
     if (trap->vector == VEC_DF)
-        x86_trap_die(trap, "double fault");
+        x86_trap_panic(trap, "double fault");
     x86_stop_if_asked();
 }
 
-/* ---- the end ---- */
+/* ---- panic ---- */
 
-static bool after_call(uint64_t addr)
+/* Whether the instruction before addr is a call. */
+static bool follows_call(uint64_t addr)
 {
     const uint8_t *code = (const uint8_t *)addr;
 
@@ -160,7 +163,7 @@ static bool after_call(uint64_t addr)
     return false;
 }
 
-/* The end of the stack that sp is on, with sp moved up to it if it has run into the guard page. */
+/* The end of the stack that sp is on. Moves an sp in the guard page up to the stack's bottom. */
 static uint64_t stack_end(uint64_t *sp)
 {
     uint64_t top = x86_this()->frame + X86_FRAME_BELOW_TOP;
@@ -173,9 +176,9 @@ static uint64_t stack_end(uint64_t *sp)
     return top;
 }
 
-/* The kernel keeps no frame pointers: a word on the stack that follows a call instruction in the
- * text is taken for a return address. Old ones may be among them. */
-static void backtrace(uint64_t sp)
+/* Logs the words of the stack that look like return addresses: they point behind a call instruction
+ * in the text. There are no frame pointers, so some may be stale. */
+static void log_backtrace(uint64_t sp)
 {
     uint64_t end = stack_end(&sp);
     uint64_t before = 0;
@@ -185,7 +188,7 @@ static void backtrace(uint64_t sp)
     for (unsigned shown = 0; sp + 8 <= end && shown < 24; sp += 8) {
         uint64_t word = *(const uint64_t *)sp;
 
-        if (word == before || !after_call(word))
+        if (word == before || !follows_call(word))
             continue;
         log_printf("  from 0x%llx", (unsigned long long)word);
         before = word;
@@ -195,17 +198,17 @@ static void backtrace(uint64_t sp)
 
 void arch_backtrace(void)
 {
-    backtrace((uint64_t)__builtin_frame_address(0));
+    log_backtrace((uint64_t)__builtin_frame_address(0));
 }
 
-void x86_trap_die(const struct x86_trap *t, const char *what)
+void x86_trap_panic(const struct x86_trap *t, const char *what)
 {
     static const char *const name[] = { "r15", "r14", "r13", "r12", "r11", "r10", "r9 ", "r8 ",
                                         "rbp", "rdi", "rsi", "rdx", "rcx", "rbx", "rax" };
     const uint64_t *reg = &t->r15;
 
     log_panicking();
-    if (__atomic_exchange_n(&dying, 1, __ATOMIC_ACQ_REL) != 0)
+    if (__atomic_exchange_n(&panicking, 1, __ATOMIC_ACQ_REL) != 0)
         arch_halt_all();
     log_printf("panic: %s: vector %llu error 0x%llx rip 0x%llx cr2 0x%llx core %u", what,
                (unsigned long long)t->vector, (unsigned long long)t->error,
@@ -218,6 +221,6 @@ void x86_trap_die(const struct x86_trap *t, const char *what)
     log_printf("  rsp %016llx  cs  %04llx  rflags %llx  cr3 %llx", (unsigned long long)t->rsp,
                (unsigned long long)t->cs, (unsigned long long)t->rflags,
                (unsigned long long)x86_read_cr3());
-    backtrace(t->rsp & ~7ull);
+    log_backtrace(t->rsp & ~7ull);
     arch_halt_all();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The only instructions of the kernel that may fault and go on: each has a line in .fixup, and
- * where it continues rax holds the address that faulted. */
+/* The only instructions of the kernel that may fault. Each has an entry in .fixup: the core
+ * continues at the address given there, with the faulting address in rax. */
 
     .macro fixup from, to
     .pushsection .fixup, "a"
@@ -18,7 +18,7 @@
     .text
 
 /* size_t x86_user_copy(void *dst, const void *src, size_t len, uint64_t *fault_addr):
- * returns the bytes left; 4 or 8 bytes are one access. */
+ * returns the number of bytes not copied; 4 or 8 bytes are one access. */
     .globl x86_user_copy
 x86_user_copy:
     movq %rcx, %r8
@@ -49,7 +49,7 @@ fault_bytes:
     fixup 2b, fault_bytes
     fixup 3b, fault_bytes
 
-/* int x86_xrstor(const void *area): 0, or 1 if the processor refused the image. */
+/* int x86_xrstor(const void *area): 0, or 1 if the processor rejected the image. */
     .globl x86_xrstor
 x86_xrstor:
     movl $-1, %eax
@@ -57,7 +57,7 @@ x86_xrstor:
 4:  xrstor64 (%rdi)
     xorl %eax, %eax
     ret
-refused:
+rejected:
     movl $1, %eax
     ret
-    fixup 4b, refused
+    fixup 4b, rejected

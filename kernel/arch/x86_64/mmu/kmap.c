@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's half of the address space (layout.h draws it). Built once by the first core, before
- * any user root exists; every root then shares its top-level entries, which is why the tables under
- * them are all in place from the start. Later additions (NVM, device registers, stacks) change only
- * tables further down, and only from absent to present: no core has to be told.
+ * Owns the kernel's half of the address space (drawn in layout.h).
  *
- * Nothing is ever writable and executable; text and constants are read-only in the direct map too.
+ * Invariants
+ *   - The first core creates all top-level entries before any user root exists, because every root
+ *     copies them.
+ *   - Later additions (NVM, device registers, stacks) change only tables below these, and only from
+ *     absent to present. No core needs a shootdown for them.
+ *   - No page is both writable and executable. Text and constants are read-only in the direct map,
+ *     too.
+ *
+ * `lock` guards the tables. Frames are allocated under it.
  */
 #include "../x86.h"
 #include <kernel/boot.h>
@@ -17,14 +22,14 @@
 #define PAGE      4096ull
 #define EARLY_MAX 32u
 #define TOP_SHIFT 39u
-#define RANGE_END (MMIO_VIRT - NVM_VIRT) /* physical memory that fits both of its maps */
+#define RANGE_END (MMIO_VIRT - NVM_VIRT) /* physical addresses below this fit both maps */
 
 extern char x86_image_start[], x86_text_start[], x86_text_end[], x86_rodata_end[], x86_image_end[];
 extern char x86_boot_stack_guard[];
 
 static _Alignas(4096) uint64_t kernel_pml4[512];
-/* Tables made before there is an allocator, and the second level under each fixed top entry. */
-static _Alignas(4096) uint64_t early[EARLY_MAX][512];
+/* Tables made before the allocator starts, and the second level under each fixed top entry. */
+static _Alignas(4096) uint64_t early_tables[EARLY_MAX][512];
 static unsigned early_used;
 static struct spinlock lock;
 static uint64_t mmio_next = MMIO_VIRT;
@@ -39,31 +44,31 @@ uint64_t x86_kernel_root(void)
     return (uint64_t)kernel_pml4 - KERNEL_VIRT;
 }
 
-static uint64_t table_alloc(void)
+static uint64_t alloc_table(void)
 {
     phys_t frame;
 
     if (early_used < EARLY_MAX)
-        return (uint64_t)early[early_used++] - KERNEL_VIRT;
+        return (uint64_t)early_tables[early_used++] - KERNEL_VIRT;
     frame = phys_alloc_zeroed();
     return phys_is_none(frame) ? 0 : frame.addr;
 }
 
-/* The table under *entry, made if absent; NULL: no memory, or a leaf stands there. */
-static uint64_t *descend(uint64_t *entry)
+/* The table under *entry, allocated if absent. NULL: no memory, or *entry is a leaf. */
+static uint64_t *ensure_table(uint64_t *entry)
 {
     uint64_t table;
 
     if (*entry & PTE_P)
         return *entry & PTE_PS ? NULL : x86_table(*entry);
-    table = table_alloc();
+    table = alloc_table();
     if (!table)
         return NULL;
     *entry = table | PTE_P | PTE_W | PTE_A;
     return x86_table(table);
 }
 
-static bool leaf_fits(unsigned shift, uint64_t virt, uint64_t phys, uint64_t len)
+static bool is_leaf_size(unsigned shift, uint64_t virt, uint64_t phys, uint64_t len)
 {
     uint64_t size = 1ull << shift;
 
@@ -72,7 +77,7 @@ static bool leaf_fits(unsigned shift, uint64_t virt, uint64_t phys, uint64_t len
     return ((virt | phys) & (size - 1)) == 0 && len >= size;
 }
 
-/* Maps a run of equal leaves in one table; returns its bytes, 0 on failure. */
+/* Maps a run of leaves of one size in one table. Returns its length in bytes, 0 on failure. */
 static uint64_t map_run(uint64_t virt, uint64_t phys, uint64_t len, uint64_t flags)
 {
     uint64_t *table = kernel_pml4;
@@ -80,8 +85,8 @@ static uint64_t map_run(uint64_t virt, uint64_t phys, uint64_t len, uint64_t fla
     uint64_t done = 0;
     unsigned at;
 
-    while (!leaf_fits(shift, virt, phys, len)) {
-        table = descend(&table[virt >> shift & 511]);
+    while (!is_leaf_size(shift, virt, phys, len)) {
+        table = ensure_table(&table[virt >> shift & 511]);
         if (!table)
             return 0;
         shift -= 9;
@@ -98,22 +103,22 @@ static uint64_t map_run(uint64_t virt, uint64_t phys, uint64_t len, uint64_t fla
 
 int x86_kmap(uint64_t virt, uint64_t phys, uint64_t len, uint64_t flags)
 {
-    int result = 0;
+    int err = 0;
 
     spin_lock(&lock);
-    while (len && !result) {
+    while (len && !err) {
         uint64_t done = map_run(virt, phys, len, flags);
 
-        result = done ? 0 : -TWZ_ENOMEM;
+        err = done ? 0 : -TWZ_ENOMEM;
         virt += done;
         phys += done;
         len -= done;
     }
     spin_unlock(&lock);
-    return result;
+    return err;
 }
 
-static bool mapped(uint64_t virt)
+static bool is_mapped(uint64_t virt)
 {
     const uint64_t *table = kernel_pml4;
 
@@ -135,21 +140,21 @@ int x86_kmap_read(uint64_t phys, uint64_t len)
     if (end < phys || end > RANGE_END)
         return -TWZ_ERANGE;
     for (uint64_t at = phys & ~(PAGE - 1); at < end; at += PAGE) {
-        int result = mapped(DIRECT_VIRT + at) ? 0 : x86_kmap(DIRECT_VIRT + at, at, PAGE, PTE_NX);
+        int err = is_mapped(DIRECT_VIRT + at) ? 0 : x86_kmap(DIRECT_VIRT + at, at, PAGE, PTE_NX);
 
-        if (result)
-            return result;
+        if (err)
+            return err;
     }
     return 0;
 }
 
-static void must_map(uint64_t virt, uint64_t phys, uint64_t len, uint64_t flags)
+static void map_or_panic(uint64_t virt, uint64_t phys, uint64_t len, uint64_t flags)
 {
     if (len && x86_kmap(virt, phys, len, flags))
-        panic("no room for the kernel's own page tables");
+        panic("no memory for the kernel's own page tables");
 }
 
-/* The image at its link address and in the direct map. */
+/* Maps the image at `base` + its physical address, without the guard page of the boot stack. */
 static void map_image(uint64_t base, uint64_t text_flags)
 {
     uint64_t start = (uint64_t)x86_image_start - KERNEL_VIRT;
@@ -159,11 +164,11 @@ static void map_image(uint64_t base, uint64_t text_flags)
     uint64_t guard = (uint64_t)x86_boot_stack_guard - KERNEL_VIRT;
     uint64_t end = (uint64_t)x86_image_end - KERNEL_VIRT;
 
-    must_map(base + start, start, text - start, PTE_W | PTE_NX);
-    must_map(base + text, text, rodata - text, text_flags);
-    must_map(base + rodata, rodata, data - rodata, PTE_NX);
-    must_map(base + data, data, guard - data, PTE_W | PTE_NX);
-    must_map(base + guard + PAGE, guard + PAGE, end - guard - PAGE, PTE_W | PTE_NX);
+    map_or_panic(base + start, start, text - start, PTE_W | PTE_NX);
+    map_or_panic(base + text, text, rodata - text, text_flags);
+    map_or_panic(base + rodata, rodata, data - rodata, PTE_NX);
+    map_or_panic(base + data, data, guard - data, PTE_W | PTE_NX);
+    map_or_panic(base + guard + PAGE, guard + PAGE, end - guard - PAGE, PTE_W | PTE_NX);
 }
 
 void x86_kmap_init(void)
@@ -171,14 +176,14 @@ void x86_kmap_init(void)
     static const uint64_t fixed[] = { DIRECT_VIRT, NVM_VIRT, MMIO_VIRT, STACK_VIRT, KERNEL_VIRT };
 
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
-        (void)descend(&kernel_pml4[fixed[i] >> TOP_SHIFT & 511]);
+        (void)ensure_table(&kernel_pml4[fixed[i] >> TOP_SHIFT & 511]);
     map_image(KERNEL_VIRT, 0);
     map_image(DIRECT_VIRT, PTE_NX);
-    must_map(DIRECT_VIRT + TRAMPOLINE_PHYS, TRAMPOLINE_PHYS, PAGE, PTE_W | PTE_NX);
+    map_or_panic(DIRECT_VIRT + TRAMPOLINE_PHYS, TRAMPOLINE_PHYS, PAGE, PTE_W | PTE_NX);
     for (unsigned i = 0; i < boot_info.nram; i++) {
         const struct boot_range *r = &boot_info.ram[i];
 
-        must_map(DIRECT_VIRT + r->start.addr, r->start.addr, r->len, PTE_W | PTE_NX);
+        map_or_panic(DIRECT_VIRT + r->start.addr, r->start.addr, r->len, PTE_W | PTE_NX);
     }
     x86_write_cr3(x86_kernel_root());
 }
@@ -187,13 +192,13 @@ int arch_map_nvm(phys_t start, uint64_t len)
 {
     uint64_t from = start.addr & ~((2ull << 20) - 1);
     uint64_t to = (start.addr + len + (2ull << 20) - 1) & ~((2ull << 20) - 1);
-    int result;
+    int err;
 
     if (!len || start.addr + len < start.addr || to > RANGE_END)
         return -TWZ_ERANGE;
-    result = x86_kmap(DIRECT_VIRT + from, from, to - from, PTE_NX);
-    if (result)
-        return result;
+    err = x86_kmap(DIRECT_VIRT + from, from, to - from, PTE_NX);
+    if (err)
+        return err;
     return x86_kmap(NVM_VIRT + from, from, to - from, PTE_W | PTE_NX);
 }
 

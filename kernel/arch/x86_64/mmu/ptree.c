@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page-table subtrees of objects: one page of 512 2-MiB entries, and under each a page of 512 leaf
- * entries, made on first use. Rights are not here: the entries above leaves allow everything, a
- * leaf's W bit is the object's own state, and no entry carries NX (slot entries do). "Accessed" is
- * preset everywhere, so that the processor writes only the leaf's dirty bit.
+ * Page-table subtrees of objects: a page of 512 entries for 2 MiB each, and below each a page of
+ * 512 leaves, allocated on first use.
  *
- * A leaf without PTE_P is either zero (absent) or LEAF_HOLE. Callers serialise changes to one
- * ptree; the processor walks it at any time, so each entry is written by one store.
+ * Invariants
+ *   - A subtree has no rights: its upper entries allow everything, a leaf's W bit is the object's
+ *     own state, and no entry has NX. Slot entries have the rights (root.c).
+ *   - The accessed bit is set in every entry, so the processor writes only the dirty bit of leaves.
+ *   - A leaf without PTE_P is zero (absent) or LEAF_HOLE.
+ *   - The processor walks a subtree at any time, so each entry changes by one store.
+ *   - A table is freed only with its subtree.
+ *
+ * The caller must hold the object's lock for a change.
  */
 #include "../x86.h"
 #include <kernel/phys.h>
@@ -42,8 +47,8 @@ void arch_ptree_destroy(struct arch_ptree *pt)
     pt->top = PHYS_NONE;
 }
 
-/* The leaf entry of page; NULL: its table is absent. */
-static uint64_t *leaf_of(const struct arch_ptree *pt, uint32_t page)
+/* The leaf of page. NULL: its table is absent. */
+static uint64_t *find_leaf(const struct arch_ptree *pt, uint32_t page)
 {
     uint64_t entry;
 
@@ -58,7 +63,7 @@ static void set_leaf(uint64_t *leaf, uint64_t value)
     __atomic_store_n(leaf, value, __ATOMIC_RELEASE);
 }
 
-static uint64_t leaf_value(phys_t frame, unsigned flags)
+static uint64_t make_leaf(phys_t frame, unsigned flags)
 {
     uint64_t value = frame.addr | PTE_P | PTE_U | PTE_A;
 
@@ -80,7 +85,7 @@ int arch_ptree_map(struct arch_ptree *pt, uint32_t page, phys_t frame, unsigned 
         return -TWZ_ERANGE;
     if (phys_is_none(pt->top) && arch_ptree_init(pt))
         return -TWZ_ENOMEM;
-    leaf = leaf_of(pt, page);
+    leaf = find_leaf(pt, page);
     if (!leaf) {
         table = phys_alloc_zeroed();
         if (phys_is_none(table))
@@ -88,14 +93,14 @@ int arch_ptree_map(struct arch_ptree *pt, uint32_t page, phys_t frame, unsigned 
         set_leaf(&x86_table(pt->top.addr)[page / ENTRIES],
                  table.addr | PTE_P | PTE_W | PTE_U | PTE_A);
         pt->tables++;
-        leaf = leaf_of(pt, page);
+        leaf = find_leaf(pt, page);
     }
-    set_leaf(leaf, leaf_value(frame, flags));
+    set_leaf(leaf, make_leaf(frame, flags));
     return 0;
 }
 
-/* Pages from `page` to the end of its table. */
-static uint32_t rest_of_table(uint32_t page)
+/* Number of pages from `page` to the end of its table. */
+static uint32_t pages_left_in_table(uint32_t page)
 {
     return ENTRIES - page % ENTRIES;
 }
@@ -103,8 +108,8 @@ static uint32_t rest_of_table(uint32_t page)
 void arch_ptree_unmap(struct arch_ptree *pt, uint32_t page, uint32_t count)
 {
     while (count) {
-        uint32_t run = rest_of_table(page) < count ? rest_of_table(page) : count;
-        uint64_t *leaf = leaf_of(pt, page);
+        uint32_t run = pages_left_in_table(page) < count ? pages_left_in_table(page) : count;
+        uint64_t *leaf = find_leaf(pt, page);
 
         for (uint32_t i = 0; leaf && i < run; i++)
             set_leaf(&leaf[i], 0);
@@ -113,7 +118,7 @@ void arch_ptree_unmap(struct arch_ptree *pt, uint32_t page, uint32_t count)
     }
 }
 
-static unsigned flags_of(uint64_t leaf)
+static unsigned flags_of_leaf(uint64_t leaf)
 {
     unsigned flags = leaf & PTE_W ? ARCH_PT_WRITE : 0;
 
@@ -125,19 +130,19 @@ static unsigned flags_of(uint64_t leaf)
     return flags;
 }
 
-static phys_t frame_of(uint64_t leaf)
+static phys_t frame_of_leaf(uint64_t leaf)
 {
     return leaf & PTE_P ? (phys_t){ leaf & PTE_ADDR } : PHYS_NONE;
 }
 
 phys_t arch_ptree_lookup(const struct arch_ptree *pt, uint32_t page, unsigned *flags)
 {
-    const uint64_t *at = leaf_of(pt, page);
+    const uint64_t *at = find_leaf(pt, page);
     uint64_t leaf = at ? __atomic_load_n(at, __ATOMIC_ACQUIRE) : 0;
 
     if (flags)
-        *flags = flags_of(leaf);
-    return frame_of(leaf);
+        *flags = flags_of_leaf(leaf);
+    return frame_of_leaf(leaf);
 }
 
 bool arch_ptree_next(const struct arch_ptree *pt, uint32_t *page, uint32_t end, phys_t *frame,
@@ -146,16 +151,16 @@ bool arch_ptree_next(const struct arch_ptree *pt, uint32_t *page, uint32_t end, 
     uint32_t at = *page;
 
     while (at < end) {
-        const uint64_t *table = leaf_of(pt, at);
-        uint32_t run = rest_of_table(at) < end - at ? rest_of_table(at) : end - at;
+        const uint64_t *table = find_leaf(pt, at);
+        uint32_t run = pages_left_in_table(at) < end - at ? pages_left_in_table(at) : end - at;
         uint32_t i = 0;
 
         while (table && i < run && !table[i])
             i++;
         if (table && i < run) {
             *page = at + i;
-            *frame = frame_of(table[i]);
-            *flags = flags_of(table[i]);
+            *frame = frame_of_leaf(table[i]);
+            *flags = flags_of_leaf(table[i]);
             return true;
         }
         at += run;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Roots: a top-level table whose lower half is this (view, context)'s own and whose upper half is
- * the kernel's, shared by all. Slot s is entry s % 512 of the second-level table s / 512, and
- * points at an object's ptree; user, write and no-execute stand in that entry and nowhere below.
+ * Roots: a top-level table whose lower half belongs to one pair (view, context), and whose upper
+ * half is the kernel's, the same in all roots. Slot s is entry s % 512 of the second-level table
+ * s / 512, and points to an object's ptree. The bits user, write and no-execute of that entry alone
+ * decide the rights.
  *
- * Which cores have a root loaded is in root->loaded: a core sets its bit before it loads the table
- * and clears it after it has gone, with full fences, so that whoever changes an entry and then
- * reads the bits misses nobody.
+ * root->loaded has a bit for each core. A core sets its bit before it loads the table, and clears
+ * it after it has loaded another. Both are full fences, and pair with the fence of arch_shootdown: a
+ * caller that changes an entry and then reads the bits finds every core that may have cached it.
  */
 #include "../x86.h"
 #include <kernel/log.h>
@@ -47,8 +48,8 @@ void arch_root_destroy(struct arch_root *root)
     root->top = PHYS_NONE;
 }
 
-/* The entry of slot; NULL: its table is absent. */
-static uint64_t *slot_entry(const struct arch_root *root, uint32_t slot)
+/* The entry of slot. NULL: its table is absent. */
+static uint64_t *find_slot_entry(const struct arch_root *root, uint32_t slot)
 {
     uint64_t entry;
 
@@ -66,7 +67,7 @@ int arch_root_map(struct arch_root *root, uint32_t slot, const struct arch_ptree
                   unsigned rights)
 {
     uint64_t value = pt->top.addr | PTE_P | PTE_U | PTE_A;
-    uint64_t *entry = slot_entry(root, slot);
+    uint64_t *entry = find_slot_entry(root, slot);
     phys_t table;
 
     kassert(!phys_is_none(pt->top));
@@ -77,7 +78,7 @@ int arch_root_map(struct arch_root *root, uint32_t slot, const struct arch_ptree
             return -TWZ_ENOMEM;
         set_entry(&x86_table(root->top.addr)[slot / ENTRIES],
                   table.addr | PTE_P | PTE_W | PTE_U | PTE_A);
-        entry = slot_entry(root, slot);
+        entry = find_slot_entry(root, slot);
     }
     value |= rights & TWZ_WRITE ? PTE_W : 0;
     value |= rights & TWZ_EXEC ? 0 : PTE_NX;
@@ -87,7 +88,7 @@ int arch_root_map(struct arch_root *root, uint32_t slot, const struct arch_ptree
 
 void arch_root_unmap(struct arch_root *root, uint32_t slot)
 {
-    uint64_t *entry = slot_entry(root, slot);
+    uint64_t *entry = find_slot_entry(root, slot);
 
     if (entry)
         set_entry(entry, 0);
@@ -95,14 +96,15 @@ void arch_root_unmap(struct arch_root *root, uint32_t slot)
 
 unsigned arch_root_rights(const struct arch_root *root, uint32_t slot)
 {
-    const uint64_t *entry = slot_entry(root, slot);
+    const uint64_t *entry = find_slot_entry(root, slot);
 
     if (!entry || !*entry)
         return 0;
     return TWZ_READ | (*entry & PTE_W ? TWZ_WRITE : 0) | (*entry & PTE_NX ? 0 : TWZ_EXEC);
 }
 
-static void mark(struct arch_root *root, uint64_t core, bool on)
+/* Sets or clears the core's bit in root->loaded. */
+static void set_loaded(struct arch_root *root, uint64_t core, bool on)
 {
     uint64_t bit = 1ull << (core % 64);
 
@@ -112,14 +114,14 @@ static void mark(struct arch_root *root, uint64_t core, bool on)
         __atomic_fetch_and(&root->loaded[core / 64], ~bit, __ATOMIC_SEQ_CST);
 }
 
-static void change_to(struct x86_cpu *cpu, struct arch_root *root, uint64_t top)
+static void switch_root(struct x86_cpu *cpu, struct arch_root *root, uint64_t top)
 {
     struct arch_root *before = cpu->root;
 
     cpu->root = root;
     x86_write_cr3(top);
     if (before)
-        mark(before, cpu->id, false);
+        set_loaded(before, cpu->id, false);
 }
 
 void arch_root_load(struct arch_root *root)
@@ -128,8 +130,8 @@ void arch_root_load(struct arch_root *root)
 
     if (cpu->root == root)
         return;
-    mark(root, cpu->id, true);
-    change_to(cpu, root, root->top.addr);
+    set_loaded(root, cpu->id, true); /* the bit, before the table; pairs with arch_shootdown */
+    switch_root(cpu, root, root->top.addr);
 }
 
 void arch_root_unload(void)
@@ -137,5 +139,5 @@ void arch_root_unload(void)
     struct x86_cpu *cpu = x86_this();
 
     if (cpu->root)
-        change_to(cpu, NULL, x86_kernel_root());
+        switch_root(cpu, NULL, x86_kernel_root());
 }

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making every core forget translations. Each core has a mailbox: two counters. Who asks adds one
- * to `wanted`, sends an interrupt and waits until `done` has reached the number it got. A core
- * that serves its mailbox (by that interrupt, or in arch_pause) reads `wanted`, drops all it
- * holds of the user half, then publishes the number it read. Two cores that ask each other serve
- * while they wait. A core with interrupts off that does not spin serves when it leaves the
- * kernel, which is soon.
+ * TLB shootdown. Each core has a mailbox of two counters, flush_wanted and flush_done.
+ *
+ *   1. The requesting core adds one to flush_wanted, keeps the sum as its ticket, and sends an
+ *      interrupt.
+ *   2. The target, in that interrupt or in arch_pause, reads flush_wanted, then flushes the user
+ *      half of its TLB, then stores the number that it read in flush_done.
+ *   3. The requesting core waits in arch_pause until flush_done has reached its ticket.
+ *
+ * Two cores that wait for each other serve in arch_pause. A core in the kernel that does not wait
+ * serves when it next opens an interrupt window or returns to user mode, within a bounded time.
  */
 #include "../x86.h"
 
-#define BY_PAGE_MAX 16u /* more single pages than this: drop everything */
+#define BY_PAGE_MAX 16u /* flush everything for more pages than this */
 
-static void drop_all(void)
+/* Kernel translations are global, so they stay. */
+static void flush_user_half(void)
 {
     x86_write_cr3(x86_read_cr3());
 }
@@ -22,7 +27,7 @@ void x86_shootdown_serve(struct x86_cpu *cpu)
 
     if (wanted == atomic_load_explicit(&cpu->flush_done, memory_order_relaxed))
         return;
-    drop_all();
+    flush_user_half();
     atomic_store_explicit(&cpu->flush_done, wanted, memory_order_release);
 }
 
@@ -32,12 +37,12 @@ void arch_pause(void)
     x86_shootdown_serve(x86_this());
 }
 
-static void drop_here(uint32_t slot, uint32_t page, uint32_t count)
+static void flush_here(uint32_t slot, uint32_t page, uint32_t count)
 {
     uint64_t addr = ((uint64_t)slot << 30) + ((uint64_t)page << 12);
 
     if (!count || count > BY_PAGE_MAX) {
-        drop_all();
+        flush_user_half();
         return;
     }
     for (uint32_t i = 0; i < count; i++)
@@ -55,9 +60,10 @@ void arch_shootdown(struct arch_root *root, uint32_t slot, uint32_t page, uint32
     unsigned self = arch_cpu_id();
     uint64_t ticket[MAX_CPUS];
 
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the change of the entry, before who has it loaded */
+    /* The changed entry, before root->loaded is read. Pairs with set_loaded. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (has_loaded(root, self))
-        drop_here(slot, page, count);
+        flush_here(slot, page, count);
     for (unsigned i = 0; i < cores; i++) {
         ticket[i] = 0;
         if (i == self || !has_loaded(root, i))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the firmware tables say: cores (MADT), persistent memory (NFIT), power and PM timer ports
- * (FADT). Sub-tables carry their own lengths, each checked against what is left.
+ * Reads the firmware tables: cores (MADT), persistent memory (NFIT), power and PM timer ports
+ * (FADT). Each length of a sub-table is checked against the rest of its table.
  */
 #include "../x86.h"
 #include "acpi_tables.h"
@@ -69,7 +69,7 @@ struct nfit_memdev {
 } __attribute__((packed));
 _Static_assert(sizeof(struct nfit_memdev) == 48, "NFIT mapping size");
 
-/* Parts of the FADT; older ones are shorter. */
+/* Offsets in the FADT. Old versions are shorter. */
 #define FADT_DSDT        40u
 #define FADT_PM1A        64u
 #define FADT_PM1B        68u
@@ -83,7 +83,7 @@ _Static_assert(sizeof(struct nfit_memdev) == 48, "NFIT mapping size");
 
 static uint16_t spa_index[BOOT_NVDIMMS];
 
-static void madt_entry(const uint8_t *at, uint8_t len)
+static void add_madt_entry(const uint8_t *at, uint8_t len)
 {
     const struct madt_lapic *lapic = (const void *)at;
     const struct madt_override *over = (const void *)at;
@@ -109,12 +109,12 @@ static void read_madt(void)
 
         if (len < 2 || len > madt->len - at)
             break;
-        madt_entry(bytes + at, len);
+        add_madt_entry(bytes + at, len);
         at += len;
     }
 }
 
-static void nfit_range(const struct nfit_spa *spa)
+static void add_nvdimm(const struct nfit_spa *spa)
 {
     static const uint8_t pmem[16] = { 0x79, 0xd3, 0xf0, 0x66, 0xf3, 0xb4, 0x74, 0x40,
                                       0xac, 0x43, 0x0d, 0x33, 0x18, 0xb7, 0x8c, 0xdb };
@@ -129,7 +129,7 @@ static void nfit_range(const struct nfit_spa *spa)
     boot_info.nnvdimm++;
 }
 
-static void nfit_mapping(const struct nfit_memdev *dev)
+static void add_nvdimm_state(const struct nfit_memdev *dev)
 {
     for (unsigned i = 0; i < boot_info.nnvdimm; i++) {
         if (spa_index[i] == dev->spa_index)
@@ -137,8 +137,8 @@ static void nfit_mapping(const struct nfit_memdev *dev)
     }
 }
 
-/* Mappings name their range by its index, and may stand before it: two passes. */
-static void nfit_pass(const struct acpi_header *nfit, uint16_t type)
+/* A mapping names its range by index and may precede it in the table, so there are two passes. */
+static void scan_nfit(const struct acpi_header *nfit, uint16_t type)
 {
     const uint8_t *bytes = (const uint8_t *)nfit;
 
@@ -148,9 +148,9 @@ static void nfit_pass(const struct acpi_header *nfit, uint16_t type)
         if (head->len < sizeof(*head) || head->len > nfit->len - at)
             break;
         if (head->type == type && type == NFIT_SPA && head->len >= sizeof(struct nfit_spa))
-            nfit_range((const void *)head);
+            add_nvdimm((const void *)head);
         if (head->type == type && type == NFIT_MEMDEV && head->len >= sizeof(struct nfit_memdev))
-            nfit_mapping((const void *)head);
+            add_nvdimm_state((const void *)head);
         at += head->len;
     }
 }
@@ -161,11 +161,11 @@ static void read_nfit(void)
 
     if (!nfit)
         return;
-    nfit_pass(nfit, NFIT_SPA);
-    nfit_pass(nfit, NFIT_MEMDEV);
+    scan_nfit(nfit, NFIT_SPA);
+    scan_nfit(nfit, NFIT_MEMDEV);
 }
 
-static uint64_t field(const struct acpi_header *table, uint32_t offset, uint32_t len)
+static uint64_t read_fadt_field(const struct acpi_header *table, uint32_t offset, uint32_t len)
 {
     uint64_t value = 0;
 
@@ -180,15 +180,16 @@ static void read_fadt(void)
 
     if (!fadt)
         return;
-    x86_acpi.pm1a_control = (uint16_t)field(fadt, FADT_PM1A, 4);
-    x86_acpi.pm1b_control = (uint16_t)field(fadt, FADT_PM1B, 4);
-    x86_acpi.pm_timer = (uint16_t)field(fadt, FADT_PM_TIMER, 4);
-    x86_acpi.dsdt = field(fadt, FADT_X_DSDT, 8);
+    x86_acpi.pm1a_control = (uint16_t)read_fadt_field(fadt, FADT_PM1A, 4);
+    x86_acpi.pm1b_control = (uint16_t)read_fadt_field(fadt, FADT_PM1B, 4);
+    x86_acpi.pm_timer = (uint16_t)read_fadt_field(fadt, FADT_PM_TIMER, 4);
+    x86_acpi.dsdt = read_fadt_field(fadt, FADT_X_DSDT, 8);
     if (!x86_acpi.dsdt)
-        x86_acpi.dsdt = field(fadt, FADT_DSDT, 4);
-    if ((field(fadt, FADT_FLAGS, 4) & FADT_FLAG_RESET) && field(fadt, FADT_RESET, 1) == SPACE_IO) {
-        x86_acpi.reset_port = (uint16_t)field(fadt, FADT_RESET + 4, 8);
-        x86_acpi.reset_value = (uint8_t)field(fadt, FADT_RESET_VALUE, 1);
+        x86_acpi.dsdt = read_fadt_field(fadt, FADT_DSDT, 4);
+    if ((read_fadt_field(fadt, FADT_FLAGS, 4) & FADT_FLAG_RESET) &&
+        read_fadt_field(fadt, FADT_RESET, 1) == SPACE_IO) {
+        x86_acpi.reset_port = (uint16_t)read_fadt_field(fadt, FADT_RESET + 4, 8);
+        x86_acpi.reset_value = (uint8_t)read_fadt_field(fadt, FADT_RESET_VALUE, 1);
     }
 }
 

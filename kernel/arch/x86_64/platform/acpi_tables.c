@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finding ACPI tables: RSDP (revision 0 with an RSDT of 32-bit addresses, or later with an XSDT of
- * 64-bit ones), then a table by its signature. Nothing firmware says is believed before its length
- * is bounded, its memory mapped and its sum right.
+ * Finds ACPI tables: the RSDP (revision 0 with an RSDT of 32-bit addresses, later ones with an XSDT
+ * of 64-bit addresses), then a table by its signature. A table is used only after its length was
+ * bounded, its memory mapped and its checksum verified.
  */
 #include "../x86.h"
 #include "acpi_tables.h"
@@ -28,11 +28,11 @@ struct rsdp {
     uint8_t reserved[3];
 } __attribute__((packed));
 
-static const uint8_t *entries; /* of the root table */
+static const uint8_t *entries; /* of the root table: physical addresses of tables */
 static uint32_t entry_count;
 static uint32_t entry_size;
 
-static uint8_t sum(const void *data, size_t len)
+static uint8_t byte_sum(const void *data, size_t len)
 {
     const uint8_t *bytes = data;
     uint8_t total = 0;
@@ -50,10 +50,10 @@ const struct acpi_header *x86_acpi_table(uint64_t phys)
         return NULL;
     if (table->len < sizeof(*table) || table->len > TABLE_MAX || x86_kmap_read(phys, table->len))
         return NULL;
-    return sum(table, table->len) ? NULL : table;
+    return byte_sum(table, table->len) ? NULL : table;
 }
 
-static uint64_t entry(uint32_t i)
+static uint64_t root_entry(uint32_t i)
 {
     uint64_t phys = 0;
 
@@ -61,11 +61,11 @@ static uint64_t entry(uint32_t i)
     return phys;
 }
 
-/* The signature is looked at before the sum is formed: most tables are of no interest. */
+/* Compares the signature before the checksum, because few tables are needed. */
 const struct acpi_header *x86_acpi_find(const char *signature)
 {
     for (uint32_t i = 0; i < entry_count; i++) {
-        uint64_t phys = entry(i);
+        uint64_t phys = root_entry(i);
         const struct acpi_header *table = arch_virt((phys_t){ phys });
 
         if (!phys || x86_kmap_read(phys, sizeof(*table)))
@@ -86,7 +86,7 @@ static const struct rsdp *check_rsdp(uint64_t phys)
 
     if (x86_kmap_read(phys, sizeof(*rsdp)) || memcmp(rsdp->signature, "RSD PTR ", 8) != 0)
         return NULL;
-    return sum(rsdp, RSDP_V1) ? NULL : rsdp;
+    return byte_sum(rsdp, RSDP_V1) ? NULL : rsdp;
 }
 
 static const struct rsdp *find_rsdp(uint64_t phys)
@@ -105,7 +105,7 @@ void x86_acpi_open(uint64_t rsdp_phys)
 
     if (!rsdp)
         fatal(TWZ_HOST_STOP_PANIC, "no ACPI root pointer");
-    if (rsdp->revision >= 2 && rsdp->len == sizeof(*rsdp) && !sum(rsdp, sizeof(*rsdp)))
+    if (rsdp->revision >= 2 && rsdp->len == sizeof(*rsdp) && !byte_sum(rsdp, sizeof(*rsdp)))
         root = x86_acpi_table(rsdp->xsdt);
     entry_size = root ? 8 : 4;
     if (!root)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ACPI tables, inside this folder. */
+/* Finds and checks ACPI tables. Private to this folder; for the first core at boot. */
 #ifndef X86_ACPI_TABLES_H
 #define X86_ACPI_TABLES_H
 
@@ -18,9 +18,11 @@ struct acpi_header {
 } __attribute__((packed)); /* tables lie at any address */
 _Static_assert(sizeof(struct acpi_header) == 36, "ACPI header size");
 
-/* Once: finds the root table; panics without one. rsdp 0: searches the BIOS area. */
+/* Must be called first, once. Finds the root table; panics without one. rsdp 0: searches the BIOS
+ * area. */
 void x86_acpi_open(uint64_t rsdp);
-/* The table of that signature, or at that address: whole, mapped for reading, its sum right. */
+/* The table with that signature, or at that address: complete, mapped for reading, with a correct
+ * checksum. NULL: there is none. */
 const struct acpi_header *x86_acpi_find(const char *signature);
 const struct acpi_header *x86_acpi_table(uint64_t phys);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC of a core (xAPIC, memory-mapped): its one-shot timer and messages to other cores.
- * The first call masks the old interrupt controllers for good.
+ * The local APIC of a core (xAPIC, memory-mapped): its one-shot timer, and messages to other cores.
+ * The first call masks the legacy interrupt controllers for good.
  */
 #include "../x86.h"
 #include <kernel/log.h>
@@ -33,17 +33,17 @@
 
 static volatile uint32_t *lapic;
 
-static uint32_t get(uint32_t reg)
+static uint32_t read_apic(uint32_t reg)
 {
     return lapic[reg / 4];
 }
 
-static void set(uint32_t reg, uint32_t value)
+static void write_apic(uint32_t reg, uint32_t value)
 {
     lapic[reg / 4] = value;
 }
 
-static void map_once(void)
+static void map_apic_once(void)
 {
     if (lapic)
         return;
@@ -51,51 +51,51 @@ static void map_once(void)
     x86_outb(PIC2_MASK, 0xff);
     lapic = arch_map_mmio((phys_t){ x86_acpi.lapic_phys }, 4096);
     if (!lapic)
-        panic("no room to map the local APIC");
+        panic("no memory to map the local APIC");
 }
 
 void x86_apic_init(void)
 {
-    map_once();
+    map_apic_once();
     x86_wrmsr(MSR_APIC_BASE, x86_rdmsr(MSR_APIC_BASE) | BASE_ENABLE);
-    set(REG_SVR, SVR_ENABLE | VEC_SPURIOUS);
-    set(REG_TPR, 0);
-    set(REG_LVT_LINT0, LVT_MASKED);
-    set(REG_LVT_LINT1, LVT_NMI);
-    set(REG_LVT_ERROR, LVT_MASKED);
-    set(REG_TIMER_DIV, DIV_BY_1);
-    set(REG_LVT_TIMER, VEC_TIMER);
-    x86_this()->apic_id = get(REG_ID) >> 24;
+    write_apic(REG_SVR, SVR_ENABLE | VEC_SPURIOUS);
+    write_apic(REG_TPR, 0);
+    write_apic(REG_LVT_LINT0, LVT_MASKED);
+    write_apic(REG_LVT_LINT1, LVT_NMI);
+    write_apic(REG_LVT_ERROR, LVT_MASKED);
+    write_apic(REG_TIMER_DIV, DIV_BY_1);
+    write_apic(REG_LVT_TIMER, VEC_TIMER);
+    x86_this()->apic_id = read_apic(REG_ID) >> 24;
 }
 
 void x86_apic_eoi(void)
 {
-    set(REG_EOI, 0);
+    write_apic(REG_EOI, 0);
 }
 
 void x86_apic_timer_start(uint32_t ticks)
 {
-    set(REG_TIMER_INIT, ticks);
+    write_apic(REG_TIMER_INIT, ticks);
 }
 
 uint32_t x86_apic_timer_left(void)
 {
-    return get(REG_TIMER_NOW);
+    return read_apic(REG_TIMER_NOW);
 }
 
 void x86_apic_ipi(uint32_t apic_id, uint32_t command)
 {
-    while (get(REG_ICR_LOW) & ICR_BUSY)
+    while (read_apic(REG_ICR_LOW) & ICR_BUSY)
         x86_relax();
-    set(REG_ICR_HIGH, apic_id << 24);
-    set(REG_ICR_LOW, command);
+    write_apic(REG_ICR_HIGH, apic_id << 24);
+    write_apic(REG_ICR_LOW, command);
 }
 
 void x86_apic_ipi_self(uint32_t vector)
 {
-    while (get(REG_ICR_LOW) & ICR_BUSY)
+    while (read_apic(REG_ICR_LOW) & ICR_BUSY)
         x86_relax();
-    set(REG_ICR_LOW, ICR_SELF | vector);
+    write_apic(REG_ICR_LOW, ICR_SELF | vector);
 }
 
 void arch_ipi_reschedule(unsigned cpu)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* PCI configuration space through the two I/O ports; one access at a time. */
+/* PCI configuration space by way of its two I/O ports. `lock` guards the pair of ports. */
 #include "../x86.h"
 #include <kernel/lock.h>
 
@@ -9,7 +9,7 @@
 
 static struct spinlock lock;
 
-static void select(unsigned bus, unsigned dev, unsigned fn, unsigned off)
+static void select_register(unsigned bus, unsigned dev, unsigned fn, unsigned off)
 {
     x86_outl(ADDRESS,
              ENABLE | (bus & 0xffu) << 16 | (dev & 0x1fu) << 11 | (fn & 7u) << 8 | (off & 0xfcu));
@@ -20,7 +20,7 @@ uint32_t arch_pci_read32(unsigned bus, unsigned dev, unsigned fn, unsigned off)
     uint32_t value;
 
     spin_lock(&lock);
-    select(bus, dev, fn, off);
+    select_register(bus, dev, fn, off);
     value = x86_inl(DATA);
     spin_unlock(&lock);
     return value;
@@ -29,7 +29,7 @@ uint32_t arch_pci_read32(unsigned bus, unsigned dev, unsigned fn, unsigned off)
 void arch_pci_write32(unsigned bus, unsigned dev, unsigned fn, unsigned off, uint32_t value)
 {
     spin_lock(&lock);
-    select(bus, dev, fn, off);
+    select_register(bus, dev, fn, off);
     x86_outl(DATA, value);
     spin_unlock(&lock);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ways to stop: power off through ACPI (the sleep type is in the DSDT's _S5_ package, found
- * by a bounded scan for its bytes, when it is needed), reset, an exit code for the host, and
- * halt.
+ * Ends the machine: power-off by ACPI, reset, an exit code for the host, and halt. The sleep type
+ * for the power-off is in the _S5_ package of the DSDT, which a bounded scan for its bytes finds
+ * when it is needed.
  */
 #include "../x86.h"
 #include "acpi_tables.h"
@@ -21,15 +21,15 @@
 #define RESET_PORT  0xcf9u
 #define RESET_HARD  0x06u
 
-static uint32_t stopping; /* an NMI means "halt" from now on */
+static uint32_t stopping; /* 1: a core that receives an NMI halts */
 
-static NORETURN void halt_here(void)
+static NORETURN void halt_core(void)
 {
     for (;;)
         __asm__ volatile("cli; hlt");
 }
 
-static void stop_others(void)
+static void stop_other_cores(void)
 {
     __atomic_store_n(&stopping, 1, __ATOMIC_RELEASE);
     if (arch_cpu_count() > 1)
@@ -39,12 +39,12 @@ static void stop_others(void)
 void x86_stop_if_asked(void)
 {
     if (__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
-        halt_here();
+        halt_core();
 }
 
-/* One integer of a package: ZeroOp, OneOp or a byte constant. Returns the next place, NULL:
- * neither. */
-static const uint8_t *aml_small(const uint8_t *at, const uint8_t *end, uint16_t *value)
+/* Parses one integer of a package: ZeroOp, OneOp or a byte constant. Returns the address after it.
+ * NULL: none of these. */
+static const uint8_t *parse_small_integer(const uint8_t *at, const uint8_t *end, uint16_t *value)
 {
     if (at < end && *at <= 1) {
         *value = *at;
@@ -56,17 +56,17 @@ static const uint8_t *aml_small(const uint8_t *at, const uint8_t *end, uint16_t 
     return at + 2;
 }
 
-/* at: just past the four bytes "_S5_". */
-static bool read_package(const uint8_t *at, const uint8_t *end, uint16_t type[2])
+/* Parses the package after the bytes "_S5_". */
+static bool parse_sleep_package(const uint8_t *at, const uint8_t *end, uint16_t type[2])
 {
     unsigned lead;
 
     if (end - at < 8 || *at != AML_PACKAGE)
         return false;
-    lead = at[1] >> 6;  /* how many more bytes the length has */
+    lead = at[1] >> 6;  /* number of further bytes of the length */
     at += 2 + lead + 1; /* operator, length, count of elements */
-    at = at < end ? aml_small(at, end, &type[0]) : NULL;
-    return at && aml_small(at, end, &type[1]);
+    at = at < end ? parse_small_integer(at, end, &type[0]) : NULL;
+    return at && parse_small_integer(at, end, &type[1]);
 }
 
 static bool find_sleep_type(uint16_t type[2])
@@ -76,7 +76,7 @@ static bool find_sleep_type(uint16_t type[2])
     const uint8_t *end = (const uint8_t *)dsdt + (dsdt ? dsdt->len : 0);
 
     for (; dsdt && end - at > 4; at++) {
-        if (memcmp(at, "_S5_", 4) == 0 && read_package(at + 4, end, type))
+        if (memcmp(at, "_S5_", 4) == 0 && parse_sleep_package(at + 4, end, type))
             return true;
     }
     return false;
@@ -91,8 +91,8 @@ void arch_power_off(void)
         if (x86_acpi.pm1b_control)
             x86_outw(x86_acpi.pm1b_control, (uint16_t)(SLP_EN | SLP_TYP(type[1])));
     }
-    stop_others();
-    halt_here();
+    stop_other_cores();
+    halt_core();
 }
 
 void arch_reboot(void)
@@ -101,8 +101,8 @@ void arch_reboot(void)
         x86_outb(x86_acpi.reset_port, x86_acpi.reset_value);
     x86_outb(RESET_PORT, RESET_HARD);
     x86_outb(KBD_COMMAND, KBD_RESET);
-    stop_others();
-    halt_here();
+    stop_other_cores();
+    halt_core();
 }
 
 void arch_stop(uint32_t code)
@@ -113,7 +113,7 @@ void arch_stop(uint32_t code)
 
 void arch_halt_all(void)
 {
-    stop_others();
+    stop_other_cores();
     x86_outl(TWZ_HOST_STOP_PORT, TWZ_HOST_STOP_PANIC);
-    halt_here();
+    halt_core();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The log's way out: a 16550 at 0x3f8, polled. A port that is not there swallows nothing: it is
- * found out at boot and left alone. Callers (core/log.c) take turns. */
+/* The log's output: a 16550 at 0x3f8, polled. Whether the port exists is tested at boot. The log
+ * serialises the calls (core/log.c). */
 #include "../x86.h"
 
 #define PORT 0x3f8u
