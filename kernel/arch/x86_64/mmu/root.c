@@ -6,8 +6,9 @@
  * decide the rights.
  *
  * root->loaded has a bit for each core. A core sets its bit before it loads the table, and clears
- * it after it has loaded another. Both are full fences, and pair with the fence of arch_shootdown: a
- * caller that changes an entry and then reads the bits finds every core that may have cached it.
+ * it after it has loaded another one. Both are full fences, and pair with the fence of
+ * arch_shootdown: a caller that changes an entry and then reads the bits finds every core that may
+ * have cached it.
  */
 #include "../x86.h"
 #include <kernel/log.h>
