@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "../../tests/unit/units.h"
-#include "../src/arena.h"
-#include "../src/text.h"
+#include "../src/base/arena.h"
+#include "../src/base/text.h"
 
 static struct arena a;
 

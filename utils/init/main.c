@@ -123,7 +123,7 @@ static int find(struct twz_program_spec *spec)
     return STATUS_NOT_RUN;
 }
 
-/* Where the runtime looks before it writes (libtwix/src/console.c). */
+/* Where the runtime looks before it writes (libtwix/src/file/console.c). */
 static void note_loss(const struct twz_host_lost *lost)
 {
     if (lost->port == TWZ_HOST_OUT)

@@ -36,7 +36,7 @@ struct twz_port {
     uint64_t open;
     uint64_t lock;    /* user code's: {thread generation} of the writer, 0: free */
     uint64_t lock_in; /* the same for the reader */
-    uint64_t state;   /* user code's: where its protocol stands (libtwix/src/console.c) */
+    uint64_t state;   /* user code's: where its protocol stands (libtwix/src/file/console.c) */
     struct twz_ring to_host;
     struct twz_ring from_host;
 };

@@ -9,13 +9,13 @@
 #include <twz/call.h>
 #include <unistd.h>
 
-#include "copy.h"
-#include "entry.h"
-#include "linux.h"
-#include "process.h"
-#include "signals.h"
-#include "text.h"
-#include "thread.h"
+#include "base/copy.h"
+#include "base/entry.h"
+#include "base/linux.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "base/thread.h"
+#include "deliver.h"
 
 #define LINE      256u /* bytes of one trace line */
 #define SHOW      48u  /* bytes of a path that a trace shows */
@@ -84,11 +84,11 @@ static int64_t make(const struct call *c)
     int64_t ret;
 
     switch (c->number) {
-#include "../linux.def"
+#include "../../linux.def"
     default: return -ENOSYS;
     }
 }
-#include "linux_undef.h"
+#include "base/linux_undef.h"
 #undef ARG
 #undef BIT
 #undef MAKE
@@ -143,11 +143,11 @@ struct shape {
 static struct shape shape_of(uint64_t number)
 {
     switch (number) {
-#include "../linux.def"
+#include "../../linux.def"
     default: return (struct shape){ NULL, { 'x', 'x', 'x' } };
     }
 }
-#include "linux_undef.h"
+#include "base/linux_undef.h"
 
 static void show_path(struct text *t, const char *path)
 {

@@ -11,15 +11,15 @@
 #include <twz/program.h>
 #include <twz/syscall.h>
 
-#include "err.h"
-#include "handover.h"
-#include "lock.h"
-#include "mem.h"
-#include "path.h"
-#include "process.h"
+#include "base/err.h"
+#include "base/lock.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "base/thread.h"
+#include "file/path.h"
+#include "inherit.h"
+#include "mem/mem.h"
 #include "spawn.h"
-#include "text.h"
-#include "thread.h"
 
 #define NAME_SHOWN 128 /* of argv[0], in the message of a fault */
 #define CHILDREN   62u /* as many as one thread_sync can wait for, besides signals */

@@ -9,15 +9,15 @@
 #include <twz/call.h>
 #include <twz/syscall.h>
 
-#include "arena.h"
-#include "copy.h"
-#include "err.h"
-#include "fd.h"
-#include "linux.h"
-#include "lock.h"
+#include "base/arena.h"
+#include "base/copy.h"
+#include "base/err.h"
+#include "base/linux.h"
+#include "base/lock.h"
+#include "base/process.h"
+#include "file/fd.h"
 #include "mapping.h"
 #include "mem.h"
-#include "process.h"
 
 #define ARENAS    32u
 #define ADDRESSES (1ull << 47) /* of a program */

@@ -6,13 +6,13 @@
 #include <twz/threads.h>
 #include <ucontext.h>
 
-#include "copy.h"
-#include "err.h"
-#include "linux.h"
-#include "process.h"
-#include "signals.h"
+#include "base/copy.h"
+#include "base/err.h"
+#include "base/linux.h"
+#include "base/process.h"
+#include "base/thread.h"
+#include "deliver.h"
 #include "spawn.h"
-#include "thread.h"
 
 #define SIGNALS     64
 #define CANCEL      33 /* the C library's; must always end a blocking call */

@@ -6,10 +6,10 @@
 #include <twz/syscall.h>
 #include <twz/threads.h>
 
+#include "base/linux.h"
+#include "base/thread.h"
+#include "base/times.h"
 #include "fd.h"
-#include "linux.h"
-#include "thread.h"
-#include "times.h"
 
 #define WAITS   (TWZ_SYNC_MAX - 1) /* words slept on; files beyond are looked at every LOOK_NS */
 #define LOOK_NS 20000000ull

@@ -25,13 +25,13 @@
 #include <twz/hostlink.h>
 #include <twz/kso.h>
 
+#include "base/copy.h"
+#include "base/lock.h"
+#include "base/process.h"
+#include "base/thread.h"
 #include "console.h"
-#include "copy.h"
 #include "device.h"
-#include "lock.h"
-#include "process.h"
-#include "signals.h"
-#include "thread.h"
+#include "life/deliver.h"
 
 #define INPUT_WANTED (1ull << 63)
 #define ERROR_MASK   0xfffu /* any process may have written the word: an error's number at most */

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "base/linux.h"
 #include "fd.h"
-#include "linux.h"
 #include "regular.h"
 
 #define PIECE (1u << 20)

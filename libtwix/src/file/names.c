@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "err.h"
-#include "linux.h"
+#include "base/err.h"
+#include "base/linux.h"
+#include "base/process.h"
 #include "path.h"
-#include "process.h"
 #include "regular.h"
 
 static size_t text_length(const char *s)

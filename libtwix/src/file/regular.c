@@ -23,9 +23,9 @@
 #include <twz/threads.h>
 #include <unistd.h>
 
-#include "copy.h"
-#include "err.h"
-#include "lock.h"
+#include "base/copy.h"
+#include "base/err.h"
+#include "base/lock.h"
 #include "regular.h"
 
 static struct twz_mutex *size_lock(const twzobj *obj)

@@ -6,8 +6,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/linux.h"
 #include "fd.h"
-#include "linux.h"
 
 #define IO_MAX 0x7ffff000ull /* bytes in one call, as on Linux */
 

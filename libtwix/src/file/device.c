@@ -5,10 +5,10 @@
 #include <sys/sysmacros.h>
 #include <twz/call.h>
 
+#include "base/copy.h"
+#include "base/err.h"
 #include "console.h"
-#include "copy.h"
 #include "device.h"
-#include "err.h"
 
 void device_fill_stat(struct stat *st, uint32_t major, uint32_t minor)
 {

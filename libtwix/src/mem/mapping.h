@@ -10,7 +10,7 @@
 #ifndef TWIX_MAPPING_H
 #define TWIX_MAPPING_H
 
-#include "fd.h"
+#include "file/fd.h"
 
 struct mapping {
     uint8_t *addr; /* NULL: free */

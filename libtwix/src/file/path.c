@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "err.h"
+#include "base/err.h"
+#include "base/lock.h"
+#include "base/process.h"
 #include "fd.h"
-#include "lock.h"
 #include "path.h"
-#include "process.h"
 
 int64_t path_base(int dirfd, objid_t *dir)
 {

@@ -4,15 +4,15 @@
 #include <fcntl.h>
 #include <spawn.h>
 
-#include "err.h"
-#include "handover.h"
-#include "mem.h"
-#include "open.h"
-#include "path.h"
-#include "pipe.h"
-#include "regular.h"
-#include "signals.h"
-#include "thread.h"
+#include "base/err.h"
+#include "base/thread.h"
+#include "deliver.h"
+#include "file/open.h"
+#include "file/path.h"
+#include "file/pipe.h"
+#include "file/regular.h"
+#include "inherit.h"
+#include "mem/mem.h"
 
 /* --- the child's descriptors ------------------------------------------------------------------ */
 

@@ -12,21 +12,21 @@
 #include <twz/faults.h>
 #include <twz/threads.h>
 
-#include "console.h"
-#include "device.h"
-#include "directory.h"
-#include "entry.h"
-#include "fd.h"
-#include "linux.h"
-#include "lock.h"
-#include "mem.h"
-#include "pipe.h"
-#include "process.h"
-#include "regular.h"
-#include "signals.h"
-#include "text.h"
-#include "thread.h"
-#include "times.h"
+#include "base/entry.h"
+#include "base/linux.h"
+#include "base/lock.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "base/thread.h"
+#include "base/times.h"
+#include "deliver.h"
+#include "file/console.h"
+#include "file/device.h"
+#include "file/directory.h"
+#include "file/fd.h"
+#include "file/pipe.h"
+#include "file/regular.h"
+#include "mem/mem.h"
 
 struct process process;
 

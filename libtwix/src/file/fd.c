@@ -6,11 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "err.h"
+#include "base/err.h"
+#include "base/linux.h"
+#include "base/lock.h"
+#include "base/thread.h"
 #include "fd.h"
-#include "linux.h"
-#include "lock.h"
-#include "thread.h"
 
 struct slot {
     struct file *file;

@@ -6,10 +6,10 @@
 #include <hier/hier.h>
 #include <unistd.h>
 
+#include "base/err.h"
+#include "base/linux.h"
+#include "base/process.h"
 #include "directory.h"
-#include "err.h"
-#include "linux.h"
-#include "process.h"
 #include "regular.h"
 
 /* As getdents64 has it; the name follows, NUL-terminated, the whole padded to 8. */

@@ -10,14 +10,14 @@
 #include <twz/faults.h>
 
 #include "err.h"
-#include "futex.h"
+#include "life/deliver.h"
+#include "life/futex.h"
+#include "life/timers.h"
 #include "linux.h"
 #include "lock.h"
-#include "mem.h"
+#include "mem/mem.h"
 #include "process.h"
-#include "signals.h"
 #include "thread.h"
-#include "timers.h"
 
 #define FAULT_STACK (64u << 10)
 #define FAULT_READY (12u << 10) /* of it, there from the start: for faults that memory is lacking */

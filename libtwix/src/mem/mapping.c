@@ -6,11 +6,11 @@
 #include <sys/mman.h>
 #include <twz/call.h>
 
-#include "copy.h"
-#include "err.h"
+#include "base/copy.h"
+#include "base/err.h"
+#include "base/process.h"
 #include "mapping.h"
 #include "mem.h"
-#include "process.h"
 
 #define MAPPINGS 256u
 

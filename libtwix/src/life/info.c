@@ -11,14 +11,14 @@
 #include <twz/call.h>
 #include <twz/threads.h>
 
-#include "device.h"
-#include "err.h"
-#include "fd.h"
-#include "linux.h"
-#include "process.h"
-#include "regular.h"
-#include "thread.h"
-#include "times.h"
+#include "base/err.h"
+#include "base/linux.h"
+#include "base/process.h"
+#include "base/thread.h"
+#include "base/times.h"
+#include "file/device.h"
+#include "file/fd.h"
+#include "file/regular.h"
 
 #define ARCH_SET_GS 0x1001
 #define ARCH_SET_FS 0x1002

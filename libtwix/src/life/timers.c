@@ -7,10 +7,10 @@
 #include <twz/syscall.h>
 #include <twz/threads.h>
 
-#include "err.h"
-#include "linux.h"
-#include "lock.h"
-#include "thread.h"
+#include "base/err.h"
+#include "base/linux.h"
+#include "base/lock.h"
+#include "base/thread.h"
 #include "timers.h"
 
 #define MICROSECOND  1000ull

@@ -17,15 +17,15 @@
 #include <sys/ioctl.h>
 #include <twz/threads.h>
 
-#include "copy.h"
+#include "base/copy.h"
+#include "base/err.h"
+#include "base/linux.h"
+#include "base/lock.h"
+#include "base/process.h"
+#include "base/thread.h"
 #include "device.h"
-#include "err.h"
-#include "linux.h"
-#include "lock.h"
+#include "life/deliver.h"
 #include "pipe.h"
-#include "process.h"
-#include "signals.h"
-#include "thread.h"
 
 #define PIPE_MAGIC   0x3165706970777a74ull
 #define PIPE_VERSION 1u

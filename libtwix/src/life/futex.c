@@ -6,11 +6,11 @@
 #include <twz/syscall.h>
 #include <twz/threads.h>
 
-#include "err.h"
+#include "base/err.h"
+#include "base/linux.h"
+#include "base/thread.h"
+#include "base/times.h"
 #include "futex.h"
-#include "linux.h"
-#include "thread.h"
-#include "times.h"
 
 #define FUTEX_WAIT        0
 #define FUTEX_WAKE        1

@@ -9,9 +9,9 @@
 
 #include <twz/name.h>
 
-#include "fd.h"
-#include "linux.h"
-#include "process.h"
+#include "base/linux.h"
+#include "base/process.h"
+#include "file/fd.h"
 
 struct plan {
     struct file *file[FD_MAX];

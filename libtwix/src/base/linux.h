@@ -33,7 +33,7 @@
 #define LINUX6(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5, k6, n6)                       \
     int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2, KIND_##k3 n3, KIND_##k4 n4, KIND_##k5 n5, \
                          KIND_##k6 n6);
-#include "../linux.def"
+#include "../../linux.def"
 #include "linux_undef.h"
 
 /* struct sigaction as the system call has it. */

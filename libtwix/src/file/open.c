@@ -3,14 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "base/err.h"
+#include "base/linux.h"
+#include "base/process.h"
 #include "device.h"
 #include "directory.h"
-#include "err.h"
-#include "linux.h"
-#include "mem.h"
+#include "mem/mem.h"
 #include "open.h"
 #include "path.h"
-#include "process.h"
 #include "regular.h"
 
 /* --- open ------------------------------------------------------------------------------------- */

@@ -12,12 +12,12 @@
 #include <twz/threads.h>
 #include <unistd.h>
 
+#include "base/err.h"
+#include "base/linux.h"
+#include "base/process.h"
 #include "device.h"
-#include "err.h"
 #include "fd.h"
-#include "linux.h"
 #include "path.h"
-#include "process.h"
 #include "regular.h"
 
 /* --- stat ------------------------------------------------------------------------------------- */
