@@ -30,7 +30,6 @@ import tree
 CIRCLES = {
     "kernel/core": [7, 2],
     "kernel/obj": [5],
-    "libtwix/src": [19],
     "libtwz/src": [4, 3],
     "objects/hier": [2, 2],
 }

@@ -16,6 +16,12 @@ struct arena {
     uint64_t used[TWZ_OBJ_PAGES / 64];
 };
 
+/* Pages that hold `len` bytes. */
+static inline uint64_t arena_pages(uint64_t len)
+{
+    return (len + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE;
+}
+
 void arena_init(struct arena *a);
 
 /* First page of `count` free ones in a row, now in use; 0: there are none. */

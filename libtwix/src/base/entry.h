@@ -31,8 +31,6 @@ _Static_assert(offsetof(struct twix_table, unmapself) == 32, "musl patch 2 jumps
 _Static_assert(offsetof(struct twz_thread, user) + 8 * TWIX_USER_TABLE == 408,
                "the musl patches read gs:408");
 
-extern const struct twix_table twix_table;
-
 /* Start of the runtime: called by start.S on the program's first stack; goes to the program. */
 _Noreturn void twix_main(const void *args);
 

@@ -5,7 +5,7 @@
 
 #include "err.h"
 
-static int one_error(int64_t error)
+static int errno_of(int64_t error)
 {
     switch (error) {
     case TWZ_ENOOBJ:
@@ -38,7 +38,12 @@ static int one_error(int64_t error)
     }
 }
 
-int64_t err_linux(int64_t result)
+int64_t ret_linux(int64_t result)
 {
-    return result >= 0 ? result : -one_error(-result);
+    return result >= 0 ? result : -errno_of(-result);
+}
+
+int err_linux(int64_t result)
+{
+    return result >= 0 ? 0 : -errno_of(-result);
 }

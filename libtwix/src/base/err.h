@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Errors: everything here returns >= 0 or a negative Linux errno; those of libtwz are turned. */
+/*
+ * Results. A function of libtwix returns `int err`, 0 or a negative Linux errno, or `int64_t ret`,
+ * a value >= 0 or a negative Linux errno. A result of libtwz or the kernel must pass through here.
+ */
 #ifndef TWIX_ERR_H
 #define TWIX_ERR_H
 
 #include <stdint.h>
 
-/* A result of libtwz or the kernel as Linux would say it: >= 0 stays, -TWZ_E* becomes -E*. */
-int64_t err_linux(int64_t result);
+/* A result with a value: >= 0 stays, -TWZ_E* becomes -E*. */
+int64_t ret_linux(int64_t result);
+
+/* A result without a value: 0, or -TWZ_E* as -E*. */
+int err_linux(int64_t result);
 
 #endif

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks of libtwix: twz_mutex words whose owner's death is no matter, because what they guard is
- * right after each single store, or dies with the process.
+ * Locks of libtwix. A twz_mutex reports that its last owner died; these locks ignore the report.
+ * So each guards only data that is valid after every single store, or data that dies with the
+ * process.
  */
 #ifndef TWIX_LOCK_H
 #define TWIX_LOCK_H
 
 #include <twz/mutex.h>
 
-static inline void lock_take(struct twz_mutex *lock)
+/* May block. The caller must not hold the lock. */
+static inline void lock_acquire(struct twz_mutex *lock)
 {
     (void)!twz_mutex_lock(lock);
 }
 
-static inline void lock_drop(struct twz_mutex *lock)
+static inline void lock_release(struct twz_mutex *lock)
 {
     twz_mutex_unlock(lock);
 }

@@ -8,7 +8,7 @@
 #include <twz/threads.h>
 
 #include "linux.h"
-#include "thread.h"
+#include "wait.h"
 #include "times.h"
 
 #define SECOND 1000000000ull
@@ -41,7 +41,7 @@ int times_ns(const struct timespec *ts, uint64_t *ns)
     return 0;
 }
 
-static int64_t clock_now(int64_t clock, uint64_t *ns)
+static int clock_now(int64_t clock, uint64_t *ns)
 {
     switch (clock) {
     case CLOCK_REALTIME:
@@ -57,13 +57,13 @@ static int64_t clock_now(int64_t clock, uint64_t *ns)
     }
 }
 
-int64_t times_deadline(int64_t clock, uint64_t at, uint64_t *deadline)
+int times_deadline(int64_t clock, uint64_t at, uint64_t *deadline)
 {
     uint64_t now;
-    int64_t ret = clock_now(clock, &now);
+    int err = clock_now(clock, &now);
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     *deadline = twz_clock() + (at > now ? at - now : 0);
     return 0;
 }
@@ -71,21 +71,21 @@ int64_t times_deadline(int64_t clock, uint64_t at, uint64_t *deadline)
 int64_t linux_clock_gettime(int64_t clock, void *ts)
 {
     uint64_t ns;
-    int64_t ret = clock_now(clock, &ns);
+    int err = clock_now(clock, &ns);
 
-    if (ret == 0)
+    if (err == 0)
         *(struct timespec *)ts = times_spec(ns);
-    return ret;
+    return err;
 }
 
 int64_t linux_clock_getres(int64_t clock, void *ts)
 {
     uint64_t ns;
-    int64_t ret = clock_now(clock, &ns);
+    int err = clock_now(clock, &ns);
 
-    if (ret == 0 && ts)
+    if (err == 0 && ts)
         *(struct timespec *)ts = times_spec(1);
-    return ret;
+    return err;
 }
 
 int64_t linux_gettimeofday(void *tv, void *tz)
@@ -117,33 +117,33 @@ int64_t linux_times(void *buf)
     return (int64_t)(twz_clock() / 10000000u);
 }
 
-static int64_t sleep_until(uint64_t deadline)
+static int sleep_until(uint64_t deadline)
 {
     static const uint64_t never;
-    struct twz_sync op[2] = { thread_sleep_on(&never, 0) };
-    int64_t ret = thread_wait(op, 1, deadline);
+    struct twz_sync op[2] = { wait_sleep_op(&never, 0) };
+    int err = wait_ops(op, 1, deadline);
 
-    return ret == -ETIMEDOUT ? 0 : ret;
+    return err == -ETIMEDOUT ? 0 : err;
 }
 
 int64_t linux_clock_nanosleep(int64_t clock, uint32_t flags, const void *want, void *left)
 {
     uint64_t ns, deadline, now;
-    int64_t ret = times_ns(want, &ns);
+    int err = times_ns(want, &ns);
 
-    if (ret == 0 && (flags & TIMER_ABSTIME))
-        ret = times_deadline(clock, ns, &deadline);
+    if (err == 0 && (flags & TIMER_ABSTIME))
+        err = times_deadline(clock, ns, &deadline);
     else
         deadline = twz_clock() + ns;
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     do {
-        ret = sleep_until(deadline);
+        err = sleep_until(deadline);
         now = twz_clock();
-    } while (ret >= 0 && now < deadline);
-    if (ret == -EINTR && left && !(flags & TIMER_ABSTIME))
+    } while (err >= 0 && now < deadline);
+    if (err == -EINTR && left && !(flags & TIMER_ABSTIME))
         *(struct timespec *)left = times_spec(deadline > now ? deadline - now : 0);
-    return ret;
+    return err;
 }
 
 int64_t linux_nanosleep(const void *want, void *left)

@@ -13,6 +13,6 @@ struct timespec times_spec(uint64_t ns);
 int times_ns(const struct timespec *ts, uint64_t *ns); /* 0 or -EINVAL */
 
 /* The moment `at` of a clock as a monotonic deadline. 0 or -EINVAL. */
-int64_t times_deadline(int64_t clock, uint64_t at, uint64_t *deadline);
+int times_deadline(int64_t clock, uint64_t at, uint64_t *deadline);
 
 #endif

@@ -22,13 +22,13 @@
 
 /* --- stat ------------------------------------------------------------------------------------- */
 
-static int64_t stat_link(const struct hier_where *w, struct stat *st)
+static int stat_link(const struct hier_where *w, struct stat *st)
 {
     struct hier_found found;
-    int64_t ret = err_linux(hier_lookup(&w->dir, path_leaf(w), &found));
+    int err = err_linux(hier_lookup(&w->dir, path_leaf(w), &found));
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     *st = (struct stat){ 0 };
     st->st_dev = 1;
     st->st_ino = w->cookie;
@@ -39,13 +39,13 @@ static int64_t stat_link(const struct hier_where *w, struct stat *st)
     return 0;
 }
 
-static int64_t stat_object(objid_t id, uint32_t kind, struct stat *st)
+static int stat_object(objid_t id, uint32_t kind, struct stat *st)
 {
     twzobj obj;
-    int64_t ret = regular_map(&obj, id, TWZ_READ);
+    int err = regular_map(&obj, id, TWZ_READ);
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     regular_stat(&obj, kind == HIER_DIR ? S_IFDIR : S_IFREG, st);
     twz_object_release(&obj);
     return 0;
@@ -54,30 +54,30 @@ static int64_t stat_object(objid_t id, uint32_t kind, struct stat *st)
 int64_t linux_fstat(int fd, void *st)
 {
     struct file *f = fd_get(fd);
-    int64_t ret;
+    int err;
 
     if (!f)
         return -EBADF;
-    ret = f->ops->stat(f, st);
+    err = f->ops->stat(f, st);
     file_put(f);
-    return ret;
+    return err;
 }
 
 int64_t linux_newfstatat(int dir, const char *path, void *st, uint32_t flags)
 {
     struct hier_where w;
-    int64_t ret;
+    int err;
 
     if (path && !*path && (flags & AT_EMPTY_PATH))
         return dir == AT_FDCWD ? linux_newfstatat(dir, ".", st, 0) : linux_fstat(dir, st);
     if (path && device_named(path))
         return device_stat(path, st);
-    ret = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
-    if (ret < 0)
-        return ret;
-    ret = w.kind == HIER_SYMLINK ? stat_link(&w, st) : stat_object(w.id, w.kind, st);
+    err = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
+    if (err < 0)
+        return err;
+    err = w.kind == HIER_SYMLINK ? stat_link(&w, st) : stat_object(w.id, w.kind, st);
     hier_where_close(&w);
-    return ret;
+    return err;
 }
 
 int64_t linux_stat(const char *path, void *st)
@@ -120,7 +120,7 @@ int64_t linux_statx(int dir, const char *path, uint32_t flags, uint32_t mask, vo
     return 0;
 }
 
-static int64_t fill_statfs(struct statfs *st)
+static int fill_statfs(struct statfs *st)
 {
     const struct twz_system *system = process_system_now();
 
@@ -181,14 +181,14 @@ struct change {
     const void *arg;
 };
 
-static int64_t change_object(objid_t id, const struct change *change)
+static int change_object(objid_t id, const struct change *change)
 {
     struct twz_meta *meta;
     twzobj obj;
-    int64_t ret = regular_map(&obj, id, TWZ_READ | TWZ_WRITE);
+    int err = regular_map(&obj, id, TWZ_READ | TWZ_WRITE);
 
-    if (ret < 0)
-        return ret == -EACCES ? -EPERM : ret;
+    if (err < 0)
+        return err == -EACCES ? -EPERM : err;
     meta = twz_object_meta(&obj);
     change->apply(meta, change->arg);
     twz_persist(meta, TWZ_PERSIST_LINE);
@@ -196,32 +196,32 @@ static int64_t change_object(objid_t id, const struct change *change)
     return 0;
 }
 
-static int64_t change_path(int dir, const char *path, uint32_t flags, const struct change *change)
+static int change_path(int dir, const char *path, uint32_t flags, const struct change *change)
 {
     struct hier_where w;
-    int64_t ret;
+    int err;
 
     if (path && device_named(path))
         return 0;
-    ret = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
-    if (ret < 0)
-        return ret;
-    ret = w.kind == HIER_SYMLINK ? 0 : change_object(w.id, change);
+    err = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
+    if (err < 0)
+        return err;
+    err = w.kind == HIER_SYMLINK ? 0 : change_object(w.id, change);
     hier_where_close(&w);
-    return ret;
+    return err;
 }
 
-static int64_t change_fd(int fd, const struct change *change)
+static int change_fd(int fd, const struct change *change)
 {
     struct file *f = fd_get(fd);
-    int64_t ret;
+    int err;
 
     if (!f)
         return -EBADF;
-    ret =
+    err =
         f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ? change_object(f->obj.id, change) : 0;
     file_put(f);
-    return ret;
+    return err;
 }
 
 static void apply_mode(struct twz_meta *meta, const void *arg)

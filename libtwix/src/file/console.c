@@ -28,10 +28,9 @@
 #include "base/copy.h"
 #include "base/lock.h"
 #include "base/process.h"
-#include "base/thread.h"
+#include "base/signals.h"
+#include "base/wait.h"
 #include "console.h"
-#include "device.h"
-#include "life/deliver.h"
 
 #define INPUT_WANTED (1ull << 63)
 #define ERROR_MASK   0xfffu /* any process may have written the word: an error's number at most */
@@ -85,13 +84,13 @@ static int64_t put_some(struct twz_ring *ring, const uint8_t *buf, uint64_t len)
 }
 
 /* Waits for the host to take bytes. 0 or -EINTR. */
-static int64_t wait_for_room(struct twz_ring *ring)
+static int wait_for_room(struct twz_ring *ring)
 {
     uint64_t head = load(&ring->head);
 
     if (ring->tail - head < ring->size)
         return 0;
-    return thread_wait_word(&ring->head, head, TWZ_FOREVER);
+    return wait_word(&ring->head, head, TWZ_FOREVER);
 }
 
 /* Where output and errors are one terminal on the host, one ring keeps them in order. */
@@ -103,12 +102,12 @@ static uint32_t out_port(const struct file *f)
 }
 
 /* Can output still arrive? 0, -EPIPE after SIGPIPE, or what the host's own writing failed with. */
-static int64_t output_lost(const struct twz_port *port)
+static int output_lost(const struct twz_port *port)
 {
     uint64_t error = load(&port->state) & ERROR_MASK;
 
     if (!load(&port->to_host.closed))
-        return -(int64_t)error;
+        return -(int)error;
     signals_raise(SIGPIPE);
     return -EPIPE;
 }
@@ -127,9 +126,9 @@ static int64_t console_write(struct file *f, const void *buf, uint64_t len, uint
         ret = output_lost(port);
         if (ret < 0)
             break;
-        lock_take(lock);
+        lock_acquire(lock);
         ret = put_some(ring, (const uint8_t *)buf + done, len - done);
-        lock_drop(lock);
+        lock_release(lock);
         if (ret > 0) {
             done += (uint64_t)ret;
             kick(number);
@@ -218,14 +217,14 @@ static int64_t console_read(struct file *f, void *buf, uint64_t len, uint64_t of
     for (;;) {
         if (load(&port->from_host.closed) && port->state == 0)
             return 0;
-        lock_take(lock);
+        lock_acquire(lock);
         ret = input_step(port, len, &tail);
         if (ret == 1)
             ret = input_take(port, buf, len);
-        lock_drop(lock);
+        lock_release(lock);
         if (ret != -EAGAIN || (f->state->flags & O_NONBLOCK))
             return ret;
-        ret = thread_wait_word(&port->from_host.tail, tail, TWZ_FOREVER);
+        ret = wait_word(&port->from_host.tail, tail, TWZ_FOREVER);
         if (ret < 0)
             return ret;
     }
@@ -245,9 +244,9 @@ static int is_terminal(const struct file *f)
     }
 }
 
-static int64_t console_stat(struct file *f, struct stat *st)
+static int console_stat(struct file *f, struct stat *st)
 {
-    device_fill_stat(st, 5, f->sub);
+    file_stat_device(st, 5, f->sub);
     if (is_terminal(f))
         return 0;
     st->st_mode = S_IFIFO | 0600;
@@ -262,7 +261,7 @@ struct terminal_modes {
 };
 
 /* The modes of an ordinary terminal; the true ones belong to the host and cannot be set. */
-static int64_t terminal_modes(struct terminal_modes *modes)
+static int terminal_modes(struct terminal_modes *modes)
 {
     *modes = (struct terminal_modes){
         .in = ICRNL | IXON,
@@ -274,14 +273,14 @@ static int64_t terminal_modes(struct terminal_modes *modes)
     return 0;
 }
 
-static int64_t window_size(struct winsize *size)
+static int window_size(struct winsize *size)
 {
     *size = (struct winsize){ .ws_row = (unsigned short)process.args->rows,
                               .ws_col = (unsigned short)process.args->cols };
     return 0;
 }
 
-static int64_t console_ioctl(struct file *f, int64_t request, void *arg)
+static int console_ioctl(struct file *f, int64_t request, void *arg)
 {
     const struct twz_port *port = &console()->port[TWZ_PORT_IN];
 
@@ -310,9 +309,9 @@ static uint32_t poll_in(struct twz_sync *wait)
     uint64_t tail;
     int64_t ret;
 
-    lock_take(lock);
+    lock_acquire(lock);
     ret = input_step(port, 1, &tail);
-    lock_drop(lock);
+    lock_release(lock);
     if (ret != -EAGAIN)
         return POLLIN | POLLRDNORM;
     *wait = (struct twz_sync){ .addr = (uint64_t)(uintptr_t)&port->from_host.tail,

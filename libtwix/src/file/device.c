@@ -2,24 +2,12 @@
 /* Devices without an object behind them; see device.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/sysmacros.h>
 #include <twz/call.h>
 
 #include "base/copy.h"
 #include "base/err.h"
 #include "console.h"
 #include "device.h"
-
-void device_fill_stat(struct stat *st, uint32_t major, uint32_t minor)
-{
-    *st = (struct stat){ 0 };
-    st->st_dev = 2;
-    st->st_ino = ((uint64_t)major << 8) + minor;
-    st->st_mode = S_IFCHR | 0666;
-    st->st_nlink = 1;
-    st->st_rdev = makedev(major, minor);
-    st->st_blksize = 4096;
-}
 
 static int64_t null_read(struct file *f, void *buf, uint64_t len, uint64_t off)
 {
@@ -63,7 +51,7 @@ static int64_t random_read(struct file *f, void *buf, uint64_t len, uint64_t off
     (void)f;
     (void)off;
     while (done < len) {
-        int64_t ret = err_linux(twz_sys_random((uint8_t *)buf + done, len - done));
+        int64_t ret = ret_linux(twz_sys_random((uint8_t *)buf + done, len - done));
 
         if (ret <= 0)
             return done ? (int64_t)done : ret;
@@ -81,23 +69,23 @@ static int64_t null_seek(struct file *f, int64_t off, int64_t whence)
     return 0;
 }
 
-static int64_t null_stat(struct file *f, struct stat *st)
+static int null_stat(struct file *f, struct stat *st)
 {
     (void)f;
-    device_fill_stat(st, 1, 3);
+    file_stat_device(st, 1, 3);
     return 0;
 }
 
-static int64_t zero_stat(struct file *f, struct stat *st)
+static int zero_stat(struct file *f, struct stat *st)
 {
-    device_fill_stat(st, 1, f->sub ? 7 : 5);
+    file_stat_device(st, 1, f->sub ? 7 : 5);
     return 0;
 }
 
-static int64_t random_stat(struct file *f, struct stat *st)
+static int random_stat(struct file *f, struct stat *st)
 {
     (void)f;
-    device_fill_stat(st, 1, 9);
+    file_stat_device(st, 1, 9);
     return 0;
 }
 
@@ -167,7 +155,7 @@ const struct file_ops *device_ops(uint32_t kind, uint32_t sub)
     }
 }
 
-int64_t device_open(const char *path, uint32_t flags, struct file **out)
+int device_open(const char *path, uint32_t flags, struct file **out)
 {
     const struct device *d = find(path);
     struct file *f;
@@ -182,7 +170,7 @@ int64_t device_open(const char *path, uint32_t flags, struct file **out)
     return 0;
 }
 
-int64_t device_stat(const char *path, struct stat *st)
+int device_stat(const char *path, struct stat *st)
 {
     const struct device *d = find(path);
     struct file f = { .kind = d->kind, .sub = d->sub };

@@ -52,7 +52,7 @@ static int64_t next_item(const struct file *f, uint64_t *place, struct hier_item
         return 1;
     }
     cursor = *place - 2;
-    ret = err_linux(hier_iter(&f->obj, &cursor, item));
+    ret = ret_linux(hier_iter(&f->obj, &cursor, item));
     *place = cursor + 2;
     return ret;
 }
@@ -112,18 +112,18 @@ static int64_t directory_seek(struct file *f, int64_t off, int64_t whence)
     return off < 0 ? -EINVAL : off;
 }
 
-static int64_t directory_stat(struct file *f, struct stat *st)
+static int directory_stat(struct file *f, struct stat *st)
 {
     regular_stat_open(&f->obj, S_IFDIR, st);
     return 0;
 }
 
-int64_t directory_open(struct file *f, objid_t id)
+int directory_open(struct file *f, objid_t id)
 {
-    int64_t ret = twz_object_init_guid(&f->obj, id, TWZ_READ | TWZ_WRITE);
+    int err = twz_object_init_guid(&f->obj, id, TWZ_READ | TWZ_WRITE);
 
-    if (ret < 0)
-        return err_linux(ret);
+    if (err < 0)
+        return err_linux(err);
     return err_linux(hier_probe(&f->obj));
 }
 

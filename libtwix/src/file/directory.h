@@ -8,6 +8,6 @@
 extern const struct file_ops directory_ops;
 
 /* Open the directory `id`. */
-int64_t directory_open(struct file *f, objid_t id);
+int directory_open(struct file *f, objid_t id);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/sysmacros.h>
 
 #include "base/err.h"
 #include "base/linux.h"
@@ -14,7 +15,7 @@
 
 struct slot {
     struct file *file;
-    int cloexec;
+    bool cloexec;
 };
 
 static struct twz_mutex fd_lock;
@@ -25,7 +26,7 @@ struct file *file_new(const struct file_ops *ops, uint32_t kind, uint32_t flags)
 {
     struct file *f = NULL;
 
-    lock_take(&fd_lock);
+    lock_acquire(&fd_lock);
     for (int i = 0; i < FD_MAX && !f; i++)
         if (pool[i].refs == 0)
             f = &pool[i];
@@ -38,7 +39,7 @@ struct file *file_new(const struct file_ops *ops, uint32_t kind, uint32_t flags)
         f->own.kind = kind;
         f->own.flags = flags & (O_APPEND | O_NONBLOCK);
     }
-    lock_drop(&fd_lock);
+    lock_release(&fd_lock);
     return f;
 }
 
@@ -48,34 +49,34 @@ static void file_end(struct file *f)
     if (f->ops->release)
         f->ops->release(f);
     if (f->state_obj.start) {
-        file_take_back(f, f->end);
+        file_revoke(f, f->end);
         twz_object_release(&f->state_obj);
     }
     if (f->obj.start)
         twz_object_release(&f->obj);
-    lock_take(&fd_lock);
+    lock_acquire(&fd_lock);
     f->refs = 0;
-    lock_drop(&fd_lock);
+    lock_release(&fd_lock);
 }
 
 void file_put(struct file *f)
 {
     uint32_t left;
 
-    lock_take(&fd_lock);
+    lock_acquire(&fd_lock);
     left = f->refs - 1;
     if (left)
         f->refs = left;
-    lock_drop(&fd_lock);
+    lock_release(&fd_lock);
     if (left == 0)
         file_end(f);
 }
 
 void file_ref(struct file *f)
 {
-    lock_take(&fd_lock);
+    lock_acquire(&fd_lock);
     f->refs++;
-    lock_drop(&fd_lock);
+    lock_release(&fd_lock);
 }
 
 struct file *fd_get(int fd)
@@ -84,32 +85,32 @@ struct file *fd_get(int fd)
 
     if (fd < 0 || fd >= FD_MAX)
         return NULL;
-    lock_take(&fd_lock);
+    lock_acquire(&fd_lock);
     f = table[fd].file;
     if (f)
         f->refs++;
-    lock_drop(&fd_lock);
+    lock_release(&fd_lock);
     return f;
 }
 
-struct file *fd_look(int fd, int *cloexec)
+struct file *fd_look(int fd, bool *cloexec)
 {
     struct file *f;
 
-    lock_take(&fd_lock);
+    lock_acquire(&fd_lock);
     f = table[fd].file;
     *cloexec = table[fd].cloexec;
     if (f)
         f->refs++;
-    lock_drop(&fd_lock);
+    lock_release(&fd_lock);
     return f;
 }
 
-int fd_install(struct file *f, int min, int cloexec)
+int fd_install(struct file *f, int min, bool cloexec)
 {
     int fd = -EMFILE;
 
-    lock_take(&fd_lock);
+    lock_acquire(&fd_lock);
     for (int i = min; i < FD_MAX; i++) {
         if (!table[i].file) {
             table[i] = (struct slot){ f, cloexec };
@@ -117,13 +118,13 @@ int fd_install(struct file *f, int min, int cloexec)
             break;
         }
     }
-    lock_drop(&fd_lock);
+    lock_release(&fd_lock);
     if (fd < 0)
         file_put(f);
     return fd;
 }
 
-int fd_replace(int fd, struct file *f, int cloexec)
+int fd_replace(int fd, struct file *f, bool cloexec)
 {
     struct file *old;
 
@@ -131,10 +132,10 @@ int fd_replace(int fd, struct file *f, int cloexec)
         file_put(f);
         return -EBADF;
     }
-    lock_take(&fd_lock);
+    lock_acquire(&fd_lock);
     old = table[fd].file;
     table[fd] = (struct slot){ f, cloexec };
-    lock_drop(&fd_lock);
+    lock_release(&fd_lock);
     if (old)
         file_put(old);
     return fd;
@@ -146,10 +147,10 @@ int fd_close(int fd)
 
     if (fd < 0 || fd >= FD_MAX)
         return -EBADF;
-    lock_take(&fd_lock);
+    lock_acquire(&fd_lock);
     f = table[fd].file;
-    table[fd] = (struct slot){ NULL, 0 };
-    lock_drop(&fd_lock);
+    table[fd] = (struct slot){ NULL, false };
+    lock_release(&fd_lock);
     if (!f)
         return -EBADF;
     file_put(f);
@@ -169,25 +170,25 @@ int fd_cloexec(int fd)
 
     if (fd < 0 || fd >= FD_MAX)
         return -EBADF;
-    lock_take(&fd_lock);
+    lock_acquire(&fd_lock);
     if (table[fd].file)
         result = table[fd].cloexec;
-    lock_drop(&fd_lock);
+    lock_release(&fd_lock);
     return result;
 }
 
-int fd_set_cloexec(int fd, int cloexec)
+int fd_set_cloexec(int fd, bool cloexec)
 {
     int result = -EBADF;
 
     if (fd < 0 || fd >= FD_MAX)
         return -EBADF;
-    lock_take(&fd_lock);
+    lock_acquire(&fd_lock);
     if (table[fd].file) {
         table[fd].cloexec = cloexec;
         result = 0;
     }
-    lock_drop(&fd_lock);
+    lock_release(&fd_lock);
     return result;
 }
 
@@ -198,16 +199,16 @@ struct file_state *file_lock(struct file *f)
     for (;;) {
         struct file_state *s = __atomic_load_n(&f->state, __ATOMIC_ACQUIRE);
 
-        lock_take(&s->lock);
+        lock_acquire(&s->lock);
         if (s == __atomic_load_n(&f->state, __ATOMIC_ACQUIRE))
             return s;
-        lock_drop(&s->lock); /* it moved into an object while we waited */
+        lock_release(&s->lock); /* it moved into an object while we waited */
     }
 }
 
 void file_unlock(struct file_state *s)
 {
-    lock_drop(&s->lock);
+    lock_release(&s->lock);
 }
 
 /* --- sharing with children -------------------------------------------------------------------- */
@@ -217,39 +218,38 @@ static int64_t hold(struct file_shared *shared)
 {
     int64_t entry = -ENFILE;
 
-    lock_take(&shared->lock);
+    lock_acquire(&shared->lock);
     for (uint32_t i = 0; i < FILE_HOLDERS && entry < 0; i++) {
         if (twz_mutex_trylock(&shared->holder[i]) < 0)
             continue;
         shared->holder[i].word = thread_process_word();
         entry = i;
     }
-    lock_drop(&shared->lock);
+    lock_release(&shared->lock);
     return entry;
 }
 
 /* Moves the state into an object of its own. */
-static int64_t make_shared(struct file *f)
+static int make_shared(struct file *f)
 {
     twzobj obj;
     struct file_shared *shared;
-    int64_t ret =
-        twz_object_new(&obj, NULL, NULL, TWZ_OC_DFL_READ | TWZ_OC_DFL_WRITE | TWZ_OC_DFL_DEL);
+    int err = twz_object_new(&obj, NULL, NULL, TWZ_OC_DFL_READ | TWZ_OC_DFL_WRITE | TWZ_OC_DFL_DEL);
 
-    if (ret < 0)
-        return err_linux(ret);
+    if (err < 0)
+        return err_linux(err);
     shared = twz_object_base(&obj);
     f->end = (uint32_t)hold(shared);
-    lock_take(&f->own.lock);
+    lock_acquire(&f->own.lock);
     shared->state = f->own;
     shared->state.lock.word = 0;
     f->state_obj = obj;
     __atomic_store_n(&f->state, &shared->state, __ATOMIC_RELEASE);
-    lock_drop(&f->own.lock);
+    lock_release(&f->own.lock);
     return 0;
 }
 
-int64_t file_share(struct file *f, objid_t *id)
+int64_t file_inherit(struct file *f, objid_t *id)
 {
     int64_t ret = f->state == &f->own ? make_shared(f) : 0;
 
@@ -262,14 +262,14 @@ int64_t file_share(struct file *f, objid_t *id)
 }
 
 /* Child and parent both do this: whoever comes first. */
-void file_lend_to(struct file *f, uint64_t entry, const struct twz_thread *child)
+void file_transfer(struct file *f, uint64_t entry, const struct twz_thread *child)
 {
     struct file_shared *shared = twz_object_base(&f->state_obj);
 
-    lock_take(&shared->lock);
+    lock_acquire(&shared->lock);
     if (shared->holder[entry].word == thread_process_word())
         shared->holder[entry].word = thread_owner_word(child);
-    lock_drop(&shared->lock);
+    lock_release(&shared->lock);
 }
 
 static void end_unused(const twzobj *obj)
@@ -277,7 +277,7 @@ static void end_unused(const twzobj *obj)
     struct file_shared *shared = twz_object_base(obj);
     int used = 0;
 
-    lock_take(&shared->lock);
+    lock_acquire(&shared->lock);
     for (uint32_t i = 0; i < FILE_HOLDERS && !used; i++) {
         if (!shared->holder[i].word)
             continue;
@@ -285,18 +285,18 @@ static void end_unused(const twzobj *obj)
         if (!used)
             shared->holder[i].word = 0;
     }
-    lock_drop(&shared->lock);
+    lock_release(&shared->lock);
     if (!used)
         (void)!twz_object_delete(obj, TWZ_DELETE_DEFERRED);
 }
 
-void file_take_back(struct file *f, uint64_t entry)
+void file_revoke(struct file *f, uint64_t entry)
 {
     struct file_shared *shared = twz_object_base(&f->state_obj);
 
-    lock_take(&shared->lock);
+    lock_acquire(&shared->lock);
     shared->holder[entry].word = 0;
-    lock_drop(&shared->lock);
+    lock_release(&shared->lock);
     end_unused(&f->state_obj);
 }
 
@@ -305,32 +305,45 @@ static int is_state(const struct file_state *s)
     return s->magic == FILE_STATE_MAGIC && s->version == FILE_STATE_VERSION;
 }
 
-void file_sweep(const twzobj *obj)
+void file_reap(const twzobj *obj)
 {
     if (is_state(twz_object_base(obj)))
         end_unused(obj);
 }
 
-int64_t file_attach(struct file *f, objid_t id, uint64_t entry)
+int file_attach(struct file *f, objid_t id, uint64_t entry)
 {
     twzobj obj;
     struct file_shared *shared;
-    int64_t ret = twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE);
+    int err = twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE);
 
-    if (ret < 0)
-        return err_linux(ret);
+    if (err < 0)
+        return err_linux(err);
     shared = twz_object_base(&obj);
     if (!is_state(&shared->state) || shared->state.kind != f->kind || entry >= FILE_HOLDERS) {
         twz_object_release(&obj);
         return -EINVAL;
     }
-    lock_take(&shared->lock);
+    lock_acquire(&shared->lock);
     shared->holder[entry].word = thread_process_word();
-    lock_drop(&shared->lock);
+    lock_release(&shared->lock);
     f->state_obj = obj;
     f->state = &shared->state;
     f->end = (uint32_t)entry;
     return 0;
+}
+
+/* --- attributes ------------------------------------------------------------------------------- */
+
+void file_stat_device(struct stat *st, uint32_t major, uint32_t minor)
+{
+    *st = (struct stat){ 0 };
+    st->st_dev = 2;
+    st->st_ino = ((uint64_t)major << 8) + minor;
+    st->st_mode = S_IFCHR | 0666;
+    st->st_nlink = 1;
+    st->st_rdev = makedev(major, minor);
+    st->st_blksize = 4096;
 }
 
 /* --- the calls -------------------------------------------------------------------------------- */
@@ -371,7 +384,7 @@ int64_t linux_dup2(int fd, int to)
 }
 
 /* Record locks: one process family, and nobody else's locks are seen; they always succeed. */
-static int64_t record_lock(int64_t cmd, int64_t arg)
+static int record_lock(int64_t cmd, int64_t arg)
 {
     struct flock *lock = (struct flock *)(uintptr_t)arg;
 
@@ -380,7 +393,7 @@ static int64_t record_lock(int64_t cmd, int64_t arg)
     return 0;
 }
 
-static int64_t set_flags(struct file *f, uint64_t flags)
+static int set_flags(struct file *f, uint64_t flags)
 {
     struct file_state *s = file_lock(f);
 

@@ -15,6 +15,7 @@
 #ifndef TWIX_FD_H
 #define TWIX_FD_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <twz/mutex.h>
 #include <twz/obj.h>
@@ -63,9 +64,9 @@ struct file_ops {
     int64_t (*read)(struct file *f, void *buf, uint64_t len, uint64_t off);        /* EINVAL */
     int64_t (*write)(struct file *f, const void *buf, uint64_t len, uint64_t off); /* EINVAL */
     int64_t (*seek)(struct file *f, int64_t off, int64_t whence);                  /* ESPIPE */
-    int64_t (*stat)(struct file *f, struct stat *st);
-    int64_t (*truncate)(struct file *f, uint64_t len);            /* EINVAL */
-    int64_t (*ioctl)(struct file *f, int64_t request, void *arg); /* ENOTTY */
+    int (*stat)(struct file *f, struct stat *st);
+    int (*truncate)(struct file *f, uint64_t len);            /* EINVAL */
+    int (*ioctl)(struct file *f, int64_t request, void *arg); /* ENOTTY */
     /* Events of `want` that are there now; if none, *wait is made a sleep that ends when it pays
      * to ask again. NULL: always ready. */
     uint32_t (*poll)(struct file *f, uint32_t want, struct twz_sync *wait);
@@ -95,19 +96,19 @@ void file_ref(struct file *f);
 void file_put(struct file *f);
 
 /* Put f (whose reference moves to the table) at the lowest free descriptor from `min` on: the
- * descriptor, or -EMFILE (f is put then). `cloexec` is 0 or 1. */
-int fd_install(struct file *f, int min, int cloexec);
+ * descriptor, or -EMFILE (f is put then). */
+int fd_install(struct file *f, int min, bool cloexec);
 
 /* Put f at `fd`, closing what was there: fd, or -EBADF (f is put then). */
-int fd_replace(int fd, struct file *f, int cloexec);
+int fd_replace(int fd, struct file *f, bool cloexec);
 
 int fd_cloexec(int fd); /* 0, 1 or -EBADF */
-int fd_set_cloexec(int fd, int cloexec);
+int fd_set_cloexec(int fd, bool cloexec);
 int fd_close(int fd);    /* 0 or -EBADF */
 void fd_close_all(void); /* at the process's end */
 
 /* What the table says of fd, a new reference or NULL; for making a child's table. */
-struct file *fd_look(int fd, int *cloexec);
+struct file *fd_look(int fd, bool *cloexec);
 
 /* The state of f, locked; it stays the state of f until file_unlock. */
 struct file_state *file_lock(struct file *f);
@@ -115,15 +116,18 @@ void file_unlock(struct file_state *s);
 
 /* Let the state of f be shared with one process more: its object's ID, and an entry among its
  * holders, which then is the child's, or is taken back. -ENFILE: there are too many. */
-int64_t file_share(struct file *f, objid_t *id);
-void file_lend_to(struct file *f, uint64_t entry, const struct twz_thread *child);
-void file_take_back(struct file *f, uint64_t entry);
+int64_t file_inherit(struct file *f, objid_t *id);
+void file_transfer(struct file *f, uint64_t entry, const struct twz_thread *child);
+void file_revoke(struct file *f, uint64_t entry);
 
 /* Use the shared state that the parent handed over. 0, -EINVAL where it is none. */
-int64_t file_attach(struct file *f, objid_t id, uint64_t entry);
+int file_attach(struct file *f, objid_t id, uint64_t entry);
 
 /* Somebody who shared the state in obj has died: if nobody does now, the object goes. */
-void file_sweep(const twzobj *obj);
+void file_reap(const twzobj *obj);
+
+/* The struct stat of a character device; the caller may change it for another kind. */
+void file_stat_device(struct stat *st, uint32_t major, uint32_t minor);
 
 /* The whole of one read or write call on f. off < 0: at the file's own place. */
 int64_t file_read(struct file *f, void *buf, uint64_t len, int64_t off);

@@ -29,16 +29,16 @@ int64_t linux_mkdirat(int dir, const char *path, uint32_t mode)
     uint32_t bits = (mode & ~process.umask & 07777) | S_IFDIR;
     struct hier_create create = { .kind = HIER_DIR, .fill = regular_fill, .ctx = &bits };
     struct hier_where w;
-    int64_t ret = path_walk(dir, path, HIER_NOFOLLOW, &w);
+    int err = path_walk(dir, path, HIER_NOFOLLOW, &w);
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     if (w.kind || w.len == 0)
-        ret = -EEXIST;
+        err = -EEXIST;
     else
-        ret = err_linux(hier_create(&w.dir, path_leaf(&w), &create, NULL));
+        err = err_linux(hier_create(&w.dir, path_leaf(&w), &create, NULL));
     hier_where_close(&w);
-    return ret;
+    return err;
 }
 
 int64_t linux_mkdir(const char *path, uint32_t mode)
@@ -49,7 +49,7 @@ int64_t linux_mkdir(const char *path, uint32_t mode)
 /* --- unlink, rmdir ---------------------------------------------------------------------------- */
 
 /* What rmdir answers to a path whose last part is no name: "/", ".", "..". */
-static int64_t remove_no_name(const char *path)
+static int remove_no_name(const char *path)
 {
     size_t len = text_length(path);
 
@@ -64,19 +64,19 @@ int64_t linux_unlinkat(int dir, const char *path, uint32_t flags)
 {
     uint32_t how = HIER_DELETE | (flags & AT_REMOVEDIR ? HIER_WANT_DIR : HIER_NOT_DIR);
     struct hier_where w;
-    int64_t ret;
+    int err;
 
     if (flags & ~(uint32_t)AT_REMOVEDIR)
         return -EINVAL;
-    ret = path_find(dir, path, HIER_NOFOLLOW, &w);
-    if (ret < 0)
-        return ret;
+    err = path_find(dir, path, HIER_NOFOLLOW, &w);
+    if (err < 0)
+        return err;
     if (w.len == 0)
-        ret = flags & AT_REMOVEDIR ? remove_no_name(path) : -EISDIR;
+        err = flags & AT_REMOVEDIR ? remove_no_name(path) : -EISDIR;
     else
-        ret = err_linux(hier_remove(&w.dir, path_leaf(&w), how));
+        err = err_linux(hier_remove(&w.dir, path_leaf(&w), how));
     hier_where_close(&w);
-    return ret;
+    return err;
 }
 
 int64_t linux_unlink(const char *path)
@@ -91,8 +91,7 @@ int64_t linux_rmdir(const char *path)
 
 /* --- rename ----------------------------------------------------------------------------------- */
 
-static int64_t rename_found(const struct hier_where *from, const struct hier_where *to,
-                            uint32_t flags)
+static int rename_found(const struct hier_where *from, const struct hier_where *to, uint32_t flags)
 {
     uint32_t how = HIER_DELETE | (flags & LINUX_RENAME_NOREPLACE ? HIER_EXCL : 0);
 
@@ -110,20 +109,20 @@ static int64_t rename_found(const struct hier_where *from, const struct hier_whe
 int64_t linux_renameat2(int fromdir, const char *from, int todir, const char *to, uint32_t flags)
 {
     struct hier_where a, b;
-    int64_t ret;
+    int err;
 
     if (flags & ~(uint32_t)LINUX_RENAME_NOREPLACE)
         return -EINVAL;
-    ret = path_find(fromdir, from, HIER_NOFOLLOW, &a);
-    if (ret < 0)
-        return ret;
-    ret = path_walk(todir, to, HIER_NOFOLLOW, &b);
-    if (ret == 0) {
-        ret = rename_found(&a, &b, flags);
+    err = path_find(fromdir, from, HIER_NOFOLLOW, &a);
+    if (err < 0)
+        return err;
+    err = path_walk(todir, to, HIER_NOFOLLOW, &b);
+    if (err == 0) {
+        err = rename_found(&a, &b, flags);
         hier_where_close(&b);
     }
     hier_where_close(&a);
-    return ret;
+    return err;
 }
 
 int64_t linux_renameat(int fromdir, const char *from, int todir, const char *to)
@@ -141,20 +140,20 @@ int64_t linux_rename(const char *from, const char *to)
 int64_t linux_linkat(int fromdir, const char *from, int todir, const char *to, uint32_t flags)
 {
     struct hier_where a, b;
-    int64_t ret;
+    int err;
 
     if (flags & ~(uint32_t)AT_SYMLINK_FOLLOW)
         return -EINVAL;
-    ret = path_find(fromdir, from, flags & AT_SYMLINK_FOLLOW ? 0 : HIER_NOFOLLOW, &a);
-    if (ret < 0)
-        return ret;
-    ret = a.kind == HIER_OBJECT ? path_walk(todir, to, HIER_NOFOLLOW, &b) : -EPERM;
-    if (ret == 0) {
-        ret = b.kind || b.len == 0 ? -EEXIST : err_linux(hier_link(&b.dir, path_leaf(&b), a.id));
+    err = path_find(fromdir, from, flags & AT_SYMLINK_FOLLOW ? 0 : HIER_NOFOLLOW, &a);
+    if (err < 0)
+        return err;
+    err = a.kind == HIER_OBJECT ? path_walk(todir, to, HIER_NOFOLLOW, &b) : -EPERM;
+    if (err == 0) {
+        err = b.kind || b.len == 0 ? -EEXIST : err_linux(hier_link(&b.dir, path_leaf(&b), a.id));
         hier_where_close(&b);
     }
     hier_where_close(&a);
-    return ret;
+    return err;
 }
 
 int64_t linux_link(const char *from, const char *to)
@@ -165,21 +164,21 @@ int64_t linux_link(const char *from, const char *to)
 int64_t linux_symlinkat(const char *target, int dir, const char *path)
 {
     struct hier_where w;
-    int64_t ret;
+    int err;
 
     if (!target)
         return -EFAULT;
     if (!*target)
         return -ENOENT;
-    ret = path_walk(dir, path, HIER_NOFOLLOW, &w);
-    if (ret < 0)
-        return ret;
+    err = path_walk(dir, path, HIER_NOFOLLOW, &w);
+    if (err < 0)
+        return err;
     if (w.kind || w.len == 0)
-        ret = -EEXIST;
+        err = -EEXIST;
     else
-        ret = err_linux(hier_symlink(&w.dir, path_leaf(&w), target, text_length(target)));
+        err = err_linux(hier_symlink(&w.dir, path_leaf(&w), target, text_length(target)));
     hier_where_close(&w);
-    return ret;
+    return err;
 }
 
 int64_t linux_symlink(const char *target, const char *path)
@@ -200,7 +199,7 @@ int64_t linux_readlinkat(int dir, const char *path, void *buf, uint64_t len)
     if (w.kind != HIER_SYMLINK)
         ret = -EINVAL;
     else
-        ret = err_linux(hier_readlink(&w.dir, path_leaf(&w), buf, len));
+        ret = ret_linux(hier_readlink(&w.dir, path_leaf(&w), buf, len));
     hier_where_close(&w);
     return ret > (int64_t)len ? (int64_t)len : ret;
 }
@@ -212,7 +211,7 @@ int64_t linux_readlink(const char *path, void *buf, uint64_t len)
 
 /* --- where the process stands ----------------------------------------------------------------- */
 
-static int64_t set_cwd(objid_t dir)
+static int set_cwd(objid_t dir)
 {
     process_set_cwd(dir);
     return 0;
@@ -221,21 +220,21 @@ static int64_t set_cwd(objid_t dir)
 int64_t linux_chdir(const char *path)
 {
     struct hier_where w;
-    int64_t ret = path_find(AT_FDCWD, path, 0, &w);
+    int err = path_find(AT_FDCWD, path, 0, &w);
 
-    if (ret < 0)
-        return ret;
-    ret = w.kind == HIER_DIR ? set_cwd(w.id) : -ENOTDIR;
+    if (err < 0)
+        return err;
+    err = w.kind == HIER_DIR ? set_cwd(w.id) : -ENOTDIR;
     hier_where_close(&w);
-    return ret;
+    return err;
 }
 
 int64_t linux_fchdir(int fd)
 {
     objid_t dir;
-    int64_t ret = path_base(fd, &dir);
+    int err = path_base(fd, &dir);
 
-    return ret < 0 ? ret : set_cwd(dir);
+    return err < 0 ? err : set_cwd(dir);
 }
 
 int64_t linux_getcwd(void *buf, uint64_t len)
@@ -245,7 +244,7 @@ int64_t linux_getcwd(void *buf, uint64_t len)
 
     if (ret < 0)
         return ret;
-    ret = err_linux(hier_path_of(process.root, cwd, buf, len));
+    ret = ret_linux(hier_path_of(process.root, cwd, buf, len));
     if (ret == -EINVAL)
         ret = -ERANGE;
     return ret < 0 ? ret : ret + 1;

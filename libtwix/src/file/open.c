@@ -8,7 +8,6 @@
 #include "base/process.h"
 #include "device.h"
 #include "directory.h"
-#include "mem/mem.h"
 #include "open.h"
 #include "path.h"
 #include "regular.h"
@@ -20,11 +19,11 @@ static uint32_t access_of(uint32_t flags)
     return flags & O_PATH ? O_RDONLY : flags & O_ACCMODE;
 }
 
-static int64_t open_object(objid_t id, uint32_t kind, uint32_t flags, struct file **out)
+static int open_object(objid_t id, uint32_t kind, uint32_t flags, struct file **out)
 {
     int is_dir = kind == HIER_DIR;
     struct file *f;
-    int64_t ret;
+    int err;
 
     if (is_dir && (access_of(flags) != O_RDONLY || (flags & O_CREAT)))
         return -EISDIR;
@@ -34,41 +33,41 @@ static int64_t open_object(objid_t id, uint32_t kind, uint32_t flags, struct fil
                  flags);
     if (!f)
         return -ENFILE;
-    ret = is_dir ? directory_open(f, id) : regular_open(f, id, access_of(flags));
-    if (ret == 0 && !is_dir && (flags & O_TRUNC) && access_of(flags) != O_RDONLY)
-        ret = regular_resize(&f->obj, 0);
-    if (ret < 0) {
+    err = is_dir ? directory_open(f, id) : regular_open(f, id, access_of(flags));
+    if (err == 0 && !is_dir && (flags & O_TRUNC) && access_of(flags) != O_RDONLY)
+        err = regular_resize(&f->obj, 0);
+    if (err < 0) {
         file_put(f);
-        return ret;
+        return err;
     }
     *out = f;
     return 0;
 }
 
 /* The name is not there: make it. -EEXIST: somebody else just did. */
-static int64_t create_at(struct hier_where *w, uint32_t flags, uint32_t mode, struct file **out)
+static int create_at(struct hier_where *w, uint32_t flags, uint32_t mode, struct file **out)
 {
     uint32_t bits = (mode & ~process.umask & 07777) | S_IFREG;
     struct hier_create create = { .kind = HIER_OBJECT, .fill = regular_fill, .ctx = &bits };
     struct file *f;
-    int64_t ret;
+    int err;
 
     if (w->must_dir)
         return -EISDIR;
     f = file_new(&regular_ops, FILE_REGULAR, flags);
     if (!f)
         return -ENFILE;
-    ret = err_linux(hier_create(&w->dir, path_leaf(w), &create, &f->obj));
-    if (ret < 0) {
+    err = err_linux(hier_create(&w->dir, path_leaf(w), &create, &f->obj));
+    if (err < 0) {
         f->obj.start = NULL;
         file_put(f);
-        return ret;
+        return err;
     }
     *out = f;
     return 0;
 }
 
-static int64_t open_walked(struct hier_where *w, uint32_t flags, uint32_t mode, struct file **out)
+static int open_walked(struct hier_where *w, uint32_t flags, uint32_t mode, struct file **out)
 {
     if (w->kind == 0)
         return flags & O_CREAT ? create_at(w, flags, mode, out) : -ENOENT;
@@ -81,38 +80,37 @@ static int64_t open_walked(struct hier_where *w, uint32_t flags, uint32_t mode, 
     return open_object(w->id, w->kind, flags, out);
 }
 
-int64_t open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, struct file **out)
+int open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, struct file **out)
 {
     const int excl = (flags & O_CREAT) && (flags & O_EXCL);
     uint32_t how = excl || (flags & O_NOFOLLOW) ? HIER_NOFOLLOW : 0;
     struct hier_where w;
-    int64_t ret;
+    int err;
 
     if (device_named(path))
         return excl ? -EEXIST : device_open(path, flags, out);
     do {
-        ret = err_linux(hier_walk(process.root, base, path, how, &w));
-        if (ret < 0)
-            return ret;
-        ret = open_walked(&w, flags, mode, out);
+        err = err_linux(hier_walk(process.root, base, path, how, &w));
+        if (err < 0)
+            return err;
+        err = open_walked(&w, flags, mode, out);
         hier_where_close(&w);
-    } while (ret == -EEXIST && (flags & O_CREAT) && !excl);
-    return ret;
+    } while (err == -EEXIST && (flags & O_CREAT) && !excl);
+    return err;
 }
 
-static int64_t open_file(int dir, const char *path, uint32_t flags, uint32_t mode,
-                         struct file **out)
+static int open_file(int dir, const char *path, uint32_t flags, uint32_t mode, struct file **out)
 {
     objid_t base = process.root;
-    int64_t ret = 0;
+    int err = 0;
 
     if (!path)
         return -EFAULT;
     if (!*path)
         return -ENOENT;
     if (*path != '/')
-        ret = path_base(dir, &base);
-    return ret < 0 ? ret : open_from(base, path, flags, mode, out);
+        err = path_base(dir, &base);
+    return err < 0 ? err : open_from(base, path, flags, mode, out);
 }
 
 int64_t linux_openat(int dir, const char *path, uint32_t flags, uint32_t mode)
@@ -141,20 +139,20 @@ int64_t linux_creat(const char *path, uint32_t mode)
 int64_t linux_truncate(const char *path, int64_t len)
 {
     struct file *f;
-    int64_t ret;
+    int err;
 
     if (len < 0)
         return -EINVAL;
-    ret = open_file(AT_FDCWD, path, O_WRONLY, 0, &f);
-    if (ret < 0)
-        return ret;
-    ret = f->ops->truncate ? f->ops->truncate(f, (uint64_t)len) : -EINVAL;
+    err = open_file(AT_FDCWD, path, O_WRONLY, 0, &f);
+    if (err < 0)
+        return err;
+    err = f->ops->truncate ? f->ops->truncate(f, (uint64_t)len) : -EINVAL;
     file_put(f);
-    return ret;
+    return err;
 }
 
 /* The file behind fd, open for writing and with a length; else an error. */
-static int64_t get_sized(int fd, struct file **out)
+static int get_sized(int fd, struct file **out)
 {
     struct file *f = fd_get(fd);
 
@@ -171,34 +169,34 @@ static int64_t get_sized(int fd, struct file **out)
 int64_t linux_ftruncate(int fd, int64_t len)
 {
     struct file *f;
-    int64_t ret = len < 0 ? -EINVAL : get_sized(fd, &f);
+    int err = len < 0 ? -EINVAL : get_sized(fd, &f);
 
-    if (ret < 0)
-        return ret;
-    ret = f->ops->truncate(f, (uint64_t)len);
+    if (err < 0)
+        return err;
+    err = f->ops->truncate(f, (uint64_t)len);
     file_put(f);
-    return ret;
+    return err;
 }
 
 int64_t linux_fallocate(int fd, uint32_t mode, int64_t off, int64_t len)
 {
     const uint32_t punch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
     struct file *f;
-    int64_t ret;
+    int err;
 
     if (off < 0 || len <= 0)
         return -EINVAL;
     if (mode != 0 && mode != FALLOC_FL_KEEP_SIZE && mode != punch)
         return -EOPNOTSUPP;
-    ret = get_sized(fd, &f);
-    if (ret < 0)
-        return ret == -EINVAL ? -EBADF : ret;
+    err = get_sized(fd, &f);
+    if (err < 0)
+        return err == -EINVAL ? -EBADF : err;
     if (mode == punch)
-        ret = regular_punch(&f->obj, (uint64_t)off, (uint64_t)len);
+        err = regular_punch(&f->obj, (uint64_t)off, (uint64_t)len);
     else if (mode == 0 && (uint64_t)off + (uint64_t)len > twz_object_size(&f->obj))
-        ret = regular_resize(&f->obj, (uint64_t)off + (uint64_t)len);
+        err = regular_resize(&f->obj, (uint64_t)off + (uint64_t)len);
     file_put(f);
-    return ret;
+    return err;
 }
 
 int64_t linux_fadvise64(int fd, int64_t off, int64_t len, int64_t advice)
@@ -207,37 +205,4 @@ int64_t linux_fadvise64(int fd, int64_t off, int64_t len, int64_t advice)
     (void)len;
     (void)advice;
     return fd_cloexec(fd) < 0 ? -EBADF : 0;
-}
-
-/* --- durability: a write is durable when it returns; what is left are shared mappings --------- */
-
-int64_t linux_fsync(int fd)
-{
-    struct file *f = fd_get(fd);
-    int64_t ret = 0;
-
-    if (!f)
-        return -EBADF;
-    if (f->kind == FILE_REGULAR)
-        ret = mem_flush(f->obj.id);
-    else if (f->kind != FILE_DIRECTORY)
-        ret = -EINVAL;
-    file_put(f);
-    return ret;
-}
-
-int64_t linux_fdatasync(int fd)
-{
-    return linux_fsync(fd);
-}
-
-int64_t linux_sync(void)
-{
-    mem_flush_all();
-    return 0;
-}
-
-int64_t linux_syncfs(int fd)
-{
-    return fd_cloexec(fd) < 0 ? -EBADF : linux_sync();
 }

@@ -6,6 +6,6 @@
 #include "fd.h"
 
 /* What openat would open, relative to directory `base`; the file has one reference. */
-int64_t open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, struct file **out);
+int open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, struct file **out);
 
 #endif

@@ -9,15 +9,15 @@
 #include "fd.h"
 #include "path.h"
 
-int64_t path_base(int dirfd, objid_t *dir)
+int path_base(int dirfd, objid_t *dir)
 {
     struct file *f;
-    int64_t ret = 0;
+    int err = 0;
 
     if (dirfd == AT_FDCWD) {
-        lock_take(&process.lock);
+        lock_acquire(&process.lock);
         *dir = process.cwd;
-        lock_drop(&process.lock);
+        lock_release(&process.lock);
         return 0;
     }
     f = fd_get(dirfd);
@@ -26,41 +26,41 @@ int64_t path_base(int dirfd, objid_t *dir)
     if (f->kind == FILE_DIRECTORY)
         *dir = f->obj.id;
     else
-        ret = -ENOTDIR;
+        err = -ENOTDIR;
     file_put(f);
-    return ret;
+    return err;
 }
 
-int64_t path_walk(int dirfd, const char *path, uint32_t flags, struct hier_where *where)
+int path_walk(int dirfd, const char *path, uint32_t flags, struct hier_where *where)
 {
     objid_t base = process.root;
-    int64_t ret;
+    int err;
 
     if (!path)
         return -EFAULT;
     if (!*path)
         return -ENOENT;
     if (*path != '/') {
-        ret = path_base(dirfd, &base);
-        if (ret < 0)
-            return ret;
+        err = path_base(dirfd, &base);
+        if (err < 0)
+            return err;
     }
     return err_linux(hier_walk(process.root, base, path, flags, where));
 }
 
-int64_t path_find(int dirfd, const char *path, uint32_t flags, struct hier_where *where)
+int path_find(int dirfd, const char *path, uint32_t flags, struct hier_where *where)
 {
-    int64_t ret = path_walk(dirfd, path, flags, where);
+    int err = path_walk(dirfd, path, flags, where);
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     if (where->kind == 0)
-        ret = -ENOENT;
+        err = -ENOENT;
     else if (where->must_dir && where->kind != HIER_DIR)
-        ret = -ENOTDIR;
-    if (ret < 0)
+        err = -ENOTDIR;
+    if (err < 0)
         hier_where_close(where);
-    return ret;
+    return err;
 }
 
 struct hier_name path_leaf(const struct hier_where *where)

@@ -21,10 +21,9 @@
 #include "base/err.h"
 #include "base/linux.h"
 #include "base/lock.h"
-#include "base/process.h"
+#include "base/signals.h"
 #include "base/thread.h"
-#include "device.h"
-#include "life/deliver.h"
+#include "base/wait.h"
 #include "pipe.h"
 
 #define PIPE_MAGIC   0x3165706970777a74ull
@@ -76,12 +75,12 @@ static uint64_t use_of(const struct file *f)
     return f->sub ? END_WRITE : END_READ;
 }
 
-int64_t pipe_lend(struct file *f)
+int64_t pipe_inherit(struct file *f)
 {
     struct pipe *p = pipe_of(f);
     int64_t end = -ENFILE;
 
-    lock_take(&p->lock);
+    lock_acquire(&p->lock);
     for (uint32_t i = 0; i < PIPE_ENDS && end < 0; i++) {
         if (p->ends[i].use != END_FREE)
             continue;
@@ -89,19 +88,19 @@ int64_t pipe_lend(struct file *f)
         p->ends[i].use = use_of(f);
         end = i;
     }
-    lock_drop(&p->lock);
+    lock_release(&p->lock);
     return end;
 }
 
 /* Child and parent both do this: whoever comes first. */
-void pipe_lend_to(struct file *f, uint64_t end, const struct twz_thread *child)
+void pipe_transfer(struct file *f, uint64_t end, const struct twz_thread *child)
 {
     struct pipe *p = pipe_of(f);
 
-    lock_take(&p->lock);
+    lock_acquire(&p->lock);
     if (p->ends[end].owner.word == thread_process_word())
         p->ends[end].owner.word = thread_owner_word(child);
-    lock_drop(&p->lock);
+    lock_release(&p->lock);
 }
 
 /* 1 if anybody who lives has such an end open; forgets those of the dead. */
@@ -109,7 +108,7 @@ static int open_somewhere(struct pipe *p, uint64_t use)
 {
     int found = 0;
 
-    lock_take(&p->lock);
+    lock_acquire(&p->lock);
     for (uint32_t i = 0; i < PIPE_ENDS; i++) {
         if (p->ends[i].use != use)
             continue;
@@ -120,7 +119,7 @@ static int open_somewhere(struct pipe *p, uint64_t use)
             p->ends[i].owner.word = 0;
         }
     }
-    lock_drop(&p->lock);
+    lock_release(&p->lock);
     return found;
 }
 
@@ -133,19 +132,19 @@ static void end_unused(const twzobj *obj)
         (void)!twz_object_delete(obj, TWZ_DELETE_DEFERRED);
 }
 
-void pipe_take_back(struct file *f, uint64_t end)
+void pipe_revoke(struct file *f, uint64_t end)
 {
     struct pipe *p = pipe_of(f);
 
-    lock_take(&p->lock);
+    lock_acquire(&p->lock);
     p->ends[end].use = END_FREE;
     p->ends[end].owner.word = 0;
-    lock_drop(&p->lock);
+    lock_release(&p->lock);
     (void)twz_sync_wake(f->sub ? &p->tail : &p->head, UINT32_MAX);
     end_unused(&f->obj);
 }
 
-void pipe_sweep(const twzobj *obj)
+void pipe_reap(const twzobj *obj)
 {
     const struct pipe *p = twz_object_base(obj);
 
@@ -156,7 +155,7 @@ void pipe_sweep(const twzobj *obj)
 static void pipe_release(struct file *f)
 {
     if (f->obj.start && f->end < PIPE_ENDS)
-        pipe_take_back(f, f->end);
+        pipe_revoke(f, f->end);
 }
 
 /* --- bytes ------------------------------------------------------------------------------------ */
@@ -189,7 +188,7 @@ static int64_t get_some(struct file *f, void *buf, uint64_t len)
     struct pipe *p = pipe_of(f);
     int64_t n;
 
-    lock_take(&p->read_lock);
+    lock_acquire(&p->read_lock);
     n = filled(p);
     if (n > 0) {
         uint64_t take = len < (uint64_t)n ? len : (uint64_t)n;
@@ -199,7 +198,7 @@ static int64_t get_some(struct file *f, void *buf, uint64_t len)
         if (err == 0)
             __atomic_store_n(&p->head, p->head + take, __ATOMIC_SEQ_CST);
     }
-    lock_drop(&p->read_lock);
+    lock_release(&p->read_lock);
     if (n > 0)
         (void)twz_sync_wake(&p->head, UINT32_MAX);
     return n;
@@ -211,7 +210,7 @@ static int64_t put_some(struct file *f, const void *buf, uint64_t len)
     struct pipe *p = pipe_of(f);
     int64_t n;
 
-    lock_take(&p->write_lock);
+    lock_acquire(&p->write_lock);
     n = filled(p);
     if (n >= 0) {
         uint64_t room = PIPE_BYTES - (uint64_t)n;
@@ -225,18 +224,18 @@ static int64_t put_some(struct file *f, const void *buf, uint64_t len)
             n = (int64_t)put;
         }
     }
-    lock_drop(&p->write_lock);
+    lock_release(&p->write_lock);
     if (n > 0)
         (void)twz_sync_wake(&p->tail, UINT32_MAX);
     return n;
 }
 
 /* Waits for `word` to move on from `value`, for a while. */
-static int64_t wait_a_while(const uint64_t *word, uint64_t value)
+static int wait_a_while(const uint64_t *word, uint64_t value)
 {
-    int64_t ret = thread_wait_word(word, value, twz_clock() + WAIT_NS);
+    int err = wait_word(word, value, twz_clock() + WAIT_NS);
 
-    return ret == -ETIMEDOUT ? 0 : ret;
+    return err == -ETIMEDOUT ? 0 : err;
 }
 
 static int64_t pipe_read(struct file *f, void *buf, uint64_t len, uint64_t off)
@@ -293,15 +292,15 @@ static int64_t pipe_write(struct file *f, const void *buf, uint64_t len, uint64_
 
 /* --- the rest --------------------------------------------------------------------------------- */
 
-static int64_t pipe_stat(struct file *f, struct stat *st)
+static int pipe_stat(struct file *f, struct stat *st)
 {
-    device_fill_stat(st, 0, 0);
+    file_stat_device(st, 0, 0);
     st->st_mode = S_IFIFO | 0600;
     st->st_ino = f->obj.id.lo;
     return 0;
 }
 
-static int64_t pipe_ioctl(struct file *f, int64_t request, void *arg)
+static int pipe_ioctl(struct file *f, int64_t request, void *arg)
 {
     if (request != FIONREAD)
         return -ENOTTY;
@@ -319,42 +318,42 @@ static uint32_t pipe_poll(struct file *f, uint32_t want, struct twz_sync *wait)
             return want & (POLLIN | POLLRDNORM);
         if (!open_somewhere(p, END_WRITE))
             return POLLHUP;
-        *wait = thread_sleep_on(&p->tail, tail);
+        *wait = wait_sleep_op(&p->tail, tail);
         return 0;
     }
     if (!open_somewhere(p, END_READ))
         return POLLERR;
     if (tail - head <= PIPE_BYTES - PIPE_BUF)
         return want & (POLLOUT | POLLWRNORM);
-    *wait = thread_sleep_on(&p->head, head);
+    *wait = wait_sleep_op(&p->head, head);
     return 0;
 }
 
-static int64_t open_pipe(struct file *f, objid_t id)
+static int open_pipe(struct file *f, objid_t id)
 {
-    int64_t ret = err_linux(twz_object_init_guid(&f->obj, id, TWZ_READ | TWZ_WRITE));
+    int err = err_linux(twz_object_init_guid(&f->obj, id, TWZ_READ | TWZ_WRITE));
     const struct pipe *p;
 
     f->end = PIPE_ENDS;
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     p = pipe_of(f);
     return p->magic == PIPE_MAGIC && p->version == PIPE_VERSION && f->sub <= 1 ? 0 : -EINVAL;
 }
 
-int64_t pipe_reopen(struct file *f, objid_t id, uint64_t end)
+int pipe_reopen(struct file *f, objid_t id, uint64_t end)
 {
-    int64_t ret = open_pipe(f, id);
+    int err = open_pipe(f, id);
     struct pipe *p;
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     p = pipe_of(f);
     if (end >= PIPE_ENDS || p->ends[end].use != use_of(f))
         return -EINVAL;
-    lock_take(&p->lock);
+    lock_acquire(&p->lock);
     p->ends[end].owner.word = thread_process_word();
-    lock_drop(&p->lock);
+    lock_release(&p->lock);
     f->end = (uint32_t)end;
     return 0;
 }
@@ -380,7 +379,7 @@ static int64_t new_end(objid_t id, uint32_t sub, uint32_t flags)
     f->sub = sub;
     ret = open_pipe(f, id);
     if (ret == 0)
-        ret = pipe_lend(f);
+        ret = pipe_inherit(f);
     if (ret < 0) {
         file_put(f);
         return ret;

@@ -9,6 +9,8 @@
 #include "base/linux.h"
 #include "base/thread.h"
 #include "base/times.h"
+#include "base/wait.h"
+#include "base/times.h"
 #include "fd.h"
 
 #define WAITS   (TWZ_SYNC_MAX - 1) /* words slept on; files beyond are looked at every LOOK_NS */
@@ -42,16 +44,16 @@ static uint32_t look(int fd, uint32_t want, struct waits *w)
 }
 
 /* Sleeps for what look() gathered. -ETIMEDOUT once the deadline is past. */
-static int64_t sleep_for(struct waits *w, uint64_t deadline)
+static int sleep_for(struct waits *w, uint64_t deadline)
 {
     uint64_t now = twz_clock();
     uint64_t until = w->more && deadline > now + LOOK_NS ? now + LOOK_NS : deadline;
-    int64_t ret;
+    int err;
 
     if (deadline <= now)
         return -ETIMEDOUT;
-    ret = thread_wait(w->op, w->count, until);
-    return ret == -ETIMEDOUT && until != deadline ? 0 : ret;
+    err = wait_ops(w->op, w->count, until);
+    return err == -ETIMEDOUT && until != deadline ? 0 : err;
 }
 
 static int64_t poll_until(struct pollfd *fds, uint64_t count, uint64_t deadline)
@@ -87,18 +89,18 @@ int64_t linux_poll(void *fds, uint64_t count, int64_t timeout)
 }
 
 /* A deadline from a relative timespec; NULL: never. */
-static int64_t deadline_in(const struct timespec *timeout, uint64_t *deadline)
+static int deadline_in(const struct timespec *timeout, uint64_t *deadline)
 {
     uint64_t ns;
-    int64_t ret;
+    int err;
 
     *deadline = TWZ_FOREVER;
     if (!timeout)
         return 0;
-    ret = times_ns(timeout, &ns);
-    if (ret == 0)
+    err = times_ns(timeout, &ns);
+    if (err == 0)
         *deadline = twz_clock() + ns;
-    return ret;
+    return err;
 }
 
 /* Runs with another signal mask, as ppoll and pselect do. */

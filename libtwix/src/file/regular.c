@@ -35,7 +35,7 @@ static struct twz_mutex *size_lock(const twzobj *obj)
 
 /* --- ranges of zeroes ------------------------------------------------------------------------- */
 
-static int64_t zero_bytes(const twzobj *obj, uint64_t from, uint64_t to)
+static int zero_bytes(const twzobj *obj, uint64_t from, uint64_t to)
 {
     uint8_t *base = twz_object_base(obj);
     int err;
@@ -51,29 +51,29 @@ static int64_t zero_bytes(const twzobj *obj, uint64_t from, uint64_t to)
 
 /* Bytes [from, to) of the data become zero: whole pages are given back, the rest is overwritten.
  * Durable at the next fence. */
-static int64_t zero_range(const twzobj *obj, uint64_t from, uint64_t to)
+static int zero_range(const twzobj *obj, uint64_t from, uint64_t to)
 {
     uint64_t first = (from + TWZ_PAGE_SIZE - 1) & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
     uint64_t last = to & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
-    int64_t ret;
+    int err;
 
     if (from >= to)
         return 0;
     if (first >= last)
         return zero_bytes(obj, from, to);
-    ret = zero_bytes(obj, from, first);
-    if (ret < 0)
-        return ret;
-    ret = err_linux(
+    err = zero_bytes(obj, from, first);
+    if (err < 0)
+        return err;
+    err = err_linux(
         twz_sys_obj_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + first, last - first));
-    if (ret == -ENOENT)
-        ret = zero_bytes(obj, first, last); /* it lost its last name: its ID is dead already */
-    return ret < 0 ? ret : zero_bytes(obj, last, to);
+    if (err == -ENOENT)
+        err = zero_bytes(obj, first, last); /* it lost its last name: its ID is dead already */
+    return err < 0 ? err : zero_bytes(obj, last, to);
 }
 
 /* --- length ----------------------------------------------------------------------------------- */
 
-static int64_t commit_size(const twzobj *obj, uint64_t size)
+static int commit_size(const twzobj *obj, uint64_t size)
 {
     struct twz_meta *meta = twz_object_meta(obj);
 
@@ -82,50 +82,50 @@ static int64_t commit_size(const twzobj *obj, uint64_t size)
     return err_linux(twz_object_set_size(obj, size));
 }
 
-static int64_t resize_locked(const twzobj *obj, uint64_t len)
+static int resize_locked(const twzobj *obj, uint64_t len)
 {
     uint64_t size = twz_object_size(obj);
     uint64_t end = (size + TWZ_PAGE_SIZE - 1) & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
     uint64_t keep = (len + TWZ_PAGE_SIZE - 1) & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
-    int64_t ret;
+    int err;
 
     if (len > size) {
-        ret = zero_range(obj, size, len);
-        if (ret < 0)
-            return ret;
+        err = zero_range(obj, size, len);
+        if (err < 0)
+            return err;
         twz_persist_fence();
     }
-    ret = commit_size(obj, len);
-    if (ret == 0 && keep < end)
+    err = commit_size(obj, len);
+    if (err == 0 && keep < end)
         (void)twz_sys_obj_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + keep, end - keep);
-    return ret;
+    return err;
 }
 
-int64_t regular_resize(const twzobj *obj, uint64_t len)
+int regular_resize(const twzobj *obj, uint64_t len)
 {
-    int64_t ret;
+    int err;
 
     if (len > REGULAR_MAX)
         return -EFBIG;
-    lock_take(size_lock(obj));
-    ret = resize_locked(obj, len);
-    lock_drop(size_lock(obj));
-    return ret;
+    lock_acquire(size_lock(obj));
+    err = resize_locked(obj, len);
+    lock_release(size_lock(obj));
+    return err;
 }
 
-int64_t regular_punch(const twzobj *obj, uint64_t off, uint64_t len)
+int regular_punch(const twzobj *obj, uint64_t off, uint64_t len)
 {
     uint64_t size, end;
-    int64_t ret = 0;
+    int err = 0;
 
-    lock_take(size_lock(obj));
+    lock_acquire(size_lock(obj));
     size = twz_object_size(obj);
     end = len > size || off > size - len ? size : off + len;
     if (off < end)
-        ret = zero_range(obj, off, end);
+        err = zero_range(obj, off, end);
     twz_persist_fence();
-    lock_drop(size_lock(obj));
-    return ret;
+    lock_release(size_lock(obj));
+    return err;
 }
 
 /* --- read and write --------------------------------------------------------------------------- */
@@ -191,9 +191,9 @@ static int64_t regular_write(struct file *f, const void *buf, uint64_t len, uint
         meta->mtime_ns = twz_clock_wall();
         return put_data(f, buf, len, off);
     }
-    lock_take(size_lock(&f->obj));
+    lock_acquire(size_lock(&f->obj));
     n = write_growing(f, buf, len, off);
-    lock_drop(size_lock(&f->obj));
+    lock_release(size_lock(&f->obj));
     return n;
 }
 
@@ -219,7 +219,7 @@ static int64_t regular_seek(struct file *f, int64_t off, int64_t whence)
 
 #define PARTS_MAX 4096 /* objects followed, in case the chain is a circle */
 
-static int64_t next_part(const twzobj *obj, twzobj *next)
+static int next_part(const twzobj *obj, twzobj *next)
 {
     uint64_t index = TWZ_PPTR_FOT(twz_object_meta(obj)->next);
     const struct twz_fot_entry *e = NULL;
@@ -292,13 +292,13 @@ void regular_stat_open(const twzobj *obj, uint32_t type, struct stat *st)
         st->st_nlink = 0;
 }
 
-static int64_t regular_file_stat(struct file *f, struct stat *st)
+static int regular_file_stat(struct file *f, struct stat *st)
 {
     regular_stat_open(&f->obj, S_IFREG, st);
     return 0;
 }
 
-static int64_t regular_truncate(struct file *f, uint64_t len)
+static int regular_truncate(struct file *f, uint64_t len)
 {
     return regular_resize(&f->obj, len);
 }
@@ -321,12 +321,12 @@ int regular_fill(const twzobj *obj, void *ctx)
 /* The first touch makes the kernel hang the object here, and from then on it lives as long as it is
  * open, whatever happens to its names. What it touches is the kernel's record, which says the
  * default permissions. */
-static int64_t map_readable(twzobj *obj, objid_t id, uint32_t rights, struct twz_record *record)
+static int map_readable(twzobj *obj, objid_t id, uint32_t rights, struct twz_record *record)
 {
-    int64_t ret = err_linux(twz_object_init_guid(obj, id, rights));
+    int err = err_linux(twz_object_init_guid(obj, id, rights));
 
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     if (copy_bytes(record, obj->start + TWZ_OBJ_RECORD, sizeof(*record), obj->start) == 0)
         return 0;
     twz_object_release(obj);
@@ -345,34 +345,34 @@ static int is_executed(objid_t id)
     return 1;
 }
 
-int64_t regular_map(twzobj *obj, objid_t id, uint32_t rights)
+int regular_map(twzobj *obj, objid_t id, uint32_t rights)
 {
     struct twz_record record;
-    int64_t ret = map_readable(obj, id, rights, &record);
+    int err = map_readable(obj, id, rights, &record);
 
-    if (ret == -ENOENT && (rights & TWZ_WRITE) && is_executed(id))
+    if (err == -ENOENT && (rights & TWZ_WRITE) && is_executed(id))
         return -ETXTBSY;
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     if ((record.perms & rights) != rights) {
         twz_object_release(obj);
-        ret = -EACCES;
+        err = -EACCES;
     }
-    return ret;
+    return err;
 }
 
-int64_t regular_open(struct file *f, objid_t id, uint32_t access)
+int regular_open(struct file *f, objid_t id, uint32_t access)
 {
     uint32_t rights = access == O_RDONLY ? TWZ_READ : TWZ_READ | TWZ_WRITE;
-    int64_t ret = regular_map(&f->obj, id, rights);
+    int err = regular_map(&f->obj, id, rights);
 
-    if (ret == 0 && twz_object_meta(&f->obj)->next) {
+    if (err == 0 && twz_object_meta(&f->obj)->next) {
         twz_object_release(&f->obj);
-        ret = -EFBIG;
+        err = -EFBIG;
     }
-    if (ret < 0)
+    if (err < 0)
         f->obj.start = NULL;
-    return ret;
+    return err;
 }
 
 const struct file_ops regular_ops = {

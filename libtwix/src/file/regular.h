@@ -16,11 +16,11 @@ extern const struct file_ops regular_ops;
 
 /* Open the object `id` for `access` (O_RDONLY …): the file's obj is open READ, or READ | WRITE.
  * -EFBIG: the file goes on in a further object. */
-int64_t regular_open(struct file *f, objid_t id, uint32_t access);
+int regular_open(struct file *f, objid_t id, uint32_t access);
 
 /* Open any object so that it stays: -ENOENT, -EACCES where its default permissions are fewer,
  * -ETXTBSY to write what this process executes. */
-int64_t regular_map(twzobj *obj, objid_t id, uint32_t rights);
+int regular_map(twzobj *obj, objid_t id, uint32_t rights);
 
 /* hier_create's fill: mode (type and permission bits) and times. ctx: const uint32_t *mode. */
 int regular_fill(const twzobj *obj, void *ctx);
@@ -32,9 +32,9 @@ void regular_stat(const twzobj *obj, uint32_t type, struct stat *st);
 void regular_stat_open(const twzobj *obj, uint32_t type, struct stat *st);
 
 /* Set the length, durable on return; bytes that come into being are zero. */
-int64_t regular_resize(const twzobj *obj, uint64_t len);
+int regular_resize(const twzobj *obj, uint64_t len);
 
 /* Bytes [off, off + len) become zero, as far as they lie within the length. */
-int64_t regular_punch(const twzobj *obj, uint64_t off, uint64_t len);
+int regular_punch(const twzobj *obj, uint64_t off, uint64_t len);
 
 #endif

@@ -7,15 +7,17 @@
  */
 #include <errno.h>
 #include <twz/call.h>
+#include <twz/faults.h>
 #include <unistd.h>
 
 #include "base/copy.h"
-#include "base/entry.h"
 #include "base/linux.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "base/thread.h"
+#include "clone.h"
 #include "deliver.h"
+#include "dispatch.h"
 
 #define LINE      256u /* bytes of one trace line */
 #define SHOW      48u  /* bytes of a path that a trace shows */
@@ -245,14 +247,28 @@ static int64_t twix_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, ui
         log_call(&call, NO_RESULT);
     do {
         again = 0;
-        thread_enter(self);
+        thread_enter_call(self);
         result = make(&call);
         if (__builtin_expect(result == -ENOSYS || process.trace, 0))
             log_call(&call, result);
         if (__builtin_expect(thread_leave_call(self), 0))
-            again = signals_deliver() && result == -EINTR && restartable(number);
+            again = deliver_pending() && result == -EINTR && restartable(number);
     } while (again);
     return result;
+}
+
+/* A SYSCALL instruction with a number of Linux: served here; the thread continues after it. */
+static int on_call(struct twz_fault_frame *frame)
+{
+    struct twz_regs *r = &frame->regs;
+
+    r->rax = (uint64_t)twix_call(r->rax, r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9);
+    return 1;
+}
+
+void dispatch_init(void)
+{
+    (void)!twz_fault_set(TWZ_FAULT_CALL, on_call);
 }
 
 const struct twix_table twix_table = {
@@ -260,6 +276,6 @@ const struct twix_table twix_table = {
     .version = TWIX_VERSION,
     .size = sizeof(struct twix_table),
     .call = twix_call,
-    .clone = thread_clone,
-    .unmapself = thread_unmapself,
+    .clone = clone_thread,
+    .unmapself = clone_unmapself,
 };

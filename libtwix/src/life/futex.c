@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 #include "base/linux.h"
-#include "base/thread.h"
+#include "base/wait.h"
 #include "base/times.h"
 #include "futex.h"
 
@@ -34,31 +34,31 @@ int64_t futex_wake(const int *word, uint64_t count)
     return ret < 0 ? err_linux(ret) : op.result;
 }
 
-static int64_t futex_wait(const int *word, uint32_t value, uint64_t deadline)
+static int futex_wait(const int *word, uint32_t value, uint64_t deadline)
 {
     struct twz_sync ops[2];
-    int64_t ret;
+    int err;
 
     if (__atomic_load_n((const uint32_t *)word, __ATOMIC_SEQ_CST) != value)
         return -EAGAIN;
     ops[0] = (struct twz_sync){ .addr = (uint64_t)(uintptr_t)word,
                                 .value = value,
                                 .op = TWZ_SYNC_SLEEP | TWZ_SYNC_32 };
-    ret = thread_wait(ops, 1, deadline);
-    return ret < 0 ? ret : 0;
+    err = wait_ops(ops, 1, deadline);
+    return err < 0 ? err : 0;
 }
 
-static int64_t deadline_of(const struct timespec *timeout, int64_t op, uint64_t *deadline)
+static int deadline_of(const struct timespec *timeout, int64_t op, uint64_t *deadline)
 {
     uint64_t ns;
-    int64_t ret;
+    int err;
 
     *deadline = TWZ_FOREVER;
     if (!timeout)
         return 0;
-    ret = times_ns(timeout, &ns);
-    if (ret < 0)
-        return ret;
+    err = times_ns(timeout, &ns);
+    if (err < 0)
+        return err;
     if ((op & FUTEX_COMMAND) == FUTEX_WAIT) {
         *deadline = twz_clock() + ns;
         return 0;
@@ -111,7 +111,7 @@ static void release_one(void **node, int64_t offset, int tid)
     (void)futex_wake((int *)(void *)word, 1);
 }
 
-void futex_robust_release(void *list, int tid)
+void futex_release_robust(void *list, int tid)
 {
     struct robust_head *head = list;
     void **node;

@@ -8,6 +8,6 @@
 int64_t futex_wake(const int *word, uint64_t count);
 
 /* The robust list of a thread that ends: its locks are marked and their waiters woken. */
-void futex_robust_release(void *head, int tid);
+void futex_release_robust(void *head, int tid);
 
 #endif

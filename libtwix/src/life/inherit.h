@@ -1,52 +1,83 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child's descriptors: worked out on a copy of our table, written into the area that the child is
- * started with, and looked after when it is dead: what it shared with others says who has it open
- * by the locks of living processes, and goes with the last of them.
+ * Inheritance of descriptors. The parent writes struct inherit and its entries into the child's
+ * args; the child opens them. Pipes and shared file states count their open files in entries that
+ * are locked in the name of a process (file/pipe.h, file/fd.h). The child's entries change hands:
+ *
+ *   1. inherit_prepare   the parent makes an entry for the child and holds it itself
+ *   2. the child starts; the kernel gives its thread a generation
+ *   3. inherit_transfer  parent and child both put the child's name into the entry
+ *
+ * If the child does not start, inherit_revoke frees the entries; if it is killed, inherit_reap.
  */
-#ifndef TWIX_HANDOVER_H
-#define TWIX_HANDOVER_H
+#ifndef TWIX_INHERIT_H
+#define TWIX_INHERIT_H
 
-#include <twz/name.h>
+#include <twz/program.h>
 
-#include "base/linux.h"
-#include "base/process.h"
-#include "file/fd.h"
+#include "plan.h"
 
-struct plan {
-    struct file *file[FD_MAX];
-    uint8_t cloexec[FD_MAX];
-    objid_t cwd;
-    char cwd_path[TWZ_PATH_MAX];
-    char found[TWZ_PATH_MAX];
+#define INHERIT_MAGIC   0x3168697774777a74ull
+#define INHERIT_VERSION 1u
+
+/* The opaque area of the child's args: this head, then `count` entries. */
+struct inherit {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t count;
+    int32_t ppid;
+    uint32_t umask;
+    uint64_t sigmask;
+    uint64_t sigignored;
+    uint64_t pad;
 };
+_Static_assert(sizeof(struct inherit) == 48, "inherit size");
 
-struct handover {
+struct inherit_file {
+    int32_t fd;
+    uint32_t kind; /* FILE_* */
+    uint32_t sub;
+    uint32_t access;
+    uint64_t flags; /* O_APPEND, O_NONBLOCK */
+    objid_t state;  /* the shared state, 0: none */
+    objid_t obj;
+    uint64_t end; /* the child's entry in a pipe's ends or a state's holders */
+};
+_Static_assert(sizeof(struct inherit_file) == 64, "inherited file size");
+
+struct inherit_all {
     struct inherit head;
     struct inherit_file file[FD_MAX];
 };
 
-/* A copy of our table, with references; then changed as a list of actions says, in the order they
- * were added: the list leads from the last to the first. */
-void plan_start(struct plan *p);
-int64_t plan_actions(struct plan *p, const struct linux_fdop *last);
-void plan_end(struct plan *p);
+/* --- the parent ------------------------------------------------------------------------------- */
 
-/* Fill in what the child is told, lending it what is open: then either it lives, and all is its
- * own, or all is taken back (after an error, too). */
-int64_t hand_over(struct handover *h, struct plan *p, const struct linux_spawn *spawn);
-void hand_over_settle(const struct handover *h, struct plan *p, const struct twz_thread *child);
-void hand_over_undo(const struct handover *h, struct plan *p);
+/* Fill in `all` from the plan, and make the child's entries. After an error, too, the caller must
+ * call inherit_transfer or inherit_revoke. */
+int inherit_prepare(struct inherit_all *all, struct plan *p, const struct linux_spawn *spawn);
+void inherit_transfer(const struct inherit_all *all, struct plan *p,
+                      const struct twz_thread *child);
+void inherit_revoke(const struct inherit_all *all, struct plan *p);
 
-/* What a child shares with others: states and pipes. Without memory for the list, what a child that
- * is killed shared alone stays until the next boot. */
-struct given {
+/* The states and pipes that a child shares, for inherit_reap. Without memory for the list `count`
+ * is 0: what such a child leaves behind when it is killed stays until the next boot. */
+struct inherited {
     objid_t *id;
     uint32_t count;
 };
-void given_note(struct given *g, const struct handover *h);
+void inherit_record(struct inherited *list, const struct inherit_all *all);
 
-/* The child is dead, perhaps without having closed anything. */
-void given_sweep(struct given *g);
+/* The child has ended, perhaps without closing its files: delete the objects that no living process
+ * has open, and free the list. */
+void inherit_reap(struct inherited *list);
+
+/* --- the child -------------------------------------------------------------------------------- */
+
+/* The head in the process's args, NULL: there is none, or it is malformed. */
+const struct inherit *inherit_find(const struct twz_args *args);
+
+/* Open the descriptors. The entries are input from another process: one that does not validate, or
+ * whose object is gone, is left out. */
+void inherit_open(const struct inherit *head);
 
 #endif

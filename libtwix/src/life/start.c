@@ -1,92 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Beginning and end of the process. What the parent handed over is input from another process:
- * every field is checked, and what does not hold is left out (a descriptor) or refused with a line
- * on the log (the whole).
+ * Start of the process: start.S calls twix_main on the first stack.
+ *
+ *   1. fill in the process's fields and the first thread's entry
+ *   2. open the descriptors that the parent transferred, or else the console; only then is the
+ *      thread marked ready, so that the parent may close its own
+ *   3. compare the program's version of the entry table with this one's
+ *   4. build the program's stack as Linux does, and jump to its entry
  */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <twz/call.h>
 #include <twz/device.h>
-#include <twz/faults.h>
 #include <twz/threads.h>
 
 #include "base/entry.h"
 #include "base/linux.h"
-#include "base/lock.h"
 #include "base/process.h"
+#include "base/signals.h"
 #include "base/text.h"
 #include "base/thread.h"
 #include "base/times.h"
+#include "clone.h"
 #include "deliver.h"
+#include "dispatch.h"
+#include "exit.h"
 #include "file/console.h"
-#include "file/device.h"
-#include "file/directory.h"
-#include "file/fd.h"
-#include "file/pipe.h"
-#include "file/regular.h"
-#include "mem/mem.h"
+#include "inherit.h"
 
-struct process process;
-
-/* --- what was handed over --------------------------------------------------------------------- */
-
-static const struct inherit *inherited(void)
-{
-    const struct twz_args *args = process.args;
-    const struct inherit *in = (const struct inherit *)((const uint8_t *)args + args->opaque);
-
-    if (args->opaque_len < sizeof(*in) || args->opaque % 16 || in->magic != INHERIT_MAGIC ||
-        in->version != INHERIT_VERSION)
-        return NULL;
-    if ((args->opaque_len - sizeof(*in)) / sizeof(struct inherit_file) < in->count)
-        return NULL;
-    return in;
-}
-
-static const struct file_ops *ops_of(const struct inherit_file *in)
-{
-    switch (in->kind) {
-    case FILE_REGULAR: return &regular_ops;
-    case FILE_DIRECTORY: return &directory_ops;
-    case FILE_PIPE: return &pipe_ops;
-    default: return device_ops(in->kind, in->sub);
-    }
-}
-
-static int64_t reopen(struct file *f, const struct inherit_file *in)
-{
-    switch (in->kind) {
-    case FILE_REGULAR: return regular_open(f, in->obj, in->access & O_ACCMODE);
-    case FILE_DIRECTORY: return directory_open(f, in->obj);
-    case FILE_PIPE: return pipe_reopen(f, in->obj, in->end);
-    default: return 0;
-    }
-}
-
-static void take_file(const struct inherit_file *in)
-{
-    const struct file_ops *ops = ops_of(in);
-    struct file *f;
-    int64_t ret;
-
-    if (!ops || in->fd < 0 || in->fd >= FD_MAX || in->sub >= TWZ_PORTS)
-        return;
-    f = file_new(ops, in->kind, in->access | (uint32_t)in->flags);
-    if (!f)
-        return;
-    f->sub = in->sub;
-    ret = reopen(f, in);
-    if (ret == 0 && !objid_is_none(in->state))
-        ret = file_attach(f, in->state, in->end);
-    if (ret < 0)
-        file_put(f);
-    else
-        (void)fd_replace(in->fd, f, 0);
-}
-
-static void default_files(void)
+static void open_console(void)
 {
     static const uint32_t access[3] = { O_RDONLY, O_WRONLY, O_WRONLY };
     static const uint32_t port[3] = { TWZ_PORT_IN, TWZ_PORT_OUT, TWZ_PORT_ERR };
@@ -97,59 +40,52 @@ static void default_files(void)
         if (!f)
             continue;
         f->sub = port[fd];
-        (void)fd_replace(fd, f, 0);
+        (void)fd_replace(fd, f, false);
     }
 }
 
-static void take_files(const struct inherit *in)
+/* Whether the list of words, separated by commas, has the word. */
+static bool has_word(const char *list, const char *word)
 {
-    const struct inherit_file *files = (const struct inherit_file *)(in + 1);
-
-    for (uint32_t i = 0; i < in->count; i++)
-        take_file(&files[i]);
-}
-
-/* --- start ------------------------------------------------------------------------------------ */
-
-static int listed(const char *text, const char *word)
-{
-    while (*text) {
+    while (*list) {
         size_t n = 0;
 
-        while (word[n] && text[n] == word[n])
+        while (word[n] && list[n] == word[n])
             n++;
-        if (!word[n] && (text[n] == 0 || text[n] == ','))
-            return 1;
-        while (*text && *text != ',')
-            text++;
-        text += *text == ',';
+        if (!word[n] && (list[n] == 0 || list[n] == ','))
+            return true;
+        while (*list && *list != ',')
+            list++;
+        list += *list == ',';
     }
-    return 0;
+    return false;
 }
 
-/* TWZ_TRACE=…,linux,… in the environment turns the trace on. */
-static void look_for_trace(const struct twz_args *args)
+/* Whether the environment has TWZ_TRACE=...,linux,... */
+static bool is_traced(const struct twz_args *args)
 {
     static const char name[] = "TWZ_TRACE=";
     const char *s = (const char *)args + args->strings;
+    bool traced = false;
 
     for (uint32_t i = 0; i < args->argc + args->envc; i++) {
         size_t n = 0;
 
         while (n < sizeof(name) - 1 && s[n] == name[n])
             n++;
-        if (i >= args->argc && n == sizeof(name) - 1 && listed(s + n, "linux"))
-            process.trace = 1;
+        if (i >= args->argc && n == sizeof(name) - 1 && has_word(s + n, "linux"))
+            traced = true;
         while (*s++)
             ;
     }
+    return traced;
 }
 
-void process_init(const struct twz_args *args)
+static void start_process(const struct twz_args *args)
 {
     const struct twz_record *view =
         (const struct twz_record *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_RECORD);
-    const struct inherit *in;
+    const struct inherit *head = inherit_find(args);
 
     process.args = args;
     process.view = view->id;
@@ -157,19 +93,20 @@ void process_init(const struct twz_args *args)
     process.cwd = objid_is_none(args->cwd) ? args->root : args->cwd;
     process.umask = 022;
     process.pid = thread_number(twz_thread_repr_base());
-    in = inherited();
-    if (in) {
-        process.ppid = in->ppid;
-        process.umask = in->umask & 0777;
+    if (head) {
+        process.ppid = head->ppid;
+        process.umask = head->umask & 0777;
     }
-    look_for_trace(args);
+    process.trace = is_traced(args);
     times_init();
-    thread_init();
-    signals_init(in ? in->sigmask : 0, in ? in->sigignored : 0);
-    if (in)
-        take_files(in);
+    clone_first(&twix_table);
+    signals_inherit(head ? head->sigmask : 0, head ? head->sigignored : 0);
+    deliver_init();
+    dispatch_init();
+    if (head)
+        inherit_open(head);
     else
-        default_files();
+        open_console();
     twz_thread_ready();
 }
 
@@ -244,97 +181,38 @@ static uint32_t wanted_version(const struct twz_args *args)
     return 0;
 }
 
-static _Noreturn void refuse(const char *what, uint64_t number)
+static _Noreturn void refuse_program(const char *reason, uint64_t version)
 {
     char line[160];
     struct text t;
 
     text_init(&t, line, sizeof(line));
     text_str(&t, "libtwix: ");
-    text_str(&t, what);
-    text_dec(&t, (int64_t)number);
+    text_str(&t, reason);
+    text_dec(&t, (int64_t)version);
     text_str(&t, "\n");
     (void)linux_write(2, line, t.len);
-    process_exit(127);
-}
-
-static _Noreturn void go(uint64_t *stack, uint64_t entry)
-{
-    if (thread_leave_call(thread_self()))
-        (void)signals_deliver();
-    enter_program(stack, entry);
+    exit_process(127);
 }
 
 _Noreturn void twix_main(const void *given)
 {
     const struct twz_args *args = given;
+    uint64_t *stack;
     uint32_t version;
 
     if (!args || args->magic != TWZ_ARGS_MAGIC || args->version != TWZ_ARGS_VERSION)
         twz_thread_exit(127);
-    process_init(args);
+    start_process(args);
     version = wanted_version(args);
     if (version == 0)
-        refuse("this program was not built for it: use twz-cc; its table has version ",
-               TWIX_VERSION);
+        refuse_program("this program was not built for it: use twz-cc; its table has version ",
+                       TWIX_VERSION);
     if (version > TWIX_VERSION)
-        refuse("older than this program needs: put a newer one at /sys/twix, of version ", version);
-    go(build_stack(args), args->entry);
-}
-
-/* --- end -------------------------------------------------------------------------------------- */
-
-static _Noreturn void finish(uint64_t code)
-{
-    thread_stop_others(code);
-    mem_flush_all();
-    fd_close_all();
-    thread_leave(code);
-}
-
-void process_exit(int status)
-{
-    finish(PROCESS_EXITED(status));
-}
-
-void process_die(int signo)
-{
-    finish(PROCESS_KILLED(signo));
-}
-
-int64_t linux_exit_group(int64_t status)
-{
-    process_exit((int)status);
-}
-
-const struct twz_system *process_system_now(void)
-{
-    const struct twz_system *system = process_system();
-    struct twz_stat stat;
-    twzobj obj;
-
-    int err = twz_object_init_ptr(&obj, system);
-
-    if (err >= 0)
-        err = twz_object_stat(obj.id, &stat);
-    (void)err; /* at worst, the figures of an earlier look */
-    return system;
-}
-
-void process_set_cwd(objid_t dir)
-{
-    lock_take(&process.lock);
-    process.cwd = dir;
-    lock_drop(&process.lock);
-}
-
-uint32_t process_set_umask(uint32_t mask)
-{
-    uint32_t old;
-
-    lock_take(&process.lock);
-    old = process.umask;
-    process.umask = mask;
-    lock_drop(&process.lock);
-    return old;
+        refuse_program("older than this program needs: put a newer one at /sys/twix, of version ",
+                       version);
+    stack = build_stack(args);
+    if (thread_leave_call(thread_self()))
+        (void)deliver_pending();
+    enter_program(stack, args->entry);
 }

@@ -30,12 +30,12 @@ static int step(uint64_t *until)
     uint64_t now = twz_clock();
     int fire;
 
-    lock_take(&lock);
+    lock_acquire(&lock);
     fire = due <= now;
     if (fire)
         due = interval ? now + interval : TWZ_FOREVER;
     *until = due;
-    lock_drop(&lock);
+    lock_release(&lock);
     return fire;
 }
 
@@ -52,18 +52,18 @@ static void keep(void *arg)
     }
 }
 
-static int64_t start_keeper(void)
+static int start_keeper(void)
 {
     const struct twz_thrd_spawn spawn = { .fn = keep, .stack_size = KEEPER_STACK };
-    int64_t ret;
+    int err;
 
     if (running)
         return 0;
     due = TWZ_FOREVER;
-    thread_note_other();
-    ret = err_linux(twz_thread_spawn(&keeper, &spawn));
-    running = ret == 0;
-    return ret;
+    thread_mark_others();
+    err = err_linux(twz_thread_spawn(&keeper, &spawn));
+    running = err == 0;
+    return err;
 }
 
 void timers_end(void)
@@ -80,7 +80,7 @@ static struct timeval timeval_of(uint64_t ns)
                              .tv_usec = (suseconds_t)(ns % SECOND / MICROSECOND) };
 }
 
-static int64_t ns_of(const struct timeval *tv, uint64_t *ns)
+static int ns_of(const struct timeval *tv, uint64_t *ns)
 {
     if (tv->tv_sec < 0 || tv->tv_usec < 0 || tv->tv_usec >= 1000000)
         return -EINVAL;
@@ -105,9 +105,9 @@ int64_t linux_getitimer(int64_t which, void *value)
 {
     if (which != ITIMER_REAL)
         return -EINVAL;
-    lock_take(&lock);
+    lock_acquire(&lock);
     tell(value);
-    lock_drop(&lock);
+    lock_release(&lock);
     return 0;
 }
 
@@ -115,7 +115,7 @@ static int64_t set(uint64_t value, uint64_t every, struct itimerval *old)
 {
     int64_t ret;
 
-    lock_take(&lock);
+    lock_acquire(&lock);
     if (old)
         tell(old);
     ret = value ? start_keeper() : 0;
@@ -124,7 +124,7 @@ static int64_t set(uint64_t value, uint64_t every, struct itimerval *old)
         interval = every;
         __atomic_fetch_add(&changes, 1, __ATOMIC_RELEASE);
     }
-    lock_drop(&lock);
+    lock_release(&lock);
     (void)twz_sync_wake(&changes, 1);
     return ret;
 }
@@ -133,13 +133,13 @@ int64_t linux_setitimer(int64_t which, const void *new, void *old)
 {
     const struct itimerval *it = new;
     uint64_t value = 0, every = 0;
-    int64_t ret = which == ITIMER_REAL ? 0 : -EINVAL;
+    int err = which == ITIMER_REAL ? 0 : -EINVAL;
 
-    if (ret == 0 && it)
-        ret = ns_of(&it->it_value, &value);
-    if (ret == 0 && it)
-        ret = ns_of(&it->it_interval, &every);
-    return ret < 0 ? ret : set(value, every, old);
+    if (err == 0 && it)
+        err = ns_of(&it->it_value, &value);
+    if (err == 0 && it)
+        err = ns_of(&it->it_interval, &every);
+    return err < 0 ? err : set(value, every, old);
 }
 
 int64_t linux_alarm(int64_t seconds)

@@ -6,11 +6,11 @@
 #include <sys/mman.h>
 #include <twz/call.h>
 
+#include "base/arena.h"
 #include "base/copy.h"
 #include "base/err.h"
 #include "base/process.h"
 #include "mapping.h"
-#include "mem.h"
 
 #define MAPPINGS 256u
 
@@ -26,67 +26,67 @@ static void drop_copy(struct mapping *m)
 
 /* Bytes of the file from `from` on, as far as it has them, get into the private copy; zeroes behind
  * its end. */
-static int64_t fill(const struct mapping *m, uint8_t *from, uint8_t *to)
+static int fill(const struct mapping *m, uint8_t *from, uint8_t *to)
 {
     const uint8_t *file = m->file.start + (from - m->obj.start);
     const uint8_t *end = (const uint8_t *)twz_object_base(&m->file) + twz_object_size(&m->file);
     uint64_t len = (uint64_t)(to - from);
     uint64_t there = file >= end ? 0 : (uint64_t)(end - file);
-    int64_t ret;
+    int err;
 
     if (there > len)
         there = len;
-    ret = copy_bytes(from, file, there, m->file.start);
-    return ret < 0 || there == len ? ret : copy_zero(from + there, len - there, m->obj.start);
+    err = copy_bytes(from, file, there, m->file.start);
+    return err < 0 || there == len ? err : copy_zero(from + there, len - there, m->obj.start);
 }
 
 /* m->obj becomes a volatile object with the file's pages of [off, off + len), at these offsets. */
-static int64_t private_copy(struct mapping *m, uint64_t off, uint64_t len)
+static int private_copy(struct mapping *m, uint64_t off, uint64_t len)
 {
     uint64_t size = twz_object_size(&m->file);
-    uint64_t end = mem_pages(size) * TWZ_PAGE_SIZE;
+    uint64_t end = arena_pages(size) * TWZ_PAGE_SIZE;
     struct twz_copy range = { .src = m->file.id,
                               .src_off = TWZ_OBJ_BASE + off,
                               .dst_off = TWZ_OBJ_BASE + off };
     struct twz_create create = { .perms = TWZ_READ | TWZ_WRITE | TWZ_EXEC | TWZ_DEL,
                                  .tie = process.view };
     uint8_t *base;
-    int64_t ret;
+    int err;
 
     if (off < end) {
         range.len = len < end - off ? len : end - off;
         create.sources = (uint64_t)(uintptr_t)&range;
         create.nsources = 1;
     }
-    ret = err_linux(twz_object_create(&m->obj, &create));
-    if (ret == -ENOENT) { /* the file lost its last name, and its ID means nothing any more */
+    err = err_linux(twz_object_create(&m->obj, &create));
+    if (err == -ENOENT) { /* the file lost its last name, and its ID means nothing any more */
         create.nsources = 0;
-        ret = err_linux(twz_object_create(&m->obj, &create));
+        err = err_linux(twz_object_create(&m->obj, &create));
     }
-    if (ret < 0)
-        return ret;
+    if (err < 0)
+        return err;
     base = twz_object_base(&m->obj);
     if (range.len && !create.nsources)
-        ret = fill(m, base + off, base + off + range.len);
+        err = fill(m, base + off, base + off + range.len);
     else if (off <= size && size < end && end - off <= len)
-        ret = copy_zero(base + size, end - size, m->obj.start);
-    if (ret < 0)
+        err = copy_zero(base + size, end - size, m->obj.start);
+    if (err < 0)
         drop_copy(m);
-    return ret;
+    return err;
 }
 
-static int64_t map_private(struct mapping *m, const struct file *f, uint64_t off, uint64_t len)
+static int map_private(struct mapping *m, const struct file *f, uint64_t off, uint64_t len)
 {
-    int64_t ret = err_linux(twz_object_init_guid(&m->file, f->obj.id, f->obj.rights));
+    int err = err_linux(twz_object_init_guid(&m->file, f->obj.id, f->obj.rights));
 
-    if (ret < 0)
-        return ret;
-    ret = private_copy(m, off, len);
-    if (ret < 0) {
+    if (err < 0)
+        return err;
+    err = private_copy(m, off, len);
+    if (err < 0) {
         twz_object_release(&m->file);
         m->file.start = NULL;
     }
-    return ret;
+    return err;
 }
 
 static int64_t map_object(struct mapping *m, const struct file *f, uint64_t off, uint64_t len,
@@ -111,7 +111,7 @@ static int64_t map_object(struct mapping *m, const struct file *f, uint64_t off,
     return (int64_t)(uintptr_t)m->addr;
 }
 
-static int64_t may_map(const struct file *f, uint32_t prot, uint32_t shared)
+static int may_map(const struct file *f, uint32_t prot, uint32_t shared)
 {
     uint32_t access = f->access & O_ACCMODE;
 
@@ -138,7 +138,7 @@ int64_t mapping_new(const struct file *f, uint64_t off, uint64_t len, uint32_t p
 
     if (ret < 0)
         return ret;
-    len = len > TWZ_OBJ_DATA_MAX ? len : mem_pages(len) * TWZ_PAGE_SIZE;
+    len = len > TWZ_OBJ_DATA_MAX ? len : arena_pages(len) * TWZ_PAGE_SIZE;
     if (!m || off > TWZ_OBJ_DATA_MAX || len > TWZ_OBJ_DATA_MAX - off)
         return -ENOMEM;
     return map_object(m, f, off, len, prot, shared);
@@ -158,16 +158,16 @@ struct mapping *mapping_of(const void *p)
 }
 
 /* A file that lost its last name is gone at a power cut anyway. */
-int64_t mapping_flush(const struct mapping *m)
+int mapping_flush(const struct mapping *m)
 {
     uint64_t off = (uint64_t)(uintptr_t)m->addr & (TWZ_OBJ_SIZE - 1);
-    int64_t ret = err_linux(twz_sys_obj_range(m->obj.id, TWZ_RANGE_PERSIST, off, m->len));
+    int err = err_linux(twz_sys_obj_range(m->obj.id, TWZ_RANGE_PERSIST, off, m->len));
 
-    return ret == -ENOENT ? 0 : ret;
+    return err == -ENOENT ? 0 : err;
 }
 
 /* What lies behind `at` becomes a mapping of its own. */
-static int64_t split(struct mapping *m, uint8_t *at)
+static int split(struct mapping *m, uint8_t *at)
 {
     struct mapping *n = free_mapping();
     struct mapping rest = *m;
@@ -203,17 +203,17 @@ static void let_go(struct mapping *m)
 }
 
 /* Unmap [from, to), which lies within m. */
-static int64_t unmap_piece(struct mapping *m, uint8_t *from, uint8_t *to)
+static int unmap_piece(struct mapping *m, uint8_t *from, uint8_t *to)
 {
     uint8_t *end = m->addr + m->len;
-    int64_t ret = 0;
+    int err = 0;
 
     if (from > m->addr && to < end)
-        ret = split(m, to);
-    if (ret == 0 && m->shared)
-        ret = mapping_flush(m);
-    if (ret < 0)
-        return ret;
+        err = split(m, to);
+    if (err == 0 && m->shared)
+        err = mapping_flush(m);
+    if (err < 0)
+        return err;
     if (from > m->addr) {
         m->len = (uint64_t)(from - m->addr);
     } else if (to < end) {
@@ -244,19 +244,19 @@ static struct mapping *mapping_from(const uint8_t *at, const uint8_t *end)
 }
 
 /* A file that is mapped twice has both at one address: each place is taken from one of them. */
-int64_t mapping_unmap(uint8_t *at, uint8_t *end)
+int mapping_unmap(uint8_t *at, uint8_t *end)
 {
     struct mapping *m;
-    int64_t ret = 0;
+    int err = 0;
 
-    while (ret == 0 && at < end && (m = mapping_from(at, end))) {
+    while (err == 0 && at < end && (m = mapping_from(at, end))) {
         uint8_t *from = m->addr > at ? m->addr : at;
         uint8_t *to = m->addr + m->len < end ? m->addr + m->len : end;
 
-        ret = unmap_piece(m, from, to);
+        err = unmap_piece(m, from, to);
         at = to;
     }
-    return ret;
+    return err;
 }
 
 /* --- resize ----------------------------------------------------------------------------------- */
@@ -283,14 +283,14 @@ int64_t mapping_resize(struct mapping *m, uint64_t oldlen, uint64_t newlen)
 
 /* --- durability ------------------------------------------------------------------------------- */
 
-int64_t mapping_flush_object(objid_t id)
+int mapping_flush_object(objid_t id)
 {
-    int64_t ret = 0;
+    int err = 0;
 
-    for (unsigned i = 0; i < MAPPINGS && ret == 0; i++)
+    for (unsigned i = 0; i < MAPPINGS && err == 0; i++)
         if (mappings[i].addr && mappings[i].shared && objid_equal(mappings[i].obj.id, id))
-            ret = mapping_flush(&mappings[i]);
-    return ret;
+            err = mapping_flush(&mappings[i]);
+    return err;
 }
 
 void mapping_flush_all(void)

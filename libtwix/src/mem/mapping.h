@@ -29,14 +29,14 @@ struct mapping *mapping_of(const void *p);
 
 /* Take away what is mapped in [at, end), from one mapping at each place. -ENOMEM: no room for what
  * is left. */
-int64_t mapping_unmap(uint8_t *at, uint8_t *end);
+int mapping_unmap(uint8_t *at, uint8_t *end);
 
 /* Another length, in place: the address. `oldlen` has to be the mapping's; both whole pages. */
 int64_t mapping_resize(struct mapping *m, uint64_t oldlen, uint64_t newlen);
 
 /* A shared mapping becomes durable; all of an object; all. */
-int64_t mapping_flush(const struct mapping *m);
-int64_t mapping_flush_object(objid_t id);
+int mapping_flush(const struct mapping *m);
+int mapping_flush_object(objid_t id);
 void mapping_flush_all(void);
 
 #endif

@@ -31,14 +31,14 @@ static struct twz_mutex mem_lock;
 
 /* --- anonymous memory ------------------------------------------------------------------------- */
 
-static int64_t space_open(struct space *s)
+static int space_open(struct space *s)
 {
     struct twz_create create = { .perms = TWZ_READ | TWZ_WRITE | TWZ_DEL, .tie = process.view };
-    int64_t ret = err_linux(twz_object_create(&s->obj, &create));
+    int err = err_linux(twz_object_create(&s->obj, &create));
 
-    if (ret == 0)
+    if (err == 0)
         arena_init(&s->pages);
-    return ret;
+    return err;
 }
 
 static void *alloc_locked(uint32_t count)
@@ -62,9 +62,9 @@ void *mem_alloc(uint64_t len)
 
     if (len == 0 || len > TWZ_OBJ_DATA_MAX)
         return NULL;
-    lock_take(&mem_lock);
-    p = alloc_locked((uint32_t)mem_pages(len));
-    lock_drop(&mem_lock);
+    lock_acquire(&mem_lock);
+    p = alloc_locked((uint32_t)arena_pages(len));
+    lock_release(&mem_lock);
     return p;
 }
 
@@ -77,25 +77,25 @@ static struct space *addrspace_of(const void *p, uint64_t len, uint32_t *page)
         if (spaces[i].obj.start != (const uint8_t *)p - off)
             continue;
         *page = (uint32_t)(off / TWZ_PAGE_SIZE);
-        return len <= TWZ_OBJ_SIZE && arena_inside(*page, (uint32_t)mem_pages(len)) ? &spaces[i]
-                                                                                    : NULL;
+        return len <= TWZ_OBJ_SIZE && arena_inside(*page, (uint32_t)arena_pages(len)) ? &spaces[i]
+                                                                                      : NULL;
     }
     return NULL;
 }
 
-static int64_t discard(const struct space *s, uint32_t page, uint32_t count)
+static int discard(const struct space *s, uint32_t page, uint32_t count)
 {
     return err_linux(twz_sys_obj_range(s->obj.id, TWZ_RANGE_DISCARD, (uint64_t)page * TWZ_PAGE_SIZE,
                                        (uint64_t)count * TWZ_PAGE_SIZE));
 }
 
-static int64_t free_locked(struct space *s, uint32_t page, uint32_t count)
+static int free_locked(struct space *s, uint32_t page, uint32_t count)
 {
-    int64_t ret = discard(s, page, count);
+    int err = discard(s, page, count);
 
-    if (ret == 0)
+    if (err == 0)
         arena_give(&s->pages, page, count);
-    return ret;
+    return err;
 }
 
 void mem_free(void *p, uint64_t len)
@@ -103,17 +103,17 @@ void mem_free(void *p, uint64_t len)
     uint32_t page;
     struct space *s;
 
-    lock_take(&mem_lock);
+    lock_acquire(&mem_lock);
     s = addrspace_of(p, len, &page);
     if (s)
-        (void)free_locked(s, page, (uint32_t)mem_pages(len));
-    lock_drop(&mem_lock);
+        (void)free_locked(s, page, (uint32_t)arena_pages(len));
+    lock_release(&mem_lock);
 }
 
 /* MAP_FIXED: only over what an arena has; what was there is gone. */
 static int64_t map_fixed(void *addr, uint64_t len)
 {
-    uint32_t page, count = (uint32_t)mem_pages(len);
+    uint32_t page, count = (uint32_t)arena_pages(len);
     struct space *s = addrspace_of(addr, len, &page);
     int64_t ret;
 
@@ -133,9 +133,9 @@ static int64_t map_anonymous(void *addr, uint64_t len, uint32_t flags)
     void *p;
 
     if (flags & MAP_FIXED) {
-        lock_take(&mem_lock);
+        lock_acquire(&mem_lock);
         ret = map_fixed(addr, len);
-        lock_drop(&mem_lock);
+        lock_release(&mem_lock);
         return ret;
     }
     p = mem_alloc(len);
@@ -151,21 +151,21 @@ static int64_t map_file(int fd, uint64_t off, uint64_t len, uint32_t prot, uint3
 
     if (!f)
         return -EBADF;
-    lock_take(&mem_lock);
+    lock_acquire(&mem_lock);
     ret = mapping_new(f, off, len, prot, (flags & MAP_TYPE) != MAP_PRIVATE);
-    lock_drop(&mem_lock);
+    lock_release(&mem_lock);
     file_put(f);
     return ret;
 }
 
-int64_t mem_flush(objid_t id)
+int mem_flush(objid_t id)
 {
-    int64_t ret;
+    int err;
 
-    lock_take(&mem_lock);
-    ret = mapping_flush_object(id);
-    lock_drop(&mem_lock);
-    return ret;
+    lock_acquire(&mem_lock);
+    err = mapping_flush_object(id);
+    lock_release(&mem_lock);
+    return err;
 }
 
 void mem_flush_all(void)
@@ -203,47 +203,47 @@ int64_t linux_munmap(void *addr, uint64_t len)
 {
     uint32_t page;
     struct space *s;
-    int64_t ret;
+    int err;
 
     if (len == 0 || (uintptr_t)addr % TWZ_PAGE_SIZE || len > ADDRESSES ||
         (uintptr_t)addr > ADDRESSES - len)
         return -EINVAL;
-    len = mem_pages(len) * TWZ_PAGE_SIZE;
-    lock_take(&mem_lock);
+    len = arena_pages(len) * TWZ_PAGE_SIZE;
+    lock_acquire(&mem_lock);
     s = addrspace_of(addr, len, &page);
     if (s)
-        ret = free_locked(s, page, (uint32_t)(len / TWZ_PAGE_SIZE));
+        err = free_locked(s, page, (uint32_t)(len / TWZ_PAGE_SIZE));
     else if (touches_addrspace(addr, len))
-        ret = -EINVAL;
+        err = -EINVAL;
     else
-        ret = mapping_unmap(addr, (uint8_t *)addr + len);
-    lock_drop(&mem_lock);
-    return ret;
+        err = mapping_unmap(addr, (uint8_t *)addr + len);
+    lock_release(&mem_lock);
+    return err;
 }
 
 int64_t linux_mprotect(void *addr, uint64_t len, uint32_t prot)
 {
     struct mapping *m;
-    int64_t ret = 0;
+    int err = 0;
 
     (void)len;
     if ((uintptr_t)addr % TWZ_PAGE_SIZE)
         return -EINVAL;
-    lock_take(&mem_lock);
+    lock_acquire(&mem_lock);
     m = mapping_of(addr);
     if (m && (prot & PROT_WRITE) && !(m->obj.rights & TWZ_WRITE))
-        ret = -EACCES;
+        err = -EACCES;
     if ((prot & PROT_EXEC) && !(m && (m->obj.rights & TWZ_EXEC)))
-        ret = -EACCES;
-    lock_drop(&mem_lock);
-    return ret;
+        err = -EACCES;
+    lock_release(&mem_lock);
+    return err;
 }
 
 /* In place where the pages behind are free, else moved. */
 static int64_t remap_anonymous(struct space *s, uint32_t page, void *addr, uint64_t oldlen,
                                uint64_t newlen, uint32_t flags)
 {
-    uint32_t old = (uint32_t)mem_pages(oldlen), new = (uint32_t)mem_pages(newlen);
+    uint32_t old = (uint32_t)arena_pages(oldlen), new = (uint32_t)arena_pages(newlen);
     void *to;
 
     if (new < old)
@@ -272,15 +272,15 @@ int64_t linux_mremap(void *addr, uint64_t oldlen, uint64_t newlen, uint32_t flag
         return -EINVAL;
     if (newlen > TWZ_OBJ_DATA_MAX)
         return -ENOMEM;
-    lock_take(&mem_lock);
+    lock_acquire(&mem_lock);
     s = addrspace_of(addr, oldlen, &page);
     m = s ? NULL : mapping_of(addr);
     if (s)
         ret = remap_anonymous(s, page, addr, oldlen, newlen, flags);
     else if (m && m->addr == addr)
-        ret =
-            mapping_resize(m, mem_pages(oldlen) * TWZ_PAGE_SIZE, mem_pages(newlen) * TWZ_PAGE_SIZE);
-    lock_drop(&mem_lock);
+        ret = mapping_resize(m, arena_pages(oldlen) * TWZ_PAGE_SIZE,
+                             arena_pages(newlen) * TWZ_PAGE_SIZE);
+    lock_release(&mem_lock);
     return ret;
 }
 
@@ -293,11 +293,11 @@ int64_t linux_msync(void *addr, uint64_t len, uint32_t flags)
     if ((uintptr_t)addr % TWZ_PAGE_SIZE ||
         (flags & ~(uint32_t)(MS_ASYNC | MS_SYNC | MS_INVALIDATE)))
         return -EINVAL;
-    lock_take(&mem_lock);
+    lock_acquire(&mem_lock);
     m = mapping_of(addr);
     if (m && m->shared)
         ret = mapping_flush(m);
-    lock_drop(&mem_lock);
+    lock_release(&mem_lock);
     return ret;
 }
 
@@ -305,18 +305,18 @@ int64_t linux_madvise(void *addr, uint64_t len, int64_t advice)
 {
     struct space *s;
     uint32_t page;
-    int64_t ret = 0;
+    int err = 0;
 
     if ((uintptr_t)addr % TWZ_PAGE_SIZE)
         return -EINVAL;
     if (advice != MADV_DONTNEED || len == 0)
         return 0;
-    lock_take(&mem_lock);
+    lock_acquire(&mem_lock);
     s = addrspace_of(addr, len, &page);
     if (s)
-        ret = discard(s, page, (uint32_t)mem_pages(len));
-    lock_drop(&mem_lock);
-    return ret;
+        err = discard(s, page, (uint32_t)arena_pages(len));
+    lock_release(&mem_lock);
+    return err;
 }
 
 /* There is no heap that grows behind the data: the C library then uses mmap. */

@@ -11,17 +11,12 @@
 
 #include <twz/object.h>
 
-static inline uint64_t mem_pages(uint64_t len)
-{
-    return (len + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE;
-}
-
 /* `len` bytes of zeroed anonymous memory, whole pages; NULL: none left. */
 void *mem_alloc(uint64_t len);
 void mem_free(void *p, uint64_t len);
 
 /* Shared file mappings become durable: of one object, or of all (the process's end). */
-int64_t mem_flush(objid_t id);
+int mem_flush(objid_t id);
 void mem_flush_all(void);
 
 #endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Signal state: the process's actions, and each thread's pending and blocked signals.
+ * life/deliver.h runs the handlers.
+ */
+#ifndef TWIX_SIGNALS_H
+#define TWIX_SIGNALS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "linux.h"
+
+#define SIGNALS_MAX         64
+#define SIGNALS_BIT(signo)  (1ull << ((signo)-1))
+#define SIGNALS_UNBLOCKABLE (SIGNALS_BIT(SIGKILL) | SIGNALS_BIT(SIGSTOP))
+
+/* By signal number; read and written word by word, without a lock. A reader may see a mixture of
+ * two actions, each word of which some caller set. */
+extern struct linux_sigaction signals_action[SIGNALS_MAX + 1];
+
+/* At the process's start: the calling thread blocks `mask`; `ignored` is ignored. */
+void signals_inherit(uint64_t mask, uint64_t ignored);
+
+/* The set of signals whose action is SIG_IGN; a child inherits it. */
+uint64_t signals_ignored(void);
+
+bool signals_has_handler(int signo);
+
+/* The action is SIG_IGN, or the default action does nothing. Such a signal is dropped, unless the
+ * thread blocks it: it may get a handler before it is unblocked. It never ends a wait. */
+bool signals_is_ignored(int signo);
+
+/* Make a signal pending for the calling thread; it is delivered when the call in progress ends. */
+void signals_raise(int signo);
+
+/* A signal is to be delivered to the calling thread, so its wait must end. Drops ignored ones. */
+bool signals_end_wait(void);
+
+/* Remove the lowest signal that the calling thread has pending and does not block; 0: none. */
+int signals_dequeue(void);
+
+#endif

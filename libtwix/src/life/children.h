@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of children: spawn.c enters them, wait4 and waitid remove them, kill signals them. A
+ * wait sleeps on the exit words of the children's thread objects, without the lock.
+ */
+#ifndef TWIX_CHILDREN_H
+#define TWIX_CHILDREN_H
+
+#include <twz/mutex.h>
+#include <twz/program.h>
+
+#include "inherit.h"
+
+#define CHILD_NAME 128 /* bytes of argv[0], for the message about a fault */
+
+struct child {
+    int pid; /* 0: the entry is free */
+    char name[CHILD_NAME];
+    struct twz_process process;
+    struct inherited inherited;
+};
+
+extern struct twz_mutex children_lock;
+
+/* A free entry, NULL: there are too many children. The caller must hold children_lock, and must set
+ * pid before it releases the lock; otherwise the entry stays free. */
+struct child *children_free_entry(void);
+
+/* Send a signal to a child; 0 only checks that there is such a child. -ESRCH: there is none. */
+int children_signal(int64_t pid, int64_t signo);
+
+#endif

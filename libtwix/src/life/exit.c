@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of the process; see exit.h.
+ *
+ *   1. stop the other threads, so that no call is in progress
+ *   2. flush shared mappings, close descriptors
+ *   3. the caller and the first thread exit with the code
+ */
+#include <twz/call.h>
+
+#include "base/linux.h"
+#include "base/thread.h"
+#include "exit.h"
+#include "file/fd.h"
+#include "mem/mem.h"
+#include "timers.h"
+
+static uint64_t ending; /* 0, then 1 | exit code << 1; set once */
+
+void exit_stop_others(uint64_t code)
+{
+    const struct thread *self = thread_self();
+    uint64_t before = 0;
+
+    if (!__atomic_compare_exchange_n(&ending, &before, 1 | code << 1, 0, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST))
+        twz_thread_exit(before >> 1);
+    for (unsigned i = 1; i < THREADS_MAX; i++) {
+        const struct thread *t = &threads.entry[i];
+
+        if (t != self && t->state != THREAD_FREE && t->repr.start)
+            (void)twz_sys_thread_signal(t->repr.id, TWZ_SIGNAL_KILL, 0);
+    }
+    timers_end();
+}
+
+static _Noreturn void end_process(uint64_t code)
+{
+    const struct thread *first = thread_first();
+
+    exit_stop_others(code);
+    mem_flush_all();
+    fd_close_all();
+    if (thread_self() != first)
+        (void)twz_sys_thread_signal(first->repr.id, EXIT_SIGNO, code | EXIT_FLAG);
+    twz_thread_exit(code);
+}
+
+void exit_process(int status)
+{
+    end_process(EXIT_STATUS(status));
+}
+
+void exit_by_signal(int signo)
+{
+    end_process(EXIT_SIGNAL(signo));
+}
+
+int64_t linux_exit_group(int64_t status)
+{
+    exit_process((int)status);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* The end of the process, and the exit codes that its parent reads. */
+#ifndef TWIX_EXIT_H
+#define TWIX_EXIT_H
+
+#include <stdint.h>
+#include <twz/signal.h>
+
+/* The argument of thread_exit. Its low byte is the status that the host reads. A code with neither
+ * mark is the kernel's: TWZ_EXIT_BY_SIGNAL. */
+#define EXIT_MARK           (1ull << 40)
+#define EXIT_STATUS(status) (EXIT_MARK | (uint64_t)((status)&0xff))
+#define EXIT_SIGNAL(signo)  (TWZ_EXIT_BY_SIGNAL((uint64_t)(signo)) | (uint64_t)(signo) << 32)
+
+/* The signal that makes the first thread exit: EXIT_FLAG and the exit code are its value. */
+#define EXIT_SIGNO 32u
+#define EXIT_FLAG  (1ull << 63)
+
+/* End the process: flush shared mappings, close all descriptors. */
+_Noreturn void exit_process(int status);
+_Noreturn void exit_by_signal(int signo);
+
+/* End all threads but the caller and the first, whose exit code is the process's. If another thread
+ * ends the process already, the caller exits here and the function does not return. */
+void exit_stop_others(uint64_t code);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The descriptor table and the directory of a child: a copy of the process's, changed by the file
+ * actions of posix_spawn. */
+#ifndef TWIX_PLAN_H
+#define TWIX_PLAN_H
+
+#include <twz/name.h>
+
+#include "base/linux.h"
+#include "file/fd.h"
+
+struct plan {
+    struct file *file[FD_MAX]; /* one reference each, NULL: not open */
+    uint8_t cloexec[FD_MAX];
+    objid_t cwd;
+    char cwd_path[TWZ_PATH_MAX];
+    char found[TWZ_PATH_MAX]; /* the program's path */
+};
+
+/* Copy the process's table and directory. The caller must call plan_end. */
+void plan_start(struct plan *p);
+void plan_end(struct plan *p);
+
+/* Apply the actions in the order in which the program added them: the list leads from the last to
+ * the first. On an error the rest is not applied. */
+int plan_apply(struct plan *p, const struct linux_fdop *last);
+
+#endif
