@@ -21,20 +21,38 @@
 #define KIND_BITS uint32_t
 #define KIND_MODE uint32_t
 
-#define LINUX0(nr, name)                 int64_t linux_##name(void);
-#define LINUX1(nr, name, k1, n1)         int64_t linux_##name(KIND_##k1 n1);
-#define LINUX2(nr, name, k1, n1, k2, n2) int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2);
-#define LINUX3(nr, name, k1, n1, k2, n2, k3, n3) \
-    int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2, KIND_##k3 n3);
-#define LINUX4(nr, name, k1, n1, k2, n2, k3, n3, k4, n4) \
-    int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2, KIND_##k3 n3, KIND_##k4 n4);
-#define LINUX5(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5) \
-    int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2, KIND_##k3 n3, KIND_##k4 n4, KIND_##k5 n5);
-#define LINUX6(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5, k6, n6)                       \
-    int64_t linux_##name(KIND_##k1 n1, KIND_##k2 n2, KIND_##k3 n3, KIND_##k4 n4, KIND_##k5 n5, \
-                         KIND_##k6 n6);
+/*
+ * EACH(none, sep, m, kind, name, ...) is m(index, kind, name) for each argument of a line, with
+ * sep() between them, or `none` where the line has no arguments.
+ */
+#define EACH_0(none, sep, m, i)            none
+#define EACH_1(none, sep, m, i, k, n)      m(i, k, n)
+#define EACH_2(none, sep, m, i, k, n, ...) m(i, k, n) sep() EACH_1(none, sep, m, i + 1, __VA_ARGS__)
+#define EACH_3(none, sep, m, i, k, n, ...) m(i, k, n) sep() EACH_2(none, sep, m, i + 1, __VA_ARGS__)
+#define EACH_4(none, sep, m, i, k, n, ...) m(i, k, n) sep() EACH_3(none, sep, m, i + 1, __VA_ARGS__)
+#define EACH_5(none, sep, m, i, k, n, ...) m(i, k, n) sep() EACH_4(none, sep, m, i + 1, __VA_ARGS__)
+#define EACH_6(none, sep, m, i, k, n, ...) m(i, k, n) sep() EACH_5(none, sep, m, i + 1, __VA_ARGS__)
+
+#define EACH_PICK(zero, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5, k6, n6, each, ...) each
+#define EACH(none, sep, m, ...)                                                                   \
+    EACH_PICK(0, ##__VA_ARGS__, EACH_6, 0, EACH_5, 0, EACH_4, 0, EACH_3, 0, EACH_2, 0, EACH_1, 0, \
+              EACH_0)                                                                             \
+    (none, sep, m, 0, ##__VA_ARGS__)
+#define EACH_COMMA() ,
+
+#define PARAMETER(i, kind, name) KIND_##kind name
+#define LINUX(number, name, ...) \
+    int64_t linux_##name(EACH(void, EACH_COMMA, PARAMETER, ##__VA_ARGS__));
 #include "../../linux.def"
-#include "linux_undef.h"
+#undef LINUX
+#undef PARAMETER
+
+/* The numbers. */
+enum {
+#define LINUX(number, name, ...) LINUX_NR_##name = number,
+#include "../../linux.def"
+#undef LINUX
+};
 
 /* struct sigaction as the system call has it. */
 struct linux_sigaction {

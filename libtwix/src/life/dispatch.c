@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The call: linux.def expanded to a switch, to names and to trace lines. Entered as a C function
- * through the entry table, or from the CALL fault of a raw SYSCALL instruction. On the way out
- * signals that came meanwhile are delivered; a call that only a restarting handler interrupted is
- * made again.
+ * The call. The C library enters twix_call through the entry table; a raw SYSCALL instruction
+ * enters it from the upcall for TWZ_FAULT_CALL. linux.def is expanded twice: to the switch that
+ * calls the handlers, and to the names and kinds that a trace prints.
+ *
+ * At the end of a call the pending signals are delivered. A call that they interrupted is made
+ * again if it may be restarted and all handlers that ran have SA_RESTART.
  */
 #include <errno.h>
 #include <twz/call.h>
 #include <twz/faults.h>
-#include <unistd.h>
 
 #include "base/copy.h"
 #include "base/linux.h"
@@ -19,18 +20,28 @@
 #include "deliver.h"
 #include "dispatch.h"
 
-#define LINE      256u /* bytes of one trace line */
-#define SHOW      48u  /* bytes of a path that a trace shows */
-#define NO_RESULT INT64_MIN
-
 struct call {
     uint64_t number;
     uint64_t a[6];
 };
 
-/* The paths among the arguments, one bit each, are there: 0, -EFAULT, -ENAMETOOLONG. Whether one
- * may be NULL is the call's affair. */
-static int64_t check_paths(const struct call *c, unsigned paths)
+/* How a trace prints an argument of each kind. */
+#define SHOW_FD   'd' /* signed decimal */
+#define SHOW_PATH 's' /* string */
+#define SHOW_IN   'x' /* hexadecimal */
+#define SHOW_OUT  'x'
+#define SHOW_PTR  'x'
+#define SHOW_LEN  'd'
+#define SHOW_OFF  'd'
+#define SHOW_NUM  'd'
+#define SHOW_BITS 'x'
+#define SHOW_MODE 'o' /* octal */
+
+/* --- the handlers ----------------------------------------------------------------------------- */
+
+/* Checks the arguments whose bits are set in `paths`. -EFAULT, -ENAMETOOLONG. The handler decides
+ * whether NULL is allowed. */
+static int check_paths(const struct call *c, unsigned paths)
 {
     int err = 0;
 
@@ -40,107 +51,41 @@ static int64_t check_paths(const struct call *c, unsigned paths)
     return err;
 }
 
-/* clang-format off */
-#define ARG(kind, i) ((KIND_##kind)c->a[i])
-#define BIT(kind, i) (IS_PATH_##kind << (i))
-#define IS_PATH_FD   0u
-#define IS_PATH_PATH 1u
-#define IS_PATH_IN   0u
-#define IS_PATH_OUT  0u
-#define IS_PATH_PTR  0u
-#define IS_PATH_LEN  0u
-#define IS_PATH_OFF  0u
-#define IS_PATH_NUM  0u
-#define IS_PATH_BITS 0u
-#define IS_PATH_MODE 0u
-#define MAKE(nr, paths, call)                                                                      \
-    case nr:                                                                                       \
-        return (paths) != 0u && (ret = check_paths(c, paths)) < 0 ? ret : (call);
-#define LINUX0(nr, name) MAKE(nr, 0u, linux_##name())
-#define LINUX1(nr, name, k1, n1)                                                                   \
-    MAKE(nr, BIT(k1, 0),                                                                           \
-         linux_##name(ARG(k1, 0)))
-#define LINUX2(nr, name, k1, n1, k2, n2)                                                           \
-    MAKE(nr, BIT(k1, 0) | BIT(k2, 1),                                                              \
-         linux_##name(ARG(k1, 0), ARG(k2, 1)))
-#define LINUX3(nr, name, k1, n1, k2, n2, k3, n3)                                                   \
-    MAKE(nr, BIT(k1, 0) | BIT(k2, 1) | BIT(k3, 2),                                                 \
-         linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2)))
-#define LINUX4(nr, name, k1, n1, k2, n2, k3, n3, k4, n4)                                           \
-    MAKE(nr, BIT(k1, 0) | BIT(k2, 1) | BIT(k3, 2) | BIT(k4, 3),                                    \
-         linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2), ARG(k4, 3)))
-#define LINUX5(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5)                                   \
-    MAKE(nr, BIT(k1, 0) | BIT(k2, 1) | BIT(k3, 2) | BIT(k4, 3) |                                   \
-         BIT(k5, 4),                                                                               \
-         linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2), ARG(k4, 3), ARG(k5, 4)))
-#define LINUX6(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5, k6, n6)                           \
-    MAKE(nr, BIT(k1, 0) | BIT(k2, 1) | BIT(k3, 2) | BIT(k4, 3) |                                   \
-         BIT(k5, 4) | BIT(k6, 5),                                                                  \
-         linux_##name(ARG(k1, 0), ARG(k2, 1), ARG(k3, 2), ARG(k4, 3),                              \
-                      ARG(k5, 4), ARG(k6, 5)))
+#define PATHS_OR()              |
+#define PATH_BIT(i, kind, name) (SHOW_##kind == SHOW_PATH ? 1u << (i) : 0u)
+#define ARGUMENT(i, kind, name) ((KIND_##kind)c->a[i])
+#define MAKE(number, paths, handler) \
+    case number:                     \
+        return (paths) != 0 && (err = check_paths(c, paths)) < 0 ? err : (handler);
+#define LINUX(number, name, ...)                              \
+    MAKE(number, EACH(0u, PATHS_OR, PATH_BIT, ##__VA_ARGS__), \
+         linux_##name(EACH(, EACH_COMMA, ARGUMENT, ##__VA_ARGS__)))
 
-/* clang-format on */
-
-static int64_t make(const struct call *c)
+static int64_t make_call(const struct call *c)
 {
-    int64_t ret;
+    int err;
 
     switch (c->number) {
 #include "../../linux.def"
     default: return -ENOSYS;
     }
 }
-#include "base/linux_undef.h"
-#undef ARG
-#undef BIT
-#undef MAKE
+#undef LINUX
 
-/* --- names ------------------------------------------------------------------------------------ */
+/* --- the trace -------------------------------------------------------------------------------- */
 
-/* A call's name, and how each argument is shown, for traces. */
+#define LINE_MAX_BYTES 256u /* bytes of one line */
+#define PATH_MAX_SHOWN 48u  /* bytes of a path in it */
+#define NO_RESULT      INT64_MIN
+
 struct shape {
     const char *name;
     char kinds[6]; /* SHOW_*; 0 ends */
 };
 
-/* clang-format off */
-#define LINUX0(nr, name)                                                                           \
-    case nr:                                                                                       \
-        return (struct shape){ #name, { 0 } };
-#define LINUX1(nr, name, k1, n1)                                                                   \
-    case nr:                                                                                       \
-        return (struct shape){ #name, { KIND_OF(k1) } };
-#define LINUX2(nr, name, k1, n1, k2, n2)                                                           \
-    case nr:                                                                                       \
-        return (struct shape){ #name, { KIND_OF(k1), KIND_OF(k2) } };
-#define LINUX3(nr, name, k1, n1, k2, n2, k3, n3)                                                   \
-    case nr:                                                                                       \
-        return (struct shape){ #name, { KIND_OF(k1), KIND_OF(k2), KIND_OF(k3) } };
-#define LINUX4(nr, name, k1, n1, k2, n2, k3, n3, k4, n4)                                           \
-    case nr:                                                                                       \
-        return (struct shape){ #name, { KIND_OF(k1), KIND_OF(k2), KIND_OF(k3), KIND_OF(k4) } };
-#define LINUX5(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5)                                   \
-    case nr:                                                                                       \
-        return (struct shape){                                                                     \
-            #name, { KIND_OF(k1), KIND_OF(k2), KIND_OF(k3), KIND_OF(k4), KIND_OF(k5) }             \
-        };
-#define LINUX6(nr, name, k1, n1, k2, n2, k3, n3, k4, n4, k5, n5, k6, n6)                           \
-    case nr:                                                                                       \
-        return (struct shape){ #name,                                                              \
-                               { KIND_OF(k1), KIND_OF(k2), KIND_OF(k3), KIND_OF(k4), KIND_OF(k5),  \
-                                 KIND_OF(k6) } };
-#define KIND_OF(kind) SHOW_##kind
-#define SHOW_FD   'd'
-#define SHOW_PATH 's'
-#define SHOW_IN   'x'
-#define SHOW_OUT  'x'
-#define SHOW_PTR  'x'
-#define SHOW_LEN  'd'
-#define SHOW_OFF  'd'
-#define SHOW_NUM  'd'
-#define SHOW_BITS 'x'
-#define SHOW_MODE 'o'
-/* clang-format on */
+#define SHOW(i, kind, name) SHOW_##kind
+#define LINUX(number, name, ...) \
+    case number: return (struct shape){ #name, { EACH(0, EACH_COMMA, SHOW, ##__VA_ARGS__) } };
 
 static struct shape shape_of(uint64_t number)
 {
@@ -149,7 +94,7 @@ static struct shape shape_of(uint64_t number)
     default: return (struct shape){ NULL, { 'x', 'x', 'x' } };
     }
 }
-#include "base/linux_undef.h"
+#undef LINUX
 
 static void show_path(struct text *t, const char *path)
 {
@@ -163,7 +108,7 @@ static void show_path(struct text *t, const char *path)
         text_hex(t, (uint64_t)(uintptr_t)path);
         return;
     }
-    while (n < SHOW && path[n])
+    while (n < PATH_MAX_SHOWN && path[n])
         n++;
     text_str(t, "\"");
     text_bytes(t, path, n);
@@ -182,10 +127,11 @@ static void show_argument(struct text *t, char kind, uint64_t value)
         text_hex(t, value);
 }
 
+/* Writes one line to the log: "linux: PID NAME(ARGUMENTS) = RESULT". */
 static void log_call(const struct call *c, int64_t result)
 {
     struct shape shape = shape_of(c->number);
-    char line[LINE];
+    char line[LINE_MAX_BYTES];
     struct text t;
 
     text_init(&t, line, sizeof(line));
@@ -215,24 +161,24 @@ static void log_call(const struct call *c, int64_t result)
 
 /* --- the call --------------------------------------------------------------------------------- */
 
-/* Whether a call that a signal interrupted may be made again as if nothing had been. */
-static int restartable(uint64_t number)
+/* An interrupted call may be made again only if it has changed nothing so far. */
+static bool is_restartable(uint64_t number)
 {
     switch (number) {
-    case 0:   /* read */
-    case 1:   /* write */
-    case 19:  /* readv */
-    case 20:  /* writev */
-    case 61:  /* wait4 */
-    case 202: /* futex */
-    case 247: /* waitid */ return 1;
-    default: return 0;
+    case LINUX_NR_read:
+    case LINUX_NR_write:
+    case LINUX_NR_readv:
+    case LINUX_NR_writev:
+    case LINUX_NR_wait4:
+    case LINUX_NR_waitid:
+    case LINUX_NR_futex: return true;
+    default: return false;
     }
 }
 
-static int never_returns(uint64_t number)
+static bool is_last_call(uint64_t number)
 {
-    return number == 60 || number == 231; /* exit, exit_group */
+    return number == LINUX_NR_exit || number == LINUX_NR_exit_group;
 }
 
 static int64_t twix_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
@@ -240,21 +186,21 @@ static int64_t twix_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, ui
 {
     const struct call call = { number, { a, b, c, d, e, f } };
     struct thread *self = thread_self();
-    int64_t result;
-    int again;
+    int64_t ret;
+    bool again;
 
-    if (__builtin_expect(process.trace, 0) && never_returns(number))
+    if (__builtin_expect(process.trace, 0) && is_last_call(number))
         log_call(&call, NO_RESULT);
     do {
-        again = 0;
+        again = false;
         thread_enter_call(self);
-        result = make(&call);
-        if (__builtin_expect(result == -ENOSYS || process.trace, 0))
-            log_call(&call, result);
+        ret = make_call(&call);
+        if (__builtin_expect(ret == -ENOSYS || process.trace, 0))
+            log_call(&call, ret);
         if (__builtin_expect(thread_leave_call(self), 0))
-            again = deliver_pending() && result == -EINTR && restartable(number);
+            again = deliver_pending() && ret == -EINTR && is_restartable(number);
     } while (again);
-    return result;
+    return ret;
 }
 
 /* A SYSCALL instruction with a number of Linux: served here; the thread continues after it. */
