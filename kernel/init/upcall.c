@@ -16,7 +16,7 @@ const struct upcall upcall = {
     .thread_ended = threadobj_ended,
     .idle_work = pool_idle,
     .deferred_work = flush_periodic,
-    .media_error = poison_report,
+    .media_error = obj_media_error,
     .decide_access = sec_decide,
     .shutdown = shutdown,
 };

@@ -12,10 +12,8 @@
  */
 #include <kernel/page.h>
 #include <kernel/sched.h>
-#include <store/persist.h>
 #include "inside.h"
 
-#define CLEAN_BATCH  32u /* pages flushed in one go */
 #define PERIOD_NS    1000000000ull
 #define PIECE_NS     1000000ull /* between pieces of one walk */
 #define BUCKET_BATCH 256u
@@ -28,44 +26,6 @@ static uint32_t bucket; /* the walk's place; 0: it begins */
 static uint32_t seen;   /* calls when it began */
 static bool wanted;     /* it has met an object that wants it */
 
-/* Dirty leaves from *from on become clean, and their lines go to the media. True: more to do. */
-static bool clean_locked(struct object *obj, uint32_t *from)
-{
-    uint32_t page = *from, end = page + SCAN_BATCH, n = 0;
-    phys_t list[CLEAN_BATCH], frame;
-    unsigned flags;
-
-    if (phys_is_none(obj->tree.pt.top) || page >= TWZ_PAGE_RECORD)
-        return false;
-    end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
-    for (; n < CLEAN_BATCH && arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
-        if ((flags & ARCH_PT_DIRTY) == 0 || !page_in_nvm(frame))
-            continue;
-        if (arch_ptree_map(&obj->tree.pt, page, frame, flags & ~ARCH_PT_DIRTY) == 0)
-            list[n++] = frame;
-    }
-    page = n < CLEAN_BATCH ? end : page;
-    if (n > 0)
-        subtree_shoot_locked(&obj->tree, *from, page - *from);
-    while (n-- > 0)
-        persist_flush(arch_virt_nvm(list[n]), TWZ_PAGE_SIZE);
-    persist_fence();
-    *from = page;
-    return page < TWZ_PAGE_RECORD;
-}
-
-void obj_flush(struct object *obj)
-{
-    uint32_t from = 1;
-    bool more;
-
-    do {
-        spin_lock(&obj->tree.lock);
-        more = obj_is_persistent(obj) && clean_locked(obj, &from);
-        spin_unlock(&obj->tree.lock);
-    } while (more);
-}
-
 static void flush_one(struct object *obj, void *ctx)
 {
     (void)ctx;
@@ -75,21 +35,6 @@ static void flush_one(struct object *obj, void *ctx)
 void obj_flush_all(void)
 {
     table_each_stored(0, UINT32_MAX, flush_one, NULL);
-}
-
-/* --- at the last use -------------------------------------------------------------------------- */
-
-void flush_released(struct object *obj)
-{
-    uint32_t from = 1;
-    bool more;
-
-    do {
-        spin_lock(&obj->tree.lock);
-        more = obj->tree.nmappings == 0 && clean_locked(obj, &from);
-        spin_unlock(&obj->tree.lock);
-        arch_preemption_point();
-    } while (more);
 }
 
 /* --- every second ----------------------------------------------------------------------------- */
@@ -123,7 +68,7 @@ static void walk_one(struct object *obj, void *ctx)
         return;
     wanted = true;
     spin_lock(&obj->tree.lock);
-    if (clean_locked(obj, &obj->flushed))
+    if (page_clean_locked(obj, &obj->flushed))
         *more = true;
     else
         obj->flushed = 0;

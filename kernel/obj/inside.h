@@ -6,8 +6,7 @@
 #include <kernel/object.h>
 #include <kernel/pool.h>
 
-#define RANGE_BATCH 256u  /* pages handled in one go */
-#define SCAN_BATCH  8192u /* pages looked at in one go */
+#define SCAN_BATCH 8192u /* pages looked at in one go */
 
 /* Object table (table.c). One lock; taken before the pool's, never with an object's lock held. */
 void table_lock(void);
@@ -29,15 +28,13 @@ bool table_each_stored(uint32_t first, uint32_t count, void (*act)(struct object
                        void *ctx);
 
 /* Write-back unasked (flush.c). */
-void flush_released(struct object *obj); /* nobody maps it any more; no lock held */
-void flush_watch(void);                  /* there is an object of mode PERIODIC */
+void flush_watch(void); /* there is an object of mode PERIODIC */
 
-/* The machine lost a line of the pool (poison.c). poison_is_listed: a frame with such a line;
- * poison_any: there is one. */
-bool poison_is_listed(uint32_t frame);
-bool poison_any(void);
-/* The word of a page whose frame has such a line says so from now on. True: it has. Pool locked. */
-bool poison_mark(struct store *store, const struct object *obj, struct store_page *p);
+/* Persistent objects that nobody uses (table.c). */
+struct object *table_cache_locked(struct object *obj);
+void table_uncache_locked(struct object *obj);
+void table_end_eviction(struct object *obj);
+bool table_is_evicting_locked(objid_t id);
 
 /* A blank record; refs 1. NULL: no memory. */
 struct object *incore_alloc(void);
@@ -57,31 +54,6 @@ void tie_parent_died(struct object *parent);
 /* child leaves its parent's list; the parent, whose reference the caller drops afterwards, or
  * NULL. A record whose last reference is gone must leave in the same hold of the table's lock. */
 struct object *tie_cut_locked(struct object *child);
-
-static inline bool obj_is_deleted(const struct object *obj)
-{
-    return (__atomic_load_n(&obj->flags, __ATOMIC_ACQUIRE) & TWZ_OBJ_DELETED) != 0;
-}
-
-/* Two objects' locks, lower address first; a may be b. */
-void objects_lock(struct object *a, struct object *b);
-void objects_unlock(struct object *a, struct object *b);
-
-/* Pages, tree.lock held. */
-int page_ensure_locked(struct object *obj, uint32_t page, bool write);
-bool page_in_nvm(phys_t frame);
-bool page_kernel_only(const struct object *obj, uint32_t page);
-/* A volatile object lets go of a frame that no processor can reach through it any more. */
-void page_frame_put(phys_t frame);
-
-/* Persistent: takes translations of at most RANGE_BATCH pages away everywhere, and flushes what was
- * written through them, because the processor's mark of it goes with them. */
-void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count);
-/* Persistent: the same for pages that only show zeros. */
-void page_unmap_zeros_locked(struct object *obj, uint32_t first, uint32_t count);
-
-/* Takes pages [first, first + count) out of a volatile or persistent object: holes or absent. At
- * most RANGE_BATCH pages. Their translations are gone when it returns. */
-int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool hole);
+void tie_link_locked(struct object *child, struct object *parent);
 
 #endif

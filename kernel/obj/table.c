@@ -101,7 +101,7 @@ void table_remove_locked(struct object *obj)
         table_remove_row_locked(obj);
 }
 
-static void idle_remove_locked(struct object *obj)
+void table_uncache_locked(struct object *obj)
 {
     if (obj->idle_prev)
         obj->idle_prev->idle_next = obj->idle_next;
@@ -116,13 +116,13 @@ static void idle_remove_locked(struct object *obj)
 }
 
 /* obj goes to the young end; the record that has to leave for it, already out of the table. */
-static struct object *idle_add_locked(struct object *obj)
+struct object *table_cache_locked(struct object *obj)
 {
     struct object *old = NULL;
 
     if (nidle >= IDLE_MAX) {
         old = idle_first;
-        idle_remove_locked(old);
+        table_uncache_locked(old);
         table_remove_locked(old);
         old->leaving = true;
         old->idle_next = leaving;
@@ -140,35 +140,7 @@ static struct object *idle_add_locked(struct object *obj)
     return old;
 }
 
-struct object *incore_alloc(void)
-{
-    struct object *obj = kmem_alloc(sizeof(*obj));
-
-    if (!obj)
-        return NULL;
-    obj->row = OBJ_NO_ROW;
-    obj->record = PHYS_NONE;
-    obj->kpages = PHYS_NONE;
-    obj->tree.pt.top = PHYS_NONE;
-    obj->tree.refs = 1;
-    return obj;
-}
-
-int row_release(uint32_t row)
-{
-    int err;
-
-    do {
-        struct store *store = pool_lock();
-
-        err = store ? store_obj_release_some(store, row, 1) : 0;
-        pool_unlock();
-        arch_preemption_point();
-    } while (err > 0);
-    return err;
-}
-
-static void leave(struct object *obj)
+void table_end_eviction(struct object *obj)
 {
     struct object **at = &leaving;
 
@@ -179,120 +151,13 @@ static void leave(struct object *obj)
     table_unlock();
 }
 
-static bool leaves_locked(objid_t id)
+bool table_is_evicting_locked(objid_t id)
 {
     struct object *obj = leaving;
 
     while (obj && !objid_equal(obj->id, id))
         obj = obj->idle_next;
     return obj != NULL;
-}
-
-/* Nobody has it: its memory and, if it is dead, its place in the store go. */
-void incore_free(struct object *obj)
-{
-    page_drop_all(obj);
-    if (obj->leaving)
-        leave(obj);
-    if (!phys_is_none(obj->kpages))
-        phys_free(obj->kpages, obj->korder);
-    if (obj_is_persistent(obj) && obj_is_deleted(obj) && row_release(obj->row) < 0)
-        log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
-    kmem_free(obj, sizeof(*obj));
-}
-
-/* The last reference but one's own is gone. */
-void obj_release(struct subtree *tree)
-{
-    struct object *obj = obj_of_tree(tree);
-    struct object *gone = NULL, *parent = NULL;
-    uint32_t before;
-
-    if (obj->persist == TWZ_PERSIST_RELEASE && obj_is_persistent(obj))
-        flush_released(obj);
-    table_lock();
-    before = atomic_fetch_sub_explicit(&tree->refs, 1, memory_order_acq_rel);
-    kassert(before > 1 || (before == 1 && list_is_empty(&tree->mappings) && !obj->idle));
-    if (before == 1) {
-        if (obj_is_persistent(obj) && !obj_is_deleted(obj)) {
-            gone = idle_add_locked(obj);
-        } else {
-            table_remove_locked(obj);
-            parent = tie_cut_locked(obj);
-            gone = obj;
-        }
-    }
-    table_unlock();
-    if (gone)
-        incore_free(gone);
-    if (parent)
-        obj_put(parent);
-}
-
-/* The record of a persistent object that is in the store and not in the table. */
-static int load_locked(objid_t id, struct object **out)
-{
-    struct store_stat stat;
-    struct store *store;
-    struct object *obj;
-    uint32_t row = 0;
-    int err = -TWZ_ENOOBJ;
-
-    store = pool_lock();
-    if (store)
-        err = store_lookup(store, id, &row);
-    if (err == 0)
-        err = store_obj_info(store, row, &stat);
-    pool_unlock();
-    if (err < 0)
-        return err;
-    obj = incore_alloc();
-    if (!obj)
-        return -TWZ_ENOMEM;
-    obj->id = id;
-    obj->kuid = stat.kuid;
-    obj->nonce[0] = stat.nonce[0];
-    obj->nonce[1] = stat.nonce[1];
-    obj->account = stat.account.lo;
-    obj->revocation_epoch = stat.revoke_epoch;
-    obj->kind = stat.kind;
-    obj->perms_id = stat.perms_id;
-    obj->perms = stat.perms;
-    obj->persist = stat.persist;
-    obj->row = row;
-    obj->flags = TWZ_OBJ_PERSIST;
-    if (stat.state == STORE_PROVISIONAL)
-        obj->flags |= TWZ_OBJ_PROVISIONAL;
-    if (stat.persist == TWZ_PERSIST_PERIODIC)
-        flush_watch();
-    table_insert_locked(obj);
-    *out = obj;
-    return 0;
-}
-
-int obj_get(objid_t id, struct object **out)
-{
-    struct object *obj;
-    int err = 0;
-
-    table_lock();
-    while (!(obj = table_find_locked(id)) && leaves_locked(id)) {
-        table_unlock();
-        arch_preemption_point();
-        table_lock();
-    }
-    if (!obj) {
-        err = load_locked(id, out);
-    } else if (obj_is_deleted(obj)) {
-        err = -TWZ_EDELETED;
-    } else {
-        if (obj->idle)
-            idle_remove_locked(obj);
-        obj_ref(obj);
-        *out = obj;
-    }
-    table_unlock();
-    return err;
 }
 
 bool table_each_stored(uint32_t first, uint32_t count, void (*act)(struct object *obj, void *ctx),
@@ -311,21 +176,11 @@ bool table_each_stored(uint32_t first, uint32_t count, void (*act)(struct object
     return i < BUCKETS;
 }
 
-void objects_lock(struct object *a, struct object *b)
+bool obj_mark_deleted(struct object *obj)
 {
-    struct object *first = a < b ? a : b;
-    struct object *second = a < b ? b : a;
+    uint32_t old = __atomic_fetch_or(&obj->flags, TWZ_OBJ_DELETED, __ATOMIC_ACQ_REL);
 
-    spin_lock(&first->tree.lock);
-    if (second != first)
-        spin_lock(&second->tree.lock);
-}
-
-void objects_unlock(struct object *a, struct object *b)
-{
-    if (a != b)
-        spin_unlock(&b->tree.lock);
-    spin_unlock(&a->tree.lock);
+    return (old & TWZ_OBJ_DELETED) == 0;
 }
 
 struct object *table_delete_row_locked(uint32_t row, bool *known)
@@ -338,7 +193,7 @@ struct object *table_delete_row_locked(uint32_t row, bool *known)
     obj_mark_deleted(obj);
     if (!obj->idle)
         return NULL;
-    idle_remove_locked(obj);
+    table_uncache_locked(obj);
     table_remove_locked(obj);
     return obj;
 }

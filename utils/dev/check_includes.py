@@ -71,10 +71,11 @@ RULES = {
 }
 
 # Inside the kernel each module may use the public headers of those before it. A header of
-# kernel/include belongs to the module that has a C file of its name. Every module may use the other
-# headers and those of GROUND (doc/decisions/006-memory-below-threads.md).
+# kernel/include belongs to the module that has a C file of its name, or that OWNERS says. Every
+# module may use the other headers and those of GROUND (doc/decisions/006-memory-below-threads.md).
 LAYERS = ["mm", "core", "page", "obj", "kso", "sec", "dev", "sys"]
 GROUND = {"log"}
+OWNERS = {"page": "page"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+([<"])([^>"]+)[>"]', re.MULTILINE)
 SOURCE = (".c", ".h", ".S", ".def")
@@ -116,6 +117,8 @@ def system_allowed(word, name):
 def owner(known, header):
     """The kernel layer that implements a header of kernel/include, or None."""
     stem = os.path.splitext(os.path.basename(header))[0]
+    if stem in OWNERS:
+        return OWNERS[stem]
     for layer in LAYERS:
         if stem not in GROUND and f"kernel/{layer}/{stem}.c" in known:
             return layer

@@ -115,6 +115,11 @@ static inline bool obj_is_persistent(const struct object *obj)
     return obj->row != OBJ_NO_ROW;
 }
 
+static inline bool obj_is_deleted(const struct object *obj)
+{
+    return (__atomic_load_n(&obj->flags, __ATOMIC_ACQUIRE) & TWZ_OBJ_DELETED) != 0;
+}
+
 /* Kills the ID at once, and those tied to it. now: unhangs it everywhere as well. */
 MUST_CHECK int obj_delete(struct object *obj, bool now);
 
@@ -129,15 +134,12 @@ MUST_CHECK int obj_ctl(struct object *obj, uint64_t op, uint64_t arg);
 /* Changes an object live between volatile and persistent: a bounded piece. 1: more to do. */
 MUST_CHECK int obj_move(struct object *obj, bool persistent);
 
-/* Flushes what was written through mappings of a persistent object. */
-void obj_flush(struct object *obj);
-
 /* Orderly shutdown: every persistent object in use or idle. */
 void obj_flush_all(void);
 
 /* The upcalls release_subtree, deferred_work and media_error (kernel/upcall.h). */
 void obj_release(struct subtree *tree);
 void flush_periodic(void);
-void poison_report(phys_t addr);
+void obj_media_error(phys_t addr);
 
 #endif

@@ -4,6 +4,7 @@
 #define KERNEL_PAGE_H
 
 #include <kernel/object.h>
+#include <kernel/pool.h>
 
 /* Allocates the frame of zeros; once, before the first object. Panics without memory. */
 void page_init(void);
@@ -52,5 +53,30 @@ void page_drop_all(struct object *obj);
 
 /* Writes the record page anew after a change. Locked. */
 void page_record_update_locked(struct object *obj);
+
+/* Two objects' locks, lower address first; a may be b. */
+void obj_lock_pair(struct object *a, struct object *b);
+void obj_unlock_pair(struct object *a, struct object *b);
+
+/* Dirty leaves from *from on become clean, and their lines go to the media. True: more to do. */
+bool page_clean_locked(struct object *obj, uint32_t *from);
+/* Flushes what was written through mappings of a persistent object. */
+void obj_flush(struct object *obj);
+/* The same, as long as nothing maps it. No lock held. */
+void page_flush_unmapped(struct object *obj);
+
+/* A volatile object lets go of a frame that no processor can reach through it any more. */
+void page_frame_put(phys_t frame);
+/* Persistent: takes translations of pages that only show zeros away everywhere. Locked. */
+void page_unmap_zeros_locked(struct object *obj, uint32_t first, uint32_t count);
+
+/* The machine lost a line of the pool. badpage_is_listed: a frame with such a line;
+ * badpage_any: there is one. */
+void badpage_add(uint32_t frame);
+bool badpage_is_listed(uint32_t frame);
+bool badpage_any(void);
+void badpage_unmap(struct object *obj, phys_t lost);
+/* The word of a page whose frame has such a line says so from now on. True: it has. Pool locked. */
+bool badpage_mark(struct store *store, const struct object *obj, struct store_page *p);
 
 #endif

@@ -26,7 +26,7 @@ void *page_write_begin(struct object *obj, uint32_t page)
         return NULL;
     }
     frame = arch_ptree_lookup(&obj->tree.pt, page, NULL);
-    return page_in_nvm(frame) ? arch_nvm_store(frame) : arch_virt(frame);
+    return pool_has(frame) ? arch_nvm_store(frame) : arch_virt(frame);
 }
 
 void page_write_end(struct object *obj, uint32_t page)
@@ -53,7 +53,7 @@ static int peek(struct object *obj, uint32_t page, const void **data)
             frame = arch_ptree_lookup(&obj->tree.pt, page, NULL);
     }
     if (err == 0 && !phys_is_none(frame))
-        *data = page_in_nvm(frame) ? arch_virt_nvm(frame) : arch_virt(frame);
+        *data = pool_has(frame) ? arch_virt_nvm(frame) : arch_virt(frame);
     return err;
 }
 

@@ -19,7 +19,7 @@
 static uint32_t notes[NOTES_MAX];
 static _Atomic uint32_t nnotes;
 
-bool poison_is_listed(uint32_t frame)
+bool badpage_is_listed(uint32_t frame)
 {
     uint32_t i, n = atomic_load_explicit(&nnotes, memory_order_acquire);
 
@@ -29,9 +29,9 @@ bool poison_is_listed(uint32_t frame)
     return false;
 }
 
-bool poison_mark(struct store *store, const struct object *obj, struct store_page *p)
+bool badpage_mark(struct store *store, const struct object *obj, struct store_page *p)
 {
-    if ((p->state != STORE_PRESENT && p->state != STORE_SHARED) || !poison_is_listed(p->frame))
+    if ((p->state != STORE_PRESENT && p->state != STORE_SHARED) || !badpage_is_listed(p->frame))
         return false;
     /* In a pool that cannot be written the note alone has to do. */
     (void)!store_page_poison(store, obj->row, p->page);
@@ -39,16 +39,16 @@ bool poison_mark(struct store *store, const struct object *obj, struct store_pag
     return true;
 }
 
-bool poison_any(void)
+bool badpage_any(void)
 {
     return atomic_load_explicit(&nnotes, memory_order_acquire) != 0;
 }
 
-static void note(uint32_t frame)
+void badpage_add(uint32_t frame)
 {
     uint32_t at;
 
-    if (poison_is_listed(frame))
+    if (badpage_is_listed(frame))
         return;
     at = atomic_load(&nnotes);
     if (at < NOTES_MAX) {
@@ -71,9 +71,8 @@ static void strike(struct object *obj, uint32_t page)
     log_printf("object " IDFMT ": page %u is lost", IDPR(obj->id), page);
 }
 
-static void look(struct object *obj, void *ctx)
+void badpage_unmap(struct object *obj, phys_t lost)
 {
-    const phys_t *lost = ctx;
     uint32_t page = 0;
     unsigned flags;
     phys_t frame;
@@ -81,18 +80,7 @@ static void look(struct object *obj, void *ctx)
     spin_lock(&obj->tree.lock);
     if (!phys_is_none(obj->tree.pt.top))
         for (; arch_ptree_next(&obj->tree.pt, &page, TWZ_PAGE_RECORD, &frame, &flags); page++)
-            if (frame.addr == lost->addr)
+            if (frame.addr == lost.addr)
                 strike(obj, page);
     spin_unlock(&obj->tree.lock);
-}
-
-void poison_report(phys_t addr)
-{
-    phys_t lost = { addr.addr & ~(uint64_t)(TWZ_PAGE_SIZE - 1) };
-
-    log_printf("media error at physical address %llx", (unsigned long long)addr.addr);
-    if (!pool_has(lost))
-        return;
-    note(pool_frame_number(lost));
-    (void)table_each_stored(0, UINT32_MAX, look, &lost);
 }

@@ -52,7 +52,7 @@ static int drop_stored(struct object *obj, uint32_t first, uint32_t count, bool 
 static void keep_stored(const phys_t *list, unsigned n)
 {
     while (n-- > 0)
-        if (page_in_nvm(list[n]))
+        if (pool_has(list[n]))
             persist_flush(arch_virt_nvm(list[n]), TWZ_PAGE_SIZE);
     persist_fence();
 }
@@ -126,19 +126,6 @@ static int protect(struct object *obj, uint32_t first, uint32_t count)
     return err;
 }
 
-/* Pages from `first` on that are absent in the store, at most count. */
-static uint32_t absent_run(const struct object *obj, const struct store *store, uint32_t first,
-                           uint32_t count)
-{
-    struct store_page p;
-    uint32_t n = 0;
-
-    while (n < count && store_page_get(store, obj->row, first + n, &p) == 0 &&
-           p.state == STORE_ABSENT)
-        n++;
-    return n;
-}
-
 /* All absent pages of the piece at once: a few fences instead of one for each page. */
 static int add_stored(struct object *obj, uint32_t first, uint32_t count)
 {
@@ -147,7 +134,7 @@ static int add_stored(struct object *obj, uint32_t first, uint32_t count)
     int err = store ? 0 : -TWZ_ENOTSUP;
 
     while (err == 0 && at < first + count) {
-        run = absent_run(obj, store, at, first + count - at);
+        run = stored_count_absent(obj, store, at, first + count - at);
         if (run > 0)
             err = store_page_add_many(store, obj->row, at, run, NULL, NULL);
         at += run > 0 ? run : 1;
@@ -181,7 +168,7 @@ static int persist(struct object *obj, uint32_t first, uint32_t count)
     if (!obj_is_persistent(obj) || phys_is_none(obj->tree.pt.top))
         return 0;
     for (; arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags); page++)
-        if ((flags & ARCH_PT_DIRTY) != 0 && page_in_nvm(frame))
+        if ((flags & ARCH_PT_DIRTY) != 0 && pool_has(frame))
             persist_flush(arch_virt_nvm(frame), TWZ_PAGE_SIZE);
     persist_fence();
     return 0;

@@ -16,43 +16,7 @@
 #include <kernel/log.h>
 #include "inside.h"
 
-bool obj_mark_deleted(struct object *obj)
-{
-    uint32_t old = __atomic_fetch_or(&obj->flags, TWZ_OBJ_DELETED, __ATOMIC_ACQ_REL);
-
-    return (old & TWZ_OBJ_DELETED) == 0;
-}
-
 /* --- ties ---------------------------------------------------------------------------------- */
-
-struct object *tie_cut_locked(struct object *child)
-{
-    struct object *parent = child->tie_parent;
-
-    if (!parent)
-        return NULL;
-    if (child->tie_prev)
-        child->tie_prev->tie_next = child->tie_next;
-    else
-        parent->tie_children = child->tie_next;
-    if (child->tie_next)
-        child->tie_next->tie_prev = child->tie_prev;
-    child->tie_parent = NULL;
-    child->tie_next = NULL;
-    child->tie_prev = NULL;
-    return parent;
-}
-
-static void link_locked(struct object *child, struct object *parent)
-{
-    obj_ref(parent);
-    child->tie_parent = parent;
-    child->tie_prev = NULL;
-    child->tie_next = parent->tie_children;
-    if (child->tie_next)
-        child->tie_next->tie_prev = child;
-    parent->tie_children = child;
-}
 
 /* One step: a grandchild moves up to the dead parent, or a child without children dies. False: no
  * child is left. So a chain of any length needs no recursion. */
@@ -69,7 +33,7 @@ static bool tie_step(struct object *parent)
     grandchild = child->tie_children;
     if (grandchild) {
         tie_cut_locked(grandchild);
-        link_locked(grandchild, parent);
+        tie_link_locked(grandchild, parent);
         table_unlock();
         obj_put(child);
         return true;
@@ -88,70 +52,6 @@ void tie_parent_died(struct object *parent)
 {
     while (tie_step(parent))
         arch_preemption_point();
-}
-
-#define TIE_DEPTH 256u /* volatile parents above one another */
-
-static int tie_volatile(struct object *child, struct object *parent)
-{
-    struct object *up = parent, *old;
-    unsigned depth = 0;
-    int err = 0;
-
-    table_lock();
-    while (up && up != child && depth++ < TIE_DEPTH)
-        up = up->tie_parent;
-    if (up == child)
-        err = -TWZ_EINVAL;
-    else if (up)
-        err = -TWZ_EFULL;
-    else if (obj_is_deleted(child) || (parent && obj_is_deleted(parent)))
-        err = -TWZ_EDELETED;
-    else if (obj_is_persistent(child))
-        err = -TWZ_EBUSY; /* it began to move just now: move.c wants no volatile tie */
-    if (err < 0) {
-        table_unlock();
-        return err;
-    }
-    old = tie_cut_locked(child);
-    if (parent)
-        link_locked(child, parent);
-    table_unlock();
-    if (old)
-        obj_put(old);
-    return 0;
-}
-
-/* Both locks held: neither starts or stops being the store's meanwhile. parent == child: none. */
-static int tie_stored_locked(struct object *child, struct object *parent)
-{
-    struct store *store;
-    int err = -TWZ_ENOTSUP;
-
-    if (!obj_is_persistent(child) || child->moving != MOVE_NONE || parent->moving != MOVE_NONE)
-        return -TWZ_EBUSY;
-    if (!obj_is_persistent(parent))
-        return -TWZ_EINVAL;
-    store = pool_lock();
-    if (store)
-        err = store_obj_tie(store, child->row, parent != child ? parent->id : TWZ_OBJID_NONE);
-    pool_unlock();
-    return err;
-}
-
-int obj_tie(struct object *child, struct object *parent)
-{
-    struct object *other = parent ? parent : child;
-    int err;
-
-    if (!obj_is_persistent(child))
-        return tie_volatile(child, parent);
-    if (parent == child)
-        return -TWZ_EINVAL;
-    objects_lock(child, other);
-    err = tie_stored_locked(child, other);
-    objects_unlock(child, other);
-    return err;
 }
 
 /* --- pins --------------------------------------------------------------------------------- */

@@ -19,7 +19,6 @@
 #include <kernel/view.h>
 #include <lib/string.h>
 #include <twz/hostlink.h>
-#include "inside.h"
 
 #define BUCKETS 256u
 

@@ -112,7 +112,7 @@ static void freeze(struct object *obj, uint32_t first, uint32_t end)
     phys_t frame;
 
     for (; arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++)
-        if ((flags & ARCH_PT_WRITE) != 0 && !page_in_nvm(frame) &&
+        if ((flags & ARCH_PT_WRITE) != 0 && !pool_has(frame) &&
             arch_ptree_map(&obj->tree.pt, page, frame, ARCH_PT_COW) < 0)
             panic("a leaf that is there cannot be written");
     subtree_shoot_locked(&obj->tree, first, end - first);
@@ -148,7 +148,7 @@ static void piece_in(struct object *obj)
     freeze(obj, page, end);
     store = pool_lock();
     for (; err == 0 && arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
-        if (page_in_nvm(frame))
+        if (pool_has(frame))
             continue;
         old[n] = frame;
         err = store ? page_in(obj, store, page, flags, &old[n++]) : -TWZ_ENOTSUP;
@@ -214,7 +214,7 @@ static int page_out(struct object *obj, struct store *store, struct store_page *
     phys_t frame;
     int err;
 
-    poison_mark(store, obj, p);
+    badpage_mark(store, obj, p);
     if (p->state == STORE_HOLE)
         return arch_ptree_map(&obj->tree.pt, p->page, PHYS_NONE, ARCH_PT_HOLE);
     if (p->state != STORE_PRESENT && p->state != STORE_SHARED)
@@ -237,7 +237,7 @@ static bool is_out(const struct object *obj, uint32_t page)
     unsigned flags = 0;
     phys_t frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
 
-    return (flags & ARCH_PT_HOLE) != 0 || (!phys_is_none(frame) && !page_in_nvm(frame));
+    return (flags & ARCH_PT_HOLE) != 0 || (!phys_is_none(frame) && !pool_has(frame));
 }
 
 /* Leaves of the pool, at most MOVE_BATCH, and those that show zeros, go from [first, end); DRAM's
@@ -250,7 +250,7 @@ static void hide(struct object *obj, uint32_t first, uint32_t end)
 
     page_unmap_zeros_locked(obj, first, end - first);
     for (; arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
-        if (phys_is_none(frame) || !page_in_nvm(frame))
+        if (phys_is_none(frame) || !pool_has(frame))
             continue;
         arch_ptree_unmap(&obj->tree.pt, page, 1);
         if ((flags & ARCH_PT_DIRTY) != 0 && n < MOVE_BATCH)

@@ -17,7 +17,6 @@
 #include <kernel/page.h>
 #include <kernel/upcall.h>
 #include <kernel/view.h>
-#include "inside.h"
 
 #define ROUNDS 64u /* times that an entry may change while it is being looked up */
 

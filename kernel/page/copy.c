@@ -25,10 +25,27 @@ struct span {
     uint32_t count;
 };
 
+void obj_lock_pair(struct object *a, struct object *b)
+{
+    struct object *first = a < b ? a : b;
+    struct object *second = a < b ? b : a;
+
+    spin_lock(&first->tree.lock);
+    if (second != first)
+        spin_lock(&second->tree.lock);
+}
+
+void obj_unlock_pair(struct object *a, struct object *b)
+{
+    if (a != b)
+        spin_unlock(&b->tree.lock);
+    spin_unlock(&a->tree.lock);
+}
+
 static int copy_frame(const struct span *s, uint32_t page, phys_t from)
 {
     phys_t frame = phys_alloc(0);
-    const void *data = page_in_nvm(from) ? arch_virt_nvm(from) : arch_virt(from);
+    const void *data = pool_has(from) ? arch_virt_nvm(from) : arch_virt(from);
     int err;
 
     if (phys_is_none(frame))
@@ -90,7 +107,7 @@ static int persistent_to_volatile(const struct span *s)
 
         err = store ? store_page_get(store, s->src->row, s->from + i, &p) : -TWZ_ENOTSUP;
         if (err == 0)
-            poison_mark(store, s->src, &p);
+            badpage_mark(store, s->src, &p);
         pool_unlock();
         if (err < 0)
             return err;
@@ -147,16 +164,16 @@ static int volatile_to_persistent(struct span *s)
 }
 
 /* Pages of the source that the machine has lost say so before they could be shared. */
-static int mark_lost(const struct span *s, struct store *store)
+static int mark_bad_pages(const struct span *s, struct store *store)
 {
     uint32_t i;
     int err = 0;
 
-    for (i = 0; poison_any() && err == 0 && i < s->count; i++) {
+    for (i = 0; badpage_any() && err == 0 && i < s->count; i++) {
         struct store_page p = { .page = s->from + i };
 
         err = store_page_get(store, s->src->row, s->from + i, &p);
-        if (err == 0 && poison_mark(store, s->src, &p))
+        if (err == 0 && badpage_mark(store, s->src, &p))
             err = -TWZ_EPOISON;
     }
     return err;
@@ -170,7 +187,7 @@ static int persistent_to_persistent(const struct span *s)
     page_unmap_stored_locked(s->src, s->from, s->count);
     store = pool_lock();
     if (store)
-        err = mark_lost(s, store);
+        err = mark_bad_pages(s, store);
     if (err == 0)
         err = store_page_share(store, s->dst->row, s->to, s->src->row, s->from, s->count);
     pool_unlock();
@@ -232,9 +249,9 @@ int copy_apply(struct object *dst, uint32_t dst_first, struct object *src, uint3
         return -TWZ_EINVAL;
     if (!fits(dst_first, count) || !fits(src_first, count))
         return -TWZ_ERANGE;
-    objects_lock(dst, src);
+    obj_lock_pair(dst, src);
     if (dst->moving != MOVE_NONE || src->moving != MOVE_NONE) {
-        objects_unlock(dst, src);
+        obj_unlock_pair(dst, src);
         return -TWZ_EBUSY;
     }
     skip = nothing_there(dst, dst_first + *done, count - *done);
@@ -245,7 +262,7 @@ int copy_apply(struct object *dst, uint32_t dst_first, struct object *src, uint3
     s.count = count - *done < piece ? count - *done : piece;
     if (s.count > 0)
         err = copy_span(&s);
-    objects_unlock(dst, src);
+    obj_unlock_pair(dst, src);
     *done += s.count;
     if (err < 0)
         return err;

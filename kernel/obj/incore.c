@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns in-core objects.
+ */
+#include <kernel/kmem.h>
+#include <kernel/log.h>
+#include <kernel/page.h>
+#include <kernel/phys.h>
+#include "inside.h"
+
+struct object *incore_alloc(void)
+{
+    struct object *obj = kmem_alloc(sizeof(*obj));
+
+    if (!obj)
+        return NULL;
+    obj->row = OBJ_NO_ROW;
+    obj->record = PHYS_NONE;
+    obj->kpages = PHYS_NONE;
+    obj->tree.pt.top = PHYS_NONE;
+    obj->tree.refs = 1;
+    return obj;
+}
+
+int row_release(uint32_t row)
+{
+    int err;
+
+    do {
+        struct store *store = pool_lock();
+
+        err = store ? store_obj_release_some(store, row, 1) : 0;
+        pool_unlock();
+        arch_preemption_point();
+    } while (err > 0);
+    return err;
+}
+
+/* Nobody has it: its memory and, if it is dead, its place in the store go. */
+void incore_free(struct object *obj)
+{
+    page_drop_all(obj);
+    if (obj->leaving)
+        table_end_eviction(obj);
+    if (!phys_is_none(obj->kpages))
+        phys_free(obj->kpages, obj->korder);
+    if (obj_is_persistent(obj) && obj_is_deleted(obj) && row_release(obj->row) < 0)
+        log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
+    kmem_free(obj, sizeof(*obj));
+}
+
+/* The last reference but one's own is gone. */
+void obj_release(struct subtree *tree)
+{
+    struct object *obj = obj_of_tree(tree);
+    struct object *gone = NULL, *parent = NULL;
+    uint32_t before;
+
+    if (obj->persist == TWZ_PERSIST_RELEASE && obj_is_persistent(obj))
+        page_flush_unmapped(obj);
+    table_lock();
+    before = atomic_fetch_sub_explicit(&tree->refs, 1, memory_order_acq_rel);
+    kassert(before > 1 || (before == 1 && list_is_empty(&tree->mappings) && !obj->idle));
+    if (before == 1) {
+        if (obj_is_persistent(obj) && !obj_is_deleted(obj)) {
+            gone = table_cache_locked(obj);
+        } else {
+            table_remove_locked(obj);
+            parent = tie_cut_locked(obj);
+            gone = obj;
+        }
+    }
+    table_unlock();
+    if (gone)
+        incore_free(gone);
+    if (parent)
+        obj_put(parent);
+}
+
+/* The record of a persistent object that is in the store and not in the table. */
+static int load_locked(objid_t id, struct object **out)
+{
+    struct store_stat stat;
+    struct store *store;
+    struct object *obj;
+    uint32_t row = 0;
+    int err = -TWZ_ENOOBJ;
+
+    store = pool_lock();
+    if (store)
+        err = store_lookup(store, id, &row);
+    if (err == 0)
+        err = store_obj_info(store, row, &stat);
+    pool_unlock();
+    if (err < 0)
+        return err;
+    obj = incore_alloc();
+    if (!obj)
+        return -TWZ_ENOMEM;
+    obj->id = id;
+    obj->kuid = stat.kuid;
+    obj->nonce[0] = stat.nonce[0];
+    obj->nonce[1] = stat.nonce[1];
+    obj->account = stat.account.lo;
+    obj->revocation_epoch = stat.revoke_epoch;
+    obj->kind = stat.kind;
+    obj->perms_id = stat.perms_id;
+    obj->perms = stat.perms;
+    obj->persist = stat.persist;
+    obj->row = row;
+    obj->flags = TWZ_OBJ_PERSIST;
+    if (stat.state == STORE_PROVISIONAL)
+        obj->flags |= TWZ_OBJ_PROVISIONAL;
+    if (stat.persist == TWZ_PERSIST_PERIODIC)
+        flush_watch();
+    table_insert_locked(obj);
+    *out = obj;
+    return 0;
+}
+
+int obj_get(objid_t id, struct object **out)
+{
+    struct object *obj;
+    int err = 0;
+
+    table_lock();
+    while (!(obj = table_find_locked(id)) && table_is_evicting_locked(id)) {
+        table_unlock();
+        arch_preemption_point();
+        table_lock();
+    }
+    if (!obj) {
+        err = load_locked(id, out);
+    } else if (obj_is_deleted(obj)) {
+        err = -TWZ_EDELETED;
+    } else {
+        if (obj->idle)
+            table_uncache_locked(obj);
+        obj_ref(obj);
+        *out = obj;
+    }
+    table_unlock();
+    return err;
+}

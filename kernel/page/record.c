@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the record page.
+ *
+ * Locks: obj->tree.lock -> phys.
+ */
+#include <kernel/page.h>
+#include <kernel/phys.h>
+#include "inside.h"
+
+void page_record_update_locked(struct object *obj)
+{
+    struct twz_record *r;
+
+    if (phys_is_none(obj->record))
+        return;
+    r = arch_virt(obj->record);
+    r->magic = TWZ_RECORD_MAGIC;
+    r->kind = obj->kind;
+    r->flags = obj->flags;
+    r->id = obj->id;
+    r->nonce[0] = obj->nonce[0];
+    r->nonce[1] = obj->nonce[1];
+    r->kuid = obj->kuid;
+    r->perms = obj->perms;
+    r->persist = obj->persist;
+    r->revocation_epoch = obj->revocation_epoch;
+    r->account = obj->account;
+}
+
+int page_record_map_locked(struct object *obj)
+{
+    if (phys_is_none(obj->record))
+        obj->record = phys_alloc_zeroed();
+    if (phys_is_none(obj->record))
+        return -TWZ_ENOMEM;
+    page_record_update_locked(obj);
+    return arch_ptree_map(&obj->tree.pt, TWZ_PAGE_RECORD, obj->record, ARCH_PT_PROTECT);
+}

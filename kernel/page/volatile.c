@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the pages of volatile objects: a leaf of the subtree is the page. ARCH_PT_COW: the frame may
+ * have other holders (phys_ref).
+ *
+ * Locks: obj->tree.lock -> phys.
+ */
+#include <kernel/page.h>
+#include <kernel/phys.h>
+#include <lib/string.h>
+#include <store/format.h>
+#include "inside.h"
+
+#define AHEAD_MAX 16u
+
+/*
+ * Whoever writes one page after the other gets some ahead, so that he faults less often: a
+ * quarter of what lies there without a gap (seen at steps that double), at most AHEAD_MAX,
+ * within one table of leaves. Returns how many pages from `page` on, itself included.
+ */
+uint32_t volatile_count_ahead(const struct object *obj, uint32_t page)
+{
+    uint32_t back = 1, n;
+    unsigned flags = 0;
+
+    while (back <= 4 * AHEAD_MAX && back < page &&
+           !phys_is_none(arch_ptree_lookup(&obj->tree.pt, page - back, NULL)))
+        back *= 2;
+    n = back > 8 ? back / 8 : 1;
+    for (back = 1; back < n && (page + back) % STORE_NODE_WORDS != 0; back++)
+        if (!phys_is_none(arch_ptree_lookup(&obj->tree.pt, page + back, &flags)) || flags != 0)
+            break;
+    return page + back < TWZ_PAGE_META ? back : 1;
+}
+
+static int add_volatile_page(struct object *obj, uint32_t page)
+{
+    phys_t frame = phys_alloc_zeroed();
+    int err;
+
+    if (phys_is_none(frame))
+        return -TWZ_ENOMEM;
+    err = arch_ptree_map(&obj->tree.pt, page, frame, ARCH_PT_WRITE);
+    if (err < 0)
+        phys_free(frame, 0);
+    else
+        obj->pages++;
+    return err;
+}
+
+int volatile_add(struct object *obj, uint32_t page, unsigned how)
+{
+    uint32_t n = (how & TOUCH_AHEAD) != 0 ? volatile_count_ahead(obj, page) : 1, i;
+    int err = add_volatile_page(obj, page);
+
+    for (i = 1; i < n; i++) {
+        unsigned flags = 0;
+
+        (void)arch_ptree_lookup(&obj->tree.pt, page + i, &flags);
+        if (err < 0 || flags != 0 || add_volatile_page(obj, page + i) < 0)
+            break;
+    }
+    return err;
+}
+
+/* A write to a frame that may be shared: take it over, or copy it. */
+static int break_volatile_cow(struct object *obj, uint32_t page, phys_t old)
+{
+    phys_t frame;
+    int err;
+
+    if (phys_refs(old) == 1)
+        return arch_ptree_map(&obj->tree.pt, page, old, ARCH_PT_WRITE);
+    frame = phys_alloc(0);
+    if (phys_is_none(frame))
+        return -TWZ_ENOMEM;
+    memcpy(arch_virt(frame), arch_virt(old), TWZ_PAGE_SIZE);
+    err = arch_ptree_map(&obj->tree.pt, page, frame, ARCH_PT_WRITE);
+    if (err < 0) {
+        phys_free(frame, 0);
+        return err;
+    }
+    subtree_shoot_locked(&obj->tree, page, 1);
+    page_frame_put(old);
+    return 0;
+}
+
+int volatile_fault(struct object *obj, uint32_t page, unsigned how)
+{
+    unsigned flags = 0;
+    phys_t frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
+
+    if ((flags & ARCH_PT_HOLE) != 0)
+        return -TWZ_EFAULT;
+    if (phys_is_none(frame))
+        return obj->kind == TWZ_KIND_DEVICE ? -TWZ_EFAULT : volatile_add(obj, page, how);
+    if ((how & TOUCH_WRITE) == 0 || (flags & ARCH_PT_WRITE) != 0)
+        return 0;
+    if ((flags & ARCH_PT_PROTECT) != 0)
+        return -TWZ_EDENIED;
+    return break_volatile_cow(obj, page, frame);
+}
