@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the kernel's own access to object memory: reads and writes by offset, frames that stay, and
- * foreign frames of devices. Each holds the object's lock while it touches a page, so the frame
- * cannot go away underneath.
+ * Owns the kernel's own access to object memory: reads and writes by offset, pages with a fixed
+ * address, and foreign frames of devices. The object's lock is held while a page is touched, so its
+ * frame cannot be freed or replaced meanwhile.
  *
- * Crash protocol: obj_write flushes and fences what it wrote into a persistent object.
+ * Crash protocol: obj_write makes each page's bytes durable before it releases the lock.
  *
- * Locks: obj->tree.lock -> pool, phys.
+ * Lock order: object -> pool -> kmem -> phys.
  */
 #include <kernel/log.h>
 #include <kernel/page.h>
@@ -18,7 +18,7 @@ void *page_write_begin(struct object *obj, uint32_t page)
 {
     phys_t frame;
 
-    if (page == 0 || page >= TWZ_PAGE_RECORD || page_kernel_only(obj, page))
+    if (page == 0 || page >= TWZ_PAGE_RECORD || page_is_kernel_only(obj, page))
         return NULL;
     spin_lock(&obj->tree.lock);
     if (page_ensure_locked(obj, page, true) < 0) {
@@ -35,8 +35,9 @@ void page_write_end(struct object *obj, uint32_t page)
     spin_unlock(&obj->tree.lock);
 }
 
-/* The page as it is, for reading; *data NULL: absent. tree.lock held. */
-static int peek(struct object *obj, uint32_t page, const void **data)
+/* The address of a page for reading; NULL: it is absent and reads as zeros. A page of a volatile
+ * object is not allocated for it. Object's lock held. */
+static int find_page_locked(struct object *obj, uint32_t page, const void **data)
 {
     unsigned flags = 0;
     phys_t frame = PHYS_NONE;
@@ -57,34 +58,35 @@ static int peek(struct object *obj, uint32_t page, const void **data)
     return err;
 }
 
-static bool span_ok(const struct object *obj, uint64_t off, size_t len)
+static bool is_span_valid(const struct object *obj, uint64_t off, size_t len)
 {
     uint64_t first = off >> TWZ_PAGE_SHIFT, last = (off + len - 1) >> TWZ_PAGE_SHIFT;
 
     if (off < TWZ_OBJ_BASE || off >= TWZ_OBJ_RECORD || len > TWZ_OBJ_RECORD - off)
         return false;
-    return len == 0 ||
-           (!page_kernel_only(obj, (uint32_t)first) && !page_kernel_only(obj, (uint32_t)last));
+    return len == 0 || (!page_is_kernel_only(obj, (uint32_t)first) &&
+                        !page_is_kernel_only(obj, (uint32_t)last));
 }
 
-static size_t piece(uint64_t off, size_t len)
+/* How many of len bytes at off lie in one page. */
+static size_t bytes_in_page(uint64_t off, size_t len)
 {
-    size_t room = TWZ_PAGE_SIZE - (size_t)(off % TWZ_PAGE_SIZE);
+    size_t rest = TWZ_PAGE_SIZE - (size_t)(off % TWZ_PAGE_SIZE);
 
-    return len < room ? len : room;
+    return len < rest ? len : rest;
 }
 
 int obj_read(struct object *obj, uint64_t off, void *buf, size_t len)
 {
-    if (!span_ok(obj, off, len))
+    if (!is_span_valid(obj, off, len))
         return -TWZ_ERANGE;
     while (len > 0) {
-        size_t n = piece(off, len);
+        size_t n = bytes_in_page(off, len);
         const void *data;
         int err;
 
         spin_lock(&obj->tree.lock);
-        err = peek(obj, (uint32_t)(off >> TWZ_PAGE_SHIFT), &data);
+        err = find_page_locked(obj, (uint32_t)(off >> TWZ_PAGE_SHIFT), &data);
         if (err == 0 && data)
             memcpy(buf, (const uint8_t *)data + off % TWZ_PAGE_SIZE, n);
         else if (err == 0)
@@ -101,11 +103,11 @@ int obj_read(struct object *obj, uint64_t off, void *buf, size_t len)
 
 int obj_write(struct object *obj, uint64_t off, const void *buf, size_t len)
 {
-    if (!span_ok(obj, off, len))
+    if (!is_span_valid(obj, off, len))
         return -TWZ_ERANGE;
     while (len > 0) {
         uint32_t page = (uint32_t)(off >> TWZ_PAGE_SHIFT);
-        size_t n = piece(off, len);
+        size_t n = bytes_in_page(off, len);
         uint8_t *data = page_write_begin(obj, page);
 
         if (!data)
@@ -113,7 +115,7 @@ int obj_write(struct object *obj, uint64_t off, const void *buf, size_t len)
         if (obj_is_persistent(obj)) {
             persist_copy(data + off % TWZ_PAGE_SIZE, buf, n);
             persist_flush(data + off % TWZ_PAGE_SIZE, n);
-            persist_fence();
+            persist_fence(); /* the bytes, before the lock is released */
         } else {
             memcpy(data + off % TWZ_PAGE_SIZE, buf, n);
         }

@@ -1,47 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns lines of the pool that the machine reported as lost. The frame is noted; whatever maps it
- * now loses the mapping, and its page word says POISONED from then on, durably. A frame that
- * nothing maps is found when somebody comes for it (faults, copies and moves ask first). So the
- * fault is that of the one object that owns the line, and the machine goes on.
+ * Owns the list of bad pages: frames of the pool with an uncorrectable memory error. The machine
+ * reports the error (obj/media.c), and the frame is listed. A page that maps the frame is unmapped
+ * at once, and its page word becomes POISONED, durably. An unmapped bad frame is detected at its
+ * next fault, copy or migration. The fault therefore hits only the object that owns the frame.
  *
- * The note is for this boot, for frames whose owner was not found yet; a machine that reports more
- * than fit in it has lost more than a line.
+ * The list lasts for one boot, and entries are only added. A frame that does not fit is still
+ * handled where it is mapped.
  *
- * Locks: table -> obj->tree.lock -> pool. The note is only added to.
+ * Lock order: object -> pool. The list has no lock: a reader loads the count before the entries.
  */
 #include <kernel/log.h>
 #include <kernel/page.h>
 #include "inside.h"
 
-#define NOTES_MAX 64u
+#define BAD_MAX 64u
 
-static uint32_t notes[NOTES_MAX];
-static _Atomic uint32_t nnotes;
+static uint32_t bad_frames[BAD_MAX];
+static _Atomic uint32_t nbad;
 
 bool badpage_is_listed(uint32_t frame)
 {
-    uint32_t i, n = atomic_load_explicit(&nnotes, memory_order_acquire);
+    uint32_t i, n = atomic_load_explicit(&nbad, memory_order_acquire); /* pairs with badpage_add */
 
-    for (i = 0; i < n && i < NOTES_MAX; i++)
-        if (notes[i] == frame)
+    for (i = 0; i < n && i < BAD_MAX; i++)
+        if (bad_frames[i] == frame)
             return true;
     return false;
+}
+
+bool badpage_any(void)
+{
+    return atomic_load_explicit(&nbad, memory_order_acquire) != 0;
 }
 
 bool badpage_mark(struct store *store, const struct object *obj, struct store_page *p)
 {
     if ((p->state != STORE_PRESENT && p->state != STORE_SHARED) || !badpage_is_listed(p->frame))
         return false;
-    /* In a pool that cannot be written the note alone has to do. */
+    /* If the pool cannot be written, the list alone keeps the frame from use. */
     (void)!store_page_poison(store, obj->row, p->page);
     p->state = STORE_POISONED;
     return true;
-}
-
-bool badpage_any(void)
-{
-    return atomic_load_explicit(&nnotes, memory_order_acquire) != 0;
 }
 
 void badpage_add(uint32_t frame)
@@ -50,15 +50,16 @@ void badpage_add(uint32_t frame)
 
     if (badpage_is_listed(frame))
         return;
-    at = atomic_load(&nnotes);
-    if (at < NOTES_MAX) {
-        notes[at] = frame;
-        atomic_store_explicit(&nnotes, at + 1, memory_order_release);
+    at = atomic_load(&nbad);
+    if (at < BAD_MAX) {
+        bad_frames[at] = frame;
+        /* the entry, before the count includes it; pairs with badpage_is_listed */
+        atomic_store_explicit(&nbad, at + 1, memory_order_release);
     }
 }
 
-/* The object's page that this frame was; tree.lock held. */
-static void strike(struct object *obj, uint32_t page)
+/* Object's lock held. */
+static void poison_page(struct object *obj, uint32_t page)
 {
     struct store *store;
 
@@ -71,7 +72,7 @@ static void strike(struct object *obj, uint32_t page)
     log_printf("object " IDFMT ": page %u is lost", IDPR(obj->id), page);
 }
 
-void badpage_unmap(struct object *obj, phys_t lost)
+void badpage_unmap(struct object *obj, phys_t bad)
 {
     uint32_t page = 0;
     unsigned flags;
@@ -80,7 +81,7 @@ void badpage_unmap(struct object *obj, phys_t lost)
     spin_lock(&obj->tree.lock);
     if (!phys_is_none(obj->tree.pt.top))
         for (; arch_ptree_next(&obj->tree.pt, &page, TWZ_PAGE_RECORD, &frame, &flags); page++)
-            if (frame.addr == lost.addr)
-                strike(obj, page);
+            if (frame.addr == bad.addr)
+                poison_page(obj, page);
     spin_unlock(&obj->tree.lock);
 }

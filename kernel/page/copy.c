@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns copies of whole pages between objects. What can be shared is shared copy-on-write: DRAM
- * frames through their references (phys_ref), pool frames through the store's SHARED words. What
- * cannot is copied. Pages of the destination that were there are gone; what is absent or a hole in
- * the source is so in the destination afterwards.
+ * Owns copies of whole pages between objects. Two volatile objects share DRAM frames (phys_ref) and
+ * two persistent ones share pool frames (page word SHARED), both copy-on-write. Between DRAM and
+ * pool the bytes are copied. The old pages of the destination are discarded first. An absent page
+ * or a hole of the source becomes one of the destination.
  *
- * Before a frame is shared no processor can write it any more through the source: the source's
- * leaves lose their writable bit and are shot down while both locks are held.
+ * Before the locks are released, no core can write a shared frame: the source's leaves have lost
+ * their writable bit, and the shootdown is complete.
  *
- * Locks: both objects' tree.lock, lower address first -> pool, phys.
+ * Lock order: object (two: lower address first) -> pool -> kmem -> phys.
  */
 #include <kernel/page.h>
 #include <kernel/phys.h>
 #include <lib/string.h>
 #include "inside.h"
 
-#define COPY_BATCH 32u /* pages that are really copied, in one go */
+#define COPY_BATCH 32u /* pages whose bytes are copied in one batch */
 
+/* `count` pages of src from page `from` on become those of dst from page `to` on. */
 struct span {
     struct object *dst;
     struct object *src;
@@ -42,6 +43,7 @@ void obj_unlock_pair(struct object *a, struct object *b)
     spin_unlock(&a->tree.lock);
 }
 
+/* Maps a copy of a frame at an absent page of dst. */
 static int copy_frame(const struct span *s, uint32_t page, phys_t from)
 {
     phys_t frame = phys_alloc(0);
@@ -59,7 +61,8 @@ static int copy_frame(const struct span *s, uint32_t page, phys_t from)
     return err;
 }
 
-/* One present page of a volatile source becomes shared. */
+/* Maps a frame of a volatile source at an absent page of dst. Both leaves become read-only; the
+ * caller must complete the shootdown of src. */
 static int share_frame(const struct span *s, uint32_t page, phys_t frame, unsigned flags)
 {
     uint32_t to = page - s->from + s->to;
@@ -74,11 +77,12 @@ static int share_frame(const struct span *s, uint32_t page, phys_t frame, unsign
     return err;
 }
 
+/* Shares the frames of the source, page by page. */
 static int volatile_to_volatile(const struct span *s)
 {
     struct arch_ptree *pt = &s->src->tree.pt;
     uint32_t page = s->from;
-    bool taken = false;
+    bool writable = false;
     unsigned flags;
     phys_t frame;
     int err = 0;
@@ -88,14 +92,15 @@ static int volatile_to_volatile(const struct span *s)
             err = arch_ptree_map(&s->dst->tree.pt, page - s->from + s->to, PHYS_NONE, ARCH_PT_HOLE);
             continue;
         }
-        taken |= (flags & ARCH_PT_WRITE) != 0;
+        writable |= (flags & ARCH_PT_WRITE) != 0;
         err = share_frame(s, page, frame, flags);
     }
-    if (taken)
+    if (writable)
         subtree_shoot_locked(&s->src->tree, s->from, s->count);
     return err;
 }
 
+/* Copies the bytes of each page into a new frame of DRAM. */
 static int persistent_to_volatile(const struct span *s)
 {
     uint32_t i;
@@ -123,8 +128,8 @@ static int persistent_to_volatile(const struct span *s)
     return 0;
 }
 
-/* store_page_add_many asks for the contents of destination page `page`. */
-static const void *source_page(void *ctx, uint32_t page)
+/* The bytes for a page of the destination, which store_page_add_many asks for. */
+static const void *bytes_of_source(void *ctx, uint32_t page)
 {
     const struct span *s = ctx;
     phys_t frame = arch_ptree_lookup(&s->src->tree.pt, page - s->to + s->from, NULL);
@@ -132,15 +137,15 @@ static const void *source_page(void *ctx, uint32_t page)
     return phys_is_none(frame) ? NULL : arch_virt(frame);
 }
 
-/* `run` pages of the source from `page` on that are there; 0: one that is a hole. */
-static int store_run(struct span *s, uint32_t page, uint32_t run)
+/* Copies a run of present pages of the source from `page` on; run 0: a hole of one page. */
+static int copy_run(struct span *s, uint32_t page, uint32_t run)
 {
     uint32_t to = page - s->from + s->to;
     struct store *store = pool_lock();
     int err = -TWZ_ENOTSUP;
 
     if (store)
-        err = run > 0 ? store_page_add_many(store, s->dst->row, to, run, source_page, s)
+        err = run > 0 ? store_page_add_many(store, s->dst->row, to, run, bytes_of_source, s)
                       : store_page_discard(store, s->dst->row, to, 1, STORE_HOLE);
     pool_unlock();
     return err;
@@ -157,13 +162,13 @@ static int volatile_to_persistent(struct span *s)
     while (err == 0 && arch_ptree_next(pt, &page, end, &frame, &flags)) {
         for (run = 0; page + run < end && !phys_is_none(arch_ptree_lookup(pt, page + run, NULL));)
             run++;
-        err = store_run(s, page, run);
+        err = copy_run(s, page, run);
         page += run > 0 ? run : 1;
     }
     return err;
 }
 
-/* Pages of the source that the machine has lost say so before they could be shared. */
+/* A bad page must not be shared, so the page words of the source are checked first. */
 static int mark_bad_pages(const struct span *s, struct store *store)
 {
     uint32_t i;
@@ -210,8 +215,8 @@ static int copy_span(struct span *s)
     return to ? volatile_to_persistent(s) : volatile_to_volatile(s);
 }
 
-/* Pages at the front of the span that a volatile object has not; it may say less than there are. */
-static uint32_t nothing_there(const struct object *obj, uint32_t first, uint32_t count)
+/* A lower bound of the pages from `first` on that have no leaf; 0 for a persistent object. */
+static uint32_t count_unmapped(const struct object *obj, uint32_t first, uint32_t count)
 {
     uint32_t page = first;
     unsigned flags;
@@ -227,12 +232,12 @@ static uint32_t nothing_there(const struct object *obj, uint32_t first, uint32_t
     return page - first;
 }
 
-static bool fits(uint32_t first, uint32_t count)
+static bool is_range_valid(uint32_t first, uint32_t count)
 {
     return first > 0 && first <= TWZ_PAGE_RECORD && count <= TWZ_PAGE_RECORD - first;
 }
 
-static bool copyable(const struct object *obj)
+static bool is_copyable(const struct object *obj)
 {
     return obj->kind == TWZ_KIND_DATA || obj->kind == TWZ_KIND_VIEW;
 }
@@ -241,25 +246,25 @@ int copy_apply(struct object *dst, uint32_t dst_first, struct object *src, uint3
                uint32_t count, uint32_t *done)
 {
     struct span s = { .dst = dst, .src = src };
-    uint32_t piece = obj_is_persistent(dst) == obj_is_persistent(src) ? RANGE_BATCH : COPY_BATCH;
+    uint32_t batch = obj_is_persistent(dst) == obj_is_persistent(src) ? RANGE_BATCH : COPY_BATCH;
     uint32_t skip, other;
     int err = 0;
 
-    if (dst == src || !copyable(dst) || !copyable(src))
+    if (dst == src || !is_copyable(dst) || !is_copyable(src))
         return -TWZ_EINVAL;
-    if (!fits(dst_first, count) || !fits(src_first, count))
+    if (!is_range_valid(dst_first, count) || !is_range_valid(src_first, count))
         return -TWZ_ERANGE;
     obj_lock_pair(dst, src);
     if (dst->moving != MOVE_NONE || src->moving != MOVE_NONE) {
         obj_unlock_pair(dst, src);
         return -TWZ_EBUSY;
     }
-    skip = nothing_there(dst, dst_first + *done, count - *done);
-    other = nothing_there(src, src_first + *done, count - *done);
+    skip = count_unmapped(dst, dst_first + *done, count - *done);
+    other = count_unmapped(src, src_first + *done, count - *done);
     *done += skip < other ? skip : other;
     s.to = dst_first + *done;
     s.from = src_first + *done;
-    s.count = count - *done < piece ? count - *done : piece;
+    s.count = count - *done < batch ? count - *done : batch;
     if (s.count > 0)
         err = copy_span(&s);
     obj_unlock_pair(dst, src);

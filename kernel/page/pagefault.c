@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns faults on the pages of an object.
+ * Owns faults on pages: it checks the page, resolves the fault by the object's kind of memory
+ * (volatile.c, stored.c), and turns an error into a fault for user code.
  *
- * Locks: obj->tree.lock -> pool, phys.
+ * Lock order: object -> pool -> kmem -> phys.
  */
 #include <kernel/page.h>
 #include <twz/thread.h>
@@ -31,7 +32,7 @@ static int set_fault_of_error(struct twz_fault *fault, int error)
     }
 }
 
-bool page_kernel_only(const struct object *obj, uint32_t page)
+bool page_is_kernel_only(const struct object *obj, uint32_t page)
 {
     return obj->kind == TWZ_KIND_THREAD && page - TWZ_THREAD_KPAGE < KERNEL_PAGES;
 }
@@ -45,8 +46,8 @@ static int touch_page(struct object *obj, uint32_t page, unsigned how)
     if (err < 0)
         return err;
     if (obj_is_persistent(obj))
-        return stored_fault(obj, page, how);
-    return volatile_fault(obj, page, how);
+        return stored_fault_locked(obj, page, how);
+    return volatile_fault_locked(obj, page, how);
 }
 
 int page_ensure_locked(struct object *obj, uint32_t page, bool write)
@@ -60,13 +61,13 @@ int page_fault(struct object *obj, uint32_t page, bool write, struct twz_fault *
 
     if (page == 0)
         return set_page_fault(fault, TWZ_FAULT_NULL, TWZ_REASON_NONE, 0);
-    if (page_kernel_only(obj, page))
+    if (page_is_kernel_only(obj, page))
         return set_page_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL, 0);
     if (page == TWZ_PAGE_RECORD && write)
         return set_page_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL, TWZ_PERMS & ~TWZ_WRITE);
     spin_lock(&obj->tree.lock);
     if (page == TWZ_PAGE_RECORD)
-        err = page_record_map_locked(obj);
+        err = record_map_locked(obj);
     else
         err = touch_page(obj, page, write ? TOUCH_WRITE | TOUCH_AHEAD : 0);
     spin_unlock(&obj->tree.lock);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the pool: the NVDIMM range mapped, the store over it, and the one lock around store calls.
- * All frames of the pool are named by number; pool_base is the only place that knows the address.
+ * Owns the pool: the mapped NVDIMM range, the store over it, and the one lock around store calls.
+ * The store names frames by number; only this file converts numbers to addresses.
+ *
+ * Lock order: pool -> kmem -> phys.
  */
 #include <kernel/boot.h>
 #include <kernel/kmem.h>
@@ -18,19 +20,19 @@ static struct store *store;
 static phys_t pool_base;
 static uint64_t pool_bytes;
 
-static void *env_alloc(void *ctx, size_t bytes)
+static void *alloc_for_store(void *ctx, size_t bytes)
 {
     (void)ctx;
     return kmem_alloc(bytes);
 }
 
-static void env_free(void *ctx, void *mem, size_t bytes)
+static void free_for_store(void *ctx, void *mem, size_t bytes)
 {
     (void)ctx;
     kmem_free(mem, bytes);
 }
 
-static void env_report(void *ctx, const struct store_report *r)
+static void report_damage(void *ctx, const struct store_report *r)
 {
     (void)ctx;
     log_printf("pool: damage: %s at offset %llx, object " IDFMT, r->what,
@@ -46,11 +48,6 @@ struct store *pool_lock(void)
 void pool_unlock(void)
 {
     spin_unlock(&lock);
-}
-
-bool pool_present(void)
-{
-    return store != NULL;
 }
 
 uint64_t pool_size(void)
@@ -78,12 +75,8 @@ const void *pool_frame_read(uint32_t frame)
     return arch_virt_nvm(pool_frame_phys(frame));
 }
 
-void *pool_frame_write(uint32_t frame)
-{
-    return arch_nvm_store(pool_frame_phys(frame));
-}
-
-static NORETURN void refuse(int code, const struct store_report *why)
+/* Ends the boot with the reason that the store gives. */
+static NORETURN void refuse_pool(int code, const struct store_report *why)
 {
     const char *what = why->what ? why->what : "";
 
@@ -113,7 +106,8 @@ static NORETURN void refuse(int code, const struct store_report *why)
 
 #define NFIT_UNARMED 8u /* state flag of a region that cannot keep its data (ACPI 6.5, 5.2.25.3) */
 
-/* Before the first persistent store: how this processor flushes, and whether a tracer listens. */
+/* Sets how this processor flushes, and whether a tracer records it. Must precede the first
+ * persistent store. */
 static void choose_flush(void)
 {
     size_t len = 0;
@@ -125,7 +119,9 @@ static void choose_flush(void)
 
 void pool_init(void)
 {
-    struct store_env env = { .alloc = env_alloc, .free = env_free, .report = env_report };
+    struct store_env env = { .alloc = alloc_for_store,
+                             .free = free_for_store,
+                             .report = report_damage };
     struct store_report why = { 0 };
     struct store_recovery done;
     int err;
@@ -133,7 +129,7 @@ void pool_init(void)
     if (boot_info.nnvdimm == 0)
         fatal(TWZ_HOST_STOP_DAMAGED, "no pool: the machine has no NVDIMM");
     if ((boot_info.nvdimm_flags[0] & NFIT_UNARMED) != 0)
-        log_printf("pool: the NVDIMM is not armed: nothing written to it survives a power cut");
+        log_printf("pool: the NVDIMM is not armed: nothing written to it survives a power failure");
     pool_base = boot_info.nvdimm[0].start;
     pool_bytes = boot_info.nvdimm[0].len;
     if (arch_map_nvm(pool_base, pool_bytes) < 0)
@@ -143,19 +139,17 @@ void pool_init(void)
     env.size = pool_bytes;
     err = store_open(&env, &store, &why);
     if (err < 0)
-        refuse(err, &why);
+        refuse_pool(err, &why);
     err = store_recover(store, &done);
     if (err == -TWZ_ENOMEM)
-        refuse(err, &why);
+        refuse_pool(err, &why);
     if (err < 0)
         fatal(TWZ_HOST_STOP_DAMAGED, "damaged pool: both copies of a word it needs are lost");
-    log_printf("pool: %llu MiB, %llu objects, %u kept, %u swept, %u damaged",
+    log_printf("pool: %llu MiB, %llu objects, %u retained, %u reclaimed, %u damaged",
                (unsigned long long)(pool_bytes >> 20), (unsigned long long)done.objects, done.kept,
                done.swept, done.damaged);
 }
 
-/* The fence is here, not in the core that takes the frame: zeros are streamed, and only the core
- * that did it can wait for them. */
 bool pool_idle(void)
 {
     bool more = false;
@@ -164,7 +158,7 @@ bool pool_idle(void)
         return false;
     if (store) {
         more = store_prezero(store, PREZERO_BATCH) > 0;
-        persist_fence();
+        persist_fence(); /* the zeros, before another core may allocate the frames */
     }
     spin_unlock(&lock);
     return more;

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns obj_range: discard, hole, protect, populate, persist. Each call does a bounded piece, so
- * that interrupts stay off for a bounded time; the handler in sys/ makes the thread call again.
+ * Owns obj_range: discard, hole, protect, populate, persist. Each call handles one batch, because
+ * interrupts are off; the handler in sys/ then restarts the thread's call.
  *
- * Frames are freed only after the shootdown that follows their unmapping.
+ * Unmapped frames are freed after the shootdown, never before it.
  *
- * Locks: obj->tree.lock -> pool, phys.
+ * Lock order: object -> pool -> kmem -> phys.
  */
 #include <kernel/page.h>
 #include <kernel/phys.h>
 #include <store/persist.h>
 #include "inside.h"
 
-#define PERSIST_BATCH 64u
+#define PERSIST_BATCH 64u /* pages flushed in one batch */
 
-/* Frames of [first, first + count) into list; returns how many. */
-static unsigned collect(struct object *obj, uint32_t first, uint32_t count, phys_t *list)
+/* Lists the frames of [first, first + count); returns how many there are. */
+static unsigned list_frames(struct object *obj, uint32_t first, uint32_t count, phys_t *list)
 {
     uint32_t page = first;
     unsigned flags, n = 0;
@@ -37,7 +37,7 @@ static int mark_holes(struct object *obj, uint32_t first, uint32_t count)
     return err;
 }
 
-static int drop_stored(struct object *obj, uint32_t first, uint32_t count, bool hole)
+static int discard_stored(struct object *obj, uint32_t first, uint32_t count, bool hole)
 {
     struct store *store = pool_lock();
     int err = -TWZ_ENOTSUP;
@@ -48,13 +48,13 @@ static int drop_stored(struct object *obj, uint32_t first, uint32_t count, bool 
     return err;
 }
 
-/* The pages stay, but their marks of having been written went with the leaves. */
-static void keep_stored(const phys_t *list, unsigned n)
+/* The pages stay, but their dirty bits were lost with the leaves. */
+static void flush_frames(const phys_t *list, unsigned n)
 {
     while (n-- > 0)
         if (pool_has(list[n]))
             persist_flush(arch_virt_nvm(list[n]), TWZ_PAGE_SIZE);
-    persist_fence();
+    persist_fence(); /* the data, before the call returns its error */
 }
 
 int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool hole)
@@ -64,7 +64,7 @@ int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool h
     int err = 0;
 
     if (!phys_is_none(obj->tree.pt.top)) {
-        n = collect(obj, first, count, list);
+        n = list_frames(obj, first, count, list);
         arch_ptree_unmap(&obj->tree.pt, first, count);
         if (n > 0)
             subtree_shoot_locked(&obj->tree, first, count);
@@ -72,9 +72,9 @@ int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool h
         err = arch_ptree_init(&obj->tree.pt);
     }
     if (obj_is_persistent(obj)) {
-        err = err < 0 ? err : drop_stored(obj, first, count, hole);
+        err = err < 0 ? err : discard_stored(obj, first, count, hole);
         if (err < 0)
-            keep_stored(list, n);
+            flush_frames(list, n);
         return err;
     }
     for (i = 0; i < n; i++)
@@ -85,6 +85,7 @@ int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool h
     return err;
 }
 
+/* An absent page gets a frame, because only a leaf can be protected. */
 static int protect_volatile(struct object *obj, uint32_t first, uint32_t count)
 {
     uint32_t page;
@@ -108,7 +109,7 @@ static int protect_volatile(struct object *obj, uint32_t first, uint32_t count)
     return 0;
 }
 
-static int protect(struct object *obj, uint32_t first, uint32_t count)
+static int protect_pages(struct object *obj, uint32_t first, uint32_t count)
 {
     struct store *store;
     int err = -TWZ_ENOTSUP;
@@ -126,8 +127,8 @@ static int protect(struct object *obj, uint32_t first, uint32_t count)
     return err;
 }
 
-/* All absent pages of the piece at once: a few fences instead of one for each page. */
-static int add_stored(struct object *obj, uint32_t first, uint32_t count)
+/* Adds runs of absent pages together: a few fences a run instead of one a page. */
+static int add_absent(struct object *obj, uint32_t first, uint32_t count)
 {
     struct store *store = pool_lock();
     uint32_t at = first, run;
@@ -143,23 +144,23 @@ static int add_stored(struct object *obj, uint32_t first, uint32_t count)
     return err;
 }
 
-static int populate(struct object *obj, uint32_t first, uint32_t count)
+static int populate_pages(struct object *obj, uint32_t first, uint32_t count)
 {
     uint32_t page;
     int err = 0;
 
     if (obj_is_persistent(obj)) {
         page_unmap_zeros_locked(obj, first, count);
-        err = add_stored(obj, first, count);
+        err = add_absent(obj, first, count);
     }
     for (page = first; err == 0 && page < first + count; page++) {
         err = page_ensure_locked(obj, page, !obj_is_persistent(obj));
-        err = err == -TWZ_EFAULT ? 0 : err; /* a hole stays one */
+        err = err == -TWZ_EFAULT ? 0 : err; /* a hole stays a hole */
     }
     return err;
 }
 
-static int persist(struct object *obj, uint32_t first, uint32_t count)
+static int flush_pages(struct object *obj, uint32_t first, uint32_t count)
 {
     uint32_t page = first;
     unsigned flags;
@@ -170,31 +171,31 @@ static int persist(struct object *obj, uint32_t first, uint32_t count)
     for (; arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags); page++)
         if ((flags & ARCH_PT_DIRTY) != 0 && pool_has(frame))
             persist_flush(arch_virt_nvm(frame), TWZ_PAGE_SIZE);
-    persist_fence();
+    persist_fence(); /* the pages of this batch, before the call returns */
     return 0;
 }
 
-static int apply_locked(struct object *obj, uint64_t op, uint32_t first, uint32_t count)
+static int apply_range_locked(struct object *obj, uint64_t op, uint32_t first, uint32_t count)
 {
     switch (op) {
     case TWZ_RANGE_DISCARD:
     case TWZ_RANGE_HOLE: return range_drop_locked(obj, first, count, op == TWZ_RANGE_HOLE);
-    case TWZ_RANGE_PROTECT: return protect(obj, first, count);
-    case TWZ_RANGE_POPULATE: return populate(obj, first, count);
-    case TWZ_RANGE_PERSIST: return persist(obj, first, count);
+    case TWZ_RANGE_PROTECT: return protect_pages(obj, first, count);
+    case TWZ_RANGE_POPULATE: return populate_pages(obj, first, count);
+    case TWZ_RANGE_PERSIST: return flush_pages(obj, first, count);
     default: return -TWZ_EINVAL;
     }
 }
 
-static bool kind_allows(const struct object *obj, uint64_t op)
+static bool is_allowed_for_kind(const struct object *obj, uint64_t op)
 {
     return obj->kind == TWZ_KIND_DATA || obj->kind == TWZ_KIND_VIEW || op == TWZ_RANGE_PERSIST ||
            (op == TWZ_RANGE_POPULATE && obj->kind == TWZ_KIND_SCTX);
 }
 
-/* Where the next mapped page of a piece-wise walk is, so that empty stretches cost little: at most
- * SCAN_BATCH on. */
-static uint32_t skip_absent(struct object *obj, uint64_t op, uint32_t first, uint32_t end)
+/* The first page from `first` on that the operation has to handle, at most SCAN_BATCH pages on.
+ * Only operations that need no more than the leaves can skip a page. */
+static uint32_t skip_unmapped(struct object *obj, uint64_t op, uint32_t first, uint32_t end)
 {
     uint32_t page = first;
     unsigned flags;
@@ -215,18 +216,18 @@ int range_apply(struct object *obj, uint64_t op, uint32_t *first, uint32_t end)
 
     if (*first == 0 || end > TWZ_PAGE_RECORD || *first > end)
         return -TWZ_ERANGE;
-    if (op > TWZ_RANGE_PERSIST || !kind_allows(obj, op))
+    if (op > TWZ_RANGE_PERSIST || !is_allowed_for_kind(obj, op))
         return -TWZ_EINVAL;
     spin_lock(&obj->tree.lock);
     if (obj->moving != MOVE_NONE) {
         spin_unlock(&obj->tree.lock);
         return -TWZ_EBUSY;
     }
-    *first = skip_absent(obj, op, *first, end);
+    *first = skip_unmapped(obj, op, *first, end);
     if (count > end - *first)
         count = end - *first;
     if (count > 0)
-        err = apply_locked(obj, op, *first, count);
+        err = apply_range_locked(obj, op, *first, count);
     spin_unlock(&obj->tree.lock);
     *first += count;
     if (err < 0)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the record page.
+ * Owns the record page: the top page of each object, which shows the kernel's record of it. User
+ * code may read it only. Its frame is DRAM, for a persistent object as well, and is allocated at
+ * the first fault on it.
  *
- * Locks: obj->tree.lock -> phys.
+ * Lock order: object -> phys.
  */
 #include <kernel/page.h>
 #include <kernel/phys.h>
@@ -28,7 +30,7 @@ void page_record_update_locked(struct object *obj)
     r->account = obj->account;
 }
 
-int page_record_map_locked(struct object *obj)
+int record_map_locked(struct object *obj)
 {
     if (phys_is_none(obj->record))
         obj->record = phys_alloc_zeroed();

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the pages of persistent objects: the store's page word is the truth and the leaf a copy of
- * it, writable only where the word is PRESENT, durable and not protected. A page that is only read
- * and absent in the store shows a frame of zeros that belongs to nobody.
+ * Owns the pages of persistent objects. The store's page word is the truth about a page, and a leaf
+ * is a copy of it. A leaf is writable only if the word is PRESENT, durable and not protected. A
+ * read of an absent page maps the frame of zeros.
  *
- * Crash protocol: store_page_add and store_page_break_cow commit the word before the leaf is written.
+ * While an object migrates (obj/migrate.c), some of its leaves map DRAM frames or are holes. Such a
+ * leaf is the truth about its page, as in a volatile object.
  *
- * Locks: obj->tree.lock -> pool, phys.
+ * Crash protocol: the store commits the page word before this file writes the leaf, so no data can
+ * be stored into a frame that a power failure would take from the object.
+ *
+ * Lock order: object -> pool -> kmem -> phys.
  */
 #include <kernel/page.h>
 #include "inside.h"
 
-#define AROUND 32u /* pages mapped together where they are present */
+#define AROUND 32u /* aligned group of pages that one fault maps, where they are present */
 
-static unsigned leaf_flags(const struct store_page *p)
+static unsigned leaf_flags_of(const struct store_page *p)
 {
     if (p->state == STORE_PRESENT && (p->flags & STORE_FLAG_READONLY) == 0)
         return ARCH_PT_WRITE;
@@ -22,10 +26,10 @@ static unsigned leaf_flags(const struct store_page *p)
 
 static int map_stored_page(struct object *obj, const struct store_page *p)
 {
-    return arch_ptree_map(&obj->tree.pt, p->page, pool_frame_phys(p->frame), leaf_flags(p));
+    return arch_ptree_map(&obj->tree.pt, p->page, pool_frame_phys(p->frame), leaf_flags_of(p));
 }
 
-/* Maps present pages near the one that was touched, so that a walk faults seldom. */
+/* Maps the present pages around the touched one, so that a walk over an object faults less. */
 static void map_neighbours(struct object *obj, struct store *store, uint32_t page)
 {
     uint32_t at = page & ~(AROUND - 1), end = at + AROUND;
@@ -44,7 +48,6 @@ static void map_neighbours(struct object *obj, struct store *store, uint32_t pag
     }
 }
 
-/* Pages from `first` on that are absent in the store, at most count. */
 uint32_t stored_count_absent(const struct object *obj, const struct store *store, uint32_t page,
                              uint32_t count)
 {
@@ -57,21 +60,22 @@ uint32_t stored_count_absent(const struct object *obj, const struct store *store
     return n;
 }
 
-/* One page, mapped. */
+/* Adds one page where the store has none. The leaf may map the frame of zeros. */
 static int add_stored_page(struct object *obj, struct store *store, uint32_t page)
 {
-    bool shown = !phys_is_none(arch_ptree_lookup(&obj->tree.pt, page, NULL));
+    bool mapped = !phys_is_none(arch_ptree_lookup(&obj->tree.pt, page, NULL));
     struct store_page p = { .page = page, .state = STORE_PRESENT };
     int err = store_page_add(store, obj->row, page, &p.frame);
 
     if (err < 0)
         return err;
     err = map_stored_page(obj, &p);
-    if (shown)
+    if (mapped)
         subtree_shoot_locked(&obj->tree, page, 1);
     return err;
 }
 
+/* Adds a page, and pages ahead of it if TOUCH_AHEAD is set and the store has space for them all. */
 static int add_stored_pages(struct object *obj, struct store *store, uint32_t page, unsigned how)
 {
     uint32_t n = (how & TOUCH_AHEAD) != 0 ? volatile_count_ahead(obj, page) : 1, i;
@@ -105,14 +109,16 @@ static int break_stored_cow(struct object *obj, struct store *store, uint32_t pa
     return err < 0 ? err : map_stored_page(obj, &p);
 }
 
-/* A page that appears during a move out. The ones behind it may be the pool's: only this one. */
+/* Adds an absent page during a migration to DRAM. It adds no page ahead, because the pages behind
+ * it may still be the pool's. */
 static int add_dram_page(struct object *obj, uint32_t page)
 {
     page_unmap_zeros_locked(obj, page, 1);
-    return volatile_add(obj, page, 0);
+    return volatile_add_locked(obj, page, 0);
 }
 
-static int fault_stored_page(struct object *obj, struct store *store, uint32_t page, unsigned how)
+/* Resolves a fault by the page word. Pool locked. */
+static int fault_by_word(struct object *obj, struct store *store, uint32_t page, unsigned how)
 {
     bool write = (how & TOUCH_WRITE) != 0;
     struct store_page p = { .page = page };
@@ -142,8 +148,7 @@ static int fault_stored_page(struct object *obj, struct store *store, uint32_t p
     }
 }
 
-/* While an object moves between the two sorts (obj/move.c), some of its leaves are DRAM frames:
- * then they are the truth, as they are for a volatile object. */
+/* True: during a migration, the leaf and not the page word is the truth about the page. */
 static bool is_dram_leaf(phys_t frame, unsigned flags)
 {
     if ((flags & ARCH_PT_HOLE) != 0)
@@ -151,7 +156,7 @@ static bool is_dram_leaf(phys_t frame, unsigned flags)
     return !phys_is_none(frame) && !zeropage_is(frame) && !pool_has(frame);
 }
 
-int stored_fault(struct object *obj, uint32_t page, unsigned how)
+int stored_fault_locked(struct object *obj, uint32_t page, unsigned how)
 {
     unsigned flags = 0;
     phys_t frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
@@ -161,10 +166,10 @@ int stored_fault(struct object *obj, uint32_t page, unsigned how)
     if (!phys_is_none(frame) && ((how & TOUCH_WRITE) == 0 || (flags & ARCH_PT_WRITE) != 0))
         return 0;
     if (obj->moving != MOVE_NONE && is_dram_leaf(frame, flags))
-        return volatile_fault(obj, page, how);
+        return volatile_fault_locked(obj, page, how);
     store = pool_lock();
     if (store)
-        err = fault_stored_page(obj, store, page, how);
+        err = fault_by_word(obj, store, page, how);
     pool_unlock();
     return err;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns how pages go.
+ * Owns how the leaves of an object are removed: those of a persistent object for a change of its
+ * pages, and all of them when nothing references the object.
  *
- * Locks: obj->tree.lock -> phys.
+ * A dirty bit is lost with its leaf, so the lines are flushed when such a leaf is removed.
+ *
+ * Lock order: object -> phys.
  */
 #include <kernel/page.h>
 #include <kernel/phys.h>
@@ -25,11 +28,11 @@ void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count
     subtree_shoot_locked(&obj->tree, first, count);
     for (i = 0; i < n; i++)
         persist_flush(arch_virt_nvm(dirty[i]), TWZ_PAGE_SIZE);
-    persist_fence();
+    persist_fence(); /* the data, before the caller changes the page words */
 }
 
-/* For each page of an object that nobody finds any more, breathing in between. */
-static void each_page(struct object *obj, void (*act)(phys_t frame, unsigned flags))
+/* Calls act for each leaf of an object that nothing references. Long. */
+static void visit_leaves(struct object *obj, void (*act)(phys_t frame, unsigned flags))
 {
     uint32_t end, page = 0, n = 0;
     unsigned flags;
@@ -48,18 +51,17 @@ static void each_page(struct object *obj, void (*act)(phys_t frame, unsigned fla
     }
 }
 
-/* A frame of DRAM goes; one of the pool is the store's. */
-static void put_page(phys_t frame, unsigned flags)
+/* Drops a frame of DRAM; the store owns the frames of the pool. */
+static void drop_leaf(phys_t frame, unsigned flags)
 {
     (void)flags;
     if (!pool_has(frame))
         page_frame_put(frame);
 }
 
-/* The same, and what was written is kept. */
-static void put_flushed_page(phys_t frame, unsigned flags)
+static void drop_leaf_flushed(phys_t frame, unsigned flags)
 {
-    put_page(frame, flags);
+    drop_leaf(frame, flags);
     if ((flags & ARCH_PT_DIRTY) != 0 && pool_has(frame))
         persist_flush(arch_virt_nvm(frame), TWZ_PAGE_SIZE);
 }
@@ -71,10 +73,10 @@ void page_drop_all(struct object *obj)
     if (phys_is_none(obj->tree.pt.top))
         return;
     if (obj_is_persistent(obj) && !obj_is_deleted(obj)) {
-        each_page(obj, put_flushed_page);
-        persist_fence();
+        visit_leaves(obj, drop_leaf_flushed);
+        persist_fence(); /* all dirty pages, before the object can be loaded anew */
     } else if (obj->kind != TWZ_KIND_DEVICE) {
-        each_page(obj, put_page);
+        visit_leaves(obj, drop_leaf);
     }
     arch_ptree_destroy(&obj->tree.pt);
 }

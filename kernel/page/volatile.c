@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the pages of volatile objects: a leaf of the subtree is the page. ARCH_PT_COW: the frame may
- * have other holders (phys_ref).
+ * Owns the pages of volatile objects. A page exists only as its leaf in the subtree:
  *
- * Locks: obj->tree.lock -> phys.
+ *   no leaf          absent; the next touch adds a zeroed frame
+ *   ARCH_PT_HOLE     a hole
+ *   ARCH_PT_WRITE    the frame belongs to this leaf alone
+ *   ARCH_PT_COW      other leaves may share the frame (phys_ref); a write copies it first
+ *   ARCH_PT_PROTECT  read-only for all
+ *
+ * Lock order: object -> phys.
  */
 #include <kernel/page.h>
 #include <kernel/phys.h>
@@ -11,12 +16,13 @@
 #include <store/format.h>
 #include "inside.h"
 
-#define AHEAD_MAX 16u
+#define AHEAD_MAX 16u /* pages added at once */
 
 /*
- * Whoever writes one page after the other gets some ahead, so that he faults less often: a
- * quarter of what lies there without a gap (seen at steps that double), at most AHEAD_MAX,
- * within one table of leaves. Returns how many pages from `page` on, itself included.
+ * A program that writes page after page faults less often if pages are added ahead of it: a quarter
+ * of the run of pages that ends before `page`, and at most AHEAD_MAX. The run is probed at
+ * distances that double. Pages ahead stay within one leaf table, below the metadata, and end at a
+ * leaf.
  */
 uint32_t volatile_count_ahead(const struct object *obj, uint32_t page)
 {
@@ -48,7 +54,7 @@ static int add_volatile_page(struct object *obj, uint32_t page)
     return err;
 }
 
-int volatile_add(struct object *obj, uint32_t page, unsigned how)
+int volatile_add_locked(struct object *obj, uint32_t page, unsigned how)
 {
     uint32_t n = (how & TOUCH_AHEAD) != 0 ? volatile_count_ahead(obj, page) : 1, i;
     int err = add_volatile_page(obj, page);
@@ -63,7 +69,8 @@ int volatile_add(struct object *obj, uint32_t page, unsigned how)
     return err;
 }
 
-/* A write to a frame that may be shared: take it over, or copy it. */
+/* Before a write to a frame that may be shared: keeps the frame if no other leaf has it, else maps
+ * a copy. */
 static int break_volatile_cow(struct object *obj, uint32_t page, phys_t old)
 {
     phys_t frame;
@@ -85,7 +92,7 @@ static int break_volatile_cow(struct object *obj, uint32_t page, phys_t old)
     return 0;
 }
 
-int volatile_fault(struct object *obj, uint32_t page, unsigned how)
+int volatile_fault_locked(struct object *obj, uint32_t page, unsigned how)
 {
     unsigned flags = 0;
     phys_t frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
@@ -93,7 +100,7 @@ int volatile_fault(struct object *obj, uint32_t page, unsigned how)
     if ((flags & ARCH_PT_HOLE) != 0)
         return -TWZ_EFAULT;
     if (phys_is_none(frame))
-        return obj->kind == TWZ_KIND_DEVICE ? -TWZ_EFAULT : volatile_add(obj, page, how);
+        return obj->kind == TWZ_KIND_DEVICE ? -TWZ_EFAULT : volatile_add_locked(obj, page, how);
     if ((how & TOUCH_WRITE) == 0 || (flags & ARCH_PT_WRITE) != 0)
         return 0;
     if ((flags & ARCH_PT_PROTECT) != 0)

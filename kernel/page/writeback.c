@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns write-back.
+ * Owns write-back: dirty pages of persistent objects become durable. A batch goes in this order:
+ *
+ *   1. The leaves lose their dirty bits.
+ *   2. A shootdown removes the dirty translations on all cores.
+ *   3. The lines of these pages are flushed, with one fence at the end.
+ *
+ * A store after step 2 sets the dirty bit again, so the next write-back finds it.
+ *
+ * Lock order: object only.
  */
 #include <kernel/page.h>
 #include <store/persist.h>
 #include "inside.h"
 
-#define CLEAN_BATCH 32u /* pages flushed in one go */
+#define CLEAN_BATCH 32u /* pages flushed in one batch */
 
-/* Dirty leaves from *from on become clean, and their lines go to the media. True: more to do. */
 bool page_clean_locked(struct object *obj, uint32_t *from)
 {
     uint32_t page = *from, end = page + SCAN_BATCH, n = 0;
@@ -29,7 +36,7 @@ bool page_clean_locked(struct object *obj, uint32_t *from)
         subtree_shoot_locked(&obj->tree, *from, page - *from);
     while (n-- > 0)
         persist_flush(arch_virt_nvm(list[n]), TWZ_PAGE_SIZE);
-    persist_fence();
+    persist_fence(); /* the pages of this batch, before the caller counts them as written back */
     *from = page;
     return page < TWZ_PAGE_RECORD;
 }

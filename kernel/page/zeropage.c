@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the frame of zeros that absent pages of persistent objects show while they are only read.
+ * Owns the frame of zeros. A read of an absent page of a persistent object maps it, so that reads
+ * take no frame from the pool. It is shared by all objects, has no reference count, is never
+ * written and never freed.
  *
- * Locks: obj->tree.lock.
+ * Lock order: object -> phys.
  */
 #include <kernel/log.h>
 #include <kernel/page.h>
@@ -23,7 +25,6 @@ bool zeropage_is(phys_t frame)
     return frame.addr == zero_frame.addr;
 }
 
-/* An absent page that is read: zeros, until somebody writes. */
 int zeropage_map_locked(struct object *obj, uint32_t page)
 {
     return arch_ptree_map(&obj->tree.pt, page, zero_frame, ARCH_PT_COW);
@@ -39,7 +40,7 @@ void page_unmap_zeros_locked(struct object *obj, uint32_t first, uint32_t count)
     if (phys_is_none(obj->tree.pt.top))
         return;
     for (; arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags); page++) {
-        if (frame.addr != zero_frame.addr)
+        if (!zeropage_is(frame))
             continue;
         arch_ptree_unmap(&obj->tree.pt, page, 1);
         any = true;
@@ -50,6 +51,6 @@ void page_unmap_zeros_locked(struct object *obj, uint32_t first, uint32_t count)
 
 void page_frame_put(phys_t frame)
 {
-    if (frame.addr != zero_frame.addr)
+    if (!zeropage_is(frame))
         phys_unref(frame);
 }

@@ -47,7 +47,7 @@ TERMS = [
     ("(?:a|the|this|each|no|every) moves? (?:in|out)(?! progress)|moved in(?! \w)", TEXT,
      "to_nvm, to_dram"),
     ("moved?_(?:in|out)", CODE, "to_nvm, to_dram"),
-    ("record_(?!fill|update)\w+", CODE, "in-core object", "kernel/obj kernel/page kernel/kso"),
+    ("record_(?!fill|update|map|magic)\w+", CODE, "in-core object", "kernel/obj kernel/page kernel/kso"),
     ("leaving", CODE, "evicting", "kernel"),
     ("bury|buries|buried|burial|burying", BOTH, "write the tombstone, delete"),
     ("deaths?", TEXT, "deletion", "kernel"),

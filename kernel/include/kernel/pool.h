@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pool: kernel/store over the NVDIMM range. One lock around every store call (store.h); it is
- * taken after object locks and before phys and kmem.
+ * The pool: kernel/store over the NVDIMM range. The caller must hold the pool's lock around each
+ * call of store.h. No function blocks.
+ *
+ * Lock order: object -> pool -> kmem -> phys.
  */
 #ifndef KERNEL_POOL_H
 #define KERNEL_POOL_H
@@ -10,26 +12,28 @@
 #include <kernel/types.h>
 #include <store/store.h>
 
-/* Opens and recovers the pool. Anything wrong with it: a line `twz: fatal: ...`, and the end. */
+/* Opens and recovers the pool. Must be called once, at boot. If the pool cannot be used, it logs
+ * the reason as `twz: fatal: ...` and ends the machine. */
 void pool_init(void);
 
-struct store *pool_lock(void); /* NULL: there is none (the lock is held all the same) */
+/* Takes the lock. NULL: there is no pool, before pool_init and after pool_shutdown; the lock is
+ * held nevertheless, so the caller must call pool_unlock in both cases. */
+struct store *pool_lock(void);
 void pool_unlock(void);
-bool pool_present(void);
+
 uint64_t pool_size(void); /* bytes */
 
-/* Where a frame of the pool lies. */
+/* Addresses and frame numbers of the pool; these take no lock. */
+bool pool_has(phys_t frame); /* the address lies in the pool */
 phys_t pool_frame_phys(uint32_t frame);
-bool pool_has(phys_t frame);                 /* an address in the pool */
-uint32_t pool_frame_number(phys_t frame);    /* pool_has(frame) */
-const void *pool_frame_read(uint32_t frame); /* the kernel's read-only map */
-void *pool_frame_write(uint32_t frame);      /* for persist.h and the kernel's own stores */
+uint32_t pool_frame_number(phys_t frame);    /* the address must lie in the pool */
+const void *pool_frame_read(uint32_t frame); /* in the kernel's read-only map */
 
-/* Idle time: zeroes a few free frames ahead, so that the first write to a page need not. False:
- * enough are ready, or somebody uses the pool. */
+/* Zeroes a few free frames ahead of need, for an idle core. False: enough frames are zeroed, or
+ * another core holds the lock. */
 bool pool_idle(void);
 
-/* Before power goes: what the store still has to do. */
+/* Closes the store. Must be called last: no call of the store can follow. */
 void pool_shutdown(void);
 
 #endif
