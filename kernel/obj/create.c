@@ -23,7 +23,7 @@ static int make_volatile(const struct obj_spec *spec, struct object *obj)
     obj->id = hash_objid(obj->nonce, spec->perms, spec->kuid);
     table_lock();
     obj_ref(obj);
-    obj->held = true;
+    obj->exists = true;
     table_insert_locked(obj);
     table_unlock();
     return 0;
@@ -202,7 +202,7 @@ static int make_permanent_locked(struct object *obj)
 
     if (!obj_is_persistent(obj))
         return -TWZ_EINVAL;
-    if (obj->moving != MOVE_NONE)
+    if (obj->migrating != MIGRATE_NONE)
         return -TWZ_EBUSY;
     store = pool_lock();
     err = store ? store_obj_permanent(store, obj->row) : -TWZ_ENOTSUP;
@@ -245,7 +245,7 @@ int obj_ctl(struct object *obj, uint64_t op, uint64_t arg)
     int err = -TWZ_EINVAL;
 
     if (op == TWZ_CTL_PERSIST)
-        return arg > 1 ? -TWZ_EINVAL : obj_move(obj, arg == 1);
+        return arg > 1 ? -TWZ_EINVAL : obj_migrate(obj, arg == 1);
     spin_lock(&obj->tree.lock);
     if (op == TWZ_CTL_PERMANENT)
         err = make_permanent_locked(obj);

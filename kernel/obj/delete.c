@@ -124,19 +124,19 @@ static void note_died(void *ctx, uint32_t row)
 /* A persistent object that died with its parent: its record, and its space where none uses it. */
 static void free_died_row(uint32_t row)
 {
-    struct object *idle, *used;
+    struct object *cached, *used;
     bool known;
 
     table_lock();
-    idle = table_delete_row_locked(row, &known);
-    used = !idle && known ? table_find_row_locked(row) : NULL;
+    cached = table_delete_row_locked(row, &known);
+    used = !cached && known ? table_find_row_locked(row) : NULL;
     if (used)
         obj_ref(used);
     table_unlock();
     if (!known && row_release(row) < 0)
         log_printf("pool: the space of row %u could not be released", row);
-    if (idle)
-        incore_free(idle);
+    if (cached)
+        incore_free(cached);
     if (used) {
         unpin(used);
         tie_parent_died(used);
@@ -205,13 +205,13 @@ static int die(struct object *obj, struct died *died)
 
 void obj_drop_existence(struct object *obj)
 {
-    bool held;
+    bool exists;
 
     table_lock();
-    held = obj->held;
-    obj->held = false;
+    exists = obj->exists;
+    obj->exists = false;
     table_unlock();
-    if (held)
+    if (exists)
         obj_put(obj);
 }
 

@@ -68,10 +68,10 @@ static void walk_one(struct object *obj, void *ctx)
         return;
     wanted = true;
     spin_lock(&obj->tree.lock);
-    if (page_clean_locked(obj, &obj->flushed))
+    if (page_clean_locked(obj, &obj->flush_at))
         *more = true;
     else
-        obj->flushed = 0;
+        obj->flush_at = 0;
     spin_unlock(&obj->tree.lock);
 }
 

@@ -40,7 +40,7 @@ int row_release(uint32_t row)
 void incore_free(struct object *obj)
 {
     page_drop_all(obj);
-    if (obj->leaving)
+    if (obj->evicting)
         table_end_eviction(obj);
     if (!phys_is_none(obj->kpages))
         phys_free(obj->kpages, obj->korder);
@@ -60,7 +60,7 @@ void obj_release(struct subtree *tree)
         page_flush_unmapped(obj);
     table_lock();
     before = atomic_fetch_sub_explicit(&tree->refs, 1, memory_order_acq_rel);
-    kassert(before > 1 || (before == 1 && list_is_empty(&tree->mappings) && !obj->idle));
+    kassert(before > 1 || (before == 1 && list_is_empty(&tree->mappings) && !obj->cached));
     if (before == 1) {
         if (obj_is_persistent(obj) && !obj_is_deleted(obj)) {
             gone = table_cache_locked(obj);
@@ -134,7 +134,7 @@ int obj_get(objid_t id, struct object **out)
     } else if (obj_is_deleted(obj)) {
         err = -TWZ_EDELETED;
     } else {
-        if (obj->idle)
+        if (obj->cached)
             table_uncache_locked(obj);
         obj_ref(obj);
         *out = obj;

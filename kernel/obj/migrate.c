@@ -27,7 +27,7 @@
 #include <store/persist.h>
 #include "inside.h"
 
-#define MOVE_BATCH 16u /* pages copied in one go */
+#define MIGRATE_BATCH 16u /* pages copied in one go */
 
 /* --- in --------------------------------------------------------------------------------------- */
 
@@ -68,9 +68,9 @@ static int begin_in(struct object *obj)
         return err == -TWZ_EEXIST ? -TWZ_EBUSY : err; /* its former place is still being released */
     table_insert_row_locked(obj);
     __atomic_fetch_or(&obj->flags, TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
-    obj->moving = err < 0 ? MOVE_TO_DRAM : MOVE_TO_NVM;
-    obj->move_error = err;
-    obj->moved = 1;
+    obj->migrating = err < 0 ? MIGRATE_TO_DRAM : MIGRATE_TO_NVM;
+    obj->migrate_error = err;
+    obj->migrated = 1;
     return 0;
 }
 
@@ -124,24 +124,24 @@ static bool window_in(const struct object *obj, uint32_t *page, uint32_t *end)
     unsigned flags;
     phys_t frame;
 
-    *page = obj->moved;
+    *page = obj->migrated;
     *end = *page + SCAN_BATCH < TWZ_PAGE_RECORD ? *page + SCAN_BATCH : TWZ_PAGE_RECORD;
     if (!arch_ptree_next(&obj->tree.pt, page, *end, &frame, &flags))
         return false;
-    *end = *page + MOVE_BATCH < *end ? *page + MOVE_BATCH : *end;
+    *end = *page + MIGRATE_BATCH < *end ? *page + MIGRATE_BATCH : *end;
     return true;
 }
 
 static void piece_in(struct object *obj)
 {
-    phys_t old[MOVE_BATCH], frame;
+    phys_t old[MIGRATE_BATCH], frame;
     uint32_t page, end, n = 0;
     struct store *store;
     unsigned flags;
     int err = 0;
 
     if (!window_in(obj, &page, &end)) {
-        obj->moved = end;
+        obj->migrated = end;
         return;
     }
     page_unmap_zeros_locked(obj, page, end - page);
@@ -154,15 +154,15 @@ static void piece_in(struct object *obj)
         err = store ? page_in(obj, store, page, flags, &old[n++]) : -TWZ_ENOTSUP;
     }
     pool_unlock();
-    subtree_shoot_locked(&obj->tree, obj->moved, end - obj->moved);
+    subtree_shoot_locked(&obj->tree, obj->migrated, end - obj->migrated);
     while (n-- > 0)
         if (!phys_is_none(old[n]))
             page_frame_put(old[n]);
-    obj->moved = end;
+    obj->migrated = end;
     if (err < 0) {
-        obj->moving = MOVE_TO_DRAM;
-        obj->move_error = err;
-        obj->moved = 1;
+        obj->migrating = MIGRATE_TO_DRAM;
+        obj->migrate_error = err;
+        obj->migrated = 1;
     }
 }
 
@@ -175,7 +175,7 @@ static int finish_in(struct object *obj)
     if (err < 0)
         return err;
     __atomic_fetch_and(&obj->flags, ~TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
-    obj->moving = MOVE_NONE;
+    obj->migrating = MIGRATE_NONE;
     page_record_update_locked(obj);
     if (obj->persist == TWZ_PERSIST_PERIODIC)
         flush_watch();
@@ -199,12 +199,12 @@ static int begin_out(struct object *obj)
         return err > 0 ? -TWZ_EBUSY : err;
     if (obj->kind != TWZ_KIND_DATA)
         return -TWZ_ENOTSUP;
-    if (!obj->held)
+    if (!obj->exists)
         obj_ref(obj); /* some pages will only be here */
-    obj->held = true;
-    obj->moving = MOVE_TO_DRAM;
-    obj->move_error = 0;
-    obj->moved = 1;
+    obj->exists = true;
+    obj->migrating = MIGRATE_TO_DRAM;
+    obj->migrate_error = 0;
+    obj->migrated = 1;
     return 0;
 }
 
@@ -244,7 +244,7 @@ static bool is_out(const struct object *obj, uint32_t page)
  * stay. What was written through them is flushed: the move may never come to its end. */
 static void hide(struct object *obj, uint32_t first, uint32_t end)
 {
-    phys_t dirty[MOVE_BATCH], frame;
+    phys_t dirty[MIGRATE_BATCH], frame;
     uint32_t page = first, n = 0;
     unsigned flags;
 
@@ -253,7 +253,7 @@ static void hide(struct object *obj, uint32_t first, uint32_t end)
         if (phys_is_none(frame) || !pool_has(frame))
             continue;
         arch_ptree_unmap(&obj->tree.pt, page, 1);
-        if ((flags & ARCH_PT_DIRTY) != 0 && n < MOVE_BATCH)
+        if ((flags & ARCH_PT_DIRTY) != 0 && n < MIGRATE_BATCH)
             dirty[n++] = frame;
     }
     subtree_shoot_locked(&obj->tree, first, end - first);
@@ -277,17 +277,17 @@ static int next_stored(struct store *store, const struct object *obj, struct sto
 
 static int piece_out(struct object *obj)
 {
-    uint32_t end = obj->moved + SCAN_BATCH, n = 0;
-    struct store_page p = { .page = obj->moved };
+    uint32_t end = obj->migrated + SCAN_BATCH, n = 0;
+    struct store_page p = { .page = obj->migrated };
     struct store *store = pool_lock();
     int err = store ? next_stored(store, obj, &p, end) : -TWZ_ENOTSUP;
 
     end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
     if (err == 0 && p.page < end)
-        end = p.page + MOVE_BATCH < end ? p.page + MOVE_BATCH : end;
+        end = p.page + MIGRATE_BATCH < end ? p.page + MIGRATE_BATCH : end;
     if (err == 0)
-        hide(obj, obj->moved, end);
-    while (err == 0 && p.page < end && n++ < MOVE_BATCH) {
+        hide(obj, obj->migrated, end);
+    while (err == 0 && p.page < end && n++ < MIGRATE_BATCH) {
         if (!is_out(obj, p.page))
             err = page_out(obj, store, &p);
         p.page++;
@@ -296,7 +296,7 @@ static int piece_out(struct object *obj)
     }
     pool_unlock();
     if (err == 0)
-        obj->moved = end;
+        obj->migrated = end;
     return err;
 }
 
@@ -315,7 +315,7 @@ static int finish_out(struct object *obj, uint32_t *row)
     table_remove_row_locked(obj);
     obj->row = OBJ_NO_ROW;
     __atomic_fetch_and(&obj->flags, ~(TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL), __ATOMIC_ACQ_REL);
-    obj->moving = MOVE_NONE;
+    obj->migrating = MIGRATE_NONE;
     page_record_update_locked(obj);
     return 0;
 }
@@ -324,7 +324,7 @@ static int finish_out(struct object *obj, uint32_t *row)
 
 static bool under_way(const struct object *obj)
 {
-    return obj->moving != MOVE_NONE && obj->moved < TWZ_PAGE_RECORD;
+    return obj->migrating != MIGRATE_NONE && obj->migrated < TWZ_PAGE_RECORD;
 }
 
 /* Object's lock held. 1: more to do. */
@@ -332,7 +332,7 @@ static int piece(struct object *obj)
 {
     int err = 0;
 
-    if (obj->moving == MOVE_TO_NVM)
+    if (obj->migrating == MIGRATE_TO_NVM)
         piece_in(obj);
     else
         err = piece_out(obj);
@@ -345,9 +345,9 @@ static int turn(struct object *obj, bool persistent, uint32_t *row)
 {
     int err = 0;
 
-    if (obj->moving == MOVE_TO_NVM)
+    if (obj->migrating == MIGRATE_TO_NVM)
         return finish_in(obj);
-    if (obj->moving == MOVE_TO_DRAM)
+    if (obj->migrating == MIGRATE_TO_DRAM)
         return finish_out(obj, row);
     if (obj_is_persistent(obj) == persistent)
         return 0;
@@ -371,10 +371,10 @@ static int begin_or_end(struct object *obj, bool persistent)
     else if (!under_way(obj))
         err = turn(obj, persistent, &row);
     if (err == 0 && obj_is_persistent(obj) != persistent) /* the other way, which is done now */
-        err = obj->move_error < 0 ? obj->move_error : 1;
-    arrived = obj->moving == MOVE_NONE && obj_is_persistent(obj) && obj->held && err >= 0;
+        err = obj->migrate_error < 0 ? obj->migrate_error : 1;
+    arrived = obj->migrating == MIGRATE_NONE && obj_is_persistent(obj) && obj->exists && err >= 0;
     if (arrived)
-        obj->held = false; /* in this hold, or a move out that begins now would count on it */
+        obj->exists = false; /* in this hold, or a move out that begins now would count on it */
     spin_unlock(&obj->tree.lock);
     table_unlock();
     if (row != OBJ_NO_ROW && row_release(row) < 0)
@@ -384,7 +384,7 @@ static int begin_or_end(struct object *obj, bool persistent)
     return err;
 }
 
-int obj_move(struct object *obj, bool persistent)
+int obj_migrate(struct object *obj, bool persistent)
 {
     int err = 0;
 

@@ -19,16 +19,16 @@
 #include <kernel/phys.h>
 #include "inside.h"
 
-#define BUCKETS  4096u
-#define IDLE_MAX 1024u
+#define BUCKETS    4096u
+#define CACHED_MAX 1024u
 
 static struct spinlock lock;
 static struct object *by_id[BUCKETS];
 static struct object *by_row[BUCKETS];
-static struct object *idle_first;
-static struct object *idle_last;
-static unsigned nidle;
-static struct object *leaving; /* evicted, through idle_next */
+static struct object *lru_first;
+static struct object *lru_last;
+static unsigned ncached;
+static struct object *evicting; /* evicted, through idle_next */
 
 void table_lock(void)
 {
@@ -103,16 +103,16 @@ void table_remove_locked(struct object *obj)
 
 void table_uncache_locked(struct object *obj)
 {
-    if (obj->idle_prev)
-        obj->idle_prev->idle_next = obj->idle_next;
+    if (obj->lru_prev)
+        obj->lru_prev->lru_next = obj->lru_next;
     else
-        idle_first = obj->idle_next;
-    if (obj->idle_next)
-        obj->idle_next->idle_prev = obj->idle_prev;
+        lru_first = obj->lru_next;
+    if (obj->lru_next)
+        obj->lru_next->lru_prev = obj->lru_prev;
     else
-        idle_last = obj->idle_prev;
-    obj->idle = false;
-    nidle--;
+        lru_last = obj->lru_prev;
+    obj->cached = false;
+    ncached--;
 }
 
 /* obj goes to the young end; the record that has to leave for it, already out of the table. */
@@ -120,43 +120,43 @@ struct object *table_cache_locked(struct object *obj)
 {
     struct object *old = NULL;
 
-    if (nidle >= IDLE_MAX) {
-        old = idle_first;
+    if (ncached >= CACHED_MAX) {
+        old = lru_first;
         table_uncache_locked(old);
         table_remove_locked(old);
-        old->leaving = true;
-        old->idle_next = leaving;
-        leaving = old;
+        old->evicting = true;
+        old->lru_next = evicting;
+        evicting = old;
     }
-    obj->idle_next = NULL;
-    obj->idle_prev = idle_last;
-    if (idle_last)
-        idle_last->idle_next = obj;
+    obj->lru_next = NULL;
+    obj->lru_prev = lru_last;
+    if (lru_last)
+        lru_last->lru_next = obj;
     else
-        idle_first = obj;
-    idle_last = obj;
-    obj->idle = true;
-    nidle++;
+        lru_first = obj;
+    lru_last = obj;
+    obj->cached = true;
+    ncached++;
     return old;
 }
 
 void table_end_eviction(struct object *obj)
 {
-    struct object **at = &leaving;
+    struct object **at = &evicting;
 
     table_lock();
     while (*at != obj)
-        at = &(*at)->idle_next;
-    *at = obj->idle_next;
+        at = &(*at)->lru_next;
+    *at = obj->lru_next;
     table_unlock();
 }
 
 bool table_is_evicting_locked(objid_t id)
 {
-    struct object *obj = leaving;
+    struct object *obj = evicting;
 
     while (obj && !objid_equal(obj->id, id))
-        obj = obj->idle_next;
+        obj = obj->lru_next;
     return obj != NULL;
 }
 
@@ -191,7 +191,7 @@ struct object *table_delete_row_locked(uint32_t row, bool *known)
     if (!obj)
         return NULL;
     obj_mark_deleted(obj);
-    if (!obj->idle)
+    if (!obj->cached)
         return NULL;
     table_uncache_locked(obj);
     table_remove_locked(obj);

@@ -76,7 +76,8 @@ static int tie_stored_locked(struct object *child, struct object *parent)
     struct store *store;
     int err = -TWZ_ENOTSUP;
 
-    if (!obj_is_persistent(child) || child->moving != MOVE_NONE || parent->moving != MOVE_NONE)
+    if (!obj_is_persistent(child) || child->migrating != MIGRATE_NONE ||
+        parent->migrating != MIGRATE_NONE)
         return -TWZ_EBUSY;
     if (!obj_is_persistent(parent))
         return -TWZ_EINVAL;

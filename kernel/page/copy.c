@@ -255,7 +255,7 @@ int copy_apply(struct object *dst, uint32_t dst_first, struct object *src, uint3
     if (!is_range_valid(dst_first, count) || !is_range_valid(src_first, count))
         return -TWZ_ERANGE;
     obj_lock_pair(dst, src);
-    if (dst->moving != MOVE_NONE || src->moving != MOVE_NONE) {
+    if (dst->migrating != MIGRATE_NONE || src->migrating != MIGRATE_NONE) {
         obj_unlock_pair(dst, src);
         return -TWZ_EBUSY;
     }

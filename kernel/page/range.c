@@ -219,7 +219,7 @@ int range_apply(struct object *obj, uint64_t op, uint32_t *first, uint32_t end)
     if (op > TWZ_RANGE_PERSIST || !is_allowed_for_kind(obj, op))
         return -TWZ_EINVAL;
     spin_lock(&obj->tree.lock);
-    if (obj->moving != MOVE_NONE) {
+    if (obj->migrating != MIGRATE_NONE) {
         spin_unlock(&obj->tree.lock);
         return -TWZ_EBUSY;
     }

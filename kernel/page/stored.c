@@ -130,7 +130,7 @@ static int fault_by_word(struct object *obj, struct store *store, uint32_t page,
     badpage_mark(store, obj, &p);
     switch (p.state) {
     case STORE_ABSENT:
-        if (obj->moving == MOVE_TO_DRAM)
+        if (obj->migrating == MIGRATE_TO_DRAM)
             return add_dram_page(obj, page);
         return write ? add_stored_pages(obj, store, page, how) : zeropage_map_locked(obj, page);
     case STORE_PRESENT:
@@ -165,7 +165,7 @@ int stored_fault_locked(struct object *obj, uint32_t page, unsigned how)
 
     if (!phys_is_none(frame) && ((how & TOUCH_WRITE) == 0 || (flags & ARCH_PT_WRITE) != 0))
         return 0;
-    if (obj->moving != MOVE_NONE && is_dram_leaf(frame, flags))
+    if (obj->migrating != MIGRATE_NONE && is_dram_leaf(frame, flags))
         return volatile_fault_locked(obj, page, how);
     store = pool_lock();
     if (store)

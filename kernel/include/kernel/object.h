@@ -17,9 +17,9 @@
 
 #define OBJ_NO_ROW UINT32_MAX /* not in the store */
 
-#define MOVE_NONE    0u
-#define MOVE_TO_NVM  1u /* volatile to persistent */
-#define MOVE_TO_DRAM 2u /* persistent to volatile */
+#define MIGRATE_NONE    0u
+#define MIGRATE_TO_NVM  1u /* volatile to persistent */
+#define MIGRATE_TO_DRAM 2u /* persistent to volatile */
 
 struct thread;
 struct object;
@@ -40,29 +40,29 @@ struct object {
     uint32_t perms_id; /* default permissions as they went into the ID */
     /* under the table's lock */
     struct object *hash_next;
-    struct object *row_next;  /* persistent: of the same row bucket */
-    struct object *idle_next; /* persistent ones nobody uses, least recent first */
-    struct object *idle_prev;
-    bool idle;
-    bool leaving;            /* evicted, being flushed */
+    struct object *row_next; /* persistent: of the same row bucket */
+    struct object *lru_next; /* persistent ones nobody uses, least recent first */
+    struct object *lru_prev;
+    bool cached;
+    bool evicting;           /* evicted, being flushed */
     bool pinned;             /* the pin holds a reference */
-    bool held;               /* its existence does: volatile, or becoming persistent */
+    bool exists;             /* its existence does: volatile, or becoming persistent */
     struct object *tie_next; /* volatile children of one parent */
     struct object *tie_prev;
     struct object *tie_parent; /* referenced */
     struct object *tie_children;
     /* under tree.lock */
     struct subtree tree;
-    uint32_t flags;   /* TWZ_OBJ_*; DELETED is also read without the lock */
-    uint32_t perms;   /* in force */
-    uint32_t persist; /* TWZ_PERSIST_* */
-    uint32_t row;     /* in the store; OBJ_NO_ROW: volatile */
-    uint64_t pages;   /* frames of a volatile object */
-    phys_t record;    /* the record page's frame; PHYS_NONE until touched */
-    uint32_t flushed; /* place of the periodic walk in it */
-    uint32_t moving;  /* MOVE_*: leaves of both sorts are there; see obj/move.c */
-    uint32_t moved;   /* pages below are done */
-    int move_error;   /* why a move in turned into one out */
+    uint32_t flags;     /* TWZ_OBJ_*; DELETED is also read without the lock */
+    uint32_t perms;     /* in force */
+    uint32_t persist;   /* TWZ_PERSIST_* */
+    uint32_t row;       /* in the store; OBJ_NO_ROW: volatile */
+    uint64_t pages;     /* frames of a volatile object */
+    phys_t record;      /* the record page's frame; PHYS_NONE until touched */
+    uint32_t flush_at;  /* place of the periodic walk in it */
+    uint32_t migrating; /* MOVE_*: leaves of both sorts are there; see obj/move.c */
+    uint32_t migrated;  /* pages below are done */
+    int migrate_error;  /* why a move in turned into one out */
     /* THREAD: kernel-only pages, never in the subtree */
     phys_t kpages;
     unsigned korder;
@@ -132,7 +132,7 @@ void obj_stat(struct object *obj, struct twz_stat *out);
 /* Returns 1 while there is more to do (TWZ_CTL_PERSIST goes in pieces). */
 MUST_CHECK int obj_ctl(struct object *obj, uint64_t op, uint64_t arg);
 /* Changes an object live between volatile and persistent: a bounded piece. 1: more to do. */
-MUST_CHECK int obj_move(struct object *obj, bool persistent);
+MUST_CHECK int obj_migrate(struct object *obj, bool persistent);
 
 /* Orderly shutdown: every persistent object in use or idle. */
 void obj_flush_all(void);
