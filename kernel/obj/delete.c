@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the death of objects, and what it depends on: ties and pins.
+ * Owns the deletion of objects, and their pins.
  *
- * Death. obj_mark_deleted makes the ID dead for every look-up at once; mappings go on working until they
- * go (deferred), or are taken down here (now). The existence reference of a volatile object falls
- * with it. Of a persistent one the store has committed the death before obj_mark_deleted; its frames
- * return when the last reference falls, or at recovery.
+ *   step of obj_delete                                            after a power failure
+ *   1  persistent: COMMIT: store_obj_delete, for the object and   before: nothing has happened;
+ *      then for each persistent one tied to it                    after: recovery frees the space
+ *   2  the in-core object is marked deleted, so that its ID       a volatile object does not exist
+ *      cannot be found
+ *   3  each persistent object tied to it is marked, and freed
+ *      if nothing uses it
+ *   4  the existence reference and the pin are dropped
+ *   5  its volatile children are deleted
+ *   6  `now`: it is unmapped everywhere
  *
- * Ties. Persistent to persistent is the store's; a volatile child is in its parent's list and holds
- * a reference on it. tie_* fields and the pin are guarded by the table's lock.
+ * Steps 1 and 2 are one critical section, so a migration is before or after both. Mappings work on
+ * until they are removed. The last reference frees the pages and the row (incore_free).
  *
- * Locks: table -> pool; obj->tree.lock -> pool, two objects' for a tie.
+ * Lock order: table alone; object -> pool -> kmem.
  */
 #include <kernel/kmem.h>
 #include <kernel/log.h>
 #include "inside.h"
 
-/* --- ties ---------------------------------------------------------------------------------- */
+/* --- volatile children ------------------------------------------------------------------------ */
 
-/* One step: a grandchild moves up to the dead parent, or a child without children dies. False: no
- * child is left. So a chain of any length needs no recursion. */
-static bool tie_step(struct object *parent)
+/* Does one step: moves a grandchild up to the deleted parent, or deletes a child that has none. A
+ * chain of any length thus needs no recursion. False: there is no child. */
+static bool delete_child_step(struct object *parent)
 {
     struct object *child, *grandchild;
 
@@ -43,20 +49,20 @@ static bool tie_step(struct object *parent)
     table_unlock();
     obj_put(parent);
     if (obj_delete(child, false) < 0)
-        log_printf("object " IDFMT " was dead before its parent", IDPR(child->id));
+        log_printf("object " IDFMT " was deleted before its parent", IDPR(child->id));
     obj_put(child);
     return true;
 }
 
-void tie_parent_died(struct object *parent)
+static void delete_children(struct object *parent)
 {
-    while (tie_step(parent))
+    while (delete_child_step(parent))
         arch_preemption_point();
 }
 
-/* --- pins --------------------------------------------------------------------------------- */
+/* --- pins ------------------------------------------------------------------------------------- */
 
-static void unpin(struct object *obj)
+static void drop_pin(struct object *obj)
 {
     bool pinned;
 
@@ -73,7 +79,7 @@ int obj_pin(struct object *obj, bool pin)
     int err = 0;
 
     if (!pin) {
-        unpin(obj);
+        drop_pin(obj);
         return 0;
     }
     table_lock();
@@ -81,48 +87,48 @@ int obj_pin(struct object *obj, bool pin)
         err = -TWZ_EDELETED;
     } else if (!obj->pinned) {
         obj->pinned = true;
-        obj_ref(obj); /* in this hold: who unpins drops it */
+        obj_ref(obj); /* in this critical section: drop_pin may follow at once */
     }
     table_unlock();
     return err;
 }
 
-/* --- death ----------------------------------------------------------------------------------- */
+/* --- persistent objects that are tied to the deleted one -------------------------------------- */
 
-#define DIED_CHUNK   62u
-#define DELETE_BATCH 64u /* buckets looked through in one go */
+#define CHUNK_ROWS   62u
+#define DELETE_BATCH 64u /* buckets visited in one batch */
 
-/* Rows of tied objects that died with a parent, in chunks. */
-struct died_chunk {
-    struct died_chunk *next;
+/* The rows that store_obj_delete has deleted. */
+struct row_chunk {
+    struct row_chunk *next;
     uint64_t n;
-    uint32_t row[DIED_CHUNK];
+    uint32_t row[CHUNK_ROWS];
 };
 
-struct died {
-    struct died_chunk *first;
-    uint64_t more; /* not noted for want of memory: recovery will return their space */
+struct row_list {
+    struct row_chunk *first;
+    uint64_t unlisted; /* rows for which there was no memory */
 };
 
-static void note_died(void *ctx, uint32_t row)
+static void list_deleted_row(void *ctx, uint32_t row)
 {
-    struct died *died = ctx;
-    struct died_chunk *chunk = died->first;
+    struct row_list *list = ctx;
+    struct row_chunk *chunk = list->first;
 
-    if (!chunk || chunk->n == DIED_CHUNK) {
+    if (!chunk || chunk->n == CHUNK_ROWS) {
         chunk = kmem_alloc(sizeof(*chunk));
         if (!chunk) {
-            died->more++;
+            list->unlisted++;
             return;
         }
-        chunk->next = died->first;
-        died->first = chunk;
+        chunk->next = list->first;
+        list->first = chunk;
     }
     chunk->row[chunk->n++] = row;
 }
 
-/* A persistent object that died with its parent: its record, and its space where none uses it. */
-static void free_died_row(uint32_t row)
+/* Completes the deletion of one row: of its in-core object, or of the row if there is none. */
+static void complete_row(uint32_t row)
 {
     struct object *cached, *used;
     bool known;
@@ -138,13 +144,13 @@ static void free_died_row(uint32_t row)
     if (cached)
         incore_free(cached);
     if (used) {
-        unpin(used);
-        tie_parent_died(used);
+        drop_pin(used);
+        delete_children(used);
         obj_put(used);
     }
 }
 
-static void mark_if_dead(struct object *obj, void *ctx)
+static void mark_if_deleted(struct object *obj, void *ctx)
 {
     struct store *store = pool_lock();
     struct store_stat stat;
@@ -155,38 +161,41 @@ static void mark_if_dead(struct object *obj, void *ctx)
     pool_unlock();
 }
 
-/* There was no memory to note all that died: their IDs are dead, their space waits for recovery. */
+/* Marks the in-core objects of unlisted rows, so that they cannot be found. Recovery frees their
+ * space. */
 static void mark_unlisted(uint64_t count)
 {
     uint32_t bucket = 0;
 
-    while (table_each_stored(bucket, DELETE_BATCH, mark_if_dead, NULL)) {
+    while (table_visit_stored(bucket, DELETE_BATCH, mark_if_deleted, NULL)) {
         bucket += DELETE_BATCH;
         arch_preemption_point();
     }
     log_printf("pool: %llu tied objects stay until recovery", (unsigned long long)count);
 }
 
-/* All that died but `own`, whose record the caller holds. */
-static void free_died(struct died *died, uint32_t own)
+/* Completes the deletion of all rows but `own`, whose in-core object the caller references. */
+static void complete_rows(struct row_list *list, uint32_t own)
 {
-    struct died_chunk *chunk = died->first, *next;
+    struct row_chunk *chunk = list->first, *next;
     uint64_t i;
 
     for (; chunk; chunk = next) {
         for (i = 0; i < chunk->n; i++)
             if (chunk->row[i] != own)
-                free_died_row(chunk->row[i]);
+                complete_row(chunk->row[i]);
         next = chunk->next;
         kmem_free(chunk, sizeof(*chunk));
         arch_preemption_point();
     }
-    if (died->more > 0)
-        mark_unlisted(died->more);
+    if (list->unlisted > 0)
+        mark_unlisted(list->unlisted);
 }
 
-/* The death itself, in one hold of the object's lock, so that no move is between its halves. */
-static int die(struct object *obj, struct died *died)
+/* --- deletion --------------------------------------------------------------------------------- */
+
+/* Steps 1 and 2. */
+static int commit_deletion(struct object *obj, struct row_list *list)
 {
     struct store *store;
     int err = 0;
@@ -194,7 +203,9 @@ static int die(struct object *obj, struct died *died)
     spin_lock(&obj->tree.lock);
     if (obj_is_persistent(obj)) {
         store = pool_lock();
-        err = store ? store_obj_delete(store, obj->row, note_died, died) : -TWZ_ENOTSUP;
+        err = store
+                  ? store_obj_delete(store, obj->row, list_deleted_row, list) /* COMMIT: deleted */
+                  : -TWZ_ENOTSUP;
         pool_unlock();
     }
     if (err == 0 && !obj_mark_deleted(obj))
@@ -203,7 +214,7 @@ static int die(struct object *obj, struct died *died)
     return err;
 }
 
-void obj_drop_existence(struct object *obj)
+static void drop_existence(struct object *obj)
 {
     bool exists;
 
@@ -217,15 +228,15 @@ void obj_drop_existence(struct object *obj)
 
 int obj_delete(struct object *obj, bool now)
 {
-    struct died died = { .first = NULL };
-    int err = die(obj, &died);
+    struct row_list list = { .first = NULL };
+    int err = commit_deletion(obj, &list);
 
-    free_died(&died, obj->row);
+    complete_rows(&list, obj->row);
     if (err < 0 && !(err == -TWZ_EDELETED && now))
         return err;
-    obj_drop_existence(obj);
-    unpin(obj);
-    tie_parent_died(obj);
+    drop_existence(obj);
+    drop_pin(obj);
+    delete_children(obj);
     if (now)
         subtree_unmap_all(&obj->tree, 0);
     return 0;

@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns when changed lines of persistent objects are written back unasked: at the last use
- * (RELEASE), every second (PERIODIC), at an orderly shutdown (all). What was changed is known
- * from the dirty bits of the leaves. A flush takes the bits away first, everywhere, then writes
- * the lines back; so what is stored meanwhile is dirty again.
+ * Owns automatic write-back: every second for objects of mode PERIODIC, and of all objects at an
+ * orderly shutdown. Write-back at the last use (mode RELEASE) is obj_release's.
  *
- * The periodic walk is a chore: a timer asks for a piece of it, that core's kernel_exit or idle
- * loop does it. There is no timer while no object wants it.
+ * The periodic walk is deferred work. A timer requests one batch, and a core does it on its way out
+ * of the kernel or in its idle loop. The timer is not set while no object has that mode. The state
+ * of the walk belongs to the core that has set `walker`.
  *
- * Locks: table -> obj->tree.lock. The walk's place belongs to whoever has `walker`.
+ * Lock order: table -> object.
  */
 #include <kernel/page.h>
 #include <kernel/sched.h>
 #include "inside.h"
 
 #define PERIOD_NS    1000000000ull
-#define PIECE_NS     1000000ull /* between pieces of one walk */
+#define BATCH_NS     1000000ull /* between two batches of one walk */
 #define BUCKET_BATCH 256u
 
 static struct timer tick;
-static _Atomic uint32_t watching; /* the timer is set, or a piece under way */
+static _Atomic uint32_t watching; /* the timer is set, or a batch is being done */
 static _Atomic uint32_t calls;    /* of flush_watch */
-static _Atomic uint32_t walker;
-static uint32_t bucket; /* the walk's place; 0: it begins */
-static uint32_t seen;   /* calls when it began */
-static bool wanted;     /* it has met an object that wants it */
+static _Atomic uint32_t walker;   /* a core does a batch */
+static uint32_t bucket;           /* where the walk continues; 0: at its beginning */
+static uint32_t calls_at_start;   /* of this walk */
+static bool found;                /* this walk has met an object of mode PERIODIC */
 
-static void flush_one(struct object *obj, void *ctx)
+static void flush_object(struct object *obj, void *ctx)
 {
     (void)ctx;
     obj_flush(obj);
@@ -34,39 +33,36 @@ static void flush_one(struct object *obj, void *ctx)
 
 void obj_flush_all(void)
 {
-    table_each_stored(0, UINT32_MAX, flush_one, NULL);
+    table_visit_stored(0, UINT32_MAX, flush_object, NULL);
 }
 
-/* --- every second ----------------------------------------------------------------------------- */
-
-static void ring(struct timer *t)
+static void request_batch(struct timer *t)
 {
     (void)t;
     sched_defer_work();
 }
 
-static void watch(void)
+static void start_timer(void)
 {
     if (atomic_exchange(&watching, 1) != 0)
         return;
-    tick.fire = ring;
+    tick.fire = request_batch;
     timer_set(&tick, arch_clock_ns() + PERIOD_NS);
 }
 
-/* Any lock may be held but a timer heap's. */
 void flush_watch(void)
 {
-    atomic_fetch_add(&calls, 1);
-    watch();
+    atomic_fetch_add(&calls, 1); /* before it tests watching; pairs with stop_timer */
+    start_timer();
 }
 
-static void walk_one(struct object *obj, void *ctx)
+static void clean_object(struct object *obj, void *ctx)
 {
     bool *more = ctx;
 
     if (obj->persist != TWZ_PERSIST_PERIODIC || obj_is_deleted(obj))
         return;
-    wanted = true;
+    found = true;
     spin_lock(&obj->tree.lock);
     if (page_clean_locked(obj, &obj->flush_at))
         *more = true;
@@ -75,16 +71,16 @@ static void walk_one(struct object *obj, void *ctx)
     spin_unlock(&obj->tree.lock);
 }
 
-/* A piece of the walk; true: there is more. */
-static bool walk_piece(void)
+/* Does one batch: some buckets, and one batch of pages of each object in them. True: call again. */
+static bool walk_batch(void)
 {
     bool more = false;
 
     if (bucket == 0) {
-        seen = atomic_load(&calls);
-        wanted = false;
+        calls_at_start = atomic_load(&calls);
+        found = false;
     }
-    if (!table_each_stored(bucket, BUCKET_BATCH, walk_one, &more) && !more) {
+    if (!table_visit_stored(bucket, BUCKET_BATCH, clean_object, &more) && !more) {
         bucket = 0;
         return false;
     }
@@ -92,12 +88,12 @@ static bool walk_piece(void)
     return true;
 }
 
-/* Nobody wants it any more, unless somebody came between the last look and this. */
-static void end_watch(void)
+/* Stops the periodic write-back, unless flush_watch was called after the walk began. */
+static void stop_timer(void)
 {
-    atomic_store(&watching, 0);
-    if (seen != atomic_load(&calls))
-        watch();
+    atomic_store(&watching, 0); /* before it compares the calls; pairs with flush_watch */
+    if (calls_at_start != atomic_load(&calls))
+        start_timer();
 }
 
 void flush_periodic(void)
@@ -106,10 +102,10 @@ void flush_periodic(void)
 
     if (atomic_exchange(&walker, 1) != 0)
         return;
-    more = walk_piece();
-    if (more || wanted || seen != atomic_load(&calls))
-        timer_set(&tick, arch_clock_ns() + (more ? PIECE_NS : PERIOD_NS));
+    more = walk_batch();
+    if (more || found || calls_at_start != atomic_load(&calls))
+        timer_set(&tick, arch_clock_ns() + (more ? BATCH_NS : PERIOD_NS));
     else
-        end_watch();
+        stop_timer();
     atomic_store(&walker, 0);
 }

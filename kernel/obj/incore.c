@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns in-core objects.
+ * Owns in-core objects: their allocation, their references, and loading them from the store.
+ *
+ * Each mapping, pin, thread, waiter and running call holds a reference. A volatile object has one
+ * more for its existence, which its deletion drops. Invariants:
+ *
+ *   - The count falls from 1 to 0, and rises from 0, only under the table's lock (obj_release,
+ *     obj_get). A look-up therefore never finds an object that is being freed.
+ *   - At 0, a persistent object that is not deleted is cached, and every other one is freed.
+ *   - An evicted object is flushed after the table's lock is released. Until then obj_get waits and
+ *     does not load the ID again: a flush of a new in-core object would miss the old one's stores.
+ *
+ * Lock order: table -> pool -> kmem -> phys. The object's lock is taken only while the table's is
+ * not held.
  */
 #include <kernel/kmem.h>
 #include <kernel/log.h>
@@ -36,7 +48,6 @@ int row_release(uint32_t row)
     return err;
 }
 
-/* Nobody has it: its memory and, if it is dead, its place in the store go. */
 void incore_free(struct object *obj)
 {
     page_drop_all(obj);
@@ -49,11 +60,11 @@ void incore_free(struct object *obj)
     kmem_free(obj, sizeof(*obj));
 }
 
-/* The last reference but one's own is gone. */
+/* The caller's reference may be the last one; this decrements the count. */
 void obj_release(struct subtree *tree)
 {
     struct object *obj = obj_of_tree(tree);
-    struct object *gone = NULL, *parent = NULL;
+    struct object *unused = NULL, *parent = NULL;
     uint32_t before;
 
     if (obj->persist == TWZ_PERSIST_RELEASE && obj_is_persistent(obj))
@@ -63,21 +74,21 @@ void obj_release(struct subtree *tree)
     kassert(before > 1 || (before == 1 && list_is_empty(&tree->mappings) && !obj->cached));
     if (before == 1) {
         if (obj_is_persistent(obj) && !obj_is_deleted(obj)) {
-            gone = table_cache_locked(obj);
+            unused = table_cache_locked(obj);
         } else {
             table_remove_locked(obj);
             parent = tie_cut_locked(obj);
-            gone = obj;
+            unused = obj;
         }
     }
     table_unlock();
-    if (gone)
-        incore_free(gone);
+    if (unused)
+        incore_free(unused);
     if (parent)
         obj_put(parent);
 }
 
-/* The record of a persistent object that is in the store and not in the table. */
+/* Loads a persistent object that is in the store and not in the table; *out is referenced. */
 static int load_locked(objid_t id, struct object **out)
 {
     struct store_stat stat;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the report of uncorrectable memory errors.
+ * Owns the handling of an uncorrectable memory error that the machine reports. The frame is listed
+ * as bad, then the in-core objects that map it lose their page. Objects that do not map it detect
+ * it later (page/badpages.c).
+ *
+ * Lock order: table -> object -> pool.
  */
 #include <kernel/log.h>
 #include <kernel/page.h>
@@ -8,18 +12,18 @@
 
 static void unmap_bad_page(struct object *obj, void *ctx)
 {
-    const phys_t *lost = ctx;
+    const phys_t *bad = ctx;
 
-    badpage_unmap(obj, *lost);
+    badpage_unmap(obj, *bad);
 }
 
 void obj_media_error(phys_t addr)
 {
-    phys_t lost = { addr.addr & ~(uint64_t)(TWZ_PAGE_SIZE - 1) };
+    phys_t bad = { addr.addr & ~(uint64_t)(TWZ_PAGE_SIZE - 1) };
 
     log_printf("media error at physical address %llx", (unsigned long long)addr.addr);
-    if (!pool_has(lost))
+    if (!pool_has(bad))
         return;
-    badpage_add(pool_frame_number(lost));
-    (void)table_each_stored(0, UINT32_MAX, unmap_bad_page, &lost);
+    badpage_add(pool_frame_number(bad));
+    (void)table_visit_stored(0, UINT32_MAX, unmap_bad_page, &bad);
 }

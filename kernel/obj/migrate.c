@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the live change of an object between volatile and persistent. Its ID stays, views of it
- * stay, and programs go on using it meanwhile.
+ * Owns migration: the live change of an object between volatile and persistent. Its ID and its
+ * mappings stay, and programs use it meanwhile.
  *
- * In: the store makes an object of the same nonce, hence the same ID, provisional with a witness
- * that never comes true; page by page moves from DRAM to the pool; COMMIT: store_obj_permanent. A
- * power failure before that leaves nothing. Out: page by page moves from the pool to DRAM; COMMIT:
- * store_obj_delete. A power failure before that leaves the object as the pool has it.
+ *   to NVM                                                     after a power failure
+ *   1  the store creates a provisional object with the same    recovery frees it: no word holds the
+ *      nonce, so the same ID; its witness value is random      witness value
+ *   2  batch by batch, each page is write-protected, copied    the same
+ *      to the pool, and unmapped
+ *   3  COMMIT: store_obj_permanent                             the object is persistent
  *
- * While it moves, the object counts as persistent, but a leaf that is a DRAM frame (or a hole) is
- * the truth about its page (page.c). Pages that appear during a move in are the pool's, during a
- * move out DRAM's; so what lies behind obj->moved is done for good. A page is moved with no
- * processor able to write it, under the object's lock. Ranges, copies and ties are refused
- * (-TWZ_EBUSY); delete is not. The state is the object's, not the caller's: whoever calls goes
- * on with it.
+ *   to DRAM                                                    after a power failure
+ *   1  the object takes its existence reference                it is as the pool has it
+ *   2  batch by batch, each page is unmapped, flushed, and     the same; later stores may be lost,
+ *      copied to DRAM                                          as any that are not flushed
+ *   3  COMMIT: store_obj_delete; then the row is released      the object does not exist
  *
- * A pool that is full turns a move in into a move out, which ends with that error.
+ * During a migration the object counts as persistent, and a leaf that is a DRAM frame or a hole is
+ * the truth about its page (page/stored.c). A page that is added is in the pool if the object
+ * migrates to NVM, else in DRAM. Pages below obj->migrated are therefore complete. No core can
+ * write a page while it is copied, and the object's lock is held.
  *
- * Locks: table -> obj->tree.lock -> pool, phys.
+ * Ranges, copies and ties fail meanwhile (-TWZ_EBUSY); delete does not. The state is the object's:
+ * any caller of obj_migrate continues the migration. A failure on the way to NVM, such as a full
+ * pool, turns it into a migration to DRAM, which ends with that error.
+ *
+ * Lock order: table -> object -> pool -> kmem -> phys.
  */
 #include <kernel/log.h>
 #include <kernel/page.h>
@@ -27,12 +35,14 @@
 #include <store/persist.h>
 #include "inside.h"
 
-#define MIGRATE_BATCH 16u /* pages copied in one go */
+#define MIGRATE_BATCH 16u   /* pages copied in one batch */
+#define SCAN_BATCH    8192u /* leaves or page words scanned in one batch */
 
-/* --- in --------------------------------------------------------------------------------------- */
+/* --- to NVM ----------------------------------------------------------------------------------- */
 
-/* The store's part of the object, provisional. Pool lock held. */
-static int make_stored(struct object *obj, struct store *store)
+/* Step 1: gives the object a row. On an error after that, the object has it all the same. Pool
+ * locked. */
+static int create_row(struct object *obj, struct store *store)
 {
     struct store_create create = { .nonce = { obj->nonce[0], obj->nonce[1] },
                                    .kuid = obj->kuid,
@@ -55,17 +65,17 @@ static int make_stored(struct object *obj, struct store *store)
     return obj->perms != obj->perms_id ? store_obj_update(store, row, &narrow) : 0;
 }
 
-/* Table's and object's locks held. */
-static int begin_in(struct object *obj)
+/* Table and object locked. */
+static int begin_to_nvm(struct object *obj)
 {
     struct store *store = pool_lock();
     int err = -TWZ_ENOTSUP;
 
     if (obj->kind == TWZ_KIND_DATA && !obj->tie_parent && store)
-        err = make_stored(obj, store);
+        err = create_row(obj, store);
     pool_unlock();
     if (err < 0 && !obj_is_persistent(obj))
-        return err == -TWZ_EEXIST ? -TWZ_EBUSY : err; /* its former place is still being released */
+        return err == -TWZ_EEXIST ? -TWZ_EBUSY : err; /* its former row is still being released */
     table_insert_row_locked(obj);
     __atomic_fetch_or(&obj->flags, TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
     obj->migrating = err < 0 ? MIGRATE_TO_DRAM : MIGRATE_TO_NVM;
@@ -74,24 +84,25 @@ static int begin_in(struct object *obj)
     return 0;
 }
 
-static const void *dram_page(void *ctx, uint32_t page)
+/* The bytes for a page of the row, which store_page_add_many asks for. */
+static const void *bytes_of_leaf(void *ctx, uint32_t page)
 {
     const struct object *obj = ctx;
 
     return arch_virt(arch_ptree_lookup(&obj->tree.pt, page, NULL));
 }
 
-/* One page that nobody can write any more, into the pool. Its leaf goes; *old is the caller's to
- * let go of after the shootdown. */
-static int page_in(struct object *obj, struct store *store, uint32_t page, unsigned flags,
-                   phys_t *old)
+/* Copies one write-protected page to the pool and unmaps it. The caller must complete the shootdown
+ * and then drop the frame *old, which is PHYS_NONE after an error. */
+static int copy_page_to_nvm(struct object *obj, struct store *store, uint32_t page, unsigned flags,
+                            phys_t *old)
 {
     int err;
 
     if ((flags & ARCH_PT_HOLE) != 0) {
         err = store_page_discard(store, obj->row, page, 1, STORE_HOLE);
     } else {
-        err = store_page_add_many(store, obj->row, page, 1, dram_page, obj);
+        err = store_page_add_many(store, obj->row, page, 1, bytes_of_leaf, obj);
         if (err == 0 && (flags & ARCH_PT_PROTECT) != 0)
             err = store_page_protect(store, obj->row, page, 1, 1);
     }
@@ -104,8 +115,8 @@ static int page_in(struct object *obj, struct store *store, uint32_t page, unsig
     return 0;
 }
 
-/* Leaves of [first, end) lose the right to be written, everywhere. */
-static void freeze(struct object *obj, uint32_t first, uint32_t end)
+/* Makes the DRAM leaves of [first, end) read-only on all cores. */
+static void write_protect_leaves(struct object *obj, uint32_t first, uint32_t end)
 {
     uint32_t page = first;
     unsigned flags;
@@ -114,12 +125,12 @@ static void freeze(struct object *obj, uint32_t first, uint32_t end)
     for (; arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++)
         if ((flags & ARCH_PT_WRITE) != 0 && !pool_has(frame) &&
             arch_ptree_map(&obj->tree.pt, page, frame, ARCH_PT_COW) < 0)
-            panic("a leaf that is there cannot be written");
+            panic("an existing leaf cannot be replaced");
     subtree_shoot_locked(&obj->tree, first, end - first);
 }
 
-/* Where this piece starts and ends; false: nothing to do up to *end. */
-static bool window_in(const struct object *obj, uint32_t *page, uint32_t *end)
+/* Finds the pages of this batch: [*page, *end). False: nothing is to be done below *end. */
+static bool find_batch_to_nvm(const struct object *obj, uint32_t *page, uint32_t *end)
 {
     unsigned flags;
     phys_t frame;
@@ -132,7 +143,8 @@ static bool window_in(const struct object *obj, uint32_t *page, uint32_t *end)
     return true;
 }
 
-static void piece_in(struct object *obj)
+/* Step 2, one batch. */
+static void migrate_batch_to_nvm(struct object *obj)
 {
     phys_t old[MIGRATE_BATCH], frame;
     uint32_t page, end, n = 0;
@@ -140,18 +152,18 @@ static void piece_in(struct object *obj)
     unsigned flags;
     int err = 0;
 
-    if (!window_in(obj, &page, &end)) {
+    if (!find_batch_to_nvm(obj, &page, &end)) {
         obj->migrated = end;
         return;
     }
     page_unmap_zeros_locked(obj, page, end - page);
-    freeze(obj, page, end);
+    write_protect_leaves(obj, page, end);
     store = pool_lock();
     for (; err == 0 && arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
         if (pool_has(frame))
             continue;
         old[n] = frame;
-        err = store ? page_in(obj, store, page, flags, &old[n++]) : -TWZ_ENOTSUP;
+        err = store ? copy_page_to_nvm(obj, store, page, flags, &old[n++]) : -TWZ_ENOTSUP;
     }
     pool_unlock();
     subtree_shoot_locked(&obj->tree, obj->migrated, end - obj->migrated);
@@ -166,10 +178,10 @@ static void piece_in(struct object *obj)
     }
 }
 
-static int finish_in(struct object *obj)
+static int commit_to_nvm(struct object *obj)
 {
     struct store *store = pool_lock();
-    int err = store ? store_obj_permanent(store, obj->row) : -TWZ_ENOTSUP; /* COMMIT */
+    int err = store ? store_obj_permanent(store, obj->row) : -TWZ_ENOTSUP; /* COMMIT: persistent */
 
     pool_unlock();
     if (err < 0)
@@ -182,9 +194,10 @@ static int finish_in(struct object *obj)
     return 0;
 }
 
-/* --- out -------------------------------------------------------------------------------------- */
+/* --- to DRAM ---------------------------------------------------------------------------------- */
 
-static int begin_out(struct object *obj)
+/* An object that ties in the store refer to must stay persistent. */
+static int begin_to_dram(struct object *obj)
 {
     struct store_stat stat;
     struct store *store = pool_lock();
@@ -200,7 +213,7 @@ static int begin_out(struct object *obj)
     if (obj->kind != TWZ_KIND_DATA)
         return -TWZ_ENOTSUP;
     if (!obj->exists)
-        obj_ref(obj); /* some pages will only be here */
+        obj_ref(obj); /* some of its pages will be in DRAM only */
     obj->exists = true;
     obj->migrating = MIGRATE_TO_DRAM;
     obj->migrate_error = 0;
@@ -208,7 +221,8 @@ static int begin_out(struct object *obj)
     return 0;
 }
 
-static int page_out(struct object *obj, struct store *store, struct store_page *p)
+/* Copies one page of the pool to a new frame of DRAM, and maps that. Pool locked. */
+static int copy_page_to_dram(struct object *obj, struct store *store, struct store_page *p)
 {
     unsigned flags = (p->flags & STORE_FLAG_READONLY) != 0 ? ARCH_PT_PROTECT : ARCH_PT_WRITE;
     phys_t frame;
@@ -231,8 +245,8 @@ static int page_out(struct object *obj, struct store *store, struct store_page *
     return err;
 }
 
-/* True: the leaf of that page is DRAM's already (or a hole): moved, or never moved in. */
-static bool is_out(const struct object *obj, uint32_t page)
+/* True: the leaf is a DRAM frame or a hole. The page is complete, or it was never in the pool. */
+static bool is_in_dram(const struct object *obj, uint32_t page)
 {
     unsigned flags = 0;
     phys_t frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
@@ -240,9 +254,9 @@ static bool is_out(const struct object *obj, uint32_t page)
     return (flags & ARCH_PT_HOLE) != 0 || (!phys_is_none(frame) && !pool_has(frame));
 }
 
-/* Leaves of the pool, at most MOVE_BATCH, and those that show zeros, go from [first, end); DRAM's
- * stay. What was written through them is flushed: the move may never come to its end. */
-static void hide(struct object *obj, uint32_t first, uint32_t end)
+/* Unmaps the pool frames, at most MIGRATE_BATCH, and the frames of zeros of [first, end). Dirty
+ * pages are flushed, because the migration may never commit. */
+static void unmap_pool_leaves(struct object *obj, uint32_t first, uint32_t end)
 {
     phys_t dirty[MIGRATE_BATCH], frame;
     uint32_t page = first, n = 0;
@@ -259,12 +273,12 @@ static void hide(struct object *obj, uint32_t first, uint32_t end)
     subtree_shoot_locked(&obj->tree, first, end - first);
     while (n-- > 0)
         persist_flush(arch_virt_nvm(dirty[n]), TWZ_PAGE_SIZE);
-    persist_fence();
+    persist_fence(); /* the pages, before programs use them in DRAM */
 }
 
-/* The next page that the store has, from p->page on; `end` where there is none before it. */
-static int next_stored(struct store *store, const struct object *obj, struct store_page *p,
-                       uint32_t end)
+/* Advances p->page to the next page that the store has; `end`: there is none before it. */
+static int find_stored_page(struct store *store, const struct object *obj, struct store_page *p,
+                            uint32_t end)
 {
     int err = p->page < end ? store_page_next_before(store, obj->row, end, p) : 0;
 
@@ -275,24 +289,25 @@ static int next_stored(struct store *store, const struct object *obj, struct sto
     return 0;
 }
 
-static int piece_out(struct object *obj)
+/* Step 2, one batch. After an error the next call tries the batch again. */
+static int migrate_batch_to_dram(struct object *obj)
 {
     uint32_t end = obj->migrated + SCAN_BATCH, n = 0;
     struct store_page p = { .page = obj->migrated };
     struct store *store = pool_lock();
-    int err = store ? next_stored(store, obj, &p, end) : -TWZ_ENOTSUP;
+    int err = store ? find_stored_page(store, obj, &p, end) : -TWZ_ENOTSUP;
 
     end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
     if (err == 0 && p.page < end)
         end = p.page + MIGRATE_BATCH < end ? p.page + MIGRATE_BATCH : end;
     if (err == 0)
-        hide(obj, obj->migrated, end);
+        unmap_pool_leaves(obj, obj->migrated, end);
     while (err == 0 && p.page < end && n++ < MIGRATE_BATCH) {
-        if (!is_out(obj, p.page))
-            err = page_out(obj, store, &p);
+        if (!is_in_dram(obj, p.page))
+            err = copy_page_to_dram(obj, store, &p);
         p.page++;
         if (err == 0)
-            err = next_stored(store, obj, &p, end);
+            err = find_stored_page(store, obj, &p, end);
     }
     pool_unlock();
     if (err == 0)
@@ -300,14 +315,14 @@ static int piece_out(struct object *obj)
     return err;
 }
 
-/* Table's and object's locks held; *row is the caller's to release. */
-static int finish_out(struct object *obj, uint32_t *row)
+/* Table and object locked. The caller must release *row afterwards. */
+static int commit_to_dram(struct object *obj, uint32_t *row)
 {
     struct store *store = pool_lock();
     int err = store ? store_obj_has_tied(store, obj->row) : -TWZ_ENOTSUP;
 
     if (err == 0)
-        err = store_obj_delete(store, obj->row, NULL, NULL); /* COMMIT */
+        err = store_obj_delete(store, obj->row, NULL, NULL); /* COMMIT: volatile */
     pool_unlock();
     if (err != 0)
         return err > 0 ? -TWZ_EBUSY : err;
@@ -322,64 +337,64 @@ static int finish_out(struct object *obj, uint32_t *row)
 
 /* --- both ------------------------------------------------------------------------------------- */
 
-static bool under_way(const struct object *obj)
+/* True: step 2 is not complete. */
+static bool has_pages_left(const struct object *obj)
 {
     return obj->migrating != MIGRATE_NONE && obj->migrated < TWZ_PAGE_RECORD;
 }
 
-/* Object's lock held. 1: more to do. */
-static int piece(struct object *obj)
+static int migrate_batch(struct object *obj)
 {
     int err = 0;
 
     if (obj->migrating == MIGRATE_TO_NVM)
-        piece_in(obj);
+        migrate_batch_to_nvm(obj);
     else
-        err = piece_out(obj);
+        err = migrate_batch_to_dram(obj);
     return err < 0 ? err : 1;
 }
 
-/* The beginning or the end, table's and object's locks held. *row: to be released afterwards. 1:
- * more to do. */
-static int turn(struct object *obj, bool persistent, uint32_t *row)
+/* Steps 1 or 3. Table and object locked. The caller must release *row afterwards. 1: more to do. */
+static int begin_or_commit_locked(struct object *obj, bool persistent, uint32_t *row)
 {
     int err = 0;
 
     if (obj->migrating == MIGRATE_TO_NVM)
-        return finish_in(obj);
+        return commit_to_nvm(obj);
     if (obj->migrating == MIGRATE_TO_DRAM)
-        return finish_out(obj, row);
+        return commit_to_dram(obj, row);
     if (obj_is_persistent(obj) == persistent)
         return 0;
     if (phys_is_none(obj->tree.pt.top))
         err = arch_ptree_init(&obj->tree.pt);
     if (err == 0)
-        err = persistent ? begin_in(obj) : begin_out(obj);
+        err = persistent ? begin_to_nvm(obj) : begin_to_dram(obj);
     return err < 0 ? err : 1;
 }
 
-static int begin_or_end(struct object *obj, bool persistent)
+/* Does steps 1 or 3, and drops the existence reference after a migration to NVM. */
+static int begin_or_commit(struct object *obj, bool persistent)
 {
     uint32_t row = OBJ_NO_ROW;
-    bool arrived;
+    bool is_stored;
     int err = 1;
 
     table_lock();
     spin_lock(&obj->tree.lock);
     if (obj_is_deleted(obj))
         err = -TWZ_EDELETED;
-    else if (!under_way(obj))
-        err = turn(obj, persistent, &row);
-    if (err == 0 && obj_is_persistent(obj) != persistent) /* the other way, which is done now */
+    else if (!has_pages_left(obj))
+        err = begin_or_commit_locked(obj, persistent, &row);
+    if (err == 0 && obj_is_persistent(obj) != persistent) /* it was a migration the other way */
         err = obj->migrate_error < 0 ? obj->migrate_error : 1;
-    arrived = obj->migrating == MIGRATE_NONE && obj_is_persistent(obj) && obj->exists && err >= 0;
-    if (arrived)
-        obj->exists = false; /* in this hold, or a move out that begins now would count on it */
+    is_stored = obj->migrating == MIGRATE_NONE && obj_is_persistent(obj) && obj->exists && err >= 0;
+    if (is_stored)
+        obj->exists = false; /* in this critical section: a migration to DRAM may begin after it */
     spin_unlock(&obj->tree.lock);
     table_unlock();
     if (row != OBJ_NO_ROW && row_release(row) < 0)
         log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
-    if (arrived)
+    if (is_stored)
         obj_put(obj);
     return err;
 }
@@ -389,8 +404,8 @@ int obj_migrate(struct object *obj, bool persistent)
     int err = 0;
 
     spin_lock(&obj->tree.lock);
-    if (under_way(obj))
-        err = obj_is_deleted(obj) ? -TWZ_EDELETED : piece(obj);
+    if (has_pages_left(obj))
+        err = obj_is_deleted(obj) ? -TWZ_EDELETED : migrate_batch(obj);
     spin_unlock(&obj->tree.lock);
-    return err != 0 ? err : begin_or_end(obj, persistent);
+    return err != 0 ? err : begin_or_commit(obj, persistent);
 }

@@ -1,22 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the table of object records: by ID, and for persistent ones by store row; and the list of
- * persistent records that nobody uses, kept so that the next use finds its page tables ready.
+ * Owns the table of in-core objects: by ID, and by row if they are persistent. It also owns the
+ * LRU list of cached objects: persistent ones without a reference, kept so that the next use finds
+ * their page tables. References are explained in incore.c.
  *
- * References. A volatile object has one for its existence, dropped by delete; each mapping, pin,
- * thread, waiter and call holds one more. A persistent record has only the latter; at zero it goes
- * idle, or, if the object is dead, away. The count falls from 1 to 0 under the table's lock only
- * (release), and rises from 0 under it only (obj_get), so nobody finds a record that is being
- * freed. A record that is evicted is flushed outside the lock; until that is done its object has no
- * other record (obj_get waits), or a flush asked for through that one would miss what was written.
- *
- * Locks: table -> pool. No object's lock is held when the table's is taken; releasing one takes the
- * object's after the table's was let go.
+ * Lock order: table -> object -> pool. No object's lock may be held when the table's is taken.
  */
-#include <kernel/kmem.h>
-#include <kernel/log.h>
 #include <kernel/page.h>
-#include <kernel/phys.h>
 #include "inside.h"
 
 #define BUCKETS    4096u
@@ -25,10 +15,10 @@
 static struct spinlock lock;
 static struct object *by_id[BUCKETS];
 static struct object *by_row[BUCKETS];
-static struct object *lru_first;
+static struct object *lru_first; /* least recently used */
 static struct object *lru_last;
 static unsigned ncached;
-static struct object *evicting; /* evicted, through idle_next */
+static struct object *evicting; /* through lru_next */
 
 void table_lock(void)
 {
@@ -40,14 +30,14 @@ void table_unlock(void)
     spin_unlock(&lock);
 }
 
-static struct object **bucket_of(objid_t id)
+static struct object **bucket_of_id(objid_t id)
 {
     return &by_id[objid_hash(id) % BUCKETS];
 }
 
 struct object *table_find_locked(objid_t id)
 {
-    struct object *obj = *bucket_of(id);
+    struct object *obj = *bucket_of_id(id);
 
     while (obj && !objid_equal(obj->id, id))
         obj = obj->hash_next;
@@ -65,7 +55,7 @@ struct object *table_find_row_locked(uint32_t row)
 
 void table_insert_locked(struct object *obj)
 {
-    struct object **head = bucket_of(obj->id);
+    struct object **head = bucket_of_id(obj->id);
 
     obj->hash_next = *head;
     *head = obj;
@@ -92,7 +82,7 @@ void table_remove_row_locked(struct object *obj)
 
 void table_remove_locked(struct object *obj)
 {
-    struct object **at = bucket_of(obj->id);
+    struct object **at = bucket_of_id(obj->id);
 
     while (*at != obj)
         at = &(*at)->hash_next;
@@ -115,7 +105,6 @@ void table_uncache_locked(struct object *obj)
     ncached--;
 }
 
-/* obj goes to the young end; the record that has to leave for it, already out of the table. */
 struct object *table_cache_locked(struct object *obj)
 {
     struct object *old = NULL;
@@ -160,8 +149,23 @@ bool table_is_evicting_locked(objid_t id)
     return obj != NULL;
 }
 
-bool table_each_stored(uint32_t first, uint32_t count, void (*act)(struct object *obj, void *ctx),
-                       void *ctx)
+struct object *table_delete_row_locked(uint32_t row, bool *known)
+{
+    struct object *obj = table_find_row_locked(row);
+
+    *known = obj != NULL;
+    if (!obj)
+        return NULL;
+    obj_mark_deleted(obj);
+    if (!obj->cached)
+        return NULL;
+    table_uncache_locked(obj);
+    table_remove_locked(obj);
+    return obj;
+}
+
+bool table_visit_stored(uint32_t first, uint32_t count, void (*act)(struct object *obj, void *ctx),
+                        void *ctx)
 {
     uint32_t i;
 
@@ -181,19 +185,4 @@ bool obj_mark_deleted(struct object *obj)
     uint32_t old = __atomic_fetch_or(&obj->flags, TWZ_OBJ_DELETED, __ATOMIC_ACQ_REL);
 
     return (old & TWZ_OBJ_DELETED) == 0;
-}
-
-struct object *table_delete_row_locked(uint32_t row, bool *known)
-{
-    struct object *obj = table_find_row_locked(row);
-
-    *known = obj != NULL;
-    if (!obj)
-        return NULL;
-    obj_mark_deleted(obj);
-    if (!obj->cached)
-        return NULL;
-    table_uncache_locked(obj);
-    table_remove_locked(obj);
-    return obj;
 }

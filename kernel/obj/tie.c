@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns ties. Persistent to persistent is the store's; a volatile child is in its parent's list and
- * holds a reference on it. tie_* fields are guarded by the table's lock.
+ * Owns ties. A tie binds the life of a child to that of its parent. The tie of a persistent child,
+ * whose parent must be persistent too, is in the store. A volatile child is in the list of its
+ * parent, of either kind, and holds a reference on it.
  *
- * Locks: table -> pool; obj->tree.lock -> pool, two objects' for a tie.
+ * Lock order: table only, for volatile children; object (two: lower address first) -> pool.
  */
 #include <kernel/page.h>
 #include <kernel/pool.h>
@@ -38,8 +39,9 @@ void tie_link_locked(struct object *child, struct object *parent)
     parent->tie_children = child;
 }
 
-#define TIE_DEPTH 256u /* volatile parents above one another */
+#define TIE_DEPTH 256u /* parents above one another */
 
+/* Ties a volatile child, or unties it (parent NULL). A circle is found on the way up. */
 static int tie_volatile(struct object *child, struct object *parent)
 {
     struct object *up = parent, *old;
@@ -56,7 +58,7 @@ static int tie_volatile(struct object *child, struct object *parent)
     else if (obj_is_deleted(child) || (parent && obj_is_deleted(parent)))
         err = -TWZ_EDELETED;
     else if (obj_is_persistent(child))
-        err = -TWZ_EBUSY; /* it began to move just now: move.c wants no volatile tie */
+        err = -TWZ_EBUSY; /* it has begun to migrate; migrate.c allows no volatile tie */
     if (err < 0) {
         table_unlock();
         return err;
@@ -70,7 +72,8 @@ static int tie_volatile(struct object *child, struct object *parent)
     return 0;
 }
 
-/* Both locks held: neither starts or stops being the store's meanwhile. parent == child: none. */
+/* Ties a persistent child; parent == child unties it. Both locks held, so that neither object can
+ * begin or end a migration. */
 static int tie_stored_locked(struct object *child, struct object *parent)
 {
     struct store *store;

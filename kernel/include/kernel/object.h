@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects as the kernel keeps them. A struct object is the volatile record of an object in use:
- * found by ID, counted, holding the object's page-table subtree. Of a volatile object it is all
- * there is, and the leaves of the subtree are the one truth about its pages; of a persistent one
- * it is a cache, and the store's page words are the truth.
+ * Objects in the kernel. A struct object is an in-core object: the kernel's volatile data about an
+ * object in use. It is found by ID, counted by references, and owns the object's page-table
+ * subtree. A volatile object is nothing more, and the leaves of the subtree are the truth about its
+ * pages. Of a persistent object it is a cache, and the store's page words are the truth.
  *
- * Lock order: table -> pool; subtree (the object's) -> space; subtree -> pool. Two objects' locks:
- * lower address first.
+ * The struct is shared by kernel/page, kernel/obj and kernel/kso; the functions are kernel/obj's.
+ * "Long": the function works in batches with preemption points between them, so its caller must
+ * hold no lock. No function blocks.
+ *
+ * Lock order: table -> object (obj->tree.lock) -> pool -> kmem -> phys; object -> address space.
+ * Of two objects the one at the lower address is first.
  */
 #ifndef KERNEL_OBJECT_H
 #define KERNEL_OBJECT_H
@@ -24,13 +28,13 @@
 struct thread;
 struct object;
 
-/* What a driver in dev/ gives its DEVICE object (obj->device). */
+/* The functions of a driver in dev/ for its DEVICE object. */
 struct device {
     int64_t (*ctl)(struct object *obj, uint64_t op, uint64_t arg); /* dev_ctl; USE was checked */
 };
 
 struct object {
-    /* constant */
+    /* constant while the object can be found */
     objid_t id;
     objid_t kuid;
     uint64_t nonce[2];
@@ -41,35 +45,35 @@ struct object {
     /* under the table's lock */
     struct object *hash_next;
     struct object *row_next; /* persistent: of the same row bucket */
-    struct object *lru_next; /* persistent ones nobody uses, least recent first */
+    struct object *lru_next; /* of the cached objects, or of the evicted ones */
     struct object *lru_prev;
-    bool cached;
-    bool evicting;           /* evicted, being flushed */
-    bool pinned;             /* the pin holds a reference */
-    bool exists;             /* its existence does: volatile, or becoming persistent */
+    bool cached;   /* persistent and without a reference, in the LRU list */
+    bool evicting; /* taken from the LRU list, being flushed and freed */
+    bool pinned;   /* the pin holds a reference */
+    bool exists;   /* the existence reference is held: volatile or migrating, and not deleted */
     struct object *tie_next; /* volatile children of one parent */
     struct object *tie_prev;
     struct object *tie_parent; /* referenced */
     struct object *tie_children;
     /* under tree.lock */
     struct subtree tree;
-    uint32_t flags;     /* TWZ_OBJ_*; DELETED is also read without the lock */
-    uint32_t perms;     /* in force */
+    uint32_t flags;     /* TWZ_OBJ_*; DELETED is atomic, and set and read without the lock too */
+    uint32_t perms;     /* in force; also read without the lock */
     uint32_t persist;   /* TWZ_PERSIST_* */
-    uint32_t row;       /* in the store; OBJ_NO_ROW: volatile */
-    uint64_t pages;     /* frames of a volatile object */
-    phys_t record;      /* the record page's frame; PHYS_NONE until touched */
-    uint32_t flush_at;  /* place of the periodic walk in it */
-    uint32_t migrating; /* MOVE_*: leaves of both sorts are there; see obj/move.c */
-    uint32_t migrated;  /* pages below are done */
-    int migrate_error;  /* why a move in turned into one out */
+    uint32_t row;       /* OBJ_NO_ROW: volatile; a change needs the table's lock as well */
+    uint64_t pages;     /* DRAM frames of its pages */
+    phys_t record;      /* the record page's frame; PHYS_NONE until it is mapped */
+    uint32_t flush_at;  /* the page at which the periodic write-back continues */
+    uint32_t migrating; /* MIGRATE_* */
+    uint32_t migrated;  /* pages below this one have migrated */
+    int migrate_error;  /* why a migration to NVM was turned back */
     /* THREAD: kernel-only pages, never in the subtree */
     phys_t kpages;
     unsigned korder;
-    /* VIEW: its spaces, under addrspaces_lock */
+    /* VIEW: its address spaces, under addrspaces_lock */
     struct spinlock addrspaces_lock;
     struct addrspace *addrspaces;
-    /* THREAD: while it runs, under the thread table's lock; DEVICE: constant */
+    /* THREAD: the thread that runs on it, under the thread table's lock. DEVICE: constant. */
     struct thread *thread;
     const struct device *device;
 };
@@ -87,12 +91,14 @@ struct obj_spec {
 };
 
 /*
- * A new object without pages; *out is referenced. -TWZ_EINVAL, -TWZ_ENOMEM, -TWZ_ENOSPC,
- * -TWZ_EFULL, -TWZ_ENOOBJ (parent or witness), -TWZ_ENOTSUP (persistent and no pool).
+ * Creates an object without pages; *out is referenced. A persistent object exists durably on
+ * return, live or provisional. -TWZ_EINVAL; -TWZ_ENOMEM, -TWZ_ENOSPC, -TWZ_EFULL; -TWZ_ENOOBJ,
+ * -TWZ_EDELETED: the parent or the witness; -TWZ_ENOTSUP: persistent, and there is no pool. Long.
  */
 MUST_CHECK int obj_create(const struct obj_spec *spec, struct object **out);
 
-/* The object of that ID, referenced. -TWZ_ENOOBJ, -TWZ_EDELETED, -TWZ_EDAMAGED, -TWZ_ENOMEM. */
+/* Finds an object by ID, in core or in the store; *out is referenced. -TWZ_ENOOBJ, -TWZ_EDELETED,
+ * -TWZ_EDAMAGED, -TWZ_ENOMEM. Long. */
 MUST_CHECK int obj_get(objid_t id, struct object **out);
 
 static inline struct object *obj_of_tree(struct subtree *tree)
@@ -100,11 +106,13 @@ static inline struct object *obj_of_tree(struct subtree *tree)
     return CONTAINER_OF(tree, struct object, tree);
 }
 
+/* The caller must hold a reference already. */
 static inline void obj_ref(struct object *obj)
 {
     subtree_get(&obj->tree);
 }
 
+/* Drops a reference; with the last one the object is cached or freed. Long. */
 static inline void obj_put(struct object *obj)
 {
     subtree_put(&obj->tree);
@@ -120,21 +128,41 @@ static inline bool obj_is_deleted(const struct object *obj)
     return (__atomic_load_n(&obj->flags, __ATOMIC_ACQUIRE) & TWZ_OBJ_DELETED) != 0;
 }
 
-/* Kills the ID at once, and those tied to it. now: unhangs it everywhere as well. */
+/*
+ * Deletes an object and those tied to it: look-ups fail at once, and the last reference frees the
+ * memory. `now` unmaps the object everywhere as well. The deletion of a persistent object is
+ * durable on return. -TWZ_EDELETED: it was deleted before (0 with `now`); -TWZ_EDAMAGED. Long.
+ */
 MUST_CHECK int obj_delete(struct object *obj, bool now);
 
-/* Binds child's life to parent's; NULL: to nobody's. -TWZ_EINVAL persistent to volatile, circle. */
+/*
+ * Ties child's life to parent's; NULL unties it. The tie of a persistent child is durable on
+ * return. -TWZ_EINVAL: a circle, or a persistent child and a volatile parent; -TWZ_EDELETED;
+ * -TWZ_EFULL: too many parents above one another; -TWZ_EBUSY: one of them migrates. Long.
+ */
 MUST_CHECK int obj_tie(struct object *child, struct object *parent);
 
+/* Takes or drops the object's pin, which is one reference. -TWZ_EDELETED. Long. */
 MUST_CHECK int obj_pin(struct object *obj, bool pin);
-/* Breathes: no lock may be held. Of a damaged object, pages are counted up to the damage. */
+
+/* Of a damaged object, pages are counted up to the damage. Long. */
 void obj_stat(struct object *obj, struct twz_stat *out);
-/* Returns 1 while there is more to do (TWZ_CTL_PERSIST goes in pieces). */
+
+/* Changes a property (TWZ_CTL_*); durable on return. 1: the caller must call again.
+ * -TWZ_EINVAL; -TWZ_EDENIED: more permissions than before; -TWZ_EBUSY: it migrates; those of
+ * obj_migrate. Long. */
 MUST_CHECK int obj_ctl(struct object *obj, uint64_t op, uint64_t arg);
-/* Changes an object live between volatile and persistent: a bounded piece. 1: more to do. */
+
+/*
+ * Does one batch of a migration between volatile and persistent. 1: the caller must call again; 0:
+ * done, durably. A migration to NVM that fails is turned back first; then its error is returned.
+ * -TWZ_EDELETED; -TWZ_EBUSY: ties, or its former row is still being released; -TWZ_ENOTSUP: not
+ * plain data, or no pool; -TWZ_ENOSPC, -TWZ_EFULL, -TWZ_ENOMEM, -TWZ_EPOISON, -TWZ_EDAMAGED. Long.
+ */
 MUST_CHECK int obj_migrate(struct object *obj, bool persistent);
 
-/* Orderly shutdown: every persistent object in use or idle. */
+/* Writes back every persistent object in core, for the orderly shutdown. The caller must hold no
+ * lock. */
 void obj_flush_all(void);
 
 /* The upcalls release_subtree, deferred_work and media_error (kernel/upcall.h). */
