@@ -31,12 +31,12 @@ static bool delete_child_step(struct object *parent)
     struct object *child, *grandchild;
 
     table_lock();
-    child = parent->tie_children;
+    child = LIST_FIRST(&parent->tie_children, struct object, tie_link);
     if (!child) {
         table_unlock();
         return false;
     }
-    grandchild = child->tie_children;
+    grandchild = LIST_FIRST(&child->tie_children, struct object, tie_link);
     if (grandchild) {
         tie_cut_locked(grandchild);
         tie_link_locked(grandchild, parent);

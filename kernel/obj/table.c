@@ -15,10 +15,9 @@
 static struct spinlock lock;
 static struct object *by_id[BUCKETS];
 static struct object *by_row[BUCKETS];
-static struct object *lru_first; /* least recently used */
-static struct object *lru_last;
+static struct list lru; /* the cached objects, least recently used first */
 static unsigned ncached;
-static struct object *evicting; /* through lru_next */
+static struct list evicting;
 
 void table_lock(void)
 {
@@ -93,14 +92,7 @@ void table_remove_locked(struct object *obj)
 
 void table_uncache_locked(struct object *obj)
 {
-    if (obj->lru_prev)
-        obj->lru_prev->lru_next = obj->lru_next;
-    else
-        lru_first = obj->lru_next;
-    if (obj->lru_next)
-        obj->lru_next->lru_prev = obj->lru_prev;
-    else
-        lru_last = obj->lru_prev;
+    list_remove(&lru, &obj->lru_link);
     obj->cached = false;
     ncached--;
 }
@@ -110,20 +102,13 @@ struct object *table_cache_locked(struct object *obj)
     struct object *old = NULL;
 
     if (ncached >= CACHED_MAX) {
-        old = lru_first;
+        old = LIST_FIRST(&lru, struct object, lru_link);
         table_uncache_locked(old);
         table_remove_locked(old);
         old->evicting = true;
-        old->lru_next = evicting;
-        evicting = old;
+        list_add_last(&evicting, &old->lru_link);
     }
-    obj->lru_next = NULL;
-    obj->lru_prev = lru_last;
-    if (lru_last)
-        lru_last->lru_next = obj;
-    else
-        lru_first = obj;
-    lru_last = obj;
+    list_add_last(&lru, &obj->lru_link);
     obj->cached = true;
     ncached++;
     return old;
@@ -131,22 +116,18 @@ struct object *table_cache_locked(struct object *obj)
 
 void table_end_eviction(struct object *obj)
 {
-    struct object **at = &evicting;
-
     table_lock();
-    while (*at != obj)
-        at = &(*at)->lru_next;
-    *at = obj->lru_next;
+    list_remove(&evicting, &obj->lru_link);
     table_unlock();
 }
 
 bool table_is_evicting_locked(objid_t id)
 {
-    struct object *obj = evicting;
+    struct list_node *node = evicting.first;
 
-    while (obj && !objid_equal(obj->id, id))
-        obj = obj->lru_next;
-    return obj != NULL;
+    while (node && !objid_equal(LIST_ITEM(node, struct object, lru_link)->id, id))
+        node = node->next;
+    return node != NULL;
 }
 
 struct object *table_delete_row_locked(uint32_t row, bool *known)

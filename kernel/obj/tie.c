@@ -16,15 +16,8 @@ struct object *tie_cut_locked(struct object *child)
 
     if (!parent)
         return NULL;
-    if (child->tie_prev)
-        child->tie_prev->tie_next = child->tie_next;
-    else
-        parent->tie_children = child->tie_next;
-    if (child->tie_next)
-        child->tie_next->tie_prev = child->tie_prev;
+    list_remove(&parent->tie_children, &child->tie_link);
     child->tie_parent = NULL;
-    child->tie_next = NULL;
-    child->tie_prev = NULL;
     return parent;
 }
 
@@ -32,11 +25,7 @@ void tie_link_locked(struct object *child, struct object *parent)
 {
     obj_ref(parent);
     child->tie_parent = parent;
-    child->tie_prev = NULL;
-    child->tie_next = parent->tie_children;
-    if (child->tie_next)
-        child->tie_next->tie_prev = child;
-    parent->tie_children = child;
+    list_add_first(&parent->tie_children, &child->tie_link);
 }
 
 #define TIE_DEPTH 256u /* parents above one another */

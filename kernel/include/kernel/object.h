@@ -16,6 +16,7 @@
 #define KERNEL_OBJECT_H
 
 #include <kernel/addrspace.h>
+#include <lib/list.h>
 #include <twz/fault.h>
 #include <twz/object.h>
 
@@ -44,17 +45,15 @@ struct object {
     uint32_t perms_id; /* default permissions as they went into the ID */
     /* under the table's lock */
     struct object *hash_next;
-    struct object *row_next; /* persistent: of the same row bucket */
-    struct object *lru_next; /* of the cached objects, or of the evicted ones */
-    struct object *lru_prev;
-    bool cached;   /* persistent and without a reference, in the LRU list */
-    bool evicting; /* taken from the LRU list, being flushed and freed */
-    bool pinned;   /* the pin holds a reference */
-    bool exists;   /* the existence reference is held: volatile or migrating, and not deleted */
-    struct object *tie_next; /* volatile children of one parent */
-    struct object *tie_prev;
-    struct object *tie_parent; /* referenced */
-    struct object *tie_children;
+    struct object *row_next;   /* persistent: of the same row bucket */
+    struct list_node lru_link; /* cached: of the LRU list; evicting: of the evicted objects */
+    bool cached;               /* persistent and without a reference, in the LRU list */
+    bool evicting;             /* taken from the LRU list, being flushed and freed */
+    bool pinned;               /* the pin holds a reference */
+    bool exists; /* the existence reference is held: volatile or migrating, and not deleted */
+    struct list_node tie_link; /* of tie_parent's list */
+    struct object *tie_parent; /* volatile child: its parent, referenced */
+    struct list tie_children;  /* volatile children */
     /* under tree.lock */
     struct subtree tree;
     uint32_t flags;     /* TWZ_OBJ_*; DELETED is atomic, and set and read without the lock too */
