@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the tree of kernel state objects: the root, its children, and the system's facts. All of it
- * is volatile, made at each boot, and written only here.
+ * Owns the tree of kernel state objects: the root, the directories, and the system object with its
+ * information page. The root and the system object are volatile and created at each boot.
  *
- * Tables are read by user code while they change: an entry's id and flags are written before its
- * kind when it appears, and the kind is cleared first when it goes. Nothing in a table is read back
- * by the kernel but the ids it wrote itself (directories made by users may hold anything; a child
- * found there is only a number).
+ * User code reads a table while it changes: an entry is copied whole, then the count grows to
+ * include it. The kernel trusts nothing in a table of a user's directory: it
+ * reads only IDs, and compares them.
  *
- * Locks: kso_lock over tables, then the object's.
+ * Lock order: kso_lock -> object.
  */
 #include <kernel/boot.h>
 #include <kernel/kso.h>
@@ -23,9 +22,9 @@
 static struct spinlock kso_lock;
 static struct object *root;
 static struct object *system_obj;
-static struct twz_system *facts;
+static struct twz_system *info; /* the system information page */
 
-static struct object *make(uint32_t kind, uint32_t perms)
+static struct object *create_first_object(uint32_t kind, uint32_t perms)
 {
     struct obj_spec spec = { .kind = kind, .perms = perms };
     struct object *obj;
@@ -35,38 +34,38 @@ static struct object *make(uint32_t kind, uint32_t perms)
     return obj;
 }
 
-static void fill_facts(void)
+static void fill_system_info(void)
 {
     struct arch_clock clock;
 
     arch_clock_params(&clock);
-    facts->magic = TWZ_SYSTEM_MAGIC;
-    facts->version = 1;
-    facts->clock_mult = clock.mult;
-    facts->clock_shift = clock.shift;
-    facts->clock_offset = clock.offset;
-    facts->wall_offset = clock.wall_offset;
-    facts->memory = phys_total_frames() * TWZ_PAGE_SIZE;
-    facts->pool_size = pool_size();
-    facts->kso_root = root->id;
-    facts->persist_kind = persist_x86.kind;
-    facts->persist_traced = persist_x86.traced;
-    facts->xsave_size = arch_xsave_size();
-    memcpy(facts->kernel_hash, boot_info.kernel_hash, sizeof(facts->kernel_hash));
+    info->magic = TWZ_SYSTEM_MAGIC;
+    info->version = 1;
+    info->clock_mult = clock.mult;
+    info->clock_shift = clock.shift;
+    info->clock_offset = clock.offset;
+    info->wall_offset = clock.wall_offset;
+    info->memory = phys_total_frames() * TWZ_PAGE_SIZE;
+    info->pool_size = pool_size();
+    info->kso_root = root->id;
+    info->persist_kind = persist_x86.kind;
+    info->persist_traced = persist_x86.traced;
+    info->xsave_size = arch_xsave_size();
+    memcpy(info->kernel_hash, boot_info.kernel_hash, sizeof(info->kernel_hash));
 }
 
-static void fill_pool_facts(void)
+static void fill_pool_info(void)
 {
     struct store *store = pool_lock();
 
     if (store) {
         const struct store_super *super = store_super_get(store);
 
-        memcpy(facts->pool_uuid, super->uuid, sizeof(facts->pool_uuid));
-        facts->names_root = super->roots.names;
-        facts->init = super->roots.init;
-        facts->resume_count = store_mono_get(store, STORE_MONO_RESUME) + 1;
-        if (store_mono_raise(store, STORE_MONO_RESUME, facts->resume_count) < 0)
+        memcpy(info->pool_uuid, super->uuid, sizeof(info->pool_uuid));
+        info->names_root = super->roots.names;
+        info->init = super->roots.init;
+        info->resume_count = store_mono_get(store, STORE_MONO_RESUME) + 1;
+        if (store_mono_raise(store, STORE_MONO_RESUME, info->resume_count) < 0)
             log_printf("pool: the count of boots could not be raised");
     }
     pool_unlock();
@@ -74,15 +73,15 @@ static void fill_pool_facts(void)
 
 void kso_system_update(void)
 {
-    struct store_usage addrspace = { 0 };
+    struct store_usage usage = { 0 };
     struct store *store = pool_lock();
 
     if (store)
-        store_usage(store, &addrspace);
+        store_usage(store, &usage);
     pool_unlock();
-    facts->pool_free = addrspace.free * STORE_FRAME_SIZE;
-    facts->memory_free = phys_free_frames() * TWZ_PAGE_SIZE;
-    facts->cores = arch_cpu_count();
+    info->pool_free = usage.free * STORE_FRAME_SIZE;
+    info->memory_free = phys_free_frames() * TWZ_PAGE_SIZE;
+    info->cores = arch_cpu_count();
 }
 
 void kso_init(void)
@@ -90,17 +89,17 @@ void kso_init(void)
     static const char name[] = "root";
     struct twz_kso_dir *dir;
 
-    root = make(TWZ_KIND_ROOT, TWZ_READ | TWZ_USE);
-    system_obj = make(TWZ_KIND_SYSTEM, TWZ_READ);
+    root = create_first_object(TWZ_KIND_ROOT, TWZ_READ | TWZ_USE);
+    system_obj = create_first_object(TWZ_KIND_SYSTEM, TWZ_READ);
     dir = obj_frame(root, 1);
-    facts = obj_frame(system_obj, 1);
-    if (!dir || !facts)
+    info = obj_frame(system_obj, 1);
+    if (!dir || !info)
         panic("no memory for the first objects");
     dir->magic = TWZ_KSO_MAGIC;
     dir->kind = TWZ_KIND_ROOT;
     memcpy(dir->name, name, sizeof(name));
-    fill_facts();
-    fill_pool_facts();
+    fill_system_info();
+    fill_pool_info();
     kso_system_update();
     if (kso_attach(root, system_obj, UINT64_MAX) < 0)
         panic("no memory for the first objects");
@@ -118,12 +117,12 @@ struct object *kso_system(void)
 
 uint64_t kso_resume_count(void)
 {
-    return facts->resume_count;
+    return info->resume_count;
 }
 
 void kso_set_console(struct object *console)
 {
-    facts->console = console->id;
+    info->console = console->id;
 }
 
 /* --- tables ----------------------------------------------------------------------------------- */
@@ -136,12 +135,12 @@ static uint64_t child_off(uint64_t index)
     return TWZ_OBJ_BASE + sizeof(struct twz_kso_dir) + index * sizeof(struct twz_kso_child);
 }
 
-static bool is_table(const struct object *obj)
+static bool is_kso_directory(const struct object *obj)
 {
     return obj->kind == TWZ_KIND_ROOT || obj->kind == TWZ_KIND_DIR;
 }
 
-static int read_count(struct object *dir, uint32_t *count)
+static int read_child_count(struct object *dir, uint32_t *count)
 {
     int err = obj_read(dir, COUNT_OFF, count, sizeof(*count));
 
@@ -150,7 +149,8 @@ static int read_count(struct object *dir, uint32_t *count)
     return err;
 }
 
-/* The first index below count that holds `id` (none: a free one), or count. */
+/* The first index below count whose entry has that ID, or count. TWZ_OBJID_NONE finds a free
+ * one. */
 static int64_t find_child(struct object *dir, uint32_t count, objid_t id)
 {
     struct twz_kso_child child[FIND_BATCH];
@@ -169,13 +169,14 @@ static int64_t find_child(struct object *dir, uint32_t count, objid_t id)
     return count;
 }
 
-static int put_child(struct object *dir, uint64_t index, const struct twz_kso_child *child)
+/* Writes an entry, then the count if that must grow to include it. */
+static int write_child(struct object *dir, uint64_t index, const struct twz_kso_child *child)
 {
     uint32_t count;
     int err = obj_write(dir, child_off(index), child, sizeof(*child));
 
     if (err == 0)
-        err = read_count(dir, &count);
+        err = read_child_count(dir, &count);
     if (err == 0 && index >= count) {
         count = (uint32_t)index + 1;
         err = obj_write(dir, COUNT_OFF, &count, sizeof(count));
@@ -188,7 +189,7 @@ static int64_t attach_locked(struct object *parent, struct object *child, uint64
     struct twz_kso_child entry = { .id = child->id, .kind = child->kind };
     struct twz_kso_child old = { .id = TWZ_OBJID_NONE };
     uint32_t count;
-    int64_t at = read_count(parent, &count);
+    int64_t at = read_child_count(parent, &count);
 
     if (at == 0 && index == UINT64_MAX)
         at = find_child(parent, count, TWZ_OBJID_NONE);
@@ -203,14 +204,14 @@ static int64_t attach_locked(struct object *parent, struct object *child, uint64
     if (!objid_is_none(old.id))
         return -TWZ_EEXIST;
     entry.index = (uint32_t)at;
-    return put_child(parent, (uint64_t)at, &entry) < 0 ? -TWZ_ENOMEM : at;
+    return write_child(parent, (uint64_t)at, &entry) < 0 ? -TWZ_ENOMEM : at;
 }
 
 int64_t kso_attach(struct object *parent, struct object *child, uint64_t index)
 {
     int64_t ret;
 
-    if (!is_table(parent))
+    if (!is_kso_directory(parent))
         return -TWZ_ETYPE;
     if (index != UINT64_MAX && index >= TWZ_KSO_MAX_CHILDREN)
         return -TWZ_ERANGE;
@@ -225,7 +226,7 @@ static int64_t detach_locked(struct object *parent, objid_t child, uint64_t inde
     static const struct twz_kso_child none;
     struct twz_kso_child old;
     uint32_t count;
-    int64_t at = read_count(parent, &count);
+    int64_t at = read_child_count(parent, &count);
 
     if (at == 0)
         at = index == UINT64_MAX ? find_child(parent, count, child) : (int64_t)index;
@@ -237,14 +238,14 @@ static int64_t detach_locked(struct object *parent, objid_t child, uint64_t inde
         return -TWZ_EDAMAGED;
     if (!objid_equal(old.id, child))
         return -TWZ_ENOOBJ;
-    return put_child(parent, (uint64_t)at, &none) < 0 ? -TWZ_ENOMEM : at;
+    return write_child(parent, (uint64_t)at, &none) < 0 ? -TWZ_ENOMEM : at;
 }
 
 int64_t kso_detach(struct object *parent, objid_t child, uint64_t index)
 {
     int64_t ret;
 
-    if (!is_table(parent) || objid_is_none(child))
+    if (!is_kso_directory(parent) || objid_is_none(child))
         return -TWZ_ETYPE;
     if (index != UINT64_MAX && index >= TWZ_KSO_MAX_CHILDREN)
         return -TWZ_ERANGE;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns what joins threads and objects: the kernel-only pages of a THREAD object, the table of all
- * threads by generation, and the callbacks that core makes.
+ * threads by generation, and the upcalls about threads.
  *
- * A thread's user page and save slots belong to its object, which it references; kinds other than
- * DATA and VIEW cannot lose pages, so their kernel addresses hold.
+ * A thread references its object, which holds its user page and save areas. The kernel keeps their
+ * addresses, because only DATA and VIEW objects can lose pages.
  *
- * Locks: threads_lock guards obj->thread and the table; thread->lock and sync buckets inside it.
+ * Lock order: threads_lock -> thread, sync bucket, kmem -> phys.
  */
 #include <kernel/kmem.h>
 #include <kernel/log.h>
@@ -22,13 +22,13 @@
 
 #define BUCKETS 256u
 
-static struct spinlock threads_lock;
+static struct spinlock threads_lock; /* guards obj->thread, table and nthreads */
 static struct thread *table[BUCKETS];
 static uint64_t nthreads;
 static struct object *init_obj;
 
-/* Kernel-only pages: two save slots in a row of frames. */
-static int give_kernel_pages(struct object *obj)
+/* Allocates the kernel-only pages: one block of frames, half of it for each save area. */
+static int alloc_kernel_pages(struct object *obj)
 {
     size_t bytes = 2 * ((thread_save_size() + TWZ_PAGE_SIZE - 1) & ~(size_t)(TWZ_PAGE_SIZE - 1));
     unsigned order = 0;
@@ -45,7 +45,7 @@ static int give_kernel_pages(struct object *obj)
     return 0;
 }
 
-static struct twz_thread_save *save_slot(const struct object *obj, unsigned i)
+static struct twz_thread_save *save_area(const struct object *obj, unsigned i)
 {
     uint8_t *base = arch_virt(obj->kpages);
     size_t half = ((size_t)TWZ_PAGE_SIZE << obj->korder) / 2;
@@ -53,7 +53,7 @@ static struct twz_thread_save *save_slot(const struct object *obj, unsigned i)
     return (struct twz_thread_save *)(void *)(base + i * half);
 }
 
-static void table_add_locked(struct thread *t)
+static void add_thread_locked(struct thread *t)
 {
     struct thread **head = &table[t->generation % BUCKETS];
 
@@ -62,7 +62,7 @@ static void table_add_locked(struct thread *t)
     nthreads++;
 }
 
-static void table_del_locked(struct thread *t)
+static void remove_thread_locked(struct thread *t)
 {
     struct thread **at = &table[t->generation % BUCKETS];
 
@@ -72,7 +72,7 @@ static void table_del_locked(struct thread *t)
     nthreads--;
 }
 
-int threadobj_alive(uint32_t generation)
+bool threadobj_is_alive(uint32_t generation)
 {
     struct thread *t;
 
@@ -81,10 +81,10 @@ int threadobj_alive(uint32_t generation)
     while (t && (uint32_t)t->generation != generation)
         t = t->table_next;
     spin_unlock(&threads_lock);
-    return t ? 1 : 0;
+    return t != NULL;
 }
 
-static void begin_words(struct thread *t)
+static void init_user_words(struct thread *t)
 {
     struct twz_thread *user = t->user;
 
@@ -96,8 +96,28 @@ static void begin_words(struct thread *t)
     __atomic_store_n(&user->spawned, 1, __ATOMIC_RELEASE);
 }
 
-static int start_in(struct object *obj, struct addrspace *addrspace,
-                    const struct thread_start *start)
+/* threads_lock held. NULL: no memory. */
+static struct thread *create_thread_locked(struct object *obj, struct thread_init *init)
+{
+    struct thread *t;
+
+    if (alloc_kernel_pages(obj) < 0)
+        return NULL;
+    init->save[0] = save_area(obj, 0);
+    init->save[1] = save_area(obj, 1);
+    t = thread_create(init);
+    if (!t)
+        return NULL;
+    obj->thread = t;
+    add_thread_locked(t);
+    obj_ref(obj);
+    init_user_words(t);
+    return t;
+}
+
+/* On success the thread owns the caller's reference on the address space. */
+static int start_in_addrspace(struct object *obj, struct addrspace *addrspace,
+                              const struct thread_start *start)
 {
     struct thread_init init = { .id = obj->id,
                                 .obj = obj,
@@ -108,31 +128,18 @@ static int start_in(struct object *obj, struct addrspace *addrspace,
                                 .regs = start->regs,
                                 .priority = start->priority,
                                 .cores = start->cores };
-    struct thread *t;
+    struct thread *t = NULL;
+    bool busy;
 
     if (!init.user)
         return -TWZ_ENOMEM;
     spin_lock(&threads_lock);
-    if (obj->thread) {
-        spin_unlock(&threads_lock);
-        return -TWZ_EBUSY;
-    }
-    if (give_kernel_pages(obj) < 0) {
-        spin_unlock(&threads_lock);
-        return -TWZ_ENOMEM;
-    }
-    init.save[0] = save_slot(obj, 0);
-    init.save[1] = save_slot(obj, 1);
-    t = thread_create(&init);
-    if (t) {
-        obj->thread = t;
-        table_add_locked(t);
-        obj_ref(obj);
-        begin_words(t);
-    }
+    busy = obj->thread != NULL;
+    if (!busy)
+        t = create_thread_locked(obj, &init);
     spin_unlock(&threads_lock);
     if (!t)
-        return -TWZ_ENOMEM;
+        return busy ? -TWZ_EBUSY : -TWZ_ENOMEM;
     sync_wake(obj, TWZ_OBJ_BASE + offsetof(struct twz_thread, spawned), UINT64_MAX);
     sched_start(t);
     return 0;
@@ -150,7 +157,7 @@ int threadobj_start(struct object *obj, struct object *view, const struct thread
     err = view_addrspace_get(view, start->sctx, &addrspace);
     if (err < 0)
         return err;
-    err = start_in(obj, addrspace, start);
+    err = start_in_addrspace(obj, addrspace, start);
     if (err < 0)
         view_addrspace_put(addrspace);
     return err;
@@ -169,7 +176,7 @@ int threadobj_with(struct object *obj, int (*act)(struct thread *t, void *arg), 
     return err;
 }
 
-int threadobj_move(struct thread *t, struct object *view)
+int threadobj_switch_view(struct thread *t, struct object *view)
 {
     struct addrspace *addrspace, *old = t->addrspace;
     int err = view_addrspace_get(view, t->sctx, &addrspace);
@@ -235,7 +242,7 @@ void threadobj_drop_progress(struct thread *t)
     obj_put(obj);
 }
 
-static void put_waited(const void *object)
+static void put_wait_object(const void *object)
 {
     obj_put((struct object *)(uintptr_t)object);
 }
@@ -245,12 +252,12 @@ void threadobj_ended(struct thread *t)
     struct object *obj = t->obj;
     uint64_t code = t->user->exit_code;
 
-    if (t->nwaiters > 0) /* it could not be loaded to end its sleep */
-        (void)sync_cancel(t, put_waited);
+    if (t->nwaiters > 0) /* its save areas were damaged, so it could not end its sleep itself */
+        (void)sync_cancel(t, put_wait_object);
     threadobj_drop_progress(t);
     spin_lock(&threads_lock);
     obj->thread = NULL;
-    table_del_locked(t);
+    remove_thread_locked(t);
     __atomic_store_n(&t->user->exit, 1, __ATOMIC_RELEASE);
     spin_unlock(&threads_lock);
     sync_wake_all_batches(obj, TWZ_OBJ_BASE + offsetof(struct twz_thread, exit), UINT64_MAX);

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the meaning of an address: view entry -> object -> rights -> mapping -> page.
+ * Owns views. An address leads to a view entry, an object, rights, a mapping, and a page.
  *
- * An entry is user memory: it is read in one piece under the view's lock, its flags once more
- * afterwards, and nothing in it is trusted but as a request. Rights of a slot = entry AND verdict;
- * no slot has any without READ, because the processor cannot withhold it. The verdict is asked, and
- * deadness looked at, under the object's lock: who narrows or kills an object does so before he
- * takes that lock to unhang it, so no fault under way brings back what he took.
- * What hangs stays as it was hung until the entry is invalidated, or a touch asks for more than it
- * has: then the entry is read again.
+ * An entry is user memory. The kernel copies it under the view's lock, reads its flags once more,
+ * and checks all that it asks for. The rights of a slot are those that both the entry and the
+ * access decision give. A slot without READ gets no rights, because the processor cannot deny
+ * reads.
  *
- * Locks: view->addrspaces_lock for the list of spaces and for the fall of a space's last reference;
- * object locks inside view_fault one at a time (tree -> space).
+ * Revoke and delete change the object first, then take its lock to unmap it. A fault makes the
+ * access decision and tests for deletion under the same lock. It therefore sees the change, or its
+ * mapping is removed after it.
+ *
+ * A mapping keeps its rights until its entry is invalidated, or until a touch needs more rights.
+ * The entry is then read again.
+ *
+ * Lock order: a view's addrspaces_lock alone; object -> address space, one object at a time.
  */
 #include <kernel/log.h>
 #include <kernel/page.h>
 #include <kernel/upcall.h>
 #include <kernel/view.h>
 
-#define ROUNDS 64u /* times that an entry may change while it is being looked up */
+#define RETRIES 64u /* times that an entry may change during one fault */
 
-/* --- spaces ----------------------------------------------------------------------------------- */
+/* --- address spaces --------------------------------------------------------------------------- */
 
 static struct addrspace *find_addrspace_locked(struct object *view, objid_t sctx)
 {
@@ -89,7 +92,7 @@ void view_addrspace_put(struct addrspace *addrspace)
 
 /* --- entries ---------------------------------------------------------------------------------- */
 
-static uint64_t entry_off(uint32_t slot)
+static uint64_t entry_offset(uint32_t slot)
 {
     return TWZ_VIEW_TABLE + (uint64_t)slot * sizeof(struct twz_view_entry);
 }
@@ -98,10 +101,10 @@ static uint64_t entry_off(uint32_t slot)
 static int read_entry(struct object *view, uint32_t slot, struct twz_view_entry *out)
 {
     uint64_t again = 0;
-    int err = obj_read(view, entry_off(slot), out, sizeof(*out));
+    int err = obj_read(view, entry_offset(slot), out, sizeof(*out));
 
     if (err == 0)
-        err = obj_read(view, entry_off(slot) + offsetof(struct twz_view_entry, flags), &again,
+        err = obj_read(view, entry_offset(slot) + offsetof(struct twz_view_entry, flags), &again,
                        sizeof(again));
     if (err == 0 && again != out->flags)
         out->flags = 0;
@@ -112,7 +115,7 @@ int view_set(struct object *view, uint32_t slot, objid_t id, unsigned rights)
 {
     struct twz_view_entry entry = { .id = id, .flags = TWZ_VE_VALID | rights };
 
-    return obj_write(view, entry_off(slot), &entry, sizeof(entry));
+    return obj_write(view, entry_offset(slot), &entry, sizeof(entry));
 }
 
 uint64_t view_fault_entry(struct addrspace *addrspace, unsigned kind)
@@ -129,51 +132,53 @@ uint64_t view_fault_entry(struct addrspace *addrspace, unsigned kind)
 
 /* --- faults ----------------------------------------------------------------------------------- */
 
-static int refuse(struct twz_fault *fault, uint32_t kind, uint32_t reason)
+static int set_view_fault(struct twz_fault *fault, uint32_t kind, uint32_t reason)
 {
     fault->kind = kind;
     fault->reason = reason;
     return -TWZ_EFAULT;
 }
 
-static int refuse_object(struct twz_fault *fault, int error)
+static int set_lookup_fault(struct twz_fault *fault, int error)
 {
     switch (-error) {
-    case TWZ_EDELETED: return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DELETED);
-    case TWZ_EDAMAGED: return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DAMAGED);
-    case TWZ_ENOMEM: return refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM);
-    default: return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_NOOBJ);
+    case TWZ_EDELETED: return set_view_fault(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DELETED);
+    case TWZ_EDAMAGED: return set_view_fault(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DAMAGED);
+    case TWZ_ENOMEM: return set_view_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM);
+    default: return set_view_fault(fault, TWZ_FAULT_OBJECT, TWZ_REASON_NOOBJ);
     }
 }
 
-/* Object's lock held: hangs it with what the entry asks for and the verdict gives. */
-static int hang_locked(struct addrspace *addrspace, uint32_t slot, struct object *obj,
-                       unsigned asked, uint64_t seen, struct twz_fault *fault)
+/* Maps the object with the rights that both the entry and the access decision give. Object's lock
+ * held. */
+static int map_slot_locked(struct addrspace *addrspace, uint32_t slot, struct object *obj,
+                           unsigned asked, uint64_t seen, struct twz_fault *fault)
 {
     unsigned rights = asked & upcall.decide_access(addrspace->sctx, obj);
     int err;
 
     fault->have = rights;
     if (obj_is_deleted(obj))
-        return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DELETED);
+        return set_view_fault(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DELETED);
     if ((rights & TWZ_READ) == 0)
         fault->need |= TWZ_READ;
     if ((rights & fault->need) != fault->need)
-        return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_NONE);
+        return set_view_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_NONE);
     err = addrspace_map_locked(addrspace, slot, &obj->tree, rights, seen);
     if (err == -TWZ_EDENIED)
-        return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
-    return err == -TWZ_ENOMEM ? refuse(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM) : err;
+        return set_view_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
+    return err == -TWZ_ENOMEM ? set_view_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM) : err;
 }
 
-static int hang(struct addrspace *addrspace, uint32_t slot, struct object *obj, unsigned asked,
-                uint64_t seen, struct twz_fault *fault)
+/* The same, in place of another object that the slot maps. */
+static int map_slot(struct addrspace *addrspace, uint32_t slot, struct object *obj, unsigned asked,
+                    uint64_t seen, struct twz_fault *fault)
 {
     int err;
 
     do {
         spin_lock(&obj->tree.lock);
-        err = hang_locked(addrspace, slot, obj, asked, seen, fault);
+        err = map_slot_locked(addrspace, slot, obj, asked, seen, fault);
         spin_unlock(&obj->tree.lock);
         if (err == -TWZ_EBUSY)
             addrspace_unmap(addrspace, slot);
@@ -181,10 +186,10 @@ static int hang(struct addrspace *addrspace, uint32_t slot, struct object *obj, 
     return err;
 }
 
-/* Reads the slot's entry and hangs what it names; the object, referenced. -TWZ_EAGAIN: the entry
- * may have changed meanwhile. */
-static int hang_entry(struct addrspace *addrspace, uint32_t slot, struct object **out,
-                      struct twz_fault *fault)
+/* Reads the slot's entry and maps the object that it names; *out is referenced. -TWZ_EAGAIN: the
+ * entry may have changed meanwhile. */
+static int map_entry(struct addrspace *addrspace, uint32_t slot, struct object **out,
+                     struct twz_fault *fault)
 {
     const unsigned wx = TWZ_WRITE | TWZ_EXEC;
     uint64_t seen = addrspace_changes(addrspace);
@@ -193,17 +198,17 @@ static int hang_entry(struct addrspace *addrspace, uint32_t slot, struct object 
     int err = read_entry(addrspace->owner, slot, &entry);
 
     if (err < 0 || (entry.flags & TWZ_VE_VALID) == 0)
-        return refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_EMPTY);
+        return set_view_fault(fault, TWZ_FAULT_OBJECT, TWZ_REASON_EMPTY);
     fault->object = entry.id;
     err = obj_get(entry.id, &obj);
     if (err < 0)
-        return refuse_object(fault, err);
+        return set_lookup_fault(fault, err);
     if ((entry.flags & wx) == wx) {
         fault->have =
             (unsigned)entry.flags & (TWZ_READ | wx) & upcall.decide_access(addrspace->sctx, obj);
-        err = refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
+        err = set_view_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
     } else {
-        err = hang(addrspace, slot, obj, (unsigned)entry.flags & (TWZ_READ | wx), seen, fault);
+        err = map_slot(addrspace, slot, obj, (unsigned)entry.flags & (TWZ_READ | wx), seen, fault);
     }
     if (err < 0)
         obj_put(obj);
@@ -212,11 +217,12 @@ static int hang_entry(struct addrspace *addrspace, uint32_t slot, struct object 
     return err;
 }
 
-/* The object that hangs at slot with the rights needed, hung now if it was not; referenced. */
-static int slot_object(struct addrspace *addrspace, uint32_t slot, unsigned need,
-                       struct object **out, struct twz_fault *fault)
+/* Finds the object that the slot maps with the rights needed, or maps it now; *out is
+ * referenced. */
+static int get_slot_object(struct addrspace *addrspace, uint32_t slot, unsigned need,
+                           struct object **out, struct twz_fault *fault)
 {
-    unsigned rights = 0, round;
+    unsigned rights = 0, retry;
     struct subtree *tree = addrspace_slot(addrspace, slot, &rights);
     int err = -TWZ_EAGAIN;
 
@@ -228,29 +234,29 @@ static int slot_object(struct addrspace *addrspace, uint32_t slot, unsigned need
     }
     if (tree)
         subtree_put(tree);
-    for (round = 0; err == -TWZ_EAGAIN && round < ROUNDS; round++)
-        err = hang_entry(addrspace, slot, out, fault);
-    return err == -TWZ_EAGAIN ? refuse(fault, TWZ_FAULT_OBJECT, TWZ_REASON_EMPTY) : err;
+    for (retry = 0; err == -TWZ_EAGAIN && retry < RETRIES; retry++)
+        err = map_entry(addrspace, slot, out, fault);
+    return err == -TWZ_EAGAIN ? set_view_fault(fault, TWZ_FAULT_OBJECT, TWZ_REASON_EMPTY) : err;
 }
 
-static int locate(struct addrspace *addrspace, uint64_t addr, unsigned need, struct object **obj,
-                  struct twz_fault *fault)
+static int get_object_at(struct addrspace *addrspace, uint64_t addr, unsigned need,
+                         struct object **obj, struct twz_fault *fault)
 {
     uint64_t slot = addr >> TWZ_OBJ_SHIFT;
 
     *fault = (struct twz_fault){ .need = need, .addr = addr };
     if (slot >= TWZ_SLOTS)
-        return refuse(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL);
+        return set_view_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL);
     if (slot == TWZ_SLOT_NONE)
-        return refuse(fault, TWZ_FAULT_NULL, TWZ_REASON_NONE);
-    return slot_object(addrspace, (uint32_t)slot, need, obj, fault);
+        return set_view_fault(fault, TWZ_FAULT_NULL, TWZ_REASON_NONE);
+    return get_slot_object(addrspace, (uint32_t)slot, need, obj, fault);
 }
 
 int view_fault(struct addrspace *addrspace, uint64_t addr, unsigned need, struct twz_fault *fault)
 {
     uint32_t page = (uint32_t)(addr >> TWZ_PAGE_SHIFT) % TWZ_OBJ_PAGES;
     struct object *obj;
-    int err = locate(addrspace, addr, need, &obj, fault);
+    int err = get_object_at(addrspace, addr, need, &obj, fault);
 
     if (err < 0)
         return err;
@@ -265,9 +271,10 @@ int view_lookup(struct addrspace *addrspace, uint64_t addr, unsigned need, struc
     struct twz_fault fault;
 
     *off = addr % TWZ_OBJ_SIZE;
-    return locate(addrspace, addr, need, obj, &fault);
+    return get_object_at(addrspace, addr, need, obj, &fault);
 }
 
+/* An address space is referenced while its slots are unmapped, so that it stays in the list. */
 void view_invalidate(struct object *view, uint32_t first, uint32_t count)
 {
     struct addrspace *addrspace, *next;

@@ -20,13 +20,13 @@ static struct store *store;
 static phys_t pool_base;
 static uint64_t pool_bytes;
 
-static void *alloc_for_store(void *ctx, size_t bytes)
+static void *alloc_store_memory(void *ctx, size_t bytes)
 {
     (void)ctx;
     return kmem_alloc(bytes);
 }
 
-static void free_for_store(void *ctx, void *mem, size_t bytes)
+static void free_store_memory(void *ctx, void *mem, size_t bytes)
 {
     (void)ctx;
     kmem_free(mem, bytes);
@@ -119,8 +119,8 @@ static void choose_flush(void)
 
 void pool_init(void)
 {
-    struct store_env env = { .alloc = alloc_for_store,
-                             .free = free_for_store,
+    struct store_env env = { .alloc = alloc_store_memory,
+                             .free = free_store_memory,
                              .report = report_damage };
     struct store_report why = { 0 };
     struct store_recovery done;

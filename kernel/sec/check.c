@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the verdict: what a context may do with an object. Today default permissions alone; what a
- * capability gives or a mask takes joins here and nowhere else. Which right each call needs is the
- * table in kernel/sec.h.
+ * Owns the access decision. Today the default permissions decide alone; capabilities and masks must
+ * be added here and nowhere else. The table in kernel/sec.h has the rights that each call needs.
+ *
+ * Lock order: takes no lock. The permissions are one word, which only loses bits.
  */
 #include <kernel/sec.h>
 

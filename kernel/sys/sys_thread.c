@@ -66,7 +66,7 @@ int64_t sys_thread_become(struct arch_frame *frame, struct user_become become)
     err = sys_get(in.view, TWZ_USE, &view);
     if (err < 0)
         return err;
-    err = threadobj_move(t, view);
+    err = threadobj_switch_view(t, view);
     obj_put(view);
     if (err < 0)
         return err;
@@ -147,7 +147,7 @@ static int alive(uint64_t owner)
 {
     if (owner >> 32 != (uint32_t)kso_resume_count())
         return 0;
-    return threadobj_alive((uint32_t)owner);
+    return threadobj_is_alive((uint32_t)owner);
 }
 
 /* The caller's handlers gave a fault up. */

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads and their objects: what a THREAD object holds, finding the thread that runs on one. */
+/*
+ * Threads and their objects: starting a thread on a THREAD object, and finding the thread that runs
+ * on one.
+ *
+ * The caller of each function must hold no lock, unless it says otherwise. None blocks.
+ */
 #ifndef KERNEL_THREADOBJ_H
 #define KERNEL_THREADOBJ_H
 
@@ -14,27 +19,27 @@ struct thread_start {
 };
 
 /*
- * Starts a thread on a volatile THREAD object in a view; a reference on each is taken. The object
- * may have been a thread before: its words start again. -TWZ_ETYPE, -TWZ_EBUSY a thread runs on it,
- * -TWZ_ENOMEM, -TWZ_ENOTSUP persistent thread objects.
+ * Starts a thread on a volatile THREAD object in a view, and references both. A thread may have
+ * ended on the object before; the words of its user page are set anew. -TWZ_ETYPE; -TWZ_EBUSY: a
+ * thread runs on it; -TWZ_ENOMEM; -TWZ_ENOTSUP: the object is persistent.
  */
 MUST_CHECK int threadobj_start(struct object *obj, struct object *view,
                                const struct thread_start *start);
 
-/* Calls act with the thread that runs on obj, which cannot end meanwhile. -TWZ_ENOOBJ: none. */
+/* Calls act with the thread that runs on obj. The thread cannot end meanwhile, because the thread
+ * table's lock is held. Returns what act returns; -TWZ_ETYPE; -TWZ_ENOOBJ: no thread runs on it. */
 MUST_CHECK int threadobj_with(struct object *obj, int (*act)(struct thread *t, void *arg),
                               void *arg);
 
-/* 1: a thread of that generation (low half) lives. */
-int threadobj_alive(uint32_t generation);
+/* True: a thread with that low half of its generation exists. */
+bool threadobj_is_alive(uint32_t generation);
 
-/* The running thread goes on in another view. */
-MUST_CHECK int threadobj_move(struct thread *t, struct object *view);
+/* Moves a thread, which must be the running one, to another view. -TWZ_ETYPE, -TWZ_ENOMEM. */
+MUST_CHECK int threadobj_switch_view(struct thread *t, struct object *view);
 
-/* How many threads there are. */
-uint64_t threadobj_count(void);
+uint64_t threadobj_count(void); /* threads that exist; takes no lock */
 
-/* The end of this thread ends the machine; said in the log. */
+/* When the thread on this object ends, the machine ends. */
 void threadobj_set_init(struct object *obj);
 
 /* Upcalls of the core (kernel/upcall.h). */
