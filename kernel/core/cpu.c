@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the array of per-core states. A core binds its own before it does anything else; from then
- * on cpu_this() is one load.
- */
+/* Owns the array of per-core states. Once a core has bound its own, cpu_this() is one load. */
 #include <kernel/cpu.h>
 
 struct cpu cpus[MAX_CPUS];
+_Atomic uint64_t idle_cpus;
 
 void cpu_init(void)
 {

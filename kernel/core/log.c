@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's log, to arch_log_write. One lock keeps lines whole; it is taken last, under any
- * other. A kernel that panics may hold it already, on this core or on one that is stopped: it then
- * waits a bounded time and writes anyway.
+ * Owns the kernel's log, on arch_log_write. One lock keeps lines whole; it is taken last, under any
+ * other. A core that panics may hold it already, or a core that is stopped does. So a panicking
+ * kernel waits a bounded time for the lock, then writes without it.
  */
 #include <kernel/lock.h>
 #include <kernel/log.h>
@@ -14,25 +14,25 @@
 static struct spinlock lock;
 static bool panicking;
 
-static bool take(void)
+/* True: the lock is held. False: the kernel panics, and the caller must write without it. */
+static bool lock_log(void)
 {
     if (!__atomic_load_n(&panicking, __ATOMIC_RELAXED)) {
         spin_lock(&lock);
         return true;
     }
-    for (unsigned i = 0; i < PANIC_SPINS; i++) {
+    for (unsigned i = 0; i < PANIC_SPINS; i++)
         if (spin_trylock(&lock))
             return true;
-    }
     return false;
 }
 
 void log_bytes(const char *text, size_t len)
 {
-    bool taken = take();
+    bool locked = lock_log();
 
     arch_log_write(text, len);
-    if (taken)
+    if (locked)
         spin_unlock(&lock);
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two ends of the kernel. panic: it found itself wrong; where, what, who called, then every
- * core stops. fatal: the machine it was given cannot be used; one line, and a code for the host.
+ * The two ends of the kernel. panic: a bug of its own; logs place, text and callers, and stops all
+ * cores. fatal: a machine that the kernel cannot use; logs one line and gives the host a code.
  */
 #include <kernel/arch.h>
 #include <kernel/log.h>
+#include <kernel/panic.h>
 #include <lib/fmt.h>
 
 void panic_at(const char *file, int line, const char *fmt, ...)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hash generator over BLAKE2b. From the key K a refill computes out_i = H(K, i) for i = 1 .. n,
- * then K = H(K, 0): what was given out, and every earlier key, cannot be computed from what is
- * left. Bytes are wiped as they are taken. The first key, and a little of each later one, comes
- * from the processor's own source; where there is none the log says so, and the clock is all
- * there is.
+ * Owns the random generator: a hash generator over BLAKE2b.
+ *
+ * From the key K a refill computes out_i = H(K, i) for i = 1 .. n, then K = H(K, 0). So neither the
+ * bytes given out nor an earlier key can be computed from the state that is left. Bytes are wiped
+ * as they are given out. The first key, and a part of each later one, comes from the processor's
+ * random source. Without such a source the first key has the clock only, and the log says so.
  *
  * One lock, taken last.
  */
@@ -25,7 +26,9 @@ static uint8_t key[KEY_BYTES];
 static uint8_t pool[OUT_BLOCKS * OUT_BYTES];
 static size_t pool_left; /* the last pool_left bytes of pool are unused */
 
-static void derive(void *out, size_t size, uint64_t index, const void *extra, size_t extra_len)
+/* H(key, index, extra). */
+static void derive_bytes(void *out, size_t size, uint64_t index, const void *extra,
+                         size_t extra_len)
 {
     struct hash hash;
 
@@ -38,14 +41,14 @@ static void derive(void *out, size_t size, uint64_t index, const void *extra, si
     __asm__ volatile("" : : "r"(&hash) : "memory");
 }
 
-static void refill(void)
+static void refill_pool(void)
 {
     uint64_t fresh[2] = { 0, arch_boot_ticks() };
 
     (void)arch_random64(&fresh[0]);
     for (uint64_t i = 0; i < OUT_BLOCKS; i++)
-        derive(pool + i * OUT_BYTES, OUT_BYTES, i + 1, NULL, 0);
-    derive(key, sizeof(key), 0, fresh, sizeof(fresh));
+        derive_bytes(pool + i * OUT_BYTES, OUT_BYTES, i + 1, NULL, 0);
+    derive_bytes(key, sizeof(key), 0, fresh, sizeof(fresh));
     pool_left = sizeof(pool);
 }
 
@@ -60,7 +63,7 @@ void random_init(void)
         log_printf("random: this processor has no random source; IDs may repeat");
     seed[SEED_WORDS] = arch_boot_ticks();
     seed[SEED_WORDS + 1] = arch_clock_ns();
-    derive(key, sizeof(key), 0, seed, sizeof(seed));
+    derive_bytes(key, sizeof(key), 0, seed, sizeof(seed));
     memset(seed, 0, sizeof(seed));
     __asm__ volatile("" : : "r"(seed) : "memory");
 }
@@ -68,7 +71,7 @@ void random_init(void)
 void random_mix(const void *data, size_t len)
 {
     spin_lock(&lock);
-    derive(key, sizeof(key), 0, data, len);
+    derive_bytes(key, sizeof(key), 0, data, len);
     memset(pool, 0, sizeof(pool));
     pool_left = 0;
     spin_unlock(&lock);
@@ -84,7 +87,7 @@ void random_bytes(void *out, size_t len)
         uint8_t *from;
 
         if (!pool_left)
-            refill();
+            refill_pool();
         part = len < pool_left ? len : pool_left;
         from = pool + sizeof(pool) - pool_left;
         memcpy(to, from, part);

@@ -3,14 +3,14 @@
  * Owns the buckets of waiters and thread->sync_state.
  *
  * Invariants
- *   - A sleep is claimed once: whoever changes sync_state from SLEEPING by compare-exchange owns
- *     its end, and calls sched_wake. A wake that meets a waiter claimed by somebody else goes on to
- *     the next, so no wake is spent on a thread that is awake already.
- *   - Wakers claim and call sched_wake under the bucket's lock, the timer under its heap's; so once
- *     sync_cancel has been through these locks nobody touches the thread for this sleep any more.
- *     A signal's sched_wake may come late; a sleeper that is resumed unclaimed parks again.
- *   - No lost wake: the sleeper queues, then compares; the waker stores, then looks. The bucket's
- *     lock orders the two.
+ *   - A sleep is claimed once: the compare-exchange of sync_state from SLEEPING decides who ends
+ *     it and calls sched_wake. A waker that meets a claimed waiter tries the next one, so no wake
+ *     is spent on a thread that is awake already.
+ *   - Wakers claim and call sched_wake under the bucket's lock, the timer under its heap's. So once
+ *     sync_cancel has taken these locks, no core touches the thread for this sleep. A signal's
+ *     sched_wake may come late; a sleeper that is resumed unclaimed parks again.
+ *   - No wake is lost: the sleeper queues, then compares; the waker stores, then looks. The lock of
+ *     the bucket orders the two.
  *
  * Locks: bucket -> thread->lock -> runq.lock. One bucket at a time.
  */
@@ -35,18 +35,19 @@ static struct bucket *bucket_of(const void *object, uint64_t off)
     return &buckets[(h ^ (h >> 20)) % BUCKETS];
 }
 
-static bool claim(struct thread *t, enum sync_state to)
+/* True: the caller ends the sleep, and must call sched_wake. */
+static bool claim_sleep(struct thread *t, enum sync_state to)
 {
     uint32_t from = SYNC_SLEEPING;
 
     return atomic_compare_exchange_strong(&t->sync_state, &from, (uint32_t)to);
 }
 
-static void timed_out(struct timer *timer)
+static void time_out(struct timer *timer)
 {
     struct thread *t = CONTAINER_OF(timer, struct thread, timer);
 
-    if (claim(t, SYNC_TIMEDOUT))
+    if (claim_sleep(t, SYNC_TIMEDOUT))
         sched_wake(t);
 }
 
@@ -60,9 +61,10 @@ int sync_begin(struct thread *t, unsigned n)
             return -TWZ_ENOMEM;
     }
     t->waiters_max = n;
+    /* SLEEPING, before the pending bits are read. Pairs with signal_send. */
     atomic_store(&t->sync_state, SYNC_SLEEPING);
     if (atomic_load(&t->pending) != 0)
-        sched_set_need_resched(); /* who finds that does not sleep, and takes its signal on the way out */
+        cpu_set_need_resched(); /* the thread does not sleep; kernel_exit acts on the bits */
     return 0;
 }
 
@@ -78,17 +80,17 @@ void sync_queue(struct thread *t, const void *object, uint64_t off, unsigned ind
     spin_lock(&b->lock);
     list_add_last(&b->waiters, &w->bucket_link);
     spin_unlock(&b->lock);
-    /* Pairs with sync_wake's: queued before the word is compared. */
+    /* The waiter, before the caller compares the word. Pairs with sync_wake. */
     atomic_thread_fence(memory_order_seq_cst);
 }
 
 void sync_deadline(struct thread *t, uint64_t deadline)
 {
-    t->timer.fire = timed_out;
+    t->timer.fire = time_out;
     timer_set(&t->timer, deadline);
 }
 
-static void unqueue(struct sync_waiter *w)
+static void unqueue_waiter(struct sync_waiter *w)
 {
     struct bucket *b = bucket_of(w->object, w->off);
 
@@ -102,7 +104,7 @@ enum sync_state sync_cancel(struct thread *t, void (*release)(const void *object
     unsigned i;
 
     for (i = 0; i < t->nwaiters; i++) {
-        unqueue(&t->waiters[i]);
+        unqueue_waiter(&t->waiters[i]);
         release(t->waiters[i].object);
     }
     timer_cancel(&t->timer);
@@ -119,7 +121,8 @@ unsigned sync_wake(const void *object, uint64_t off, uint64_t count)
     struct list_node *node;
     unsigned woken = 0;
 
-    /* The word was stored before the bucket is looked at; an empty one needs no lock. */
+    /* The caller's store of the word, before the bucket is read. Pairs with sync_queue. An empty
+     * bucket needs no lock. */
     atomic_thread_fence(memory_order_seq_cst);
     if (!__atomic_load_n(&b->waiters.first, __ATOMIC_RELAXED))
         return 0;
@@ -127,7 +130,7 @@ unsigned sync_wake(const void *object, uint64_t off, uint64_t count)
     for (node = b->waiters.first; node && woken < count; node = node->next) {
         struct sync_waiter *w = LIST_ITEM(node, struct sync_waiter, bucket_link);
 
-        if (w->object != object || w->off != off || !claim(w->thread, SYNC_WOKEN))
+        if (w->object != object || w->off != off || !claim_sleep(w->thread, SYNC_WOKEN))
             continue;
         w->thread->sync_index = w->index;
         sched_wake(w->thread);
@@ -139,7 +142,7 @@ unsigned sync_wake(const void *object, uint64_t off, uint64_t count)
 
 void sync_interrupt(struct thread *t)
 {
-    if (claim(t, SYNC_INTERRUPTED))
+    if (claim_sleep(t, SYNC_INTERRUPTED))
         sched_wake(t);
 }
 

@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns struct thread: making it, saving and loading its registers, its end, its signals.
+ * Owns struct thread: its creation, the saving and loading of its registers, its end.
  *
- * Save slots. Each switch writes the slot with the lower epoch: first the vector state and the
- * registers, then the check, then the epoch. A slot counts if its check holds; of two that count,
- * the one with the greater epoch does. Nothing needed to go on lies elsewhere: a parked thread's
- * instruction pointer stands at its SYSCALL with the arguments in their registers.
+ * Save areas. A save writes the area with the lower epoch: vector state, registers, the next epoch,
+ * then the check over the registers and the epoch. An area is valid if its check holds; of two
+ * valid areas the one with the greater epoch is the thread. Nothing else is needed to continue it:
+ * a parked thread is on its SYSCALL instruction, with the arguments in their registers.
  *
- * A thread ends only on its own core, while it is current: others set a pending bit and kick. Its
- * struct may still be looked at by a core that found it under a lock (run queue, bucket, thread
- * table, timer heap); it has left all of these before it is freed.
- *
- * Locks: thread->lock (signals), before run queues.
+ * A thread ends only on its own core, while it is current; another core sets a pending bit and
+ * interrupts it. Other cores reach a struct thread through a run queue, a bucket, the thread table
+ * or a timer heap, each under its lock; the thread must have left all of them before it is freed.
  */
-#include <kernel/fault.h>
 #include <kernel/kmem.h>
-#include <kernel/log.h>
-#include <kernel/sched.h>
-#include <kernel/sync.h>
+#include <kernel/thread.h>
 #include <kernel/upcall.h>
-#include <lib/string.h>
 
 static _Atomic uint64_t last_generation;
 
@@ -36,7 +30,7 @@ static void *save_xsave(struct twz_thread_save *save)
 }
 
 /* Over all words of the header behind `check`: rotate and add, so that swaps and flips show. The
- * vector image is validated by the instruction that loads it. */
+ * instruction that loads the vector state validates it. */
 static uint64_t save_check(const struct twz_thread_save *save)
 {
     const uint64_t *word = (const uint64_t *)(const void *)save;
@@ -49,7 +43,7 @@ static uint64_t save_check(const struct twz_thread_save *save)
     return sum;
 }
 
-static void save_finish(struct thread *t, struct twz_thread_save *save)
+static void seal_save(struct thread *t, struct twz_thread_save *save)
 {
     save->sctx = t->sctx;
     save->priority = t->priority;
@@ -66,7 +60,7 @@ void thread_save(struct thread *t, struct arch_frame *frame)
     save->regs = frame->regs;
     save->state = frame->flags;
     arch_xsave_save(save_xsave(save));
-    save_finish(t, save);
+    seal_save(t, save);
 }
 
 int thread_load(struct thread *t, struct arch_frame *frame)
@@ -110,7 +104,7 @@ struct thread *thread_create(const struct thread_init *init)
     save->state = ARCH_FRAME_FULL;
     save->xsave_size = arch_xsave_size();
     arch_xsave_init(save_xsave(save));
-    save_finish(t, save);
+    seal_save(t, save);
     return t;
 }
 
@@ -128,64 +122,8 @@ void thread_end(uint64_t code, const struct twz_fault *fault)
 
     t->state = THREAD_ENDED;
     write_exit_record(t->user, code, fault);
-    sched_leave();
+    cpu_drop_thread();
     arch_root_unload();
     upcall.thread_ended(t);
     kmem_free(t, sizeof(*t));
-}
-
-int thread_signal(struct thread *t, uint64_t signal, uint64_t value)
-{
-    int err = 0;
-
-    if (signal == TWZ_SIGNAL_KILL) {
-        atomic_fetch_or(&t->pending, THREAD_KILL);
-        sched_interrupt(t);
-        return 0;
-    }
-    spin_lock(&t->lock);
-    if (t->nsignals < THREAD_SIGNALS)
-        t->signals[t->nsignals++] = (struct thread_signal){ signal, value };
-    else
-        err = -TWZ_EAGAIN;
-    spin_unlock(&t->lock);
-    if (err == 0) {
-        atomic_fetch_or(&t->pending, THREAD_SIGNAL);
-        sched_interrupt(t);
-    }
-    return err;
-}
-
-/* The eldest queued signal; clears the pending bit with the last. */
-static struct thread_signal next_signal(struct thread *t)
-{
-    struct thread_signal s = { 0, 0 };
-
-    spin_lock(&t->lock);
-    if (t->nsignals > 0) {
-        s = t->signals[0];
-        t->nsignals--;
-        memmove(&t->signals[0], &t->signals[1], t->nsignals * sizeof(s));
-    }
-    if (t->nsignals == 0)
-        atomic_fetch_and(&t->pending, ~THREAD_SIGNAL);
-    spin_unlock(&t->lock);
-    return s;
-}
-
-void thread_pending(struct thread *t, struct arch_frame *frame)
-{
-    struct twz_fault fault = { .kind = TWZ_FAULT_SIGNAL };
-    struct thread_signal s;
-
-    if (atomic_load(&t->pending) & THREAD_KILL) {
-        thread_end(TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_KILL), NULL);
-        return;
-    }
-    s = next_signal(t);
-    if (s.signal == 0)
-        return;
-    fault.addr = s.signal;
-    fault.code = s.value;
-    fault_raise(frame, &fault);
 }

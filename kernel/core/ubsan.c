@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the undefined-behaviour sanitizer calls in builds with -Dubsan=true: each check that fails
- * ends the kernel with the place in the source. All reports begin with where; the kind is in the
- * function's name. Symbol names are the compilers'.
+ * The functions that the undefined-behaviour sanitizer calls in builds with -Dubsan=true. A check
+ * that fails panics with its place in the source, which every report begins with. The kind is in
+ * the function's name; the compilers choose these names.
  */
-#include <kernel/log.h>
+#include <kernel/panic.h>
 
-struct ubsan_where {
+struct source_place {
     const char *file;
     uint32_t line;
     uint32_t column;
 };
 
-#define REPORT(name, what)                                            \
-    void __ubsan_handle_##name##_abort(const struct ubsan_where *at); \
-    void __ubsan_handle_##name##_abort(const struct ubsan_where *at)  \
-    {                                                                 \
-        panic_at(at->file, (int)at->line, "undefined: " what);        \
+#define REPORT(name, what)                                             \
+    void __ubsan_handle_##name##_abort(const struct source_place *at); \
+    void __ubsan_handle_##name##_abort(const struct source_place *at)  \
+    {                                                                  \
+        panic_at(at->file, (int)at->line, "undefined: " what);         \
     }
 
 REPORT(add_overflow, "addition overflows")
@@ -38,14 +38,14 @@ REPORT(float_cast_overflow, "float out of range")
 REPORT(function_type_mismatch, "call through the wrong type")
 
 /* Two have no other form. */
-NORETURN void __ubsan_handle_builtin_unreachable(const struct ubsan_where *at);
-NORETURN void __ubsan_handle_builtin_unreachable(const struct ubsan_where *at)
+NORETURN void __ubsan_handle_builtin_unreachable(const struct source_place *at);
+NORETURN void __ubsan_handle_builtin_unreachable(const struct source_place *at)
 {
     panic_at(at->file, (int)at->line, "undefined: unreachable code reached");
 }
 
-NORETURN void __ubsan_handle_missing_return(const struct ubsan_where *at);
-NORETURN void __ubsan_handle_missing_return(const struct ubsan_where *at)
+NORETURN void __ubsan_handle_missing_return(const struct source_place *at);
+NORETURN void __ubsan_handle_missing_return(const struct source_place *at)
 {
     panic_at(at->file, (int)at->line, "undefined: a function with a result ends without one");
 }

@@ -1,37 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns access to the running thread's memory. arch copies until it meets a fault; the fault is
- * resolved as the thread's own touch would be, then the copy goes on behind what is done. A page
- * that another core takes away again and again ends the copy after a bounded number of rounds
- * without progress.
+ * Owns access to the running thread's memory. arch copies until it meets a fault. The kernel
+ * resolves the fault as for the thread's own touch, and the copy continues there. A page that other
+ * cores unmap again and again ends the copy after ROUNDS faults in a row without progress.
  */
-#include <kernel/thread.h>
+#include <kernel/cpu.h>
 #include <kernel/upcall.h>
 #include <kernel/user.h>
+#include <twz/fault.h>
 
-#define ROUNDS 8u /* faults in a row without a byte copied */
+#define ROUNDS 8u
 
-static bool range_ok(uint64_t addr, size_t len)
+static bool is_user_range(uint64_t addr, size_t len)
 {
     return addr < ARCH_USER_LIMIT && len <= ARCH_USER_LIMIT - addr;
 }
 
-static int resolve(uint64_t addr, unsigned need)
+static int resolve_touch(uint64_t addr, unsigned need)
 {
     struct thread *t = current();
     struct twz_fault fault;
 
-    if (!range_ok(addr, 1) || upcall.resolve_fault(t, addr, need, &fault) < 0)
+    if (!is_user_range(addr, 1) || upcall.resolve_fault(t, addr, need, &fault) < 0)
         return -TWZ_EFAULT;
     return 0;
 }
 
-/* `left` of `len` bytes at addr are to do, and a fault at `at` stands in the way: resolve it, and
- * count the rounds that brought nothing. */
-static int go_on(uint64_t at, unsigned need, bool progress, unsigned *rounds)
+/* Resolves a fault at `at`, and counts those since the last byte copied. */
+static int retry_after(uint64_t at, unsigned need, bool progress, unsigned *rounds)
 {
     *rounds = progress ? 0 : *rounds + 1;
-    return *rounds > ROUNDS ? -TWZ_EFAULT : resolve(at, need);
+    return *rounds > ROUNDS ? -TWZ_EFAULT : resolve_touch(at, need);
 }
 
 int user_copy_in(void *dst, uint64_t addr, size_t len)
@@ -41,7 +40,7 @@ int user_copy_in(void *dst, uint64_t addr, size_t len)
     size_t left;
 
     while ((left = arch_user_copy_in(dst, addr, len, &at)) != 0) {
-        if (!range_ok(addr, len) || go_on(at, TWZ_READ, left < len, &rounds) < 0)
+        if (!is_user_range(addr, len) || retry_after(at, TWZ_READ, left < len, &rounds) < 0)
             return -TWZ_EFAULT;
         dst = (uint8_t *)dst + (len - left);
         addr += len - left;
@@ -57,7 +56,7 @@ int user_copy_out(uint64_t addr, const void *src, size_t len)
     size_t left;
 
     while ((left = arch_user_copy_out(addr, src, len, &at)) != 0) {
-        if (!range_ok(addr, len) || go_on(at, TWZ_WRITE, left < len, &rounds) < 0)
+        if (!is_user_range(addr, len) || retry_after(at, TWZ_WRITE, left < len, &rounds) < 0)
             return -TWZ_EFAULT;
         src = (const uint8_t *)src + (len - left);
         addr += len - left;

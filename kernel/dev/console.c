@@ -24,6 +24,7 @@
 
 #include <kernel/kso.h>
 #include <kernel/log.h>
+#include <kernel/panic.h>
 #include <kernel/page.h>
 #include <kernel/phys.h>
 #include <kernel/sync.h>

@@ -7,7 +7,6 @@
 #include <kernel/boot.h>
 #include <kernel/console.h>
 #include <kernel/cpu.h>
-#include <kernel/fault.h>
 #include <kernel/init.h>
 #include <kernel/kso.h>
 #include <kernel/log.h>
@@ -16,6 +15,7 @@
 #include <kernel/pool.h>
 #include <kernel/random.h>
 #include <kernel/start.h>
+#include <kernel/trace.h>
 
 #define MIB_FRAMES_SHIFT 8u /* frames of 4 KiB in a MiB: 256 */
 

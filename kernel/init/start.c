@@ -7,7 +7,7 @@
 #include <kernel/arch_regs.h>
 #include <kernel/console.h>
 #include <kernel/kso.h>
-#include <kernel/log.h>
+#include <kernel/panic.h>
 #include <kernel/page.h>
 #include <kernel/pool.h>
 #include <kernel/start.h>
@@ -103,14 +103,15 @@ static void fill_view(struct object *view, objid_t program, objid_t thread, obji
 static void start_thread(struct object *thread, struct object *view, uint64_t entry)
 {
     uint64_t top = TWZ_SLOT_ADDR(TWZ_SLOT_STACK) + TWZ_OBJ_DATA_TOP;
+    uint64_t page = TWZ_SLOT_ADDR(TWZ_SLOT_THREAD) + TWZ_OBJ_BASE;
     struct thread_start start = { .priority = PRIORITIES / 2, .cores = UINT64_MAX };
     struct twz_thread *user = obj_frame(thread, 1);
 
     if (!user)
         fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
     arch_regs_start(&start.regs, entry, top, 0, 0);
-    start.regs.gsbase = TWZ_SLOT_ADDR(TWZ_SLOT_THREAD) + TWZ_OBJ_BASE;
-    user->self = start.regs.gsbase;
+    arch_regs_set_bases(&start.regs, 0, page);
+    user->self = page;
     if (arch_regs_validate(&start.regs) < 0 || threadobj_start(thread, view, &start) < 0)
         fatal(TWZ_HOST_STOP_PANIC, "the first program cannot be started");
 }

@@ -12,6 +12,7 @@
 #include <kernel/boot.h>
 #include <kernel/kso.h>
 #include <kernel/log.h>
+#include <kernel/panic.h>
 #include <kernel/page.h>
 #include <kernel/phys.h>
 #include <kernel/pool.h>

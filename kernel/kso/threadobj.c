@@ -10,6 +10,7 @@
  */
 #include <kernel/kmem.h>
 #include <kernel/log.h>
+#include <kernel/panic.h>
 #include <kernel/page.h>
 #include <kernel/phys.h>
 #include <kernel/pool.h>

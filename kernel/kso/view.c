@@ -16,7 +16,6 @@
  *
  * Lock order: a view's addrspaces_lock alone; object -> address space, one object at a time.
  */
-#include <kernel/log.h>
 #include <kernel/page.h>
 #include <kernel/upcall.h>
 #include <kernel/view.h>

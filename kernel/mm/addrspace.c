@@ -14,7 +14,6 @@
  * takes only that one.
  */
 #include <kernel/kmem.h>
-#include <kernel/log.h>
 #include <kernel/addrspace.h>
 #include <kernel/upcall.h>
 #include <twz/object.h>

@@ -9,7 +9,6 @@
  */
 #include <kernel/kmem.h>
 #include <kernel/lock.h>
-#include <kernel/log.h>
 #include <kernel/phys.h>
 #include <lib/string.h>
 

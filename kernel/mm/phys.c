@@ -15,7 +15,7 @@
  */
 #include <kernel/boot.h>
 #include <kernel/lock.h>
-#include <kernel/log.h>
+#include <kernel/panic.h>
 #include <kernel/phys.h>
 #include <lib/string.h>
 

@@ -16,6 +16,7 @@
  */
 #include <kernel/kmem.h>
 #include <kernel/log.h>
+#include <kernel/panic.h>
 #include <kernel/page.h>
 #include <kernel/phys.h>
 #include "inside.h"

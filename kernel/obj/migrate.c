@@ -28,6 +28,7 @@
  * Lock order: table -> object -> pool -> kmem -> phys.
  */
 #include <kernel/log.h>
+#include <kernel/panic.h>
 #include <kernel/page.h>
 #include <kernel/phys.h>
 #include <kernel/random.h>

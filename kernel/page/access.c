@@ -8,7 +8,7 @@
  *
  * Lock order: object -> pool -> kmem -> phys.
  */
-#include <kernel/log.h>
+#include <kernel/panic.h>
 #include <kernel/page.h>
 #include <lib/string.h>
 #include <store/persist.h>

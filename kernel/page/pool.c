@@ -8,6 +8,7 @@
 #include <kernel/boot.h>
 #include <kernel/kmem.h>
 #include <kernel/log.h>
+#include <kernel/panic.h>
 #include <kernel/pool.h>
 #include <lib/string.h>
 #include <store/persist.h>

@@ -6,7 +6,7 @@
  *
  * Lock order: object -> phys.
  */
-#include <kernel/log.h>
+#include <kernel/panic.h>
 #include <kernel/page.h>
 #include <kernel/phys.h>
 #include "inside.h"

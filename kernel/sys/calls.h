@@ -76,12 +76,8 @@
 /* The object, referenced, if the caller has all of `need` on it. (lookup.c) */
 MUST_CHECK int sys_get(objid_t id, unsigned need, struct object **out);
 
-/*
- * Long calls do a bounded piece, then the thread makes the call again: sys_again puts it back in
- * front of its SYSCALL. sys_progress finds where it stood: fields zero at the first piece.
- */
+/* Puts the thread back on its SYSCALL instruction, so that it makes the call again: the answer of a
+ * long call that has more to do (kernel/progress.h). (lookup.c) */
 int64_t sys_again(struct arch_frame *frame);
-void sys_progress(struct arch_frame *frame);
-void sys_finished(void);
 
 #endif

@@ -9,6 +9,7 @@
 #include <kernel/arch_regs.h>
 #include <kernel/fault.h>
 #include <kernel/log.h>
+#include <kernel/trace.h>
 #include "calls.h"
 
 /* Arguments out of registers, in order; `next` counts registers and folds away. */

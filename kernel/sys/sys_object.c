@@ -2,8 +2,9 @@
 /* Handlers of the obj_* calls. */
 #include <kernel/kso.h>
 #include <kernel/page.h>
+#include <kernel/progress.h>
 #include <kernel/sec.h>
-#include <kernel/upcall.h>
+#include <kernel/threadobj.h>
 #include "calls.h"
 
 #define SOURCES_MAX 64u
@@ -119,7 +120,7 @@ int64_t sys_obj_create(struct arch_frame *frame, struct user_spec spec, struct u
 
     if (err < 0)
         return err;
-    sys_progress(frame);
+    progress_begin(&frame->regs);
     if (!t->progress.obj)
         err = create_blank(&in, &t->progress.obj);
     if (err == 0)
@@ -129,12 +130,12 @@ int64_t sys_obj_create(struct arch_frame *frame, struct user_spec spec, struct u
     if (err == 0)
         err = USER_OUT(id, &t->progress.obj->id);
     if (err < 0) {
-        upcall.drop_progress(t);
+        threadobj_drop_progress(t);
     } else {
         obj_put(t->progress.obj);
         t->progress.obj = NULL;
     }
-    sys_finished();
+    progress_end();
     return err;
 }
 
@@ -160,11 +161,11 @@ int64_t sys_obj_copy(struct arch_frame *frame, struct user_ranges ranges, uint64
 
     if (count > SOURCES_MAX)
         return -TWZ_EINVAL;
-    sys_progress(frame);
+    progress_begin(&frame->regs);
     err = copy_step(USER_ADDR(ranges), count, NULL);
     if (err == 1)
         return sys_again(frame);
-    sys_finished();
+    progress_end();
     return err;
 }
 
@@ -180,10 +181,10 @@ int64_t sys_obj_range(struct arch_frame *frame, objid_t id, uint64_t op, uint64_
         return -TWZ_EINVAL;
     if (start >= TWZ_OBJ_SIZE || len > TWZ_OBJ_SIZE - start)
         return -TWZ_ERANGE;
-    sys_progress(frame);
+    progress_begin(&frame->regs);
     err = sys_get(id, op == TWZ_RANGE_PERSIST ? TWZ_READ : TWZ_WRITE, &obj);
     if (err < 0) {
-        sys_finished();
+        progress_end();
         return err;
     }
     first = (uint32_t)(start >> TWZ_PAGE_SHIFT) + t->progress.at;
@@ -192,7 +193,7 @@ int64_t sys_obj_range(struct arch_frame *frame, objid_t id, uint64_t op, uint64_
     t->progress.at = first - (uint32_t)(start >> TWZ_PAGE_SHIFT);
     if (err == 1)
         return sys_again(frame);
-    sys_finished();
+    progress_end();
     return err;
 }
 

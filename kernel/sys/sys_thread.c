@@ -5,6 +5,7 @@
 #include <kernel/kso.h>
 #include <kernel/sched.h>
 #include <kernel/sec.h>
+#include <kernel/signal.h>
 #include <kernel/threadobj.h>
 #include "calls.h"
 
@@ -26,8 +27,7 @@ int64_t sys_thread_spawn(struct arch_frame *frame, struct user_spawn spawn)
     if (in.flags != 0)
         return -TWZ_EINVAL;
     arch_regs_start(&start.regs, in.entry, in.stack, in.arg, in.arg2);
-    start.regs.fsbase = in.fsbase;
-    start.regs.gsbase = in.gsbase;
+    arch_regs_set_bases(&start.regs, in.fsbase, in.gsbase);
     err = arch_regs_validate(&start.regs);
     if (err < 0)
         return err;
@@ -85,7 +85,7 @@ static int do_signal(struct thread *t, void *arg)
 {
     const struct signal_args *s = arg;
 
-    return thread_signal(t, s->signal, s->value);
+    return signal_send(t, s->signal, s->value);
 }
 
 int64_t sys_thread_signal(struct arch_frame *frame, objid_t thread, uint64_t signal, uint64_t value)
@@ -98,7 +98,7 @@ int64_t sys_thread_signal(struct arch_frame *frame, objid_t thread, uint64_t sig
     if (signal == 0 || signal > SIGNALS_MAX)
         return -TWZ_EINVAL;
     if (objid_is_none(thread) || objid_equal(thread, current()->id))
-        return thread_signal(current(), signal, value);
+        return signal_send(current(), signal, value);
     err = sys_get(thread, TWZ_USE, &obj);
     if (err < 0)
         return err;
@@ -173,7 +173,7 @@ int64_t sys_thread_ctl(struct arch_frame *frame, objid_t thread, uint64_t op, ui
 
     (void)frame;
     if (op == TWZ_THREAD_YIELD) {
-        sched_yield();
+        cpu_yield();
         return 0;
     }
     if (op == TWZ_THREAD_ALIVE)

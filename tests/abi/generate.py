@@ -63,12 +63,14 @@ def main(out, root, *headers):
                 "#include <twz/syscall.def>\n"
                 '#define TWZ_ERROR(name, number, text) printf("error %d " #name "\\n", number);\n'
                 "#include <twz/error.def>\n"
-                '#define TWZ_FAULT_KIND(name, number, signal, text) '
-                'printf("fault kind %d " #name " " #signal "\\n", number);\n'
-                '#define TWZ_FAULT_REASON(name, number, text) '
-                'printf("fault reason %d " #name "\\n", number);\n'
-                "#include <twz/fault.def>\n"
-                "    return 0;\n}\n")
+                "#undef TWZ_ERROR\n")
+        if "twz/fault.h" in headers:
+            c.write("#define TWZ_FAULT_KIND(name, number, signal, text) \\\n"
+                    '    printf("fault kind %d " #name " " #signal "\\n", number);\n'
+                    "#define TWZ_FAULT_REASON(name, number, text) \\\n"
+                    '    printf("fault reason %d " #name "\\n", number);\n'
+                    "#include <twz/fault.def>\n")
+        c.write("    return 0;\n}\n")
 
 
 main(*sys.argv[1:])

@@ -74,7 +74,7 @@ RULES = {
 # kernel/include belongs to the module that has a C file of its name, or that OWNERS says. Every
 # module may use the other headers and those of GROUND (doc/decisions/006-memory-below-threads.md).
 LAYERS = ["mm", "core", "page", "obj", "kso", "sec", "dev", "sys"]
-GROUND = {"log"}
+GROUND = {"log", "panic"}
 OWNERS = {"page": "page"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals that kernel, libraries and host tools name, with the numbers of Linux, and the exit status
- * of a program that a signal ended.
+ * Signals that kernel, libraries and host tools name, with the numbers of Linux. The exit status of
+ * a program that a signal ended.
  */
 #ifndef TWZ_SIGNAL_H
 #define TWZ_SIGNAL_H

@@ -73,9 +73,9 @@ void kernel_timer(void);              /* core/timer.c: the timer of this core ex
 void kernel_reschedule(void);         /* core/sched.c: another core sent arch_ipi_reschedule */
 void kernel_media_error(phys_t addr); /* core/fault.c: uncorrectable memory error at addr */
 
-/* core/sched.c: chooses the thread that the core returns to. The last call of every entry. */
+/* core/switch.c: chooses the thread that the core returns to. The last call of every entry. */
 void kernel_exit(struct arch_frame *frame);
-/* core/sched.c: this core is set up and enters the scheduler. */
+/* core/switch.c: this core is set up and enters the scheduler. */
 NORETURN void kernel_cpu_main(void);
 
 /* ---- cores ---- */

@@ -28,6 +28,23 @@ static inline uint64_t arch_call_arg(const struct twz_regs *regs, unsigned i)
     }
 }
 
+static inline uint64_t arch_regs_ip(const struct twz_regs *regs)
+{
+    return regs->rip;
+}
+
+static inline uint64_t arch_regs_stack(const struct twz_regs *regs)
+{
+    return regs->rsp;
+}
+
+/* The two bases that a thread keeps for itself: thread-local storage, and its user page. */
+static inline void arch_regs_set_bases(struct twz_regs *regs, uint64_t tls, uint64_t user_page)
+{
+    regs->fsbase = tls;
+    regs->gsbase = user_page;
+}
+
 /* A key for the location and stack depth of a call; different ones rarely have the same key. */
 static inline uint64_t arch_regs_location(const struct twz_regs *regs)
 {

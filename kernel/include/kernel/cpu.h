@@ -1,30 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* Per-core state of the generic kernel. Only its own core touches it, but for runq and timers. */
+/*
+ * Per-core state of the generic kernel. Only its own core may touch it, but for timers and runq,
+ * which other cores may use under their locks.
+ */
 #ifndef KERNEL_CPU_H
 #define KERNEL_CPU_H
 
-#include <kernel/timer.h>
+#include <kernel/lock.h>
+#include <lib/heap.h>
 #include <lib/list.h>
 
-#define PRIORITIES 32u
+#define PRIORITIES  32u
+#define TIMER_NEVER UINT64_MAX
 
 struct thread;
 
 struct runq {
     struct spinlock lock;
-    uint32_t ready; /* bit p: list[p] is not empty */
-    _Atomic uint32_t count;
+    uint32_t ready;         /* bit p: list[p] is not empty */
+    _Atomic uint32_t count; /* threads in all lists */
     struct list list[PRIORITIES];
+};
+
+struct timer_heap {
+    struct spinlock lock;
+    struct heap heap; /* of struct timer by deadline */
 };
 
 struct cpu {
     unsigned id;
-    struct thread *current;        /* NULL: idle or switching */
-    _Atomic uint32_t need_resched; /* kernel_exit has something to look at */
-    bool yield;                    /* give way to others of the same priority */
-    uint64_t slice_end;
-    uint64_t armed; /* what the hardware timer is set to */
-    void *xsave;    /* a page or more: vector state on its way to or from user memory */
+    struct thread *current;        /* NULL: the core is idle or between two threads */
+    _Atomic uint32_t need_resched; /* kernel_exit must take its slow path */
+    bool yield;                    /* the running thread goes behind others of its priority */
+    uint64_t slice_end;            /* ns; TIMER_NEVER: no other thread waits for the core */
+    uint64_t armed;                /* ns: the deadline that the hardware timer is set to */
+    void *xsave; /* arch_xsave_size() bytes: vector state on its way to or from user memory */
     struct timer_heap timers;
     struct runq runq;
     uint64_t switches;
@@ -32,18 +42,42 @@ struct cpu {
 
 extern struct cpu cpus[MAX_CPUS];
 
+/* Bit set of the cores without a thread. */
+extern _Atomic uint64_t idle_cpus;
+
 static inline struct cpu *cpu_this(void)
 {
     return arch_cpu_this();
 }
 
-/* The running thread of this core; in a system call always there. */
+/* The running thread of this core; never NULL in a system call. */
 static inline struct thread *current(void)
 {
     return arch_cpu_this()->current;
 }
 
-/* Binds the boot core's struct cpu; first of all. The others come through kernel_cpu_main. */
+/* This core's kernel_exit must look for a thread, a signal or deferred work. */
+static inline void cpu_set_need_resched(void)
+{
+    atomic_store_explicit(&cpu_this()->need_resched, 1, memory_order_relaxed);
+}
+
+/* The running thread goes behind others of its priority at kernel_exit. */
+static inline void cpu_yield(void)
+{
+    cpu_this()->yield = true;
+    cpu_set_need_resched();
+}
+
+/* The running thread is gone; kernel_exit must find another. */
+static inline void cpu_drop_thread(void)
+{
+    cpu_this()->current = NULL;
+    cpu_set_need_resched();
+}
+
+/* Binds the struct cpu of this core. Must be called on each core before any other function of the
+ * generic kernel. */
 void cpu_init(void);
 
 #endif

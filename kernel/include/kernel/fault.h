@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults of user code: up to the view's handler, or the end of the thread. */
+/* Faults of user code: resolved, delivered to the view's handler, or the end of the thread. */
 #ifndef KERNEL_FAULT_H
 #define KERNEL_FAULT_H
 
 #include <kernel/thread.h>
 
 /*
- * Delivers a fault to the running thread: builds a frame on its fault stack and points *frame at
- * the handler. No handler: the thread ends, with its record and a line in the log. `fault->ip` is
- * set here.
+ * Delivers a fault to the running thread: writes a frame on its stack and points *frame at the
+ * handler that its view names. Without a handler, or without a stack, the thread ends (fault_end).
+ * Sets fault->ip. The caller must hold no lock.
  */
 void fault_raise(struct arch_frame *frame, struct twz_fault *fault);
 
-/* Ends the running thread by `fault`, with its record and a line in the log. */
+/* Ends the running thread by `fault`, with its exit record and a line in the log. The caller must
+ * hold no lock, and must return to kernel_exit without another access to the thread. */
 void fault_end(const struct twz_fault *fault);
 
-/* fault_return: loads the frame at that user address. */
+/* The call fault_return: continues with the frame at that user address. The caller must hold no
+ * lock. -TWZ_EFAULT, -TWZ_EINVAL: *frame is unchanged. */
 MUST_CHECK int fault_return(struct arch_frame *frame, uint64_t addr);
-
-/* Options of trace= on the command line. */
-extern bool trace_call;
-extern bool trace_fault;
-void trace_init(void);
 
 #endif

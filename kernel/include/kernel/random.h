@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random bytes for IDs, nonces and user space: a generator keyed from the processor's own source,
- * which erases its key after each use, so that what it gave cannot be computed from what it holds.
+ * Random bytes for IDs, nonces and user space. The generator is keyed from the processor's random
+ * source and erases its key after each use: its state does not reveal the bytes it gave out.
  */
 #ifndef KERNEL_RANDOM_H
 #define KERNEL_RANDOM_H
 
 #include <kernel/types.h>
 
-void random_init(void); /* once, before the first use, one core */
-/* Adds what tells this boot from others. Where the processor's source repeats itself (a machine
- * that is made to), a number that rises with each boot keeps new IDs new. Same lock. */
+/* Must be called once, on one core, before any other function here. */
+void random_init(void);
+
+/* Adds what distinguishes this boot from others. Where the processor's source repeats itself (a
+ * deterministic machine), a number that rises with each boot keeps IDs unique. Any core; takes a
+ * spin lock of its own, last. */
 void random_mix(const void *data, size_t len);
-void random_bytes(void *out, size_t len); /* any core; takes a spin lock of its own, last */
+
+/* Any core; takes a spin lock of its own, last. */
+void random_bytes(void *out, size_t len);
 
 #endif

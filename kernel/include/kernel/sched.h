@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which thread runs where. One run queue a core, by priority, round robin within one; a slice timer
- * only while others wait; an idle core halts, and takes work from others before it does.
+ * When and where threads run. One run queue a core, by priority, round robin within one. A slice
+ * timer runs only while other threads wait. An idle core takes work from other cores, or halts.
  *
  * Lock order: thread->lock -> runq.lock. Two run queues are never locked together.
  */
@@ -10,34 +10,34 @@
 
 #include <kernel/thread.h>
 
-/* A created thread may run from now on. */
+#define SCHED_SLICE_NS 10000000ull
+
+/* Makes a created thread ready to run. */
 void sched_start(struct thread *t);
 
-/* The running thread leaves the core at kernel_exit, unless somebody wakes it before. */
+/* The running thread leaves the core at kernel_exit, unless sched_wake comes before. */
 void sched_park(void);
 
-/* Ends a park, present or about to begin. Any core, no bucket or queue lock needed. */
+/* Ends a park of t, present or about to begin. Any core; takes t's lock. The caller may hold the
+ * lock of a sync bucket or of a timer heap. */
 void sched_wake(struct thread *t);
 
-/* The running thread goes behind others of its priority. */
-void sched_yield(void);
+/* Queues t, which must be READY and on no queue, on an idle core or its last one, and interrupts
+ * that core. */
+void sched_enqueue(struct thread *t);
 
-/* The running thread is gone (thread_end). */
-void sched_leave(void);
-
-/* After a change of t's pending bits: its sleep ends, and its core looks at it. */
-void sched_interrupt(struct thread *t);
-
-/* After a change of t's priority or cores: its core looks at it; a sleep goes on. */
+/* Must be called after a change of t's priority, cores or pending bits: its core looks at t again.
+ * A sleep goes on. */
 void sched_reevaluate(struct thread *t);
 
-/* After a change of t's cores, which cannot end meanwhile: off the queue of a core it has lost. */
+/* Must be called after a change of t's cores: t leaves the queue of a core that it has lost. t must
+ * not end meanwhile. */
 void sched_migrate(struct thread *t);
 
-/* Has upcall.deferred_work called once, soon, with no lock held. From a timer. */
+/* Has upcall.deferred_work called once, soon, on this core or another. Any lock may be held. */
 void sched_defer_work(void);
 
-/* Have this core's kernel_exit take the slow path. */
-void sched_set_need_resched(void);
+/* Does the deferred work, if there is any. The caller must hold no lock. */
+void sched_run_deferred_work(void);
 
 #endif

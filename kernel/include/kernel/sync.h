@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sleeping on words and waking. Keys are (object, offset): the address of the object's record, kept
- * alive by a reference of the sleeper. Buckets of waiters, one lock each.
+ * Sleeping on words, and waking. A key is (object, offset): the address of the in-core object, kept
+ * alive by a reference of the sleeper. Waiters lie in buckets, each with its lock.
  *
- * A sleeper: sync_begin, sync_queue for each word, then compares the words once more, then either
- * sync_cancel or sched_park. A waker changes the word first, then calls sync_wake. So either the
- * sleeper sees the new word or the waker sees the waiter.
+ * A sleeper must call sync_begin, then sync_queue for each word, then compare each word once more,
+ * then call sync_cancel or sched_park. A waker must change the word, then call sync_wake. So either
+ * the sleeper sees the new word or the waker sees the waiter.
  */
 #ifndef KERNEL_SYNC_H
 #define KERNEL_SYNC_H
@@ -15,30 +15,33 @@
 enum sync_state {
     SYNC_NONE,
     SYNC_SLEEPING, /* may be claimed once: by a waker, the timer or a signal */
-    SYNC_WOKEN,    /* sync_index says which operation */
+    SYNC_WOKEN,    /* thread->sync_index is the operation that was woken */
     SYNC_TIMEDOUT,
     SYNC_INTERRUPTED
 };
 
-/* Room for n waiters of the running thread; state SLEEPING. -TWZ_ENOMEM. */
+/* Prepares a sleep of the running thread on n words; its state becomes SLEEPING. -TWZ_ENOMEM. */
 MUST_CHECK int sync_begin(struct thread *t, unsigned n);
-/* Queues the next waiter; takes over the caller's reference on object. */
+
+/* Queues the next waiter; takes over the caller's reference on object. Takes the bucket's lock. */
 void sync_queue(struct thread *t, const void *object, uint64_t off, unsigned index);
-/* Sets the deadline, once all are queued. */
+
+/* Sets the deadline of the sleep. Must be called after the last sync_queue. */
 void sync_deadline(struct thread *t, uint64_t deadline);
-/* Takes everything back; returns what had become of it (SLEEPING: nobody claimed it).
- * release is called for each key's object. */
+
+/* Ends the sleep: unqueues all waiters and the timer, and calls release for the object of each key.
+ * Returns how the sleep was claimed, or SYNC_SLEEPING. The caller must hold no lock. */
 enum sync_state sync_cancel(struct thread *t, void (*release)(const void *object));
 
-/* Wakes at most count sleepers of the key; returns how many. No lock may be held but an
- * object's. */
+/* Wakes at most count sleepers of the key; returns how many. Takes the bucket's lock, and under it
+ * those of threads and run queues. The caller must hold none of these, and no timer heap's. */
 unsigned sync_wake(const void *object, uint64_t off, uint64_t count);
 
-/* The same, letting interrupts in between pieces: no lock may be held, and not from an
- * interrupt. */
+/* The same in bounded batches with preemption points between them. The caller must hold no lock and
+ * must not be in an interrupt. */
 unsigned sync_wake_all_batches(const void *object, uint64_t off, uint64_t count);
 
-/* Ends the sleep of a thread for a signal. */
+/* Ends the sleep of t, if it sleeps, for a signal. t must not end meanwhile. */
 void sync_interrupt(struct thread *t);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads. A thread that is off a core is wholly its thread object: registers and vector state lie
- * in one of two save slots in the object's kernel-only pages; struct thread is a cache, and the
- * place of what is only meaningful on this boot (queues, timers).
+ * Threads. A thread that is off a core is wholly its thread object: its registers and vector state
+ * lie in one of two save areas in the object's kernel-only pages. struct thread is a cache of that,
+ * and holds what is meaningful on this boot only (queues, timers).
  */
 #ifndef KERNEL_THREAD_H
 #define KERNEL_THREAD_H
 
-#include <kernel/cpu.h>
+#include <kernel/timer.h>
 #include <twz/thread.h>
 
 struct object;
@@ -15,12 +15,12 @@ struct addrspace;
 
 enum thread_state {
     THREAD_READY,   /* on a run queue */
-    THREAD_RUNNING, /* on a core, or on its way off it */
-    THREAD_BLOCKED, /* off a core, waiting for sched_wake */
+    THREAD_RUNNING, /* on a core, or leaving it */
+    THREAD_BLOCKED, /* off a core until sched_wake */
     THREAD_ENDED
 };
 
-/* pending bits */
+/* Bits of thread.pending. */
 #define THREAD_KILL   1u
 #define THREAD_SIGNAL 2u
 
@@ -32,12 +32,23 @@ struct thread_signal {
     uint64_t value;
 };
 
+/* One sleep of a thread on one word (core/sync.c). */
 struct sync_waiter {
     struct thread *thread;
-    const void *object;       /* key: a referenced object ... */
-    uint64_t off;             /* ... and an offset in it */
-    unsigned index;           /* operation in the user's array */
+    const void *object;           /* key: a referenced object ... */
+    uint64_t off;                 /* ... and an offset in it */
+    unsigned index;               /* operation in the user's array */
     struct list_node bucket_link; /* under the bucket's lock */
+};
+
+/* A long call that works in batches (core/progress.c). */
+struct progress {
+    uint64_t call;      /* fingerprint of the call; 0: none */
+    uint64_t index;     /* the call's own: the element it has reached */
+    uint32_t at;        /* the call's own: the page in it */
+    bool below;         /* a handler was entered above it and has not returned */
+    uint64_t location;  /* of the interrupted call, while `below` */
+    struct object *obj; /* referenced; created by the call so far */
 };
 
 struct thread {
@@ -46,30 +57,23 @@ struct thread {
     struct object *obj;      /* referenced */
     struct twz_thread *user; /* its user page, in the kernel's map */
     struct twz_thread_save *save[2];
-    uint64_t generation;
-    struct thread *table_next; /* of all threads, under the table's lock (obj/) */
-    /* the thread's own, only touched while it is current */
+    uint64_t generation;       /* unique over all threads of this boot; never 0 */
+    struct thread *table_next; /* of all threads, under the table's lock (obj/threadobj.c) */
+    /* the thread's own: touched only while it is current */
     struct addrspace *addrspace; /* referenced */
-    struct arch_root *root;      /* of space */
+    struct arch_root *root;      /* of addrspace */
     objid_t sctx;
-    void (*resume)(struct thread *t, struct arch_frame *frame); /* first thing when it runs again */
-    struct {
-        uint64_t call; /* fingerprint of a long call that goes on; 0: none */
-        uint64_t index;
-        uint32_t at;
-        bool below; /* it was interrupted, at `place`, and has not gone on */
-        uint64_t place;
-        struct object *obj; /* referenced; made by the call so far */
-    } progress;
-    uint64_t epoch; /* of the save slot written last */
+    void (*resume)(struct thread *t, struct arch_frame *frame); /* called when it runs again */
+    struct progress progress;
+    uint64_t epoch; /* of the save area written last */
     /* under lock */
     struct spinlock lock;
     enum thread_state state;
-    bool parked;  /* set by itself: leave the core at the next kernel_exit, unless woken */
-    bool woken;   /* somebody called sched_wake before it was off */
-    unsigned cpu; /* where it runs, waits to run, or ran last */
+    bool parked;  /* set by the thread: it leaves the core at kernel_exit unless woken */
+    bool woken;   /* sched_wake was called before it was off the core */
+    unsigned cpu; /* the core that it runs on, waits for or ran on last */
     unsigned priority;
-    uint64_t cores;
+    uint64_t cores; /* bit set of cores it may run on */
     unsigned nsignals;
     struct thread_signal signals[THREAD_SIGNALS];
     _Atomic uint32_t pending;
@@ -80,14 +84,14 @@ struct thread {
     /* thread_sync */
     struct timer timer;
     _Atomic uint32_t sync_state;
-    unsigned sync_index; /* which operation was woken */
+    unsigned sync_index; /* operation that was woken */
     unsigned nwaiters;
     unsigned waiters_max;
     struct sync_waiter *waiters;
     struct sync_waiter few[THREAD_WAITERS];
 };
 
-/* A new thread, not yet running. All memory of `init` stays the thread's until `ended`. */
+/* A new thread, not yet running. The thread uses all memory of `init` until upcall.thread_ended. */
 struct thread_init {
     objid_t id;
     struct object *obj;
@@ -96,29 +100,26 @@ struct thread_init {
     struct addrspace *addrspace;
     struct arch_root *root;
     objid_t sctx;
-    struct twz_regs regs; /* validated */
+    struct twz_regs regs; /* must have passed arch_regs_validate */
     unsigned priority;
     uint64_t cores;
 };
-/* Writes the first save slot. NULL: no memory. */
+
+/* Creates a thread, blocked, and writes its first save area. NULL: no memory. */
 struct thread *thread_create(const struct thread_init *init);
 
-/* Bytes that one save slot takes. */
+/* Bytes of one save area. */
 size_t thread_save_size(void);
 
-/* Registers of frame and vector state of this core into the older slot. */
+/* Writes the registers of *frame and the vector state of this core to the older save area. */
 void thread_save(struct thread *t, struct arch_frame *frame);
-/* The newer slot into *frame and this core. -TWZ_EDAMAGED: neither slot is good. */
+
+/* Loads the newer save area into *frame and this core. -TWZ_EDAMAGED: its check fails; -TWZ_EINVAL:
+ * it holds what must not be loaded. */
 MUST_CHECK int thread_load(struct thread *t, struct arch_frame *frame);
 
-/* Ends the running thread. fault may be NULL. The caller returns to kernel_exit without touching
- * the thread again. */
+/* Ends the running thread with its exit record. fault may be NULL. The caller must hold no lock,
+ * and must return to kernel_exit without another access to the thread. Long. */
 void thread_end(uint64_t code, const struct twz_fault *fault);
-
-/* Queues a signal; the thread's lock is taken. -TWZ_EAGAIN: too many queued. */
-MUST_CHECK int thread_signal(struct thread *t, uint64_t signal, uint64_t value);
-
-/* Kernel_exit found pending bits of the running thread. */
-void thread_pending(struct thread *t, struct arch_frame *frame);
 
 #endif

@@ -1,33 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* One-shot timers of a core: a pairing heap by deadline, no memory needed, no tick. */
+/* One-shot timers of a core, without a periodic tick and without memory of their own. */
 #ifndef KERNEL_TIMER_H
 #define KERNEL_TIMER_H
 
-#include <kernel/lock.h>
-
-#define TIMER_NEVER UINT64_MAX
+#include <kernel/cpu.h>
 
 struct timer {
-    uint64_t deadline;             /* ns; meaningful while queued */
-    void (*fire)(struct timer *t); /* on the core that set it, under the heap's lock */
-    struct timer *child;
-    struct timer *next;      /* sibling */
-    struct timer *prev;      /* sibling before, or the parent of a first child */
-    struct timer_heap *heap; /* NULL: not queued */
+    struct heap_node node;         /* key: the deadline, ns */
+    void (*fire)(struct timer *t); /* called on the core that set it, under the heap's lock */
+    struct timer_heap *heap;       /* NULL: not queued */
 };
 
-struct timer_heap {
-    struct spinlock lock;
-    struct timer *top;
-};
-
-/* Queues an idle timer on this core. */
+/* Queues a timer on this core. It must not be queued. Takes the heap's lock. */
 void timer_set(struct timer *t, uint64_t deadline);
 
-/* Takes it out wherever it is; true: it had not fired. It does not fire afterwards. */
+/* Removes the timer from whichever core it is queued on. True: it had not fired. The timer does not
+ * fire afterwards. Takes the heap's lock, so the caller must not hold a lock that `fire` takes. */
 bool timer_cancel(struct timer *t);
 
-/* The core wants a look at its slice at this time (TIMER_NEVER: no longer). */
+/* The end of the running thread's slice; TIMER_NEVER: it has none. */
 void timer_slice(uint64_t deadline);
 
 #endif

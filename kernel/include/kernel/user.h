@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User memory of the running thread. Each function resolves faults on the way as if the thread had
- * touched the address itself, with its rights; what does not resolve is -TWZ_EFAULT. Never called
- * with a lock held.
+ * User memory of the running thread. Each function resolves faults as if the thread had touched the
+ * address itself, with its rights. The caller must hold no lock. -TWZ_EFAULT: a fault does not
+ * resolve; a part may have been copied.
  */
 #ifndef KERNEL_USER_H
 #define KERNEL_USER_H

@@ -6,7 +6,7 @@
  */
 #include "../x86.h"
 #include <kernel/boot.h>
-#include <kernel/log.h>
+#include <kernel/panic.h>
 #include <lib/string.h>
 #include <twz/hostlink.h>
 

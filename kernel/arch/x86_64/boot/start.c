@@ -6,7 +6,6 @@
  */
 #include "../x86.h"
 #include <kernel/init.h>
-#include <kernel/log.h>
 
 struct rela {
     uint64_t offset;

@@ -5,7 +5,7 @@
  * some processors that stops the core.
  */
 #include "../x86.h"
-#include <kernel/log.h>
+#include <kernel/panic.h>
 #include <lib/string.h>
 #include <twz/hostlink.h>
 

@@ -10,6 +10,7 @@
  */
 #include "../x86.h"
 #include <kernel/log.h>
+#include <kernel/panic.h>
 
 #define GATE_PRESENT 0x8e00u /* interrupt gate */
 #define GATE_USER    0x6000u

@@ -11,7 +11,7 @@
  * have cached it.
  */
 #include "../x86.h"
-#include <kernel/log.h>
+#include <kernel/panic.h>
 #include <kernel/phys.h>
 #include <lib/string.h>
 #include <twz/view.h>

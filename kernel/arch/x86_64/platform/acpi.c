@@ -6,7 +6,6 @@
 #include "../x86.h"
 #include "acpi_tables.h"
 #include <kernel/boot.h>
-#include <kernel/log.h>
 #include <lib/string.h>
 
 #define LAPIC_DEFAULT 0xfee00000u

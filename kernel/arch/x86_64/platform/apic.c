@@ -4,7 +4,7 @@
  * The first call masks the legacy interrupt controllers for good.
  */
 #include "../x86.h"
-#include <kernel/log.h>
+#include <kernel/panic.h>
 
 #define REG_ID         0x20u
 #define REG_TPR        0x80u

@@ -8,7 +8,7 @@
  * instructions. It begins and ends at an edge of the reference, so its error is two reads.
  */
 #include "../x86.h"
-#include <kernel/log.h>
+#include <kernel/panic.h>
 
 #define NS_PER_S    1000000000ull
 #define PM_HZ       3579545ull

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the run queues.
+ *
+ * Invariants
+ *   - A thread on a queue has its registers in its save areas, and no core runs it.
+ *   - A queued thread may run on the queue's core. runq_push is called with t->cpu written, and
+ *     reads t->cores under the queue's lock; runq_evict is called with t->cores written, and reads
+ *     t->cpu, then looks at that queue under its lock. So either the one that queues t sees the new
+ *     cores, or runq_evict finds t.
+ *
+ * Locks: runq.lock, the last one. Two run queues are never locked together.
+ */
+#include "runq.h"
+
+static bool may_run_on(const struct thread *t, unsigned core)
+{
+    return (__atomic_load_n(&t->cores, __ATOMIC_RELAXED) >> core & 1) != 0;
+}
+
+bool runq_push(unsigned core, struct thread *t)
+{
+    struct runq *q = &cpus[core].runq;
+    unsigned p = t->priority;
+
+    spin_lock(&q->lock);
+    if (!may_run_on(t, core)) {
+        spin_unlock(&q->lock);
+        return false;
+    }
+    t->queue = q;
+    t->queue_priority = p;
+    list_add_last(&q->list[p], &t->queue_link);
+    q->ready |= 1u << p;
+    atomic_fetch_add_explicit(&q->count, 1, memory_order_relaxed);
+    spin_unlock(&q->lock);
+    return true;
+}
+
+static void remove_locked(struct runq *q, struct thread *t)
+{
+    unsigned p = t->queue_priority;
+
+    t->queue = NULL;
+    list_remove(&q->list[p], &t->queue_link);
+    if (list_is_empty(&q->list[p]))
+        q->ready &= ~(1u << p);
+    atomic_fetch_sub_explicit(&q->count, 1, memory_order_relaxed);
+}
+
+/* The first thread of priority p that may run on `core`, or NULL. */
+static struct thread *find_first_locked(const struct runq *q, unsigned p, unsigned core)
+{
+    const struct list_node *node;
+
+    for (node = q->list[p].first; node; node = node->next) {
+        struct thread *t = LIST_ITEM(node, struct thread, queue_link);
+
+        if ((t->cores >> core & 1) != 0)
+            return t;
+    }
+    return NULL;
+}
+
+struct thread *runq_pop(struct runq *q, unsigned core)
+{
+    struct thread *t = NULL;
+    uint32_t ready;
+
+    if (atomic_load_explicit(&q->count, memory_order_relaxed) == 0)
+        return NULL;
+    spin_lock(&q->lock);
+    ready = q->ready;
+    while (ready != 0 && !t) {
+        unsigned p = 31u - (unsigned)__builtin_clz(ready);
+
+        ready &= ~(1u << p);
+        t = find_first_locked(q, p, core);
+        if (t)
+            remove_locked(q, t);
+    }
+    spin_unlock(&q->lock);
+    return t;
+}
+
+bool runq_evict(struct thread *t)
+{
+    unsigned core;
+    struct runq *q;
+    bool evicted;
+
+    /* The new t->cores, before the core it is queued on. Pairs with runq_push's lock. */
+    atomic_thread_fence(memory_order_seq_cst);
+    core = __atomic_load_n(&t->cpu, __ATOMIC_RELAXED);
+    q = &cpus[core].runq;
+    spin_lock(&q->lock);
+    evicted = t->queue == q && !may_run_on(t, core);
+    if (evicted)
+        remove_locked(q, t);
+    spin_unlock(&q->lock);
+    return evicted;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Run queues, one a core: a list for each priority. Each function takes the queue's lock. */
+#ifndef CORE_RUNQ_H
+#define CORE_RUNQ_H
+
+#include <kernel/thread.h>
+
+/* Queues t, which must be READY and on no queue, behind others of its priority. t->cpu must name
+ * `core` already. False: t may not run on that core; t->cores has just changed. */
+MUST_CHECK bool runq_push(unsigned core, struct thread *t);
+
+/* Takes the first thread of the highest priority that may run on `core`, or NULL. */
+struct thread *runq_pop(struct runq *q, unsigned core);
+
+/* Takes t off the queue of the core in t->cpu, if it waits there and may not run there. True: it
+ * did, and the caller must queue it elsewhere. */
+bool runq_evict(struct thread *t);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pairing heap of structs that carry their own links; pure, and no call allocates. A heap that is
+ * all zero is empty. Insertion is constant, removal logarithmic in the mean. The caller serialises
+ * all access to a heap and its nodes.
+ */
+#ifndef LIB_HEAP_H
+#define LIB_HEAP_H
+
+#include <stdint.h>
+
+struct heap_node {
+    uint64_t key; /* set by the caller before heap_insert, constant while in the heap */
+    struct heap_node *child;
+    struct heap_node *next; /* sibling */
+    struct heap_node *prev; /* sibling before, or the parent of a first child */
+};
+
+struct heap {
+    struct heap_node *top; /* the least key; NULL: empty */
+};
+
+void heap_insert(struct heap *heap, struct heap_node *node);
+
+/* node must be in this heap. */
+void heap_remove(struct heap *heap, struct heap_node *node);
+
+#endif
