@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The host console: a DEVICE object whose rings user code fills and empties, over the ports of a
- * virtio-serial device (twz/device.h says what the object looks like, twz/hostlink.h what the ports
- * are for).
+ * virtio-serial device (twz/device.h: the object's layout; twz/hostlink.h: the use of each port).
  *
- * To the host: the device reads straight from the ring's frames, [sent, tail) in pieces; when it is
- * done with a piece, head moves. From the host: the device writes into bounce buffers that no user
- * code sees, and the kernel copies them into the ring, because a buffer that the device fills only
- * in part would leave a gap there.
+ * To the host: the device reads [sent, tail) straight from the ring's frames, in several buffers.
+ * When the device has used a buffer, the kernel advances head. From the host: the device writes
+ * into bounce buffers that user code cannot map, and the kernel copies them into the ring, because
+ * a buffer that the device fills only in part would leave a gap there.
  *
- * The counters that count are the kernel's own (struct channel). Of the ring header, which user
- * code may scribble on, one word of each direction is read, once for each look: the user's counter,
- * and a value that cannot be is taken for "nothing new". Addresses given to the device follow from
- * our own counters and from sizes that are constants; so whatever user code writes there, the
- * device reads ring bytes only and writes bounce buffers only.
+ * User code may store anything in a ring header, so the kernel
+ *   - keeps its own counters and sizes (struct channel) and trusts no others;
+ *   - reads one word of a header for each direction, the user's counter, once each time, and treats
+ *     an impossible value as "nothing new";
+ *   - computes the addresses that the device gets from its own counters and from constant sizes.
+ * Therefore the device reads only ring bytes, and writes only bounce buffers.
  *
- * The ring's frames are not written through page_write_begin: they belong to the device, and a
- * device object is never rolled back.
+ * The kernel does not store to a ring through page_write_begin: the ring's frames belong to the
+ * device, and a device object is never rolled back.
  *
- * Locks: console.lock around everything; waiters are woken after it was given back.
+ * Locks: console.lock guards everything here. Waiters are woken after it is released.
  */
 #include <kernel/console.h>
 
@@ -42,7 +42,7 @@
 #define QUEUE_IN(nr)      (uint16_t)(2 + 2 * (nr))
 #define QUEUE_OUT(nr)     (uint16_t)(3 + 2 * (nr))
 
-#define DRAIN_PATIENCE 2000000000ull /* ns without progress */
+#define DRAIN_TIMEOUT 2000000000ull /* ns without progress */
 
 /* Bytes of the rings and bounce buffers of each port; all powers of two. */
 static const struct {
@@ -64,43 +64,50 @@ static void wake_word(uint64_t off)
     sync_wake(console.object, off, UINT64_MAX);
 }
 
-static void wake(unsigned who)
+/* Wakes the waiters of WAKE_* bits. The caller must not hold console.lock. */
+static void wake_waiters(unsigned wakes)
 {
-    for (unsigned i = 0; who && i < TWZ_PORTS; i++) {
+    for (unsigned i = 0; wakes && i < TWZ_PORTS; i++) {
         struct port *p = &console.port[i];
         uint64_t open = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].open);
 
-        if (who & WAKE_HEAD(i))
+        if (wakes & WAKE_HEAD(i))
             wake_word(p->out.ring_off + offsetof(struct twz_ring, head));
-        if (who & WAKE_TAIL(i))
+        if (wakes & WAKE_TAIL(i))
             wake_word(p->in.ring_off + offsetof(struct twz_ring, tail));
-        if (who & WAKE_OPEN(i))
+        if (wakes & WAKE_OPEN(i))
             wake_word(open);
     }
 }
 
 /* ---- entry points --------------------------------------------------------------------------- */
 
-static void interrupt(void *arg)
+static void handle_interrupt(void *arg)
 {
+    unsigned wakes;
+
     (void)arg;
     spin_lock(&console.lock);
-    unsigned who = port_pump_all();
+    wakes = port_pump_all();
     spin_unlock(&console.lock);
-    wake(who);
+    wake_waiters(wakes);
 }
 
-void console_notify(unsigned port)
+/* User code moved a counter of the port. */
+static void notify_port(unsigned port)
 {
-    if (!console.present || port >= TWZ_PORTS)
+    unsigned wakes;
+
+    if (!console.present)
         return;
     spin_lock(&console.lock);
-    unsigned who = port_out_pump(port) | port_in_pump(port);
+    wakes = port_out_pump(port) | port_in_pump(port);
     spin_unlock(&console.lock);
-    wake(who);
+    wake_waiters(wakes);
 }
 
-static bool drained(void)
+/* The device has read all bytes of each ring that the host has ever opened. */
+static bool is_drained(void)
 {
     for (unsigned i = 0; i < TWZ_PORTS; i++) {
         const struct channel *c = &console.port[i].out;
@@ -114,19 +121,19 @@ static bool drained(void)
 void console_drain(void)
 {
     uint64_t last = arch_clock_ns();
-    unsigned who = 0;
+    unsigned wakes = 0;
 
     if (!console.present)
         return;
     spin_lock(&console.lock);
     do {
-        who = port_pump_all();
-        if (who)
+        wakes = port_pump_all();
+        if (wakes)
             last = arch_clock_ns();
         arch_pause();
-    } while (!drained() && arch_clock_ns() - last < DRAIN_PATIENCE);
+    } while (!is_drained() && arch_clock_ns() - last < DRAIN_TIMEOUT);
     spin_unlock(&console.lock);
-    wake(who);
+    wake_waiters(wakes);
 }
 
 objid_t console_id(void)
@@ -139,13 +146,13 @@ static int64_t console_ctl(struct object *obj, uint64_t op, uint64_t arg)
     (void)obj;
     if (op != TWZ_DEV_NOTIFY || arg >= TWZ_PORTS)
         return -TWZ_EINVAL;
-    console_notify((unsigned)arg);
+    notify_port((unsigned)arg);
     return 0;
 }
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
-static unsigned order_of(uint64_t bytes)
+static unsigned order_of_bytes(uint64_t bytes)
 {
     unsigned order = 0;
 
@@ -154,10 +161,11 @@ static unsigned order_of(uint64_t bytes)
     return order;
 }
 
-/* Zeroed frames in a row, as pages from *page on of the object. */
-static int give_pages(uint32_t *page, uint64_t bytes, phys_t *start)
+/* Allocates zeroed, contiguous frames and maps them in the object from page *page on, which it
+ * advances. */
+static int map_zeroed_pages(uint32_t *page, uint64_t bytes, phys_t *start)
 {
-    *start = phys_alloc(order_of(bytes));
+    *start = phys_alloc(order_of_bytes(bytes));
     if (phys_is_none(*start))
         return -TWZ_ENOMEM;
     memset(arch_virt(*start), 0, bytes);
@@ -170,14 +178,16 @@ static int give_pages(uint32_t *page, uint64_t bytes, phys_t *start)
     return 0;
 }
 
-static int make_ring(struct channel *c, struct twz_ring *ring, uint64_t ring_off, uint64_t bytes,
+/* Makes a ring of that length, which lies at ring_off in the object. 0 bytes: none. */
+static int init_ring(struct channel *c, struct twz_ring *ring, uint64_t ring_off, uint64_t bytes,
                      uint32_t *page)
 {
     uint32_t first = *page;
+    int err;
 
     if (!bytes)
         return 0;
-    int err = give_pages(page, bytes, &c->phys);
+    err = map_zeroed_pages(page, bytes, &c->phys);
     if (err < 0)
         return err;
     c->ring = ring;
@@ -189,7 +199,7 @@ static int make_ring(struct channel *c, struct twz_ring *ring, uint64_t ring_off
     return 0;
 }
 
-static int make_rings(struct twz_console *header, uint32_t page)
+static int init_rings(struct twz_console *header, uint32_t page)
 {
     int err = 0;
 
@@ -200,14 +210,16 @@ static int make_rings(struct twz_console *header, uint32_t page)
 
         p->shared = &header->port[i];
         p->nr = shape[i].nr;
-        err = make_ring(&p->out, &p->shared->to_host, out, shape[i].to_host, &page);
+        err = init_ring(&p->out, &p->shared->to_host, out, shape[i].to_host, &page);
         if (err == 0)
-            err = make_ring(&p->in, &p->shared->from_host, in, shape[i].from_host, &page);
+            err = init_ring(&p->in, &p->shared->from_host, in, shape[i].from_host, &page);
     }
     return err;
 }
 
-static int start_inbox(struct inbox *in, uint16_t queue, uint32_t each, uint32_t bytes)
+/* Sets up a queue and gives the device all its buffers of `each` bytes. Small ones lie in the
+ * queue's own frame. */
+static int init_inbox(struct inbox *in, uint16_t queue, uint32_t each, uint32_t bytes)
 {
     int err = virtq_init(&console.virtio, &in->q, queue);
 
@@ -216,17 +228,17 @@ static int start_inbox(struct inbox *in, uint16_t queue, uint32_t each, uint32_t
     in->each = each;
     in->base = (phys_t){ in->q.phys.addr + VIRTQ_BUFFERS };
     if (each == BOUNCE_BYTES)
-        in->base = phys_alloc(order_of(bytes));
+        in->base = phys_alloc(order_of_bytes(bytes));
     if (phys_is_none(in->base))
         return -TWZ_ENOMEM;
     for (uint32_t i = 0; i < bytes / each; i++)
-        inbox_give(in, (uint8_t)i);
+        inbox_add_buffer(in, (uint8_t)i);
     return 0;
 }
 
-static int start_queues(void)
+static int init_queues(void)
 {
-    int err = start_inbox(&console.control_in, QUEUE_CONTROL_IN, MESSAGE_BYTES, VIRTQ_ROOM);
+    int err = init_inbox(&console.control_in, QUEUE_CONTROL_IN, MESSAGE_BYTES, VIRTQ_BUFFER_BYTES);
 
     if (err == 0)
         err = virtq_init(&console.virtio, &console.control_out, QUEUE_CONTROL_OUT);
@@ -235,12 +247,13 @@ static int start_queues(void)
 
         err = virtq_init(&console.virtio, &p->outq, QUEUE_OUT(shape[i].nr));
         if (err == 0 && shape[i].bounce)
-            err = start_inbox(&p->inbox, QUEUE_IN(shape[i].nr), BOUNCE_BYTES, shape[i].bounce);
+            err = init_inbox(&p->inbox, QUEUE_IN(shape[i].nr), BOUNCE_BYTES, shape[i].bounce);
     }
     return err;
 }
 
-static void tell_device(void)
+/* Lets the device work, and announces the driver to it. */
+static void enable_device(void)
 {
     virtq_interrupts(&console.control_out, false);
     virtio_ready(&console.virtio);
@@ -252,35 +265,38 @@ static void tell_device(void)
     control_send(UINT32_MAX, EVENT_DEVICE_READY, 1);
 }
 
+/* Finds and starts the device. On an error it is left without bus master. */
 static int start_device(void)
 {
     static const uint32_t ids[] = { ID_TRANSITIONAL, ID_MODERN };
     struct pci_fn at;
+    int err;
 
     if (!pci_find(ids, ARRAY_LEN(ids), &at))
         return -TWZ_ENOOBJ;
-    int err = virtio_start(&console.virtio, at, FEATURE_MULTIPORT);
+    err = virtio_start(&console.virtio, at, FEATURE_MULTIPORT);
     if (err == 0)
-        err = pci_message(at, interrupt, NULL);
+        err = pci_message(at, handle_interrupt, NULL);
     if (err == 0)
-        err = start_queues();
+        err = init_queues();
     if (err < 0) {
         pci_master(at, false);
         return err;
     }
     console.present = true;
-    tell_device();
+    enable_device();
     return 0;
 }
 
-static struct twz_console *make_object(void)
+static struct twz_console *create_console_object(void)
 {
     static const struct device device = { .ctl = console_ctl };
     struct obj_spec spec = { .perms = TWZ_READ | TWZ_WRITE | TWZ_USE, .kind = TWZ_KIND_DEVICE };
     uint32_t page = TWZ_OBJ_BASE >> TWZ_PAGE_SHIFT;
     phys_t frame;
 
-    if (obj_create(&spec, &console.object) < 0 || give_pages(&page, TWZ_PAGE_SIZE, &frame) < 0)
+    if (obj_create(&spec, &console.object) < 0 ||
+        map_zeroed_pages(&page, TWZ_PAGE_SIZE, &frame) < 0)
         panic("console: no memory for its object");
     console.object->device = &device;
     return arch_virt(frame);
@@ -289,8 +305,8 @@ static struct twz_console *make_object(void)
 void console_init(void)
 {
     _Static_assert(sizeof(struct twz_console) <= TWZ_PAGE_SIZE, "console header fits a page");
-    struct twz_console *header = make_object();
-    int err = make_rings(header, (TWZ_OBJ_BASE >> TWZ_PAGE_SHIFT) + 1);
+    struct twz_console *header = create_console_object();
+    int err = init_rings(header, (TWZ_OBJ_BASE >> TWZ_PAGE_SHIFT) + 1);
 
     if (err == 0)
         err = start_device();
@@ -299,6 +315,6 @@ void console_init(void)
     if (err < 0)
         log_printf("console: no link to the host (%d)", -err);
     if (kso_attach(kso_root(), console.object, UINT64_MAX) < 0)
-        panic("console: the root has no room");
+        panic("console: the root KSO is full");
     kso_set_console(console.object);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the addresses given to memory registers that the firmware left alone: a range below the
- * interrupt controllers where no machine has memory, handed out once at boot and never taken back.
- * Boot only, one core: no locks.
+ * Owns the addresses of memory registers to which the firmware assigned none: a range below the
+ * interrupt controllers, where no machine has memory. They are assigned at boot and never freed.
  */
 #include "pci.h"
 
@@ -30,7 +29,7 @@ uint32_t pci_read32(struct pci_fn at, unsigned off)
     return arch_pci_read32(0, at.dev, at.fn, off);
 }
 
-static void write32(struct pci_fn at, unsigned off, uint32_t value)
+static void pci_write32(struct pci_fn at, unsigned off, uint32_t value)
 {
     arch_pci_write32(0, at.dev, at.fn, off, value);
 }
@@ -57,10 +56,11 @@ bool pci_find(const uint32_t *ids, unsigned nids, struct pci_fn *out)
 
 unsigned pci_capability(struct pci_fn at, unsigned after, uint8_t id)
 {
+    unsigned cap;
+
     if (!(pci_read32(at, PCI_COMMAND) & PCI_STATUS_CAPS))
         return 0;
-
-    unsigned cap = pci_read8(at, after ? after + 1 : PCI_CAPS) & 0xfcu;
+    cap = pci_read8(at, after ? after + 1 : PCI_CAPS) & 0xfcu;
     for (unsigned steps = 0; cap && steps < 48; steps++) {
         if (pci_read8(at, cap) == id)
             return cap;
@@ -74,44 +74,49 @@ void pci_master(struct pci_fn at, bool on)
     uint32_t command = pci_read32(at, PCI_COMMAND) & 0xffff;
     uint32_t bits = PCI_COMMAND_MEM | PCI_COMMAND_MAST | PCI_COMMAND_NOIRQ;
 
-    write32(at, PCI_COMMAND, on ? command | bits : command & ~(PCI_COMMAND_MEM | PCI_COMMAND_MAST));
+    pci_write32(at, PCI_COMMAND,
+                on ? command | bits : command & ~(PCI_COMMAND_MEM | PCI_COMMAND_MAST));
 }
 
-/* Length of a memory register, measured by what of its address cannot be set. */
+/* The length of a memory register: the address bits that cannot be set show it. */
 static uint32_t bar_size(struct pci_fn at, unsigned reg)
 {
     uint32_t old = pci_read32(at, reg);
+    uint32_t mask;
 
-    write32(at, reg, 0xffffffffu);
-    uint32_t mask = pci_read32(at, reg) & ~0xfu;
-    write32(at, reg, old);
+    pci_write32(at, reg, 0xffffffffu);
+    mask = pci_read32(at, reg) & ~0xfu;
+    pci_write32(at, reg, old);
     return mask & -mask;
 }
 
-static void bar_place(struct pci_fn at, unsigned reg, uint32_t low, uint32_t size)
+/* Assigns a memory register the next free address. No effect if none is left. */
+static void assign_bar(struct pci_fn at, unsigned reg, uint32_t low, uint32_t size)
 {
     uint32_t start = (hole_next + size - 1) & -size;
 
     if (!size || start < hole_next || start + size > HOLE_END || start + size < start)
         return;
     hole_next = start + size;
-    write32(at, reg, start);
+    pci_write32(at, reg, start);
     if (low & PCI_BAR_64)
-        write32(at, reg + 4, 0);
+        pci_write32(at, reg + 4, 0);
 }
 
 void *pci_bar(struct pci_fn at, unsigned bar, uint32_t off, uint32_t len)
 {
     unsigned reg = PCI_BAR0 + 4 * bar;
+    uint64_t high;
+    uint32_t low;
 
     if (bar > 5)
         return NULL;
-    uint32_t low = pci_read32(at, reg);
+    low = pci_read32(at, reg);
     if (low & PCI_BAR_IO)
         return NULL;
-    uint64_t high = low & PCI_BAR_64 ? pci_read32(at, reg + 4) : 0;
+    high = low & PCI_BAR_64 ? pci_read32(at, reg + 4) : 0;
     if (!high && !(low & ~0xfu)) {
-        bar_place(at, reg, low, bar_size(at, reg));
+        assign_bar(at, reg, low, bar_size(at, reg));
         low = pci_read32(at, reg);
         if (!(low & ~0xfu))
             return NULL;
@@ -122,23 +127,24 @@ void *pci_bar(struct pci_fn at, unsigned bar, uint32_t off, uint32_t len)
 int pci_message(struct pci_fn at, arch_irq_fn fn, void *arg)
 {
     unsigned cap = pci_capability(at, 0, PCI_CAP_MSIX);
+    volatile uint32_t *entry;
+    uint32_t table, data;
+    uint64_t address;
+    int err;
+
     if (!cap)
         return -TWZ_ENOTSUP;
-
-    uint32_t table = pci_read32(at, cap + 4);
-    volatile uint32_t *entry = pci_bar(at, table & 7, table & ~7u, 16);
+    table = pci_read32(at, cap + 4);
+    entry = pci_bar(at, table & 7, table & ~7u, 16);
     if (!entry)
         return -TWZ_ENOTSUP;
-
-    uint64_t address;
-    uint32_t data;
-    int err = arch_msi_alloc(fn, arg, &address, &data);
+    err = arch_msi_alloc(fn, arg, &address, &data);
     if (err < 0)
         return err;
     entry[0] = (uint32_t)address;
     entry[1] = (uint32_t)(address >> 32);
     entry[2] = data;
     entry[3] = 0;
-    write32(at, cap, (pci_read32(at, cap) & ~MSIX_MASK) | MSIX_ENABLE);
+    pci_write32(at, cap, (pci_read32(at, cap) & ~MSIX_MASK) | MSIX_ENABLE);
     return 0;
 }

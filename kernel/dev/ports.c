@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How bytes move between the console's rings and its virtio queues. The file top of console.c says
- * what is trusted: c->done and c->sent are ours; of a ring header the user's counter alone is read,
- * once for each look.
+ * Moves bytes between the console's rings and its virtio queues. console.c states what may be
+ * trusted: c->done and c->sent are the kernel's own; of a ring header only the user's counter may
+ * be read, once each time.
  */
 #include "ports.h"
 
@@ -14,7 +14,8 @@ static uint64_t min64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static void publish(uint64_t *counter, uint64_t *twin, uint64_t value)
+/* Stores a counter of the ring, and its twin for later use (twz/device.h). */
+static void publish_counter(uint64_t *counter, uint64_t *twin, uint64_t value)
 {
     __atomic_store_n(twin, value, __ATOMIC_RELAXED);
     __atomic_store_n(counter, value, __ATOMIC_RELEASE);
@@ -22,24 +23,24 @@ static void publish(uint64_t *counter, uint64_t *twin, uint64_t value)
 
 /* ---- to the host --------------------------------------------------------------------------- */
 
-/* Takes back what the device has read. */
-static bool out_done(struct port *p)
+/* Frees the bytes that the device has read. True: there were some. */
+static bool free_sent(struct port *p)
 {
     struct channel *c = &p->out;
     uint64_t before = c->done;
     uint32_t written;
     unsigned id;
 
-    while (virtq_take(&p->outq, &id, &written))
-        c->done += p->piece[id];
+    while (virtq_get(&p->outq, &id, &written))
+        c->done += p->sent_len[id];
     if (c->done == before)
         return false;
-    publish(&c->ring->head, &c->ring->released, c->done);
+    publish_counter(&c->ring->head, &c->ring->released, c->done);
     return true;
 }
 
-/* Gives the device what user code has put into the ring since. */
-static bool out_send(struct port *p)
+/* Passes the device the bytes that user code has added since. True: there were some. */
+static bool send_new(struct port *p)
 {
     struct channel *c = &p->out;
     uint64_t tail = __atomic_load_n(&c->ring->tail, __ATOMIC_ACQUIRE);
@@ -54,7 +55,7 @@ static bool out_send(struct port *p)
 
         if (!virtq_put(&p->outq, (phys_t){ c->phys.addr + at }, len, false, &id))
             break;
-        p->piece[id] = len;
+        p->sent_len[id] = len;
         c->sent += len;
         some = true;
     }
@@ -63,7 +64,7 @@ static bool out_send(struct port *p)
     return some;
 }
 
-/* Interrupts are asked for only while the device is behind. */
+/* Enables the queue's interrupts only while the device has unread bytes. */
 unsigned port_out_pump(unsigned i)
 {
     struct port *p = &console.port[i];
@@ -73,19 +74,19 @@ unsigned port_out_pump(unsigned i)
         return 0;
     virtq_interrupts(&p->outq, false);
     do {
-        moved |= out_done(p);
-    } while (out_send(p));
-    moved |= out_done(p);
+        moved |= free_sent(p);
+    } while (send_new(p));
+    moved |= free_sent(p);
     if (p->out.sent != p->out.done) {
         virtq_interrupts(&p->outq, true);
-        moved |= out_done(p);
+        moved |= free_sent(p);
     }
     return moved ? WAKE_HEAD(i) : 0;
 }
 
 /* ---- from the host ------------------------------------------------------------------------- */
 
-void inbox_give(struct inbox *in, uint8_t buffer)
+void inbox_add_buffer(struct inbox *in, uint8_t buffer)
 {
     phys_t at = { in->base.addr + (uint64_t)buffer * in->each };
     unsigned id;
@@ -94,31 +95,34 @@ void inbox_give(struct inbox *in, uint8_t buffer)
         in->buffer[id] = buffer;
 }
 
-static bool in_next(struct port *p)
+/* Makes the next filled bounce buffer the current one. False: there is none. */
+static bool get_filled_buffer(struct port *p)
 {
     unsigned id;
 
-    if (!virtq_take(&p->inbox.q, &id, &p->got_len))
+    if (!virtq_get(&p->inbox.q, &id, &p->unread_len))
         return false;
-    p->got_buffer = p->inbox.buffer[id];
-    p->got = (const uint8_t *)arch_virt(p->inbox.base) + (uint32_t)p->got_buffer * BOUNCE_BYTES;
+    p->unread_buffer = p->inbox.buffer[id];
+    p->unread =
+        (const uint8_t *)arch_virt(p->inbox.base) + (uint32_t)p->unread_buffer * BOUNCE_BYTES;
     return true;
 }
 
-/* Copies from the current bounce buffer what the ring has room for. */
-static bool in_copy(struct port *p)
+/* Copies from the current bounce buffer as much as fits in the ring. False: nothing. */
+static bool copy_to_ring(struct port *p)
 {
     struct channel *c = &p->in;
     uint64_t head = __atomic_load_n(&c->ring->head, __ATOMIC_ACQUIRE);
     uint64_t at = c->done & (c->size - 1);
+    uint64_t len;
 
     if (c->done - head > c->size)
         return false;
-    uint64_t room = min64(c->size - (c->done - head), c->size - at);
-    uint64_t len = min64(room, p->got_len);
-    memcpy(c->data + at, p->got, len);
-    p->got += len;
-    p->got_len -= (uint32_t)len;
+    len = min64(c->size - (c->done - head), c->size - at);
+    len = min64(len, p->unread_len);
+    memcpy(c->data + at, p->unread, len);
+    p->unread += len;
+    p->unread_len -= (uint32_t)len;
     c->done += len;
     return len != 0;
 }
@@ -127,23 +131,23 @@ unsigned port_in_pump(unsigned i)
 {
     struct port *p = &console.port[i];
     uint64_t before = p->in.done;
-    bool given = false;
+    bool returned = false;
 
     if (!p->in.size)
         return 0;
-    while (p->got_len || in_next(p)) {
-        if (p->got_len && !in_copy(p))
+    while (p->unread_len || get_filled_buffer(p)) {
+        if (p->unread_len && !copy_to_ring(p))
             break;
-        if (!p->got_len) {
-            inbox_give(&p->inbox, p->got_buffer);
-            given = true;
+        if (!p->unread_len) {
+            inbox_add_buffer(&p->inbox, p->unread_buffer);
+            returned = true;
         }
     }
-    if (given)
+    if (returned)
         virtq_notify(&p->inbox.q);
     if (p->in.done == before)
         return 0;
-    publish(&p->in.ring->tail, &p->in.ring->retired, p->in.done);
+    publish_counter(&p->in.ring->tail, &p->in.ring->retired, p->in.done);
     return WAKE_TAIL(i);
 }
 
@@ -152,20 +156,20 @@ unsigned port_in_pump(unsigned i)
 void control_send(uint32_t id, unsigned event, unsigned value)
 {
     struct virtq *q = &console.control_out;
-    unsigned slot = console.control_slot++ % VIRTQ_SIZE;
-    uint32_t off = VIRTQ_BUFFERS + slot * (uint32_t)sizeof(struct message);
+    unsigned index = console.control_next++ % VIRTQ_SIZE;
+    uint32_t off = VIRTQ_BUFFERS + index * (uint32_t)sizeof(struct message);
     struct message *m = (struct message *)(void *)(q->frame + off);
     uint32_t written;
     unsigned n;
 
-    while (virtq_take(q, &n, &written))
+    while (virtq_get(q, &n, &written))
         ;
     *m = (struct message){ .id = id, .event = (uint16_t)event, .value = (uint16_t)value };
     if (virtq_put(q, (phys_t){ q->phys.addr + off }, sizeof(*m), false, &n))
         virtq_notify(q);
 }
 
-static unsigned port_open(unsigned i, bool open)
+static unsigned set_port_open(unsigned i, bool open)
 {
     struct port *p = &console.port[i];
 
@@ -176,14 +180,15 @@ static unsigned port_open(unsigned i, bool open)
     return WAKE_OPEN(i) | WAKE_HEAD(i) | WAKE_TAIL(i);
 }
 
-static void port_name(unsigned i, const uint8_t *name, uint32_t len)
+static void set_port_name(unsigned i, const uint8_t *name, uint32_t len)
 {
     struct twz_port *shared = console.port[i].shared;
 
     memcpy(shared->name, name, min64(len, sizeof(shared->name) - 1));
 }
 
-static unsigned control_message(const uint8_t *text, uint32_t len)
+/* Handles a message from the device; one that names no port of ours has no effect. */
+static unsigned handle_control_message(const uint8_t *text, uint32_t len)
 {
     struct message m;
     unsigned i = 0;
@@ -199,42 +204,42 @@ static unsigned control_message(const uint8_t *text, uint32_t len)
         control_send(m.id, EVENT_PORT_READY, 1);
         control_send(m.id, EVENT_PORT_OPEN, 1);
     } else if (m.event == EVENT_PORT_NAME) {
-        port_name(i, text + sizeof(m), len - (uint32_t)sizeof(m));
+        set_port_name(i, text + sizeof(m), len - (uint32_t)sizeof(m));
     } else if (m.event == EVENT_PORT_OPEN) {
-        return port_open(i, m.value != 0);
+        return set_port_open(i, m.value != 0);
     } else if (m.event == EVENT_PORT_REMOVE) {
-        return port_open(i, false);
+        return set_port_open(i, false);
     }
     return 0;
 }
 
-static unsigned control_pump(void)
+static unsigned pump_control(void)
 {
     struct inbox *in = &console.control_in;
-    bool given = false;
-    unsigned who = 0;
+    bool returned = false;
+    unsigned wakes = 0;
     uint32_t len;
     unsigned id;
 
-    while (virtq_take(&in->q, &id, &len)) {
+    while (virtq_get(&in->q, &id, &len)) {
         uint8_t buffer = in->buffer[id];
 
-        who |= control_message(in->q.frame + VIRTQ_BUFFERS + buffer * MESSAGE_BYTES, len);
-        inbox_give(in, buffer);
-        given = true;
+        wakes |= handle_control_message(in->q.frame + VIRTQ_BUFFERS + buffer * MESSAGE_BYTES, len);
+        inbox_add_buffer(in, buffer);
+        returned = true;
     }
-    if (given)
+    if (returned)
         virtq_notify(&in->q);
-    return who;
+    return wakes;
 }
 
-/* ---- all --------------------------------------------------------------------------------- */
+/* ---- all ports ------------------------------------------------------------------------------ */
 
 unsigned port_pump_all(void)
 {
-    unsigned who = control_pump();
+    unsigned wakes = pump_control();
 
     for (unsigned i = 0; i < TWZ_PORTS; i++)
-        who |= port_out_pump(i) | port_in_pump(i);
-    return who;
+        wakes |= port_out_pump(i) | port_in_pump(i);
+    return wakes;
 }

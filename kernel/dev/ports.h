@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside the console: its ports, and the functions that move bytes. All of it is under
- * console.lock; the functions return whom to wake (WAKE_*) once the lock is free.
+ * Private to the console: its ports, and the functions that move bytes. The caller must hold
+ * console.lock. Where a function returns WAKE_* bits, the caller must wake these waiters after it
+ * has released the lock.
  */
 #ifndef DEV_PORTS_H
 #define DEV_PORTS_H
@@ -19,7 +20,7 @@
 #define EVENT_PORT_READY   3u
 #define EVENT_PORT_OPEN    6u
 #define EVENT_PORT_NAME    7u
-#define MESSAGE_BYTES      96u /* longer ones are cut: only names can be */
+#define MESSAGE_BYTES      96u /* longer messages, which only names can be, are cut */
 
 struct message {
     uint32_t id;
@@ -27,26 +28,26 @@ struct message {
     uint16_t value;
 };
 _Static_assert(sizeof(struct message) == 8, "control message size");
-_Static_assert(MESSAGE_BYTES *VIRTQ_SIZE <= VIRTQ_ROOM, "control messages fit");
+_Static_assert(MESSAGE_BYTES *VIRTQ_SIZE <= VIRTQ_BUFFER_BYTES, "control messages fit");
 
 #define BOUNCE_BYTES 4096u
 
-/* One ring, as the kernel knows it. */
+/* The kernel's own state of a ring. */
 struct channel {
     struct twz_ring *ring; /* in the object's first page */
-    uint64_t ring_off;     /* and where it lies in the object */
+    uint64_t ring_off;     /* offset of *ring in the object */
     uint8_t *data;
     phys_t phys;
-    uint64_t size; /* 0: there is none */
+    uint64_t size; /* 0: no ring */
     uint64_t done; /* to host: head; from host: tail */
-    uint64_t sent; /* to host: given to the device */
+    uint64_t sent; /* to host: end of the bytes that the device has */
 };
 
-/* A queue whose buffers the device writes. */
+/* A queue with buffers that the device fills. */
 struct inbox {
     struct virtq q;
     phys_t base;
-    uint32_t each;              /* bytes of a buffer */
+    uint32_t each;              /* length of a buffer */
     uint8_t buffer[VIRTQ_SIZE]; /* descriptor -> buffer */
 };
 
@@ -55,13 +56,13 @@ struct port {
     struct channel out;
     struct channel in;
     struct virtq outq;
-    uint32_t piece[VIRTQ_SIZE]; /* descriptor of outq -> bytes of the ring it covers */
+    uint32_t sent_len[VIRTQ_SIZE]; /* descriptor of outq -> length of its buffer */
     struct inbox inbox;
-    const uint8_t *got; /* rest of the bounce buffer being copied */
-    uint32_t got_len;
-    uint8_t got_buffer;
+    const uint8_t *unread; /* rest of the bounce buffer that is being copied */
+    uint32_t unread_len;
+    uint8_t unread_buffer;
     uint32_t nr; /* the virtio port */
-    bool opened; /* the host has been there at least once */
+    bool opened; /* the host has opened the port at least once */
 };
 
 struct console {
@@ -71,27 +72,27 @@ struct console {
     bool present;
     struct inbox control_in;
     struct virtq control_out;
-    unsigned control_slot;
+    unsigned control_next;
     struct port port[TWZ_PORTS];
 };
 extern struct console console;
 
-/* Whom to wake once the lock is free: bit 2 * port for its head, the next one for its tail, bit
- * 16 + port for its open word. */
+/* Waiters to wake: on a port's head (bit 2 * port), tail (the next bit), open word (bit 16 +
+ * port). */
 #define WAKE_HEAD(port) (1u << 2 * (port))
 #define WAKE_TAIL(port) (2u << 2 * (port))
 #define WAKE_OPEN(port) (1u << (16 + (port)))
 
-/* What user code put into the ring goes to the device; what the device has read is given back. */
+/* Passes new bytes of the ring to the device, and frees the bytes that the device has read. */
 unsigned port_out_pump(unsigned port);
-/* What the device has written goes into the ring. */
+/* Copies the bytes that the device has written to the ring, as far as they fit. */
 unsigned port_in_pump(unsigned port);
-/* All of them, and the control messages. */
+/* Both for all ports, after the control messages. */
 unsigned port_pump_all(void);
 
-/* Gives the device a buffer to write into. */
-void inbox_give(struct inbox *in, uint8_t buffer);
-/* Sends a control message; a full queue drops it. */
+/* Gives the device an empty buffer. */
+void inbox_add_buffer(struct inbox *in, uint8_t buffer);
+/* Sends a control message. Drops it if the queue is full. */
 void control_send(uint32_t id, unsigned event, unsigned value);
 
 #endif

@@ -7,17 +7,16 @@
 #include <twz/device.h>
 
 /*
- * Makes the console object, attaches it to the root KSO, and starts the device; it goes on by
- * interrupts. After kso_init. Where there is no device the object has no ports and the log a line.
+ * Creates the console object, attaches it to the root KSO, and starts the device. Must be called
+ * once, after kso_init. Without a device the object has no ports, and the log has a line about it.
+ * Panics without memory.
  */
 void console_init(void);
 
 objid_t console_id(void);
 
-/* User code moved a counter of the port. Takes the console's lock; wakes waiters. */
-void console_notify(unsigned port);
-
-/* Waits until the host took all that was put into the rings, or takes nothing any more. */
+/* Waits until the host has read all bytes of the rings, or has read none for two seconds. Takes the
+ * console's lock; wakes waiters. */
 void console_drain(void);
 
 #endif
