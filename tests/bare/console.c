@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The kernel's console driver on a bare machine, with stand-ins for the rest of the kernel, and a
- * user that obeys commands from the control port (console.py knows them too):
+ * user that executes commands from the control port (console.py sends them):
  *
- *   e N   bring N bytes (decimal, ends with a newline) from IN to OUT
- *   h N   the same, and lie about every word of both rings while bytes are on their way
- *   a     attack: store what cannot be into each word of each ring, kick, and put it back
- *   r     write to ERR what the driver should have said: names, open flags
+ *   e N   copy N bytes (decimal, ends with a newline) from IN to OUT
+ *   h N   the same, with impossible values in every word of both rings while bytes are under way
+ *   a     attack: store impossible values in each word of each ring, notify, and restore the word
+ *   r     write to ERR the port names and open flags that the driver has stored
  *   q     drain and end the machine: 0x10 if no byte outside of the rings changed
  *
- * Each is answered by one byte '.' on the control port. There is no interrupt table: messages are
- * polled, which is a call of the handler that the driver asked for.
+ * The answer to each command is one byte '.' on the control port. There is no interrupt table: the
+ * test polls by calling the handler that the driver has registered.
  */
 #include <kernel/console.h>
 #include <kernel/kso.h>
@@ -22,7 +22,7 @@
 
 #define PAGES      512u
 #define GUARD      0xa5
-#define MEMORY     0x4000000ull /* frames come from here on, a guard page before each run */
+#define MEMORY     0x4000000ull /* start of the frames; a guard page precedes each run */
 #define MEMORY_TOP 0x5000000ull
 #define END_GOOD   0x10
 #define END_BAD    0x11
@@ -100,14 +100,14 @@ uint64_t arch_clock_ns(void)
     return ticks += 1000;
 }
 
-static void remember(uint64_t at)
+static void add_guard(uint64_t at)
 {
     if (nguards == ARRAY_LEN(guards))
         panic("guards");
     guards[nguards++] = at;
 }
 
-/* A guard page lies before each run of frames. */
+/* Places a guard page before each run of frames. */
 phys_t phys_alloc(unsigned order)
 {
     uint64_t bytes = 4096ull << order;
@@ -115,7 +115,7 @@ phys_t phys_alloc(unsigned order)
 
     if (start + bytes + 4096 > MEMORY_TOP)
         return PHYS_NONE;
-    remember(memory_next);
+    add_guard(memory_next);
     memory_next = start + bytes;
     return (phys_t){ start };
 }
@@ -186,7 +186,7 @@ void panic_at(const char *file, int line, const char *fmt, ...)
 
 /* ---- the user -------------------------------------------------------------------------------- */
 
-static struct twz_console *shared(void)
+static struct twz_console *console_header(void)
 {
     return (struct twz_console *)(void *)pages[1];
 }
@@ -198,48 +198,49 @@ static uint8_t *ring_byte(const struct twz_ring *ring, uint64_t position)
     return pages[at >> 12] + (at & 4095);
 }
 
-static void poll(void)
+static void poll_device(void)
 {
     handler(handler_arg);
     arch_pause();
 }
 
-static void kick(unsigned port)
+static void notify(unsigned port)
 {
     if (object.device->ctl(&object, TWZ_DEV_NOTIFY, port) < 0)
-        panic("kick");
+        panic("notify");
 }
 
-static uint64_t in_bytes(unsigned port)
+static uint64_t readable_bytes(unsigned port)
 {
-    const struct twz_ring *ring = &shared()->port[port].from_host;
+    const struct twz_ring *ring = &console_header()->port[port].from_host;
 
     return __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) - ring->head;
 }
 
-static uint8_t get(unsigned port)
+static uint8_t get_byte(unsigned port)
 {
-    struct twz_ring *ring = &shared()->port[port].from_host;
+    struct twz_ring *ring = &console_header()->port[port].from_host;
+    uint8_t byte;
 
-    while (!in_bytes(port))
-        poll();
-    uint8_t byte = *ring_byte(ring, ring->head);
+    while (!readable_bytes(port))
+        poll_device();
+    byte = *ring_byte(ring, ring->head);
     ring->head++;
-    kick(port);
+    notify(port);
     return byte;
 }
 
-static void put(unsigned port, uint8_t byte)
+static void put_byte(unsigned port, uint8_t byte)
 {
-    struct twz_ring *ring = &shared()->port[port].to_host;
+    struct twz_ring *ring = &console_header()->port[port].to_host;
 
     while (ring->tail - __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE) == ring->size)
-        poll();
+        poll_device();
     *ring_byte(ring, ring->tail) = byte;
     __atomic_store_n(&ring->tail, ring->tail + 1, __ATOMIC_RELEASE);
 }
 
-/* One word, with values that a driver which believed it would trip over. */
+/* Stores values in one word that would mislead a driver which trusted them. */
 static void attack_word(unsigned port, uint64_t *word)
 {
     uint64_t good = *word;
@@ -248,14 +249,14 @@ static void attack_word(unsigned port, uint64_t *word)
 
     for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
         *word = bad[i];
-        kick(port);
-        poll();
+        notify(port);
+        poll_device();
         *word = good;
     }
 }
 
-/* Everything but the counter that the user has just moved, while it is being looked at. */
-static void attack_moving(unsigned port, struct twz_ring *ring)
+/* Attacks every word but the user's counter, just after the counter has moved. */
+static void attack_other_words(unsigned port, struct twz_ring *ring)
 {
     attack_word(port, &ring->size);
     attack_word(port, &ring->data);
@@ -263,17 +264,17 @@ static void attack_moving(unsigned port, struct twz_ring *ring)
     attack_word(port, &ring->retired);
 }
 
-/* All that is there and fits, at once; then a kick on either side. */
-static void echo(uint64_t bytes, bool hostile)
+/* Copies as many bytes at once as are there and fit, then notifies both ports. */
+static void echo_bytes(uint64_t bytes, bool hostile)
 {
-    struct twz_ring *from = &shared()->port[TWZ_PORT_IN].from_host;
-    struct twz_ring *to = &shared()->port[TWZ_PORT_OUT].to_host;
+    struct twz_ring *from = &console_header()->port[TWZ_PORT_IN].from_host;
+    struct twz_ring *to = &console_header()->port[TWZ_PORT_OUT].to_host;
 
     while (bytes) {
-        uint64_t n = in_bytes(TWZ_PORT_IN);
-        uint64_t room = to->size - (to->tail - __atomic_load_n(&to->head, __ATOMIC_ACQUIRE));
+        uint64_t n = readable_bytes(TWZ_PORT_IN);
+        uint64_t space = to->size - (to->tail - __atomic_load_n(&to->head, __ATOMIC_ACQUIRE));
 
-        n = n < room ? n : room;
+        n = n < space ? n : space;
         for (uint64_t i = 0; i < n; i++)
             *ring_byte(to, to->tail + i) = *ring_byte(from, from->head + i);
         if (hostile)
@@ -282,22 +283,22 @@ static void echo(uint64_t bytes, bool hostile)
         __atomic_store_n(&to->tail, to->tail + n, __ATOMIC_RELEASE);
         bytes -= n;
         if (n && hostile) {
-            attack_moving(TWZ_PORT_OUT, to);
-            attack_moving(TWZ_PORT_IN, from);
+            attack_other_words(TWZ_PORT_OUT, to);
+            attack_other_words(TWZ_PORT_IN, from);
             attack_word(TWZ_PORT_OUT, &to->tail);
         }
         if (n) {
-            kick(TWZ_PORT_IN);
-            kick(TWZ_PORT_OUT);
+            notify(TWZ_PORT_IN);
+            notify(TWZ_PORT_OUT);
         }
-        poll();
+        poll_device();
     }
 }
 
-static void attack(void)
+static void attack_all_rings(void)
 {
     for (unsigned port = 0; port < TWZ_PORTS; port++) {
-        struct twz_port *p = &shared()->port[port];
+        struct twz_port *p = &console_header()->port[port];
 
         attack_word(port, &p->to_host.tail);
         attack_word(port, &p->from_host.head);
@@ -308,7 +309,7 @@ static void attack(void)
             attack_word(port, &ring->size);
             attack_word(port, &ring->data);
             ring->head = ring->tail = ring->released = ring->retired = ring->closed = ~0ull;
-            kick(port);
+            notify(port);
             *ring = good;
         }
     }
@@ -320,44 +321,45 @@ static void attack(void)
     }
 }
 
-static void report(void)
+static void write_report(void)
 {
     for (unsigned port = 0; port < TWZ_PORTS; port++) {
-        const struct twz_port *p = &shared()->port[port];
+        const struct twz_port *p = &console_header()->port[port];
 
-        while (!__atomic_load_n(&p->open, __ATOMIC_ACQUIRE)) /* news still on its way */
-            poll();
+        while (!__atomic_load_n(&p->open,
+                                __ATOMIC_ACQUIRE)) /* the control message is still under way */
+            poll_device();
         for (const uint8_t *c = p->name; *c; c++)
-            put(TWZ_PORT_ERR, *c);
-        put(TWZ_PORT_ERR, p->open ? '+' : '-');
+            put_byte(TWZ_PORT_ERR, *c);
+        put_byte(TWZ_PORT_ERR, p->open ? '+' : '-');
     }
-    kick(TWZ_PORT_ERR);
+    notify(TWZ_PORT_ERR);
 }
 
 static uint64_t get_number(void)
 {
     uint64_t n = 0;
 
-    for (uint8_t c = get(TWZ_PORT_CTL); c != '\n'; c = get(TWZ_PORT_CTL))
+    for (uint8_t c = get_byte(TWZ_PORT_CTL); c != '\n'; c = get_byte(TWZ_PORT_CTL))
         n = n * 10 + (c - '0');
     return n;
 }
 
-static bool command(void)
+static bool run_command(void)
 {
-    switch (get(TWZ_PORT_CTL)) {
-    case 'e': echo(get_number(), false); break;
-    case 'h': echo(get_number(), true); break;
-    case 'a': attack(); break;
-    case 'r': report(); break;
+    switch (get_byte(TWZ_PORT_CTL)) {
+    case 'e': echo_bytes(get_number(), false); break;
+    case 'h': echo_bytes(get_number(), true); break;
+    case 'a': attack_all_rings(); break;
+    case 'r': write_report(); break;
     default: return false;
     }
-    put(TWZ_PORT_CTL, '.');
-    kick(TWZ_PORT_CTL);
+    put_byte(TWZ_PORT_CTL, '.');
+    notify(TWZ_PORT_CTL);
     return true;
 }
 
-static bool guards_whole(void)
+static bool are_guards_whole(void)
 {
     for (unsigned i = 0; i < nguards; i++) {
         for (uint64_t at = guards[i]; at < guards[i] + 4096; at++) {
@@ -372,14 +374,14 @@ int bare_main(void)
 {
     memset((void *)MEMORY, GUARD, MEMORY_TOP - MEMORY);
     console_init();
-    if (shared()->magic != TWZ_CONSOLE_MAGIC)
+    if (console_header()->magic != TWZ_CONSOLE_MAGIC)
         return END_BAD;
-    if (!shared()->ports)
+    if (!console_header()->ports)
         return END_BAD + 1;
-    while (command())
+    while (run_command())
         ;
-    put(TWZ_PORT_OUT, '!');
-    kick(TWZ_PORT_OUT);
+    put_byte(TWZ_PORT_OUT, '!');
+    notify(TWZ_PORT_OUT);
     console_drain();
-    return guards_whole() ? END_GOOD : END_BAD;
+    return are_guards_whole() ? END_GOOD : END_BAD;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Tests of the console driver on a bare machine: the host's end of its four ports."""
+"""The console driver on a bare machine, tested from the host's end of its four ports."""
 import hashlib
 import os
 import random
@@ -18,62 +18,62 @@ LIMIT = 60
 class Machine:
     def __init__(self, payload, *more):
         self.port = {}
-        theirs = []
+        machine_ends = []
         args = ['qemu-system-x86_64', '-machine', 'q35', '-bios', 'qboot.rom', '-cpu', 'max',
                 '-accel', 'tcg', '-m', '128M', '-nodefaults', '-no-user-config', '-display', 'none',
                 '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4', '-kernel', payload,
                 '-device', 'virtio-serial-pci,id=link', *more]
         for name, number in PORTS:
-            ours, other = socket.socketpair()
-            self.port[name] = ours
-            theirs.append(other)
+            test_end, other = socket.socketpair()
+            self.port[name] = test_end
+            machine_ends.append(other)
             args += ['-chardev', f'socket,id={name},fd={other.fileno()}',
                      '-device', f'virtserialport,bus=link.0,nr={number},chardev={name},name={name}']
-        self.qemu = subprocess.Popen(args, pass_fds=[s.fileno() for s in theirs])
-        for other in theirs:
+        self.qemu = subprocess.Popen(args, pass_fds=[s.fileno() for s in machine_ends])
+        for other in machine_ends:
             other.close()
-        self.until = time.monotonic() + LIMIT
+        self.deadline = time.monotonic() + LIMIT
 
-    def say(self, text):
+    def send(self, text):
         self.port['twz.ctl'].sendall(text)
 
-    def hear(self, name, count):
+    def receive(self, name, count):
         data = b''
         while len(data) < count:
-            left = self.until - time.monotonic()
+            left = self.deadline - time.monotonic()
             assert left > 0 and select.select([self.port[name]], [], [], left)[0], \
-                f'{name}: {len(data)} of {count} bytes in time'
+                f'{name}: only {len(data)} of {count} bytes in time'
             got = self.port[name].recv(count - len(data))
             assert got, f'{name}: closed after {len(data)} of {count} bytes'
             data += got
         return data
 
-    def done(self):
-        assert self.hear('twz.ctl', 1) == b'.'
+    def expect_done(self):
+        assert self.receive('twz.ctl', 1) == b'.'
 
     def echo(self, data, sent=0, how='e'):
-        """Sends data from `sent` on to IN while reading OUT; all that came back."""
+        """Sends data from `sent` on to IN while it reads OUT. The bytes that came back."""
         if not sent:
-            self.say(b'%s%d\n' % (how.encode(), len(data)))
-        back, heard = [], 0
+            self.send(b'%s%d\n' % (how.encode(), len(data)))
+        back, received = [], 0
         port_in, port_out = self.port['twz.in'], self.port['twz.out']
         port_in.setblocking(False)
-        while heard < len(data):
+        while received < len(data):
             writers = [port_in] if sent < len(data) else []
             readable, writable, _ = select.select([port_out], writers, [],
-                                                  max(0, self.until - time.monotonic()))
-            assert readable or writable, f'{sent} sent, {heard} back, then nothing'
+                                                  max(0, self.deadline - time.monotonic()))
+            assert readable or writable, f'{sent} bytes sent, {received} came back, then nothing'
             if writable:
                 sent += port_in.send(data[sent:sent + 65536])
             if readable:
                 back.append(port_out.recv(65536))
-                heard += len(back[-1])
-        self.done()
+                received += len(back[-1])
+        self.expect_done()
         return b''.join(back)
 
     def fill(self, data, how='e'):
-        """Asks for an echo of data and sends until nothing more is taken; how much was."""
-        self.say(b'%s%d\n' % (how.encode(), len(data)))
+        """Requests an echo, and sends until the machine accepts no more. The number of bytes."""
+        self.send(b'%s%d\n' % (how.encode(), len(data)))
         port_in = self.port['twz.in']
         port_in.setblocking(False)
         sent = 0
@@ -82,8 +82,8 @@ class Machine:
         return sent
 
     def end(self):
-        self.say(b'q')
-        assert self.hear('twz.out', 1) == b'!'
+        self.send(b'q')
+        assert self.receive('twz.out', 1) == b'!'
         status = self.qemu.wait(LIMIT)
         assert status == END_GOOD, f'the machine ended with {status}'
 
@@ -98,51 +98,51 @@ def same(a, b):
     return hashlib.sha256(a).digest() == hashlib.sha256(b).digest()
 
 
-def test_small(machine):
+def test_small_inputs_come_back(machine):
     for data in b'x', b'hello', bytes(range(256)):
         assert machine.echo(data) == data
     machine.end()
 
 
-def test_ports_are_named_and_open(machine):
+def test_ports_have_names_and_are_open(machine):
     machine.echo(b'x')
-    machine.say(b'r')
-    machine.done()
-    told = b''.join(name.encode() + b'+' for name, _ in PORTS)
-    assert machine.hear('twz.err', len(told)) == told
+    machine.send(b'r')
+    machine.expect_done()
+    expected = b''.join(name.encode() + b'+' for name, _ in PORTS)
+    assert machine.receive('twz.err', len(expected)) == expected
     machine.end()
 
 
-def test_large(machine):
+def test_16_mib_come_back(machine):
     data = random.Random(1).randbytes(16 << 20)
     start = time.monotonic()
     back = machine.echo(data)
     assert same(back, data)
-    print(f'16 MiB there and back in {time.monotonic() - start:.2f} s')
+    print(f'16 MiB echoed in {time.monotonic() - start:.2f} s')
     machine.end()
 
 
-def test_slow_host(machine):
-    """Output waits for a host that does not read, and nothing of it is lost."""
+def test_output_waits_for_a_slow_host(machine):
+    """The device stops the sender when the host does not read. No byte is lost."""
     data = random.Random(2).randbytes(3 << 20)
     sent = machine.fill(data)
-    assert 0 < sent < len(data), 'nothing held the sender back'
+    assert 0 < sent < len(data), 'nothing stopped the sender'
     assert same(machine.echo(data, sent), data)
     machine.end()
 
 
-def test_attack(machine):
-    """Counters that cannot be neither emit bytes nor touch memory, and what follows is right."""
+def test_impossible_counters_have_no_effect(machine):
+    """They send no byte and change no memory. Echoes after them are correct."""
     data = random.Random(3).randbytes(300000)
     for _ in range(3):
         assert machine.echo(data) == data
-        machine.say(b'a')
-        machine.done()
+        machine.send(b'a')
+        machine.expect_done()
     assert not select.select([machine.port['twz.out'], machine.port['twz.err']], [], [], 0)[0]
     machine.end()
 
 
-def test_attack_on_the_way(machine):
+def test_impossible_counters_during_an_echo_have_no_effect(machine):
     data = random.Random(4).randbytes(2 << 20)
     assert same(machine.echo(data, how='h'), data)
     sent = machine.fill(data, how='h')

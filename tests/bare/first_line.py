@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The first line of the kernel's log: which kernel it is, checked against its file, and on what it
-runs. Without a pool the kernel then ends, and says so: first_line.py KERNEL"""
+"""The first line of the kernel's log names the machine, and the kernel by a hash that is compared
+with its file. Without a pool the kernel then ends with a message.
+
+Usage: first_line.py KERNEL
+"""
 import hashlib
 import os
 import re
@@ -36,40 +39,40 @@ def first_line(*machine):
     return (*map(int, found.groups()[:3]), found[4])
 
 
-def test_hash_is_of_the_text():
+def test_hash_is_that_of_the_text():
     with tempfile.NamedTemporaryFile() as text:
         subprocess.run(['objcopy', '-O', 'binary', '-j', '.text', KERNEL, text.name], check=True)
-        said = first_line('-machine', 'q35', '-m', '128M')[3]
-        assert said == hashlib.blake2b(text.read(), digest_size=32).hexdigest(), said
+        line = first_line('-machine', 'q35', '-m', '128M')[3]
+        assert line == hashlib.blake2b(text.read(), digest_size=32).hexdigest(), line
 
 
-def test_cores_and_memory():
+def test_line_has_cores_and_memory():
     for cores, megabytes in (1, 128), (3, 300), (2, 3072):
-        said = first_line('-machine', 'q35', '-smp', str(cores), '-m', f'{megabytes}M')
-        assert said[0] == cores, said
-        assert megabytes - 8 <= said[1] <= megabytes, said
-        assert said[2] == 0, said
+        line = first_line('-machine', 'q35', '-smp', str(cores), '-m', f'{megabytes}M')
+        assert line[0] == cores, line
+        assert megabytes - 8 <= line[1] <= megabytes, line
+        assert line[2] == 0, line
 
 
-def test_other_machines():
+def test_kernel_boots_on_other_machines():
     for machine in ['microvm,acpi=on'], ['pc'], ['q35', '-bios', 'bios-256k.bin']:
         assert first_line('-m', '128M', '-machine', *machine)[1] >= 120, machine
 
 
-def test_processor_that_will_not_do():
+def test_kernel_rejects_a_processor_without_xsave():
     done = boot('-machine', 'q35', '-cpu', 'qemu64')
     assert done.returncode == PANIC, f'status {done.returncode}\n{done.stdout}'
     assert done.stdout == 'twz: fatal: the processor lacks XSAVE\n', done.stdout
 
 
-def test_nvdimm():
+def test_line_has_the_nvdimm():
     with tempfile.NamedTemporaryFile() as nvm:
         nvm.truncate(32 << 20)
-        said = first_line(
+        line = first_line(
             '-machine', 'q35,nvdimm=on', '-m', '128M,slots=2,maxmem=1G', '-object',
             f'memory-backend-file,id=n,share=on,mem-path={nvm.name},size=32M',
             '-device', 'nvdimm,memdev=n')
-        assert said[2] == 32, said
+        assert line[2] == 32, line
 
 
 counting.run(globals())

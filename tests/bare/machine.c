@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine's room by itself: arch, frames, small allocations, log and random bytes, with the
- * rest of the kernel replaced by this file. It runs pieces of user code (machine_user.S) one
- * after the other and looks at what the kernel sees of them; the sum is the log's last line.
+ * Tests the machine's module without the rest of the kernel, which this file replaces: arch,
+ * frames, small allocations, log and random bytes. It runs the routines of machine_user.S in user
+ * mode, one after the other, and checks the event that ends each. The log's last line has the sum.
  *
- * One case is a piece, what to do when it calls CALL_KERN, and the event that must end it.
+ * A step is a routine, a function for its CALL_KERN, and the check of the event that ends it.
  */
 #include <arch/x86_64/x86.h>
 #include <kernel/boot.h>
@@ -40,7 +40,7 @@ struct event {
 
 struct step {
     const char *name;
-    const char *piece;
+    const char *routine;
     void (*kern)(struct arch_frame *frame);
     bool (*check)(const struct event *ev);
 };
@@ -62,9 +62,9 @@ static volatile uint64_t timers, reschedules, irqs;
 static volatile uint32_t idle_cores, reader_done;
 static uint64_t reader_bad;
 static uint64_t media_addr;
-static bool ok; /* what a kern function found */
+static bool ok; /* result of the step's kern function */
 
-void result(const char *name, bool good)
+void add_result(const char *name, bool good)
 {
     good ? passed++ : failed++;
     log_printf("%s %s", good ? "ok   " : "FAIL ", name);
@@ -80,7 +80,7 @@ static uint64_t flags_now(void)
 
 #define KERNEL_UNCLEAN 0x44700ull /* AC NT DF IF TF */
 
-/* ---- what the kernel does in the middle of a piece ---- */
+/* ---- functions for CALL_KERN ---- */
 
 static void kern_flags(struct arch_frame *frame)
 {
@@ -99,7 +99,8 @@ static void kern_bases(struct arch_frame *frame)
 static void kern_nmi(struct arch_frame *frame)
 {
     (void)frame;
-    x86_apic_ipi(x86_boot_cpu.apic_id, 0x400); /* NMI to itself, with the user's GS base odd */
+    x86_apic_ipi(x86_boot_cpu.apic_id,
+                 0x400); /* an NMI to itself, with a GS base that looks like the kernel's */
     ok = arch_cpu_id() == 0;
 }
 
@@ -112,10 +113,10 @@ static void kern_vector(struct arch_frame *frame)
     arch_xsave_save(area);
     arch_xsave_init(fresh);
     ok = !arch_xsave_restore(fresh);
-    area[512 + 8] = 1; /* a compacted image: refused */
+    area[512 + 8] = 1; /* a compacted image is rejected */
     ok &= arch_xsave_restore(area) != 0;
     area[512 + 8] = 0;
-    area[512 + 7] = 0x40; /* a state that is not on */
+    area[512 + 7] = 0x40; /* a state component that is not enabled */
     ok &= arch_xsave_restore(area) != 0;
     area[512 + 7] = 0;
     area[27] = 0xff; /* reserved bits of MXCSR */
@@ -148,7 +149,8 @@ static void kern_copy(struct arch_frame *frame)
     ok &= arch_user_copy_in(buf, DATA_ADDR, 0, &fault) == 0;
 }
 
-/* A load of user memory outside of the copies: SMAP stops it (the fix-up says so to us). */
+/* A load of user memory outside of the user copies. SMAP stops it: returns the faulting address, or
+ * 0 if nothing faulted. */
 static uint64_t load_user(uint64_t addr)
 {
     uint64_t faulted = 1;
@@ -173,7 +175,7 @@ static void kern_smap(struct arch_frame *frame)
         (x86_read_cr4() >> 20 & 3) == 3 && (x86_read_cr4() >> 11 & 1) && (x86_read_cr0() >> 16 & 1);
 }
 
-/* Stores into text and constants, at both of their addresses, fault; constants do not run. */
+/* A store to addr: returns the faulting address, or 0 if nothing faulted. */
 static uint64_t store_faults(uint64_t addr)
 {
     uint64_t faulted = 1;
@@ -237,7 +239,7 @@ static void kern_regs(struct arch_frame *frame)
     ok &= arch_regs_validate(&regs) != 0;
 }
 
-/* The timer's handler changes the word that user_wait looks at. */
+/* The timer's handler changes the word that user_wait waits for. */
 static void kern_timer_set(struct arch_frame *frame)
 {
     (void)frame;
@@ -246,7 +248,7 @@ static void kern_timer_set(struct arch_frame *frame)
     arch_timer_set(arch_clock_ns() + 2000000);
 }
 
-/* The descriptor that IRET is to load is not there: IRET faults, in the kernel. */
+/* Marks the descriptor that IRET loads as not present: IRET faults in the kernel. */
 static void kern_no_segment(struct arch_frame *frame)
 {
     frame->flags |= ARCH_FRAME_FULL;
@@ -254,13 +256,13 @@ static void kern_no_segment(struct arch_frame *frame)
     x86_boot_cpu.gdt[SEL_USER_CODE >> 3] &= ~(1ull << 47);
 }
 
-/* A call that ends at the end of the user half must not leave by SYSRET, which would lose rcx. */
+/* A call that returns to the end of the user half must not leave by SYSRET: it would lose rcx. */
 static void kern_end_of_half(struct arch_frame *frame)
 {
     frame->regs.rcx = 0x4713;
 }
 
-/* Tells the tester outside that the machine check may come. */
+/* Reports to machine.py that it may raise the machine check. */
 static void kern_media(struct arch_frame *frame)
 {
     size_t len;
@@ -268,10 +270,10 @@ static void kern_media(struct arch_frame *frame)
     if (boot_option("media", &len))
         log_printf("ready for a machine check");
     else
-        frame->regs.rbx = ~0ull; /* nobody will send one: do not wait */
+        frame->regs.rbx = ~0ull; /* no machine check will come: do not wait */
 }
 
-/* ---- checks of the event that ended a piece ---- */
+/* ---- checks of the event that ended a routine ---- */
 
 static bool is_trap(const struct event *ev, uint64_t vector, uint64_t error)
 {
@@ -419,47 +421,47 @@ static const struct step steps[] = {
     { "divide by zero", user_divide, NULL, trap_divide },
     { "jump to a non-canonical address", user_jump_far, NULL, trap_gp },
     { "breakpoint", user_breakpoint, NULL, trap_breakpoint },
-    { "software interrupt is refused", user_int80, NULL, trap_int80 },
-    { "cli is refused", user_cli, NULL, trap_gp },
-    { "port access is refused", user_port, NULL, trap_gp },
-    { "rdmsr is refused", user_rdmsr, NULL, trap_gp },
-    { "sgdt is refused", user_sgdt, NULL, trap_gp },
-    { "kernel memory is out of reach", user_read_kernel, NULL, fault_kernel },
-    { "read of an absent page", user_read_absent, NULL, fault_read },
-    { "write of an absent page", user_write_absent, NULL, fault_write },
-    { "write of a read-only page", user_write_readonly, NULL, fault_readonly },
-    { "write of text", user_write_text, NULL, fault_text },
-    { "data does not run", user_run_data, NULL, fault_run },
-    { "segment bases", user_bases, kern_bases, done_bases },
-    { "NMI while GS is odd", user_bad_base, kern_nmi, trap_ud },
-    { "vector state", user_vector, kern_vector, done_vector },
-    { "user copies", user_kern, kern_copy, done_kern },
-    { "SMAP, SMEP, UMIP, WP", user_kern, kern_smap, done_kern },
+    { "software interrupt faults", user_int80, NULL, trap_int80 },
+    { "cli faults", user_cli, NULL, trap_gp },
+    { "port access faults", user_port, NULL, trap_gp },
+    { "rdmsr faults", user_rdmsr, NULL, trap_gp },
+    { "sgdt faults", user_sgdt, NULL, trap_gp },
+    { "read of kernel memory faults", user_read_kernel, NULL, fault_kernel },
+    { "read of an absent page faults", user_read_absent, NULL, fault_read },
+    { "write of an absent page faults", user_write_absent, NULL, fault_write },
+    { "write of a read-only page faults", user_write_readonly, NULL, fault_readonly },
+    { "write of text faults", user_write_text, NULL, fault_text },
+    { "execution of data faults", user_run_data, NULL, fault_run },
+    { "segment bases are read and set", user_bases, kern_bases, done_bases },
+    { "NMI with a GS base in the kernel's half", user_bad_base, kern_nmi, trap_ud },
+    { "vector state is saved, restored and validated", user_vector, kern_vector, done_vector },
+    { "user copies stop at a fault", user_kern, kern_copy, done_kern },
+    { "SMAP, SMEP, UMIP and WP are on", user_kern, kern_smap, done_kern },
     { "the kernel's own text is read-only", user_kern, kern_readonly, done_kern },
     { "two roots, one subtree", user_kern, kern_root, done_kern },
-    { "registers from outside", user_kern, kern_regs, done_kern },
+    { "registers from outside are validated", user_kern, kern_regs, done_kern },
     { "timer interrupts user code", user_wait, kern_timer_set, done_timer },
     { "machine check with an address", user_wait, kern_media, done_media },
-    { "IRET is refused", user_kern, kern_no_segment, trap_no_segment },
-    { "return past the user half", NULL, kern_end_of_half, trap_end_of_half },
+    { "fault at IRET becomes the user's", user_kern, kern_no_segment, trap_no_segment },
+    { "return past the user half faults in user mode", NULL, kern_end_of_half, trap_end_of_half },
 };
 
-/* ---- pieces, one after the other ---- */
+/* ---- steps, one after the other ---- */
 
-static NORETURN void finish(void)
+static NORETURN void end_tests(void)
 {
     log_printf("%u passed, %u failed", passed, failed);
     arch_power_off();
 }
 
-static void start_piece(struct arch_frame *frame, const char *piece)
+static void start_routine(struct arch_frame *frame, const char *routine)
 {
     *frame = (struct arch_frame){ .flags = ARCH_FRAME_FULL };
-    frame->regs.rip = TEXT_ADDR + (uint64_t)(piece - user_start);
+    frame->regs.rip = TEXT_ADDR + (uint64_t)(routine - user_start);
     frame->regs.rflags = 0x202;
     frame->regs.rsp = DATA_ADDR + 0x3ff0;
     frame->regs.r15 = DATA_ADDR;
-    if (!piece) {
+    if (!routine) {
         frame->regs.rip = ARCH_USER_LIMIT - 2;
         frame->regs.rax = CALL_KERN;
         frame->regs.rbx = 0x4711;
@@ -469,9 +471,9 @@ static void start_piece(struct arch_frame *frame, const char *piece)
 static void start_step(struct arch_frame *frame)
 {
     if (at_step == ARRAY_LEN(steps))
-        finish();
+        end_tests();
     ok = false;
-    start_piece(frame, steps[at_step].piece);
+    start_routine(frame, steps[at_step].routine);
 }
 
 static void end_step(struct arch_frame *frame, enum event_kind kind, uint64_t value,
@@ -484,7 +486,7 @@ static void end_step(struct arch_frame *frame, enum event_kind kind, uint64_t va
         log_printf("  event %d value 0x%llx detail 0x%llx rip 0x%llx rflags 0x%llx ok %d",
                    (int)kind, (unsigned long long)value, (unsigned long long)detail,
                    (unsigned long long)frame->regs.rip, (unsigned long long)frame->regs.rflags, ok);
-    result(steps[at_step].name, good);
+    add_result(steps[at_step].name, good);
     at_step++;
     start_step(frame);
 }
@@ -514,14 +516,14 @@ void kernel_page_fault(struct arch_frame *frame, uint64_t addr, unsigned access)
 
 void kernel_exception(struct arch_frame *frame, unsigned vector, uint64_t error)
 {
-    if (steps[at_step].piece == user_registers_trap && vector == 3)
+    if (steps[at_step].routine == user_registers_trap && vector == 3)
         return;
-    if (steps[at_step].piece == user_flags_trap)
+    if (steps[at_step].routine == user_flags_trap)
         ok = !(flags_now() & KERNEL_UNCLEAN);
     end_step(frame, EV_TRAP, vector, error);
 }
 
-/* Spoils what a function may spoil. */
+/* Changes all registers that a function may change. */
 void kernel_exit(struct arch_frame *frame)
 {
     (void)frame;
@@ -551,16 +553,16 @@ void kernel_reschedule(void)
     reschedules++;
 }
 
-/* The word that user_wait looks at changes. */
+/* Changes the word that user_wait waits for. */
 void kernel_media_error(phys_t addr)
 {
     media_addr = addr.addr;
     (*(uint64_t *)arch_virt(data_frame[0]))++;
 }
 
-/* ---- things that need no user code ---- */
+/* ---- tests without user code ---- */
 
-static void test_nvm(void)
+static void test_nvm_has_two_maps(void)
 {
     volatile uint64_t *rw;
     const volatile uint64_t *ro;
@@ -577,7 +579,7 @@ static void test_nvm(void)
         good &= arch_phys((const void *)ro).addr == start.addr;
         good &= store_faults((uint64_t)ro) != 0 && store_faults((uint64_t)rw) == 0;
     }
-    result("NVM at its two addresses", good);
+    add_result("NVM has a read-only and a read-write map", good);
 }
 
 static void raise_irq(void *arg)
@@ -585,7 +587,7 @@ static void raise_irq(void *arg)
     irqs += (uint64_t)arg;
 }
 
-static void test_interrupts(void)
+static void test_interrupts_arrive_in_windows_only(void)
 {
     uint64_t address, before = arch_clock_ns();
     uint32_t vector;
@@ -600,7 +602,7 @@ static void test_interrupts(void)
         arch_idle();
     good &= reschedules == 1;
     arch_ipi_reschedule(0);
-    good &= reschedules == 1; /* nothing comes in by itself */
+    good &= reschedules == 1; /* no interrupt outside of a window */
     while (reschedules == 1)
         arch_preemption_point();
     arch_preemption_point();
@@ -609,10 +611,10 @@ static void test_interrupts(void)
     while (!timers)
         arch_idle();
     good &= timers == 1 && arch_clock_ns() >= before + 2990000;
-    result("interrupts while idle", good);
+    add_result("interrupts arrive in windows only", good);
 }
 
-static void test_wall(void)
+static void test_wall_clock_is_right(void)
 {
     struct arch_clock clock;
     const char *text;
@@ -625,7 +627,7 @@ static void test_wall(void)
         want = want * 10 + (uint64_t)(text[i] - '0');
     got = (arch_clock_ns() + (uint64_t)clock.wall_offset) / 1000000000u;
     log_printf("wall clock %llu, expected %llu", (unsigned long long)got, (unsigned long long)want);
-    result("wall clock", !text || (got >= want && got <= want + 60));
+    add_result("wall clock is right", !text || (got >= want && got <= want + 60));
 }
 
 static void make_addrspace(void)
@@ -646,9 +648,7 @@ static void make_addrspace(void)
     kassert(!arch_root_map(&root, LAST_SLOT, &last, TWZ_READ | TWZ_EXEC));
 }
 
-/* ---- other cores
- * ---------------------------------------------------------------------------------------------
- * */
+/* ---- other cores ---- */
 
 void kernel_cpu_main(void)
 {
@@ -657,16 +657,16 @@ void kernel_cpu_main(void)
     __atomic_fetch_add(&idle_cores, 1, __ATOMIC_RELEASE);
     if (arch_cpu_id() == 1) {
         arch_root_load(&root);
-        start_piece(&frame, user_reader);
+        start_routine(&frame, user_reader);
         arch_enter_user(&frame);
     }
     for (;;)
         arch_idle();
 }
 
-/* Moves a page that core 1 reads to another frame, again and again, and spoils the one it was in: a
- * translation that outlives the shootdown reads the spoilt word. */
-static void test_cores(unsigned cores)
+/* Repeatedly moves a page that core 1 reads to another frame, and clears the word in the old frame.
+ * A translation that outlives the shootdown reads the cleared word. */
+static void test_shootdown_reaches_other_cores(unsigned cores)
 {
     volatile uint64_t *control = arch_virt(data_frame[0]);
     phys_t spare = phys_alloc_zeroed();
@@ -694,36 +694,36 @@ static void test_cores(unsigned cores)
         arch_pause();
     for (unsigned i = 1; i < cores; i++)
         arch_ipi_reschedule(i);
-    result("cores and shootdown", arch_cpu_count() == cores && reader_bad == 0);
+    add_result("shootdown reaches other cores", arch_cpu_count() == cores && reader_bad == 0);
 }
 
-/* ---- ways to die, chosen on the command line ---- */
+/* ---- crashes, chosen on the command line ---- */
 
 static unsigned sink;
 static volatile int most = 0x7fffffff;
 
-/* Not a tail call: each level keeps its frame. */
-static unsigned __attribute__((noinline)) dig(unsigned depth)
+/* Not a tail call: each level keeps its stack frame. */
+static unsigned __attribute__((noinline)) overflow_stack(unsigned depth)
 {
-    volatile char room[256];
+    volatile char frame[256];
 
-    room[depth % 256] = 1;
-    return depth == ~0u ? 0 : dig(depth + 1) + (unsigned)room[0];
+    frame[depth % 256] = 1;
+    return depth == ~0u ? 0 : overflow_stack(depth + 1) + (unsigned)frame[0];
 }
 
-static void die_if_asked(void)
+static void crash_if_requested(void)
 {
     size_t len;
 
-    if (boot_option("die.stack", &len))
-        sink = dig(0);
-    if (boot_option("die.null", &len))
+    if (boot_option("crash.stack", &len))
+        sink = overflow_stack(0);
+    if (boot_option("crash.null", &len))
         __asm__ volatile("movl $1, (%0)" : : "r"((uint64_t)sink) : "memory");
-    if (boot_option("die.assert", &len))
+    if (boot_option("crash.assert", &len))
         kassert(sink == 1);
-    if (boot_option("die.undefined", &len))
+    if (boot_option("crash.undefined", &len))
         most += (int)sink + 1;
-    if (boot_option("die.stop", &len))
+    if (boot_option("crash.stop", &len))
         arch_stop(TWZ_HOST_STOP_DAMAGED);
 }
 
@@ -735,15 +735,15 @@ void kernel_main(void)
 
     phys_init();
     random_init();
-    die_if_asked();
+    crash_if_requested();
     test_parts();
-    test_nvm();
-    test_interrupts();
-    test_wall();
+    test_nvm_has_two_maps();
+    test_interrupts_arrive_in_windows_only();
+    test_wall_clock_is_right();
     make_addrspace();
     text = boot_option("cores", &len);
     if (text && len == 1)
-        test_cores((unsigned)(*text - '0'));
+        test_shootdown_reaches_other_cores((unsigned)(*text - '0'));
     arch_root_load(&root);
     start_step(&frame);
     arch_enter_user(&frame);

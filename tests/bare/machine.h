@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Between the files of the machine's test. */
+/* Functions that the files of the machine test share. */
 #ifndef TEST_MACHINE_H
 #define TEST_MACHINE_H
 
 #include <stdbool.h>
 
 /* Counts one result and logs it. */
-void result(const char *name, bool good);
+void add_result(const char *name, bool good);
 
-/* What needs neither user code nor other cores: machine_parts.c. */
+/* machine_parts.c: tests that need neither user code nor other cores. */
 void test_parts(void);
 
 #endif

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The machine's room on a machine of its own: machine.py KERNEL [ubsan]."""
+"""The machine's module of the kernel, on machines without the rest of the kernel.
+
+Usage: machine.py KERNEL [ubsan]
+"""
 import contextlib
 import re
 import socket
@@ -23,7 +26,7 @@ passed = failed = 0
 
 @contextlib.contextmanager
 def machine(words, args=()):
-    """The command that starts the kernel with those words."""
+    """The command that starts the kernel with that command line."""
     with tempfile.NamedTemporaryFile() as nvm:
         nvm.truncate(64 << 20)
         yield ['qemu-system-x86_64', '-machine', 'q35,nvdimm=on', '-cpu', 'max',
@@ -36,14 +39,14 @@ def machine(words, args=()):
 
 
 def boot(words, args=()):
-    """(status, log) of one run."""
+    """(status, log) of one boot."""
     with machine(words, args) as command:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT,
                               stdin=subprocess.DEVNULL, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
-def case(name, good, log=''):
+def add_result(name, good, log=''):
     global passed, failed
     if good:
         passed += 1
@@ -53,12 +56,12 @@ def case(name, good, log=''):
         print(f'FAIL  {name}\n{log}', flush=True)
 
 
-def pieces(name, words, args=()):
-    """A run whose own sum counts."""
+def run_kernel_tests(name, words, args=()):
+    """Boots, and adds the results that the kernel itself prints."""
     global passed, failed
     status, log = boot(words, args)
     total = re.search(r'^(\d+) passed, (\d+) failed$', log, re.M)
-    case(name, status == 0 and total is not None, log)
+    add_result(name, status == 0 and total is not None, log)
     if total:
         passed += int(total[1])
         failed += int(total[2])
@@ -67,48 +70,53 @@ def pieces(name, words, args=()):
     return log
 
 
-def death(name, words, status, *lines):
+def expect_end(name, words, status, *lines):
     got, log = boot(words)
-    case(name, got == status and all(re.search(line, log) for line in lines), log)
+    add_result(name, got == status and all(re.search(line, log) for line in lines), log)
 
 
-def media_error():
-    """A machine check, raised through the emulator's monitor, while user code runs."""
-    ours, theirs = socket.socketpair()
-    more = ['-chardev', f'socket,id=hmp,fd={theirs.fileno()}', '-mon', 'chardev=hmp']
-    with machine('media', more) as command, ours, theirs:
+def raise_machine_check():
+    """Raises a machine check through the emulator's monitor while user code runs."""
+    test_end, machine_end = socket.socketpair()
+    more = ['-chardev', f'socket,id=hmp,fd={machine_end.fileno()}', '-mon', 'chardev=hmp']
+    with machine('media', more) as command, test_end, machine_end:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-                              pass_fds=[theirs.fileno()]) as qemu:
+                              pass_fds=[machine_end.fileno()]) as qemu:
             stop = threading.Timer(LIMIT, qemu.kill)
             stop.start()
             log = ''
             for line in qemu.stdout:
                 log += line
                 if 'ready for a machine check' in line:
-                    ours.sendall(b'mce 0 9 0xbd80000000000090 0 0x12345000 0\n')
+                    test_end.sendall(b'mce 0 9 0xbd80000000000090 0 0x12345000 0\n')
             stop.cancel()
-        case('machine check', qemu.returncode == 0 and re.search('^ok .*machine check', log, re.M),
-             log)
+        good = qemu.returncode == 0 and re.search('^ok .*machine check', log, re.M)
+        add_result('machine check', good, log)
 
 
 def main():
-    pieces('one core', f'epoch={int(time.time())}')
-    pieces('four cores', 'cores=4', ['-smp', '4', '-accel', 'tcg,thread=multi'])
-    pieces('four cores by turns', 'cores=4', ['-smp', '4', '-accel', 'tcg,thread=single'])
-    pieces('a processor with less', '', ['-cpu', 'max,-pdpe1gb,-clwb,-clflushopt,-erms'])
-    pieces('much memory', '', ['-m', '6G,slots=2,maxmem=16G'])
+    run_kernel_tests('one core', f'epoch={int(time.time())}')
+    run_kernel_tests('four cores', 'cores=4', ['-smp', '4', '-accel', 'tcg,thread=multi'])
+    run_kernel_tests('four cores, one at a time', 'cores=4',
+                     ['-smp', '4', '-accel', 'tcg,thread=single'])
+    run_kernel_tests('a processor with fewer features', '',
+                     ['-cpu', 'max,-pdpe1gb,-clwb,-clflushopt,-erms'])
+    run_kernel_tests('much memory', '', ['-m', '6G,slots=2,maxmem=16G'])
     if not UBSAN:
-        first = pieces('counted instructions', 'count', COUNTED)
-        case('counted again, the same', first == boot('count', COUNTED)[1], first)
-    pieces('every core in order, counted', 'cores=2', ['-smp', '2', *COUNTED])
-    media_error()
-    death('stack overflow', 'die.stack', PANIC, 'panic: double fault', r'  from 0xffffffff8')
-    death('null store', 'die.null', PANIC, r'panic: exception in the kernel: vector 14 .*cr2 0x0 ',
-          r'  rsp [0-9a-f]{16}', r'  from 0xffffffff8')
-    death('assertion', 'die.assert', PANIC, r'panic: .*machine\.c:\d+: assertion failed: sink == 1')
-    death('exit code', 'die.stop', DAMAGED)
+        first = run_kernel_tests('counted instructions', 'count', COUNTED)
+        add_result('the same count in a second boot', first == boot('count', COUNTED)[1], first)
+    run_kernel_tests('two cores, counted', 'cores=2', ['-smp', '2', *COUNTED])
+    raise_machine_check()
+    expect_end('stack overflow', 'crash.stack', PANIC, 'panic: double fault', r'  from 0xffffffff8')
+    expect_end('null store', 'crash.null', PANIC,
+               r'panic: exception in the kernel: vector 14 .*cr2 0x0 ',
+               r'  rsp [0-9a-f]{16}', r'  from 0xffffffff8')
+    expect_end('assertion', 'crash.assert', PANIC,
+               r'panic: .*machine\.c:\d+: assertion failed: sink == 1')
+    expect_end('exit code', 'crash.stop', DAMAGED)
     if UBSAN:
-        death('undefined', 'die.undefined', PANIC, r'panic: .*machine\.c:\d+: undefined: addition')
+        expect_end('undefined', 'crash.undefined', PANIC,
+                   r'panic: .*machine\.c:\d+: undefined: addition')
     print(f'{passed} passed, {failed} failed')
     sys.exit(1 if failed else 0)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames, small allocations, page-table subtrees, random bytes and formatting, by themselves. */
+/* Frames, small allocations, page-table subtrees, random bytes and formatting, each alone. */
 #include <kernel/arch.h>
 #include <kernel/kmem.h>
 #include <kernel/phys.h>
@@ -9,8 +9,8 @@
 #include <twz/object.h>
 #include "machine.h"
 
-/* Takes all frames there are, as a list through themselves, and gives them back. */
-static bool drain(uint64_t free_before)
+/* Allocates all frames, which form a list through themselves, and frees them. */
+static bool drain_frames(uint64_t free_before)
 {
     phys_t first = PHYS_NONE, p;
     uint64_t count = 0;
@@ -30,13 +30,13 @@ static bool drain(uint64_t free_before)
     return good && phys_free_frames() == free_before;
 }
 
-static void test_phys(void)
+static void test_frames_are_counted_and_shared(void)
 {
     uint64_t before = phys_free_frames();
-    bool much = before > 1 << 18; /* 1 GiB: too much to touch all of it */
-    unsigned order = much ? PHYS_MAX_ORDER : 14;
-    bool good = much || drain(before);
-    phys_t p = phys_alloc(order); /* whole again */
+    bool is_large = before > 1 << 18; /* 1 GiB: too large to touch every frame */
+    unsigned order = is_large ? PHYS_MAX_ORDER : 14;
+    bool good = is_large || drain_frames(before);
+    phys_t p = phys_alloc(order); /* freed frames have merged */
 
     good &= !phys_is_none(p) && !(p.addr & ((4096ull << order) - 1));
     phys_free(p, order);
@@ -46,31 +46,31 @@ static void test_phys(void)
     phys_unref(p);
     good &= phys_free_frames() == before - 1;
     phys_unref(p);
-    result("frames", good && phys_free_frames() == before);
+    add_result("frames: counted, merged and shared", good && phys_free_frames() == before);
 }
 
-static void test_kmem(void)
+static void test_small_allocations_are_zeroed_and_aligned(void)
 {
-    static void *got[600];
+    static void *blocks[600];
     bool good = true;
 
     for (unsigned round = 0; round < 2; round++) {
-        for (size_t i = 0; i < ARRAY_LEN(got); i++) {
+        for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
             size_t size = i * 11 + 1;
-            uint8_t *p = got[i] = kmem_alloc(size);
+            uint8_t *p = blocks[i] = kmem_alloc(size);
 
             good &= p && !((uintptr_t)p & (size >= 64 ? 63 : 15));
             for (size_t at = 0; p && at < size; at++)
                 good &= p[at] == 0;
             memset(p, 0xee, size);
         }
-        for (size_t i = 0; i < ARRAY_LEN(got); i++)
-            kmem_free(got[i], i * 11 + 1);
+        for (size_t i = 0; i < ARRAY_LEN(blocks); i++)
+            kmem_free(blocks[i], i * 11 + 1);
     }
-    result("small allocations", good);
+    add_result("small allocations: zeroed and aligned", good);
 }
 
-static void test_ptree(void)
+static void test_ptree_maps_and_walks(void)
 {
     struct arch_ptree pt;
     uint32_t page = 0;
@@ -97,10 +97,10 @@ static void test_ptree(void)
     page = 0;
     good &= !arch_ptree_next(&pt, &page, TWZ_OBJ_PAGES, &frame, &flags);
     arch_ptree_destroy(&pt);
-    result("page-table subtrees", good);
+    add_result("page-table subtrees: map, look up, walk, unmap", good);
 }
 
-static unsigned same_bytes(const uint8_t *a, const uint8_t *b, size_t len)
+static unsigned count_same_bytes(const uint8_t *a, const uint8_t *b, size_t len)
 {
     unsigned same = 0;
 
@@ -109,8 +109,8 @@ static unsigned same_bytes(const uint8_t *a, const uint8_t *b, size_t len)
     return same;
 }
 
-/* Longer than what one refill gives. */
-static void test_random(void)
+/* The lengths exceed one refill of the generator. */
+static void test_random_bytes_do_not_repeat(void)
 {
     static uint8_t a[320], b[320], zero[320];
     bool good = true;
@@ -118,14 +118,14 @@ static void test_random(void)
     random_bytes(a, sizeof(a));
     random_bytes(b, sizeof(b));
     for (size_t at = 0; at < sizeof(a); at += 64)
-        good &= same_bytes(a + at, b, sizeof(a) - at) < 10;
+        good &= count_same_bytes(a + at, b, sizeof(a) - at) < 10;
     random_mix("x", 1);
     random_bytes(b, sizeof(b));
-    good &= same_bytes(a, b, sizeof(a)) < 10 && same_bytes(a, zero, sizeof(a)) < 10;
-    result("random bytes", good);
+    good &= count_same_bytes(a, b, sizeof(a)) < 10 && count_same_bytes(a, zero, sizeof(a)) < 10;
+    add_result("random bytes do not repeat", good);
 }
 
-static void test_fmt(void)
+static void test_formatting_pads_and_cuts(void)
 {
     char text[64];
     bool good = fmt_print(text, sizeof(text), "%5d|%-4s|%04x|%.2s|%llu|%c%%", -42, "ab", 0xbeu,
@@ -133,14 +133,14 @@ static void test_fmt(void)
 
     good &= memcmp(text, "  -42|ab  |00be|xy|18446744073709551615|q%", 42) == 0;
     good &= fmt_print(text, 4, "%s", "longer") == 6 && memcmp(text, "lon", 4) == 0;
-    result("formatting", good);
+    add_result("formatting pads and cuts", good);
 }
 
 void test_parts(void)
 {
-    test_phys();
-    test_kmem();
-    test_ptree();
-    test_random();
-    test_fmt();
+    test_frames_are_counted_and_shared();
+    test_small_allocations_are_zeroed_and_aligned();
+    test_ptree_maps_and_walks();
+    test_random_bytes_do_not_repeat();
+    test_formatting_pads_and_cuts();
 }

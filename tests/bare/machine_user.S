@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-mode pieces of the machine test. Copied to one page; each piece ends in a fault or in a call
- * of CALL_DONE with a result in rdi. r15 holds the address of the data slot's first page.
+ * User-mode routines of the machine test, copied to one page. Each ends in a fault, or in a call of
+ * CALL_DONE with a result in rdi. r15 holds the address of the data slot's first page.
  */
 #define CALL_NULL 0
 #define CALL_DONE 1
@@ -12,7 +12,7 @@
     .balign 16
 user_start:
 
-    .macro piece name
+    .macro routine name
     .globl \name
     .balign 16
 \name:
@@ -59,15 +59,15 @@ user_start:
     expect 0xbbbb, %r14
     .endm
 
-piece user_registers
+routine user_registers
     set_registers
     movl $CALL_NULL, %eax
     syscall
     expect_registers
     done
 
-/* The same for a trap that the kernel lets pass; there all of them survive. */
-piece user_registers_trap
+/* The same for a trap that the kernel ignores: all registers survive. */
+routine user_registers_trap
     set_registers
     movq $0xcccc, %rax
     movq $0xdddd, %rcx
@@ -80,7 +80,7 @@ piece user_registers_trap
     done
 
 /* rdi = TSC ticks of 1000 null calls. */
-piece user_null_calls
+routine user_null_calls
     movl $1000, %ebx
     rdtsc
     shlq $32, %rdx
@@ -96,8 +96,8 @@ piece user_null_calls
     movq %rax, %rdi
     done
 
-/* AC, NT, DF, ID set (TF apart): the call must find them clear, and give them back. */
-piece user_flags
+/* Sets AC, NT, DF and ID: the kernel must run with them clear, and restore them. */
+routine user_flags
     pushq $0x244602
     popfq
     movl $CALL_KERN, %eax
@@ -108,19 +108,19 @@ piece user_flags
     popfq
     done
 
-piece user_flags_trap
+routine user_flags_trap
     pushq $0x244602
     popfq
     ud2
 
 /* Single steps over a call. */
-piece user_trace
+routine user_trace
     pushq $0x102
     popfq
     nop
     nop
 
-piece user_trace_call
+routine user_trace_call
     xorl %eax, %eax
     pushq $0x102
     popfq
@@ -128,67 +128,67 @@ piece user_trace_call
     nop
     nop
 
-piece user_divide
+routine user_divide
     xorl %edx, %edx
     xorl %ecx, %ecx
     divl %ecx
     done
 
-piece user_jump_far
+routine user_jump_far
     movq $0x8000000000000000, %rax
     jmp *%rax
 
-piece user_breakpoint
+routine user_breakpoint
     int3
     done
 
-piece user_int80
+routine user_int80
     int $0x80
     done
 
-piece user_cli
+routine user_cli
     cli
     done
 
-piece user_port
+routine user_port
     inb $0x61, %al
     done
 
-piece user_rdmsr
+routine user_rdmsr
     movl $0xc0000080, %ecx
     rdmsr
     done
 
-piece user_sgdt
+routine user_sgdt
     sgdt (%r15)
     done
 
-piece user_read_kernel
+routine user_read_kernel
     movq $0xffffffff80200000, %rax
     movq (%rax), %rdi
     done
 
-piece user_read_absent
+routine user_read_absent
     movq 0x100000(%r15), %rdi
     done
 
-piece user_write_absent
+routine user_write_absent
     movq $7, 0x100008(%r15)
     done
 
-piece user_write_readonly
+routine user_write_readonly
     movq $7, 0x1000(%r15)
     done
 
-piece user_write_text
+routine user_write_text
     movq $7, user_write_text(%rip)
     done
 
-piece user_run_data
+routine user_run_data
     jmp *%r15
 
-/* Segment bases through a call: rdi = 0 if both are as set. */
-piece user_bases
+/* Segment bases through a call: rdi = the offsets of both. */
+routine user_bases
     leaq 0x10(%r15), %rax
     wrfsbase %rax
     leaq 0x20(%r15), %rbx
@@ -203,8 +203,8 @@ piece user_bases
     orq %rax, %rdi
     done
 
-/* A base in the kernel's half is the user's own folly: interrupts and calls must live with it. */
-piece user_bad_base
+/* User code may set a base in the kernel's half: interrupts and calls must still work. */
+routine user_bad_base
     movq $0xffffffff80206000, %rax
     wrgsbase %rax
     movl $CALL_KERN, %eax
@@ -212,7 +212,7 @@ piece user_bad_base
     ud2
 
 /* Vector registers survive the kernel. */
-piece user_vector
+routine user_vector
     movq $0x123456789abcdef, %rax
     movq %rax, %xmm7
     movl $CALL_KERN, %eax
@@ -220,14 +220,14 @@ piece user_vector
     movq %xmm7, %rdi
     done
 
-piece user_kern
+routine user_kern
     movl $CALL_KERN, %eax
     syscall
     movq %rax, %rdi
     done
 
-/* Waits for the word at r15 to change, which the kernel will see to; with an odd GS base. */
-piece user_wait
+/* Waits until the kernel changes the word at r15, with a GS base in the kernel's half. */
+routine user_wait
     movq $0xffffffff80206000, %rax
     wrgsbase %rax
     movq (%r15), %rbx
@@ -239,8 +239,9 @@ piece user_wait
     movq (%r15), %rdi
     done
 
-/* Another core: reads the word at r15 + 0x2000 until that at r15 is 1; rdi = times it was bad. */
-piece user_reader
+/* On another core: reads the word at r15 + 0x2000 until that at r15 is 1. rdi = number of wrong
+ * values. */
+routine user_reader
     xorl %edi, %edi
 1:  pause
     incq 8(%r15)
@@ -253,7 +254,7 @@ piece user_reader
 
 user_end:
 
-/* The last two bytes of the user half are this. */
+/* The last two bytes of the user half. */
     .globl user_last
 user_last:
     syscall

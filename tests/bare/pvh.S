@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start of a bare machine program: PVH entry, the first 512 GiB mapped one to one, 64-bit mode with
- * interrupts off, SSE on, a stack of 64 KiB. Then bare_main; when that returns, its result ends the
- * machine through the debug-exit device.
+ * Start of a program for a bare machine: PVH entry, the first 512 GiB mapped one to one, 64-bit mode
+ * with interrupts off, SSE on, a stack of 64 KiB. Calls bare_main, whose result ends the machine
+ * through the debug-exit device.
  */
 #define CODE64  0x08
 #define DATA    0x10
