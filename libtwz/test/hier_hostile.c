@@ -424,12 +424,12 @@ static void mutate_state(const twzobj *dir)
 
     switch (rnd() % 6) {
     case 0:
-        h->see = any_id();
-        h->see_valid = 1;
+        h->peer_intent = any_id();
+        h->peer_intent_valid = 1;
         break;
     case 1:
         i->from = any_id();
-        i->from_slot = slot_of(rnd() % 2 ? &hostile.other : dir, &value);
+        i->from_bucket = slot_of(rnd() % 2 ? &hostile.other : dir, &value);
         i->from_value = value;
         break;
     case 2:
@@ -437,7 +437,7 @@ static void mutate_state(const twzobj *dir)
         i->victim_links = UINT64_MAX - rnd() % 3;
         break;
     case 3:
-        i->to_slot = slot_of(dir, &value) + rnd() % 8 * 8;
+        i->to_bucket = slot_of(dir, &value) + rnd() % 8 * 8;
         i->to_value = value;
         break;
     case 4: h->parent[rnd() % 2] = any_id(); break;

@@ -4,8 +4,8 @@
 
 static void sees(const twzobj *dir, objid_t id)
 {
-    header(dir)->see = id;
-    header(dir)->see_valid = 1;
+    header(dir)->peer_intent = id;
+    header(dir)->peer_intent_valid = 1;
 }
 
 /* An intent in `dir`, as if the machine had died. */
@@ -47,9 +47,9 @@ static void case_forward_circle(void)
     uint64_t value;
 
     intent(&hostile.shared)->from = hostile.d.id;
-    intent(&hostile.shared)->from_slot = slot_of(&hostile.d, &value);
+    intent(&hostile.shared)->from_bucket = slot_of(&hostile.d, &value);
     intent(&hostile.d)->from = hostile.shared.id;
-    intent(&hostile.d)->from_slot = slot_of(&hostile.shared, &value);
+    intent(&hostile.d)->from_bucket = slot_of(&hostile.shared, &value);
     sees(&hostile.shared, hostile.d.id);
     sees(&hostile.d, hostile.shared.id);
 }
@@ -185,7 +185,7 @@ static void case_from(void)
     struct hier_intent *i = intent(&hostile.shared);
 
     i->from = hostile.other.id;
-    i->from_slot = slot_of(&hostile.other, &i->from_value);
+    i->from_bucket = slot_of(&hostile.other, &i->from_value);
 }
 
 static void case_moved(void)
@@ -194,7 +194,7 @@ static void case_moved(void)
 
     i->moved = hostile.empty;
     i->from = hostile.other.id;
-    i->from_slot = 8;
+    i->from_bucket = 8;
     i = intent(&hostile.d);
     i->moved = hostile.other.id;
 }

@@ -23,9 +23,9 @@ static const struct {
     const char *site;
     const char *why;
 } exceptions[] = {
-    { "hier_end: flush(&h->dir->op)", "op = HIER_IDLE lost: lists and counts are built once more" },
-    { "hier_see_clear: flush(&h->dir->see_valid)",
-      "see left over: one look at a directory that has nothing to finish" },
+    { "hier_end_change: flush(&h->dir->op)", "op = HIER_IDLE lost: lists and counts are built once more" },
+    { "hier_peer_intent_clear: flush(&h->dir->peer_intent_valid)",
+      "peer_intent left over: one look at a directory that has nothing to finish" },
 };
 #define EXCEPTIONS (sizeof(exceptions) / sizeof(exceptions[0]))
 

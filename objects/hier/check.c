@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The invariants of a directory:
- *   - chunks follow each other without gaps from start to bump; the table is one of them
- *   - each slot word refers to an entry chunk with that hash, each entry to its place at most once
- *   - names are good, no two are equal, and look-up finds each
- *   - count and used are what the table says, and the lists hold free chunks only, where idle
+ *   - The bytes from start to bump are chunks without gaps; the table is one of them.
+ *   - Each bucket refers to an entry chunk with that hash.
+ *   - Each name is valid, exists once, and is found in its bucket.
+ *   - An entry has a known kind; its ID is 0 if and only if it is a symbolic link.
+ *   - While op is HIER_IDLE: count and used agree with the table, and the lists hold free chunks.
  */
 #include "inside.h"
 
@@ -15,7 +16,7 @@ struct check {
     int problems;
 };
 
-static void problem(struct check *c, uint64_t off, const char *what)
+static void report_problem(struct check *c, uint64_t off, const char *what)
 {
     struct hier_problem p = { .off = off, .what = what };
 
@@ -24,76 +25,77 @@ static void problem(struct check *c, uint64_t off, const char *what)
         c->found(c->ctx, &p);
 }
 
-static void check_entry(struct check *c, uint64_t slot, uint64_t value)
+static void check_bucket(struct check *c, uint64_t bucket, uint64_t value)
 {
     const struct hier_entry *e;
-    struct hier_place place;
+    struct hier_bucket hit;
     struct hier_name name;
 
     if (hier_entry_get(c->h, HIER_BUCKET_OFF(value), &e) < 0) {
-        problem(c, slot, "slot word refers to no entry");
+        report_problem(c, bucket, "bucket refers to no entry");
         return;
     }
     name = (struct hier_name){ (const char *)e->bytes, e->name_len };
-    if (hier_name_good(name) < 0)
-        problem(c, HIER_BUCKET_OFF(value), "bad name");
+    if (hier_name_check(name) < 0)
+        report_problem(c, HIER_BUCKET_OFF(value), "bad name");
     else if (hier_hash(name) != HIER_BUCKET_HASH(value) || e->hash != HIER_BUCKET_HASH(value))
-        problem(c, HIER_BUCKET_OFF(value), "wrong hash");
-    else if (hier_find(c->h, name, &place) < 0 || place.slot != slot)
-        problem(c, slot, "name is there twice, or not found");
+        report_problem(c, HIER_BUCKET_OFF(value), "wrong hash");
+    else if (hier_find(c->h, name, &hit) < 0 || hit.off != bucket)
+        report_problem(c, bucket, "name exists twice, or is not found");
     if (e->kind < HIER_OBJECT || e->kind > HIER_SYMLINK)
-        problem(c, HIER_BUCKET_OFF(value), "unknown kind");
+        report_problem(c, HIER_BUCKET_OFF(value), "unknown kind");
     else if ((e->kind == HIER_SYMLINK) != objid_is_none(e->id))
-        problem(c, HIER_BUCKET_OFF(value), "kind and ID do not agree");
+        report_problem(c, HIER_BUCKET_OFF(value), "kind and ID do not agree");
 }
 
 static void check_table(struct check *c)
 {
-    uint64_t slots, count = 0, used = 0;
+    uint64_t buckets, count = 0, used = 0;
     uint32_t bits;
 
-    if (hier_table_get(c->h, &slots, &bits) < 0) {
-        problem(c, TWZ_OBJ_BASE + offsetof(struct hier_dir, table), "bad table word");
+    if (hier_table_get(c->h, &buckets, &bits) < 0) {
+        report_problem(c, TWZ_OBJ_BASE + offsetof(struct hier_dir, table), "bad table word");
         return;
     }
     for (uint64_t i = 0; i < 1ull << bits; i++) {
-        uint64_t value = *hier_word(c->h, slots + i * 8);
+        uint64_t value = *hier_word(c->h, buckets + i * 8);
 
         used += value != 0;
         if (value <= HIER_TOMB)
             continue;
         count++;
-        check_entry(c, slots + i * 8, value);
+        check_bucket(c, buckets + i * 8, value);
     }
     if (c->h->dir->op == HIER_IDLE && (count != c->h->dir->count || used != c->h->dir->used))
-        problem(c, TWZ_OBJ_BASE + offsetof(struct hier_dir, count), "wrong count");
+        report_problem(c, TWZ_OBJ_BASE + offsetof(struct hier_dir, count), "wrong count");
 }
 
 static void check_chunks(struct check *c)
 {
     uint64_t end = c->h->dir->bump, off = HIER_START;
-    int table = 0;
+    bool has_table = false;
 
     if (end > TWZ_OBJ_DATA_TOP) {
-        problem(c, TWZ_OBJ_BASE + offsetof(struct hier_dir, bump), "chunks end beyond the data");
+        report_problem(c, TWZ_OBJ_BASE + offsetof(struct hier_dir, bump),
+                       "bump lies beyond the data");
         return;
     }
     while (off < end) {
         uint64_t word = *hier_word(c->h, off);
 
-        table +=
+        has_table |=
             off == HIER_TABLE_OFF(c->h->dir->table) && HIER_CHUNK_KIND(word) == HIER_CHUNK_TABLE;
         if (HIER_CHUNK_CELLS(word) == 0 || HIER_CHUNK_KIND(word) < HIER_CHUNK_FREE ||
             HIER_CHUNK_KIND(word) > HIER_CHUNK_TABLE) {
-            problem(c, off, "bad chunk word");
+            report_problem(c, off, "bad chunk word");
             return;
         }
         off += (uint64_t)HIER_CHUNK_CELLS(word) * HIER_CELL;
     }
     if (off != end)
-        problem(c, off, "last chunk goes beyond the end");
-    if (!table)
-        problem(c, HIER_TABLE_OFF(c->h->dir->table), "table is no chunk");
+        report_problem(c, off, "last chunk ends beyond bump");
+    if (!has_table)
+        report_problem(c, HIER_TABLE_OFF(c->h->dir->table), "table is no chunk");
 }
 
 static void check_lists(struct check *c)
@@ -108,7 +110,7 @@ static void check_lists(struct check *c)
 
             if (off % HIER_CELL || off < HIER_START || off >= c->h->dir->bump || left-- == 0 ||
                 HIER_CHUNK_KIND(e->chunk) != HIER_CHUNK_FREE) {
-                problem(c, off, "free list is broken");
+                report_problem(c, off, "free list is broken");
                 return;
             }
             off = e->next;

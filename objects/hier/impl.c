@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operations on one directory. Each has the shape: look at the arguments, lock, look the names
- * up, refuse what has to be refused, begin, write the new entry aside, COMMIT, clean up, end.
- * Nothing after hier_begin fails but for want of room, and then nothing has changed.
+ * Operations that change one directory. Each validates its arguments, locks, looks the names up and
+ * makes all checks. Then it begins the change, writes the new entry, commits, frees chunks and ends
+ * the change. After hier_begin_change only a lack of space can fail, and then nothing has changed.
  */
 #include "inside.h"
 
@@ -10,29 +10,20 @@
 
 /* --- adding a name ---------------------------------------------------------------------------- */
 
-/* Room for an entry and its slot, nothing visible yet. h is locked and begun. */
-int hier_place_new(struct hier *h, const struct hier_new *entry, uint64_t *chunk, uint64_t *slot)
+static void commit_bucket(struct hier *h, uint64_t bucket, uint64_t value)
 {
-    int err = hier_table_room(h);
+    int used = *hier_word(h, bucket) == 0;
 
-    if (err >= 0)
-        err = hier_chunk_alloc(h, hier_cells(entry), chunk);
-    return err < 0 ? err : hier_bucket_pick(h, entry->hash, slot);
-}
-
-static void commit_new(struct hier *h, uint64_t slot, uint64_t value)
-{
-    int used = *hier_word(h, slot) == 0;
-
-    twz_persist_fence();                             /* the entry, before its slot word */
-    twz_persist_commit64(hier_word(h, slot), value); /* COMMIT: the name is there */
+    twz_persist_fence(); /* the entry, before its bucket makes it a name */
+    twz_persist_commit64(hier_word(h, bucket), value); /* COMMIT: the name exists */
     hier_count_add(h, 1, used);
 }
 
-static int add(const twzobj *obj, struct hier_new *entry)
+/* Insert an entry for an object that exists, or a symbolic link. */
+static int add_entry(const twzobj *obj, struct hier_new_entry *entry)
 {
-    struct hier_place place;
-    uint64_t chunk, slot;
+    struct hier_bucket hit;
+    uint64_t chunk, bucket;
     struct hier h;
     int err = hier_open_name(obj, entry->name, &h);
 
@@ -42,15 +33,15 @@ static int add(const twzobj *obj, struct hier_new *entry)
     err = hier_lock_one(&h);
     if (err < 0)
         return err;
-    err = hier_find(&h, entry->name, &place);
+    err = hier_find(&h, entry->name, &hit);
     if (err == -TWZ_ENONAME) {
-        hier_begin(&h);
-        err = hier_place_new(&h, entry, &chunk, &slot);
+        hier_begin_change(&h);
+        err = hier_reserve_entry(&h, entry, &chunk, &bucket);
         if (err >= 0) {
             hier_entry_write(&h, chunk, entry);
-            commit_new(&h, slot, HIER_BUCKET(entry->hash, chunk));
+            commit_bucket(&h, bucket, HIER_BUCKET(entry->hash, chunk));
         }
-        hier_end(&h);
+        hier_end_change(&h);
     } else if (err == 0) {
         err = -TWZ_EEXIST;
     }
@@ -60,32 +51,34 @@ static int add(const twzobj *obj, struct hier_new *entry)
 
 int hier_insert(const twzobj *obj, struct hier_name name, objid_t id)
 {
-    struct hier_new entry = { .name = name, .kind = HIER_OBJECT, .id = id };
+    struct hier_new_entry entry = { .name = name, .kind = HIER_OBJECT, .id = id };
 
-    return objid_is_none(id) ? -TWZ_EINVAL : add(obj, &entry);
+    return objid_is_none(id) ? -TWZ_EINVAL : add_entry(obj, &entry);
 }
 
 int hier_symlink(const twzobj *obj, struct hier_name name, const char *text, size_t text_len)
 {
-    struct hier_new entry = {
+    struct hier_new_entry entry = {
         .name = name, .kind = HIER_SYMLINK, .text = text, .text_len = text_len
     };
 
     if (text_len == 0 || text_len >= TWZ_PATH_MAX)
         return text_len ? -TWZ_ENAMELEN : -TWZ_EINVAL;
-    return add(obj, &entry);
+    return add_entry(obj, &entry);
 }
 
-/* --- creating and naming at once -------------------------------------------------------------- */
+/* --- creating and naming in one step ---------------------------------------------------------- */
 
-static int make_object(const struct hier *h, const struct hier_create *create, uint64_t slot,
-                       uint64_t value, twzobj *obj)
+/* Create the object, witnessed by the bucket, and let the caller fill it. On an error it is gone.
+ * */
+static int create_provisional(const struct hier *h, const struct hier_create *create,
+                              uint64_t bucket, uint64_t value, twzobj *obj)
 {
     struct twz_create spec = {
         .flags = TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL,
         .perms = create->perms ? create->perms : DEFAULT_PERMS,
         .witness = h->id,
-        .witness_off = slot,
+        .witness_off = bucket,
         .witness_value = value,
     };
     int err = twz_object_create(obj, &spec);
@@ -103,32 +96,34 @@ static int make_object(const struct hier *h, const struct hier_create *create, u
     return err;
 }
 
-static int create_locked(struct hier *h, struct hier_new *entry, const struct hier_create *create,
-                         twzobj *obj)
+/* -TWZ_EFULL, or an error of create_provisional: then nothing has changed. */
+static int create_entry_locked(struct hier *h, struct hier_new_entry *entry,
+                               const struct hier_create *create, twzobj *obj)
 {
-    uint64_t chunk, slot, value;
-    int err = hier_place_new(h, entry, &chunk, &slot);
+    uint64_t chunk, bucket, value;
+    int err = hier_reserve_entry(h, entry, &chunk, &bucket);
 
     if (err < 0)
         return err;
     value = HIER_BUCKET(entry->hash, chunk);
-    err = make_object(h, create, slot, value, obj);
+    err = create_provisional(h, create, bucket, value, obj);
     if (err < 0) {
         hier_chunk_free(h, chunk);
         return err;
     }
     entry->id = obj->id;
     hier_entry_write(h, chunk, entry);
-    twz_persist_store64(&h->dir->intent.to_slot, slot); /* for who comes after us, if we die */
-    commit_new(h, slot, value);
+    /* for the next owner if this thread dies; pairs with make_permanent */
+    twz_persist_store64(&h->dir->intent.to_bucket, bucket);
+    commit_bucket(h, bucket, value);
     return twz_object_ctl(obj->id, TWZ_CTL_PERMANENT, 0);
 }
 
 int hier_create(const twzobj *dir, struct hier_name name, const struct hier_create *create,
                 twzobj *out)
 {
-    struct hier_new entry = { .name = name, .kind = create->kind };
-    struct hier_place place;
+    struct hier_new_entry entry = { .name = name, .kind = create->kind };
+    struct hier_bucket hit;
     struct hier h;
     twzobj obj = { 0 };
     int err = hier_open_name(dir, name, &h);
@@ -141,11 +136,11 @@ int hier_create(const twzobj *dir, struct hier_name name, const struct hier_crea
     err = hier_lock_one(&h);
     if (err < 0)
         return err;
-    err = hier_find(&h, name, &place);
+    err = hier_find(&h, name, &hit);
     if (err == -TWZ_ENONAME) {
-        hier_begin(&h);
-        err = create_locked(&h, &entry, create, &obj);
-        hier_end(&h);
+        hier_begin_change(&h);
+        err = create_entry_locked(&h, &entry, create, &obj);
+        hier_end_change(&h);
     } else if (err == 0) {
         err = -TWZ_EEXIST;
     }
@@ -157,39 +152,40 @@ int hier_create(const twzobj *dir, struct hier_name name, const struct hier_crea
     return err;
 }
 
-/* --- taking a name away ----------------------------------------------------------------------- */
+/* --- removing a name -------------------------------------------------------------------------- */
 
-static int remove_locked(struct hier *h, const struct hier_place *place, uint32_t flags)
+/* Remove the name of a bucket, with an intent if its object changes too. */
+static int remove_entry_locked(struct hier *h, const struct hier_bucket *hit, uint32_t flags)
 {
     struct hier_intent intent = {
-        .from_slot = place->slot,
-        .from_value = place->value,
+        .from_bucket = hit->off,
+        .from_value = hit->value,
         .from = h->id,
     };
     struct hier_victim v;
-    int err = hier_bucket_is_own(h, place->slot);
+    int err = hier_bucket_check(h, hit->off);
 
     if (err >= 0)
-        err = hier_victim_prepare(h, &place->found, flags, &v);
+        err = hier_victim_prepare(h, &hit->found, flags, &v);
     if (err < 0)
         return err;
-    hier_begin(h);
+    hier_begin_change(h);
     if (objid_is_none(v.id)) {
-        twz_persist_commit64(hier_word(h, place->slot), HIER_TOMB); /* COMMIT: the name is gone */
+        twz_persist_commit64(hier_word(h, hit->off), HIER_TOMB); /* COMMIT: the name is gone */
     } else {
         intent.victim = v.id;
         intent.victim_links = v.links;
         hier_victim_mark(h, &v);
-        hier_complete(h, h, &intent);
+        hier_commit_intent(h, h, &intent);
     }
-    hier_chunk_free(h, HIER_BUCKET_OFF(place->value));
+    hier_chunk_free(h, HIER_BUCKET_OFF(hit->value));
     hier_count_add(h, -1, 0);
-    hier_end(h);
-    hier_victim_done(&v);
+    hier_end_change(h);
+    hier_victim_release(&v);
     return 0;
 }
 
-/* Lock h and the directory that `found` means, and see that it is empty. */
+/* Open the directory that `found` names and lock it together with h. */
 static int lock_with_child(struct hier *h, const struct hier_found *found, twzobj *obj,
                            struct hier *child)
 {
@@ -207,45 +203,47 @@ static int lock_with_child(struct hier *h, const struct hier_found *found, twzob
     return 0;
 }
 
+/* Remove a directory; the caller has looked it up, and holds no lock. */
 static int remove_dir(struct hier *h, struct hier_name name, const struct hier_found *found)
 {
-    struct hier_place place;
+    struct hier_bucket hit;
     struct hier child;
     twzobj obj;
     int err = lock_with_child(h, found, &obj, &child);
 
     if (err < 0)
         return err;
-    err = hier_find(h, name, &place);
-    if (err >= 0 && !objid_equal(place.found.id, found->id))
+    err = hier_find(h, name, &hit);
+    if (err >= 0 && !objid_equal(hit.found.id, found->id))
         err = -TWZ_EAGAIN;
     if (err >= 0 && child.dir->count != 0)
         err = -TWZ_ENOTEMPTY;
     if (err >= 0)
-        err = remove_locked(h, &place, 0);
+        err = remove_entry_locked(h, &hit, 0);
     hier_unlock((struct hier *[]){ h, &child }, 2);
     twz_object_release(&obj);
     return err;
 }
 
+/* -TWZ_EAGAIN: call hier_retry. */
 static int remove_once(struct hier *h, struct hier_name name, uint32_t flags)
 {
-    struct hier_place place;
+    struct hier_bucket hit;
     int err = hier_lock_one(h);
 
     if (err < 0)
         return err;
-    err = hier_find(h, name, &place);
-    if (err >= 0 && (flags & HIER_WANT_DIR) && place.found.kind != HIER_DIR)
+    err = hier_find(h, name, &hit);
+    if (err >= 0 && (flags & HIER_WANT_DIR) && hit.found.kind != HIER_DIR)
         err = -TWZ_ENOTDIR;
-    if (err >= 0 && (flags & HIER_NOT_DIR) && place.found.kind == HIER_DIR)
+    if (err >= 0 && (flags & HIER_NOT_DIR) && hit.found.kind == HIER_DIR)
         err = -TWZ_EISDIR;
-    if (err >= 0 && place.found.kind != HIER_DIR)
-        err = remove_locked(h, &place, flags);
+    if (err >= 0 && hit.found.kind != HIER_DIR)
+        err = remove_entry_locked(h, &hit, flags);
     else if (err >= 0)
         err = 1;
     hier_unlock_one(h);
-    return err == 1 ? remove_dir(h, name, &place.found) : err;
+    return err == 1 ? remove_dir(h, name, &hit.found) : err;
 }
 
 int hier_remove(const twzobj *obj, struct hier_name name, uint32_t flags)
@@ -257,58 +255,67 @@ int hier_remove(const twzobj *obj, struct hier_name name, uint32_t flags)
         return err;
     do {
         err = remove_once(&h, name, flags);
-    } while (hier_again(&h, err));
+    } while (hier_retry(&h, err));
     return err;
 }
 
 /* --- replacing -------------------------------------------------------------------------------- */
 
-static int replace_locked(struct hier *h, struct hier_new *entry, uint32_t flags)
+/* `exists`: the name does. The new entry and the victim are one change, so both take an intent. */
+static int commit_replace(struct hier *h, const struct hier_new_entry *entry, bool exists,
+                          const struct hier_victim *v)
 {
-    struct hier_intent intent = { 0 };
-    struct hier_place old;
-    struct hier_victim v = { .links = HIER_LINKS_KEEP };
+    struct hier_intent intent = { .victim = v->id, .victim_links = v->links };
+    struct hier_bucket old;
     uint64_t chunk;
+    int used;
+    int err = hier_reserve_entry(h, entry, &chunk, &intent.to_bucket);
+
+    if (err >= 0 && exists)
+        err = hier_find(h, entry->name, &old); /* hier_reserve_entry may have replaced the table */
+    if (err >= 0 && exists)
+        err = hier_bucket_check(h, old.off);
+    if (err < 0)
+        return err;
+    used = !exists && *hier_word(h, intent.to_bucket) == 0;
+    hier_entry_write(h, chunk, entry);
+    intent.to_bucket = exists ? old.off : intent.to_bucket;
+    intent.to_value = HIER_BUCKET(entry->hash, chunk);
+    hier_victim_mark(h, v);
+    hier_commit_intent(h, h, &intent);
+    if (exists)
+        hier_chunk_free(h, HIER_BUCKET_OFF(old.value));
+    hier_count_add(h, !exists, used);
+    return 0;
+}
+
+/* Point the name at entry->id. */
+static int replace_entry_locked(struct hier *h, const struct hier_new_entry *entry, uint32_t flags)
+{
+    struct hier_victim v = { .links = HIER_LINKS_KEEP };
+    struct hier_bucket old;
     int err = hier_find(h, entry->name, &old);
-    int there = err == 0;
+    bool exists = err == 0;
 
     if (err < 0 && err != -TWZ_ENONAME)
         return err;
-    if (there && old.found.kind == HIER_DIR)
+    if (exists && old.found.kind == HIER_DIR)
         return -TWZ_EISDIR;
-    if (there && objid_equal(old.found.id, entry->id))
+    if (exists && objid_equal(old.found.id, entry->id))
         return 0;
-    err = there ? hier_victim_prepare(h, &old.found, flags, &v) : 0;
+    err = exists ? hier_victim_prepare(h, &old.found, flags, &v) : 0;
     if (err < 0)
         return err;
-    hier_begin(h);
-    err = hier_place_new(h, entry, &chunk, &intent.to_slot);
-    if (err >= 0 && there)
-        err = hier_find(h, entry->name, &old); /* the table may be another now */
-    if (err >= 0 && there)
-        err = hier_bucket_is_own(h, old.slot);
-    if (err >= 0) {
-        int used = !there && *hier_word(h, intent.to_slot) == 0;
-
-        hier_entry_write(h, chunk, entry);
-        intent.to_slot = there ? old.slot : intent.to_slot;
-        intent.to_value = HIER_BUCKET(entry->hash, chunk);
-        intent.victim = v.id;
-        intent.victim_links = v.links;
-        hier_victim_mark(h, &v);
-        hier_complete(h, h, &intent);
-        if (there)
-            hier_chunk_free(h, HIER_BUCKET_OFF(old.value));
-        hier_count_add(h, !there, used);
-    }
-    hier_end(h);
-    hier_victim_done(&v);
+    hier_begin_change(h);
+    err = commit_replace(h, entry, exists, &v);
+    hier_end_change(h);
+    hier_victim_release(&v);
     return err;
 }
 
 int hier_replace(const twzobj *obj, struct hier_name name, objid_t id, uint32_t flags)
 {
-    struct hier_new entry = { .name = name, .kind = HIER_OBJECT, .id = id };
+    struct hier_new_entry entry = { .name = name, .kind = HIER_OBJECT, .id = id };
     struct hier h;
     int err = hier_open_name(obj, name, &h);
 
@@ -319,8 +326,8 @@ int hier_replace(const twzobj *obj, struct hier_name name, objid_t id, uint32_t 
         err = hier_lock_one(&h);
         if (err < 0)
             return err;
-        err = replace_locked(&h, &entry, flags);
+        err = replace_entry_locked(&h, &entry, flags);
         hier_unlock_one(&h);
-    } while (hier_again(&h, err));
+    } while (hier_retry(&h, err));
     return err;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of hier share. A struct hier is an open directory whose header was looked at;
- * everything else in the object is validated when it is read, since readers race with changes and
- * the object may come from anywhere.
+ * Declarations shared by the files of hier. A struct hier is an open directory whose header was
+ * checked. Everything else in the object must be validated when it is read: readers race with
+ * changes, and an adversary may have written the object (layout.h, TRUST).
+ *
+ * Files, each using those before it only: open, space, table, rebuild, intent, lock, read, links,
+ * impl, rename, path, name; check and show are for tools.
  */
 #ifndef HIER_INSIDE_H
 #define HIER_INSIDE_H
@@ -10,23 +13,23 @@
 #include <hier/hier.h>
 #include <twz/persist.h>
 
-#define HIER_DEPTH        65536u /* of the tree, when going up: no more parents than that */
-#define HIER_PROBE        4096u  /* slots looked at for one name; a table at 3/4 needs few */
-#define HIER_AGAIN        1000u  /* times that an operation starts over */
-#define HIER_LOCK_TIMEOUT 30000000000ull /* nanoseconds for a lock, whose holder may be an enemy */
+#define HIER_DEPTH        65536u         /* parents followed upward, at most */
+#define HIER_PROBE        4096u          /* buckets probed for one name; a table at 3/4 needs few */
+#define HIER_RETRIES      1000u          /* times that an operation starts over */
+#define HIER_LOCK_TIMEOUT 30000000000ull /* ns; the owner of a lock may be an adversary */
 
 struct hier {
     uint8_t *start;
     struct hier_dir *dir;
     objid_t id;
     uint32_t rights;
-    objid_t busy_obj; /* with -TWZ_EAGAIN: this object's links ... */
-    objid_t busy_dir; /* ... are being changed in this directory; 0: just try again */
-    uint32_t again;   /* times that it was tried again */
+    uint32_t retries;    /* times that the operation started over */
+    objid_t pending_obj; /* with -TWZ_EAGAIN: the object whose links are being changed ... */
+    objid_t pending_dir; /* ... by an intent of this directory; 0: just retry */
 };
 
 /* An entry to be written. */
-struct hier_new {
+struct hier_new_entry {
     struct hier_name name;
     uint32_t hash;
     uint32_t kind;
@@ -35,19 +38,23 @@ struct hier_new {
     size_t text_len;
 };
 
-/* A place in the table. */
-struct hier_place {
-    uint64_t slot;  /* offset of the slot word; 0: no such name */
-    uint64_t value; /* the word */
+/* The bucket that refers to a name's entry. */
+struct hier_bucket {
+    uint64_t off;
+    uint64_t value;
     struct hier_found found;
 };
 
 /* --- open.c: header and names ----------------------------------------------------------------- */
 
+/* Check the header and fill in h. -TWZ_ETYPE, -TWZ_EVERSION, -TWZ_EDAMAGED. */
 int hier_attach(const twzobj *obj, struct hier *h);
-/* Attach, and look at the name. */
+
+/* As hier_attach, after hier_name_check. */
 int hier_open_name(const twzobj *obj, struct hier_name name, struct hier *h);
-int hier_name_good(struct hier_name name);
+
+/* -TWZ_EINVAL, -TWZ_ENAMELEN. */
+int hier_name_check(struct hier_name name);
 uint32_t hier_hash(struct hier_name name);
 
 static inline uint64_t *hier_word(const struct hier *h, uint64_t off)
@@ -55,93 +62,136 @@ static inline uint64_t *hier_word(const struct hier *h, uint64_t off)
     return (uint64_t *)(void *)(h->start + off);
 }
 
-/* --- space.c: chunks and table; from hier_chunk_alloc on: locked, op is HIER_DIRTY ------------- */
+static inline uint64_t hier_load(const struct hier *h, uint64_t off)
+{
+    return __atomic_load_n(hier_word(h, off), __ATOMIC_RELAXED);
+}
 
-int hier_table_get(const struct hier *h, uint64_t *slots, uint32_t *bits); /* offset of slot 0 */
+/* --- space.c: chunks and free lists. From hier_chunk_alloc on, h must be locked and dirty ----- */
+
+/* Load and validate the word of the chunk at `off`. -TWZ_EDAMAGED. */
+int hier_chunk_get(const struct hier *h, uint64_t off, uint32_t *kind, uint32_t *cells);
+
+/* The entry at `off`, inside its chunk. -TWZ_EDAMAGED. */
 int hier_entry_get(const struct hier *h, uint64_t off, const struct hier_entry **entry);
-int hier_find(const struct hier *h, struct hier_name name, struct hier_place *place);
+uint32_t hier_cells(const struct hier_new_entry *entry);
 
-/* 0 if this is a slot word of the table that can be stored to. */
-int hier_bucket_is_own(const struct hier *h, uint64_t off);
-
-/* 1 if no slot word refers to an entry. */
-int hier_is_empty(const struct hier *h);
-
-/* 1 if a slot word says that the entry at `off` is there. */
-int hier_live(const struct hier *h, uint64_t off, uint32_t hash);
-
-uint32_t hier_cells(const struct hier_new *entry);
+/* A free chunk of `cells`, touched. -TWZ_EFULL, or an error of twz_touch. */
 int hier_chunk_alloc(struct hier *h, uint32_t cells, uint64_t *off);
+
+/* Put a chunk on its free list; a chunk that cannot be stored to is left as it is. */
 void hier_chunk_free(struct hier *h, uint64_t off);
-void hier_entry_write(struct hier *h, uint64_t off, const struct hier_new *entry);
-/* A table with room for one more name; then the slot where it goes. */
-int hier_table_room(struct hier *h);
-int hier_bucket_pick(const struct hier *h, uint32_t hash, uint64_t *slot);
-/* Lists, count, used and bump from chunks and table. */
-int hier_rebuild(struct hier *h);
+
+/* Flushes, does not fence: the caller must fence before it commits the bucket. */
+void hier_entry_write(struct hier *h, uint64_t off, const struct hier_new_entry *entry);
+
+/* Store one half of an aligned word of the header. */
+void hier_store32(uint32_t *half, uint32_t value);
+
+/* Add to the counts of names and of used buckets. */
 void hier_count_add(struct hier *h, int count, int used);
 
-/* --- change.c: locks, what a crash left ------------------------------------------------------- */
+/* --- table.c: buckets ------------------------------------------------------------------------- */
 
-/* Lock directories (all, or none on an error), any order given, doubles allowed; interrupted
- * changes of theirs are finished first. */
+/* *buckets: offset of bucket 0; there are 1 << *bits. -TWZ_EDAMAGED. */
+int hier_table_get(const struct hier *h, uint64_t *buckets, uint32_t *bits);
+
+/* -TWZ_ENONAME, -TWZ_EDAMAGED. */
+int hier_find(const struct hier *h, struct hier_name name, struct hier_bucket *hit);
+
+/* 0 if `off` is a bucket of the table, which is touched for a store; or an error. */
+int hier_bucket_check(const struct hier *h, uint64_t off);
+
+/* No bucket refers to an entry. */
+bool hier_is_empty(const struct hier *h);
+
+/* A bucket refers to the entry at `chunk`. */
+bool hier_is_live(const struct hier *h, uint64_t chunk, uint32_t hash);
+
+/* Allocate a chunk for the entry and find a free bucket for it; readers see neither. The table may
+ * become another one. h must be locked and dirty. */
+int hier_reserve_entry(struct hier *h, const struct hier_new_entry *entry, uint64_t *chunk,
+                       uint64_t *bucket);
+
+/* --- rebuild.c -------------------------------------------------------------------------------- */
+
+/* Recompute lists, count, used and bump from chunks and table. h must be locked and dirty. Fences
+ * before it changes a chunk. -TWZ_EDAMAGED. */
+int hier_rebuild(struct hier *h);
+
+/* --- intent.c: changes and their intents; h must be locked ------------------------------------ */
+
+/* COMMIT op = HIER_DIRTY; and fence, then op = HIER_IDLE. */
+void hier_begin_change(struct hier *h);
+void hier_end_change(struct hier *h);
+
+/* Write `intent` into h, COMMIT it, apply its steps, and go back to HIER_DIRTY. `from` may be h. */
+void hier_commit_intent(struct hier *h, struct hier *from, const struct hier_intent *intent);
+
+/* Apply the intent found in h, as far as it validates (layout.h, TRUST). `from`: its other
+ * directory, locked; NULL if that does not exist. */
+void hier_finish_intent(struct hier *h, struct hier *from);
+void hier_peer_intent_clear(struct hier *h);
+
+/* -TWZ_EDAMAGED. */
+int hier_parent_get(const struct hier *h, objid_t *parent);
+
+/* 1 if the parent of directory `id` is `parent`, and the two differ; 0 if not; or an error if its
+ * header cannot be stored to. */
+int hier_child_check(objid_t id, objid_t parent);
+
+/* --- lock.c: locks, and changes that a crash interrupted -------------------------------------- */
+
+/*
+ * Lock all directories of `set` (at most 4, in any order, doubles allowed), or none on an error.
+ * Their interrupted changes are finished first. -TWZ_EBUSY after HIER_LOCK_TIMEOUT.
+ */
 int hier_lock(struct hier *const *set, size_t n);
 void hier_unlock(struct hier *const *set, size_t n);
 
-/* One directory; -TWZ_EDELETED where it was removed. */
+/* One directory. -TWZ_EDELETED if it was removed. */
 int hier_lock_one(struct hier *h);
 void hier_unlock_one(struct hier *h);
 
+/* Open the root above `dir`, take its tree_lock and finish an interrupted move. */
 int hier_tree_lock(objid_t dir, twzobj *root);
 void hier_tree_unlock(twzobj *root);
-void hier_tree_moving(const twzobj *root, objid_t to);
 
-/* A read that takes no lock where it can: body is called until it ran undisturbed. */
-int hier_reading(const struct hier *h, int (*body)(const struct hier *h, void *ctx), void *ctx);
+/* Store tree_to before a move to directory `to`; flushed, durable with the intent's fence. */
+void hier_tree_target_set(const twzobj *root, objid_t to);
 
-/* --- intent.c: crash protocol ----------------------------------------------------------------- */
-
-void hier_begin(struct hier *h);
-void hier_end(struct hier *h);
-
-/* Fill in h's intent and COMMIT it, carry it out, and go back to HIER_DIRTY. */
-void hier_complete(struct hier *h, struct hier *from, const struct hier_intent *intent);
-
-/* Carry out the intent that stands in h, as far as what it changes agrees (layout.h, TRUST).
- * `from`: its other directory, locked; NULL: there is none any more. */
-void hier_complete_found(struct hier *h, struct hier *from);
-void hier_see_clear(struct hier *h);
-
-int hier_parent_get(const struct hier *h, objid_t *parent);
-
-/* 1 if directory `id` says that `parent`, another one, is its; an error: it cannot be stored to. */
-int hier_is_child(objid_t id, objid_t parent);
+/* Run body(h, ctx) until no change disturbs it. After a few tries it runs under the lock; without
+ * the right to write, its last result counts. The result is that of body, or an error of hier_lock.
+ * body must validate whatever it loads. */
+int hier_read(const struct hier *h, int (*body)(const struct hier *h, void *ctx), void *ctx);
 
 /* --- read.c ----------------------------------------------------------------------------------- */
 
-/* hier_iter, over no more than *steps chunks, which are counted down: -TWZ_EFULL. */
+/* As hier_iter, over at most *steps chunks, which are counted down. -TWZ_EFULL at 0. */
 int hier_iter_some(const twzobj *dir, uint64_t *cursor, struct hier_item *item, uint64_t *steps);
 
-/* --- impl.c, links.c -------------------------------------------------------------------------- */
+/* --- links.c ---------------------------------------------------------------------------------- */
 
-/* Room for an entry and its slot, nothing visible yet. h is locked and begun. */
-int hier_place_new(struct hier *h, const struct hier_new *entry, uint64_t *chunk, uint64_t *slot);
-
-/* What happens to the object that loses a name; its links_lock is held where `obj` is open. */
+/* The object that loses a name; its links_lock is held while `obj` is open. */
 struct hier_victim {
     twzobj obj;
-    objid_t id;
+    objid_t id; /* 0: the change touches no object */
     uint64_t links;
 };
-/* An entry goes: what of its object? One that is gone already may always lose its name. h is
- * locked; -TWZ_EAGAIN: unlock, then hier_again. */
+
+/* Find out how the object of an entry changes when the entry goes. An object that no longer exists
+ * may always lose its name. h must be locked. -TWZ_EAGAIN: unlock h, then call hier_retry. */
 int hier_victim_prepare(struct hier *h, const struct hier_found *found, uint32_t flags,
                         struct hier_victim *v);
-/* h is about to commit an intent about it; when it was carried out: done. */
-void hier_victim_mark(const struct hier *h, const struct hier_victim *v);
-void hier_victim_done(struct hier_victim *v);
 
-/* Nothing is locked. 1: r was -TWZ_EAGAIN, and what stood in the way was dealt with. */
-int hier_again(struct hier *h, int r);
+/* Point links_by at h; must be called before the intent is committed. */
+void hier_victim_mark(const struct hier *h, const struct hier_victim *v);
+
+/* Clear links_by and release; must be called after the intent was applied. */
+void hier_victim_release(struct hier_victim *v);
+
+/* True if err was -TWZ_EAGAIN and the caller must start over; the pending change was finished. The
+ * caller must hold no lock. */
+bool hier_retry(struct hier *h, int err);
 
 #endif

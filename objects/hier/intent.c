@@ -1,40 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The intent of a change of more than one word (layout.h, CRASH PROTOCOL): writing it, carrying it
- * out, and which intents of others are carried out.
+ * The states of a change, and the intent of a change of several words (layout.h, A CHANGE OF MORE):
+ * how it is written, applied and validated.
  *
- * INVARIANT. Whoever finishes an interrupted change does so with rights of its own, and an intent
- * found on the media says no more than that somebody could write this directory. What is outside of
- * it is therefore changed only where that agrees (layout.h, TRUST). Steps are taken from a copy of
- * the intent: the directory may be stored to meanwhile. The owner of a change carries out the
- * intent that it wrote, which it has looked at already.
+ * INVARIANTS
+ *   - A thread that finishes a change of another thread must validate each step that lies outside
+ *     of the directory (layout.h, TRUST). It acts with its own rights, and the intent only shows
+ *     that its writer could write the directory.
+ *   - It must take the steps from a copy of the intent: an adversary may store to the directory.
+ *   - A thread that applies its own intent has checked all of it before.
  */
 #include "inside.h"
 
-void hier_begin(struct hier *h)
+void hier_begin_change(struct hier *h)
 {
-    twz_persist_commit64(&h->dir->op, HIER_DIRTY); /* COMMIT: lists and counts are in motion */
+    twz_persist_commit64(&h->dir->op, HIER_DIRTY); /* COMMIT: lists and counts are invalid */
 }
 
-void hier_end(struct hier *h)
+void hier_end_change(struct hier *h)
 {
-    twz_persist_fence(); /* chunks, before op says that all is right */
+    twz_persist_fence(); /* chunks, before op makes lists and counts valid */
     twz_persist_store64(&h->dir->op, HIER_IDLE);
-    twz_persist_flush(&h->dir->op, sizeof(h->dir->op)); /* lost, it costs a rebuilding: no fence */
+    twz_persist_flush(&h->dir->op, sizeof(h->dir->op)); /* no fence: a loss costs one rebuild */
 }
 
-static void see_set(struct hier *h, objid_t other)
+static void set_peer_intent(struct hier *h, objid_t other)
 {
-    twz_persist_store64(&h->dir->see.lo, other.lo);
-    twz_persist_store64(&h->dir->see.hi, other.hi);
-    twz_persist_store64(&h->dir->see_valid, 1);
-    twz_persist_flush(&h->dir->see, 3 * sizeof(uint64_t)); /* durable with the intent's fence */
+    twz_persist_store64(&h->dir->peer_intent.lo, other.lo);
+    twz_persist_store64(&h->dir->peer_intent.hi, other.hi);
+    twz_persist_store64(&h->dir->peer_intent_valid, 1);
+    twz_persist_flush(&h->dir->peer_intent, 3 * sizeof(uint64_t)); /* write_intent fences */
 }
 
-void hier_see_clear(struct hier *h)
+void hier_peer_intent_clear(struct hier *h)
 {
-    twz_persist_store64(&h->dir->see_valid, 0); /* lost, it costs a look at the other one */
-    twz_persist_flush(&h->dir->see_valid, sizeof(h->dir->see_valid));
+    twz_persist_store64(&h->dir->peer_intent_valid, 0);
+    /* no fence: a loss costs one look at the peer */
+    twz_persist_flush(&h->dir->peer_intent_valid, sizeof(h->dir->peer_intent_valid));
 }
 
 int hier_parent_get(const struct hier *h, objid_t *parent)
@@ -49,8 +51,8 @@ int hier_parent_get(const struct hier *h, objid_t *parent)
 
 /* --- the steps -------------------------------------------------------------------------------- */
 
-/* Open a directory whose header is to be stored to. */
-static int dir_open(objid_t id, twzobj *obj, struct hier *h)
+/* Open a directory and touch its header. */
+static int open_for_store(objid_t id, twzobj *obj, struct hier *h)
 {
     int err = twz_object_init_guid(obj, id, TWZ_READ | TWZ_WRITE);
 
@@ -64,13 +66,14 @@ static int dir_open(objid_t id, twzobj *obj, struct hier *h)
     return err < 0 ? err : 0;
 }
 
-static void move_parent(objid_t id, objid_t parent)
+/* Nothing happens if the directory does not exist. */
+static void set_parent(objid_t id, objid_t parent)
 {
     twzobj obj;
     struct hier h;
     uint64_t which;
 
-    if (dir_open(id, &obj, &h) < 0)
+    if (open_for_store(id, &obj, &h) < 0)
         return;
     which = h.dir->parent_which & 1;
     if (!objid_equal(h.dir->parent[which], parent)) {
@@ -78,11 +81,12 @@ static void move_parent(objid_t id, objid_t parent)
         twz_persist_store64(&h.dir->parent[which].lo, parent.lo);
         twz_persist_store64(&h.dir->parent[which].hi, parent.hi);
     }
-    twz_persist_commit64(&h.dir->parent_which, which); /* COMMIT: on the same line */
+    twz_persist_commit64(&h.dir->parent_which, which); /* COMMIT: the parent, on this line */
     twz_object_release(&obj);
 }
 
-static void victim_links(objid_t id, uint64_t links)
+/* Store the victim's link count or delete it; nothing happens if it does not exist. */
+static void set_victim(objid_t id, uint64_t links)
 {
     twzobj obj;
     struct hier h;
@@ -91,55 +95,55 @@ static void victim_links(objid_t id, uint64_t links)
         return;
     if (links != HIER_LINKS_DELETE) {
         if (twz_touch(twz_object_meta(&obj), sizeof(struct twz_meta)) >= 0)
-            twz_persist_commit64(&twz_object_meta(&obj)->links, links); /* COMMIT */
+            twz_persist_commit64(&twz_object_meta(&obj)->links, links); /* COMMIT: the count */
     } else {
         if (hier_attach(&obj, &h) == 0 && twz_touch(h.dir, sizeof(*h.dir)) >= 0)
-            twz_persist_store64(&h.dir->dead, 1); /* for those who have it open */
-        twz_object_delete(&obj, TWZ_DELETE_DEFERRED);
+            twz_persist_store64(&h.dir->dead, 1);     /* for threads that have it open */
+        twz_object_delete(&obj, TWZ_DELETE_DEFERRED); /* COMMIT: durable on return */
     }
     twz_object_release(&obj);
 }
 
-/* Each step durable on its own and harmless when done again. One that seems to be done may be the
- * store of a process that died before it flushed it: so it is flushed here at least. */
-static void carry_out(struct hier *h, struct hier *from, const struct hier_intent *i)
+/* Each step is durable on its own and may be repeated. A step must be flushed even if it seems to
+ * be done: a thread may have died between its store and its flush. */
+static void apply_steps(struct hier *h, struct hier *from, const struct hier_intent *i)
 {
-    if (i->to_slot && hier_bucket_is_own(h, i->to_slot) == 0)
-        twz_persist_commit64(hier_word(h, i->to_slot), i->to_value); /* COMMIT: the new name */
-    if (i->from_slot && from && hier_bucket_is_own(from, i->from_slot) == 0) {
-        uint64_t *slot = hier_word(from, i->from_slot);
+    if (i->to_bucket && hier_bucket_check(h, i->to_bucket) == 0)
+        twz_persist_commit64(hier_word(h, i->to_bucket), i->to_value); /* COMMIT: new name */
+    if (i->from_bucket && from && hier_bucket_check(from, i->from_bucket) == 0) {
+        uint64_t *bucket = hier_word(from, i->from_bucket);
 
-        /* COMMIT: the old one */
-        twz_persist_commit64(slot, *slot == i->from_value ? HIER_TOMB : *slot);
+        /* COMMIT: the old name */
+        twz_persist_commit64(bucket, *bucket == i->from_value ? HIER_TOMB : *bucket);
     }
     if (!objid_is_none(i->moved))
-        move_parent(i->moved, h->id);
+        set_parent(i->moved, h->id);
     if (!objid_is_none(i->victim))
-        victim_links(i->victim, i->victim_links);
+        set_victim(i->victim, i->victim_links);
 }
 
-static void intent_write(struct hier *h, const struct hier_intent *intent)
+static void write_intent(struct hier *h, const struct hier_intent *intent)
 {
     twz_persist_copy(&h->dir->intent, intent, sizeof(*intent));
     twz_persist_flush(&h->dir->intent, sizeof(*intent));
-    twz_persist_fence(); /* with the new entry: both before the intent counts */
+    twz_persist_fence(); /* intent, new entry and the words that lead here, before op commits */
 }
 
-void hier_complete(struct hier *h, struct hier *from, const struct hier_intent *intent)
+void hier_commit_intent(struct hier *h, struct hier *from, const struct hier_intent *intent)
 {
     if (from != h)
-        see_set(from, h->id);
-    intent_write(h, intent);
+        set_peer_intent(from, h->id);
+    write_intent(h, intent);
     twz_persist_commit64(&h->dir->op, HIER_COMMITTED); /* COMMIT: the whole change */
-    carry_out(h, from, intent);
-    twz_persist_store64(&h->dir->op, HIER_DIRTY); /* lost, nothing is done that is still agreed */
+    apply_steps(h, from, intent);
+    twz_persist_store64(&h->dir->op, HIER_DIRTY); /* no flush: if lost, repeated steps do no harm */
     if (from != h)
-        hier_see_clear(from);
+        hier_peer_intent_clear(from);
 }
 
-/* --- an intent that was found ----------------------------------------------------------------- */
+/* --- finishing an intent ---------------------------------------------------------------------- */
 
-int hier_is_child(objid_t id, objid_t parent)
+int hier_child_check(objid_t id, objid_t parent)
 {
     struct hier h;
     objid_t up;
@@ -148,7 +152,7 @@ int hier_is_child(objid_t id, objid_t parent)
 
     if (objid_equal(id, parent))
         return 0;
-    err = dir_open(id, &obj, &h);
+    err = open_for_store(id, &obj, &h);
     if (err < 0)
         return err;
     err = hier_parent_get(&h, &up) == 0 && objid_equal(up, parent);
@@ -156,46 +160,59 @@ int hier_is_child(objid_t id, objid_t parent)
     return err;
 }
 
-/* A directory that is to go: its parent is this one, and nothing is in it. */
-static int goes_with(objid_t id, objid_t parent)
+/* Consent of a directory to its deletion. */
+static bool is_empty_child(objid_t id, objid_t parent)
 {
     struct hier h;
     twzobj obj;
-    int empty;
+    bool empty;
 
-    if (hier_is_child(id, parent) <= 0 || dir_open(id, &obj, &h) < 0)
-        return 0;
+    if (hier_child_check(id, parent) <= 0 || open_for_store(id, &obj, &h) < 0)
+        return false;
     empty = hier_is_empty(&h);
     twz_object_release(&obj);
     return empty;
 }
 
-/* An object whose links change: it names this directory itself. */
-static int links_agree(objid_t id, objid_t dir)
+/* Consent of an object to a change of its links: its links_by names directory `dir`. */
+static bool validate_links(objid_t id, objid_t dir)
 {
     twzobj obj;
-    int agree;
+    bool valid;
 
     if (twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE) < 0)
-        return 0;
-    agree = objid_equal(twz_object_meta(&obj)->links_by, dir);
+        return false;
+    valid = objid_equal(twz_object_meta(&obj)->links_by, dir);
     twz_object_release(&obj);
-    return agree;
+    return valid;
 }
 
-void hier_complete_found(struct hier *h, struct hier *from)
+/* Consent of the source of a rename: its peer_intent names h. */
+static bool validate_source(const struct hier *from, const struct hier *h)
+{
+    return from && from != h && from->dir->peer_intent_valid &&
+           objid_equal(from->dir->peer_intent, h->id);
+}
+
+/* Consent of a directory to another parent. */
+static bool validate_moved(objid_t id, const struct hier *from, const struct hier *h)
+{
+    return hier_child_check(id, from->id) > 0 || hier_child_check(id, h->id) > 0;
+}
+
+void hier_finish_intent(struct hier *h, struct hier *from)
 {
     struct hier_intent i;
-    int across;
+    bool across;
 
     __builtin_memcpy(&i, &h->dir->intent, sizeof(i));
-    across = from && from != h && from->dir->see_valid && objid_equal(from->dir->see, h->id);
+    across = validate_source(from, h);
     if (!across && from != h)
-        i.from_slot = 0;
-    if (!across || (hier_is_child(i.moved, from->id) <= 0 && hier_is_child(i.moved, h->id) <= 0))
+        i.from_bucket = 0;
+    if (!across || !validate_moved(i.moved, from, h))
         i.moved = TWZ_OBJID_NONE;
-    if (!links_agree(i.victim, h->id) &&
-        !(i.victim_links == HIER_LINKS_DELETE && goes_with(i.victim, h->id)))
+    if (!validate_links(i.victim, h->id) &&
+        !(i.victim_links == HIER_LINKS_DELETE && is_empty_child(i.victim, h->id)))
         i.victim = TWZ_OBJID_NONE;
-    carry_out(h, from, &i);
+    apply_steps(h, from, &i);
 }

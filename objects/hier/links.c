@@ -1,32 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects that gain or lose a name. meta.links counts the names beyond the first that hier_link
- * gave; it changes only under meta.links_lock, which is taken last and held until the change that
- * the new value belongs to was carried out.
+ * Objects that gain or lose a name.
  *
- * An intent says the new value, not the difference, so that it can be carried out again; therefore
- * no other change of links may come in between. meta.links_by is durable before the intent is
- * committed and cleared after it was carried out (that lost, it costs a look at the directory).
- * Whoever meets it (a crash left it) locks that directory, which finishes whatever was to be
- * finished, and clears it. Half an ID names nothing and is cleared likewise.
+ * INVARIANTS
+ *   - meta.links counts the names that hier_link gave, without the first one. It changes under
+ *     meta.links_lock, the last lock to take. The owner holds it until the intent was applied.
+ *   - An intent holds the new value, not the difference, so that it can be repeated. No other
+ *     change of links may come in between: meta.links_by names the directory with the intent. It is
+ *     durable before the intent commits and is cleared after the intent was applied.
+ *   - A thread that finds links_by set must lock that directory, which finishes its change, and
+ *     then clear links_by. Half an ID names no directory and is cleared as well.
  */
 #include "inside.h"
 
-static struct twz_mutex *lock_of(const twzobj *obj)
+static struct twz_mutex *links_mutex(const twzobj *obj)
 {
     return (struct twz_mutex *)(void *)&twz_object_meta(obj)->links_lock;
 }
 
-static void links_by_set(const twzobj *obj, objid_t dir)
+static void set_links_by(const twzobj *obj, objid_t dir)
 {
     struct twz_meta *meta = twz_object_meta(obj);
 
     twz_persist_store64(&meta->links_by.lo, dir.lo);
     twz_persist_store64(&meta->links_by.hi, dir.hi);
-    twz_persist_flush(&meta->links_by, sizeof(meta->links_by)); /* the intent's fence does it */
+    twz_persist_flush(&meta->links_by, sizeof(meta->links_by)); /* write_intent fences */
 }
 
-static int links_open(objid_t id, twzobj *obj)
+/* Open an object and take its links_lock. */
+static int open_links_locked(objid_t id, twzobj *obj)
 {
     int err = twz_object_init_guid(obj, id, TWZ_READ | TWZ_WRITE);
 
@@ -34,68 +36,71 @@ static int links_open(objid_t id, twzobj *obj)
         return err;
     err = twz_touch(twz_object_meta(obj), sizeof(struct twz_meta));
     if (err >= 0)
-        err = twz_mutex_lock_for(lock_of(obj), HIER_LOCK_TIMEOUT);
+        err = twz_mutex_lock_for(links_mutex(obj), HIER_LOCK_TIMEOUT);
     if (err < 0)
         twz_object_release(obj);
-    return err < 0 ? err : 0; /* what a dead owner left stands in links_by */
+    return err < 0 ? err : 0; /* a dead owner's change is found by links_by */
 }
 
-static void links_close(twzobj *obj)
+static void close_links(twzobj *obj)
 {
     if (!obj->start)
         return;
-    twz_mutex_unlock(lock_of(obj));
+    twz_mutex_unlock(links_mutex(obj));
     twz_object_release(obj);
 }
 
-static int links_lock(struct hier *h, objid_t id, twzobj *obj)
+/* Lock the links of object `id` for a change of h. -TWZ_EAGAIN if another directory's change of
+ * them must be finished first. */
+static int lock_links(struct hier *h, objid_t id, twzobj *obj)
 {
     objid_t by;
-    int err = links_open(id, obj);
+    int err = open_links_locked(id, obj);
 
     if (err < 0)
         return err;
     by = twz_object_meta(obj)->links_by;
     if (objid_is_none(by) || objid_equal(by, h->id))
-        return 0; /* h is locked, so nothing of its own is unfinished */
-    links_close(obj);
-    h->busy_obj = id;
-    h->busy_dir = by;
+        return 0; /* h is locked, so its own change is finished */
+    close_links(obj);
+    h->pending_obj = id;
+    h->pending_dir = by;
     return -TWZ_EAGAIN;
 }
 
-/* Where the directory's lock was not to be had, it may be at work: links_by stays. */
-static void finish_busy(struct hier *h)
+/* Finish the pending change, then clear links_by. If the directory stays locked, its owner may be
+ * alive: links_by must stay. */
+static void finish_pending_links(struct hier *h)
 {
     struct hier other;
     struct hier *set[] = { &other };
     int err = -TWZ_ENOOBJ;
     twzobj dir, obj;
 
-    if (twz_object_init_guid(&dir, h->busy_dir, TWZ_READ | TWZ_WRITE) < 0)
+    if (twz_object_init_guid(&dir, h->pending_dir, TWZ_READ | TWZ_WRITE) < 0)
         dir = (twzobj){ 0 };
     if (dir.start && hier_attach(&dir, &other) == 0)
         err = hier_lock(set, 1);
     if (err == -TWZ_EBUSY) {
-        h->again = HIER_AGAIN;
-    } else if (links_open(h->busy_obj, &obj) == 0) {
-        if (objid_equal(twz_object_meta(&obj)->links_by, h->busy_dir))
-            links_by_set(&obj, TWZ_OBJID_NONE);
-        links_close(&obj);
+        h->retries = HIER_RETRIES;
+    } else if (open_links_locked(h->pending_obj, &obj) == 0) {
+        if (objid_equal(twz_object_meta(&obj)->links_by, h->pending_dir))
+            set_links_by(&obj, TWZ_OBJID_NONE);
+        close_links(&obj);
     }
     if (err == 0)
         hier_unlock(set, 1);
     twz_object_release(&dir);
 }
 
-int hier_again(struct hier *h, int r)
+bool hier_retry(struct hier *h, int err)
 {
-    if (r != -TWZ_EAGAIN || h->again++ >= HIER_AGAIN)
-        return 0;
-    if (!objid_is_none(h->busy_dir))
-        finish_busy(h);
-    h->busy_dir = TWZ_OBJID_NONE;
-    return 1;
+    if (err != -TWZ_EAGAIN || h->retries++ >= HIER_RETRIES)
+        return false;
+    if (!objid_is_none(h->pending_dir))
+        finish_pending_links(h);
+    h->pending_dir = TWZ_OBJID_NONE;
+    return true;
 }
 
 int hier_victim_prepare(struct hier *h, const struct hier_found *found, uint32_t flags,
@@ -105,15 +110,15 @@ int hier_victim_prepare(struct hier *h, const struct hier_found *found, uint32_t
 
     *v = (struct hier_victim){ .links = HIER_LINKS_KEEP };
     if (found->kind == HIER_DIR) {
-        if (hier_is_child(found->id, h->id) <= 0)
-            return 0; /* another one's: the name alone goes */
+        if (hier_child_check(found->id, h->id) <= 0)
+            return 0; /* it has another parent: only the name goes */
         v->id = found->id;
         v->links = HIER_LINKS_DELETE;
         return 0;
     }
     if (found->kind != HIER_OBJECT || !(flags & HIER_DELETE))
         return 0;
-    err = links_lock(h, found->id, &v->obj);
+    err = lock_links(h, found->id, &v->obj);
     if (err == -TWZ_ENOOBJ || err == -TWZ_EDELETED)
         return 0;
     if (err < 0)
@@ -127,54 +132,55 @@ int hier_victim_prepare(struct hier *h, const struct hier_found *found, uint32_t
 void hier_victim_mark(const struct hier *h, const struct hier_victim *v)
 {
     if (v->obj.start)
-        links_by_set(&v->obj, h->id);
+        set_links_by(&v->obj, h->id);
 }
 
-void hier_victim_done(struct hier_victim *v)
+void hier_victim_release(struct hier_victim *v)
 {
     if (!v->obj.start)
         return;
     if (v->links != HIER_LINKS_DELETE && !objid_is_none(twz_object_meta(&v->obj)->links_by))
-        links_by_set(&v->obj, TWZ_OBJID_NONE);
-    links_close(&v->obj);
+        set_links_by(&v->obj, TWZ_OBJID_NONE);
+    close_links(&v->obj);
 }
 
-/* --- a further name --------------------------------------------------------------------------- */
+/* --- hier_link -------------------------------------------------------------------------------- */
 
-static int link_locked(struct hier *h, const struct hier_new *entry)
+/* Add the entry and raise the object's link count, in one change of h. -TWZ_EEXIST. */
+static int add_link_locked(struct hier *h, const struct hier_new_entry *entry)
 {
     struct hier_intent intent = { .victim = entry->id };
     struct hier_victim v = { .id = entry->id };
-    struct hier_place place;
+    struct hier_bucket hit;
     uint64_t chunk;
     int used;
-    int err = hier_find(h, entry->name, &place);
+    int err = hier_find(h, entry->name, &hit);
 
     if (err != -TWZ_ENONAME)
         return err == 0 ? -TWZ_EEXIST : err;
-    err = links_lock(h, entry->id, &v.obj);
+    err = lock_links(h, entry->id, &v.obj);
     if (err < 0)
         return err;
     v.links = twz_object_meta(&v.obj)->links + 1;
-    hier_begin(h);
-    err = hier_place_new(h, entry, &chunk, &intent.to_slot);
+    hier_begin_change(h);
+    err = hier_reserve_entry(h, entry, &chunk, &intent.to_bucket);
     if (err >= 0) {
-        used = *hier_word(h, intent.to_slot) == 0;
+        used = *hier_word(h, intent.to_bucket) == 0;
         hier_entry_write(h, chunk, entry);
         intent.to_value = HIER_BUCKET(entry->hash, chunk);
         intent.victim_links = v.links;
         hier_victim_mark(h, &v);
-        hier_complete(h, h, &intent);
+        hier_commit_intent(h, h, &intent);
         hier_count_add(h, 1, used);
     }
-    hier_end(h);
-    hier_victim_done(&v);
+    hier_end_change(h);
+    hier_victim_release(&v);
     return err;
 }
 
 int hier_link(const twzobj *dir, struct hier_name name, objid_t id)
 {
-    struct hier_new entry = { .name = name, .kind = HIER_OBJECT, .id = id };
+    struct hier_new_entry entry = { .name = name, .kind = HIER_OBJECT, .id = id };
     struct hier h;
     int err = hier_open_name(dir, name, &h);
 
@@ -185,8 +191,8 @@ int hier_link(const twzobj *dir, struct hier_name name, objid_t id)
         err = hier_lock_one(&h);
         if (err < 0)
             return err;
-        err = link_locked(&h, &entry);
+        err = add_link_locked(&h, &entry);
         hier_unlock_one(&h);
-    } while (hier_again(&h, err));
+    } while (hier_retry(&h, err));
     return err;
 }

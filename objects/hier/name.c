@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* twz/name.h, by means of hier: every path starts at the machine's root directory. */
+/* twz/name.h over hier: every path starts at the root directory of the machine. */
 #include "inside.h"
 
-#define DEPTH_MAX 64u
-#define STEPS_MAX (1u << 18) /* chunks looked at in all: directories may hold each other */
+#define SEARCH_DEPTH 64u
+#define SEARCH_STEPS (1u << 18) /* chunks read in all; directories may contain each other */
 
-static int walk(const char *path, uint32_t flags, struct hier_where *where)
+static int walk_from_root(const char *path, uint32_t flags, struct hier_where *where)
 {
     objid_t root = twz_name_root();
 
@@ -14,15 +14,15 @@ static int walk(const char *path, uint32_t flags, struct hier_where *where)
     return hier_walk(root, root, path, flags, where);
 }
 
-static struct hier_name leaf(const struct hier_where *where)
+static struct hier_name leaf_name(const struct hier_where *where)
 {
     return (struct hier_name){ where->leaf, where->len };
 }
 
-/* For what is to be new: the directory is there, the name is not. */
-static int walk_new(const char *path, struct hier_where *where)
+/* Walk to a name that must not exist yet. -TWZ_EEXIST. */
+static int walk_to_new(const char *path, struct hier_where *where)
 {
-    int err = walk(path, HIER_NOFOLLOW, where);
+    int err = walk_from_root(path, HIER_NOFOLLOW, where);
 
     if (err < 0)
         return err;
@@ -40,7 +40,7 @@ _Static_assert(TWZ_NAME_OBJECT == HIER_OBJECT && TWZ_NAME_DIR == HIER_DIR &&
 int twz_name_lookup(const char *path, struct twz_name_info *info)
 {
     struct hier_where where;
-    int err = walk(path, 0, &where);
+    int err = walk_from_root(path, 0, &where);
 
     if (err < 0)
         return err;
@@ -70,11 +70,11 @@ int twz_object_init_name(twzobj *obj, const char *name, uint32_t rights)
 int twz_name_assign(const char *path, objid_t id)
 {
     struct hier_where where;
-    int err = walk_new(path, &where);
+    int err = walk_to_new(path, &where);
 
     if (err < 0)
         return err;
-    err = where.must_dir ? -TWZ_ENOTDIR : hier_insert(&where.dir, leaf(&where), id);
+    err = where.must_dir ? -TWZ_ENOTDIR : hier_insert(&where.dir, leaf_name(&where), id);
     hier_where_close(&where);
     return err;
 }
@@ -82,14 +82,14 @@ int twz_name_assign(const char *path, objid_t id)
 int twz_name_reassign(const char *path, objid_t id)
 {
     struct hier_where where;
-    int err = walk(path, 0, &where);
+    int err = walk_from_root(path, 0, &where);
 
     if (err < 0)
         return err;
     if (where.len == 0 || where.must_dir)
         err = -TWZ_EISDIR;
     else
-        err = hier_replace(&where.dir, leaf(&where), id, 0);
+        err = hier_replace(&where.dir, leaf_name(&where), id, 0);
     hier_where_close(&where);
     return err;
 }
@@ -97,14 +97,14 @@ int twz_name_reassign(const char *path, objid_t id)
 int twz_name_unassign(const char *path)
 {
     struct hier_where where;
-    int err = walk(path, HIER_NOFOLLOW, &where);
+    int err = walk_from_root(path, HIER_NOFOLLOW, &where);
 
     if (err < 0)
         return err;
     if (where.len == 0)
         err = -TWZ_EINVAL;
     else
-        err = hier_remove(&where.dir, leaf(&where), where.must_dir ? HIER_WANT_DIR : 0);
+        err = hier_remove(&where.dir, leaf_name(&where), where.must_dir ? HIER_WANT_DIR : 0);
     hier_where_close(&where);
     return err;
 }
@@ -112,11 +112,11 @@ int twz_name_unassign(const char *path)
 int twz_name_rename(const char *from, const char *to)
 {
     struct hier_where old, new;
-    int err = walk(from, HIER_NOFOLLOW, &old);
+    int err = walk_from_root(from, HIER_NOFOLLOW, &old);
 
     if (err < 0)
         return err;
-    err = walk(to, HIER_NOFOLLOW, &new);
+    err = walk_from_root(to, HIER_NOFOLLOW, &new);
     if (err < 0)
         goto out;
     if (old.len == 0 || new.len == 0)
@@ -126,24 +126,24 @@ int twz_name_rename(const char *from, const char *to)
     else if (new.must_dir && old.kind != HIER_DIR)
         err = -TWZ_ENOTDIR;
     else
-        err = hier_rename(&old.dir, leaf(&old), &new.dir, leaf(&new), 0);
+        err = hier_rename(&old.dir, leaf_name(&old), &new.dir, leaf_name(&new), 0);
     hier_where_close(&new);
 out:
     hier_where_close(&old);
     return err;
 }
 
-static int create(const char *path, const struct hier_create *spec, twzobj *obj)
+static int create_at_path(const char *path, const struct hier_create *spec, twzobj *obj)
 {
     struct hier_where where;
-    int err = walk_new(path, &where);
+    int err = walk_to_new(path, &where);
 
     if (err < 0)
         return err;
     if (where.must_dir && spec->kind != HIER_DIR)
         err = -TWZ_EISDIR;
     else
-        err = hier_create(&where.dir, leaf(&where), spec, obj);
+        err = hier_create(&where.dir, leaf_name(&where), spec, obj);
     hier_where_close(&where);
     return err;
 }
@@ -152,14 +152,14 @@ int twz_name_mkdir(const char *path)
 {
     struct hier_create spec = { .kind = HIER_DIR };
 
-    return create(path, &spec, NULL);
+    return create_at_path(path, &spec, NULL);
 }
 
 int twz_name_create(const char *path, uint32_t perms, twz_fill fill, void *ctx, twzobj *obj)
 {
     struct hier_create spec = { .kind = HIER_OBJECT, .perms = perms, .fill = fill, .ctx = ctx };
 
-    return create(path, &spec, obj);
+    return create_at_path(path, &spec, obj);
 }
 
 /* --- the name of an object -------------------------------------------------------------------- */
@@ -171,16 +171,17 @@ struct search {
     uint64_t steps; /* left */
 };
 
-/* Search below directory `dir`, whose path (its length: len) stands in s->path without a NUL. Reads
- * only, and so waits for no lock: this runs in a fault, maybe of a thread that holds one. */
-static int search(struct search *s, objid_t dir, size_t len, uint32_t depth)
+/* Search below directory `dir`; s->path[0 .. len) is its path. The result is the length of the path
+ * found. Opens directories for reading only, so it takes no lock: a fault handler may call it while
+ * its thread holds one. */
+static int search_below(struct search *s, objid_t dir, size_t len, uint32_t depth)
 {
     struct hier_item item;
     uint64_t cursor = 0;
     twzobj obj;
     int err;
 
-    if (depth > DEPTH_MAX || twz_object_init_guid(&obj, dir, TWZ_READ) < 0)
+    if (depth > SEARCH_DEPTH || twz_object_init_guid(&obj, dir, TWZ_READ) < 0)
         return -TWZ_ENONAME;
     while ((err = hier_iter_some(&obj, &cursor, &item, &s->steps)) > 0) {
         size_t end = len + 1 + item.len;
@@ -192,7 +193,7 @@ static int search(struct search *s, objid_t dir, size_t len, uint32_t depth)
         err = (int)end;
         if (objid_equal(item.found.id, s->id))
             break;
-        err = item.found.kind == HIER_DIR ? search(s, item.found.id, end, depth + 1) : 0;
+        err = item.found.kind == HIER_DIR ? search_below(s, item.found.id, end, depth + 1) : 0;
         if (err > 0 || s->steps == 0)
             break;
     }
@@ -202,7 +203,7 @@ static int search(struct search *s, objid_t dir, size_t len, uint32_t depth)
 
 int twz_name_of(objid_t id, char *path, size_t size)
 {
-    struct search s = { .id = id, .path = path, .size = size, .steps = STEPS_MAX };
+    struct search s = { .id = id, .path = path, .size = size, .steps = SEARCH_STEPS };
     objid_t root = twz_name_root();
 
     if (size < 2)
@@ -214,5 +215,5 @@ int twz_name_of(objid_t id, char *path, size_t size)
         path[1] = 0;
         return 1;
     }
-    return search(&s, root, 0, 0);
+    return search_below(&s, root, 0, 0);
 }

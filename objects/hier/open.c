@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Directories: making an empty one, looking at a header, names. */
+/* Opening a directory and making an empty one; the rules and the hash of names. */
 #include "inside.h"
 
-int hier_name_good(struct hier_name name)
+int hier_name_check(struct hier_name name)
 {
     if (name.len == 0 || name.len > TWZ_NAME_MAX)
         return name.len ? -TWZ_ENAMELEN : -TWZ_EINVAL;
@@ -42,22 +42,12 @@ int hier_attach(const twzobj *obj, struct hier *h)
 
 int hier_open_name(const twzobj *obj, struct hier_name name, struct hier *h)
 {
-    int err = hier_name_good(name);
+    int err = hier_name_check(name);
 
     return err < 0 ? err : hier_attach(obj, h);
 }
 
-int hier_probe(const twzobj *obj)
-{
-    struct hier h;
-    uint64_t slots;
-    uint32_t bits;
-    int err = hier_attach(obj, &h);
-
-    return err < 0 ? err : hier_table_get(&h, &slots, &bits);
-}
-
-/* The first table stands right after the header, so that a small directory is one page. */
+/* The first table follows the header, so that a small directory is one page. */
 int hier_init(const twzobj *obj, objid_t parent)
 {
     struct hier h = { .start = obj->start, .dir = twz_object_base(obj), .id = obj->id };
@@ -86,13 +76,6 @@ int hier_init(const twzobj *obj, objid_t parent)
     twz_persist_store64(&meta->magic, TWZ_META_MAGIC);
     twz_persist_store64(&meta->type, HIER_MAGIC);
     twz_persist_flush(meta, sizeof(*meta));
-    twz_persist_flush(dir, end - TWZ_OBJ_BASE); /* durable with the tag, whose commit fences */
+    twz_persist_flush(dir, end - TWZ_OBJ_BASE); /* twz_object_addext fences, before the tag */
     return twz_object_addext(obj, HIER_TAG, dir);
-}
-
-uint32_t hier_count(const twzobj *obj)
-{
-    struct hier h;
-
-    return hier_attach(obj, &h) < 0 ? 0 : __atomic_load_n(&h.dir->count, __ATOMIC_RELAXED);
 }

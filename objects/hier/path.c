@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walking paths. One directory is open at a time; what is still to be walked stands at the end of
- * a buffer, so that the text of a symbolic link can be put before it.
+ * Walking paths. One directory is open at a time. The rest of the path lies at the end of a buffer,
+ * so that the text of a symbolic link can be put before it.
  */
 #include <hier/hier.h>
 
 struct walk {
     objid_t root;
-    objid_t dir;    /* where we are */
+    objid_t dir;    /* the directory reached */
     twzobj obj;     /* the same, open */
-    uint32_t links; /* met so far */
+    uint32_t links; /* links followed */
     uint32_t flags;
-    size_t at; /* rest of the path: text[at .. TWZ_PATH_MAX) with its NUL */
+    size_t at; /* the rest of the path is text[at .. TWZ_PATH_MAX], with its NUL */
     char text[TWZ_PATH_MAX + 1];
 };
 
-static int enter(struct walk *w, objid_t id)
+static int enter_dir(struct walk *w, objid_t id)
 {
     int err;
 
@@ -35,11 +35,11 @@ static int enter_parent(struct walk *w)
     if (objid_equal(w->dir, w->root))
         return 0;
     err = hier_parent(&w->obj, &up);
-    return err < 0 ? err : enter(w, up);
+    return err < 0 ? err : enter_dir(w, up);
 }
 
-/* Put text before the rest. */
-static int prepend(struct walk *w, const char *text, size_t len)
+/* Put text before the rest of the path. -TWZ_ENAMELEN. */
+static int prepend_text(struct walk *w, const char *text, size_t len)
 {
     if (len > w->at)
         return -TWZ_ENAMELEN;
@@ -48,7 +48,7 @@ static int prepend(struct walk *w, const char *text, size_t len)
     return 0;
 }
 
-static int follow(struct walk *w, struct hier_name name)
+static int follow_link(struct walk *w, struct hier_name name)
 {
     char text[TWZ_PATH_MAX];
     int len;
@@ -59,14 +59,15 @@ static int follow(struct walk *w, struct hier_name name)
     len = hier_readlink(&w->obj, name, text, sizeof(text));
     if (len < 0)
         return len;
-    err = prepend(w, text, (size_t)len);
+    err = prepend_text(w, text, (size_t)len);
     if (err < 0)
         return err;
-    return w->text[w->at] == '/' ? enter(w, w->root) : 0;
+    return w->text[w->at] == '/' ? enter_dir(w, w->root) : 0;
 }
 
-/* Take the next part off the rest; *last: only slashes follow; *slash: at least one. 0: no part. */
-static size_t next_part(struct walk *w, const char **part, int *last, int *slash)
+/* Take the next component off the rest: its length, 0 at the end. *last: only slashes follow;
+ * *slash: at least one does. */
+static size_t next_component(struct walk *w, const char **part, bool *last, bool *slash)
 {
     size_t len = 0;
     size_t i;
@@ -84,20 +85,20 @@ static size_t next_part(struct walk *w, const char **part, int *last, int *slash
     return len;
 }
 
-static int is_dots(const char *part, size_t len)
+static bool is_dot_name(const char *part, size_t len)
 {
     return part[0] == '.' && (len == 1 || (len == 2 && part[1] == '.'));
 }
 
-static void at_dir(const struct walk *w, struct hier_where *where)
+static void set_where_dir(const struct walk *w, struct hier_where *where)
 {
     where->id = w->dir;
     where->kind = HIER_DIR;
     where->len = 0;
 }
 
-static void at_leaf(const char *part, size_t len, const struct hier_found *found, int slash,
-                    struct hier_where *where)
+static void set_where_leaf(const char *part, size_t len, const struct hier_found *found, bool slash,
+                           struct hier_where *where)
 {
     __builtin_memcpy(where->leaf, part, len);
     where->leaf[len] = 0;
@@ -108,31 +109,32 @@ static void at_leaf(const char *part, size_t len, const struct hier_found *found
     where->cookie = found->cookie;
 }
 
-/* One part. 1: the walk is done. */
-static int step(struct walk *w, struct hier_where *where)
+/* Walk one component. 1: `where` is filled in and the walk is over. */
+static int walk_component(struct walk *w, struct hier_where *where)
 {
     struct hier_found found = { 0 };
     const char *part;
-    int last, slash, err;
-    size_t len = next_part(w, &part, &last, &slash);
+    bool last, slash;
+    int err;
+    size_t len = next_component(w, &part, &last, &slash);
     struct hier_name name = { part, len };
 
-    if (len == 0 || is_dots(part, len)) {
+    if (len == 0 || is_dot_name(part, len)) {
         err = len == 2 ? enter_parent(w) : 0;
         if (err >= 0 && last)
-            at_dir(w, where);
+            set_where_dir(w, where);
         return err < 0 ? err : last;
     }
     err = hier_lookup(&w->obj, name, &found);
     if (err < 0 && !(err == -TWZ_ENONAME && last))
         return err;
     if (found.kind == HIER_SYMLINK && (!last || slash || !(w->flags & HIER_NOFOLLOW)))
-        return follow(w, name);
+        return follow_link(w, name);
     if (!last)
-        return found.kind == HIER_DIR ? enter(w, found.id) : -TWZ_ENOTDIR;
+        return found.kind == HIER_DIR ? enter_dir(w, found.id) : -TWZ_ENOTDIR;
     if (slash && found.kind && found.kind != HIER_DIR)
         return -TWZ_ENOTDIR;
-    at_leaf(part, len, &found, slash, where);
+    set_where_leaf(part, len, &found, slash, where);
     return 1;
 }
 
@@ -148,11 +150,11 @@ int hier_walk(objid_t root, objid_t cwd, const char *path, uint32_t flags, struc
     if (len == 0 || len >= TWZ_PATH_MAX)
         return len ? -TWZ_ENAMELEN : -TWZ_ENONAME;
     w.text[TWZ_PATH_MAX] = 0;
-    err = prepend(&w, path, len);
+    err = prepend_text(&w, path, len);
     if (err >= 0)
-        err = enter(&w, path[0] == '/' ? root : cwd);
+        err = enter_dir(&w, path[0] == '/' ? root : cwd);
     while (err == 0)
-        err = step(&w, where);
+        err = walk_component(&w, where);
     if (err < 0) {
         twz_object_release(&w.obj);
         *where = (struct hier_where){ 0 };
@@ -167,10 +169,10 @@ void hier_where_close(struct hier_where *where)
     twz_object_release(&where->dir);
 }
 
-/* --- the other way round ---------------------------------------------------------------------- */
+/* --- from a directory to its path ------------------------------------------------------------- */
 
-/* The name that `dir` has in its parent. */
-static int name_in(objid_t parent, objid_t dir, struct hier_item *item)
+/* The name that `dir` has in directory `parent`. -TWZ_ENONAME. */
+static int find_name_in(objid_t parent, objid_t dir, struct hier_item *item)
 {
     uint64_t cursor = 0;
     twzobj obj;
@@ -185,7 +187,7 @@ static int name_in(objid_t parent, objid_t dir, struct hier_item *item)
     return err == 0 ? -TWZ_ENONAME : err;
 }
 
-static int parent_of(objid_t dir, objid_t *parent)
+static int get_parent(objid_t dir, objid_t *parent)
 {
     twzobj obj;
     int err = twz_object_init_guid(&obj, dir, TWZ_READ | TWZ_WRITE);
@@ -209,10 +211,10 @@ int hier_path_of(objid_t root, objid_t dir, char *path, size_t size)
         path[--at] = '/';
     while (!objid_equal(dir, root)) {
         objid_t parent;
-        int err = parent_of(dir, &parent);
+        int err = get_parent(dir, &parent);
 
         if (err >= 0)
-            err = objid_equal(parent, dir) ? -TWZ_ENONAME : name_in(parent, dir, &item);
+            err = objid_equal(parent, dir) ? -TWZ_ENONAME : find_name_in(parent, dir, &item);
         if (err < 0)
             return err;
         if (item.len + 1 > at)

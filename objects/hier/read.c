@@ -1,10 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading a directory: bodies for hier_reading, which runs them until none was disturbed. */
+/* Reading a directory: bodies for hier_read. A body must validate whatever it loads. */
 #include "inside.h"
+
+int hier_probe(const twzobj *obj)
+{
+    struct hier h;
+    uint64_t buckets;
+    uint32_t bits;
+    int err = hier_attach(obj, &h);
+
+    return err < 0 ? err : hier_table_get(&h, &buckets, &bits);
+}
+
+uint32_t hier_count(const twzobj *obj)
+{
+    struct hier h;
+
+    return hier_attach(obj, &h) < 0 ? 0 : __atomic_load_n(&h.dir->count, __ATOMIC_RELAXED);
+}
 
 struct lookup {
     struct hier_name name;
-    struct hier_place place;
+    struct hier_bucket hit;
     char *text;
     size_t size;
 };
@@ -13,7 +30,7 @@ static int lookup_body(const struct hier *h, void *ctx)
 {
     struct lookup *l = ctx;
 
-    return hier_find(h, l->name, &l->place);
+    return hier_find(h, l->name, &l->hit);
 }
 
 int hier_lookup(const twzobj *obj, struct hier_name name, struct hier_found *found)
@@ -23,9 +40,9 @@ int hier_lookup(const twzobj *obj, struct hier_name name, struct hier_found *fou
     int err = hier_open_name(obj, name, &h);
 
     if (err >= 0)
-        err = hier_reading(&h, lookup_body, &l);
+        err = hier_read(&h, lookup_body, &l);
     if (err >= 0)
-        *found = l.place.found;
+        *found = l.hit.found;
     return err;
 }
 
@@ -34,17 +51,17 @@ static int readlink_body(const struct hier *h, void *ctx)
     const struct hier_entry *e;
     struct lookup *l = ctx;
     size_t len;
-    int err = hier_find(h, l->name, &l->place);
+    int err = hier_find(h, l->name, &l->hit);
 
-    if (err >= 0 && l->place.found.kind != HIER_SYMLINK)
+    if (err >= 0 && l->hit.found.kind != HIER_SYMLINK)
         err = -TWZ_EINVAL;
     if (err >= 0)
-        err = hier_entry_get(h, l->place.found.cookie, &e);
+        err = hier_entry_get(h, l->hit.found.cookie, &e);
     if (err < 0)
         return err;
-    len = l->place.found.text_len < l->size ? l->place.found.text_len : l->size;
+    len = l->hit.found.text_len < l->size ? l->hit.found.text_len : l->size;
     __builtin_memcpy(l->text, e->bytes + e->name_len, len);
-    return (int)l->place.found.text_len;
+    return (int)l->hit.found.text_len;
 }
 
 int hier_readlink(const twzobj *obj, struct hier_name name, char *text, size_t size)
@@ -53,7 +70,7 @@ int hier_readlink(const twzobj *obj, struct hier_name name, char *text, size_t s
     struct hier h;
     int err = hier_open_name(obj, name, &h);
 
-    return err < 0 ? err : hier_reading(&h, readlink_body, &l);
+    return err < 0 ? err : hier_read(&h, readlink_body, &l);
 }
 
 static int parent_body(const struct hier *h, void *ctx)
@@ -66,7 +83,7 @@ int hier_parent(const twzobj *obj, objid_t *parent)
     struct hier h;
     int err = hier_attach(obj, &h);
 
-    return err < 0 ? err : hier_reading(&h, parent_body, parent);
+    return err < 0 ? err : hier_read(&h, parent_body, parent);
 }
 
 struct iter {
@@ -77,8 +94,8 @@ struct iter {
     struct hier_item *item;
 };
 
-/* 0: its name is none that could be looked up. */
-static int iter_fill(const struct hier_entry *e, struct iter *it)
+/* False if the entry's name cannot be looked up. */
+static bool fill_item(const struct hier_entry *e, struct iter *it)
 {
     struct hier_item *item = it->item;
 
@@ -86,15 +103,16 @@ static int iter_fill(const struct hier_entry *e, struct iter *it)
     item->len = e->name_len;
     __builtin_memcpy(item->name, e->bytes, item->len);
     item->name[item->len] = 0;
-    return hier_name_good((struct hier_name){ item->name, item->len }) == 0;
+    return hier_name_check((struct hier_name){ item->name, item->len }) == 0;
 }
 
+/* 1, with the next live entry; 0 at the end. */
 static int iter_body(const struct hier *h, void *ctx)
 {
     struct iter *it = ctx;
     uint64_t end = __atomic_load_n(&h->dir->bump, __ATOMIC_RELAXED);
 
-    it->at = it->from < HIER_START ? HIER_START : it->from; /* the last try may have gone astray */
+    it->at = it->from < HIER_START ? HIER_START : it->from; /* a disturbed run may have moved it */
     if (end > TWZ_OBJ_DATA_TOP || it->at % HIER_CELL)
         return -TWZ_EDAMAGED;
     for (; it->at < end; it->at = it->next) {
@@ -109,7 +127,7 @@ static int iter_body(const struct hier *h, void *ctx)
         }
         it->next = it->at + (uint64_t)HIER_CHUNK_CELLS(word) * HIER_CELL;
         if (HIER_CHUNK_KIND(word) == HIER_CHUNK_ENTRY && hier_entry_get(h, it->at, &e) == 0 &&
-            hier_live(h, it->at, e->hash) && iter_fill(e, it))
+            hier_is_live(h, it->at, e->hash) && fill_item(e, it))
             return 1;
     }
     return 0;
@@ -123,7 +141,7 @@ int hier_iter_some(const twzobj *obj, uint64_t *cursor, struct hier_item *item, 
 
     if (err < 0)
         return err;
-    err = hier_reading(&h, iter_body, &it);
+    err = hier_read(&h, iter_body, &it);
     if (err > 0)
         *cursor = it.next;
     return err;

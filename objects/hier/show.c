@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A directory as text. */
+/* What twz-obj prints of a directory: its header and its entries as text. */
 #include "inside.h"
 
 struct line {
@@ -7,7 +7,7 @@ struct line {
     char text[512];
 };
 
-static void put_text(struct line *l, const char *text, size_t len)
+static void append_text(struct line *l, const char *text, size_t len)
 {
     for (size_t i = 0; i < len && l->len < sizeof(l->text) - 1; i++) {
         uint8_t c = (uint8_t)text[i];
@@ -17,18 +17,18 @@ static void put_text(struct line *l, const char *text, size_t len)
     l->text[l->len] = 0;
 }
 
-static void put_string(struct line *l, const char *text)
+static void append_string(struct line *l, const char *text)
 {
-    put_text(l, text, __builtin_strlen(text));
+    append_text(l, text, __builtin_strlen(text));
 }
 
-static void put_hex(struct line *l, uint64_t value, uint32_t digits)
+static void append_hex(struct line *l, uint64_t value, uint32_t digits)
 {
     while (digits-- > 0)
-        put_text(l, &"0123456789abcdef"[(value >> (digits * 4)) & 15], 1);
+        append_text(l, &"0123456789abcdef"[(value >> (digits * 4)) & 15], 1);
 }
 
-static void put_number(struct line *l, uint64_t value)
+static void append_decimal(struct line *l, uint64_t value)
 {
     char digits[20];
     size_t at = sizeof(digits);
@@ -37,36 +37,36 @@ static void put_number(struct line *l, uint64_t value)
         digits[--at] = (char)('0' + value % 10);
         value /= 10;
     } while (value);
-    put_text(l, digits + at, sizeof(digits) - at);
+    append_text(l, digits + at, sizeof(digits) - at);
 }
 
-static void put_id(struct line *l, objid_t id)
+static void append_id(struct line *l, objid_t id)
 {
-    put_hex(l, id.hi, 16);
-    put_string(l, ":");
-    put_hex(l, id.lo, 16);
+    append_hex(l, id.hi, 16);
+    append_string(l, ":");
+    append_hex(l, id.lo, 16);
 }
 
 static void show_header(const struct hier *h, struct line *l)
 {
-    static const char *const states[] = { "idle", "busy", "forward" };
+    static const char *const states[] = { "idle", "dirty", "committed" };
     objid_t parent = TWZ_OBJID_NONE;
 
-    put_string(l, "directory, names ");
-    put_number(l, h->dir->count);
-    put_string(l, ", slots ");
-    put_number(l, 1ull << (HIER_TABLE_BITS(h->dir->table) & 31));
-    put_string(l, " used ");
-    put_number(l, h->dir->used);
-    put_string(l, ", bytes ");
-    put_number(l, h->dir->bump - TWZ_OBJ_BASE);
-    put_string(l, ", ");
-    put_string(l, h->dir->op <= HIER_COMMITTED ? states[h->dir->op] : "damaged");
-    if (h->dir->see_valid)
-        put_string(l, ", a rename is to be finished");
+    append_string(l, "directory, names ");
+    append_decimal(l, h->dir->count);
+    append_string(l, ", buckets ");
+    append_decimal(l, 1ull << (HIER_TABLE_BITS(h->dir->table) & 31));
+    append_string(l, " used ");
+    append_decimal(l, h->dir->used);
+    append_string(l, ", bytes ");
+    append_decimal(l, h->dir->bump - TWZ_OBJ_BASE);
+    append_string(l, ", ");
+    append_string(l, h->dir->op <= HIER_COMMITTED ? states[h->dir->op] : "damaged");
+    if (h->dir->peer_intent_valid)
+        append_string(l, ", an unfinished rename");
     if (hier_parent_get(h, &parent) == 0) {
-        put_string(l, ", parent ");
-        put_id(l, parent);
+        append_string(l, ", parent ");
+        append_id(l, parent);
     }
 }
 
@@ -77,18 +77,18 @@ static void show_item(const twzobj *obj, const struct hier_item *item, struct li
     char text[256];
     int len;
 
-    put_string(l, kinds[item->found.kind <= HIER_SYMLINK ? item->found.kind : 0]);
-    put_string(l, " ");
-    put_text(l, item->name, item->len);
+    append_string(l, kinds[item->found.kind <= HIER_SYMLINK ? item->found.kind : 0]);
+    append_string(l, " ");
+    append_text(l, item->name, item->len);
     if (item->found.kind != HIER_SYMLINK) {
-        put_string(l, " ");
-        put_id(l, item->found.id);
+        append_string(l, " ");
+        append_id(l, item->found.id);
         return;
     }
     len = hier_readlink(obj, name, text, sizeof(text));
-    put_string(l, " -> ");
+    append_string(l, " -> ");
     if (len > 0)
-        put_text(l, text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text));
+        append_text(l, text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text));
 }
 
 int hier_show(const twzobj *obj, void (*show)(void *ctx, const char *text), void *ctx)
