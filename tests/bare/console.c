@@ -15,6 +15,7 @@
 #include <kernel/console.h>
 #include <kernel/kso.h>
 #include <kernel/log.h>
+#include <kernel/panic.h>
 #include <kernel/page.h>
 #include <kernel/phys.h>
 #include <kernel/sync.h>

@@ -11,6 +11,7 @@
 #include <kernel/init.h>
 #include <kernel/kmem.h>
 #include <kernel/log.h>
+#include <kernel/panic.h>
 #include <kernel/phys.h>
 #include <kernel/random.h>
 #include <lib/string.h>

@@ -40,14 +40,12 @@ UPWARD = {
                              "kernel_page_fault", "kernel_reschedule", "kernel_timer",
                              "fatal", "log_panicking", "log_printf", "<kernel/log.h>",
                              "<kernel/panic.h>"],
-    "kernel: arch -> init": ["kernel_main", "boot_option"],
+    "kernel: arch -> init": ["kernel_main"],
     # Frames of the page tables and of the boot stacks.
     "kernel: arch -> mm": ["kmem_alloc", "phys_alloc", "phys_alloc_zeroed", "phys_free",
                            "<kernel/kmem.h>", "<kernel/phys.h>"],
     # assert and panic (doc/decisions/006-memory-below-threads.md).
     "kernel: mm -> core": ["<kernel/panic.h>"],
-    "kernel: core -> init": ["boot_option"],
-    "kernel: page -> init": ["boot_option"],
 }
 
 # A folder may use the folders of lower numbers. Equal numbers may use each other one way only.

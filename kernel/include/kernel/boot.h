@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What arch found at boot, copied out of memory that the allocator will hand out. */
+/* The results of arch at boot, copied out of memory that the allocator will give out. */
 #ifndef KERNEL_BOOT_H
 #define KERNEL_BOOT_H
 
 #include <kernel/types.h>
+#include <lib/cmdline.h>
 
 #define BOOT_RANGES  64u
 #define BOOT_NVDIMMS 8u
@@ -15,9 +16,9 @@ struct boot_range {
 };
 
 struct boot_info {
-    struct boot_range ram[BOOT_RANGES]; /* usable DRAM less the kernel image and boot data */
+    struct boot_range ram[BOOT_RANGES]; /* usable DRAM without the kernel image and boot data */
     unsigned nram;
-    unsigned ncpus;                         /* cores that the firmware names */
+    unsigned ncpus;                         /* cores that the firmware lists */
     struct boot_range nvdimm[BOOT_NVDIMMS]; /* persistent-memory ranges of the NFIT */
     unsigned nnvdimm;
     uint32_t nvdimm_flags[BOOT_NVDIMMS]; /* NFIT state flags of the range's mapping */
@@ -27,7 +28,10 @@ struct boot_info {
 
 extern struct boot_info boot_info;
 
-/* Value of "key=value" on the command line, or NULL; length in *len. "key" alone: length 0. */
-const char *boot_option(const char *key, size_t *len);
+/* The value of a word of the kernel's command line; see cmdline_find. */
+static inline const char *boot_option(const char *key, size_t *len)
+{
+    return cmdline_find(boot_info.cmdline, key, len);
+}
 
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's command line: words "key" or "key=value" between spaces. */
-#include <kernel/boot.h>
+#include <lib/cmdline.h>
 #include <lib/string.h>
 
-const char *boot_option(const char *key, size_t *len)
+const char *cmdline_find(const char *line, const char *key, size_t *len)
 {
-    const char *at = boot_info.cmdline;
+    const char *at = line;
     size_t key_len = strlen(key);
 
     while (*at) {
@@ -29,4 +28,14 @@ const char *boot_option(const char *key, size_t *len)
         }
     }
     return NULL;
+}
+
+bool cmdline_has_word(const char *value, size_t len, const char *word)
+{
+    size_t n = strlen(word), i;
+
+    for (i = 0; i + n <= len; i++)
+        if (memcmp(value + i, word, n) == 0 && (i + n == len || value[i + n] == ','))
+            return true;
+    return false;
 }
