@@ -1,35 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns spaces and mappings: which subtree hangs in which slot of which root, with what rights.
+ * Owns address spaces: which slot of which root maps which subtree, with what rights.
  *
  * Invariants
- *   - A mapping is in its subtree's list and in its space's slot, or in neither. It holds a
- *     reference on the subtree, and arch's slot entry shows exactly its rights.
- *   - Rights taken away are gone on every core before the function returns (shootdown inside).
- *   - No space has both WRITE and EXEC on one subtree, in whichever slots.
- *   - What was read of a view entry before addrspace_unmap_range is not hung after it: the range
- *     raises space->changes first, and hanging compares it, both under the space's lock.
+ *   - A mapping is in its subtree's list and in its address space's slot, or in neither. It holds a
+ *     reference on the subtree, and the slot entry of the root shows exactly its rights.
+ *   - Rights that are revoked are gone on every core before the function returns.
+ *   - No address space has both WRITE and EXEC on one subtree, whatever the slots.
+ *   - A view entry that was read before addrspace_unmap_range is not mapped after it: the range
+ *     raises addrspace->changes first, and a mapping is added only if `changes` is still the value
+ *     from before the entry was read. Both happen under the address space's lock.
  *
- * Locks: subtree->lock -> space->lock. The space's lock alone guards its slot table, so a look-up
- * takes only that one.
+ * Locks: subtree->lock -> addrspace->lock. The address space's lock alone guards its slot table, so
+ * a look-up takes only that one.
  */
-#include <kernel/kmem.h>
 #include <kernel/addrspace.h>
-#include <kernel/upcall.h>
+#include <kernel/kmem.h>
 #include <twz/object.h>
 
-#define LOOKS 64u /* mappings looked at in one go */
-
-void subtree_put(struct subtree *tree)
-{
-    uint32_t refs = atomic_load_explicit(&tree->refs, memory_order_relaxed);
-
-    while (refs > 1)
-        if (atomic_compare_exchange_weak_explicit(&tree->refs, &refs, refs - 1,
-                                                  memory_order_release, memory_order_relaxed))
-            return;
-    upcall.release_subtree(tree);
-}
+#define SCAN_BATCH 64u /* mappings looked at with a subtree's lock held */
 
 struct addrspace *addrspace_create(void *owner, objid_t sctx)
 {
@@ -47,14 +36,14 @@ struct addrspace *addrspace_create(void *owner, objid_t sctx)
     return addrspace;
 }
 
-static struct mapping *slot_get(const struct addrspace *addrspace, uint32_t slot)
+static struct mapping *slot_mapping(const struct addrspace *addrspace, uint32_t slot)
 {
     struct mapping **leaf = addrspace->leaf[slot / ADDRSPACE_LEAF];
 
     return leaf ? leaf[slot % ADDRSPACE_LEAF] : NULL;
 }
 
-static int slot_set(struct addrspace *addrspace, uint32_t slot, struct mapping *h)
+static int set_slot(struct addrspace *addrspace, uint32_t slot, struct mapping *m)
 {
     struct mapping ***leaf = &addrspace->leaf[slot / ADDRSPACE_LEAF];
 
@@ -62,115 +51,77 @@ static int slot_set(struct addrspace *addrspace, uint32_t slot, struct mapping *
         *leaf = kmem_alloc(ADDRSPACE_LEAF * sizeof(**leaf));
     if (!*leaf)
         return -TWZ_ENOMEM;
-    (*leaf)[slot % ADDRSPACE_LEAF] = h;
+    (*leaf)[slot % ADDRSPACE_LEAF] = m;
     return 0;
 }
 
 struct subtree *addrspace_slot(struct addrspace *addrspace, uint32_t slot, unsigned *rights)
 {
     struct subtree *tree = NULL;
-    struct mapping *h;
+    struct mapping *m;
 
     spin_lock(&addrspace->lock);
-    h = slot_get(addrspace, slot);
-    if (h) {
-        tree = h->tree;
-        *rights = h->rights;
+    m = slot_mapping(addrspace, slot);
+    if (m) {
+        tree = m->tree;
+        *rights = m->rights;
         subtree_get(tree);
     }
     spin_unlock(&addrspace->lock);
     return tree;
 }
 
-static void count_rights(struct subtree *tree, unsigned rights, uint32_t by)
+/* Both locks held; slot maps nothing. */
+static int add_mapping(struct addrspace *addrspace, uint32_t slot, struct subtree *tree,
+                       unsigned rights)
 {
-    if ((rights & TWZ_WRITE) != 0)
-        tree->nwrite += by;
-    if ((rights & TWZ_EXEC) != 0)
-        tree->nexec += by;
-}
-
-/* True: `rights` beside another mapping of this space would be both W and X. */
-static bool mixes(const struct subtree *tree, const struct addrspace *addrspace, uint32_t slot,
-                  unsigned rights)
-{
-    unsigned other = 0;
-    const struct list_node *node;
-
-    if ((rights & TWZ_WRITE) != 0 && tree->nexec > 0)
-        other = TWZ_EXEC;
-    if ((rights & TWZ_EXEC) != 0 && tree->nwrite > 0)
-        other = TWZ_WRITE;
-    if (other == 0)
-        return false;
-    for (node = tree->mappings.first; node; node = node->next) {
-        const struct mapping *h = LIST_ITEM(node, struct mapping, link);
-
-        if (h->addrspace == addrspace && h->slot != slot && (h->rights & other) != 0)
-            return true;
-    }
-    return false;
-}
-
-static void link_mapping(struct subtree *tree, struct mapping *h)
-{
-    list_add_last(&tree->mappings, &h->link);
-    tree->nmappings++;
-    count_rights(tree, h->rights, 1);
-    subtree_get(tree);
-}
-
-static int hang_new(struct addrspace *addrspace, uint32_t slot, struct subtree *tree,
-                    unsigned rights)
-{
-    struct mapping *h = kmem_alloc(sizeof(*h));
-    int err = h ? slot_set(addrspace, slot, h) : -TWZ_ENOMEM;
+    struct mapping *m = kmem_alloc(sizeof(*m));
+    int err = m ? set_slot(addrspace, slot, m) : -TWZ_ENOMEM;
 
     if (err == 0) {
         err = arch_root_map(&addrspace->root, slot, &tree->pt, rights);
         if (err < 0)
-            slot_set(addrspace, slot, NULL);
+            set_slot(addrspace, slot, NULL);
     }
     if (err < 0) {
-        kmem_free(h, sizeof(*h));
+        kmem_free(m, sizeof(*m));
         return err;
     }
-    h->addrspace = addrspace;
-    h->tree = tree;
-    h->slot = slot;
-    h->rights = rights;
-    link_mapping(tree, h);
-    addrspace->hung++;
+    m->addrspace = addrspace;
+    m->root = &addrspace->root;
+    m->tree = tree;
+    m->slot = slot;
+    m->rights = rights;
+    subtree_add_locked(tree, m);
+    addrspace->nmapped++;
     return 0;
 }
 
-static int hang_again(struct addrspace *addrspace, struct mapping *h, unsigned rights)
+/* Both locks held. */
+static int change_rights(struct addrspace *addrspace, struct mapping *m, unsigned rights)
 {
     int err;
 
-    if (h->rights == rights)
+    if (m->rights == rights)
         return 0;
-    if ((h->rights & ~rights) != 0) { /* gone everywhere before there is anything new */
-        arch_root_unmap(&addrspace->root, h->slot);
-        arch_shootdown(&addrspace->root, h->slot, 0, 0);
+    if ((m->rights & ~rights) != 0) { /* the old entry, gone everywhere, before the new one */
+        arch_root_unmap(&addrspace->root, m->slot);
+        arch_shootdown(&addrspace->root, m->slot, 0, 0);
     }
-    err = arch_root_map(&addrspace->root, h->slot, &h->tree->pt, rights);
-    if (err < 0)
-        return err;
-    count_rights(h->tree, h->rights, UINT32_MAX);
-    count_rights(h->tree, rights, 1);
-    h->rights = rights;
-    return 0;
+    err = arch_root_map(&addrspace->root, m->slot, &m->tree->pt, rights);
+    if (err == 0)
+        subtree_set_rights_locked(m->tree, m, rights);
+    return err;
 }
 
 int addrspace_map_locked(struct addrspace *addrspace, uint32_t slot, struct subtree *tree,
                          unsigned rights, uint64_t seen)
 {
-    struct mapping *h;
+    struct mapping *m;
     int err;
 
     if ((rights & (TWZ_WRITE | TWZ_EXEC)) == (TWZ_WRITE | TWZ_EXEC) ||
-        mixes(tree, addrspace, slot, rights))
+        subtree_mixes_locked(tree, addrspace, slot, rights))
         return -TWZ_EDENIED;
     if (phys_is_none(tree->pt.top)) {
         err = arch_ptree_init(&tree->pt);
@@ -178,61 +129,58 @@ int addrspace_map_locked(struct addrspace *addrspace, uint32_t slot, struct subt
             return err;
     }
     spin_lock(&addrspace->lock);
-    h = slot_get(addrspace, slot);
+    m = slot_mapping(addrspace, slot);
     if (addrspace_changes(addrspace) != seen)
         err = -TWZ_EAGAIN;
-    else if (!h)
-        err = hang_new(addrspace, slot, tree, rights);
+    else if (!m)
+        err = add_mapping(addrspace, slot, tree, rights);
     else
-        err = h->tree == tree ? hang_again(addrspace, h, rights) : -TWZ_EBUSY;
+        err = m->tree == tree ? change_rights(addrspace, m, rights) : -TWZ_EBUSY;
     spin_unlock(&addrspace->lock);
     return err;
 }
 
-/* Subtree's lock held. Out of list, slot and root, gone from every core; the caller frees it and
- * drops its reference when it holds no lock. */
-static void take_down(struct mapping *h)
+/* Subtree's lock held. Removes m from list, slot, root and every core. The caller must free it and
+ * drop its reference when it holds no lock. */
+static void remove_mapping(struct mapping *m)
 {
-    struct addrspace *addrspace = h->addrspace;
-    struct subtree *tree = h->tree;
+    struct addrspace *addrspace = m->addrspace;
 
     spin_lock(&addrspace->lock);
-    addrspace->leaf[h->slot / ADDRSPACE_LEAF][h->slot % ADDRSPACE_LEAF] = NULL;
-    addrspace->hung--;
-    arch_root_unmap(&addrspace->root, h->slot);
-    arch_shootdown(&addrspace->root, h->slot, 0, 0);
+    addrspace->leaf[m->slot / ADDRSPACE_LEAF][m->slot % ADDRSPACE_LEAF] = NULL;
+    addrspace->nmapped--;
+    arch_root_unmap(&addrspace->root, m->slot);
+    arch_shootdown(&addrspace->root, m->slot, 0, 0);
     spin_unlock(&addrspace->lock);
-    list_remove(&tree->mappings, &h->link);
-    tree->nmappings--;
-    count_rights(tree, h->rights, UINT32_MAX);
+    subtree_remove_locked(m->tree, m);
 }
 
 bool addrspace_unmap(struct addrspace *addrspace, uint32_t slot)
 {
     unsigned rights;
     struct subtree *tree = addrspace_slot(addrspace, slot, &rights);
-    struct mapping *h;
+    struct mapping *m;
 
     if (!tree)
         return false;
     spin_lock(&tree->lock);
     spin_lock(&addrspace->lock);
-    h = slot_get(addrspace, slot);
-    if (h && h->tree != tree)
-        h = NULL; /* another's, who may free it once the space's lock is open */
+    m = slot_mapping(addrspace, slot);
+    if (m && m->tree != tree)
+        m = NULL; /* another subtree's by now; without its lock it may be freed at any time */
     spin_unlock(&addrspace->lock);
-    if (h)
-        take_down(h);
+    if (m)
+        remove_mapping(m);
     spin_unlock(&tree->lock);
-    if (h) {
-        kmem_free(h, sizeof(*h));
+    if (m) {
+        kmem_free(m, sizeof(*m));
         subtree_put(tree);
     }
     subtree_put(tree);
-    return h != NULL;
+    return m != NULL;
 }
 
-/* The first slot from `slot` on, within its leaf, that something hangs in; or the leaf's end. */
+/* The first slot in use from `slot` on, within its leaf; or the leaf's end. */
 static uint32_t next_in_leaf(const struct addrspace *addrspace, uint32_t slot)
 {
     struct mapping **leaf =
@@ -278,68 +226,48 @@ void addrspace_destroy(struct addrspace *addrspace)
         addrspace_unmap_range(addrspace, leaf * ADDRSPACE_LEAF, ADDRSPACE_LEAF);
         kmem_free(addrspace->leaf[leaf], ADDRSPACE_LEAF * sizeof(*addrspace->leaf[leaf]));
     }
-    /* Who took the last mapping down has the lock until he is done with the space. */
+    /* A core in remove_mapping holds the lock until its last access. */
     spin_lock(&addrspace->lock);
     spin_unlock(&addrspace->lock);
     arch_root_destroy(&addrspace->root);
     kmem_free(addrspace, sizeof(*addrspace));
 }
 
-/* Something hangs with more rights than `keep`. */
-static bool exceeds(const struct subtree *tree, unsigned keep)
-{
-    if ((keep & TWZ_READ) == 0)
-        return tree->nmappings > 0;
-    return ((keep & TWZ_WRITE) == 0 && tree->nwrite > 0) ||
-           ((keep & TWZ_EXEC) == 0 && tree->nexec > 0);
-}
-
-/* The first of a few that exceeds `keep`, taken down; those before it go behind the others, so that
- * nobody looks at them again and again. */
-static struct mapping *take_one_down(struct subtree *tree, unsigned keep)
+/* Subtree's lock held. Removes and returns the first of at most SCAN_BATCH mappings that exceeds
+ * `keep`, or NULL. Those before it become the last, so that the next scan begins behind them. */
+static struct mapping *remove_one_exceeding(struct subtree *tree, unsigned keep)
 {
     unsigned i;
 
-    for (i = 0; i < LOOKS; i++) {
-        struct mapping *h = LIST_FIRST(&tree->mappings, struct mapping, link);
+    for (i = 0; i < SCAN_BATCH; i++) {
+        struct mapping *m = LIST_FIRST(&tree->mappings, struct mapping, link);
 
-        if ((h->rights & ~keep) != 0) {
-            take_down(h);
-            return h;
+        if ((m->rights & ~keep) != 0) {
+            remove_mapping(m);
+            return m;
         }
-        list_remove(&tree->mappings, &h->link);
-        list_add_last(&tree->mappings, &h->link);
+        list_remove(&tree->mappings, &m->link);
+        list_add_last(&tree->mappings, &m->link);
     }
     return NULL;
 }
 
-void subtree_unmap_all(struct subtree *tree, unsigned keep)
+void addrspace_unmap_everywhere(struct subtree *tree, unsigned keep)
 {
     bool more;
 
     do {
-        struct mapping *h = NULL;
+        struct mapping *m = NULL;
 
         spin_lock(&tree->lock);
-        more = exceeds(tree, keep);
+        more = subtree_exceeds_locked(tree, keep);
         if (more)
-            h = take_one_down(tree, keep);
+            m = remove_one_exceeding(tree, keep);
         spin_unlock(&tree->lock);
-        if (h) {
-            kmem_free(h, sizeof(*h));
+        if (m) {
+            kmem_free(m, sizeof(*m));
             subtree_put(tree);
         }
         arch_preemption_point();
     } while (more);
-}
-
-void subtree_shoot_locked(struct subtree *tree, uint32_t page, uint32_t count)
-{
-    const struct list_node *node;
-
-    for (node = tree->mappings.first; node; node = node->next) {
-        const struct mapping *h = LIST_ITEM(node, struct mapping, link);
-
-        arch_shootdown(&h->addrspace->root, h->slot, page, count);
-    }
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small kernel allocations: a free list for each size class, filled a run of frames at a time; what
- * is larger than the largest class comes from phys in whole blocks. Frames given to a class stay
- * there, so a steady load reaches a steady size.
+ * Owns small kernel allocations: a free list for each size class, filled one frame at a time. An
+ * allocation above CLASS_MAX gets a block of phys. A class keeps its frames, so a steady load
+ * reaches a steady size.
  *
- * Every class is a multiple of 16, and of 64 from 64 up, which gives the alignment promised. One
- * lock a class, above phys's.
+ * Each class is a multiple of 16, and of 64 from 64 up; the alignment that kmem.h promises follows.
+ *
+ * Locks: class -> phys. Two classes are never locked together.
  */
 #include <kernel/kmem.h>
 #include <kernel/lock.h>
@@ -50,7 +51,7 @@ static unsigned order_of(size_t size)
     return order;
 }
 
-static void fill(struct class *c)
+static void fill_class(struct class *c)
 {
     phys_t frame = phys_alloc(0);
     uint8_t *at;
@@ -73,7 +74,7 @@ static void *alloc_small(size_t size)
 
     spin_lock(&c->lock);
     if (!c->first)
-        fill(c);
+        fill_class(c);
     item = c->first;
     if (item)
         c->first = item->next;

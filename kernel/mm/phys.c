@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DRAM frames: a binary buddy allocator, and a count of references on each allocated block.
+ * Owns the frames of DRAM: a binary buddy allocator, and a count of references on each allocated
+ * block.
  *
- * One 32-bit word for each frame, meaningful for the first frame of a block only:
- *   WORD_FREE | order   the block is free and in list[order]
- *   n >= 1              allocated, n references
- *   0                   no block the allocator may touch begins here
- * A word inside a block is never read, so nothing but the words of the first blocks is written at
- * boot: when a block is split both halves' words are written, and the words of the first blocks'
- * buddies are cleared, because merging reads those. boot_info.ram has maximal ranges, so the first
- * blocks never merge into each other.
+ * Each frame has a 32-bit word, which counts for the first frame of a block only:
+ *   WORD_FREE | order   the block is free and in free_blocks[order]
+ *   n >= 1              the block is allocated and has n references
+ *   0                   no block of the allocator begins here
+ * A word inside a block is never read. So boot writes only the words of the first blocks, and
+ * clears those of their buddies, because a merge reads them; a split writes the words of both
+ * halves. The ranges of boot_info.ram are maximal, so the first blocks never merge.
  *
- * Free blocks are linked through their own first bytes. One lock, taken last.
+ * A free block is linked through its own first bytes, and leaves its list without naming it. One
+ * lock, taken last.
  */
 #include <kernel/boot.h>
 #include <kernel/lock.h>
@@ -25,11 +26,11 @@
 
 struct free_block {
     struct free_block *next;
-    struct free_block **link; /* what points here */
+    struct free_block **link; /* the pointer that points here */
 };
 
 static struct spinlock lock;
-static struct free_block *list[PHYS_MAX_ORDER + 1];
+static struct free_block *free_blocks[PHYS_MAX_ORDER + 1];
 static uint32_t *words;
 static uint64_t frame_end; /* frames [0, frame_end) have words */
 static uint64_t free_frames;
@@ -45,16 +46,16 @@ static uint64_t frame_of(const struct free_block *block)
     return arch_phys(block).addr >> FRAME_SHIFT;
 }
 
-static void push(uint64_t frame, unsigned order)
+static void push_block(uint64_t frame, unsigned order)
 {
     struct free_block *block = block_of(frame);
 
     words[frame] = WORD_FREE | order;
-    block->next = list[order];
-    block->link = &list[order];
+    block->next = free_blocks[order];
+    block->link = &free_blocks[order];
     if (block->next)
         block->next->link = &block->next;
-    list[order] = block;
+    free_blocks[order] = block;
 }
 
 static void unlink_block(struct free_block *block)
@@ -66,8 +67,8 @@ static void unlink_block(struct free_block *block)
 
 /* ---- boot ---- */
 
-/* The largest aligned block that starts at frame and fits in count. */
-static unsigned first_order(uint64_t frame, uint64_t count)
+/* The order of the largest aligned block that begins at frame and has at most count frames. */
+static unsigned max_order(uint64_t frame, uint64_t count)
 {
     unsigned order = 0;
 
@@ -76,13 +77,14 @@ static unsigned first_order(uint64_t frame, uint64_t count)
     return order;
 }
 
-static void each_block(const struct boot_range *r, void (*fn)(uint64_t frame, unsigned order))
+/* Calls fn for each of the maximal blocks of a range. */
+static void for_each_block(const struct boot_range *r, void (*fn)(uint64_t frame, unsigned order))
 {
     uint64_t frame = r->start.addr >> FRAME_SHIFT;
     uint64_t count = r->len >> FRAME_SHIFT;
 
     while (count) {
-        unsigned order = first_order(frame, count);
+        unsigned order = max_order(frame, count);
 
         fn(frame, order);
         frame += 1ull << order;
@@ -100,12 +102,12 @@ static void clear_buddy(uint64_t frame, unsigned order)
 
 static void add_block(uint64_t frame, unsigned order)
 {
-    push(frame, order);
+    push_block(frame, order);
     free_frames += 1ull << order;
 }
 
-/* Takes the words' own room off the first range that has it, at its end. */
-static void place_words(uint64_t bytes)
+/* Takes the memory of the words off the end of the first range that is large enough. */
+static void allocate_words(uint64_t bytes)
 {
     for (unsigned i = 0; i < boot_info.nram; i++) {
         struct boot_range *r = &boot_info.ram[i];
@@ -116,7 +118,7 @@ static void place_words(uint64_t bytes)
         words = arch_virt((phys_t){ r->start.addr + r->len });
         return;
     }
-    panic("no range of memory is large enough for its own accounts");
+    panic("no range of memory is large enough for the words of all frames");
 }
 
 void phys_init(void)
@@ -127,31 +129,32 @@ void phys_init(void)
         frame_end = end > frame_end ? end : frame_end;
         total_frames += boot_info.ram[i].len >> FRAME_SHIFT;
     }
-    place_words((frame_end * sizeof(*words) + FRAME_SIZE - 1) & ~(FRAME_SIZE - 1));
+    allocate_words((frame_end * sizeof(*words) + FRAME_SIZE - 1) & ~(FRAME_SIZE - 1));
     for (unsigned i = 0; i < boot_info.nram; i++)
-        each_block(&boot_info.ram[i], clear_buddy);
+        for_each_block(&boot_info.ram[i], clear_buddy);
     for (unsigned i = 0; i < boot_info.nram; i++)
-        each_block(&boot_info.ram[i], add_block);
+        for_each_block(&boot_info.ram[i], add_block);
 }
 
 /* ---- blocks ---- */
 
+/* Splits the smallest block that is large enough. */
 static phys_t alloc_locked(unsigned order)
 {
     struct free_block *block = NULL;
     unsigned have = order;
     uint64_t frame;
 
-    while (have <= PHYS_MAX_ORDER && !list[have])
+    while (have <= PHYS_MAX_ORDER && !free_blocks[have])
         have++;
     if (have > PHYS_MAX_ORDER)
         return PHYS_NONE;
-    block = list[have];
+    block = free_blocks[have];
     unlink_block(block);
     frame = frame_of(block);
     while (have > order) {
         have--;
-        push(frame + (1ull << have), have);
+        push_block(frame + (1ull << have), have);
     }
     words[frame] = 1;
     free_frames -= 1ull << order;
@@ -170,7 +173,7 @@ static void free_locked(uint64_t frame, unsigned order)
         frame &= ~(1ull << order);
         order++;
     }
-    push(frame, order);
+    push_block(frame, order);
 }
 
 phys_t phys_alloc(unsigned order)
@@ -192,8 +195,8 @@ phys_t phys_alloc_zeroed(void)
     return p;
 }
 
-/* The frame number of an allocated block's first frame; anything else is the caller's bug. */
-static uint64_t allocated(phys_t p)
+/* The number of the first frame of an allocated block; any other frame is a bug of the caller. */
+static uint64_t allocated_frame(phys_t p)
 {
     uint64_t frame = p.addr >> FRAME_SHIFT;
 
@@ -207,7 +210,7 @@ void phys_free(phys_t p, unsigned order)
     uint64_t frame;
 
     spin_lock(&lock);
-    frame = allocated(p);
+    frame = allocated_frame(p);
     kassert(words[frame] == 1 && order <= PHYS_MAX_ORDER);
     free_locked(frame, order);
     spin_unlock(&lock);
@@ -218,7 +221,7 @@ void phys_free(phys_t p, unsigned order)
 void phys_ref(phys_t p)
 {
     spin_lock(&lock);
-    words[allocated(p)]++;
+    words[allocated_frame(p)]++;
     spin_unlock(&lock);
 }
 
@@ -227,7 +230,7 @@ void phys_unref(phys_t p)
     uint64_t frame;
 
     spin_lock(&lock);
-    frame = allocated(p);
+    frame = allocated_frame(p);
     if (words[frame] == 1)
         free_locked(frame, 0);
     else
@@ -240,7 +243,7 @@ uint32_t phys_refs(phys_t p)
     uint32_t refs;
 
     spin_lock(&lock);
-    refs = words[allocated(p)];
+    refs = words[allocated_frame(p)];
     spin_unlock(&lock);
     return refs;
 }

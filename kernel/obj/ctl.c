@@ -144,7 +144,7 @@ int obj_ctl(struct object *obj, uint64_t op, uint64_t arg)
         err = reduce_perms_locked(obj, (uint32_t)arg);
     spin_unlock(&obj->tree.lock);
     if (err == 0 && op == TWZ_CTL_PERMS)
-        subtree_unmap_all(&obj->tree, (unsigned)arg);
+        addrspace_unmap_everywhere(&obj->tree, (unsigned)arg);
     if (err == 0 && op == TWZ_CTL_MODE && arg == TWZ_PERSIST_PERIODIC)
         flush_watch();
     return err;

@@ -238,6 +238,6 @@ int obj_delete(struct object *obj, bool now)
     drop_pin(obj);
     delete_children(obj);
     if (now)
-        subtree_unmap_all(&obj->tree, 0);
+        addrspace_unmap_everywhere(&obj->tree, 0);
     return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DRAM frames, 4 KiB each, and physically contiguous runs of 2^order frames. Any core, any time;
- * one spin lock inside, taken last. Frames handed to user space are zeroed.
+ * DRAM frames of 4 KiB, and physically contiguous blocks of 2^order frames. Any core may call at
+ * any time; one spin lock inside, taken last. The caller must zero a frame before user code sees it
+ * (phys_alloc_zeroed does).
  */
 #ifndef KERNEL_PHYS_H
 #define KERNEL_PHYS_H
@@ -10,16 +11,25 @@
 
 #define PHYS_MAX_ORDER 18u /* 1 GiB */
 
-void phys_init(void);              /* from boot_info.ram; its cost does not depend on size */
-phys_t phys_alloc(unsigned order); /* contents undefined; PHYS_NONE: none left */
-phys_t phys_alloc_zeroed(void);    /* one frame of zeros */
+/* Takes over boot_info.ram; once, first of all. Its cost does not grow with the memory. */
+void phys_init(void);
+
+/* A block with one reference, its contents undefined. PHYS_NONE: no block is large enough. */
+phys_t phys_alloc(unsigned order);
+
+/* One frame of zeros, with one reference. */
+phys_t phys_alloc_zeroed(void);
+
+/* Frees a block that has one reference; order must be that of its allocation. */
 void phys_free(phys_t frame, unsigned order);
 
-/* Sharing of single frames (order 0): phys_alloc gives one reference, the last unref frees. */
+/* Sharing of single frames (order 0); the last phys_unref frees. */
 void phys_ref(phys_t frame);
 void phys_unref(phys_t frame);
-uint32_t phys_refs(phys_t frame); /* a snapshot: exact while the caller holds a reference
-                                               and nobody else can add one */
+
+/* References now. The number holds only while the caller has one and no other core can add one. */
+uint32_t phys_refs(phys_t frame);
+
 uint64_t phys_free_frames(void);
 uint64_t phys_total_frames(void);
 
