@@ -17,6 +17,7 @@
 #include <kernel/log.h>
 #include <kernel/panic.h>
 #include <kernel/page.h>
+#include <kernel/panic.h>
 #include <kernel/phys.h>
 #include <kernel/sync.h>
 #include <lib/string.h>
@@ -296,6 +297,7 @@ static void echo_bytes(uint64_t bytes, bool hostile)
     }
 }
 
+/* Impossible values in each word of each idle ring, then in all words at once. */
 static void attack_all_rings(void)
 {
     for (unsigned port = 0; port < TWZ_PORTS; port++) {

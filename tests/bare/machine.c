@@ -105,6 +105,7 @@ static void kern_nmi(struct arch_frame *frame)
     ok = arch_cpu_id() == 0;
 }
 
+/* Malformed images of the vector state are rejected. */
 static void kern_vector(struct arch_frame *frame)
 {
     uint8_t *area = kmem_alloc(arch_xsave_size());
@@ -128,6 +129,7 @@ static void kern_vector(struct arch_frame *frame)
     kmem_free(fresh, arch_xsave_size());
 }
 
+/* User copies, within one page, over a fault, and out of the user half. */
 static void kern_copy(struct arch_frame *frame)
 {
     char buf[64];
@@ -588,6 +590,7 @@ static void raise_irq(void *arg)
     irqs += (uint64_t)arg;
 }
 
+/* A device interrupt, a reschedule IPI and the timer arrive while the core opens a window. */
 static void test_interrupts_arrive_in_windows_only(void)
 {
     uint64_t address, before = arch_clock_ns();

@@ -49,6 +49,7 @@ static void test_frames_are_counted_and_shared(void)
     add_result("frames: counted, merged and shared", good && phys_free_frames() == before);
 }
 
+/* 600 blocks of different sizes, twice, so that freed ones are used again. */
 static void test_small_allocations_are_zeroed_and_aligned(void)
 {
     static void *blocks[600];
@@ -70,6 +71,7 @@ static void test_small_allocations_are_zeroed_and_aligned(void)
     add_result("small allocations: zeroed and aligned", good);
 }
 
+/* Leaves in three tables: mapped, a hole, and at the end of the object. */
 static void test_ptree_maps_and_walks(void)
 {
     struct arch_ptree pt;

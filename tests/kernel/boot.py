@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Boots a kernel test and shows its log: boot.py POOL-MAKER KERNEL TEST CORES [WORDS...]
 
-The test is the first program of a pool made for it; the pool is checked afterwards. Its last line is
-"N passed, N failed". CORES "count": one core, and a clock that counts instructions. WORDS go to the kernel's command
-line. A boot that takes longer than LIMIT seconds fails.
+The test is the first program of a new pool, which is checked afterwards. Its last line must be
+"N passed, N failed". CORES "count": one core, with a clock that counts instructions. WORDS are the
+kernel's command line. A boot that takes longer than LIMIT seconds fails.
 """
 
 import os
@@ -33,15 +33,15 @@ def command(kernel, pool, cores, words):
         "stdio", "-kernel", kernel, "-append", " ".join(words)]
 
 
-def verdict(log, check):
-    """The last lines of a test, and its exit status; `check` is the pool's check."""
+def print_result(log, check):
+    """Prints the last lines of a test. Its exit status; `check` is the check of the pool."""
     print(check.stdout, end="")
     sums = SUMMARY.findall(log)
     if not sums:
         print("the test did not end")
         return 1
     if check.returncode != 0:
-        print("the pool is not whole")
+        print("the pool is damaged")
         return 1
     print(sums[-1])
     return 0 if sums[-1].endswith(" 0 failed") else 1
@@ -61,7 +61,7 @@ def main(maker, kernel, test, cores, *words):
         check = subprocess.run([maker, pool], capture_output=True, text=True, timeout=LIMIT)
     print(run.stdout, end="")
     print(run.stderr, end="")
-    return verdict(run.stdout, check)
+    return print_result(run.stdout, check)
 
 
 if __name__ == "__main__":

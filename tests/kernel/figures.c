@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What calls cost, in instructions: to be run on one core with an instruction counter for a clock
- * (figures.py), where a nanosecond is an instruction. Each figure is checked against the most that
- * doc/ allows it.
+ * The costs of calls in instructions. This must run on one core whose clock counts instructions
+ * (boot.py, CORES "count"), so that a nanosecond is an instruction. Each figure must not exceed its
+ * limit (doc/figures.md).
  */
 #include "user.h"
 
@@ -41,7 +41,7 @@ static uint64_t touch_cost(uint32_t flags, uint64_t stride)
     return (end - start) / ROUNDS;
 }
 
-/* Map, touch 256 pages, unmap, of an object whose pages are there. */
+/* Maps an object whose pages exist, touches 256 of them, unmaps it. */
 static uint64_t map_cost(void)
 {
     objid_t id = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
@@ -149,7 +149,7 @@ static uint64_t create_cost(uint32_t flags)
     return (user_now() - start) / 100;
 }
 
-/* Copy-on-write of 64 pages there and back into pages of one's own. */
+/* Creates an object with copy-on-write of 64 pages. */
 static uint64_t cow_cost(void)
 {
     objid_t a = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), b;

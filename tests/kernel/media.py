@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A media error while a program runs: media.py POOL-MAKER KERNEL TEST
 
-When the test says it is ready, the machine is told (by QEMU's monitor) to raise a machine check with
-the address of the page that the test has filled with its pattern.
+When the test reports that it is ready, this raises a machine check by QEMU's monitor, with the
+address of the page that the test has filled with its pattern.
 """
 
 import os
@@ -19,8 +19,8 @@ PATTERN = (0x6c6f73742d70616f).to_bytes(8, "little") * 512
 MCE = "mce 0 9 0xbd80000000000090 0 {address:#x} 0\n"
 
 
-def ask(monitor, line, end=b"(qemu) "):
-    """One command of the monitor and what it answers."""
+def run_command(monitor, line, end=b"(qemu) "):
+    """The monitor's answer to one command."""
     monitor.sendall(line.encode())
     answer = b""
     while not answer.endswith(end) or answer.count(end) < 1:
@@ -31,36 +31,36 @@ def ask(monitor, line, end=b"(qemu) "):
     return answer.decode(errors="replace")
 
 
-def strike(monitor, pool):
+def raise_machine_check(monitor, pool):
     monitor.recv(4096)
-    base = int(re.search(r"addr: (0x[0-9a-f]+)", ask(monitor, "info memory-devices\n"))[1], 16)
+    base = int(re.search(r"addr: (0x[0-9a-f]+)", run_command(monitor, "info memory-devices\n"))[1], 16)
     with open(pool, "rb") as f:
         at = f.read().find(PATTERN)
     if at < 0:
         raise AssertionError("the test's page is not in the pool")
-    ask(monitor, MCE.format(address=base + at + 64))
+    run_command(monitor, MCE.format(address=base + at + 64))
 
 
 def main(maker, kernel, test):
     with tempfile.TemporaryDirectory(prefix="twz-media.") as where:
         pool = os.path.join(where, "pool")
         subprocess.run([maker, pool, boot.POOL_MIB, test], check=True, timeout=boot.LIMIT)
-        ours, theirs = socket.socketpair()
+        test_end, machine_end = socket.socketpair()
         command = boot.command(kernel, pool, "1", []) + [
-            "-chardev", f"socket,id=mon,fd={theirs.fileno()}", "-mon", "chardev=mon,mode=readline"]
+            "-chardev", f"socket,id=mon,fd={machine_end.fileno()}", "-mon", "chardev=mon,mode=readline"]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                              errors="replace", pass_fds=[theirs.fileno()]) as qemu:
+                              errors="replace", pass_fds=[machine_end.fileno()]) as qemu:
             limit = threading.Timer(boot.LIMIT, qemu.kill)
             limit.start()
             log = ""
             for line in qemu.stdout:
                 log += line
                 if line.startswith("ready for a media error"):
-                    strike(ours, pool)
+                    raise_machine_check(test_end, pool)
             limit.cancel()
         check = subprocess.run([maker, pool], capture_output=True, text=True, timeout=boot.LIMIT)
     print(log, end="")
-    return boot.verdict(log, check)
+    return boot.print_result(log, check)
 
 
 if __name__ == "__main__":

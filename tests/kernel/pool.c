@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes a pool file whose first program is the given file: pool OUT MIB PROGRAM. It has one more
- * object, empty, as root of the namespace. pool FILE alone walks the invariants of a pool.
+ * pool OUT MIB PROGRAM makes a pool file with PROGRAM as the first program, and an empty object as
+ * the root of the namespace. pool FILE checks the invariants of a pool.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -56,23 +56,23 @@ static int read_program(const char *path, struct program *p)
     return fclose(f);
 }
 
-static int fill(struct store *store, struct program *p)
+static int fill_pool(struct store *store, struct program *p)
 {
     struct store_create program = { .nonce = { 1, 1 }, .perms = TWZ_READ | TWZ_EXEC };
     struct store_create names = { .nonce = { 2, 2 }, .perms = TWZ_PERMS };
     uint32_t pages = (uint32_t)((p->len + STORE_FRAME_SIZE - 1) / STORE_FRAME_SIZE);
     struct store_roots roots = { .spare = { { 0, 0 } } };
-    uint32_t slot;
-    int err = store_obj_create(store, &program, &slot, &roots.init);
+    uint32_t row;
+    int err = store_obj_create(store, &program, &row, &roots.init);
 
     if (err == 0)
-        err = store_page_add_many(store, slot, 1, pages, program_page, p);
+        err = store_page_add_many(store, row, 1, pages, program_page, p);
     if (err == 0)
-        err = store_obj_create(store, &names, &slot, &roots.names);
+        err = store_obj_create(store, &names, &row, &roots.names);
     return err < 0 ? err : store_super_set(store, &roots);
 }
 
-static int make(void *base, size_t size, struct program *p)
+static int make_pool(void *base, size_t size, struct program *p)
 {
     struct store_env env = { .base = base, .size = size, .alloc = env_alloc, .free = env_free };
     struct store_format format = { .uuid = { 't', 'e', 's', 't' }, .label = "test" };
@@ -86,7 +86,7 @@ static int make(void *base, size_t size, struct program *p)
         return err;
     err = store_recover(store, &done);
     if (err == 0)
-        err = fill(store, p);
+        err = fill_pool(store, p);
     store_close(store);
     return err;
 }
@@ -110,7 +110,7 @@ static void *map_file(const char *path, int flags, size_t *size)
     return base;
 }
 
-static void found(void *ctx, const struct store_report *r)
+static void print_problem(void *ctx, const struct store_report *r)
 {
     (void)ctx;
     printf("pool: %s at offset %llx: found %llx, wanted %llx\n", r->what,
@@ -118,14 +118,14 @@ static void found(void *ctx, const struct store_report *r)
            (unsigned long long)r->wanted);
 }
 
-static int check(const char *path)
+static int check_pool(const char *path)
 {
     struct store_env env = { .alloc = env_alloc, .free = env_free };
     struct store_checked result = { 0 };
     int err;
 
     env.base = map_file(path, O_RDWR, &env.size);
-    err = store_check(&env, found, NULL, &result);
+    err = store_check(&env, print_problem, NULL, &result);
     printf("pool: %llu objects, %llu problems\n", (unsigned long long)result.objects,
            (unsigned long long)result.problems);
     return err < 0 || result.problems != 0 ? 1 : 0;
@@ -139,14 +139,14 @@ int main(int argc, char **argv)
     int err;
 
     if (argc == 2)
-        return check(argv[1]);
+        return check_pool(argv[1]);
     if (argc != 4 || read_program(argv[3], &p) < 0) {
         fprintf(stderr, "usage: pool OUT MIB PROGRAM | pool FILE\n");
         return 2;
     }
     size = strtoull(argv[2], NULL, 0) << 20;
     base = map_file(argv[1], O_RDWR | O_CREAT | O_TRUNC, &size);
-    err = make(base, size, &p);
+    err = make_pool(base, size, &p);
     if (err < 0)
         fprintf(stderr, "pool: error %d\n", -err);
     return err < 0 ? 1 : 0;

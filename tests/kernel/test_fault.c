@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each kind of fault: what it says, that a handler can mend it, and what ends a thread. */
+/* Each kind of fault: its description, its repair by a handler, and the end of a thread. */
 #include "user.h"
 
 #define LOW_ADDR 8ull
@@ -8,7 +8,7 @@ static void expect_fault(int faulted, unsigned kind, unsigned reason, uint64_t a
 {
     const struct twz_fault *f = &SHARED->fault;
 
-    user_check(faulted == 1, "the touch faults", line);
+    user_check(faulted == 1, "the access faults", line);
     user_check_is(f->kind, kind, "kind", line);
     user_check_is(f->reason, reason, "reason", line);
     user_check_is(f->addr, addr, "address", line);
@@ -17,7 +17,7 @@ static void expect_fault(int faulted, unsigned kind, unsigned reason, uint64_t a
 #define EXPECT(touch, kind, reason, addr) \
     expect_fault(touch, TWZ_FAULT_##kind, TWZ_REASON_##reason, addr, __LINE__)
 
-static void test_null(void)
+static void test_null_page_faults(void)
 {
     uint64_t null_page = TWZ_SLOT_ADDR(TWZ_SLOT_STACK) + 16;
 
@@ -28,7 +28,7 @@ static void test_null(void)
     CHECK_IS(SHARED->fault.need, TWZ_READ);
 }
 
-static void test_object(void)
+static void test_absent_objects_fault(void)
 {
     objid_t none = { 77, 88 };
     objid_t gone = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
@@ -46,7 +46,8 @@ static void test_object(void)
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
 }
 
-static void test_perm(void)
+/* Rights that the view entry or the object lacks, W and X together, and the record page. */
+static void test_missing_rights_fault(void)
 {
     objid_t both = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t readable = user_object(0, TWZ_READ | TWZ_DEL, TWZ_KIND_DATA);
@@ -75,8 +76,8 @@ static void test_perm(void)
     CHECK_IS(((struct twz_record *)record)->id.hi, both.hi);
 }
 
-/* Write and execute on one object through two slots, and by switching. */
-static void test_wx(void)
+/* Write and execute on one object through two slots, and one after the other. */
+static void test_write_and_execute_exclude_each_other(void)
 {
     objid_t code = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     uint64_t write_at = TWZ_SLOT_ADDR(SLOT_TEST) + TWZ_OBJ_BASE;
@@ -100,7 +101,7 @@ static void test_wx(void)
     user_map(SLOT_TEST + 1, TWZ_OBJID_NONE, 0);
 }
 
-static void test_kernel_memory(void)
+static void test_kernel_memory_faults(void)
 {
     uint64_t kernel = 0xffff800000001000ull;
     uint64_t own = TWZ_SLOT_ADDR(TWZ_SLOT_THREAD) + TWZ_THREAD_KPAGE * TWZ_PAGE_SIZE;
@@ -113,21 +114,21 @@ static void test_kernel_memory(void)
     CHECK_IS(SHARED->fault.code >> 32, 13);
 }
 
-static void test_hole(void)
+static void test_holes_and_protected_pages_fault(void)
 {
     objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     uint64_t at = TWZ_SLOT_ADDR(SLOT_TEST) + 8 * TWZ_PAGE_SIZE;
 
     user_map(SLOT_TEST, id, TWZ_READ | TWZ_WRITE);
     CHECK_IS(user_store_faults(at), 0);
-    CHECK_IS(CALL(obj_range, IDARG(id), TWZ_RANGE_HOLE, 8 * TWZ_PAGE_SIZE, TWZ_PAGE_SIZE), 0);
+    CHECK_IS(user_range(id, TWZ_RANGE_HOLE, 8, 1), 0);
     EXPECT(user_load_faults(at), PAGE, HOLE, at);
     EXPECT(user_store_faults(at), PAGE, HOLE, at);
     CHECK_IS(user_store_faults(at + TWZ_PAGE_SIZE), 0);
-    CHECK_IS(CALL(obj_range, IDARG(id), TWZ_RANGE_DISCARD, 8 * TWZ_PAGE_SIZE, TWZ_PAGE_SIZE), 0);
+    CHECK_IS(user_range(id, TWZ_RANGE_DISCARD, 8, 1), 0);
     CHECK_IS(user_load_faults(at), 0);
     CHECK_IS(*(volatile uint64_t *)at, 0);
-    CHECK_IS(CALL(obj_range, IDARG(id), TWZ_RANGE_PROTECT, 8 * TWZ_PAGE_SIZE, TWZ_PAGE_SIZE), 0);
+    CHECK_IS(user_range(id, TWZ_RANGE_PROTECT, 8, 1), 0);
     EXPECT(user_store_faults(at), PERM, NONE, at);
     CHECK_IS(user_load_faults(at), 0);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
@@ -144,7 +145,7 @@ int fault_undefined(void);
 int fault_raw_call(void);
 uint64_t fault_vector(uint64_t value, uint64_t addr);
 
-static void test_exceptions(void)
+static void test_exceptions_reach_the_handler(void)
 {
     CHECK_IS(fault_divide(), 1);
     CHECK_IS(SHARED->fault.kind, TWZ_FAULT_EXCEPTION);
@@ -154,7 +155,7 @@ static void test_exceptions(void)
     CHECK_IS(SHARED->fault.ip, (uint64_t)(uintptr_t)fault_undefined);
 }
 
-static void test_foreign_call(void)
+static void test_foreign_call_faults(void)
 {
     CHECK_IS(fault_raw_call(), 1);
     CHECK_IS(SHARED->fault.kind, TWZ_FAULT_CALL);
@@ -166,8 +167,8 @@ static void test_foreign_call(void)
     CHECK_IS(user_call(-1, 0, 0, 0, 0, 0, 0), -TWZ_ENOSYS);
 }
 
-/* A handler that mends the cause: the page becomes writable, and every register is as it was. */
-static void mend(struct twz_fault_frame *frame)
+/* A handler that makes the page writable. Every register must keep its value. */
+static void repair_mapping(struct twz_fault_frame *frame)
 {
     user_map(SLOT_TEST,
              SHARED->word[0] != 0 ? (objid_t){ SHARED->word[0], SHARED->word[1] } : TWZ_OBJID_NONE,
@@ -177,17 +178,15 @@ static void mend(struct twz_fault_frame *frame)
     CALL(fault_return, frame);
 }
 
-static void test_mend(void)
+static void test_handler_repairs_the_cause(void)
 {
     objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
-    volatile struct twz_view *view =
-        (volatile struct twz_view *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
     uint64_t before = SHARED->faults;
 
     SHARED->word[0] = id.lo;
     SHARED->word[1] = id.hi;
     user_map(SLOT_TEST, id, TWZ_READ);
-    view->fault_entry[TWZ_FAULT_PERM] = (uint64_t)(uintptr_t)mend;
+    user_set_handler(TWZ_FAULT_PERM, repair_mapping);
     CHECK_IS(fault_vector(0x1234567890abcdefull, TWZ_SLOT_ADDR(SLOT_TEST) + TWZ_OBJ_BASE),
              0x1234567890abcdefull);
     CHECK_IS(SHARED->faults, before + 1);
@@ -195,7 +194,7 @@ static void test_mend(void)
     user_handlers();
 }
 
-static void test_bad_return(void)
+static void test_fault_return_validates_the_frame(void)
 {
     struct twz_fault_frame frame = { .xsave = 0 };
 
@@ -251,16 +250,14 @@ static void expect_end(unsigned n, void (*fn)(uint64_t), uint64_t arg, uint64_t 
     CHECK_IS(t->fault.kind, kind);
 }
 
-static void test_ends(void)
+static void test_unhandled_fault_ends_the_thread(void)
 {
-    volatile struct twz_view *view =
-        (volatile struct twz_view *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
     objid_t hole = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     unsigned kind;
 
     expect_end(0, child_bad_stack, 0x1000, 139, TWZ_FAULT_DOUBLE);
     for (kind = 0; kind < TWZ_FAULT_KINDS; kind++)
-        view->fault_entry[kind] = 0;
+        user_set_handler(kind, NULL);
     CHECK_IS(CALL(obj_range, IDARG(hole), TWZ_RANGE_HOLE, TWZ_PAGE_SIZE, TWZ_PAGE_SIZE), 0);
     user_map(SLOT_TEST, hole, TWZ_READ | TWZ_WRITE);
     expect_end(1, child_null, LOW_ADDR, 139, TWZ_FAULT_NULL);
@@ -275,15 +272,15 @@ static void test_ends(void)
 void test_main(void)
 {
     user_handlers();
-    test_null();
-    test_object();
-    test_perm();
-    test_wx();
-    test_kernel_memory();
-    test_hole();
-    test_exceptions();
-    test_foreign_call();
-    test_mend();
-    test_bad_return();
-    test_ends();
+    test_null_page_faults();
+    test_absent_objects_fault();
+    test_missing_rights_fault();
+    test_write_and_execute_exclude_each_other();
+    test_kernel_memory_faults();
+    test_holes_and_protected_pages_fault();
+    test_exceptions_reach_the_handler();
+    test_foreign_call_faults();
+    test_handler_repairs_the_cause();
+    test_fault_return_validates_the_frame();
+    test_unhandled_fault_ends_the_thread();
 }

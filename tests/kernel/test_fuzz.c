@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls with arguments that are half right: threads on all cores make every call of syscall.def
- * with IDs, pointers and numbers picked from those that matter. What must hold is that the machine
- * lives: nothing panics, the test's own memory is as it was, and (boot.py) the pool is whole.
+ * Calls with partly valid arguments: threads on all cores make every call of syscall.def with IDs,
+ * pointers and numbers from a list of interesting ones. The kernel must not panic, the test's own
+ * memory must keep its contents, and the pool must be undamaged (boot.py checks it).
  */
 #include "user.h"
 
 #define WORKERS 3u
 #define ROUNDS  5000u
 #define IDS     24u
-#define BLOCK   512u /* words; a call writes no more than this behind its pointer */
+#define BLOCK   512u /* words; no call writes more than this at its pointer */
 #define GUARD   0x5a5a5a5a5a5a5a5aull
 
 static uint64_t next_random(uint64_t *state)
@@ -20,27 +20,23 @@ static uint64_t next_random(uint64_t *state)
     return *state;
 }
 
-static const struct twz_system *facts(void)
-{
-    return (const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
-}
-
-/* IDs live in shared words 0 .. 2 * IDS; any thread may replace one. */
+/* The IDs lie in shared words 0 .. 2 * IDS; any thread may replace one. */
 static objid_t pick_id(uint64_t *r)
 {
     uint64_t n = next_random(r) % (IDS + 6);
 
     switch (n) {
-    case 0: return facts()->kso_root;
-    case 1: return facts()->console;
-    case 2: return facts()->names_root;
-    case 3: return facts()->init;
+    case 0: return user_system()->kso_root;
+    case 1: return user_system()->console;
+    case 2: return user_system()->names_root;
+    case 3: return user_system()->init;
     case 4: return (objid_t){ next_random(r), next_random(r) };
     case 5: return TWZ_OBJID_NONE;
     default: n -= 6; return (objid_t){ SHARED->word[2 * n], SHARED->word[2 * n + 1] };
     }
 }
 
+/* A random number of any length, or a limit of the call interface or one near it. */
 static uint64_t pick_number(uint64_t *r)
 {
     static const uint64_t odd[] = { 0,
@@ -77,7 +73,7 @@ static uint64_t pick_number(uint64_t *r)
     return odd[(n >> 8) % (sizeof(odd) / sizeof(odd[0]))];
 }
 
-/* A buffer filled with what is likely to be read as an argument block. */
+/* Fills a buffer with likely contents of an argument block. */
 static uint64_t fill_block(uint64_t *r, uint64_t *block)
 {
     unsigned i;
@@ -129,8 +125,8 @@ static void replace_id(uint64_t *r)
     SHARED->word[2 * at + 1] = id.hi;
 }
 
-/* One of the objects into a slot of the worker's own, and some touches. */
-static void touch(uint64_t *r, unsigned worker)
+/* Maps one of the objects in a slot of the worker, and reads or writes it. */
+static void map_and_access(uint64_t *r, unsigned worker)
 {
     uint64_t n = next_random(r);
     uint32_t slot = SLOT_TEST + worker * 4 + (uint32_t)(n & 3);
@@ -144,7 +140,8 @@ static void touch(uint64_t *r, unsigned worker)
         user_load_faults(at & ~7ull);
 }
 
-static void any_call(uint64_t *r)
+/* Any call but those that would end the test, with arguments of random kinds. */
+static void call_at_random(uint64_t *r)
 {
     static const uint8_t never[] = { 14, 15, 19, 21, 22 }; /* exit, become, return, shutdown, log */
     uint64_t block[BLOCK];
@@ -168,12 +165,12 @@ static void any_call(uint64_t *r)
         }
     }
     if (number == 18 && (uint64_t)arg[2] > 1000)
-        arg[2] = 1; /* no sleep without end */
+        arg[2] = 1; /* no endless sleep */
     user_call((long)(TWZ_SYSCALL_BASE + number), arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 }
 
-/* Calls whose first arguments have their right kinds. */
-static void likely_call(uint64_t *r)
+/* Calls whose first arguments are of the right kind. */
+static void call_with_right_kinds(uint64_t *r)
 {
     uint64_t n = next_random(r), block[BLOCK];
     objid_t a = pick_id(r), b = pick_id(r);
@@ -198,6 +195,7 @@ static void likely_call(uint64_t *r)
     }
 }
 
+/* Makes ROUNDS random calls and accesses; ends with 1 if its stack was changed. */
 static void worker(uint64_t arg)
 {
     uint64_t r = 0x9e3779b97f4a7c15ull * (arg + 1) + SHARED->word[62];
@@ -210,19 +208,19 @@ static void worker(uint64_t arg)
         if (n < 2)
             replace_id(&r);
         else if (n < 6)
-            touch(&r, (unsigned)arg);
+            map_and_access(&r, (unsigned)arg);
         else if (n < 11)
-            likely_call(&r);
+            call_with_right_kinds(&r);
         else
-            any_call(&r);
+            call_at_random(&r);
         if (*(volatile uint64_t *)&guard != GUARD)
             CALL(thread_exit, 1);
     }
     __atomic_store_n(&SHARED->word[50 + arg], ROUNDS, __ATOMIC_RELEASE);
 }
 
-/* Starts worker n; again after another one's signal ended it. */
-static void run(unsigned n)
+/* Starts worker n. Another worker's signal may end it, so this may be called again. */
+static void start_worker(unsigned n)
 {
     user_thread(n, worker, n);
 }
@@ -236,14 +234,14 @@ void test_main(void)
     user_log_value("seed", SHARED->word[62]);
     user_log_value("self", user_self().hi);
     for (n = 0; n < WORKERS; n++)
-        run(n);
+        start_worker(n);
     for (n = 0; n < WORKERS;) {
         uint64_t code = user_join(n);
 
         if (SHARED->word[50 + n] < ROUNDS && restarts++ < 1000) {
             CHECK(code != 1);
             SHARED->word[62]++;
-            run(n);
+            start_worker(n);
             continue;
         }
         n++;

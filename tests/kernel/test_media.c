@@ -1,24 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A line of the pool is lost (media.py has the machine say so): the page that it lies on faults, in
- * the object that owns it; everything else goes on.
+ * An uncorrectable memory error in the pool, which media.py raises: accesses to the page fault in
+ * each object that has it, and all other pages stay usable.
  */
 #include "user.h"
 
-#define PATTERN 0x6c6f73742d70616full /* media.py looks for a page full of it */
+#define PATTERN 0x6c6f73742d70616full /* media.py searches the pool for a page full of it */
 #define RW      (TWZ_READ | TWZ_WRITE)
 #define PAGE    TWZ_PAGE_SIZE
 
-static volatile uint64_t *page_at(uint32_t slot, uint64_t page)
+/* Waits until an access to `at` faults, and checks the fault. */
+static void await_media_error(uint64_t at, objid_t object)
 {
-    return (volatile uint64_t *)(TWZ_SLOT_ADDR(slot) + page * PAGE);
+    uint64_t end = user_now() + 60000000000ull;
+
+    user_log("ready for a media error");
+    while (user_load_faults(at) == 0 && user_now() < end)
+        user_yield();
+    CHECK_IS(user_load_faults(at), 1);
+    CHECK_IS(SHARED->fault.kind, TWZ_FAULT_PAGE);
+    CHECK_IS(SHARED->fault.reason, TWZ_REASON_POISON);
+    CHECK_IS(SHARED->fault.object.lo, object.lo);
+    CHECK_IS(user_store_faults(at), 1);
 }
 
 void test_main(void)
 {
     objid_t lost = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t other = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
-    uint64_t at = TWZ_SLOT_ADDR(SLOT_TEST) + 5 * PAGE, end, i;
+    uint64_t at = TWZ_SLOT_ADDR(SLOT_TEST) + 5 * PAGE, i;
     objid_t twin = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t copied = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     struct twz_copy c = { .src = lost, .dst = copied, .src_off = 5 * PAGE, .dst_off = PAGE };
@@ -26,24 +36,16 @@ void test_main(void)
     user_handlers();
     user_map(SLOT_TEST, lost, RW);
     user_map(SLOT_TEST + 1, other, RW);
-    *page_at(SLOT_TEST, 4) = 44;
-    *page_at(SLOT_TEST + 1, 5) = 55;
+    *user_page(SLOT_TEST, 4) = 44;
+    *user_page(SLOT_TEST + 1, 5) = 55;
     for (i = 0; i < PAGE / 8; i++)
-        page_at(SLOT_TEST, 5)[i] = PATTERN;
+        user_page(SLOT_TEST, 5)[i] = PATTERN;
     c.len = PAGE;
-    c.dst = twin; /* the same frame, which nothing maps there */
+    c.dst = twin; /* shares the frame, and is not mapped */
     CHECK_IS(CALL(obj_copy, &c, 1), 0);
-    user_log("ready for a media error");
-    end = user_now() + 60000000000ull;
-    while (user_load_faults(at) == 0 && user_now() < end)
-        CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
-    CHECK_IS(user_load_faults(at), 1);
-    CHECK_IS(SHARED->fault.kind, TWZ_FAULT_PAGE);
-    CHECK_IS(SHARED->fault.reason, TWZ_REASON_POISON);
-    CHECK_IS(SHARED->fault.object.lo, lost.lo);
-    CHECK_IS(user_store_faults(at), 1);
-    CHECK_IS(*page_at(SLOT_TEST, 4), 44);
-    CHECK_IS(*page_at(SLOT_TEST + 1, 5), 55);
+    await_media_error(at, lost);
+    CHECK_IS(*user_page(SLOT_TEST, 4), 44);
+    CHECK_IS(*user_page(SLOT_TEST + 1, 5), 55);
     CHECK_IS(user_store_faults(TWZ_SLOT_ADDR(SLOT_TEST) + 6 * PAGE), 0);
     c.dst = copied;
     CHECK_IS(CALL(obj_copy, &c, 1), -TWZ_EPOISON);

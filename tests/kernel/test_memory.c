@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that is full. One object takes all frames; then, with 0, 1, 2 … frames given back, each
- * kind of call is made until it succeeds. Before that it must answer -TWZ_ENOMEM (or fault so),
- * change nothing, and lose nothing: in the end there is as much memory as there was.
+ * Exhausted memory. One object takes all frames. Then 0, 1, 2 … of them are freed, and each kind of
+ * call is made until it succeeds. Before that it must return -TWZ_ENOMEM (or fault with that
+ * reason), change nothing, and leak nothing: at the end as much memory is free as before.
  */
 #include "user.h"
 
@@ -12,7 +12,7 @@
 
 #define FILLER (SLOT_TEST + 1)
 
-/* Shared words: 0, 1 the filler's ID; 2 its pages so far; 3 on: the call's own. */
+/* Shared words: 0, 1 the filler's ID; 2 its pages so far; from 3 on: used by the calls. */
 static objid_t filler(void)
 {
     return (objid_t){ SHARED->word[0], SHARED->word[1] };
@@ -23,14 +23,14 @@ static uint64_t page_addr(uint32_t slot, uint64_t page)
     return TWZ_SLOT_ADDR(slot) + page * PAGE;
 }
 
-/* Touches pages until there is no frame left. */
-static void fill(void)
+/* Writes to pages until no frame is free. */
+static void fill_memory(void)
 {
     while (user_store_faults(page_addr(FILLER, SHARED->word[2])) == 0)
         SHARED->word[2]++;
 }
 
-static void give_back(uint64_t frames)
+static void free_frames(uint64_t frames)
 {
     if (frames == 0)
         return;
@@ -40,7 +40,7 @@ static void give_back(uint64_t frames)
         0);
 }
 
-/* --- the calls: 0 done (and taken back), or the error ----------------------------------------- */
+/* --- the calls: 0, with the effect undone, or the error --------------------------------------- */
 
 static long try_create(uint32_t flags)
 {
@@ -63,7 +63,7 @@ static long try_persistent(void)
     return try_create(TWZ_OBJ_PERSIST);
 }
 
-static long touched(int faulted)
+static long result_of_access(int faulted)
 {
     if (faulted == 0)
         return 0;
@@ -83,7 +83,7 @@ static long try_touch(void)
     if (ret != 0)
         return ret;
     user_map(slot, id, RW);
-    ret = touched(user_store_faults(page_addr(slot, 77777)));
+    ret = result_of_access(user_store_faults(page_addr(slot, 77777)));
     user_map(slot, TWZ_OBJID_NONE, 0);
     CHECK_IS(CALL(obj_delete, IDARG(id), 0), 0);
     return ret;
@@ -99,7 +99,7 @@ static long try_persistent_touch(void)
     if (ret != 0)
         return ret;
     user_map(slot, id, RW);
-    ret = touched(user_store_faults(page_addr(slot, 1000)));
+    ret = result_of_access(user_store_faults(page_addr(slot, 1000)));
     user_map(slot, TWZ_OBJID_NONE, 0);
     CHECK_IS(CALL(obj_delete, IDARG(id), 0), 0);
     return ret;
@@ -135,13 +135,12 @@ static long try_move(void)
     return ret;
 }
 
-static void child(uint64_t arg)
+static void child_exit(uint64_t arg)
 {
     CALL(thread_exit, arg);
 }
 
-/* The thread's object and stack are there; its save slots, its kernel record and its start are
- * not. */
+/* The thread's object and stack exist; its save areas and its kernel state do not. */
 static long try_spawn(void)
 {
     struct twz_create spec = { .perms = TWZ_PERMS, .kind = TWZ_KIND_THREAD };
@@ -151,9 +150,9 @@ static long try_spawn(void)
     if (ret != 0)
         return ret;
     user_map(SLOT_THREAD, id, RW);
-    ret = touched(user_load_faults((uint64_t)(uintptr_t)user_thread_page(0)));
+    ret = result_of_access(user_load_faults((uint64_t)(uintptr_t)user_thread_page(0)));
     if (ret == 0)
-        ret = user_spawn(0, id, user_view(), child, 7);
+        ret = user_spawn(0, id, user_view(), child_exit, 7);
     if (ret == 0)
         CHECK_IS(user_join(0), 7);
     user_map(SLOT_THREAD, TWZ_OBJID_NONE, 0);
@@ -161,8 +160,7 @@ static long try_spawn(void)
     return ret;
 }
 
-/* A view nobody runs in yet: its space cannot be made, or the thread that starts in it has
- * nothing. */
+/* A view without a thread: its address space does not exist yet. */
 static long try_view(void)
 {
     struct twz_create spec = { .perms = TWZ_PERMS, .kind = TWZ_KIND_VIEW };
@@ -197,30 +195,28 @@ static uint64_t memory_free(void)
 {
     const struct twz_record *r =
         (const struct twz_record *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_RECORD);
-    const volatile struct twz_system *s =
-        (const volatile struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
     struct twz_stat stat;
 
     CHECK_IS(CALL(obj_stat, IDARG(r->id), &stat), 0);
-    return s->memory_free;
+    return user_system()->memory_free;
 }
 
 static void exhaust(const char *name, long (*call)(void))
 {
-    unsigned frames, refused = 0;
+    unsigned frames, denied = 0;
     long ret = -1;
 
     for (frames = 0; frames < TRIES && ret != 0; frames++) {
-        give_back(frames);
+        free_frames(frames);
         ret = call();
         if (ret != 0 && ret != -TWZ_ENOMEM)
             user_log_value(name, (uint64_t)ret);
         CHECK(ret == 0 || ret == -TWZ_ENOMEM);
-        refused += ret != 0;
-        fill();
+        denied += ret != 0;
+        fill_memory();
     }
     user_log(name);
-    user_log_value("  refusals", refused);
+    user_log_value("  denied", denied);
     CHECK_IS(ret, 0);
 }
 
@@ -234,17 +230,17 @@ void test_main(void)
     SHARED->word[1] = id.hi;
     SHARED->word[2] = 1;
     user_map(FILLER, id, RW);
-    user_map(60000, id, TWZ_READ); /* the view's own pages */
+    user_map(60000, id, TWZ_READ); /* allocates the view's own pages */
     user_map(60000, TWZ_OBJID_NONE, 0);
     user_map(70000, id, TWZ_READ);
     user_map(70000, TWZ_OBJID_NONE, 0);
     user_map(SLOT_THREAD, TWZ_OBJID_NONE, 0);
     user_map(SLOT_STACK, user_object(0, TWZ_PERMS, TWZ_KIND_DATA), RW);
-    for (i = 1; i < 20; i++) /* what the tests themselves need */
+    for (i = 1; i < 20; i++) /* pages that the tests need */
         *(volatile uint64_t *)(TWZ_SLOT_ADDR(SLOT_STACK) + TWZ_OBJ_DATA_TOP - i * 512) = 0;
-    for (i = 0; i < 5; i++) { /* once to make what stays, once to count */
+    for (i = 0; i < 5; i++) { /* the first round allocates what stays */
         before = memory_free();
-        fill();
+        fill_memory();
         exhaust("create volatile", try_volatile);
         exhaust("create persistent", try_persistent);
         exhaust("touch", try_touch);
@@ -254,7 +250,7 @@ void test_main(void)
         exhaust("spawn", try_spawn);
         exhaust("view", try_view);
         exhaust("many sleeps", try_many_sleeps);
-        give_back(SHARED->word[2] - 1);
+        free_frames(SHARED->word[2] - 1);
         user_log_value("lost", before - memory_free());
     }
     CHECK(memory_free() + 4 * PAGE >= before);

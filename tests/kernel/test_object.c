@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects: birth, death, ties, ranges, copies, rights, what stat and the record tell. */
+/* Objects: create, delete, ties, ranges, copies, rights, migration, stat and the record. */
 #include "user.h"
 
 #define PAGE TWZ_PAGE_SIZE
@@ -13,21 +13,18 @@ static struct twz_stat stat_of(objid_t id)
     return stat;
 }
 
-static const volatile struct twz_system *facts(void)
+/* The system page; obj_stat makes the kernel update it. */
+static const volatile struct twz_system *fresh_system(void)
 {
     const struct twz_record *r =
         (const struct twz_record *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_RECORD);
 
     stat_of(r->id);
-    return (const volatile struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
+    return user_system();
 }
 
-static long range(objid_t id, uint64_t op, uint64_t page, uint64_t pages)
-{
-    return CALL(obj_range, IDARG(id), op, page * PAGE, pages * PAGE);
-}
-
-static long copy(objid_t dst, uint64_t dst_page, objid_t src, uint64_t src_page, uint64_t pages)
+static long copy_pages(objid_t dst, uint64_t dst_page, objid_t src, uint64_t src_page,
+                       uint64_t pages)
 {
     struct twz_copy c = { .src = src,
                           .dst = dst,
@@ -38,12 +35,8 @@ static long copy(objid_t dst, uint64_t dst_page, objid_t src, uint64_t src_page,
     return CALL(obj_copy, &c, 1);
 }
 
-static volatile uint64_t *page_at(uint32_t slot, uint64_t page)
-{
-    return (volatile uint64_t *)(TWZ_SLOT_ADDR(slot) + page * PAGE);
-}
-
-static void test_birth(uint32_t flags)
+/* The life of an object: what stat and the record contain, and both kinds of delete. */
+static void test_create_stat_delete(uint32_t flags)
 {
     objid_t a = user_object(flags, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t b = user_object(flags, TWZ_PERMS, TWZ_KIND_DATA);
@@ -65,8 +58,8 @@ static void test_birth(uint32_t flags)
     CHECK_IS(*BASE(SLOT_TEST), 0);
     *BASE(SLOT_TEST) = 3;
     CHECK_IS(*BASE(SLOT_TEST), 3);
-    *page_at(SLOT_TEST, TWZ_PAGE_META) = TWZ_META_MAGIC;
-    *page_at(SLOT_TEST, 200000) = 9;
+    *user_page(SLOT_TEST, TWZ_PAGE_META) = TWZ_META_MAGIC;
+    *user_page(SLOT_TEST, 200000) = 9;
     CHECK_IS(stat_of(a).pages, 3);
     CHECK_IS(stat_of(a).uses, 1);
     CHECK_IS(CALL(obj_delete, IDARG(b), 0), 0);
@@ -74,12 +67,13 @@ static void test_birth(uint32_t flags)
     CHECK_IS(CALL(obj_delete, IDARG(a), TWZ_DELETE_DEFERRED), 0);
     CHECK_IS(CALL(obj_stat, IDARG(a), &stat), -TWZ_EDELETED);
     CHECK_IS(*BASE(SLOT_TEST), 3);
-    CHECK_IS(user_store_faults((uint64_t)(uintptr_t)page_at(SLOT_TEST, 7)), 0);
+    CHECK_IS(user_store_faults((uint64_t)(uintptr_t)user_page(SLOT_TEST, 7)), 0);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
     CHECK_IS(CALL(obj_stat, IDARG(a), &stat), -TWZ_ENOOBJ);
 }
 
-static void test_create_refused(void)
+/* Each argument is wrong in turn. */
+static void test_create_rejects_bad_arguments(void)
 {
     struct twz_create spec = { .perms = 0x20 };
     objid_t id;
@@ -119,8 +113,9 @@ static void test_create_refused(void)
     CHECK_IS(CALL(obj_create, &spec, 8), -TWZ_EFAULT);
 }
 
-/* Copies between the two sorts, in each pairing, leave both sides with pages of their own. */
-static void test_copy(uint32_t from, uint32_t to)
+/* Copies between persistent and volatile objects, in each pairing: a store to one is not seen in
+ * the other. */
+static void test_copies_are_independent(uint32_t from, uint32_t to)
 {
     objid_t src = user_object(from, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t dst = user_object(to, TWZ_PERMS, TWZ_KIND_DATA);
@@ -129,44 +124,44 @@ static void test_copy(uint32_t from, uint32_t to)
     user_map(SLOT_TEST, src, RW);
     user_map(SLOT_TEST + 1, dst, RW);
     for (i = 0; i < 600; i += 3)
-        *page_at(SLOT_TEST, 1 + i) = 1000 + i;
-    CHECK_IS(range(src, TWZ_RANGE_HOLE, 2, 1), 0);
-    *page_at(SLOT_TEST + 1, 2) = 5; /* to be dropped */
-    *page_at(SLOT_TEST + 1, 10) = 6;
-    CHECK_IS(copy(dst, 10, src, 1, 600), 0);
-    CHECK_IS(*page_at(SLOT_TEST + 1, 2), 5);
+        *user_page(SLOT_TEST, 1 + i) = 1000 + i;
+    CHECK_IS(user_range(src, TWZ_RANGE_HOLE, 2, 1), 0);
+    *user_page(SLOT_TEST + 1, 2) = 5; /* the copy must not touch it */
+    *user_page(SLOT_TEST + 1, 10) = 6;
+    CHECK_IS(copy_pages(dst, 10, src, 1, 600), 0);
+    CHECK_IS(*user_page(SLOT_TEST + 1, 2), 5);
     for (i = 0; i < 600; i += 50)
-        CHECK_IS(*page_at(SLOT_TEST + 1, 10 + i), i % 3 == 0 ? 1000 + i : 0);
-    CHECK_IS(user_load_faults((uint64_t)(uintptr_t)page_at(SLOT_TEST + 1, 11)), 1); /* the hole */
-    *page_at(SLOT_TEST, 1) = 1;
-    CHECK_IS(*page_at(SLOT_TEST + 1, 10), 1000);
-    *page_at(SLOT_TEST + 1, 13) = 2;
-    CHECK_IS(*page_at(SLOT_TEST, 4), 1003);
-    CHECK_IS(*page_at(SLOT_TEST, 1), 1);
+        CHECK_IS(*user_page(SLOT_TEST + 1, 10 + i), i % 3 == 0 ? 1000 + i : 0);
+    CHECK_IS(user_load_faults((uint64_t)(uintptr_t)user_page(SLOT_TEST + 1, 11)), 1); /* the hole */
+    *user_page(SLOT_TEST, 1) = 1;
+    CHECK_IS(*user_page(SLOT_TEST + 1, 10), 1000);
+    *user_page(SLOT_TEST + 1, 13) = 2;
+    CHECK_IS(*user_page(SLOT_TEST, 4), 1003);
+    CHECK_IS(*user_page(SLOT_TEST, 1), 1);
     CHECK_IS(CALL(obj_delete, IDARG(src), TWZ_DELETE_NOW), 0);
-    CHECK_IS(*page_at(SLOT_TEST + 1, 10 + 597), 1000 + 597);
+    CHECK_IS(*user_page(SLOT_TEST + 1, 10 + 597), 1000 + 597);
     CHECK_IS(user_load_faults(TWZ_SLOT_ADDR(SLOT_TEST) + PAGE), 1);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
     user_map(SLOT_TEST + 1, TWZ_OBJID_NONE, 0);
     CHECK_IS(CALL(obj_delete, IDARG(dst), TWZ_DELETE_NOW), 0);
 }
 
-/* A source that is being written when it is shared: what comes later is not in the copy. */
-static void test_copy_of_warm_pages(void)
+/* The source is written just before and after the copy: the copy has the first store only. */
+static void test_copy_excludes_later_stores(void)
 {
     objid_t src = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), dst;
     uint64_t round;
 
     user_map(SLOT_TEST, src, RW);
-    *page_at(SLOT_TEST, 1) = 1;
+    *user_page(SLOT_TEST, 1) = 1;
     for (round = 0; round < 20; round++) {
         dst = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
-        *page_at(SLOT_TEST, 1) = 2 * round;
-        CHECK_IS(copy(dst, 1, src, 1, 1), 0);
-        *page_at(SLOT_TEST, 1) = 2 * round + 1;
+        *user_page(SLOT_TEST, 1) = 2 * round;
+        CHECK_IS(copy_pages(dst, 1, src, 1, 1), 0);
+        *user_page(SLOT_TEST, 1) = 2 * round + 1;
         user_map(SLOT_TEST + 1, dst, TWZ_READ);
-        CHECK_IS(*page_at(SLOT_TEST + 1, 1), 2 * round);
-        CHECK_IS(*page_at(SLOT_TEST, 1), 2 * round + 1);
+        CHECK_IS(*user_page(SLOT_TEST + 1, 1), 2 * round);
+        CHECK_IS(*user_page(SLOT_TEST, 1), 2 * round + 1);
         user_map(SLOT_TEST + 1, TWZ_OBJID_NONE, 0);
         CHECK_IS(CALL(obj_delete, IDARG(dst), 0), 0);
     }
@@ -174,8 +169,9 @@ static void test_copy_of_warm_pages(void)
     CHECK_IS(CALL(obj_delete, IDARG(src), 0), 0);
 }
 
-/* One page, copied into 65536 more: more than can hold one frame. A store stays in its page. */
-static void test_copy_many(void)
+/* One page, copied into 65536 more, which saturates its frame's reference count. A store changes
+ * one page only. */
+static void test_more_copies_than_a_frame_counts(void)
 {
     objid_t src = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t dst = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
@@ -183,31 +179,32 @@ static void test_copy_many(void)
 
     user_map(SLOT_TEST, src, RW);
     user_map(SLOT_TEST + 1, dst, RW);
-    *page_at(SLOT_TEST, 1000) = 7;
+    *user_page(SLOT_TEST, 1000) = 7;
     for (pages = 1; pages < 256; pages *= 2) {
-        CHECK_IS(copy(dst, 2000, src, 1000, pages), 0);
-        CHECK_IS(copy(src, 1000 + pages, dst, 2000, pages), 0);
+        CHECK_IS(copy_pages(dst, 2000, src, 1000, pages), 0);
+        CHECK_IS(copy_pages(src, 1000 + pages, dst, 2000, pages), 0);
     }
     for (pages = 0; pages < 65536; pages += 256)
-        CHECK_IS(copy(dst, 2000 + pages, src, 1000, 256), 0);
-    *page_at(SLOT_TEST, 1001) = 8;
-    *page_at(SLOT_TEST + 1, 2000 + 40000) = 9;
-    CHECK_IS(*page_at(SLOT_TEST, 1000), 7);
+        CHECK_IS(copy_pages(dst, 2000 + pages, src, 1000, 256), 0);
+    *user_page(SLOT_TEST, 1001) = 8;
+    *user_page(SLOT_TEST + 1, 2000 + 40000) = 9;
+    CHECK_IS(*user_page(SLOT_TEST, 1000), 7);
     for (pages = 0; pages < 65536; pages += 250)
-        CHECK_IS(*page_at(SLOT_TEST + 1, 2000 + pages), pages == 40000 ? 9 : 7);
-    CHECK_IS(range(dst, TWZ_RANGE_DISCARD, 2000, 40000), 0);
-    pool = facts()->pool_free;
-    *page_at(SLOT_TEST, 500) = 10; /* not the frame of those pages */
-    CHECK(facts()->pool_free < pool);
-    CHECK_IS(*page_at(SLOT_TEST, 1000), 7);
-    CHECK_IS(*page_at(SLOT_TEST + 1, 2000 + 40001), 7);
+        CHECK_IS(*user_page(SLOT_TEST + 1, 2000 + pages), pages == 40000 ? 9 : 7);
+    CHECK_IS(user_range(dst, TWZ_RANGE_DISCARD, 2000, 40000), 0);
+    pool = fresh_system()->pool_free;
+    *user_page(SLOT_TEST, 500) = 10; /* takes a new frame, not one of theirs */
+    CHECK(fresh_system()->pool_free < pool);
+    CHECK_IS(*user_page(SLOT_TEST, 1000), 7);
+    CHECK_IS(*user_page(SLOT_TEST + 1, 2000 + 40001), 7);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
     user_map(SLOT_TEST + 1, TWZ_OBJID_NONE, 0);
     CHECK_IS(CALL(obj_delete, IDARG(src), TWZ_DELETE_NOW), 0);
     CHECK_IS(CALL(obj_delete, IDARG(dst), TWZ_DELETE_NOW), 0);
 }
 
-static void test_copy_refused(void)
+/* Wrong alignment, counts, pointers, rights, ranges and kinds. */
+static void test_copy_rejects_bad_arguments(void)
 {
     objid_t a = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t read = user_object(0, TWZ_READ | TWZ_DEL, TWZ_KIND_DATA);
@@ -218,21 +215,21 @@ static void test_copy_refused(void)
     CHECK_IS(CALL(obj_copy, &c, 1), -TWZ_EINVAL);
     CHECK_IS(CALL(obj_copy, &c, 100), -TWZ_EINVAL);
     CHECK_IS(CALL(obj_copy, 8, 1), -TWZ_EFAULT);
-    CHECK_IS(copy(a, 1, write, 1, 1), -TWZ_EDENIED);
-    CHECK_IS(copy(read, 1, a, 1, 1), -TWZ_EDENIED);
-    CHECK_IS(copy(write, 1, read, 1, 1), 0);
-    CHECK_IS(copy(a, 1, a, 2, 1), -TWZ_EINVAL);
-    CHECK_IS(copy(write, 0, a, 1, 1), -TWZ_ERANGE);
-    CHECK_IS(copy(write, 1, a, TWZ_PAGE_META, 2), -TWZ_ERANGE);
-    CHECK_IS(copy(write, TWZ_PAGE_RECORD, a, 1, 1), -TWZ_ERANGE);
-    CHECK_IS(copy(write, 1, a, 1, TWZ_OBJ_PAGES), -TWZ_ERANGE);
-    CHECK_IS(copy(thread, 1, a, 1, 1), -TWZ_EINVAL);
-    CHECK_IS(copy(a, 1, thread, 2, 1), -TWZ_EINVAL);
-    CHECK_IS(copy(a, 1, (objid_t){ 1, 2 }, 1, 1), -TWZ_ENOOBJ);
+    CHECK_IS(copy_pages(a, 1, write, 1, 1), -TWZ_EDENIED);
+    CHECK_IS(copy_pages(read, 1, a, 1, 1), -TWZ_EDENIED);
+    CHECK_IS(copy_pages(write, 1, read, 1, 1), 0);
+    CHECK_IS(copy_pages(a, 1, a, 2, 1), -TWZ_EINVAL);
+    CHECK_IS(copy_pages(write, 0, a, 1, 1), -TWZ_ERANGE);
+    CHECK_IS(copy_pages(write, 1, a, TWZ_PAGE_META, 2), -TWZ_ERANGE);
+    CHECK_IS(copy_pages(write, TWZ_PAGE_RECORD, a, 1, 1), -TWZ_ERANGE);
+    CHECK_IS(copy_pages(write, 1, a, 1, TWZ_OBJ_PAGES), -TWZ_ERANGE);
+    CHECK_IS(copy_pages(thread, 1, a, 1, 1), -TWZ_EINVAL);
+    CHECK_IS(copy_pages(a, 1, thread, 2, 1), -TWZ_EINVAL);
+    CHECK_IS(copy_pages(a, 1, (objid_t){ 1, 2 }, 1, 1), -TWZ_ENOOBJ);
 }
 
-/* create from two sources at once */
-static void test_create_from(void)
+/* Creates an object from two sources at once. */
+static void test_create_from_two_sources(void)
 {
     objid_t a = user_object(0, TWZ_PERMS, TWZ_KIND_DATA),
             b = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
@@ -245,57 +242,59 @@ static void test_create_from(void)
 
     user_map(SLOT_TEST, a, RW);
     user_map(SLOT_TEST + 1, b, RW);
-    *page_at(SLOT_TEST, 1) = 11;
-    *page_at(SLOT_TEST + 1, 1) = 22;
-    *page_at(SLOT_TEST + 1, 700) = 33;
+    *user_page(SLOT_TEST, 1) = 11;
+    *user_page(SLOT_TEST + 1, 1) = 22;
+    *user_page(SLOT_TEST + 1, 700) = 33;
     spec.sources = (uint64_t)(uintptr_t)from;
     CHECK_IS(CALL(obj_create, &spec, &id), 0);
     user_map(SLOT_TEST, id, RW);
-    CHECK_IS(*page_at(SLOT_TEST, 1), 11);
-    CHECK_IS(*page_at(SLOT_TEST, 5), 22);
-    CHECK_IS(*page_at(SLOT_TEST, 704), 33);
+    CHECK_IS(*user_page(SLOT_TEST, 1), 11);
+    CHECK_IS(*user_page(SLOT_TEST, 5), 22);
+    CHECK_IS(*user_page(SLOT_TEST, 704), 33);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
     user_map(SLOT_TEST + 1, TWZ_OBJID_NONE, 0);
 }
 
-static void test_ranges(uint32_t flags)
+/* Populate, discard, hole, protect and persist, and the ranges that are rejected. */
+static void test_range_operations(uint32_t flags)
 {
     objid_t id = user_object(flags, TWZ_PERMS, TWZ_KIND_DATA);
     uint64_t hole = TWZ_SLOT_ADDR(SLOT_TEST) + 20 * PAGE;
 
     user_map(SLOT_TEST, id, RW);
-    CHECK_IS(range(id, TWZ_RANGE_POPULATE, 1, 700), 0);
+    CHECK_IS(user_range(id, TWZ_RANGE_POPULATE, 1, 700), 0);
     CHECK_IS(stat_of(id).pages, 700);
-    *page_at(SLOT_TEST, 700) = 1;
-    CHECK_IS(range(id, TWZ_RANGE_DISCARD, 1, 699), 0);
+    *user_page(SLOT_TEST, 700) = 1;
+    CHECK_IS(user_range(id, TWZ_RANGE_DISCARD, 1, 699), 0);
     CHECK_IS(stat_of(id).pages, 1);
-    CHECK_IS(*page_at(SLOT_TEST, 700), 1);
-    CHECK_IS(*page_at(SLOT_TEST, 5), 0);
-    *page_at(SLOT_TEST, 5) = 4;
-    CHECK_IS(*page_at(SLOT_TEST, 5), 4);
-    CHECK_IS(range(id, TWZ_RANGE_PERSIST, 1, TWZ_PAGE_META), 0);
-    CHECK_IS(range(id, TWZ_RANGE_HOLE, 20, 2), 0);
+    CHECK_IS(*user_page(SLOT_TEST, 700), 1);
+    CHECK_IS(*user_page(SLOT_TEST, 5), 0);
+    *user_page(SLOT_TEST, 5) = 4;
+    CHECK_IS(*user_page(SLOT_TEST, 5), 4);
+    CHECK_IS(user_range(id, TWZ_RANGE_PERSIST, 1, TWZ_PAGE_META), 0);
+    CHECK_IS(user_range(id, TWZ_RANGE_HOLE, 20, 2), 0);
     CHECK_IS(user_load_faults(hole), 1);
     CHECK_IS(SHARED->fault.kind, TWZ_FAULT_PAGE);
     CHECK_IS(SHARED->fault.reason, TWZ_REASON_HOLE);
     CHECK_IS(user_store_faults(hole), 1);
-    CHECK_IS(range(id, TWZ_RANGE_PROTECT, 5, 1), 0);
+    CHECK_IS(user_range(id, TWZ_RANGE_PROTECT, 5, 1), 0);
     CHECK_IS(user_store_faults(TWZ_SLOT_ADDR(SLOT_TEST) + 5 * PAGE), 1);
     CHECK_IS(SHARED->fault.kind, TWZ_FAULT_PERM);
-    CHECK_IS(*page_at(SLOT_TEST, 5), 4);
-    CHECK_IS(range(id, TWZ_RANGE_DISCARD, 1, TWZ_PAGE_META), 0);
+    CHECK_IS(*user_page(SLOT_TEST, 5), 4);
+    CHECK_IS(user_range(id, TWZ_RANGE_DISCARD, 1, TWZ_PAGE_META), 0);
     CHECK_IS(stat_of(id).pages, 0);
-    CHECK_IS(range(id, TWZ_RANGE_DISCARD, 0, 1), -TWZ_ERANGE);
-    CHECK_IS(range(id, TWZ_RANGE_DISCARD, 1, TWZ_OBJ_PAGES - 1), -TWZ_ERANGE);
-    CHECK_IS(range(id, TWZ_RANGE_DISCARD, TWZ_OBJ_PAGES, 1), -TWZ_ERANGE);
-    CHECK_IS(range(id, 9, 1, 1), -TWZ_EINVAL);
+    CHECK_IS(user_range(id, TWZ_RANGE_DISCARD, 0, 1), -TWZ_ERANGE);
+    CHECK_IS(user_range(id, TWZ_RANGE_DISCARD, 1, TWZ_OBJ_PAGES - 1), -TWZ_ERANGE);
+    CHECK_IS(user_range(id, TWZ_RANGE_DISCARD, TWZ_OBJ_PAGES, 1), -TWZ_ERANGE);
+    CHECK_IS(user_range(id, 9, 1, 1), -TWZ_EINVAL);
     CHECK_IS(CALL(obj_range, IDARG(id), 0, 5, 4096), -TWZ_EINVAL);
-    CHECK_IS(range(user_self(), TWZ_RANGE_DISCARD, 1, 1), -TWZ_EINVAL);
+    CHECK_IS(user_range(user_self(), TWZ_RANGE_DISCARD, 1, 1), -TWZ_EINVAL);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
     CHECK_IS(CALL(obj_delete, IDARG(id), 0), 0);
 }
 
-static void test_ties(void)
+/* A chain of ties: delete follows it to the tie that was removed. */
+static void test_parent_takes_its_ties_along(void)
 {
     objid_t chain[40], parent = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     struct twz_stat stat;
@@ -317,7 +316,7 @@ static void test_ties(void)
     CHECK_IS(CALL(obj_stat, IDARG(chain[39]), &stat), -TWZ_ENOOBJ);
 }
 
-static void test_persistent_ties(void)
+static void test_ties_to_a_persistent_parent(void)
 {
     objid_t parent = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t plain = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
@@ -335,40 +334,41 @@ static void test_persistent_ties(void)
     CHECK_IS(CALL(obj_delete, IDARG(plain), 0), 0);
 }
 
-/* More children than one list takes: all die, and their space comes back. */
-static void test_many_ties(void)
+/* More children than one list holds: all are deleted, and their space is freed. */
+static void test_300_children_are_deleted_and_freed(void)
 {
     objid_t parent = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
     struct twz_create spec = { .flags = TWZ_OBJ_PERSIST, .perms = TWZ_PERMS, .tie = parent };
-    uint64_t before = facts()->pool_free, i;
+    uint64_t before = fresh_system()->pool_free, i;
     objid_t child = TWZ_OBJID_NONE;
     struct twz_stat stat;
 
     for (i = 0; i < 300; i++) {
         CHECK_IS(CALL(obj_create, &spec, &child), 0);
-        CHECK_IS(range(child, TWZ_RANGE_POPULATE, 1, 2), 0);
+        CHECK_IS(user_range(child, TWZ_RANGE_POPULATE, 1, 2), 0);
     }
-    CHECK(facts()->pool_free + 600 * PAGE <= before);
+    CHECK(fresh_system()->pool_free + 600 * PAGE <= before);
     CHECK_IS(CALL(obj_delete, IDARG(parent), 0), 0);
     CHECK_IS(CALL(obj_stat, IDARG(child), &stat), -TWZ_ENOOBJ);
-    CHECK(facts()->pool_free + 48 * PAGE >= before); /* the object table stays larger */
+    CHECK(fresh_system()->pool_free + 48 * PAGE >= before); /* the object table stays larger */
 }
 
-/* A pin does not outlive the parent that its object dies with. */
-static void test_pinned_child(void)
+/* A pin does not keep an object whose parent is deleted. */
+static void test_pin_does_not_outlive_the_parent(void)
 {
     objid_t parent = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA), child;
     struct twz_create spec = { .flags = TWZ_OBJ_PERSIST, .perms = TWZ_PERMS, .tie = parent };
-    uint64_t before = facts()->pool_free;
+    uint64_t before = fresh_system()->pool_free;
 
     CHECK_IS(user_create(&spec, &child), 0);
-    CHECK_IS(range(child, TWZ_RANGE_POPULATE, 1, 100), 0);
+    CHECK_IS(user_range(child, TWZ_RANGE_POPULATE, 1, 100), 0);
     CHECK_IS(CALL(obj_pin, IDARG(child), 1), 0);
     CHECK_IS(CALL(obj_delete, IDARG(parent), 0), 0);
-    CHECK(facts()->pool_free + 16 * PAGE >= before);
+    CHECK(fresh_system()->pool_free + 16 * PAGE >= before);
 }
 
-static void test_provisional(void)
+/* The flags of a provisional object, the persistence mode, and the right that a witness needs. */
+static void test_provisional_object_becomes_permanent(void)
 {
     objid_t holder = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
     struct twz_create spec = { .flags = TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL,
@@ -389,7 +389,8 @@ static void test_provisional(void)
     CHECK_IS(CALL(obj_delete, IDARG(spec.witness), 0), 0);
 }
 
-static void test_rights(uint32_t flags)
+/* After the default permissions are reduced, each use that needs more fails. */
+static void test_reduced_permissions_take_effect(uint32_t flags)
 {
     objid_t id = user_object(flags, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t child = user_object(flags, TWZ_PERMS, TWZ_KIND_DATA);
@@ -404,9 +405,9 @@ static void test_rights(uint32_t flags)
     CHECK_IS(user_load_faults((uint64_t)(uintptr_t)BASE(SLOT_TEST)), 0);
     CHECK_IS(CALL(obj_ctl, IDARG(id), TWZ_CTL_PERMS, TWZ_PERMS), -TWZ_EDENIED);
     CHECK_IS(CALL(obj_delete, IDARG(id), 0), -TWZ_EDENIED);
-    CHECK_IS(range(id, TWZ_RANGE_DISCARD, 1, 1), -TWZ_EDENIED);
+    CHECK_IS(user_range(id, TWZ_RANGE_DISCARD, 1, 1), -TWZ_EDENIED);
     CHECK_IS(CALL(obj_tie, IDARG(id), 0, 0, 0), -TWZ_EDENIED);
-    /* A refusal drops no reference but its own. */
+    /* A denied call drops its own reference only. */
     for (i = 0; i < 4; i++)
         CHECK_IS(CALL(obj_tie, IDARG(child), IDARG(id), 1), -TWZ_EDENIED);
     CHECK_IS(CALL(obj_delete, IDARG(child), 0), 0);
@@ -417,9 +418,9 @@ static void test_rights(uint32_t flags)
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
 }
 
-/* What hangs with no more than the new permissions stays: or readers that come back at once would
- * keep the call from its end. */
-static void test_narrow_spares_readers(void)
+/* Mappings with no more than the new permissions stay. Otherwise readers that fault again at once
+ * could keep the call from ending. */
+static void test_reduced_permissions_keep_readers(void)
 {
     objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
 
@@ -436,40 +437,40 @@ static void test_narrow_spares_readers(void)
     user_map(SLOT_TEST + 1, TWZ_OBJID_NONE, 0);
 }
 
-static long move(objid_t id, uint64_t persistent)
+static long migrate(objid_t id, uint64_t persistent)
 {
     return CALL(obj_ctl, IDARG(id), TWZ_CTL_PERSIST, persistent);
 }
 
-/* The object becomes persistent and volatile again, and stays the same to who uses it. */
-static void test_move(uint32_t flags)
+/* The object becomes persistent and volatile in turn; its contents and rights stay the same. */
+static void test_migration_keeps_contents(uint32_t flags)
 {
     objid_t id = user_object(flags, TWZ_PERMS, TWZ_KIND_DATA), twin;
     uint64_t there = flags != 0 ? 0 : 1, round, i;
 
     user_map(SLOT_TEST, id, RW);
     for (i = 1; i < 200; i += 2)
-        *page_at(SLOT_TEST, i) = 7000 + i;
-    *page_at(SLOT_TEST, 100000) = 5;
-    CHECK_IS(range(id, TWZ_RANGE_HOLE, 20, 2), 0);
-    CHECK_IS(range(id, TWZ_RANGE_PROTECT, 31, 1), 0);
+        *user_page(SLOT_TEST, i) = 7000 + i;
+    *user_page(SLOT_TEST, 100000) = 5;
+    CHECK_IS(user_range(id, TWZ_RANGE_HOLE, 20, 2), 0);
+    CHECK_IS(user_range(id, TWZ_RANGE_PROTECT, 31, 1), 0);
     twin = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
-    CHECK_IS(copy(twin, 1, id, 1, 100), 0);
+    CHECK_IS(copy_pages(twin, 1, id, 1, 100), 0);
     for (round = 0; round < 4; round++, there ^= 1) {
-        CHECK_IS(move(id, there), 0);
+        CHECK_IS(migrate(id, there), 0);
         CHECK_IS(stat_of(id).flags, there != 0 ? TWZ_OBJ_PERSIST : 0);
         CHECK(stat_of(id).pages >= 100 && stat_of(id).pages < 112); /* reads may have added some */
         for (i = 1; i < 200; i += 11)
-            CHECK_IS(i == 20 ? 0 : *page_at(SLOT_TEST, i),
+            CHECK_IS(i == 20 ? 0 : *user_page(SLOT_TEST, i),
                      i % 2 == 0 ? 0 : 7000 + i + (i == 1) * round);
-        CHECK_IS(*page_at(SLOT_TEST, 100000), 5 + round);
+        CHECK_IS(*user_page(SLOT_TEST, 100000), 5 + round);
         CHECK_IS(user_load_faults(TWZ_SLOT_ADDR(SLOT_TEST) + 20 * PAGE), 1);
         CHECK_IS(user_store_faults(TWZ_SLOT_ADDR(SLOT_TEST) + 31 * PAGE), 1);
-        *page_at(SLOT_TEST, 1) += 1;
-        *page_at(SLOT_TEST, 100000) += 1;
+        *user_page(SLOT_TEST, 1) += 1;
+        *user_page(SLOT_TEST, 100000) += 1;
     }
     user_map(SLOT_TEST + 1, twin, TWZ_READ);
-    CHECK_IS(*page_at(SLOT_TEST + 1, 1), 7001);
+    CHECK_IS(*user_page(SLOT_TEST + 1, 1), 7001);
     CHECK_IS(CALL(obj_delete, IDARG(twin), 0), 0);
     CHECK_IS(CALL(obj_delete, IDARG(id), TWZ_DELETE_NOW), 0);
     CHECK_IS(CALL(obj_ctl, IDARG(id), TWZ_CTL_PERSIST, 2), -TWZ_ENOOBJ);
@@ -485,12 +486,12 @@ static void child_counts(uint64_t rounds)
 
     for (n = 0; n < rounds; n++)
         for (i = 1; i <= COUNTERS; i++)
-            __atomic_fetch_add(page_at(SLOT_TEST, i), 1, __ATOMIC_RELAXED);
+            __atomic_fetch_add(user_page(SLOT_TEST, i), 1, __ATOMIC_RELAXED);
     __atomic_store_n(&SHARED->word[0], 1, __ATOMIC_RELEASE);
 }
 
-/* No store of another thread is lost on the way. */
-static void test_move_under_way(void)
+/* Migration loses no store of another thread. */
+static void test_migration_loses_no_store(void)
 {
     objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     uint64_t there = 1, moves = 0, i;
@@ -499,20 +500,20 @@ static void test_move_under_way(void)
     user_map(SLOT_TEST, id, RW);
     user_thread(0, child_counts, 400);
     while (__atomic_load_n(&SHARED->word[0], __ATOMIC_ACQUIRE) == 0 || moves < 4) {
-        CHECK_IS(move(id, there), 0);
+        CHECK_IS(migrate(id, there), 0);
         there ^= 1;
         moves++;
-        CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+        user_yield();
     }
     CHECK_IS(user_join(0), 0);
     for (i = 1; i <= COUNTERS; i++)
-        CHECK_IS(*page_at(SLOT_TEST, i), 400);
+        CHECK_IS(*user_page(SLOT_TEST, i), 400);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
     CHECK_IS(CALL(obj_delete, IDARG(id), 0), 0);
 }
 
-/* Flushes unasked go on beside the program, and change nothing it sees. */
-static void test_modes(void)
+/* Automatic write-back runs beside the program and changes nothing that the program sees. */
+static void test_automatic_write_back_changes_nothing(void)
 {
     struct twz_create spec = { .perms = TWZ_PERMS, .flags = TWZ_OBJ_PERSIST };
     objid_t id[3];
@@ -526,18 +527,18 @@ static void test_modes(void)
     start = user_now();
     while (user_now() < start + 1200000000ull)
         for (i = 0; i < 3; i++)
-            *page_at(SLOT_TEST + (uint32_t)i, 1 + user_now() % 300) = i;
+            *user_page(SLOT_TEST + (uint32_t)i, 1 + user_now() % 300) = i;
     for (i = 0; i < 3; i++) {
-        *page_at(SLOT_TEST + (uint32_t)i, 5) = 50 + i;
+        *user_page(SLOT_TEST + (uint32_t)i, 5) = 50 + i;
         user_map(SLOT_TEST + (uint32_t)i, TWZ_OBJID_NONE, 0);
         user_map(SLOT_TEST, id[i], TWZ_READ);
-        CHECK_IS(*page_at(SLOT_TEST, 5), 50 + i);
+        CHECK_IS(*user_page(SLOT_TEST, 5), 50 + i);
         user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
         CHECK_IS(CALL(obj_delete, IDARG(id[i]), 0), 0);
     }
 }
 
-static void test_pin(void)
+static void test_pin_is_not_counted(void)
 {
     objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     struct twz_stat stat;
@@ -552,7 +553,8 @@ static void test_pin(void)
     CHECK_IS(CALL(obj_stat, IDARG(id), &stat), -TWZ_ENOOBJ);
 }
 
-static void test_kso(void)
+/* Attach and detach in the root KSO, and arguments that the KSO calls reject. */
+static void test_kso_calls(void)
 {
     const struct twz_system *s =
         (const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
@@ -583,7 +585,7 @@ static void test_kso(void)
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
 }
 
-static void test_misc(void)
+static void test_other_calls_check_arguments(void)
 {
     uint8_t bytes[64] = { 0 };
     unsigned i, set = 0;
@@ -597,10 +599,10 @@ static void test_misc(void)
     CHECK_IS(CALL(shutdown, 9), -TWZ_EINVAL);
 }
 
-/* Memory and pool come back: many objects, made and deleted, leave as much as there was. */
-static void churn(uint32_t flags)
+/* Creates and deletes many objects: all memory and pool space is free again. */
+static void test_delete_frees_memory(uint32_t flags)
 {
-    uint64_t memory = facts()->memory_free, pool = facts()->pool_free;
+    uint64_t memory = fresh_system()->memory_free, pool = fresh_system()->pool_free;
     unsigned i;
 
     for (i = 0; i < 300; i++) {
@@ -609,47 +611,47 @@ static void churn(uint32_t flags)
 
         user_map(SLOT_TEST, id, RW);
         for (page = 1; page < 64; page++)
-            *page_at(SLOT_TEST, page) = page;
+            *user_page(SLOT_TEST, page) = page;
         user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
         CHECK_IS(CALL(obj_delete, IDARG(id), 0), 0);
     }
-    CHECK(facts()->memory_free + 16 * PAGE >= memory);
-    CHECK(facts()->pool_free + 16 * PAGE >= pool);
+    CHECK(fresh_system()->memory_free + 16 * PAGE >= memory);
+    CHECK(fresh_system()->pool_free + 16 * PAGE >= pool);
 }
 
 void test_main(void)
 {
     user_handlers();
-    test_birth(0);
-    test_birth(TWZ_OBJ_PERSIST);
-    test_create_refused();
-    test_copy(0, 0);
-    test_copy(TWZ_OBJ_PERSIST, 0);
-    test_copy(0, TWZ_OBJ_PERSIST);
-    test_copy(TWZ_OBJ_PERSIST, TWZ_OBJ_PERSIST);
-    test_copy_of_warm_pages();
-    test_copy_many();
-    test_copy_refused();
-    test_create_from();
-    test_ranges(0);
-    test_ranges(TWZ_OBJ_PERSIST);
-    test_ties();
-    test_persistent_ties();
-    test_many_ties();
-    test_pinned_child();
-    test_provisional();
-    test_rights(0);
-    test_rights(TWZ_OBJ_PERSIST);
-    test_narrow_spares_readers();
-    test_move(0);
-    test_move(TWZ_OBJ_PERSIST);
-    test_move_under_way();
-    test_modes();
-    test_pin();
-    test_kso();
-    test_misc();
-    churn(0);
-    churn(TWZ_OBJ_PERSIST);
-    churn(0);
-    churn(TWZ_OBJ_PERSIST);
+    test_create_stat_delete(0);
+    test_create_stat_delete(TWZ_OBJ_PERSIST);
+    test_create_rejects_bad_arguments();
+    test_copies_are_independent(0, 0);
+    test_copies_are_independent(TWZ_OBJ_PERSIST, 0);
+    test_copies_are_independent(0, TWZ_OBJ_PERSIST);
+    test_copies_are_independent(TWZ_OBJ_PERSIST, TWZ_OBJ_PERSIST);
+    test_copy_excludes_later_stores();
+    test_more_copies_than_a_frame_counts();
+    test_copy_rejects_bad_arguments();
+    test_create_from_two_sources();
+    test_range_operations(0);
+    test_range_operations(TWZ_OBJ_PERSIST);
+    test_parent_takes_its_ties_along();
+    test_ties_to_a_persistent_parent();
+    test_300_children_are_deleted_and_freed();
+    test_pin_does_not_outlive_the_parent();
+    test_provisional_object_becomes_permanent();
+    test_reduced_permissions_take_effect(0);
+    test_reduced_permissions_take_effect(TWZ_OBJ_PERSIST);
+    test_reduced_permissions_keep_readers();
+    test_migration_keeps_contents(0);
+    test_migration_keeps_contents(TWZ_OBJ_PERSIST);
+    test_migration_loses_no_store();
+    test_automatic_write_back_changes_nothing();
+    test_pin_is_not_counted();
+    test_kso_calls();
+    test_other_calls_check_arguments();
+    test_delete_frees_memory(0);
+    test_delete_frees_memory(TWZ_OBJ_PERSIST);
+    test_delete_frees_memory(0);
+    test_delete_frees_memory(TWZ_OBJ_PERSIST);
 }

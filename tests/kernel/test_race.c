@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Two cores at one object: what is taken away stays away, and nothing is freed twice. */
+/* Two cores use one object: rights and mappings stay removed, and nothing is freed twice. */
 #include "user.h"
 
 #define RW     (TWZ_READ | TWZ_WRITE)
@@ -7,17 +7,17 @@
 #define LIMIT  4000000000ull /* ns: fewer rounds where the machine is busy */
 #define STOP   UINT64_MAX
 
-/* What the partner shall do in this round, and that it has. */
+/* The round that the partner must start, and the last one that it has finished. */
 #define GO   (SHARED->word[0])
 #define DONE (SHARED->word[1])
 
-static void begin(uint64_t round)
+static void start_round(uint64_t round)
 {
     __atomic_store_n(&GO, round, __ATOMIC_RELEASE);
 }
 
-/* False: there are no more. */
-static int partner_waits(uint64_t round)
+/* The partner waits for its round. False: there are no more. */
+static bool await_round(uint64_t round)
 {
     uint64_t go;
 
@@ -26,18 +26,18 @@ static int partner_waits(uint64_t round)
     return go != STOP;
 }
 
-static void partner_done(uint64_t round)
+static void report_done(uint64_t round)
 {
     __atomic_store_n(&DONE, round, __ATOMIC_RELEASE);
 }
 
-static void wait_done(uint64_t round)
+static void await_done(uint64_t round)
 {
     while (__atomic_load_n(&DONE, __ATOMIC_ACQUIRE) != round)
-        CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+        user_yield();
 }
 
-static void waste(uint64_t turns)
+static void spin(uint64_t turns)
 {
     while (turns-- > 0)
         __asm__ volatile("pause");
@@ -45,45 +45,45 @@ static void waste(uint64_t turns)
 
 /* --- rights --------------------------------------------------------------------------- */
 
-/* Touches the page again and again; what faults is passed over. */
-static void child_touch(uint64_t arg)
+/* Stores to the page repeatedly, and ignores faults. */
+static void child_stores(uint64_t arg)
 {
     uint64_t i;
 
     (void)arg;
-    for (i = 1; partner_waits(i); i++) {
+    for (i = 1; await_round(i); i++) {
         unsigned n;
 
         for (n = 0; n < 3; n++)
             user_store_faults((uint64_t)(uintptr_t)BASE(SLOT_TEST));
-        partner_done(i);
+        report_done(i);
     }
 }
 
-/* Once the call is back, nobody's fault that was under way may bring WRITE back. */
-static void test_narrow(void)
+/* After the call has returned, a fault that was in progress must not restore WRITE. */
+static void test_reduced_rights_stay_reduced(void)
 {
     uint64_t at = (uint64_t)(uintptr_t)BASE(SLOT_TEST), i, kept = 0, end = user_now() + LIMIT;
 
-    user_thread(0, child_touch, 0);
+    user_thread(0, child_stores, 0);
     for (i = 1; i <= ROUNDS && user_now() < end; i++) {
         objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
 
         user_map(SLOT_TEST, id, RW);
-        begin(i);
-        waste(i % 97);
+        start_round(i);
+        spin(i % 97);
         CHECK_IS(CALL(obj_ctl, IDARG(id), TWZ_CTL_PERMS, TWZ_READ), 0);
-        wait_done(i);
+        await_done(i);
         kept += user_store_faults(at) == 0;
     }
     CHECK_IS(kept, 0);
-    begin(STOP);
+    start_round(STOP);
     user_join(0);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
 }
 
-/* The same of an entry that is changed: after the call nobody reaches the old object. */
-static void test_invalidate(void)
+/* After an entry has changed and the call has returned, no core reaches the old object. */
+static void test_invalidated_entry_stays_unmapped(void)
 {
     objid_t old = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t new = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
@@ -92,26 +92,26 @@ static void test_invalidate(void)
     user_map(SLOT_TEST + 1, old, RW);
     user_map(SLOT_TEST + 2, new, RW);
     GO = DONE = 0;
-    user_thread(0, child_touch, 0);
+    user_thread(0, child_stores, 0);
     for (i = 1; i <= ROUNDS && user_now() < end; i++) {
         user_map(SLOT_TEST, old, RW);
-        begin(i);
-        waste(i % 97);
+        start_round(i);
+        spin(i % 97);
         user_map(SLOT_TEST, new, RW);
-        wait_done(i);
+        await_done(i);
         *BASE(SLOT_TEST + 1) = 10;
         *BASE(SLOT_TEST + 2) = 20;
         stale += *BASE(SLOT_TEST) != 20;
     }
     CHECK_IS(stale, 0);
-    begin(STOP);
+    start_round(STOP);
     user_join(0);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
 }
 
 /* --- ties --------------------------------------------------------------------------- */
 
-static objid_t at_word(unsigned n)
+static objid_t id_at_word(unsigned n)
 {
     return (objid_t){ SHARED->word[n], SHARED->word[n + 1] };
 }
@@ -121,15 +121,15 @@ static void child_delete(uint64_t arg)
     uint64_t i;
 
     (void)arg;
-    for (i = 1; partner_waits(i); i++) {
-        waste(i % 61);
-        CALL(obj_delete, IDARG(at_word(4)), TWZ_DELETE_DEFERRED);
-        partner_done(i);
+    for (i = 1; await_round(i); i++) {
+        spin(i % 61);
+        CALL(obj_delete, IDARG(id_at_word(4)), TWZ_DELETE_DEFERRED);
+        report_done(i);
     }
 }
 
-/* Parent and child die at once, on two cores: each is freed once. */
-static void test_tied_deaths(void)
+/* Two cores delete parent and child at the same time: each is freed once. */
+static void test_parent_and_child_deleted_together(void)
 {
     uint64_t i, end = user_now() + LIMIT;
     struct twz_stat stat;
@@ -143,18 +143,18 @@ static void test_tied_deaths(void)
         CHECK_IS(CALL(obj_tie, IDARG(child), IDARG(parent), 1), 0);
         SHARED->word[4] = child.lo;
         SHARED->word[5] = child.hi;
-        begin(i);
-        waste(i % 67);
+        start_round(i);
+        spin(i % 67);
         CHECK_IS(CALL(obj_delete, IDARG(parent), TWZ_DELETE_DEFERRED), 0);
-        wait_done(i);
+        await_done(i);
         CHECK_IS(CALL(obj_stat, IDARG(child), &stat), -TWZ_ENOOBJ);
     }
-    begin(STOP);
+    start_round(STOP);
     user_join(0);
 }
 
-/* A pin that comes while the object dies: its reference is there before anybody drops it. */
-static void test_pinned_deaths(void)
+/* A pin while the object is deleted: no reference is dropped before it was taken. */
+static void test_pin_during_delete(void)
 {
     uint64_t i, end = user_now() + LIMIT;
     struct twz_stat stat;
@@ -166,21 +166,21 @@ static void test_pinned_deaths(void)
 
         SHARED->word[4] = id.lo;
         SHARED->word[5] = id.hi;
-        begin(i);
-        waste(i % 67);
+        start_round(i);
+        spin(i % 67);
         CALL(obj_pin, IDARG(id), 1);
-        wait_done(i);
+        await_done(i);
         CHECK_IS(CALL(obj_stat, IDARG(id), &stat), -TWZ_ENOOBJ);
     }
-    begin(STOP);
+    start_round(STOP);
     user_join(0);
 }
 
 void test_main(void)
 {
     user_handlers();
-    test_narrow();
-    test_invalidate();
-    test_tied_deaths();
-    test_pinned_deaths();
+    test_reduced_rights_stay_reduced();
+    test_invalidated_entry_stays_unmapped();
+    test_parent_and_child_deleted_together();
+    test_pin_during_delete();
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* thread_sync: sleeping, waking, several words, deadlines, and that no wake is lost. */
+/* thread_sync: sleep and wake, several words, deadlines, and no lost wake. */
 #include "user.h"
 
 #define ROUNDS  400u
 #define WORKERS 4u
 
-static void test_simple(void)
+static void test_wait_and_timeout(void)
 {
     volatile uint64_t *w = &SHARED->word[0];
     uint64_t before;
@@ -13,14 +13,14 @@ static void test_simple(void)
     *w = 5;
     CHECK_IS(user_wait(w, 4, TWZ_FOREVER), 1);
     CHECK_IS(user_wait(w, 5, 0), -TWZ_ETIMEDOUT);
-    CHECK_IS(user_wait(w, 4, 1), 1); /* late, but the word differs already */
+    CHECK_IS(user_wait(w, 4, 1), 1); /* the deadline has passed, but the word differs already */
     before = user_now();
     CHECK_IS(user_wait(w, 5, before + 3000000), -TWZ_ETIMEDOUT);
     CHECK(user_now() >= before + 3000000);
     CHECK_IS(user_wake(w, 1), 0);
 }
 
-static void test_refused(void)
+static void test_sync_rejects_bad_arguments(void)
 {
     struct twz_sync op = { .addr = (uint64_t)(uintptr_t)&SHARED->word[0] + 1,
                            .op = TWZ_SYNC_SLEEP };
@@ -38,7 +38,7 @@ static void test_refused(void)
     CHECK_IS(CALL(thread_sync, ~0ull - 8, 64, 0), -TWZ_EFAULT);
 }
 
-/* Two threads hand a ball to and fro; word 0 and 1 count. */
+/* Two threads alternate; word 0 and word 1 count. */
 static void child_pong(uint64_t arg)
 {
     uint64_t i;
@@ -51,7 +51,7 @@ static void child_pong(uint64_t arg)
     }
 }
 
-static void test_ping_pong(void)
+static void test_two_threads_wake_each_other(void)
 {
     uint64_t i;
 
@@ -97,13 +97,13 @@ static void child_lock(uint64_t arg)
         lock(word);
         v = SHARED->word[3];
         if (i % 16 == 0)
-            CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+            user_yield();
         SHARED->word[3] = v + 1;
         unlock(word);
     }
 }
 
-static void test_lock(void)
+static void test_lock_word_excludes(void)
 {
     unsigned n;
 
@@ -116,7 +116,7 @@ static void test_lock(void)
     CHECK_IS(SHARED->word[3], WORKERS * ROUNDS);
 }
 
-/* Many words at once: word 16 + i is set by turns; each sleep names all of them. */
+/* Sets one of the words 16 .. 21 after the other; the other thread sleeps on all of them. */
 static void child_sets(uint64_t arg)
 {
     uint64_t i;
@@ -131,7 +131,8 @@ static void child_sets(uint64_t arg)
     }
 }
 
-static unsigned take_any(void)
+/* Sleeps on all six words, then clears those that are set. Returns their number. */
+static unsigned clear_any(void)
 {
     struct twz_sync op[6];
     unsigned i, taken = 0;
@@ -156,7 +157,7 @@ static unsigned take_any(void)
     return taken;
 }
 
-static void test_many(void)
+static void test_sleep_on_six_words(void)
 {
     unsigned taken = 0, i;
 
@@ -164,12 +165,12 @@ static void test_many(void)
         SHARED->word[16 + i] = 0;
     user_thread(0, child_sets, 120);
     while (taken < 120)
-        taken += take_any();
+        taken += clear_any();
     CHECK_IS(user_join(0), 0);
     CHECK_IS(taken, 120);
 }
 
-/* A wake of one word leaves who sleeps on its neighbour alone. */
+/* Sleeps on word 40, which is woken last. */
 static void child_one(uint64_t arg)
 {
     long ret = user_wait(&SHARED->word[40], 0, user_now() + 2000000000);
@@ -177,7 +178,7 @@ static void child_one(uint64_t arg)
     CALL(thread_exit, ret == 1 ? SHARED->word[40] : arg);
 }
 
-static void test_neighbours(void)
+static void test_wake_leaves_other_words_asleep(void)
 {
     long woken = 0;
     unsigned i;
@@ -189,7 +190,7 @@ static void test_neighbours(void)
         CHECK_IS(user_wake(&SHARED->word[41], ~0ull), 0);
         CHECK_IS(user_wake(&SHARED->word[39], ~0ull), 0);
     }
-    for (i = 0; i < 4096; i++) /* many words: some share a bucket with it */
+    for (i = 0; i < 4096; i++) /* many words: some are in the same bucket */
         woken += user_wake((volatile uint64_t *)SHARED + 1024 + i, ~0ull);
     CHECK_IS(woken, 0);
     __atomic_store_n(&SHARED->word[40], 7, __ATOMIC_RELEASE);
@@ -197,7 +198,7 @@ static void test_neighbours(void)
     CHECK_IS(user_join(0), 7);
 }
 
-/* A wake for a count, and through another address of the same object. */
+/* Sleeps on word 30, which is woken through another address of the same object. */
 static void child_waits(uint64_t arg)
 {
     __atomic_fetch_add(&SHARED->word[31], 1, __ATOMIC_RELEASE);
@@ -206,7 +207,8 @@ static void child_waits(uint64_t arg)
     (void)arg;
 }
 
-static void test_wake_all_elsewhere(void)
+/* One call wakes all sleepers; the kernel identifies the word by object and offset. */
+static void test_wake_all_through_another_address(void)
 {
     const struct twz_record *r =
         (const struct twz_record *)(TWZ_SLOT_ADDR(SLOT_SHARED) + TWZ_OBJ_RECORD);
@@ -219,7 +221,7 @@ static void test_wake_all_elsewhere(void)
     for (n = 0; n < WORKERS; n++)
         user_thread(n, child_waits, 0);
     while (__atomic_load_n(&SHARED->word[31], __ATOMIC_ACQUIRE) < WORKERS)
-        CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+        user_yield();
     user_wait(&SHARED->word[32], SHARED->word[32], user_now() + 5000000);
     __atomic_store_n(&alias->word[30], 1, __ATOMIC_RELEASE);
     CHECK_IS(user_wake(&alias->word[30], ~0ull), WORKERS);
@@ -227,14 +229,14 @@ static void test_wake_all_elsewhere(void)
         CHECK_IS(user_join(n), 0);
 }
 
-/* Deadlines in any order fire in theirs. */
+/* Sleeps until its deadline, and returns how many threads woke before it. */
 static void child_deadline(uint64_t arg)
 {
     user_wait(&SHARED->word[33], 0, SHARED->word[34] + arg * 1000000);
     CALL(thread_exit, __atomic_fetch_add(&SHARED->word[35], 1, __ATOMIC_ACQ_REL));
 }
 
-static void test_deadlines(void)
+static void test_deadlines_expire_in_order(void)
 {
     static const uint8_t order[8] = { 5, 2, 7, 0, 3, 6, 1, 4 };
     unsigned n;
@@ -250,12 +252,12 @@ static void test_deadlines(void)
 
 void test_main(void)
 {
-    test_simple();
-    test_refused();
-    test_ping_pong();
-    test_lock();
-    test_many();
-    test_neighbours();
-    test_wake_all_elsewhere();
-    test_deadlines();
+    test_wait_and_timeout();
+    test_sync_rejects_bad_arguments();
+    test_two_threads_wake_each_other();
+    test_lock_word_excludes();
+    test_sleep_on_six_words();
+    test_wake_leaves_other_words_asleep();
+    test_wake_all_through_another_address();
+    test_deadlines_expire_in_order();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads: start, end, many at once, another view, signals, what spawn refuses. */
+/* Threads: start, end, many at once, another view, signals, long calls, errors of spawn. */
 #include "user.h"
 
 #define MANY 12u
@@ -9,7 +9,7 @@ static void child_exit(uint64_t arg)
     CALL(thread_exit, arg);
 }
 
-static void test_exit(void)
+static void test_exit_code_is_reported(void)
 {
     objid_t id = user_thread(0, child_exit, 42);
     struct twz_thread *t = user_thread_page(0);
@@ -19,14 +19,14 @@ static void test_exit(void)
     CHECK_IS(t->exit_fault, 0);
     CHECK(t->generation > 1);
     CHECK_IS(t->id.lo, id.lo);
-    /* The object may carry a thread again. */
+    /* The object can hold a second thread. */
     CHECK_IS(user_spawn(0, id, user_view(), child_exit, 43), 0);
     while (__atomic_load_n(&t->exit_code, __ATOMIC_ACQUIRE) != 43)
-        CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+        user_yield();
     CHECK_IS(user_join(0), 43);
 }
 
-/* Vector and general registers of many threads that share cores keep apart. */
+/* Checks that its vector register keeps its value while threads share cores. */
 static void child_count(uint64_t arg)
 {
     uint64_t i, x = 0;
@@ -34,13 +34,13 @@ static void child_count(uint64_t arg)
     __asm__ volatile("movq %0, %%xmm7" : : "r"(arg) : "xmm7");
     for (i = 0; i < 300; i++) {
         __atomic_fetch_add(&SHARED->word[0], 1, __ATOMIC_RELAXED);
-        CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+        user_yield();
     }
     __asm__ volatile("movq %%xmm7, %0" : "=r"(x));
     CALL(thread_exit, x);
 }
 
-static void test_many(void)
+static void test_registers_of_many_threads_stay_apart(void)
 {
     unsigned i;
 
@@ -52,7 +52,7 @@ static void test_many(void)
     CHECK_IS(SHARED->word[0], MANY * 300);
 }
 
-/* Preemption: a thread that never calls shares its core. */
+/* Makes no call until it is stopped. */
 static void child_spin(uint64_t arg)
 {
     volatile uint64_t *stop = (volatile uint64_t *)arg;
@@ -61,7 +61,7 @@ static void child_spin(uint64_t arg)
         __asm__ volatile("pause");
 }
 
-static void test_preemption(void)
+static void test_spinning_thread_is_preempted(void)
 {
     SHARED->word[1] = 0;
     user_thread(0, child_spin, (uint64_t)(uintptr_t)&SHARED->word[1]);
@@ -82,8 +82,8 @@ static void child_mark(uint64_t arg)
     *(volatile uint64_t *)arg = 1;
 }
 
-/* A thread that waits on a core's queue is given to another one, while this one stays busy. */
-static void test_moved(void)
+/* The thread waits on the queue of a core that stays busy, then may run on another core only. */
+static void test_queued_thread_moves_to_its_new_core(void)
 {
     uint64_t end;
 
@@ -110,8 +110,8 @@ static void child_other(uint64_t arg)
     SHARED->word[2] = *BASE(SLOT_TEST) + arg;
 }
 
-/* A view that has text, view, shared words, the n-th thread's slots, and `what` at SLOT_TEST. */
-static objid_t make_view(unsigned n, objid_t what)
+/* A view with text, view, shared words, the slots of thread n, and `what` at SLOT_TEST. */
+static objid_t make_child_view(unsigned n, objid_t what)
 {
     static const uint32_t same[] = { TWZ_SLOT_TEXT, SLOT_SHARED };
     volatile struct twz_view_entry *mine =
@@ -132,7 +132,7 @@ static objid_t make_view(unsigned n, objid_t what)
     return view;
 }
 
-static void test_views(void)
+static void test_spawn_in_another_view(void)
 {
     objid_t a = user_object(0, TWZ_PERMS, TWZ_KIND_DATA),
             b = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
@@ -141,7 +141,7 @@ static void test_views(void)
     user_join(0);
     user_map(SLOT_TEST, b, TWZ_READ | TWZ_WRITE);
     *BASE(SLOT_TEST) = 500;
-    view = make_view(0, b);
+    view = make_child_view(0, b);
     user_map(SLOT_TEST, a, TWZ_READ | TWZ_WRITE);
     *BASE(SLOT_TEST) = 1;
     user_thread_page(0)->exit_code = 99;
@@ -151,7 +151,7 @@ static void test_views(void)
     CHECK_IS(CALL(obj_delete, IDARG(view), TWZ_DELETE_NOW), 0);
 }
 
-static void landed(uint64_t arg)
+static void run_after_become(uint64_t arg)
 {
     SHARED->word[3] = *BASE(SLOT_TEST) + arg;
     CALL(thread_exit, 9);
@@ -161,7 +161,7 @@ static void child_become(uint64_t arg)
 {
     struct twz_become next = { .view = { SHARED->word[4], SHARED->word[5] } };
 
-    next.regs.rip = (uint64_t)(uintptr_t)landed;
+    next.regs.rip = (uint64_t)(uintptr_t)run_after_become;
     next.regs.rsp = TWZ_SLOT_ADDR(SLOT_STACK) + TWZ_OBJ_DATA_TOP - 8;
     next.regs.rdi = arg;
     next.regs.rflags = ~(uint64_t)0x40500; /* all but trap, direction, alignment check */
@@ -170,7 +170,8 @@ static void child_become(uint64_t arg)
     CALL(thread_exit, 1);
 }
 
-static void test_become(void)
+/* The arguments that become rejects, then a change of view, registers and stack in one step. */
+static void test_become_enters_another_view(void)
 {
     struct twz_become next = { .view = { 1, 2 } };
     objid_t b = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), view, id;
@@ -186,7 +187,7 @@ static void test_become(void)
     user_join(0);
     user_map(SLOT_TEST, b, TWZ_READ | TWZ_WRITE);
     *BASE(SLOT_TEST) = 600;
-    view = make_view(0, b);
+    view = make_child_view(0, b);
     SHARED->word[4] = view.lo;
     SHARED->word[5] = view.hi;
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
@@ -222,8 +223,8 @@ static void child_sleep_on(uint64_t arg)
     CALL(thread_exit, SHARED->word[10]);
 }
 
-/* Several that came before the thread could take one: all arrive. */
-static void test_queued_signals(void)
+/* Several signals arrive before the thread runs: it gets all of them. */
+static void test_queued_signals_all_arrive(void)
 {
     objid_t id;
     unsigned i;
@@ -232,7 +233,7 @@ static void test_queued_signals(void)
     SHARED->word[10] = 0;
     CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, 1), 0);
     id = user_thread(0, child_sleep_on, 3);
-    user_wait(&SHARED->word[6], 0, user_now() + 1000000); /* it sleeps */
+    user_wait(&SHARED->word[6], 0, user_now() + 1000000); /* now it sleeps */
     for (i = 0; i < 3; i++)
         CHECK_IS(CALL(thread_signal, IDARG(id), 20 + i, i), 0);
     CHECK_IS(user_join(0), 3);
@@ -240,13 +241,12 @@ static void test_queued_signals(void)
     CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, ~0ull), 0);
 }
 
-static void test_signals(void)
+/* Signals without a handler, to a running and to a sleeping thread. */
+static void test_signals_end_a_thread(void)
 {
-    volatile struct twz_view *view =
-        (volatile struct twz_view *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
     objid_t id;
 
-    /* Killed while it runs, on whatever core. */
+    /* Killed while it runs, on any core. */
     SHARED->word[1] = 0;
     id = user_thread(0, child_spin, (uint64_t)(uintptr_t)&SHARED->word[1]);
     CHECK_IS(CALL(thread_signal, IDARG(id), TWZ_SIGNAL_KILL, 0), 0);
@@ -254,7 +254,7 @@ static void test_signals(void)
     /* Killed while it sleeps. */
     SHARED->word[6] = 0;
     id = user_thread(1, child_sleep, 0);
-    CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+    user_yield();
     CHECK_IS(CALL(thread_signal, IDARG(id), TWZ_SIGNAL_KILL, 0), 0);
     CHECK_IS(user_join(1), TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_KILL));
     CHECK_IS(CALL(thread_signal, IDARG(id), 10, 0), -TWZ_ENOOBJ);
@@ -262,12 +262,18 @@ static void test_signals(void)
     id = user_thread(2, child_sleep, 0);
     CHECK_IS(CALL(thread_signal, IDARG(id), 15, 0), 0);
     CHECK_IS(user_join(2), TWZ_EXIT_BY_SIGNAL(15));
-    /* A handler: the sleep is interrupted. */
-    view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal;
+}
+
+/* A signal with a handler interrupts a sleep. */
+static void test_handled_signals_interrupt(void)
+{
+    objid_t id;
+
+    user_set_handler(TWZ_FAULT_SIGNAL, on_signal);
     SHARED->word[7] = 0;
     id = user_thread(3, child_sleep, 77);
     while (user_thread_page(3)->exit == 0) {
-        /* It may come before the sleep, and then interrupts nothing: again. */
+        /* A signal before the sleep interrupts nothing, so send another one. */
         CALL(thread_signal, IDARG(id), 12, 1234);
         user_wait(&user_thread_page(3)->exit, 0, user_now() + 2000000);
     }
@@ -275,16 +281,15 @@ static void test_signals(void)
     CHECK_IS(SHARED->word[7], -TWZ_EINTR);
     CHECK_IS(SHARED->word[8], 12);
     CHECK_IS(SHARED->word[9], 1234);
-    /* Oneself. */
+    /* The thread itself. */
     CHECK_IS(CALL(thread_signal, 0, 0, 14, 4321), 0);
     CHECK_IS(SHARED->word[8], 14);
     CHECK_IS(SHARED->word[9], 4321);
-    test_queued_signals();
     CHECK_IS(CALL(thread_signal, 0, 0, 0, 0), -TWZ_EINVAL);
     CHECK_IS(CALL(thread_signal, 0, 0, 65, 0), -TWZ_EINVAL);
 }
 
-/* A long call goes on where a signal stopped it, though its handler makes long calls as well. */
+/* A handler that makes a long call itself. */
 static void on_signal_copy(struct twz_fault_frame *frame)
 {
     struct twz_copy c = { .src = { SHARED->word[16], SHARED->word[17] },
@@ -318,17 +323,10 @@ static void child_copies(uint64_t arg)
 #define NESTED        3u /* handlers at once */
 #define INTERRUPTIONS 100u
 
-static volatile uint64_t *far_page(uint32_t slot, uint64_t page)
+/* Makes the objects of child_copies (0, 1) and of its handler (2, 3), and fills the sources. */
+static void make_copied_objects(objid_t made[4])
 {
-    return (volatile uint64_t *)(TWZ_SLOT_ADDR(slot) + page * TWZ_PAGE_SIZE);
-}
-
-static void test_signals_in_long_calls(void)
-{
-    volatile struct twz_view *view =
-        (volatile struct twz_view *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
-    objid_t made[4], id;
-    uint64_t i, sent = 0;
+    uint64_t i;
 
     for (i = 0; i < 4; i++) {
         made[i] = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
@@ -337,16 +335,26 @@ static void test_signals_in_long_calls(void)
         user_map(SLOT_TEST + (uint32_t)i, made[i], TWZ_READ | TWZ_WRITE);
     }
     for (i = 1; i <= LONG_PAGES; i++)
-        *far_page(SLOT_TEST, i) = i;
+        *user_page(SLOT_TEST, i) = i;
     for (i = 1; i <= 600; i++)
-        *far_page(SLOT_TEST + 2, i) = 100000 + i;
+        *user_page(SLOT_TEST + 2, i) = 100000 + i;
     for (i = 20; i <= 22; i++)
         SHARED->word[i] = 0;
-    view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal_copy;
+}
+
+/* A long call continues where signals stopped it, although their handler makes long calls, too. */
+static void test_long_call_continues_after_signals(void)
+{
+    objid_t made[4], id;
+    uint64_t i, sent = 0;
+
+    make_copied_objects(made);
+    user_set_handler(TWZ_FAULT_SIGNAL, on_signal_copy);
     id = user_thread(0, child_copies, LONG_PAGES);
-    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 20), 0); /* it interrupts the copies */
+    /* So that the signals interrupt the copies. */
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 20), 0);
     while (__atomic_load_n(&SHARED->word[22], __ATOMIC_ACQUIRE) == 0) {
-        /* Handlers may nest; but a slow machine must not be kept at them for ever. */
+        /* Handlers may nest, but a slow machine must still come to the end of the call. */
         if (sent < INTERRUPTIONS &&
             sent - __atomic_load_n(&SHARED->word[21], __ATOMIC_ACQUIRE) < NESTED)
             sent += CALL(thread_signal, IDARG(id), 20, 0) == 0;
@@ -357,22 +365,22 @@ static void test_signals_in_long_calls(void)
     CHECK(sent > 4 && SHARED->word[21] > 4);
     CHECK_IS(SHARED->word[20], SHARED->word[21]);
     for (i = 1; i <= LONG_PAGES; i += 7)
-        CHECK_IS(*far_page(SLOT_TEST + 1, i), i);
-    CHECK_IS(*far_page(SLOT_TEST + 3, 900), 100001);
-    CHECK_IS(*far_page(SLOT_TEST + 3, 1499), 100600);
+        CHECK_IS(*user_page(SLOT_TEST + 1, i), i);
+    CHECK_IS(*user_page(SLOT_TEST + 3, 900), 100001);
+    CHECK_IS(*user_page(SLOT_TEST + 3, 1499), 100600);
     for (i = 0; i < 4; i++) {
         user_map(SLOT_TEST + (uint32_t)i, TWZ_OBJID_NONE, 0);
         CHECK_IS(CALL(obj_delete, IDARG(made[i]), 0), 0);
     }
-    view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal;
+    user_set_handler(TWZ_FAULT_SIGNAL, on_signal);
 }
 
-/* --- a call that is given up ------------------------------------------------------------- */
+/* --- an abandoned call ------------------------------------------------------------------------ */
 
-#define GIVEN_PAGES  6000u
-#define GIVEN_ROUNDS 200u
+#define ABANDONED_PAGES 6000u
+#define ABANDON_ROUNDS  200u
 
-/* One place and one stack for the same call, again and again; a handler may send it to its end. */
+/* Makes a call always at the same address and stack depth. A handler may continue at its end. */
 long slow_call(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
 extern const char slow_call_back[];
 
@@ -395,7 +403,7 @@ static void on_signal_leave(struct twz_fault_frame *frame)
 {
     uint64_t back = (uint64_t)(uintptr_t)slow_call_back;
 
-    if (frame->regs.rip < back && frame->regs.rip >= back - 3) /* at the SYSCALL */
+    if (frame->regs.rip < back && frame->regs.rip >= back - 3) /* parked on the SYSCALL */
         frame->regs.rip = back;
     CALL(fault_return, frame);
 }
@@ -406,17 +414,17 @@ static void child_discards(uint64_t arg)
 
     (void)arg;
     for (i = 0; i < 2; i++) {
-        *far_page(SLOT_TEST, 1) = 9;
+        *user_page(SLOT_TEST, 1) = 9;
         __atomic_store_n(&SHARED->word[22], i + 1, __ATOMIC_RELEASE);
         SHARED->word[20 + i] =
             (uint64_t)slow_call(TWZ_SYS_obj_range, SHARED->word[12], SHARED->word[13],
-                                TWZ_RANGE_DISCARD, TWZ_PAGE_SIZE, GIVEN_PAGES * TWZ_PAGE_SIZE);
+                                TWZ_RANGE_DISCARD, TWZ_PAGE_SIZE, ABANDONED_PAGES * TWZ_PAGE_SIZE);
     }
-    CALL(thread_exit, *far_page(SLOT_TEST, 1));
+    CALL(thread_exit, *user_page(SLOT_TEST, 1));
 }
 
-/* A runtime may leave the frame for a place of its own, and go on from a copy of it later: the call
- * goes on where it was, however often that happens. */
+/* A runtime may copy the frame, continue elsewhere, and return by the copy later. The call must
+ * continue where it was, however often that happens. */
 #define DEFERRED ((struct twz_fault_frame *)&SHARED->word[24])
 
 static void deferred(void)
@@ -459,10 +467,9 @@ static void child_copies_on(uint64_t arg)
     CALL(thread_exit, ret);
 }
 
-static void test_deferred_signals(void)
+/* As many signals as possible during one call, each of which returns by a copy of its frame. */
+static void test_long_call_continues_from_a_copied_frame(void)
 {
-    volatile struct twz_view *view =
-        (volatile struct twz_view *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
     objid_t made = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), id;
     objid_t copy = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     uint64_t sent = 0;
@@ -474,12 +481,12 @@ static void test_deferred_signals(void)
     SHARED->word[21] = 0;
     SHARED->word[22] = 0;
     CHECK_IS(CALL(obj_range, IDARG(made), TWZ_RANGE_POPULATE, TWZ_PAGE_SIZE,
-                  GIVEN_PAGES * TWZ_PAGE_SIZE),
+                  ABANDONED_PAGES * TWZ_PAGE_SIZE),
              0);
-    view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal_defer;
+    user_set_handler(TWZ_FAULT_SIGNAL, on_signal_defer);
     CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, 1), 0);
-    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 20), 0); /* after each piece, a signal */
-    id = user_thread(0, child_copies_on, GIVEN_PAGES);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 20), 0); /* a signal after each batch */
+    id = user_thread(0, child_copies_on, ABANDONED_PAGES);
     while (__atomic_load_n(&SHARED->word[22], __ATOMIC_ACQUIRE) == 0 && sent < 5000) {
         if (sent == __atomic_load_n(&SHARED->word[21], __ATOMIC_ACQUIRE))
             sent += CALL(thread_signal, IDARG(id), 20, 0) == 0;
@@ -489,24 +496,25 @@ static void test_deferred_signals(void)
     CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 16), 0);
     CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, ~0ull), 0);
     CHECK_IS(user_join(0), 0);
-    view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal;
+    user_set_handler(TWZ_FAULT_SIGNAL, on_signal);
     user_log_value("signals during one call", sent);
     CHECK_IS(CALL(obj_delete, IDARG(made), 0), 0);
     CHECK_IS(CALL(obj_delete, IDARG(copy), 0), 0);
 }
 
-/* True: the first call was given up under way. The second one, which looks the same, is whole. */
-static int give_up(objid_t made, unsigned pauses)
+/* True: the first call was abandoned before its end. The second one, which looks the same, must be
+ * complete. */
+static bool abandon_call(objid_t made, unsigned pauses)
 {
     objid_t id;
 
     CHECK_IS(CALL(obj_range, IDARG(made), TWZ_RANGE_POPULATE, TWZ_PAGE_SIZE,
-                  GIVEN_PAGES * TWZ_PAGE_SIZE),
+                  ABANDONED_PAGES * TWZ_PAGE_SIZE),
              0);
     SHARED->word[22] = 0;
     id = user_thread(0, child_discards, 0);
     while (__atomic_load_n(&SHARED->word[22], __ATOMIC_ACQUIRE) == 0)
-        CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+        user_yield();
     while (pauses-- > 0)
         __asm__ volatile("pause");
     CALL(thread_signal, IDARG(id), 20, 0);
@@ -515,29 +523,28 @@ static int give_up(objid_t made, unsigned pauses)
     return SHARED->word[20] == 1;
 }
 
-static void test_given_up_call(void)
+static void test_abandoned_call_is_not_resumed(void)
 {
-    volatile struct twz_view *view =
-        (volatile struct twz_view *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
     objid_t made = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     unsigned i;
 
     SHARED->word[12] = made.lo;
     SHARED->word[13] = made.hi;
     user_map(SLOT_TEST, made, TWZ_READ | TWZ_WRITE);
-    view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal_leave;
-    for (i = 0; i < GIVEN_ROUNDS; i++)
-        if (give_up(made, i * 50))
+    user_set_handler(TWZ_FAULT_SIGNAL, on_signal_leave);
+    for (i = 0; i < ABANDON_ROUNDS; i++)
+        if (abandon_call(made, i * 50))
             break;
-    user_log_value("rounds until a call was given up", i);
-    view->fault_entry[TWZ_FAULT_SIGNAL] = (uint64_t)(uintptr_t)on_signal;
+    user_log_value("rounds until a call was abandoned", i);
+    user_set_handler(TWZ_FAULT_SIGNAL, on_signal);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
     CHECK_IS(CALL(obj_delete, IDARG(made), 0), 0);
 }
 
-/* --- what is refused -------------------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
-static void test_refused(void)
+/* Each argument is wrong in turn; the last calls are correct. */
+static void test_spawn_rejects_bad_arguments(void)
 {
     objid_t data = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     objid_t thread = user_object(0, TWZ_PERMS, TWZ_KIND_THREAD);
@@ -569,31 +576,31 @@ static void test_refused(void)
     CHECK_IS(CALL(obj_delete, IDARG(weak), 0), -TWZ_EDENIED);
 }
 
-/* What the system says of its cores is what a thread may be given. */
-static void test_cores(void)
+/* The number of cores in the system page is that of the cores that a thread may use. */
+static void test_system_page_has_the_core_count(void)
 {
-    const struct twz_system *facts =
-        (const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
     uint64_t n = 0;
 
     while (n < 64 && CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, 1ull << n) == 0)
         n++;
     CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, ~0ull), 0);
-    CHECK_IS(facts->cores, n);
+    CHECK_IS(user_system()->cores, n);
 }
 
 void test_main(void)
 {
-    test_cores();
-    test_exit();
-    test_many();
-    test_preemption();
-    test_moved();
-    test_views();
-    test_become();
-    test_signals();
-    test_signals_in_long_calls();
-    test_given_up_call();
-    test_deferred_signals();
-    test_refused();
+    test_system_page_has_the_core_count();
+    test_exit_code_is_reported();
+    test_registers_of_many_threads_stay_apart();
+    test_spinning_thread_is_preempted();
+    test_queued_thread_moves_to_its_new_core();
+    test_spawn_in_another_view();
+    test_become_enters_another_view();
+    test_signals_end_a_thread();
+    test_handled_signals_interrupt();
+    test_queued_signals_all_arrive();
+    test_long_call_continues_after_signals();
+    test_abandoned_call_is_not_resumed();
+    test_long_call_continues_from_a_copied_frame();
+    test_spawn_rejects_bad_arguments();
 }

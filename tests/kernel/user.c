@@ -8,7 +8,7 @@ void *memcpy(void *dst, const void *src, size_t len);
 void user_start(void);
 void user_main(void);
 void user_handler(struct twz_fault_frame *frame);
-void user_handler_entry(void);
+void user_handler_entry(struct twz_fault_frame *frame);
 void user_land(void);
 
 __asm__(".pushsection .text.start,\"ax\"\n"
@@ -17,7 +17,7 @@ __asm__(".pushsection .text.start,\"ax\"\n"
         "ud2\n"
         ".popsection\n");
 
-/* For the copies of structs that a compiler makes calls. */
+/* The compiler may copy structs by a call of this. */
 void *memcpy(void *dst, const void *src, size_t len)
 {
     void *to = dst;
@@ -26,7 +26,7 @@ void *memcpy(void *dst, const void *src, size_t len)
     return dst;
 }
 
-/* The handler spoils what it likes; fault_return must bring it back. */
+/* The handler may change registers: fault_return must restore them. */
 __asm__(".text\n"
         ".globl user_handler_entry\n"
         "user_handler_entry:\n"
@@ -111,7 +111,7 @@ void user_log_value(const char *text, uint64_t value)
     put_line(line, put_number(line, n, value, 16));
 }
 
-static void fail(const char *what, int line_number)
+static void print_failure(const char *what, int line_number)
 {
     char line[200];
     unsigned n = put_text(line, 0, "FAILED line ");
@@ -128,7 +128,7 @@ void user_check(int good, const char *what, int line)
         return;
     }
     __atomic_fetch_add(&SHARED->failed, 1, __ATOMIC_RELAXED);
-    fail(what, line);
+    print_failure(what, line);
 }
 
 void user_check_is(uint64_t got, uint64_t wanted, const char *what, int line)
@@ -140,7 +140,7 @@ void user_check_is(uint64_t got, uint64_t wanted, const char *what, int line)
     }
 }
 
-static void finish(void)
+static void end_test(void)
 {
     char line[200];
     unsigned n = put_number(line, 0, SHARED->passed, 10);
@@ -153,14 +153,14 @@ static void finish(void)
 
 /* --- objects ---------------------------------------------------------------------------------- */
 
-static const struct twz_system *facts(void)
+const volatile struct twz_system *user_system(void)
 {
-    return (const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
+    return (const volatile struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
 }
 
 uint64_t user_now(void)
 {
-    const struct twz_system *s = facts();
+    const volatile struct twz_system *s = user_system();
     uint32_t lo, hi;
 
     __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
@@ -188,6 +188,11 @@ objid_t user_view(void)
 long user_create(const struct twz_create *spec, objid_t *id)
 {
     return CALL(obj_create, spec, id);
+}
+
+long user_range(objid_t id, uint64_t op, uint64_t page, uint64_t pages)
+{
+    return CALL(obj_range, IDARG(id), op, page * TWZ_PAGE_SIZE, pages * TWZ_PAGE_SIZE);
 }
 
 objid_t user_object(uint32_t flags, uint32_t perms, uint32_t kind)
@@ -267,6 +272,11 @@ uint64_t user_join(unsigned n)
     return t->exit_code;
 }
 
+void user_yield(void)
+{
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_YIELD, 0);
+}
+
 long user_wait(volatile uint64_t *word, uint64_t value, uint64_t deadline)
 {
     struct twz_sync op = { .addr = (uint64_t)(uintptr_t)word,
@@ -299,18 +309,24 @@ void user_handler(struct twz_fault_frame *frame)
     if (s->landing != 0 && frame->fault.kind != TWZ_FAULT_SIGNAL) {
         frame->regs.rip = s->landing;
         if (frame->fault.need == TWZ_EXEC)
-            frame->regs.rsp += sizeof(uint64_t); /* what the call pushed */
+            frame->regs.rsp += sizeof(uint64_t); /* the return address of the call */
     }
+}
+
+void user_set_handler(unsigned kind, void (*entry)(struct twz_fault_frame *frame))
+{
+    volatile struct twz_view *view =
+        (volatile struct twz_view *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
+
+    view->fault_entry[kind] = (uint64_t)(uintptr_t)entry;
 }
 
 void user_handlers(void)
 {
-    volatile struct twz_view *view =
-        (volatile struct twz_view *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
     unsigned kind;
 
     for (kind = 0; kind < TWZ_FAULT_KINDS; kind++)
-        view->fault_entry[kind] = (uint64_t)(uintptr_t)user_handler_entry;
+        user_set_handler(kind, user_handler_entry);
     SHARED->landing = (uint64_t)(uintptr_t)user_land;
 }
 
@@ -322,5 +338,5 @@ void user_main(void)
     if (user_create(&spec, &shared) == 0)
         user_map(SLOT_SHARED, shared, TWZ_READ | TWZ_WRITE);
     test_main();
-    finish();
+    end_test();
 }

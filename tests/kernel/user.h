@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a kernel test needs of a runtime: calls, objects, threads, faults. A test is the machine's
- * first program, made of this alone, so that nothing stands between it and the call interface.
- * It has no writable data but its stack and struct shared, at the base of a volatile object.
+ * The runtime of kernel tests: calls, objects, threads, faults. A test is the machine's first
+ * program and has no other runtime, so that it meets the call interface directly. It must have no
+ * writable data but its stack and struct shared, which lies at the base of a volatile object.
  */
 #ifndef TESTS_USER_H
 #define TESTS_USER_H
@@ -23,7 +23,7 @@ long user_call(long number, long a, long b, long c, long d, long e, long f);
 
 /* Slots of a test. */
 #define SLOT_SHARED 64u
-#define SLOT_TEST   100u /* and up: a test's own */
+#define SLOT_TEST   100u /* and up: for the test */
 #define SLOT_THREAD 200u /* thread objects, one each */
 #define SLOT_STACK  300u
 
@@ -32,12 +32,12 @@ long user_call(long number, long a, long b, long c, long d, long e, long f);
 struct shared {
     uint64_t passed;
     uint64_t failed;
-    uint64_t landing; /* where the fault handler sends the thread; 0: return to the fault */
-    uint64_t faults;  /* seen by the handler */
+    uint64_t landing; /* address at which the thread continues after a fault; 0: at the fault */
+    uint64_t faults;  /* number of faults that the handler got */
     struct twz_fault fault;
     struct twz_regs regs;
     uint64_t word[64]; /* for the tests */
-    uint64_t clobber;  /* the handler spoils vector registers */
+    uint64_t clobber;  /* 1: the handler changes vector registers */
 };
 
 objid_t user_view(void);
@@ -51,20 +51,29 @@ void user_map(uint32_t slot, objid_t id, uint64_t rights);
 void user_map_in(objid_t view_object, uint64_t view_base, uint32_t slot, objid_t id,
                  uint64_t rights);
 #define BASE(slot) ((volatile uint64_t *)(TWZ_SLOT_ADDR(slot) + TWZ_OBJ_BASE))
+long user_range(objid_t id, uint64_t op, uint64_t page, uint64_t pages);
+const volatile struct twz_system *user_system(void);
 
-/* Threads: the n-th, with a stack and an object of its own, running fn(arg) in this view. */
-#define FRESH UINT64_MAX
+static inline volatile uint64_t *user_page(uint32_t slot, uint64_t page)
+{
+    return (volatile uint64_t *)(TWZ_SLOT_ADDR(slot) + page * TWZ_PAGE_SIZE);
+}
+
+/* Threads: number n, with a stack and an object of its own, runs fn(arg) in this view. */
 objid_t user_thread(unsigned n, void (*fn)(uint64_t arg), uint64_t arg);
 struct twz_thread *user_thread_page(unsigned n);
 uint64_t user_join(unsigned n); /* exit code */
+void user_yield(void);
 long user_spawn(unsigned n, objid_t thread, objid_t view, void (*fn)(uint64_t arg), uint64_t arg);
 
 /* Sleeping on words. */
 long user_wait(volatile uint64_t *word, uint64_t value, uint64_t deadline);
 long user_wake(volatile uint64_t *word, uint64_t count);
 
-/* Faults: the handler takes the shared landing. Each returns 1 if the touch faulted. */
+/* Faults. user_handlers sets a handler for each kind, which continues at the shared landing. The
+ * three accesses return 1 if they faulted. */
 void user_handlers(void);
+void user_set_handler(unsigned kind, void (*entry)(struct twz_fault_frame *frame));
 int user_load_faults(uint64_t addr);
 int user_store_faults(uint64_t addr);
 int user_jump_faults(uint64_t addr);
@@ -77,7 +86,7 @@ void user_check(int good, const char *what, int line);
 #define CHECK_IS(got, wanted) user_check_is((uint64_t)(got), (uint64_t)(wanted), #got, __LINE__)
 void user_check_is(uint64_t got, uint64_t wanted, const char *what, int line);
 
-/* The test itself; the runtime prints the sum and powers off afterwards. */
+/* The test. Afterwards the runtime prints the sum and powers off. */
 void test_main(void);
 
 #endif
