@@ -72,8 +72,8 @@ struct object *tie_cut_locked(struct object *child);
 
 /* --- write-back (flush.c) --------------------------------------------------------------------- */
 
-/* Starts the periodic write-back, because an object has mode PERIODIC. The caller must not hold a
- * timer heap's lock. */
+/* Starts the periodic write-back, because an object has mode PERIODIC. Takes a timer heap's lock;
+ * the caller may hold any other. */
 void flush_watch(void);
 
 #endif

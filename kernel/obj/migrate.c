@@ -16,8 +16,8 @@
  *      copied to DRAM                                          as any that are not flushed
  *   3  COMMIT: store_obj_delete; then the row is released      the object does not exist
  *
- * During a migration the object counts as persistent, and a leaf that is a DRAM frame or a hole is
- * the truth about its page (page/stored.c). A page that is added is in the pool if the object
+ * During a migration the object counts as persistent. A leaf that is a DRAM frame or a hole is the
+ * truth about its page (page/stored.c). A page that is added is in the pool if the object
  * migrates to NVM, else in DRAM. Pages below obj->migrated are therefore complete. No core can
  * write a page while it is copied, and the object's lock is held.
  *

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns the list of bad pages: frames of the pool with an uncorrectable memory error. The machine
- * reports the error (obj/media.c), and the frame is listed. A page that maps the frame is unmapped
- * at once, and its page word becomes POISONED, durably. An unmapped bad frame is detected at its
- * next fault, copy or migration. The fault therefore hits only the object that owns the frame.
+ * reports the error (obj/media.c), and the frame is listed. Where an object maps the frame, the
+ * page is unmapped at once and its page word becomes POISONED, durably. An unmapped bad frame is
+ * detected at its next fault, copy or migration. Only the object that owns the frame is affected.
  *
  * The list lasts for one boot, and entries are only added. A frame that does not fit is still
  * handled where it is mapped.

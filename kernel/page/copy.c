@@ -215,7 +215,8 @@ static int copy_span(struct span *s)
     return to ? volatile_to_persistent(s) : volatile_to_volatile(s);
 }
 
-/* A lower bound of the pages from `first` on that have no leaf; 0 for a persistent object. */
+/* Counts pages without a leaf from `first` on; it may stop early. Of a persistent object, 0: its
+ * pages may be in the store only. */
 static uint32_t count_unmapped(const struct object *obj, uint32_t first, uint32_t count)
 {
     uint32_t page = first;

@@ -16,7 +16,7 @@
 
 /* How a page is touched. */
 #define TOUCH_WRITE 1u
-#define TOUCH_AHEAD 2u /* pages behind it may be added as well */
+#define TOUCH_AHEAD 2u /* pages after it may be added as well */
 
 /* Makes a page present, and writable if `write` is set. -TWZ_EFAULT: a hole; -TWZ_EDENIED: it is
  * protected; -TWZ_EPOISON, -TWZ_EDAMAGED, -TWZ_ENOMEM, -TWZ_ENOSPC. */
@@ -32,7 +32,7 @@ int record_map_locked(struct object *obj);
 int volatile_fault_locked(struct object *obj, uint32_t page, unsigned how);
 int stored_fault_locked(struct object *obj, uint32_t page, unsigned how);
 
-/* Adds a zeroed page where there is no leaf, with more behind it if TOUCH_AHEAD is set.
+/* Adds a zeroed page where there is no leaf, with more after it if TOUCH_AHEAD is set.
  * -TWZ_ENOMEM: not even the first. */
 int volatile_add_locked(struct object *obj, uint32_t page, unsigned how);
 

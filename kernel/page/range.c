@@ -127,7 +127,7 @@ static int protect_pages(struct object *obj, uint32_t first, uint32_t count)
     return err;
 }
 
-/* Adds runs of absent pages together: a few fences a run instead of one a page. */
+/* Adds absent pages run by run, which costs a few fences for each run and not one for each page. */
 static int add_absent(struct object *obj, uint32_t first, uint32_t count)
 {
     struct store *store = pool_lock();

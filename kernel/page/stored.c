@@ -7,8 +7,8 @@
  * While an object migrates (obj/migrate.c), some of its leaves map DRAM frames or are holes. Such a
  * leaf is the truth about its page, as in a volatile object.
  *
- * Crash protocol: the store commits the page word before this file writes the leaf, so no data can
- * be stored into a frame that a power failure would take from the object.
+ * Crash protocol: the store commits the page word before this file writes the leaf. Programs can
+ * therefore store only into frames that are durably part of the object.
  *
  * Lock order: object -> pool -> kmem -> phys.
  */
@@ -109,7 +109,7 @@ static int break_stored_cow(struct object *obj, struct store *store, uint32_t pa
     return err < 0 ? err : map_stored_page(obj, &p);
 }
 
-/* Adds an absent page during a migration to DRAM. It adds no page ahead, because the pages behind
+/* Adds an absent page during a migration to DRAM. It adds no page ahead, because the pages after
  * it may still be the pool's. */
 static int add_dram_page(struct object *obj, uint32_t page)
 {

@@ -3,9 +3,9 @@
  * The pages of an object: faults, access by the kernel, ranges, copies, write-back, and the list of
  * bad pages. A page is named by its number in the object; page 0 is never mapped.
  *
- * "Locked": the caller must hold the object's lock (obj->tree.lock). All other functions take that
- * lock, so their caller must not hold it. "Long": the function works in batches with preemption
- * points between them, so its caller must hold no lock. No function blocks.
+ * "Locked": the caller must hold the object's lock (obj->tree.lock). All other functions on an
+ * object take that lock, so their caller must not hold it. "Long": the function works in batches
+ * with preemption points between them, so its caller must hold no lock. No function blocks.
  *
  * Lock order: object -> pool -> kmem -> phys. Of two objects the one at the lower address is first.
  */
@@ -54,7 +54,7 @@ MUST_CHECK int obj_write(struct object *obj, uint64_t off, const void *buf, size
  * system, root, directory. NULL: no memory. */
 void *obj_frame(struct object *obj, uint32_t page);
 
-/* Maps a frame that the page does not own (device registers, ring memory) into a DEVICE object.
+/* Maps a frame that is not the object's own (device registers, ring memory) into a DEVICE object.
  * -TWZ_EINVAL, -TWZ_ENOMEM. */
 MUST_CHECK int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, bool uncached);
 
@@ -64,7 +64,7 @@ MUST_CHECK int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, 
  * Does one batch of obj_range (twz/object.h) on pages [*first, end) and advances *first past it.
  * 1: the caller must call again; 0: done. -TWZ_ERANGE; -TWZ_EINVAL: not an operation for this kind;
  * -TWZ_EBUSY: the object migrates; -TWZ_ENOMEM, -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED.
- * The batch is durable on return.
+ * In a persistent object the batch is durable on return.
  */
 MUST_CHECK int range_apply(struct object *obj, uint64_t op, uint32_t *first, uint32_t end);
 
@@ -72,7 +72,7 @@ MUST_CHECK int range_apply(struct object *obj, uint64_t op, uint32_t *first, uin
  * Copies one batch of `count` whole pages, copy-on-write where possible; *done counts the pages
  * copied so far. 1: the caller must call again; 0: done. -TWZ_ERANGE; -TWZ_EINVAL: the same object
  * twice, or a kind that cannot be copied; -TWZ_EBUSY: one of them migrates; -TWZ_ENOMEM,
- * -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED. The batch is durable on return.
+ * -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED. In a persistent dst the batch is durable on return.
  */
 MUST_CHECK int copy_apply(struct object *dst, uint32_t dst_first, struct object *src,
                           uint32_t src_first, uint32_t count, uint32_t *done);
