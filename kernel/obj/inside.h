@@ -8,9 +8,19 @@
 
 /* --- the object table (table.c) --------------------------------------------------------------- */
 
-/* The lock must be taken before any object's lock and before the pool's. */
-void table_lock(void);
-void table_unlock(void);
+/* The table's lock must be taken before any object's lock and before the pool's. The functions are
+ * inline, because each look-up and each last reference takes the lock. */
+extern struct spinlock table_spinlock;
+
+static inline void table_lock(void)
+{
+    spin_lock(&table_spinlock);
+}
+
+static inline void table_unlock(void)
+{
+    spin_unlock(&table_spinlock);
+}
 
 /* Finds an in-core object; no reference is taken. NULL: there is none. */
 struct object *table_find_locked(objid_t id);

@@ -12,22 +12,12 @@
 #define BUCKETS    4096u
 #define CACHED_MAX 1024u
 
-static struct spinlock lock;
+struct spinlock table_spinlock;
 static struct object *by_id[BUCKETS];
 static struct object *by_row[BUCKETS];
 static struct list lru; /* the cached objects, least recently used first */
 static unsigned ncached;
 static struct list evicting;
-
-void table_lock(void)
-{
-    spin_lock(&lock);
-}
-
-void table_unlock(void)
-{
-    spin_unlock(&lock);
-}
 
 static struct object **bucket_of_id(objid_t id)
 {
