@@ -14,44 +14,44 @@ START_TEST(takes_in_order)
     uint32_t first, second;
 
     arena_init(&a);
-    first = arena_take(&a, 1);
-    second = arena_take(&a, 100);
+    first = arena_alloc(&a, 1);
+    second = arena_alloc(&a, 100);
     assert_same(first, ARENA_FIRST);
     assert_same(second, first + 1);
     assert_same(a.free, ARENA_END - ARENA_FIRST - 101);
-    arena_give(&a, second, 100);
-    assert_same(arena_take(&a, 50), second);
-    assert_same(arena_take(&a, 0), 0);
-    assert_same(arena_take(&a, ARENA_END), 0);
+    arena_free(&a, second, 100);
+    assert_same(arena_alloc(&a, 50), second);
+    assert_same(arena_alloc(&a, 0), 0);
+    assert_same(arena_alloc(&a, ARENA_END), 0);
 }
 END_TEST
 
 START_TEST(takes_the_whole_and_no_more)
 {
     arena_init(&a);
-    assert_same(arena_take(&a, ARENA_END - ARENA_FIRST), ARENA_FIRST);
+    assert_same(arena_alloc(&a, ARENA_END - ARENA_FIRST), ARENA_FIRST);
     assert_same(a.free, 0);
-    assert_same(arena_take(&a, 1), 0);
-    arena_give(&a, ARENA_END - 1, 1);
-    assert_same(arena_take(&a, 2), 0);
-    assert_same(arena_take(&a, 1), ARENA_END - 1);
-    assert_same(arena_take(&a, 1), 0);
+    assert_same(arena_alloc(&a, 1), 0);
+    arena_free(&a, ARENA_END - 1, 1);
+    assert_same(arena_alloc(&a, 2), 0);
+    assert_same(arena_alloc(&a, 1), ARENA_END - 1);
+    assert_same(arena_alloc(&a, 1), 0);
 }
 END_TEST
 
 START_TEST(takes_at_a_place)
 {
     arena_init(&a);
-    assert_same(arena_take_at(&a, 1000, 64), 1);
-    assert_same(arena_take_at(&a, 1063, 1), 0);
-    assert_same(arena_take_at(&a, 1064, 1), 1);
-    assert_same(arena_take_at(&a, 0, 1), 0);
-    assert_same(arena_take_at(&a, ARENA_END - 1, 2), 0);
-    assert_same(arena_inside(ARENA_END, 1), 0);
-    assert_same(arena_inside(ARENA_FIRST, ARENA_END - ARENA_FIRST), 1);
-    assert_same(arena_inside(2, UINT32_MAX), 0);
-    arena_give(&a, 1000, 65);
-    arena_give(&a, 1000, 65);
+    assert_same(arena_alloc_at(&a, 1000, 64), 1);
+    assert_same(arena_alloc_at(&a, 1063, 1), 0);
+    assert_same(arena_alloc_at(&a, 1064, 1), 1);
+    assert_same(arena_alloc_at(&a, 0, 1), 0);
+    assert_same(arena_alloc_at(&a, ARENA_END - 1, 2), 0);
+    assert_same(arena_has_range(ARENA_END, 1), 0);
+    assert_same(arena_has_range(ARENA_FIRST, ARENA_END - ARENA_FIRST), 1);
+    assert_same(arena_has_range(2, UINT32_MAX), 0);
+    arena_free(&a, 1000, 65);
+    arena_free(&a, 1000, 65);
     assert_same(a.free, ARENA_END - ARENA_FIRST);
 }
 END_TEST
@@ -72,14 +72,14 @@ START_TEST(agrees_with_a_plain_map)
         int i = rand() % RUNS;
 
         if (run[i].page) {
-            arena_give(&a, run[i].page, run[i].count);
+            arena_free(&a, run[i].page, run[i].count);
             memset(map + run[i].page, 0, run[i].count);
             used -= run[i].count;
             run[i].page = 0;
             continue;
         }
         run[i].count = (uint32_t)(rand() % (round % 20 ? 200 : 20000)) + 1;
-        run[i].page = arena_take(&a, run[i].count);
+        run[i].page = arena_alloc(&a, run[i].count);
         if (!run[i].page)
             continue;
         for (uint32_t p = run[i].page; p < run[i].page + run[i].count; p++) {

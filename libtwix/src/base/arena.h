@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A page allocator over one 1 GiB of address space: a bit a page, 1 in use. Pure; the caller locks.
+ * A page allocator over the data of one object: one bit for each page, 1 in use. It touches no
+ * memory but its own. The caller must lock.
  */
 #ifndef TWIX_ARENA_H
 #define TWIX_ARENA_H
 
+#include <stdbool.h>
 #include <twz/object.h>
 
 #define ARENA_FIRST ((uint32_t)(TWZ_OBJ_BASE / TWZ_PAGE_SIZE))
 #define ARENA_END   ((uint32_t)(TWZ_OBJ_DATA_TOP / TWZ_PAGE_SIZE)) /* first page past the data */
 
 struct arena {
-    uint32_t hint; /* where the next search starts; 0: not set up */
+    uint32_t hint; /* the next search starts at this page; 0: arena_init was not called */
     uint32_t free; /* pages */
     uint64_t used[TWZ_OBJ_PAGES / 64];
 };
@@ -24,16 +26,16 @@ static inline uint64_t arena_pages(uint64_t len)
 
 void arena_init(struct arena *a);
 
-/* First page of `count` free ones in a row, now in use; 0: there are none. */
-uint32_t arena_take(struct arena *a, uint32_t count);
+/* Allocate `count` pages in a row: the first, or 0 if there is no such run. */
+uint32_t arena_alloc(struct arena *a, uint32_t count);
 
-/* Exactly these pages, if all are free: 1, else 0. */
-int arena_take_at(struct arena *a, uint32_t page, uint32_t count);
+/* Allocate exactly these pages. False: not all are free. */
+bool arena_alloc_at(struct arena *a, uint32_t page, uint32_t count);
 
-/* Give pages back; those that are free already stay so. */
-void arena_give(struct arena *a, uint32_t page, uint32_t count);
+/* Free pages of the arena's data; some may be free already. */
+void arena_free(struct arena *a, uint32_t page, uint32_t count);
 
-/* 1 if all of these pages lie within the data. */
-int arena_inside(uint32_t page, uint32_t count);
+/* All of these pages lie within the data. */
+bool arena_has_range(uint32_t page, uint32_t count);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Copies under a catch; see copy.h. */
+/* Copies under a fault catch; see copy.h. */
 #include <errno.h>
 #include <twz/faults.h>
 #include <twz/name.h>
 
 #include "copy.h"
 
-struct job {
+struct copy_job {
     void *dst;
     const void *src;
     uint64_t len;
@@ -25,14 +25,14 @@ void copy_raw(void *dst, const void *src, uint64_t len)
 
 static void do_copy(void *arg)
 {
-    struct job *j = arg;
+    struct copy_job *j = arg;
 
     copy_raw(j->dst, j->src, j->len);
 }
 
 static void do_zero(void *arg)
 {
-    struct job *j = arg;
+    struct copy_job *j = arg;
     void *dst = j->dst;
     uint64_t len = j->len;
 
@@ -41,15 +41,15 @@ static void do_zero(void *arg)
 
 static void do_measure(void *arg)
 {
-    struct job *j = arg;
+    struct copy_job *j = arg;
     const volatile char *s = j->src;
 
     while (j->len < TWZ_PATH_MAX && s[j->len])
         j->len++;
 }
 
-/* What a fault in the middle means to the program that called. */
-static int judge(const struct twz_fault *fault, const void *object)
+/* The errno for a fault during a copy. */
+static int errno_of_fault(const struct twz_fault *fault, const void *object)
 {
     uint64_t slot = fault->addr >> TWZ_OBJ_SHIFT;
 
@@ -64,23 +64,23 @@ static int judge(const struct twz_fault *fault, const void *object)
 
 int copy_bytes(void *dst, const void *src, uint64_t len, const void *object)
 {
-    struct job j = { dst, src, len };
+    struct copy_job j = { dst, src, len };
     struct twz_fault fault;
 
-    return twz_try(do_copy, &j, &fault) ? judge(&fault, object) : 0;
+    return twz_try(do_copy, &j, &fault) ? errno_of_fault(&fault, object) : 0;
 }
 
 int copy_zero(void *dst, uint64_t len, const void *object)
 {
-    struct job j = { dst, NULL, len };
+    struct copy_job j = { dst, NULL, len };
     struct twz_fault fault;
 
-    return twz_try(do_zero, &j, &fault) ? judge(&fault, object) : 0;
+    return twz_try(do_zero, &j, &fault) ? errno_of_fault(&fault, object) : 0;
 }
 
 int copy_check_path(const char *path)
 {
-    struct job j = { NULL, path, 0 };
+    struct copy_job j = { NULL, path, 0 };
     struct twz_fault fault;
 
     if (twz_try(do_measure, &j, &fault))

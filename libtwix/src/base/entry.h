@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a program and libtwix meet: the entry table. Word 31 of each thread's user words (gs:408)
- * points to it; the C library jumps through it (musl-port/patches). Fields are only ever appended;
- * TWIX_VERSION rises when one is, and a program's note says which version its C library needs.
+ * The entry table, through which a program calls libtwix. Word TWIX_USER_TABLE of each thread's
+ * user words points to it (gs:408); the C library jumps through it (musl-port/patches). A new field
+ * must be appended, and must raise TWIX_VERSION. A program's ELF note has the version that its C
+ * library needs.
  */
 #ifndef TWIX_ENTRY_H
 #define TWIX_ENTRY_H
@@ -31,7 +32,7 @@ _Static_assert(offsetof(struct twix_table, unmapself) == 32, "musl patch 2 jumps
 _Static_assert(offsetof(struct twz_thread, user) + 8 * TWIX_USER_TABLE == 408,
                "the musl patches read gs:408");
 
-/* Start of the runtime: called by start.S on the program's first stack; goes to the program. */
+/* Called by start.S on the process's first stack, with its struct twz_args. */
 _Noreturn void twix_main(const void *args);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "err.h"
 
+/* An error without a counterpart becomes EINVAL. */
 static int errno_of(int64_t error)
 {
     switch (error) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux's side of the contract: constants and structs (from the C library's public headers, which
- * on x86-64 are the kernel's layouts; what differs is declared here), and one prototype for each
- * line of linux.def.
+ * Linux's side of the interface: constants, structs, and one prototype for each line of linux.def.
+ * Most structs are those of the C library's public headers, which on x86-64 have the layouts of
+ * Linux. The others are declared here.
  */
 #ifndef TWIX_LINUX_H
 #define TWIX_LINUX_H
@@ -62,7 +62,7 @@ struct linux_sigaction {
     uint64_t mask;
 };
 
-/* sysinfo's and getrusage's answers: the C library's structs are longer than these. */
+/* The structs of sysinfo and getrusage: those of the C library are longer. */
 struct linux_sysinfo {
     int64_t uptime;
     uint64_t loads[3];
@@ -101,9 +101,10 @@ struct linux_statx {
 };
 _Static_assert(sizeof(struct linux_statx) == 256, "statx size");
 
-/* What the patched posix_spawn hands over (musl-port/patches, 3), and a file action in its list. */
+/* The argument of twix_spawn, from the patched posix_spawn (musl-port/patches/0003), and a file
+ * action in its list. */
 struct linux_fdop {
-    struct linux_fdop *next, *prev; /* next was added before this one */
+    struct linux_fdop *next, *prev; /* next is the one added before this one */
     int32_t cmd, fd, srcfd, oflag;
     uint32_t mode;
     char path[];
@@ -115,9 +116,10 @@ struct linux_fdop {
 #define LINUX_FDOP_FCHDIR 5
 
 struct linux_spawn {
-    const char *path, *search;
+    const char *path;
+    const char *search; /* directories for a path without '/', as PATH has them; NULL: none */
     const char *const *argv, *const *envp;
-    const struct linux_fdop *actions; /* the one added last */
+    const struct linux_fdop *actions; /* the last one added, NULL: none */
     const uint64_t *def, *mask;
     uint64_t flags;
     int64_t pgrp;

@@ -26,7 +26,7 @@ void text_str(struct text *t, const char *s)
     text_bytes(t, s, len);
 }
 
-static void number(struct text *t, uint64_t value, unsigned base)
+static void append_number(struct text *t, uint64_t value, unsigned base)
 {
     char digits[24];
     size_t n = sizeof(digits);
@@ -42,18 +42,18 @@ void text_dec(struct text *t, int64_t value)
 {
     if (value < 0)
         text_str(t, "-");
-    number(t, value < 0 ? -(uint64_t)value : (uint64_t)value, 10);
+    append_number(t, value < 0 ? -(uint64_t)value : (uint64_t)value, 10);
 }
 
 void text_hex(struct text *t, uint64_t value)
 {
     text_str(t, "0x");
-    number(t, value, 16);
+    append_number(t, value, 16);
 }
 
 void text_oct(struct text *t, uint64_t value)
 {
     text_str(t, "0");
     if (value)
-        number(t, value, 8);
+        append_number(t, value, 8);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Building one line of text in a buffer of fixed size; what does not fit is cut off. */
+/* One line of text in a buffer of fixed size. The text always ends with a NUL; the part that does
+ * not fit is cut off. */
 #ifndef TWIX_TEXT_H
 #define TWIX_TEXT_H
 
@@ -8,7 +9,7 @@
 
 struct text {
     char *buf;
-    size_t size; /* of buf, one byte of it for the NUL */
+    size_t size; /* of buf, including one byte for the NUL; not 0 */
     size_t len;
 };
 

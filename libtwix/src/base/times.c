@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Clocks: loads from the system facts, no kernel entry. Processor time is the time since start. */
+/* Clocks. Reading one is a load from the system information page, without a kernel entry. */
 #include <errno.h>
 #include <sys/time.h>
 #include <sys/times.h>
@@ -8,10 +8,10 @@
 #include <twz/threads.h>
 
 #include "linux.h"
-#include "wait.h"
 #include "times.h"
+#include "wait.h"
 
-#define SECOND 1000000000ull
+#define SECOND TIMES_SECOND
 
 static uint64_t started;
 
@@ -67,6 +67,22 @@ int times_deadline(int64_t clock, uint64_t at, uint64_t *deadline)
     *deadline = twz_clock() + (at > now ? at - now : 0);
     return 0;
 }
+
+int times_deadline_in(const struct timespec *timeout, uint64_t *deadline)
+{
+    uint64_t ns;
+    int err;
+
+    *deadline = TWZ_FOREVER;
+    if (!timeout)
+        return 0;
+    err = times_ns(timeout, &ns);
+    if (err == 0)
+        *deadline = twz_clock() + ns;
+    return err;
+}
+
+/* --- the calls -------------------------------------------------------------------------------- */
 
 int64_t linux_clock_gettime(int64_t clock, void *ts)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What can be asked or told about a file: stat, access, mode, owner, times. Mode bits and owners
- * are advisory: kept (the mode) or accepted and dropped (owners); nothing is refused because of
- * them.
+ * The attributes of files: stat, access, mode, owner, times. Mode bits and owners are advisory: the
+ * mode is stored, an owner is accepted and dropped, and no call fails because of them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +14,7 @@
 #include "base/err.h"
 #include "base/linux.h"
 #include "base/process.h"
+#include "base/times.h"
 #include "device.h"
 #include "fd.h"
 #include "path.h"
@@ -70,7 +70,7 @@ int64_t linux_newfstatat(int dir, const char *path, void *st, uint32_t flags)
 
     if (path && !*path && (flags & AT_EMPTY_PATH))
         return dir == AT_FDCWD ? linux_newfstatat(dir, ".", st, 0) : linux_fstat(dir, st);
-    if (path && device_named(path))
+    if (path && device_is_named(path))
         return device_stat(path, st);
     err = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
     if (err < 0)
@@ -175,7 +175,7 @@ int64_t linux_access(const char *path, uint32_t mode)
 
 /* --- mode, owner, times ----------------------------------------------------------------------- */
 
-/* A change of one metadata line, by whoever may: change(meta, arg), then made durable. */
+/* A change of an object's metadata line. It is durable when the call returns. */
 struct change {
     void (*apply)(struct twz_meta *meta, const void *arg);
     const void *arg;
@@ -201,7 +201,7 @@ static int change_path(int dir, const char *path, uint32_t flags, const struct c
     struct hier_where w;
     int err;
 
-    if (path && device_named(path))
+    if (path && device_is_named(path))
         return 0;
     err = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
     if (err < 0)
@@ -276,20 +276,20 @@ int64_t linux_fchown(int fd, int64_t uid, int64_t gid)
 
 static void apply_time(struct twz_meta *meta, const void *arg)
 {
-    const struct timespec *times = arg; /* access, modification; NULL: now */
+    const struct timespec *times = arg; /* of access and modification; NULL: both now */
     uint64_t now = twz_clock_wall();
 
     meta->ctime_ns = now;
     if (!times || times[1].tv_nsec == UTIME_NOW)
         meta->mtime_ns = now;
     else if (times[1].tv_nsec != UTIME_OMIT)
-        meta->mtime_ns = (uint64_t)times[1].tv_sec * 1000000000u + (uint64_t)times[1].tv_nsec;
+        meta->mtime_ns = (uint64_t)times[1].tv_sec * TIMES_SECOND + (uint64_t)times[1].tv_nsec;
 }
 
-static int valid_time(const struct timespec *t)
+static bool is_valid_time(const struct timespec *t)
 {
     return t->tv_nsec == UTIME_NOW || t->tv_nsec == UTIME_OMIT ||
-           (t->tv_nsec >= 0 && t->tv_nsec < 1000000000);
+           (t->tv_nsec >= 0 && t->tv_nsec < (long)TIMES_SECOND);
 }
 
 int64_t linux_utimensat(int dir, const char *path, const void *times, uint32_t flags)
@@ -297,7 +297,7 @@ int64_t linux_utimensat(int dir, const char *path, const void *times, uint32_t f
     const struct timespec *t = times;
     const struct change change = { apply_time, times };
 
-    if (t && (!valid_time(&t[0]) || !valid_time(&t[1])))
+    if (t && (!is_valid_time(&t[0]) || !is_valid_time(&t[1])))
         return -EINVAL;
     return path ? change_path(dir, path, flags, &change) : change_fd(dir, &change);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Standard input, output and error: byte channels to the command on the host, through the rings of
- * the console device (twz/device.h); what the bytes of the input mean is in twz/hostlink.h.
+ * Standard input, output and error: byte channels to the command on the host, over the rings of the
+ * console device (twz/device.h). twz/hostlink.h defines the meaning of the bytes of the input.
  */
 #ifndef TWIX_CONSOLE_H
 #define TWIX_CONSOLE_H
@@ -10,8 +10,8 @@
 
 #include "fd.h"
 
-/* sub of the struct file: TWZ_PORT_IN, _OUT, _ERR; TWZ_PORT_CTL stands for the terminal: input is
- * read from IN, output goes to OUT. */
+/* sub of the struct file: TWZ_PORT_IN, _OUT or _ERR. TWZ_PORT_CTL is the terminal: it reads from
+ * port IN and writes to port OUT. */
 extern const struct file_ops console_ops;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Devices without an object behind them; see device.h. */
+/* Devices; see device.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <twz/call.h>
@@ -60,7 +60,7 @@ static int64_t random_read(struct file *f, void *buf, uint64_t len, uint64_t off
     return (int64_t)done;
 }
 
-/* Seeking is allowed and means nothing. */
+/* A device has no offset; seeking succeeds, as on Linux. */
 static int64_t null_seek(struct file *f, int64_t off, int64_t whence)
 {
     (void)f;
@@ -120,7 +120,7 @@ static const struct device {
     { "stderr", FILE_CONSOLE, TWZ_PORT_ERR },
 };
 
-static const struct device *find(const char *path)
+static const struct device *find_device(const char *path)
 {
     static const char prefix[] = "/dev/";
 
@@ -139,9 +139,9 @@ static const struct device *find(const char *path)
     return NULL;
 }
 
-int device_named(const char *path)
+bool device_is_named(const char *path)
 {
-    return find(path) != NULL;
+    return find_device(path) != NULL;
 }
 
 const struct file_ops *device_ops(uint32_t kind, uint32_t sub)
@@ -157,7 +157,7 @@ const struct file_ops *device_ops(uint32_t kind, uint32_t sub)
 
 int device_open(const char *path, uint32_t flags, struct file **out)
 {
-    const struct device *d = find(path);
+    const struct device *d = find_device(path);
     struct file *f;
 
     if (flags & O_DIRECTORY)
@@ -172,7 +172,7 @@ int device_open(const char *path, uint32_t flags, struct file **out)
 
 int device_stat(const char *path, struct stat *st)
 {
-    const struct device *d = find(path);
+    const struct device *d = find_device(path);
     struct file f = { .kind = d->kind, .sub = d->sub };
 
     return device_ops(d->kind, d->sub)->stat(&f, st);

@@ -12,15 +12,16 @@
 #include "directory.h"
 #include "regular.h"
 
-/* As getdents64 has it; the name follows, NUL-terminated, the whole padded to 8. */
-struct entry {
+/* An entry of getdents64. A NUL ends the name; the whole is padded to 8 bytes. */
+struct dirent_linux {
     uint64_t ino;
     int64_t next;
     uint16_t len;
     uint8_t type;
     char name[];
 };
-#define ENTRY_SIZE(name_len) ((offsetof(struct entry, name) + (name_len) + 1 + 7) & ~(size_t)7)
+#define ENTRY_SIZE(name_len) \
+    ((offsetof(struct dirent_linux, name) + (name_len) + 1 + 7) & ~(size_t)7)
 
 static uint8_t entry_type(uint32_t kind)
 {
@@ -31,53 +32,55 @@ static uint8_t entry_type(uint32_t kind)
     }
 }
 
-/* The entry at *place; *place moves behind it. 1, 0 at the end, or an error. */
-static int64_t next_item(const struct file *f, uint64_t *place, struct hier_item *item)
+/* Reads the entry at *offset and moves *offset past it. 1, 0 at the end, or an error. */
+static int64_t next_item(const struct file *f, uint64_t *offset, struct hier_item *item)
 {
     uint64_t cursor;
     int64_t ret;
+    int err;
 
-    if (*place < 2) {
+    if (*offset < 2) {
         item->found = (struct hier_found){ .id = f->obj.id, .kind = HIER_DIR };
-        if (*place == 1) {
-            ret = err_linux(hier_parent(&f->obj, &item->found.id));
-            if (ret < 0)
-                return ret;
+        if (*offset == 1) {
+            err = err_linux(hier_parent(&f->obj, &item->found.id));
+            if (err < 0)
+                return err;
         }
-        item->len = (size_t)*place + 1;
+        item->len = (size_t)*offset + 1;
         item->name[0] = '.';
         item->name[1] = '.';
         item->name[item->len] = 0;
-        *place += 1;
+        *offset += 1;
         return 1;
     }
-    cursor = *place - 2;
+    cursor = *offset - 2;
     ret = ret_linux(hier_iter(&f->obj, &cursor, item));
-    *place = cursor + 2;
+    *offset = cursor + 2;
     return ret;
 }
 
-/* Under the state's lock. */
-static int64_t list(struct file *f, struct file_state *s, uint8_t *buf, uint64_t len)
+/* Fills buf with entries from the state's offset on: bytes, 0 at the end, -EINVAL if not even one
+ * entry fits. The caller must hold the state's lock. */
+static int64_t list_entries(struct file *f, struct file_state *s, uint8_t *buf, uint64_t len)
 {
-    uint64_t place = s->offset & INT64_MAX;
+    uint64_t offset = s->offset & INT64_MAX;
     struct hier_item item;
     uint64_t done = 0;
 
     for (;;) {
-        uint64_t from = place;
-        int64_t ret = next_item(f, &place, &item);
+        uint64_t from = offset;
+        int64_t ret = next_item(f, &offset, &item);
         size_t size = ENTRY_SIZE(item.len);
-        struct entry *e = (struct entry *)(void *)(buf + done);
+        struct dirent_linux *e = (struct dirent_linux *)(void *)(buf + done);
 
         if (ret <= 0 || size > len - done) {
-            s->offset = ret > 0 ? from : place;
+            s->offset = ret > 0 ? from : offset;
             if (ret > 0 && done == 0)
                 return -EINVAL;
             return ret < 0 && done == 0 ? ret : (int64_t)done;
         }
         e->ino = objid_is_none(item.found.id) ? item.found.cookie : item.found.id.lo;
-        e->next = (int64_t)place;
+        e->next = (int64_t)offset;
         e->len = (uint16_t)size;
         e->type = entry_type(item.found.kind);
         for (size_t i = 0; i <= item.len; i++)
@@ -94,10 +97,10 @@ int64_t linux_getdents64(int fd, void *buf, uint64_t len)
     if (!f)
         return -EBADF;
     if (f->kind == FILE_DIRECTORY) {
-        struct file_state *s = file_lock(f);
+        struct file_state *s = file_lock_state(f);
 
-        ret = list(f, s, buf, len);
-        file_unlock(s);
+        ret = list_entries(f, s, buf, len);
+        file_unlock_state(s);
     }
     file_put(f);
     return ret;
@@ -130,5 +133,5 @@ int directory_open(struct file *f, objid_t id)
 const struct file_ops directory_ops = {
     .seek = directory_seek,
     .stat = directory_stat,
-    .offsets = 1,
+    .offsets = true,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Open directories: hier objects; the file's offset is 0 for ".", 1 for "..", else 2 + cursor. */
+/* Open directories. The object is a hier; the state's offset is 0 for ".", 1 for "..", and for an
+ * entry of the hier 2 + its cursor. */
 #ifndef TWIX_DIRECTORY_H
 #define TWIX_DIRECTORY_H
 
@@ -7,7 +8,7 @@
 
 extern const struct file_ops directory_ops;
 
-/* Open the directory `id`. */
+/* Open the hier `id` as the object of f. -ENOTDIR: it is not a hier. */
 int directory_open(struct file *f, objid_t id);
 
 #endif

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The descriptor table and a fixed pool of open files. See fd.h for what is shared and which locks
- * there are; io.c reads and writes through them.
- */
+/* The descriptor table, a fixed pool of open files, and their shared states; see fd.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/sysmacros.h>
@@ -13,13 +10,13 @@
 #include "base/thread.h"
 #include "fd.h"
 
-struct slot {
-    struct file *file;
+struct descriptor {
+    struct file *file; /* NULL: free */
     bool cloexec;
 };
 
 static struct twz_mutex fd_lock;
-static struct slot table[FD_MAX];
+static struct descriptor table[FD_MAX];
 static struct file pool[FD_MAX];
 
 struct file *file_new(const struct file_ops *ops, uint32_t kind, uint32_t flags)
@@ -43,8 +40,9 @@ struct file *file_new(const struct file_ops *ops, uint32_t kind, uint32_t flags)
     return f;
 }
 
-/* The last reference is gone; the struct is still ours until refs says free. */
-static void file_end(struct file *f)
+/* Closes a file whose last reference is gone. `refs` is 0 only at the end, so file_new does not
+ * take the struct before. */
+static void close_file(struct file *f)
 {
     if (f->ops->release)
         f->ops->release(f);
@@ -69,7 +67,7 @@ void file_put(struct file *f)
         f->refs = left;
     lock_release(&fd_lock);
     if (left == 0)
-        file_end(f);
+        close_file(f);
 }
 
 void file_ref(struct file *f)
@@ -93,7 +91,7 @@ struct file *fd_get(int fd)
     return f;
 }
 
-struct file *fd_look(int fd, bool *cloexec)
+struct file *fd_get_flag(int fd, bool *cloexec)
 {
     struct file *f;
 
@@ -113,7 +111,7 @@ int fd_install(struct file *f, int min, bool cloexec)
     lock_acquire(&fd_lock);
     for (int i = min; i < FD_MAX; i++) {
         if (!table[i].file) {
-            table[i] = (struct slot){ f, cloexec };
+            table[i] = (struct descriptor){ f, cloexec };
             fd = i;
             break;
         }
@@ -134,7 +132,7 @@ int fd_replace(int fd, struct file *f, bool cloexec)
     }
     lock_acquire(&fd_lock);
     old = table[fd].file;
-    table[fd] = (struct slot){ f, cloexec };
+    table[fd] = (struct descriptor){ f, cloexec };
     lock_release(&fd_lock);
     if (old)
         file_put(old);
@@ -149,7 +147,7 @@ int fd_close(int fd)
         return -EBADF;
     lock_acquire(&fd_lock);
     f = table[fd].file;
-    table[fd] = (struct slot){ NULL, false };
+    table[fd] = (struct descriptor){ NULL, false };
     lock_release(&fd_lock);
     if (!f)
         return -EBADF;
@@ -194,7 +192,7 @@ int fd_set_cloexec(int fd, bool cloexec)
 
 /* --- the state -------------------------------------------------------------------------------- */
 
-struct file_state *file_lock(struct file *f)
+struct file_state *file_lock_state(struct file *f)
 {
     for (;;) {
         struct file_state *s = __atomic_load_n(&f->state, __ATOMIC_ACQUIRE);
@@ -202,19 +200,19 @@ struct file_state *file_lock(struct file *f)
         lock_acquire(&s->lock);
         if (s == __atomic_load_n(&f->state, __ATOMIC_ACQUIRE))
             return s;
-        lock_release(&s->lock); /* it moved into an object while we waited */
+        lock_release(&s->lock); /* the state moved into its object during the wait */
     }
 }
 
-void file_unlock(struct file_state *s)
+void file_unlock_state(struct file_state *s)
 {
     lock_release(&s->lock);
 }
 
-/* --- sharing with children -------------------------------------------------------------------- */
+/* --- inheritance of a shared state ------------------------------------------------------------ */
 
-/* An entry of the process, in place of a free or a dead one. */
-static int64_t hold(struct file_shared *shared)
+/* Locks an entry that is free or whose process is dead, in the name of this process: its index. */
+static int64_t acquire_holder(struct file_shared *shared)
 {
     int64_t entry = -ENFILE;
 
@@ -229,8 +227,8 @@ static int64_t hold(struct file_shared *shared)
     return entry;
 }
 
-/* Moves the state into an object of its own. */
-static int make_shared(struct file *f)
+/* Moves the state of f into a volatile object. Pairs with file_lock_state. */
+static int share_state(struct file *f)
 {
     twzobj obj;
     struct file_shared *shared;
@@ -239,7 +237,7 @@ static int make_shared(struct file *f)
     if (err < 0)
         return err_linux(err);
     shared = twz_object_base(&obj);
-    f->end = (uint32_t)hold(shared);
+    f->end = (uint32_t)acquire_holder(shared);
     lock_acquire(&f->own.lock);
     shared->state = f->own;
     shared->state.lock.word = 0;
@@ -251,17 +249,16 @@ static int make_shared(struct file *f)
 
 int64_t file_inherit(struct file *f, objid_t *id)
 {
-    int64_t ret = f->state == &f->own ? make_shared(f) : 0;
+    int64_t ret = f->state == &f->own ? share_state(f) : 0;
 
     if (ret < 0)
         return ret;
-    ret = hold(twz_object_base(&f->state_obj));
+    ret = acquire_holder(twz_object_base(&f->state_obj));
     if (ret >= 0)
         *id = f->state_obj.id;
     return ret;
 }
 
-/* Child and parent both do this: whoever comes first. */
 void file_transfer(struct file *f, uint64_t entry, const struct twz_thread *child)
 {
     struct file_shared *shared = twz_object_base(&f->state_obj);
@@ -272,10 +269,11 @@ void file_transfer(struct file *f, uint64_t entry, const struct twz_thread *chil
     lock_release(&shared->lock);
 }
 
-static void end_unused(const twzobj *obj)
+/* Deletes the object if no living process has an entry. */
+static void delete_unheld_state(const twzobj *obj)
 {
     struct file_shared *shared = twz_object_base(obj);
-    int used = 0;
+    bool used = false;
 
     lock_acquire(&shared->lock);
     for (uint32_t i = 0; i < FILE_HOLDERS && !used; i++) {
@@ -297,10 +295,10 @@ void file_revoke(struct file *f, uint64_t entry)
     lock_acquire(&shared->lock);
     shared->holder[entry].word = 0;
     lock_release(&shared->lock);
-    end_unused(&f->state_obj);
+    delete_unheld_state(&f->state_obj);
 }
 
-static int is_state(const struct file_state *s)
+static bool is_state(const struct file_state *s)
 {
     return s->magic == FILE_STATE_MAGIC && s->version == FILE_STATE_VERSION;
 }
@@ -308,7 +306,7 @@ static int is_state(const struct file_state *s)
 void file_reap(const twzobj *obj)
 {
     if (is_state(twz_object_base(obj)))
-        end_unused(obj);
+        delete_unheld_state(obj);
 }
 
 int file_attach(struct file *f, objid_t id, uint64_t entry)
@@ -357,7 +355,7 @@ int64_t linux_dup(int fd)
 {
     struct file *f = fd_get(fd);
 
-    return f ? fd_install(f, 0, 0) : -EBADF;
+    return f ? fd_install(f, 0, false) : -EBADF;
 }
 
 int64_t linux_dup3(int fd, int to, uint32_t flags)
@@ -383,8 +381,8 @@ int64_t linux_dup2(int fd, int to)
     return to;
 }
 
-/* Record locks: one process family, and nobody else's locks are seen; they always succeed. */
-static int record_lock(int64_t cmd, int64_t arg)
+/* Record locks have no effect: each request succeeds, and no lock is ever reported. */
+static int fcntl_record_lock(int64_t cmd, int64_t arg)
 {
     struct flock *lock = (struct flock *)(uintptr_t)arg;
 
@@ -393,16 +391,17 @@ static int record_lock(int64_t cmd, int64_t arg)
     return 0;
 }
 
-static int set_flags(struct file *f, uint64_t flags)
+static int set_state_flags(struct file *f, uint64_t flags)
 {
-    struct file_state *s = file_lock(f);
+    struct file_state *s = file_lock_state(f);
 
     s->flags = flags;
-    file_unlock(s);
+    file_unlock_state(s);
     return 0;
 }
 
-static int64_t control(struct file *f, int fd, int64_t cmd, int64_t arg)
+/* fcntl on f, which fd had; F_DUPFD and the descriptor's flag use fd. */
+static int64_t fcntl_file(struct file *f, int fd, int64_t cmd, int64_t arg)
 {
     const uint64_t settable = O_APPEND | O_NONBLOCK;
 
@@ -416,10 +415,10 @@ static int64_t control(struct file *f, int fd, int64_t cmd, int64_t arg)
     case F_GETFD: return fd_cloexec(fd);
     case F_SETFD: return fd_set_cloexec(fd, (arg & FD_CLOEXEC) != 0);
     case F_GETFL: return (int64_t)(f->access | (f->state->flags & settable) | O_LARGEFILE);
-    case F_SETFL: return set_flags(f, (uint64_t)arg & settable);
+    case F_SETFL: return set_state_flags(f, (uint64_t)arg & settable);
     case F_GETLK:
     case F_SETLK:
-    case F_SETLKW: return record_lock(cmd, arg);
+    case F_SETLKW: return fcntl_record_lock(cmd, arg);
     default: return -EINVAL;
     }
 }
@@ -431,7 +430,7 @@ int64_t linux_fcntl(int fd, int64_t cmd, int64_t arg)
 
     if (!f)
         return -EBADF;
-    ret = control(f, fd, cmd, arg);
+    ret = fcntl_file(f, fd, cmd, arg);
     file_put(f);
     return ret;
 }
@@ -445,12 +444,12 @@ int64_t linux_flock(int fd, int64_t op)
 int64_t linux_ioctl(int fd, int64_t request, void *arg)
 {
     struct file *f = fd_get(fd);
-    int64_t ret = -ENOTTY;
+    int err = -ENOTTY;
 
     if (!f)
         return -EBADF;
     if (f->ops->ioctl)
-        ret = f->ops->ioctl(f, request, arg);
+        err = f->ops->ioctl(f, request, arg);
     file_put(f);
-    return ret;
+    return err;
 }

@@ -2,15 +2,18 @@
 /*
  * Descriptors and open files (Linux's "open file descriptions").
  *
- * A struct file is one process's handle on an open file. What POSIX lets processes share of it (the
- * offset, the status flags) lies in a struct file_state: at first inside the struct file; when the
- * file is first handed to a child, in a small volatile object of its own, which both then use.
- * Every field of a state that came from another process is validated when it is attached, and an
- * offset read later is checked where it is used. No d-ptr is ever in a state.
+ * A struct file is one process's handle on an open file. POSIX lets processes share two facts of
+ * it: the offset and the status flags. Both lie in a struct file_state: at first inside the struct
+ * file; once a child inherits the file, in a volatile object that both processes map. A state holds
+ * no d-ptr. A process must validate the state of another process when it attaches it, and an offset
+ * at each use.
  *
- * Locks: fd_lock guards the table and the counts; a state's own lock guards its offset and changes
- * of its flags, is taken by file_lock only (for the state may move while one waits for it), before
- * any lock of the file behind it. Neither is held while waiting for data.
+ * Locks, in this order:
+ *   fd_lock          the descriptor table and the reference counts; a leaf
+ *   the state's lock its offset and its flags; taken only by file_lock_state, because the state may
+ *                    move into its object while a thread waits for the lock
+ *   the locks of the object behind the file
+ * No lock is held during a wait for data.
  */
 #ifndef TWIX_FD_H
 #define TWIX_FD_H
@@ -24,12 +27,12 @@
 
 #define FD_MAX 1024
 
-/* Kinds of open files; they are part of what a child inherits. */
+/* Kinds of open files; a child reads them in its inheritance (life/inherit.h). */
 #define FILE_REGULAR   1u
 #define FILE_DIRECTORY 2u
 #define FILE_CONSOLE   3u /* sub: port number */
 #define FILE_NULL      4u
-#define FILE_ZERO      5u
+#define FILE_ZERO      5u /* sub: 0 zero, 1 full */
 #define FILE_RANDOM    6u
 #define FILE_PIPE      7u /* sub: 0 read end, 1 write end */
 
@@ -40,14 +43,16 @@ struct file_state {
     uint32_t version;
     uint32_t kind;
     struct twz_mutex lock;
-    uint64_t offset; /* next byte; a cursor in directories */
+    uint64_t offset; /* of the next byte; in a directory, a cursor */
     uint64_t flags;  /* O_APPEND, O_NONBLOCK */
 };
 _Static_assert(sizeof(struct file_state) == 40, "file state size");
 
-/* What lies at the base of a state's object: the state, and who shares it: for each open file that
- * does, a lock in the name of its process's first thread, so that the dead can be told. The last
- * one deletes the object. */
+/*
+ * The object of a shared state, at its base. Each open file that shares the state owns an entry of
+ * `holder`: a mutex locked in the name of its process's first thread (thread_process_word), so that
+ * trylock succeeds on the entry of a dead process. The last holder deletes the object.
+ */
 #define FILE_HOLDERS 256u
 struct file_shared {
     struct file_state state;
@@ -57,21 +62,24 @@ struct file_shared {
 
 struct file;
 
-/* What a kind of file can do. A NULL function answers with the error said here. `off` is where, for
- * kinds that have offsets; FILE_AT_END for a write that appends. */
+/*
+ * The operations of a kind of file. NULL: the operation fails with the error in the comment. `off`
+ * is the offset of a kind that has offsets, FILE_AT_END for a write that appends. read, write and
+ * seek return a value or an error, stat, truncate and ioctl 0 or an error.
+ */
 #define FILE_AT_END UINT64_MAX
 struct file_ops {
     int64_t (*read)(struct file *f, void *buf, uint64_t len, uint64_t off);        /* EINVAL */
     int64_t (*write)(struct file *f, const void *buf, uint64_t len, uint64_t off); /* EINVAL */
     int64_t (*seek)(struct file *f, int64_t off, int64_t whence);                  /* ESPIPE */
-    int (*stat)(struct file *f, struct stat *st);
-    int (*truncate)(struct file *f, uint64_t len);            /* EINVAL */
-    int (*ioctl)(struct file *f, int64_t request, void *arg); /* ENOTTY */
-    /* Events of `want` that are there now; if none, *wait is made a sleep that ends when it pays
-     * to ask again. NULL: always ready. */
+    int (*stat)(struct file *f, struct stat *st);                                  /* required */
+    int (*truncate)(struct file *f, uint64_t len);                                 /* EINVAL */
+    int (*ioctl)(struct file *f, int64_t request, void *arg);                      /* ENOTTY */
+    /* The events of `want` that are ready. If none is, *wait becomes a sleep that ends when the
+     * caller must ask again. NULL: always ready. */
     uint32_t (*poll)(struct file *f, uint32_t want, struct twz_sync *wait);
-    void (*release)(struct file *f); /* the last reference is gone */
-    uint32_t offsets;                /* 1: reads and writes have a place and move it */
+    void (*release)(struct file *f); /* the last reference is gone; NULL: nothing to do */
+    bool offsets;                    /* reads and writes have an offset and move it */
 };
 
 struct file {
@@ -80,57 +88,74 @@ struct file {
     uint32_t kind;
     uint32_t sub;
     uint32_t access;          /* O_RDONLY, O_WRONLY or O_RDWR, and O_PATH */
-    uint32_t end;             /* our entry in a pipe's table of ends, or a state's of holders */
-    struct file_state *state; /* &own, or the base of state_obj; changed under the lock of own */
+    uint32_t end;             /* the process's entry in a pipe's ends, or in a state's holders */
+    struct file_state *state; /* &own, or in state_obj; changed under the lock of own */
     struct file_state own;
     twzobj state_obj;
-    twzobj obj; /* regular, directory, pipe: the object, open */
+    twzobj obj; /* regular file, directory, pipe: the object, open; start NULL: none */
 };
 
-/* A new file with one reference; NULL: too many. */
+/* --- open files ------------------------------------------------------------------------------- */
+
+/* A new file with one reference. NULL: there are too many (ENFILE). */
 struct file *file_new(const struct file_ops *ops, uint32_t kind, uint32_t flags);
 
-/* The file behind fd with a reference more, NULL: EBADF. file_put gives it back. */
-struct file *fd_get(int fd);
+/* One reference more; one less. The last file_put closes the file. */
 void file_ref(struct file *f);
 void file_put(struct file *f);
 
-/* Put f (whose reference moves to the table) at the lowest free descriptor from `min` on: the
- * descriptor, or -EMFILE (f is put then). */
+/* Lock the state of f; it remains the state of f until file_unlock_state. */
+struct file_state *file_lock_state(struct file *f);
+void file_unlock_state(struct file_state *s);
+
+/* One read or write call on f. off < 0: at the state's offset, which moves. */
+int64_t file_read(struct file *f, void *buf, uint64_t len, int64_t off);
+int64_t file_write(struct file *f, const void *buf, uint64_t len, int64_t off);
+
+/* Fill in the struct stat of a character device. */
+void file_stat_device(struct stat *st, uint32_t major, uint32_t minor);
+
+/* --- descriptors ------------------------------------------------------------------------------ */
+
+/* The file behind fd with one reference more, which the caller must put. NULL: EBADF. */
+struct file *fd_get(int fd);
+
+/* fd_get with the descriptor's flag. fd must be in [0, FD_MAX). */
+struct file *fd_get_flag(int fd, bool *cloexec);
+
+/* Install f at the lowest free descriptor from `min` on: the descriptor or -EMFILE. The caller's
+ * reference moves to the table, or is put. */
 int fd_install(struct file *f, int min, bool cloexec);
 
-/* Put f at `fd`, closing what was there: fd, or -EBADF (f is put then). */
+/* Install f at `fd` and close the file that was there: fd, or -EBADF. The caller's reference moves
+ * to the table, or is put. */
 int fd_replace(int fd, struct file *f, bool cloexec);
 
 int fd_cloexec(int fd); /* 0, 1 or -EBADF */
 int fd_set_cloexec(int fd, bool cloexec);
-int fd_close(int fd);    /* 0 or -EBADF */
-void fd_close_all(void); /* at the process's end */
+int fd_close(int fd);
 
-/* What the table says of fd, a new reference or NULL; for making a child's table. */
-struct file *fd_look(int fd, bool *cloexec);
+/* At the process's end, when no other thread runs. */
+void fd_close_all(void);
 
-/* The state of f, locked; it stays the state of f until file_unlock. */
-struct file_state *file_lock(struct file *f);
-void file_unlock(struct file_state *s);
+/* --- inheritance of a shared state ------------------------------------------------------------ */
 
-/* Let the state of f be shared with one process more: its object's ID, and an entry among its
- * holders, which then is the child's, or is taken back. -ENFILE: there are too many. */
+/* The parent: share the state of f with a child. The child's entry, held by this process until
+ * file_transfer or file_revoke, and the state's object. -ENFILE: there are too many holders. */
 int64_t file_inherit(struct file *f, objid_t *id);
+
+/* The parent: put the child's name into the entry, unless file_attach did so already. Either
+ * process may run first. */
 void file_transfer(struct file *f, uint64_t entry, const struct twz_thread *child);
+
+/* Free an entry, and delete the state's object if no living process has one. */
 void file_revoke(struct file *f, uint64_t entry);
 
-/* Use the shared state that the parent handed over. 0, -EINVAL where it is none. */
+/* The child: use the shared state, and put its name into the entry. -EINVAL: the object is not a
+ * state of the kind of f. */
 int file_attach(struct file *f, objid_t id, uint64_t entry);
 
-/* Somebody who shared the state in obj has died: if nobody does now, the object goes. */
+/* A holder died: delete the object if it is a state that no living process has an entry in. */
 void file_reap(const twzobj *obj);
-
-/* The struct stat of a character device; the caller may change it for another kind. */
-void file_stat_device(struct stat *st, uint32_t major, uint32_t minor);
-
-/* The whole of one read or write call on f. off < 0: at the file's own place. */
-int64_t file_read(struct file *f, void *buf, uint64_t len, int64_t off);
-int64_t file_write(struct file *f, const void *buf, uint64_t len, int64_t off);
 
 #endif

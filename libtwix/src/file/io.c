@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* read, write and their kin, for all kinds of files: access, the file's own place, vectors. */
+/* read, write and the calls built on them, for all kinds of files. The functions here check access
+ * and keep the state's offset; a kind's operations move the bytes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,12 +13,12 @@
 
 #define IO_MAX 0x7ffff000ull /* bytes in one call, as on Linux */
 
-static int may_read(const struct file *f)
+static bool is_readable(const struct file *f)
 {
     return (f->access & O_ACCMODE) != O_WRONLY && !(f->access & O_PATH);
 }
 
-static int may_write(const struct file *f)
+static bool is_writable(const struct file *f)
 {
     return (f->access & O_ACCMODE) != O_RDONLY && !(f->access & O_PATH);
 }
@@ -27,7 +28,7 @@ int64_t file_read(struct file *f, void *buf, uint64_t len, int64_t off)
     struct file_state *s;
     int64_t n;
 
-    if (!may_read(f))
+    if (!is_readable(f))
         return -EBADF;
     if (!f->ops->read)
         return f->kind == FILE_DIRECTORY ? -EISDIR : -EINVAL;
@@ -37,11 +38,11 @@ int64_t file_read(struct file *f, void *buf, uint64_t len, int64_t off)
         return off >= 0 ? -ESPIPE : f->ops->read(f, buf, len, 0);
     if (off >= 0)
         return f->ops->read(f, buf, len, (uint64_t)off);
-    s = file_lock(f);
+    s = file_lock_state(f);
     n = f->ops->read(f, buf, len, s->offset & INT64_MAX);
     if (n > 0)
         s->offset += (uint64_t)n;
-    file_unlock(s);
+    file_unlock_state(s);
     return n;
 }
 
@@ -50,7 +51,7 @@ int64_t file_write(struct file *f, const void *buf, uint64_t len, int64_t off)
     struct file_state *s;
     int64_t n;
 
-    if (!may_write(f))
+    if (!is_writable(f))
         return -EBADF;
     if (!f->ops->write)
         return -EINVAL;
@@ -60,7 +61,7 @@ int64_t file_write(struct file *f, const void *buf, uint64_t len, int64_t off)
         return off >= 0 ? -ESPIPE : f->ops->write(f, buf, len, 0);
     if (off >= 0)
         return f->ops->write(f, buf, len, (uint64_t)off);
-    s = file_lock(f);
+    s = file_lock_state(f);
     if (s->flags & O_APPEND) {
         n = f->ops->write(f, buf, len, FILE_AT_END);
         if (n > 0)
@@ -70,7 +71,7 @@ int64_t file_write(struct file *f, const void *buf, uint64_t len, int64_t off)
         if (n > 0)
             s->offset += (uint64_t)n;
     }
-    file_unlock(s);
+    file_unlock_state(s);
     return n;
 }
 
@@ -128,8 +129,10 @@ int64_t linux_pwrite64(int fd, const void *buf, uint64_t len, int64_t off)
     return n;
 }
 
-/* One vector, piece by piece; the first short piece ends it. off < 0: at the file's place. */
-static int64_t vector(int fd, const struct iovec *iov, uint64_t count, int64_t off, int writing)
+/* Reads or writes each buffer in turn; a short transfer ends the call. off < 0: at the state's
+ * offset. */
+static int64_t transfer_vector(int fd, const struct iovec *iov, uint64_t count, int64_t off,
+                               bool writing)
 {
     struct file *f;
     int64_t done = 0;
@@ -161,22 +164,22 @@ static int64_t vector(int fd, const struct iovec *iov, uint64_t count, int64_t o
 
 int64_t linux_readv(int fd, const void *iov, uint64_t count)
 {
-    return vector(fd, iov, count, -1, 0);
+    return transfer_vector(fd, iov, count, -1, false);
 }
 
 int64_t linux_writev(int fd, const void *iov, uint64_t count)
 {
-    return vector(fd, iov, count, -1, 1);
+    return transfer_vector(fd, iov, count, -1, true);
 }
 
 int64_t linux_preadv(int fd, const void *iov, uint64_t count, int64_t off)
 {
-    return off < 0 ? -EINVAL : vector(fd, iov, count, off, 0);
+    return off < 0 ? -EINVAL : transfer_vector(fd, iov, count, off, false);
 }
 
 int64_t linux_pwritev(int fd, const void *iov, uint64_t count, int64_t off)
 {
-    return off < 0 ? -EINVAL : vector(fd, iov, count, off, 1);
+    return off < 0 ? -EINVAL : transfer_vector(fd, iov, count, off, true);
 }
 
 int64_t linux_lseek(int fd, int64_t off, int64_t whence)
@@ -191,21 +194,23 @@ int64_t linux_lseek(int fd, int64_t off, int64_t whence)
         file_put(f);
         return -ESPIPE;
     }
-    s = file_lock(f);
+    s = file_lock_state(f);
     to = f->ops->seek(f, off, whence);
     if (to >= 0)
         s->offset = (uint64_t)to;
-    file_unlock(s);
+    file_unlock_state(s);
     file_put(f);
     return to;
 }
 
 /* --- from file to file ------------------------------------------------------------------------ */
 
-#define PIECE (1u << 20)
+#define COPY_MAX (1u << 20) /* bytes in one write */
 
-/* [off, off + len) of `in` to out's place out_off (< 0: its own): bytes moved. */
-static int64_t move(struct file *in, uint64_t off, struct file *out, int64_t out_off, uint64_t len)
+/* Writes bytes [off, off + len) of the regular file `in` to `out`, straight from its object: bytes
+ * written. out_off < 0: at the offset of out's state. */
+static int64_t write_from_object(struct file *in, uint64_t off, struct file *out, int64_t out_off,
+                                 uint64_t len)
 {
     const uint8_t *base = twz_object_base(&in->obj);
     uint64_t size = twz_object_size(&in->obj);
@@ -218,56 +223,57 @@ static int64_t move(struct file *in, uint64_t off, struct file *out, int64_t out
     if (len > size - off)
         len = size - off;
     while (done < len) {
-        uint64_t piece = len - done < PIECE ? len - done : PIECE;
+        uint64_t part = len - done < COPY_MAX ? len - done : COPY_MAX;
         int64_t n =
-            file_write(out, base + off + done, piece, out_off < 0 ? -1 : out_off + (int64_t)done);
+            file_write(out, base + off + done, part, out_off < 0 ? -1 : out_off + (int64_t)done);
 
         if (n < 0)
             return done ? (int64_t)done : n;
         done += (uint64_t)n;
-        if ((uint64_t)n < piece)
+        if ((uint64_t)n < part)
             break;
     }
     return (int64_t)done;
 }
 
-/* The file's own place, which moves on by n. */
-static uint64_t place_of(struct file *f, uint64_t n)
+/* Moves the state's offset by n; returns the offset before. */
+static uint64_t advance_offset(struct file *f, uint64_t n)
 {
-    struct file_state *s = file_lock(f);
-    uint64_t place = s->offset;
+    struct file_state *s = file_lock_state(f);
+    uint64_t before = s->offset;
 
-    s->offset = place + n;
-    file_unlock(s);
-    return place;
+    s->offset = before + n;
+    file_unlock_state(s);
+    return before;
 }
 
-/* Where to read: *off, or the file's own place, which then moves. */
-static int64_t move_from(struct file *in, int64_t *off, struct file *out, int64_t out_off,
+/* Reads at *off, or at the offset of in's state if off is NULL; moves the one that it used. */
+static int64_t copy_from(struct file *in, int64_t *off, struct file *out, int64_t out_off,
                          uint64_t len)
 {
-    uint64_t from = off ? (uint64_t)*off : place_of(in, 0);
+    uint64_t from = off ? (uint64_t)*off : advance_offset(in, 0);
     int64_t n;
 
     if (in->kind != FILE_REGULAR || (in->access & O_ACCMODE) == O_WRONLY)
         return in->kind == FILE_REGULAR ? -EBADF : -EINVAL;
     if (off && *off < 0)
         return -EINVAL;
-    n = move(in, from & INT64_MAX, out, out_off, len);
+    n = write_from_object(in, from & INT64_MAX, out, out_off, len);
     if (n > 0 && off)
         *off += n;
     else if (n > 0)
-        (void)place_of(in, (uint64_t)n);
+        (void)advance_offset(in, (uint64_t)n);
     return n;
 }
 
-static int64_t transfer(int in_fd, int64_t *in_off, int out_fd, int64_t *out_off, uint64_t len)
+/* sendfile and copy_file_range, by descriptors. An offset that is NULL is that of the state. */
+static int64_t copy_between(int in_fd, int64_t *in_off, int out_fd, int64_t *out_off, uint64_t len)
 {
     struct file *in = fd_get(in_fd), *out = fd_get(out_fd);
     int64_t n = -EBADF;
 
     if (in && out)
-        n = move_from(in, in_off, out, out_off ? *out_off : -1, len);
+        n = copy_from(in, in_off, out, out_off ? *out_off : -1, len);
     if (n > 0 && out_off)
         *out_off += n;
     if (in)
@@ -279,7 +285,7 @@ static int64_t transfer(int in_fd, int64_t *in_off, int out_fd, int64_t *out_off
 
 int64_t linux_sendfile(int out, int in, void *off, uint64_t len)
 {
-    return transfer(in, off, out, NULL, len);
+    return copy_between(in, off, out, NULL, len);
 }
 
 int64_t linux_copy_file_range(int in, void *in_off, int out, void *out_off, uint64_t len,
@@ -289,5 +295,5 @@ int64_t linux_copy_file_range(int in, void *in_off, int out, void *out_off, uint
 
     if (flags || (to && *to < 0))
         return -EINVAL;
-    return transfer(in, in_off, out, out_off, len);
+    return copy_between(in, in_off, out, out_off, len);
 }

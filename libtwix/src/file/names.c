@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calls that change names: make, link, rename, remove, and symbolic links. Each is one atomic
- * and durable change of hier; an object that loses its last name is deleted with it, and lives on
- * for whoever has it open.
+ * The calls that change names. Each is one atomic, durable change of hier. An object that loses its
+ * last name is deleted with it; a process that has it open keeps it until it closes it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,8 +47,8 @@ int64_t linux_mkdir(const char *path, uint32_t mode)
 
 /* --- unlink, rmdir ---------------------------------------------------------------------------- */
 
-/* What rmdir answers to a path whose last part is no name: "/", ".", "..". */
-static int remove_no_name(const char *path)
+/* The error of rmdir for a path whose last part is no name: "/", ".", "..". */
+static int errno_of_nameless(const char *path)
 {
     size_t len = text_length(path);
 
@@ -72,7 +71,7 @@ int64_t linux_unlinkat(int dir, const char *path, uint32_t flags)
     if (err < 0)
         return err;
     if (w.len == 0)
-        err = flags & AT_REMOVEDIR ? remove_no_name(path) : -EISDIR;
+        err = flags & AT_REMOVEDIR ? errno_of_nameless(path) : -EISDIR;
     else
         err = err_linux(hier_remove(&w.dir, path_leaf(&w), how));
     hier_where_close(&w);
@@ -91,14 +90,15 @@ int64_t linux_rmdir(const char *path)
 
 /* --- rename ----------------------------------------------------------------------------------- */
 
-static int rename_found(const struct hier_where *from, const struct hier_where *to, uint32_t flags)
+/* rename of two walked paths. */
+static int rename_walked(const struct hier_where *from, const struct hier_where *to, uint32_t flags)
 {
     uint32_t how = HIER_DELETE | (flags & LINUX_RENAME_NOREPLACE ? HIER_EXCL : 0);
 
     if (from->len == 0)
         return -EBUSY;
     if ((flags & LINUX_RENAME_NOREPLACE) && (to->kind || to->len == 0))
-        return -EEXIST; /* hier would see two names of one object as done already */
+        return -EEXIST; /* hier takes two names of one object for a rename that is done */
     if (to->len == 0)
         return -EBUSY;
     if (to->must_dir && from->kind != HIER_DIR)
@@ -118,7 +118,7 @@ int64_t linux_renameat2(int fromdir, const char *from, int todir, const char *to
         return err;
     err = path_walk(todir, to, HIER_NOFOLLOW, &b);
     if (err == 0) {
-        err = rename_found(&a, &b, flags);
+        err = rename_walked(&a, &b, flags);
         hier_where_close(&b);
     }
     hier_where_close(&a);
@@ -209,13 +209,7 @@ int64_t linux_readlink(const char *path, void *buf, uint64_t len)
     return linux_readlinkat(AT_FDCWD, path, buf, len);
 }
 
-/* --- where the process stands ----------------------------------------------------------------- */
-
-static int set_cwd(objid_t dir)
-{
-    process_set_cwd(dir);
-    return 0;
-}
+/* --- the current directory and the mask ------------------------------------------------------- */
 
 int64_t linux_chdir(const char *path)
 {
@@ -224,7 +218,10 @@ int64_t linux_chdir(const char *path)
 
     if (err < 0)
         return err;
-    err = w.kind == HIER_DIR ? set_cwd(w.id) : -ENOTDIR;
+    if (w.kind == HIER_DIR)
+        process_set_cwd(w.id);
+    else
+        err = -ENOTDIR;
     hier_where_close(&w);
     return err;
 }
@@ -234,17 +231,15 @@ int64_t linux_fchdir(int fd)
     objid_t dir;
     int err = path_base(fd, &dir);
 
-    return err < 0 ? err : set_cwd(dir);
+    if (err == 0)
+        process_set_cwd(dir);
+    return err;
 }
 
 int64_t linux_getcwd(void *buf, uint64_t len)
 {
-    objid_t cwd;
-    int64_t ret = path_base(AT_FDCWD, &cwd);
+    int64_t ret = ret_linux(hier_path_of(process.root, process_cwd(), buf, len));
 
-    if (ret < 0)
-        return ret;
-    ret = ret_linux(hier_path_of(process.root, cwd, buf, len));
     if (ret == -EINVAL)
         ret = -ERANGE;
     return ret < 0 ? ret : ret + 1;

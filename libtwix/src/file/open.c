@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* open, the length of files, and the calls that elsewhere make writes durable. */
+/* The calls that open files, and those that set their length. */
 #include <errno.h>
 #include <fcntl.h>
 
@@ -19,9 +19,10 @@ static uint32_t access_of(uint32_t flags)
     return flags & O_PATH ? O_RDONLY : flags & O_ACCMODE;
 }
 
+/* Opens an object that a walk found. */
 static int open_object(objid_t id, uint32_t kind, uint32_t flags, struct file **out)
 {
-    int is_dir = kind == HIER_DIR;
+    bool is_dir = kind == HIER_DIR;
     struct file *f;
     int err;
 
@@ -44,7 +45,7 @@ static int open_object(objid_t id, uint32_t kind, uint32_t flags, struct file **
     return 0;
 }
 
-/* The name is not there: make it. -EEXIST: somebody else just did. */
+/* Creates the file that a walk did not find. -EEXIST: another process created it meanwhile. */
 static int create_at(struct hier_where *w, uint32_t flags, uint32_t mode, struct file **out)
 {
     uint32_t bits = (mode & ~process.umask & 07777) | S_IFREG;
@@ -82,12 +83,12 @@ static int open_walked(struct hier_where *w, uint32_t flags, uint32_t mode, stru
 
 int open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, struct file **out)
 {
-    const int excl = (flags & O_CREAT) && (flags & O_EXCL);
+    const bool excl = (flags & O_CREAT) && (flags & O_EXCL);
     uint32_t how = excl || (flags & O_NOFOLLOW) ? HIER_NOFOLLOW : 0;
     struct hier_where w;
     int err;
 
-    if (device_named(path))
+    if (device_is_named(path))
         return excl ? -EEXIST : device_open(path, flags, out);
     do {
         err = err_linux(hier_walk(process.root, base, path, how, &w));
@@ -99,7 +100,8 @@ int open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, str
     return err;
 }
 
-static int open_file(int dir, const char *path, uint32_t flags, uint32_t mode, struct file **out)
+/* open_from with a directory descriptor, and the errors of Linux for a bad path. */
+static int open_at(int dir, const char *path, uint32_t flags, uint32_t mode, struct file **out)
 {
     objid_t base = process.root;
     int err = 0;
@@ -116,12 +118,12 @@ static int open_file(int dir, const char *path, uint32_t flags, uint32_t mode, s
 int64_t linux_openat(int dir, const char *path, uint32_t flags, uint32_t mode)
 {
     struct file *f;
-    int64_t ret;
+    int err;
 
     if ((flags & O_TMPFILE) == O_TMPFILE)
         return -EOPNOTSUPP;
-    ret = open_file(dir, path, flags, mode, &f);
-    return ret < 0 ? ret : fd_install(f, 0, (flags & O_CLOEXEC) != 0);
+    err = open_at(dir, path, flags, mode, &f);
+    return err < 0 ? err : fd_install(f, 0, (flags & O_CLOEXEC) != 0);
 }
 
 int64_t linux_open(const char *path, uint32_t flags, uint32_t mode)
@@ -143,7 +145,7 @@ int64_t linux_truncate(const char *path, int64_t len)
 
     if (len < 0)
         return -EINVAL;
-    err = open_file(AT_FDCWD, path, O_WRONLY, 0, &f);
+    err = open_at(AT_FDCWD, path, O_WRONLY, 0, &f);
     if (err < 0)
         return err;
     err = f->ops->truncate ? f->ops->truncate(f, (uint64_t)len) : -EINVAL;
@@ -151,7 +153,7 @@ int64_t linux_truncate(const char *path, int64_t len)
     return err;
 }
 
-/* The file behind fd, open for writing and with a length; else an error. */
+/* The file behind fd if it is open for writing and has a length. -EBADF, -EINVAL. */
 static int get_sized(int fd, struct file **out)
 {
     struct file *f = fd_get(fd);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening by name, for other parts of libtwix. */
+/* Opening a file by its path. */
 #ifndef TWIX_OPEN_H
 #define TWIX_OPEN_H
 
 #include "fd.h"
 
-/* What openat would open, relative to directory `base`; the file has one reference. */
+/* openat, relative to the directory `base`. On 0 *out has one reference, which the caller must
+ * put. */
 int open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, struct file **out);
 
 #endif

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 
 #include "base/err.h"
-#include "base/lock.h"
 #include "base/process.h"
 #include "fd.h"
 #include "path.h"
@@ -15,9 +14,7 @@ int path_base(int dirfd, objid_t *dir)
     int err = 0;
 
     if (dirfd == AT_FDCWD) {
-        lock_acquire(&process.lock);
-        *dir = process.cwd;
-        lock_release(&process.lock);
+        *dir = process_cwd();
         return 0;
     }
     f = fd_get(dirfd);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipes. At the object's base lies struct pipe, its bytes from the next page on. head and tail
- * never wrap and are sync words; each side moves its own under its lock and wakes the other.
+ * Pipes. struct pipe lies at the object's base, the ring begins on the next page. head and tail are
+ * counters that never wrap, and sync words: a reader moves head under read_lock and wakes the
+ * writers, a writer moves tail under write_lock and wakes the readers.
  *
- * Open ends are entered in `ends`: use says which end, owner is a mutex word in the name of the
- * process's first thread, held as long as the end is open. trylock tells a dead owner, so an end
- * whose process was killed is found out by whoever waits for it (waits are cut into WAIT_NS).
- * All fields may have been written by other processes: sizes are constants here, and differences
- * of counters are checked.
+ * An entry of `ends` names the end that is open; its owner is a mutex locked in the name of the
+ * process's first thread, as long as the end is open. trylock succeeds on the entry of a dead
+ * process. The death of a process wakes no waiter, so a wait lasts RETRY_NS at most and then looks
+ * again.
+ *
+ * Any process that has the pipe may have written any field. So sizes are constants here, and a
+ * difference of the counters must be checked before its use.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +33,7 @@
 #define PIPE_VERSION 1u
 #define PIPE_BYTES   65536u
 #define PIPE_ENDS    64u
-#define WAIT_NS      100000000ull
+#define RETRY_NS     100000000ull
 
 #define END_FREE  0u
 #define END_READ  1u
@@ -44,7 +47,7 @@ struct pipe_end {
 struct pipe {
     uint64_t magic;
     uint64_t version;
-    struct twz_mutex lock; /* ends */
+    struct twz_mutex lock; /* guards ends */
     struct twz_mutex read_lock, write_lock;
     uint64_t head;
     uint64_t tail;
@@ -63,14 +66,14 @@ static uint8_t *pipe_data(const struct file *f)
     return (uint8_t *)twz_object_base(&f->obj) + TWZ_PAGE_SIZE;
 }
 
-static uint64_t load(const uint64_t *word)
+static uint64_t load_counter(const uint64_t *word)
 {
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
 /* --- ends ------------------------------------------------------------------------------------- */
 
-static uint64_t use_of(const struct file *f)
+static uint64_t use_of_end(const struct file *f)
 {
     return f->sub ? END_WRITE : END_READ;
 }
@@ -85,14 +88,13 @@ int64_t pipe_inherit(struct file *f)
         if (p->ends[i].use != END_FREE)
             continue;
         p->ends[i].owner.word = thread_process_word();
-        p->ends[i].use = use_of(f);
+        p->ends[i].use = use_of_end(f);
         end = i;
     }
     lock_release(&p->lock);
     return end;
 }
 
-/* Child and parent both do this: whoever comes first. */
 void pipe_transfer(struct file *f, uint64_t end, const struct twz_thread *child)
 {
     struct pipe *p = pipe_of(f);
@@ -103,17 +105,17 @@ void pipe_transfer(struct file *f, uint64_t end, const struct twz_thread *child)
     lock_release(&p->lock);
 }
 
-/* 1 if anybody who lives has such an end open; forgets those of the dead. */
-static int open_somewhere(struct pipe *p, uint64_t use)
+/* Whether a living process has such an end open. Frees the entries of dead processes. */
+static bool has_open_end(struct pipe *p, uint64_t use)
 {
-    int found = 0;
+    bool found = false;
 
     lock_acquire(&p->lock);
     for (uint32_t i = 0; i < PIPE_ENDS; i++) {
         if (p->ends[i].use != use)
             continue;
         if (twz_mutex_trylock(&p->ends[i].owner) < 0) {
-            found = 1;
+            found = true;
         } else {
             p->ends[i].use = END_FREE;
             p->ends[i].owner.word = 0;
@@ -123,12 +125,12 @@ static int open_somewhere(struct pipe *p, uint64_t use)
     return found;
 }
 
-/* The last end that closes takes the pipe away; those of the dead are closed. */
-static void end_unused(const twzobj *obj)
+/* Deletes the pipe if no living process has an end open. */
+static void delete_unused_pipe(const twzobj *obj)
 {
     struct pipe *p = twz_object_base(obj);
 
-    if (!open_somewhere(p, END_READ) && !open_somewhere(p, END_WRITE))
+    if (!has_open_end(p, END_READ) && !has_open_end(p, END_WRITE))
         (void)!twz_object_delete(obj, TWZ_DELETE_DEFERRED);
 }
 
@@ -141,7 +143,7 @@ void pipe_revoke(struct file *f, uint64_t end)
     p->ends[end].owner.word = 0;
     lock_release(&p->lock);
     (void)twz_sync_wake(f->sub ? &p->tail : &p->head, UINT32_MAX);
-    end_unused(&f->obj);
+    delete_unused_pipe(&f->obj);
 }
 
 void pipe_reap(const twzobj *obj)
@@ -149,7 +151,7 @@ void pipe_reap(const twzobj *obj)
     const struct pipe *p = twz_object_base(obj);
 
     if (p->magic == PIPE_MAGIC && p->version == PIPE_VERSION)
-        end_unused(obj);
+        delete_unused_pipe(obj);
 }
 
 static void pipe_release(struct file *f)
@@ -158,17 +160,18 @@ static void pipe_release(struct file *f)
         pipe_revoke(f, f->end);
 }
 
-/* --- bytes ------------------------------------------------------------------------------------ */
+/* --- the ring --------------------------------------------------------------------------------- */
 
-/* Bytes in the ring; more than it holds means that somebody wrote nonsense. */
-static int64_t filled(const struct pipe *p)
+/* Bytes in the ring. -EIO: the counters are not valid. */
+static int64_t bytes_in_ring(const struct pipe *p)
 {
-    uint64_t n = load(&p->tail) - load(&p->head);
+    uint64_t n = load_counter(&p->tail) - load_counter(&p->head);
 
     return n <= PIPE_BYTES ? (int64_t)n : -EIO;
 }
 
-static int copy_ring(struct file *f, uint8_t *buf, uint64_t len, uint64_t at, int out)
+/* Copies `len` bytes between buf and the ring from counter `at` on. */
+static int copy_ring(struct file *f, uint8_t *buf, uint64_t len, uint64_t at, bool out)
 {
     uint64_t off = at % PIPE_BYTES;
     uint64_t first = len < PIPE_BYTES - off ? len : PIPE_BYTES - off;
@@ -183,20 +186,21 @@ static int copy_ring(struct file *f, uint8_t *buf, uint64_t len, uint64_t at, in
                : copy_bytes(data, buf + first, len - first, f->obj.start);
 }
 
-static int64_t get_some(struct file *f, void *buf, uint64_t len)
+/* Reads the bytes that are there, up to len; 0: there are none. */
+static int64_t read_ring(struct file *f, void *buf, uint64_t len)
 {
     struct pipe *p = pipe_of(f);
     int64_t n;
 
     lock_acquire(&p->read_lock);
-    n = filled(p);
+    n = bytes_in_ring(p);
     if (n > 0) {
-        uint64_t take = len < (uint64_t)n ? len : (uint64_t)n;
-        int err = copy_ring(f, buf, take, p->head, 1);
+        uint64_t part = len < (uint64_t)n ? len : (uint64_t)n;
+        int err = copy_ring(f, buf, part, p->head, true);
 
-        n = err < 0 ? err : (int64_t)take;
+        n = err < 0 ? err : (int64_t)part;
         if (err == 0)
-            __atomic_store_n(&p->head, p->head + take, __ATOMIC_SEQ_CST);
+            __atomic_store_n(&p->head, p->head + part, __ATOMIC_SEQ_CST);
     }
     lock_release(&p->read_lock);
     if (n > 0)
@@ -204,24 +208,24 @@ static int64_t get_some(struct file *f, void *buf, uint64_t len)
     return n;
 }
 
-/* All of a small write or nothing; of a large one what there is room for. */
-static int64_t put_some(struct file *f, const void *buf, uint64_t len)
+/* Writes as many bytes as there is space for; of a write of PIPE_BUF or less, all bytes or none. */
+static int64_t write_ring(struct file *f, const void *buf, uint64_t len)
 {
     struct pipe *p = pipe_of(f);
     int64_t n;
 
     lock_acquire(&p->write_lock);
-    n = filled(p);
+    n = bytes_in_ring(p);
     if (n >= 0) {
-        uint64_t room = PIPE_BYTES - (uint64_t)n;
-        uint64_t put = len < room ? len : room;
+        uint64_t space = PIPE_BYTES - (uint64_t)n;
+        uint64_t part = len < space ? len : space;
 
-        if (len <= PIPE_BUF && room < len)
-            put = 0;
-        n = put ? copy_ring(f, (uint8_t *)(uintptr_t)buf, put, p->tail, 0) : 0;
-        if (n == 0 && put) {
-            __atomic_store_n(&p->tail, p->tail + put, __ATOMIC_SEQ_CST);
-            n = (int64_t)put;
+        if (len <= PIPE_BUF && space < len)
+            part = 0;
+        n = part ? copy_ring(f, (uint8_t *)(uintptr_t)buf, part, p->tail, false) : 0;
+        if (n == 0 && part) {
+            __atomic_store_n(&p->tail, p->tail + part, __ATOMIC_SEQ_CST);
+            n = (int64_t)part;
         }
     }
     lock_release(&p->write_lock);
@@ -230,14 +234,15 @@ static int64_t put_some(struct file *f, const void *buf, uint64_t len)
     return n;
 }
 
-/* Waits for `word` to move on from `value`, for a while. */
-static int wait_a_while(const uint64_t *word, uint64_t value)
+/* Waits until *word is not `value`, RETRY_NS at most. 0 or -EINTR. */
+static int wait_counter(const uint64_t *word, uint64_t value)
 {
-    int err = wait_word(word, value, twz_clock() + WAIT_NS);
+    int err = wait_word(word, value, twz_clock() + RETRY_NS);
 
     return err == -ETIMEDOUT ? 0 : err;
 }
 
+/* Reads the bytes that are there; waits only if there are none. 0: no writer is left. */
 static int64_t pipe_read(struct file *f, void *buf, uint64_t len, uint64_t off)
 {
     struct pipe *p = pipe_of(f);
@@ -247,21 +252,22 @@ static int64_t pipe_read(struct file *f, void *buf, uint64_t len, uint64_t off)
     if (len == 0)
         return 0;
     for (;;) {
-        uint64_t tail = load(&p->tail);
+        uint64_t tail = load_counter(&p->tail);
 
-        n = get_some(f, buf, len);
+        n = read_ring(f, buf, len);
         if (n != 0)
             return n;
-        if (!open_somewhere(p, END_WRITE))
-            return get_some(f, buf, len); /* what came just before the last one closed */
+        if (!has_open_end(p, END_WRITE))
+            return read_ring(f, buf, len); /* bytes written before the last writer closed */
         if (f->state->flags & O_NONBLOCK)
             return -EAGAIN;
-        n = wait_a_while(&p->tail, tail);
+        n = wait_counter(&p->tail, tail);
         if (n < 0)
             return n;
     }
 }
 
+/* Writes all bytes, unless no reader is left, a signal ends the wait, or O_NONBLOCK forbids it. */
 static int64_t pipe_write(struct file *f, const void *buf, uint64_t len, uint64_t off)
 {
     struct pipe *p = pipe_of(f);
@@ -270,27 +276,27 @@ static int64_t pipe_write(struct file *f, const void *buf, uint64_t len, uint64_
 
     (void)off;
     while (done < len) {
-        uint64_t head = load(&p->head);
+        uint64_t head = load_counter(&p->head);
 
-        if (!open_somewhere(p, END_READ)) {
+        if (!has_open_end(p, END_READ)) {
             signals_raise(SIGPIPE);
             n = -EPIPE;
             break;
         }
-        n = put_some(f, (const uint8_t *)buf + done, len - done);
+        n = write_ring(f, (const uint8_t *)buf + done, len - done);
         if (n < 0)
             break;
         done += (uint64_t)n;
         if (n > 0)
             continue;
-        n = f->state->flags & O_NONBLOCK ? -EAGAIN : wait_a_while(&p->head, head);
+        n = f->state->flags & O_NONBLOCK ? -EAGAIN : wait_counter(&p->head, head);
         if (n < 0)
             break;
     }
     return done ? (int64_t)done : n;
 }
 
-/* --- the rest --------------------------------------------------------------------------------- */
+/* --- the other operations --------------------------------------------------------------------- */
 
 static int pipe_stat(struct file *f, struct stat *st)
 {
@@ -304,24 +310,25 @@ static int pipe_ioctl(struct file *f, int64_t request, void *arg)
 {
     if (request != FIONREAD)
         return -ENOTTY;
-    *(int *)arg = (int)filled(pipe_of(f));
+    *(int *)arg = (int)bytes_in_ring(pipe_of(f));
     return 0;
 }
 
+/* A writer counts as ready once PIPE_BUF bytes fit. */
 static uint32_t pipe_poll(struct file *f, uint32_t want, struct twz_sync *wait)
 {
     struct pipe *p = pipe_of(f);
-    uint64_t head = load(&p->head), tail = load(&p->tail);
+    uint64_t head = load_counter(&p->head), tail = load_counter(&p->tail);
 
     if (f->sub == 0) {
         if (tail != head)
             return want & (POLLIN | POLLRDNORM);
-        if (!open_somewhere(p, END_WRITE))
+        if (!has_open_end(p, END_WRITE))
             return POLLHUP;
         *wait = wait_sleep_op(&p->tail, tail);
         return 0;
     }
-    if (!open_somewhere(p, END_READ))
+    if (!has_open_end(p, END_READ))
         return POLLERR;
     if (tail - head <= PIPE_BYTES - PIPE_BUF)
         return want & (POLLOUT | POLLWRNORM);
@@ -329,6 +336,7 @@ static uint32_t pipe_poll(struct file *f, uint32_t want, struct twz_sync *wait)
     return 0;
 }
 
+/* Opens the pipe `id` as the object of f; f has no entry yet. */
 static int open_pipe(struct file *f, objid_t id)
 {
     int err = err_linux(twz_object_init_guid(&f->obj, id, TWZ_READ | TWZ_WRITE));
@@ -349,7 +357,7 @@ int pipe_reopen(struct file *f, objid_t id, uint64_t end)
     if (err < 0)
         return err;
     p = pipe_of(f);
-    if (end >= PIPE_ENDS || p->ends[end].use != use_of(f))
+    if (end >= PIPE_ENDS || p->ends[end].use != use_of_end(f))
         return -EINVAL;
     lock_acquire(&p->lock);
     p->ends[end].owner.word = thread_process_word();
@@ -367,8 +375,8 @@ const struct file_ops pipe_ops = {
     .release = pipe_release,
 };
 
-/* One end of a new pipe: a descriptor, or an error. */
-static int64_t new_end(objid_t id, uint32_t sub, uint32_t flags)
+/* Opens one end of the pipe: its descriptor. */
+static int64_t open_end(objid_t id, uint32_t sub, uint32_t flags)
 {
     uint32_t access = (sub ? O_WRONLY : O_RDONLY) | (flags & O_NONBLOCK);
     struct file *f = file_new(&pipe_ops, FILE_PIPE, access);
@@ -404,8 +412,8 @@ int64_t linux_pipe2(void *out, uint32_t flags)
     p = twz_object_base(&obj);
     p->version = PIPE_VERSION;
     p->magic = PIPE_MAGIC;
-    rd = new_end(obj.id, 0, flags);
-    wr = rd < 0 ? rd : new_end(obj.id, 1, flags);
+    rd = open_end(obj.id, 0, flags);
+    wr = rd < 0 ? rd : open_end(obj.id, 1, flags);
     twz_object_release(&obj);
     if (wr < 0) {
         if (rd >= 0)

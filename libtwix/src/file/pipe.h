@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipes: a volatile object with a ring, shared by whoever has an end of it open. Each open end is
- * entered in the pipe under its process's first thread, so that an end whose process was killed
- * counts as closed.
+ * Pipes: a volatile object with a ring of bytes, which all processes share that have an end open.
+ * Each open end has an entry in the pipe, locked in the name of its process's first thread: the end
+ * of a dead process counts as closed.
  */
 #ifndef TWIX_PIPE_H
 #define TWIX_PIPE_H
@@ -13,16 +13,23 @@
 
 extern const struct file_ops pipe_ops;
 
-/* The end f->sub (0 read, 1 write) of the pipe in object `id`, as inherited: entry `end`. */
-int pipe_reopen(struct file *f, objid_t id, uint64_t end);
-
-/* An end like f's for a child that is to be: its entry, or -ENFILE. It is open from now on, so that
- * the parent may close its own. Then it is the child's, or is taken back. */
+/* The parent: make an entry for a child's end like that of f. The end is open from now on, so the
+ * parent may close its own. The entry is the parent's until pipe_transfer or pipe_revoke. -ENFILE:
+ * there are too many ends. */
 int64_t pipe_inherit(struct file *f);
+
+/* The parent: put the child's name into the entry, unless pipe_reopen did so already. Either
+ * process may run first. */
 void pipe_transfer(struct file *f, uint64_t end, const struct twz_thread *child);
+
+/* Free an entry, wake the other side, and delete the pipe if no living process has an end open. */
 void pipe_revoke(struct file *f, uint64_t end);
 
-/* Somebody who had ends of the pipe in obj has died: if nobody has any now, the object goes. */
+/* The child: open the pipe `id` as the end f->sub (0 read, 1 write), and put its name into the
+ * entry `end`. -EINVAL: the object is not a pipe, or the entry not that of such an end. */
+int pipe_reopen(struct file *f, objid_t id, uint64_t end);
+
+/* A process died: delete the object if it is a pipe that no living process has an end of. */
 void pipe_reap(const twzobj *obj);
 
 #endif

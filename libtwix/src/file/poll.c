@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* poll, ppoll, select, pselect: wait for any of many, in one thread_sync. */
+/* poll, ppoll, select, pselect: one thread_sync waits for any of the files. If they are more than
+ * it can wait for, the others are asked again every RETRY_NS. */
 #include <errno.h>
 #include <poll.h>
 #include <sys/select.h>
@@ -10,20 +11,19 @@
 #include "base/thread.h"
 #include "base/times.h"
 #include "base/wait.h"
-#include "base/times.h"
 #include "fd.h"
 
-#define WAITS   (TWZ_SYNC_MAX - 1) /* words slept on; files beyond are looked at every LOOK_NS */
-#define LOOK_NS 20000000ull
+#define WAITS    (TWZ_SYNC_MAX - 1) /* one is for the pending word */
+#define RETRY_NS 20000000ull
 
 struct waits {
     struct twz_sync op[TWZ_SYNC_MAX];
     uint32_t count;
-    uint32_t more; /* some file did not find room */
+    bool overflow; /* a file has no op */
 };
 
-/* Events of fd that are there; adds a sleep where there are none. */
-static uint32_t look(int fd, uint32_t want, struct waits *w)
+/* The events of `want` that are ready on fd; if none is, adds a sleep to w. */
+static uint32_t poll_fd(int fd, uint32_t want, struct waits *w)
 {
     struct twz_sync wait = { 0 };
     struct file *f = fd_get(fd);
@@ -39,15 +39,15 @@ static uint32_t look(int fd, uint32_t want, struct waits *w)
     if (w->count < WAITS)
         w->op[w->count++] = wait;
     else
-        w->more = 1;
+        w->overflow = true;
     return 0;
 }
 
-/* Sleeps for what look() gathered. -ETIMEDOUT once the deadline is past. */
-static int sleep_for(struct waits *w, uint64_t deadline)
+/* Sleeps on the ops that poll_fd added. -EINTR; -ETIMEDOUT: the deadline is past. */
+static int sleep_on_fds(struct waits *w, uint64_t deadline)
 {
     uint64_t now = twz_clock();
-    uint64_t until = w->more && deadline > now + LOOK_NS ? now + LOOK_NS : deadline;
+    uint64_t until = w->overflow && deadline > now + RETRY_NS ? now + RETRY_NS : deadline;
     int err;
 
     if (deadline <= now)
@@ -56,6 +56,7 @@ static int sleep_for(struct waits *w, uint64_t deadline)
     return err == -ETIMEDOUT && until != deadline ? 0 : err;
 }
 
+/* poll: how many descriptors have events; 0 at the deadline. */
 static int64_t poll_until(struct pollfd *fds, uint64_t count, uint64_t deadline)
 {
     struct waits w;
@@ -63,17 +64,17 @@ static int64_t poll_until(struct pollfd *fds, uint64_t count, uint64_t deadline)
 
     for (;;) {
         w.count = 0;
-        w.more = 0;
+        w.overflow = false;
         ready = 0;
         for (uint64_t i = 0; i < count; i++) {
             uint32_t want = (uint16_t)fds[i].events;
 
-            fds[i].revents = fds[i].fd < 0 ? 0 : (short)look(fds[i].fd, want, &w);
+            fds[i].revents = fds[i].fd < 0 ? 0 : (short)poll_fd(fds[i].fd, want, &w);
             ready += fds[i].revents != 0;
         }
         if (ready)
             return ready;
-        ret = sleep_for(&w, deadline);
+        ret = sleep_on_fds(&w, deadline);
         if (ret < 0)
             return ret == -ETIMEDOUT ? 0 : ret;
     }
@@ -88,22 +89,8 @@ int64_t linux_poll(void *fds, uint64_t count, int64_t timeout)
     return poll_until(fds, count, ms < 0 ? TWZ_FOREVER : twz_clock() + (uint64_t)ms * 1000000u);
 }
 
-/* A deadline from a relative timespec; NULL: never. */
-static int deadline_in(const struct timespec *timeout, uint64_t *deadline)
-{
-    uint64_t ns;
-    int err;
-
-    *deadline = TWZ_FOREVER;
-    if (!timeout)
-        return 0;
-    err = times_ns(timeout, &ns);
-    if (err == 0)
-        *deadline = twz_clock() + ns;
-    return err;
-}
-
-/* Runs with another signal mask, as ppoll and pselect do. */
+/* Waits with another signal mask (NULL: the thread's own). After -EINTR the mask stays until the
+ * handler has run: run_handler of life/deliver.c restores it. */
 static int64_t with_mask(const uint64_t *mask, int64_t (*wait)(void *ctx), void *ctx)
 {
     struct thread *t = thread_self();
@@ -114,8 +101,8 @@ static int64_t with_mask(const uint64_t *mask, int64_t (*wait)(void *ctx), void 
         t->mask = *mask;
     ret = wait(ctx);
     if (mask && ret == -EINTR) {
-        t->suspend_mask = old; /* comes back when the handler has run */
-        t->suspended = 1;
+        t->suspend_mask = old;
+        t->suspended = true;
     } else {
         t->mask = old;
     }
@@ -139,13 +126,13 @@ int64_t linux_ppoll(void *fds, uint64_t count, const void *timeout, const void *
                     uint64_t masklen)
 {
     struct poll_job job = { fds, count, 0 };
-    int64_t ret;
+    int err;
 
     (void)masklen;
     if (count > FD_MAX)
         return -EINVAL;
-    ret = deadline_in(timeout, &job.deadline);
-    return ret < 0 ? ret : with_mask(mask, do_poll, &job);
+    err = times_deadline_in(timeout, &job.deadline);
+    return err < 0 ? err : with_mask(mask, do_poll, &job);
 }
 
 /* --- select ----------------------------------------------------------------------------------- */
@@ -160,7 +147,8 @@ struct select_job {
 static const uint32_t select_events[3] = { POLLIN | POLLRDNORM | POLLHUP | POLLERR,
                                            POLLOUT | POLLWRNORM | POLLERR, POLLPRI };
 
-static int64_t select_look(struct select_job *j, struct waits *w)
+/* Polls all descriptors of the sets into j->out: how many bits are set, or -EBADF. */
+static int64_t poll_sets(struct select_job *j, struct waits *w)
 {
     int64_t ready = 0;
 
@@ -171,7 +159,7 @@ static int64_t select_look(struct select_job *j, struct waits *w)
 
             if (!FD_ISSET(fd, j->set[s]))
                 continue;
-            there = look((int)fd, select_events[s], w);
+            there = poll_fd((int)fd, select_events[s], w);
             if (there & POLLNVAL)
                 return -EBADF;
             if (!(there & select_events[s]))
@@ -183,6 +171,7 @@ static int64_t select_look(struct select_job *j, struct waits *w)
     return ready;
 }
 
+/* select: how many bits are set; 0 at the deadline. The sets change only on success. */
 static int64_t do_select(void *ctx)
 {
     struct select_job *j = ctx;
@@ -191,10 +180,10 @@ static int64_t do_select(void *ctx)
 
     do {
         w.count = 0;
-        w.more = 0;
-        ret = select_look(j, &w);
+        w.overflow = false;
+        ret = poll_sets(j, &w);
         if (ret == 0)
-            ret = sleep_for(&w, j->deadline);
+            ret = sleep_on_fds(&w, j->deadline);
         else
             break;
     } while (ret >= 0);
@@ -211,12 +200,12 @@ int64_t linux_pselect6(int64_t count, void *rd, void *wr, void *ex, const void *
 {
     struct select_job job = { .count = (unsigned)count, .set = { rd, wr, ex } };
     const uint64_t *const *sigmask = mask; /* { mask, its length } */
-    int64_t ret;
+    int err;
 
     if (count < 0 || count > FD_SETSIZE)
         return -EINVAL;
-    ret = deadline_in(timeout, &job.deadline);
-    return ret < 0 ? ret : with_mask(sigmask ? sigmask[0] : NULL, do_select, &job);
+    err = times_deadline_in(timeout, &job.deadline);
+    return err < 0 ? err : with_mask(sigmask ? sigmask[0] : NULL, do_select, &job);
 }
 
 int64_t linux_select(int64_t count, void *rd, void *wr, void *ex, void *timeout)

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Regular files over objects. No cache and no dirty state: a write is copied into the object's
- * pages, flushed and fenced before the call returns.
+ * Regular files. There is no cache and no dirty state: a write is durable when it returns.
  *
- * A file is one object. One that goes on in further objects (meta.next; twz-obj makes such) has
- * names and a length, but cannot be opened, so that nobody takes its first part for the whole.
+ * A file is one object. A file of more than one object (meta.next; twz-obj makes them) has names
+ * and a length but cannot be opened: a program would take its first object for the whole.
  *
- * Invariants: bytes at and past the length have no meaning; whoever makes the length grow across
- * them makes them zero first. meta.lock is held by whoever changes the length.
+ * Invariants
+ *   - Bytes at and past the length have no meaning. A call that moves the length past them must set
+ *     them to zero first.
+ *   - A call that changes the length must hold meta.lock.
  *
- * Crash protocol of a write that grows the file: (1) the gap, if any, is zeroed and the data are
- * copied, flushed; fence. (2) COMMIT meta.size (twz_object_set_size; mtime and mode lie on the same
- * line before it). After a crash the file has its old length or the new one with all its bytes. A
- * write inside the file is atomic by words of 8 bytes only, as SPEC says of any store.
+ * A write that grows the file:
+ *   step                                    durable before   after a crash
+ *   1  zero the gap, copy the data, flush   2                the old length
+ *   2  mtime and COMMIT: meta.size          the return       the new length, with all its bytes
+ *
+ * mtime and mode lie on the line of meta.size and are stored before it. A write inside the file has
+ * no commit: after a crash each aligned word of 8 bytes is the old one or the new one.
+ *
  */
 #include <elf.h>
 #include <errno.h>
@@ -26,6 +31,7 @@
 #include "base/copy.h"
 #include "base/err.h"
 #include "base/lock.h"
+#include "base/times.h"
 #include "regular.h"
 
 static struct twz_mutex *size_lock(const twzobj *obj)
@@ -33,8 +39,9 @@ static struct twz_mutex *size_lock(const twzobj *obj)
     return (struct twz_mutex *)(void *)&twz_object_meta(obj)->lock;
 }
 
-/* --- ranges of zeroes ------------------------------------------------------------------------- */
+/* --- zeroes ----------------------------------------------------------------------------------- */
 
+/* Overwrites bytes [from, to) with zeroes. Durable at the next fence. */
 static int zero_bytes(const twzobj *obj, uint64_t from, uint64_t to)
 {
     uint8_t *base = twz_object_base(obj);
@@ -49,8 +56,8 @@ static int zero_bytes(const twzobj *obj, uint64_t from, uint64_t to)
     return 0;
 }
 
-/* Bytes [from, to) of the data become zero: whole pages are given back, the rest is overwritten.
- * Durable at the next fence. */
+/* Sets bytes [from, to) to zero: discards whole pages, overwrites the rest. Durable at the next
+ * fence. */
 static int zero_range(const twzobj *obj, uint64_t from, uint64_t to)
 {
     uint64_t first = (from + TWZ_PAGE_SIZE - 1) & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
@@ -67,19 +74,20 @@ static int zero_range(const twzobj *obj, uint64_t from, uint64_t to)
     err = err_linux(
         twz_sys_obj_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + first, last - first));
     if (err == -ENOENT)
-        err = zero_bytes(obj, first, last); /* it lost its last name: its ID is dead already */
+        err = zero_bytes(obj, first, last); /* the object was deleted, so its ID names nothing */
     return err < 0 ? err : zero_bytes(obj, last, to);
 }
 
 /* --- length ----------------------------------------------------------------------------------- */
 
+/* Durable at its return. The bytes up to `size` must be durable before. */
 static int commit_size(const twzobj *obj, uint64_t size)
 {
     struct twz_meta *meta = twz_object_meta(obj);
 
     meta->mtime_ns = twz_clock_wall();
     meta->ctime_ns = meta->mtime_ns;
-    return err_linux(twz_object_set_size(obj, size));
+    return err_linux(twz_object_set_size(obj, size)); /* COMMIT: the length, with its bytes */
 }
 
 static int resize_locked(const twzobj *obj, uint64_t len)
@@ -93,7 +101,7 @@ static int resize_locked(const twzobj *obj, uint64_t len)
         err = zero_range(obj, size, len);
         if (err < 0)
             return err;
-        twz_persist_fence();
+        twz_persist_fence(); /* the zeroes, before the length that covers them */
     }
     err = commit_size(obj, len);
     if (err == 0 && keep < end)
@@ -146,7 +154,8 @@ static int64_t regular_read(struct file *f, void *buf, uint64_t len, uint64_t of
     return err < 0 ? err : (int64_t)len;
 }
 
-static int64_t put_data(struct file *f, const void *buf, uint64_t len, uint64_t off)
+/* Copies data into the file, durable at the return. */
+static int64_t store_data(struct file *f, const void *buf, uint64_t len, uint64_t off)
 {
     uint8_t *base = twz_object_base(&f->obj);
     int err = copy_bytes(base + off, buf, len, f->obj.start);
@@ -157,7 +166,7 @@ static int64_t put_data(struct file *f, const void *buf, uint64_t len, uint64_t 
     return (int64_t)len;
 }
 
-/* Under the length's lock: the write may grow the file. */
+/* A write that may grow the file. The caller must hold the length's lock. */
 static int64_t write_growing(struct file *f, const void *buf, uint64_t len, uint64_t off)
 {
     uint64_t size = twz_object_size(&f->obj);
@@ -172,7 +181,7 @@ static int64_t write_growing(struct file *f, const void *buf, uint64_t len, uint
     ret = zero_range(&f->obj, size, off);
     if (ret < 0)
         return ret;
-    n = put_data(f, buf, len, off);
+    n = store_data(f, buf, len, off);
     if (n < 0 || off + len <= size)
         return n;
     ret = commit_size(&f->obj, off + len);
@@ -189,7 +198,7 @@ static int64_t regular_write(struct file *f, const void *buf, uint64_t len, uint
         return 0;
     if (off != FILE_AT_END && off <= size && len <= size - off) {
         meta->mtime_ns = twz_clock_wall();
-        return put_data(f, buf, len, off);
+        return store_data(f, buf, len, off);
     }
     lock_acquire(size_lock(&f->obj));
     n = write_growing(f, buf, len, off);
@@ -217,9 +226,10 @@ static int64_t regular_seek(struct file *f, int64_t off, int64_t whence)
 
 /* --- files of more than one object ------------------------------------------------------------ */
 
-#define PARTS_MAX 4096 /* objects followed, in case the chain is a circle */
+#define PARTS_MAX 4096 /* bound for a chain that is a circle */
 
-static int next_part(const twzobj *obj, twzobj *next)
+/* Opens the object that continues the file. -EIO: the pointer is malformed. */
+static int open_next_object(const twzobj *obj, twzobj *next)
 {
     uint64_t index = TWZ_PPTR_FOT(twz_object_meta(obj)->next);
     const struct twz_fot_entry *e = NULL;
@@ -231,14 +241,15 @@ static int next_part(const twzobj *obj, twzobj *next)
     return regular_map(next, e->id, TWZ_READ);
 }
 
-/* The length of the whole file that begins in obj, as far as its parts are there. */
+/* The length of the file that begins in obj: the sum over the objects that can be opened. */
 static uint64_t whole_size(const twzobj *obj)
 {
     uint64_t size = twz_object_size(obj);
     twzobj part = *obj, next;
     int parts = 0;
 
-    while (parts < PARTS_MAX && twz_object_meta(&part)->next && next_part(&part, &next) == 0) {
+    while (parts < PARTS_MAX && twz_object_meta(&part)->next &&
+           open_next_object(&part, &next) == 0) {
         if (parts++)
             twz_object_release(&part);
         part = next;
@@ -249,20 +260,14 @@ static uint64_t whole_size(const twzobj *obj)
     return size;
 }
 
-/* --- state ------------------------------------------------------------------------------------ */
+/* --- attributes ------------------------------------------------------------------------------- */
 
-static int is_program(const twzobj *obj)
+static bool has_elf_magic(const twzobj *obj)
 {
     const uint8_t *b = twz_object_base(obj);
 
     return twz_object_size(obj) > SELFMAG && b[0] == ELFMAG0 && b[1] == ELFMAG1 &&
            b[2] == ELFMAG2 && b[3] == ELFMAG3;
-}
-
-static struct timespec when(uint64_t ns)
-{
-    return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000u),
-                              .tv_nsec = (long)(ns % 1000000000u) };
 }
 
 void regular_stat(const twzobj *obj, uint32_t type, struct stat *st)
@@ -271,7 +276,7 @@ void regular_stat(const twzobj *obj, uint32_t type, struct stat *st)
     uint32_t mode = (uint32_t)meta->mode & 07777;
 
     if (meta->mode == 0)
-        mode = type == S_IFDIR || is_program(obj) ? 0755 : 0644;
+        mode = type == S_IFDIR || has_elf_magic(obj) ? 0755 : 0644;
     *st = (struct stat){ 0 };
     st->st_dev = 1;
     st->st_ino = obj->id.lo;
@@ -280,8 +285,8 @@ void regular_stat(const twzobj *obj, uint32_t type, struct stat *st)
     st->st_size = (off_t)(type == S_IFDIR ? TWZ_PAGE_SIZE : whole_size(obj));
     st->st_blksize = TWZ_PAGE_SIZE;
     st->st_blocks = (st->st_size + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE * (TWZ_PAGE_SIZE / 512);
-    st->st_mtim = when(meta->mtime_ns);
-    st->st_ctim = when(meta->ctime_ns);
+    st->st_mtim = times_spec(meta->mtime_ns);
+    st->st_ctim = times_spec(meta->ctime_ns);
     st->st_atim = st->st_mtim;
 }
 
@@ -307,7 +312,7 @@ int regular_fill(const twzobj *obj, void *ctx)
 {
     struct twz_meta *meta = twz_object_meta(obj);
     const uint32_t *mode = ctx;
-    int err = twz_touch(meta, sizeof(*meta)); /* in a full pool an error, not a fault */
+    int err = twz_touch(meta, sizeof(*meta));
 
     if (err < 0)
         return err;
@@ -318,9 +323,8 @@ int regular_fill(const twzobj *obj, void *ctx)
     return S_ISREG(*mode) ? twz_object_set_size(obj, 0) : 0;
 }
 
-/* The first touch makes the kernel hang the object here, and from then on it lives as long as it is
- * open, whatever happens to its names. What it touches is the kernel's record, which says the
- * default permissions. */
+/* Opens an object and reads its kernel record. The first access makes the kernel map the object;
+ * from then on the mapping keeps it, also after it is deleted. */
 static int map_readable(twzobj *obj, objid_t id, uint32_t rights, struct twz_record *record)
 {
     int err = err_linux(twz_object_init_guid(obj, id, rights));
@@ -330,19 +334,20 @@ static int map_readable(twzobj *obj, objid_t id, uint32_t rights, struct twz_rec
     if (copy_bytes(record, obj->start + TWZ_OBJ_RECORD, sizeof(*record), obj->start) == 0)
         return 0;
     twz_object_release(obj);
-    return -ENOENT; /* deleted just before, or damaged */
+    return -ENOENT; /* deleted before the access, or damaged */
 }
 
-/* What can be read and yet not be mapped for writing is executed in this address space. */
-static int is_executed(objid_t id)
+/* An object that this view can map for reading but not for writing is executed in it: the kernel
+ * never maps an object both W and X. */
+static bool is_executed(objid_t id)
 {
     struct twz_record record;
     twzobj obj;
 
     if (map_readable(&obj, id, TWZ_READ, &record) < 0)
-        return 0;
+        return false;
     twz_object_release(&obj);
-    return 1;
+    return true;
 }
 
 int regular_map(twzobj *obj, objid_t id, uint32_t rights)
@@ -381,5 +386,5 @@ const struct file_ops regular_ops = {
     .seek = regular_seek,
     .stat = regular_file_stat,
     .truncate = regular_truncate,
-    .offsets = 1,
+    .offsets = true,
 };

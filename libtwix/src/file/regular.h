@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Regular files: persistent objects whose bytes are the data from the base and whose length is
- * meta.size. What a POSIX program writes a twz program can map, and the other way round.
+ * Regular files. A file is a persistent object: its bytes are the data from the base, its length is
+ * meta.size. So a twz program can map what a POSIX program writes, and the other way round.
  */
 #ifndef TWIX_REGULAR_H
 #define TWIX_REGULAR_H
@@ -14,27 +14,31 @@
 
 extern const struct file_ops regular_ops;
 
-/* Open the object `id` for `access` (O_RDONLY …): the file's obj is open READ, or READ | WRITE.
- * -EFBIG: the file goes on in a further object. */
+/* Open the object `id` as the object of f, READ for O_RDONLY, else READ | WRITE. Errors as
+ * regular_map, and -EFBIG: the file has more than one object. */
 int regular_open(struct file *f, objid_t id, uint32_t access);
 
-/* Open any object so that it stays: -ENOENT, -EACCES where its default permissions are fewer,
- * -ETXTBSY to write what this process executes. */
+/* Open an object and map it, so that it exists until it is released, whatever happens to its names.
+ * -ENOENT: deleted or damaged. -EACCES: its default permissions lack `rights`. -ETXTBSY: `rights`
+ * has WRITE, and this process executes the object. */
 int regular_map(twzobj *obj, objid_t id, uint32_t rights);
 
-/* hier_create's fill: mode (type and permission bits) and times. ctx: const uint32_t *mode. */
+/* A fill function for hier_create: sets mode and times, durable at its return. `ctx` must point to
+ * the mode (uint32_t), type and permission bits. -TWZ_ENOSPC, not a fault, if the pool is full. */
 int regular_fill(const twzobj *obj, void *ctx);
 
-/* meta of any object as struct stat; type is S_IFREG or S_IFDIR. */
+/* The struct stat of an object; `type` is S_IFREG or S_IFDIR. */
 void regular_stat(const twzobj *obj, uint32_t type, struct stat *st);
 
-/* The same of one that is open, and may have lost its last name since: then its ID is dead. */
+/* The same for an open file: an object that was deleted since it was opened has 0 links. */
 void regular_stat_open(const twzobj *obj, uint32_t type, struct stat *st);
 
-/* Set the length, durable on return; bytes that come into being are zero. */
+/* Set the length, durable on return; bytes past the old length are zero. -EFBIG, -ENOSPC. Blocks on
+ * the length's lock. */
 int regular_resize(const twzobj *obj, uint64_t len);
 
-/* Bytes [off, off + len) become zero, as far as they lie within the length. */
+/* Set the bytes of [off, off + len) that lie within the length to zero, durable on return. Blocks
+ * on the length's lock. */
 int regular_punch(const twzobj *obj, uint64_t off, uint64_t len);
 
 #endif

@@ -119,7 +119,7 @@ static void publish_tid(struct thread *t, int *ptid, int *ctid)
 }
 
 /* The first function of a new thread. */
-static _Noreturn void thread_main(struct thread *t)
+static _Noreturn void clone_main(struct thread *t)
 {
     publish_tid(t, t->set_ptid, t->set_ctid);
     setup_alt_stack(t);
@@ -129,7 +129,7 @@ static _Noreturn void thread_main(struct thread *t)
     end_thread(t);
 }
 
-/* Creates the thread object and starts it in thread_main. On an error nothing is left behind. */
+/* Creates the thread object and starts it in clone_main. On an error nothing is left behind. */
 static int spawn_thread(struct thread *t, void *stack, void *tls)
 {
     struct twz_create create = { .kind = TWZ_KIND_THREAD,
@@ -143,7 +143,7 @@ static int spawn_thread(struct thread *t, void *stack, void *tls)
         return err;
     repr = thread_repr(t);
     spawn.thread = t->repr.id;
-    spawn.entry = (uint64_t)(uintptr_t)thread_main;
+    spawn.entry = (uint64_t)(uintptr_t)clone_main;
     spawn.stack = ((uint64_t)(uintptr_t)stack & ~15ull) - 8;
     spawn.arg = (uint64_t)(uintptr_t)t;
     spawn.fsbase = (uint64_t)(uintptr_t)tls;
@@ -269,6 +269,8 @@ static _Noreturn void exit_unmapped(struct thread *t, int *clear)
     __builtin_unreachable();
 }
 
+/* Ends the calling thread: releases its robust locks and wakes the threads that wait for its
+ * end. */
 static _Noreturn void end_thread(struct thread *t)
 {
     thread_enter_call(t);

@@ -21,6 +21,7 @@
 
 /* --- the context that a handler sees ---------------------------------------------------------- */
 
+/* The context that a handler gets. */
 static void fill_context(ucontext_t *uc, const struct twz_regs *r, uint64_t mask)
 {
     greg_t *g = uc->uc_mcontext.gregs;
@@ -47,6 +48,7 @@ static void fill_context(ucontext_t *uc, const struct twz_regs *r, uint64_t mask
     uc->uc_sigmask.__bits[0] = mask;
 }
 
+/* The registers as the handler left them. */
 static void apply_context(struct twz_regs *r, const ucontext_t *uc)
 {
     const greg_t *g = uc->uc_mcontext.gregs;
@@ -254,7 +256,7 @@ void deliver_init(void)
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
-static int send_signal(const struct thread *t, int64_t signo)
+static int signal_thread(const struct thread *t, int64_t signo)
 {
     if (signo < 0 || signo > SIGNALS_MAX)
         return -EINVAL;
@@ -272,7 +274,7 @@ static int send_signal(const struct thread *t, int64_t signo)
 
 int64_t linux_tkill(int64_t tid, int64_t signo)
 {
-    return send_signal(thread_find(tid), signo);
+    return signal_thread(thread_find(tid), signo);
 }
 
 int64_t linux_tgkill(int64_t pid, int64_t tid, int64_t signo)
@@ -284,7 +286,7 @@ int64_t linux_tgkill(int64_t pid, int64_t tid, int64_t signo)
 int64_t linux_kill(int64_t pid, int64_t signo)
 {
     if (pid == process.pid || pid == 0 || pid == -1 || pid == -process.pid)
-        return send_signal(thread_self(), signo);
+        return signal_thread(thread_self(), signo);
     if (signo < 0 || signo > SIGNALS_MAX)
         return -EINVAL;
     return children_signal(pid, signo);

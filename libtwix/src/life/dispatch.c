@@ -181,6 +181,7 @@ static bool is_last_call(uint64_t number)
     return number == LINUX_NR_exit || number == LINUX_NR_exit_group;
 }
 
+/* One call: serve it, deliver signals, and make it again if it may be restarted. */
 static int64_t twix_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                          uint64_t e, uint64_t f)
 {

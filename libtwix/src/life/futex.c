@@ -8,8 +8,8 @@
 
 #include "base/err.h"
 #include "base/linux.h"
-#include "base/wait.h"
 #include "base/times.h"
+#include "base/wait.h"
 #include "futex.h"
 
 #define FUTEX_WAIT        0
@@ -24,16 +24,17 @@
 #define ROBUST_WAITERS 0x80000000u
 #define ROBUST_DIED    0x40000000u
 #define ROBUST_TID     0x3fffffffu
-#define ROBUST_LIMIT   2048 /* links followed, in case the list is a circle */
+#define ROBUST_LIMIT   2048 /* bound for a list that is a circle */
 
 int64_t futex_wake(const int *word, uint64_t count)
 {
     struct twz_sync op = { .addr = (uint64_t)(uintptr_t)word, .value = count, .op = TWZ_SYNC_WAKE };
     int64_t ret = twz_sys_thread_sync(&op, 1, 0);
 
-    return ret < 0 ? err_linux(ret) : op.result;
+    return ret < 0 ? ret_linux(ret) : op.result;
 }
 
+/* Sleeps while *word has `value`. 0: the caller must check again. -EAGAIN, -EINTR, -ETIMEDOUT. */
 static int futex_wait(const int *word, uint32_t value, uint64_t deadline)
 {
     struct twz_sync ops[2];
@@ -45,24 +46,20 @@ static int futex_wait(const int *word, uint32_t value, uint64_t deadline)
                                 .value = value,
                                 .op = TWZ_SYNC_SLEEP | TWZ_SYNC_32 };
     err = wait_ops(ops, 1, deadline);
-    return err < 0 ? err : 0;
+    return err;
 }
 
-static int deadline_of(const struct timespec *timeout, int64_t op, uint64_t *deadline)
+/* FUTEX_WAIT has a relative timeout, FUTEX_WAIT_BITSET the time of a clock. */
+static int futex_deadline(const struct timespec *timeout, int64_t op, uint64_t *deadline)
 {
     uint64_t ns;
     int err;
 
-    *deadline = TWZ_FOREVER;
-    if (!timeout)
-        return 0;
+    if (!timeout || (op & FUTEX_COMMAND) == FUTEX_WAIT)
+        return times_deadline_in(timeout, deadline);
     err = times_ns(timeout, &ns);
     if (err < 0)
         return err;
-    if ((op & FUTEX_COMMAND) == FUTEX_WAIT) {
-        *deadline = twz_clock() + ns;
-        return 0;
-    }
     return times_deadline(op & FUTEX_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, ns, deadline);
 }
 
@@ -70,7 +67,7 @@ int64_t linux_futex(void *word, int64_t op, int64_t value, void *timeout, void *
                     int64_t value3)
 {
     uint64_t deadline;
-    int64_t ret;
+    int err;
 
     (void)word2;
     if ((uintptr_t)word % sizeof(int))
@@ -78,8 +75,8 @@ int64_t linux_futex(void *word, int64_t op, int64_t value, void *timeout, void *
     switch (op & FUTEX_COMMAND) {
     case FUTEX_WAIT:
     case FUTEX_WAIT_BITSET:
-        ret = deadline_of(timeout, op, &deadline);
-        return ret < 0 ? ret : futex_wait(word, (uint32_t)value, deadline);
+        err = futex_deadline(timeout, op, &deadline);
+        return err < 0 ? err : futex_wait(word, (uint32_t)value, deadline);
     case FUTEX_WAKE:
     case FUTEX_WAKE_BITSET: return futex_wake(word, (uint64_t)value);
     case FUTEX_CMP_REQUEUE:
@@ -87,20 +84,21 @@ int64_t linux_futex(void *word, int64_t op, int64_t value, void *timeout, void *
             return -EAGAIN;
         return futex_wake(word, UINT32_MAX);
     case FUTEX_REQUEUE:
-        return futex_wake(word, UINT32_MAX); /* those it would move wake and find out */
+        return futex_wake(word, UINT32_MAX); /* a waiter that would move wakes and checks again */
     default: return -ENOSYS;
     }
 }
 
 /* --- robust locks ----------------------------------------------------------------------------- */
 
+/* As set_robust_list has it. */
 struct robust_head {
     void **next;
     int64_t offset; /* from a list node to its futex word */
-    void **pending;
+    void **pending; /* the lock that the thread was taking or releasing, NULL: none */
 };
 
-static void release_one(void **node, int64_t offset, int tid)
+static void release_robust(void **node, int64_t offset, int tid)
 {
     uint32_t *word = (uint32_t *)(void *)((uint8_t *)node + offset);
     uint32_t value = __atomic_load_n(word, __ATOMIC_SEQ_CST);
@@ -123,9 +121,9 @@ void futex_release_robust(void *list, int tid)
         void **next = *node;
 
         if (node != head->pending)
-            release_one(node, head->offset, tid);
+            release_robust(node, head->offset, tid);
         node = next;
     }
     if (head->pending)
-        release_one(head->pending, head->offset, tid);
+        release_robust(head->pending, head->offset, tid);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program may ask about itself and the machine. There is one user (0), who is nobody's
- * superior; limits are facts of this implementation and cannot be set.
+ * Facts that a program may ask for about itself and the machine. There is one user (0), without
+ * privilege. Limits are those of this implementation; a program cannot change them.
  */
 #include <errno.h>
 #include <sys/prctl.h>
@@ -71,7 +71,7 @@ int64_t linux_getgroups(int64_t count, void *list)
     return count < 0 ? -EINVAL : 1;
 }
 
-/* Each process is its own group and session: there is no job control. */
+/* Each process is its own group and its own session; there is no job control. */
 int64_t linux_setpgid(int64_t pid, int64_t group)
 {
     if (pid != 0 && pid != process.pid)
@@ -99,7 +99,7 @@ int64_t linux_getsid(int64_t pid)
     return linux_getpgid(pid);
 }
 
-static void put_text(char *to, const char *text)
+static void copy_text(char *to, const char *text)
 {
     while ((*to++ = *text++))
         ;
@@ -110,11 +110,11 @@ int64_t linux_uname(void *buf)
     struct utsname *u = buf;
 
     *u = (struct utsname){ .sysname = "" };
-    put_text(u->sysname, "twz");
-    put_text(u->nodename, "twz");
-    put_text(u->release, "5.0.0");
-    put_text(u->version, "twz libtwix");
-    put_text(u->machine, "x86_64");
+    copy_text(u->sysname, "twz");
+    copy_text(u->nodename, "twz");
+    copy_text(u->release, "5.0.0");
+    copy_text(u->version, "twz libtwix");
+    copy_text(u->machine, "x86_64");
     return 0;
 }
 
@@ -124,7 +124,7 @@ int64_t linux_sysinfo(void *buf)
     struct linux_sysinfo *s = buf;
 
     *s = (struct linux_sysinfo){ 0 };
-    s->uptime = (int64_t)(twz_clock() / 1000000000u);
+    s->uptime = (int64_t)(twz_clock() / TIMES_SECOND);
     s->totalram = system->memory;
     s->freeram = system->memory_free;
     s->procs = 1;
@@ -176,7 +176,7 @@ int64_t linux_prlimit64(int64_t pid, int64_t which, const void *set, void *old)
     return ret < 0 || !set ? ret : linux_setrlimit(which, set);
 }
 
-/* The first two fields are what Linux writes first and all that is known. */
+/* Only the first two fields are known: the processor time, as user time. */
 int64_t linux_getrusage(int64_t who, void *usage)
 {
     struct linux_rusage *u = usage;
@@ -217,8 +217,8 @@ int64_t linux_sched_setaffinity(int64_t tid, uint64_t len, const void *mask)
     return len < 8 || !(*(const uint64_t *)mask) ? -EINVAL : 0;
 }
 
-/* Every core's stores are seen in order by all: registration and the barrier have nothing to do
- * but to be there. */
+/* x86-64 makes the stores of each core visible in order, so one fence is enough and registration
+ * has nothing to do. */
 int64_t linux_membarrier(int64_t cmd, uint32_t flags)
 {
     (void)flags;

@@ -146,6 +146,7 @@ static int reopen_object(struct file *f, const struct inherit_file *in)
     }
 }
 
+/* Opens one descriptor, unless its entry does not validate. */
 static void open_entry(const struct inherit_file *in)
 {
     const struct file_ops *ops = ops_of(in);

@@ -22,7 +22,7 @@ void plan_start(struct plan *p)
 
     p->cwd = process_cwd();
     for (int fd = 0; fd < FD_MAX; fd++) {
-        p->file[fd] = fd_look(fd, &cloexec);
+        p->file[fd] = fd_get_flag(fd, &cloexec);
         p->cloexec[fd] = cloexec;
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a process begins: rdi = struct twz_args, rsp = top of its stack, aligned to 16. */
+/* A process begins here: rdi = struct twz_args, rsp = top of its stack, aligned to 16. */
     .text
     .globl _start
     .type _start, @function
@@ -9,7 +9,8 @@ _start:
     ud2
     .size _start, . - _start
 
-/* Goes to the program as Linux would: enter_program(stack pointer, entry). */
+/* enter_program(stack pointer, entry): starts the program with the registers that Linux gives
+ * it. */
     .globl enter_program
     .hidden enter_program
     .type enter_program, @function

@@ -15,6 +15,7 @@
 #include <twz/device.h>
 #include <twz/threads.h>
 
+#include "base/copy.h"
 #include "base/entry.h"
 #include "base/linux.h"
 #include "base/process.h"
@@ -81,6 +82,7 @@ static bool is_traced(const struct twz_args *args)
     return traced;
 }
 
+/* Steps 1 and 2. */
 static void start_process(const struct twz_args *args)
 {
     const struct twz_record *view =
@@ -110,13 +112,27 @@ static void start_process(const struct twz_args *args)
     twz_thread_ready();
 }
 
-/* --- the program's first stack ---------------------------------------------------------------- */
+/* --- the program's stack ---------------------------------------------------------------------- */
 
-#define STACK_GAP 16384u /* between this code's own frames and the program's stack */
+#define STACK_GAP 16384u /* bytes between the frame of build_stack and the program's stack */
 
 _Noreturn void enter_program(uint64_t *stack, uint64_t entry);
 
-/* argc, argv …, NULL, envp …, NULL, auxv; the strings stay in the args object. */
+/* Stores pointers to `count` strings, which lie one after the other at s, and a NULL. Returns the
+ * end of the strings. */
+static const char *put_pointers(uint64_t *to, const char *s, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        to[i] = (uint64_t)(uintptr_t)s;
+        while (*s++)
+            ;
+    }
+    to[count] = 0;
+    return s;
+}
+
+/* Builds argc, argv, NULL, envp, NULL, auxv on the first stack: the program's stack pointer. The
+ * strings stay in the args object. */
 static uint64_t *build_stack(const struct twz_args *args)
 {
     const uint8_t *at = (const uint8_t *)args;
@@ -140,31 +156,20 @@ static uint64_t *build_stack(const struct twz_args *args)
     uint64_t words = 1 + args->argc + 1 + args->envc + 1 + sizeof(aux) / sizeof(uint64_t);
     uint64_t here = (uint64_t)(uintptr_t)__builtin_frame_address(0);
     uint64_t *stack = (uint64_t *)((here - STACK_GAP - words * 8) & ~15ull);
+    uint64_t *argv = stack + 1, *envp = argv + args->argc + 1;
     const char *s = (const char *)(at + args->strings);
-    uint64_t n = 0;
 
     (void)twz_sys_random(random, 16);
-    stack[n++] = args->argc;
-    for (uint32_t i = 0; i <= args->argc + args->envc; i++) {
-        if (i == args->argc)
-            stack[n++] = 0;
-        if (i == args->argc + args->envc)
-            break;
-        stack[n++] = (uint64_t)(uintptr_t)s;
-        while (*s++)
-            ;
-    }
-    stack[n++] = 0;
-    for (unsigned i = 0; i < sizeof(aux) / sizeof(aux[0]); i++) {
-        stack[n++] = aux[i][0];
-        stack[n++] = aux[i][1];
-    }
+    stack[0] = args->argc;
+    s = put_pointers(argv, s, args->argc);
+    (void)put_pointers(envp, s, args->envc);
+    copy_raw(envp + args->envc + 1, aux, sizeof(aux));
     return stack;
 }
 
 #define NOTE_NAME 0x007a7774u /* "twz" */
 
-/* The version in the program's note (musl-port/patches, 4); 0: it has none. */
+/* The version of the entry table in the program's note (musl-port/patches/0004); 0: it has none. */
 static uint32_t wanted_version(const struct twz_args *args)
 {
     const Elf64_Phdr *phdr = (const Elf64_Phdr *)(uintptr_t)args->phdr;

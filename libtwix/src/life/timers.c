@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See timers.h. `lock` guards due, interval, keeper; `changes` is what the keeper sleeps on. */
+/* The interval timer; see timers.h. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/time.h>
@@ -11,24 +11,23 @@
 #include "base/linux.h"
 #include "base/lock.h"
 #include "base/thread.h"
+#include "base/times.h"
 #include "timers.h"
 
-#define MICROSECOND  1000ull
-#define SECOND       1000000000ull
 #define KEEPER_STACK 16384u
 
-static struct twz_mutex lock;
-static uint64_t due; /* monotonic ns; TWZ_FOREVER: the timer is off */
-static uint64_t interval;
-static uint64_t changes;
+static struct twz_mutex lock; /* guards due, interval, keeper, running */
+static uint64_t due;          /* monotonic ns; TWZ_FOREVER: the timer is off */
+static uint64_t interval;     /* ns, 0: the timer fires once */
+static uint64_t changes;      /* raised after each change of `due`; the keeper sleeps on it */
 static struct twz_thrd keeper;
-static int running;
+static bool running; /* there is a keeper */
 
-/* If it is due: when it is due next. 1: signal. */
-static int step(uint64_t *until)
+/* Whether the timer is due; *until is the time when it is due next. */
+static bool advance_timer(uint64_t *until)
 {
     uint64_t now = twz_clock();
-    int fire;
+    bool fire;
 
     lock_acquire(&lock);
     fire = due <= now;
@@ -39,14 +38,16 @@ static int step(uint64_t *until)
     return fire;
 }
 
-static void keep(void *arg)
+/* The keeper reads `changes`, then `due`; set_timer stores `due`, then raises `changes`. So the
+ * keeper misses no change. */
+static void run_keeper(void *arg)
 {
     (void)arg;
     for (;;) {
         uint64_t seen = __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
         uint64_t until;
 
-        if (step(&until))
+        if (advance_timer(&until))
             (void)twz_sys_thread_signal(thread_first()->repr.id, SIGALRM, 0);
         (void)twz_sync_wait(&changes, seen, until);
     }
@@ -54,7 +55,7 @@ static void keep(void *arg)
 
 static int start_keeper(void)
 {
-    const struct twz_thrd_spawn spawn = { .fn = keep, .stack_size = KEEPER_STACK };
+    const struct twz_thrd_spawn spawn = { .fn = run_keeper, .stack_size = KEEPER_STACK };
     int err;
 
     if (running)
@@ -76,27 +77,28 @@ void timers_end(void)
 
 static struct timeval timeval_of(uint64_t ns)
 {
-    return (struct timeval){ .tv_sec = (time_t)(ns / SECOND),
-                             .tv_usec = (suseconds_t)(ns % SECOND / MICROSECOND) };
+    return (struct timeval){ .tv_sec = (time_t)(ns / TIMES_SECOND),
+                             .tv_usec = (suseconds_t)(ns % TIMES_SECOND / TIMES_MICROSECOND) };
 }
 
-static int ns_of(const struct timeval *tv, uint64_t *ns)
+static int ns_of_timeval(const struct timeval *tv, uint64_t *ns)
 {
     if (tv->tv_sec < 0 || tv->tv_usec < 0 || tv->tv_usec >= 1000000)
         return -EINVAL;
-    *ns = (uint64_t)tv->tv_sec > INT64_MAX / SECOND - 1
+    *ns = (uint64_t)tv->tv_sec > INT64_MAX / TIMES_SECOND - 1
               ? INT64_MAX
-              : (uint64_t)tv->tv_sec * SECOND + (uint64_t)tv->tv_usec * MICROSECOND;
+              : (uint64_t)tv->tv_sec * TIMES_SECOND + (uint64_t)tv->tv_usec * TIMES_MICROSECOND;
     return 0;
 }
 
-static void tell(struct itimerval *it)
+/* The caller must hold the lock. */
+static void get_timer(struct itimerval *it)
 {
     uint64_t now = twz_clock();
     uint64_t left = 0;
 
     if (running && due != TWZ_FOREVER)
-        left = due > now ? due - now : MICROSECOND;
+        left = due > now ? due - now : TIMES_MICROSECOND;
     it->it_value = timeval_of(left);
     it->it_interval = timeval_of(running ? interval : 0);
 }
@@ -106,27 +108,28 @@ int64_t linux_getitimer(int64_t which, void *value)
     if (which != ITIMER_REAL)
         return -EINVAL;
     lock_acquire(&lock);
-    tell(value);
+    get_timer(value);
     lock_release(&lock);
     return 0;
 }
 
-static int64_t set(uint64_t value, uint64_t every, struct itimerval *old)
+/* Sets the timer; `value` 0 turns it off. old (NULL: not asked for) gets the setting before. */
+static int set_timer(uint64_t value, uint64_t every, struct itimerval *old)
 {
-    int64_t ret;
+    int err;
 
     lock_acquire(&lock);
     if (old)
-        tell(old);
-    ret = value ? start_keeper() : 0;
-    if (ret == 0) {
+        get_timer(old);
+    err = value ? start_keeper() : 0;
+    if (err == 0) {
         due = value ? twz_clock() + value : TWZ_FOREVER;
         interval = every;
         __atomic_fetch_add(&changes, 1, __ATOMIC_RELEASE);
     }
     lock_release(&lock);
     (void)twz_sync_wake(&changes, 1);
-    return ret;
+    return err;
 }
 
 int64_t linux_setitimer(int64_t which, const void *new, void *old)
@@ -136,16 +139,16 @@ int64_t linux_setitimer(int64_t which, const void *new, void *old)
     int err = which == ITIMER_REAL ? 0 : -EINVAL;
 
     if (err == 0 && it)
-        err = ns_of(&it->it_value, &value);
+        err = ns_of_timeval(&it->it_value, &value);
     if (err == 0 && it)
-        err = ns_of(&it->it_interval, &every);
-    return err < 0 ? err : set(value, every, old);
+        err = ns_of_timeval(&it->it_interval, &every);
+    return err < 0 ? err : set_timer(value, every, old);
 }
 
 int64_t linux_alarm(int64_t seconds)
 {
     struct itimerval old;
-    int64_t ret = set((uint64_t)seconds * SECOND, 0, &old);
+    int err = set_timer((uint64_t)seconds * TIMES_SECOND, 0, &old);
 
-    return ret < 0 ? 0 : old.it_value.tv_sec + (old.it_value.tv_usec >= 500000);
+    return err < 0 ? 0 : old.it_value.tv_sec + (old.it_value.tv_usec >= 500000);
 }

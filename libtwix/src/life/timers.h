@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The process's interval timer (alarm, setitimer). A thread of libtwix's own, made when it is first
- * asked for, sleeps until it is due and signals the first thread. It is in no table and no program
- * sees it.
+ * The process's interval timer (alarm, setitimer). The first request starts a thread of libtwix,
+ * which sleeps until the timer is due and then signals the first thread. It has no entry in the
+ * table of threads, so a program does not see it.
  */
 #ifndef TWIX_TIMERS_H
 #define TWIX_TIMERS_H
 
-/* The process ends: that thread ends too. */
+/* Kill the timer's thread, at the process's end. */
 void timers_end(void);
 
 #endif

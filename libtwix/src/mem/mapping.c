@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of file mappings; see mapping.h. A piece that is cut off a mapping is an entry of its
- * own, with references of its own to the objects. */
+/* The table of file mappings; see mapping.h. A mapping that is cut in two has two entries; each has
+ * its own references to the objects. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -18,30 +18,29 @@ static struct mapping mappings[MAPPINGS];
 
 /* --- map -------------------------------------------------------------------------------------- */
 
-static void drop_copy(struct mapping *m)
+static void delete_copy(struct mapping *m)
 {
     (void)!twz_object_delete(&m->obj, TWZ_DELETE_DEFERRED);
     twz_object_release(&m->obj);
 }
 
-/* Bytes of the file from `from` on, as far as it has them, get into the private copy; zeroes behind
- * its end. */
-static int fill(const struct mapping *m, uint8_t *from, uint8_t *to)
+/* Copies the file's bytes to [from, to) of the private copy, and zeroes past the file's end. */
+static int fill_copy(const struct mapping *m, uint8_t *from, uint8_t *to)
 {
     const uint8_t *file = m->file.start + (from - m->obj.start);
     const uint8_t *end = (const uint8_t *)twz_object_base(&m->file) + twz_object_size(&m->file);
     uint64_t len = (uint64_t)(to - from);
-    uint64_t there = file >= end ? 0 : (uint64_t)(end - file);
+    uint64_t avail = file >= end ? 0 : (uint64_t)(end - file);
     int err;
 
-    if (there > len)
-        there = len;
-    err = copy_bytes(from, file, there, m->file.start);
-    return err < 0 || there == len ? err : copy_zero(from + there, len - there, m->obj.start);
+    if (avail > len)
+        avail = len;
+    err = copy_bytes(from, file, avail, m->file.start);
+    return err < 0 || avail == len ? err : copy_zero(from + avail, len - avail, m->obj.start);
 }
 
-/* m->obj becomes a volatile object with the file's pages of [off, off + len), at these offsets. */
-static int private_copy(struct mapping *m, uint64_t off, uint64_t len)
+/* Creates m->obj: a volatile object with the file's pages of [off, off + len), at these offsets. */
+static int create_copy(struct mapping *m, uint64_t off, uint64_t len)
 {
     uint64_t size = twz_object_size(&m->file);
     uint64_t end = arena_pages(size) * TWZ_PAGE_SIZE;
@@ -59,7 +58,7 @@ static int private_copy(struct mapping *m, uint64_t off, uint64_t len)
         create.nsources = 1;
     }
     err = err_linux(twz_object_create(&m->obj, &create));
-    if (err == -ENOENT) { /* the file lost its last name, and its ID means nothing any more */
+    if (err == -ENOENT) { /* the file was deleted, so its ID names nothing */
         create.nsources = 0;
         err = err_linux(twz_object_create(&m->obj, &create));
     }
@@ -67,11 +66,11 @@ static int private_copy(struct mapping *m, uint64_t off, uint64_t len)
         return err;
     base = twz_object_base(&m->obj);
     if (range.len && !create.nsources)
-        err = fill(m, base + off, base + off + range.len);
+        err = fill_copy(m, base + off, base + off + range.len);
     else if (off <= size && size < end && end - off <= len)
         err = copy_zero(base + size, end - size, m->obj.start);
     if (err < 0)
-        drop_copy(m);
+        delete_copy(m);
     return err;
 }
 
@@ -81,7 +80,7 @@ static int map_private(struct mapping *m, const struct file *f, uint64_t off, ui
 
     if (err < 0)
         return err;
-    err = private_copy(m, off, len);
+    err = create_copy(m, off, len);
     if (err < 0) {
         twz_object_release(&m->file);
         m->file.start = NULL;
@@ -89,8 +88,9 @@ static int map_private(struct mapping *m, const struct file *f, uint64_t off, ui
     return err;
 }
 
+/* Opens the object that the mapping shows, and fills in the entry: the address. */
 static int64_t map_object(struct mapping *m, const struct file *f, uint64_t off, uint64_t len,
-                          uint32_t prot, uint32_t shared)
+                          uint32_t prot, bool shared)
 {
     uint32_t rights = TWZ_READ;
     int64_t ret;
@@ -111,7 +111,8 @@ static int64_t map_object(struct mapping *m, const struct file *f, uint64_t off,
     return (int64_t)(uintptr_t)m->addr;
 }
 
-static int may_map(const struct file *f, uint32_t prot, uint32_t shared)
+/* Whether mmap may map this file so: 0, -ENODEV, -EACCES. */
+static int check_access(const struct file *f, uint32_t prot, bool shared)
 {
     uint32_t access = f->access & O_ACCMODE;
 
@@ -122,7 +123,7 @@ static int may_map(const struct file *f, uint32_t prot, uint32_t shared)
     return (prot & PROT_WRITE) && (prot & PROT_EXEC) ? -EACCES : 0;
 }
 
-static struct mapping *free_mapping(void)
+static struct mapping *find_free_entry(void)
 {
     for (unsigned i = 0; i < MAPPINGS; i++)
         if (!mappings[i].addr)
@@ -130,11 +131,10 @@ static struct mapping *free_mapping(void)
     return NULL;
 }
 
-int64_t mapping_new(const struct file *f, uint64_t off, uint64_t len, uint32_t prot,
-                    uint32_t shared)
+int64_t mapping_new(const struct file *f, uint64_t off, uint64_t len, uint32_t prot, bool shared)
 {
-    struct mapping *m = free_mapping();
-    int64_t ret = may_map(f, prot, shared);
+    struct mapping *m = find_free_entry();
+    int64_t ret = check_access(f, prot, shared);
 
     if (ret < 0)
         return ret;
@@ -157,7 +157,7 @@ struct mapping *mapping_of(const void *p)
     return NULL;
 }
 
-/* A file that lost its last name is gone at a power cut anyway. */
+/* A deleted file need not be durable: -ENOENT is no error. */
 int mapping_flush(const struct mapping *m)
 {
     uint64_t off = (uint64_t)(uintptr_t)m->addr & (TWZ_OBJ_SIZE - 1);
@@ -166,10 +166,10 @@ int mapping_flush(const struct mapping *m)
     return err == -ENOENT ? 0 : err;
 }
 
-/* What lies behind `at` becomes a mapping of its own. */
-static int split(struct mapping *m, uint8_t *at)
+/* Moves the part of m from `at` on to an entry of its own. */
+static int split_mapping(struct mapping *m, uint8_t *at)
 {
-    struct mapping *n = free_mapping();
+    struct mapping *n = find_free_entry();
     struct mapping rest = *m;
 
     if (!n || twz_object_init_guid(&rest.obj, m->obj.id, m->obj.rights) < 0)
@@ -186,15 +186,15 @@ static int split(struct mapping *m, uint8_t *at)
     return 0;
 }
 
-/* A mapping that is gone. The last one of a private copy takes the copy with it. */
-static void let_go(struct mapping *m)
+/* Frees an entry. The last part of a private copy deletes the copy. */
+static void free_mapping(struct mapping *m)
 {
-    unsigned pieces = 0;
+    unsigned parts = 0;
 
     for (unsigned i = 0; i < MAPPINGS; i++)
-        pieces += mappings[i].addr && mappings[i].obj.start == m->obj.start;
-    if (m->file.start && pieces == 1)
-        drop_copy(m);
+        parts += mappings[i].addr && mappings[i].obj.start == m->obj.start;
+    if (m->file.start && parts == 1)
+        delete_copy(m);
     else
         twz_object_release(&m->obj);
     if (m->file.start)
@@ -202,14 +202,14 @@ static void let_go(struct mapping *m)
     *m = (struct mapping){ 0 };
 }
 
-/* Unmap [from, to), which lies within m. */
-static int unmap_piece(struct mapping *m, uint8_t *from, uint8_t *to)
+/* Unmaps [from, to), which must lie within m. */
+static int unmap_part(struct mapping *m, uint8_t *from, uint8_t *to)
 {
     uint8_t *end = m->addr + m->len;
     int err = 0;
 
     if (from > m->addr && to < end)
-        err = split(m, to);
+        err = split_mapping(m, to);
     if (err == 0 && m->shared)
         err = mapping_flush(m);
     if (err < 0)
@@ -220,12 +220,13 @@ static int unmap_piece(struct mapping *m, uint8_t *from, uint8_t *to)
         m->addr = to;
         m->len = (uint64_t)(end - to);
     } else {
-        let_go(m);
+        free_mapping(m);
     }
     return 0;
 }
 
-/* The mapping that has `at`, best one that is just [at, end); else the next one before `end`. */
+/* The mapping that is exactly [at, end), else one that contains `at`, else the next before
+ * `end`. */
 static struct mapping *mapping_from(const uint8_t *at, const uint8_t *end)
 {
     struct mapping *next = mapping_of(at);
@@ -243,7 +244,6 @@ static struct mapping *mapping_from(const uint8_t *at, const uint8_t *end)
     return next;
 }
 
-/* A file that is mapped twice has both at one address: each place is taken from one of them. */
 int mapping_unmap(uint8_t *at, uint8_t *end)
 {
     struct mapping *m;
@@ -253,7 +253,7 @@ int mapping_unmap(uint8_t *at, uint8_t *end)
         uint8_t *from = m->addr > at ? m->addr : at;
         uint8_t *to = m->addr + m->len < end ? m->addr + m->len : end;
 
-        err = unmap_piece(m, from, to);
+        err = unmap_part(m, from, to);
         at = to;
     }
     return err;
@@ -274,7 +274,7 @@ int64_t mapping_resize(struct mapping *m, uint64_t oldlen, uint64_t newlen)
     if (to < end && m->shared)
         ret = mapping_flush(m);
     else if (to > end && m->file.start)
-        ret = fill(m, end, to);
+        ret = fill_copy(m, end, to);
     if (ret < 0)
         return ret;
     m->len = newlen;

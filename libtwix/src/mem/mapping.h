@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * File mappings. A shared one is the file's own object in a slot, so its address is slot + 4 KiB +
- * file offset, and two of one file with the same rights lie at one address. A private one that may
- * be written is a volatile copy-on-write copy of the file's pages, tied to the view; it goes with
- * the last piece of the mapping. Slots have no holes: what is cut off stays readable until then.
+ * File mappings.
  *
- * Everything here is called under the lock of mem.c.
+ *   shared            the file's own object in a slot; the address is slot + 4 KiB + offset. Two
+ *                     mappings of one file with the same rights have the same addresses
+ *   private           a volatile copy-on-write copy of the file's pages, tied to the view. It is
+ *   with PROT_WRITE   deleted with the last part of the mapping
+ *   private, read     like shared
+ *
+ * A slot has no holes: a part that is unmapped stays readable until the last part is.
+ *
+ * The caller of every function but mapping_flush_all must hold the lock of mem.c.
+ *
  */
 #ifndef TWIX_MAPPING_H
 #define TWIX_MAPPING_H
@@ -13,28 +19,28 @@
 #include "file/fd.h"
 
 struct mapping {
-    uint8_t *addr; /* NULL: free */
+    uint8_t *addr; /* NULL: the entry is free */
     uint64_t len;
     twzobj obj;
-    twzobj file; /* of a private copy: the file, for what a longer mapping has to show */
-    uint32_t shared;
+    twzobj file; /* of a private copy: the file, which a longer mapping copies from */
+    bool shared; /* stores reach the file, and must be flushed */
 };
 
-/* [off, off + len) of the file: the address, or an error as mmap has them. */
-int64_t mapping_new(const struct file *f, uint64_t off, uint64_t len, uint32_t prot,
-                    uint32_t shared);
+/* Map [off, off + len) of the file: the address, or an error of mmap. */
+int64_t mapping_new(const struct file *f, uint64_t off, uint64_t len, uint32_t prot, bool shared);
 
-/* The mapping that has p; NULL: none. */
+/* The mapping that contains p, NULL: none. */
 struct mapping *mapping_of(const void *p);
 
-/* Take away what is mapped in [at, end), from one mapping at each place. -ENOMEM: no room for what
- * is left. */
+/* Unmap [at, end). Each address is removed from one mapping, also if two have it. -ENOMEM: the
+ * table has no entry for the rest of a mapping that is cut in two. */
 int mapping_unmap(uint8_t *at, uint8_t *end);
 
-/* Another length, in place: the address. `oldlen` has to be the mapping's; both whole pages. */
+/* Change the length in place: the address. `oldlen` must be the mapping's length, else -EFAULT;
+ * both must be whole pages. -ENOMEM: the addresses are not free. */
 int64_t mapping_resize(struct mapping *m, uint64_t oldlen, uint64_t newlen);
 
-/* A shared mapping becomes durable; all of an object; all. */
+/* Make a shared mapping durable; those of an object; all. */
 int mapping_flush(const struct mapping *m);
 int mapping_flush_object(objid_t id);
 void mapping_flush_all(void);

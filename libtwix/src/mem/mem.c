@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mmap and its kin. mem_lock guards arenas and the table of file mappings (mapping.c); it is held
- * over calls that create objects or give pages back.
+ * Anonymous memory, and the calls of mmap's family. mem_lock guards the arenas and the table of
+ * file mappings (mapping.c). It is held across kernel calls that create objects and discard pages.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,36 +22,38 @@
 #define ARENAS    32u
 #define ADDRESSES (1ull << 47) /* of a program */
 
-static struct space {
+/* The objects of anonymous memory; each is created when those before it are full. */
+static struct anon {
     struct arena pages;
     twzobj obj;
-} spaces[ARENAS];
+} arenas[ARENAS];
 
 static struct twz_mutex mem_lock;
 
 /* --- anonymous memory ------------------------------------------------------------------------- */
 
-static int space_open(struct space *s)
+static int create_arena(struct anon *a)
 {
     struct twz_create create = { .perms = TWZ_READ | TWZ_WRITE | TWZ_DEL, .tie = process.view };
-    int err = err_linux(twz_object_create(&s->obj, &create));
+    int err = err_linux(twz_object_create(&a->obj, &create));
 
     if (err == 0)
-        arena_init(&s->pages);
+        arena_init(&a->pages);
     return err;
 }
 
-static void *alloc_locked(uint32_t count)
+/* Allocates pages from the first arena that has them. The caller must hold mem_lock. */
+static void *alloc_pages(uint32_t count)
 {
     for (unsigned i = 0; i < ARENAS; i++) {
-        struct space *s = &spaces[i];
+        struct anon *a = &arenas[i];
         uint32_t page;
 
-        if (!s->pages.hint && space_open(s) < 0)
+        if (!a->pages.hint && create_arena(a) < 0)
             return NULL;
-        page = arena_take(&s->pages, count);
+        page = arena_alloc(&a->pages, count);
         if (page)
-            return s->obj.start + (uint64_t)page * TWZ_PAGE_SIZE;
+            return a->obj.start + (uint64_t)page * TWZ_PAGE_SIZE;
     }
     return NULL;
 }
@@ -63,67 +65,68 @@ void *mem_alloc(uint64_t len)
     if (len == 0 || len > TWZ_OBJ_DATA_MAX)
         return NULL;
     lock_acquire(&mem_lock);
-    p = alloc_locked((uint32_t)arena_pages(len));
+    p = alloc_pages((uint32_t)arena_pages(len));
     lock_release(&mem_lock);
     return p;
 }
 
-/* The arena that has all of [p, p + len), and the first page there; NULL: none. */
-static struct space *addrspace_of(const void *p, uint64_t len, uint32_t *page)
+/* The arena that contains [p, p + len), and the number of the page of p. NULL: none. */
+static struct anon *find_arena(const void *p, uint64_t len, uint32_t *page)
 {
     uint64_t off = (uint64_t)(uintptr_t)p & (TWZ_OBJ_SIZE - 1);
 
-    for (unsigned i = 0; i < ARENAS && spaces[i].pages.hint; i++) {
-        if (spaces[i].obj.start != (const uint8_t *)p - off)
+    for (unsigned i = 0; i < ARENAS && arenas[i].pages.hint; i++) {
+        if (arenas[i].obj.start != (const uint8_t *)p - off)
             continue;
         *page = (uint32_t)(off / TWZ_PAGE_SIZE);
-        return len <= TWZ_OBJ_SIZE && arena_inside(*page, (uint32_t)arena_pages(len)) ? &spaces[i]
-                                                                                      : NULL;
+        return len <= TWZ_OBJ_SIZE && arena_has_range(*page, (uint32_t)arena_pages(len))
+                   ? &arenas[i]
+                   : NULL;
     }
     return NULL;
 }
 
-static int discard(const struct space *s, uint32_t page, uint32_t count)
+static int discard_pages(const struct anon *a, uint32_t page, uint32_t count)
 {
-    return err_linux(twz_sys_obj_range(s->obj.id, TWZ_RANGE_DISCARD, (uint64_t)page * TWZ_PAGE_SIZE,
+    return err_linux(twz_sys_obj_range(a->obj.id, TWZ_RANGE_DISCARD, (uint64_t)page * TWZ_PAGE_SIZE,
                                        (uint64_t)count * TWZ_PAGE_SIZE));
 }
 
-static int free_locked(struct space *s, uint32_t page, uint32_t count)
+static int free_pages(struct anon *a, uint32_t page, uint32_t count)
 {
-    int err = discard(s, page, count);
+    int err = discard_pages(a, page, count);
 
     if (err == 0)
-        arena_give(&s->pages, page, count);
+        arena_free(&a->pages, page, count);
     return err;
 }
 
 void mem_free(void *p, uint64_t len)
 {
     uint32_t page;
-    struct space *s;
+    struct anon *a;
 
     lock_acquire(&mem_lock);
-    s = addrspace_of(p, len, &page);
-    if (s)
-        (void)free_locked(s, page, (uint32_t)arena_pages(len));
+    a = find_arena(p, len, &page);
+    if (a)
+        (void)free_pages(a, page, (uint32_t)arena_pages(len));
     lock_release(&mem_lock);
 }
 
-/* MAP_FIXED: only over what an arena has; what was there is gone. */
+/* MAP_FIXED: works only inside one arena. The pages become zero. */
 static int64_t map_fixed(void *addr, uint64_t len)
 {
     uint32_t page, count = (uint32_t)arena_pages(len);
-    struct space *s = addrspace_of(addr, len, &page);
-    int64_t ret;
+    struct anon *a = find_arena(addr, len, &page);
+    int err;
 
-    if (!s)
+    if (!a)
         return -ENOMEM;
-    ret = discard(s, page, count);
-    if (ret < 0)
-        return ret;
-    arena_give(&s->pages, page, count);
-    (void)arena_take_at(&s->pages, page, count);
+    err = discard_pages(a, page, count);
+    if (err < 0)
+        return err;
+    arena_free(&a->pages, page, count);
+    (void)arena_alloc_at(&a->pages, page, count);
     return (int64_t)(uintptr_t)addr;
 }
 
@@ -144,7 +147,7 @@ static int64_t map_anonymous(void *addr, uint64_t len, uint32_t flags)
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-static int64_t map_file(int fd, uint64_t off, uint64_t len, uint32_t prot, uint32_t flags)
+static int64_t map_descriptor(int fd, uint64_t off, uint64_t len, uint32_t prot, uint32_t flags)
 {
     struct file *f = fd_get(fd);
     int64_t ret;
@@ -187,22 +190,22 @@ int64_t linux_mmap(void *addr, uint64_t len, uint32_t prot, uint32_t flags, int 
         return -EINVAL;
     if (flags & MAP_ANONYMOUS)
         return prot & PROT_EXEC ? -EACCES : map_anonymous(addr, len, flags);
-    return flags & MAP_FIXED ? -ENOMEM : map_file(fd, (uint64_t)off, len, prot, flags);
+    return flags & MAP_FIXED ? -ENOMEM : map_descriptor(fd, (uint64_t)off, len, prot, flags);
 }
 
-/* 1 if [addr, addr + len) touches an arena. */
-static int touches_addrspace(const uint8_t *addr, uint64_t len)
+/* Whether [addr, addr + len) overlaps an arena. */
+static bool overlaps_arena(const uint8_t *addr, uint64_t len)
 {
-    for (unsigned i = 0; i < ARENAS && spaces[i].pages.hint; i++)
-        if (spaces[i].obj.start < addr + len && addr < spaces[i].obj.start + TWZ_OBJ_SIZE)
-            return 1;
-    return 0;
+    for (unsigned i = 0; i < ARENAS && arenas[i].pages.hint; i++)
+        if (arenas[i].obj.start < addr + len && addr < arenas[i].obj.start + TWZ_OBJ_SIZE)
+            return true;
+    return false;
 }
 
 int64_t linux_munmap(void *addr, uint64_t len)
 {
     uint32_t page;
-    struct space *s;
+    struct anon *a;
     int err;
 
     if (len == 0 || (uintptr_t)addr % TWZ_PAGE_SIZE || len > ADDRESSES ||
@@ -210,10 +213,10 @@ int64_t linux_munmap(void *addr, uint64_t len)
         return -EINVAL;
     len = arena_pages(len) * TWZ_PAGE_SIZE;
     lock_acquire(&mem_lock);
-    s = addrspace_of(addr, len, &page);
-    if (s)
-        err = free_locked(s, page, (uint32_t)(len / TWZ_PAGE_SIZE));
-    else if (touches_addrspace(addr, len))
+    a = find_arena(addr, len, &page);
+    if (a)
+        err = free_pages(a, page, (uint32_t)(len / TWZ_PAGE_SIZE));
+    else if (overlaps_arena(addr, len))
         err = -EINVAL;
     else
         err = mapping_unmap(addr, (uint8_t *)addr + len);
@@ -239,31 +242,31 @@ int64_t linux_mprotect(void *addr, uint64_t len, uint32_t prot)
     return err;
 }
 
-/* In place where the pages behind are free, else moved. */
-static int64_t remap_anonymous(struct space *s, uint32_t page, void *addr, uint64_t oldlen,
+/* mremap of anonymous memory: in place if the pages after it are free, else moved. */
+static int64_t remap_anonymous(struct anon *a, uint32_t page, void *addr, uint64_t oldlen,
                                uint64_t newlen, uint32_t flags)
 {
     uint32_t old = (uint32_t)arena_pages(oldlen), new = (uint32_t)arena_pages(newlen);
     void *to;
 
     if (new < old)
-        return free_locked(s, page + new, old - new) < 0 ? -ENOMEM : (int64_t)(uintptr_t)addr;
-    if (new == old || arena_take_at(&s->pages, page + old, new - old))
+        return free_pages(a, page + new, old - new) < 0 ? -ENOMEM : (int64_t)(uintptr_t)addr;
+    if (new == old || arena_alloc_at(&a->pages, page + old, new - old))
         return (int64_t)(uintptr_t)addr;
     if (!(flags & MREMAP_MAYMOVE))
         return -ENOMEM;
-    to = alloc_locked(new);
+    to = alloc_pages(new);
     if (!to)
         return -ENOMEM;
     copy_raw(to, addr, (uint64_t)old * TWZ_PAGE_SIZE);
-    (void)free_locked(s, page, old);
+    (void)free_pages(a, page, old);
     return (int64_t)(uintptr_t)to;
 }
 
 int64_t linux_mremap(void *addr, uint64_t oldlen, uint64_t newlen, uint32_t flags, void *to)
 {
     struct mapping *m;
-    struct space *s;
+    struct anon *a;
     uint32_t page;
     int64_t ret = -EFAULT;
 
@@ -273,10 +276,10 @@ int64_t linux_mremap(void *addr, uint64_t oldlen, uint64_t newlen, uint32_t flag
     if (newlen > TWZ_OBJ_DATA_MAX)
         return -ENOMEM;
     lock_acquire(&mem_lock);
-    s = addrspace_of(addr, oldlen, &page);
-    m = s ? NULL : mapping_of(addr);
-    if (s)
-        ret = remap_anonymous(s, page, addr, oldlen, newlen, flags);
+    a = find_arena(addr, oldlen, &page);
+    m = a ? NULL : mapping_of(addr);
+    if (a)
+        ret = remap_anonymous(a, page, addr, oldlen, newlen, flags);
     else if (m && m->addr == addr)
         ret = mapping_resize(m, arena_pages(oldlen) * TWZ_PAGE_SIZE,
                              arena_pages(newlen) * TWZ_PAGE_SIZE);
@@ -287,7 +290,7 @@ int64_t linux_mremap(void *addr, uint64_t oldlen, uint64_t newlen, uint32_t flag
 int64_t linux_msync(void *addr, uint64_t len, uint32_t flags)
 {
     struct mapping *m;
-    int64_t ret = 0;
+    int err = 0;
 
     (void)len;
     if ((uintptr_t)addr % TWZ_PAGE_SIZE ||
@@ -296,14 +299,14 @@ int64_t linux_msync(void *addr, uint64_t len, uint32_t flags)
     lock_acquire(&mem_lock);
     m = mapping_of(addr);
     if (m && m->shared)
-        ret = mapping_flush(m);
+        err = mapping_flush(m);
     lock_release(&mem_lock);
-    return ret;
+    return err;
 }
 
 int64_t linux_madvise(void *addr, uint64_t len, int64_t advice)
 {
-    struct space *s;
+    struct anon *a;
     uint32_t page;
     int err = 0;
 
@@ -312,14 +315,14 @@ int64_t linux_madvise(void *addr, uint64_t len, int64_t advice)
     if (advice != MADV_DONTNEED || len == 0)
         return 0;
     lock_acquire(&mem_lock);
-    s = addrspace_of(addr, len, &page);
-    if (s)
-        err = discard(s, page, (uint32_t)arena_pages(len));
+    a = find_arena(addr, len, &page);
+    if (a)
+        err = discard_pages(a, page, (uint32_t)arena_pages(len));
     lock_release(&mem_lock);
     return err;
 }
 
-/* There is no heap that grows behind the data: the C library then uses mmap. */
+/* There is no heap after the data. The C library uses mmap instead. */
 int64_t linux_brk(void *addr)
 {
     (void)addr;

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The process's memory beyond text, data and first stack. Anonymous memory is cut from arenas,
- * volatile objects tied to the view, page by page; for mappings of files see mapping.h.
+ * The process's memory beyond text, data and first stack. Anonymous memory comes page by page from
+ * arenas, which are volatile objects tied to the view. File mappings are in mapping.h.
  *
- * Protection is per slot: inside an arena all is READ | WRITE, whatever mprotect was told; asking
- * for EXEC there is refused.
+ * Protection is per slot. All memory of an arena is READ | WRITE, whatever mprotect is asked for;
+ * a request for EXEC there fails.
  */
 #ifndef TWIX_MEM_H
 #define TWIX_MEM_H
 
 #include <twz/object.h>
 
-/* `len` bytes of zeroed anonymous memory, whole pages; NULL: none left. */
+/* Zeroed anonymous memory in whole pages, for libtwix itself. NULL: there is none left. */
 void *mem_alloc(uint64_t len);
 void mem_free(void *p, uint64_t len);
 
-/* Shared file mappings become durable: of one object, or of all (the process's end). */
+/* Make the shared mappings of one object durable, or those of all. mem_flush_all takes no lock: it
+ * is for the process's end, and for sync. */
 int mem_flush(objid_t id);
 void mem_flush_all(void);
 
