@@ -28,10 +28,10 @@ struct group {
 
 static int group_find(const struct change *change, uint32_t page, uint32_t end, struct group *group)
 {
-    uint32_t top = direct_page(STORE_DIRECT - 1);
+    uint32_t top = page_of_direct(STORE_DIRECT - 1);
     uint32_t stop = (page | (STORE_NODE_WORDS - 1)) + 1;
 
-    *group = (struct group){ .first = page, .direct = page_direct(page) >= 0 };
+    *group = (struct group){ .first = page, .direct = direct_of_page(page) >= 0 };
     if (page <= STORE_DIRECT_DATA)
         stop = STORE_DIRECT_DATA + 1;
     else if (page < top && stop > top)
@@ -39,13 +39,13 @@ static int group_find(const struct change *change, uint32_t page, uint32_t end, 
     group->end = stop < end ? stop : end;
     if (group->direct)
         return 0;
-    return walk_leaf(change->store, change->row, page, &group->leaf, &group->parent, &group->place);
+    return walk_leaf(&change->object, page, &group->leaf, &group->parent, &group->place);
 }
 
 static uint64_t *group_word(const struct change *change, const struct group *group, uint32_t page)
 {
     if (group->direct)
-        return &entry_of(change->store, change->row)->direct[page_direct(page)];
+        return &change->object.entry->direct[direct_of_page(page)];
     return &group->leaf[page % STORE_NODE_WORDS];
 }
 
@@ -56,17 +56,16 @@ static int group_missing(const struct group *group)
 
 static uint64_t seal_page(const struct change *change, uint64_t body, uint32_t page)
 {
-    return word_seal(body, row_of(change->store, change->row)->salt, STORE_LOC_PAGE, page);
+    return word_seal(body, change->object.salt, STORE_LOC_PAGE, page);
 }
 
 static int plan_page(struct change *change, const struct group *group, uint32_t page)
 {
     uint64_t word = word_body(STORE_ABSENT, 0, 0);
-    uint16_t salt = row_of(change->store, change->row)->salt;
 
     if (!group_missing(group)) {
         word = *group_word(change, group, page);
-        if (!word_good(change->store, word, salt, STORE_LOC_PAGE, page))
+        if (!walk_is_good(&change->object, word, STORE_LOC_PAGE, page))
             return -TWZ_EDAMAGED;
     }
     return change->plan(change, page, word);
@@ -96,15 +95,12 @@ static int plan_group(struct change *change, const struct group *group)
     return 0;
 }
 
-int change_plan(struct change *change, uint32_t first, uint32_t count)
+int change_plan(struct change *change, uint32_t row, uint32_t first, uint32_t count)
 {
     uint32_t end = first + count;
     struct group group;
-    int err = env_writable(change->store);
+    int err = cursor_open_writable(&change->object, change->store, row);
 
-    if (err < 0)
-        return err;
-    err = row_usable(change->store, change->row);
     if (err < 0 && err != -TWZ_EDELETED) /* a dead object is used on until its release */
         return err;
     if (first < 1 || first > TWZ_PAGE_META || count > TWZ_PAGE_META + 1 - first)
@@ -189,9 +185,9 @@ static void apply_words(struct change *change, const struct group *group)
 static uint32_t build_leaf(struct change *change, const struct group *group)
 {
     uint32_t frame = frame_alloc(change->store, 0);
-    uint64_t *leaf = store_frame_ptr(change->store, frame);
+    uint64_t *leaf = env_frame(change->store, frame);
     uint32_t first = group->first & ~(STORE_NODE_WORDS - 1);
-    uint16_t salt = row_of(change->store, change->row)->salt;
+    uint16_t salt = change->object.salt;
     uint64_t absent = word_absent(salt, STORE_LOC_PAGE, first);
 
     for (uint32_t i = 0; i < STORE_NODE_WORDS; i++) {
@@ -208,9 +204,9 @@ static uint32_t build_leaf(struct change *change, const struct group *group)
 /* A root that leads to one leaf; flushed, not fenced. */
 static uint32_t build_root(struct change *change, uint32_t index, uint32_t leaf)
 {
-    uint16_t salt = row_of(change->store, change->row)->salt;
+    uint16_t salt = change->object.salt;
     uint32_t frame = frame_alloc(change->store, 0);
-    uint64_t *root = store_frame_ptr(change->store, frame);
+    uint64_t *root = env_frame(change->store, frame);
 
     uint64_t absent = word_absent(salt, STORE_LOC_ROOT, 0);
     uint64_t hung = word_seal(word_body(STORE_NODE, 0, leaf), salt, STORE_LOC_ROOT, index);
@@ -234,7 +230,7 @@ static int group_changes(struct change *change, const struct group *group)
 
 static void apply_branch(struct change *change, const struct group *group)
 {
-    uint16_t salt = row_of(change->store, change->row)->salt;
+    uint16_t salt = change->object.salt;
     uint32_t index = group->first >> STORE_NODE_SHIFT;
     uint32_t place_index = group->place == STORE_LOC_TREE ? 0 : index;
     uint32_t frame;
@@ -265,9 +261,9 @@ void change_apply(struct change *change, uint32_t first, uint32_t count)
     }
 }
 
-int change_pages(struct change *change, uint32_t first, uint32_t count)
+int change_pages(struct change *change, uint32_t row, uint32_t first, uint32_t count)
 {
-    int err = change_plan(change, first, count);
+    int err = change_plan(change, row, first, count);
 
     if (err < 0)
         return err;

@@ -9,7 +9,7 @@ enum plan { PLAN_KEEP, PLAN_CHANGE, PLAN_CHANGE_AND_TAKE };
 
 struct change {
     struct store *store;
-    uint32_t row;
+    struct cursor object; /* set by change_plan */
     /* What happens to a page with this (valid) word: enum plan or a negative error. */
     int (*plan)(struct change *change, uint32_t page, uint64_t word);
     /* Its new body; called only where the plan changes it. May take a frame and set `taken`. */
@@ -21,12 +21,12 @@ struct change {
     /* arguments of the operations */
     uint32_t state;
     uint32_t flags;
-    uint32_t frame;       /* out: the last page's frame */
-    uint32_t other;       /* share: source row ... */
-    uint32_t other_first; /* ... and its page for the first one of the range */
-    uint32_t copied;      /* ... the frame whose copy is `frame`; 0: none yet */
-    uint32_t copy_refs;   /* ... words that reach the copy */
-    int crowded;          /* ... a frame may be in more pages than can be counted */
+    uint32_t frame;             /* out: the last page's frame */
+    const struct cursor *other; /* share: source ... */
+    uint32_t other_first;       /* ... and its page for the first one of the range */
+    uint32_t copied;            /* ... the frame whose copy is `frame`; 0: none yet */
+    uint32_t copy_refs;         /* ... words that reach the copy */
+    int crowded;                /* ... a frame may be in more pages than can be counted */
     uint32_t first;
     const void *(*source)(void *ctx, uint32_t page);
     void *ctx;
@@ -36,9 +36,9 @@ struct change {
  * First half: every check, and the frames it takes, into change->frames (added to what is there).
  * Second half: cannot fail; the caller has compared change->frames with space_free.
  */
-int change_plan(struct change *change, uint32_t first, uint32_t count);
+int change_plan(struct change *change, uint32_t row, uint32_t first, uint32_t count);
 void change_apply(struct change *change, uint32_t first, uint32_t count);
 /* Both, with -TWZ_ENOSPC in between. */
-int change_pages(struct change *change, uint32_t first, uint32_t count);
+int change_pages(struct change *change, uint32_t row, uint32_t first, uint32_t count);
 
 #endif

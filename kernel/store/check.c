@@ -49,7 +49,7 @@ static int zero(const void *mem, size_t len)
 
 static void check_super(const struct store *store)
 {
-    const struct store_super *super = store_frame_ptr(store, store->super_copy);
+    const struct store_super *super = env_frame(store, store->super_copy);
 
     if (!zero(super->reserved, sizeof(super->reserved)))
         env_report_pool(store, super->reserved, 1, 0, "superblock: reserved bytes");
@@ -68,54 +68,62 @@ static void check_directory(const struct store *store)
         }
 }
 
-static void check_id(const struct store *store, uint32_t row, const struct store_entry *entry)
+static void check_id(const struct cursor *cursor)
 {
+    const struct store_entry *entry = cursor->entry;
     const struct store_identity *identity = &entry->identity;
     objid_t id = hash_objid(identity->nonce, identity->perms, identity->kuid);
 
     if (!objid_equal(id, entry->id))
-        table_report(store, row, &entry->id, entry->id.lo, id.lo,
-                     "ID does not follow from its record");
+        cursor_report(cursor, &entry->id, entry->id.lo, id.lo,
+                      "ID does not follow from its record");
 }
 
-static void check_parent(const struct store *store, uint32_t row,
-                         const struct store_version *version)
+static void check_parent(const struct cursor *cursor)
 {
-    uint32_t parent;
+    const objid_t *id = &entry_version(cursor->entry)->tie_parent;
+    struct cursor parent;
+    bool found;
 
-    if (objid_is_none(version->tie_parent))
+    if (objid_is_none(*id))
         return;
-    parent = index_find(store, version->tie_parent);
-    if (parent == STORE_NO_ROW && row_of(store, row)->state != STORE_DEAD)
-        table_report(store, row, &version->tie_parent, version->tie_parent.lo, 0,
-                     "tied to an object that does not exist");
-    for (uint32_t steps = 0; parent != STORE_NO_ROW && steps < 64; steps++) {
-        const struct store_version *above = version_of(entry_of(store, parent));
-
-        if (parent == row) {
-            table_report(store, row, &version->tie_parent, version->tie_parent.lo, 0,
-                         "tied to itself in a circle");
+    found = index_find(cursor->store, *id, &parent);
+    if (!found && cursor->row->state != STORE_DEAD)
+        cursor_report(cursor, id, id->lo, 0, "tied to an object that does not exist");
+    for (uint32_t steps = 0; found && steps < 64; steps++) {
+        if (parent.number == cursor->number) {
+            cursor_report(cursor, id, id->lo, 0, "tied to itself in a circle");
             return;
         }
-        parent = index_find(store, above->tie_parent);
+        found = index_find(cursor->store, entry_version(parent.entry)->tie_parent, &parent);
     }
 }
 
-static void check_entry(const struct store *store, uint32_t row)
+static void check_entry(const struct cursor *cursor)
 {
-    const struct store_entry *entry = entry_of(store, row);
-    const struct store_version *version = version_of(entry);
+    const struct store_entry *entry = cursor->entry;
+    const struct store_version *version = entry_version(entry);
 
-    if (row_of(store, row)->flags & ROW_DAMAGED)
+    if (cursor->row->flags & ROW_DAMAGED)
         return;
-    check_id(store, row, entry);
-    check_parent(store, row, version);
+    check_id(cursor);
+    check_parent(cursor);
     if (!zero(entry->reserved, sizeof(entry->reserved)))
-        table_report(store, row, entry->reserved, 1, 0, "entry: reserved bytes");
+        cursor_report(cursor, entry->reserved, 1, 0, "entry: reserved bytes");
     if (version->perms_mask & ~TWZ_PERMS || entry->identity.perms & ~TWZ_PERMS)
-        table_report(store, row, version, version->perms_mask, TWZ_PERMS, "permission bits");
+        cursor_report(cursor, version, version->perms_mask, TWZ_PERMS, "permission bits");
     if (version->witness_off % sizeof(uint64_t) || version->witness_off >= TWZ_OBJ_RECORD)
-        table_report(store, row, &version->witness_off, version->witness_off, 0, "witness offset");
+        cursor_report(cursor, &version->witness_off, version->witness_off, 0, "witness offset");
+}
+
+static void check_entries(const struct store *store)
+{
+    struct cursor cursor;
+
+    for (uint32_t number = 0; store_obj_next(store, &number) == 0; number++) {
+        cursor_set(&cursor, store, number);
+        check_entry(&cursor);
+    }
 }
 
 int store_check(const struct store_env *env,
@@ -145,8 +153,7 @@ int store_check(const struct store_env *env,
     if (err == 0) {
         check_super(store);
         check_directory(store);
-        for (uint32_t row = 0; store_obj_next(store, &row) == 0; row++)
-            check_entry(store, row);
+        check_entries(store);
         result->objects = recovery.objects;
         result->frames = recovery.frames;
         result->pending =

@@ -42,5 +42,5 @@ int env_writable(const struct store *store)
 
 void *store_frame_ptr(const struct store *store, uint32_t frame)
 {
-    return (uint8_t *)store->env.base + ((size_t)frame << STORE_FRAME_SHIFT);
+    return env_frame(store, frame);
 }

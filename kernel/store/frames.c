@@ -42,7 +42,7 @@ uint32_t frame_alloc_zeroed(struct store *store)
         return frame;
     }
     frame = take(store);
-    persist_zero_nt(store_frame_ptr(store, frame), STORE_FRAME_SIZE);
+    persist_zero_nt(env_frame(store, frame), STORE_FRAME_SIZE);
     return frame;
 }
 
@@ -56,7 +56,7 @@ uint32_t store_prezero(struct store *store, uint32_t count)
         uint32_t frame = bits_first(&store->free_frames);
 
         bits_drop(&store->free_frames, frame);
-        persist_zero_nt(store_frame_ptr(store, frame), STORE_FRAME_SIZE);
+        persist_zero_nt(env_frame(store, frame), STORE_FRAME_SIZE);
         store->zeroed[store->zeroed_count++] = frame;
     }
     return done;

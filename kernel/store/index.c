@@ -10,17 +10,17 @@
  */
 #include <store/inside.h>
 
-static uint32_t *bucket(const struct store *store, uint32_t number)
+static uint32_t *bucket_at(const struct store *store, uint32_t number)
 {
     return &store->index[number / INDEX_SEGMENT][number % INDEX_SEGMENT];
 }
 
-static uint32_t *bucket_of(const struct store *store, objid_t id)
+static uint32_t *bucket_of_id(const struct store *store, objid_t id)
 {
     uint32_t hash = objid_hash(id);
     uint32_t number = hash & (store->index_low * 2 - 1);
 
-    return bucket(store, number < store->index_buckets ? number : hash & (store->index_low - 1));
+    return bucket_at(store, number < store->index_buckets ? number : hash & (store->index_low - 1));
 }
 
 int index_reserve(struct store *store)
@@ -36,61 +36,64 @@ int index_reserve(struct store *store)
     return 0;
 }
 
-uint32_t index_find(const struct store *store, objid_t id)
+bool index_find(const struct store *store, objid_t id, struct cursor *found)
 {
-    uint32_t at;
-
     if (!store->index_buckets)
-        return STORE_NO_ROW;
-    for (at = *bucket_of(store, id); at; at = row_of(store, at - 1)->index_next) {
-        if (objid_equal(entry_of(store, at - 1)->id, id))
-            return at - 1;
+        return false;
+    for (uint32_t at = *bucket_of_id(store, id); at; at = found->row->index_next) {
+        cursor_set(found, store, at - 1);
+        if (objid_equal(found->entry->id, id))
+            return true;
     }
-    return STORE_NO_ROW;
+    return false;
 }
 
-static void push(struct store *store, uint32_t *head, uint32_t row)
+static void push_row(const struct cursor *cursor)
 {
-    row_of(store, row)->index_next = *head;
-    *head = row + 1;
+    uint32_t *bucket = bucket_of_id(cursor->store, cursor->entry->id);
+
+    cursor->row->index_next = *bucket;
+    *bucket = cursor->number + 1;
 }
 
 /* One bucket more: the rows of the one it comes from are dealt out anew. */
-static void split(struct store *store)
+static void split_bucket(struct store *store)
 {
-    uint32_t *from = bucket(store, store->index_buckets - store->index_low);
+    uint32_t *from = bucket_at(store, store->index_buckets - store->index_low);
     uint32_t at = *from, next;
+    struct cursor cursor;
 
     *from = 0;
     store->index_buckets++;
     for (; at; at = next) {
-        next = row_of(store, at - 1)->index_next;
-        push(store, bucket_of(store, entry_of(store, at - 1)->id), at - 1);
+        cursor_set(&cursor, store, at - 1);
+        next = cursor.row->index_next;
+        push_row(&cursor);
     }
     if (store->index_buckets == store->index_low * 2)
         store->index_low *= 2;
 }
 
-void index_add(struct store *store, uint32_t row)
+void index_add(struct store *store, const struct cursor *cursor)
 {
-    push(store, bucket_of(store, entry_of(store, row)->id), row);
-    row_of(store, row)->flags |= ROW_INDEXED;
+    push_row(cursor);
+    cursor->row->flags |= ROW_INDEXED;
     if (++store->index_used > store->index_buckets)
-        split(store);
+        split_bucket(store);
 }
 
-void index_remove(struct store *store, uint32_t row)
+void index_remove(struct store *store, const struct cursor *cursor)
 {
-    struct row *state = row_of(store, row);
+    struct row *row = cursor->row;
     uint32_t *link;
 
-    if (!(state->flags & ROW_INDEXED))
+    if (!(row->flags & ROW_INDEXED))
         return;
-    link = bucket_of(store, entry_of(store, row)->id);
-    while (*link != row + 1)
-        link = &row_of(store, *link - 1)->index_next;
-    *link = state->index_next;
-    state->index_next = 0;
-    state->flags &= (uint8_t)~ROW_INDEXED;
+    link = bucket_of_id(store, cursor->entry->id);
+    while (*link != cursor->number + 1)
+        link = &table_row(store, *link - 1)->index_next;
+    *link = row->index_next;
+    row->index_next = 0;
+    row->flags &= (uint8_t)~ROW_INDEXED;
     store->index_used--;
 }

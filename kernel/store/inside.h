@@ -20,6 +20,7 @@
 #define STORE_INSIDE_H
 
 #include <lib/string.h>
+#include <stdbool.h>
 #include <store/bits.h>
 #include <store/persist.h>
 #include <store/store.h>
@@ -106,6 +107,11 @@ void env_report_pool(const struct store *store, const void *at, uint64_t found, 
 /* 0, or -TWZ_EDENIED where the store is read only or not recovered. */
 int env_writable(const struct store *store);
 
+static inline void *env_frame(const struct store *store, uint32_t frame)
+{
+    return (uint8_t *)store->env.base + ((size_t)frame << STORE_FRAME_SHIFT);
+}
+
 /* --- frames.c: frames ----------------------------------------------------------------------- */
 
 #define REF_OWN 0x8000u /* by one word, which does not say that others may */
@@ -135,28 +141,42 @@ void frame_ref(struct store *store, uint32_t frame);
  */
 void frame_defer_free(struct store *store, uint32_t frame, int page, uint64_t epoch);
 
-/* --- index.c ------------------------------------------------------------------------------- */
+/* --- table.c: entries, rows, ties ---------------------------------------------------------- */
 
-/* Memory for one more; -TWZ_ENOMEM. */
-int index_reserve(struct store *store);
-/* Row of an ID, or STORE_NO_ROW. */
-uint32_t index_find(const struct store *store, objid_t id);
-void index_add(struct store *store, uint32_t row);
-void index_remove(struct store *store, uint32_t row);
+/*
+ * One row of the object table. An operation resolves the number of a row once and passes the cursor
+ * down. A cursor stays valid as long as the store is open. Its store is const: the calls that change
+ * pool-wide tables take the store as well.
+ */
+struct cursor {
+    const struct store *store;
+    struct row *row;           /* volatile state */
+    struct store_entry *entry; /* on the media */
+    uint32_t number;           /* of the row */
+    uint16_t salt;             /* of the object's words */
+};
 
-/* --- table.c: entries and rows ------------------------------------------------------------ */
+/* Resolve a row that exists. */
+void cursor_set(struct cursor *cursor, const struct store *store, uint32_t number);
+/* 0, or why an object cannot be used: -TWZ_ENOOBJ, -TWZ_EDELETED, -TWZ_EDAMAGED. */
+int cursor_usable(const struct cursor *cursor);
+/* Both. After -TWZ_EINVAL, where there is no such row, the cursor is not set; after the errors of
+ * cursor_usable it is. */
+int cursor_open(struct cursor *cursor, const struct store *store, uint32_t number);
+/* The same before a change: -TWZ_EDENIED, with the cursor not set, where nothing may be stored. */
+int cursor_open_writable(struct cursor *cursor, const struct store *store, uint32_t number);
+/* Report damage of the object at `at`, an address in the pool. */
+void cursor_report(const struct cursor *cursor, const void *at, uint64_t found, uint64_t wanted,
+                   const char *what);
 
-struct row *row_of(const struct store *store, uint32_t row);
-struct store_entry *entry_of(const struct store *store, uint32_t row);
-const struct store_version *version_of(const struct store_entry *entry);
+struct row *table_row(const struct store *store, uint32_t number);
+/* Rows that exist: 0 .. table_rows - 1. */
+uint32_t table_rows(const struct store *store);
+/* The version that holds. */
+const struct store_version *entry_version(const struct store_entry *entry);
 /* CRC that the commit word holds for a version of the entry. */
 uint32_t entry_crc(objid_t id, const struct store_identity *identity,
                    const struct store_version *version);
-/* 0, or why a row cannot be used: -TWZ_EINVAL, -TWZ_ENOOBJ, -TWZ_EDELETED, -TWZ_EDAMAGED. */
-int row_usable(const struct store *store, uint32_t row);
-/* Report damage of an object at a place in the pool. */
-void table_report(const struct store *store, uint32_t row, const void *at, uint64_t found,
-                  uint64_t wanted, const char *what);
 /* Memory for the volatile state of a chunk; -TWZ_ENOMEM. */
 int table_reserve(struct store *store, uint32_t chunk);
 /* One more chunk; the caller has reserved memory and seen a free frame, and fences before it
@@ -165,8 +185,17 @@ void table_grow(struct store *store);
 /* Store word of a directory index in one copy of the directory. */
 uint64_t *table_dir_word(const struct store *store, uint32_t copy, uint32_t chunk);
 /* Volatile lists of ties. */
-void tie_link(struct store *store, uint32_t child, uint32_t parent);
-void tie_unlink(struct store *store, uint32_t child, uint32_t parent);
+void tie_link(const struct cursor *child, const struct cursor *parent);
+void tie_unlink(const struct cursor *child, const struct cursor *parent);
+
+/* --- index.c ------------------------------------------------------------------------------- */
+
+/* Memory for one more; -TWZ_ENOMEM. */
+int index_reserve(struct store *store);
+/* Resolve an ID; false where no object has it. */
+bool index_find(const struct store *store, objid_t id, struct cursor *found);
+void index_add(struct store *store, const struct cursor *cursor);
+void index_remove(struct store *store, const struct cursor *cursor);
 
 /* --- super.c ------------------------------------------------------------------------------- */
 
@@ -184,47 +213,46 @@ uint64_t *mono_word(const struct store *store, uint32_t copy, uint32_t which);
 /* --- walk.c: the words of one object ------------------------------------------------------- */
 
 /* Direct word of a page, or -1. */
-int page_direct(uint32_t page);
-/* Index of a direct word's page. */
-uint32_t direct_page(uint32_t direct);
+int direct_of_page(uint32_t page);
+/* Page of a direct word. */
+uint32_t page_of_direct(uint32_t direct);
+/* The node that a valid STORE_NODE word leads to. */
+uint64_t *walk_node(const struct store *store, uint64_t word);
+/* Is this a good word of the object at this location? */
+bool walk_is_good(const struct cursor *cursor, uint64_t word, uint32_t loc, uint32_t index);
 
 struct walk_word {
     uint64_t *at;
     uint64_t word;
-    uint32_t place; /* STORE_LOC_TREE, ROOT or PAGE */
+    uint32_t loc; /* STORE_LOC_TREE, ROOT or PAGE */
     uint32_t index;
-    int valid; /* check and sanity */
+    bool valid; /* check and sanity */
 };
 /*
  * Visit each word of an object that is not ABSENT, nodes before what is in them. The visitor
  * returns 1 to go on (into a node too), 0 to go on past it, or a negative error, which ends it.
  */
-int walk_object(const struct store *store, uint32_t row,
-                int (*visit)(void *ctx, const struct walk_word *word), void *ctx);
-/* The node that a valid STORE_NODE word leads to. */
-uint64_t *node_of(const struct store *store, uint64_t word);
-/* Is this a good word of its place? */
-int word_good(const struct store *store, uint64_t word, uint16_t salt, uint32_t place,
-              uint32_t index);
+int walk_object(const struct cursor *cursor, int (*visit)(void *ctx, const struct walk_word *word),
+                void *ctx);
 /*
  * The leaf of a page that is not direct: *leaf, or NULL where there is none; *parent is then the
- * word to commit (the entry's tree word, or a root word), with *place telling which.
+ * word to commit (the entry's tree word, or a root word), with *loc telling which.
  */
-int walk_leaf(const struct store *store, uint32_t row, uint32_t page, uint64_t **leaf,
-              uint64_t **parent, uint32_t *place);
+int walk_leaf(const struct cursor *cursor, uint32_t page, uint64_t **leaf, uint64_t **parent,
+              uint32_t *loc);
+/* As store_page_get. */
+int walk_page(const struct cursor *cursor, uint32_t page, struct store_page *out);
 /* The eight bytes at an offset of an object; 0 where no page is. -TWZ_EDAMAGED. */
-int walk_value(const struct store *store, uint32_t row, uint64_t offset, uint64_t *value);
+int walk_value(const struct cursor *cursor, uint64_t offset, uint64_t *value);
 
 /* --- object.c, release.c ------------------------------------------------------------------- */
 
-/* 0, or why an object cannot be changed. */
-int object_changeable(const struct store *store, uint32_t row);
-/* Row of the object it is tied to, or STORE_NO_ROW. */
-uint32_t object_parent(const struct store *store, uint32_t row);
+/* The object it is tied to; false where there is none. */
+bool object_parent(const struct cursor *cursor, struct cursor *parent);
 /* Commit a row's state, its version unchanged. */
-void object_commit_state(struct store *store, uint32_t row, uint32_t state);
+void object_commit_state(const struct cursor *cursor, uint32_t state);
 /* Make a row free: entry first, then its frames. */
-void object_free(struct store *store, uint32_t row);
+void object_free(struct store *store, const struct cursor *cursor);
 
 /* --- recover.c, sweep.c -------------------------------------------------------------------- */
 

@@ -16,78 +16,81 @@
 
 /* --- looking up ---------------------------------------------------------------------------- */
 
-static int verify(struct store *store, uint32_t row)
+static int verify_id(const struct cursor *cursor)
 {
-    const struct store_entry *entry = entry_of(store, row);
-    struct row *state = row_of(store, row);
+    const struct store_entry *entry = cursor->entry;
+    struct row *row = cursor->row;
     objid_t derived;
 
-    if (state->flags & (ROW_VERIFIED | ROW_DAMAGED))
-        return state->flags & ROW_DAMAGED ? -TWZ_EDAMAGED : 0;
+    if (row->flags & (ROW_VERIFIED | ROW_DAMAGED))
+        return row->flags & ROW_DAMAGED ? -TWZ_EDAMAGED : 0;
     derived = hash_objid(entry->identity.nonce, entry->identity.perms, entry->identity.kuid);
     if (objid_equal(derived, entry->id)) {
-        state->flags |= ROW_VERIFIED;
+        row->flags |= ROW_VERIFIED;
         return 0;
     }
-    state->flags |= ROW_DAMAGED;
-    table_report(store, row, &entry->id, entry->id.lo, derived.lo,
-                 "ID does not follow from its record");
+    row->flags |= ROW_DAMAGED;
+    cursor_report(cursor, &entry->id, entry->id.lo, derived.lo,
+                  "ID does not follow from its record");
     return -TWZ_EDAMAGED;
 }
 
 int store_lookup(struct store *store, objid_t id, uint32_t *row)
 {
-    uint32_t found = objid_is_none(id) ? STORE_NO_ROW : index_find(store, id);
+    struct cursor cursor;
     int err;
 
-    if (found == STORE_NO_ROW)
+    if (objid_is_none(id) || !index_find(store, id, &cursor))
         return -TWZ_ENOOBJ;
-    *row = found;
-    err = verify(store, found);
-    return err < 0 ? err : row_usable(store, found);
+    *row = cursor.number;
+    err = verify_id(&cursor);
+    return err < 0 ? err : cursor_usable(&cursor);
 }
 
 int store_obj_next(const struct store *store, uint32_t *row)
 {
-    for (; *row < store->chunks * STORE_CHUNK_ENTRIES; ++*row)
-        if (row_of(store, *row)->state != STORE_FREE)
+    for (; *row < table_rows(store); ++*row)
+        if (table_row(store, *row)->state != STORE_FREE)
             return 0;
     return -TWZ_ENOOBJ;
 }
 
 objid_t store_obj_id_of(const struct store *store, uint32_t row)
 {
-    if (row >= store->chunks * STORE_CHUNK_ENTRIES || row_of(store, row)->state == STORE_FREE)
-        return TWZ_OBJID_NONE;
-    return entry_of(store, row)->id;
+    struct cursor cursor;
+    int err = cursor_open(&cursor, store, row);
+
+    return err == -TWZ_EINVAL || err == -TWZ_ENOOBJ ? TWZ_OBJID_NONE : cursor.entry->id;
 }
 
 static int count_page(void *ctx, const struct walk_word *word)
 {
     uint64_t *pages = ctx;
 
-    if (word->valid && word->place == STORE_LOC_PAGE && STORE_WORD_FRAME(word->word))
+    if (word->valid && word->loc == STORE_LOC_PAGE && STORE_WORD_FRAME(word->word))
         ++*pages;
     return 1;
 }
 
 int store_obj_has_tied(const struct store *store, uint32_t row)
 {
-    int err = row_usable(store, row);
+    struct cursor cursor;
+    int err = cursor_open(&cursor, store, row);
 
-    return err < 0 ? err : row_of(store, row)->tie_first != 0;
+    return err < 0 ? err : cursor.row->tie_first != 0;
 }
 
 int store_obj_info(const struct store *store, uint32_t row, struct store_stat *stat)
 {
-    int err = row_usable(store, row);
+    struct cursor cursor;
+    int err = cursor_open(&cursor, store, row);
     const struct store_entry *entry;
     const struct store_version *version;
 
     if (err < 0 && err != -TWZ_EDELETED && err != -TWZ_EDAMAGED)
         return err;
-    entry = entry_of(store, row);
-    version = version_of(entry);
+    entry = cursor.entry;
+    version = entry_version(entry);
     *stat = (struct store_stat){ .id = entry->id,
                                  .nonce = { entry->identity.nonce[0], entry->identity.nonce[1] },
                                  .kuid = entry->identity.kuid,
@@ -99,7 +102,7 @@ int store_obj_info(const struct store *store, uint32_t row, struct store_stat *s
                                  .revoke_epoch = STORE_WORD_BODY(entry->revoke),
                                  .born_epoch = entry->identity.born_epoch,
                                  .dead_epoch = version->dead_epoch,
-                                 .state = row_of(store, row)->state,
+                                 .state = cursor.row->state,
                                  .damaged = err == -TWZ_EDAMAGED,
                                  .perms = entry->identity.perms & version->perms_mask,
                                  .perms_id = entry->identity.perms,
@@ -112,30 +115,35 @@ int store_obj_info(const struct store *store, uint32_t row, struct store_stat *s
 
 int store_obj_stat(const struct store *store, uint32_t row, struct store_stat *stat)
 {
+    struct cursor cursor;
     int err = store_obj_info(store, row, stat);
 
-    return err < 0 ? err : walk_object(store, row, count_page, &stat->pages);
+    if (err < 0)
+        return err;
+    cursor_set(&cursor, store, row);
+    return walk_object(&cursor, count_page, &stat->pages);
 }
 
 /* --- committing ---------------------------------------------------------------------------- */
 
-void object_commit_state(struct store *store, uint32_t row, uint32_t state)
+void object_commit_state(const struct cursor *cursor, uint32_t state)
 {
-    struct store_entry *entry = entry_of(store, row);
-    uint32_t sequence = STORE_COMMIT_SEQ(entry->commit);
-    uint32_t crc = STORE_COMMIT_CRC(entry->commit);
+    uint64_t *commit = &cursor->entry->commit;
+    uint32_t sequence = STORE_COMMIT_SEQ(*commit);
+    uint32_t crc = STORE_COMMIT_CRC(*commit);
+    uint16_t salt = cursor->store->salt;
 
-    if (!word_valid(entry->commit, store->salt, STORE_LOC_COMMIT, row) || state == STORE_FREE)
+    if (!word_valid(*commit, salt, STORE_LOC_COMMIT, cursor->number) || state == STORE_FREE)
         sequence = crc = 0;
-    persist_commit64(&entry->commit, /* COMMIT: the object's state */
-                     word_commit(state, sequence, crc, store->salt, row));
-    row_of(store, row)->state = (uint8_t)state;
+    persist_commit64(commit, /* COMMIT: the object's state */
+                     word_commit(state, sequence, crc, salt, cursor->number));
+    cursor->row->state = (uint8_t)state;
 }
 
 /* Let `version` hold. */
-static void commit_version(struct store *store, uint32_t row, const struct store_version *version)
+static void commit_version(const struct cursor *cursor, const struct store_version *version)
 {
-    struct store_entry *entry = entry_of(store, row);
+    struct store_entry *entry = cursor->entry;
     uint32_t state = STORE_COMMIT_STATE(entry->commit);
     uint32_t next = (STORE_COMMIT_SEQ(entry->commit) + 1) & 0xfffu;
     struct store_version *area = &entry->version[next & 1u];
@@ -145,7 +153,7 @@ static void commit_version(struct store *store, uint32_t row, const struct store
     persist_flush(area, sizeof(*area));
     persist_fence();                 /* the new version, before the commit word names it */
     persist_commit64(&entry->commit, /* COMMIT: the new version holds */
-                     word_commit(state, next, crc, store->salt, row));
+                     word_commit(state, next, crc, cursor->store->salt, cursor->number));
 }
 
 /* --- create -------------------------------------------------------------------------------- */
@@ -155,52 +163,55 @@ objid_t store_obj_id(const struct store_create *create)
     return hash_objid(create->nonce, create->perms, create->kuid);
 }
 
-static int witness_ready(const struct store *store, const struct store_create *create,
+static int check_witness(const struct store *store, const struct store_create *create,
                          uint64_t value)
 {
-    uint32_t row = index_find(store, create->witness);
+    struct cursor witness;
     uint64_t now;
     int err;
 
-    if (row == STORE_NO_ROW)
+    if (!index_find(store, create->witness, &witness))
         return -TWZ_ENOOBJ;
     if (create->witness_off < TWZ_OBJ_BASE || create->witness_off >= TWZ_OBJ_RECORD ||
         create->witness_off % sizeof(uint64_t) || !value)
         return -TWZ_EINVAL;
-    err = row_usable(store, row);
+    err = cursor_usable(&witness);
     if (err < 0)
         return err;
-    err = walk_value(store, row, create->witness_off, &now);
+    err = walk_value(&witness, create->witness_off, &now);
     if (err < 0)
         return err;
     return now == value ? -TWZ_EEXIST : 0;
 }
 
-static int create_check(struct store *store, const struct store_create *create, objid_t id,
-                        uint64_t value, uint32_t *parent)
+/* Resolve an object that another is to be tied to. */
+static int find_parent(const struct store *store, objid_t id, struct cursor *parent)
+{
+    return index_find(store, id, parent) ? cursor_usable(parent) : -TWZ_ENOOBJ;
+}
+
+static int check_create(const struct store *store, const struct store_create *create, objid_t id,
+                        uint64_t value, struct cursor *parent)
 {
     int err = env_writable(store);
+    struct cursor existing;
 
     if (err < 0)
         return err;
     if (create->perms & ~TWZ_PERMS || objid_is_none(id))
         return -TWZ_EINVAL;
-    if (index_find(store, id) != STORE_NO_ROW)
+    if (index_find(store, id, &existing))
         return -TWZ_EEXIST;
-    *parent = STORE_NO_ROW;
     if (!objid_is_none(create->tie_parent)) {
-        *parent = index_find(store, create->tie_parent);
-        if (*parent == STORE_NO_ROW)
-            return -TWZ_ENOOBJ;
-        err = row_usable(store, *parent);
+        err = find_parent(store, create->tie_parent, parent);
         if (err < 0)
             return err;
     }
-    return objid_is_none(create->witness) ? 0 : witness_ready(store, create, value);
+    return objid_is_none(create->witness) ? 0 : check_witness(store, create, value);
 }
 
 /* A free row, growing the table where there is none. */
-static int row_ready(struct store *store)
+static int reserve_row(struct store *store)
 {
     int err = index_reserve(store);
 
@@ -228,7 +239,7 @@ static void entry_fill(struct store_entry *entry, const struct store_create *cre
     entry->tree = word_seal(absent, salt, STORE_LOC_TREE, 0);
     entry->revoke = word_seal(0, salt, STORE_LOC_REVOKE, 0);
     for (uint32_t i = 0; i < STORE_DIRECT; i++)
-        entry->direct[i] = word_seal(absent, salt, STORE_LOC_PAGE, direct_page(i));
+        entry->direct[i] = word_seal(absent, salt, STORE_LOC_PAGE, page_of_direct(i));
     entry->identity.nonce[0] = create->nonce[0];
     entry->identity.nonce[1] = create->nonce[1];
     entry->identity.kuid = create->kuid;
@@ -243,10 +254,9 @@ static void entry_fill(struct store_entry *entry, const struct store_create *cre
     version->witness_value = value;
 }
 
-static void entry_store(struct store *store, uint32_t row, const struct store_entry *from,
-                        uint32_t state)
+static void entry_store(const struct cursor *cursor, const struct store_entry *from, uint32_t state)
 {
-    struct store_entry *entry = entry_of(store, row);
+    struct store_entry *entry = cursor->entry;
     uint32_t crc = entry_crc(from->id, &from->identity, &from->version[0]);
 
     persist_copy(&entry->id, &from->id, sizeof(from->id));
@@ -254,7 +264,7 @@ static void entry_store(struct store *store, uint32_t row, const struct store_en
     persist_flush(entry, sizeof(*entry));
     persist_fence();                 /* the entry, before its commit word makes it an object */
     persist_commit64(&entry->commit, /* COMMIT: the object exists */
-                     word_commit(state, 0, crc, store->salt, row));
+                     word_commit(state, 0, crc, cursor->store->salt, cursor->number));
 }
 
 int store_obj_create(struct store *store, const struct store_create *create, uint32_t *row,
@@ -264,60 +274,54 @@ int store_obj_create(struct store *store, const struct store_create *create, uin
     uint64_t value = create->witness_value ? create->witness_value : new_id.lo;
     uint32_t state = objid_is_none(create->witness) ? STORE_LIVE : STORE_PROVISIONAL;
     struct store_entry entry;
-    uint32_t parent, taken;
-    uint16_t salt;
-    int err = create_check(store, create, new_id, value, &parent);
+    struct cursor cursor, parent;
+    int err = check_create(store, create, new_id, value, &parent);
 
     if (err < 0)
         return err;
-    err = row_ready(store);
+    err = reserve_row(store);
     if (err < 0)
         return err;
-    taken = bits_first(&store->free_rows);
-    bits_drop(&store->free_rows, taken);
-    salt = word_salt_object(store->salt, new_id);
-    entry_fill(&entry, create, new_id, objid_is_none(create->witness) ? 0 : value, salt);
-    entry_store(store, taken, &entry, state);
-    *row_of(store, taken) =
-        (struct row){ .salt = salt, .state = (uint8_t)state, .flags = ROW_VERIFIED };
-    index_add(store, taken);
-    if (parent != STORE_NO_ROW)
-        tie_link(store, taken, parent);
+    cursor_set(&cursor, store, bits_first(&store->free_rows));
+    bits_drop(&store->free_rows, cursor.number);
+    cursor.salt = word_salt_object(store->salt, new_id);
+    entry_fill(&entry, create, new_id, objid_is_none(create->witness) ? 0 : value, cursor.salt);
+    entry_store(&cursor, &entry, state);
+    *cursor.row =
+        (struct row){ .salt = cursor.salt, .state = (uint8_t)state, .flags = ROW_VERIFIED };
+    index_add(store, &cursor);
+    if (!objid_is_none(create->tie_parent))
+        tie_link(&cursor, &parent);
     store->objects++;
-    *row = taken;
+    *row = cursor.number;
     *id = new_id;
     return 0;
 }
 
 /* --- change -------------------------------------------------------------------------------- */
 
-int object_changeable(const struct store *store, uint32_t row)
-{
-    int err = env_writable(store);
-
-    return err < 0 ? err : row_usable(store, row);
-}
-
 int store_obj_permanent(struct store *store, uint32_t row)
 {
-    int err = object_changeable(store, row);
+    struct cursor cursor;
+    int err = cursor_open_writable(&cursor, store, row);
 
-    if (err < 0 || row_of(store, row)->state == STORE_LIVE)
+    if (err < 0 || cursor.row->state == STORE_LIVE)
         return err;
-    object_commit_state(store, row, STORE_LIVE);
+    object_commit_state(&cursor, STORE_LIVE);
     return 0;
 }
 
 int store_obj_update(struct store *store, uint32_t row, const struct store_update *update)
 {
-    int err = object_changeable(store, row);
+    struct cursor cursor;
+    int err = cursor_open_writable(&cursor, store, row);
     struct store_version version;
     uint32_t perms;
 
     if (err < 0)
         return err;
-    version = *version_of(entry_of(store, row));
-    perms = entry_of(store, row)->identity.perms & version.perms_mask;
+    version = *entry_version(cursor.entry);
+    perms = cursor.entry->identity.perms & version.perms_mask;
     if (update->which & STORE_UPDATE_PERMS) {
         if (update->perms & ~perms)
             return -TWZ_EDENIED;
@@ -327,72 +331,73 @@ int store_obj_update(struct store *store, uint32_t row, const struct store_updat
         version.persist = update->persist;
     if (update->which & STORE_UPDATE_ACCOUNT)
         version.account = update->account;
-    commit_version(store, row, &version);
+    commit_version(&cursor, &version);
     return 0;
 }
 
 int store_obj_revoke(struct store *store, uint32_t row, uint64_t epoch)
 {
-    int err = object_changeable(store, row);
-    struct store_entry *entry;
+    struct cursor cursor;
+    int err = cursor_open_writable(&cursor, store, row);
 
     if (err < 0)
         return err;
     if (epoch > STORE_MONO_MAX)
         return -TWZ_ERANGE;
-    entry = entry_of(store, row);
-    if (epoch <= STORE_WORD_BODY(entry->revoke))
+    if (epoch <= STORE_WORD_BODY(cursor.entry->revoke))
         return 0;
-    persist_commit64(&entry->revoke, /* COMMIT: capabilities of lower epochs are void */
-                     word_seal(epoch, row_of(store, row)->salt, STORE_LOC_REVOKE, 0));
+    persist_commit64(&cursor.entry->revoke, /* COMMIT: capabilities of lower epochs are void */
+                     word_seal(epoch, cursor.salt, STORE_LOC_REVOKE, 0));
     return 0;
 }
 
 /* --- ties ---------------------------------------------------------------------------------- */
 
-uint32_t object_parent(const struct store *store, uint32_t row)
+bool object_parent(const struct cursor *cursor, struct cursor *parent)
 {
-    objid_t parent = version_of(entry_of(store, row))->tie_parent;
+    objid_t id = entry_version(cursor->entry)->tie_parent;
 
-    return objid_is_none(parent) ? STORE_NO_ROW : index_find(store, parent);
+    return !objid_is_none(id) && index_find(cursor->store, id, parent);
 }
 
 /* Is `row` the object `at`, or one that it is tied to? A circle, forged on the media, is a yes. */
-static int is_above(const struct store *store, uint32_t row, uint32_t at)
+static bool is_tied_below(const struct cursor *start, uint32_t row)
 {
-    for (uint64_t steps = store->objects; steps && at != STORE_NO_ROW; steps--) {
-        if (at == row)
-            return 1;
-        at = object_parent(store, at);
+    struct cursor at = *start, parent;
+
+    for (uint64_t steps = at.store->objects; steps; steps--) {
+        if (at.number == row)
+            return true;
+        if (!object_parent(&at, &parent))
+            return false;
+        at = parent;
     }
-    return at != STORE_NO_ROW;
+    return true;
 }
 
 int store_obj_tie(struct store *store, uint32_t row, objid_t parent)
 {
-    int err = object_changeable(store, row);
-    uint32_t above = STORE_NO_ROW, old;
+    struct cursor cursor, above, old;
+    int err = cursor_open_writable(&cursor, store, row);
     struct store_version version;
+    bool was_tied;
 
     if (err < 0)
         return err;
     if (!objid_is_none(parent)) {
-        above = index_find(store, parent);
-        if (above == STORE_NO_ROW)
-            return -TWZ_ENOOBJ;
-        err = row_usable(store, above);
+        err = find_parent(store, parent, &above);
         if (err < 0)
             return err;
-        if (is_above(store, row, above))
+        if (is_tied_below(&above, row))
             return -TWZ_EINVAL;
     }
-    old = object_parent(store, row);
-    version = *version_of(entry_of(store, row));
+    was_tied = object_parent(&cursor, &old);
+    version = *entry_version(cursor.entry);
     version.tie_parent = parent;
-    commit_version(store, row, &version);
-    if (old != STORE_NO_ROW)
-        tie_unlink(store, row, old);
-    if (above != STORE_NO_ROW)
-        tie_link(store, row, above);
+    commit_version(&cursor, &version);
+    if (was_tied)
+        tie_unlink(&cursor, &old);
+    if (!objid_is_none(parent))
+        tie_link(&cursor, &above);
     return 0;
 }

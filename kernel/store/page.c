@@ -16,7 +16,7 @@ static uint32_t copy_of(struct change *change, uint32_t frame)
 {
     uint32_t copy = frame_alloc(change->store, 1);
 
-    persist_copy_nt(store_frame_ptr(change->store, copy), store_frame_ptr(change->store, frame),
+    persist_copy_nt(env_frame(change->store, copy), env_frame(change->store, frame),
                     STORE_FRAME_SIZE);
     change->taken = 1;
     return copy;
@@ -41,7 +41,7 @@ static uint64_t make_add(struct change *change, uint32_t page, uint64_t word)
     (void)word;
     if (content) {
         change->frame = frame_alloc(change->store, 1);
-        persist_copy_nt(store_frame_ptr(change->store, change->frame), content, STORE_FRAME_SIZE);
+        persist_copy_nt(env_frame(change->store, change->frame), content, STORE_FRAME_SIZE);
     } else {
         change->frame = frame_alloc_zeroed(change->store);
     }
@@ -51,10 +51,8 @@ static uint64_t make_add(struct change *change, uint32_t page, uint64_t word)
 
 int store_page_add(struct store *store, uint32_t row, uint32_t page, uint32_t *frame)
 {
-    struct change change = {
-        .store = store, .row = row, .plan = plan_add, .make = make_add, .absent_too = 1
-    };
-    int err = change_pages(&change, page, 1);
+    struct change change = { .store = store, .plan = plan_add, .make = make_add, .absent_too = 1 };
+    int err = change_pages(&change, row, page, 1);
 
     if (err == 0)
         *frame = change.frame;
@@ -65,14 +63,13 @@ int store_page_add_many(struct store *store, uint32_t row, uint32_t first, uint3
                         const void *(*source)(void *ctx, uint32_t page), void *ctx)
 {
     struct change change = { .store = store,
-                             .row = row,
                              .plan = plan_add,
                              .make = make_add,
                              .absent_too = 1,
                              .source = source,
                              .ctx = ctx };
 
-    return change_pages(&change, first, count);
+    return change_pages(&change, row, first, count);
 }
 
 /* --- discard ------------------------------------------------------------------------------- */
@@ -94,7 +91,6 @@ int store_page_discard(struct store *store, uint32_t row, uint32_t first, uint32
                        uint32_t state)
 {
     struct change change = { .store = store,
-                             .row = row,
                              .plan = plan_discard,
                              .make = make_discard,
                              .state = state,
@@ -102,7 +98,7 @@ int store_page_discard(struct store *store, uint32_t row, uint32_t first, uint32
 
     if (state != STORE_ABSENT && state != STORE_HOLE)
         return -TWZ_EINVAL;
-    return change_pages(&change, first, count);
+    return change_pages(&change, row, first, count);
 }
 
 /* --- protect ------------------------------------------------------------------------------- */
@@ -127,12 +123,11 @@ int store_page_protect(struct store *store, uint32_t row, uint32_t first, uint32
                        uint32_t readonly)
 {
     struct change change = { .store = store,
-                             .row = row,
                              .plan = plan_protect,
                              .make = make_protect,
                              .flags = readonly ? STORE_FLAG_READONLY : 0 };
 
-    return change_pages(&change, first, count);
+    return change_pages(&change, row, first, count);
 }
 
 /* --- poison -------------------------------------------------------------------------------- */
@@ -156,10 +151,10 @@ static uint64_t make_poison(struct change *change, uint32_t page, uint64_t word)
 int store_page_poison(struct store *store, uint32_t row, uint32_t page)
 {
     struct change change = {
-        .store = store, .row = row, .plan = plan_poison, .make = make_poison, .absent_too = 1
+        .store = store, .plan = plan_poison, .make = make_poison, .absent_too = 1
     };
 
-    return change_pages(&change, page, 1);
+    return change_pages(&change, row, page, 1);
 }
 
 /* --- share --------------------------------------------------------------------------------- */
@@ -187,8 +182,7 @@ static uint64_t make_lend(struct change *change, uint32_t page, uint64_t word)
 
 static int source_page(const struct change *change, uint32_t page, struct store_page *out)
 {
-    return store_page_get(change->store, change->other, page - change->first + change->other_first,
-                          out);
+    return walk_page(change->other, page - change->first + change->other_first, out);
 }
 
 static int plan_borrow(struct change *change, uint32_t page, uint64_t word)
@@ -271,22 +265,21 @@ static uint64_t count_copies(struct change *change, uint32_t first, uint32_t cou
 int store_page_share(struct store *store, uint32_t dst, uint32_t dst_first, uint32_t src,
                      uint32_t src_first, uint32_t count)
 {
-    struct change lend = { .store = store, .row = src, .plan = plan_lend, .make = make_lend };
+    struct change lend = { .store = store, .plan = plan_lend, .make = make_lend };
     struct change borrow = { .store = store,
-                             .row = dst,
                              .plan = plan_borrow,
                              .make = make_borrow,
                              .absent_too = 1,
-                             .other = src,
+                             .other = &lend.object,
                              .other_first = src_first };
     int err;
 
     if (dst == src && dst_first < src_first + count && src_first < dst_first + count)
         return -TWZ_EINVAL;
-    err = change_plan(&lend, src_first, count);
+    err = change_plan(&lend, src, src_first, count);
     if (err < 0)
         return err;
-    err = change_plan(&borrow, dst_first, count);
+    err = change_plan(&borrow, dst, dst_first, count);
     if (err < 0)
         return err;
     if (lend.crowded)
@@ -326,10 +319,8 @@ static uint64_t make_own(struct change *change, uint32_t page, uint64_t word)
 
 int store_page_break_cow(struct store *store, uint32_t row, uint32_t page, uint32_t *frame)
 {
-    struct change change = {
-        .store = store, .row = row, .plan = plan_own, .make = make_own, .absent_too = 1
-    };
-    int err = change_pages(&change, page, 1);
+    struct change change = { .store = store, .plan = plan_own, .make = make_own, .absent_too = 1 };
+    int err = change_pages(&change, row, page, 1);
 
     if (err == 0)
         *frame = change.frame;

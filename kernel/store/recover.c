@@ -20,7 +20,7 @@
 static void recover_super(struct store *store, struct store_recovery *result)
 {
     uint32_t other = store->super_copy ^ 1u;
-    const struct store_super *copy = store_frame_ptr(store, other);
+    const struct store_super *copy = env_frame(store, other);
 
     if (super_copy_state(copy) == 0 && copy->sequence == store->super.sequence)
         return;
@@ -168,16 +168,16 @@ static int claim_chunks(struct store *store)
     return 0;
 }
 
-static void damage(struct store *store, uint32_t row, const void *at, uint64_t found,
-                   uint64_t wanted, const char *what)
+static void set_damaged(const struct cursor *cursor, const void *at, uint64_t found,
+                        uint64_t wanted, const char *what)
 {
-    row_of(store, row)->flags |= ROW_DAMAGED;
-    table_report(store, row, at, found, wanted, what);
+    cursor->row->flags |= ROW_DAMAGED;
+    cursor_report(cursor, at, found, wanted, what);
 }
 
 struct claim {
     struct store *store;
-    uint32_t row;
+    const struct cursor *cursor;
 };
 
 static int claim_word(void *ctx, const struct walk_word *word)
@@ -188,83 +188,93 @@ static int claim_word(void *ctx, const struct walk_word *word)
     int err;
 
     if (!word->valid) {
-        damage(claim->store, claim->row, word->at, word->word, word->index,
-               word->place == STORE_LOC_PAGE ? "page word" : "node word");
+        set_damaged(claim->cursor, word->at, word->word, word->index,
+                    word->loc == STORE_LOC_PAGE ? "page word" : "node word");
         return 0;
     }
     if (!frame)
         return 0;
-    err = frame_claim(claim->store, frame, word->place == STORE_LOC_PAGE,
+    err = frame_claim(claim->store, frame, word->loc == STORE_LOC_PAGE,
                       state == STORE_SHARED || state == STORE_POISONED);
     if (err == 0)
         return 1;
-    damage(claim->store, claim->row, word->at, word->word, frame,
-           err == -TWZ_EFULL ? "frame is shared by too many words" : "frame is reached twice");
+    set_damaged(claim->cursor, word->at, word->word, frame,
+                err == -TWZ_EFULL ? "frame is shared by too many words" : "frame is reached twice");
     return 0;
 }
 
 /* Make a row known under its ID, unless another is. */
-static void walk_index(struct store *store, uint32_t row)
+static void walk_index(struct store *store, const struct cursor *cursor)
 {
-    struct store_entry *entry = entry_of(store, row);
+    const objid_t *id = &cursor->entry->id;
+    struct cursor other;
 
-    if (index_find(store, entry->id) == STORE_NO_ROW)
-        index_add(store, row);
+    if (!index_find(store, *id, &other))
+        index_add(store, cursor);
     else
-        damage(store, row, &entry->id, entry->id.lo, 0, "ID exists twice");
+        set_damaged(cursor, id, id->lo, 0, "ID exists twice");
 }
 
-static int walk_entry(struct store *store, uint32_t row, struct store_recovery *result)
+static void check_commit(const struct cursor *cursor)
 {
-    struct store_entry *entry = entry_of(store, row);
-    struct row *state = row_of(store, row);
-    struct claim claim = { store, row };
-    uint32_t commit_state = STORE_COMMIT_STATE(entry->commit);
+    const struct store_entry *entry = cursor->entry;
+    uint32_t state = STORE_COMMIT_STATE(entry->commit);
     uint32_t crc;
+
+    if (!word_valid(entry->commit, cursor->store->salt, STORE_LOC_COMMIT, cursor->number) ||
+        state < STORE_PROVISIONAL || state > STORE_DEAD) {
+        set_damaged(cursor, &entry->commit, entry->commit, 0, "commit word");
+        return;
+    }
+    cursor->row->state = (uint8_t)state;
+    crc = entry_crc(entry->id, &entry->identity, entry_version(entry));
+    if (crc != STORE_COMMIT_CRC(entry->commit))
+        set_damaged(cursor, entry_version(entry), crc, STORE_COMMIT_CRC(entry->commit),
+                    "record checksum");
+}
+
+static int walk_entry(struct store *store, struct cursor *cursor, struct store_recovery *result)
+{
+    const uint64_t *revoke = &cursor->entry->revoke;
+    struct claim claim = { store, cursor };
 
     if (index_reserve(store) < 0)
         return -TWZ_ENOMEM;
-    state->salt = word_salt_object(store->salt, entry->id);
-    state->state = STORE_LIVE;
+    cursor->salt = word_salt_object(store->salt, cursor->entry->id);
+    cursor->row->salt = cursor->salt;
+    cursor->row->state = STORE_LIVE;
     store->objects++;
-    if (!word_valid(entry->commit, store->salt, STORE_LOC_COMMIT, row) ||
-        commit_state < STORE_PROVISIONAL || commit_state > STORE_DEAD) {
-        damage(store, row, &entry->commit, entry->commit, 0, "commit word");
-    } else {
-        state->state = (uint8_t)commit_state;
-        crc = entry_crc(entry->id, &entry->identity, version_of(entry));
-        if (crc != STORE_COMMIT_CRC(entry->commit))
-            damage(store, row, version_of(entry), crc, STORE_COMMIT_CRC(entry->commit),
-                   "record checksum");
-    }
-    if (!word_valid(entry->revoke, state->salt, STORE_LOC_REVOKE, 0))
-        damage(store, row, &entry->revoke, entry->revoke, 0, "revocation word");
-    walk_index(store, row);
-    (void)walk_object(store, row, claim_word, &claim);
-    result->damaged += state->flags & ROW_DAMAGED ? 1u : 0u;
+    check_commit(cursor);
+    if (!word_valid(*revoke, cursor->salt, STORE_LOC_REVOKE, 0))
+        set_damaged(cursor, revoke, *revoke, 0, "revocation word");
+    walk_index(store, cursor);
+    (void)walk_object(cursor, claim_word, &claim);
+    result->damaged += cursor->row->flags & ROW_DAMAGED ? 1u : 0u;
     return 0;
 }
 
-static int row_is_free(const struct store *store, uint32_t row)
+static bool is_free(const struct cursor *cursor)
 {
-    uint64_t commit = entry_of(store, row)->commit;
+    uint64_t commit = cursor->entry->commit;
 
     return STORE_COMMIT_STATE(commit) == STORE_FREE &&
-           word_valid(commit, store->salt, STORE_LOC_COMMIT, row);
+           word_valid(commit, cursor->store->salt, STORE_LOC_COMMIT, cursor->number);
 }
 
 static int recover_walk(struct store *store, struct store_recovery *result)
 {
+    struct cursor cursor;
     int err;
 
     claim_fixed(store);
     err = claim_chunks(store);
-    for (uint32_t row = 0; err == 0 && row < store->chunks * STORE_CHUNK_ENTRIES; row++) {
-        if (row_is_free(store, row)) {
-            row_of(store, row)->state = STORE_FREE;
-            bits_add(&store->free_rows, row);
+    for (uint32_t number = 0; err == 0 && number < table_rows(store); number++) {
+        cursor_set(&cursor, store, number);
+        if (is_free(&cursor)) {
+            cursor.row->state = STORE_FREE;
+            bits_add(&store->free_rows, number);
         } else {
-            err = walk_entry(store, row, result);
+            err = walk_entry(store, &cursor, result);
         }
     }
     return err;

@@ -16,41 +16,46 @@
 
 /* The object after `at` in the tree of ties under `top`, parents first; NO_SLOT at the end. `top`
  * is on nobody's list, so even a circle of ties ends. */
-static uint32_t tie_next(const struct store *store, uint32_t top, uint32_t at)
+static bool next_tied(uint32_t top, struct cursor *at)
 {
-    const struct row *row = row_of(store, at);
+    const struct store *store = at->store;
+    struct cursor parent;
 
-    if (row->tie_first)
-        return row->tie_first - 1;
-    while (at != top && at != STORE_NO_ROW) {
-        row = row_of(store, at);
-        if (row->tie_next)
-            return row->tie_next - 1;
-        at = object_parent(store, at);
+    if (at->row->tie_first) {
+        cursor_set(at, store, at->row->tie_first - 1);
+        return true;
     }
-    return STORE_NO_ROW;
+    while (at->number != top) {
+        if (at->row->tie_next) {
+            cursor_set(at, store, at->row->tie_next - 1);
+            return true;
+        }
+        if (!object_parent(at, &parent))
+            return false;
+        *at = parent;
+    }
+    return false;
 }
 
 int store_obj_delete(struct store *store, uint32_t row, void (*died)(void *ctx, uint32_t row),
                      void *ctx)
 {
-    int err = object_changeable(store, row);
-    uint32_t parent;
+    struct cursor at, parent;
+    int err = cursor_open_writable(&at, store, row);
 
     if (err < 0 && err != -TWZ_EDAMAGED)
         return err;
-    if (row_of(store, row)->state == STORE_DEAD)
+    if (at.row->state == STORE_DEAD)
         return -TWZ_EDELETED;
-    parent = object_parent(store, row);
-    if (parent != STORE_NO_ROW)
-        tie_unlink(store, row, parent);
-    for (uint32_t at = row; at != STORE_NO_ROW; at = tie_next(store, row, at)) {
-        if (row_of(store, at)->state == STORE_DEAD)
+    if (object_parent(&at, &parent))
+        tie_unlink(&at, &parent);
+    do {
+        if (at.row->state == STORE_DEAD)
             continue;
-        object_commit_state(store, at, STORE_DEAD);
+        object_commit_state(&at, STORE_DEAD);
         if (died)
-            died(ctx, at);
-    }
+            died(ctx, at.number);
+    } while (next_tied(row, &at));
     return 0;
 }
 
@@ -61,114 +66,115 @@ static void drop_frame(struct store *store, uint64_t word, int page)
 }
 
 /* The words [from, from + PIECE_WORDS) of the leaf whose first page is `first`. */
-static void drop_pages(struct store *store, uint32_t row, uint64_t *leaf, uint32_t first,
-                       uint32_t from)
+static void drop_pages(struct store *store, const struct cursor *cursor, const uint64_t *leaf,
+                       uint32_t first, uint32_t from)
 {
-    uint16_t salt = row_of(store, row)->salt;
-    uint64_t absent = word_absent(salt, STORE_LOC_PAGE, first);
+    uint64_t absent = word_absent(cursor->salt, STORE_LOC_PAGE, first);
 
     for (uint32_t i = from; i < from + PIECE_WORDS; i++)
         if (leaf[i] != word_absent_at(absent, store->low, i) &&
-            word_good(store, leaf[i], salt, STORE_LOC_PAGE, first + i))
+            walk_is_good(cursor, leaf[i], STORE_LOC_PAGE, first + i))
             drop_frame(store, leaf[i], 1);
 }
 
-static void drop_direct(struct store *store, uint32_t row)
+static void drop_direct(struct store *store, const struct cursor *cursor)
 {
-    const struct store_entry *entry = entry_of(store, row);
-    uint16_t salt = row_of(store, row)->salt;
+    const uint64_t *direct = cursor->entry->direct;
 
     for (uint32_t i = 0; i < STORE_DIRECT; i++)
-        if (word_good(store, entry->direct[i], salt, STORE_LOC_PAGE, direct_page(i)))
-            drop_frame(store, entry->direct[i], 1);
+        if (walk_is_good(cursor, direct[i], STORE_LOC_PAGE, page_of_direct(i)))
+            drop_frame(store, direct[i], 1);
 }
 
-static void untie(struct store *store, uint32_t row)
+static void untie(const struct cursor *cursor)
 {
-    uint32_t parent = object_parent(store, row);
-    struct row *state = row_of(store, row);
+    struct cursor other;
 
-    while (state->tie_first)
-        tie_unlink(store, state->tie_first - 1, row);
-    if (parent != STORE_NO_ROW)
-        tie_unlink(store, row, parent);
+    while (cursor->row->tie_first) {
+        cursor_set(&other, cursor->store, cursor->row->tie_first - 1);
+        tie_unlink(&other, cursor);
+    }
+    if (object_parent(cursor, &other))
+        tie_unlink(cursor, &other);
 }
 
 /* The entry becomes free; its words, which nothing on the media leads to now, wait for drain. */
-static void free_entry(struct store *store, uint32_t row)
+static void free_entry(struct store *store, const struct cursor *cursor)
 {
-    struct row *state = row_of(store, row);
-
-    untie(store, row);
-    index_remove(store, row);
-    object_commit_state(store, row, STORE_FREE);
-    state->flags |= ROW_FREEING;
-    state->drained = 0;
+    untie(cursor);
+    index_remove(store, cursor);
+    object_commit_state(cursor, STORE_FREE);
+    cursor->row->flags |= ROW_FREEING;
+    cursor->row->drained = 0;
     store->objects--;
 }
 
-static int end_drain(struct store *store, uint32_t row)
+static int end_drain(struct store *store, const struct cursor *cursor)
 {
-    *row_of(store, row) = (struct row){ .state = STORE_FREE };
-    bits_add(&store->free_rows, row);
+    *cursor->row = (struct row){ .state = STORE_FREE };
+    bits_add(&store->free_rows, cursor->number);
     return 0;
 }
 
-/* Give frames back, of so many pieces at most; 1 while there are more, 0: the row is free. */
-static int drain(struct store *store, uint32_t row, uint32_t pieces)
+static bool is_node(const struct cursor *cursor, uint64_t word, uint32_t loc, uint32_t index)
 {
-    struct row *state = row_of(store, row);
-    uint64_t tree = entry_of(store, row)->tree;
-    uint64_t *root = node_of(store, tree);
-    uint64_t absent = word_absent(state->salt, STORE_LOC_ROOT, 0);
+    return walk_is_good(cursor, word, loc, index) && STORE_WORD_STATE(word) == STORE_NODE;
+}
+
+/* Give frames back, of so many pieces at most; 1 while there are more, 0: the row is free. */
+static int drain(struct store *store, const struct cursor *cursor, uint32_t pieces)
+{
+    struct row *row = cursor->row;
+    uint64_t tree = cursor->entry->tree;
+    uint64_t *root = walk_node(store, tree);
+    uint64_t absent = word_absent(cursor->salt, STORE_LOC_ROOT, 0);
 
     pieces += !pieces;
-    if (state->flags & ROW_DAMAGED)   /* its words may name frames of others: */
-        return end_drain(store, row); /* the next recovery counts anew */
-    if (state->drained == 0)
-        drop_direct(store, row);
-    if (!word_good(store, tree, state->salt, STORE_LOC_TREE, 0) ||
-        STORE_WORD_STATE(tree) != STORE_NODE)
-        return end_drain(store, row);
-    for (; state->drained < ALL_PIECES; state->drained++) {
-        uint32_t index = state->drained / PIECES, piece = state->drained % PIECES;
+    if (row->flags & ROW_DAMAGED)        /* its words may name frames of others: */
+        return end_drain(store, cursor); /* the next recovery counts anew */
+    if (row->drained == 0)
+        drop_direct(store, cursor);
+    if (!is_node(cursor, tree, STORE_LOC_TREE, 0))
+        return end_drain(store, cursor);
+    for (; row->drained < ALL_PIECES; row->drained++) {
+        uint32_t index = row->drained / PIECES, piece = row->drained % PIECES;
         uint64_t word = root[index];
 
         if (word == word_absent_at(absent, store->low, index) ||
-            !word_good(store, word, state->salt, STORE_LOC_ROOT, index) ||
-            STORE_WORD_STATE(word) != STORE_NODE) {
-            state->drained += PIECES - 1;
+            !is_node(cursor, word, STORE_LOC_ROOT, index)) {
+            row->drained += PIECES - 1;
             continue;
         }
         if (!pieces--)
             return 1;
-        drop_pages(store, row, node_of(store, word), index << STORE_NODE_SHIFT,
+        drop_pages(store, cursor, walk_node(store, word), index << STORE_NODE_SHIFT,
                    piece * PIECE_WORDS);
         if (piece == PIECES - 1)
             drop_frame(store, word, 0);
     }
     drop_frame(store, tree, 0);
-    return end_drain(store, row);
+    return end_drain(store, cursor);
 }
 
-void object_free(struct store *store, uint32_t row)
+void object_free(struct store *store, const struct cursor *cursor)
 {
-    free_entry(store, row);
-    (void)drain(store, row, ALL_PIECES);
+    free_entry(store, cursor);
+    (void)drain(store, cursor, ALL_PIECES);
 }
 
 int store_obj_release_some(struct store *store, uint32_t row, uint32_t pieces)
 {
-    int err = object_changeable(store, row);
+    struct cursor cursor;
+    int err = cursor_open_writable(&cursor, store, row);
 
-    if (row < store->chunks * STORE_CHUNK_ENTRIES && row_of(store, row)->flags & ROW_FREEING)
-        return drain(store, row, pieces);
+    if (err == -TWZ_ENOOBJ && cursor.row->flags & ROW_FREEING)
+        return drain(store, &cursor, pieces);
     if (err < 0 && err != -TWZ_EDELETED && err != -TWZ_EDAMAGED)
         return err;
-    if (row_of(store, row)->state != STORE_DEAD)
+    if (cursor.row->state != STORE_DEAD)
         return -TWZ_EINVAL;
-    free_entry(store, row);
-    return drain(store, row, pieces);
+    free_entry(store, &cursor);
+    return drain(store, &cursor, pieces);
 }
 
 int store_obj_release(struct store *store, uint32_t row)

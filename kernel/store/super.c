@@ -162,14 +162,14 @@ int store_super_set(struct store *store, const struct store_roots *roots)
 
 uint64_t *epoch_word(const struct store *store, uint32_t copy)
 {
-    uint8_t *frame = store_frame_ptr(store, copy);
+    uint8_t *frame = env_frame(store, copy);
 
     return (uint64_t *)(void *)(frame + STORE_EPOCH_OFFSET);
 }
 
 uint64_t *mono_word(const struct store *store, uint32_t copy, uint32_t which)
 {
-    uint8_t *frame = store_frame_ptr(store, (uint32_t)store->super.mono[copy]);
+    uint8_t *frame = env_frame(store, (uint32_t)store->super.mono[copy]);
 
     return (uint64_t *)(void *)(frame + (size_t)which * STORE_MONO_STRIDE);
 }

@@ -21,119 +21,121 @@ struct sweep {
     uint32_t count;
 };
 
-static int provisional(const struct store *store, uint32_t row)
+static bool is_provisional(const struct cursor *cursor)
 {
-    return row_of(store, row)->state == STORE_PROVISIONAL;
+    return cursor->row->state == STORE_PROVISIONAL;
 }
 
-static int named(const struct store *store, uint32_t row)
+static bool is_named(const struct cursor *cursor)
 {
-    const struct store_version *version = version_of(entry_of(store, row));
-    uint32_t holder = index_find(store, version->witness);
+    const struct store_version *version = entry_version(cursor->entry);
+    struct cursor holder;
     uint64_t value;
 
-    if (row_of(store, row)->flags & ROW_DAMAGED)
-        return 1;
-    if (holder == STORE_NO_ROW || row_of(store, holder)->state == STORE_DEAD)
-        return 0;
-    if (walk_value(store, holder, version->witness_off, &value) < 0)
-        return 1;
-    return value == version->witness_value ||
-           (!value && row_of(store, holder)->flags & ROW_DAMAGED);
+    if (cursor->row->flags & ROW_DAMAGED)
+        return true;
+    if (!index_find(cursor->store, version->witness, &holder) || holder.row->state == STORE_DEAD)
+        return false;
+    if (walk_value(&holder, version->witness_off, &value) < 0)
+        return true;
+    return value == version->witness_value || (!value && holder.row->flags & ROW_DAMAGED);
 }
 
-static void link_witness(struct store *store, uint32_t row)
+static void link_witness(const struct cursor *cursor)
 {
-    uint32_t holder = index_find(store, version_of(entry_of(store, row))->witness);
-    struct row *first;
+    struct cursor holder;
 
-    if (holder == STORE_NO_ROW)
+    if (!index_find(cursor->store, entry_version(cursor->entry)->witness, &holder))
         return;
-    first = row_of(store, holder);
-    row_of(store, row)->wit_next = first->wit_first;
-    first->wit_first = row + 1;
+    cursor->row->wit_next = holder.row->wit_first;
+    holder.row->wit_first = cursor->number + 1;
 }
 
-static void link_tie(struct store *store, uint32_t row)
+static void link_tie(const struct cursor *cursor)
 {
-    objid_t id = version_of(entry_of(store, row))->tie_parent;
-    uint32_t parent = objid_is_none(id) ? STORE_NO_ROW : index_find(store, id);
+    struct cursor parent;
 
-    if (parent != STORE_NO_ROW && parent != row)
-        tie_link(store, row, parent);
+    if (object_parent(cursor, &parent) && parent.number != cursor->number)
+        tie_link(cursor, &parent);
 }
 
 /* Lists of what depends on what; returns how many objects are not simply live. */
-static uint32_t link_all(struct store *store)
+static uint32_t link_all(const struct store *store)
 {
+    struct cursor cursor;
     uint32_t unsettled = 0;
 
-    for (uint32_t row = 0; store_obj_next(store, &row) == 0; row++) {
-        struct row *state = row_of(store, row);
-
-        unsettled += state->state != STORE_LIVE;
-        if (!(state->flags & ROW_DAMAGED))
-            link_tie(store, row);
-        if (provisional(store, row))
-            link_witness(store, row);
+    for (uint32_t number = 0; store_obj_next(store, &number) == 0; number++) {
+        cursor_set(&cursor, store, number);
+        unsettled += cursor.row->state != STORE_LIVE;
+        if (!(cursor.row->flags & ROW_DAMAGED))
+            link_tie(&cursor);
+        if (is_provisional(&cursor))
+            link_witness(&cursor);
     }
     return unsettled;
 }
 
-static void doom(struct sweep *sweep, uint32_t row)
+static void doom(struct sweep *sweep, uint32_t number)
 {
-    struct row *state = row_of(sweep->store, row);
+    struct row *row = table_row(sweep->store, number);
 
-    if (state->flags & ROW_DYING)
+    if (row->flags & ROW_DYING)
         return;
-    state->flags |= ROW_DYING;
-    sweep->queue[sweep->count++] = row;
+    row->flags |= ROW_DYING;
+    sweep->queue[sweep->count++] = number;
 }
 
 static void doom_all(struct sweep *sweep)
 {
     struct store *store = sweep->store;
+    struct cursor cursor;
 
-    for (uint32_t row = 0; store_obj_next(store, &row) == 0; row++) {
-        if (row_of(store, row)->state == STORE_DEAD ||
-            (provisional(store, row) && !named(store, row)))
-            doom(sweep, row);
+    for (uint32_t number = 0; store_obj_next(store, &number) == 0; number++) {
+        cursor_set(&cursor, store, number);
+        if (cursor.row->state == STORE_DEAD || (is_provisional(&cursor) && !is_named(&cursor)))
+            doom(sweep, number);
     }
     for (uint32_t i = 0; i < sweep->count; i++) {
-        const struct row *cause = row_of(store, sweep->queue[i]);
+        const struct row *cause = table_row(store, sweep->queue[i]);
 
-        for (uint32_t at = cause->tie_first; at; at = row_of(store, at - 1)->tie_next)
+        for (uint32_t at = cause->tie_first; at; at = table_row(store, at - 1)->tie_next)
             doom(sweep, at - 1);
-        for (uint32_t at = cause->wit_first; at; at = row_of(store, at - 1)->wit_next)
-            if (provisional(store, at - 1))
+        for (uint32_t at = cause->wit_first; at; at = table_row(store, at - 1)->wit_next)
+            if (table_row(store, at - 1)->state == STORE_PROVISIONAL)
                 doom(sweep, at - 1);
     }
 }
 
-static void settle(struct sweep *sweep, struct store_recovery *result)
+static void settle_provisional(struct store *store, struct store_recovery *result)
 {
-    struct store *store = sweep->store;
+    struct cursor cursor;
 
-    for (uint32_t row = 0; store_obj_next(store, &row) == 0; row++) {
-        struct row *state = row_of(store, row);
-
-        if (state->state != STORE_PROVISIONAL || state->flags & (ROW_DYING | ROW_DAMAGED))
+    for (uint32_t number = 0; store_obj_next(store, &number) == 0; number++) {
+        cursor_set(&cursor, store, number);
+        if (!is_provisional(&cursor) || cursor.row->flags & (ROW_DYING | ROW_DAMAGED))
             continue;
         result->kept++;
         if (!store->readonly)
-            object_commit_state(store, row, STORE_LIVE);
+            object_commit_state(&cursor, STORE_LIVE);
     }
-    while (sweep->count) {
-        uint32_t row = sweep->queue[--sweep->count];
+}
 
-        if (provisional(store, row))
+static void free_doomed(struct sweep *sweep, struct store_recovery *result)
+{
+    struct store *store = sweep->store;
+    struct cursor cursor;
+
+    while (sweep->count) {
+        cursor_set(&cursor, store, sweep->queue[--sweep->count]);
+        if (is_provisional(&cursor))
             result->swept++;
         else
             result->dead++;
         if (store->readonly)
-            row_of(store, row)->state = STORE_DEAD;
+            cursor.row->state = STORE_DEAD;
         else
-            object_free(store, row);
+            object_free(store, &cursor);
     }
 }
 
@@ -148,7 +150,8 @@ int sweep_objects(struct store *store, struct store_recovery *result)
     if (!sweep.queue)
         return -TWZ_ENOMEM;
     doom_all(&sweep);
-    settle(&sweep, result);
+    settle_provisional(store, result);
+    free_doomed(&sweep, result);
     env_free(store, sweep.queue, bytes);
     return 0;
 }

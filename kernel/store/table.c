@@ -13,25 +13,22 @@
 #include <lib/crc32c.h>
 #include <store/inside.h>
 
-struct row *row_of(const struct store *store, uint32_t row)
+static struct chunk *chunk_at(const struct store *store, uint32_t chunk)
 {
-    uint32_t chunk = row >> STORE_CHUNK_SHIFT;
-
-    return &store->segment[chunk / SEGMENT_CHUNKS]
-                ->chunk[chunk % SEGMENT_CHUNKS]
-                .row[row % STORE_CHUNK_ENTRIES];
+    return &store->segment[chunk / SEGMENT_CHUNKS]->chunk[chunk % SEGMENT_CHUNKS];
 }
 
-struct store_entry *entry_of(const struct store *store, uint32_t row)
+struct row *table_row(const struct store *store, uint32_t number)
 {
-    uint32_t chunk = row >> STORE_CHUNK_SHIFT;
-    uint32_t frame = store->segment[chunk / SEGMENT_CHUNKS]->chunk[chunk % SEGMENT_CHUNKS].frame;
-    struct store_entry *entries = store_frame_ptr(store, frame);
-
-    return &entries[row % STORE_CHUNK_ENTRIES];
+    return &chunk_at(store, number >> STORE_CHUNK_SHIFT)->row[number % STORE_CHUNK_ENTRIES];
 }
 
-const struct store_version *version_of(const struct store_entry *entry)
+uint32_t table_rows(const struct store *store)
+{
+    return store->chunks * STORE_CHUNK_ENTRIES;
+}
+
+const struct store_version *entry_version(const struct store_entry *entry)
 {
     return &entry->version[STORE_COMMIT_SEQ(entry->commit) & 1u];
 }
@@ -45,35 +42,57 @@ uint32_t entry_crc(objid_t id, const struct store_identity *identity,
     return crc32c(crc, version, sizeof(*version));
 }
 
-int row_usable(const struct store *store, uint32_t row)
+void cursor_set(struct cursor *cursor, const struct store *store, uint32_t number)
 {
-    const struct row *state;
+    struct chunk *chunk = chunk_at(store, number >> STORE_CHUNK_SHIFT);
+    struct store_entry *entries = env_frame(store, chunk->frame);
 
-    if (row >= store->chunks * STORE_CHUNK_ENTRIES)
-        return -TWZ_EINVAL;
-    state = row_of(store, row);
-    if (state->state == STORE_FREE)
-        return -TWZ_ENOOBJ;
-    if (state->flags & ROW_DAMAGED)
-        return -TWZ_EDAMAGED;
-    return state->state == STORE_DEAD ? -TWZ_EDELETED : 0;
+    cursor->store = store;
+    cursor->row = &chunk->row[number % STORE_CHUNK_ENTRIES];
+    cursor->entry = &entries[number % STORE_CHUNK_ENTRIES];
+    cursor->number = number;
+    cursor->salt = cursor->row->salt;
 }
 
-void table_report(const struct store *store, uint32_t row, const void *at, uint64_t found,
-                  uint64_t wanted, const char *what)
+int cursor_usable(const struct cursor *cursor)
 {
-    struct store_report report = { .row = row,
-                                   .object = entry_of(store, row)->id,
+    if (cursor->row->state == STORE_FREE)
+        return -TWZ_ENOOBJ;
+    if (cursor->row->flags & ROW_DAMAGED)
+        return -TWZ_EDAMAGED;
+    return cursor->row->state == STORE_DEAD ? -TWZ_EDELETED : 0;
+}
+
+int cursor_open(struct cursor *cursor, const struct store *store, uint32_t number)
+{
+    if (number >= table_rows(store))
+        return -TWZ_EINVAL;
+    cursor_set(cursor, store, number);
+    return cursor_usable(cursor);
+}
+
+int cursor_open_writable(struct cursor *cursor, const struct store *store, uint32_t number)
+{
+    int err = env_writable(store);
+
+    return err < 0 ? err : cursor_open(cursor, store, number);
+}
+
+void cursor_report(const struct cursor *cursor, const void *at, uint64_t found, uint64_t wanted,
+                   const char *what)
+{
+    struct store_report report = { .row = cursor->number,
+                                   .object = cursor->entry->id,
                                    .found = found,
                                    .wanted = wanted,
                                    .what = what };
 
-    env_report(store, &report, at);
+    env_report(cursor->store, &report, at);
 }
 
 uint64_t *table_dir_word(const struct store *store, uint32_t copy, uint32_t chunk)
 {
-    uint64_t *words = store_frame_ptr(store, (uint32_t)store->super.dir[copy]);
+    uint64_t *words = env_frame(store, (uint32_t)store->super.dir[copy]);
 
     return &words[chunk];
 }
@@ -92,7 +111,7 @@ void table_grow(struct store *store)
     uint32_t chunk = store->chunks;
     uint32_t first = chunk * STORE_CHUNK_ENTRIES;
     uint32_t frame = frame_alloc_zeroed(store);
-    struct store_entry *entries = store_frame_ptr(store, frame);
+    struct store_entry *entries = env_frame(store, frame);
     uint64_t body = word_body(STORE_CHUNK, 0, frame);
     uint64_t word = word_seal(body, store->salt, STORE_LOC_DIR, chunk);
 
@@ -104,40 +123,37 @@ void table_grow(struct store *store)
     persist_fence(); /* the chunk's content, before anything leads to it */
     persist_publish64(table_dir_word(store, 0, chunk), word); /* COMMIT: the chunk exists */
     persist_publish64(table_dir_word(store, 1, chunk), word); /* COMMIT: the same, in the mirror */
-    store->segment[chunk / SEGMENT_CHUNKS]->chunk[chunk % SEGMENT_CHUNKS].frame = frame;
+    chunk_at(store, chunk)->frame = frame;
     store->chunks++;
     for (uint32_t i = 0; i < STORE_CHUNK_ENTRIES; i++) {
-        row_of(store, first + i)->state = STORE_FREE;
+        table_row(store, first + i)->state = STORE_FREE;
         bits_add(&store->free_rows, first + i);
     }
 }
 
-void tie_link(struct store *store, uint32_t child, uint32_t parent)
+void tie_link(const struct cursor *child, const struct cursor *parent)
 {
-    struct row *c = row_of(store, child);
-    struct row *p = row_of(store, parent);
-
-    c->tie_prev = 0;
-    c->tie_next = p->tie_first;
-    if (p->tie_first)
-        row_of(store, p->tie_first - 1)->tie_prev = child + 1;
-    p->tie_first = child + 1;
-    c->flags |= ROW_TIED;
+    child->row->tie_prev = 0;
+    child->row->tie_next = parent->row->tie_first;
+    if (parent->row->tie_first)
+        table_row(child->store, parent->row->tie_first - 1)->tie_prev = child->number + 1;
+    parent->row->tie_first = child->number + 1;
+    child->row->flags |= ROW_TIED;
 }
 
-void tie_unlink(struct store *store, uint32_t child, uint32_t parent)
+void tie_unlink(const struct cursor *child, const struct cursor *parent)
 {
-    struct row *c = row_of(store, child);
+    struct row *row = child->row;
 
-    if (!(c->flags & ROW_TIED))
+    if (!(row->flags & ROW_TIED))
         return;
-    if (c->tie_prev)
-        row_of(store, c->tie_prev - 1)->tie_next = c->tie_next;
+    if (row->tie_prev)
+        table_row(child->store, row->tie_prev - 1)->tie_next = row->tie_next;
     else
-        row_of(store, parent)->tie_first = c->tie_next;
-    if (c->tie_next)
-        row_of(store, c->tie_next - 1)->tie_prev = c->tie_prev;
-    c->tie_next = 0;
-    c->tie_prev = 0;
-    c->flags &= (uint8_t)~ROW_TIED;
+        parent->row->tie_first = row->tie_next;
+    if (row->tie_next)
+        table_row(child->store, row->tie_next - 1)->tie_prev = row->tie_prev;
+    row->tie_next = 0;
+    row->tie_prev = 0;
+    row->flags &= (uint8_t)~ROW_TIED;
 }

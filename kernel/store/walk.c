@@ -6,7 +6,7 @@
  */
 #include <store/inside.h>
 
-int page_direct(uint32_t page)
+int direct_of_page(uint32_t page)
 {
     if (page >= 1 && page <= STORE_DIRECT_DATA)
         return (int)page - 1;
@@ -15,76 +15,71 @@ int page_direct(uint32_t page)
     return -1;
 }
 
-uint32_t direct_page(uint32_t direct)
+uint32_t page_of_direct(uint32_t direct)
 {
     return direct < STORE_DIRECT_DATA ? direct + 1 : TWZ_PAGE_META - (direct - STORE_DIRECT_META);
 }
 
-uint64_t *node_of(const struct store *store, uint64_t word)
+uint64_t *walk_node(const struct store *store, uint64_t word)
 {
-    return store_frame_ptr(store, STORE_WORD_FRAME(word));
+    return env_frame(store, STORE_WORD_FRAME(word));
 }
 
-int word_good(const struct store *store, uint64_t word, uint16_t salt, uint32_t place,
-              uint32_t index)
+bool walk_is_good(const struct cursor *cursor, uint64_t word, uint32_t loc, uint32_t index)
 {
     uint32_t state = STORE_WORD_STATE(word);
 
-    if (!word_valid(word, salt, place, index) || !word_sane(word, store->frames))
-        return 0;
+    if (!word_valid(word, cursor->salt, loc, index) || !word_sane(word, cursor->store->frames))
+        return false;
     if (state == STORE_ABSENT)
-        return 1;
-    if (place == STORE_LOC_PAGE)
+        return true;
+    if (loc == STORE_LOC_PAGE)
         return state >= STORE_HOLE && state <= STORE_POISONED;
     return state == STORE_NODE;
 }
 
-int walk_leaf(const struct store *store, uint32_t row, uint32_t page, uint64_t **leaf,
-              uint64_t **parent, uint32_t *place)
+int walk_leaf(const struct cursor *cursor, uint32_t page, uint64_t **leaf, uint64_t **parent,
+              uint32_t *loc)
 {
-    struct store_entry *entry = entry_of(store, row);
-    uint16_t salt = row_of(store, row)->salt;
     uint32_t index = page >> STORE_NODE_SHIFT;
-    uint64_t word = entry->tree;
+    uint64_t word = cursor->entry->tree;
 
     *leaf = NULL;
-    *parent = &entry->tree;
-    *place = STORE_LOC_TREE;
-    if (!word_good(store, word, salt, STORE_LOC_TREE, 0))
+    *parent = &cursor->entry->tree;
+    *loc = STORE_LOC_TREE;
+    if (!walk_is_good(cursor, word, STORE_LOC_TREE, 0))
         return -TWZ_EDAMAGED;
     if (STORE_WORD_STATE(word) == STORE_ABSENT)
         return 0;
-    *parent = &node_of(store, word)[index];
-    *place = STORE_LOC_ROOT;
+    *parent = &walk_node(cursor->store, word)[index];
+    *loc = STORE_LOC_ROOT;
     word = **parent;
-    if (!word_good(store, word, salt, STORE_LOC_ROOT, index))
+    if (!walk_is_good(cursor, word, STORE_LOC_ROOT, index))
         return -TWZ_EDAMAGED;
     if (STORE_WORD_STATE(word) == STORE_NODE)
-        *leaf = node_of(store, word);
+        *leaf = walk_node(cursor->store, word);
     return 0;
 }
 
-int store_page_get(const struct store *store, uint32_t row, uint32_t page, struct store_page *out)
+int walk_page(const struct cursor *cursor, uint32_t page, struct store_page *out)
 {
-    int direct = page_direct(page);
+    int direct = direct_of_page(page);
     uint64_t *leaf, *parent, word;
-    uint32_t place;
+    uint32_t loc;
 
-    if (row >= store->chunks * STORE_CHUNK_ENTRIES)
-        return -TWZ_EINVAL;
     if (page < 1 || page > TWZ_PAGE_META)
         return -TWZ_ERANGE;
     *out = (struct store_page){ .page = page, .state = STORE_ABSENT };
     if (direct >= 0) {
-        word = entry_of(store, row)->direct[direct];
+        word = cursor->entry->direct[direct];
     } else {
-        int err = walk_leaf(store, row, page, &leaf, &parent, &place);
+        int err = walk_leaf(cursor, page, &leaf, &parent, &loc);
 
         if (err < 0 || !leaf)
             return err;
         word = leaf[page % STORE_NODE_WORDS];
     }
-    if (!word_good(store, word, row_of(store, row)->salt, STORE_LOC_PAGE, page))
+    if (!walk_is_good(cursor, word, STORE_LOC_PAGE, page))
         return -TWZ_EDAMAGED;
     out->frame = STORE_WORD_FRAME(word);
     out->state = STORE_WORD_STATE(word);
@@ -92,140 +87,151 @@ int store_page_get(const struct store *store, uint32_t row, uint32_t page, struc
     return 0;
 }
 
-int walk_value(const struct store *store, uint32_t row, uint64_t offset, uint64_t *value)
+int store_page_get(const struct store *store, uint32_t row, uint32_t page, struct store_page *out)
+{
+    struct cursor cursor;
+
+    if (row >= table_rows(store))
+        return -TWZ_EINVAL;
+    cursor_set(&cursor, store, row);
+    return walk_page(&cursor, page, out);
+}
+
+int walk_value(const struct cursor *cursor, uint64_t offset, uint64_t *value)
 {
     struct store_page page;
-    int err = store_page_get(store, row, (uint32_t)(offset >> STORE_FRAME_SHIFT), &page);
+    int err = walk_page(cursor, (uint32_t)(offset >> STORE_FRAME_SHIFT), &page);
     const uint64_t *words;
 
     *value = 0;
     if (err < 0 || (page.state != STORE_PRESENT && page.state != STORE_SHARED))
         return err;
-    words = store_frame_ptr(store, page.frame);
+    words = env_frame(cursor->store, page.frame);
     *value = words[(offset & (STORE_FRAME_SIZE - 1)) / sizeof(uint64_t)];
     return 0;
 }
 
 /* One pass over an object: who looks, and whose words they are. */
 struct walk {
-    const struct store *store;
-    uint16_t salt;
+    const struct cursor *cursor;
     int (*visit)(void *ctx, const struct walk_word *word);
     void *ctx;
 };
 
-static int visit_word(const struct walk *walk, uint64_t *at, uint32_t place, uint32_t index)
+static int visit_word(const struct walk *walk, uint64_t *at, uint32_t loc, uint32_t index)
 {
-    struct walk_word word = { .at = at, .word = *at, .place = place, .index = index };
-    int said;
+    struct walk_word word = { .at = at, .word = *at, .loc = loc, .index = index };
+    int ret;
 
-    word.valid = word_good(walk->store, word.word, walk->salt, place, index);
+    word.valid = walk_is_good(walk->cursor, word.word, loc, index);
     if (word.valid && STORE_WORD_STATE(word.word) == STORE_ABSENT)
         return 0;
-    said = walk->visit(walk->ctx, &word);
-    return word.valid || said < 0 ? said : 0;
+    ret = walk->visit(walk->ctx, &word);
+    return word.valid || ret < 0 ? ret : 0;
 }
 
-static int may_enter(int said, uint64_t word)
+static bool may_enter(int ret, uint64_t word)
 {
-    return said > 0 && STORE_WORD_STATE(word) == STORE_NODE;
+    return ret > 0 && STORE_WORD_STATE(word) == STORE_NODE;
 }
 
 static int walk_pages(const struct walk *walk, uint64_t *leaf, uint32_t first)
 {
-    uint64_t absent = word_absent(walk->salt, STORE_LOC_PAGE, first);
+    const uint16_t *low = walk->cursor->store->low;
+    uint64_t absent = word_absent(walk->cursor->salt, STORE_LOC_PAGE, first);
 
     for (uint32_t i = 0; i < STORE_NODE_WORDS; i++) {
-        int said;
+        int ret;
 
-        if (leaf[i] == word_absent_at(absent, walk->store->low, i))
+        if (leaf[i] == word_absent_at(absent, low, i))
             continue;
-        said = visit_word(walk, &leaf[i], STORE_LOC_PAGE, first + i);
-        if (said < 0)
-            return said;
+        ret = visit_word(walk, &leaf[i], STORE_LOC_PAGE, first + i);
+        if (ret < 0)
+            return ret;
     }
     return 0;
 }
 
 static int walk_root(const struct walk *walk, uint64_t *root)
 {
-    uint64_t absent = word_absent(walk->salt, STORE_LOC_ROOT, 0);
+    const struct store *store = walk->cursor->store;
+    uint64_t absent = word_absent(walk->cursor->salt, STORE_LOC_ROOT, 0);
 
     for (uint32_t i = 0; i < STORE_NODE_WORDS; i++) {
-        int said;
+        int ret;
 
-        if (root[i] == word_absent_at(absent, walk->store->low, i))
+        if (root[i] == word_absent_at(absent, store->low, i))
             continue;
-        said = visit_word(walk, &root[i], STORE_LOC_ROOT, i);
-        if (may_enter(said, root[i]))
-            said = walk_pages(walk, node_of(walk->store, root[i]), i << STORE_NODE_SHIFT);
-        if (said < 0)
-            return said;
+        ret = visit_word(walk, &root[i], STORE_LOC_ROOT, i);
+        if (may_enter(ret, root[i]))
+            ret = walk_pages(walk, walk_node(store, root[i]), i << STORE_NODE_SHIFT);
+        if (ret < 0)
+            return ret;
     }
     return 0;
 }
 
-int walk_object(const struct store *store, uint32_t row,
-                int (*visit)(void *ctx, const struct walk_word *word), void *ctx)
+int walk_object(const struct cursor *cursor, int (*visit)(void *ctx, const struct walk_word *word),
+                void *ctx)
 {
-    struct store_entry *entry = entry_of(store, row);
-    struct walk walk = { store, row_of(store, row)->salt, visit, ctx };
-    int said;
+    struct store_entry *entry = cursor->entry;
+    struct walk walk = { cursor, visit, ctx };
+    int ret;
 
     for (uint32_t i = 0; i < STORE_DIRECT; i++) {
-        said = visit_word(&walk, &entry->direct[i], STORE_LOC_PAGE, direct_page(i));
-        if (said < 0)
-            return said;
+        ret = visit_word(&walk, &entry->direct[i], STORE_LOC_PAGE, page_of_direct(i));
+        if (ret < 0)
+            return ret;
     }
-    said = visit_word(&walk, &entry->tree, STORE_LOC_TREE, 0);
-    if (may_enter(said, entry->tree))
-        said = walk_root(&walk, node_of(store, entry->tree));
-    return said < 0 ? said : 0;
+    ret = visit_word(&walk, &entry->tree, STORE_LOC_TREE, 0);
+    if (may_enter(ret, entry->tree))
+        ret = walk_root(&walk, walk_node(cursor->store, entry->tree));
+    return ret < 0 ? ret : 0;
 }
 
 /* The first page from `page` on, within its leaf, that is not simply absent. */
-static uint32_t skip_absent(const struct store *store, uint32_t row, const uint64_t *leaf,
-                            uint32_t page)
+static uint32_t skip_pages(const struct cursor *cursor, const uint64_t *leaf, uint32_t page)
 {
+    const uint16_t *low = cursor->store->low;
     uint32_t first = page & ~(STORE_NODE_WORDS - 1);
-    uint64_t absent = word_absent(row_of(store, row)->salt, STORE_LOC_PAGE, first);
+    uint64_t absent = word_absent(cursor->salt, STORE_LOC_PAGE, first);
 
     do {
-        if (leaf[page - first] != word_absent_at(absent, store->low, page - first))
+        if (leaf[page - first] != word_absent_at(absent, low, page - first))
             break;
         page++;
-    } while (page % STORE_NODE_WORDS && page_direct(page) < 0);
+    } while (page % STORE_NODE_WORDS && direct_of_page(page) < 0);
     return page;
 }
 
 /* The first page of the next leaf that may exist, `parent` being the word that hangs none. */
-static uint32_t skip_leaves(const struct store *store, uint32_t row, const uint64_t *parent,
-                            uint32_t place, uint32_t page)
+static uint32_t skip_leaves(const struct cursor *cursor, const uint64_t *parent, uint32_t loc,
+                            uint32_t page)
 {
-    uint64_t absent = word_absent(row_of(store, row)->salt, STORE_LOC_ROOT, 0);
+    const uint16_t *low = cursor->store->low;
+    uint64_t absent = word_absent(cursor->salt, STORE_LOC_ROOT, 0);
     uint32_t i = page >> STORE_NODE_SHIFT;
 
-    if (place == STORE_LOC_TREE)
+    if (loc == STORE_LOC_TREE)
         return TWZ_OBJ_PAGES;
     do {
         i++;
         parent++;
-    } while (i < STORE_NODE_WORDS && *parent == word_absent_at(absent, store->low, i));
+    } while (i < STORE_NODE_WORDS && *parent == word_absent_at(absent, low, i));
     return i << STORE_NODE_SHIFT;
 }
 
 /* From a page that is not direct on: one that may not be absent, or the first direct one above. */
-static int skip(const struct store *store, uint32_t row, uint32_t *page)
+static int skip_to_page(const struct cursor *cursor, uint32_t *page)
 {
-    uint32_t top = direct_page(STORE_DIRECT - 1);
+    uint32_t top = page_of_direct(STORE_DIRECT - 1);
     uint64_t *leaf, *parent;
-    uint32_t place;
-    int err = walk_leaf(store, row, *page, &leaf, &parent, &place);
+    uint32_t loc;
+    int err = walk_leaf(cursor, *page, &leaf, &parent, &loc);
 
     if (err < 0)
         return err;
-    *page =
-        leaf ? skip_absent(store, row, leaf, *page) : skip_leaves(store, row, parent, place, *page);
+    *page = leaf ? skip_pages(cursor, leaf, *page) : skip_leaves(cursor, parent, loc, *page);
     if (*page > top)
         *page = top;
     return 0;
@@ -240,16 +246,20 @@ int store_page_next_before(const struct store *store, uint32_t row, uint32_t end
                            struct store_page *out)
 {
     uint32_t page = out->page ? out->page : 1;
+    struct cursor cursor;
 
+    if (row >= table_rows(store))
+        return -TWZ_EINVAL;
+    cursor_set(&cursor, store, row);
     while (page < end && page <= TWZ_PAGE_META) {
         uint32_t from = page;
-        int err = page_direct(page) < 0 ? skip(store, row, &page) : 0;
+        int err = direct_of_page(page) < 0 ? skip_to_page(&cursor, &page) : 0;
 
         if (err < 0)
             return err;
         if (page != from)
             continue;
-        err = store_page_get(store, row, page, out);
+        err = walk_page(&cursor, page, out);
         if (err < 0 || out->state != STORE_ABSENT)
             return err;
         page++;

@@ -116,15 +116,3 @@ void word_low_table(uint16_t low[STORE_NODE_WORDS])
         low[i] = rest ? low[rest] ^ low[bit] : STORE_WORD_CHECK(word_seal(0, 0, 0, bit) ^ none);
     }
 }
-
-int word_sane(uint64_t word, uint64_t frames)
-{
-    uint32_t state = STORE_WORD_STATE(word);
-    uint32_t frame = STORE_WORD_FRAME(word);
-
-    if (STORE_WORD_ZERO(word) || (STORE_WORD_FLAGS(word) & ~STORE_FLAG_READONLY))
-        return 0;
-    if (state == STORE_ABSENT || state == STORE_HOLE)
-        return frame == 0;
-    return state >= STORE_PRESENT && state <= STORE_CHUNK && frame > 1 && frame < frames;
-}

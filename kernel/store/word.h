@@ -55,6 +55,16 @@ static inline uint64_t word_absent_at(uint64_t first, const uint16_t *low, uint3
 }
 
 /* Bytes of a word's frame field make sense: nothing set where nothing may be, frame within pool. */
-int word_sane(uint64_t word, uint64_t frames);
+static inline int word_sane(uint64_t word, uint64_t frames)
+{
+    uint32_t state = STORE_WORD_STATE(word);
+    uint32_t frame = STORE_WORD_FRAME(word);
+
+    if (STORE_WORD_ZERO(word) || (STORE_WORD_FLAGS(word) & ~STORE_FLAG_READONLY))
+        return 0;
+    if (state == STORE_ABSENT || state == STORE_HOLE)
+        return frame == 0;
+    return state >= STORE_PRESENT && state <= STORE_CHUNK && frame > 1 && frame < frames;
+}
 
 #endif
