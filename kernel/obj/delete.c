@@ -156,7 +156,7 @@ static void mark_if_deleted(struct object *obj, void *ctx)
     struct store_stat stat;
 
     (void)ctx;
-    if (store && store_obj_info(store, obj->row, &stat) == 0 && stat.state == STORE_DEAD)
+    if (store && store_obj_info(store, obj->row, &stat) == 0 && stat.state == STORE_DELETED)
         obj_mark_deleted(obj);
     pool_unlock();
 }

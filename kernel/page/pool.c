@@ -147,8 +147,8 @@ void pool_init(void)
     if (err < 0)
         fatal(TWZ_HOST_STOP_DAMAGED, "damaged pool: both copies of a word it needs are lost");
     log_printf("pool: %llu MiB, %llu objects, %u retained, %u reclaimed, %u damaged",
-               (unsigned long long)(pool_bytes >> 20), (unsigned long long)done.objects, done.kept,
-               done.swept, done.damaged);
+               (unsigned long long)(pool_bytes >> 20), (unsigned long long)done.objects,
+               done.retained, done.reclaimed, done.damaged);
 }
 
 bool pool_idle(void)

@@ -88,7 +88,7 @@ static void check_parent(const struct cursor *cursor)
     if (objid_is_none(*id))
         return;
     found = index_find(cursor->store, *id, &parent);
-    if (!found && cursor->row->state != STORE_DEAD)
+    if (!found && cursor->row->state != STORE_DELETED)
         cursor_report(cursor, id, id->lo, 0, "tied to an object that does not exist");
     for (uint32_t steps = 0; found && steps < 64; steps++) {
         if (parent.number == cursor->number) {
@@ -157,7 +157,7 @@ int store_check(const struct store_env *env,
         result->objects = recovery.objects;
         result->frames = recovery.frames;
         result->pending =
-            (uint64_t)recovery.mirrors + recovery.kept + recovery.swept + recovery.dead;
+            (uint64_t)recovery.mirrors + recovery.retained + recovery.reclaimed + recovery.deleted;
     }
     store_close(store);
     return err;

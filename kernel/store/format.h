@@ -97,7 +97,7 @@
 #define STORE_FREE               1u
 #define STORE_PROVISIONAL        2u
 #define STORE_LIVE               3u
-#define STORE_DEAD               4u
+#define STORE_DELETED            4u
 #define STORE_COMMIT_STATE(word) ((uint32_t)(word)&0xfu)
 #define STORE_COMMIT_SEQ(word)   ((uint32_t)((word) >> 4) & 0xfffu)
 #define STORE_COMMIT_CRC(word)   ((uint32_t)((word) >> 16))
@@ -124,7 +124,7 @@ struct store_version {
     objid_t witness;        /* provisional: the object ... */
     uint64_t witness_off;   /* ... the place in it ... */
     uint64_t witness_value; /* ... and the value that keep this one at recovery */
-    uint64_t dead_epoch;
+    uint64_t deleted_epoch;
     uint8_t seal[32]; /* sealed objects: root of the hash tree */
     uint64_t reserved;
 };

@@ -7,7 +7,7 @@
  *   check             the invariant walk
  *   open, mkpool      opening and making a pool
  *   recover           from the media to the volatile state
- *   sweep             what recovery keeps and frees
+ *   reclaim           what recovery keeps and frees
  *   page, release     operations on pages, the end of objects
  *   object, change    operations on entries, changes of page words
  *   index, walk       ID -> row, the words of one object
@@ -37,13 +37,13 @@ struct row {
     uint32_t index_next; /* same bucket of the index */
     uint32_t drained;    /* ROW_FREEING: pieces that are done; see release.c */
     uint16_t salt;       /* of the object's words */
-    uint8_t state;       /* STORE_FREE ... STORE_DEAD; of a damaged commit word: STORE_LIVE */
+    uint8_t state;       /* STORE_FREE ... STORE_DELETED; of a damaged commit word: STORE_LIVE */
     uint8_t flags;       /* ROW_* */
 };
 #define ROW_DAMAGED  0x01u
 #define ROW_VERIFIED 0x02u /* the ID follows from the record */
 #define ROW_INDEXED  0x04u
-#define ROW_DYING    0x20u /* sweep: in the queue of what goes */
+#define ROW_MARKED   0x20u /* reclaim: in the queue of what goes */
 #define ROW_TIED     0x40u /* is on its parent's list */
 #define ROW_FREEING  0x80u /* free on the media; its frames are still being given back */
 
@@ -254,9 +254,9 @@ void object_commit_state(const struct cursor *cursor, uint32_t state);
 /* Make a row free: entry first, then its frames. */
 void object_free(struct store *store, const struct cursor *cursor);
 
-/* --- recover.c, sweep.c -------------------------------------------------------------------- */
+/* --- recover.c, reclaim.c -------------------------------------------------------------------- */
 
 /* Settle provisional, dead and tied objects; counts in *result. -TWZ_ENOMEM. */
-int sweep_objects(struct store *store, struct store_recovery *result);
+int reclaim_objects(struct store *store, struct store_recovery *result);
 
 #endif

@@ -22,7 +22,7 @@ static uint64_t dir_words_for(uint64_t frames, uint64_t max_objects)
     return (max_objects + STORE_CHUNK_ENTRIES - 1) / STORE_CHUNK_ENTRIES;
 }
 
-static void super_plan(struct store_super *super, const struct store_format *format,
+static void super_plan(struct store_super *super, const struct store_mkpool *format,
                        uint64_t frames)
 {
     uint64_t dir_frames;
@@ -86,7 +86,7 @@ static void wipe_supers(const struct store_env *env)
         persist_zero_nt(frame_at(env, copy), STORE_FRAME_SIZE);
 }
 
-int store_format(const struct store_env *env, const struct store_format *format)
+int store_mkpool(const struct store_env *env, const struct store_mkpool *format)
 {
     uint64_t frames = env->size >> STORE_FRAME_SHIFT;
     struct store_super super;

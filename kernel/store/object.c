@@ -101,7 +101,7 @@ int store_obj_info(const struct store *store, uint32_t row, struct store_stat *s
                                  .witness_value = version->witness_value,
                                  .revoke_epoch = STORE_WORD_BODY(entry->revoke),
                                  .born_epoch = entry->identity.born_epoch,
-                                 .dead_epoch = version->dead_epoch,
+                                 .deleted_epoch = version->deleted_epoch,
                                  .state = cursor.row->state,
                                  .damaged = err == -TWZ_EDAMAGED,
                                  .perms = entry->identity.perms & version->perms_mask,
@@ -133,7 +133,7 @@ void object_commit_state(const struct cursor *cursor, uint32_t state)
     uint32_t crc = STORE_COMMIT_CRC(*commit);
     uint16_t salt = cursor->store->salt;
 
-    if (!word_valid(*commit, salt, STORE_LOC_COMMIT, cursor->number) || state == STORE_FREE)
+    if (!word_is_valid(*commit, salt, STORE_LOC_COMMIT, cursor->number) || state == STORE_FREE)
         sequence = crc = 0;
     persist_commit64(commit, /* COMMIT: the object's state */
                      word_commit(state, sequence, crc, salt, cursor->number));

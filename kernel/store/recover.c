@@ -8,7 +8,7 @@
  *   2 rollback   objects of a resume set go back to the committed epoch. No object is in one today.
  *   3 walk       every entry, every word, once: rows, index, frames. Stores nothing. What fails
  *                its check is damage of that one object.
- *   4 sweep      provisional, dead and tied objects are settled (sweep.c)
+ *   4 sweep      provisional, dead and tied objects are settled (reclaim.c)
  *
  * Each phase only repeats what a finished one would find done, so a power failure inside is
  * recovered by beginning again, and a second recovery stores nothing.
@@ -48,7 +48,7 @@ static int recover_rising(struct store *store, uint64_t *copy[2], uint32_t place
 
     *value = 0;
     for (uint32_t i = 0; i < 2; i++) {
-        if (!word_valid(*copy[i], store->salt, place, index))
+        if (!word_is_valid(*copy[i], store->salt, place, index))
             continue;
         valid = 1;
         if (STORE_WORD_BODY(*copy[i]) > *value)
@@ -82,8 +82,8 @@ static int dir_good(const struct store *store, uint64_t word, uint32_t chunk)
 {
     uint32_t state = STORE_WORD_STATE(word);
 
-    return word_valid(word, store->salt, STORE_LOC_DIR, chunk) && word_sane(word, store->frames) &&
-           (state == STORE_ABSENT || state == STORE_CHUNK);
+    return word_is_valid(word, store->salt, STORE_LOC_DIR, chunk) &&
+           word_is_sane(word, store->frames) && (state == STORE_ABSENT || state == STORE_CHUNK);
 }
 
 /* The directory's word for a chunk, from both copies; 0 where both are lost or disagree. */
@@ -221,8 +221,8 @@ static void check_commit(const struct cursor *cursor)
     uint32_t state = STORE_COMMIT_STATE(entry->commit);
     uint32_t crc;
 
-    if (!word_valid(entry->commit, cursor->store->salt, STORE_LOC_COMMIT, cursor->number) ||
-        state < STORE_PROVISIONAL || state > STORE_DEAD) {
+    if (!word_is_valid(entry->commit, cursor->store->salt, STORE_LOC_COMMIT, cursor->number) ||
+        state < STORE_PROVISIONAL || state > STORE_DELETED) {
         set_damaged(cursor, &entry->commit, entry->commit, 0, "commit word");
         return;
     }
@@ -245,7 +245,7 @@ static int walk_entry(struct store *store, struct cursor *cursor, struct store_r
     cursor->row->state = STORE_LIVE;
     store->objects++;
     check_commit(cursor);
-    if (!word_valid(*revoke, cursor->salt, STORE_LOC_REVOKE, 0))
+    if (!word_is_valid(*revoke, cursor->salt, STORE_LOC_REVOKE, 0))
         set_damaged(cursor, revoke, *revoke, 0, "revocation word");
     walk_index(store, cursor);
     (void)walk_object(cursor, claim_word, &claim);
@@ -258,7 +258,7 @@ static bool is_free(const struct cursor *cursor)
     uint64_t commit = cursor->entry->commit;
 
     return STORE_COMMIT_STATE(commit) == STORE_FREE &&
-           word_valid(commit, cursor->store->salt, STORE_LOC_COMMIT, cursor->number);
+           word_is_valid(commit, cursor->store->salt, STORE_LOC_COMMIT, cursor->number);
 }
 
 static int recover_walk(struct store *store, struct store_recovery *result)
@@ -294,7 +294,7 @@ static int recover(struct store *store, struct store_recovery *result)
     err = recover_walk(store, result);
     if (err < 0)
         return err;
-    err = sweep_objects(store, result);
+    err = reclaim_objects(store, result);
     if (err < 0)
         return err;
     result->objects = store->objects;

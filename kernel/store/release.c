@@ -45,14 +45,14 @@ int store_obj_delete(struct store *store, uint32_t row, void (*died)(void *ctx, 
 
     if (err < 0 && err != -TWZ_EDAMAGED)
         return err;
-    if (at.row->state == STORE_DEAD)
+    if (at.row->state == STORE_DELETED)
         return -TWZ_EDELETED;
     if (object_parent(&at, &parent))
         tie_unlink(&at, &parent);
     do {
-        if (at.row->state == STORE_DEAD)
+        if (at.row->state == STORE_DELETED)
             continue;
-        object_commit_state(&at, STORE_DEAD);
+        object_commit_state(&at, STORE_DELETED);
         if (died)
             died(ctx, at.number);
     } while (next_tied(row, &at));
@@ -171,7 +171,7 @@ int store_obj_release_some(struct store *store, uint32_t row, uint32_t pieces)
         return drain(store, &cursor, pieces);
     if (err < 0 && err != -TWZ_EDELETED && err != -TWZ_EDAMAGED)
         return err;
-    if (cursor.row->state != STORE_DEAD)
+    if (cursor.row->state != STORE_DELETED)
         return -TWZ_EINVAL;
     free_entry(store, &cursor);
     return drain(store, &cursor, pieces);

@@ -6,7 +6,7 @@
  * Rules for every function
  *   locks       the caller holds one lock around all calls on a store (the store takes none);
  *               functions marked (shared) may run together with each other, not with the rest
- *   blocking    none blocks; store_recover, store_check, store_obj_release, store_format take time
+ *   blocking    none blocks; store_recover, store_check, store_obj_release, store_mkpool take time
  *               linear in what they look at; store_obj_delete in the objects that die; those with
  *               a `count` about 200 instructions a page; the others are bounded
  *   errors      >= 0, or -TWZ_E*; after an error the media are as before the call. -TWZ_ENOSPC
@@ -52,7 +52,7 @@ struct store_env {
 
 /* --- the pool as a whole ------------------------------------------------------------------- */
 
-struct store_format {
+struct store_mkpool {
     uint8_t uuid[16]; /* random */
     char label[32];
     uint64_t created;     /* seconds since 1970 */
@@ -64,7 +64,7 @@ struct store_format {
  * frames are overwritten; the pool is valid only once its first superblock is committed, last.
  * -TWZ_ESHORT below STORE_FRAMES_MIN frames, -TWZ_EINVAL above STORE_FRAMES_MAX.
  */
-STORE_WARN int store_format(const struct store_env *env, const struct store_format *format);
+STORE_WARN int store_mkpool(const struct store_env *env, const struct store_mkpool *format);
 
 /*
  * Validate the superblock; read only. `why` (not NULL) says what and where on an error:
@@ -80,13 +80,13 @@ STORE_WARN int store_open(const struct store_env *env, struct store **out,
                           struct store_report *why);
 
 struct store_recovery {
-    uint64_t objects; /* live when done */
-    uint64_t frames;  /* reached */
-    uint32_t mirrors; /* words and copies completed or repaired */
-    uint32_t kept;    /* provisional objects that became permanent */
-    uint32_t swept;   /* provisional objects freed */
-    uint32_t dead;    /* deleted objects (their own delete, or their parent's) freed */
-    uint32_t damaged; /* objects with damage */
+    uint64_t objects;   /* live when done */
+    uint64_t frames;    /* reached */
+    uint32_t mirrors;   /* words and copies completed or repaired */
+    uint32_t retained;  /* provisional objects that became permanent */
+    uint32_t reclaimed; /* provisional objects freed */
+    uint32_t deleted;   /* deleted objects (their own delete, or their parent's) freed */
+    uint32_t damaged;   /* objects with damage */
 };
 
 /*
@@ -205,9 +205,9 @@ struct store_stat {
     uint64_t witness_value;
     uint64_t revoke_epoch;
     uint64_t born_epoch;
-    uint64_t dead_epoch;
+    uint64_t deleted_epoch;
     uint64_t pages;    /* page frames it reaches, shared ones too */
-    uint32_t state;    /* STORE_PROVISIONAL, STORE_LIVE, STORE_DEAD */
+    uint32_t state;    /* STORE_PROVISIONAL, STORE_LIVE, STORE_DELETED */
     uint32_t damaged;  /* 1: -TWZ_EDAMAGED is what the rest of this would be */
     uint32_t perms;    /* in force: default permissions and mask */
     uint32_t perms_id; /* as they went into the ID */

@@ -60,7 +60,7 @@ int cursor_usable(const struct cursor *cursor)
         return -TWZ_ENOOBJ;
     if (cursor->row->flags & ROW_DAMAGED)
         return -TWZ_EDAMAGED;
-    return cursor->row->state == STORE_DEAD ? -TWZ_EDELETED : 0;
+    return cursor->row->state == STORE_DELETED ? -TWZ_EDELETED : 0;
 }
 
 int cursor_open(struct cursor *cursor, const struct store *store, uint32_t number)

@@ -29,7 +29,8 @@ bool walk_is_good(const struct cursor *cursor, uint64_t word, uint32_t loc, uint
 {
     uint32_t state = STORE_WORD_STATE(word);
 
-    if (!word_valid(word, cursor->salt, loc, index) || !word_sane(word, cursor->store->frames))
+    if (!word_is_valid(word, cursor->salt, loc, index) ||
+        !word_is_sane(word, cursor->store->frames))
         return false;
     if (state == STORE_ABSENT)
         return true;

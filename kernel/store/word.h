@@ -19,7 +19,7 @@ uint16_t word_salt_object(uint16_t pool_salt, objid_t id);
 /* The complete word of a body. */
 uint64_t word_seal(uint64_t body, uint16_t salt, uint32_t place, uint32_t index);
 
-static inline int word_valid(uint64_t word, uint16_t salt, uint32_t place, uint32_t index)
+static inline int word_is_valid(uint64_t word, uint16_t salt, uint32_t place, uint32_t index)
 {
     return word == word_seal(STORE_WORD_BODY(word), salt, place, index);
 }
@@ -55,7 +55,7 @@ static inline uint64_t word_absent_at(uint64_t first, const uint16_t *low, uint3
 }
 
 /* Bytes of a word's frame field make sense: nothing set where nothing may be, frame within pool. */
-static inline int word_sane(uint64_t word, uint64_t frames)
+static inline int word_is_sane(uint64_t word, uint64_t frames)
 {
     uint32_t state = STORE_WORD_STATE(word);
     uint32_t frame = STORE_WORD_FRAME(word);

@@ -180,7 +180,8 @@ static const char *judge(struct explorer *explorer, void *image, struct dirty *d
         return "recovery finds damage";
     if (explorer->returned && recovery.mirrors)
         return "a mirror is behind although the operation has returned";
-    if (explorer->recovered && recovery.mirrors + recovery.kept + recovery.swept + recovery.dead)
+    if (explorer->recovered &&
+        recovery.mirrors + recovery.retained + recovery.reclaimed + recovery.deleted)
         return "something is left to do although a recovery has returned";
     what = state_differs(explorer, store);
     if (what)
@@ -336,7 +337,7 @@ int explore(struct explorer *explorer, const struct workload *workload, uint32_t
 int explore_format(struct explorer *explorer, int over_pool)
 {
     struct run *run = &explorer->run;
-    struct store_format format = { .uuid = { 0x99, 0x18 } };
+    struct store_mkpool format = { .uuid = { 0x99, 0x18 } };
     struct store_env env;
 
     if (run_start(run, 1) < 0) {
@@ -353,8 +354,8 @@ int explore_format(struct explorer *explorer, int over_pool)
     images_reset(&explorer->first, run->pool);
     record_attach(run->pool, POOL_BYTES, &run->log, NULL);
     arena_env(&run->arena, &env, run->pool, POOL_BYTES);
-    if (store_format(&env, &format) < 0) {
-        explorer->failure = "store_format fails";
+    if (store_mkpool(&env, &format) < 0) {
+        explorer->failure = "store_mkpool fails";
         return -1;
     }
     record_return(1);

@@ -46,7 +46,7 @@ struct explorer {
     uint32_t k;    /* operations that have returned */
     int returned;  /* exactly k must be there */
     int recovered; /* a recovery has returned: nothing is left for the next one */
-    int format;    /* the workload is store_format: no pool is an answer too, until it returned */
+    int format;    /* the workload is store_mkpool: no pool is an answer too, until it returned */
     uint64_t point;
     uint64_t image;
     const char *failure;

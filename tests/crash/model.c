@@ -48,9 +48,9 @@ void model_kill(struct model *model, uint32_t number)
 {
     struct model_object *object = &model->object[number];
 
-    if (object->state == 0 || object->state == STORE_DEAD)
+    if (object->state == 0 || object->state == STORE_DELETED)
         return;
-    object->state = STORE_DEAD;
+    object->state = STORE_DELETED;
     for (uint32_t i = 0; i < model->count; i++)
         if (objid_equal(model->object[i].tie, object->id))
             model_kill(model, i);
@@ -81,7 +81,7 @@ static struct model_object *named_by(struct model *model, struct model_object *o
 {
     struct model_object *holder = find(model, object->witness);
 
-    if (!holder || holder->state == STORE_DEAD)
+    if (!holder || holder->state == STORE_DELETED)
         return NULL;
     return word_value(holder, object->witness_off) == object->witness_value ? holder : NULL;
 }
@@ -115,7 +115,7 @@ void model_recover(struct model *model)
         for (uint32_t i = 0; i < model->count; i++) {
             struct model_object *object = &model->object[i];
 
-            if (object->state == STORE_DEAD) { /* its children too, once more */
+            if (object->state == STORE_DELETED) { /* its children too, once more */
                 object->state = STORE_LIVE;
                 model_kill(model, i);
             }
@@ -123,7 +123,7 @@ void model_recover(struct model *model)
                 model_kill(model, i);
         }
     for (uint32_t i = 0; i < model->count; i++) {
-        if (model->object[i].state == STORE_DEAD)
+        if (model->object[i].state == STORE_DELETED)
             model->object[i].state = 0;
         if (model->object[i].state == STORE_PROVISIONAL)
             model->object[i].state = STORE_LIVE;

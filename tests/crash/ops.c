@@ -25,7 +25,7 @@ static struct model_object *alive(struct run *run, uint32_t number)
 {
     struct model_object *object = object_of(run, number);
 
-    return object && object->state && object->state != STORE_DEAD ? object : NULL;
+    return object && object->state && object->state != STORE_DELETED ? object : NULL;
 }
 
 static uint32_t number_of(const struct run *run, const struct model_object *object)
@@ -386,7 +386,7 @@ static int op_release(struct run *run, const struct op *op)
     struct model_object *object = object_of(run, op->a);
     int err;
 
-    if (!object || object->state != STORE_DEAD)
+    if (!object || object->state != STORE_DELETED)
         return SKIP;
     err = answer(run, store_obj_release(run->store, row_of_object(run, object)), 0);
     if (!err)

@@ -92,7 +92,7 @@ int run_open(struct run *run)
 int run_start(struct run *run, uint32_t start)
 {
     struct store_env env;
-    struct store_format format = { .uuid = { 0x17, 0x2a } };
+    struct store_mkpool format = { .uuid = { 0x17, 0x2a } };
 
     memset(run->pool, JUNK, POOL_BYTES);
     memset(&run->now, 0, sizeof(run->now));
@@ -104,7 +104,7 @@ int run_start(struct run *run, uint32_t start)
     run->log.count = 0;
     record_attach(run->pool, POOL_BYTES, NULL, NULL);
     arena_env(&run->arena, &env, run->pool, POOL_BYTES);
-    if (store_format(&env, &format) < 0 || run_open(run) < 0)
+    if (store_mkpool(&env, &format) < 0 || run_open(run) < 0)
         return -1;
     return ops_start(run, start);
 }

@@ -75,10 +75,10 @@ static int fill_pool(struct store *store, struct program *p)
 static int make_pool(void *base, size_t size, struct program *p)
 {
     struct store_env env = { .base = base, .size = size, .alloc = env_alloc, .free = env_free };
-    struct store_format format = { .uuid = { 't', 'e', 's', 't' }, .label = "test" };
+    struct store_mkpool format = { .uuid = { 't', 'e', 's', 't' }, .label = "test" };
     struct store_recovery done;
     struct store *store;
-    int err = store_format(&env, &format);
+    int err = store_mkpool(&env, &format);
 
     if (err == 0)
         err = store_open(&env, &store, NULL);

@@ -56,7 +56,7 @@ static void must(int err, const char *what)
 
 void mempool_make(struct mempool *pool, uint64_t frames, uint64_t max_objects)
 {
-    struct store_format format = { .uuid = { 1, 2, 3 },
+    struct store_mkpool format = { .uuid = { 1, 2, 3 },
                                    .label = "test",
                                    .max_objects = max_objects };
     struct store_recovery recovery;
@@ -66,7 +66,7 @@ void mempool_make(struct mempool *pool, uint64_t frames, uint64_t max_objects)
 
     must(base == MAP_FAILED ? -1 : 0, "mmap");
     mempool_env(pool, base, size);
-    must(store_format(&pool->env, &format), "store_format");
+    must(store_mkpool(&pool->env, &format), "store_mkpool");
     must(store_open(&pool->env, &pool->store, NULL), "store_open");
     must(store_recover(pool->store, &recovery), "store_recover");
 }
@@ -129,7 +129,8 @@ void mempool_clean(struct mempool *pool)
 
     must(mempool_check(pool, 0) == 0 ? 0 : -1, "mempool_clean: store_check");
     must(mempool_reopen(pool, &got), "mempool_clean: reopening");
-    must(got.mirrors + got.damaged + got.dead + got.swept ? -1 : 0, "mempool_clean: recovery");
+    must(got.mirrors + got.damaged + got.deleted + got.reclaimed ? -1 : 0,
+         "mempool_clean: recovery");
     must(mempool_free(pool) == before ? 0 : -1, "mempool_clean: free frames");
 }
 

@@ -16,7 +16,7 @@ struct mempool {
     uint64_t nonce;
 };
 
-/* Map `frames` frames, format (max_objects as in struct store_format), open, recover. */
+/* Map `frames` frames, format (max_objects as in struct store_mkpool), open, recover. */
 void mempool_make(struct mempool *pool, uint64_t frames, uint64_t max_objects);
 /* Close and open again; 0 or the error of store_open or store_recover. */
 int mempool_reopen(struct mempool *pool, struct store_recovery *recovery);

@@ -280,7 +280,7 @@ START_TEST(test_ties)
     assert_same(store_obj_release(pool.store, row[5]), -TWZ_EINVAL);
     assert_same(mempool_check(&pool, 0), 0);
     assert_same(mempool_reopen(&pool, &recovery), 0);
-    assert_same(recovery.dead, 4);
+    assert_same(recovery.deleted, 4);
     assert_same(recovery.objects, 2);
     mempool_clean(&pool);
     mempool_end(&pool);
@@ -315,8 +315,8 @@ START_TEST(test_provisional)
     assert_same(store_obj_permanent(pool.store, row[2]), 0);
     assert_same(mempool_check(&pool, 0), 0);
     assert_same(mempool_reopen(&pool, &recovery), 0);
-    assert_same(recovery.kept, 2);
-    assert_same(recovery.swept, 1);
+    assert_same(recovery.retained, 2);
+    assert_same(recovery.reclaimed, 1);
     assert_same(store_lookup(pool.store, id[0], &found), -TWZ_ENOOBJ);
     for (int i = 1; i < 4; i++)
         assert_same(store_lookup(pool.store, id[i], &found), 0);
@@ -519,8 +519,8 @@ START_TEST(test_words)
         wrong += word_absent_at(word_absent(9, STORE_LOC_PAGE, 4096), low, i) !=
                  word_absent(9, STORE_LOC_PAGE, 4096 + i);
     assert_same(wrong, 0);
-    ck_assert(!word_valid(0, 0, STORE_LOC_PAGE, 0) || !word_sane(0, 100));
-    ck_assert(!word_sane(~0ull, ~0ull));
+    ck_assert(!word_is_valid(0, 0, STORE_LOC_PAGE, 0) || !word_is_sane(0, 100));
+    ck_assert(!word_is_sane(~0ull, ~0ull));
 }
 END_TEST
 

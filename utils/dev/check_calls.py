@@ -61,7 +61,7 @@ UPCALLS = "kernel/include/kernel/upcall.h"
 LAYERS = {
     # The list of kernel/store/inside.h.
     "kernel/store": ["bits word host/persist_plain x86/persist_x86", "env", "frames super", "table",
-                     "index walk", "change object", "page release", "sweep", "recover",
+                     "index walk", "change object", "page release", "reclaim", "recover",
                      "mkpool open", "check"],
 }
 

@@ -125,7 +125,7 @@ struct twz_record {
     uint64_t account;
     uint64_t class_;
     uint64_t born_epoch;
-    uint64_t dead_epoch;
+    uint64_t deleted_epoch;
 };
 _Static_assert(sizeof(struct twz_record) == 112, "record size");
 

@@ -130,7 +130,7 @@ static void tell_recovery(const struct store_recovery *done, const char *verb)
     if (out_records())
         return;
     printf("%s: %u mirrored words, %u new objects kept, %u unfinished ones removed, %u deletions\n",
-           verb, done->mirrors, done->kept, done->swept, done->dead);
+           verb, done->mirrors, done->retained, done->reclaimed, done->deleted);
 }
 
 static void tell_result(const struct store_checked *result, const struct dir_walk *walk)

@@ -64,14 +64,14 @@ static int make_namespace(struct pool *pool)
 static int fill_pool(struct pool *pool, const char *label)
 {
     struct store_env env;
-    struct store_format format = { .created = (uint64_t)time(NULL) };
+    struct store_mkpool format = { .created = (uint64_t)time(NULL) };
     int err = host_random(format.uuid, sizeof(format.uuid));
     if (err != TOOL_OK)
         return err;
     if (label)
         memcpy(format.label, label, strlen(label));
     pool_env(pool, &env);
-    err = store_format(&env, &format);
+    err = store_mkpool(&env, &format);
     if (err < 0)
         return fail(fail_code(err), "%s: cannot hold a pool of %llu bytes: %s", pool->path,
                     (unsigned long long)pool->size, fail_text(err));

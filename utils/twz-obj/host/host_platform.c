@@ -143,7 +143,8 @@ int plat_obj_stat(objid_t id, struct twz_stat *stat)
         .kuid = s.kuid,
         .kind = s.kind,
         .flags = TWZ_OBJ_PERSIST | (s.state == STORE_PROVISIONAL ? TWZ_OBJ_PROVISIONAL : 0) |
-                 (s.state == STORE_DEAD ? TWZ_OBJ_DELETED : 0) | (s.damaged ? TWZ_OBJ_DAMAGED : 0) |
+                 (s.state == STORE_DELETED ? TWZ_OBJ_DELETED : 0) |
+                 (s.damaged ? TWZ_OBJ_DAMAGED : 0) |
                  (s.flags & STORE_OBJ_SEALED ? TWZ_OBJ_SEALED : 0),
         .perms = s.perms,
         .persist = s.persist,

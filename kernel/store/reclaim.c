@@ -15,7 +15,7 @@
  */
 #include <store/inside.h>
 
-struct sweep {
+struct reclaim {
     struct store *store;
     uint32_t *queue; /* rows that go, causes before effects */
     uint32_t count;
@@ -26,7 +26,7 @@ static bool is_provisional(const struct cursor *cursor)
     return cursor->row->state == STORE_PROVISIONAL;
 }
 
-static bool is_named(const struct cursor *cursor)
+static bool is_committed(const struct cursor *cursor)
 {
     const struct store_version *version = entry_version(cursor->entry);
     struct cursor holder;
@@ -34,7 +34,7 @@ static bool is_named(const struct cursor *cursor)
 
     if (cursor->row->flags & ROW_DAMAGED)
         return true;
-    if (!index_find(cursor->store, version->witness, &holder) || holder.row->state == STORE_DEAD)
+    if (!index_find(cursor->store, version->witness, &holder) || holder.row->state == STORE_DELETED)
         return false;
     if (walk_value(&holder, version->witness_off, &value) < 0)
         return true;
@@ -76,82 +76,83 @@ static uint32_t link_all(const struct store *store)
     return unsettled;
 }
 
-static void doom(struct sweep *sweep, uint32_t number)
+static void mark(struct reclaim *reclaim, uint32_t number)
 {
-    struct row *row = table_row(sweep->store, number);
+    struct row *row = table_row(reclaim->store, number);
 
-    if (row->flags & ROW_DYING)
+    if (row->flags & ROW_MARKED)
         return;
-    row->flags |= ROW_DYING;
-    sweep->queue[sweep->count++] = number;
+    row->flags |= ROW_MARKED;
+    reclaim->queue[reclaim->count++] = number;
 }
 
-static void doom_all(struct sweep *sweep)
+static void mark_all(struct reclaim *reclaim)
 {
-    struct store *store = sweep->store;
+    struct store *store = reclaim->store;
     struct cursor cursor;
 
     for (uint32_t number = 0; store_obj_next(store, &number) == 0; number++) {
         cursor_set(&cursor, store, number);
-        if (cursor.row->state == STORE_DEAD || (is_provisional(&cursor) && !is_named(&cursor)))
-            doom(sweep, number);
+        if (cursor.row->state == STORE_DELETED ||
+            (is_provisional(&cursor) && !is_committed(&cursor)))
+            mark(reclaim, number);
     }
-    for (uint32_t i = 0; i < sweep->count; i++) {
-        const struct row *cause = table_row(store, sweep->queue[i]);
+    for (uint32_t i = 0; i < reclaim->count; i++) {
+        const struct row *cause = table_row(store, reclaim->queue[i]);
 
         for (uint32_t at = cause->tie_first; at; at = table_row(store, at - 1)->tie_next)
-            doom(sweep, at - 1);
+            mark(reclaim, at - 1);
         for (uint32_t at = cause->wit_first; at; at = table_row(store, at - 1)->wit_next)
             if (table_row(store, at - 1)->state == STORE_PROVISIONAL)
-                doom(sweep, at - 1);
+                mark(reclaim, at - 1);
     }
 }
 
-static void settle_provisional(struct store *store, struct store_recovery *result)
+static void retain_provisional(struct store *store, struct store_recovery *result)
 {
     struct cursor cursor;
 
     for (uint32_t number = 0; store_obj_next(store, &number) == 0; number++) {
         cursor_set(&cursor, store, number);
-        if (!is_provisional(&cursor) || cursor.row->flags & (ROW_DYING | ROW_DAMAGED))
+        if (!is_provisional(&cursor) || cursor.row->flags & (ROW_MARKED | ROW_DAMAGED))
             continue;
-        result->kept++;
+        result->retained++;
         if (!store->readonly)
             object_commit_state(&cursor, STORE_LIVE);
     }
 }
 
-static void free_doomed(struct sweep *sweep, struct store_recovery *result)
+static void free_marked(struct reclaim *reclaim, struct store_recovery *result)
 {
-    struct store *store = sweep->store;
+    struct store *store = reclaim->store;
     struct cursor cursor;
 
-    while (sweep->count) {
-        cursor_set(&cursor, store, sweep->queue[--sweep->count]);
+    while (reclaim->count) {
+        cursor_set(&cursor, store, reclaim->queue[--reclaim->count]);
         if (is_provisional(&cursor))
-            result->swept++;
+            result->reclaimed++;
         else
-            result->dead++;
+            result->deleted++;
         if (store->readonly)
-            cursor.row->state = STORE_DEAD;
+            cursor.row->state = STORE_DELETED;
         else
             object_free(store, &cursor);
     }
 }
 
-int sweep_objects(struct store *store, struct store_recovery *result)
+int reclaim_objects(struct store *store, struct store_recovery *result)
 {
-    struct sweep sweep = { .store = store };
-    size_t bytes = (size_t)store->objects * sizeof(*sweep.queue);
+    struct reclaim reclaim = { .store = store };
+    size_t bytes = (size_t)store->objects * sizeof(*reclaim.queue);
 
     if (!link_all(store))
         return 0;
-    sweep.queue = env_alloc(store, bytes);
-    if (!sweep.queue)
+    reclaim.queue = env_alloc(store, bytes);
+    if (!reclaim.queue)
         return -TWZ_ENOMEM;
-    doom_all(&sweep);
-    settle_provisional(store, result);
-    free_doomed(&sweep, result);
-    env_free(store, sweep.queue, bytes);
+    mark_all(&reclaim);
+    retain_provisional(store, result);
+    free_marked(&reclaim, result);
+    env_free(store, reclaim.queue, bytes);
     return 0;
 }
