@@ -155,15 +155,14 @@ static int read_child_count(struct object *dir, uint32_t *count)
 static int64_t find_child(struct object *dir, uint32_t count, objid_t id)
 {
     struct twz_kso_child child[FIND_BATCH];
-    uint32_t at, i;
 
-    for (at = 0; at < count; at += FIND_BATCH) {
+    for (uint32_t at = 0; at < count; at += FIND_BATCH) {
         uint32_t n = count - at < FIND_BATCH ? count - at : FIND_BATCH;
         int err = obj_read(dir, child_off(at), child, n * sizeof(child[0]));
 
         if (err < 0)
             return err;
-        for (i = 0; i < n; i++)
+        for (uint32_t i = 0; i < n; i++)
             if (objid_equal(child[i].id, id))
                 return at + i;
     }

@@ -221,7 +221,7 @@ static int map_entry(struct addrspace *addrspace, uint32_t slot, struct object *
 static int get_slot_object(struct addrspace *addrspace, uint32_t slot, unsigned need,
                            struct object **out, struct twz_fault *fault)
 {
-    unsigned rights = 0, retry;
+    unsigned rights = 0;
     struct subtree *tree = addrspace_slot(addrspace, slot, &rights);
     int err = -TWZ_EAGAIN;
 
@@ -233,7 +233,7 @@ static int get_slot_object(struct addrspace *addrspace, uint32_t slot, unsigned 
     }
     if (tree)
         subtree_put(tree);
-    for (retry = 0; err == -TWZ_EAGAIN && retry < RETRIES; retry++)
+    for (unsigned retry = 0; err == -TWZ_EAGAIN && retry < RETRIES; retry++)
         err = map_entry(addrspace, slot, out, fault);
     return err == -TWZ_EAGAIN ? set_view_fault(fault, TWZ_FAULT_OBJECT, TWZ_REASON_EMPTY) : err;
 }

@@ -15,10 +15,10 @@
 static bool count_batch_locked(struct object *obj, struct store_page *p, uint64_t *pages)
 {
     struct store *store = pool_lock();
-    uint32_t end = p->page + COUNT_WINDOW, i;
+    uint32_t end = p->page + COUNT_WINDOW;
     int err = -TWZ_ENOTSUP;
 
-    for (i = 0; store && i < COUNT_BATCH; i++) {
+    for (uint32_t i = 0; store && i < COUNT_BATCH; i++) {
         err = store_page_next_before(store, obj->row, end, p);
         if (err < 0)
             break;

@@ -178,10 +178,9 @@ static void mark_unlisted(uint64_t count)
 static void complete_rows(struct row_list *list, uint32_t own)
 {
     struct row_chunk *chunk = list->first, *next;
-    uint64_t i;
 
     for (; chunk; chunk = next) {
-        for (i = 0; i < chunk->n; i++)
+        for (uint64_t i = 0; i < chunk->n; i++)
             if (chunk->row[i] != own)
                 complete_row(chunk->row[i]);
         next = chunk->next;

@@ -21,9 +21,9 @@ static _Atomic uint32_t nbad;
 
 bool badpage_is_listed(uint32_t frame)
 {
-    uint32_t i, n = atomic_load_explicit(&nbad, memory_order_acquire); /* pairs with badpage_add */
+    uint32_t n = atomic_load_explicit(&nbad, memory_order_acquire); /* pairs with badpage_add */
 
-    for (i = 0; i < n && i < BAD_MAX; i++)
+    for (uint32_t i = 0; i < n && i < BAD_MAX; i++)
         if (bad_frames[i] == frame)
             return true;
     return false;

@@ -103,10 +103,9 @@ static int volatile_to_volatile(const struct span *s)
 /* Copies the bytes of each page into a new frame of DRAM. */
 static int persistent_to_volatile(const struct span *s)
 {
-    uint32_t i;
     int err;
 
-    for (i = 0; i < s->count; i++) {
+    for (uint32_t i = 0; i < s->count; i++) {
         struct store_page p = { .page = s->from + i };
         struct store *store = pool_lock();
 
@@ -171,10 +170,9 @@ static int volatile_to_persistent(struct span *s)
 /* A bad page must not be shared, so the page words of the source are checked first. */
 static int mark_bad_pages(const struct span *s, struct store *store)
 {
-    uint32_t i;
     int err = 0;
 
-    for (i = 0; badpage_any() && err == 0 && i < s->count; i++) {
+    for (uint32_t i = 0; badpage_any() && err == 0 && i < s->count; i++) {
         struct store_page p = { .page = s->from + i };
 
         err = store_page_get(store, s->src->row, s->from + i, &p);

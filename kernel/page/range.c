@@ -29,10 +29,9 @@ static unsigned list_frames(struct object *obj, uint32_t first, uint32_t count, 
 
 static int mark_holes(struct object *obj, uint32_t first, uint32_t count)
 {
-    uint32_t page;
     int err = 0;
 
-    for (page = first; page < first + count && err == 0; page++)
+    for (uint32_t page = first; page < first + count && err == 0; page++)
         err = arch_ptree_map(&obj->tree.pt, page, PHYS_NONE, ARCH_PT_HOLE);
     return err;
 }
@@ -60,7 +59,7 @@ static void flush_frames(const phys_t *list, unsigned n)
 int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool hole)
 {
     phys_t list[RANGE_BATCH];
-    unsigned n = 0, i;
+    unsigned n = 0;
     int err = 0;
 
     if (!phys_is_none(obj->tree.pt.top)) {
@@ -77,7 +76,7 @@ int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool h
             flush_frames(list, n);
         return err;
     }
-    for (i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++)
         page_frame_put(list[i]);
     obj->pages -= n;
     if (err == 0 && hole)
@@ -88,10 +87,9 @@ int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool h
 /* An absent page gets a frame, because only a leaf can be protected. */
 static int protect_volatile(struct object *obj, uint32_t first, uint32_t count)
 {
-    uint32_t page;
     int err;
 
-    for (page = first; page < first + count; page++) {
+    for (uint32_t page = first; page < first + count; page++) {
         unsigned flags = 0;
         phys_t frame;
 
@@ -146,14 +144,13 @@ static int add_absent(struct object *obj, uint32_t first, uint32_t count)
 
 static int populate_pages(struct object *obj, uint32_t first, uint32_t count)
 {
-    uint32_t page;
     int err = 0;
 
     if (obj_is_persistent(obj)) {
         page_unmap_zeros_locked(obj, first, count);
         err = add_absent(obj, first, count);
     }
-    for (page = first; err == 0 && page < first + count; page++) {
+    for (uint32_t page = first; err == 0 && page < first + count; page++) {
         err = page_ensure_locked(obj, page, !obj_is_persistent(obj));
         err = err == -TWZ_EFAULT ? 0 : err; /* a hole stays a hole */
     }

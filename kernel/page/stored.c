@@ -78,7 +78,7 @@ static int add_stored_page(struct object *obj, struct store *store, uint32_t pag
 /* Adds a page, and pages ahead of it if TOUCH_AHEAD is set and the store has space for them all. */
 static int add_stored_pages(struct object *obj, struct store *store, uint32_t page, unsigned how)
 {
-    uint32_t n = (how & TOUCH_AHEAD) != 0 ? volatile_count_ahead(obj, page) : 1, i;
+    uint32_t n = (how & TOUCH_AHEAD) != 0 ? volatile_count_ahead(obj, page) : 1;
     struct store_page p;
 
     if (n > 1)
@@ -86,7 +86,7 @@ static int add_stored_pages(struct object *obj, struct store *store, uint32_t pa
     if (n == 1 || store_page_add_many(store, obj->row, page, n, NULL, NULL) < 0)
         return add_stored_page(obj, store, page);
     page_unmap_zeros_locked(obj, page, 1);
-    for (i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         int err = store_page_get(store, obj->row, page + i, &p);
 
         if (err < 0)

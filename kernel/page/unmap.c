@@ -16,7 +16,7 @@ void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count
 {
     phys_t dirty[RANGE_BATCH];
     uint32_t page = first;
-    unsigned flags, n = 0, i;
+    unsigned flags, n = 0;
     phys_t frame;
 
     if (phys_is_none(obj->tree.pt.top))
@@ -26,7 +26,7 @@ void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count
             dirty[n++] = frame;
     arch_ptree_unmap(&obj->tree.pt, first, count);
     subtree_shoot_locked(&obj->tree, first, count);
-    for (i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++)
         persist_flush(arch_virt_nvm(dirty[i]), TWZ_PAGE_SIZE);
     persist_fence(); /* the data, before the caller changes the page words */
 }

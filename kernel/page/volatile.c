@@ -56,10 +56,10 @@ static int add_volatile_page(struct object *obj, uint32_t page)
 
 int volatile_add_locked(struct object *obj, uint32_t page, unsigned how)
 {
-    uint32_t n = (how & TOUCH_AHEAD) != 0 ? volatile_count_ahead(obj, page) : 1, i;
+    uint32_t n = (how & TOUCH_AHEAD) != 0 ? volatile_count_ahead(obj, page) : 1;
     int err = add_volatile_page(obj, page);
 
-    for (i = 1; i < n; i++) {
+    for (uint32_t i = 1; i < n; i++) {
         unsigned flags = 0;
 
         (void)arch_ptree_lookup(&obj->tree.pt, page + i, &flags);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The pages of an object: faults, access by the kernel, ranges, copies, write-back, and the list of
- * bad pages. A page is named by its number in the object; page 0 is never mapped.
+ * bad pages. A page is named by its number in the object; page 0 is never mapped. Its *leaf* is its
+ * page-table entry in the object's subtree. The *page word* of a persistent object's page is its
+ * entry in the store.
  *
  * "Locked": the caller must hold the object's lock (obj->tree.lock). All other functions on an
  * object take that lock, so their caller must not hold it. "Long": the function works in batches
