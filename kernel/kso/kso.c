@@ -128,10 +128,10 @@ void kso_set_console(struct object *console)
 
 /* --- tables ----------------------------------------------------------------------------------- */
 
-#define FIND_BATCH 32u
-#define COUNT_OFF  (TWZ_OBJ_BASE + offsetof(struct twz_kso_dir, count))
+#define FIND_BATCH   32u
+#define COUNT_OFFSET (TWZ_OBJ_BASE + offsetof(struct twz_kso_dir, count))
 
-static uint64_t child_off(uint64_t index)
+static uint64_t child_offset(uint64_t index)
 {
     return TWZ_OBJ_BASE + sizeof(struct twz_kso_dir) + index * sizeof(struct twz_kso_child);
 }
@@ -143,22 +143,21 @@ static bool is_kso_directory(const struct object *obj)
 
 static int read_child_count(struct object *dir, uint32_t *count)
 {
-    int err = obj_read(dir, COUNT_OFF, count, sizeof(*count));
+    int err = obj_read(dir, COUNT_OFFSET, count, sizeof(*count));
 
     if (err == 0 && *count > TWZ_KSO_MAX_CHILDREN)
         err = -TWZ_EDAMAGED;
     return err;
 }
 
-/* The first index below count whose entry has that ID, or count. TWZ_OBJID_NONE finds a free
- * one. */
+/* The first index below count of an entry with that ID, or count. TWZ_OBJID_NONE: of a free one. */
 static int64_t find_child(struct object *dir, uint32_t count, objid_t id)
 {
     struct twz_kso_child child[FIND_BATCH];
 
     for (uint32_t at = 0; at < count; at += FIND_BATCH) {
         uint32_t n = count - at < FIND_BATCH ? count - at : FIND_BATCH;
-        int err = obj_read(dir, child_off(at), child, n * sizeof(child[0]));
+        int err = obj_read(dir, child_offset(at), child, n * sizeof(child[0]));
 
         if (err < 0)
             return err;
@@ -173,17 +172,18 @@ static int64_t find_child(struct object *dir, uint32_t count, objid_t id)
 static int write_child(struct object *dir, uint64_t index, const struct twz_kso_child *child)
 {
     uint32_t count;
-    int err = obj_write(dir, child_off(index), child, sizeof(*child));
+    int err = obj_write(dir, child_offset(index), child, sizeof(*child));
 
     if (err == 0)
         err = read_child_count(dir, &count);
     if (err == 0 && index >= count) {
         count = (uint32_t)index + 1;
-        err = obj_write(dir, COUNT_OFF, &count, sizeof(count));
+        err = obj_write(dir, COUNT_OFFSET, &count, sizeof(count));
     }
     return err;
 }
 
+/* An entry with a zero ID is free, below the count and above it. */
 static int64_t attach_locked(struct object *parent, struct object *child, uint64_t index)
 {
     struct twz_kso_child entry = { .id = child->id, .kind = child->kind };
@@ -199,7 +199,7 @@ static int64_t attach_locked(struct object *parent, struct object *child, uint64
         return at;
     if (at >= (int64_t)TWZ_KSO_MAX_CHILDREN)
         return -TWZ_EFULL;
-    if (obj_read(parent, child_off((uint64_t)at), &old, sizeof(old)) < 0)
+    if (obj_read(parent, child_offset((uint64_t)at), &old, sizeof(old)) < 0)
         return -TWZ_EDAMAGED;
     if (!objid_is_none(old.id))
         return -TWZ_EEXIST;
@@ -221,6 +221,7 @@ int64_t kso_attach(struct object *parent, struct object *child, uint64_t index)
     return ret;
 }
 
+/* UINT64_MAX: the first entry of that ID. */
 static int64_t detach_locked(struct object *parent, objid_t child, uint64_t index)
 {
     static const struct twz_kso_child none;
@@ -234,7 +235,7 @@ static int64_t detach_locked(struct object *parent, objid_t child, uint64_t inde
         return at;
     if (at >= (int64_t)count)
         return -TWZ_ENOOBJ;
-    if (obj_read(parent, child_off((uint64_t)at), &old, sizeof(old)) < 0)
+    if (obj_read(parent, child_offset((uint64_t)at), &old, sizeof(old)) < 0)
         return -TWZ_EDAMAGED;
     if (!objid_equal(old.id, child))
         return -TWZ_ENOOBJ;
