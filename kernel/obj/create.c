@@ -47,7 +47,7 @@ static int create_persistent(const struct obj_spec *spec, struct object *obj)
     table_lock();
     store = pool_lock();
     if (store)
-        err = store_obj_create(store, &create, &obj->row, &obj->id);
+        err = store_obj_create(store, &create, &obj->row, &obj->id); /* COMMIT: created */
     pool_unlock();
     if (err == 0)
         table_insert_locked(obj);

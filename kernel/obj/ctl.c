@@ -94,7 +94,7 @@ static int make_permanent_locked(struct object *obj)
     if (obj->migrating != MIGRATE_NONE)
         return -TWZ_EBUSY;
     store = pool_lock();
-    err = store ? store_obj_permanent(store, obj->row) : -TWZ_ENOTSUP;
+    err = store ? store_obj_permanent(store, obj->row) : -TWZ_ENOTSUP; /* COMMIT: permanent */
     pool_unlock();
     if (err == 0)
         __atomic_fetch_and(&obj->flags, ~TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);

@@ -97,8 +97,8 @@ void page_flush_unmapped(struct object *obj);
 
 /* --- for kernel/obj --------------------------------------------------------------------------- */
 
-/* Locked. Copies the object's fields to its record page. A caller that changes one of them must
- * call this in the same critical section. */
+/* Locked. Copies the object's fields to its record page, if that has a frame. User code does not
+ * see a change of them before. */
 void page_record_update_locked(struct object *obj);
 
 /* Locked. Unmaps those of `count` pages that map the frame of zeros. */
