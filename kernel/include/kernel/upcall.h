@@ -62,7 +62,7 @@ struct upcall {
      * lock held; takes the locks of objects, and its length grows with the pages mapped. */
     void (*media_error)(phys_t addr);
 
-    /* --- from obj ----------------------------------------------------------------------------- */
+    /* --- from kso ----------------------------------------------------------------------------- */
 
     /* The access decision: all rights that a security context has on obj. The caller may hold obj's
      * lock; the function takes none. */
