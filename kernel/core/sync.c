@@ -28,7 +28,7 @@ struct bucket {
 
 static struct bucket buckets[BUCKETS];
 
-static struct bucket *bucket_of(const void *object, uint64_t off)
+static struct bucket *bucket_of_key(const void *object, uint64_t off)
 {
     uint64_t h = ((uint64_t)(uintptr_t)object >> 4) ^ (off * 0x9e3779b97f4a7c15ull >> 17);
 
@@ -71,7 +71,7 @@ int sync_begin(struct thread *t, unsigned n)
 void sync_queue(struct thread *t, const void *object, uint64_t off, unsigned index)
 {
     struct sync_waiter *w = &t->waiters[t->nwaiters++];
-    struct bucket *b = bucket_of(object, off);
+    struct bucket *b = bucket_of_key(object, off);
 
     w->thread = t;
     w->object = object;
@@ -92,7 +92,7 @@ void sync_deadline(struct thread *t, uint64_t deadline)
 
 static void unqueue_waiter(struct sync_waiter *w)
 {
-    struct bucket *b = bucket_of(w->object, w->off);
+    struct bucket *b = bucket_of_key(w->object, w->off);
 
     spin_lock(&b->lock);
     list_remove(&b->waiters, &w->bucket_link);
@@ -117,7 +117,7 @@ enum sync_state sync_cancel(struct thread *t, void (*release)(const void *object
 
 unsigned sync_wake(const void *object, uint64_t off, uint64_t count)
 {
-    struct bucket *b = bucket_of(object, off);
+    struct bucket *b = bucket_of_key(object, off);
     struct list_node *node;
     unsigned woken = 0;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The boot above arch, in order. Each call may use what stands before it; a machine or a pool that
- * will not do ends the boot in the call that finds out.
+ * The boot above arch, in order. Each call may use the ones before it. A machine or a pool that
+ * cannot be used ends the boot in the call that finds it (kernel/panic.h, fatal).
  */
 #include <kernel/arch.h>
 #include <kernel/boot.h>
@@ -19,8 +19,8 @@
 
 #define MIB_FRAMES_SHIFT 8u /* frames of 4 KiB in a MiB: 256 */
 
-/* The log's first line: which kernel, on what. */
-static void announce(void)
+/* The first line of the log: the kernel and its machine. */
+static void log_version(void)
 {
     static const char digits[] = "0123456789abcdef";
     char hash[2 * sizeof(boot_info.kernel_hash) + 1];
@@ -38,7 +38,7 @@ static void announce(void)
                (unsigned long long)(nvdimm >> 20), hash);
 }
 
-/* Which boot of this pool it is, so that no two give the same IDs. */
+/* The number of this boot of the pool, so that no two boots give the same IDs. */
 static void mix_boot_number(void)
 {
     uint64_t boots = kso_resume_count();
@@ -51,15 +51,15 @@ void kernel_main(void)
     phys_init();
     cpu_init();
     random_init();
-    announce();
+    log_version();
     trace_init();
     page_init();
-    pool_init(); /* NVDIMM: the pool, recovered */
-    kso_init();  /* root of all state objects, system facts */
+    pool_init(); /* finds the pool, recovers it */
+    kso_init();  /* the root KSO and the system information page */
     mix_boot_number();
     console_init();   /* the link to the host */
-    arch_smp_start(); /* the other cores, idle until there are threads */
+    arch_smp_start(); /* the other cores, which idle until there are threads */
     kso_system_update();
-    start_init(); /* the program that the pool names, ready to run */
+    start_init(); /* the first program, ready to run */
     kernel_cpu_main();
 }

@@ -17,7 +17,7 @@
 #include <lib/string.h>
 #include <twz/hostlink.h>
 
-/* The part of an ELF64 header that matters here. */
+/* The fields of an ELF64 header that are used here. */
 struct elf_head {
     uint8_t ident[16]; /* 0x7f "ELF", then the class: 2 is 64-bit */
     uint16_t type;
@@ -28,7 +28,7 @@ struct elf_head {
 _Static_assert(sizeof(struct elf_head) == 32, "elf header size");
 #define ELF_MACHINE_X86_64 62u
 
-static struct object *make(uint32_t kind)
+static struct object *create_object(uint32_t kind)
 {
     struct obj_spec spec = { .kind = kind, .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL };
     struct object *obj;
@@ -61,7 +61,7 @@ static objid_t names_id(void)
 }
 
 /* The view address of the program's entry point. */
-static uint64_t entry_of(struct object *program)
+static uint64_t program_entry(struct object *program)
 {
     static const uint8_t magic[5] = { 0x7f, 'E', 'L', 'F', 2 };
     struct elf_head elf;
@@ -76,7 +76,7 @@ static uint64_t entry_of(struct object *program)
     return TWZ_SLOT_ADDR(TWZ_SLOT_TEXT) + TWZ_OBJ_BASE + elf.entry;
 }
 
-static void map(struct object *view, uint32_t slot, objid_t id, unsigned rights)
+static void map_fixed_slot(struct object *view, uint32_t slot, objid_t id, unsigned rights)
 {
     if (objid_is_none(id))
         return;
@@ -84,20 +84,20 @@ static void map(struct object *view, uint32_t slot, objid_t id, unsigned rights)
         fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
 }
 
-static void fill_view(struct object *view, objid_t program, objid_t thread, objid_t stack)
+static void fill_first_view(struct object *view, objid_t program, objid_t thread, objid_t stack)
 {
     const struct twz_view head = { .magic = TWZ_VIEW_MAGIC };
     const unsigned rw = TWZ_READ | TWZ_WRITE;
 
     if (obj_write(view, TWZ_OBJ_BASE, &head, sizeof(head)) < 0)
         fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
-    map(view, TWZ_SLOT_TEXT, program, TWZ_READ | TWZ_EXEC);
-    map(view, TWZ_SLOT_VIEW, view->id, rw);
-    map(view, TWZ_SLOT_THREAD, thread, rw);
-    map(view, TWZ_SLOT_STACK, stack, rw);
-    map(view, TWZ_SLOT_SYSTEM, kso_system()->id, TWZ_READ);
-    map(view, TWZ_SLOT_CONSOLE, console_id(), rw);
-    map(view, TWZ_SLOT_ROOT, names_id(), rw);
+    map_fixed_slot(view, TWZ_SLOT_TEXT, program, TWZ_READ | TWZ_EXEC);
+    map_fixed_slot(view, TWZ_SLOT_VIEW, view->id, rw);
+    map_fixed_slot(view, TWZ_SLOT_THREAD, thread, rw);
+    map_fixed_slot(view, TWZ_SLOT_STACK, stack, rw);
+    map_fixed_slot(view, TWZ_SLOT_SYSTEM, kso_system()->id, TWZ_READ);
+    map_fixed_slot(view, TWZ_SLOT_CONSOLE, console_id(), rw);
+    map_fixed_slot(view, TWZ_SLOT_ROOT, names_id(), rw);
 }
 
 static void start_thread(struct object *thread, struct object *view, uint64_t entry)
@@ -128,12 +128,12 @@ void start_init(void)
     if (err < 0)
         fatal(TWZ_HOST_STOP_DAMAGED, "the first program " IDFMT " is %s", IDPR(id),
               err == -TWZ_EDAMAGED ? "damaged" : "missing");
-    view = make(TWZ_KIND_VIEW);
-    thread = make(TWZ_KIND_THREAD);
-    stack = make(TWZ_KIND_DATA);
+    view = create_object(TWZ_KIND_VIEW);
+    thread = create_object(TWZ_KIND_THREAD);
+    stack = create_object(TWZ_KIND_DATA);
     threadobj_set_init(thread);
-    fill_view(view, id, thread->id, stack->id);
-    start_thread(thread, view, entry_of(program));
+    fill_first_view(view, id, thread->id, stack->id);
+    start_thread(thread, view, program_entry(program));
     obj_put(program);
     obj_put(view);
     obj_put(thread);

@@ -37,7 +37,7 @@ static const uint32_t table[4][256] = {
           0x52a0c93fu),
 };
 
-static uint32_t crc_byte(uint32_t crc, uint8_t byte)
+static uint32_t add_byte(uint32_t crc, uint8_t byte)
 {
     return (crc >> 8) ^ table[0][(crc ^ byte) & 0xffu];
 }
@@ -56,6 +56,6 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t len)
               table[0][crc >> 24];
     }
     while (len--)
-        crc = crc_byte(crc, *at++);
+        crc = add_byte(crc, *at++);
     return ~crc;
 }

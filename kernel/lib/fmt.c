@@ -18,7 +18,7 @@ struct spec {
     unsigned bytes; /* of an integer argument */
 };
 
-static void put(struct out *o, char c)
+static void put_char(struct out *o, char c)
 {
     if (o->len + 1 < o->size)
         o->buf[o->len] = c;
@@ -31,11 +31,11 @@ static void put_padded(struct out *o, const struct spec *s, const char *text, si
     size_t pad = width > len ? width - len : 0;
 
     for (size_t i = 0; !s->left && i < pad; i++)
-        put(o, ' ');
+        put_char(o, ' ');
     for (size_t i = 0; i < len; i++)
-        put(o, text[i]);
+        put_char(o, text[i]);
     for (size_t i = 0; s->left && i < pad; i++)
-        put(o, ' ');
+        put_char(o, ' ');
 }
 
 static void put_number(struct out *o, const struct spec *s, uint64_t value, bool negative,
@@ -57,7 +57,7 @@ static void put_number(struct out *o, const struct spec *s, uint64_t value, bool
     put_padded(o, s, text + at, sizeof(text) - at);
 }
 
-static int64_t take_signed(unsigned bytes, va_list *args)
+static int64_t next_signed(unsigned bytes, va_list *args)
 {
     if (bytes == 8)
         return va_arg(*args, long long);
@@ -68,7 +68,7 @@ static int64_t take_signed(unsigned bytes, va_list *args)
     return va_arg(*args, int);
 }
 
-static uint64_t take_unsigned(unsigned bytes, va_list *args)
+static uint64_t next_unsigned(unsigned bytes, va_list *args)
 {
     if (bytes == 8)
         return va_arg(*args, unsigned long long);
@@ -131,16 +131,16 @@ static void put_signed(struct out *o, const struct spec *s, int64_t value)
     put_number(o, s, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0, 10, false);
 }
 
-static void convert(struct out *o, const struct spec *s, char letter, va_list *args)
+static void put_conversion(struct out *o, const struct spec *s, char letter, va_list *args)
 {
     char c;
 
     switch (letter) {
     case 'd':
-    case 'i': put_signed(o, s, take_signed(s->bytes, args)); break;
-    case 'u': put_number(o, s, take_unsigned(s->bytes, args), false, 10, false); break;
+    case 'i': put_signed(o, s, next_signed(s->bytes, args)); break;
+    case 'u': put_number(o, s, next_unsigned(s->bytes, args), false, 10, false); break;
     case 'x':
-    case 'X': put_number(o, s, take_unsigned(s->bytes, args), false, 16, letter == 'X'); break;
+    case 'X': put_number(o, s, next_unsigned(s->bytes, args), false, 16, letter == 'X'); break;
     case 'p':
         put_string(o, &(struct spec){ .precision = -1 }, "0x");
         put_number(o, s, (uintptr_t)va_arg(*args, void *), false, 16, false);
@@ -151,9 +151,9 @@ static void convert(struct out *o, const struct spec *s, char letter, va_list *a
         put_padded(o, s, &c, 1);
         break;
     default:
-        put(o, '%');
+        put_char(o, '%');
         if (letter != '%')
-            put(o, letter);
+            put_char(o, letter);
     }
 }
 
@@ -167,13 +167,13 @@ size_t fmt_vprint(char *buf, size_t size, const char *fmt, va_list args)
         struct spec s;
 
         if (*fmt != '%') {
-            put(&o, *fmt++);
+            put_char(&o, *fmt++);
             continue;
         }
         fmt = read_spec(fmt + 1, &s, &copy);
         if (!*fmt)
             break;
-        convert(&o, &s, *fmt++, &copy);
+        put_conversion(&o, &s, *fmt++, &copy);
     }
     va_end(copy);
     if (size)

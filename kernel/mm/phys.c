@@ -139,7 +139,7 @@ void phys_init(void)
 /* ---- blocks ---- */
 
 /* Splits the smallest block that is large enough. */
-static phys_t alloc_locked(unsigned order)
+static phys_t alloc_block_locked(unsigned order)
 {
     struct free_block *block = NULL;
     unsigned have = order;
@@ -161,7 +161,7 @@ static phys_t alloc_locked(unsigned order)
     return (phys_t){ frame << FRAME_SHIFT };
 }
 
-static void free_locked(uint64_t frame, unsigned order)
+static void free_block_locked(uint64_t frame, unsigned order)
 {
     free_frames += 1ull << order;
     while (order < PHYS_MAX_ORDER) {
@@ -181,7 +181,7 @@ phys_t phys_alloc(unsigned order)
     phys_t p;
 
     spin_lock(&lock);
-    p = alloc_locked(order);
+    p = alloc_block_locked(order);
     spin_unlock(&lock);
     return p;
 }
@@ -212,7 +212,7 @@ void phys_free(phys_t p, unsigned order)
     spin_lock(&lock);
     frame = allocated_frame(p);
     kassert(words[frame] == 1 && order <= PHYS_MAX_ORDER);
-    free_locked(frame, order);
+    free_block_locked(frame, order);
     spin_unlock(&lock);
 }
 
@@ -232,7 +232,7 @@ void phys_unref(phys_t p)
     spin_lock(&lock);
     frame = allocated_frame(p);
     if (words[frame] == 1)
-        free_locked(frame, 0);
+        free_block_locked(frame, 0);
     else
         words[frame]--;
     spin_unlock(&lock);

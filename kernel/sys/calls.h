@@ -2,10 +2,11 @@
 /*
  * Prototypes of all handlers, expanded from syscall.def. A user pointer P(type, name) becomes a
  * struct user_<name> with one member, so that dereferencing it does not compile; USER_IN and
- * USER_OUT check that what is copied is of its type. An object ID takes two registers.
+ * USER_OUT check that what is copied is of its type. An object ID takes two registers. Only calls
+ * that may change the caller's registers as a whole (run is not ONCE) get its frame.
  *
  * A handler has one shape: copy in -> validate -> look up with rights -> act -> copy out. It runs
- * with no lock held, and is the only reader of each argument block, which it reads once.
+ * with no lock held. It must read each argument block once, because user code may change it.
  */
 #ifndef SYS_CALLS_H
 #define SYS_CALLS_H
@@ -16,15 +17,24 @@
 #include <kernel/user.h>
 #include <twz/syscall.h>
 
-/* FOR_EACH over up to six arguments. */
+/* EACH(m, a, b, ...): m(a) m(b) ..., at most five. */
 #define EACH_0(m)
-#define EACH_1(m, a)                           m(a)
-#define EACH_2(m, a, ...)                      m(a) EACH_1(m, __VA_ARGS__)
-#define EACH_3(m, a, ...)                      m(a) EACH_2(m, __VA_ARGS__)
-#define EACH_4(m, a, ...)                      m(a) EACH_3(m, __VA_ARGS__)
-#define EACH_PICK(zero, a, b, c, d, name, ...) name
+#define EACH_1(m, a)                      m(a)
+#define EACH_2(m, a, ...)                 m(a) EACH_1(m, __VA_ARGS__)
+#define EACH_3(m, a, ...)                 m(a) EACH_2(m, __VA_ARGS__)
+#define EACH_4(m, a, ...)                 m(a) EACH_3(m, __VA_ARGS__)
+#define PICK(zero, a, b, c, d, name, ...) name
 #define EACH(m, ...) \
-    EACH_PICK(0, ##__VA_ARGS__, EACH_4, EACH_3, EACH_2, EACH_1, EACH_0)(m, ##__VA_ARGS__)
+    PICK(0, ##__VA_ARGS__, EACH_4, EACH_3, EACH_2, EACH_1, EACH_0)(m, ##__VA_ARGS__)
+
+/* LIST(none, m, a, b, ...): m(a), m(b), ..., or `none`. */
+#define LIST_0(none, m)         none
+#define LIST_1(none, m, a)      m(a)
+#define LIST_2(none, m, a, ...) m(a), LIST_1(none, m, __VA_ARGS__)
+#define LIST_3(none, m, a, ...) m(a), LIST_2(none, m, __VA_ARGS__)
+#define LIST_4(none, m, a, ...) m(a), LIST_3(none, m, __VA_ARGS__)
+#define LIST(none, m, ...) \
+    PICK(0, ##__VA_ARGS__, LIST_4, LIST_3, LIST_2, LIST_1, LIST_0)(none, m, ##__VA_ARGS__)
 
 /* The pointer types. */
 #define POINTER_TYPE(arg) POINTER_TYPE_##arg
@@ -34,21 +44,24 @@
     struct user_##name {           \
         type *never_here;          \
     };
-#define SYSCALL(number, name, effect, count, ...) EACH(POINTER_TYPE, ##__VA_ARGS__)
+#define SYSCALL(number, name, effect, run, count, ...) EACH(POINTER_TYPE, ##__VA_ARGS__)
 #include <twz/syscall.def>
 #undef SYSCALL
 
 /* The handlers. */
-#define V(type, name) type name
-#define ID(name)      objid_t name
-#define P(type, name) struct user_##name name
-#define SYSCALL(number, name, effect, count, ...) \
-    int64_t sys_##name(struct arch_frame *frame, ##__VA_ARGS__);
+#define PARAM(arg)          PARAM_##arg
+#define PARAM_V(type, name) type name
+#define PARAM_ID(name)      objid_t name
+#define PARAM_P(type, name) struct user_##name name
+
+#define PARAMS_ONCE(...)    LIST(void, PARAM, ##__VA_ARGS__)
+#define PARAMS_BATCHES(...) struct arch_frame *frame, LIST(, PARAM, __VA_ARGS__)
+#define PARAMS_SLEEPS       PARAMS_BATCHES
+#define PARAMS_JUMPS        PARAMS_BATCHES
+#define SYSCALL(number, name, effect, run, count, ...) \
+    int64_t sys_##name(PARAMS_##run(__VA_ARGS__));
 #include <twz/syscall.def>
 #undef SYSCALL
-#undef V
-#undef ID
-#undef P
 
 #define USER_ADDR(ptr) ((uint64_t)(uintptr_t)(ptr).never_here)
 #define USER_SAME_TYPE(obj, ptr)                                                               \
@@ -58,7 +71,7 @@
                                          __typeof__((ptr).never_here[0])),                     \
         "user pointer of another type")
 
-/* Copies one *dst in from a user pointer / one *src out to it. 0 or -TWZ_EFAULT. */
+/* Copies one *dst in from a user pointer; one *src out to it. 0 or -TWZ_EFAULT. */
 #define USER_IN(dst, ptr)                                      \
     __extension__({                                            \
         USER_SAME_TYPE(dst, ptr);                              \
@@ -70,14 +83,15 @@
         user_copy_out(USER_ADDR(ptr), (src), sizeof((src)[0])); \
     })
 
-/* A handler's answer that leaves the registers as it has set them. */
+/* A handler's answer that leaves the registers as they are. */
 #define SYS_KEEP INT64_MIN
 
-/* The object, referenced, if the caller has all of `need` on it. (lookup.c) */
+/* The object, referenced, if the caller has all rights in `need` on it (lookup.c). -TWZ_ENOOBJ,
+ * -TWZ_EDELETED, -TWZ_EDAMAGED, -TWZ_ENOMEM, -TWZ_EDENIED. */
 MUST_CHECK int sys_get(objid_t id, unsigned need, struct object **out);
 
 /* Puts the thread back on its SYSCALL instruction, so that it makes the call again: the answer of a
- * long call that has more to do (kernel/progress.h). (lookup.c) */
+ * long call that has more to do (kernel/progress.h; lookup.c). */
 int64_t sys_again(struct arch_frame *frame);
 
 #endif

@@ -3,8 +3,8 @@
  * Owns the way from a call number to its handler: thunks that take typed arguments out of
  * registers, and the table of them, all expanded from syscall.def.
  *
- * A number below TWZ_SYSCALL_BASE is another system's: a fault goes up, with the registers as the
- * SYSCALL left them, so that a library may serve it.
+ * A number below TWZ_SYSCALL_BASE belongs to another system. It raises a fault with the registers
+ * as the SYSCALL left them, so that a library may serve the call.
  */
 #include <kernel/arch_regs.h>
 #include <kernel/fault.h>
@@ -23,17 +23,23 @@
     const struct user_##name name = { (type *)(uintptr_t)arch_call_arg(&frame->regs, next++) };
 
 #define PASS(arg)          PASS_##arg
-#define PASS_V(type, name) , name
-#define PASS_ID(name)      , name
-#define PASS_P(type, name) , name
+#define PASS_V(type, name) name
+#define PASS_ID(name)      name
+#define PASS_P(type, name) name
 
-#define SYSCALL(number, name, effect, count, ...)           \
-    static int64_t call_##name(struct arch_frame *frame)    \
-    {                                                       \
-        unsigned next = 0;                                  \
-        EACH(TAKE, ##__VA_ARGS__)                           \
-        (void)next;                                         \
-        return sys_##name(frame EACH(PASS, ##__VA_ARGS__)); \
+#define PASS_ALL_ONCE(...)    LIST(, PASS, ##__VA_ARGS__)
+#define PASS_ALL_BATCHES(...) frame, LIST(, PASS, __VA_ARGS__)
+#define PASS_ALL_SLEEPS       PASS_ALL_BATCHES
+#define PASS_ALL_JUMPS        PASS_ALL_BATCHES
+
+#define SYSCALL(number, name, effect, run, count, ...)   \
+    static int64_t call_##name(struct arch_frame *frame) \
+    {                                                    \
+        unsigned next = 0;                               \
+        EACH(TAKE, ##__VA_ARGS__)                        \
+        (void)frame;                                     \
+        (void)next;                                      \
+        return sys_##name(PASS_ALL_##run(__VA_ARGS__));  \
     }
 #include <twz/syscall.def>
 #undef SYSCALL
@@ -50,8 +56,7 @@ static const char *const names[] = {
 #undef SYSCALL
 };
 
-/* The thread may have ended or left: its ID was noted before. */
-static void trace(const struct twz_regs *regs, uint64_t index, objid_t thread)
+static void log_syscall(const struct twz_regs *regs, uint64_t index, objid_t thread)
 {
     log_printf(
         "call " IDFMT " %s(%llx, %llx, %llx, %llx)", IDPR(thread), names[index],
@@ -59,7 +64,7 @@ static void trace(const struct twz_regs *regs, uint64_t index, objid_t thread)
         (unsigned long long)arch_call_arg(regs, 2), (unsigned long long)arch_call_arg(regs, 3));
 }
 
-static void foreign_call(struct arch_frame *frame, uint64_t number)
+static void raise_foreign_call(struct arch_frame *frame, uint64_t number)
 {
     struct twz_fault fault = { .kind = TWZ_FAULT_CALL, .code = number };
 
@@ -74,13 +79,13 @@ void kernel_syscall(struct arch_frame *frame)
 
     if (__builtin_expect(index >= ARRAY_LEN(calls), 0)) {
         if (number < TWZ_SYSCALL_BASE)
-            foreign_call(frame, number);
+            raise_foreign_call(frame, number);
         else
             arch_call_result(&frame->regs, -TWZ_ENOSYS);
         return;
     }
     if (__builtin_expect(trace_call, 0))
-        trace(&frame->regs, index, current()->id);
+        log_syscall(&frame->regs, index, current()->id);
     result = calls[index](frame);
     if (result != SYS_KEEP)
         arch_call_result(&frame->regs, result);

@@ -4,12 +4,11 @@
 #include <kernel/sec.h>
 #include "calls.h"
 
-int64_t sys_kso_invalidate(struct arch_frame *frame, objid_t id, uint64_t first, uint64_t count)
+int64_t sys_kso_invalidate(objid_t id, uint64_t first, uint64_t count)
 {
     struct object *obj;
     int err = sys_get(id, TWZ_USE, &obj);
 
-    (void)frame;
     if (err < 0)
         return err;
     err = kso_invalidate(obj, first, count);
@@ -17,12 +16,11 @@ int64_t sys_kso_invalidate(struct arch_frame *frame, objid_t id, uint64_t first,
     return err;
 }
 
-int64_t sys_kso_attach(struct arch_frame *frame, objid_t parent, objid_t child, uint64_t index)
+int64_t sys_kso_attach(objid_t parent, objid_t child, uint64_t index)
 {
     struct object *p, *c;
     int64_t ret = sys_get(parent, TWZ_USE, &p);
 
-    (void)frame;
     if (ret < 0)
         return ret;
     ret = sys_get(child, TWZ_USE, &c);
@@ -34,12 +32,11 @@ int64_t sys_kso_attach(struct arch_frame *frame, objid_t parent, objid_t child, 
     return ret;
 }
 
-int64_t sys_kso_detach(struct arch_frame *frame, objid_t parent, objid_t child, uint64_t index)
+int64_t sys_kso_detach(objid_t parent, objid_t child, uint64_t index)
 {
     struct object *p;
     int64_t ret = sys_get(parent, TWZ_USE, &p);
 
-    (void)frame;
     if (ret < 0)
         return ret;
     ret = kso_detach(p, child, index);
@@ -47,12 +44,11 @@ int64_t sys_kso_detach(struct arch_frame *frame, objid_t parent, objid_t child, 
     return ret;
 }
 
-int64_t sys_dev_ctl(struct arch_frame *frame, objid_t device, uint64_t op, uint64_t arg)
+int64_t sys_dev_ctl(objid_t device, uint64_t op, uint64_t arg)
 {
     struct object *obj;
     int64_t ret = sys_get(device, TWZ_USE, &obj);
 
-    (void)frame;
     if (ret < 0)
         return ret;
     ret = obj->device ? obj->device->ctl(obj, op, arg) : -TWZ_ETYPE;

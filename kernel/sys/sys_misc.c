@@ -8,19 +8,16 @@
 #define RANDOM_MAX 256u
 #define LOG_MAX    512u
 
-int64_t sys_null(struct arch_frame *frame)
+int64_t sys_null(void)
 {
-    (void)frame;
     return 0;
 }
 
-/* At most RANDOM_MAX bytes at a time; returns how many. */
-int64_t sys_random(struct arch_frame *frame, struct user_buf buf, uint64_t len)
+int64_t sys_random(struct user_buf buf, uint64_t len)
 {
     uint8_t bytes[RANDOM_MAX];
     int err;
 
-    (void)frame;
     if (len > sizeof(bytes))
         len = sizeof(bytes);
     random_bytes(bytes, len);
@@ -28,29 +25,31 @@ int64_t sys_random(struct arch_frame *frame, struct user_buf buf, uint64_t len)
     return err < 0 ? err : (int64_t)len;
 }
 
-/* One piece of text of at most LOG_MAX bytes; what is not printable becomes a dot. */
-int64_t sys_log_write(struct arch_frame *frame, struct user_text text, uint64_t len)
+static bool is_printable(char c)
+{
+    return (c >= 32 && c <= 126) || c == '\n' || c == '\t';
+}
+
+int64_t sys_log_write(struct user_text text, uint64_t len)
 {
     char line[LOG_MAX];
     uint64_t i;
     int err;
 
-    (void)frame;
     if (len > sizeof(line))
         len = sizeof(line);
     err = user_copy_in(line, USER_ADDR(text), len);
     if (err < 0)
         return err;
     for (i = 0; i < len; i++)
-        if ((line[i] < 32 || line[i] > 126) && line[i] != '\n' && line[i] != '\t')
+        if (!is_printable(line[i]))
             line[i] = '.';
     log_bytes(line, len);
     return (int64_t)len;
 }
 
-int64_t sys_shutdown(struct arch_frame *frame, uint64_t mode)
+int64_t sys_shutdown(uint64_t mode)
 {
-    (void)frame;
     if (mode > TWZ_SHUTDOWN_REBOOT)
         return -TWZ_EINVAL;
     upcall.shutdown(mode == TWZ_SHUTDOWN_REBOOT);

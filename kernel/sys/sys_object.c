@@ -9,15 +9,14 @@
 
 #define SOURCES_MAX 64u
 
-/* Kinds that user code may make. */
-static bool makeable(uint32_t kind)
+static bool is_creatable(uint32_t kind)
 {
     return kind == TWZ_KIND_DATA || kind == TWZ_KIND_VIEW || kind == TWZ_KIND_THREAD ||
            kind == TWZ_KIND_DIR || kind == TWZ_KIND_SCTX;
 }
 
-/* Whole pages of both objects; their numbers. */
-static int copy_pages(const struct twz_copy *c, uint32_t *to, uint32_t *from, uint32_t *count)
+/* The pages of a range: their numbers in both objects, and how many. */
+static int pages_of_copy(const struct twz_copy *c, uint32_t *to, uint32_t *from, uint32_t *count)
 {
     uint64_t mask = TWZ_PAGE_SIZE - 1;
 
@@ -31,13 +30,13 @@ static int copy_pages(const struct twz_copy *c, uint32_t *to, uint32_t *from, ui
     return 0;
 }
 
-/* A piece of one range: 1 more to do, 0 done. */
-static int copy_piece(struct object *dst, const struct twz_copy *c)
+/* One batch of one range. 1: there is more to do. */
+static int copy_batch(struct object *dst, const struct twz_copy *c)
 {
     struct thread *t = current();
     uint32_t to, from, count;
     struct object *src;
-    int err = copy_pages(c, &to, &from, &count);
+    int err = pages_of_copy(c, &to, &from, &count);
 
     if (err < 0)
         return err;
@@ -51,9 +50,9 @@ static int copy_piece(struct object *dst, const struct twz_copy *c)
     return err;
 }
 
-/* Steps through an array of ranges in user memory; dst NULL: each range names its own. Returns 1
- * while there is more to do. */
-static int copy_step(uint64_t ranges, uint64_t count, struct object *dst)
+/* One batch of an array of ranges in user memory. dst NULL: each range names its own. 1: there is
+ * more to do. */
+static int copy_next(uint64_t ranges, uint64_t count, struct object *dst)
 {
     struct thread *t = current();
     struct object *own = NULL;
@@ -67,7 +66,7 @@ static int copy_step(uint64_t ranges, uint64_t count, struct object *dst)
         err = sys_get(c.dst, TWZ_WRITE, &own);
     if (err < 0)
         return err;
-    err = copy_piece(dst ? dst : own, &c);
+    err = copy_batch(dst ? dst : own, &c);
     if (own)
         obj_put(own);
     if (err != 0)
@@ -77,8 +76,8 @@ static int copy_step(uint64_t ranges, uint64_t count, struct object *dst)
     return t->progress.index < count ? 1 : 0;
 }
 
-/* 0 if the caller has `need` on the object, or there is none. */
-static int check_named(objid_t id, unsigned need)
+/* 0: the caller has the rights `need` on the object, or id is none. */
+static int check_rights(objid_t id, unsigned need)
 {
     struct object *named;
     int err;
@@ -104,11 +103,11 @@ static int create_blank(const struct twz_create *in, struct object **out)
                              .tie = in->tie };
     int err;
 
-    if (!makeable(in->kind) || in->nsources > SOURCES_MAX)
+    if (!is_creatable(in->kind) || in->nsources > SOURCES_MAX)
         return -TWZ_EINVAL;
-    err = check_named(in->tie, TWZ_WRITE);
+    err = check_rights(in->tie, TWZ_WRITE);
     if (err == 0 && (in->flags & TWZ_OBJ_PROVISIONAL) != 0)
-        err = check_named(in->witness, TWZ_READ);
+        err = check_rights(in->witness, TWZ_READ);
     return err < 0 ? err : obj_create(&spec, out);
 }
 
@@ -124,7 +123,7 @@ int64_t sys_obj_create(struct arch_frame *frame, struct user_spec spec, struct u
     if (!t->progress.obj)
         err = create_blank(&in, &t->progress.obj);
     if (err == 0)
-        err = copy_step(in.sources, in.nsources, t->progress.obj);
+        err = copy_next(in.sources, in.nsources, t->progress.obj);
     if (err == 1)
         return sys_again(frame);
     if (err == 0)
@@ -139,12 +138,11 @@ int64_t sys_obj_create(struct arch_frame *frame, struct user_spec spec, struct u
     return err;
 }
 
-int64_t sys_obj_delete(struct arch_frame *frame, objid_t id, uint64_t flags)
+int64_t sys_obj_delete(objid_t id, uint64_t flags)
 {
     struct object *obj;
     int err;
 
-    (void)frame;
     if (flags > TWZ_DELETE_NOW)
         return -TWZ_EINVAL;
     err = sys_get(id, TWZ_DEL, &obj);
@@ -162,7 +160,7 @@ int64_t sys_obj_copy(struct arch_frame *frame, struct user_ranges ranges, uint64
     if (count > SOURCES_MAX)
         return -TWZ_EINVAL;
     progress_begin(&frame->regs);
-    err = copy_step(USER_ADDR(ranges), count, NULL);
+    err = copy_next(USER_ADDR(ranges), count, NULL);
     if (err == 1)
         return sys_again(frame);
     progress_end();
@@ -197,12 +195,11 @@ int64_t sys_obj_range(struct arch_frame *frame, objid_t id, uint64_t op, uint64_
     return err;
 }
 
-int64_t sys_obj_pin(struct arch_frame *frame, objid_t id, uint64_t pin)
+int64_t sys_obj_pin(objid_t id, uint64_t pin)
 {
     struct object *obj;
     int err;
 
-    (void)frame;
     if (pin > 1)
         return -TWZ_EINVAL;
     err = sys_get(id, TWZ_USE, &obj);
@@ -213,12 +210,11 @@ int64_t sys_obj_pin(struct arch_frame *frame, objid_t id, uint64_t pin)
     return err;
 }
 
-int64_t sys_obj_tie(struct arch_frame *frame, objid_t child, objid_t parent, uint64_t tie)
+int64_t sys_obj_tie(objid_t child, objid_t parent, uint64_t tie)
 {
     struct object *c, *p = NULL;
     int err;
 
-    (void)frame;
     if (tie > 1)
         return -TWZ_EINVAL;
     err = sys_get(child, TWZ_DEL, &c);
@@ -234,13 +230,12 @@ int64_t sys_obj_tie(struct arch_frame *frame, objid_t child, objid_t parent, uin
     return err;
 }
 
-int64_t sys_obj_stat(struct arch_frame *frame, objid_t id, struct user_stat stat)
+int64_t sys_obj_stat(objid_t id, struct user_stat stat)
 {
     struct twz_stat out;
     struct object *obj;
     int err;
 
-    (void)frame;
     err = sys_get(id, 0, &obj);
     if (err < 0)
         return err;
@@ -255,8 +250,8 @@ int64_t sys_obj_stat(struct arch_frame *frame, objid_t id, struct user_stat stat
 
 int64_t sys_obj_ctl(struct arch_frame *frame, objid_t id, uint64_t op, uint64_t arg)
 {
-    bool drastic = op == TWZ_CTL_PERMS || op == TWZ_CTL_PERSIST;
-    unsigned need = drastic ? TWZ_WRITE | TWZ_DEL : TWZ_WRITE;
+    bool needs_del = op == TWZ_CTL_PERMS || op == TWZ_CTL_PERSIST;
+    unsigned need = needs_del ? TWZ_WRITE | TWZ_DEL : TWZ_WRITE;
     struct object *obj;
     int err;
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handler of thread_sync. A sleeper leaves the core with its instruction pointer at the SYSCALL and
- * its arguments in place; the result of each operation is in user memory before it leaves, so that
- * on waking only the one that was woken needs to be marked. Resumed without a claim (a late signal
- * to an earlier sleep), it goes to sleep again through the call itself.
+ * Handler of thread_sync.
+ *
+ * A sleeper leaves its core parked on the SYSCALL instruction, with its arguments in place and the
+ * results of all operations in user memory. On the way back to user mode finish_sleep stores the
+ * one result that has changed, and moves the thread behind the SYSCALL. A sleeper that is resumed
+ * unclaimed (a late signal to an earlier sleep) makes the call again.
  */
 #include <kernel/arch_regs.h>
 #include <kernel/sched.h>
@@ -11,7 +13,7 @@
 #include <kernel/view.h>
 #include "calls.h"
 
-static void release(const void *object)
+static void put_key(const void *object)
 {
     obj_put((struct object *)(uintptr_t)object);
 }
@@ -26,7 +28,7 @@ static bool is_wide(const struct twz_sync *op)
     return (op->op & TWZ_SYNC_64) != 0;
 }
 
-static int check_op(const struct twz_sync *op)
+static int validate_op(const struct twz_sync *op)
 {
     uint64_t width = is_wide(op) ? 8 : 4;
 
@@ -35,8 +37,8 @@ static int check_op(const struct twz_sync *op)
     return 0;
 }
 
-/* Stores the result of operation i where it is not there already. */
-static int put_result(uint64_t ops, unsigned i, struct twz_sync *op, int32_t result)
+/* Stores the result of operation i, unless it is there already. */
+static int store_result(uint64_t ops, unsigned i, struct twz_sync *op, int32_t result)
 {
     uint64_t at = ops + i * sizeof(*op) + offsetof(struct twz_sync, result);
 
@@ -46,7 +48,7 @@ static int put_result(uint64_t ops, unsigned i, struct twz_sync *op, int32_t res
     return user_copy_out(at, &result, sizeof(result));
 }
 
-static int32_t do_wake(const struct twz_sync *op)
+static int32_t wake_sleepers(const struct twz_sync *op)
 {
     struct object *obj;
     uint64_t off;
@@ -59,8 +61,8 @@ static int32_t do_wake(const struct twz_sync *op)
     return (int32_t)n;
 }
 
-/* 1: the word differs from what it should sleep on. */
-static int differs(const struct twz_sync *op)
+/* 1: the word differs from the value of the sleep. */
+static int compare_word(const struct twz_sync *op)
 {
     uint64_t word;
     int err = user_load(op->addr, is_wide(op), &word);
@@ -70,7 +72,7 @@ static int differs(const struct twz_sync *op)
     return word != (is_wide(op) ? op->value : (uint32_t)op->value);
 }
 
-/* Wakes in order; *woken threads, *sleeps operations that could sleep. */
+/* Does all wakes, in order. Adds the threads woken to *woken, the sleeps to *sleeps. */
 static int do_wakes(uint64_t ops, struct twz_sync *op, unsigned count, unsigned *woken,
                     unsigned *sleeps)
 {
@@ -78,7 +80,7 @@ static int do_wakes(uint64_t ops, struct twz_sync *op, unsigned count, unsigned 
 
     for (i = 0; i < count; i++) {
         int32_t n;
-        int err = check_op(&op[i]);
+        int err = validate_op(&op[i]);
 
         if (err < 0)
             return err;
@@ -86,17 +88,17 @@ static int do_wakes(uint64_t ops, struct twz_sync *op, unsigned count, unsigned 
             (*sleeps)++;
             continue;
         }
-        n = do_wake(&op[i]);
+        n = wake_sleepers(&op[i]);
         *woken += n > 0 ? (unsigned)n : 0;
-        err = put_result(ops, i, &op[i], n);
+        err = store_result(ops, i, &op[i], n);
         if (err < 0)
             return err;
     }
     return 0;
 }
 
-/* How many sleeps' words differ from what they should sleep on. */
-static int look(uint64_t ops, struct twz_sync *op, unsigned count)
+/* The number of sleeps whose word differs. Stores the result of each. */
+static int compare_all(uint64_t ops, struct twz_sync *op, unsigned count)
 {
     int ready = 0;
     unsigned i;
@@ -106,8 +108,8 @@ static int look(uint64_t ops, struct twz_sync *op, unsigned count)
 
         if (!is_sleep(&op[i]))
             continue;
-        one = differs(&op[i]);
-        err = one < 0 ? one : put_result(ops, i, &op[i], one);
+        one = compare_word(&op[i]);
+        err = one < 0 ? one : store_result(ops, i, &op[i], one);
         if (err < 0)
             return err;
         ready += one;
@@ -115,7 +117,8 @@ static int look(uint64_t ops, struct twz_sync *op, unsigned count)
     return ready;
 }
 
-/* Queues all sleeps, and looks again: *changed is an operation whose word differs now, or count. */
+/* Queues all sleeps, then compares all words: *changed is an operation whose word differs, or
+ * count. */
 static int queue_all(struct thread *t, uint64_t ops, struct twz_sync *op, unsigned count,
                      unsigned *changed)
 {
@@ -127,7 +130,7 @@ static int queue_all(struct thread *t, uint64_t ops, struct twz_sync *op, unsign
     for (i = 0; i < count; i++) {
         if (!is_sleep(&op[i]))
             continue;
-        err = put_result(ops, i, &op[i], 0);
+        err = store_result(ops, i, &op[i], 0);
         if (err == 0)
             err = view_lookup(t->addrspace, op[i].addr, TWZ_READ, &obj, &off);
         if (err < 0)
@@ -135,7 +138,7 @@ static int queue_all(struct thread *t, uint64_t ops, struct twz_sync *op, unsign
         sync_queue(t, obj, off, i);
     }
     for (i = 0; i < count; i++) {
-        err = is_sleep(&op[i]) ? differs(&op[i]) : 0;
+        err = is_sleep(&op[i]) ? compare_word(&op[i]) : 0;
         if (err < 0)
             return err;
         if (err > 0)
@@ -145,14 +148,14 @@ static int queue_all(struct thread *t, uint64_t ops, struct twz_sync *op, unsign
     return 0;
 }
 
-/* The end of a sleep, on the thread's own core, with its registers in *frame. */
-static void resume(struct thread *t, struct arch_frame *frame)
+/* Ends a sleep, when the thread is on a core again with its registers in *frame. */
+static void finish_sleep(struct thread *t, struct arch_frame *frame)
 {
     uint64_t ops = arch_call_arg(&frame->regs, 0);
     int32_t one = 1;
     int64_t result = 1;
 
-    switch (sync_cancel(t, release)) {
+    switch (sync_cancel(t, put_key)) {
     case SYNC_WOKEN:
         ops += t->sync_index * sizeof(struct twz_sync) + offsetof(struct twz_sync, result);
         if (user_copy_out(ops, &one, sizeof(one)) < 0)
@@ -160,13 +163,14 @@ static void resume(struct thread *t, struct arch_frame *frame)
         break;
     case SYNC_TIMEDOUT: result = -TWZ_ETIMEDOUT; break;
     case SYNC_INTERRUPTED: result = -TWZ_EINTR; break;
-    default: return; /* the call is made again */
+    default: return; /* unclaimed: the thread makes the call again */
     }
     arch_call_complete(&frame->regs, result);
 }
 
-static int64_t sleep_on(struct arch_frame *frame, struct twz_sync *op, unsigned count,
-                        unsigned sleeps, uint64_t deadline)
+/* Parks the thread, unless a word has changed or a signal is pending. */
+static int64_t begin_sleep(struct arch_frame *frame, struct twz_sync *op, unsigned count,
+                           unsigned sleeps, uint64_t deadline)
 {
     uint64_t ops = arch_call_arg(&frame->regs, 0);
     struct thread *t = current();
@@ -179,17 +183,17 @@ static int64_t sleep_on(struct arch_frame *frame, struct twz_sync *op, unsigned 
     if (err == 0 && atomic_load(&t->pending) != 0)
         err = -TWZ_EINTR;
     if (err < 0 || changed < count) {
-        if (sync_cancel(t, release) == SYNC_WOKEN && changed == count)
+        if (sync_cancel(t, put_key) == SYNC_WOKEN && changed == count)
             changed = t->sync_index;
         if (changed == count)
             return err;
-        err = put_result(ops, changed, &op[changed], 1);
+        err = store_result(ops, changed, &op[changed], 1);
         return err < 0 ? err : 1;
     }
     if (deadline != TWZ_FOREVER)
         sync_deadline(t, deadline);
     arch_call_rewind(&frame->regs, arch_call_number(&frame->regs));
-    t->resume = resume;
+    t->resume = finish_sleep;
     sched_park();
     return SYS_KEEP;
 }
@@ -212,11 +216,11 @@ int64_t sys_thread_sync(struct arch_frame *frame, struct user_ops ops, uint64_t 
     if (sleeps == 0)
         return woken;
     late = deadline != TWZ_FOREVER && deadline <= arch_clock_ns();
-    /* A single sleep is looked at once it is queued; that is the look that counts. */
-    err = sleeps > 1 || late ? look(USER_ADDR(ops), op, (unsigned)count) : 0;
+    /* A single sleep is compared once it is queued, and that decides. */
+    err = sleeps > 1 || late ? compare_all(USER_ADDR(ops), op, (unsigned)count) : 0;
     if (err != 0)
         return err;
     if (late)
         return -TWZ_ETIMEDOUT;
-    return sleep_on(frame, op, (unsigned)count, sleeps, deadline);
+    return begin_sleep(frame, op, (unsigned)count, sleeps, deadline);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Handlers of the thread_* calls but thread_sync, and fault_return. */
+/* Handlers of the thread_* calls, but for thread_sync, and of fault_return. */
 #include <kernel/arch_regs.h>
 #include <kernel/fault.h>
 #include <kernel/kso.h>
@@ -9,9 +9,9 @@
 #include <kernel/threadobj.h>
 #include "calls.h"
 
-#define SIGNALS_MAX 64u
+#define SIGNALS_MAX 64u /* the highest number */
 
-int64_t sys_thread_spawn(struct arch_frame *frame, struct user_spawn spawn)
+int64_t sys_thread_spawn(struct user_spawn spawn)
 {
     struct thread *self = current();
     struct thread_start start = { .sctx = self->sctx,
@@ -21,7 +21,6 @@ int64_t sys_thread_spawn(struct arch_frame *frame, struct user_spawn spawn)
     struct twz_spawn in;
     int err = USER_IN(&in, spawn);
 
-    (void)frame;
     if (err < 0)
         return err;
     if (in.flags != 0)
@@ -43,9 +42,8 @@ int64_t sys_thread_spawn(struct arch_frame *frame, struct user_spawn spawn)
     return err;
 }
 
-int64_t sys_thread_exit(struct arch_frame *frame, uint64_t code)
+int64_t sys_thread_exit(uint64_t code)
 {
-    (void)frame;
     thread_end(code, NULL);
     return SYS_KEEP;
 }
@@ -81,20 +79,19 @@ struct signal_args {
     uint64_t value;
 };
 
-static int do_signal(struct thread *t, void *arg)
+static int act_signal(struct thread *t, void *arg)
 {
     const struct signal_args *s = arg;
 
     return signal_send(t, s->signal, s->value);
 }
 
-int64_t sys_thread_signal(struct arch_frame *frame, objid_t thread, uint64_t signal, uint64_t value)
+int64_t sys_thread_signal(objid_t thread, uint64_t signal, uint64_t value)
 {
     struct signal_args args = { signal, value };
     struct object *obj;
     int err;
 
-    (void)frame;
     if (signal == 0 || signal > SIGNALS_MAX)
         return -TWZ_EINVAL;
     if (objid_is_none(thread) || objid_equal(thread, current()->id))
@@ -102,7 +99,7 @@ int64_t sys_thread_signal(struct arch_frame *frame, objid_t thread, uint64_t sig
     err = sys_get(thread, TWZ_USE, &obj);
     if (err < 0)
         return err;
-    err = threadobj_with(obj, do_signal, &args);
+    err = threadobj_with(obj, act_signal, &args);
     obj_put(obj);
     return err;
 }
@@ -126,7 +123,7 @@ static int set_cores(struct thread *t, uint64_t cores)
     return 0;
 }
 
-static int do_ctl(struct thread *t, void *arg)
+static int act_ctl(struct thread *t, void *arg)
 {
     const struct ctl_args *c = arg;
 
@@ -142,15 +139,15 @@ static int do_ctl(struct thread *t, void *arg)
     }
 }
 
-/* Owner word of a lock: threads of an earlier boot do not come back (yet). */
-static int alive(uint64_t owner)
+/* 1: the thread of this owner word lives. Threads of an earlier boot do not (today). */
+static int owner_lives(uint64_t owner)
 {
     if (owner >> 32 != (uint32_t)kso_resume_count())
         return 0;
     return threadobj_is_alive((uint32_t)owner);
 }
 
-/* The caller's handlers gave a fault up. */
+/* Ends the caller by a fault that its handlers gave up. */
 static int64_t end_by_fault(uint64_t addr)
 {
     struct twz_fault fault;
@@ -165,27 +162,26 @@ static int64_t end_by_fault(uint64_t addr)
     return SYS_KEEP;
 }
 
-int64_t sys_thread_ctl(struct arch_frame *frame, objid_t thread, uint64_t op, uint64_t arg)
+int64_t sys_thread_ctl(objid_t thread, uint64_t op, uint64_t arg)
 {
     struct ctl_args args = { op, arg };
     struct object *obj;
     int err;
 
-    (void)frame;
     if (op == TWZ_THREAD_YIELD) {
         cpu_yield();
         return 0;
     }
     if (op == TWZ_THREAD_ALIVE)
-        return alive(arg);
+        return owner_lives(arg);
     if (op == TWZ_THREAD_FAULT)
         return end_by_fault(arg);
     if (objid_is_none(thread))
-        return do_ctl(current(), &args);
+        return act_ctl(current(), &args);
     err = sys_get(thread, TWZ_USE, &obj);
     if (err < 0)
         return err;
-    err = threadobj_with(obj, do_ctl, &args);
+    err = threadobj_with(obj, act_ctl, &args);
     obj_put(obj);
     return err;
 }

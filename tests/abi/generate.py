@@ -58,7 +58,7 @@ def main(out, root, *headers):
                 if not NOT_NUMBERS.search(value) and not NOT_NUMBERS.search(name):
                     c.write(f'    printf("{name} 0x%llx\\n", (unsigned long long)({name}));\n')
         c.write('    puts("# calls and errors");\n')
-        c.write("#define SYSCALL(number, name, effect, count, ...) \\\n"
+        c.write("#define SYSCALL(number, name, effect, run, count, ...) \\\n"
                 '    printf("call %d " #name " " #effect " %d\\n", number, count);\n'
                 "#include <twz/syscall.def>\n"
                 '#define TWZ_ERROR(name, number, text) printf("error %d " #name "\\n", number);\n'

@@ -194,7 +194,7 @@ def test_native_library():
     check_program(f"{DIR}/native")
     with booting.Pool(BUILD) as pool:
         pool.put(f"{DIR}/native", "/host/native")
-        same(pool.run("native", expect=0).stdout, b"no room left in the pool\n")
+        same(pool.run("native", expect=0).stdout, b"no space left in the pool\n")
 
 
 def test_installed_and_moved():

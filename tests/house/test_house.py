@@ -18,6 +18,7 @@ import check_headers
 import check_includes
 import check_style
 import counting
+import make_abi_doc
 import run
 import tree
 
@@ -129,6 +130,10 @@ def test_tree_calls_only_downward():
     count, problems = check_calls.check(TOP)
     no_problems(problems)
     wanted(count > 20, f"only {count} files found")
+
+
+def test_abi_document_is_what_the_tables_say():
+    no_problems(make_abi_doc.check(TOP))
 
 
 def test_every_header_compiles_alone():

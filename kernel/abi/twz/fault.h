@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Faults go up to user code. The view names one entry point for each kind (twz/view.h); the kernel
- * writes a struct twz_fault_frame on the thread's alternate stack (twz/thread.h), or below the red
- * zone of its own stack where none is set, puts the frame's address into rdi and jumps. The
- * handler goes on with fault_return(frame), which loads frame->regs, or leaves for good. A fault
- * with no handler ends the thread and leaves its twz_fault in the thread's KSO and in the log.
- * A fault that cannot be delivered (no room, bad stack) is a double fault: it ends the thread.
+ * Faults are delivered to user code. The view names one entry point for each kind (twz/view.h). The
+ * kernel writes a struct twz_fault_frame on the thread's alternate stack (twz/thread.h), or below
+ * the red zone of its own stack where none is set. It puts the frame's address into rdi and jumps
+ * to the entry point. The handler continues with fault_return(frame), which loads frame->regs, or
+ * never returns. A fault without a handler ends the thread, and stands in the thread's KSO and in
+ * the log. A fault whose frame cannot be written is a double fault, which ends the thread.
  */
 #ifndef TWZ_FAULT_H
 #define TWZ_FAULT_H
@@ -33,21 +33,21 @@ enum twz_fault_reason {
 struct twz_fault {
     uint32_t kind;   /* TWZ_FAULT_* */
     uint32_t reason; /* TWZ_REASON_* */
-    uint32_t need;   /* rights the access needed */
-    uint32_t have;   /* rights held there */
-    uint64_t addr;   /* address touched (SIGNAL: signal number) */
-    uint64_t ip;
-    objid_t object; /* object at addr, 0 if none */
-    uint64_t code;  /* EXCEPTION: vector << 32 | error code; SIGNAL: value; CALL: number */
-    uint64_t pad;
+    uint32_t need;   /* rights that the access needs */
+    uint32_t have;   /* rights that are held there */
+    uint64_t addr;   /* the address accessed; SIGNAL: the signal's number */
+    uint64_t ip;     /* the instruction that faulted, or the next one (SIGNAL, CALL) */
+    objid_t object;  /* the object at addr; 0: none */
+    uint64_t code;   /* EXCEPTION: vector << 32 | error code; SIGNAL: value; CALL: number */
+    uint64_t pad;    /* 0 */
 };
 _Static_assert(sizeof(struct twz_fault) == 64, "fault size");
 
 struct twz_fault_frame {
     struct twz_fault fault;
-    struct twz_regs regs;
-    uint64_t xsave;      /* address of the XSAVE image on the same stack, 0: none */
-    uint64_t xsave_size; /* bytes */
+    struct twz_regs regs; /* where fault_return continues; the handler may change them */
+    uint64_t xsave;       /* address of the XSAVE image on the same stack; 0: none */
+    uint64_t xsave_size;  /* bytes of that image */
 };
 _Static_assert(sizeof(struct twz_fault_frame) == 240, "fault frame size");
 

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The link between the command on the host (utils/twz-run) and the guest's first program: a virtio
- * console device with four ports. One program is run for each boot.
+ * console device with four ports. Each boot runs one program.
  *
  *   TWZ_HOST_CTL  frames both ways: a struct twz_host_frame, then `len` bytes of payload
- *   TWZ_HOST_IN   guest asks for standard input with a struct twz_host_want; the host answers each
- *                 with a struct twz_host_give and `len` bytes. Nothing is read from the command's
- *                 standard input that was not asked for; len 0 is end of file.
+ *   TWZ_HOST_IN   the guest requests standard input with a struct twz_host_want; the host answers
+ *                 each with a struct twz_host_give and `len` bytes. len 0 is end of file. The host
+ *                 must not read more from the command's standard input than was requested.
  *   TWZ_HOST_OUT, TWZ_HOST_ERR  raw bytes, guest to host
  *
- * Order: the host puts one RUN frame into the link before the machine starts, the guest sends READY
- * when its first program runs, and EXIT when the program has ended. The guest sends EXIT only after
- * the device has given back every buffer of OUT and ERR, then shuts down and powers off; the host
- * reads OUT and ERR to their end and takes the status of EXIT as its own.
+ *   1  The host puts one RUN frame into the link, then starts the machine.
+ *   2  The guest sends READY when its first program runs.
+ *   3  The program ends, and the device returns every buffer of OUT and ERR.
+ *   4  The guest sends EXIT, shuts down and powers off.
+ *   5  The host reads OUT and ERR to their end, and ends with the status of EXIT.
+ *
  * Everything is little endian. A frame of unknown type is skipped by its length.
  */
 #ifndef TWZ_HOSTLINK_H
@@ -41,11 +43,11 @@
 #define TWZ_HOST_EXIT   17u /* guest to host: struct twz_host_exit */
 
 struct twz_host_frame {
-    uint32_t magic;
-    uint16_t type;
+    uint32_t magic; /* TWZ_HOST_MAGIC */
+    uint16_t type;  /* TWZ_HOST_RUN and so on */
     uint16_t flags; /* 0 */
     uint32_t len;   /* bytes of payload that follow */
-    uint32_t pad;
+    uint32_t pad;   /* 0 */
 };
 _Static_assert(sizeof(struct twz_host_frame) == 16, "host frame size");
 
@@ -55,56 +57,56 @@ _Static_assert(sizeof(struct twz_host_frame) == 16, "host frame size");
 #define TWZ_HOST_TTY_ERR 4u
 #define TWZ_HOST_TTY_ONE 8u /* output and errors are one terminal: errors may go to OUT, in order */
 
-/* Then argc + envc strings, each ended by a zero byte. argc 0 asks for the interactive prompt. */
+/* argc + envc strings follow, each with a zero byte at its end. argc 0: the interactive prompt. */
 struct twz_host_run {
-    uint32_t argc;
-    uint32_t envc;
-    uint32_t ttybits;
-    uint16_t rows;
-    uint16_t cols;
+    uint32_t argc;    /* arguments, the program's name included */
+    uint32_t envc;    /* strings of the environment */
+    uint32_t ttybits; /* TWZ_HOST_TTY_* */
+    uint16_t rows;    /* of the terminal; 0: unknown */
+    uint16_t cols;    /* of the terminal; 0: unknown */
 };
 _Static_assert(sizeof(struct twz_host_run) == 16, "host run size");
 
 struct twz_host_signal {
-    uint32_t signo; /* Linux numbers: 1 HUP, 2 INT, 3 QUIT, 13 PIPE (its reader is gone), 15 TERM */
+    uint32_t signo; /* numbers of Linux: 1 HUP, 2 INT, 3 QUIT, 13 PIPE (no reader), 15 TERM */
 };
 _Static_assert(sizeof(struct twz_host_signal) == 4, "host signal size");
 
 struct twz_host_winch {
-    uint16_t rows;
+    uint16_t rows; /* the new size of the terminal */
     uint16_t cols;
 };
 _Static_assert(sizeof(struct twz_host_winch) == 4, "host winch size");
 
-/* What comes on a port of output is lost from now on, for another reason than a reader gone. */
+/* The host discards all further output of a port, for another reason than a missing reader. */
 struct twz_host_lost {
     uint32_t port;  /* TWZ_HOST_OUT or TWZ_HOST_ERR */
-    uint32_t error; /* Linux numbers: what a write to it ends with, 28 NOSPC */
+    uint32_t error; /* errno of Linux that a write to the port shall fail with: 28 NOSPC */
 };
 _Static_assert(sizeof(struct twz_host_lost) == 8, "host lost size");
 
 struct twz_host_exit {
-    int32_t status; /* 0 … 255; TWZ_EXIT_BY_SIGNAL after a fault or a signal */
+    int32_t status; /* of the program: 0 … 255, TWZ_EXIT_BY_SIGNAL after a fault or a signal */
 };
 _Static_assert(sizeof(struct twz_host_exit) == 4, "host exit size");
 
 struct twz_host_want {
-    uint64_t len; /* 1 … TWZ_HOST_LEN_MAX */
+    uint64_t len; /* bytes requested: 1 … TWZ_HOST_LEN_MAX */
 };
 _Static_assert(sizeof(struct twz_host_want) == 8, "host want size");
 
 struct twz_host_give {
-    uint64_t len; /* at most what was wanted */
+    uint64_t len; /* bytes that follow, no more than requested */
 };
 _Static_assert(sizeof(struct twz_host_give) == 8, "host give size");
 
 /*
- * A guest that cannot go on ends the machine by writing the exit code that the command shall have
- * to this port (32 bits; QEMU's debug-exit device), its reason being the last lines of the log.
+ * A guest that cannot continue ends the machine: it logs the reason, then writes the exit status of
+ * the command to this port (32 bits; QEMU's debug-exit device).
  */
 #define TWZ_HOST_STOP_PORT    0xf4u
-#define TWZ_HOST_STOP_DAMAGED 4u /* the pool is damaged or of another version */
-#define TWZ_HOST_STOP_FULL    6u
-#define TWZ_HOST_STOP_PANIC   125u
+#define TWZ_HOST_STOP_DAMAGED 4u   /* the pool is damaged or of another version */
+#define TWZ_HOST_STOP_FULL    6u   /* the pool is full */
+#define TWZ_HOST_STOP_PANIC   125u /* a bug, or the machine cannot be used */
 
 #endif

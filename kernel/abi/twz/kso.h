@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernel state objects: objects with a layout the kernel understands. The root KSO and directories
- * hold tables of children, so that any tool can walk the running system from the root.
+ * Kernel state objects (KSO): objects whose layout the kernel understands. The root KSO and
+ * directories hold tables of children, so that any tool can walk the running system from the root.
  */
 #ifndef TWZ_KSO_H
 #define TWZ_KSO_H
@@ -12,51 +12,52 @@
 #define TWZ_KSO_NAME  32u
 
 struct twz_kso_child {
-    objid_t id;
-    uint32_t kind; /* TWZ_KIND_*; 0 with a zero id: free */
-    uint32_t index;
-    uint64_t flags;
+    objid_t id;     /* the child; 0: the entry is free */
+    uint32_t kind;  /* TWZ_KIND_* of the child */
+    uint32_t index; /* of this entry */
+    uint64_t flags; /* 0 */
 };
 _Static_assert(sizeof(struct twz_kso_child) == 32, "kso child size");
 
 /* At the base of root and directory KSOs. */
 struct twz_kso_dir {
-    uint64_t magic;
-    uint32_t kind;
-    uint32_t count; /* slots in use or once used: children[0 .. count) */
-    uint8_t name[TWZ_KSO_NAME];
-    struct twz_kso_child child[];
+    uint64_t magic;               /* TWZ_KSO_MAGIC */
+    uint32_t kind;                /* TWZ_KIND_* of the directory itself */
+    uint32_t count;               /* entries that are or were in use: child[0 .. count) */
+    uint8_t name[TWZ_KSO_NAME];   /* for people; ends with a zero byte */
+    struct twz_kso_child child[]; /* the table */
 };
 #define TWZ_KSO_MAX_CHILDREN 4096u
 
 /*
- * System facts, at the base of the system object; mapped read-only in TWZ_SLOT_SYSTEM.
- * Clock: ns = clock_offset + ((tsc * clock_mult) >> clock_shift), 128-bit product; monotonic.
- * Wall clock = monotonic + wall_offset. Read clock_seq (even), the four, clock_seq again.
+ * The system information page, at the base of the system object; mapped read-only in
+ * TWZ_SLOT_SYSTEM. The monotonic clock is ns = clock_offset + ((tsc * clock_mult) >> clock_shift),
+ * with a 128-bit product; the wall clock is that plus wall_offset. A reader must read clock_seq
+ * until it is even, then the four fields, then clock_seq again, and repeat if it has changed.
  */
 #define TWZ_SYSTEM_MAGIC 0x317379732d7a7774ull
 struct twz_system {
-    uint64_t magic;
-    uint64_t version;
-    uint64_t clock_seq;
-    uint64_t clock_mult;
-    uint64_t clock_shift;
-    int64_t clock_offset;
-    int64_t wall_offset; /* ns since 1970 at monotonic 0 */
-    uint64_t cores;
-    uint64_t memory;      /* bytes of DRAM */
-    uint64_t memory_free; /* bytes; obj_stat on this object brings both free figures up to date */
-    uint64_t pool_size;   /* bytes; 0: no pool */
-    uint64_t pool_free;   /* bytes */
-    uint8_t pool_uuid[16];
-    objid_t kso_root;
-    objid_t names_root; /* root directory of the namespace */
-    objid_t console;    /* host console device */
-    objid_t init;       /* program the kernel started */
-    uint64_t resume_count;
-    uint64_t persist_kind;   /* 0 clflush, 1 clflushopt, 2 clwb: what libtwz may use */
+    uint64_t magic;          /* TWZ_SYSTEM_MAGIC */
+    uint64_t version;        /* of this layout */
+    uint64_t clock_seq;      /* odd while the kernel changes the next four */
+    uint64_t clock_mult;     /* see above */
+    uint64_t clock_shift;    /* see above */
+    int64_t clock_offset;    /* ns */
+    int64_t wall_offset;     /* ns since 1970 at monotonic 0 */
+    uint64_t cores;          /* cores that run */
+    uint64_t memory;         /* bytes of DRAM */
+    uint64_t memory_free;    /* bytes; obj_stat on this object updates both free figures */
+    uint64_t pool_size;      /* bytes; 0: there is no pool */
+    uint64_t pool_free;      /* bytes */
+    uint8_t pool_uuid[16];   /* of the pool */
+    objid_t kso_root;        /* the root KSO */
+    objid_t names_root;      /* root directory of the namespace */
+    objid_t console;         /* the host console device */
+    objid_t init;            /* the program that the kernel started */
+    uint64_t resume_count;   /* boots of this pool */
+    uint64_t persist_kind;   /* how libtwz flushes a line: 0 clflush, 1 clflushopt, 2 clwb */
     uint64_t persist_traced; /* 1: load the line before each flush (tracer runs) */
-    uint64_t xsave_size;
+    uint64_t xsave_size;     /* bytes of the XSAVE image of a thread */
     uint8_t kernel_hash[32]; /* BLAKE2b-256 of the kernel's text */
 };
 

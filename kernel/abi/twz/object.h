@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The layout of an object's 1 GiB, the calls' argument blocks, and what stat tells.
+ * The layout of an object's 1 GiB, the argument blocks of calls, and the answer of obj_stat.
  *
  *   0          null page, never mapped
  *   4 KiB      data, from the base up
  *   1G - 2M    TWZ_OBJ_DATA_TOP: end of data
- *              foreign object table (FOT), entry i ends at TWZ_OBJ_META - i * 32, grows down
- *   1G - 8K    user's metadata page: struct twz_meta
- *   1G - 4K    the kernel's record, shown read-only: struct twz_record
+ *              foreign object table (FOT), grows down: entry i ends at TWZ_OBJ_META - i * 32
+ *   1G - 8K    the user's metadata page: struct twz_meta
+ *   1G - 4K    the kernel's record, read-only: struct twz_record
  */
 #ifndef TWZ_OBJECT_H
 #define TWZ_OBJECT_H
@@ -36,31 +36,28 @@
 #define TWZ_PPTR_FOT(raw)  ((raw) >> TWZ_OBJ_SHIFT)
 #define TWZ_PPTR(fot, off) (((uint64_t)(fot) << TWZ_OBJ_SHIFT) | (uint64_t)(off))
 
-/*
- * A FOT entry. The flags word commits it: an entry without TWZ_FOT_VALID is free or half written.
- * By ID: id names the target. By name: name_off is the offset, in the same object, of a
- * NUL-terminated name; resolver is an index into the *reader's* table of resolvers (0: its root).
- */
+/* A FOT entry. The flags word commits it: an entry without TWZ_FOT_VALID is free or half written.
+ * */
 struct twz_fot_entry {
-    uint64_t flags;
-    uint64_t resolver;
+    uint64_t flags;    /* TWZ_FOT_* and the rights that the entry asks for */
+    uint64_t resolver; /* by name: index into the *reader's* table of resolvers; 0: its root */
     union {
-        objid_t id;
+        objid_t id; /* by ID: the target */
         struct {
-            uint64_t name_off;
-            uint64_t pad;
+            uint64_t name_off; /* by name: offset in the same object of a name that ends with 0 */
+            uint64_t pad;      /* 0 */
         } name;
     };
 };
 _Static_assert(sizeof(struct twz_fot_entry) == TWZ_FOT_ENTRY, "fot entry size");
 #define TWZ_FOT_VALID 0x100ull
 #define TWZ_FOT_NAME  0x200ull /* by name; otherwise by ID */
-/* the low byte holds the TWZ_READ/WRITE/EXEC the entry asks for */
+/* The low byte of flags has the TWZ_READ, TWZ_WRITE and TWZ_EXEC that the entry asks for. */
 
-/* An extension tag: where a structured header lies in the object. tag 0 is free. */
+/* An extension tag: the location of a structured header in the object. */
 struct twz_ext {
-    uint64_t tag;
-    uint64_t off;
+    uint64_t tag; /* the structured type; 0: the entry is free */
+    uint64_t off; /* of its header in the object */
 };
 _Static_assert(sizeof(struct twz_ext) == 16, "ext size");
 #define TWZ_EXT_MAX 64u
@@ -68,88 +65,89 @@ _Static_assert(sizeof(struct twz_ext) == 16, "ext size");
 /* The user's metadata page. All zero (never written) is a valid, empty object. */
 #define TWZ_META_MAGIC 0x3174656d2d7a7774ull /* "twz-met1" */
 struct twz_meta {
-    uint64_t magic;     /* 0 or TWZ_META_MAGIC */
-    uint64_t size;      /* bytes of data from the base that count, as a file's length */
-    uint64_t fot_count; /* highest FOT index handed out; claimed by fetch-add */
-    uint64_t type;      /* fingerprint of the type at the base, 0: untyped */
-    uint64_t type_version;
-    uint64_t mode;     /* POSIX mode bits, advisory; 0: a twz object */
-    uint64_t mtime_ns; /* advisory, nanoseconds since 1970 */
-    uint64_t ctime_ns;
-    uint64_t next;       /* p-ptr: continuation of a file beyond TWZ_OBJ_DATA_MAX, 0: none */
-    uint64_t links;      /* names a namespace gave it beyond the first; 0: one name or none */
-    uint64_t lock;       /* a twz_mutex: libtwix's, while it changes a file's size */
-    uint64_t links_lock; /* a twz_mutex: guards links; means nothing after a boot */
-    objid_t links_by;    /* directory with an unfinished change of links; 0: none */
-    uint64_t reserved[2];
+    uint64_t magic;        /* 0 or TWZ_META_MAGIC */
+    uint64_t size;         /* bytes of data from the base on; the length of a file */
+    uint64_t fot_count;    /* highest FOT index allocated; raised by fetch-add */
+    uint64_t type;         /* fingerprint of the type at the base; 0: untyped */
+    uint64_t type_version; /* of that type */
+    uint64_t mode;         /* POSIX mode bits, advisory; 0: a twz object */
+    uint64_t mtime_ns;     /* advisory, ns since 1970 */
+    uint64_t ctime_ns;     /* advisory, ns since 1970 */
+    uint64_t next;         /* p-ptr: continuation of a file beyond TWZ_OBJ_DATA_MAX; 0: none */
+    uint64_t links;        /* names in namespaces beyond the first; 0: one name or none */
+    uint64_t lock;         /* a twz_mutex of libtwix: held while a file's size changes */
+    uint64_t links_lock;   /* a twz_mutex: guards links; means nothing after a boot */
+    objid_t links_by;      /* directory with an unfinished change of links; 0: none */
+    uint64_t reserved[2];  /* 0 */
     struct twz_ext ext[TWZ_EXT_MAX];
 };
 _Static_assert(sizeof(struct twz_meta) == 128 + 16 * TWZ_EXT_MAX, "meta size");
 _Static_assert(sizeof(struct twz_meta) <= TWZ_PAGE_SIZE, "meta fits its page");
 
-/* Kinds: what the kernel knows an object to be. */
-#define TWZ_KIND_DATA   0u
-#define TWZ_KIND_VIEW   1u
-#define TWZ_KIND_THREAD 2u
-#define TWZ_KIND_SCTX   3u
-#define TWZ_KIND_ROOT   4u
-#define TWZ_KIND_DEVICE 5u
-#define TWZ_KIND_DIR    6u /* a KSO directory */
-#define TWZ_KIND_SYSTEM 7u /* system facts, read-only */
+/* Kinds: the meaning of an object to the kernel. */
+#define TWZ_KIND_DATA   0u /* none */
+#define TWZ_KIND_VIEW   1u /* twz/view.h */
+#define TWZ_KIND_THREAD 2u /* twz/thread.h */
+#define TWZ_KIND_SCTX   3u /* a security context */
+#define TWZ_KIND_ROOT   4u /* the root KSO (twz/kso.h) */
+#define TWZ_KIND_DEVICE 5u /* twz/device.h */
+#define TWZ_KIND_DIR    6u /* a KSO directory (twz/kso.h) */
+#define TWZ_KIND_SYSTEM 7u /* the system information page (twz/kso.h) */
 
 /* Object flags. */
-#define TWZ_OBJ_PERSIST     0x01u
-#define TWZ_OBJ_PROVISIONAL 0x02u
-#define TWZ_OBJ_SEALED      0x04u /* HASHDATA */
-#define TWZ_OBJ_DELETED     0x08u
-#define TWZ_OBJ_PINNED      0x10u
-#define TWZ_OBJ_DAMAGED     0x20u
+#define TWZ_OBJ_PERSIST     0x01u /* the pool has it */
+#define TWZ_OBJ_PROVISIONAL 0x02u /* recovery keeps it only if its witness holds */
+#define TWZ_OBJ_SEALED      0x04u /* its ID covers its content (HASHDATA) */
+#define TWZ_OBJ_DELETED     0x08u /* its ID is gone; uses keep its memory */
+#define TWZ_OBJ_PINNED      0x10u /* obj_pin */
+#define TWZ_OBJ_DAMAGED     0x20u /* its metadata in the pool is not valid */
 
-/* How persistence happens. */
-#define TWZ_PERSIST_EXPLICIT 0u
-#define TWZ_PERSIST_RELEASE  1u
-#define TWZ_PERSIST_PERIODIC 2u
+/* When stores into a persistent object become durable without a call of the writer. An orderly
+ * shutdown flushes every object. */
+#define TWZ_PERSIST_EXPLICIT 0u /* never */
+#define TWZ_PERSIST_RELEASE  1u /* at its last use */
+#define TWZ_PERSIST_PERIODIC 2u /* at its last use, and once a second */
 
-/* The record page: the kernel's words about the object, read-only to everybody. */
+/* The record page: the properties of the object. The kernel writes it, user code may read it. */
 #define TWZ_RECORD_MAGIC 0x3163657262617774ull
 struct twz_record {
-    uint64_t magic;
-    uint32_t kind;
-    uint32_t flags;
-    objid_t id;
-    uint64_t nonce[2];
-    objid_t kuid;
-    uint32_t perms; /* default permissions */
-    uint32_t persist;
-    uint64_t revocation_epoch;
-    uint64_t account;
-    uint64_t class_;
-    uint64_t born_epoch;
-    uint64_t deleted_epoch;
+    uint64_t magic;            /* TWZ_RECORD_MAGIC */
+    uint32_t kind;             /* TWZ_KIND_* */
+    uint32_t flags;            /* TWZ_OBJ_* */
+    objid_t id;                /* of the object */
+    uint64_t nonce[2];         /* random; the ID follows from it, the permissions and kuid */
+    objid_t kuid;              /* the public-key object that owns it; 0: none */
+    uint32_t perms;            /* default permissions in force, TWZ_READ and so on */
+    uint32_t persist;          /* TWZ_PERSIST_* */
+    uint64_t revocation_epoch; /* capabilities of earlier epochs are void */
+    uint64_t account;          /* low half of the account that pays for it */
+    uint64_t class_;           /* 0 (reserved) */
+    uint64_t born_epoch;       /* 0 (reserved) */
+    uint64_t deleted_epoch;    /* 0 (reserved) */
 };
 _Static_assert(sizeof(struct twz_record) == 112, "record size");
 
-/* Call argument: obj_create. A witness makes a persistent object provisional (doc/spec.md, 1). */
+/* Argument of obj_create. A witness makes a persistent object provisional (doc/spec.md, 1). */
 struct twz_create {
-    uint32_t flags; /* TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL */
-    uint32_t perms; /* default permissions */
-    uint32_t kind;
-    uint32_t persist; /* TWZ_PERSIST_* */
-    objid_t kuid;
-    objid_t witness; /* object that holds the witness word */
-    uint64_t witness_off;
-    uint64_t witness_value; /* 0: the low half of the new object's own ID (id.lo) */
-    objid_t tie;            /* parent whose death is this object's death; 0: none */
+    uint32_t flags;         /* TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL */
+    uint32_t perms;         /* default permissions */
+    uint32_t kind;          /* TWZ_KIND_DATA, VIEW, THREAD, DIR or SCTX */
+    uint32_t persist;       /* TWZ_PERSIST_* */
+    objid_t kuid;           /* the public-key object that owns it; 0: none */
+    objid_t witness;        /* PROVISIONAL: the object that holds the witness word */
+    uint64_t witness_off;   /* PROVISIONAL: the word's offset in it */
+    uint64_t witness_value; /* PROVISIONAL: its value; 0: id.lo of the new object */
+    objid_t tie;            /* the parent; its deletion deletes this object too; 0: none */
     uint64_t sources;       /* user address of struct twz_copy[nsources] */
-    uint64_t nsources;
+    uint64_t nsources;      /* 64 at most */
 };
 _Static_assert(sizeof(struct twz_create) == 96, "create size");
 
 /* A range of whole pages copied from one object into another, copy-on-write where possible. */
 struct twz_copy {
-    objid_t src;
-    objid_t dst; /* ignored by obj_create: the new object */
-    uint64_t src_off;
+    objid_t src;      /* the object to read */
+    objid_t dst;      /* the object to write; obj_create ignores it, and writes the new one */
+    uint64_t src_off; /* bytes, a multiple of the page size, as are the next two */
     uint64_t dst_off;
     uint64_t len;
 };
@@ -157,34 +155,34 @@ _Static_assert(sizeof(struct twz_copy) == 56, "copy size");
 
 /* Answer of obj_stat. */
 struct twz_stat {
-    objid_t id;
-    objid_t kuid;
-    uint32_t kind;
-    uint32_t flags;
-    uint32_t perms;
-    uint32_t persist;
-    uint64_t pages; /* frames it owns, 4 KiB each */
-    uint64_t uses;  /* mappings: roots that may map it, plus pins */
-    uint64_t revocation_epoch;
-    uint64_t account;
+    objid_t id;                /* as in struct twz_record */
+    objid_t kuid;              /* as in struct twz_record */
+    uint32_t kind;             /* as in struct twz_record */
+    uint32_t flags;            /* TWZ_OBJ_*, PINNED too */
+    uint32_t perms;            /* as in struct twz_record */
+    uint32_t persist;          /* as in struct twz_record */
+    uint64_t pages;            /* frames it owns, 4 KiB each */
+    uint64_t uses;             /* mappings in address spaces, plus the pin */
+    uint64_t revocation_epoch; /* as in struct twz_record */
+    uint64_t account;          /* as in struct twz_record */
 };
 _Static_assert(sizeof(struct twz_stat) == 80, "stat size");
 
-/* obj_delete flags: the ID is dead at once either way; the memory goes at the last use or now. */
-#define TWZ_DELETE_DEFERRED 0u
-#define TWZ_DELETE_NOW      1u
+/* Flags of obj_delete. Both delete the ID at once. */
+#define TWZ_DELETE_DEFERRED 0u /* the memory is freed at the last use */
+#define TWZ_DELETE_NOW      1u /* the object is unmapped everywhere first */
 
-/* obj_range operations on whole pages of [start, start + len). */
-#define TWZ_RANGE_DISCARD  0u /* becomes absent: reads as zero */
-#define TWZ_RANGE_HOLE     1u /* becomes a hole: touching it is a fault */
-#define TWZ_RANGE_PROTECT  2u /* pages become read-only for all */
-#define TWZ_RANGE_POPULATE 3u /* allocate and map ahead */
-#define TWZ_RANGE_PERSIST  4u /* flush the range */
+/* Operations of obj_range on the whole pages of [start, start + len). */
+#define TWZ_RANGE_DISCARD  0u /* pages become absent: they read as zero */
+#define TWZ_RANGE_HOLE     1u /* pages become holes: any access faults */
+#define TWZ_RANGE_PROTECT  2u /* pages become read-only, whatever the rights */
+#define TWZ_RANGE_POPULATE 3u /* pages are allocated and mapped ahead */
+#define TWZ_RANGE_PERSIST  4u /* stores into the pages are durable at the return */
 
-/* obj_ctl operations. */
-#define TWZ_CTL_PERMANENT 0u /* a provisional object stays */
-#define TWZ_CTL_PERSIST   1u /* arg: 0 volatile, 1 persistent: changes live */
+/* Operations of obj_ctl. */
+#define TWZ_CTL_PERMANENT 0u /* a provisional object becomes permanent */
+#define TWZ_CTL_PERSIST   1u /* arg: 0 volatile, 1 persistent; the object migrates while in use */
 #define TWZ_CTL_MODE      2u /* arg: TWZ_PERSIST_* */
-#define TWZ_CTL_PERMS     3u /* arg: fewer default permissions */
+#define TWZ_CTL_PERMS     3u /* arg: the default permissions, fewer than before */
 
 #endif

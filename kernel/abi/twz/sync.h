@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread_sync: many sleeps and wakes in one call. Wakes are done first, in order. Then, if no
- * sleep's word already differs from its value, the thread sleeps until one is woken or the
- * deadline passes. Words are keyed by (object, offset): views and addresses do not matter.
- * The call returns the number of sleeps that were ready (woken or already different), or
- * -TWZ_ETIMEDOUT, or -TWZ_EINTR (a signal came); each operation's result says which. With no sleeps
- * it never blocks, and returns how many threads it woke. A wake may be made twice and a sleep may
- * end with its word unchanged: look at the word again.
+ * thread_sync: many sleeps and wakes in one call.
+ *   1. The wakes are done, in order.
+ *   2. The words of the sleeps are compared. If none differs from its value, the thread sleeps
+ *      until one is woken or the deadline passes.
+ *   3. The call returns the number of sleeps that were ready (woken, or different already), or
+ *      -TWZ_ETIMEDOUT, or -TWZ_EINTR (a signal came). Each operation has its result.
+ * Without sleeps the call never blocks, and returns the number of threads woken. Words are keyed by
+ * (object, offset), so views and addresses do not matter. A wake may be made twice, and a sleep may
+ * end with its word unchanged; the caller must read the word again.
  */
 #ifndef TWZ_SYNC_H
 #define TWZ_SYNC_H
@@ -22,9 +24,9 @@
 
 struct twz_sync {
     uint64_t addr;  /* view address of the word, aligned to its width */
-    uint64_t value; /* sleep: sleep only while the word equals this; wake: how many at most */
-    uint32_t op;    /* TWZ_SYNC_SLEEP or _WAKE, | TWZ_SYNC_64 */
-    int32_t result; /* out: sleep: 1 ready, 0 not; wake: how many woken; or -error */
+    uint64_t value; /* sleep: only while the word equals this; wake: threads at most */
+    uint32_t op;    /* TWZ_SYNC_SLEEP or TWZ_SYNC_WAKE, | TWZ_SYNC_64 */
+    int32_t result; /* written: sleep: 1 ready, 0 not; wake: threads woken; or a negative error */
 };
 _Static_assert(sizeof(struct twz_sync) == 24, "sync size");
 

@@ -17,10 +17,11 @@ enum twz_syscall {
 #undef SYSCALL
 };
 
-/* thread_sync deadline: absolute nanoseconds of the monotonic clock; 0 polls; this never ends. */
+/* A deadline of thread_sync that never comes. Others are absolute ns of the monotonic clock; 0
+ * polls. */
 #define TWZ_FOREVER UINT64_MAX
 
-/* shutdown modes */
+/* Modes of shutdown. */
 #define TWZ_SHUTDOWN_OFF    0u
 #define TWZ_SHUTDOWN_REBOOT 1u
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Basic types of the contract between kernel, user space, media and host tools.
- * Everything is little endian and of fixed width. An object ID, a persistent pointer and a
- * view address are different C types on purpose: mixing them up does not compile.
+ * Basic types of the contract between kernel, user space, media and host tools. Everything is
+ * little endian and of fixed width. An object ID, a persistent pointer and a view address are
+ * different C types, so that mixing them up does not compile.
  */
 #ifndef TWZ_TYPES_H
 #define TWZ_TYPES_H
@@ -13,7 +13,7 @@
 
 /*
  * Persistent pointer (p-ptr): FOT index << 30 | offset. Index 0 names the object that holds the
- * pointer; the whole value 0 is NULL. Never dereferenced; libtwz resolves it.
+ * pointer; the value 0 is NULL. It must not be dereferenced: libtwz resolves it.
  */
 typedef struct twz_pptr {
     uint64_t raw;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A view is an object of kind TWZ_KIND_VIEW: its table maps 2^17 slots of 1 GiB to objects. The
- * kernel reads an entry when a thread faults on its slot; after changing an entry that was valid,
- * call kso_invalidate(view, first slot, count). To write an entry: flags = 0, then id, then flags.
+ * kernel reads an entry when a thread faults on its slot. An entry must be written in the order
+ * flags = 0, id, flags. After a change of a valid entry the writer must call kso_invalidate(view,
+ * first slot, count).
  */
 #ifndef TWZ_VIEW_H
 #define TWZ_VIEW_H
@@ -13,29 +14,30 @@
 #define TWZ_SLOTS (1u << 17)
 
 #define TWZ_VE_VALID 0x100ull
-/* User code's: the slot is being given out (CAS of flags from 0), not valid yet. Several libraries
- * that share a view allocate slots this way. */
+/* For user code: the slot is allocated, but not valid yet. Several libraries that share a view
+ * allocate slots by a compare-exchange of flags from 0 to this. */
 #define TWZ_VE_TAKEN 0x200ull
-/* the low bits of flags are TWZ_READ | TWZ_WRITE | TWZ_EXEC; WRITE and EXEC together is refused */
+/* The low bits of flags are TWZ_READ | TWZ_WRITE | TWZ_EXEC. WRITE and EXEC together are refused.
+ * */
 
 struct twz_view_entry {
-    objid_t id;
-    uint64_t flags;
-    uint64_t pad;
+    objid_t id;     /* the object that the slot maps */
+    uint64_t flags; /* TWZ_VE_* and the rights */
+    uint64_t pad;   /* 0 */
 };
 _Static_assert(sizeof(struct twz_view_entry) == 32, "view entry size");
 
 /* At the view object's base. */
 #define TWZ_VIEW_MAGIC 0x3177656976777a74ull
 struct twz_view {
-    uint64_t magic;
+    uint64_t magic;                        /* TWZ_VIEW_MAGIC */
     uint64_t flags;                        /* 0; bit 0 reserved: "may be newer than me" */
-    uint64_t fault_entry[TWZ_FAULT_KINDS]; /* view address of the handler, 0: none */
-    uint64_t reserved[4];
+    uint64_t fault_entry[TWZ_FAULT_KINDS]; /* view address of the kind's handler; 0: none */
+    uint64_t reserved[4];                  /* 0 */
 };
 #define TWZ_VIEW_TABLE (2ull << 20) /* offset of struct twz_view_entry[TWZ_SLOTS] in the object */
 
-/* Slots with a meaning of their own in every view that libtwz makes. */
+/* Slots with a fixed meaning in every view that libtwz creates. */
 #define TWZ_SLOT_NONE    0u /* never mapped, so that small addresses fault */
 #define TWZ_SLOT_TEXT    1u /* the program, mapped in place */
 #define TWZ_SLOT_DATA    2u /* its writable data; link-time distance to TEXT: 1 GiB */
@@ -44,11 +46,11 @@ struct twz_view {
 #define TWZ_SLOT_VIEW    5u /* the view itself, read-write */
 #define TWZ_SLOT_THREAD  6u /* the first thread's KSO */
 /* 7 stays free */
-#define TWZ_SLOT_SYSTEM  8u  /* system facts (twz/kso.h), read-only */
+#define TWZ_SLOT_SYSTEM  8u  /* the system information page (twz/kso.h), read-only */
 #define TWZ_SLOT_CONSOLE 9u  /* the host console device (twz/device.h) */
-#define TWZ_SLOT_ARGS    10u /* what the spawner hands over */
+#define TWZ_SLOT_ARGS    10u /* the arguments from the spawner */
 #define TWZ_SLOT_ROOT    11u /* root of the namespace */
-/* 12 stays empty: what runs off the stack's end, however far, meets a fault and no object */
+/* 12 stays empty, so that a stack overflow faults, however far it goes */
 #define TWZ_SLOT_STACK 13u /* the first thread's stack */
 #define TWZ_SLOT_FIRST 64u /* first slot that libtwz hands out */
 

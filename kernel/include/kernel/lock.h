@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Spin locks: fair (ticket), interrupts are off anyway. Lock order is written at the top of each
- * file that takes two. Spinning calls arch_pause.
+ * Spin locks, fair (ticket). Interrupts are off in the kernel, so a lock never meets an interrupt
+ * of its own core. A core that spins calls arch_pause. A file that takes two locks must state their
+ * order at its top; doc/locks.md has all of them.
  */
 #ifndef KERNEL_LOCK_H
 #define KERNEL_LOCK_H

@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The access decision: the rights of a security context on an object. Each call needs these rights:
- *
- *   map (slot)      READ, WRITE, EXEC as the access needs; the view entry must have them too
- *   obj_create      READ on the sources and on the witness, whose word is compared; WRITE on the
- *                   parent of a tie
- *   obj_delete      DEL
- *   obj_copy        READ on the source, WRITE on the destination
- *   obj_range       WRITE; PERSIST: READ
- *   obj_pin         USE
- *   obj_tie         DEL on the child (its life is given away), WRITE on the parent
- *   obj_stat        any right at all
- *   obj_ctl         WRITE; PERMS, PERSIST: DEL as well
- *   kso_*           USE on each object named
- *   dev_ctl         USE
- *   thread_spawn    USE and WRITE on the thread object, USE on the view
- *   thread_become   USE on the view and on the context
- *   thread_signal, thread_ctl   USE on the thread; none for the calling thread itself
+ * The access decision: the rights of a security context on an object. The rights that each call
+ * needs stand in the block above it in abi/twz/syscall.def. An access through a slot needs READ,
+ * WRITE or EXEC; the view entry must have the right, too.
  *
  * The functions take no lock. The caller may hold the object's lock, and must hold it if it acts on
  * the decision under that lock.

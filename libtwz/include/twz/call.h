@@ -59,7 +59,7 @@ static inline int64_t twz_syscall(uint64_t number, const uint64_t a[6])
 #define TWZ_STUB_5 TWZ_STUB_N
 #define TWZ_STUB_6 TWZ_STUB_N
 
-#define SYSCALL(number, name, effect, count, ...) TWZ_STUB_##count(name, ##__VA_ARGS__)
+#define SYSCALL(number, name, effect, run, count, ...) TWZ_STUB_##count(name, ##__VA_ARGS__)
 #include <twz/syscall.def>
 #undef SYSCALL
 

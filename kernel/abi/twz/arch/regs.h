@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* x86-64: the registers of a thread as they stand in fault frames and in the thread's KSO. */
+/* x86-64: the registers of a thread, in fault frames and in the thread's KSO. */
 #ifndef TWZ_ARCH_REGS_H
 #define TWZ_ARCH_REGS_H
 
