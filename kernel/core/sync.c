@@ -3,9 +3,9 @@
  * Owns the buckets of waiters and thread->sync_state.
  *
  * Invariants
- *   - A sleep is claimed once: the compare-exchange of sync_state from SLEEPING decides who ends
- *     it and calls sched_wake. A waker that meets a claimed waiter tries the next one, so no wake
- *     is spent on a thread that is awake already.
+ *   - A sleep is claimed once: the winner of the compare-exchange of sync_state from SLEEPING ends
+ *     it, and must call sched_wake. A waker that meets a claimed waiter tries the next one, so no
+ *     wake is spent on a thread that is awake already.
  *   - Wakers claim and call sched_wake under the bucket's lock, the timer under its heap's. So once
  *     sync_cancel has taken these locks, no core touches the thread for this sleep. A signal's
  *     sched_wake may come late; a sleeper that is resumed unclaimed parks again.

@@ -131,6 +131,7 @@ static void put_signed(struct out *o, const struct spec *s, int64_t value)
     put_number(o, s, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0, 10, false);
 }
 
+/* Formats the next argument as the conversion letter says. */
 static void put_conversion(struct out *o, const struct spec *s, char letter, va_list *args)
 {
     char c;

@@ -71,7 +71,7 @@ struct subtree *addrspace_slot(struct addrspace *addrspace, uint32_t slot, unsig
     return tree;
 }
 
-/* Both locks held; slot maps nothing. */
+/* Both locks must be held, and slot must map nothing. */
 static int add_mapping(struct addrspace *addrspace, uint32_t slot, struct subtree *tree,
                        unsigned rights)
 {
@@ -97,7 +97,7 @@ static int add_mapping(struct addrspace *addrspace, uint32_t slot, struct subtre
     return 0;
 }
 
-/* Both locks held. */
+/* Both locks must be held. */
 static int change_rights(struct addrspace *addrspace, struct mapping *m, unsigned rights)
 {
     int err;
@@ -140,8 +140,8 @@ int addrspace_map_locked(struct addrspace *addrspace, uint32_t slot, struct subt
     return err;
 }
 
-/* Subtree's lock held. Removes m from list, slot, root and every core. The caller must free it and
- * drop its reference when it holds no lock. */
+/* The subtree's lock must be held. Removes m from list, slot, root and every core. The caller must
+ * free it and drop its reference when it holds no lock. */
 static void remove_mapping(struct mapping *m)
 {
     struct addrspace *addrspace = m->addrspace;

@@ -2,10 +2,10 @@
 /*
  * Handler of thread_sync.
  *
- * A sleeper leaves its core parked on the SYSCALL instruction, with its arguments in place and the
- * results of all operations in user memory. On the way back to user mode finish_sleep stores the
- * one result that has changed, and moves the thread behind the SYSCALL. A sleeper that is resumed
- * unclaimed (a late signal to an earlier sleep) makes the call again.
+ * A sleeper leaves its core parked on the SYSCALL instruction, with its arguments in place. The
+ * results of all operations must be in user memory before it leaves. On the way back to user mode
+ * finish_sleep stores the one result that has changed, and moves the thread behind the SYSCALL. A
+ * sleeper that is resumed unclaimed (a late signal to an earlier sleep) makes the call again.
  */
 #include <kernel/arch_regs.h>
 #include <kernel/sched.h>
