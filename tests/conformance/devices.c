@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Devices, standard descriptors, and what may be asked about the machine. */
+/* Devices, standard descriptors, and facts about the machine. */
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>

@@ -12,7 +12,7 @@
 
 static char buf[20000];
 
-/* A sum of the bytes of a file, so that all of them count. */
+/* A checksum of all bytes of a file. */
 static unsigned long sum_of(const char *name)
 {
     unsigned long sum = 5381;
@@ -176,7 +176,7 @@ static void names(void)
     close(fd);
 }
 
-/* Unless there is something of the new name. */
+/* rename that must fail if the new name exists. */
 static long rename_new(const char *from, const char *to)
 {
     return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1);
@@ -242,7 +242,7 @@ static void descriptors(void)
     close(two);
 }
 
-/* Buffers that are not there; compilers must not see where. */
+/* Buffers that are not mapped; volatile hides the address from the compiler's warnings. */
 static void bad_buffers(void)
 {
     char *volatile hidden = (char *)(uintptr_t)16;
@@ -259,7 +259,7 @@ static void bad_buffers(void)
     close(fd);
 }
 
-/* Paths that are not there, in every call that takes one. */
+/* Paths that are not mapped, and paths that are too long, in every call that takes one. */
 static void bad_paths(void)
 {
     char *volatile hidden = (char *)(uintptr_t)16;

@@ -187,7 +187,7 @@ static void reshaped(void)
     close(fd);
 }
 
-/* A private mapping costs nothing any more when it is gone. */
+/* An unmapped private mapping must release its slot and its copy: 2,000 in turn must succeed. */
 static void many_private(void)
 {
     int fd = open("shape", O_RDWR | O_CREAT, 0644), failed = 0;

@@ -21,7 +21,7 @@ static const char *self;
 
 static pthread_t first;
 
-static void leave(int signo)
+static void exit_on(int signo)
 {
     _exit(signo + 20);
 }
@@ -35,13 +35,13 @@ static void *outlive(void *arg)
     return arg;
 }
 
-/* Its first thread ends, another goes on and waits for signals. */
+/* The first thread ends; another continues and waits for signals. */
 static void without_first(const char *handler)
 {
     pthread_t t;
 
     if (*handler)
-        signal(SIGTERM, leave);
+        signal(SIGTERM, exit_on);
     first = pthread_self();
     pthread_create(&t, NULL, outlive, NULL);
     pthread_exit(NULL);
@@ -121,8 +121,8 @@ static void finish(pid_t pid)
         printf("signal %d\n", WTERMSIG(status));
 }
 
-/* A file that may be executed and is no program. */
-static void refuse(const char *text)
+/* Spawns an executable file that is not a program. */
+static void spawn_refused(const char *text)
 {
     int fd = open("refused", O_WRONLY | O_CREAT | O_TRUNC, 0755);
     pid_t pid;
@@ -152,16 +152,16 @@ static void endings(void)
     HOLDS(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == 3);
     SAY(posix_spawn(&pid, "/none/such", NULL, NULL, WORDS("x"), environ));
     SAY(posix_spawnp(&pid, "no-such-program", NULL, NULL, WORDS("x"), environ));
-    refuse("");
-    refuse("no program\n");
-    refuse("\177ELF and not much more");
+    spawn_refused("");
+    spawn_refused("no program\n");
+    spawn_refused("\177ELF and not much more");
     SAY(open(self, O_WRONLY));
     SAY(open(self, O_RDWR));
     SAY(truncate(self, 0));
     SAY(access(self, R_OK));
 }
 
-/* A signal for a process whose first thread has ended already. */
+/* A signal for a process whose first thread has ended. */
 static void signalled(char *handler)
 {
     posix_spawn_file_actions_t actions;
@@ -253,19 +253,19 @@ static void inherited(void)
     close(fd);
 }
 
-/* --- a file handed over while threads are at work on it --------------------------------------- */
+/* --- a file inherited while threads use it ---------------------------------------------------- */
 
-#define READERS  4
-#define PATIENCE 20 /* seconds that none of them needs */
+#define READERS   4
+#define LIMIT_SEC 20 /* seconds that no reader needs */
 
-static int busy_file, enough;
+static int busy_file, stop;
 static long reads[READERS];
 
 static void *read_on(void *count)
 {
     char buf[64];
 
-    while (!__atomic_load_n(&enough, __ATOMIC_SEQ_CST)) {
+    while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST)) {
         if (read(busy_file, buf, sizeof(buf)) <= 0)
             lseek(busy_file, 0, SEEK_SET);
         __atomic_fetch_add((long *)count, 1, __ATOMIC_SEQ_CST);
@@ -273,8 +273,8 @@ static void *read_on(void *count)
     return NULL;
 }
 
-/* 1 once every reader has read twice more. */
-static int all_go_on(void)
+/* 1: every reader has read twice more; 0: one has stopped. */
+static int all_read_on(void)
 {
     struct timespec start, now;
     long before[READERS];
@@ -285,7 +285,7 @@ static int all_go_on(void)
     for (int i = 0; i < READERS; i++) {
         while (__atomic_load_n(&reads[i], __ATOMIC_SEQ_CST) < before[i] + 2) {
             clock_gettime(CLOCK_MONOTONIC, &now);
-            if (now.tv_sec > start.tv_sec + PATIENCE)
+            if (now.tv_sec > start.tv_sec + LIMIT_SEC)
                 return 0;
             usleep(100);
         }
@@ -293,8 +293,8 @@ static int all_go_on(void)
     return 1;
 }
 
-/* For the first time: each round with a new open file. */
-static void handed_over(void)
+/* Each round a child inherits a new open file, whose state moves into an object then. */
+static void inherited_in_use(void)
 {
     static char page[4096];
     pthread_t t[READERS];
@@ -303,21 +303,21 @@ static void handed_over(void)
     for (int round = 0; round < 8 && going; round++) {
         busy_file = open("busy", O_RDWR | O_CREAT, 0644);
         SAY(pwrite(busy_file, page, sizeof(page), 0));
-        enough = 0;
+        stop = 0;
         for (int i = 0; i < READERS; i++)
             pthread_create(&t[i], NULL, read_on, &reads[i]);
-        going = all_go_on();
+        going = all_read_on();
         finish(start(NULL, WORDS("exit", "0")));
-        going = going && all_go_on();
+        going = going && all_read_on();
         SAY(going);
-        enough = 1;
+        stop = 1;
         for (int i = 0; i < READERS && going; i++)
             pthread_join(t[i], NULL);
         close(busy_file);
     }
 }
 
-/* Four processes append to one file at once: no line is torn or lost. */
+/* Four processes append to one file at once: no line may be torn or lost. */
 static void appending(void)
 {
     int lines[4] = { 0 }, torn = 0;
@@ -392,7 +392,7 @@ int main(int argc, char **argv)
     arguments();
     piped();
     inherited();
-    handed_over();
+    inherited_in_use();
     appending();
     pipe_rules();
     return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The battery's words. Each program works below the directory it is given, prints what it saw, and
- * is run twice: on the host and in the system. The two outputs have to be the same, so nothing is
- * printed that may rightly differ (times, numbers of processes, addresses).
+ * Output of the conformance programs. Each program runs twice, on the host and in the system, in a
+ * directory of its own, and prints the results of its calls. Both outputs must be equal. So a
+ * program must not print a value that may differ: times, process numbers, addresses.
  */
 #ifndef CONFORMANCE_SAY_H
 #define CONFORMANCE_SAY_H
@@ -39,7 +39,7 @@ static inline const char *error_name(int error)
     return "another error";
 }
 
-/* "what: result", or "what: EXYZ" where result is -1. */
+/* Prints "what: result", or "what: EXYZ" if the result is -1. */
 static inline void say(const char *what, long result)
 {
     if (result == -1)
@@ -48,10 +48,10 @@ static inline void say(const char *what, long result)
         printf("%s: %ld\n", what, result);
 }
 
-/* The call's own text and its result. */
+/* Makes the call; prints its text and its result. */
 #define SAY(call) say(#call, (long)(call))
 
-/* The call's text and whether it holds. */
+/* Prints the condition's text and whether it holds. */
 #define HOLDS(condition) printf("%s: %s\n", #condition, (condition) ? "yes" : "no")
 
 #endif

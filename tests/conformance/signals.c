@@ -114,13 +114,13 @@ static void masks(void)
     SAY(sigismember(&set_, SIGUSR1));
 }
 
-/* --- signals that nobody would notice --------------------------------------------------------- */
+/* --- signals without effect ------------------------------------------------------------------- */
 
 static int gate[2];
 static pthread_t sleeper;
 
-/* Signals without effect in plenty, then what the sleeper waits for. */
-static void *pester(void *arg)
+/* Sends many signals without effect, then the byte that the sleeper waits for. */
+static void *send_ineffective(void *arg)
 {
     for (int i = 0; i < 40; i++) {
         pthread_kill(sleeper, SIGWINCH);
@@ -133,7 +133,7 @@ static void *pester(void *arg)
     return NULL;
 }
 
-static void unnoticed(void)
+static void ineffective(void)
 {
     struct itimerval it = { .it_value = { 0, 30000 } };
     struct timespec t = { 0, 30000000 };
@@ -146,10 +146,10 @@ static void unnoticed(void)
     set(SIGUSR2, SIG_IGN, 0);
     sleeper = pthread_self();
     SAY(pipe(gate));
-    pthread_create(&other, NULL, pester, gate);
+    pthread_create(&other, NULL, send_ineffective, gate);
     SAY(read(gate[0], &c, 1));
     pthread_join(other, NULL);
-    pthread_create(&other, NULL, pester, NULL);
+    pthread_create(&other, NULL, send_ineffective, NULL);
     SAY(nanosleep(&t, NULL));
     pthread_join(other, NULL);
     close(gate[0]);
@@ -250,7 +250,7 @@ static void timers(void)
     HOLDS(seen[SIGALRM] >= 4);
 }
 
-/* Comes while the program computes. */
+/* The signal arrives while the program computes. */
 static void while_running(void)
 {
     struct itimerval it = { .it_value = { 0, 20000 } };
@@ -263,8 +263,8 @@ static void while_running(void)
     HOLDS(sum > 0);
 }
 
-/* Comes at any place of calls that are made all the time; none may be forgotten until the next
- * call, for there is none. */
+/* The signal arrives at any point of many short calls. It must be delivered at once: no further
+ * call would deliver it. */
 static void among_calls(void)
 {
     struct itimerval it = { .it_value = { 0, 1000 } };
@@ -296,7 +296,7 @@ int main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     simple();
     masks();
-    unnoticed();
+    ineffective();
     faults();
     stacks();
     timers();

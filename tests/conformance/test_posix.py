@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The same C programs on the host and in the system: same output, same status.
+"""The same C programs on the host and in the system must have the same output and status.
 
 Usage: test_posix.py BUILD [PART-OF-A-NAME]
 """
@@ -35,14 +35,14 @@ def in_system(name, cpus):
 
 
 def compare(name):
-    """On two cores, where things happen at once, and on one, where a child waits for its parent."""
+    """On two cores, where processes run at once, and on one, where a child waits for its parent."""
     wanted, wanted_status = native(name)
     booting.wanted(wanted.count("\n") > 20, f"{name} says almost nothing on the host: {wanted!r}")
     for cpus in "2", "1":
-        got, status, told = in_system(name, cpus)
+        got, status, errors = in_system(name, cpus)
         lines = list(difflib.unified_diff(wanted.splitlines(), got.splitlines(), "host", "system",
                                           n=1, lineterm=""))
-        booting.wanted(not lines, "\n".join(lines[:40]) + f"\n{cpus} cores, told: {told}")
+        booting.wanted(not lines, "\n".join(lines[:40]) + f"\n{cpus} cores, errors: {errors}")
         booting.same(status, wanted_status, "status")
         booting.wanted(not booting.PANIC.search(POOL.log()), f"kernel log: {POOL.log()!r}")
 
@@ -79,7 +79,7 @@ def test_threads():
     compare("threads")
 
 
-def test_pool_is_sound_after_all_that():
+def test_pool_is_valid_afterwards():
     POOL.check()
 
 

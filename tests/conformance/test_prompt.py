@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The prompt with its lines from a pipe: what the programs read, what it refuses, its status.
+"""The prompt with its lines from a pipe: input of programs, refused lines, exit status.
 
 Usage: test_prompt.py BUILD [PART-OF-A-NAME]
 """
@@ -18,7 +18,7 @@ POOL = booting.Pool(BUILD, size="64M")
 DIR = tempfile.mkdtemp(prefix="twz-prompt.")
 
 
-def test_what_follows_is_the_input_of_programs():
+def test_following_lines_are_the_input_of_programs():
     r = POOL.run(input=b"tee /data/t\nhello\necho end\n", expect=0)
     same((r.stdout, r.stderr), (b"hello\necho end\n", b""))
     same(POOL.tool("cat", "/data/t").stdout, "hello\necho end\n")
@@ -29,12 +29,12 @@ def test_a_program_that_reads_nothing_takes_nothing():
     same((r.stdout, r.stderr), (b"one\ntwo\nno newline\n", b""))
 
 
-def lines(text, status, *told):
-    """The lines end with the status; the errors hold each of `told`. What was written."""
+def lines(text, status, *errors):
+    """Run the lines: their status and each of `errors` must come out. Returns the output."""
     r = POOL.run(input=text, expect=status)
-    for part in told:
+    for part in errors:
         holds(r.stderr, part)
-    if not told:
+    if not errors:
         same(r.stderr, b"")
     return r.stdout
 
@@ -49,7 +49,7 @@ def test_a_fault_names_the_program():
     lines(b"/host/posix\n", 139, b"/host/posix: null pointer fault")
 
 
-def test_what_cannot_be_read_is_said_and_has_a_status():
+def test_unreadable_lines_are_reported_and_have_a_status():
     lines(b"echo a >\n", 2, b"prompt: a file name is missing after >\n")
     lines(b"echo a >> ; echo b\n", 2, b"prompt: a file name is missing after >>\n")
     lines(b"cat < > /data/e\n", 2, b"prompt: a file name is missing after <\n")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""libtwix seen from a program: the entry table's version, calls it does not know, raw SYSCALL
-instructions, traces; large streams; what other processes leave behind.
+"""libtwix seen from a program: version of the entry table, unknown calls, raw SYSCALL instructions,
+traces, large streams, killed processes, full pools.
 
 Usage: test_runtime.py BUILD [PART-OF-A-NAME]
 """
@@ -41,7 +41,7 @@ def program(name, text, *libraries):
 def patched(path, old, new):
     with open(path, "rb") as f:
         data = f.read()
-    same(data.count(old), 1, "places to patch")
+    same(data.count(old), 1, "matches to patch")
     with open(path, "wb") as f:
         f.write(data.replace(old, new))
     return path
@@ -55,7 +55,7 @@ def run(path, *words, **more):
 HELLO = "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n"
 
 
-def test_a_newer_program_is_told_so():
+def test_a_newer_program_is_refused():
     path = patched(program("newer", HELLO), NOTE + b"\1\0\0\0", NOTE + b"\x63\0\0\0")
     r = run(path, expect=127)
     holds(r.stderr, b"older than this program needs", b"99")
@@ -108,7 +108,7 @@ def test_trace():
     holds(r.stderr, b"No such file")
     holds(POOL.log(), b"linux: ", b'open("/none", ', b") = -2", b"exit_group(1)")
     POOL.run("cat", "/none", expect=1)
-    wanted(b"linux: " not in POOL.log(), "traced without being asked")
+    wanted(b"linux: " not in POOL.log(), "traced without a request")
 
 
 def test_program_text_is_not_writable_and_data_not_executable():
@@ -150,9 +150,9 @@ def test_files_in_and_out():
         same(f.read() == data, True, "what came out")
 
 
-def test_tools_spare_what_they_are_to_make():
-    """cp, mv and cat with one file as source and target say so and leave it alone; rm takes neither
-    the root nor where one stands."""
+def test_tools_spare_their_target():
+    """cp, mv and cat report a file that is source and target and leave it alone. rm removes neither
+    the root nor the current directory."""
     with booting.Pool(BUILD, size="64M") as pool:
         r = pool.run(input=b"""cd /tmp; mkdir tools; cd tools; echo precious > f; ln f hard; ln -s f soft
 cp f f
@@ -178,7 +178,7 @@ rm -r dir; cd /; rm -r tmp/tools
 
 
 def test_a_file_is_an_object():
-    """What POSIX calls write, pointers see, and the other way round; rights are the object's."""
+    """Pointers read what POSIX calls write, and the other way round; rights are the object's."""
     path = program("both", """
 #include <errno.h>
 #include <fcntl.h>
@@ -212,7 +212,7 @@ int main(void)
 
 
 def test_a_file_of_more_than_one_object_is_not_cut():
-    """It cannot be opened, so nothing harms it; its names and its length are those of any file."""
+    """It cannot be opened, so no program changes it; it has names and a length as any file has."""
     size = (1 << 30) + (4 << 20)
     with open(f"{DIR}/huge", "wb") as f:
         f.seek(size - 3)
@@ -250,7 +250,7 @@ int main(int argc, char **argv)
     POOL.check()
 
 
-def test_writer_stops_when_nobody_reads():
+def test_writer_stops_without_a_reader():
     path = program("yes", """
 #include <unistd.h>
 int main(void)
@@ -270,7 +270,7 @@ int main(void)
 
 
 def test_a_full_disk_behind_the_output_is_an_error():
-    """No signal, whenever the program hears of it; the run has not done what it should: 1."""
+    """The program gets ENOSPC and no signal, early or late; a run that lost output has status 1."""
     path = program("spill", """
 #include <errno.h>
 #include <stdio.h>
@@ -303,7 +303,7 @@ int main(int argc, char **argv)
 
 
 def test_killed_child_leaves_no_lock():
-    """A child is killed while it writes; its parent can write on."""
+    """A child is killed while it writes; its parent can still write."""
     path = program("killed", """
 #include <signal.h>
 #include <spawn.h>
@@ -342,8 +342,8 @@ int main(int argc, char **argv)
 
 
 def test_killed_children_leave_no_objects():
-    """What only a killed child had open, a file or a pipe, goes with it; what its parent still has
-    goes on."""
+    """A file or a pipe that only a killed child had open is deleted; one that its parent has open
+    still works."""
     path = program("orphans", """
 #include <fcntl.h>
 #include <signal.h>
@@ -395,7 +395,7 @@ int main(int argc, char **argv)
 
 
 def expect(terminal, what, got=b""):
-    """Reads from the terminal until `what` was there."""
+    """Read from the terminal until `what` has appeared."""
     while what not in got:
         ready, _, _ = select.select([terminal], [], [], booting.BOOT_LIMIT)
         wanted(ready, f"{what!r} did not come, but {got!r}")
@@ -415,7 +415,7 @@ def leave_prompt(pid, terminal, status):
 
 def test_prompt_on_a_terminal():
     """Words, redirections, and Ctrl-C, which ends the program and not the prompt; output and errors
-    come in the order in which they were written."""
+    appear in the order of their writes."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(POOL.bin("twz-run"), POOL.command()[:-1])
@@ -445,7 +445,7 @@ def test_prompt_stays_when_the_window_changes():
 
 
 def test_window_size():
-    """A program on a terminal learns its size, and each change of it."""
+    """A program on a terminal gets its size, and each change of it."""
     path = program("window", """
 #include <signal.h>
 #include <stdio.h>
@@ -482,7 +482,7 @@ int main(void)
 
 
 def test_full_pool():
-    """A write that finds no room says so, and the file has what was acknowledged."""
+    """A write without space is an error, and the file has all acknowledged bytes."""
     path = program("fill", """
 #include <errno.h>
 #include <fcntl.h>
@@ -511,10 +511,10 @@ int main(void)
         small.check()
 
 
-def test_room_comes_back():
-    """In a full pool new files and directories are errors, not deaths; and what a program deletes
-    is room again at once, also where it was open at that time."""
-    path = program("room", """
+def test_space_is_reusable():
+    """In a full pool a new file or directory is an error, not a fault. The space of a deleted file
+    is free at once; that of an open one, when it is closed."""
+    path = program("space", """
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -565,14 +565,14 @@ int main(void)
 }
 """)
     with booting.Pool(BUILD, size="32M") as small:
-        small.put(path, "/host/room")
-        same(small.run("room", expect=0).stdout,
+        small.put(path, "/host/space")
+        same(small.run("space", expect=0).stdout,
              b"4 0 4 0 No space left on device No space left on device 0\n")
         small.check()
 
 
-def test_memory_that_is_not_there():
-    """Touching more than the machine has ends the program, with a word why, and nothing else."""
+def test_too_much_memory():
+    """A program that touches more memory than the machine has ends with a reason; no other ends."""
     path = program("eat", """
 #include <stdio.h>
 #include <stdlib.h>
@@ -604,7 +604,7 @@ def test_every_call_is_documented():
     same(sorted(listed - calls), [], "in doc/porting.md only")
 
 
-def test_pool_is_sound_after_all_that():
+def test_pool_is_valid_afterwards():
     POOL.check()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""twz-cc as a user calls it: what it makes, from where it works, what it refuses.
+"""twz-cc as a user calls it: its programs, its location, the options it refuses.
 
 Usage: test_twz_cc.py BUILD [PART-OF-A-NAME]
 """
@@ -80,7 +80,7 @@ class Elf:
 
 
 def check_program(path):
-    """The shape that libtwz/program.ld promises."""
+    """The program must have the segments that libtwz/program.ld defines."""
     elf = Elf(path)
     loads = elf.of_type(PT_LOAD)
     same(elf.type, 3, "position-independent")
@@ -148,7 +148,7 @@ def test_questions_to_the_compiler():
     holds(call("--help").stdout, "twz-cc")
 
 
-def test_a_compiler_that_is_missing_is_said_once():
+def test_a_missing_compiler_is_reported_once():
     for words in (["-c", put("hello.c", HELLO)], ["--version"]):
         for missing in ("nocc", f"{DIR}/nocc", "gcc -O2"):
             r = call(*words, expect=1, env={**os.environ, "TWZ_CC": missing})
@@ -198,7 +198,7 @@ def test_native_library():
 
 
 def test_installed_and_moved():
-    """The tools that are installed may be moved anywhere."""
+    """The installed tools must work after a move."""
     first, second = f"{DIR}/installed", f"{DIR}/moved"
     subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", first],
                    check=True, capture_output=True, timeout=LIMIT)

@@ -226,7 +226,7 @@ static void many(void)
     SAY(ended);
 }
 
-/* A joined thread's stack is gone at once: it must not stand on it any more. */
+/* join frees the thread's stack at once: the thread must not run on it any more. */
 static void *at_once(void *arg)
 {
     return arg;
