@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Builds musl for programs of twz: build.sh SOURCE PATCHES OUT CC
 #
-# Copies SOURCE, applies PATCHES/*.patch in order, runs musl's own configure and makefile for a
-# static, position-independent library, and installs it as OUT/lib and OUT/include. OUT/musl_stamp.h
-# is written last. Work lies in OUT/work, which is made anew each time.
+# Copies SOURCE, applies PATCHES/*.patch in order, builds a static, position-independent library with
+# musl's own configure and makefile, and installs it as OUT/lib and OUT/include. OUT/musl_stamp.h is
+# written last. The build takes place in OUT/work, which is made anew each time.
 set -eu
 
 source=$1 patches=$2 out=$3 cc=$4
@@ -25,7 +25,7 @@ CC=$cc AR=ar RANLIB=ranlib CROSS_COMPILE=' ' CFLAGS='-fPIE -O2 -pipe -fcf-protec
     --prefix="$out" --syslibdir="$out/lib" --disable-shared --disable-wrapper >configure.log 2>&1 ||
     { tail -20 configure.log >&2; exit 1; }
 
-# One line for every hundred files; the whole output is kept until the end.
+# One line for every hundred files; make.log keeps the whole output for an error message.
 wanted='lib/libc.a lib/rcrt1.o lib/crti.o lib/crtn.o'
 # shellcheck disable=SC2086 # a list of words
 {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Part of `meson install`: install.sh BUILT SOURCE. The C library, the linker script and all public
-# headers go to lib/twz under the prefix, where twz-cc looks for them.
+# Part of `meson install`: install.sh BUILT SOURCE. Copies the C library, the linker script and all
+# public headers to lib/twz under the prefix, where twz-cc looks for them.
 set -eu
 
 built=$1 source=$2
