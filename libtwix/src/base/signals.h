@@ -16,8 +16,8 @@
 #define SIGNALS_BIT(signo)  (1ull << ((signo)-1))
 #define SIGNALS_UNBLOCKABLE (SIGNALS_BIT(SIGKILL) | SIGNALS_BIT(SIGSTOP))
 
-/* By signal number; read and written word by word, without a lock. A reader may see a mixture of
- * two actions, each word of which some caller set. */
+/* By signal number. Read and written word by word, without a lock: a reader may see the words of
+ * two actions, which only a program that changes an action while the signal arrives can notice. */
 extern struct linux_sigaction signals_action[SIGNALS_MAX + 1];
 
 /* At the process's start: the calling thread blocks `mask`; `ignored` is ignored. */
@@ -28,14 +28,15 @@ uint64_t signals_ignored(void);
 
 bool signals_has_handler(int signo);
 
-/* The action is SIG_IGN, or the default action does nothing. Such a signal is dropped, unless the
- * thread blocks it: it may get a handler before it is unblocked. It never ends a wait. */
+/* The action is SIG_IGN, or a default action that does nothing. Such a signal never ends a wait. It
+ * is dropped, unless the thread blocks it: the program may set a handler before it unblocks it. */
 bool signals_is_ignored(int signo);
 
 /* Make a signal pending for the calling thread; it is delivered when the call in progress ends. */
 void signals_raise(int signo);
 
-/* A signal is to be delivered to the calling thread, so its wait must end. Drops ignored ones. */
+/* Whether a signal waits for delivery to the calling thread, so that its wait must end. Drops
+ * ignored signals. */
 bool signals_end_wait(void);
 
 /* Remove the lowest signal that the calling thread has pending and does not block; 0: none. */

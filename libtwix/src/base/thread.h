@@ -31,11 +31,11 @@ struct thread {
     void *fault_stack;        /* FAULT_STACK bytes (life/clone.c), NULL: none */
 
     /* for the thread's end; written by the thread itself */
-    int *clear_tid;     /* zeroed and woken, NULL: none */
-    void *robust;       /* list of robust futexes, NULL: none */
-    void *unmap_base;   /* its own stack, freed once the kernel has left it */
-    uint64_t unmap_len; /* 0: the stack is not libtwix's to free */
-    struct twz_sync last_wake[2];
+    int *clear_tid;               /* zeroed and woken, NULL: none */
+    void *robust;                 /* list of robust futexes, NULL: none */
+    void *unmap_base;             /* its own stack, freed once the kernel has left it */
+    uint64_t unmap_len;           /* 0: the stack is not libtwix's to free */
+    struct twz_sync last_wake[2]; /* of the table's `live`, and of clear_tid */
 
     uint64_t pending; /* signals; any thread may change it, atomically */
 
@@ -76,7 +76,7 @@ static inline struct twz_thread *thread_repr(const struct thread *t)
  * thread_leave_call returns true, the caller must call deliver_pending.
  *
  * The leaving thread clears in_call, then reads pending; on_signal sets pending, then reads
- * in_call. So one of both sees the signal. Both run on the same thread: compiler fences suffice.
+ * in_call. So one of them sees the signal. Both run on the same thread: compiler fences suffice.
  */
 static inline void thread_enter_call(struct thread *t)
 {
@@ -101,7 +101,8 @@ struct thread *thread_find(int64_t tid);
 /* Remove a signal from the pending set of every thread. */
 void thread_clear_pending(uint64_t bit);
 
-/* Before the start of a thread, also of one that has no entry, the caller must mark it. */
+/* Whether a thread besides the first was ever started. A caller must mark it before it starts one,
+ * also one without an entry (life/timers.c). */
 static inline bool thread_has_others(void)
 {
     return __atomic_load_n(&threads.others, __ATOMIC_RELAXED) != 0;
@@ -113,9 +114,9 @@ static inline void thread_mark_others(void)
 }
 
 /*
- * The word of a mutex that this thread holds (twz/mutex.h). A process holds entries in objects that
- * it shares with other processes in the name of its first thread: the others can then tell that
- * the process is dead.
+ * The word of a mutex that a thread holds (twz/mutex.h). In an object that processes share, a mutex
+ * may stand for a whole process: it is then locked in the name of the process's first thread, with
+ * thread_process_word. The other processes can tell that its owner is dead.
  */
 uint64_t thread_owner_word(const struct twz_thread *repr);
 uint64_t thread_process_word(void);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waiting. Each wait that a signal may end must come here: it sleeps on the thread's pending word,
- * too. A signal changes that word before it wakes the thread, so none falls between the last check
- * and the sleep. The caller must hold no lock.
+ * Waiting. Each wait that a signal may end must come here. wait_ops reads the thread's pending
+ * word, checks for signals, then sleeps while the word has that value; on_signal (life/deliver.c)
+ * changes the word. So no signal falls between the check and the sleep. The caller must hold no
+ * lock.
  */
 #ifndef TWIX_WAIT_H
 #define TWIX_WAIT_H

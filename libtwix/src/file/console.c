@@ -16,7 +16,6 @@
  * stores it. Each later write fails with that error, because its bytes would be lost.
  *
  * A wait holds no lock. It sleeps on the counter that the kernel moves.
- *
  */
 #include <errno.h>
 #include <fcntl.h>

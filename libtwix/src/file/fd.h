@@ -8,11 +8,11 @@
  * no d-ptr. A process must validate the state of another process when it attaches it, and an offset
  * at each use.
  *
- * Locks, in this order:
- *   fd_lock          the descriptor table and the reference counts; a leaf
- *   the state's lock its offset and its flags; taken only by file_lock_state, because the state may
- *                    move into its object while a thread waits for the lock
- *   the locks of the object behind the file
+ * Locks
+ *   fd_lock           guards the descriptor table and the reference counts. It is held alone
+ *   the state's lock  guards its offset and flags. It is taken before the locks of the object
+ *                     behind the file, and by file_lock_state only: the state may move into its
+ *                     object while a thread waits for the lock
  * No lock is held during a wait for data.
  */
 #ifndef TWIX_FD_H
@@ -135,7 +135,7 @@ int fd_cloexec(int fd); /* 0, 1 or -EBADF */
 int fd_set_cloexec(int fd, bool cloexec);
 int fd_close(int fd);
 
-/* At the process's end, when no other thread runs. */
+/* At the process's end. */
 void fd_close_all(void);
 
 /* --- inheritance of a shared state ------------------------------------------------------------ */

@@ -17,7 +17,6 @@
  *
  * mtime and mode lie on the line of meta.size and are stored before it. A write inside the file has
  * no commit: after a crash each aligned word of 8 bytes is the old one or the new one.
- *
  */
 #include <elf.h>
 #include <errno.h>

@@ -22,8 +22,8 @@ struct child {
 
 extern struct twz_mutex children_lock;
 
-/* A free entry, NULL: there are too many children. The caller must hold children_lock, and must set
- * pid before it releases the lock; otherwise the entry stays free. */
+/* A free entry, NULL: there are too many children. The caller must hold children_lock until it has
+ * set the entry's pid; without a pid the entry stays free. */
 struct child *children_free_entry(void);
 
 /* Send a signal to a child; 0 only checks that there is such a child. -ESRCH: there is none. */

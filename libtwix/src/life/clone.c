@@ -3,7 +3,7 @@
  * Start and end of threads; see clone.h.
  *
  * A thread cannot free the stack it runs on, nor its fault stack, nor its thread object. It leaves
- * them behind in state THREAD_ENDED. The next thread_alloc frees them once the thread object's exit
+ * them behind in state THREAD_ENDED. A later alloc_thread frees them, once the thread object's exit
  * word says that the kernel has left the thread.
  */
 #include <errno.h>
@@ -27,7 +27,7 @@
 #define FAULT_STACK (64u << 10)
 #define FAULT_READY (12u << 10) /* bytes at its top that are touched at the start */
 
-/* The words of the thread's page by which libtwix and the C library find their data. */
+/* Sets the words of the thread's page by which the C library and libtwix find their data. */
 static void bind_tls(struct thread *t, struct twz_thread *repr, uint64_t table)
 {
     repr->user[TWIX_USER_TABLE] = table;
@@ -35,8 +35,8 @@ static void bind_tls(struct thread *t, struct twz_thread *repr, uint64_t table)
     t->in_call = 1;
 }
 
-/* Gives the calling thread a stack for faults. Its top is touched now, so that a fault for lack of
- * memory finds its pages there. */
+/* Gives the calling thread a stack for faults. Touches its top, so that the handler of a fault for
+ * lack of memory has its pages. */
 static void setup_alt_stack(struct thread *t)
 {
     t->fault_stack = mem_alloc(FAULT_STACK);
@@ -54,7 +54,7 @@ void clone_first(const struct twix_table *table)
     t->state = THREAD_LIVE;
     t->tid = thread_number(twz_thread_repr_base());
     bind_tls(t, twz_thread_repr_base(), (uint64_t)(uintptr_t)table);
-    __atomic_store_n(&threads.others, 0, __ATOMIC_RELAXED); /* on_fault reads it without memory */
+    __atomic_store_n(&threads.others, 0, __ATOMIC_RELAXED); /* touched now: see on_fault */
     setup_alt_stack(t);
     (void)!twz_object_init_ptr(&t->repr, twz_thread_repr_base());
 }
@@ -160,7 +160,7 @@ static int spawn_thread(struct thread *t, void *stack, void *tls)
     return err;
 }
 
-/* clone_thread without the bookkeeping of a call. */
+/* clone_thread inside the call. */
 static int create_thread(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid, void *tls,
                          int *ctid)
 {
@@ -248,7 +248,7 @@ static struct twz_sync wake_op(const void *word, uint64_t count, uint32_t width)
 }
 
 /* Zeroes the word (NULL: none), performs the last wakes and exits. A thread that reads the zero may
- * free this stack, so nothing after the store may touch it: hence no C. */
+ * free this stack, so nothing after the store may use it: the rest is assembly. */
 static _Noreturn void exit_unmapped(struct thread *t, int *clear)
 {
     register int *word __asm__("r8") = clear;

@@ -21,7 +21,7 @@
 
 /* --- the context that a handler sees ---------------------------------------------------------- */
 
-/* The context that a handler gets. */
+/* From the interrupted registers and the signal mask to the context that a handler gets. */
 static void fill_context(ucontext_t *uc, const struct twz_regs *r, uint64_t mask)
 {
     greg_t *g = uc->uc_mcontext.gregs;
@@ -48,7 +48,7 @@ static void fill_context(ucontext_t *uc, const struct twz_regs *r, uint64_t mask
     uc->uc_sigmask.__bits[0] = mask;
 }
 
-/* The registers as the handler left them. */
+/* From the context, which the handler may have changed, back to the registers. */
 static void apply_context(struct twz_regs *r, const ucontext_t *uc)
 {
     const greg_t *g = uc->uc_mcontext.gregs;
@@ -75,8 +75,8 @@ static void apply_context(struct twz_regs *r, const ucontext_t *uc)
 
 /* --- running a handler ------------------------------------------------------------------------ */
 
-/* Calls the handler with the signals blocked that its action names. The handler may change `regs`,
- * where the thread continues. A default action that is not to ignore ends the process. */
+/* Calls the signal's handler with the action's mask blocked. The thread continues with `regs`,
+ * which the handler may change. Without a handler the default action ends the process. */
 static void run_handler(int signo, siginfo_t *info, struct twz_regs *regs)
 {
     struct thread *t = thread_self();
@@ -127,7 +127,7 @@ bool deliver_pending(void)
 
 /* --- interrupting ----------------------------------------------------------------------------- */
 
-/* The interrupted state, on the program's stack while its handler runs. */
+/* The interrupted state; it lies on the program's stack while the handler runs. */
 struct delivery {
     struct twz_fault_frame frame;
     int signo;
@@ -135,7 +135,7 @@ struct delivery {
     uint64_t addr;
 };
 
-/* The thread continues here, on the program's stack, when its fault upcall returns. */
+/* The thread continues here, on the program's stack, when the fault upcall returns. */
 static _Noreturn void deliver_interrupting(struct delivery *d)
 {
     siginfo_t info = { .si_signo = d->signo, .si_code = d->code };
@@ -147,7 +147,7 @@ static _Noreturn void deliver_interrupting(struct delivery *d)
     exit_by_signal(SIGSEGV);
 }
 
-/* Copies the frame to the program's stack, and makes it continue in deliver_interrupting. */
+/* Copies the frame to the program's stack and makes the thread continue in deliver_interrupting. */
 static void interrupt_program(struct twz_fault_frame *frame, int signo, int code)
 {
     const struct thread *t = thread_self();
@@ -191,8 +191,9 @@ static _Noreturn void exit_by_fault(const struct twz_fault_frame *frame, int sig
     exit_by_signal(signo);
 }
 
-/* A fault of the program. Without a handler, or inside libtwix, the thread ends with the fault as
- * its record, which the parent prints; the other threads are ended before. */
+/* A fault. Without a handler, or inside libtwix, it ends the process: 0 lets the kernel end the
+ * thread with the fault as its record, which the parent prints. The other threads are ended before.
+ * The fault may be a lack of memory: the page of `threads` was touched at the start for this. */
 static int on_fault(struct twz_fault_frame *frame)
 {
     int signo = twz_fault_signal(&frame->fault);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Delivery of signals, over the kernel's fault upcalls. There are two ways:
+ * Delivery of signals, over the kernel's fault upcalls.
  *
- *   interrupting  a fault of the program (SIGSEGV, SIGFPE ...), or a signal that arrives while
- *                 program code runs: the fault frame is copied to the program's stack or its
- *                 sigaltstack, the handler runs there, fault_return continues the program
- *   at the end    a signal that arrives while libtwix runs becomes pending; at the end of the call
- *   of a call     in progress the handler runs as an ordinary function call
+ * A fault of the program (SIGSEGV, SIGFPE ...), or a signal that arrives while program code runs,
+ * interrupts the program: its fault frame is copied to the program's stack or the sigaltstack, the
+ * handler runs there, and fault_return continues the program.
  *
- * So no handler ever runs while its thread holds a lock of libtwix.
+ * A signal that arrives while libtwix runs becomes pending. At the end of the call in progress its
+ * handler runs as an ordinary function.
+ *
+ * So no handler runs while its thread holds a lock of libtwix.
  */
 #ifndef TWIX_DELIVER_H
 #define TWIX_DELIVER_H

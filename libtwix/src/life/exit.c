@@ -2,9 +2,9 @@
 /*
  * The end of the process; see exit.h.
  *
- *   1. stop the other threads, so that no call is in progress
+ *   1. end all threads but the caller and the first
  *   2. flush shared mappings, close descriptors
- *   3. the caller and the first thread exit with the code
+ *   3. make the first thread exit with the code, if it is not the caller; exit
  */
 #include <twz/call.h>
 

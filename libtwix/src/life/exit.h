@@ -6,8 +6,9 @@
 #include <stdint.h>
 #include <twz/signal.h>
 
-/* The argument of thread_exit. Its low byte is the status that the host reads. A code with neither
- * mark is the kernel's: TWZ_EXIT_BY_SIGNAL. */
+/* The argument of thread_exit. The host reads its low byte as the status. A parent in the system
+ * reads the whole: with EXIT_MARK it is a status, else a signal ended the process. A code of the
+ * kernel itself is TWZ_EXIT_BY_SIGNAL. */
 #define EXIT_MARK           (1ull << 40)
 #define EXIT_STATUS(status) (EXIT_MARK | (uint64_t)((status)&0xff))
 #define EXIT_SIGNAL(signo)  (TWZ_EXIT_BY_SIGNAL((uint64_t)(signo)) | (uint64_t)(signo) << 32)
@@ -16,12 +17,12 @@
 #define EXIT_SIGNO 32u
 #define EXIT_FLAG  (1ull << 63)
 
-/* End the process: flush shared mappings, close all descriptors. */
+/* Flush shared mappings, close all descriptors, end the process. */
 _Noreturn void exit_process(int status);
 _Noreturn void exit_by_signal(int signo);
 
 /* End all threads but the caller and the first, whose exit code is the process's. If another thread
- * ends the process already, the caller exits here and the function does not return. */
+ * is ending the process already, the caller exits here. */
 void exit_stop_others(uint64_t code);
 
 #endif

@@ -217,8 +217,8 @@ int64_t linux_sched_setaffinity(int64_t tid, uint64_t len, const void *mask)
     return len < 8 || !(*(const uint64_t *)mask) ? -EINVAL : 0;
 }
 
-/* x86-64 makes the stores of each core visible in order, so one fence is enough and registration
- * has nothing to do. */
+/* All cores see the stores of each core in order: registration has nothing to do, and one fence is
+ * the barrier. */
 int64_t linux_membarrier(int64_t cmd, uint32_t flags)
 {
     (void)flags;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Inheritance of descriptors. The parent writes struct inherit and its entries into the child's
- * args; the child opens them. Pipes and shared file states count their open files in entries that
- * are locked in the name of a process (file/pipe.h, file/fd.h). The child's entries change hands:
+ * args; the child opens them. A pipe and a shared file state have a table of the open files that
+ * use them, with entries locked in the name of a process (file/pipe.h, file/fd.h). A child's entry
+ * goes through three steps:
  *
- *   1. inherit_prepare   the parent makes an entry for the child and holds it itself
- *   2. the child starts; the kernel gives its thread a generation
- *   3. inherit_transfer  parent and child both put the child's name into the entry
+ *   1. inherit_prepare: the parent makes the entry, in its own name
+ *   2. the child's thread starts; from now on it has a generation, which is its name
+ *   3. inherit_transfer in the parent or inherit_open in the child, whichever runs first, changes
+ *      the name in the entry to the child's
  *
- * If the child does not start, inherit_revoke frees the entries; if it is killed, inherit_reap.
+ * If the child does not start, inherit_revoke frees the entry. If it is killed, inherit_reap does.
  */
 #ifndef TWIX_INHERIT_H
 #define TWIX_INHERIT_H
@@ -52,15 +54,15 @@ struct inherit_all {
 
 /* --- the parent ------------------------------------------------------------------------------- */
 
-/* Fill in `all` from the plan, and make the child's entries. After an error, too, the caller must
- * call inherit_transfer or inherit_revoke. */
+/* Fill in `all` from the plan, and make the entries. The caller must call inherit_transfer if the
+ * child starts, else inherit_revoke, also after an error of this function. */
 int inherit_prepare(struct inherit_all *all, struct plan *p, const struct linux_spawn *spawn);
 void inherit_transfer(const struct inherit_all *all, struct plan *p,
                       const struct twz_thread *child);
 void inherit_revoke(const struct inherit_all *all, struct plan *p);
 
-/* The states and pipes that a child shares, for inherit_reap. Without memory for the list `count`
- * is 0: what such a child leaves behind when it is killed stays until the next boot. */
+/* The states and pipes that a child shares, for inherit_reap. Without memory for the list its count
+ * is 0; then an object that a killed child had alone remains until the next boot. */
 struct inherited {
     objid_t *id;
     uint32_t count;
@@ -76,8 +78,8 @@ void inherit_reap(struct inherited *list);
 /* The head in the process's args, NULL: there is none, or it is malformed. */
 const struct inherit *inherit_find(const struct twz_args *args);
 
-/* Open the descriptors. The entries are input from another process: one that does not validate, or
- * whose object is gone, is left out. */
+/* Open the descriptors. The entries are input from another process: an entry that does not
+ * validate, or whose object is deleted, is left out. */
 void inherit_open(const struct inherit *head);
 
 #endif

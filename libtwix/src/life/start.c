@@ -3,8 +3,8 @@
  * Start of the process: start.S calls twix_main on the first stack.
  *
  *   1. fill in the process's fields and the first thread's entry
- *   2. open the descriptors that the parent transferred, or else the console; only then is the
- *      thread marked ready, so that the parent may close its own
+ *   2. open the inherited descriptors, or else the console; then mark the thread ready: its parent
+ *      waits for that before it may close its own
  *   3. compare the program's version of the entry table with this one's
  *   4. build the program's stack as Linux does, and jump to its entry
  */

@@ -11,7 +11,6 @@
  * A slot has no holes: a part that is unmapped stays readable until the last part is.
  *
  * The caller of every function but mapping_flush_all must hold the lock of mem.c.
- *
  */
 #ifndef TWIX_MAPPING_H
 #define TWIX_MAPPING_H
