@@ -20,6 +20,7 @@ static void read_all(int fd, void *data, size_t size)
 {
     for (size_t done = 0; done < size;) {
         ssize_t n = read(fd, (char *)data + done, size - done);
+
         if (n <= 0)
             _exit(99);
         done += (size_t)n;
@@ -30,6 +31,7 @@ static void write_all(int fd, const void *data, size_t size)
 {
     for (size_t done = 0; done < size;) {
         ssize_t n = write(fd, (const char *)data + done, size - done);
+
         if (n <= 0)
             _exit(98);
         done += (size_t)n;
@@ -39,6 +41,7 @@ static void write_all(int fd, const void *data, size_t size)
 static void send_frame(uint16_t type, const void *payload, uint32_t len)
 {
     struct twz_host_frame f = { .magic = TWZ_HOST_MAGIC, .type = type, .len = len };
+
     write_all(ctl, &f, sizeof(f));
     write_all(ctl, payload, len);
 }
@@ -46,6 +49,7 @@ static void send_frame(uint16_t type, const void *payload, uint32_t len)
 static void end_program(int status)
 {
     struct twz_host_exit e = { .status = status };
+
     send_frame(TWZ_HOST_EXIT, &e, sizeof(e));
 }
 
@@ -53,6 +57,7 @@ static void end_program(int status)
 static struct twz_host_frame next_frame(char **payload)
 {
     struct twz_host_frame f;
+
     read_all(ctl, &f, sizeof(f));
     *payload = calloc(1, f.len + 1);
     if (!*payload)
@@ -75,9 +80,11 @@ static void find_ports(int argc, char **argv)
 static int play_cat(uint64_t want, uint64_t most)
 {
     static char data[TWZ_HOST_LEN_MAX];
+
     for (uint64_t sum = 0; sum < most;) {
         struct twz_host_want w = { .len = want };
         struct twz_host_give g;
+
         write_all(in, &w, sizeof(w));
         read_all(in, &g, sizeof(g));
         if (g.len == 0)
@@ -93,13 +100,14 @@ static int play_cat(uint64_t want, uint64_t most)
 
 static int play_signal(bool obey)
 {
-    dprintf(out, "waiting\n");
     char *payload;
     struct twz_host_frame f;
+    struct twz_host_signal s;
+
+    dprintf(out, "waiting\n");
     do {
         f = next_frame(&payload);
     } while (f.type != TWZ_HOST_SIGNAL);
-    struct twz_host_signal s;
     memcpy(&s, payload, sizeof(s));
     free(payload);
     dprintf(out, "signal %u\n", s.signo);
@@ -113,6 +121,7 @@ static int vain_status(const struct twz_host_frame *f, const char *payload)
 {
     struct twz_host_signal s;
     struct twz_host_lost lost;
+
     if (f->type == TWZ_HOST_SIGNAL) {
         memcpy(&s, payload, sizeof(s));
         return (int)TWZ_EXIT_BY_SIGNAL(s.signo);
@@ -124,12 +133,14 @@ static int vain_status(const struct twz_host_frame *f, const char *payload)
 static void play_spam(void)
 {
     char *payload;
-    signal(SIGPIPE, SIG_IGN);
     char block[4096];
+    struct twz_host_frame f;
+
+    signal(SIGPIPE, SIG_IGN);
     memset(block, 'y', sizeof(block));
     for (int i = 0; i < 64; i++)
         write_all(out, block, sizeof(block));
-    struct twz_host_frame f = next_frame(&payload);
+    f = next_frame(&payload);
     end_program(vain_status(&f, payload));
     free(payload);
 }
@@ -148,6 +159,8 @@ static void play(const struct twz_host_run *run, const char *strings)
 {
     const char *name = run->argc ? strings : "";
     const char *word = run->argc > 1 ? strings + strlen(strings) + 1 : "";
+    int status = 0;
+    static const char late[150000] = "late";
 
     if (strcmp(name, "hang-at-boot") == 0) {
         while (true)
@@ -171,7 +184,6 @@ static void play(const struct twz_host_run *run, const char *strings)
         return;
     }
 
-    int status = 0;
     if (strcmp(name, "exit") == 0) {
         dprintf(err, "to error\n");
         status = atoi(word);
@@ -186,7 +198,6 @@ static void play(const struct twz_host_run *run, const char *strings)
         play_echo(run, strings);
     }
     end_program(status);
-    static const char late[150000] = "late";
     if (strcmp(name, "late") == 0)
         write_all(out, late, sizeof(late));
     while (strcmp(name, "stay") == 0)
@@ -195,12 +206,14 @@ static void play(const struct twz_host_run *run, const char *strings)
 
 int main(int argc, char **argv)
 {
+    char *payload;
+    struct twz_host_frame f;
+    struct twz_host_run run;
+
     find_ports(argc, argv);
     if (ctl < 0 || in < 0 || out < 0 || err < 0)
         return 94;
-    char *payload;
-    struct twz_host_frame f = next_frame(&payload);
-    struct twz_host_run run;
+    f = next_frame(&payload);
     memcpy(&run, payload, sizeof(run));
     if (f.magic != TWZ_HOST_MAGIC || f.type != TWZ_HOST_RUN)
         return 93;

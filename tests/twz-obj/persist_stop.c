@@ -20,8 +20,10 @@ static uint64_t steps;
 static void step(void)
 {
     static uint64_t stop_at = UINT64_MAX;
+
     if (stop_at == UINT64_MAX) {
         const char *text = getenv("TWZ_STOP_AT");
+
         stop_at = text ? strtoull(text, NULL, 10) : 0;
     }
     if (media != PERSIST_NOWHERE && ++steps == stop_at)

@@ -19,13 +19,15 @@
 static long lock_holder(unsigned long ino)
 {
     FILE *f = fopen("/proc/locks", "re");
-    if (!f)
-        return 0;
     char line[256];
     long holder = 0;
+
+    if (!f)
+        return 0;
     while (!holder && fgets(line, sizeof(line), f)) {
         long pid;
         unsigned long locked;
+
         if (sscanf(line, "%*d: FLOCK %*s %*s %ld %*x:%*x:%lu", &pid, &locked) == 2 && locked == ino)
             holder = pid;
     }
@@ -37,12 +39,15 @@ static long lock_holder(unsigned long ino)
 static void command_of(long pid, char *text, size_t size)
 {
     char path[64];
+    int fd;
+    ssize_t n;
+
     snprintf(path, sizeof(path), "/proc/%ld/cmdline", pid);
     text[0] = '\0';
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return;
-    ssize_t n = read(fd, text, size - 1);
+    n = read(fd, text, size - 1);
     close(fd);
     if (n <= 0)
         return;
@@ -57,19 +62,21 @@ static void command_of(long pid, char *text, size_t size)
 
 int pool_lock(int fd, int shared, char *holder, size_t size)
 {
+    struct stat st;
+    long pid;
+    char command[100];
+
     if (flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0)
         return 0;
     holder[0] = '\0';
     if (errno != EWOULDBLOCK)
         return -2;
 
-    struct stat st;
-    long pid = fstat(fd, &st) == 0 ? lock_holder((unsigned long)st.st_ino) : 0;
+    pid = fstat(fd, &st) == 0 ? lock_holder((unsigned long)st.st_ino) : 0;
     if (!pid) {
         snprintf(holder, size, "another process");
         return -1;
     }
-    char command[100];
     command_of(pid, command, sizeof(command));
     if (command[0])
         snprintf(holder, size, "process %ld (%s)", pid, command);

@@ -15,6 +15,7 @@ void channel_init(struct channel *c, int from, int to)
 {
     struct stat st;
     bool regular = fstat(to, &st) == 0 && S_ISREG(st.st_mode);
+
     c->from = from;
     c->to = to;
     c->most = regular ? CHANNEL_BUFFER : PIPE_BUF;
@@ -31,6 +32,7 @@ bool channel_done(const struct channel *c)
 struct pollfd channel_wants(const struct channel *c)
 {
     struct pollfd p = { .fd = -1 };
+
     if (c->start < c->end) {
         p.fd = c->to;
         p.events = POLLOUT;
@@ -44,6 +46,7 @@ struct pollfd channel_wants(const struct channel *c)
 long write_some(int fd, const void *data, size_t size)
 {
     ssize_t n = write(fd, data, size);
+
     if (n >= 0)
         return n;
     return errno == EAGAIN || errno == EINTR ? 0 : -1;
@@ -52,6 +55,7 @@ long write_some(int fd, const void *data, size_t size)
 static void fill(struct channel *c)
 {
     ssize_t n = read(c->from, c->buffer, sizeof(c->buffer));
+
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
@@ -64,12 +68,15 @@ static void fill(struct channel *c)
 
 bool channel_move(struct channel *c)
 {
+    size_t size;
+    long n;
+
     if (c->start == c->end) {
         fill(c);
         return false;
     }
-    size_t size = c->end - c->start;
-    long n = write_some(c->to, c->buffer + c->start, size < c->most ? size : c->most);
+    size = c->end - c->start;
+    n = write_some(c->to, c->buffer + c->start, size < c->most ? size : c->most);
     if (n < 0) {
         c->error = errno;
         c->broken = true;

@@ -61,6 +61,7 @@ enum { WAIT_SIGNALS, WAIT_CTL, WAIT_IN, WAIT_STDIN, WAIT_OUT, WAIT_ERR, WAIT_COU
 static int64_t now_ms(void)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
@@ -72,6 +73,7 @@ static void queue_add(struct queue *q, const void *data, size_t size)
     if (q->end + size > q->room) {
         size_t room = (q->end + size) * 2;
         unsigned char *grown = realloc(q->data, room);
+
         if (!grown) {
             report("out of memory");
             exit(EXIT_MACHINE);
@@ -86,6 +88,7 @@ static void queue_add(struct queue *q, const void *data, size_t size)
 static void send_frame(struct link *l, uint16_t type, const void *payload, uint32_t len)
 {
     struct twz_host_frame f = { .magic = TWZ_HOST_MAGIC, .type = type, .len = len };
+
     queue_add(&l->to_ctl, &f, sizeof(f));
     queue_add(&l->to_ctl, payload, len);
 }
@@ -93,6 +96,7 @@ static void send_frame(struct link *l, uint16_t type, const void *payload, uint3
 static void send_signal(struct link *l, int signo)
 {
     struct twz_host_signal s = { .signo = (uint32_t)signo };
+
     send_frame(l, TWZ_HOST_SIGNAL, &s, sizeof(s));
 }
 
@@ -100,6 +104,7 @@ static void send_signal(struct link *l, int signo)
 static void send_loss(struct link *l, uint32_t port, int error)
 {
     struct twz_host_lost lost = { .port = port, .error = (uint32_t)error };
+
     if (error == EPIPE)
         send_signal(l, SIGPIPE);
     else
@@ -109,6 +114,7 @@ static void send_loss(struct link *l, uint32_t port, int error)
 static void send_winch(struct link *l)
 {
     struct twz_host_winch w;
+
     terminal_size(&w.rows, &w.cols);
     send_frame(l, TWZ_HOST_WINCH, &w, sizeof(w));
 }
@@ -118,17 +124,19 @@ static int send_run(struct link *l)
 {
     const struct options *o = l->o;
     struct twz_host_run run = { .argc = o->program_count, .envc = o->env_count };
+    struct queue payload = { .data = NULL };
+    bool fits;
+
     run.ttybits = terminal_bits();
     terminal_size(&run.rows, &run.cols);
 
-    struct queue payload = { .data = NULL };
     queue_add(&payload, &run, sizeof(run));
     for (uint32_t i = 0; i < o->program_count; i++)
         queue_add(&payload, o->program[i], strlen(o->program[i]) + 1);
     for (uint32_t i = 0; i < o->env_count; i++)
         queue_add(&payload, o->env[i], strlen(o->env[i]) + 1);
 
-    bool fits = payload.end <= TWZ_HOST_LEN_MAX;
+    fits = payload.end <= TWZ_HOST_LEN_MAX;
     if (fits)
         send_frame(l, TWZ_HOST_RUN, payload.data, (uint32_t)payload.end);
     else
@@ -141,6 +149,7 @@ static void flush_ctl(struct link *l)
 {
     struct queue *q = &l->to_ctl;
     long n = write_some(l->m->port[PORT_CTL], q->data + q->start, q->end - q->start);
+
     q->start += n < 0 ? q->end - q->start : (size_t)n;
     if (q->start == q->end)
         q->start = q->end = 0;
@@ -156,6 +165,7 @@ static void handle_frame(struct link *l, const struct twz_host_frame *f)
     }
     if (f->type == TWZ_HOST_EXIT && f->len == sizeof(struct twz_host_exit)) {
         struct twz_host_exit e;
+
         memcpy(&e, l->frame + sizeof(*f), sizeof(e));
         l->r->exited = true;
         l->r->status = e.status & 0xff;
@@ -166,10 +176,12 @@ static void handle_frame(struct link *l, const struct twz_host_frame *f)
 /* Bytes of the frame that are still missing before it can be handled; the rest is skipped. */
 static size_t frame_missing(struct link *l, struct twz_host_frame *f)
 {
+    size_t whole;
+
     if (l->frame_len < sizeof(*f))
         return sizeof(*f) - l->frame_len;
     memcpy(f, l->frame, sizeof(*f));
-    size_t whole = sizeof(*f) + f->len;
+    whole = sizeof(*f) + f->len;
     if (whole > sizeof(l->frame))
         whole = sizeof(l->frame);
     return whole - l->frame_len;
@@ -187,16 +199,20 @@ static void end_ctl(struct link *l, const char *why)
 static void take_frame_bytes(struct link *l, const unsigned char *data, size_t size)
 {
     while (size && !l->ctl_ended) {
+        struct twz_host_frame f;
+        size_t missing;
+        size_t n;
+
         if (l->skip) {
-            size_t n = l->skip < size ? l->skip : size;
+            n = l->skip < size ? l->skip : size;
             l->skip -= n;
             data += n;
             size -= n;
             continue;
         }
-        struct twz_host_frame f = { .magic = TWZ_HOST_MAGIC };
-        size_t missing = frame_missing(l, &f);
-        size_t n = missing < size ? missing : size;
+        f = (struct twz_host_frame){ .magic = TWZ_HOST_MAGIC };
+        missing = frame_missing(l, &f);
+        n = missing < size ? missing : size;
         memcpy(l->frame + l->frame_len, data, n);
         l->frame_len += n;
         data += n;
@@ -217,6 +233,7 @@ static void read_ctl(struct link *l)
 {
     unsigned char data[4096];
     ssize_t n = read(l->m->port[PORT_CTL], data, sizeof(data));
+
     if (n > 0)
         take_frame_bytes(l, data, (size_t)n);
     else if (n == 0 || (errno != EAGAIN && errno != EINTR))
@@ -234,6 +251,7 @@ static void read_want(struct link *l)
 {
     ssize_t n = read(l->m->port[PORT_IN], (unsigned char *)&l->want + l->want_len,
                      sizeof(l->want) - l->want_len);
+
     if (n > 0)
         l->want_len += (size_t)n;
     else if (n == 0 || (errno != EAGAIN && errno != EINTR))
@@ -250,6 +268,7 @@ static void read_stdin(struct link *l)
     struct twz_host_give give = { .len = 0 };
     unsigned char *data = l->give + sizeof(give);
     ssize_t n = read(STDIN_FILENO, data, (size_t)l->want.len);
+
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n > 0 && terminal_is_leave(data, (size_t)n)) {
@@ -267,6 +286,7 @@ static void read_stdin(struct link *l)
 static void write_give(struct link *l)
 {
     long n = write_some(l->m->port[PORT_IN], l->give + l->give_start, l->give_end - l->give_start);
+
     if (n < 0)
         l->in_ended = true;
     else
@@ -286,6 +306,7 @@ static void take_ending_signal(struct link *l, int signo)
     int64_t now = now_ms();
     bool prompt = l->o->program_count == 0;
     bool repeated = l->signaled && (!prompt || now - l->signaled < REPEAT_MS);
+
     l->signaled = now;
     if (!l->r->ready || repeated) {
         end_by_signal(l, signo);
@@ -301,9 +322,11 @@ static void take_ending_signal(struct link *l, int signo)
 static void take_signal(struct link *l, int signals)
 {
     struct signalfd_siginfo info;
+    int signo;
+
     if (read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return;
-    int signo = (int)info.ssi_signo;
+    signo = (int)info.ssi_signo;
     if (signo == SIGCHLD)
         l->gone |= waitpid(l->m->pid, &l->r->wait_status, WNOHANG) == l->m->pid;
     else if (signo == SIGWINCH)
@@ -321,6 +344,7 @@ static void set_wanted(const struct link *l, struct pollfd *p, int signals)
     p[WAIT_SIGNALS] = (struct pollfd){ .fd = signals, .events = POLLIN };
     if (!l->ctl_ended) {
         short flush = l->to_ctl.start < l->to_ctl.end ? POLLOUT : 0;
+
         p[WAIT_CTL] =
             (struct pollfd){ .fd = l->m->port[PORT_CTL], .events = (short)(POLLIN | flush) };
     }
@@ -356,9 +380,11 @@ static void take_ready(struct link *l, const struct pollfd *p, int signals)
 
 static int time_left(struct link *l)
 {
+    int64_t left;
+
     if (!l->deadline)
         return -1;
-    int64_t left = l->deadline - now_ms();
+    left = l->deadline - now_ms();
     return left > 0 ? (int)left : 0;
 }
 
@@ -378,6 +404,9 @@ static bool done(const struct link *l)
 int link_run(const struct options *o, const struct machine *m, int signals, struct link_result *r)
 {
     static struct link l; /* zero; one run for each process */
+    int code;
+    int lost;
+
     l.o = o;
     l.m = m;
     l.r = r;
@@ -388,19 +417,21 @@ int link_run(const struct options *o, const struct machine *m, int signals, stru
     if (o->boot_seconds && !o->bare && !o->gdb)
         l.deadline = now_ms() + (int64_t)o->boot_seconds * 1000;
 
-    int code = o->bare ? 0 : send_run(&l);
+    code = o->bare ? 0 : send_run(&l);
     if (code)
         machine_kill(m);
     while (!done(&l)) {
         struct pollfd p[WAIT_COUNT];
+        int n;
+
         set_wanted(&l, p, signals);
-        int n = poll(p, WAIT_COUNT, time_left(&l));
+        n = poll(p, WAIT_COUNT, time_left(&l));
         if (n > 0)
             take_ready(&l, p, signals);
         if (l.deadline && now_ms() >= l.deadline)
             pass_deadline(&l);
     }
-    int lost = l.out.error && l.out.error != EPIPE ? l.out.error : l.err.error;
+    lost = l.out.error && l.out.error != EPIPE ? l.out.error : l.err.error;
     r->lost = lost == EPIPE ? 0 : lost;
     free(l.to_ctl.data);
     return code;

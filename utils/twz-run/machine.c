@@ -43,6 +43,7 @@ static const struct {
 __attribute__((format(printf, 2, 3))) static void add(struct args *a, const char *format, ...)
 {
     va_list list;
+
     va_start(list, format);
     if (a->n == ARGS_MAX || vasprintf(&a->v[a->n], format, list) < 0) {
         report("out of memory");
@@ -57,6 +58,7 @@ static void add_words(struct args *a, const char *words)
 {
     while (*words) {
         size_t n = strcspn(words, " ");
+
         add(a, "%.*s", (int)n, words);
         words += n + (words[n] == ' ');
     }
@@ -66,11 +68,13 @@ static void add_words(struct args *a, const char *words)
 static char *escape_commas(const char *s)
 {
     char *copy = malloc(2 * strlen(s) + 1);
+    char *d;
+
     if (!copy) {
         report("out of memory");
         exit(EXIT_MACHINE);
     }
-    char *d = copy;
+    d = copy;
     for (; *s; s++) {
         *d++ = *s;
         if (*s == ',')
@@ -93,16 +97,19 @@ static void add_processor(struct args *a, const struct options *o)
 
 static void add_memory(struct args *a, const struct options *o, const struct machine_parts *parts)
 {
+    uint64_t most;
+    char *path;
+
     add_words(a, "-m");
     if (parts->pool_fd < 0) {
         add(a, "%lluK", (unsigned long long)(o->memory >> 10));
         return;
     }
     /* Slots are aligned to 1 GiB, so leave one more than the pool needs on either side of it. */
-    uint64_t most = ((o->memory + parts->pool_size + GIB - 1) / GIB + 2) * GIB;
+    most = ((o->memory + parts->pool_size + GIB - 1) / GIB + 2) * GIB;
     add(a, "%lluK,slots=2,maxmem=%lluK", (unsigned long long)(o->memory >> 10),
         (unsigned long long)(most >> 10));
-    char *path = escape_commas(o->pool);
+    path = escape_commas(o->pool);
     add_words(a, "-object");
     add(a, "memory-backend-file,id=nv0,share=on,mem-path=%s,size=%llu", path,
         (unsigned long long)parts->pool_size);
@@ -166,16 +173,20 @@ __attribute__((noreturn)) static void become_machine(char **argv, const int *mac
                                                      const struct machine_parts *parts,
                                                      pid_t parent, int failure)
 {
+    sigset_t none;
+    int null;
+    int error;
+    ssize_t told;
+
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(EXIT_MACHINE);
     setsid();
-    sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
 
-    int null = open("/dev/null", O_RDONLY);
+    null = open("/dev/null", O_RDONLY);
     dup2(null, STDIN_FILENO);
     dup2(parts->log_fd, STDOUT_FILENO);
     dup2(parts->log_fd, STDERR_FILENO);
@@ -186,8 +197,8 @@ __attribute__((noreturn)) static void become_machine(char **argv, const int *mac
     keep_over_exec(parts->pool_fd);
 
     execvp(argv[0], argv);
-    int error = errno;
-    ssize_t told = write(failure, &error, sizeof(error));
+    error = errno;
+    told = write(failure, &error, sizeof(error));
     _exit(told < 0 ? EXIT_MACHINE : EXIT_MISSING);
 }
 
@@ -196,6 +207,7 @@ static int exec_error(int failure)
 {
     int error = 0;
     ssize_t n;
+
     do {
         n = read(failure, &error, sizeof(error));
     } while (n < 0 && errno == EINTR);
@@ -206,16 +218,19 @@ static int spawn(char **argv, const int *machine_ends, const struct machine_part
                  pid_t *pid)
 {
     int failure[2];
+    pid_t parent;
+    int error;
+
     if (pipe2(failure, O_CLOEXEC) < 0) {
         report("pipe: %s", strerror(errno));
         return EXIT_MACHINE;
     }
-    pid_t parent = getpid();
+    parent = getpid();
     *pid = fork();
     if (*pid == 0)
         become_machine(argv, machine_ends, parts, parent, failure[1]);
     close(failure[1]);
-    int error = *pid < 0 ? errno : exec_error(failure[0]);
+    error = *pid < 0 ? errno : exec_error(failure[0]);
     close(failure[0]);
     if (*pid < 0) {
         report("fork: %s", strerror(error));
@@ -234,6 +249,7 @@ static int open_ports(int *ours, int *theirs)
 {
     for (int i = 0; i < PORT_COUNT; i++) {
         int pair[2];
+
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
             report("socketpair: %s", strerror(errno));
             return EXIT_MACHINE;
@@ -249,6 +265,7 @@ static void show(char **argv)
 {
     for (; *argv; argv++) {
         const char *quote = strpbrk(*argv, " ()") ? "'" : "";
+
         printf("%s%s%s%c", quote, *argv, quote, argv[1] ? ' ' : '\n');
     }
 }
@@ -256,13 +273,15 @@ static void show(char **argv)
 int machine_start(const struct options *o, const struct machine_parts *parts, struct machine *m)
 {
     int theirs[PORT_COUNT];
+    int code;
+    struct args a = { .n = 0 };
+
     for (int i = 0; i < PORT_COUNT; i++)
         theirs[i] = m->port[i] = -1;
-    int code = o->bare ? 0 : open_ports(m->port, theirs);
+    code = o->bare ? 0 : open_ports(m->port, theirs);
     if (code)
         return code;
 
-    struct args a = { .n = 0 };
     build_args(&a, o, parts, theirs);
     if (o->show)
         show(a.v);

@@ -44,8 +44,10 @@ static int find_kernel(const struct options *o, char *path, size_t size)
     } else {
         char self[PATH_MAX];
         ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        char *slash;
+
         self[n > 0 ? n : 0] = '\0';
-        char *slash = strrchr(self, '/');
+        slash = strrchr(self, '/');
         if (slash)
             *slash = '\0';
         snprintf(path, size, "%s/../kernel/twz.elf", self);
@@ -60,11 +62,14 @@ static int find_kernel(const struct options *o, char *path, size_t size)
 static int open_pool(const struct options *o, struct machine_parts *parts)
 {
     int fd = open(o->pool, O_RDWR | O_CLOEXEC);
+    struct stat st;
+    char holder[200];
+    int locked;
+
     if (fd < 0) {
         report("%s: %s: make a pool with twz-obj mkpool", o->pool, strerror(errno));
         return EXIT_MISSING;
     }
-    struct stat st;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
         report("%s: not a regular file: name the file that twz-obj mkpool made", o->pool);
         return EXIT_DAMAGED;
@@ -74,8 +79,7 @@ static int open_pool(const struct options *o, struct machine_parts *parts)
                o->pool, (long long)st.st_size);
         return EXIT_DAMAGED;
     }
-    char holder[200];
-    int locked = pool_lock(fd, 0, holder, sizeof(holder));
+    locked = pool_lock(fd, 0, holder, sizeof(holder));
     if (locked == -2) {
         report("%s: cannot be locked (%s): put the pool on a local disk", o->pool, strerror(errno));
         return EXIT_BUSY;
@@ -107,6 +111,7 @@ static int open_log(const struct options *o, char *path, size_t size, int *fd)
 static int block_signals(void)
 {
     sigset_t set;
+
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
     sigaddset(&set, SIGWINCH);
@@ -123,6 +128,7 @@ static int explain_end(const struct options *o, const struct link_result *r, con
 {
     bool powered_off;
     int code = machine_end_code(r->wait_status, &powered_off);
+
     if (o->bare && powered_off)
         return 0;
     if (r->boot_timeout)
@@ -132,6 +138,7 @@ static int explain_end(const struct options *o, const struct link_result *r, con
         report("the machine stopped before the program ended");
     if (log[0]) {
         bool nameless = strncmp(log, "/dev/fd/", 8) == 0;
+
         report("the end of the kernel's log%s%s:", nameless ? "" : ", ", nameless ? "" : log);
         report_log_tail(log);
     }
@@ -158,6 +165,11 @@ static int run(const struct options *o)
     char kernel[PATH_MAX + 32], log[PATH_MAX];
     struct machine_parts parts = { .kernel = kernel, .pool_fd = -1 };
     int code = find_kernel(o, kernel, sizeof(kernel));
+    int signals;
+    struct machine m;
+    bool prompt;
+    struct link_result r;
+
     if (!code && o->pool)
         code = open_pool(o, &parts);
     if (!code)
@@ -165,17 +177,15 @@ static int run(const struct options *o)
     if (code)
         return code;
 
-    int signals = block_signals();
-    struct machine m;
+    signals = block_signals();
     code = machine_start(o, &parts, &m);
     if (code || o->show)
         return code;
     if (o->gdb)
         report("waiting for: gdb %s -ex 'target remote :1234'", kernel);
-    bool prompt = !o->bare && o->program_count == 0;
+    prompt = !o->bare && o->program_count == 0;
     if (prompt && terminal_prepare())
         report("leave with exit or Ctrl-D; Ctrl-A X, or Ctrl-C twice, stops the machine");
-    struct link_result r;
     code = link_run(o, &m, signals, &r);
     terminal_restore();
     return code ? code : exit_code(o, &r, log);
@@ -183,8 +193,10 @@ static int run(const struct options *o)
 
 int main(int argc, char **argv)
 {
-    open_missing_streams();
     struct options o;
-    int code = options_parse(&o, argc, argv);
+    int code;
+
+    open_missing_streams();
+    code = options_parse(&o, argc, argv);
     return code >= 0 ? code : run(&o);
 }

@@ -83,10 +83,12 @@ static int bad_value(const char *option, const char *value, const char *wanted)
 static bool parse_count(const char *s, uint64_t max, uint64_t *value)
 {
     char *end;
+    unsigned long long n;
+
     errno = 0;
     if (!isdigit((unsigned char)*s))
         return false;
-    unsigned long long n = strtoull(s, &end, 10);
+    n = strtoull(s, &end, 10);
     if (errno || *end || n > max)
         return false;
     *value = n;
@@ -97,11 +99,13 @@ static bool parse_size(const char *s, uint64_t *bytes)
 {
     size_t len = strlen(s);
     char digits[24];
+    unsigned shift = 0;
+    uint64_t n;
+
     if (len == 0 || len >= sizeof(digits))
         return false;
     memcpy(digits, s, len + 1);
 
-    unsigned shift = 0;
     switch (digits[len - 1]) {
     case 'K':
     case 'k': shift = 10; break;
@@ -113,7 +117,6 @@ static bool parse_size(const char *s, uint64_t *bytes)
     }
     if (shift)
         digits[len - 1] = '\0';
-    uint64_t n;
     if (!parse_count(digits, UINT64_MAX >> shift, &n))
         return false;
     *bytes = n << shift;
@@ -123,6 +126,7 @@ static bool parse_size(const char *s, uint64_t *bytes)
 static int take_number(struct options *o, int option, const char *value)
 {
     uint64_t n = 0;
+
     switch (option) {
     case OPT_CPUS:
         if (!parse_count(value, 64, &n) || n == 0)
@@ -145,6 +149,7 @@ static int take_number(struct options *o, int option, const char *value)
 static int take_list(struct options *o, int option, char *value)
 {
     uint32_t *count = option == OPT_ENV ? &o->env_count : &o->machine_arg_count;
+
     if (*count == OPTIONS_LIST_MAX)
         return bad_value(option == OPT_ENV ? "env" : "machine-arg", value, "too many of them");
     if (option == OPT_ENV && !strchr(value, '='))
@@ -212,11 +217,13 @@ static int take(struct options *o, int option, char *value)
 
 int options_parse(struct options *o, int argc, char **argv)
 {
+    int option;
+
     *o = (struct options){ .qemu = "qemu-system-x86_64", .memory = 512u << 20 };
     o->boot_seconds = 120;
-    int option;
     while ((option = getopt_long(argc, argv, "+", table, NULL)) != -1) {
         int code = take(o, option, optarg);
+
         if (code >= 0)
             return code;
     }

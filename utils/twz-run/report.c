@@ -16,6 +16,7 @@ void report(const char *format, ...)
 {
     char text[1024];
     va_list args;
+
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
@@ -25,12 +26,18 @@ void report(const char *format, ...)
 void report_log_tail(const char *log_path)
 {
     int fd = open(log_path, O_RDONLY | O_CLOEXEC);
+    off_t size;
+    off_t from;
+    char text[TAIL_BYTES + 1];
+    ssize_t n;
+    char *start;
+    char *save;
+
     if (fd < 0)
         return;
-    off_t size = lseek(fd, 0, SEEK_END);
-    off_t from = size > TAIL_BYTES ? size - TAIL_BYTES : 0;
-    char text[TAIL_BYTES + 1];
-    ssize_t n = pread(fd, text, TAIL_BYTES, from);
+    size = lseek(fd, 0, SEEK_END);
+    from = size > TAIL_BYTES ? size - TAIL_BYTES : 0;
+    n = pread(fd, text, TAIL_BYTES, from);
     close(fd);
     if (n <= 0)
         return;
@@ -38,12 +45,11 @@ void report_log_tail(const char *log_path)
         n--;
     text[n] = '\0';
 
-    char *start = text + n;
+    start = text + n;
     for (int lines = 0; start > text; start--) {
         if (start[-1] == '\n' && ++lines == TAIL_LINES)
             break;
     }
-    char *save;
     for (char *line = strtok_r(start, "\r\n", &save); line; line = strtok_r(NULL, "\r\n", &save))
         dprintf(STDERR_FILENO, "    | %s\n", line);
 }

@@ -35,6 +35,7 @@ uint32_t terminal_bits(void)
 void terminal_size(uint16_t *rows, uint16_t *cols)
 {
     struct winsize w = { .ws_row = 0 };
+
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) < 0 && ioctl(STDIN_FILENO, TIOCGWINSZ, &w) < 0)
         w = (struct winsize){ .ws_row = 0 };
     *rows = w.ws_row;
@@ -43,9 +44,11 @@ void terminal_size(uint16_t *rows, uint16_t *cols)
 
 bool terminal_prepare(void)
 {
+    struct termios t;
+
     if (tcgetattr(STDIN_FILENO, &before) < 0 || tcgetpgrp(STDIN_FILENO) != getpgrp())
         return false;
-    struct termios t = before;
+    t = before;
     t.c_cc[VEOL] = CTRL_A;
     prepared = tcsetattr(STDIN_FILENO, TCSANOW, &t) == 0;
     return prepared;
@@ -60,15 +63,18 @@ void terminal_restore(void)
 
 bool terminal_is_leave(const unsigned char *data, size_t size)
 {
+    struct termios t;
+    char key = 0;
+    ssize_t n;
+
     if (!prepared || size == 0 || data[size - 1] != CTRL_A)
         return false;
-    struct termios t = before;
+    t = before;
     t.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
     t.c_cc[VMIN] = 1;
     t.c_cc[VTIME] = 0;
     tcsetattr(STDIN_FILENO, TCSANOW, &t);
-    char key = 0;
-    ssize_t n = read(STDIN_FILENO, &key, 1);
+    n = read(STDIN_FILENO, &key, 1);
     t = before;
     t.c_cc[VEOL] = CTRL_A;
     tcsetattr(STDIN_FILENO, TCSANOW, &t);

@@ -13,6 +13,7 @@
 const char *args_option(const struct args *args, const char *name)
 {
     int count = command_option_count(args->command);
+
     for (int i = 0; i < count; i++) {
         if (strcmp(args->command[1 + i].name, name) == 0)
             return args->value[i];
@@ -51,10 +52,12 @@ static void option_set_make(struct option_set *set, const struct command_def *co
     };
     int n = command_option_count(command);
     char *letter = set->letters;
+
     *letter++ = ':';
     for (int i = 0; i < n; i++) {
         const struct command_def *def = &command[1 + i];
         int argument = def->argument[0] ? required_argument : no_argument;
+
         set->list[i] = (struct option){ def->name, argument, NULL, OWN_OPTION + i };
         if (def->letter) {
             *letter++ = (char)def->letter;
@@ -83,6 +86,7 @@ static int bad_option(const struct command_def *command, int c, char **argv)
     const char *what = c == ':' ? "needs an argument" : "is no option";
     const char *name = argv[optind - 1];
     char letter[3] = { '-', (char)optopt, '\0' };
+
     if (optopt > 0 && optopt < 256)
         name = letter;
     return fail(TOOL_USAGE, "%s: %s %s: see 'twz-obj %s --help'", command->name, name, what,
@@ -94,13 +98,15 @@ static int args_parse(struct tool *tool, const struct command_def *command, int 
                       struct args *args)
 {
     struct option_set set;
+    int c;
+
     option_set_make(&set, command);
     *args = (struct args){ .command = command };
     optind = 0;
     opterr = 0;
-    int c;
     while ((c = getopt_long(argc, argv, set.letters, set.list, NULL)) != -1) {
         int own;
+
         switch (c) {
         case ':':
         case '?': return bad_option(command, c, argv);
@@ -129,6 +135,7 @@ static int args_parse(struct tool *tool, const struct command_def *command, int 
 static enum command_access access_wanted(const struct args *args)
 {
     enum command_access access = args->command->access;
+
     for (int i = 0; i < command_option_count(args->command); i++) {
         if (args->value[i] && args->command[1 + i].access > access)
             access = args->command[1 + i].access;
@@ -139,14 +146,16 @@ static enum command_access access_wanted(const struct args *args)
 static int run_on_pool(struct tool *tool, const struct args *args, enum command_access access)
 {
     const char *path = command_pool_path(tool);
-    if (!path)
-        return TOOL_USAGE;
     static const enum pool_mode mode[] = {
         [ACCESS_LOOK] = POOL_LOOK,
         [ACCESS_CHANGE] = POOL_CHANGE,
         [ACCESS_BULK] = POOL_BULK,
     };
-    int err = pool_open(&tool->pool, path, mode[access]);
+    int err;
+
+    if (!path)
+        return TOOL_USAGE;
+    err = pool_open(&tool->pool, path, mode[access]);
     if (err)
         return err;
     err = args->command->run(tool, args);
@@ -158,14 +167,18 @@ static int run_on_pool(struct tool *tool, const struct args *args, enum command_
 int command_run(struct tool *tool, int argc, char **argv)
 {
     const struct command_def *command = command_find(argv[0]);
+    struct args args;
+    int err;
+    enum command_access access;
+    bool own;
+
     if (!command)
         return fail(TOOL_USAGE, "%s: no such command: see 'twz-obj --help'", argv[0]);
-    struct args args;
-    int err = args_parse(tool, command, argc, argv, &args);
+    err = args_parse(tool, command, argc, argv, &args);
     if (err)
         return err < 0 ? TOOL_OK : err;
-    enum command_access access = access_wanted(&args);
-    bool own = access <= ACCESS_OWN;
+    access = access_wanted(&args);
+    own = access <= ACCESS_OWN;
     if (tool->batch && (own || command->run == cmd_batch))
         return fail(TOOL_USAGE, "%s: not inside a batch", command->name);
     if (tool->batch || own)

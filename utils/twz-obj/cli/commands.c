@@ -42,6 +42,7 @@ int command_option_count(const struct command_def *command)
 {
     int count = 0;
     const struct command_def *end = command_defs + command_def_count;
+
     while (command + 1 + count < end && command[1 + count].kind == DEF_OPTION)
         count++;
     return count;

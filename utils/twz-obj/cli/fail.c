@@ -30,6 +30,7 @@ static void say(const char *format, va_list ap) FAIL_PRINTF(1, 0);
 static void say(const char *format, va_list ap)
 {
     char text[2048];
+
     vsnprintf(text, sizeof(text), format, ap);
     /* What names and files are called must not be able to steer a terminal. */
     for (char *p = text; *p; p++) {
@@ -43,6 +44,7 @@ static void say(const char *format, va_list ap)
 int fail(enum tool_exit code, const char *format, ...)
 {
     va_list ap;
+
     va_start(ap, format);
     say(format, ap);
     va_end(ap);
@@ -52,6 +54,7 @@ int fail(enum tool_exit code, const char *format, ...)
 void fail_warn(const char *format, ...)
 {
     va_list ap;
+
     va_start(ap, format);
     say(format, ap);
     va_end(ap);
@@ -124,6 +127,7 @@ int fail_twz(const char *subject, int64_t error)
 {
     const char *todo = remedy(error);
     const char *full = error == -TWZ_ENOSPC ? "the pool is full: " : "";
+
     return fail(fail_code(error), "%s: %s%s%s%s", subject, full, fail_text(error), todo ? ": " : "",
                 todo ? todo : "");
 }
@@ -131,6 +135,7 @@ int fail_twz(const char *subject, int64_t error)
 int fail_host(const char *subject)
 {
     int code = errno;
+
     return fail(fail_code_host(code), "%s: %s", subject, strerror(code));
 }
 

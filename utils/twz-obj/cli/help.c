@@ -23,11 +23,12 @@ static void help_all(void)
          "Works on the objects in a pool file while nothing else uses it.");
     for (int i = 0; i < command_def_count; i++) {
         const struct command_def *def = &command_defs[i];
+        char usage[64];
+
         if (def->kind == DEF_GROUP)
             printf("\n%s\n", def->name);
         if (def->kind != DEF_COMMAND)
             continue;
-        char usage[64];
         snprintf(usage, sizeof(usage), "%s %s", def->name, def->argument);
         printf("  %-24s %s\n", usage, def->help);
     }
@@ -39,12 +40,14 @@ static void help_one(const struct command_def *command)
     const struct command_def *end = command_defs + command_def_count;
     const struct command_def *option = command + 1;
     bool any = option < end && option->kind == DEF_OPTION;
+
     printf("usage: twz-obj %s%s%s%s\n%s.\n", command->name, any ? " [option...]" : "",
            command->argument[0] ? " " : "", command->argument, command->help);
     if (any)
         putchar('\n');
     for (; option < end && option->kind == DEF_OPTION; option++) {
         char form[48];
+
         snprintf(form, sizeof(form), "--%s%s%s", option->name, option->argument[0] ? " " : "",
                  option->argument);
         if (option->letter)
@@ -58,6 +61,7 @@ static void help_one(const struct command_def *command)
 void help_print(const char *name)
 {
     const struct command_def *command = name ? command_find(name) : NULL;
+
     if (command)
         help_one(command);
     else
@@ -73,6 +77,7 @@ void help_words(const char *name)
 {
     const struct command_def *command = name ? command_find(name) : NULL;
     const struct command_def *end = command_defs + command_def_count;
+
     if (name && !command)
         return;
     if (!name) {

@@ -29,8 +29,9 @@ static int options_parse(struct tool *tool, int argc, char **argv, int *next)
         { "words", optional_argument, NULL, MAIN_WORDS },
         { 0 },
     };
-    opterr = 0;
     int c;
+
+    opterr = 0;
     while ((c = getopt_long(argc, argv, "+:", list, NULL)) != -1) {
         switch (c) {
         case MAIN_POOL: tool->pool_path = optarg; break;
@@ -60,13 +61,17 @@ static void keep_stream_numbers(void)
 
 int main(int argc, char **argv)
 {
-    keep_stream_numbers();
     static char buffer[1 << 16];
-    setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
-    const char *path = getenv("TWZ_POOL");
-    struct tool tool = { .pool_path = path && *path ? path : NULL };
+    const char *path;
+    struct tool tool;
     int next = 0;
-    int err = options_parse(&tool, argc, argv, &next);
+    int err;
+
+    keep_stream_numbers();
+    setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+    path = getenv("TWZ_POOL");
+    tool = (struct tool){ .pool_path = path && *path ? path : NULL };
+    err = options_parse(&tool, argc, argv, &next);
     if (err < 0)
         return fflush(stdout) == 0 ? TOOL_OK : fail_host("standard output");
     if (err != TOOL_OK)

@@ -90,16 +90,20 @@ static size_t utf8_len(const unsigned char *p, size_t left)
     } form[] = {
         { 0x80, 0, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 }
     };
+
     for (size_t n = 1; n <= 4 && n <= left; n++) {
+        uint32_t c;
+        bool valid;
+
         if ((p[0] & form[n - 1].mask) != form[n - 1].lead)
             continue;
-        uint32_t c = p[0] & (unsigned char)~form[n - 1].mask;
+        c = p[0] & (unsigned char)~form[n - 1].mask;
         for (size_t i = 1; i < n; i++) {
             if ((p[i] & 0xc0) != 0x80)
                 return 0;
             c = c << 6 | (p[i] & 0x3fu);
         }
-        bool valid = c >= form[n - 1].min && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff);
+        valid = c >= form[n - 1].min && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff);
         return valid ? n : 0;
     }
     return 0;
@@ -108,9 +112,11 @@ static size_t utf8_len(const unsigned char *p, size_t left)
 static void json_string(const char *text, size_t len)
 {
     const unsigned char *p = (const unsigned char *)text;
+
     putchar('"');
     for (size_t i = 0; i < len;) {
         size_t n = utf8_len(p + i, len - i);
+
         if (n == 0) {
             printf("\\udc%02x", p[i]);
             n = 1;
@@ -160,6 +166,7 @@ void out_bool(const char *name, bool value)
 void out_id(const char *name, objid_t id)
 {
     char text[OUT_ID_TEXT];
+
     field(name);
     if (objid_is_none(id))
         fputs("null", stdout);
@@ -189,6 +196,7 @@ void out_hex(const char *name, uint64_t value)
 bool out_terminal(void)
 {
     static int terminal = -1;
+
     if (terminal < 0)
         terminal = isatty(STDOUT_FILENO);
     return terminal == 1;
@@ -197,8 +205,10 @@ bool out_terminal(void)
 static bool colours(void)
 {
     static int on = -1;
+
     if (on < 0) {
         const char *no = getenv("NO_COLOR");
+
         on = out_terminal() && !(no && *no);
     }
     return on == 1;
@@ -207,6 +217,7 @@ static bool colours(void)
 const char *out_colour(int sgr)
 {
     static char text[16];
+
     if (!colours())
         return "";
     snprintf(text, sizeof(text), "\033[%dm", sgr);
@@ -239,17 +250,20 @@ const char *out_id_text(char text[OUT_ID_TEXT], objid_t id, int digits)
 
 const char *out_size_text(char text[OUT_SIZE_TEXT], uint64_t bytes, bool human)
 {
+    const char *unit;
+    uint64_t scale = 1024;
+    uint64_t tenths;
+
     if (!human || bytes < 1024) {
         snprintf(text, OUT_SIZE_TEXT, "%llu", (unsigned long long)bytes);
         return text;
     }
-    const char *unit = "KMGT";
-    uint64_t scale = 1024;
+    unit = "KMGT";
     while (unit[1] && bytes / scale >= 1024) {
         scale *= 1024;
         unit++;
     }
-    uint64_t tenths = (bytes * 10 + scale - 1) / scale;
+    tenths = (bytes * 10 + scale - 1) / scale;
     if (tenths < 100)
         snprintf(text, OUT_SIZE_TEXT, "%llu.%llu%c", (unsigned long long)(tenths / 10),
                  (unsigned long long)(tenths % 10), *unit);
@@ -262,6 +276,7 @@ const char *out_time_text(char text[OUT_TIME_TEXT], uint64_t ns)
 {
     time_t seconds = (time_t)(ns / 1000000000u);
     struct tm tm;
+
     if (ns == 0 || !localtime_r(&seconds, &tm) ||
         strftime(text, OUT_TIME_TEXT, "%Y-%m-%d %H:%M", &tm) == 0)
         snprintf(text, OUT_TIME_TEXT, "---------- --:--");
@@ -276,6 +291,7 @@ const char *out_perms_text(char text[OUT_PERMS_TEXT], uint32_t perms)
     } all[] = {
         { TWZ_READ, 'r' }, { TWZ_WRITE, 'w' }, { TWZ_EXEC, 'x' }, { TWZ_USE, 'u' }, { TWZ_DEL, 'd' }
     };
+
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         text[i] = perms & all[i].bit ? all[i].letter : '-';
     text[5] = '\0';
@@ -287,6 +303,7 @@ const char *out_perms_text(char text[OUT_PERMS_TEXT], uint32_t perms)
 static uint64_t now_ns(void)
 {
     struct timespec ts;
+
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
@@ -299,13 +316,15 @@ void out_progress_start(struct out_progress *p, const char *what, uint64_t total
 
 void out_progress(struct out_progress *p, uint64_t done)
 {
+    uint64_t now;
+    char size[OUT_SIZE_TEXT];
+
     if (!p->on)
         return;
-    uint64_t now = now_ns();
+    now = now_ns();
     if (now - p->shown_ns < 200000000u)
         return;
     p->shown_ns = now;
-    char size[OUT_SIZE_TEXT];
     out_size_text(size, done, true);
     if (p->total)
         fprintf(stderr, "\r%s: %s, %llu %% \033[K", p->what, size,

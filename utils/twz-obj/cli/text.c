@@ -11,15 +11,18 @@
 bool text_size(const char *text, uint64_t *value)
 {
     char *end;
+    unsigned long long n;
+    unsigned shift = 0;
+
     if (!isdigit((unsigned char)text[0]))
         return false;
     errno = 0;
-    unsigned long long n = strtoull(text, &end, text[0] == '0' && text[1] == 'x' ? 16 : 10);
+    n = strtoull(text, &end, text[0] == '0' && text[1] == 'x' ? 16 : 10);
     if (errno != 0)
         return false;
-    unsigned shift = 0;
     if (*end) {
         const char *unit = strchr("KMGT", toupper((unsigned char)*end));
+
         if (!unit || end[1])
             return false;
         shift = 10u * (unsigned)(unit - "KMGT" + 1);
@@ -53,6 +56,7 @@ static bool take_word(char **from, char **to)
     char quote = 0;
     char *p = *from;
     char *out = *to;
+
     for (; *p && (quote || !isspace((unsigned char)*p)); p++) {
         if (quote && *p == quote) {
             quote = 0;
@@ -73,17 +77,21 @@ int text_words(char *line, char **word, int max)
 {
     int count = 0;
     char *from = line;
+
     for (;;) {
+        char *to;
+        bool more;
+
         from += strspn(from, " \t\r\n\v\f");
         if (!*from || *from == '#')
             return count;
         if (count == max)
             return -2;
-        char *to = from;
+        to = from;
         word[count++] = from;
         if (!take_word(&from, &to))
             return -1;
-        bool more = *from != '\0';
+        more = *from != '\0';
         *to = '\0';
         if (!more)
             return count;

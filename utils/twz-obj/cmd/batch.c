@@ -15,6 +15,7 @@ static int run_line(struct tool *tool, char *line)
 {
     char *word[WORDS_MAX + 1];
     int count = text_words(line, word, WORDS_MAX);
+
     if (count == -1)
         return fail(TOOL_USAGE, "a quote is not closed");
     if (count == -2)
@@ -31,6 +32,7 @@ static int run_lines(struct tool *tool, FILE *in, const char *name, bool keep_go
     char *line = NULL;
     size_t room = 0;
     int err = TOOL_OK;
+
     fail_prefix(prefix);
     for (unsigned long number = 1; getline(&line, &room, in) >= 0; number++) {
         snprintf(prefix, sizeof(prefix), "%.250s, line %lu: ", name, number);
@@ -48,12 +50,14 @@ int cmd_batch(struct tool *tool, const struct args *args)
     bool named = args->argc > 0 && strcmp(args->argv[0], "-") != 0;
     const char *name = named ? args->argv[0] : "standard input";
     FILE *in = named ? fopen(name, "re") : stdin;
+    int err;
+
     if (!in)
         return fail_host(name);
     if (args_flag(args, "sync"))
         pool_file_sync_each(tool->pool);
     tool->batch = true;
-    int err = run_lines(tool, in, name, args_flag(args, "keep-going"));
+    err = run_lines(tool, in, name, args_flag(args, "keep-going"));
     tool->batch = false;
     if (ferror(in))
         err = fail_first(err, fail_host(name));

@@ -39,6 +39,7 @@ static void tell_store(void *ctx, const struct store_report *report)
 static void tell_directory(void *ctx, const struct hier_problem *problem)
 {
     const objid_t *dir = ctx;
+
     if (out_records()) {
         out_begin();
         out_str("problem", problem->what);
@@ -63,6 +64,7 @@ static void check_directory(struct dir_walk *walk, objid_t id)
 {
     twzobj dir;
     int err = twz_object_init_guid(&dir, id, TWZ_READ);
+
     if (err >= 0) {
         err = hier_check(&dir, tell_directory, &id);
         twz_object_release(&dir);
@@ -80,16 +82,20 @@ static int check_name(void *ctx, const struct name_visit *visit)
 {
     struct dir_walk *walk = ctx;
     uint32_t row;
+    int err;
+
     walk->names++;
     if (visit->name->kind == HIER_SYMLINK)
         return 0;
-    int err = store_lookup(walk->pool->store, visit->name->id, &row);
+    err = store_lookup(walk->pool->store, visit->name->id, &row);
     if (err < 0) {
         objid_t dir = visit->dir;
+
         walk->problems++;
         tell_directory(&dir, &(struct hier_problem){ 0, "a name of an object that is not there" });
     } else if (visit->again) {
         objid_t dir = visit->dir;
+
         walk->problems++;
         tell_directory(&dir, &(struct hier_problem){ 0, "a second name of a directory" });
     } else if (visit->name->kind == HIER_DIR) {
@@ -102,6 +108,7 @@ static int check_name(void *ctx, const struct name_visit *visit)
 static int check_broken(void *ctx, objid_t dir, const char *path, int error)
 {
     struct dir_walk *walk = ctx;
+
     (void)path;
     if (!objid_equal(walk->told, dir))
         tell_directory(&dir, &(struct hier_problem){ 0, fail_text(error) });
@@ -111,11 +118,13 @@ static int check_broken(void *ctx, objid_t dir, const char *path, int error)
 
 static int check_names(struct pool *pool, struct dir_walk *walk)
 {
+    int err;
+
     *walk = (struct dir_walk){ .pool = pool };
     if (objid_is_none(pool->names))
         return TOOL_OK;
     check_directory(walk, pool->names);
-    int err = names_each_whole(pool, pool->names, "/", check_name, check_broken, walk);
+    err = names_each_whole(pool, pool->names, "/", check_name, check_broken, walk);
     if (err < 0) {
         walk->problems++;
         tell_directory(&pool->names, &(struct hier_problem){ 0, fail_text(err) });
@@ -136,6 +145,7 @@ static void tell_recovery(const struct store_recovery *done, const char *verb)
 static void tell_result(const struct store_checked *result, const struct dir_walk *walk)
 {
     uint64_t problems = result->problems + walk->problems;
+
     if (out_records()) {
         out_begin();
         out_u64("objects", result->objects);
@@ -166,6 +176,7 @@ static int check_mapped(struct pool *pool, bool *walked)
     struct store_checked result;
     struct dir_walk walk;
     int err = pool_validate(pool);
+
     if (err != TOOL_OK)
         return err;
     pool_env(pool, &env);
@@ -189,6 +200,7 @@ static int check_pool(const char *path, bool *walked)
 {
     struct pool *pool;
     int err = pool_file_open(&pool, path, POOL_LOOK);
+
     if (err != TOOL_OK)
         return err;
     err = check_mapped(pool, walked);
@@ -199,6 +211,7 @@ static int backup(const struct pool *pool, const char *path)
 {
     struct host_file file;
     int err = host_file_create(&file, path, "choose another name", 0644);
+
     if (err != TOOL_OK)
         return err;
     err = host_copy_sparse(pool->fd, file.fd, path, pool->size);
@@ -229,6 +242,7 @@ static int skip_broken(void *ctx, objid_t dir, const char *path, int error)
 static int recover(struct pool *pool)
 {
     int err = pool_validate(pool);
+
     if (err == TOOL_OK)
         err = pool_recover(pool);
     if (err == TOOL_OK && !objid_is_none(pool->names))
@@ -240,6 +254,7 @@ static int repair(const char *path, bool dry, const char *copy)
 {
     struct pool *pool;
     int err = pool_file_open(&pool, path, dry ? POOL_LOOK : POOL_CHANGE);
+
     if (err != TOOL_OK)
         return err;
     if (copy && !dry)
@@ -277,12 +292,14 @@ int cmd_check(struct tool *tool, const struct args *args)
     bool dry = args_flag(args, "dry-run");
     bool repaired = args_flag(args, "repair") && !dry;
     bool walked = false;
+    int err;
+
     if (!path)
         return TOOL_USAGE;
     if (!args_flag(args, "repair") && (dry || copy))
         return fail(TOOL_USAGE, "check: --dry-run and --backup go with --repair");
     fail_damaged_todo_set(repaired ? REPAIR_TODO : CHECK_TODO);
-    int err = args_flag(args, "repair") ? repair(path, dry, copy) : TOOL_OK;
+    err = args_flag(args, "repair") ? repair(path, dry, copy) : TOOL_OK;
     if (err != TOOL_OK)
         return err;
     err = check_pool(path, &walked);

@@ -31,11 +31,13 @@ struct output {
 static int write_zeroes(struct output *out, uint64_t len)
 {
     static const uint8_t zeroes[1 << 16];
+    int err = TOOL_OK;
+
     if (out->seekable)
         return lseek(out->fd, (off_t)len, SEEK_CUR) < 0 ? fail_host(out->path) : TOOL_OK;
-    int err = TOOL_OK;
     while (len > 0 && err == TOOL_OK) {
         uint64_t n = len < sizeof(zeroes) ? len : sizeof(zeroes);
+
         err = host_write(out->fd, out->path, zeroes, n);
         len -= n;
     }
@@ -45,6 +47,7 @@ static int write_zeroes(struct output *out, uint64_t len)
 static int write_piece(void *ctx, const uint8_t *bytes, uint64_t len)
 {
     struct output *out = ctx;
+
     out->rc = bytes ? host_write(out->fd, out->path, bytes, len) : write_zeroes(out, len);
     out->done += len;
     out_progress(&out->progress, out->done);
@@ -56,6 +59,7 @@ static int write_object(struct tool *tool, const struct ident *item, struct outp
 {
     uint64_t length;
     int err = content_length(tool->pool, item->row, &length);
+
     if (err < 0)
         return fail_twz(item->text, err);
     out_progress_start(&out->progress, item->text, length);
@@ -78,17 +82,21 @@ static int is_directory(const struct ident *item)
 static int write_stdout(struct tool *tool, const struct ident *item)
 {
     struct output out = { .fd = STDOUT_FILENO, .path = "standard output" };
+    int err;
+
     fflush(stdout);
-    int err = is_directory(item);
+    err = is_directory(item);
     return err == TOOL_OK ? write_object(tool, item, &out) : err;
 }
 
 int cmd_cat(struct tool *tool, const struct args *args)
 {
     struct ident_list list;
+    int err;
+
     if (out_records())
         return fail(TOOL_USAGE, "cat: the bytes themselves are written, not JSON");
-    int err = ident_all(tool, args, &list);
+    err = ident_all(tool, args, &list);
     for (size_t i = 0; err == TOOL_OK && i < list.count; i++)
         err = write_stdout(tool, &list.item[i]);
     ident_free(&list);
@@ -101,9 +109,11 @@ int cmd_cat(struct tool *tool, const struct args *args)
 static int get_special(struct tool *tool, const struct ident *item, const char *path)
 {
     struct output out = { .path = path, .fd = open(path, O_WRONLY | O_CLOEXEC) };
+    int err;
+
     if (out.fd < 0)
         return fail_host(path);
-    int err = write_object(tool, item, &out);
+    err = write_object(tool, item, &out);
     close(out.fd);
     return err;
 }
@@ -113,13 +123,16 @@ static int get_regular(struct tool *tool, const struct ident *item, const char *
     struct facts facts;
     struct host_file file;
     int err = facts_get(tool->pool, item->row, &facts);
+    uint32_t mode;
+    struct output out;
+
     if (err < 0 || facts.error < 0)
         return fail_twz(item->text, err < 0 ? err : facts.error);
-    uint32_t mode = facts.meta.mode ? (uint32_t)facts.meta.mode & 0777u : 0666u;
+    mode = facts.meta.mode ? (uint32_t)facts.meta.mode & 0777u : 0666u;
     err = host_file_create(&file, path, NULL, mode);
     if (err != TOOL_OK)
         return err;
-    struct output out = { .fd = file.fd, .path = path, .seekable = true };
+    out = (struct output){ .fd = file.fd, .path = path, .seekable = true };
     err = write_object(tool, item, &out);
     if (err == TOOL_OK)
         return host_file_commit(&file);
@@ -130,13 +143,17 @@ static int get_regular(struct tool *tool, const struct ident *item, const char *
 static int get_to(struct tool *tool, const struct ident *item, const char *path)
 {
     struct stat st;
+    char *leaf;
+    char *inside;
+    int err;
+
     if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
         return get_regular(tool, item, path);
     if (!S_ISDIR(st.st_mode))
         return get_special(tool, item, path);
-    char *leaf = names_base(item->text);
-    char *inside = leaf ? names_join(path, leaf) : NULL;
-    int err = inside ? get_regular(tool, item, inside) : fail(TOOL_FULL, "out of memory");
+    leaf = names_base(item->text);
+    inside = leaf ? names_join(path, leaf) : NULL;
+    err = inside ? get_regular(tool, item, inside) : fail(TOOL_FULL, "out of memory");
     free(inside);
     free(leaf);
     return err;
@@ -146,6 +163,7 @@ int cmd_get(struct tool *tool, const struct args *args)
 {
     struct ident item;
     int err = ident_one(tool, args->argv[0], &item);
+
     if (err != TOOL_OK)
         return err;
     err = is_directory(&item);

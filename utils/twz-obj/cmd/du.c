@@ -23,9 +23,11 @@ struct usage {
 static void add_object(struct usage *usage, objid_t id)
 {
     uint32_t row;
+
     while (names_seen_add(&usage->seen, id) && store_lookup(usage->pool->store, id, &row) >= 0) {
         struct facts facts;
         uint32_t next;
+
         if (facts_get(usage->pool, row, &facts) < 0)
             return;
         usage->objects++;
@@ -47,6 +49,7 @@ static int add_name(void *ctx, const struct name_visit *visit)
 static int measure(struct usage *usage, const struct ident *item)
 {
     int err = names_seen_init(&usage->seen, usage->pool);
+
     if (err < 0)
         return err;
     usage->objects = usage->media = usage->length = 0;
@@ -60,6 +63,7 @@ static int usage_of(struct usage *usage, const struct ident *item, bool human)
 {
     char text[OUT_SIZE_TEXT];
     int err = measure(usage, item);
+
     if (err < 0)
         return fail_twz(item->text, err);
     if (out_records()) {
@@ -84,6 +88,7 @@ int cmd_du(struct tool *tool, const struct args *args)
     struct ident_list list;
     struct usage usage = { .pool = tool->pool };
     int err = ident_all_or(tool, args, "/", &list);
+
     for (size_t i = 0; i < list.count; i++)
         err = fail_first(err, usage_of(&usage, &list.item[i], args_flag(args, "human")));
     ident_free(&list);

@@ -29,6 +29,7 @@ static int fot_entry(void *ctx, const struct ref *ref)
     struct fot_list *list = ctx;
     char id[OUT_ID_TEXT];
     char perms[OUT_PERMS_TEXT];
+
     if (ref->kind != REF_FOT)
         return 0;
     list->count++;
@@ -57,6 +58,7 @@ static int fot_of(struct tool *tool, const struct ident *item, bool header)
     struct fot_list list = { .tool = tool };
     struct twz_meta meta;
     int err = content_meta(tool->pool, item->row, &meta);
+
     if (err < 0)
         return fail_twz(item->text, err);
     if (out_records()) {
@@ -82,6 +84,7 @@ int cmd_fot(struct tool *tool, const struct args *args)
 {
     struct ident_list list;
     int err = ident_all(tool, args, &list);
+
     for (size_t i = 0; i < list.count; i++)
         err = fail_first(err, fot_of(tool, &list.item[i], list.count > 1));
     ident_free(&list);
@@ -130,6 +133,7 @@ static bool dump_nothing(struct dump *dump, uint64_t off, uint64_t *end)
     struct store_page at;
     uint32_t page = (uint32_t)(off / TWZ_PAGE_SIZE);
     const char *text;
+
     if (store_page_get(dump->pool->store, dump->row, page, &at) < 0)
         text = "damaged";
     else if (at.state == STORE_PRESENT || at.state == STORE_SHARED)
@@ -140,6 +144,7 @@ static bool dump_nothing(struct dump *dump, uint64_t off, uint64_t *end)
     if (at.state == STORE_ABSENT) {
         struct store_page next = { .page = page };
         bool more = store_page_next(dump->pool->store, dump->row, &next) >= 0;
+
         *end = (uint64_t)(more ? next.page : TWZ_PAGE_RECORD) * TWZ_PAGE_SIZE;
     }
     printf("%08llx  (%s)\n", (unsigned long long)off, text);
@@ -151,16 +156,20 @@ static int dump_text(struct tool *tool, const struct ident *item, uint64_t off, 
 {
     struct dump dump = { .pool = tool->pool, .row = item->row };
     uint64_t end = off + len;
+
     while (off < end) {
         uint8_t bytes[DUMP_ROW];
         uint64_t nothing;
+        size_t n;
+        int err;
+
         if (dump_nothing(&dump, off, &nothing)) {
             off = nothing;
             continue;
         }
-        size_t n = DUMP_ROW - off % DUMP_ROW;
+        n = DUMP_ROW - off % DUMP_ROW;
         n = end - off < n ? (size_t)(end - off) : n;
-        int err = content_read(tool->pool, item->row, off, bytes, n);
+        err = content_read(tool->pool, item->row, off, bytes, n);
         if (err < 0)
             return fail_twz(item->text, err);
         dump_row(&dump, off, bytes, n);
@@ -175,8 +184,10 @@ static int dump_record(struct tool *tool, const struct ident *item, uint64_t off
     uint8_t *bytes = malloc(len + 1);
     char *hex = malloc(2 * len + 1);
     int err = bytes && hex ? content_read(tool->pool, item->row, off, bytes, len) : -TWZ_ENOMEM;
+
     if (err >= 0) {
         static const char digit[] = "0123456789abcdef";
+
         for (uint64_t i = 0; i < len; i++) {
             hex[2 * i] = digit[bytes[i] >> 4];
             hex[2 * i + 1] = digit[bytes[i] & 15];
@@ -198,10 +209,12 @@ static bool split_range(char *text, uint64_t *off, uint64_t *len, bool *has_off,
 {
     char hex[33];
     char *colon = strrchr(text, ':');
+    char *plus;
+
     *has_off = *has_len = false;
     if (!colon || (colon - text == 16 && ids_prefix(text, hex) == 32))
         return true;
-    char *plus = strchr(colon, '+');
+    plus = strchr(colon, '+');
     if (plus)
         *plus = '\0';
     *has_len = plus && text_size(plus + 1, len);
@@ -216,10 +229,13 @@ static int dump_range(struct tool *tool, const struct args *args, const struct i
     struct twz_meta meta;
     bool whole_page = args_flag(args, "meta");
     int err = content_meta(tool->pool, item->row, &meta);
+    uint64_t off;
+    uint64_t end;
+
     if (err < 0 && !whole_page && !len_given)
         return fail_twz(item->text, err);
-    uint64_t off = whole_page ? TWZ_OBJ_META : TWZ_OBJ_BASE;
-    uint64_t end = whole_page ? TWZ_OBJ_META + TWZ_PAGE_SIZE : TWZ_OBJ_BASE + meta.size;
+    off = whole_page ? TWZ_OBJ_META : TWZ_OBJ_BASE;
+    end = whole_page ? TWZ_OBJ_META + TWZ_PAGE_SIZE : TWZ_OBJ_BASE + meta.size;
     if (off_given) {
         off = *off_given;
         end = end > off ? end : off + TWZ_PAGE_SIZE;
@@ -240,9 +256,10 @@ int cmd_dump(struct tool *tool, const struct args *args)
     uint64_t len = 0;
     bool has_off, has_len;
     char *text = strdup(args->argv[0]);
+    int err = TOOL_OK;
+
     if (!text)
         return fail(TOOL_FULL, "out of memory");
-    int err = TOOL_OK;
     if (!split_range(text, &off, &len, &has_off, &has_len))
         err = fail(TOOL_USAGE, "%s: no range: write OBJ:OFF or OBJ:OFF+LEN", args->argv[0]);
     if (err == TOOL_OK)
@@ -267,11 +284,12 @@ static int first_difference(const struct pool *pool, const struct ident *a, cons
         uint32_t page = 1 + (uint32_t)(*at / TWZ_PAGE_SIZE);
         uint64_t n = len - *at < TWZ_PAGE_SIZE ? len - *at : TWZ_PAGE_SIZE;
         int err = content_page(pool, a->row, page, &x);
+        uint64_t i = 0;
+
         if (err >= 0)
             err = content_page(pool, b->row, page, &y);
         if (err < 0)
             return err;
-        uint64_t i = 0;
         while (i < n && (x == y || x[i] == y[i]))
             i = x == y ? n : i + 1;
         *at += i;
@@ -287,19 +305,22 @@ int cmd_diff(struct tool *tool, const struct args *args)
     struct twz_meta meta[2];
     uint64_t at = 0;
     int err = ident_all(tool, args, &list);
+    int got = 0;
+
     if (err == TOOL_OK && list.count != 2)
         err = fail(TOOL_MISSING, "diff: two objects are wanted, %zu match", list.count);
-    int got = 0;
     for (size_t i = 0; err == TOOL_OK && got >= 0 && i < 2; i++)
         got = content_meta(tool->pool, list.item[i].row, &meta[i]);
     if (err == TOOL_OK && got >= 0) {
         uint64_t len = meta[0].size < meta[1].size ? meta[0].size : meta[1].size;
+
         got = first_difference(tool->pool, &list.item[0], &list.item[1], len, &at);
     }
     if (err == TOOL_OK && got < 0)
         err = fail_twz("diff", got);
     if (err == TOOL_OK) {
         bool same = meta[0].size == meta[1].size && at == meta[0].size;
+
         err = same ? TOOL_OK : TOOL_NO;
         if (out_records()) {
             out_begin();

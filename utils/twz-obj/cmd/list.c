@@ -33,11 +33,13 @@ static int colour_of(const struct name *name, const struct facts *facts)
 static void facts_of(const struct listing *ls, const struct name *name, struct facts *facts)
 {
     uint32_t row;
+    int err;
+
     memset(facts, 0, sizeof(*facts));
     facts->type = name->kind == HIER_SYMLINK ? "symlink" : "missing";
     if (name->kind == HIER_SYMLINK)
         return;
-    int err = store_lookup(ls->tool->pool->store, name->id, &row);
+    err = store_lookup(ls->tool->pool->store, name->id, &row);
     if (err == 0 || err == -TWZ_EDAMAGED)
         err = facts_get(ls->tool->pool, row, facts);
     if (err < 0)
@@ -52,6 +54,7 @@ static void row_record(const char *path, objid_t dir, const struct name *name,
     out_str("name", name->text);
     if (name->kind == HIER_SYMLINK) {
         char *target = names_link_text(dir, name->text);
+
         out_str("type", "symlink");
         out_str("target", target ? target : "");
         free(target);
@@ -70,6 +73,9 @@ static void row_text(const struct listing *ls, objid_t dir, const struct name *n
     char when[OUT_TIME_TEXT];
     char id[OUT_ID_TEXT] = "-";
     bool link = name->kind == HIER_SYMLINK;
+    int colour;
+    char *target;
+
     if (ls->lengthy) {
         facts_mode(mode, facts);
         if (link)
@@ -80,13 +86,13 @@ static void row_text(const struct listing *ls, objid_t dir, const struct name *n
                ls->human ? 6 : 12, out_size_text(size, facts->length, ls->human),
                out_time_text(when, facts->meta.mtime_ns), out_terminal() ? -8 : -32, id);
     }
-    int colour = colour_of(name, facts);
+    colour = colour_of(name, facts);
     fputs(colour ? out_colour(colour) : "", stdout);
     out_name(name->text);
     fputs(colour ? out_plain() : "", stdout);
     if (out_terminal() && name->kind == HIER_DIR)
         putchar('/');
-    char *target = link && ls->lengthy ? names_link_text(dir, name->text) : NULL;
+    target = link && ls->lengthy ? names_link_text(dir, name->text) : NULL;
     if (target) {
         fputs(" -> ", stdout);
         out_name(target);
@@ -99,6 +105,7 @@ static void row(struct listing *ls, const char *path, objid_t dir, const struct 
 {
     struct facts facts = { .type = "" };
     bool wanted = ls->lengthy || out_records() || out_terminal();
+
     if (wanted)
         facts_of(ls, name, &facts);
     if (out_records())
@@ -122,9 +129,11 @@ static void header(struct listing *ls, const char *path)
 static int list_directory(struct listing *ls, objid_t dir, const char *path, bool with_header)
 {
     struct name_list list;
+    int err;
+
     if (strlen(path) > TWZ_PATH_MAX)
         return fail_twz(path, -TWZ_ENAMELEN);
-    int err = names_list(dir, &list);
+    err = names_list(dir, &list);
     if (err < 0)
         return fail_twz(path, err);
     if (with_header)
@@ -132,14 +141,17 @@ static int list_directory(struct listing *ls, objid_t dir, const char *path, boo
     err = TOOL_OK;
     for (size_t i = 0; i < list.count; i++) {
         char *below = names_join(path, list.name[i].text);
+
         if (below)
             row(ls, below, dir, &list.name[i]);
         free(below);
     }
     for (size_t i = 0; ls->recursive && i < list.count; i++) {
+        char *below;
+
         if (list.name[i].kind != HIER_DIR || !names_seen_add(&ls->seen, list.name[i].id))
             continue;
-        char *below = names_join(path, list.name[i].text);
+        below = names_join(path, list.name[i].text);
         if (below)
             err = fail_first(err, list_directory(ls, list.name[i].id, below, true));
         free(below);
@@ -151,6 +163,7 @@ static int list_directory(struct listing *ls, objid_t dir, const char *path, boo
 static bool is_directory(const struct ident *item)
 {
     struct name_list list;
+
     if (item->kind == HIER_DIR)
         return true;
     if (item->kind != 0 || names_list(item->id, &list) < 0)
@@ -164,14 +177,17 @@ static int list_all(struct listing *ls, const struct ident_list *list)
 {
     bool headers = list->count > 1 || ls->recursive;
     int err = TOOL_OK;
+
     for (size_t i = 0; i < list->count; i++) {
         const struct ident *item = &list->item[i];
         struct name name = { (char *)item->text, item->id, item->kind };
+
         if (!is_directory(item))
             row(ls, item->text, TWZ_OBJID_NONE, &name);
     }
     for (size_t i = 0; i < list->count; i++) {
         const struct ident *item = &list->item[i];
+
         if (!is_directory(item))
             continue;
         if (names_seen_init(&ls->seen, ls->tool->pool) < 0)
@@ -193,6 +209,7 @@ int cmd_ls(struct tool *tool, const struct args *args)
         .human = args_flag(args, "human"),
     };
     int err = ident_all_or(tool, args, "/", &list);
+
     err = fail_first(err, list_all(&ls, &list));
     ident_free(&list);
     return err;
@@ -211,6 +228,7 @@ struct drawing {
 static int draw(void *ctx, const struct name_visit *visit)
 {
     struct drawing *drawing = ctx;
+
     drawing->last[visit->depth] = visit->last;
     if (visit->name->kind == HIER_DIR)
         drawing->directories++;
@@ -226,6 +244,7 @@ static int draw(void *ctx, const struct name_visit *visit)
     out_name(visit->name->text);
     if (visit->name->kind == HIER_SYMLINK) {
         char *target = names_link_text(visit->dir, visit->name->text);
+
         fputs(" -> ", stdout);
         out_name(target ? target : "");
         free(target);
@@ -239,6 +258,7 @@ int cmd_tree(struct tool *tool, const struct args *args)
     struct ident root;
     struct drawing drawing = { .ls = { .tool = tool } };
     int err = ident_one(tool, args->argc ? args->argv[0] : "/", &root);
+
     if (err != TOOL_OK)
         return err;
     if (!out_records()) {

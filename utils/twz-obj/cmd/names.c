@@ -30,6 +30,7 @@ static int make_directory(struct tool *tool, const char *path)
     static const struct hier_create create = { .kind = HIER_DIR };
     struct hier_where where;
     int err = names_walk_entry(tool->pool, path, &where);
+
     if (err < 0)
         return explain_make(tool->pool, path, err);
     err = where.kind ? -TWZ_EEXIST : hier_create(&where.dir, names_leaf(&where), &create, NULL);
@@ -40,13 +41,16 @@ static int make_directory(struct tool *tool, const char *path)
 int cmd_mkdir(struct tool *tool, const struct args *args)
 {
     int err = TOOL_OK;
+
     for (int i = 0; i < args->argc; i++) {
         const char *path = args->argv[i];
+        int made;
+
         if (!args_flag(args, "parents")) {
             err = fail_first(err, make_directory(tool, path));
             continue;
         }
-        int made = names_mkdir_parents(tool->pool, path, NULL);
+        made = names_mkdir_parents(tool->pool, path, NULL);
         if (made < 0)
             err = fail_first(err, explain_make(tool->pool, path, made));
     }
@@ -68,12 +72,15 @@ static int walk_target(struct tool *tool, const char *path, const char *source,
     objid_t id;
     uint32_t kind;
     int err = names_find(tool->pool, path, &id, &kind);
+    char *leaf;
+    char *inside;
+
     if (err < 0 && !leads_nowhere(err))
         return err;
     if (err < 0 || kind != HIER_DIR)
         return names_walk_entry(tool->pool, path, where);
-    char *leaf = names_base(source);
-    char *inside = leaf ? names_join(path, leaf) : NULL;
+    leaf = names_base(source);
+    inside = leaf ? names_join(path, leaf) : NULL;
     err = inside ? names_walk_entry(tool->pool, inside, where) : -TWZ_ENOMEM;
     free(inside);
     free(leaf);
@@ -95,6 +102,7 @@ static int link_over(struct tool *tool, const struct hier_where *where, objid_t 
     char text[32];
     struct hier_name beside = { .text = text };
     int err = -TWZ_EEXIST;
+
     for (unsigned n = 0; err == -TWZ_EEXIST; n++) {
         beside.len = (size_t)snprintf(text, sizeof(text), ".twz-obj.ln.%u", n);
         err = hier_link(&where->dir, beside, id);
@@ -113,12 +121,16 @@ static int link_object(struct tool *tool, const char *target, const struct hier_
 {
     struct ident object;
     int err = ident_one(tool, target, &object);
+    bool named;
+    bool directory;
+    bool itself;
+
     if (err != TOOL_OK)
         return err;
     /* By its ID it may have any number of names; the first is no link. */
-    bool named = object.kind || refs_pointed(tool->pool, object.id, true);
-    bool directory = object.kind == HIER_DIR || names_is_directory(object.id);
-    bool itself = objid_equal(object.id, where->id);
+    named = object.kind || refs_pointed(tool->pool, object.id, true);
+    directory = object.kind == HIER_DIR || names_is_directory(object.id);
+    itself = objid_equal(object.id, where->id);
     ident_done(&object);
     if (directory)
         return fail(TOOL_NO, "%s: a directory has one name only: use ln -s", target);
@@ -141,12 +153,14 @@ static int text_over(struct tool *tool, const struct hier_where *where, const ch
     twzobj aside;
     struct hier_name leaf = names_leaf(where);
     int err = names_aside(tool->pool, where->dir.id, &aside);
+    int ended;
+
     if (err < 0)
         return err;
     err = hier_symlink(&aside, leaf, text, strlen(text));
     if (err >= 0)
         err = hier_rename(&aside, leaf, &where->dir, leaf, victim_flags(tool, where));
-    int ended = names_aside_end(&aside);
+    ended = names_aside_end(&aside);
     return err < 0 ? err : ended;
 }
 
@@ -154,6 +168,7 @@ static int link_text(struct tool *tool, const char *target, const struct hier_wh
 {
     int err = where->kind ? text_over(tool, where, target)
                           : hier_symlink(&where->dir, names_leaf(where), target, strlen(target));
+
     return err < 0 ? fail_twz(target, err) : TOOL_OK;
 }
 
@@ -163,9 +178,11 @@ int cmd_ln(struct tool *tool, const struct args *args)
     const char *target = args->argv[0];
     const char *path = args->argv[1];
     bool force = args_flag(args, "force");
+    int err;
+
     if (!*target)
         return fail(TOOL_USAGE, "ln: an empty TARGET means nothing");
-    int err = walk_target(tool, path, target, &where);
+    err = walk_target(tool, path, target, &where);
     if (err < 0)
         return explain_make(tool->pool, path, err);
     if (where.kind && !force)
@@ -188,9 +205,11 @@ static int move_to(struct tool *tool, const struct hier_where *from, char **path
 {
     struct hier_where to;
     int err = walk_target(tool, path[1], path[0], &to);
+    bool nowhere;
+
     if (err < 0)
         return explain_make(tool->pool, path[1], err);
-    bool nowhere = !to.kind && to.must_dir && from->kind != HIER_DIR;
+    nowhere = !to.kind && to.must_dir && from->kind != HIER_DIR;
     if (!nowhere)
         err = hier_rename(&from->dir, names_leaf(from), &to.dir, names_leaf(&to),
                           victim_flags(tool, &to));
@@ -208,6 +227,7 @@ int cmd_mv(struct tool *tool, const struct args *args)
     struct hier_where from;
     const char *path = args->argv[0];
     int err = names_walk_entry(tool->pool, path, &from);
+
     if (err < 0)
         return explain_path(tool->pool, path, err);
     if (from.len == 0)
@@ -226,6 +246,7 @@ static int remove_one(objid_t id, const char *name)
 {
     twzobj dir;
     int err = twz_object_init_guid(&dir, id, TWZ_READ | TWZ_WRITE);
+
     if (err < 0)
         return err;
     err = hier_remove(&dir, (struct hier_name){ name, strlen(name) }, 0);
@@ -237,11 +258,13 @@ static int remove_one(objid_t id, const char *name)
 static int empty_directory(struct names_seen *seen, objid_t id, unsigned depth)
 {
     struct name_list list;
+    int err;
+
     if (depth > TWZ_PATH_MAX / 2)
         return -TWZ_ENAMELEN;
     if (!names_seen_add(seen, id))
         return -TWZ_EDAMAGED;
-    int err = names_list(id, &list);
+    err = names_list(id, &list);
     for (size_t i = 0; err >= 0 && i < list.count; i++) {
         if (list.name[i].kind == HIER_DIR)
             err = empty_directory(seen, list.name[i].id, depth + 1);
@@ -256,6 +279,7 @@ static int remove_tree(const struct pool *pool, objid_t dir)
 {
     struct names_seen seen;
     int err = names_seen_init(&seen, pool);
+
     if (err >= 0)
         err = empty_directory(&seen, dir, 0);
     names_seen_free(&seen);
@@ -264,9 +288,11 @@ static int remove_tree(const struct pool *pool, objid_t dir)
 
 static int remove_name(const struct pool *pool, const struct hier_where *where, bool recursive)
 {
+    int err;
+
     if (where->kind == 0)
         return -TWZ_ENONAME;
-    int err = where->kind == HIER_DIR && recursive ? remove_tree(pool, where->id) : 0;
+    err = where->kind == HIER_DIR && recursive ? remove_tree(pool, where->id) : 0;
     return err < 0 ? err : hier_remove(&where->dir, names_leaf(where), 0);
 }
 
@@ -274,8 +300,10 @@ static int remove_path(const struct pool *pool, const char *path, bool recursive
 {
     struct hier_where where;
     int err = names_walk_entry(pool, path, &where);
+
     if (err >= 0) {
         bool nameless = where.len == 0;
+
         err = nameless ? 0 : remove_name(pool, &where, recursive);
         hier_where_close(&where);
         if (nameless)
@@ -289,6 +317,7 @@ int cmd_rm(struct tool *tool, const struct args *args)
     bool recursive = args_flag(args, "recursive");
     bool force = args_flag(args, "force");
     int err = TOOL_OK;
+
     for (int i = 0; i < args->argc; i++)
         err = fail_first(err, remove_path(tool->pool, args->argv[i], recursive, force));
     return err;

@@ -27,6 +27,7 @@
 static void print_id(struct tool *tool, objid_t id, const char *path)
 {
     char text[OUT_ID_TEXT];
+
     if (out_records()) {
         out_begin();
         out_id("id", id);
@@ -43,10 +44,12 @@ static void print_id(struct tool *tool, objid_t id, const char *path)
 static int new_unnamed(struct tool *tool, uint64_t count, uint32_t perms)
 {
     struct twz_create create = { .flags = TWZ_OBJ_PERSIST, .perms = perms };
+
     for (uint64_t i = 0; i < count; i++) {
         objid_t id;
         char text[OUT_ID_TEXT];
         int err = plat_obj_create(&create, &id);
+
         if (err < 0)
             return explain_pool(tool->pool, err);
         if (count == 1 || out_records())
@@ -63,6 +66,7 @@ static int new_named(struct tool *tool, const char *path, uint32_t perms)
     twzobj obj;
     struct hier_create create = { .kind = HIER_OBJECT, .perms = perms };
     int err = names_walk(tool->pool, path, 0, &where);
+
     if (err < 0)
         return explain_make(tool->pool, path, err);
     if (where.kind != 0 || where.must_dir)
@@ -83,6 +87,7 @@ int cmd_new(struct tool *tool, const struct args *args)
     uint32_t perms = DEFAULT_PERMS;
     const char *count_text = args_option(args, "count");
     const char *perms_text = args_option(args, "perms");
+
     if (count_text && (!text_size(count_text, &count) || args->argc))
         return fail(TOOL_USAGE, "new: --count wants a number, and no PATH");
     if (perms_text && (!text_perms(perms_text, &perms) || perms == 0))
@@ -98,6 +103,7 @@ int cmd_id(struct tool *tool, const struct args *args)
 {
     struct ident_list list;
     int err = ident_all(tool, args, &list);
+
     for (size_t i = 0; i < list.count; i++)
         print_id(tool, list.item[i].id, list.item[i].path);
     ident_free(&list);
@@ -126,6 +132,7 @@ static bool among(const struct ident_list *list, objid_t id)
 static int keep_path(struct pointed *pointed, const char *path)
 {
     char **more = realloc(pointed->path, (pointed->paths + 1) * sizeof(*more));
+
     if (!more)
         return -TWZ_ENOMEM;
     pointed->path = more;
@@ -148,11 +155,12 @@ static int see_gap(struct pointed *pointed, const struct ref *ref)
 static int see_ref(void *ctx, const struct ref *ref)
 {
     struct pointed *pointed = ctx;
+    char id[OUT_ID_TEXT];
+
     if (ref->kind == REF_GAP)
         return see_gap(pointed, ref);
     if (!among(pointed->list, ref->to) || among(pointed->list, ref->from) || ref->kind == REF_TIE)
         return 0;
-    char id[OUT_ID_TEXT];
     out_id_text(id, ref->to, 32);
     if (ref->kind == REF_ROOT) {
         pointed->rc = fail(TOOL_NO, "%s: the pool's %s: cannot be deleted", id, ref->path);
@@ -176,15 +184,18 @@ static int check_deletable(struct tool *tool, const struct ident_list *list, boo
         struct store_stat stat;
         struct name_list names;
         const struct ident *item = &list->item[i];
+        int err;
+
         if (objid_equal(item->id, tool->pool->names))
             return explain_nameless(tool->pool, item->text, item->id, "deleted");
         if (names_list(item->id, &names) >= 0) {
             size_t count = names.count;
+
             names_list_free(&names);
             if (count)
                 return fail(TOOL_NO, "%s: directory not empty: 'rm -r' it first", item->text);
         }
-        int err = store_obj_stat(tool->pool->store, item->row, &stat);
+        err = store_obj_stat(tool->pool->store, item->row, &stat);
         if (err >= 0 && !(stat.perms & TWZ_DEL) && !force)
             return fail(TOOL_DENIED, "%s: its permissions do not allow deletion: use --force",
                         item->text);
@@ -196,6 +207,7 @@ static int remove_name(struct tool *tool, const char *path)
 {
     struct hier_where where;
     int err = names_walk(tool->pool, path, HIER_NOFOLLOW, &where);
+
     if (err < 0)
         return err;
     err = hier_remove(&where.dir, names_leaf(&where), 0);
@@ -207,12 +219,14 @@ static int delete_all(struct tool *tool, const struct pointed *pointed)
 {
     for (size_t i = 0; i < pointed->paths; i++) {
         int err = remove_name(tool, pointed->path[i]);
+
         if (err < 0)
             return fail_twz(pointed->path[i], err);
     }
     for (size_t i = 0; i < pointed->list->count; i++) {
         const struct ident *item = &pointed->list->item[i];
         int err = plat_obj_delete(item->id, TWZ_DELETE_DEFERRED);
+
         /* A directory went with its name, a tied object with its parent. */
         if (err < 0 && err != -TWZ_ENOOBJ && err != -TWZ_EDELETED)
             return fail_twz(item->text, err);
@@ -226,9 +240,11 @@ int cmd_del(struct tool *tool, const struct args *args)
     bool force = args_flag(args, "force");
     struct pointed pointed = { .list = &list, .force = force };
     int err = ident_all(tool, args, &list);
+    int walked;
+
     if (err == TOOL_OK)
         err = check_deletable(tool, &list, force);
-    int walked = err == TOOL_OK ? refs_each(tool->pool, see_ref, &pointed) : 0;
+    walked = err == TOOL_OK ? refs_each(tool->pool, see_ref, &pointed) : 0;
     if (walked < 0)
         err = fail_twz(tool->pool->path, walked);
     if (err == TOOL_OK)

@@ -40,10 +40,12 @@ static int make_root(struct pool *pool)
 {
     twzobj root;
     int err = twz_object_new(&root, NULL, NULL, TWZ_OC_PERSIST);
+    struct store_roots roots;
+
     if (err < 0)
         return err;
     err = hier_init(&root, TWZ_OBJID_NONE);
-    struct store_roots roots = store_super_get(pool->store)->roots;
+    roots = store_super_get(pool->store)->roots;
     roots.names = root.id;
     if (err >= 0)
         err = store_super_set(pool->store, &roots);
@@ -56,6 +58,7 @@ static int make_root(struct pool *pool)
 static int make_namespace(struct pool *pool)
 {
     int err = make_root(pool);
+
     for (size_t i = 0; err >= 0 && i < sizeof(first_names) / sizeof(first_names[0]); i++)
         err = names_mkdir_parents(pool, first_names[i], NULL);
     return err;
@@ -66,6 +69,7 @@ static int fill_pool(struct pool *pool, const char *label)
     struct store_env env;
     struct store_mkpool format = { .created = (uint64_t)time(NULL) };
     int err = host_random(format.uuid, sizeof(format.uuid));
+
     if (err != TOOL_OK)
         return err;
     if (label)
@@ -91,6 +95,8 @@ static int lock_replaced(const char *path, int *fd)
 {
     struct stat st;
     char holder[256];
+    int err;
+
     *fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
     if (*fd < 0)
         return errno == ENOENT ? TOOL_OK : fail_host(path);
@@ -98,7 +104,7 @@ static int lock_replaced(const char *path, int *fd)
         return fail_host(path);
     if (!S_ISREG(st.st_mode))
         return fail(TOOL_NO, "%s: not a regular file: name another file", path);
-    int err = pool_lock(*fd, 0, holder, sizeof(holder));
+    err = pool_lock(*fd, 0, holder, sizeof(holder));
     if (err == -1)
         return fail(TOOL_BUSY, "%s: in use (by %s): wait for it, or end it", path, holder);
     return err < 0 ? fail_host(path) : TOOL_OK;
@@ -110,9 +116,11 @@ static int make_pool(const char *path, uint64_t size, const char *label, bool fo
     struct pool *pool;
     int err =
         host_file_create(&file, path, force ? NULL : "choose another name, or use --force", 0644);
+    int fd;
+
     if (err != TOOL_OK)
         return err;
-    int fd = fcntl(file.fd, F_DUPFD_CLOEXEC, 0);
+    fd = fcntl(file.fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0 || ftruncate(file.fd, (off_t)size) != 0) {
         err = fail_host(path);
         host_file_abort(&file);
@@ -136,6 +144,9 @@ int cmd_mkpool(struct tool *tool, const struct args *args)
     const char *label = args_option(args, "label");
     bool force = args_flag(args, "force");
     uint64_t size = DEFAULT_SIZE;
+    int old = -1;
+    int err;
+
     if (!path)
         return TOOL_USAGE;
     if (size_text && (!text_size(size_text, &size) || size > INT64_MAX))
@@ -149,8 +160,7 @@ int cmd_mkpool(struct tool *tool, const struct args *args)
                     STORE_FRAMES_MIN * STORE_FRAME_SIZE);
     if (label && strlen(label) > 31)
         return fail(TOOL_USAGE, "--label: longer than 31 bytes");
-    int old = -1;
-    int err = force ? lock_replaced(path, &old) : TOOL_OK;
+    err = force ? lock_replaced(path, &old) : TOOL_OK;
     if (err == TOOL_OK)
         err = make_pool(path, size, label, force);
     if (old >= 0)
@@ -169,15 +179,18 @@ int cmd_mkpool(struct tool *tool, const struct args *args)
 /* A former first program that nothing means any more goes: an update leaves no rest behind. */
 static int delete_former(struct pool *pool, objid_t former)
 {
+    int err;
+
     if (objid_is_none(former) || refs_pointed(pool, former, true))
         return TOOL_OK;
-    int err = plat_obj_delete(former, TWZ_DELETE_DEFERRED);
+    err = plat_obj_delete(former, TWZ_DELETE_DEFERRED);
     return err < 0 && err != -TWZ_ENOOBJ ? fail_twz(pool->path, err) : TOOL_OK;
 }
 
 static bool is_program(const struct pool *pool, uint32_t row)
 {
     uint8_t start[4];
+
     return content_read(pool, row, TWZ_OBJ_BASE, start, sizeof(start)) == 0 &&
            memcmp(start, "\177ELF", sizeof(start)) == 0;
 }
@@ -186,10 +199,13 @@ int cmd_boot(struct tool *tool, const struct args *args)
 {
     struct ident program;
     int err = ident_one(tool, args->argv[0], &program);
+    struct store_roots roots;
+    objid_t former;
+
     if (err != TOOL_OK)
         return err;
-    struct store_roots roots = store_super_get(tool->pool->store)->roots;
-    objid_t former = roots.init;
+    roots = store_super_get(tool->pool->store)->roots;
+    former = roots.init;
     roots.init = program.id;
     if (program.kind == HIER_DIR)
         err = fail(TOOL_NO, "%s: a directory, not a program", program.text);
@@ -209,6 +225,7 @@ int cmd_boot(struct tool *tool, const struct args *args)
 static void uuid_text(char text[37], const uint8_t uuid[16])
 {
     char *p = text;
+
     for (int i = 0; i < 16; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10)
             *p++ = '-';
@@ -241,6 +258,7 @@ static void df_size(const char *what, uint64_t frames, uint64_t of, bool human)
 {
     char text[OUT_SIZE_TEXT];
     uint64_t tenths = of ? frames * 1000 / of : 0;
+
     printf("%-10s %14s  %3llu.%llu %%\n", what,
            out_size_text(text, frames * STORE_FRAME_SIZE, human), (unsigned long long)(tenths / 10),
            (unsigned long long)(tenths % 10));
@@ -255,6 +273,7 @@ int cmd_df(struct tool *tool, const struct args *args)
     char text[OUT_TIME_TEXT];
     char id[OUT_ID_TEXT];
     bool human = args_flag(args, "human");
+
     store_usage(pool->store, &space);
     uuid_text(uuid, super->uuid);
     if (out_records()) {
@@ -284,6 +303,7 @@ int cmd_snapshot(struct tool *tool, const struct args *args)
 {
     struct host_file file;
     int err = host_file_create(&file, args->argv[0], "choose another name", 0644);
+
     if (err != TOOL_OK)
         return err;
     err = host_copy_sparse(tool->pool->fd, file.fd, args->argv[0], tool->pool->size);

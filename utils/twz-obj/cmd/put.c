@@ -41,12 +41,14 @@ static int64_t input_read(void *ctx, void *bytes, uint64_t len)
     struct input *in = ctx;
     uint8_t *to = bytes;
     uint64_t got = 0;
+
     if (in->ahead && len > 0) {
         to[got++] = in->next;
         in->ahead = false;
     }
     while (got < len) {
         ssize_t n = read(in->fd, to + got, len - got);
+
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
@@ -66,6 +68,7 @@ static int64_t input_read(void *ctx, void *bytes, uint64_t len)
 static int input_more(struct input *in)
 {
     int64_t n = input_read(in, &in->next, 1);
+
     if (n > 0) {
         in->ahead = true;
         in->done--;
@@ -76,6 +79,8 @@ static int input_more(struct input *in)
 static int input_open(struct input *in, const char *path)
 {
     bool standard = strcmp(path, "-") == 0;
+    bool regular;
+
     *in = (struct input){ .path = standard ? "standard input" : path };
     in->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (in->fd < 0)
@@ -86,7 +91,7 @@ static int input_open(struct input *in, const char *path)
         close(in->fd);
         return fail(TOOL_NO, "%s: a directory: put its files one by one", path);
     }
-    bool regular = S_ISREG(in->st.st_mode);
+    regular = S_ISREG(in->st.st_mode);
     out_progress_start(&in->progress, in->path, regular ? (uint64_t)in->st.st_size : 0);
     return TOOL_OK;
 }
@@ -105,6 +110,7 @@ static void meta_of(const struct input *in, uint64_t size, struct twz_meta *meta
     bool regular = S_ISREG(in->st.st_mode);
     uint32_t mode = regular ? in->st.st_mode & 07777u : 0644u;
     uint64_t now = plat_time();
+
     *meta = (struct twz_meta){
         .size = size,
         .mode = S_IFREG | mode,
@@ -123,9 +129,11 @@ static int fill_continuation(struct input *in, struct pool *pool, uint32_t first
     struct store_stat stat;
     uint32_t row;
     int err = store_obj_stat(pool->store, first, &stat);
+    struct twz_create create;
+
     if (err < 0)
         return err;
-    struct twz_create create = {
+    create = (struct twz_create){
         .flags = TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL,
         .perms = stat.perms,
         .witness = stat.id,
@@ -146,6 +154,7 @@ static int fill_part(struct input *in, struct pool *pool, uint32_t row)
     objid_t next = TWZ_OBJID_NONE;
     int err = content_fill(pool, row, input_read, in, &size);
     int more = err == 0 && size == TWZ_OBJ_DATA_MAX ? input_more(in) : 0;
+
     if (more < 0)
         return 1;
     if (more > 0)
@@ -174,9 +183,11 @@ static int compare_piece(void *ctx, const uint8_t *bytes, uint64_t len)
 {
     struct comparison *c = ctx;
     static const uint8_t zeroes[TWZ_PAGE_SIZE];
+
     while (len > 0) {
         uint64_t n = len < TWZ_PAGE_SIZE ? len : TWZ_PAGE_SIZE;
         int64_t got = input_read(c->in, c->buffer, n);
+
         if (got < 0)
             return TOOL_NO;
         c->differs = (uint64_t)got < n || memcmp(c->buffer, bytes ? bytes : zeroes, n) != 0;
@@ -196,12 +207,14 @@ static int same_content(struct tool *tool, struct input *in, uint32_t row)
     struct twz_meta meta;
     struct twz_meta want;
     uint64_t length;
+    int err;
+
     meta_of(in, 0, &want);
     if (!S_ISREG(in->st.st_mode) || content_meta(tool->pool, row, &meta) < 0 ||
         meta.mode != want.mode || content_length(tool->pool, row, &length) < 0 ||
         length != (uint64_t)in->st.st_size)
         return 0;
-    int err = content_each(tool->pool, row, compare_piece, &c);
+    err = content_each(tool->pool, row, compare_piece, &c);
     if (lseek(in->fd, 0, SEEK_SET) < 0)
         err = fail_host(in->path);
     in->done = 0;
@@ -211,6 +224,7 @@ static int same_content(struct tool *tool, struct input *in, uint32_t row)
 static void print_id(struct tool *tool, objid_t id, const char *path, uint64_t size, bool written)
 {
     char text[OUT_ID_TEXT];
+
     if (!out_records()) {
         puts(out_id_text(text, id, ids_shown(tool->pool, id)));
         return;
@@ -230,6 +244,7 @@ static int check_target(struct tool *tool, const char *path)
     char hex[33];
     objid_t found;
     int digits = strchr(path, '/') ? 0 : ids_prefix(path, hex);
+
     if (digits && ids_find(tool->pool, hex, digits, &found, 1) > 0)
         return fail(TOOL_USAGE, "%s: the ID of an object: give a path that begins with '/'", path);
     return TOOL_OK;
@@ -241,9 +256,12 @@ static int put_input(struct tool *tool, struct input *in, const char *path, cons
     objid_t id;
     uint32_t row;
     struct place place = { .perms = TWZ_PERMS, .leaf = leaf, .fill = fill_from_input, .ctx = in };
+    int err;
+
     if (update && path && place_find(tool->pool, path, leaf, &id) == 0 &&
         store_lookup(tool->pool->store, id, &row) == 0) {
         int same = same_content(tool, in, row);
+
         if (same < 0)
             return TOOL_NO;
         if (same) {
@@ -251,7 +269,7 @@ static int put_input(struct tool *tool, struct input *in, const char *path, cons
             return TOOL_OK;
         }
     }
-    int err = place_object(tool->pool, path, &place, &id);
+    err = place_object(tool->pool, path, &place, &id);
     if (err == TOOL_OK)
         print_id(tool, id, path, in->done, true);
     return err;
@@ -264,11 +282,13 @@ int cmd_put(struct tool *tool, const struct args *args)
     const char *path = args->argc == 2 ? args->argv[1] : NULL;
     bool standard = strcmp(host, "-") == 0;
     int err = path ? check_target(tool, path) : TOOL_OK;
+    char *leaf;
+
     if (err == TOOL_OK)
         err = input_open(&in, host);
     if (err != TOOL_OK)
         return err;
-    char *leaf = names_base(standard ? "stdin" : host);
+    leaf = names_base(standard ? "stdin" : host);
     err = leaf ? put_input(tool, &in, path, leaf, args_flag(args, "update"))
                : fail(TOOL_FULL, "out of memory");
     input_close(&in);
@@ -284,6 +304,7 @@ static int fill_shared(void *ctx, struct pool *pool, uint32_t row)
     const struct ident *source = ctx;
     struct twz_meta meta;
     int err = content_meta(pool, source->row, &meta);
+
     if (err < 0)
         return err;
     if (meta.next != 0)
@@ -304,13 +325,18 @@ int cmd_cp(struct tool *tool, const struct args *args)
     struct store_stat stat;
     objid_t id;
     int err = check_target(tool, args->argv[1]);
+    int got;
+    char *leaf;
+    struct place place;
+
     if (err == TOOL_OK)
         err = ident_one(tool, args->argv[0], &source);
     if (err != TOOL_OK)
         return err;
-    int got = store_obj_stat(tool->pool->store, source.row, &stat);
-    char *leaf = names_base(source.text);
-    struct place place = { .perms = stat.perms, .leaf = leaf, .fill = fill_shared, .ctx = &source };
+    got = store_obj_stat(tool->pool->store, source.row, &stat);
+    leaf = names_base(source.text);
+    place =
+        (struct place){ .perms = stat.perms, .leaf = leaf, .fill = fill_shared, .ctx = &source };
     if (got < 0)
         err = fail_twz(source.text, got);
     else if (source.kind == HIER_DIR || names_is_directory(source.id))

@@ -31,6 +31,7 @@ static void id_or_root(struct tool *tool, char text[OUT_ID_TEXT], objid_t id)
 static void ref_record(const struct ref *ref)
 {
     char perms[OUT_PERMS_TEXT];
+
     out_begin();
     out_str("kind", ref_kind_text(ref->kind));
     out_id("from", ref->from);
@@ -48,6 +49,7 @@ static void ref_text(struct tool *tool, const struct ref *ref)
 {
     char from[OUT_ID_TEXT];
     char to[OUT_ID_TEXT];
+
     id_or_root(tool, from, ref->from);
     id_or_root(tool, to, ref->to);
     printf("%s -> %s  %s", from, to, ref_kind_text(ref->kind));
@@ -80,6 +82,7 @@ static bool among(const struct ident_list *list, objid_t id)
 static int select_ref(void *ctx, const struct ref *ref)
 {
     const struct selection *s = ctx;
+
     if (ref->kind == REF_GAP && (s->to || among(s->list, ref->from)))
         refs_warn_gap(ref);
     if (ref->kind == REF_GAP)
@@ -100,8 +103,10 @@ int cmd_refs(struct tool *tool, const struct args *args)
     bool to = args_flag(args, "to");
     struct selection selection = { tool, &list, from || !to, to || !from };
     int err = ident_all(tool, args, &list);
+
     if (err == TOOL_OK) {
         int walked = refs_each(tool->pool, select_ref, &selection);
+
         err = walked < 0 ? fail_twz(tool->pool->path, walked) : TOOL_OK;
     }
     ident_free(&list);
@@ -121,6 +126,7 @@ struct graph {
 static bool reached(const struct graph *graph, objid_t id)
 {
     uint32_t row;
+
     return !graph->reached || (store_lookup(graph->tool->pool->store, id, &row) >= 0 &&
                                graph->reached[row / 8] & (1u << (row % 8)));
 }
@@ -128,6 +134,7 @@ static bool reached(const struct graph *graph, objid_t id)
 static void reach(struct graph *graph, objid_t id)
 {
     uint32_t row;
+
     if (reached(graph, id) || store_lookup(graph->tool->pool->store, id, &row) < 0)
         return;
     graph->reached[row / 8] |= (uint8_t)(1u << (row % 8));
@@ -148,6 +155,7 @@ static int graph_ref(void *ctx, const struct ref *ref)
 {
     struct graph *graph = ctx;
     bool known = objid_is_none(ref->from) ? !graph->reached : reached(graph, ref->from);
+
     if (!known)
         return 0;
     if (!graph->print) {
@@ -165,6 +173,7 @@ static int graph_ref(void *ctx, const struct ref *ref)
     } else {
         char from[OUT_ID_TEXT];
         char to[OUT_ID_TEXT];
+
         id_or_root(graph->tool, from, ref->from);
         id_or_root(graph->tool, to, ref->to);
         printf("  \"%s\" -> \"%s\" [label=\"%s", from, to, ref_kind_text(ref->kind));
@@ -180,13 +189,14 @@ static int graph_ref(void *ctx, const struct ref *ref)
 static int graph_reach(struct graph *graph, const struct ident_list *list)
 {
     struct store_usage space;
+    int err = 0;
+
     store_usage(graph->tool->pool->store, &space);
     graph->reached = calloc(1, space.rows_max / 8 + 1);
     if (!graph->reached)
         return -TWZ_ENOMEM;
     for (size_t i = 0; i < list->count; i++)
         reach(graph, list->item[i].id);
-    int err = 0;
     do {
         graph->grew = false;
         err = refs_each(graph->tool->pool, graph_ref, graph);
@@ -198,10 +208,13 @@ int cmd_graph(struct tool *tool, const struct args *args)
 {
     struct ident_list list;
     struct graph graph = { .tool = tool, .dot = args_flag(args, "dot") };
+    int err;
+    int walked;
+
     if (graph.dot && out_records())
         return fail(TOOL_USAGE, "graph: either --dot or --json");
-    int err = ident_all(tool, args, &list);
-    int walked = err == TOOL_OK && list.count ? graph_reach(&graph, &list) : 0;
+    err = ident_all(tool, args, &list);
+    walked = err == TOOL_OK && list.count ? graph_reach(&graph, &list) : 0;
     graph.print = true;
     if (err == TOOL_OK && walked >= 0) {
         if (graph.dot)
@@ -245,6 +258,7 @@ static int mark(void *ctx, const struct ref *ref)
 {
     struct found *found = ctx;
     uint32_t row;
+
     if (ref->kind == REF_GAP)
         return mark_gap(found, ref);
     if (store_lookup(found->pool->store, ref->to, &row) >= 0 && row < found->rows)
@@ -256,6 +270,7 @@ static void lost_print(struct tool *tool, objid_t id, uint32_t row)
 {
     char text[OUT_ID_TEXT];
     struct facts facts;
+
     if (facts_get(tool->pool, row, &facts) < 0)
         return;
     if (out_records()) {
@@ -271,6 +286,7 @@ static void lost_print(struct tool *tool, objid_t id, uint32_t row)
 static int lost_link(objid_t id, const twzobj *dir)
 {
     char text[OUT_ID_TEXT];
+
     out_id_text(text, id, 32);
     return hier_insert(dir, (struct hier_name){ text, 32 }, id);
 }
@@ -278,8 +294,10 @@ static int lost_link(objid_t id, const twzobj *dir)
 static int lost_each(struct tool *tool, const struct found *found, const twzobj *dir, bool delete)
 {
     int err = 0;
+
     for (uint32_t row = 0; err >= 0 && ids_next(tool->pool, &row); row++) {
         objid_t id = store_obj_id_of(tool->pool->store, row);
+
         if (row >= found->rows || found->pointed[row / 8] & (1u << (row % 8)))
             continue;
         lost_print(tool, id, row);
@@ -297,6 +315,7 @@ static int lost_each(struct tool *tool, const struct found *found, const twzobj 
 static int lost_find(struct tool *tool, struct found *found)
 {
     struct store_usage space;
+
     store_usage(tool->pool->store, &space);
     found->rows = space.rows_max;
     found->pointed = calloc(1, space.rows_max / 8 + 1);
@@ -308,6 +327,7 @@ static int lost_run(struct tool *tool, const twzobj *dir, bool delete)
 {
     struct found found = { .pool = tool->pool, .delete = delete };
     int err = dir ? hier_probe(dir) : 0;
+
     if (err < 0)
         return err;
     err = lost_find(tool, &found);
@@ -323,12 +343,15 @@ int cmd_lost(struct tool *tool, const struct args *args)
     twzobj obj;
     const char *link = args_option(args, "link");
     bool delete = args_flag(args, "delete");
+    int err;
+    int done;
+
     if (link && delete)
         return fail(TOOL_USAGE, "lost: either --link or --delete");
-    int err = link ? ident_one(tool, link, &dir) : TOOL_OK;
+    err = link ? ident_one(tool, link, &dir) : TOOL_OK;
     if (err != TOOL_OK)
         return err;
-    int done = link ? twz_object_init_guid(&obj, dir.id, TWZ_READ | TWZ_WRITE) : 0;
+    done = link ? twz_object_init_guid(&obj, dir.id, TWZ_READ | TWZ_WRITE) : 0;
     if (done >= 0) {
         done = lost_run(tool, link ? &obj : NULL, delete);
         if (link)

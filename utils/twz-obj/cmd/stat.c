@@ -15,6 +15,7 @@
 static void line_id(const char *what, objid_t id)
 {
     char text[OUT_ID_TEXT];
+
     if (!objid_is_none(id))
         printf("  %-10s %s\n", what, out_id_text(text, id, 32));
 }
@@ -27,6 +28,7 @@ static void line_u64(const char *what, uint64_t value)
 static void line_time(const char *what, uint64_t ns)
 {
     char text[OUT_TIME_TEXT];
+
     if (ns)
         printf("  %-10s %s\n", what, out_time_text(text, ns));
 }
@@ -35,6 +37,7 @@ static void stat_text(const struct ident *item, const struct facts *facts)
 {
     char perms[OUT_PERMS_TEXT];
     char mode[FACTS_MODE_TEXT];
+
     out_name(item->text);
     putchar('\n');
     line_id("id", facts->stat.id);
@@ -66,6 +69,7 @@ static void directory_line(void *ctx, const char *text)
 static void directory_text(objid_t id)
 {
     twzobj dir;
+
     if (twz_object_init_guid(&dir, id, TWZ_READ) < 0)
         return;
     if (hier_probe(&dir) >= 0) {
@@ -81,6 +85,7 @@ static void info_text(const struct facts *facts)
     const struct twz_meta *meta = &facts->meta;
     static const char *const state[] = { "unknown", "free", "provisional", "live", "dead" };
     static const char *const persist[] = { "explicit", "at release", "periodic" };
+
     printf("  %-10s %016llx%016llx\n", "nonce", (unsigned long long)stat->nonce[1],
            (unsigned long long)stat->nonce[0]);
     line_id("kuid", stat->kuid);
@@ -102,6 +107,7 @@ static void info_text(const struct facts *facts)
                (unsigned long long)TWZ_PPTR_OFF(meta->next));
     for (unsigned i = 0; i < TWZ_EXT_MAX; i++) {
         const char *name = facts_tag(meta->ext[i].tag);
+
         if (meta->ext[i].tag)
             printf("  %-10s %016llx%s%s%s at offset %llu\n", "tag",
                    (unsigned long long)meta->ext[i].tag, name ? " (" : "", name ? name : "",
@@ -115,6 +121,7 @@ static void info_fields(const struct facts *facts)
 {
     const struct twz_meta *meta = &facts->meta;
     char nonce[33];
+
     snprintf(nonce, sizeof(nonce), "%016llx%016llx", (unsigned long long)facts->stat.nonce[1],
              (unsigned long long)facts->stat.nonce[0]);
     out_str("nonce", nonce);
@@ -125,6 +132,7 @@ static void info_fields(const struct facts *facts)
     out_list_begin("tags");
     for (unsigned i = 0; i < TWZ_EXT_MAX; i++) {
         const char *name = facts_tag(meta->ext[i].tag);
+
         if (!meta->ext[i].tag)
             continue;
         out_begin();
@@ -141,10 +149,12 @@ static int show(struct tool *tool, const struct args *args, bool full)
 {
     struct ident_list list;
     int err = ident_all(tool, args, &list);
+
     for (size_t i = 0; i < list.count; i++) {
         struct facts facts;
         const struct ident *item = &list.item[i];
         int got = facts_get(tool->pool, item->row, &facts);
+
         if (got < 0) {
             err = fail_first(err, fail_twz(item->text, got));
             continue;

@@ -26,6 +26,7 @@ static struct {
 static _Noreturn void end_with_text(const struct fault_text *text, enum tool_exit code)
 {
     ssize_t n = write(STDERR_FILENO, text->text, text->len);
+
     (void)n;
     _exit((int)code);
 }
@@ -43,6 +44,7 @@ static void handle_fault(int signo, siginfo_t *info, void *context)
 {
     bool watched = info->si_code > 0 && is_watched(info->si_addr);
     bool failing = info->si_code == BUS_MCEERR_AR || info->si_code == BUS_MCEERR_AO;
+
     (void)context;
     if (signo == SIGBUS && watched && !failing)
         host_storage_lost();
@@ -60,6 +62,7 @@ void host_storage_lost(void)
 void host_fault_catch(void)
 {
     struct sigaction action = { .sa_sigaction = handle_fault, .sa_flags = SA_SIGINFO };
+
     sigaction(SIGBUS, &action, NULL);
     sigaction(SIGSEGV, &action, NULL);
 }
@@ -68,6 +71,7 @@ static void set_text(struct fault_text *fault_text, const char *path, const char
                      const char *todo)
 {
     char *text = fault_text->text;
+
     snprintf(text, sizeof(fault_text->text) - 1, "twz-obj: %.200s: %s: %s", path, what, todo);
     for (char *p = text; *p; p++) {
         if ((unsigned char)*p < ' ' || *p == 0x7f)

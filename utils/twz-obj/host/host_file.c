@@ -21,6 +21,7 @@
 static char *directory_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
+
     if (!slash)
         return strdup(".");
     return strndup(path, slash == path ? 1 : (size_t)(slash - path));
@@ -43,6 +44,7 @@ static int no_directory(const char *dir)
 static uint32_t masked(uint32_t mode)
 {
     mode_t mask = umask(0);
+
     umask(mask);
     return mode & ~(uint32_t)mask;
 }
@@ -60,6 +62,9 @@ static int create_named(struct host_file *file, uint32_t mode)
 int host_file_create(struct host_file *file, const char *path, const char *exists, uint32_t mode)
 {
     struct stat st;
+    char *dir;
+    int err = TOOL_OK;
+
     if (!*path)
         return fail(TOOL_USAGE, "an empty file name means nothing: give a name");
     *file = (struct host_file){ .fd = -1, .path = strdup(path), .exists = exists };
@@ -67,9 +72,8 @@ int host_file_create(struct host_file *file, const char *path, const char *exist
         host_file_abort(file);
         return exists_already(path, exists);
     }
-    char *dir = directory_of(path);
+    dir = directory_of(path);
     file->fd = dir ? open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode) : -1;
-    int err = TOOL_OK;
     if (file->fd < 0 && dir && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
         err = create_named(file, mode);
     else if (file->fd < 0 && dir && (errno == ENOENT || errno == ENOTDIR))
@@ -103,6 +107,7 @@ static int link_temporary(struct host_file *file, const char *self)
 static int publish(struct host_file *file)
 {
     char self[64];
+
     snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
     if (file->exists && !file->temporary)
         return linkat(AT_FDCWD, self, AT_FDCWD, file->path, AT_SYMLINK_FOLLOW);
@@ -122,6 +127,7 @@ static void sync_directory(const char *path)
 {
     char *dir = directory_of(path);
     int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
     if (fd >= 0) {
         (void)!fsync(fd);
         close(fd);
@@ -132,6 +138,7 @@ static void sync_directory(const char *path)
 int host_file_commit(struct host_file *file)
 {
     int err = TOOL_OK;
+
     if (fdatasync(file->fd) != 0 || publish(file) != 0)
         err = errno == EEXIST ? exists_already(file->path, file->exists) : fail_host(file->path);
     else
@@ -154,8 +161,10 @@ void host_file_abort(struct host_file *file)
 int host_write(int fd, const char *path, const void *bytes, uint64_t len)
 {
     const uint8_t *p = bytes;
+
     while (len > 0) {
         ssize_t n = write(fd, p, len);
+
         /* The bytes lie in a map whose file gave no page: what a load there would have got. */
         if (n < 0 && errno == EFAULT)
             host_storage_lost();
@@ -173,14 +182,17 @@ int host_write(int fd, const char *path, const void *bytes, uint64_t len)
 static int copy_range(int from, int to, const char *path, uint64_t at, uint64_t end)
 {
     static uint8_t buffer[1 << 20];
+
     while (at < end) {
         size_t want = end - at < sizeof(buffer) ? end - at : sizeof(buffer);
         ssize_t n = pread(from, buffer, want, (off_t)at);
+        int err;
+
         if (n <= 0)
             return fail_host(path);
         if (lseek(to, (off_t)at, SEEK_SET) < 0)
             return fail_host(path);
-        int err = host_write(to, path, buffer, (uint64_t)n);
+        err = host_write(to, path, buffer, (uint64_t)n);
         if (err != TOOL_OK)
             return err;
         at += (uint64_t)n;
@@ -190,20 +202,25 @@ static int copy_range(int from, int to, const char *path, uint64_t at, uint64_t 
 
 int host_copy_sparse(int from, int to, const char *path, uint64_t size)
 {
+    struct out_progress progress;
+    int err = TOOL_OK;
+
     if (ioctl(to, FICLONE, from) == 0)
         return TOOL_OK;
     if (ftruncate(to, (off_t)size) != 0)
         return fail_host(path);
-    struct out_progress progress;
     out_progress_start(&progress, path, size);
-    int err = TOOL_OK;
     for (uint64_t at = 0; err == TOOL_OK && at < size;) {
         off_t data = lseek(from, (off_t)at, SEEK_DATA);
+        off_t hole;
+        uint64_t start;
+        uint64_t end;
+
         if (data < 0 && errno == ENXIO)
             break;
-        off_t hole = data < 0 ? -1 : lseek(from, data, SEEK_HOLE);
-        uint64_t start = data < 0 ? at : (uint64_t)data;
-        uint64_t end = hole < 0 ? size : (uint64_t)hole;
+        hole = data < 0 ? -1 : lseek(from, data, SEEK_HOLE);
+        start = data < 0 ? at : (uint64_t)data;
+        end = hole < 0 ? size : (uint64_t)hole;
         err = copy_range(from, to, path, start, end < size ? end : size);
         at = end;
         out_progress(&progress, at);

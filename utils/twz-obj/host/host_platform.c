@@ -29,8 +29,10 @@ static struct {
 
 int host_platform_attach(struct pool *pool)
 {
+    int err;
+
     host.pool = pool;
-    int err = host.owner ? TOOL_OK : host_random(&host.owner, sizeof(host.owner));
+    err = host.owner ? TOOL_OK : host_random(&host.owner, sizeof(host.owner));
     host.owner = (host.owner & (UINT64_MAX >> 1)) | 1;
     return err ? err : window_attach(pool);
 }
@@ -47,9 +49,11 @@ void host_platform_detach(const struct pool *pool)
 static int copy_sources(const struct twz_create *create, uint32_t row)
 {
     const struct twz_copy *source = (const struct twz_copy *)(uintptr_t)create->sources;
+
     for (uint64_t i = 0; i < create->nsources; i++) {
         uint32_t from;
         int err = store_lookup(host.pool->store, source[i].src, &from);
+
         if (err >= 0)
             err = store_page_share(host.pool->store, row,
                                    (uint32_t)(source[i].dst_off / TWZ_PAGE_SIZE), from,
@@ -75,12 +79,14 @@ int plat_obj_create(const struct twz_create *create, objid_t *id)
         .kind = create->kind,
         .persist = create->persist,
     };
+    uint32_t row;
+    int err;
+
     if (!(create->flags & TWZ_OBJ_PERSIST))
         return -TWZ_ENOTSUP;
     if (host_random(make.nonce, sizeof(make.nonce)) != TOOL_OK)
         return -TWZ_EIO;
-    uint32_t row;
-    int err = store_obj_create(host.pool->store, &make, &row, id);
+    err = store_obj_create(host.pool->store, &make, &row, id);
     if (err < 0)
         return err;
     host.pool->changes++;
@@ -98,9 +104,11 @@ struct died {
 static void note_died(void *ctx, uint32_t row)
 {
     struct died *died = ctx;
+
     if (died->count == died->room) {
         size_t room = died->room ? died->room * 2 : 16;
         uint32_t *more = realloc(died->row, room * sizeof(*more));
+
         if (!more) {
             died->short_of_memory = true;
             return;
@@ -113,10 +121,12 @@ static void note_died(void *ctx, uint32_t row)
 
 int plat_obj_delete(objid_t id, uint64_t flags)
 {
-    (void)flags;
     uint32_t row = STORE_NO_ROW;
     struct died died = { 0 };
-    int err = store_lookup(host.pool->store, id, &row);
+    int err;
+
+    (void)flags;
+    err = store_lookup(host.pool->store, id, &row);
     /* What is damaged goes all the same: nothing else rids a pool of it. */
     if (err < 0 && !(err == -TWZ_EDAMAGED && row != STORE_NO_ROW))
         return err;
@@ -134,6 +144,7 @@ int plat_obj_stat(objid_t id, struct twz_stat *stat)
     uint32_t row;
     struct store_stat s;
     int err = store_lookup(host.pool->store, id, &row);
+
     if (err >= 0)
         err = store_obj_stat(host.pool->store, row, &s);
     if (err < 0)
@@ -160,6 +171,7 @@ int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg)
     uint32_t row;
     struct store_update update = { 0 };
     int err = store_lookup(host.pool->store, id, &row);
+
     if (err < 0)
         return err;
     switch (op) {
@@ -182,8 +194,10 @@ int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg)
 int host_random(void *bytes, size_t len)
 {
     uint8_t *p = bytes;
+
     while (len > 0) {
         ssize_t n = getrandom(p, len, 0);
+
         if (n < 0 && errno != EINTR)
             return fail_host("random generator");
         if (n > 0) {
@@ -202,6 +216,7 @@ int plat_random(void *buf, size_t len)
 uint64_t plat_time(void)
 {
     struct timespec ts;
+
     clock_gettime(CLOCK_REALTIME, &ts);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }

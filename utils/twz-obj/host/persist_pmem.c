@@ -66,6 +66,7 @@ static void note_add(const void *addr, size_t len)
 {
     uintptr_t start = (uintptr_t)addr & ~(uintptr_t)(PAGE - 1);
     uintptr_t end = ((uintptr_t)addr + len + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+
     for (unsigned i = 0; i < noted; i++) {
         if (start > note[i].end || end < note[i].start)
             continue;

@@ -29,6 +29,7 @@ static void warn_damage(void *ctx, const struct store_report *report)
 {
     struct pool *pool = ctx;
     bool quiet = pool->quiet;
+
     pool->quiet = true;
     if (!quiet)
         fail_warn("%s: warning: %s (object " IDFMT ", byte %llu of the pool): run 'twz-obj check' "
@@ -56,6 +57,7 @@ static int explain_open(const char *path, int error, const struct store_report *
     unsigned long long wanted = why->wanted;
     unsigned long long offset = why->offset;
     const char *what = why->what ? why->what : "superblock";
+
     switch (-error) {
     case TWZ_ENOTPOOL:
         return fail(TOOL_DAMAGED,
@@ -92,14 +94,17 @@ int pool_validate(struct pool *pool)
 {
     struct store_env env;
     struct store_report why = { 0 };
+    int err;
+
     pool_env(pool, &env);
-    int err = store_open(&env, &pool->store, &why);
+    err = store_open(&env, &pool->store, &why);
     return err < 0 ? explain_open(pool->path, err, &why) : TOOL_OK;
 }
 
 int pool_recover(struct pool *pool)
 {
     int err = store_recover(pool->store, &pool->recovery);
+
     if (err < 0)
         return fail(fail_code(err), "%s: %s (recovery): restore it from a copy", pool->path,
                     fail_text(err));
@@ -111,6 +116,7 @@ int pool_open(struct pool **out, const char *path, enum pool_mode mode)
 {
     struct pool *pool;
     int err = pool_file_open(&pool, path, mode);
+
     if (err)
         return err;
     err = pool_validate(pool);
@@ -133,6 +139,7 @@ int pool_close(struct pool *pool)
 int pool_roots_set(struct pool *pool, const struct store_roots *roots)
 {
     int err = store_super_set(pool->store, roots);
+
     if (err < 0)
         return fail_twz(pool->path, err);
     pool->names = roots->names;

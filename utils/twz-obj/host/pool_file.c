@@ -20,6 +20,7 @@
 static int open_file(const char *path, enum pool_mode mode, int *fd)
 {
     int flags = (mode == POOL_LOOK ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
+
     *fd = open(path, flags);
     if (*fd >= 0)
         return TOOL_OK;
@@ -34,6 +35,7 @@ static int open_file(const char *path, enum pool_mode mode, int *fd)
 static int check_file(const char *path, int fd, uint64_t *size)
 {
     struct stat st;
+
     if (fstat(fd, &st) != 0)
         return fail_host(path);
     if (!S_ISREG(st.st_mode))
@@ -51,6 +53,7 @@ static int lock_file(const char *path, int fd, enum pool_mode mode)
 {
     char holder[256];
     int err = pool_lock(fd, mode == POOL_LOOK, holder, sizeof(holder));
+
     if (err == -1)
         return fail(TOOL_BUSY, "%s: in use (by %s): wait for it, or end it", path, holder);
     if (err < 0)
@@ -64,6 +67,7 @@ static int map_shared(struct pool *pool)
     char name[64];
     size_t len = 0;
     int is_pmem = 0;
+
     snprintf(name, sizeof(name), "/proc/self/fd/%d", pool->fd);
     pool->base = pmem_map_file(name, 0, 0, 0, &len, &is_pmem);
     if (!pool->base)
@@ -96,8 +100,10 @@ static int map_file(struct pool *pool)
 int pool_file_close(struct pool *pool)
 {
     int err = TOOL_OK;
+
     if (pool->base) {
         int synced = persist_media_sync(pool->base, pool->size);
+
         if (synced == 0 && persist_media_failed())
             errno = EIO;
         if (synced != 0 || persist_media_failed())
@@ -116,6 +122,8 @@ int pool_file_adopt(struct pool **out, const char *path, int fd, enum pool_mode 
 {
     struct pool *pool = calloc(1, sizeof(*pool));
     char *copy = strdup(path);
+    int err;
+
     if (!pool || !copy) {
         free(pool);
         free(copy);
@@ -123,7 +131,7 @@ int pool_file_adopt(struct pool **out, const char *path, int fd, enum pool_mode 
         return fail(TOOL_FULL, "out of memory");
     }
     *pool = (struct pool){ .path = copy, .fd = fd, .mode = mode };
-    int err = lock_file(path, fd, mode);
+    err = lock_file(path, fd, mode);
     if (!err)
         err = check_file(path, fd, &pool->size);
     if (!err)
@@ -140,6 +148,7 @@ int pool_file_open(struct pool **out, const char *path, enum pool_mode mode)
 {
     int fd;
     int err = open_file(path, mode, &fd);
+
     return err ? err : pool_file_adopt(out, path, fd, mode);
 }
 

@@ -70,6 +70,7 @@ static int window_clear(const struct window *w, int prot)
 {
     void *p = mmap(window_start(w), TWZ_OBJ_SIZE, prot,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+
     return p == MAP_FAILED ? -TWZ_ENOMEM : 0;
 }
 
@@ -91,6 +92,7 @@ static int window_map(const struct window *w, uint32_t page, uint32_t frame, uin
     uint8_t *at = window_start(w) + (uint64_t)page * TWZ_PAGE_SIZE;
     void *p = mmap(at, (size_t)count * TWZ_PAGE_SIZE, PROT_READ | (writable ? PROT_WRITE : 0),
                    share | MAP_FIXED, host.pool->fd, (off_t)frame * STORE_FRAME_SIZE);
+
     if (p == MAP_FAILED)
         return -TWZ_ENOMEM;
     for (uint32_t i = 0; looking() && i < count; i++) {
@@ -114,15 +116,18 @@ static int window_fill(const struct window *w, uint32_t first, uint32_t end)
     struct store_page run = { 0 };
     uint32_t count = 0;
     struct store_page at = { .page = first };
+
     for (;; at.page++) {
         bool more = store_page_next(host.pool->store, w->row, &at) >= 0 && at.page < end;
         bool there = more && (at.state == STORE_PRESENT || at.state == STORE_SHARED);
+        int err;
+
         if (there && count > 0 && at.page == run.page + count && at.frame == run.frame + count &&
             page_writable(&at) == page_writable(&run)) {
             count++;
             continue;
         }
-        int err = count ? window_map(w, run.page, run.frame, count, page_writable(&run)) : 0;
+        err = count ? window_map(w, run.page, run.frame, count, page_writable(&run)) : 0;
         if (err < 0 || !more)
             return err;
         run = at;
@@ -141,8 +146,10 @@ static void window_drop(struct window *w)
 static struct window *window_take(void)
 {
     struct window *best = NULL;
+
     for (unsigned i = 0; i < WINDOWS; i++) {
         struct window *w = &host.window[i];
+
         if (objid_equal(w->id, TWZ_OBJID_NONE))
             return w;
         if (w->count == 0 && (!best || w->used < best->used))
@@ -158,6 +165,7 @@ int window_attach(struct pool *pool)
     if (!host.arena) {
         size_t len = (size_t)(WINDOWS + 1) << TWZ_OBJ_SHIFT;
         void *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
         if (p == MAP_FAILED)
             return fail(TOOL_FULL, "no room in the address space for the windows onto objects");
         host.reserved = p;
@@ -186,10 +194,12 @@ int window_refresh(uint32_t row)
 {
     for (unsigned i = 0; i < WINDOWS; i++) {
         struct window *w = &host.window[i];
+        int err;
+
         if (objid_equal(w->id, TWZ_OBJID_NONE) || w->row != row)
             continue;
         w->own = false;
-        int err = window_clear(w, PROT_READ);
+        err = window_clear(w, PROT_READ);
         return err < 0 ? err : window_fill(w, 0, TWZ_PAGE_RECORD);
     }
     return 0;
@@ -204,6 +214,7 @@ static int window_own(struct window *w)
     const struct hier_dir *dir = (const void *)(window_start(w) + TWZ_OBJ_BASE);
     struct store_page at = { .page = 1 };
     int err = 0;
+
     if (dir->magic != HIER_MAGIC)
         at.page = TWZ_PAGE_RECORD;
     for (; err >= 0 && store_page_next(host.pool->store, w->row, &at) >= 0; at.page++) {
@@ -217,9 +228,11 @@ static int window_own(struct window *w)
 int plat_map(objid_t id, uint32_t rights, uint8_t **start)
 {
     struct window *w = window_of(id);
+
     if (!w) {
         uint32_t row;
         int err = store_lookup(host.pool->store, id, &row);
+
         if (err < 0)
             return err;
         w = window_take();
@@ -236,6 +249,7 @@ int plat_map(objid_t id, uint32_t rights, uint8_t **start)
     }
     if ((rights & TWZ_WRITE) && !w->own && !looking()) {
         int err = window_own(w);
+
         if (err < 0)
             return err;
     }
@@ -248,12 +262,15 @@ int plat_map(objid_t id, uint32_t rights, uint8_t **start)
 
 void plat_unmap(uint8_t *start, objid_t id, uint32_t rights)
 {
+    struct window *w;
+    uint32_t row;
+
     (void)start;
     (void)rights;
-    struct window *w = window_of(id);
+    w = window_of(id);
     if (!w || w->count == 0 || --w->count > 0 || !w->dead)
         return;
-    uint32_t row = w->row;
+    row = w->row;
     window_drop(w);
     (void)!store_obj_release(host.pool->store, row);
 }
@@ -261,15 +278,18 @@ void plat_unmap(uint8_t *start, objid_t id, uint32_t rights)
 static struct window *window_at(const void *addr)
 {
     uintptr_t off = (uintptr_t)addr - (uintptr_t)host.arena;
+    struct window *w;
+
     if (!host.arena || off >> TWZ_OBJ_SHIFT >= WINDOWS)
         return NULL;
-    struct window *w = &host.window[off >> TWZ_OBJ_SHIFT];
+    w = &host.window[off >> TWZ_OBJ_SHIFT];
     return objid_equal(w->id, TWZ_OBJID_NONE) ? NULL : w;
 }
 
 int plat_id_at(const void *addr, objid_t *id, uint32_t *rights)
 {
     const struct window *w = window_at(addr);
+
     if (!w)
         return -TWZ_ENOOBJ;
     *id = w->id;
@@ -281,6 +301,8 @@ int plat_id_at(const void *addr, objid_t *id, uint32_t *rights)
 static int touch_present(const struct window *w, const struct store_page *at)
 {
     uint32_t frame;
+    int err;
+
     if (at->flags & STORE_FLAG_READONLY)
         return -TWZ_EDENIED;
     if (at->state == STORE_POISONED)
@@ -289,7 +311,7 @@ static int touch_present(const struct window *w, const struct store_page *at)
         return 0;
     if (at->state != STORE_SHARED)
         return -TWZ_EFAULT;
-    int err = store_page_break_cow(host.pool->store, w->row, at->page, &frame);
+    err = store_page_break_cow(host.pool->store, w->row, at->page, &frame);
     if (err < 0)
         return err;
     frame_changed(frame);
@@ -299,8 +321,10 @@ static int touch_present(const struct window *w, const struct store_page *at)
 static int touch_absent(const struct window *w, uint32_t page, uint32_t count)
 {
     int err = store_page_add_many(host.pool->store, w->row, page, count, NULL, NULL);
+
     for (uint32_t i = 0; err >= 0 && looking() && i < count; i++) {
         struct store_page at;
+
         err = store_page_get(host.pool->store, w->row, page + i, &at);
         if (err >= 0)
             frame_changed(at.frame);
@@ -311,18 +335,23 @@ static int touch_absent(const struct window *w, uint32_t page, uint32_t count)
 int plat_touch(const void *p, uint64_t len)
 {
     const struct window *w = window_at(p);
+    uint64_t off;
+    uint32_t end;
+    uint32_t page;
+
     if (!w || len == 0)
         return w ? 0 : -TWZ_EFAULT;
-    uint64_t off = (uintptr_t)p & (TWZ_OBJ_SIZE - 1);
+    off = (uintptr_t)p & (TWZ_OBJ_SIZE - 1);
     if (len > TWZ_OBJ_SIZE - off)
         return -TWZ_ERANGE;
-    uint32_t end = (uint32_t)((off + len + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE);
-    uint32_t page = (uint32_t)(off / TWZ_PAGE_SIZE);
+    end = (uint32_t)((off + len + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE);
+    page = (uint32_t)(off / TWZ_PAGE_SIZE);
     while (page < end) {
         struct store_page at = { .page = page };
         bool there = store_page_next(host.pool->store, w->row, &at) >= 0 && at.page < end;
         uint32_t absent = (there ? at.page : end) - page;
         int err = 0;
+
         if (absent > 0)
             err = touch_absent(w, page, absent);
         if (err >= 0 && there)
@@ -337,6 +366,7 @@ int plat_touch(const void *p, uint64_t len)
 int window_released(uint32_t row)
 {
     struct window *w = window_of(store_obj_id_of(host.pool->store, row));
+
     if (w && w->count > 0) {
         w->dead = true;
         return 0;
@@ -351,10 +381,12 @@ void window_flush(const void *p, uint64_t len)
     const struct window *w = looking() ? window_at(p) : NULL;
     const uint8_t *from = p;
     uint64_t off = (uintptr_t)p & (TWZ_OBJ_SIZE - 1);
+
     while (w && len > 0) {
         struct store_page at;
         uint64_t in = off % TWZ_PAGE_SIZE;
         uint64_t n = TWZ_PAGE_SIZE - in < len ? TWZ_PAGE_SIZE - in : len;
+
         if (store_page_get(host.pool->store, w->row, (uint32_t)(off / TWZ_PAGE_SIZE), &at) >= 0 &&
             at.state == STORE_PRESENT) {
             frame_changed(at.frame);

@@ -18,6 +18,7 @@ int content_page(const struct pool *pool, uint32_t row, uint32_t page, const uin
 {
     struct store_page at;
     int err = store_page_get(pool->store, row, page, &at);
+
     if (err < 0)
         return err;
     switch (at.state) {
@@ -32,11 +33,13 @@ int content_page(const struct pool *pool, uint32_t row, uint32_t page, const uin
 int content_read(const struct pool *pool, uint32_t row, uint64_t off, void *out, uint64_t len)
 {
     uint8_t *to = out;
+
     while (len > 0) {
         const uint8_t *page;
         uint64_t in = off % TWZ_PAGE_SIZE;
         uint64_t n = TWZ_PAGE_SIZE - in < len ? TWZ_PAGE_SIZE - in : len;
         int err = content_page(pool, row, (uint32_t)(off / TWZ_PAGE_SIZE), &page);
+
         if (err < 0)
             return err;
         memcpy(to, page + in, n);
@@ -51,6 +54,7 @@ int content_meta(const struct pool *pool, uint32_t row, struct twz_meta *meta)
 {
     const uint8_t *page;
     int err = content_page(pool, row, TWZ_PAGE_META, &page);
+
     if (err < 0)
         return err;
     memcpy(meta, page, sizeof(*meta));
@@ -70,14 +74,17 @@ int content_fot(const struct pool *pool, uint32_t row, uint32_t index, struct tw
 
 int content_next(const struct pool *pool, uint32_t row, const struct twz_meta *meta, uint32_t *next)
 {
+    struct twz_fot_entry entry;
+    uint64_t index;
+    int err;
+
     *next = STORE_NO_ROW;
     if (meta->next == 0)
         return 0;
-    struct twz_fot_entry entry;
-    uint64_t index = TWZ_PPTR_FOT(meta->next);
+    index = TWZ_PPTR_FOT(meta->next);
     if (index == 0 || index > meta->fot_count)
         return -TWZ_EDAMAGED;
-    int err = content_fot(pool, row, (uint32_t)index, &entry);
+    err = content_fot(pool, row, (uint32_t)index, &entry);
     if (err < 0)
         return err;
     if (!(entry.flags & TWZ_FOT_VALID) || (entry.flags & TWZ_FOT_NAME))
@@ -94,6 +101,7 @@ int content_length(const struct pool *pool, uint32_t row, uint64_t *length)
     for (unsigned part = 0; row != STORE_NO_ROW; part++) {
         struct twz_meta meta;
         int err = part < PARTS_MAX ? content_meta(pool, row, &meta) : -TWZ_EDAMAGED;
+
         if (err < 0)
             return err;
         *length += meta.size;
@@ -108,6 +116,7 @@ int content_length(const struct pool *pool, uint32_t row, uint64_t *length)
 static uint32_t absent_run(const struct pool *pool, uint32_t row, uint32_t page, uint32_t end)
 {
     struct store_page at = { .page = page };
+
     if (store_page_next(pool->store, row, &at) < 0 || at.page > end)
         return end - page;
     return at.page - page;
@@ -119,6 +128,7 @@ static uint32_t present_run(const struct pool *pool, uint32_t row, uint32_t page
 {
     const uint8_t *next;
     uint32_t run = 1;
+
     while (page + run < end && content_page(pool, row, page + run, &next) == 0 &&
            next == bytes + (uint64_t)run * TWZ_PAGE_SIZE)
         run++;
@@ -129,18 +139,21 @@ static int each_of_part(const struct pool *pool, uint32_t row, uint64_t size, co
                         void *ctx)
 {
     uint32_t end = 1 + (uint32_t)((size + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE);
+
     for (uint32_t page = 1; page < end;) {
         uint64_t left = size - (uint64_t)(page - 1) * TWZ_PAGE_SIZE;
         uint32_t run = absent_run(pool, row, page, end);
         const uint8_t *bytes = zero_page;
         bool zero = run > 0;
         int err = zero ? 0 : content_page(pool, row, page, &bytes);
+        uint64_t len;
+
         if (err < 0)
             return err;
         if (!zero)
             run = present_run(pool, row, page, end < page + CHUNK_PAGES ? end : page + CHUNK_PAGES,
                               bytes);
-        uint64_t len = (uint64_t)run * TWZ_PAGE_SIZE;
+        len = (uint64_t)run * TWZ_PAGE_SIZE;
         err = sink(ctx, zero ? NULL : bytes, len < left ? len : left);
         if (err != 0)
             return err;
@@ -154,6 +167,7 @@ int content_each(const struct pool *pool, uint32_t row, content_sink sink, void 
     for (unsigned part = 0; row != STORE_NO_ROW; part++) {
         struct twz_meta meta;
         int err = part < PARTS_MAX ? content_meta(pool, row, &meta) : -TWZ_EDAMAGED;
+
         if (err < 0)
             return err;
         err = each_of_part(pool, row, meta.size, sink, ctx);
@@ -176,6 +190,7 @@ struct chunk {
 static const void *chunk_page(void *ctx, uint32_t page)
 {
     const struct chunk *chunk = ctx;
+
     return chunk->bytes + (uint64_t)(page - chunk->first) * TWZ_PAGE_SIZE;
 }
 
@@ -189,9 +204,10 @@ static int chunk_add(struct pool *pool, uint32_t row, struct chunk *chunk, uint3
 {
     for (uint32_t i = 0; i < pages;) {
         uint32_t run = 0;
+        int err = 0;
+
         while (i + run < pages && !page_is_zero(chunk->bytes + (uint64_t)(i + run) * TWZ_PAGE_SIZE))
             run++;
-        int err = 0;
         if (run > 0)
             err = store_page_add_many(pool->store, row, chunk->first + i, run, chunk_page, chunk);
         if (err < 0)
@@ -204,17 +220,20 @@ static int chunk_add(struct pool *pool, uint32_t row, struct chunk *chunk, uint3
 int content_fill(struct pool *pool, uint32_t row, content_source source, void *ctx, uint64_t *size)
 {
     struct chunk chunk = { .first = 1, .bytes = malloc(CHUNK) };
+    int err = 0;
+
     if (!chunk.bytes)
         return -TWZ_ENOMEM;
-    int err = 0;
     *size = 0;
     while (*size < TWZ_OBJ_DATA_MAX) {
         uint64_t want = TWZ_OBJ_DATA_MAX - *size < CHUNK ? TWZ_OBJ_DATA_MAX - *size : CHUNK;
         int64_t n = source(ctx, chunk.bytes, want);
+        uint64_t pages;
+
         err = n < 0 ? 1 : 0;
         if (n <= 0)
             break;
-        uint64_t pages = ((uint64_t)n + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE;
+        pages = ((uint64_t)n + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE;
         memset(chunk.bytes + n, 0, pages * TWZ_PAGE_SIZE - (uint64_t)n);
         err = chunk_add(pool, row, &chunk, (uint32_t)pages);
         if (err < 0)
@@ -238,16 +257,19 @@ int content_meta_add(struct pool *pool, uint32_t row, const struct twz_meta *met
 {
     _Alignas(8) uint8_t page[TWZ_PAGE_SIZE] = { 0 };
     struct twz_meta full = *meta;
+
     full.magic = TWZ_META_MAGIC;
     if (!objid_is_none(next)) {
         struct twz_fot_entry entry = {
             .flags = TWZ_FOT_VALID | TWZ_READ | TWZ_WRITE,
             .id = next,
         };
+        int err;
+
         full.fot_count = 1;
         full.next = TWZ_PPTR(1, TWZ_OBJ_BASE);
         memcpy(page + TWZ_PAGE_SIZE - TWZ_FOT_ENTRY, &entry, sizeof(entry));
-        int err = store_page_add_many(pool->store, row, TWZ_PAGE_META - 1, 1, one_page, page);
+        err = store_page_add_many(pool->store, row, TWZ_PAGE_META - 1, 1, one_page, page);
         if (err < 0)
             return err;
         memset(page, 0, sizeof(page));

@@ -19,6 +19,7 @@ static bool objects_at_limit(const struct pool *pool, struct store_usage *space)
 static int explain(const struct pool *pool, const char *subject, int64_t error)
 {
     struct store_usage space;
+
     if (error == -TWZ_EFULL && objects_at_limit(pool, &space))
         return fail(TOOL_FULL,
                     "%s: the pool has no room for more objects (%llu of %llu): delete objects "
@@ -37,15 +38,18 @@ int explain_pool(const struct pool *pool, int64_t error)
 static char *first_gap(const struct pool *pool, const char *path, int64_t error)
 {
     char *part = strdup(path);
+
     for (char *p = part; p;) {
         objid_t id;
         uint32_t kind;
+        int err;
+
         p += strspn(p, "/");
         p += strcspn(p, "/");
         if (!*p)
             break;
         *p = '\0';
-        int err = names_find(pool, part, &id, &kind);
+        err = names_find(pool, part, &id, &kind);
         if (err >= 0 && kind != HIER_DIR)
             err = -TWZ_ENOTDIR;
         if (err == error)
@@ -60,14 +64,18 @@ static char *first_gap(const struct pool *pool, const char *path, int64_t error)
 
 static int path_error(const struct pool *pool, const char *path, int64_t error, const char *todo)
 {
+    bool way;
+    char *gap;
+    int err;
+
     if (!*path)
         return fail(TOOL_USAGE, "an empty name means nothing: give a path");
-    bool way = error == -TWZ_ENONAME || error == -TWZ_ENOTDIR;
-    char *gap = way && !objid_is_none(pool->names) ? first_gap(pool, path, error) : NULL;
+    way = error == -TWZ_ENONAME || error == -TWZ_ENOTDIR;
+    gap = way && !objid_is_none(pool->names) ? first_gap(pool, path, error) : NULL;
     if (!gap)
         return explain(pool, path, error);
-    int err = error == -TWZ_ENONAME ? fail(TOOL_MISSING, "%s: no such directory%s", gap, todo)
-                                    : fail_twz(gap, error);
+    err = error == -TWZ_ENONAME ? fail(TOOL_MISSING, "%s: no such directory%s", gap, todo)
+                                : fail_twz(gap, error);
     free(gap);
     return err;
 }

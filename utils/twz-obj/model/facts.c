@@ -28,6 +28,7 @@ static const char *type_of(const struct facts *facts)
 {
     static const char *const kind[] = { "object", "view",   "thread",        "context",
                                         "root",   "device", "KSO directory", "system" };
+
     if (facts->stat.damaged || facts->error < 0)
         return "damaged";
     if (facts->stat.kind != TWZ_KIND_DATA)
@@ -40,8 +41,10 @@ static const char *type_of(const struct facts *facts)
 
 int facts_get(const struct pool *pool, uint32_t row, struct facts *facts)
 {
+    int err;
+
     memset(facts, 0, sizeof(*facts));
-    int err = store_obj_stat(pool->store, row, &facts->stat);
+    err = store_obj_stat(pool->store, row, &facts->stat);
     if (err < 0 && err != -TWZ_EDAMAGED)
         return err;
     if (err < 0) {
@@ -64,8 +67,10 @@ const char *facts_mode(char text[FACTS_MODE_TEXT], const struct facts *facts)
 {
     static const char letters[] = "rwxrwxrwx";
     bool dir = strcmp(facts->type, "directory") == 0;
+    uint64_t mode;
+
     text[0] = dir ? 'd' : '-';
-    uint64_t mode = facts->meta.mode;
+    mode = facts->meta.mode;
     for (int i = 0; i < 9; i++)
         text[1 + i] = mode & (0400u >> i) ? letters[i] : '-';
     text[10] = '\0';
@@ -78,6 +83,7 @@ void facts_fields(const struct facts *facts)
     const struct store_stat *stat = &facts->stat;
     static const char *const state[] = { "unknown", "free", "provisional", "live", "dead" };
     static const char *const persist[] = { "explicit", "release", "periodic" };
+
     out_id("id", stat->id);
     out_str("type", facts->type);
     out_u64("size", facts->length);

@@ -19,12 +19,14 @@ static int append(struct tool *tool, struct ident_list *list, const char *text, 
 {
     struct ident *more = realloc(list->item, (list->count + 1) * sizeof(*more));
     uint32_t row = STORE_NO_ROW;
+    int err;
+
     if (!more) {
         free(path);
         return fail(TOOL_FULL, "out of memory");
     }
     list->item = more;
-    int err = store_lookup(tool->pool->store, id, &row);
+    err = store_lookup(tool->pool->store, id, &row);
     if (err < 0 && !(err == -TWZ_EDAMAGED && row != STORE_NO_ROW)) {
         free(path);
         return fail_twz(text, err);
@@ -42,12 +44,15 @@ static bool is_glob(const char *text)
 static char *shown_path(const char *text)
 {
     size_t len = strlen(text);
+    char *copy;
+    char *path;
+
     while (len > 1 && text[len - 1] == '/')
         len--;
-    char *copy = strndup(text, len);
+    copy = strndup(text, len);
     if (!copy || copy[0] == '/')
         return copy;
-    char *path = names_join("/", copy);
+    path = names_join("/", copy);
     free(copy);
     return path;
 }
@@ -58,22 +63,31 @@ static char *shown_path(const char *text)
 static int glob_below(struct tool *tool, objid_t dir, const char *path, const char *pattern,
                       struct ident_list *list)
 {
-    pattern += strspn(pattern, "/");
-    size_t len = strcspn(pattern, "/");
-    const char *rest = pattern + len + strspn(pattern + len, "/");
-    char *part = strndup(pattern, len);
+    size_t len;
+    const char *rest;
+    char *part;
     struct name_list names = { 0 };
-    int err = part ? names_list(dir, &names) : -TWZ_ENOMEM;
+    int err;
+
+    pattern += strspn(pattern, "/");
+    len = strcspn(pattern, "/");
+    rest = pattern + len + strspn(pattern + len, "/");
+    part = strndup(pattern, len);
+    err = part ? names_list(dir, &names) : -TWZ_ENOMEM;
     err = err < 0 ? fail_twz(path, err) : TOOL_OK;
     for (size_t i = 0; err == TOOL_OK && i < names.count; i++) {
         struct name *name = &names.name[i];
+        char *below;
+        objid_t id;
+        uint32_t kind;
+        bool found;
+
         if (fnmatch(part, name->text, FNM_PERIOD) != 0)
             continue;
-        char *below = names_join(path, name->text);
-        objid_t id = name->id;
-        uint32_t kind = name->kind;
-        bool found =
-            below && (kind != HIER_SYMLINK || names_find(tool->pool, below, &id, &kind) >= 0);
+        below = names_join(path, name->text);
+        id = name->id;
+        kind = name->kind;
+        found = below && (kind != HIER_SYMLINK || names_find(tool->pool, below, &id, &kind) >= 0);
         if (found && *rest && kind == HIER_DIR) {
             err = glob_below(tool, id, below, rest, list);
         } else if (found && !*rest) {
@@ -91,6 +105,7 @@ static int get_glob(struct tool *tool, const char *text, struct ident_list *list
 {
     size_t before = list->count;
     int err = glob_below(tool, tool->pool->names, "/", text, list);
+
     if (err != TOOL_OK || list->count > before)
         return err;
     return fail(TOOL_MISSING, "%s: no name matches", text);
@@ -113,6 +128,7 @@ static int ambiguous(struct tool *tool, const char *text, const objid_t *found, 
         fail_warn("    /%s", text);
     for (int64_t i = 0; i < count && i < CANDIDATES; i++) {
         char id[OUT_ID_TEXT];
+
         fail_warn("    %s", out_id_text(id, found[i], ids_shown(tool->pool, found[i])));
     }
     if (count > CANDIDATES)
@@ -126,17 +142,22 @@ int ident_get(struct tool *tool, const char *text, struct ident_list *list)
     objid_t found[CANDIDATES];
     objid_t id;
     uint32_t kind;
+    int digits;
+    int64_t count;
+    int err;
+
     if (!*text)
         return fail(TOOL_USAGE, "an empty name means nothing: give a path or an ID");
-    int digits = strchr(text, '/') ? 0 : ids_prefix(text, hex);
-    int64_t count = digits ? ids_find(tool->pool, hex, digits, found, CANDIDATES) : 0;
-    int err = digits == 32 && count == 1 ? -TWZ_ENONAME : names_find(tool->pool, text, &id, &kind);
+    digits = strchr(text, '/') ? 0 : ids_prefix(text, hex);
+    count = digits ? ids_find(tool->pool, hex, digits, found, CANDIDATES) : 0;
+    err = digits == 32 && count == 1 ? -TWZ_ENONAME : names_find(tool->pool, text, &id, &kind);
     if (count > 1 || (count == 1 && err >= 0))
         return ambiguous(tool, text, found, count, err >= 0);
     if (count == 1)
         return append(tool, list, text, NULL, found[0], 0);
     if (err >= 0) {
         char *path = shown_path(text);
+
         return path ? append(tool, list, text, path, id, kind) : fail(TOOL_FULL, "out of memory");
     }
     if (is_glob(text) && err == -TWZ_ENONAME)
@@ -147,6 +168,7 @@ int ident_get(struct tool *tool, const char *text, struct ident_list *list)
 int ident_all(struct tool *tool, const struct args *args, struct ident_list *list)
 {
     int err = TOOL_OK;
+
     *list = (struct ident_list){ 0 };
     for (int i = 0; i < args->argc; i++)
         err = fail_first(err, ident_get(tool, args->argv[i], list));
@@ -180,6 +202,7 @@ int ident_one(struct tool *tool, const char *text, struct ident *out)
 {
     struct ident_list list = { 0 };
     int err = ident_get(tool, text, &list);
+
     if (err == TOOL_OK && list.count > 1)
         err = fail(TOOL_MISSING, "%s: matches %zu objects, one is wanted", text, list.count);
     if (err == TOOL_OK) {

@@ -22,6 +22,7 @@ static struct {
 int ids_prefix(const char *text, char hex[33])
 {
     int n = 0;
+
     for (const char *p = text; *p; p++) {
         if (*p == ':' && n == 16 && p == text + 16)
             continue;
@@ -49,6 +50,7 @@ static int compare(const void *a, const void *b)
 static bool begins_with(objid_t id, const char *hex, int digits)
 {
     char text[OUT_ID_TEXT];
+
     return memcmp(out_id_text(text, id, 32), hex, (size_t)digits) == 0;
 }
 
@@ -58,10 +60,12 @@ static int64_t find_whole(struct pool *pool, const char *hex, objid_t *found, si
     char half[17] = { 0 };
     objid_t id;
     uint32_t row;
+    int err;
+
     memcpy(half, hex, 16);
     id.hi = strtoull(half, NULL, 16);
     id.lo = strtoull(hex + 16, NULL, 16);
-    int err = store_lookup(pool->store, id, &row);
+    err = store_lookup(pool->store, id, &row);
     if (err == -TWZ_ENOOBJ || err == -TWZ_EDELETED)
         return 0;
     if (max > 0)
@@ -71,11 +75,13 @@ static int64_t find_whole(struct pool *pool, const char *hex, objid_t *found, si
 
 int64_t ids_find(struct pool *pool, const char *hex, int digits, objid_t *found, size_t max)
 {
+    int64_t count = 0;
+
     if (digits == 32)
         return find_whole(pool, hex, found, max);
-    int64_t count = 0;
     for (uint32_t row = 0; ids_next(pool, &row); row++) {
         objid_t id = store_obj_id_of(pool->store, row);
+
         if (!begins_with(id, hex, digits))
             continue;
         if ((size_t)count < max)
@@ -88,18 +94,22 @@ int64_t ids_find(struct pool *pool, const char *hex, int digits, objid_t *found,
 
 static int table_make(struct pool *pool)
 {
+    size_t room;
+
     if (table.pool == pool && table.changes == pool->changes && table.id)
         return 0;
     free(table.id);
-    size_t room = (size_t)pool->recovery.objects + 1024;
+    room = (size_t)pool->recovery.objects + 1024;
     table.id = malloc(room * sizeof(*table.id));
     table.count = 0;
     table.pool = pool;
     table.changes = pool->changes;
     for (uint32_t row = 0; table.id && ids_next(pool, &row); row++) {
         if (table.count == room) {
+            objid_t *more;
+
             room *= 2;
-            objid_t *more = realloc(table.id, room * sizeof(*more));
+            more = realloc(table.id, room * sizeof(*more));
             if (!more)
                 return -TWZ_ENOMEM;
             table.id = more;
@@ -117,6 +127,7 @@ static int common(objid_t a, objid_t b)
 {
     uint64_t hi = a.hi ^ b.hi;
     uint64_t lo = a.lo ^ b.lo;
+
     if (hi)
         return __builtin_clzll(hi) / 4;
     return lo ? 16 + __builtin_clzll(lo) / 4 : 32;
@@ -124,12 +135,14 @@ static int common(objid_t a, objid_t b)
 
 int ids_shown(struct pool *pool, objid_t id)
 {
+    const objid_t *at;
+    int digits = 3;
+
     if (!out_terminal() || table_make(pool) < 0)
         return 32;
-    const objid_t *at = bsearch(&id, table.id, table.count, sizeof(id), compare);
+    at = bsearch(&id, table.id, table.count, sizeof(id), compare);
     if (!at)
         return 32;
-    int digits = 3;
     if (at > table.id && common(at[-1], id) > digits)
         digits = common(at[-1], id);
     if (at + 1 < table.id + table.count && common(at[1], id) > digits)

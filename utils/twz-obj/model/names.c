@@ -21,11 +21,15 @@ int names_walk(const struct pool *pool, const char *path, uint32_t flags, struct
 int names_walk_entry(const struct pool *pool, const char *path, struct hier_where *where)
 {
     size_t len = strlen(path);
+    bool slash;
+    char *bare;
+    int err;
+
     while (len > 1 && path[len - 1] == '/')
         len--;
-    bool slash = path[len] == '/';
-    char *bare = strndup(path, len);
-    int err = bare ? names_walk(pool, bare, HIER_NOFOLLOW, where) : -TWZ_ENOMEM;
+    slash = path[len] == '/';
+    bare = strndup(path, len);
+    err = bare ? names_walk(pool, bare, HIER_NOFOLLOW, where) : -TWZ_ENOMEM;
     free(bare);
     if (err < 0)
         return err;
@@ -40,6 +44,7 @@ int names_find(const struct pool *pool, const char *path, objid_t *id, uint32_t 
 {
     struct hier_where where;
     int err = names_walk(pool, path, 0, &where);
+
     if (err < 0)
         return err;
     *id = where.id;
@@ -55,9 +60,11 @@ int names_find(const struct pool *pool, const char *path, objid_t *id, uint32_t 
 bool names_is_directory(objid_t id)
 {
     twzobj obj;
+    bool is;
+
     if (twz_object_init_guid(&obj, id, TWZ_READ) < 0)
         return false;
-    bool is = hier_probe(&obj) >= 0;
+    is = hier_probe(&obj) >= 0;
     twz_object_release(&obj);
     return is;
 }
@@ -69,15 +76,18 @@ static int by_text(const void *a, const void *b)
 
 static int list_add(struct name_list *list, size_t *room, const struct hier_item *item)
 {
+    struct name *name;
+
     if (list->count == *room) {
         size_t more = *room ? *room * 2 : 32;
         struct name *grown = realloc(list->name, more * sizeof(*grown));
+
         if (!grown)
             return -TWZ_ENOMEM;
         list->name = grown;
         *room = more;
     }
-    struct name *name = &list->name[list->count];
+    name = &list->name[list->count];
     *name = (struct name){ strdup(item->name), item->found.id, item->found.kind };
     if (!name->text)
         return -TWZ_ENOMEM;
@@ -88,14 +98,16 @@ static int list_add(struct name_list *list, size_t *room, const struct hier_item
 int names_list(objid_t dir, struct name_list *list)
 {
     twzobj obj;
-    *list = (struct name_list){ 0 };
-    int err = twz_object_init_guid(&obj, dir, TWZ_READ | TWZ_WRITE);
-    if (err < 0)
-        return err;
-    err = hier_probe(&obj);
+    int err;
     struct hier_item item;
     uint64_t cursor = 0;
     size_t room = 0;
+
+    *list = (struct name_list){ 0 };
+    err = twz_object_init_guid(&obj, dir, TWZ_READ | TWZ_WRITE);
+    if (err < 0)
+        return err;
+    err = hier_probe(&obj);
     while (err >= 0 && (err = hier_iter(&obj, &cursor, &item)) > 0)
         err = list_add(list, &room, &item);
     twz_object_release(&obj);
@@ -119,6 +131,7 @@ char *names_link_text(objid_t dir, const char *name)
     twzobj obj;
     char *text = malloc(TWZ_PATH_MAX + 1);
     int err = text ? twz_object_init_guid(&obj, dir, TWZ_READ | TWZ_WRITE) : -TWZ_ENOMEM;
+
     if (err >= 0) {
         err = hier_readlink(&obj, (struct hier_name){ name, strlen(name) }, text, TWZ_PATH_MAX);
         twz_object_release(&obj);
@@ -136,15 +149,18 @@ char *names_join(const char *dir, const char *name)
     char *path;
     size_t len = strlen(dir);
     const char *between = len > 0 && dir[len - 1] == '/' ? "" : "/";
+
     return asprintf(&path, "%s%s%s", dir, between, name) < 0 ? NULL : path;
 }
 
 char *names_base(const char *path)
 {
     size_t end = strlen(path);
+    size_t start;
+
     while (end > 1 && path[end - 1] == '/')
         end--;
-    size_t start = end;
+    start = end;
     while (start > 0 && path[start - 1] != '/')
         start--;
     return strndup(path + start, end - start);
@@ -153,6 +169,7 @@ char *names_base(const char *path)
 int names_seen_init(struct names_seen *seen, const struct pool *pool)
 {
     struct store_usage space;
+
     store_usage(pool->store, &space);
     *seen = (struct names_seen){ pool, calloc(1, space.rows_max / 8 + 1) };
     return seen->bits ? 0 : -TWZ_ENOMEM;
@@ -167,10 +184,13 @@ void names_seen_free(struct names_seen *seen)
 bool names_seen_add(struct names_seen *seen, objid_t id)
 {
     uint32_t row;
+    uint8_t bit;
+    bool added;
+
     if (store_lookup(seen->pool->store, id, &row) < 0)
         return false;
-    uint8_t bit = (uint8_t)(1u << (row % 8));
-    bool added = !(seen->bits[row / 8] & bit);
+    bit = (uint8_t)(1u << (row % 8));
+    added = !(seen->bits[row / 8] & bit);
     seen->bits[row / 8] |= bit;
     return added;
 }
@@ -186,12 +206,14 @@ static int each_below(struct walk *walk, objid_t dir, const char *path, unsigned
 {
     struct name_list list;
     int err = names_list(dir, &list);
+
     if (err < 0 && err != -TWZ_ENOMEM && walk->broken)
         err = walk->broken(walk->ctx, dir, path, err);
     for (size_t i = 0; err >= 0 && i < list.count; i++) {
         const struct name *name = &list.name[i];
         struct name_visit visit = { .name = name, .dir = dir, .depth = depth };
         char *below = names_join(path, name->text);
+
         if (!below || strlen(below) > TWZ_PATH_MAX) {
             free(below);
             err = below ? -TWZ_ENAMELEN : -TWZ_ENOMEM;
@@ -216,6 +238,7 @@ int names_each_whole(const struct pool *pool, objid_t dir, const char *path, nam
 {
     struct walk walk = { .visitor = visitor, .broken = broken, .ctx = ctx };
     int err = names_seen_init(&walk.seen, pool);
+
     if (err < 0)
         return err;
     (void)names_seen_add(&walk.seen, dir);
@@ -241,6 +264,7 @@ int names_aside(const struct pool *pool, objid_t parent, twzobj *dir)
         .witness_value = UINT64_MAX,
     };
     int err = twz_object_create(dir, &create);
+
     if (err < 0)
         return err;
     err = hier_init(dir, parent);
@@ -252,6 +276,7 @@ int names_aside(const struct pool *pool, objid_t parent, twzobj *dir)
 int names_aside_end(twzobj *dir)
 {
     int err = twz_object_delete(dir, TWZ_DELETE_NOW);
+
     twz_object_release(dir);
     return err;
 }
@@ -265,10 +290,12 @@ static int mkdir_one(const struct pool *pool, const char *path, bool *made)
 {
     struct hier_where where;
     int err = names_walk(pool, path, 0, &where);
+
     if (err < 0)
         return err;
     if (where.kind == 0) {
         static const struct hier_create create = { .kind = HIER_DIR };
+
         err = hier_create(&where.dir, names_leaf(&where), &create, NULL);
         if (err >= 0 && made)
             *made = true;
@@ -283,10 +310,13 @@ int names_mkdir_parents(const struct pool *pool, const char *path, bool *made)
 {
     char *part = strdup(path);
     int err = !part ? -TWZ_ENOMEM : *path ? 0 : -TWZ_ENONAME;
+
     for (char *p = part; err >= 0 && p && *p;) {
+        char end;
+
         p += strspn(p, "/");
         p += strcspn(p, "/");
-        char end = *p;
+        end = *p;
         *p = '\0';
         err = mkdir_one(pool, part, made);
         *p = end;

@@ -32,6 +32,7 @@ static int fill_row(struct filling *filling, objid_t id)
 {
     uint32_t row;
     int err = store_lookup(filling->pool->store, id, &row);
+
     if (err >= 0)
         err = filling->place->fill(filling->place->ctx, filling->pool, row);
     if (err > 0) {
@@ -56,6 +57,7 @@ static int make_named(struct filling *filling, struct hier_where *where, objid_t
         .ctx = filling,
     };
     int err = hier_create(&where->dir, names_leaf(where), &create, &obj);
+
     if (err < 0)
         return err;
     *id = obj.id;
@@ -74,6 +76,7 @@ static int make_unnamed(struct filling *filling, objid_t *id)
         .witness_value = UINT64_MAX,
     };
     int err = plat_obj_create(&create, id);
+
     if (err < 0)
         return err;
     err = fill_row(filling, *id);
@@ -87,9 +90,11 @@ static int make_unnamed(struct filling *filling, objid_t *id)
 static int replace(struct filling *filling, struct hier_where *where, objid_t *id)
 {
     int err = make_unnamed(filling, id);
+    bool pointed;
+
     if (err < 0)
         return err;
-    bool pointed = refs_pointed(filling->pool, where->id, false);
+    pointed = refs_pointed(filling->pool, where->id, false);
     err = hier_replace(&where->dir, names_leaf(where), *id, pointed ? 0 : HIER_DELETE);
     if (err < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0)
         return -TWZ_EDAMAGED;
@@ -100,10 +105,12 @@ static int replace(struct filling *filling, struct hier_where *where, objid_t *i
 static int walk(struct pool *pool, const char *path, const char *leaf, struct hier_where *where)
 {
     int err = names_walk(pool, path, 0, where);
+    char *inside;
+
     if (err < 0 || where->kind != HIER_DIR)
         return err;
     hier_where_close(where);
-    char *inside = names_join(path, leaf);
+    inside = names_join(path, leaf);
     err = inside ? names_walk(pool, inside, 0, where) : -TWZ_ENOMEM;
     free(inside);
     if (err >= 0 && where->kind == HIER_DIR) {
@@ -117,6 +124,7 @@ int place_find(struct pool *pool, const char *path, const char *leaf, objid_t *i
 {
     struct hier_where where;
     int err = walk(pool, path, leaf, &where);
+
     if (err < 0)
         return err;
     *id = where.id;
@@ -130,6 +138,7 @@ int place_object(struct pool *pool, const char *path, const struct place *place,
     struct filling filling = { .pool = pool, .place = place };
     struct hier_where where;
     int err = path ? walk(pool, path, place->leaf, &where) : 0;
+
     if (err >= 0 && path) {
         if (where.must_dir && !where.kind)
             err = -TWZ_ENONAME;

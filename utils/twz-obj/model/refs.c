@@ -15,6 +15,7 @@
 const char *ref_kind_text(enum ref_kind kind)
 {
     static const char *const text[] = { "name", "pointer", "tie", "root", "damaged" };
+
     return text[kind];
 }
 
@@ -27,9 +28,11 @@ struct visit {
 static int from_name(void *ctx, const struct name_visit *name)
 {
     const struct visit *visit = ctx;
+    struct ref ref;
+
     if (name->name->kind == HIER_SYMLINK)
         return 0;
-    struct ref ref = {
+    ref = (struct ref){
         .kind = REF_NAME, .from = name->dir, .to = name->name->id, .path = name->path
     };
     return visit->visitor(visit->ctx, &ref);
@@ -38,6 +41,7 @@ static int from_name(void *ctx, const struct name_visit *name)
 static int gap(const struct visit *visit, objid_t id, int error)
 {
     struct ref ref = { .kind = REF_GAP, .from = id, .error = error };
+
     return visit->visitor(visit->ctx, &ref);
 }
 
@@ -45,6 +49,7 @@ static int gap_in_names(void *ctx, objid_t dir, const char *path, int error)
 {
     const struct visit *visit = ctx;
     struct ref ref = { .kind = REF_GAP, .from = dir, .path = path, .error = error };
+
     return visit->visitor(visit->ctx, &ref);
 }
 
@@ -54,11 +59,14 @@ static int name_of_entry(const struct visit *visit, uint32_t row, const struct t
                          char *name, objid_t *to)
 {
     uint64_t off = entry->name.name_off;
+    uint64_t room;
+    uint32_t kind;
+    int err;
+
     if (off < TWZ_OBJ_BASE || off >= TWZ_OBJ_DATA_TOP)
         return 1;
-    uint64_t room = TWZ_OBJ_DATA_TOP - off < NAME_MAX_READ ? TWZ_OBJ_DATA_TOP - off : NAME_MAX_READ;
-    uint32_t kind;
-    int err = content_read(visit->pool, row, off, name, room);
+    room = TWZ_OBJ_DATA_TOP - off < NAME_MAX_READ ? TWZ_OBJ_DATA_TOP - off : NAME_MAX_READ;
+    err = content_read(visit->pool, row, off, name, room);
     if (err < 0 || !memchr(name, '\0', room))
         return err < 0 ? err : 1;
     err = names_find(visit->pool, name, to, &kind);
@@ -70,11 +78,13 @@ static int from_entry(const struct visit *visit, uint32_t row, objid_t id, uint3
     char name[NAME_MAX_READ];
     struct twz_fot_entry entry;
     int err = content_fot(visit->pool, row, index, &entry);
+    struct ref ref;
+
     if (err < 0)
         return gap(visit, id, err);
     if (!(entry.flags & TWZ_FOT_VALID))
         return 0;
-    struct ref ref = { .kind = REF_FOT, .from = id, .to = entry.id, .index = index };
+    ref = (struct ref){ .kind = REF_FOT, .from = id, .to = entry.id, .index = index };
     ref.rights = (uint32_t)(entry.flags & TWZ_PERMS);
     if (entry.flags & TWZ_FOT_NAME) {
         err = name_of_entry(visit, row, &entry, name, &ref.to);
@@ -89,6 +99,7 @@ static int from_fot(const struct visit *visit, uint32_t row, objid_t id)
 {
     struct twz_meta meta;
     int err = content_meta(visit->pool, row, &meta);
+
     if (err < 0)
         return gap(visit, id, err);
     for (uint32_t i = 1; err == 0 && i <= meta.fot_count; i++)
@@ -98,10 +109,12 @@ static int from_fot(const struct visit *visit, uint32_t row, objid_t id)
 
 static int from_tie(const struct visit *visit, const struct store_stat *stat)
 {
+    struct ref ref;
+
     if (objid_is_none(stat->tie_parent))
         return 0;
     /* The tie is written in the child; what it keeps is the child. */
-    struct ref ref = { .kind = REF_TIE, .from = stat->tie_parent, .to = stat->id };
+    ref = (struct ref){ .kind = REF_TIE, .from = stat->tie_parent, .to = stat->id };
     return visit->visitor(visit->ctx, &ref);
 }
 
@@ -114,8 +127,10 @@ static int from_roots(const struct visit *visit)
         { .kind = REF_ROOT, .to = roots->sctx, .path = "sctx" },
         { .kind = REF_ROOT, .to = roots->owner, .path = "owner" },
     };
+
     for (size_t i = 0; i < sizeof(ref) / sizeof(ref[0]); i++) {
         int err = objid_is_none(ref[i].to) ? 0 : visit->visitor(visit->ctx, &ref[i]);
+
         if (err != 0)
             return err;
     }
@@ -126,6 +141,7 @@ static int from_object(const struct visit *visit, uint32_t row)
 {
     struct store_stat stat;
     int err = store_obj_stat(visit->pool->store, row, &stat);
+
     if (err == -TWZ_EDELETED || err == -TWZ_ENOOBJ)
         return 0;
     if (err < 0 || stat.damaged)
@@ -138,6 +154,7 @@ int refs_each(struct pool *pool, refs_visitor visitor, void *ctx)
 {
     struct visit visit = { pool, visitor, ctx };
     int err = from_roots(&visit);
+
     if (err == 0 && !objid_is_none(pool->names))
         err = names_each_whole(pool, pool->names, "/", from_name, gap_in_names, &visit);
     for (uint32_t row = 0; err == 0 && ids_next(pool, &row); row++)
@@ -151,12 +168,14 @@ int refs_from(struct pool *pool, uint32_t row, refs_visitor visitor, void *ctx)
     objid_t id = store_obj_id_of(pool->store, row);
     struct name_list list;
     int err = from_fot(&visit, row, id);
+
     if (err != 0 || names_list(id, &list) < 0)
         return err;
     for (size_t i = 0; err == 0 && i < list.count; i++) {
         struct ref ref = {
             .kind = REF_NAME, .from = id, .to = list.name[i].id, .path = list.name[i].text
         };
+
         if (list.name[i].kind != HIER_SYMLINK)
             err = visitor(ctx, &ref);
     }
@@ -172,6 +191,7 @@ struct pointed {
 static int see_pointer(void *ctx, const struct ref *ref)
 {
     const struct pointed *pointed = ctx;
+
     if (ref->kind == REF_GAP)
         return !objid_equal(ref->from, pointed->id);
     return objid_equal(ref->to, pointed->id) && (pointed->names || ref->kind != REF_NAME);
