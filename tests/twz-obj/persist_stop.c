@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A persistence seam that ends the process, without any clean-up, right before its N-th step, N
- * being TWZ_STOP_AT (0: never). Stores are in the file's pages at once, so the file then is what a
- * kill at that point leaves. Exit status STOPPED says that the step was reached.
+ * A persistence seam that ends the process, without any clean-up, right before its N-th step. The
+ * variable TWZ_STOP_AT gives N; 0 stands for never. A store reaches the file's pages at once, so
+ * the file is then as a kill at that point leaves it. Exit status STOPPED says that the step was
+ * reached.
  */
 #include "persist_pmem.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <store/persist.h>
@@ -40,9 +42,9 @@ enum persist_media persist_media_get(void)
     return media;
 }
 
-int persist_media_failed(void)
+bool persist_media_failed(void)
 {
-    return 0;
+    return false;
 }
 
 int persist_media_sync(const void *base, size_t len)

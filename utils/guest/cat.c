@@ -6,11 +6,11 @@
 
 #include "tool.h"
 
-#define PIECE (256u << 10)
+#define BUFFER_BYTES (256u << 10)
 
-static char buf[PIECE];
+static char buf[BUFFER_BYTES];
 
-static int put(size_t len)
+static int write_buffer(size_t len)
 {
     for (size_t done = 0; done < len;) {
         ssize_t n = write(1, buf + done, len - done);
@@ -30,10 +30,10 @@ static int is_own_output(int fd, const char *name)
     struct stat in, out;
 
     return fstat(fd, &in) == 0 && fstat(1, &out) == 0 && S_ISREG(out.st_mode) &&
-           same_file("cat", name, &in, "standard output", &out);
+           report_same_file("cat", name, &in, "standard output", &out);
 }
 
-static void show(int fd, const char *name)
+static void print_file(int fd, const char *name)
 {
     ssize_t n;
 
@@ -44,11 +44,11 @@ static void show(int fd, const char *name)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            complain("cat", name);
+            report_errno("cat", name);
             return;
         }
-        if (put((size_t)n) < 0) {
-            complain("cat", "standard output");
+        if (write_buffer((size_t)n) < 0) {
+            report_errno("cat", "standard output");
             exit(status);
         }
     }
@@ -57,15 +57,15 @@ static void show(int fd, const char *name)
 int main(int argc, char **argv)
 {
     if (argc == 1)
-        show(0, "standard input");
+        print_file(0, "standard input");
     for (int i = 1; i < argc; i++) {
         int fd = strcmp(argv[i], "-") ? open(argv[i], O_RDONLY) : 0;
 
         if (fd < 0) {
-            complain("cat", argv[i]);
+            report_errno("cat", argv[i]);
             continue;
         }
-        show(fd, argv[i]);
+        print_file(fd, argv[i]);
         if (fd > 0)
             close(fd);
     }

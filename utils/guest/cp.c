@@ -6,12 +6,12 @@
 
 #include "tool.h"
 
-#define PIECE (256u << 10)
+#define BUFFER_BYTES (256u << 10)
 
-static char buf[PIECE];
+static char buf[BUFFER_BYTES];
 
 /* 0, or -1 with errno. */
-static int copy_bytes(int in, int out)
+static int copy_content(int in, int out)
 {
     ssize_t n;
 
@@ -22,30 +22,30 @@ static int copy_bytes(int in, int out)
     return n < 0 ? -1 : 0;
 }
 
-static void copy(const char *from, const char *to)
+static void copy_file(const char *from, const char *to)
 {
     struct stat st, there;
     int in = open(from, O_RDONLY), out;
 
     if (in < 0 || fstat(in, &st) < 0) {
-        complain("cp", from);
+        report_errno("cp", from);
         return;
     }
     if (S_ISDIR(st.st_mode)) {
         errno = EISDIR;
-        complain("cp", from);
+        report_errno("cp", from);
         close(in);
         return;
     }
-    if (stat(to, &there) == 0 && same_file("cp", from, &st, to, &there)) {
+    if (stat(to, &there) == 0 && report_same_file("cp", from, &st, to, &there)) {
         close(in);
         return;
     }
     out = open(to, O_WRONLY | O_CREAT | O_TRUNC, st.st_mode & 0777);
-    if (out < 0 || copy_bytes(in, out) < 0)
-        complain("cp", to);
+    if (out < 0 || copy_content(in, out) < 0)
+        report_errno("cp", to);
     if (out >= 0 && close(out) < 0)
-        complain("cp", to);
+        report_errno("cp", to);
     close(in);
 }
 
@@ -55,20 +55,20 @@ int main(int argc, char **argv)
     int into;
 
     if (argc < 3)
-        return usage("cp FROM TO | cp FROM... DIR");
+        return report_usage("cp FROM TO | cp FROM... DIR");
     into = stat(argv[argc - 1], &st) == 0 && S_ISDIR(st.st_mode);
     if (argc > 3 && !into) {
         errno = ENOTDIR;
-        complain("cp", argv[argc - 1]);
+        report_errno("cp", argv[argc - 1]);
         return 2;
     }
     for (int i = 1; i < argc - 1; i++) {
         char to[PATH_MAX];
 
         if (into && path_in(to, sizeof(to), argv[argc - 1], argv[i]) == 0)
-            copy(argv[i], to);
+            copy_file(argv[i], to);
         else
-            copy(argv[i], argv[argc - 1]);
+            copy_file(argv[i], argv[argc - 1]);
     }
     return status;
 }

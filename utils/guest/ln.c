@@ -10,10 +10,10 @@ int main(int argc, char **argv)
     const char *target, *name;
 
     if (argc != 3 + symbolic)
-        return usage("ln [-s] TARGET NAME");
+        return report_usage("ln [-s] TARGET NAME");
     target = argv[1 + symbolic];
     name = argv[2 + symbolic];
     if ((symbolic ? symlink(target, name) : link(target, name)) < 0)
-        complain("ln", name);
+        report_errno("ln", name);
     return status;
 }

@@ -9,7 +9,7 @@
 
 #include "tool.h"
 
-static int all, longer;
+static int show_all, long_format;
 
 static char type_letter(mode_t mode)
 {
@@ -21,7 +21,7 @@ static char type_letter(mode_t mode)
     }
 }
 
-static void show_long(const struct stat *st, const char *path, const char *name)
+static void print_long(const struct stat *st, const char *path, const char *name)
 {
     char mode[11] = "-rwxrwxrwx", when[32], target[PATH_MAX];
     ssize_t n;
@@ -40,37 +40,37 @@ static void show_long(const struct stat *st, const char *path, const char *name)
     putchar('\n');
 }
 
-static void show(const char *path, const char *name)
+static void print_entry(const char *path, const char *name)
 {
     struct stat st;
 
-    if (!longer)
+    if (!long_format)
         puts(name);
     else if (lstat(path, &st) < 0)
-        complain("ls", path);
+        report_errno("ls", path);
     else
-        show_long(&st, path, name);
+        print_long(&st, path, name);
 }
 
-static int shown(const struct dirent *e)
+static int is_listed(const struct dirent *e)
 {
-    return all || e->d_name[0] != '.';
+    return show_all || e->d_name[0] != '.';
 }
 
-static void list(const char *dir)
+static void print_directory(const char *dir)
 {
     struct dirent **entries;
-    int count = scandir(dir, &entries, shown, alphasort);
+    int count = scandir(dir, &entries, is_listed, alphasort);
 
     if (count < 0) {
-        complain("ls", dir);
+        report_errno("ls", dir);
         return;
     }
     for (int i = 0; i < count; i++) {
         char path[PATH_MAX];
 
         if (path_in(path, sizeof(path), dir, entries[i]->d_name) == 0)
-            show(path, entries[i]->d_name);
+            print_entry(path, entries[i]->d_name);
         free(entries[i]);
     }
     free(entries);
@@ -83,27 +83,27 @@ int main(int argc, char **argv)
     while ((c = getopt(argc, argv, "al")) != -1) {
         if (c == '?')
             return 2;
-        all |= c == 'a';
-        longer |= c == 'l';
+        show_all |= c == 'a';
+        long_format |= c == 'l';
     }
     if (optind == argc)
-        list(".");
+        print_directory(".");
     for (int i = optind; i < argc; i++) {
         struct stat st;
 
         if (lstat(argv[i], &st) < 0) {
-            complain("ls", argv[i]);
+            report_errno("ls", argv[i]);
             continue;
         }
-        if (S_ISLNK(st.st_mode) && !longer)
+        if (S_ISLNK(st.st_mode) && !long_format)
             (void)stat(argv[i], &st);
         if (!S_ISDIR(st.st_mode)) {
-            show(argv[i], argv[i]);
+            print_entry(argv[i], argv[i]);
             continue;
         }
         if (argc - optind > 1)
             printf("%s:\n", argv[i]);
-        list(argv[i]);
+        print_directory(argv[i]);
     }
     return status;
 }

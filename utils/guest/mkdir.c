@@ -4,7 +4,7 @@
 
 #include "tool.h"
 
-static int with_parents(char *path)
+static int make_with_parents(char *path)
 {
     for (char *p = path + 1; *p; p++) {
         if (*p != '/')
@@ -22,9 +22,9 @@ int main(int argc, char **argv)
     int parents = argc > 1 && !strcmp(argv[1], "-p");
 
     if (argc == 1 + parents)
-        return usage("mkdir [-p] DIR...");
+        return report_usage("mkdir [-p] DIR...");
     for (int i = 1 + parents; i < argc; i++)
-        if ((parents ? with_parents(argv[i]) : mkdir(argv[i], 0777)) < 0)
-            complain("mkdir", argv[i]);
+        if ((parents ? make_with_parents(argv[i]) : mkdir(argv[i], 0777)) < 0)
+            report_errno("mkdir", argv[i]);
     return status;
 }

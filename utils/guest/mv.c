@@ -4,16 +4,16 @@
 
 #include "tool.h"
 
-static void move(const char *from, const char *to)
+static void move_file(const char *from, const char *to)
 {
     struct stat a, b;
 
     /* numbers of symbolic links are not unique */
     if (lstat(from, &a) == 0 && lstat(to, &b) == 0 && !S_ISLNK(a.st_mode) &&
-        same_file("mv", from, &a, to, &b))
+        report_same_file("mv", from, &a, to, &b))
         return;
     if (rename(from, to) < 0)
-        complain("mv", from);
+        report_errno("mv", from);
 }
 
 int main(int argc, char **argv)
@@ -22,11 +22,11 @@ int main(int argc, char **argv)
     int into;
 
     if (argc < 3)
-        return usage("mv FROM TO | mv FROM... DIR");
+        return report_usage("mv FROM TO | mv FROM... DIR");
     into = stat(argv[argc - 1], &st) == 0 && S_ISDIR(st.st_mode);
     if (argc > 3 && !into) {
         errno = ENOTDIR;
-        complain("mv", argv[argc - 1]);
+        report_errno("mv", argv[argc - 1]);
         return 2;
     }
     for (int i = 1; i < argc - 1; i++) {
@@ -35,7 +35,7 @@ int main(int argc, char **argv)
 
         if (into && path_in(to, sizeof(to), target, argv[i]) == 0)
             target = to;
-        move(argv[i], target);
+        move_file(argv[i], target);
     }
     return status;
 }

@@ -27,20 +27,20 @@ struct command {
     int append;
 };
 
-static int last;                    /* status of the last command */
-static volatile sig_atomic_t child; /* the program that runs, 0: none */
-static volatile sig_atomic_t early; /* a signal that came while it was being started */
+static int last_status;                      /* status of the last command */
+static volatile sig_atomic_t child;          /* the program that runs, 0: none */
+static volatile sig_atomic_t pending_signal; /* a signal that came while it was being started */
 
 /* Ctrl-C is for the program that runs; there is nothing else to stop. */
-static void pass_on(int signo)
+static void forward_interrupt(int signo)
 {
     if (child)
         kill(child, signo);
     else
-        early = signo;
+        pending_signal = signo;
 }
 
-static void help(void)
+static void print_help(void)
 {
     puts("Programs lie in /bin; put yours there with twz-obj, or name them by path.\n"
          "  NAME ARG...     run a program   < FILE  > FILE  >> FILE   its input and output\n"
@@ -51,20 +51,20 @@ static void help(void)
 
 /* --- parsing ---------------------------------------------------------------------------------- */
 
-static int special(char c)
+static int is_operator(char c)
 {
     return c == ';' || c == '<' || c == '>';
 }
 
 /* The next word of *line, without its quotes, at *store, which moves behind it; its kind: one of
  * ";<>", 'a' (>>), 'w' a word, 0 the end, '?' an open quote. */
-static char next_word(const char **line, char **store)
+static char next_token(const char **line, char **store)
 {
     const char *from = *line + strspn(*line, " \t\n");
     char quote = 0;
     char kind = *from;
 
-    if (special(kind)) {
+    if (is_operator(kind)) {
         from++;
         if (kind == '>' && *from == '>') {
             from++;
@@ -75,7 +75,7 @@ static char next_word(const char **line, char **store)
     }
     if (!kind)
         return 0;
-    for (; *from && (quote || !(strchr(" \t\n", *from) || special(*from))); from++) {
+    for (; *from && (quote || !(strchr(" \t\n", *from) || is_operator(*from))); from++) {
         if (quote ? *from == quote : *from == '\'' || *from == '"')
             quote = quote ? 0 : *from;
         else
@@ -89,12 +89,12 @@ static char next_word(const char **line, char **store)
 /* --- running ---------------------------------------------------------------------------------- */
 
 /* Can the file be opened? If not, that was said. */
-static int opened(const char *path, int flags)
+static int check_open(const char *path, int flags)
 {
     int fd = path ? open(path, flags, 0666) : 0;
 
     if (fd < 0)
-        complain("prompt", path);
+        report_errno("prompt", path);
     else if (path)
         close(fd);
     return fd >= 0;
@@ -106,19 +106,19 @@ static int out_flags(const struct command *c)
 }
 
 /* Can the redirections be carried out? posix_spawn would not say which of them cannot. */
-static int redirected(const struct command *c)
+static int check_redirections(const struct command *c)
 {
-    return opened(c->in, O_RDONLY) && opened(c->out, out_flags(c));
+    return check_open(c->in, O_RDONLY) && check_open(c->out, out_flags(c));
 }
 
-static void run(struct command *c)
+static void run_program(struct command *c)
 {
     posix_spawn_file_actions_t actions;
     int error, what;
     pid_t pid;
 
-    if (!redirected(c)) {
-        last = 1;
+    if (!check_redirections(c)) {
+        last_status = 1;
         return;
     }
 
@@ -127,38 +127,38 @@ static void run(struct command *c)
         posix_spawn_file_actions_addopen(&actions, 0, c->in, O_RDONLY, 0);
     if (c->out)
         posix_spawn_file_actions_addopen(&actions, 1, c->out, out_flags(c), 0666);
-    early = 0;
+    pending_signal = 0;
     error = posix_spawnp(&pid, c->argv[0], &actions, NULL, c->argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (error) {
         fprintf(stderr, "%s: %s\n", c->argv[0], error == ENOENT ? "not found" : strerror(error));
-        last = 127;
+        last_status = 127;
         return;
     }
     child = pid;
-    if (early)
-        kill(pid, early);
+    if (pending_signal)
+        kill(pid, pending_signal);
     while (waitpid(pid, &what, 0) < 0 && errno == EINTR)
         ;
     child = 0;
-    last = WIFSIGNALED(what) ? 128 + WTERMSIG(what) : WEXITSTATUS(what);
-    if (last)
-        fprintf(stderr, "%s: status %d\n", c->argv[0], last);
+    last_status = WIFSIGNALED(what) ? 128 + WTERMSIG(what) : WEXITSTATUS(what);
+    if (last_status)
+        fprintf(stderr, "%s: status %d\n", c->argv[0], last_status);
 }
 
 static void change_directory(const struct command *c)
 {
     const char *to = c->argc > 1 ? c->argv[1] : "/";
 
-    last = chdir(to) < 0;
-    if (last)
-        complain("cd", to);
+    last_status = chdir(to) < 0;
+    if (last_status)
+        report_errno("cd", to);
 }
 
-static void leave(const struct command *c)
+static void exit_prompt(const struct command *c)
 {
     char *end = NULL;
-    long code = c->argc > 1 ? strtol(c->argv[1], &end, 10) : last;
+    long code = c->argc > 1 ? strtol(c->argv[1], &end, 10) : last_status;
 
     if (end && (*end || end == c->argv[1])) {
         fprintf(stderr, "exit: %s: a number, please\n", c->argv[1]);
@@ -167,27 +167,27 @@ static void leave(const struct command *c)
     exit((int)code);
 }
 
-static void execute(struct command *c)
+static void execute_command(struct command *c)
 {
     char path[PATH_MAX];
 
     c->argv[c->argc] = NULL;
     if (c->argc == 0) {
         if (c->in || c->out)
-            last = !redirected(c);
+            last_status = !check_redirections(c);
         return;
     }
     if (!strcmp(c->argv[0], "exit"))
-        leave(c);
-    last = 0;
+        exit_prompt(c);
+    last_status = 0;
     if (!strcmp(c->argv[0], "help"))
-        help();
+        print_help();
     else if (!strcmp(c->argv[0], "cd"))
         change_directory(c);
     else if (!strcmp(c->argv[0], "pwd") && !c->out && getcwd(path, sizeof(path)))
         puts(path);
     else
-        run(c);
+        run_program(c);
 }
 
 /* A word has come: an argument, or the file that a redirection waits for. */
@@ -216,7 +216,7 @@ static int read_line(char **line, size_t *size)
 
 /* Why the line ends here: a redirection waits for its file, a quote for its end, or there are too
  * many words. 0: it does not. */
-static int refused(const struct command *c, char kind, char wait_for)
+static int report_malformed(const struct command *c, char kind, char wait_for)
 {
     if (kind == '?')
         fputs("prompt: a quote is open\n", stderr);
@@ -227,13 +227,13 @@ static int refused(const struct command *c, char kind, char wait_for)
         fprintf(stderr, "prompt: more than %d words\n", WORDS);
     else
         return 0;
-    last = 2;
+    last_status = 2;
     return 1;
 }
 
 /* One line: words gathered into commands, each run as soon as it is whole. `store` has room for
  * all its words. */
-static void perform(const char *line, char *store)
+static void execute_line(const char *line, char *store)
 {
     struct command c = { .argc = 0 };
     char kind, wait_for = 0;
@@ -241,14 +241,14 @@ static void perform(const char *line, char *store)
     do {
         char *word = store;
 
-        kind = next_word(&line, &store);
-        if (refused(&c, kind, wait_for))
+        kind = next_token(&line, &store);
+        if (report_malformed(&c, kind, wait_for))
             return;
         if (kind == 'w') {
             add_word(&c, word, wait_for);
             wait_for = 0;
         } else if (kind == ';' || kind == 0) {
-            execute(&c);
+            execute_command(&c);
             c = (struct command){ .argc = 0 };
         } else {
             wait_for = kind;
@@ -258,17 +258,18 @@ static void perform(const char *line, char *store)
 
 int main(void)
 {
-    int talk = isatty(0);
+    int interactive = isatty(0);
     size_t size = 0;
     char *line = NULL, *store;
 
     setvbuf(stdin, NULL, _IONBF, 0);
-    sigaction(SIGINT, &(struct sigaction){ .sa_handler = pass_on, .sa_flags = SA_RESTART }, NULL);
+    sigaction(SIGINT,
+              &(struct sigaction){ .sa_handler = forward_interrupt, .sa_flags = SA_RESTART }, NULL);
     setenv("PATH", "/bin:/host", 0);
-    if (talk)
+    if (interactive)
         puts("twz: type a program's name, help, or exit to leave (Ctrl-D does too).");
     for (;;) {
-        if (talk) {
+        if (interactive) {
             fputs("twz> ", stdout);
             fflush(stdout);
         }
@@ -277,11 +278,11 @@ int main(void)
         store = malloc(2 * strlen(line) + 2);
         if (!store)
             break;
-        perform(line, store);
+        execute_line(line, store);
         free(store);
         fflush(stdout);
     }
-    if (talk)
+    if (interactive)
         putchar('\n');
-    return last;
+    return last_status;
 }

@@ -12,6 +12,6 @@ int main(void)
     if (getcwd(path, sizeof(path)))
         puts(path);
     else
-        complain("pwd", "current directory");
+        report_errno("pwd", "current directory");
     return status;
 }

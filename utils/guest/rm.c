@@ -6,14 +6,14 @@
 
 #include "tool.h"
 
-static int force, deep;
+static int force, recursive;
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+static int remove_visited(const char *path, const struct stat *st, int type, struct FTW *at)
 {
     (void)st;
     (void)at;
     if ((type == FTW_DP ? rmdir(path) : unlink(path)) < 0)
-        complain("rm", path);
+        report_errno("rm", path);
     return 0;
 }
 
@@ -33,23 +33,23 @@ static int is_spared(const char *path)
     return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
 }
 
-static void remove_name(const char *path)
+static void remove_operand(const char *path)
 {
     struct stat st;
 
     if (is_spared(path)) {
         errno = EBUSY;
-        complain("rm", path);
+        report_errno("rm", path);
     } else if (lstat(path, &st) < 0) {
         if (errno != ENOENT || !force)
-            complain("rm", path);
+            report_errno("rm", path);
     } else if (!S_ISDIR(st.st_mode)) {
-        remove_one(path, &st, FTW_F, NULL);
-    } else if (!deep) {
+        remove_visited(path, &st, FTW_F, NULL);
+    } else if (!recursive) {
         errno = EISDIR;
-        complain("rm", path);
-    } else if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) < 0) {
-        complain("rm", path);
+        report_errno("rm", path);
+    } else if (nftw(path, remove_visited, 16, FTW_DEPTH | FTW_PHYS) < 0) {
+        report_errno("rm", path);
     }
 }
 
@@ -61,11 +61,11 @@ int main(int argc, char **argv)
         if (c == '?')
             return 2;
         force |= c == 'f';
-        deep |= c == 'r';
+        recursive |= c == 'r';
     }
     if (optind == argc && !force)
-        return usage("rm [-f] [-r] FILE...");
+        return report_usage("rm [-f] [-r] FILE...");
     for (int i = optind; i < argc; i++)
-        remove_name(argv[i]);
+        remove_operand(argv[i]);
     return status;
 }

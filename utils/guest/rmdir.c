@@ -7,9 +7,9 @@
 int main(int argc, char **argv)
 {
     if (argc == 1)
-        return usage("rmdir DIR...");
+        return report_usage("rmdir DIR...");
     for (int i = 1; i < argc; i++)
         if (rmdir(argv[i]) < 0)
-            complain("rmdir", argv[i]);
+            report_errno("rmdir", argv[i]);
     return status;
 }

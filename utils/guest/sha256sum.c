@@ -6,8 +6,8 @@
 
 #include "tool.h"
 
-#define BLOCK 64u
-#define PIECE (256u << 10)
+#define BLOCK        64u
+#define BUFFER_BYTES (256u << 10)
 
 struct sha256 {
     uint32_t h[8];
@@ -31,7 +31,7 @@ static uint32_t ror(uint32_t x, int n)
     return x >> n | x << (32 - n);
 }
 
-static void schedule(uint32_t w[64], const uint8_t *p)
+static void expand_block(uint32_t w[64], const uint8_t *p)
 {
     for (int i = 0; i < 16; i++, p += 4)
         w[i] = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
@@ -46,11 +46,11 @@ static void schedule(uint32_t w[64], const uint8_t *p)
 /* One round. Instead of moving the eight variables on, their places turn: `a` is at -i. */
 #define V(n) v[((n)-i) & 7]
 
-static void block(struct sha256 *s, const uint8_t *p)
+static void hash_block(struct sha256 *s, const uint8_t *p)
 {
     uint32_t w[64], v[8];
 
-    schedule(w, p);
+    expand_block(w, p);
     memcpy(v, s->h, sizeof(v));
 #pragma GCC unroll 8
     for (unsigned i = 0; i < 64; i++) {
@@ -65,7 +65,7 @@ static void block(struct sha256 *s, const uint8_t *p)
         s->h[i] += v[i];
 }
 
-static void begin(struct sha256 *s)
+static void sha256_init(struct sha256 *s)
 {
     static const uint32_t start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
@@ -74,24 +74,24 @@ static void begin(struct sha256 *s)
     s->bytes = 0;
 }
 
-static void add(struct sha256 *s, const uint8_t *p, size_t len)
+static void sha256_update(struct sha256 *s, const uint8_t *p, size_t len)
 {
     size_t have = s->bytes % BLOCK;
 
     s->bytes += len;
     if (have && have + len >= BLOCK) {
         memcpy(s->rest + have, p, BLOCK - have);
-        block(s, s->rest);
+        hash_block(s, s->rest);
         p += BLOCK - have;
         len -= BLOCK - have;
         have = 0;
     }
     for (; have == 0 && len >= BLOCK; p += BLOCK, len -= BLOCK)
-        block(s, p);
+        hash_block(s, p);
     memcpy(s->rest + have, p, len);
 }
 
-static void finish(struct sha256 *s)
+static void sha256_final(struct sha256 *s)
 {
     static const uint8_t pad[BLOCK] = { 0x80 };
     uint64_t bits = s->bytes * 8;
@@ -99,24 +99,24 @@ static void finish(struct sha256 *s)
 
     for (int i = 0; i < 8; i++)
         tail[i] = (uint8_t)(bits >> (56 - 8 * i));
-    add(s, pad, 1 + (BLOCK + 55 - s->bytes % BLOCK) % BLOCK);
-    add(s, tail, sizeof(tail));
+    sha256_update(s, pad, 1 + (BLOCK + 55 - s->bytes % BLOCK) % BLOCK);
+    sha256_update(s, tail, sizeof(tail));
 }
 
-static void sum(int fd, const char *name)
+static void print_sum(int fd, const char *name)
 {
-    static uint8_t buf[PIECE];
+    static uint8_t buf[BUFFER_BYTES];
     struct sha256 s;
     ssize_t n;
 
-    begin(&s);
+    sha256_init(&s);
     while ((n = read(fd, buf, sizeof(buf))) > 0)
-        add(&s, buf, (size_t)n);
+        sha256_update(&s, buf, (size_t)n);
     if (n < 0) {
-        complain("sha256sum", name);
+        report_errno("sha256sum", name);
         return;
     }
-    finish(&s);
+    sha256_final(&s);
     for (int i = 0; i < 8; i++)
         printf("%08x", s.h[i]);
     printf("  %s\n", name);
@@ -125,15 +125,15 @@ static void sum(int fd, const char *name)
 int main(int argc, char **argv)
 {
     if (argc == 1)
-        sum(0, "-");
+        print_sum(0, "-");
     for (int i = 1; i < argc; i++) {
         int fd = strcmp(argv[i], "-") ? open(argv[i], O_RDONLY) : 0;
 
         if (fd < 0) {
-            complain("sha256sum", argv[i]);
+            report_errno("sha256sum", argv[i]);
             continue;
         }
-        sum(fd, argv[i]);
+        print_sum(fd, argv[i]);
         if (fd)
             close(fd);
     }

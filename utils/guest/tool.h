@@ -11,22 +11,22 @@
 static int status; /* exit status: 1 once anything went wrong */
 
 /* "tool: what: reason", and the status is 1 from here on. */
-static inline void complain(const char *tool, const char *what)
+static inline void report_errno(const char *tool, const char *what)
 {
     fprintf(stderr, "%s: %s: %s\n", tool, what, strerror(errno));
     status = 1;
 }
 
 /* Said when operands are missing; the exit status of wrong use. */
-static inline int usage(const char *text)
+static inline int report_usage(const char *text)
 {
     fprintf(stderr, "Usage: %s\n", text);
     return 2;
 }
 
 /* 1 if both are one file; that is said then, and the status is 1. */
-static inline int same_file(const char *tool, const char *from, const struct stat *a,
-                            const char *to, const struct stat *b)
+static inline int report_same_file(const char *tool, const char *from, const struct stat *a,
+                                   const char *to, const struct stat *b)
 {
     if (a->st_dev != b->st_dev || a->st_ino != b->st_ino)
         return 0;

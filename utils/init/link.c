@@ -10,39 +10,39 @@
 
 #include "link.h"
 
-static uint8_t *start(void)
+static uint8_t *console_bytes(void)
 {
     return (uint8_t *)(uintptr_t)TWZ_SLOT_ADDR(TWZ_SLOT_CONSOLE);
 }
 
-static struct twz_console *console(void)
+static struct twz_console *console_header(void)
 {
-    return (struct twz_console *)(void *)(start() + TWZ_OBJ_BASE);
+    return (struct twz_console *)(void *)(console_bytes() + TWZ_OBJ_BASE);
 }
 
-static const struct twz_view_entry *entry(void)
+static const struct twz_view_entry *console_entry(void)
 {
     uint64_t table = TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_VIEW_TABLE;
 
     return (const struct twz_view_entry *)(uintptr_t)table + TWZ_SLOT_CONSOLE;
 }
 
-static void kick(uint32_t port)
+static void notify_port(uint32_t port)
 {
-    (void)twz_sys_dev_ctl(entry()->id, TWZ_DEV_NOTIFY, port);
+    (void)twz_sys_dev_ctl(console_entry()->id, TWZ_DEV_NOTIFY, port);
 }
 
 int link_open(void)
 {
-    if (!(entry()->flags & TWZ_VE_VALID) || console()->magic != TWZ_CONSOLE_MAGIC ||
-        console()->ports != TWZ_PORTS)
+    if (!(console_entry()->flags & TWZ_VE_VALID) || console_header()->magic != TWZ_CONSOLE_MAGIC ||
+        console_header()->ports != TWZ_PORTS)
         return -TWZ_ENOOBJ;
     return 0;
 }
 
 void link_write(uint32_t port, const void *bytes, uint64_t len)
 {
-    struct twz_ring *ring = &console()->port[port].to_host;
+    struct twz_ring *ring = &console_header()->port[port].to_host;
     const uint8_t *from = bytes;
     uint64_t tail = ring->tail;
 
@@ -52,12 +52,12 @@ void link_write(uint32_t port, const void *bytes, uint64_t len)
         uint64_t n = room < len ? room : len;
 
         for (uint64_t i = 0; i < n; i++)
-            start()[ring->data + (tail + i) % ring->size] = from[i];
+            console_bytes()[ring->data + (tail + i) % ring->size] = from[i];
         tail += n;
         from += n;
         len -= n;
         __atomic_store_n(&ring->tail, tail, __ATOMIC_RELEASE);
-        kick(port);
+        notify_port(port);
         if (len > 0 && n == 0)
             (void)twz_sync_wait(&ring->head, head, TWZ_FOREVER);
     }
@@ -74,7 +74,7 @@ void link_text(const char *text)
 
 void link_drain(uint32_t port)
 {
-    struct twz_ring *ring = &console()->port[port].to_host;
+    struct twz_ring *ring = &console_header()->port[port].to_host;
 
     for (;;) {
         uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
@@ -85,9 +85,9 @@ void link_drain(uint32_t port)
     }
 }
 
-void link_lose(uint32_t port, uint32_t error)
+void link_set_error(uint32_t port, uint32_t error)
 {
-    __atomic_store_n(&console()->port[port].state, error, __ATOMIC_RELEASE);
+    __atomic_store_n(&console_header()->port[port].state, error, __ATOMIC_RELEASE);
 }
 
 void link_send(uint16_t type, const void *payload, uint32_t len)
@@ -121,7 +121,7 @@ static int wait_bytes(struct twz_ring *ring, const uint64_t *until)
 /* Exactly len bytes; `to` takes the first `size` of them. 0: `until` came before any. */
 static int read_bytes(void *to, uint64_t size, uint64_t len, const uint64_t *until)
 {
-    struct twz_ring *ring = &console()->port[TWZ_PORT_CTL].from_host;
+    struct twz_ring *ring = &console_header()->port[TWZ_PORT_CTL].from_host;
     uint8_t *out = to;
 
     for (uint64_t got = 0; got < len; got++) {
@@ -130,10 +130,10 @@ static int read_bytes(void *to, uint64_t size, uint64_t len, const uint64_t *unt
         if (!wait_bytes(ring, got ? NULL : until))
             return 0;
         if (got < size)
-            out[got] = start()[ring->data + head % ring->size];
+            out[got] = console_bytes()[ring->data + head % ring->size];
         __atomic_store_n(&ring->head, head + 1, __ATOMIC_RELEASE);
         if ((got + 1) % (ring->size / 2) == 0 || got + 1 == len)
-            kick(TWZ_PORT_CTL);
+            notify_port(TWZ_PORT_CTL);
     }
     return 1;
 }

@@ -21,7 +21,7 @@ void link_text(const char *text);
 void link_drain(uint32_t port);
 
 /* From now on the runtime's writes to the port end with `error`, one of Linux's numbers. */
-void link_lose(uint32_t port, uint32_t error);
+void link_set_error(uint32_t port, uint32_t error);
 
 void link_send(uint16_t type, const void *payload, uint32_t len);
 

@@ -36,7 +36,7 @@ static union {
 } box;
 static const char *strings[STRINGS_MAX + 2];
 
-static void say(const char *who, const char *what)
+static void print_message(const char *who, const char *what)
 {
     link_text("twz: ");
     link_text(who);
@@ -46,7 +46,7 @@ static void say(const char *who, const char *what)
 }
 
 /* The pointers of `count` strings from *text on; 0 if they do not fit. */
-static int split(const char **list, uint32_t count, const char **text, const char *end)
+static int split_strings(const char **list, uint32_t count, const char **text, const char *end)
 {
     for (uint32_t i = 0; i < count; i++) {
         list[i] = *text;
@@ -74,8 +74,8 @@ static int receive_request(struct twz_program_spec *spec)
     if (frame.len < sizeof(*run) || run->argc > STRINGS_MAX || run->envc > STRINGS_MAX ||
         run->argc + run->envc > STRINGS_MAX)
         return -TWZ_EINVAL;
-    if (!split(strings, run->argc, &text, end) ||
-        !split(strings + run->argc + 1, run->envc, &text, end))
+    if (!split_strings(strings, run->argc, &text, end) ||
+        !split_strings(strings + run->argc + 1, run->envc, &text, end))
         return -TWZ_EINVAL;
     *spec = (struct twz_program_spec){
         .argv = strings,
@@ -87,7 +87,7 @@ static int receive_request(struct twz_program_spec *spec)
     return 0;
 }
 
-static const char *path_list(const char *const *envp)
+static const char *search_path(const char *const *envp)
 {
     for (; *envp; envp++) {
         if (__builtin_memcmp(*envp, "PATH=", 5) == 0)
@@ -96,14 +96,14 @@ static const char *path_list(const char *const *envp)
     return PATH;
 }
 
-static void say_not_run(const struct twz_program_spec *spec, int error)
+static void print_not_run(const struct twz_program_spec *spec, int error)
 {
     const char *type = "not a program for twz: compile it with twz-cc";
 
-    say(spec->argv[0], error == -TWZ_ETYPE ? type : twz_error_text(error));
+    print_message(spec->argv[0], error == -TWZ_ETYPE ? type : twz_error_text(error));
 }
 
-static int find(struct twz_program_spec *spec)
+static int resolve_program(struct twz_program_spec *spec)
 {
     static const char *const prompt[] = { PROMPT, NULL };
     static char path[TWZ_PATH_MAX];
@@ -111,29 +111,30 @@ static int find(struct twz_program_spec *spec)
 
     if (!spec->argv[0])
         spec->argv = prompt;
-    err = twz_program_find(spec->argv[0], path_list(spec->envp), path, &spec->program);
+    err = twz_program_find(spec->argv[0], search_path(spec->envp), path, &spec->program);
     spec->path = path;
     if (err >= 0)
         return 0;
     if (err == -TWZ_ENONAME || err == -TWZ_ENOTDIR) {
-        say(spec->argv[0], "no such program: neither a file on the host nor a name in the pool");
+        print_message(spec->argv[0],
+                      "no such program: neither a file on the host nor a name in the pool");
         return STATUS_NOT_FOUND;
     }
-    say_not_run(spec, err);
+    print_not_run(spec, err);
     return STATUS_NOT_RUN;
 }
 
-/* Where the runtime looks before it writes (libtwix/src/file/console.c). */
-static void note_loss(const struct twz_host_lost *lost)
+/* The runtime reads this word before it writes (libtwix/src/file/console.c). */
+static void set_output_error(const struct twz_host_lost *lost)
 {
     if (lost->port == TWZ_HOST_OUT)
-        link_lose(TWZ_PORT_OUT, lost->error);
+        link_set_error(TWZ_PORT_OUT, lost->error);
     else if (lost->port == TWZ_HOST_ERR)
-        link_lose(TWZ_PORT_ERR, lost->error);
+        link_set_error(TWZ_PORT_ERR, lost->error);
 }
 
-static void pass_on(const struct twz_process *process, const struct twz_host_frame *frame,
-                    const uint8_t *payload)
+static void forward_frame(const struct twz_process *process, const struct twz_host_frame *frame,
+                          const uint8_t *payload)
 {
     const struct twz_host_signal *sig = (const void *)payload;
     const struct twz_host_winch *size = (const void *)payload;
@@ -144,13 +145,13 @@ static void pass_on(const struct twz_process *process, const struct twz_host_fra
     else if (frame->type == TWZ_HOST_WINCH && frame->len >= sizeof(*size))
         err = twz_program_signal(process, 28, (uint64_t)size->rows << 16 | size->cols);
     else if (frame->type == TWZ_HOST_LOST && frame->len >= sizeof(struct twz_host_lost))
-        note_loss((const void *)payload);
+        set_output_error((const void *)payload);
     (void)err; /* it may have ended just now */
 }
 
 /* A program may use up the machine's memory. What init needs after its end is there before it
  * begins: the data behind the request's buffer, and some stack. */
-static void hold_memory(void)
+static void reserve_memory(void)
 {
     extern uint8_t _end[];
     volatile uint8_t stack[READY_STACK];
@@ -162,7 +163,7 @@ static void hold_memory(void)
         stack[i] = 0;
 }
 
-static int run(const struct twz_program_spec *spec)
+static int run_request(const struct twz_program_spec *spec)
 {
     struct twz_process process;
     struct twz_program_end end;
@@ -172,26 +173,26 @@ static int run(const struct twz_program_spec *spec)
     char text[600];
     int err;
 
-    hold_memory();
+    reserve_memory();
     err = twz_program_spawn(spec, &process);
     if (err < 0) {
-        say_not_run(spec, err);
+        print_not_run(spec, err);
         return STATUS_NOT_RUN;
     }
     repr = twz_object_base(&process.repr);
     while (link_receive(&frame, payload, sizeof(payload), &repr->exit))
-        pass_on(&process, &frame, payload);
+        forward_frame(&process, &frame, payload);
     err = twz_program_wait(&process, TWZ_FOREVER, &end);
     if (err < 0)
         return STATUS_NOT_RUN;
     if (end.by_fault && end.fault.kind != TWZ_FAULT_SIGNAL) {
         (void)twz_fault_print(&end.fault, text, sizeof(text));
-        say(spec->argv[0], text);
+        print_message(spec->argv[0], text);
     }
     return (int)(end.code & 0xff);
 }
 
-static int serve(void)
+static int serve_request(void)
 {
     struct twz_program_spec spec;
     int err;
@@ -199,18 +200,18 @@ static int serve(void)
     link_send(TWZ_HOST_READY, NULL, 0);
     err = receive_request(&spec);
     if (err < 0) {
-        say("init", "the host's request makes no sense");
+        print_message("init", "the host's request makes no sense");
         return STATUS_NOT_RUN;
     }
-    err = find(&spec);
+    err = resolve_program(&spec);
     if (err != 0)
         return err;
     err = twz_name_resolve(RUNTIME, &spec.runtime);
     if (err < 0) {
-        say(RUNTIME, twz_error_text(err));
+        print_message(RUNTIME, twz_error_text(err));
         return STATUS_NOT_RUN;
     }
-    return run(&spec);
+    return run_request(&spec);
 }
 
 int main(int argc, char **argv, char **envp)
@@ -225,7 +226,7 @@ int main(int argc, char **argv, char **envp)
         (void)twz_sys_log_write((const uint8_t *)lost, sizeof(lost) - 1);
         return (int)twz_sys_shutdown(TWZ_SHUTDOWN_OFF);
     }
-    answer.status = serve();
+    answer.status = serve_request();
     link_drain(TWZ_PORT_OUT);
     link_drain(TWZ_PORT_ERR);
     link_send(TWZ_HOST_EXIT, &answer, sizeof(answer));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The holder's process is found in /proc/locks by the file's inode number, its command in
- * /proc/PID/cmdline. The device number there may differ from stat's on layered file systems, hence
- * is not compared. Both are only for the message; where they cannot be read, it says less.
+ * /proc/locks gives the holder's process by the file's inode number, /proc/PID/cmdline its command.
+ * On layered file systems the device number in /proc/locks may differ from the one of stat(2), so
+ * it is not compared. Both files only make the message longer; either may be unreadable.
  */
 #define _GNU_SOURCE
 #include "pool_lock.h"
@@ -60,7 +60,7 @@ static void command_of(long pid, char *text, size_t size)
     text[n] = '\0';
 }
 
-int pool_lock(int fd, int shared, char *holder, size_t size)
+int pool_lock_acquire(int fd, bool shared, char *holder, size_t size)
 {
     struct stat st;
     long pid;
@@ -70,17 +70,17 @@ int pool_lock(int fd, int shared, char *holder, size_t size)
         return 0;
     holder[0] = '\0';
     if (errno != EWOULDBLOCK)
-        return -2;
+        return POOL_LOCK_ERRNO;
 
     pid = fstat(fd, &st) == 0 ? lock_holder((unsigned long)st.st_ino) : 0;
     if (!pid) {
         snprintf(holder, size, "another process");
-        return -1;
+        return POOL_LOCK_BUSY;
     }
     command_of(pid, command, sizeof(command));
     if (command[0])
         snprintf(holder, size, "process %ld (%s)", pid, command);
     else
         snprintf(holder, size, "process %ld", pid);
-    return -1;
+    return POOL_LOCK_BUSY;
 }

@@ -52,7 +52,7 @@ long write_some(int fd, const void *data, size_t size)
     return errno == EAGAIN || errno == EINTR ? 0 : -1;
 }
 
-static void fill(struct channel *c)
+static void fill_buffer(struct channel *c)
 {
     ssize_t n = read(c->from, c->buffer, sizeof(c->buffer));
 
@@ -72,7 +72,7 @@ bool channel_move(struct channel *c)
     long n;
 
     if (c->start == c->end) {
-        fill(c);
+        fill_buffer(c);
         return false;
     }
     size = c->end - c->start;

@@ -31,7 +31,7 @@ struct queue {
     unsigned char *data;
     size_t start;
     size_t end;
-    size_t room;
+    size_t capacity;
 };
 
 struct link {
@@ -70,16 +70,16 @@ static int64_t now_ms(void)
 
 static void queue_add(struct queue *q, const void *data, size_t size)
 {
-    if (q->end + size > q->room) {
-        size_t room = (q->end + size) * 2;
-        unsigned char *grown = realloc(q->data, room);
+    if (q->end + size > q->capacity) {
+        size_t capacity = (q->end + size) * 2;
+        unsigned char *grown = realloc(q->data, capacity);
 
         if (!grown) {
-            report("out of memory");
+            report_message("out of memory");
             exit(EXIT_MACHINE);
         }
         q->data = grown;
-        q->room = room;
+        q->capacity = capacity;
     }
     memcpy(q->data + q->end, data, size);
     q->end += size;
@@ -140,7 +140,7 @@ static int send_run(struct link *l)
     if (fits)
         send_frame(l, TWZ_HOST_RUN, payload.data, (uint32_t)payload.end);
     else
-        report("arguments and environment are longer than 1 MiB: give fewer");
+        report_message("arguments and environment are longer than 1 MiB: give fewer");
     free(payload.data);
     return fits ? 0 : EXIT_WRONG_USE;
 }
@@ -192,11 +192,12 @@ static void end_ctl(struct link *l, const char *why)
     l->ctl_ended = true;
     if (!why)
         return;
-    report("the guest speaks another protocol (%s): kernel and twz-run differ in version", why);
+    report_message("the guest speaks another protocol (%s): kernel and twz-run differ in version",
+                   why);
     machine_kill(l->m);
 }
 
-static void take_frame_bytes(struct link *l, const unsigned char *data, size_t size)
+static void receive_frames(struct link *l, const unsigned char *data, size_t size)
 {
     while (size && !l->ctl_ended) {
         struct twz_host_frame f;
@@ -235,14 +236,14 @@ static void read_ctl(struct link *l)
     ssize_t n = read(l->m->port[PORT_CTL], data, sizeof(data));
 
     if (n > 0)
-        take_frame_bytes(l, data, (size_t)n);
+        receive_frames(l, data, (size_t)n);
     else if (n == 0 || (errno != EAGAIN && errno != EINTR))
         end_ctl(l, NULL);
 }
 
 /* Standard input */
 
-static bool want_open(const struct link *l)
+static bool is_want_open(const struct link *l)
 {
     return l->want_len == sizeof(l->want) && l->give_start == l->give_end;
 }
@@ -256,8 +257,9 @@ static void read_want(struct link *l)
         l->want_len += (size_t)n;
     else if (n == 0 || (errno != EAGAIN && errno != EINTR))
         l->in_ended = true;
-    if (want_open(l) && (l->want.len == 0 || l->want.len > TWZ_HOST_LEN_MAX)) {
-        report("the guest asked for %llu bytes of input at once", (unsigned long long)l->want.len);
+    if (is_want_open(l) && (l->want.len == 0 || l->want.len > TWZ_HOST_LEN_MAX)) {
+        report_message("the guest asked for %llu bytes of input at once",
+                       (unsigned long long)l->want.len);
         l->in_ended = true;
     }
 }
@@ -301,7 +303,7 @@ static void end_by_signal(struct link *l, int signo)
     machine_kill(l->m);
 }
 
-static void take_ending_signal(struct link *l, int signo)
+static void handle_ending_signal(struct link *l, int signo)
 {
     int64_t now = now_ms();
     bool prompt = l->o->program_count == 0;
@@ -319,7 +321,7 @@ static void take_ending_signal(struct link *l, int signo)
     }
 }
 
-static void take_signal(struct link *l, int signals)
+static void read_signal(struct link *l, int signals)
 {
     struct signalfd_siginfo info;
     int signo;
@@ -332,12 +334,12 @@ static void take_signal(struct link *l, int signals)
     else if (signo == SIGWINCH)
         send_winch(l);
     else if (!l->r->exited)
-        take_ending_signal(l, signo);
+        handle_ending_signal(l, signo);
 }
 
 /* The loop */
 
-static void set_wanted(const struct link *l, struct pollfd *p, int signals)
+static void prepare_poll(const struct link *l, struct pollfd *p, int signals)
 {
     for (int i = 0; i < WAIT_COUNT; i++)
         p[i] = (struct pollfd){ .fd = -1 };
@@ -350,7 +352,7 @@ static void set_wanted(const struct link *l, struct pollfd *p, int signals)
     }
     if (!l->in_ended && l->give_start < l->give_end)
         p[WAIT_IN] = (struct pollfd){ .fd = l->m->port[PORT_IN], .events = POLLOUT };
-    else if (!l->in_ended && want_open(l))
+    else if (!l->in_ended && is_want_open(l))
         p[WAIT_STDIN] = (struct pollfd){ .fd = STDIN_FILENO, .events = POLLIN };
     else if (!l->in_ended)
         p[WAIT_IN] = (struct pollfd){ .fd = l->m->port[PORT_IN], .events = POLLIN };
@@ -358,7 +360,7 @@ static void set_wanted(const struct link *l, struct pollfd *p, int signals)
     p[WAIT_ERR] = channel_wants(&l->err);
 }
 
-static void take_ready(struct link *l, const struct pollfd *p, int signals)
+static void handle_ready(struct link *l, const struct pollfd *p, int signals)
 {
     if (p[WAIT_CTL].revents & POLLOUT)
         flush_ctl(l);
@@ -375,7 +377,7 @@ static void take_ready(struct link *l, const struct pollfd *p, int signals)
     if (p[WAIT_ERR].revents && channel_move(&l->err))
         send_loss(l, TWZ_HOST_ERR, l->err.error);
     if (p[WAIT_SIGNALS].revents)
-        take_signal(l, signals);
+        read_signal(l, signals);
 }
 
 static int time_left(struct link *l)
@@ -388,7 +390,7 @@ static int time_left(struct link *l)
     return left > 0 ? (int)left : 0;
 }
 
-static void pass_deadline(struct link *l)
+static void handle_deadline(struct link *l)
 {
     l->deadline = 0;
     l->r->stuck = l->r->exited;
@@ -396,7 +398,7 @@ static void pass_deadline(struct link *l)
     machine_kill(l->m);
 }
 
-static bool done(const struct link *l)
+static bool is_done(const struct link *l)
 {
     return l->gone && l->ctl_ended && channel_done(&l->out) && channel_done(&l->err);
 }
@@ -420,16 +422,16 @@ int link_run(const struct options *o, const struct machine *m, int signals, stru
     code = o->bare ? 0 : send_run(&l);
     if (code)
         machine_kill(m);
-    while (!done(&l)) {
+    while (!is_done(&l)) {
         struct pollfd p[WAIT_COUNT];
         int n;
 
-        set_wanted(&l, p, signals);
+        prepare_poll(&l, p, signals);
         n = poll(p, WAIT_COUNT, time_left(&l));
         if (n > 0)
-            take_ready(&l, p, signals);
+            handle_ready(&l, p, signals);
         if (l.deadline && now_ms() >= l.deadline)
-            pass_deadline(&l);
+            handle_deadline(&l);
     }
     lost = l.out.error && l.out.error != EPIPE ? l.out.error : l.err.error;
     r->lost = lost == EPIPE ? 0 : lost;

@@ -40,13 +40,13 @@ static const struct {
     [PORT_ERR] = { TWZ_HOST_ERR_NAME, TWZ_HOST_ERR },
 };
 
-__attribute__((format(printf, 2, 3))) static void add(struct args *a, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add_arg(struct args *a, const char *format, ...)
 {
     va_list list;
 
     va_start(list, format);
     if (a->n == ARGS_MAX || vasprintf(&a->v[a->n], format, list) < 0) {
-        report("out of memory");
+        report_message("out of memory");
         exit(EXIT_MACHINE);
     }
     a->n++;
@@ -59,7 +59,7 @@ static void add_words(struct args *a, const char *words)
     while (*words) {
         size_t n = strcspn(words, " ");
 
-        add(a, "%.*s", (int)n, words);
+        add_arg(a, "%.*s", (int)n, words);
         words += n + (words[n] == ' ');
     }
 }
@@ -71,7 +71,7 @@ static char *escape_commas(const char *s)
     char *d;
 
     if (!copy) {
-        report("out of memory");
+        report_message("out of memory");
         exit(EXIT_MACHINE);
     }
     d = copy;
@@ -92,7 +92,7 @@ static void add_processor(struct args *a, const struct options *o)
     else
         add_words(a, "-cpu max -accel tcg");
     add_words(a, "-smp");
-    add(a, "%u", o->cpus);
+    add_arg(a, "%u", o->cpus);
 }
 
 static void add_memory(struct args *a, const struct options *o, const struct machine_parts *parts)
@@ -102,17 +102,17 @@ static void add_memory(struct args *a, const struct options *o, const struct mac
 
     add_words(a, "-m");
     if (parts->pool_fd < 0) {
-        add(a, "%lluK", (unsigned long long)(o->memory >> 10));
+        add_arg(a, "%lluK", (unsigned long long)(o->memory >> 10));
         return;
     }
     /* Slots are aligned to 1 GiB, so leave one more than the pool needs on either side of it. */
     most = ((o->memory + parts->pool_size + GIB - 1) / GIB + 2) * GIB;
-    add(a, "%lluK,slots=2,maxmem=%lluK", (unsigned long long)(o->memory >> 10),
-        (unsigned long long)(most >> 10));
+    add_arg(a, "%lluK,slots=2,maxmem=%lluK", (unsigned long long)(o->memory >> 10),
+            (unsigned long long)(most >> 10));
     path = escape_commas(o->pool);
     add_words(a, "-object");
-    add(a, "memory-backend-file,id=nv0,share=on,mem-path=%s,size=%llu", path,
-        (unsigned long long)parts->pool_size);
+    add_arg(a, "memory-backend-file,id=nv0,share=on,mem-path=%s,size=%llu", path,
+            (unsigned long long)parts->pool_size);
     free(path);
     add_words(a, "-device nvdimm,id=nvd0,memdev=nv0");
 }
@@ -120,32 +120,32 @@ static void add_memory(struct args *a, const struct options *o, const struct mac
 static void add_kernel(struct args *a, const struct options *o, const char *kernel)
 {
     add_words(a, "-kernel");
-    add(a, "%s", kernel);
+    add_arg(a, "%s", kernel);
     if (!o->trace && !o->append)
         return;
     add_words(a, "-append");
-    add(a, "%s%s%s%s", o->trace ? "trace=" : "", o->trace ? o->trace : "",
-        o->trace && o->append ? " " : "", o->append ? o->append : "");
+    add_arg(a, "%s%s%s%s", o->trace ? "trace=" : "", o->trace ? o->trace : "",
+            o->trace && o->append ? " " : "", o->append ? o->append : "");
 }
 
 /* Without ioeventfd the device works as the guest rings, not when a host thread gets to it. */
 static void add_link(struct args *a, const struct options *o, const int *machine_ends)
 {
     add_words(a, "-device");
-    add(a, "virtio-serial-pci,id=link%s", o->deterministic ? ",ioeventfd=off" : "");
+    add_arg(a, "virtio-serial-pci,id=link%s", o->deterministic ? ",ioeventfd=off" : "");
     for (int i = 0; i < PORT_COUNT; i++) {
         add_words(a, "-chardev");
-        add(a, "socket,id=%s,fd=%d", ports[i].name, machine_ends[i]);
+        add_arg(a, "socket,id=%s,fd=%d", ports[i].name, machine_ends[i]);
         add_words(a, "-device");
-        add(a, "virtserialport,bus=link.0,nr=%u,chardev=%s,name=%s", ports[i].number, ports[i].name,
-            ports[i].name);
+        add_arg(a, "virtserialport,bus=link.0,nr=%u,chardev=%s,name=%s", ports[i].number,
+                ports[i].name, ports[i].name);
     }
 }
 
 static void build_args(struct args *a, const struct options *o, const struct machine_parts *parts,
                        const int *machine_ends)
 {
-    add(a, "%s", o->qemu);
+    add_arg(a, "%s", o->qemu);
     add_words(a, "-machine q35,nvdimm=on -bios qboot.rom -nodefaults -no-user-config -display none "
                  "-no-reboot");
     add_processor(a, o);
@@ -153,13 +153,13 @@ static void build_args(struct args *a, const struct options *o, const struct mac
     add_kernel(a, o, parts->kernel);
     add_words(a, "-chardev stdio,id=log,signal=off -serial chardev:log");
     add_words(a, "-device");
-    add(a, "isa-debug-exit,iobase=0x%x,iosize=4", TWZ_HOST_STOP_PORT);
+    add_arg(a, "isa-debug-exit,iobase=0x%x,iosize=4", TWZ_HOST_STOP_PORT);
     if (!o->bare)
         add_link(a, o, machine_ends);
     if (o->gdb)
         add_words(a, "-gdb tcp:127.0.0.1:1234 -S");
     for (uint32_t i = 0; i < o->machine_arg_count; i++)
-        add(a, "%s", o->machine_args[i]);
+        add_arg(a, "%s", o->machine_args[i]);
 }
 
 static void keep_over_exec(int fd)
@@ -169,14 +169,14 @@ static void keep_over_exec(int fd)
 }
 
 /* In the new process; ends in the machine, or tells errno through `failure`. */
-__attribute__((noreturn)) static void become_machine(char **argv, const int *machine_ends,
-                                                     const struct machine_parts *parts,
-                                                     pid_t parent, int failure)
+__attribute__((noreturn)) static void exec_machine(char **argv, const int *machine_ends,
+                                                   const struct machine_parts *parts, pid_t parent,
+                                                   int failure)
 {
     sigset_t none;
     int null;
     int error;
-    ssize_t told;
+    ssize_t written;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
@@ -198,8 +198,8 @@ __attribute__((noreturn)) static void become_machine(char **argv, const int *mac
 
     execvp(argv[0], argv);
     error = errno;
-    told = write(failure, &error, sizeof(error));
-    _exit(told < 0 ? EXIT_MACHINE : EXIT_MISSING);
+    written = write(failure, &error, sizeof(error));
+    _exit(written < 0 ? EXIT_MACHINE : EXIT_MISSING);
 }
 
 /* errno of a failed exec, 0 when it worked: then the descriptor closed by itself. */
@@ -214,32 +214,32 @@ static int exec_error(int failure)
     return n == (ssize_t)sizeof(error) ? error : 0;
 }
 
-static int spawn(char **argv, const int *machine_ends, const struct machine_parts *parts,
-                 pid_t *pid)
+static int spawn_machine(char **argv, const int *machine_ends, const struct machine_parts *parts,
+                         pid_t *pid)
 {
     int failure[2];
     pid_t parent;
     int error;
 
     if (pipe2(failure, O_CLOEXEC) < 0) {
-        report("pipe: %s", strerror(errno));
+        report_message("pipe: %s", strerror(errno));
         return EXIT_MACHINE;
     }
     parent = getpid();
     *pid = fork();
     if (*pid == 0)
-        become_machine(argv, machine_ends, parts, parent, failure[1]);
+        exec_machine(argv, machine_ends, parts, parent, failure[1]);
     close(failure[1]);
     error = *pid < 0 ? errno : exec_error(failure[0]);
     close(failure[0]);
     if (*pid < 0) {
-        report("fork: %s", strerror(error));
+        report_message("fork: %s", strerror(error));
         return EXIT_MACHINE;
     }
     if (error) {
         waitpid(*pid, NULL, 0);
-        report("%s: %s: install qemu-system-x86, or name another with --qemu", argv[0],
-               strerror(error));
+        report_message("%s: %s: install qemu-system-x86, or name another with --qemu", argv[0],
+                       strerror(error));
         return EXIT_MISSING;
     }
     return 0;
@@ -251,7 +251,7 @@ static int open_ports(int *ours, int *theirs)
         int pair[2];
 
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-            report("socketpair: %s", strerror(errno));
+            report_message("socketpair: %s", strerror(errno));
             return EXIT_MACHINE;
         }
         ours[i] = pair[0];
@@ -261,7 +261,7 @@ static int open_ports(int *ours, int *theirs)
     return 0;
 }
 
-static void show(char **argv)
+static void print_command(char **argv)
 {
     for (; *argv; argv++) {
         const char *quote = strpbrk(*argv, " ()") ? "'" : "";
@@ -284,9 +284,9 @@ int machine_start(const struct options *o, const struct machine_parts *parts, st
 
     build_args(&a, o, parts, theirs);
     if (o->show)
-        show(a.v);
+        print_command(a.v);
     else
-        code = spawn(a.v, theirs, parts, &m->pid);
+        code = spawn_machine(a.v, theirs, parts, &m->pid);
     for (unsigned i = 0; i < a.n; i++)
         free(a.v[i]);
     for (int i = 0; i < PORT_COUNT; i++) {

@@ -54,7 +54,8 @@ static int find_kernel(const struct options *o, char *path, size_t size)
     }
     if (access(path, R_OK) == 0)
         return 0;
-    report("%s: %s: build it (./twz build), or name another with --kernel", path, strerror(errno));
+    report_message("%s: %s: build it (./twz build), or name another with --kernel", path,
+                   strerror(errno));
     return EXIT_MISSING;
 }
 
@@ -67,25 +68,27 @@ static int open_pool(const struct options *o, struct machine_parts *parts)
     int locked;
 
     if (fd < 0) {
-        report("%s: %s: make a pool with twz-obj mkpool", o->pool, strerror(errno));
+        report_message("%s: %s: make a pool with twz-obj mkpool", o->pool, strerror(errno));
         return EXIT_MISSING;
     }
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        report("%s: not a regular file: name the file that twz-obj mkpool made", o->pool);
+        report_message("%s: not a regular file: name the file that twz-obj mkpool made", o->pool);
         return EXIT_DAMAGED;
     }
     if (st.st_size == 0 || st.st_size % PAGE) {
-        report("%s: %lld bytes are not whole pages, so this is no pool, or it was cut short",
-               o->pool, (long long)st.st_size);
+        report_message(
+            "%s: %lld bytes are not whole pages, so this is no pool, or it was cut short", o->pool,
+            (long long)st.st_size);
         return EXIT_DAMAGED;
     }
-    locked = pool_lock(fd, 0, holder, sizeof(holder));
-    if (locked == -2) {
-        report("%s: cannot be locked (%s): put the pool on a local disk", o->pool, strerror(errno));
+    locked = pool_lock_acquire(fd, false, holder, sizeof(holder));
+    if (locked == POOL_LOCK_ERRNO) {
+        report_message("%s: cannot be locked (%s): put the pool on a local disk", o->pool,
+                       strerror(errno));
         return EXIT_BUSY;
     }
     if (locked < 0) {
-        report("%s: in use by %s: wait for it, or end it", o->pool, holder);
+        report_message("%s: in use by %s: wait for it, or end it", o->pool, holder);
         return EXIT_BUSY;
     }
     parts->pool_fd = fd;
@@ -104,7 +107,7 @@ static int open_log(const struct options *o, char *path, size_t size, int *fd)
     *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
     if (*fd >= 0)
         return 0;
-    report("%s: %s: name another log with --log", path, strerror(errno));
+    report_message("%s: %s: name another log with --log", path, strerror(errno));
     return EXIT_MISSING;
 }
 
@@ -124,7 +127,7 @@ static int block_signals(void)
 }
 
 /* The exit code of a machine that ended by itself before the program did, with the reasons. */
-static int explain_end(const struct options *o, const struct link_result *r, const char *log)
+static int report_end(const struct options *o, const struct link_result *r, const char *log)
 {
     bool powered_off;
     int code = machine_end_code(r->wait_status, &powered_off);
@@ -132,35 +135,37 @@ static int explain_end(const struct options *o, const struct link_result *r, con
     if (o->bare && powered_off)
         return 0;
     if (r->boot_timeout)
-        report("the guest did not come up within %u s: see its log (--boot-seconds waits longer)",
-               o->boot_seconds);
+        report_message(
+            "the guest did not come up within %u s: see its log (--boot-seconds waits longer)",
+            o->boot_seconds);
     else
-        report("the machine stopped before the program ended");
+        report_message("the machine stopped before the program ended");
     if (log[0]) {
         bool nameless = strncmp(log, "/dev/fd/", 8) == 0;
 
-        report("the end of the kernel's log%s%s:", nameless ? "" : ", ", nameless ? "" : log);
+        report_message("the end of the kernel's log%s%s:", nameless ? "" : ", ",
+                       nameless ? "" : log);
         report_log_tail(log);
     }
     return code;
 }
 
-static int exit_code(const struct options *o, const struct link_result *r, const char *log)
+static int status_of_run(const struct options *o, const struct link_result *r, const char *log)
 {
     if (r->stuck)
-        report("the guest did not power off after the program ended: see its log");
+        report_message("the guest did not power off after the program ended: see its log");
     if (r->lost)
-        report("output was lost: %s", strerror(r->lost));
+        report_message("output was lost: %s", strerror(r->lost));
     if (r->exited)
         return r->lost && r->status == 0 ? EXIT_LOST : r->status;
     if (r->left)
         return 0;
     if (r->signal)
         return (int)TWZ_EXIT_BY_SIGNAL((unsigned)r->signal);
-    return explain_end(o, r, log);
+    return report_end(o, r, log);
 }
 
-static int run(const struct options *o)
+static int run_machine(const struct options *o)
 {
     char kernel[PATH_MAX + 32], log[PATH_MAX];
     struct machine_parts parts = { .kernel = kernel, .pool_fd = -1 };
@@ -182,13 +187,13 @@ static int run(const struct options *o)
     if (code || o->show)
         return code;
     if (o->gdb)
-        report("waiting for: gdb %s -ex 'target remote :1234'", kernel);
+        report_message("waiting for: gdb %s -ex 'target remote :1234'", kernel);
     prompt = !o->bare && o->program_count == 0;
     if (prompt && terminal_prepare())
-        report("leave with exit or Ctrl-D; Ctrl-A X, or Ctrl-C twice, stops the machine");
+        report_message("leave with exit or Ctrl-D; Ctrl-A X, or Ctrl-C twice, stops the machine");
     code = link_run(o, &m, signals, &r);
     terminal_restore();
-    return code ? code : exit_code(o, &r, log);
+    return code ? code : status_of_run(o, &r, log);
 }
 
 int main(int argc, char **argv)
@@ -198,5 +203,5 @@ int main(int argc, char **argv)
 
     open_missing_streams();
     code = options_parse(&o, argc, argv);
-    return code >= 0 ? code : run(&o);
+    return code >= 0 ? code : run_machine(&o);
 }

@@ -74,9 +74,9 @@ static const char help[] =
     "Exit status: the program's; 1 output lost, 2 wrong use, 3 a file is missing, 4 pool damaged,\n"
     "5 pool in use, 125 the machine stopped before the program did, 128 + signal.\n";
 
-static int bad_value(const char *option, const char *value, const char *wanted)
+static int report_bad_value(const char *option, const char *value, const char *wanted)
 {
-    report("--%s %s: %s", option, value, wanted);
+    report_message("--%s %s: %s", option, value, wanted);
     return 2;
 }
 
@@ -123,37 +123,38 @@ static bool parse_size(const char *s, uint64_t *bytes)
     return true;
 }
 
-static int take_number(struct options *o, int option, const char *value)
+static int parse_number_option(struct options *o, int option, const char *value)
 {
     uint64_t n = 0;
 
     switch (option) {
     case OPT_CPUS:
         if (!parse_count(value, 64, &n) || n == 0)
-            return bad_value("cpus", value, "give a number from 1 to 64");
+            return report_bad_value("cpus", value, "give a number from 1 to 64");
         o->cpus = (uint32_t)n;
         return -1;
     case OPT_BOOT_SECONDS:
         if (!parse_count(value, 1000000, &n))
-            return bad_value("boot-seconds", value, "give a number");
+            return report_bad_value("boot-seconds", value, "give a number");
         o->boot_seconds = (uint32_t)n;
         return -1;
     default:
         if (!parse_size(value, &n) || n < 16u << 20 || n > 1ull << 40)
-            return bad_value("memory", value, "give a size from 16M on, like 512M");
+            return report_bad_value("memory", value, "give a size from 16M on, like 512M");
         o->memory = n;
         return -1;
     }
 }
 
-static int take_list(struct options *o, int option, char *value)
+static int parse_list_option(struct options *o, int option, char *value)
 {
     uint32_t *count = option == OPT_ENV ? &o->env_count : &o->machine_arg_count;
 
     if (*count == OPTIONS_LIST_MAX)
-        return bad_value(option == OPT_ENV ? "env" : "machine-arg", value, "too many of them");
+        return report_bad_value(option == OPT_ENV ? "env" : "machine-arg", value,
+                                "too many of them");
     if (option == OPT_ENV && !strchr(value, '='))
-        return bad_value("env", value, "give NAME=VALUE");
+        return report_bad_value("env", value, "give NAME=VALUE");
     if (option == OPT_ENV)
         o->env[(*count)++] = value;
     else
@@ -163,7 +164,7 @@ static int take_list(struct options *o, int option, char *value)
 
 /* The kernel gets the list on its command line, programs in their environment: libtwix looks for
  * `linux` there. */
-static int take_trace(struct options *o, char *value)
+static int parse_trace(struct options *o, char *value)
 {
     static const char *const known[] = { "call", "fault", "linux" };
     static char env[sizeof("TWZ_TRACE=") + 64];
@@ -176,16 +177,16 @@ static int take_trace(struct options *o, char *value)
                (strlen(known[i]) != len || strncmp(known[i], at, len) != 0))
             i++;
         if (i == sizeof(known) / sizeof(known[0]))
-            return bad_value("trace", value, "give a list of call, fault, linux");
+            return report_bad_value("trace", value, "give a list of call, fault, linux");
         at += len + (at[len] == ',');
     }
     if ((size_t)snprintf(env, sizeof(env), "TWZ_TRACE=%s", value) >= sizeof(env))
-        return bad_value("trace", value, "name each once");
+        return report_bad_value("trace", value, "name each once");
     o->trace = value;
-    return take_list(o, OPT_ENV, env);
+    return parse_list_option(o, OPT_ENV, env);
 }
 
-static int take_flag(struct options *o, int option)
+static int parse_flag(struct options *o, int option)
 {
     switch (option) {
     case OPT_DETERMINISTIC: o->deterministic = true; return -1;
@@ -193,25 +194,25 @@ static int take_flag(struct options *o, int option)
     case OPT_BARE: o->bare = true; return -1;
     case OPT_SHOW: o->show = true; return -1;
     case OPT_HELP: fputs(help, stdout); return 0;
-    default: report("see twz-run --help"); return 2;
+    default: report_message("see twz-run --help"); return 2;
     }
 }
 
-static int take(struct options *o, int option, char *value)
+static int parse_option(struct options *o, int option, char *value)
 {
     switch (option) {
     case OPT_POOL: o->pool = value; return -1;
     case OPT_KERNEL: o->kernel = value; return -1;
     case OPT_QEMU: o->qemu = value; return -1;
     case OPT_LOG: o->log = value; return -1;
-    case OPT_TRACE: return take_trace(o, value);
+    case OPT_TRACE: return parse_trace(o, value);
     case OPT_APPEND: o->append = value; return -1;
     case OPT_CPUS:
     case OPT_MEMORY:
-    case OPT_BOOT_SECONDS: return take_number(o, option, value);
+    case OPT_BOOT_SECONDS: return parse_number_option(o, option, value);
     case OPT_ENV:
-    case OPT_MACHINE_ARG: return take_list(o, option, value);
-    default: return take_flag(o, option);
+    case OPT_MACHINE_ARG: return parse_list_option(o, option, value);
+    default: return parse_flag(o, option);
     }
 }
 
@@ -222,19 +223,20 @@ int options_parse(struct options *o, int argc, char **argv)
     *o = (struct options){ .qemu = "qemu-system-x86_64", .memory = 512u << 20 };
     o->boot_seconds = 120;
     while ((option = getopt_long(argc, argv, "+", table, NULL)) != -1) {
-        int code = take(o, option, optarg);
+        int code = parse_option(o, option, optarg);
 
         if (code >= 0)
             return code;
     }
     if (o->deterministic && o->cpus > 1)
-        return bad_value("cpus", "with --deterministic", "only one core can be repeated exactly");
+        return report_bad_value("cpus", "with --deterministic",
+                                "only one core can be repeated exactly");
     if (o->cpus == 0)
         o->cpus = o->deterministic ? 1 : 2;
     o->program = argv + optind;
     o->program_count = (uint32_t)(argc - optind);
     if (o->bare && o->program_count) {
-        report("--bare runs no program");
+        report_message("--bare runs no program");
         return 2;
     }
     if (!o->log && !o->pool)

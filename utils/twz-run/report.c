@@ -12,7 +12,7 @@
 #define TAIL_BYTES 4096
 #define TAIL_LINES 15
 
-void report(const char *format, ...)
+void report_message(const char *format, ...)
 {
     char text[1024];
     va_list args;

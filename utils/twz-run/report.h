@@ -11,7 +11,7 @@
 #define EXIT_MACHINE   125
 
 /* One line "twz: run: …" on standard error. */
-void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void report_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The last lines of the log file, each set off by a bar, on standard error. */
 void report_log_tail(const char *log_path);

@@ -16,7 +16,7 @@ static struct termios before;
 static bool prepared;
 
 /* Whether output and errors come to the same terminal. */
-static bool one_terminal(void)
+static bool is_same_terminal(void)
 {
     struct stat out, err;
 
@@ -29,7 +29,8 @@ uint32_t terminal_bits(void)
 {
     return (isatty(STDIN_FILENO) ? TWZ_HOST_TTY_IN : 0) |
            (isatty(STDOUT_FILENO) ? TWZ_HOST_TTY_OUT : 0) |
-           (isatty(STDERR_FILENO) ? TWZ_HOST_TTY_ERR : 0) | (one_terminal() ? TWZ_HOST_TTY_ONE : 0);
+           (isatty(STDERR_FILENO) ? TWZ_HOST_TTY_ERR : 0) |
+           (is_same_terminal() ? TWZ_HOST_TTY_ONE : 0);
 }
 
 void terminal_size(uint16_t *rows, uint16_t *cols)

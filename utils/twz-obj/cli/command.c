@@ -42,7 +42,7 @@ struct option_set {
     char letters[2 * ARGS_OPTIONS + 2];
 };
 
-static void option_set_make(struct option_set *set, const struct command_def *command)
+static void make_option_set(struct option_set *set, const struct command_def *command)
 {
     static const struct option global[] = {
         { "pool", required_argument, NULL, GLOBAL_POOL },
@@ -70,7 +70,7 @@ static void option_set_make(struct option_set *set, const struct command_def *co
     set->list[n + 4] = (struct option){ 0 };
 }
 
-static int own_option(const struct command_def *command, int c)
+static int find_own_option(const struct command_def *command, int c)
 {
     if (c >= OWN_OPTION)
         return c - OWN_OPTION;
@@ -81,7 +81,7 @@ static int own_option(const struct command_def *command, int c)
     return -1;
 }
 
-static int bad_option(const struct command_def *command, int c, char **argv)
+static int fail_bad_option(const struct command_def *command, int c, char **argv)
 {
     const char *what = c == ':' ? "needs an argument" : "is no option";
     const char *name = argv[optind - 1];
@@ -94,13 +94,13 @@ static int bad_option(const struct command_def *command, int c, char **argv)
 }
 
 /* 0, an exit code, or -1 for "help was printed". */
-static int args_parse(struct tool *tool, const struct command_def *command, int argc, char **argv,
+static int parse_args(struct tool *tool, const struct command_def *command, int argc, char **argv,
                       struct args *args)
 {
     struct option_set set;
     int c;
 
-    option_set_make(&set, command);
+    make_option_set(&set, command);
     *args = (struct args){ .command = command };
     optind = 0;
     opterr = 0;
@@ -109,7 +109,7 @@ static int args_parse(struct tool *tool, const struct command_def *command, int 
 
         switch (c) {
         case ':':
-        case '?': return bad_option(command, c, argv);
+        case '?': return fail_bad_option(command, c, argv);
         case GLOBAL_HELP: help_print(command->name); return -1;
         case GLOBAL_POOL:
         case GLOBAL_JSON:
@@ -122,7 +122,7 @@ static int args_parse(struct tool *tool, const struct command_def *command, int 
             else
                 out_mode_set(c == GLOBAL_JSON ? OUT_JSON : OUT_JSONL);
             break;
-        default: own = own_option(command, c); args->value[own] = optarg ? optarg : "";
+        default: own = find_own_option(command, c); args->value[own] = optarg ? optarg : "";
         }
     }
     args->argc = argc - optind;
@@ -132,7 +132,7 @@ static int args_parse(struct tool *tool, const struct command_def *command, int 
     return 0;
 }
 
-static enum command_access access_wanted(const struct args *args)
+static enum command_access access_needed(const struct args *args)
 {
     enum command_access access = args->command->access;
 
@@ -147,8 +147,8 @@ static int run_on_pool(struct tool *tool, const struct args *args, enum command_
 {
     const char *path = command_pool_path(tool);
     static const enum pool_mode mode[] = {
-        [ACCESS_LOOK] = POOL_LOOK,
-        [ACCESS_CHANGE] = POOL_CHANGE,
+        [ACCESS_READ] = POOL_READ,
+        [ACCESS_WRITE] = POOL_WRITE,
         [ACCESS_BULK] = POOL_BULK,
     };
     int err;
@@ -174,10 +174,10 @@ int command_run(struct tool *tool, int argc, char **argv)
 
     if (!command)
         return fail(TOOL_USAGE, "%s: no such command: see 'twz-obj --help'", argv[0]);
-    err = args_parse(tool, command, argc, argv, &args);
+    err = parse_args(tool, command, argc, argv, &args);
     if (err)
         return err < 0 ? TOOL_OK : err;
-    access = access_wanted(&args);
+    access = access_needed(&args);
     own = access <= ACCESS_OWN;
     if (tool->batch && (own || command->run == cmd_batch))
         return fail(TOOL_USAGE, "%s: not inside a batch", command->name);

@@ -12,7 +12,7 @@
 struct tool;
 struct args;
 
-enum command_access { ACCESS_NONE, ACCESS_OWN, ACCESS_LOOK, ACCESS_CHANGE, ACCESS_BULK };
+enum command_access { ACCESS_NONE, ACCESS_OWN, ACCESS_READ, ACCESS_WRITE, ACCESS_BULK };
 enum command_kind { DEF_GROUP, DEF_COMMAND, DEF_OPTION };
 
 /* One line of commands.def. A command's options directly follow it. */

@@ -26,8 +26,8 @@ const char *fail_damaged_todo(void)
     return damaged_todo;
 }
 
-static void say(const char *format, va_list ap) FAIL_PRINTF(1, 0);
-static void say(const char *format, va_list ap)
+static void print_failure(const char *format, va_list ap) FAIL_PRINTF(1, 0);
+static void print_failure(const char *format, va_list ap)
 {
     char text[2048];
 
@@ -46,7 +46,7 @@ int fail(enum tool_exit code, const char *format, ...)
     va_list ap;
 
     va_start(ap, format);
-    say(format, ap);
+    print_failure(format, ap);
     va_end(ap);
     return (int)code;
 }
@@ -56,7 +56,7 @@ void fail_warn(const char *format, ...)
     va_list ap;
 
     va_start(ap, format);
-    say(format, ap);
+    print_failure(format, ap);
     va_end(ap);
 }
 
@@ -112,7 +112,7 @@ enum tool_exit fail_code_host(int host_errno)
 }
 
 /* What the user can do about it; NULL where the text says all. */
-static const char *remedy(int64_t error)
+static const char *remedy_for(int64_t error)
 {
     switch (-error) {
     case TWZ_ENOSPC:
@@ -125,7 +125,7 @@ static const char *remedy(int64_t error)
 
 int fail_twz(const char *subject, int64_t error)
 {
-    const char *todo = remedy(error);
+    const char *todo = remedy_for(error);
     const char *full = error == -TWZ_ENOSPC ? "the pool is full: " : "";
 
     return fail(fail_code(error), "%s: %s%s%s%s", subject, full, fail_text(error), todo ? ": " : "",

@@ -18,7 +18,7 @@
 enum { MAIN_POOL = 256, MAIN_JSON, MAIN_JSONL, MAIN_HELP, MAIN_VERSION, MAIN_WORDS };
 
 /* Options before the command: TOOL_OK to go on at *next, -1 when all is done, or an exit code. */
-static int options_parse(struct tool *tool, int argc, char **argv, int *next)
+static int parse_global_options(struct tool *tool, int argc, char **argv, int *next)
 {
     static const struct option list[] = {
         { "pool", required_argument, NULL, MAIN_POOL },
@@ -71,7 +71,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
     path = getenv("TWZ_POOL");
     tool = (struct tool){ .pool_path = path && *path ? path : NULL };
-    err = options_parse(&tool, argc, argv, &next);
+    err = parse_global_options(&tool, argc, argv, &next);
     if (err < 0)
         return fflush(stdout) == 0 ? TOOL_OK : fail_host("standard output");
     if (err != TOOL_OK)

@@ -28,12 +28,12 @@ void out_mode_set(enum out_mode mode)
     state.mode = mode;
 }
 
-bool out_records(void)
+bool out_is_json(void)
 {
     return state.mode != OUT_TEXT;
 }
 
-static void head(void)
+static void print_document_head(void)
 {
     if (!state.started && state.mode == OUT_JSON)
         fputs("{\"format\":1,\"objects\":[", stdout);
@@ -43,7 +43,7 @@ static void head(void)
 int out_close(void)
 {
     if (state.mode == OUT_JSON) {
-        head();
+        print_document_head();
         fputs("]}\n", stdout);
     }
     if (fflush(stdout) != 0 || ferror(stdout))
@@ -51,14 +51,14 @@ int out_close(void)
     return TOOL_OK;
 }
 
-static void comma(void)
+static void print_comma(void)
 {
     if (state.comma[state.depth] && !(state.depth == 0 && state.mode == OUT_JSONL))
         putchar(',');
     state.comma[state.depth] = true;
 }
 
-static void deeper(char bracket)
+static void open_bracket(char bracket)
 {
     putchar(bracket);
     if (state.depth < OUT_DEPTH - 1)
@@ -68,9 +68,9 @@ static void deeper(char bracket)
 
 void out_begin(void)
 {
-    head();
-    comma();
-    deeper('{');
+    print_document_head();
+    print_comma();
+    open_bracket('{');
 }
 
 void out_end(void)
@@ -109,7 +109,7 @@ static size_t utf8_len(const unsigned char *p, size_t left)
     return 0;
 }
 
-static void json_string(const char *text, size_t len)
+static void print_json_string(const char *text, size_t len)
 {
     const unsigned char *p = (const unsigned char *)text;
 
@@ -132,17 +132,17 @@ static void json_string(const char *text, size_t len)
     putchar('"');
 }
 
-static void field(const char *name)
+static void print_field_name(const char *name)
 {
-    comma();
-    json_string(name, strlen(name));
+    print_comma();
+    print_json_string(name, strlen(name));
     putchar(':');
 }
 
 void out_list_begin(const char *name)
 {
-    field(name);
-    deeper('[');
+    print_field_name(name);
+    open_bracket('[');
 }
 
 void out_list_end(void)
@@ -153,13 +153,13 @@ void out_list_end(void)
 
 void out_u64(const char *name, uint64_t value)
 {
-    field(name);
+    print_field_name(name);
     printf("%llu", (unsigned long long)value);
 }
 
 void out_bool(const char *name, bool value)
 {
-    field(name);
+    print_field_name(name);
     fputs(value ? "true" : "false", stdout);
 }
 
@@ -167,7 +167,7 @@ void out_id(const char *name, objid_t id)
 {
     char text[OUT_ID_TEXT];
 
-    field(name);
+    print_field_name(name);
     if (objid_is_none(id))
         fputs("null", stdout);
     else
@@ -176,8 +176,8 @@ void out_id(const char *name, objid_t id)
 
 void out_bytes(const char *name, const void *bytes, size_t len)
 {
-    field(name);
-    json_string(bytes, len);
+    print_field_name(name);
+    print_json_string(bytes, len);
 }
 
 void out_str(const char *name, const char *text)
@@ -187,7 +187,7 @@ void out_str(const char *name, const char *text)
 
 void out_hex(const char *name, uint64_t value)
 {
-    field(name);
+    print_field_name(name);
     printf("\"%016llx\"", (unsigned long long)value);
 }
 
@@ -202,7 +202,7 @@ bool out_terminal(void)
     return terminal == 1;
 }
 
-static bool colours(void)
+static bool has_colours(void)
 {
     static int on = -1;
 
@@ -218,7 +218,7 @@ const char *out_colour(int sgr)
 {
     static char text[16];
 
-    if (!colours())
+    if (!has_colours())
         return "";
     snprintf(text, sizeof(text), "\033[%dm", sgr);
     return text;
@@ -226,7 +226,7 @@ const char *out_colour(int sgr)
 
 const char *out_plain(void)
 {
-    return colours() ? "\033[0m" : "";
+    return has_colours() ? "\033[0m" : "";
 }
 
 void out_name(const char *name)

@@ -19,7 +19,7 @@
 enum out_mode { OUT_TEXT, OUT_JSON, OUT_JSONL };
 
 void out_mode_set(enum out_mode mode);
-bool out_records(void);
+bool out_is_json(void);
 
 /* At the end of the process: completes the document. An exit code: TOOL_OK, or after a message. */
 int out_close(void);

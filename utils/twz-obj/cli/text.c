@@ -51,7 +51,7 @@ bool text_perms(const char *text, uint32_t *perms)
 }
 
 /* One word from *from on, unquoted into *to; false: a quote is not closed. */
-static bool take_word(char **from, char **to)
+static bool unquote_word(char **from, char **to)
 {
     char quote = 0;
     char *p = *from;
@@ -89,7 +89,7 @@ int text_words(char *line, char **word, int max)
             return -2;
         to = from;
         word[count++] = from;
-        if (!take_word(&from, &to))
+        if (!unquote_word(&from, &to))
             return -1;
         more = *from != '\0';
         *to = '\0';

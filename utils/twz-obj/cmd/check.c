@@ -14,10 +14,10 @@
 #include "out.h"
 #include "pool.h"
 
-static void tell_store(void *ctx, const struct store_report *report)
+static void print_store_problem(void *ctx, const struct store_report *report)
 {
     (void)ctx;
-    if (out_records()) {
+    if (out_is_json()) {
         out_begin();
         out_str("problem", report->what);
         out_id("id", report->object);
@@ -36,11 +36,11 @@ static void tell_store(void *ctx, const struct store_report *report)
     putchar('\n');
 }
 
-static void tell_directory(void *ctx, const struct hier_problem *problem)
+static void print_directory_problem(void *ctx, const struct hier_problem *problem)
 {
     const objid_t *dir = ctx;
 
-    if (out_records()) {
+    if (out_is_json()) {
         out_begin();
         out_str("problem", problem->what);
         out_id("id", *dir);
@@ -57,24 +57,24 @@ static void tell_directory(void *ctx, const struct hier_problem *problem)
 struct dir_walk {
     struct pool *pool;
     uint64_t directories, names, problems;
-    objid_t told; /* the last directory whose problems were told */
+    objid_t reported; /* the last directory whose problems were told */
 };
 
-static void check_directory(struct dir_walk *walk, objid_t id)
+static void check_hier(struct dir_walk *walk, objid_t id)
 {
     twzobj dir;
     int err = twz_object_init_guid(&dir, id, TWZ_READ);
 
     if (err >= 0) {
-        err = hier_check(&dir, tell_directory, &id);
+        err = hier_check(&dir, print_directory_problem, &id);
         twz_object_release(&dir);
     }
     if (err < 0)
-        tell_directory(&id, &(struct hier_problem){ 0, fail_text(err) });
+        print_directory_problem(&id, &(struct hier_problem){ 0, fail_text(err) });
     walk->problems += err < 0 ? 1 : (uint64_t)err;
     walk->directories++;
     if (err != 0)
-        walk->told = id;
+        walk->reported = id;
 }
 
 /* Each name means an object that is there. */
@@ -92,27 +92,28 @@ static int check_name(void *ctx, const struct name_visit *visit)
         objid_t dir = visit->dir;
 
         walk->problems++;
-        tell_directory(&dir, &(struct hier_problem){ 0, "a name of an object that is not there" });
+        print_directory_problem(
+            &dir, &(struct hier_problem){ 0, "a name of an object that is not there" });
     } else if (visit->again) {
         objid_t dir = visit->dir;
 
         walk->problems++;
-        tell_directory(&dir, &(struct hier_problem){ 0, "a second name of a directory" });
+        print_directory_problem(&dir, &(struct hier_problem){ 0, "a second name of a directory" });
     } else if (visit->name->kind == HIER_DIR) {
-        check_directory(walk, visit->name->id);
+        check_hier(walk, visit->name->id);
     }
     return 0;
 }
 
 /* One that cannot be listed: the rest of the tree is checked all the same. */
-static int check_broken(void *ctx, objid_t dir, const char *path, int error)
+static int report_unlistable(void *ctx, objid_t dir, const char *path, int error)
 {
     struct dir_walk *walk = ctx;
 
     (void)path;
-    if (!objid_equal(walk->told, dir))
-        tell_directory(&dir, &(struct hier_problem){ 0, fail_text(error) });
-    walk->problems += objid_equal(walk->told, dir) ? 0 : 1;
+    if (!objid_equal(walk->reported, dir))
+        print_directory_problem(&dir, &(struct hier_problem){ 0, fail_text(error) });
+    walk->problems += objid_equal(walk->reported, dir) ? 0 : 1;
     return 0;
 }
 
@@ -123,30 +124,30 @@ static int check_names(struct pool *pool, struct dir_walk *walk)
     *walk = (struct dir_walk){ .pool = pool };
     if (objid_is_none(pool->names))
         return TOOL_OK;
-    check_directory(walk, pool->names);
-    err = names_each_whole(pool, pool->names, "/", check_name, check_broken, walk);
+    check_hier(walk, pool->names);
+    err = names_each_whole(pool, pool->names, "/", check_name, report_unlistable, walk);
     if (err < 0) {
         walk->problems++;
-        tell_directory(&pool->names, &(struct hier_problem){ 0, fail_text(err) });
+        print_directory_problem(&pool->names, &(struct hier_problem){ 0, fail_text(err) });
     }
     return TOOL_OK;
 }
 
 /* --- the pool ------------------------------------------------------------------------------ */
 
-static void tell_recovery(const struct store_recovery *done, const char *verb)
+static void print_recovery(const struct store_recovery *done, const char *verb)
 {
-    if (out_records())
+    if (out_is_json())
         return;
     printf("%s: %u mirrored words, %u new objects kept, %u unfinished ones removed, %u deletions\n",
            verb, done->mirrors, done->retained, done->reclaimed, done->deleted);
 }
 
-static void tell_result(const struct store_checked *result, const struct dir_walk *walk)
+static void print_result(const struct store_checked *result, const struct dir_walk *walk)
 {
     uint64_t problems = result->problems + walk->problems;
 
-    if (out_records()) {
+    if (out_is_json()) {
         out_begin();
         out_u64("objects", result->objects);
         out_u64("frames", result->frames);
@@ -181,7 +182,7 @@ static int check_mapped(struct pool *pool, bool *walked)
         return err;
     pool_env(pool, &env);
     env.report = NULL;
-    err = store_check(&env, tell_store, NULL, &result);
+    err = store_check(&env, print_store_problem, NULL, &result);
     if (err < 0)
         return fail_twz(pool->path, err);
     pool->quiet = true; /* store_check told of every damage already */
@@ -190,7 +191,7 @@ static int check_mapped(struct pool *pool, bool *walked)
         err = check_names(pool, &walk);
     if (err != TOOL_OK)
         return err;
-    tell_result(&result, &walk);
+    print_result(&result, &walk);
     *walked = true;
     return result.problems + walk.problems ? TOOL_DAMAGED : TOOL_OK;
 }
@@ -199,7 +200,7 @@ static int check_mapped(struct pool *pool, bool *walked)
 static int check_pool(const char *path, bool *walked)
 {
     struct pool *pool;
-    int err = pool_file_open(&pool, path, POOL_LOOK);
+    int err = pool_file_open(&pool, path, POOL_READ);
 
     if (err != TOOL_OK)
         return err;
@@ -207,7 +208,7 @@ static int check_pool(const char *path, bool *walked)
     return fail_first(err, pool_close(pool));
 }
 
-static int backup(const struct pool *pool, const char *path)
+static int copy_to_backup(const struct pool *pool, const char *path)
 {
     struct host_file file;
     int err = host_file_create(&file, path, "choose another name", 0644);
@@ -221,14 +222,14 @@ static int backup(const struct pool *pool, const char *path)
     return err;
 }
 
-static int visit_nothing(void *ctx, const struct name_visit *visit)
+static int ignore_name(void *ctx, const struct name_visit *visit)
 {
     (void)ctx;
     (void)visit;
     return 0;
 }
 
-static int skip_broken(void *ctx, objid_t dir, const char *path, int error)
+static int ignore_unlistable(void *ctx, objid_t dir, const char *path, int error)
 {
     (void)ctx;
     (void)dir;
@@ -239,31 +240,31 @@ static int skip_broken(void *ctx, objid_t dir, const char *path, int error)
 
 /* Recovery of the store, then of each directory: reading one finishes what was interrupted there.
  * What cannot be read is left to the check that follows. */
-static int recover(struct pool *pool)
+static int recover_all(struct pool *pool)
 {
     int err = pool_validate(pool);
 
     if (err == TOOL_OK)
         err = pool_recover(pool);
     if (err == TOOL_OK && !objid_is_none(pool->names))
-        (void)names_each_whole(pool, pool->names, "/", visit_nothing, skip_broken, NULL);
+        (void)names_each_whole(pool, pool->names, "/", ignore_name, ignore_unlistable, NULL);
     return err;
 }
 
-static int repair(const char *path, bool dry, const char *copy)
+static int repair_pool(const char *path, bool dry, const char *copy)
 {
     struct pool *pool;
-    int err = pool_file_open(&pool, path, dry ? POOL_LOOK : POOL_CHANGE);
+    int err = pool_file_open(&pool, path, dry ? POOL_READ : POOL_WRITE);
 
     if (err != TOOL_OK)
         return err;
     if (copy && !dry)
-        err = backup(pool, copy);
+        err = copy_to_backup(pool, copy);
     pool->quiet = true;
     if (err == TOOL_OK)
-        err = recover(pool);
+        err = recover_all(pool);
     if (err == TOOL_OK)
-        tell_recovery(&pool->recovery, dry ? "would be completed" : "completed");
+        print_recovery(&pool->recovery, dry ? "would be completed" : "completed");
     return fail_first(err, pool_close(pool));
 }
 
@@ -273,7 +274,7 @@ static int repair(const char *path, bool dry, const char *copy)
     "the pool from a copy"
 #define REPAIR_TODO "restore the pool from a copy"
 
-static void advise(const char *path, bool repaired)
+static void print_advice(const char *path, bool repaired)
 {
     if (repaired)
         fail_warn("%s: what remains cannot be repaired: delete the objects named above, or restore "
@@ -299,11 +300,11 @@ int cmd_check(struct tool *tool, const struct args *args)
     if (!args_flag(args, "repair") && (dry || copy))
         return fail(TOOL_USAGE, "check: --dry-run and --backup go with --repair");
     fail_damaged_todo_set(repaired ? REPAIR_TODO : CHECK_TODO);
-    err = args_flag(args, "repair") ? repair(path, dry, copy) : TOOL_OK;
+    err = args_flag(args, "repair") ? repair_pool(path, dry, copy) : TOOL_OK;
     if (err != TOOL_OK)
         return err;
     err = check_pool(path, &walked);
     if (err == TOOL_DAMAGED && walked)
-        advise(path, repaired);
+        print_advice(path, repaired);
     return err;
 }

@@ -12,7 +12,7 @@
 
 #include "command.h"
 #include "content.h"
-#include "facts.h"
+#include "attrs.h"
 #include "host_file.h"
 #include "ident.h"
 #include "names.h"
@@ -25,7 +25,7 @@ struct output {
     bool seekable; /* absent pages become holes */
     uint64_t done;
     struct out_progress progress;
-    int rc; /* exit code of a failed write, its message is out */
+    int err; /* exit code of a failed write, its message is out */
 };
 
 static int write_zeroes(struct output *out, uint64_t len)
@@ -44,14 +44,14 @@ static int write_zeroes(struct output *out, uint64_t len)
     return err;
 }
 
-static int write_piece(void *ctx, const uint8_t *bytes, uint64_t len)
+static int write_chunk(void *ctx, const uint8_t *bytes, uint64_t len)
 {
     struct output *out = ctx;
 
-    out->rc = bytes ? host_write(out->fd, out->path, bytes, len) : write_zeroes(out, len);
+    out->err = bytes ? host_write(out->fd, out->path, bytes, len) : write_zeroes(out, len);
     out->done += len;
     out_progress(&out->progress, out->done);
-    return out->rc != TOOL_OK;
+    return out->err != TOOL_OK;
 }
 
 /* Everything of one object to out->fd. */
@@ -63,16 +63,16 @@ static int write_object(struct tool *tool, const struct ident *item, struct outp
     if (err < 0)
         return fail_twz(item->text, err);
     out_progress_start(&out->progress, item->text, length);
-    err = content_each(tool->pool, item->row, write_piece, out);
+    err = content_each(tool->pool, item->row, write_chunk, out);
     out_progress_end(&out->progress);
     if (err < 0)
         return fail_twz(item->text, err);
-    if (out->rc == TOOL_OK && out->seekable && ftruncate(out->fd, (off_t)length) != 0)
+    if (out->err == TOOL_OK && out->seekable && ftruncate(out->fd, (off_t)length) != 0)
         return fail_host(out->path);
-    return out->rc;
+    return out->err;
 }
 
-static int is_directory(const struct ident *item)
+static int refuse_directory(const struct ident *item)
 {
     if (item->kind == HIER_DIR)
         return fail(TOOL_NO, "%s: a directory: see ls, tree", item->text);
@@ -85,7 +85,7 @@ static int write_stdout(struct tool *tool, const struct ident *item)
     int err;
 
     fflush(stdout);
-    err = is_directory(item);
+    err = refuse_directory(item);
     return err == TOOL_OK ? write_object(tool, item, &out) : err;
 }
 
@@ -94,7 +94,7 @@ int cmd_cat(struct tool *tool, const struct args *args)
     struct ident_list list;
     int err;
 
-    if (out_records())
+    if (out_is_json())
         return fail(TOOL_USAGE, "cat: the bytes themselves are written, not JSON");
     err = ident_all(tool, args, &list);
     for (size_t i = 0; err == TOOL_OK && i < list.count; i++)
@@ -106,7 +106,7 @@ int cmd_cat(struct tool *tool, const struct args *args)
 /* --- get ----------------------------------------------------------------------------------- */
 
 /* An existing file that is no regular one (a device, a pipe) is written to as it stands. */
-static int get_special(struct tool *tool, const struct ident *item, const char *path)
+static int write_special(struct tool *tool, const struct ident *item, const char *path)
 {
     struct output out = { .path = path, .fd = open(path, O_WRONLY | O_CLOEXEC) };
     int err;
@@ -120,15 +120,15 @@ static int get_special(struct tool *tool, const struct ident *item, const char *
 
 static int get_regular(struct tool *tool, const struct ident *item, const char *path)
 {
-    struct facts facts;
+    struct attrs attrs;
     struct host_file file;
-    int err = facts_get(tool->pool, item->row, &facts);
+    int err = attrs_get(tool->pool, item->row, &attrs);
     uint32_t mode;
     struct output out;
 
-    if (err < 0 || facts.error < 0)
-        return fail_twz(item->text, err < 0 ? err : facts.error);
-    mode = facts.meta.mode ? (uint32_t)facts.meta.mode & 0777u : 0666u;
+    if (err < 0 || attrs.error < 0)
+        return fail_twz(item->text, err < 0 ? err : attrs.error);
+    mode = attrs.meta.mode ? (uint32_t)attrs.meta.mode & 0777u : 0666u;
     err = host_file_create(&file, path, NULL, mode);
     if (err != TOOL_OK)
         return err;
@@ -150,7 +150,7 @@ static int get_to(struct tool *tool, const struct ident *item, const char *path)
     if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
         return get_regular(tool, item, path);
     if (!S_ISDIR(st.st_mode))
-        return get_special(tool, item, path);
+        return write_special(tool, item, path);
     leaf = names_base(item->text);
     inside = leaf ? names_join(path, leaf) : NULL;
     err = inside ? get_regular(tool, item, inside) : fail(TOOL_FULL, "out of memory");
@@ -166,9 +166,9 @@ int cmd_get(struct tool *tool, const struct args *args)
 
     if (err != TOOL_OK)
         return err;
-    err = is_directory(&item);
+    err = refuse_directory(&item);
     if (err == TOOL_OK && args->argc == 2 && strcmp(args->argv[1], "-") == 0)
-        err = out_records() ? fail(TOOL_USAGE, "get: no JSON on the same output as the data")
+        err = out_is_json() ? fail(TOOL_USAGE, "get: no JSON on the same output as the data")
                             : write_stdout(tool, &item);
     else if (err == TOOL_OK)
         err = get_to(tool, &item, args->argc == 2 ? args->argv[1] : ".");

@@ -7,7 +7,7 @@
 
 #include "command.h"
 #include "content.h"
-#include "facts.h"
+#include "attrs.h"
 #include "ident.h"
 #include "names.h"
 #include "out.h"
@@ -25,28 +25,28 @@ static void add_object(struct usage *usage, objid_t id)
     uint32_t row;
 
     while (names_seen_add(&usage->seen, id) && store_lookup(usage->pool->store, id, &row) >= 0) {
-        struct facts facts;
+        struct attrs attrs;
         uint32_t next;
 
-        if (facts_get(usage->pool, row, &facts) < 0)
+        if (attrs_get(usage->pool, row, &attrs) < 0)
             return;
         usage->objects++;
-        usage->media += facts_media(&facts);
-        usage->length += strcmp(facts.type, "directory") == 0 ? 0 : facts.meta.size;
-        if (content_next(usage->pool, row, &facts.meta, &next) < 0 || next == STORE_NO_ROW)
+        usage->media += attrs_media(&attrs);
+        usage->length += strcmp(attrs.type, "directory") == 0 ? 0 : attrs.meta.size;
+        if (content_next(usage->pool, row, &attrs.meta, &next) < 0 || next == STORE_NO_ROW)
             return;
         id = store_obj_id_of(usage->pool->store, next);
     }
 }
 
-static int add_name(void *ctx, const struct name_visit *visit)
+static int add_visited(void *ctx, const struct name_visit *visit)
 {
     if (visit->name->kind != HIER_SYMLINK)
         add_object(ctx, visit->name->id);
     return 0;
 }
 
-static int measure(struct usage *usage, const struct ident *item)
+static int measure_usage(struct usage *usage, const struct ident *item)
 {
     int err = names_seen_init(&usage->seen, usage->pool);
 
@@ -54,19 +54,19 @@ static int measure(struct usage *usage, const struct ident *item)
         return err;
     usage->objects = usage->media = usage->length = 0;
     add_object(usage, item->id);
-    err = names_each_below(usage->pool, item->id, item->text, add_name, usage);
+    err = names_each_below(usage->pool, item->id, item->text, add_visited, usage);
     names_seen_free(&usage->seen);
     return err == -TWZ_ETYPE ? 0 : err;
 }
 
-static int usage_of(struct usage *usage, const struct ident *item, bool human)
+static int print_usage(struct usage *usage, const struct ident *item, bool human)
 {
     char text[OUT_SIZE_TEXT];
-    int err = measure(usage, item);
+    int err = measure_usage(usage, item);
 
     if (err < 0)
         return fail_twz(item->text, err);
-    if (out_records()) {
+    if (out_is_json()) {
         out_begin();
         if (item->path)
             out_str("path", item->path);
@@ -90,7 +90,7 @@ int cmd_du(struct tool *tool, const struct args *args)
     int err = ident_all_or(tool, args, "/", &list);
 
     for (size_t i = 0; i < list.count; i++)
-        err = fail_first(err, usage_of(&usage, &list.item[i], args_flag(args, "human")));
+        err = fail_first(err, print_usage(&usage, &list.item[i], args_flag(args, "human")));
     ident_free(&list);
     return err;
 }

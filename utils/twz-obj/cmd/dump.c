@@ -8,7 +8,7 @@
 
 #include "command.h"
 #include "content.h"
-#include "facts.h"
+#include "attrs.h"
 #include "ident.h"
 #include "ids.h"
 #include "names.h"
@@ -24,7 +24,7 @@ struct fot_list {
     uint64_t count;
 };
 
-static int fot_entry(void *ctx, const struct ref *ref)
+static int print_fot_entry(void *ctx, const struct ref *ref)
 {
     struct fot_list *list = ctx;
     char id[OUT_ID_TEXT];
@@ -33,7 +33,7 @@ static int fot_entry(void *ctx, const struct ref *ref)
     if (ref->kind != REF_FOT)
         return 0;
     list->count++;
-    if (out_records()) {
+    if (out_is_json()) {
         out_begin();
         out_u64("index", ref->index);
         out_id("target", ref->to);
@@ -53,7 +53,7 @@ static int fot_entry(void *ctx, const struct ref *ref)
     return 0;
 }
 
-static int fot_of(struct tool *tool, const struct ident *item, bool header)
+static int print_fot(struct tool *tool, const struct ident *item, bool header)
 {
     struct fot_list list = { .tool = tool };
     struct twz_meta meta;
@@ -61,7 +61,7 @@ static int fot_of(struct tool *tool, const struct ident *item, bool header)
 
     if (err < 0)
         return fail_twz(item->text, err);
-    if (out_records()) {
+    if (out_is_json()) {
         out_begin();
         if (item->path)
             out_str("path", item->path);
@@ -72,8 +72,8 @@ static int fot_of(struct tool *tool, const struct ident *item, bool header)
         out_name(item->text);
         puts(":");
     }
-    err = refs_from(tool->pool, item->row, fot_entry, &list);
-    if (out_records()) {
+    err = refs_from(tool->pool, item->row, print_fot_entry, &list);
+    if (out_is_json()) {
         out_list_end();
         out_end();
     }
@@ -86,35 +86,35 @@ int cmd_fot(struct tool *tool, const struct args *args)
     int err = ident_all(tool, args, &list);
 
     for (size_t i = 0; i < list.count; i++)
-        err = fail_first(err, fot_of(tool, &list.item[i], list.count > 1));
+        err = fail_first(err, print_fot(tool, &list.item[i], list.count > 1));
     ident_free(&list);
     return err;
 }
 
 /* --- dump ---------------------------------------------------------------------------------- */
 
-#define DUMP_ROW 16u
+#define DUMP_LINE 16u
 
 struct dump {
     const struct pool *pool;
     uint32_t row;
-    uint8_t last[DUMP_ROW]; /* the row before, to leave out repetitions */
+    uint8_t last[DUMP_LINE]; /* the row before, to leave out repetitions */
     bool have_last, starred;
 };
 
-static void dump_row(struct dump *dump, uint64_t off, const uint8_t *bytes, size_t len)
+static void dump_line(struct dump *dump, uint64_t off, const uint8_t *bytes, size_t len)
 {
-    if (len == DUMP_ROW && dump->have_last && memcmp(bytes, dump->last, DUMP_ROW) == 0) {
+    if (len == DUMP_LINE && dump->have_last && memcmp(bytes, dump->last, DUMP_LINE) == 0) {
         if (!dump->starred)
             puts("*");
         dump->starred = true;
         return;
     }
     dump->starred = false;
-    dump->have_last = len == DUMP_ROW;
+    dump->have_last = len == DUMP_LINE;
     memcpy(dump->last, bytes, len);
     printf("%08llx ", (unsigned long long)off);
-    for (size_t i = 0; i < DUMP_ROW; i++) {
+    for (size_t i = 0; i < DUMP_LINE; i++) {
         if (i < len)
             printf("%s%02x", i == 8 ? "  " : " ", bytes[i]);
         else
@@ -127,7 +127,7 @@ static void dump_row(struct dump *dump, uint64_t off, const uint8_t *bytes, size
 }
 
 /* A page that holds no bytes: one line says why, and *end where it ends. */
-static bool dump_nothing(struct dump *dump, uint64_t off, uint64_t *end)
+static bool dump_absent(struct dump *dump, uint64_t off, uint64_t *end)
 {
     static const char *const why[] = { "", "absent", "hole", "", "", "poisoned", "elsewhere" };
     struct store_page at;
@@ -158,28 +158,28 @@ static int dump_text(struct tool *tool, const struct ident *item, uint64_t off, 
     uint64_t end = off + len;
 
     while (off < end) {
-        uint8_t bytes[DUMP_ROW];
+        uint8_t bytes[DUMP_LINE];
         uint64_t nothing;
         size_t n;
         int err;
 
-        if (dump_nothing(&dump, off, &nothing)) {
+        if (dump_absent(&dump, off, &nothing)) {
             off = nothing;
             continue;
         }
-        n = DUMP_ROW - off % DUMP_ROW;
+        n = DUMP_LINE - off % DUMP_LINE;
         n = end - off < n ? (size_t)(end - off) : n;
         err = content_read(tool->pool, item->row, off, bytes, n);
         if (err < 0)
             return fail_twz(item->text, err);
-        dump_row(&dump, off, bytes, n);
+        dump_line(&dump, off, bytes, n);
         off += n;
     }
     printf("%08llx\n", (unsigned long long)end);
     return TOOL_OK;
 }
 
-static int dump_record(struct tool *tool, const struct ident *item, uint64_t off, uint64_t len)
+static int dump_json(struct tool *tool, const struct ident *item, uint64_t off, uint64_t len)
 {
     uint8_t *bytes = malloc(len + 1);
     char *hex = malloc(2 * len + 1);
@@ -245,7 +245,7 @@ static int dump_range(struct tool *tool, const struct args *args, const struct i
     if (off < TWZ_OBJ_BASE || off > TWZ_OBJ_RECORD || end > TWZ_OBJ_RECORD)
         return fail(TOOL_USAGE, "dump: the bytes of an object that can be seen are 4096 to %llu",
                     (unsigned long long)TWZ_OBJ_RECORD);
-    return out_records() ? dump_record(tool, item, off, end - off)
+    return out_is_json() ? dump_json(tool, item, off, end - off)
                          : dump_text(tool, item, off, end - off);
 }
 
@@ -322,7 +322,7 @@ int cmd_diff(struct tool *tool, const struct args *args)
         bool same = meta[0].size == meta[1].size && at == meta[0].size;
 
         err = same ? TOOL_OK : TOOL_NO;
-        if (out_records()) {
+        if (out_is_json()) {
             out_begin();
             out_bool("same", same);
             if (!same)

@@ -6,7 +6,7 @@
 #include <twz/error.h>
 
 #include "command.h"
-#include "facts.h"
+#include "attrs.h"
 #include "ident.h"
 #include "ids.h"
 #include "names.h"
@@ -20,34 +20,34 @@ struct listing {
     bool any;               /* something was printed: a blank line goes before the next header */
 };
 
-static int colour_of(const struct name *name, const struct facts *facts)
+static int colour_of(const struct name *name, const struct attrs *attrs)
 {
     if (name->kind == HIER_DIR)
         return 34;
     if (name->kind == HIER_SYMLINK)
         return 36;
-    return facts->meta.mode & 0111 ? 32 : 0;
+    return attrs->meta.mode & 0111 ? 32 : 0;
 }
 
 /* Facts of what a name means; zeroes for a symbolic link or an object that is not there. */
-static void facts_of(const struct listing *ls, const struct name *name, struct facts *facts)
+static void attrs_of_name(const struct listing *ls, const struct name *name, struct attrs *attrs)
 {
     uint32_t row;
     int err;
 
-    memset(facts, 0, sizeof(*facts));
-    facts->type = name->kind == HIER_SYMLINK ? "symlink" : "missing";
+    memset(attrs, 0, sizeof(*attrs));
+    attrs->type = name->kind == HIER_SYMLINK ? "symlink" : "missing";
     if (name->kind == HIER_SYMLINK)
         return;
     err = store_lookup(ls->tool->pool->store, name->id, &row);
     if (err == 0 || err == -TWZ_EDAMAGED)
-        err = facts_get(ls->tool->pool, row, facts);
+        err = attrs_get(ls->tool->pool, row, attrs);
     if (err < 0)
-        facts->type = "missing";
+        attrs->type = "missing";
 }
 
-static void row_record(const char *path, objid_t dir, const struct name *name,
-                       const struct facts *facts)
+static void name_json(const char *path, objid_t dir, const struct name *name,
+                      const struct attrs *attrs)
 {
     out_begin();
     out_str("path", path);
@@ -59,15 +59,15 @@ static void row_record(const char *path, objid_t dir, const struct name *name,
         out_str("target", target ? target : "");
         free(target);
     } else {
-        facts_fields(facts);
+        attrs_fields(attrs);
     }
     out_end();
 }
 
-static void row_text(const struct listing *ls, objid_t dir, const struct name *name,
-                     const struct facts *facts)
+static void name_text(const struct listing *ls, objid_t dir, const struct name *name,
+                      const struct attrs *attrs)
 {
-    char mode[FACTS_MODE_TEXT];
+    char mode[ATTRS_MODE_TEXT];
     char perms[OUT_PERMS_TEXT];
     char size[OUT_SIZE_TEXT];
     char when[OUT_TIME_TEXT];
@@ -77,16 +77,16 @@ static void row_text(const struct listing *ls, objid_t dir, const struct name *n
     char *target;
 
     if (ls->lengthy) {
-        facts_mode(mode, facts);
+        attrs_mode(mode, attrs);
         if (link)
             memcpy(mode, "lrwxrwxrwx", sizeof(mode));
         if (!link)
             out_id_text(id, name->id, ids_shown(ls->tool->pool, name->id));
-        printf("%s %s %*s %s %*s ", mode, out_perms_text(perms, facts->stat.perms),
-               ls->human ? 6 : 12, out_size_text(size, facts->length, ls->human),
-               out_time_text(when, facts->meta.mtime_ns), out_terminal() ? -8 : -32, id);
+        printf("%s %s %*s %s %*s ", mode, out_perms_text(perms, attrs->stat.perms),
+               ls->human ? 6 : 12, out_size_text(size, attrs->length, ls->human),
+               out_time_text(when, attrs->meta.mtime_ns), out_terminal() ? -8 : -32, id);
     }
-    colour = colour_of(name, facts);
+    colour = colour_of(name, attrs);
     fputs(colour ? out_colour(colour) : "", stdout);
     out_name(name->text);
     fputs(colour ? out_plain() : "", stdout);
@@ -101,23 +101,23 @@ static void row_text(const struct listing *ls, objid_t dir, const struct name *n
     putchar('\n');
 }
 
-static void row(struct listing *ls, const char *path, objid_t dir, const struct name *name)
+static void print_name(struct listing *ls, const char *path, objid_t dir, const struct name *name)
 {
-    struct facts facts = { .type = "" };
-    bool wanted = ls->lengthy || out_records() || out_terminal();
+    struct attrs attrs = { .type = "" };
+    bool wanted = ls->lengthy || out_is_json() || out_terminal();
 
     if (wanted)
-        facts_of(ls, name, &facts);
-    if (out_records())
-        row_record(path, dir, name, &facts);
+        attrs_of_name(ls, name, &attrs);
+    if (out_is_json())
+        name_json(path, dir, name, &attrs);
     else
-        row_text(ls, dir, name, &facts);
+        name_text(ls, dir, name, &attrs);
     ls->any = true;
 }
 
-static void header(struct listing *ls, const char *path)
+static void print_header(struct listing *ls, const char *path)
 {
-    if (out_records())
+    if (out_is_json())
         return;
     if (ls->any)
         putchar('\n');
@@ -137,13 +137,13 @@ static int list_directory(struct listing *ls, objid_t dir, const char *path, boo
     if (err < 0)
         return fail_twz(path, err);
     if (with_header)
-        header(ls, path);
+        print_header(ls, path);
     err = TOOL_OK;
     for (size_t i = 0; i < list.count; i++) {
         char *below = names_join(path, list.name[i].text);
 
         if (below)
-            row(ls, below, dir, &list.name[i]);
+            print_name(ls, below, dir, &list.name[i]);
         free(below);
     }
     for (size_t i = 0; ls->recursive && i < list.count; i++) {
@@ -160,7 +160,7 @@ static int list_directory(struct listing *ls, objid_t dir, const char *path, boo
     return err;
 }
 
-static bool is_directory(const struct ident *item)
+static bool is_listable(const struct ident *item)
 {
     struct name_list list;
 
@@ -182,13 +182,13 @@ static int list_all(struct listing *ls, const struct ident_list *list)
         const struct ident *item = &list->item[i];
         struct name name = { (char *)item->text, item->id, item->kind };
 
-        if (!is_directory(item))
-            row(ls, item->text, TWZ_OBJID_NONE, &name);
+        if (!is_listable(item))
+            print_name(ls, item->text, TWZ_OBJID_NONE, &name);
     }
     for (size_t i = 0; i < list->count; i++) {
         const struct ident *item = &list->item[i];
 
-        if (!is_directory(item))
+        if (!is_listable(item))
             continue;
         if (names_seen_init(&ls->seen, ls->tool->pool) < 0)
             return fail(TOOL_FULL, "out of memory");
@@ -225,7 +225,7 @@ struct drawing {
     uint64_t directories, others;
 };
 
-static int draw(void *ctx, const struct name_visit *visit)
+static int draw_name(void *ctx, const struct name_visit *visit)
 {
     struct drawing *drawing = ctx;
 
@@ -234,8 +234,8 @@ static int draw(void *ctx, const struct name_visit *visit)
         drawing->directories++;
     else
         drawing->others++;
-    if (out_records()) {
-        row(&drawing->ls, visit->path, visit->dir, visit->name);
+    if (out_is_json()) {
+        print_name(&drawing->ls, visit->path, visit->dir, visit->name);
         return 0;
     }
     for (unsigned i = 0; i < visit->depth; i++)
@@ -261,14 +261,14 @@ int cmd_tree(struct tool *tool, const struct args *args)
 
     if (err != TOOL_OK)
         return err;
-    if (!out_records()) {
+    if (!out_is_json()) {
         out_name(root.text);
         putchar('\n');
     }
-    err = names_each_below(tool->pool, root.id, root.text, draw, &drawing);
+    err = names_each_below(tool->pool, root.id, root.text, draw_name, &drawing);
     if (err < 0)
         err = fail_twz(root.text, err);
-    else if (err == 0 && !out_records())
+    else if (err == 0 && !out_is_json())
         printf("\n%llu directories, %llu other names\n", (unsigned long long)drawing.directories,
                (unsigned long long)drawing.others);
     ident_done(&root);

@@ -60,14 +60,14 @@ int cmd_mkdir(struct tool *tool, const struct args *args)
 /* --- ln ------------------------------------------------------------------------------------ */
 
 /* The path leads to nothing, or to no directory: whether that is an error, another walk says. */
-static bool leads_nowhere(int rc)
+static bool is_dead_end(int err)
 {
-    return rc == -TWZ_ENONAME || rc == -TWZ_ENOTDIR || rc == -TWZ_ELOOP || rc == -TWZ_ENAMELEN;
+    return err == -TWZ_ENONAME || err == -TWZ_ENOTDIR || err == -TWZ_ELOOP || err == -TWZ_ENAMELEN;
 }
 
 /* Where the new name goes: PATH itself, or inside it where that leads to a directory. */
-static int walk_target(struct tool *tool, const char *path, const char *source,
-                       struct hier_where *where)
+static int walk_destination(struct tool *tool, const char *path, const char *source,
+                            struct hier_where *where)
 {
     objid_t id;
     uint32_t kind;
@@ -75,7 +75,7 @@ static int walk_target(struct tool *tool, const char *path, const char *source,
     char *leaf;
     char *inside;
 
-    if (err < 0 && !leads_nowhere(err))
+    if (err < 0 && !is_dead_end(err))
         return err;
     if (err < 0 || kind != HIER_DIR)
         return names_walk_entry(tool->pool, path, where);
@@ -89,7 +89,7 @@ static int walk_target(struct tool *tool, const char *path, const char *source,
 
 /* Flags for taking away what a name means: the object goes with its last name, unless something
  * else points to it. */
-static uint32_t victim_flags(struct tool *tool, const struct hier_where *where)
+static uint32_t replace_flags(struct tool *tool, const struct hier_where *where)
 {
     if (where->kind != HIER_OBJECT || refs_pointed(tool->pool, where->id, false))
         return 0;
@@ -97,7 +97,7 @@ static uint32_t victim_flags(struct tool *tool, const struct hier_where *where)
 }
 
 /* A further name for an object, in place of what stands there. */
-static int link_over(struct tool *tool, const struct hier_where *where, objid_t id)
+static int replace_by_link(struct tool *tool, const struct hier_where *where, objid_t id)
 {
     char text[32];
     struct hier_name beside = { .text = text };
@@ -109,8 +109,8 @@ static int link_over(struct tool *tool, const struct hier_where *where, objid_t 
     }
     if (err < 0)
         return err;
-    err =
-        hier_rename(&where->dir, beside, &where->dir, names_leaf(where), victim_flags(tool, where));
+    err = hier_rename(&where->dir, beside, &where->dir, names_leaf(where),
+                      replace_flags(tool, where));
     /* The count is at least 1, so this takes the name and never the object. */
     if (err < 0 && hier_remove(&where->dir, beside, HIER_DELETE) < 0)
         return -TWZ_EDAMAGED;
@@ -137,9 +137,9 @@ static int link_object(struct tool *tool, const char *target, const struct hier_
     if (itself)
         return TOOL_OK;
     if (where->kind && named)
-        err = link_over(tool, where, object.id);
+        err = replace_by_link(tool, where, object.id);
     else if (where->kind)
-        err = hier_replace(&where->dir, names_leaf(where), object.id, victim_flags(tool, where));
+        err = hier_replace(&where->dir, names_leaf(where), object.id, replace_flags(tool, where));
     else if (named)
         err = hier_link(&where->dir, names_leaf(where), object.id);
     else
@@ -148,7 +148,7 @@ static int link_object(struct tool *tool, const char *target, const struct hier_
 }
 
 /* A link in place of what stands there. */
-static int text_over(struct tool *tool, const struct hier_where *where, const char *text)
+static int replace_by_symlink(struct tool *tool, const struct hier_where *where, const char *text)
 {
     twzobj aside;
     struct hier_name leaf = names_leaf(where);
@@ -159,14 +159,14 @@ static int text_over(struct tool *tool, const struct hier_where *where, const ch
         return err;
     err = hier_symlink(&aside, leaf, text, strlen(text));
     if (err >= 0)
-        err = hier_rename(&aside, leaf, &where->dir, leaf, victim_flags(tool, where));
+        err = hier_rename(&aside, leaf, &where->dir, leaf, replace_flags(tool, where));
     ended = names_aside_end(&aside);
     return err < 0 ? err : ended;
 }
 
-static int link_text(struct tool *tool, const char *target, const struct hier_where *where)
+static int link_symbolic(struct tool *tool, const char *target, const struct hier_where *where)
 {
-    int err = where->kind ? text_over(tool, where, target)
+    int err = where->kind ? replace_by_symlink(tool, where, target)
                           : hier_symlink(&where->dir, names_leaf(where), target, strlen(target));
 
     return err < 0 ? fail_twz(target, err) : TOOL_OK;
@@ -182,7 +182,7 @@ int cmd_ln(struct tool *tool, const struct args *args)
 
     if (!*target)
         return fail(TOOL_USAGE, "ln: an empty TARGET means nothing");
-    err = walk_target(tool, path, target, &where);
+    err = walk_destination(tool, path, target, &where);
     if (err < 0)
         return explain_make(tool->pool, path, err);
     if (where.kind && !force)
@@ -192,7 +192,7 @@ int cmd_ln(struct tool *tool, const struct args *args)
     else if (where.must_dir)
         err = explain_make(tool->pool, path, -TWZ_ENONAME);
     else if (args_flag(args, "symbolic"))
-        err = link_text(tool, target, &where);
+        err = link_symbolic(tool, target, &where);
     else
         err = link_object(tool, target, &where);
     hier_where_close(&where);
@@ -204,7 +204,7 @@ int cmd_ln(struct tool *tool, const struct args *args)
 static int move_to(struct tool *tool, const struct hier_where *from, char **path)
 {
     struct hier_where to;
-    int err = walk_target(tool, path[1], path[0], &to);
+    int err = walk_destination(tool, path[1], path[0], &to);
     bool nowhere;
 
     if (err < 0)
@@ -212,7 +212,7 @@ static int move_to(struct tool *tool, const struct hier_where *from, char **path
     nowhere = !to.kind && to.must_dir && from->kind != HIER_DIR;
     if (!nowhere)
         err = hier_rename(&from->dir, names_leaf(from), &to.dir, names_leaf(&to),
-                          victim_flags(tool, &to));
+                          replace_flags(tool, &to));
     hier_where_close(&to);
     if (nowhere)
         return explain_make(tool->pool, path[1], -TWZ_ENONAME);
@@ -242,7 +242,7 @@ int cmd_mv(struct tool *tool, const struct args *args)
 
 /* --- rm ------------------------------------------------------------------------------------ */
 
-static int remove_one(objid_t id, const char *name)
+static int remove_entry(objid_t id, const char *name)
 {
     twzobj dir;
     int err = twz_object_init_guid(&dir, id, TWZ_READ | TWZ_WRITE);
@@ -269,7 +269,7 @@ static int empty_directory(struct names_seen *seen, objid_t id, unsigned depth)
         if (list.name[i].kind == HIER_DIR)
             err = empty_directory(seen, list.name[i].id, depth + 1);
         if (err >= 0)
-            err = remove_one(id, list.name[i].text);
+            err = remove_entry(id, list.name[i].text);
     }
     names_list_free(&list);
     return err;
@@ -286,7 +286,7 @@ static int remove_tree(const struct pool *pool, objid_t dir)
     return err;
 }
 
-static int remove_name(const struct pool *pool, const struct hier_where *where, bool recursive)
+static int remove_found(const struct pool *pool, const struct hier_where *where, bool recursive)
 {
     int err;
 
@@ -304,7 +304,7 @@ static int remove_path(const struct pool *pool, const char *path, bool recursive
     if (err >= 0) {
         bool nameless = where.len == 0;
 
-        err = nameless ? 0 : remove_name(pool, &where, recursive);
+        err = nameless ? 0 : remove_found(pool, &where, recursive);
         hier_where_close(&where);
         if (nameless)
             return explain_nameless(pool, path, where.id, "removed");

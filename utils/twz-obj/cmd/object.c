@@ -24,11 +24,11 @@
 
 #define DEFAULT_PERMS (TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL)
 
-static void print_id(struct tool *tool, objid_t id, const char *path)
+static void print_object_id(struct tool *tool, objid_t id, const char *path)
 {
     char text[OUT_ID_TEXT];
 
-    if (out_records()) {
+    if (out_is_json()) {
         out_begin();
         out_id("id", id);
         if (path)
@@ -52,8 +52,8 @@ static int new_unnamed(struct tool *tool, uint64_t count, uint32_t perms)
 
         if (err < 0)
             return explain_pool(tool->pool, err);
-        if (count == 1 || out_records())
-            print_id(tool, id, NULL);
+        if (count == 1 || out_is_json())
+            print_object_id(tool, id, NULL);
         else
             puts(out_id_text(text, id, 32));
     }
@@ -76,7 +76,7 @@ static int new_named(struct tool *tool, const char *path, uint32_t perms)
     hier_where_close(&where);
     if (err < 0)
         return explain_make(tool->pool, path, err);
-    print_id(tool, obj.id, path);
+    print_object_id(tool, obj.id, path);
     twz_object_release(&obj);
     return TOOL_OK;
 }
@@ -105,7 +105,7 @@ int cmd_id(struct tool *tool, const struct args *args)
     int err = ident_all(tool, args, &list);
 
     for (size_t i = 0; i < list.count; i++)
-        print_id(tool, list.item[i].id, list.item[i].path);
+        print_object_id(tool, list.item[i].id, list.item[i].path);
     ident_free(&list);
     return err;
 }
@@ -117,7 +117,7 @@ struct pointed {
     bool force;
     char **path; /* names to be taken away with --force */
     size_t paths;
-    int rc;
+    int err;
 };
 
 static bool among(const struct ident_list *list, objid_t id)
@@ -129,7 +129,7 @@ static bool among(const struct ident_list *list, objid_t id)
     return false;
 }
 
-static int keep_path(struct pointed *pointed, const char *path)
+static int add_path(struct pointed *pointed, const char *path)
 {
     char **more = realloc(pointed->path, (pointed->paths + 1) * sizeof(*more));
 
@@ -141,39 +141,39 @@ static int keep_path(struct pointed *pointed, const char *path)
 }
 
 /* What is damaged may point to any of them. */
-static int see_gap(struct pointed *pointed, const struct ref *ref)
+static int refuse_gap(struct pointed *pointed, const struct ref *ref)
 {
     if (pointed->force || among(pointed->list, ref->from))
         return 0;
-    pointed->rc = fail(TOOL_DAMAGED,
-                       "%s " IDFMT ": %s: whether it points to what is to be deleted is not "
-                       "known: del it first, or use --force",
-                       ref->path ? ref->path : "object", IDPR(ref->from), fail_text(ref->error));
+    pointed->err = fail(TOOL_DAMAGED,
+                        "%s " IDFMT ": %s: whether it points to what is to be deleted is not "
+                        "known: del it first, or use --force",
+                        ref->path ? ref->path : "object", IDPR(ref->from), fail_text(ref->error));
     return 1;
 }
 
-static int see_ref(void *ctx, const struct ref *ref)
+static int check_ref(void *ctx, const struct ref *ref)
 {
     struct pointed *pointed = ctx;
     char id[OUT_ID_TEXT];
 
     if (ref->kind == REF_GAP)
-        return see_gap(pointed, ref);
+        return refuse_gap(pointed, ref);
     if (!among(pointed->list, ref->to) || among(pointed->list, ref->from) || ref->kind == REF_TIE)
         return 0;
     out_id_text(id, ref->to, 32);
     if (ref->kind == REF_ROOT) {
-        pointed->rc = fail(TOOL_NO, "%s: the pool's %s: cannot be deleted", id, ref->path);
+        pointed->err = fail(TOOL_NO, "%s: the pool's %s: cannot be deleted", id, ref->path);
         return 1;
     }
     if (pointed->force)
-        return ref->kind == REF_NAME ? keep_path(pointed, ref->path) : 0;
+        return ref->kind == REF_NAME ? add_path(pointed, ref->path) : 0;
     if (ref->kind == REF_NAME)
-        pointed->rc =
+        pointed->err =
             fail(TOOL_NO, "%s: %s names it: 'rm' the name first, or use --force", id, ref->path);
     else
-        pointed->rc = fail(TOOL_NO, "%s: object " IDFMT " points to it: use --force to delete it",
-                           id, IDPR(ref->from));
+        pointed->err = fail(TOOL_NO, "%s: object " IDFMT " points to it: use --force to delete it",
+                            id, IDPR(ref->from));
     return 1;
 }
 
@@ -203,7 +203,7 @@ static int check_deletable(struct tool *tool, const struct ident_list *list, boo
     return TOOL_OK;
 }
 
-static int remove_name(struct tool *tool, const char *path)
+static int unlink_path(struct tool *tool, const char *path)
 {
     struct hier_where where;
     int err = names_walk(tool->pool, path, HIER_NOFOLLOW, &where);
@@ -218,7 +218,7 @@ static int remove_name(struct tool *tool, const char *path)
 static int delete_all(struct tool *tool, const struct pointed *pointed)
 {
     for (size_t i = 0; i < pointed->paths; i++) {
-        int err = remove_name(tool, pointed->path[i]);
+        int err = unlink_path(tool, pointed->path[i]);
 
         if (err < 0)
             return fail_twz(pointed->path[i], err);
@@ -244,11 +244,11 @@ int cmd_del(struct tool *tool, const struct args *args)
 
     if (err == TOOL_OK)
         err = check_deletable(tool, &list, force);
-    walked = err == TOOL_OK ? refs_each(tool->pool, see_ref, &pointed) : 0;
+    walked = err == TOOL_OK ? refs_each(tool->pool, check_ref, &pointed) : 0;
     if (walked < 0)
         err = fail_twz(tool->pool->path, walked);
     if (err == TOOL_OK)
-        err = pointed.rc;
+        err = pointed.err;
     if (err == TOOL_OK)
         err = delete_all(tool, &pointed);
     for (size_t i = 0; i < pointed.paths; i++)

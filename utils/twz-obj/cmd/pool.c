@@ -104,8 +104,8 @@ static int lock_replaced(const char *path, int *fd)
         return fail_host(path);
     if (!S_ISREG(st.st_mode))
         return fail(TOOL_NO, "%s: not a regular file: name another file", path);
-    err = pool_lock(*fd, 0, holder, sizeof(holder));
-    if (err == -1)
+    err = pool_lock_acquire(*fd, false, holder, sizeof(holder));
+    if (err == POOL_LOCK_BUSY)
         return fail(TOOL_BUSY, "%s: in use (by %s): wait for it, or end it", path, holder);
     return err < 0 ? fail_host(path) : TOOL_OK;
 }
@@ -165,7 +165,7 @@ int cmd_mkpool(struct tool *tool, const struct args *args)
         err = make_pool(path, size, label, force);
     if (old >= 0)
         close(old);
-    if (err == TOOL_OK && out_records()) {
+    if (err == TOOL_OK && out_is_json()) {
         out_begin();
         out_str("pool", path);
         out_u64("size", size);
@@ -187,7 +187,7 @@ static int delete_former(struct pool *pool, objid_t former)
     return err < 0 && err != -TWZ_ENOOBJ ? fail_twz(pool->path, err) : TOOL_OK;
 }
 
-static bool is_program(const struct pool *pool, uint32_t row)
+static bool is_elf(const struct pool *pool, uint32_t row)
 {
     uint8_t start[4];
 
@@ -209,7 +209,7 @@ int cmd_boot(struct tool *tool, const struct args *args)
     roots.init = program.id;
     if (program.kind == HIER_DIR)
         err = fail(TOOL_NO, "%s: a directory, not a program", program.text);
-    else if (!is_program(tool->pool, program.row))
+    else if (!is_elf(tool->pool, program.row))
         err = fail(TOOL_NO, "%s: not a program (no ELF file): no machine would start on this pool",
                    program.text);
     else if (!objid_equal(former, program.id))
@@ -222,7 +222,7 @@ int cmd_boot(struct tool *tool, const struct args *args)
 
 /* --- df ------------------------------------------------------------------------------------ */
 
-static void uuid_text(char text[37], const uint8_t uuid[16])
+static void format_uuid(char text[37], const uint8_t uuid[16])
 {
     char *p = text;
 
@@ -233,8 +233,8 @@ static void uuid_text(char text[37], const uint8_t uuid[16])
     }
 }
 
-static void df_record(const struct pool *pool, const struct store_super *super,
-                      const struct store_usage *space, const char *uuid)
+static void df_json(const struct pool *pool, const struct store_super *super,
+                    const struct store_usage *space, const char *uuid)
 {
     out_begin();
     out_str("pool", pool->path);
@@ -254,7 +254,7 @@ static void df_record(const struct pool *pool, const struct store_super *super,
     out_end();
 }
 
-static void df_size(const char *what, uint64_t frames, uint64_t of, bool human)
+static void print_size_line(const char *what, uint64_t frames, uint64_t of, bool human)
 {
     char text[OUT_SIZE_TEXT];
     uint64_t tenths = of ? frames * 1000 / of : 0;
@@ -275,9 +275,9 @@ int cmd_df(struct tool *tool, const struct args *args)
     bool human = args_flag(args, "human");
 
     store_usage(pool->store, &space);
-    uuid_text(uuid, super->uuid);
-    if (out_records()) {
-        df_record(pool, super, &space, uuid);
+    format_uuid(uuid, super->uuid);
+    if (out_is_json()) {
+        df_json(pool, super, &space, uuid);
         return TOOL_OK;
     }
     printf("%-10s %s\n%-10s %s\n", "pool", pool->path, "uuid", uuid);
@@ -290,10 +290,10 @@ int cmd_df(struct tool *tool, const struct args *args)
         printf("%-10s %s\n", "boots", out_id_text(id, super->roots.init, 32));
     printf("%-10s %14llu of %llu\n", "objects", (unsigned long long)space.objects,
            (unsigned long long)space.rows_max);
-    df_size("data", space.pages, space.frames, human);
-    df_size("metadata", space.meta, space.frames, human);
-    df_size("free", space.free, space.frames, human);
-    df_size("size", space.frames, space.frames, human);
+    print_size_line("data", space.pages, space.frames, human);
+    print_size_line("metadata", space.meta, space.frames, human);
+    print_size_line("free", space.free, space.frames, human);
+    print_size_line("size", space.frames, space.frames, human);
     return TOOL_OK;
 }
 

@@ -19,7 +19,7 @@
 #include "ids.h"
 #include "names.h"
 #include "out.h"
-#include "place.h"
+#include "destination.h"
 #include "platform.h"
 #include "pool.h"
 #include "window.h"
@@ -105,7 +105,7 @@ static void input_close(struct input *in)
 
 /* --- filling ------------------------------------------------------------------------------- */
 
-static void meta_of(const struct input *in, uint64_t size, struct twz_meta *meta)
+static void meta_for(const struct input *in, uint64_t size, struct twz_meta *meta)
 {
     bool regular = S_ISREG(in->st.st_mode);
     uint32_t mode = regular ? in->st.st_mode & 07777u : 0644u;
@@ -161,7 +161,7 @@ static int fill_part(struct input *in, struct pool *pool, uint32_t row)
         err = fill_continuation(in, pool, row, &next);
     if (err != 0)
         return err;
-    meta_of(in, size, &meta);
+    meta_for(in, size, &meta);
     err = content_meta_add(pool, row, &meta, next);
     return err < 0 || objid_is_none(next) ? err : plat_obj_ctl(next, TWZ_CTL_PERMANENT, 0);
 }
@@ -179,7 +179,7 @@ struct comparison {
     bool differs;
 };
 
-static int compare_piece(void *ctx, const uint8_t *bytes, uint64_t len)
+static int compare_chunk(void *ctx, const uint8_t *bytes, uint64_t len)
 {
     struct comparison *c = ctx;
     static const uint8_t zeroes[TWZ_PAGE_SIZE];
@@ -209,23 +209,23 @@ static int same_content(struct tool *tool, struct input *in, uint32_t row)
     uint64_t length;
     int err;
 
-    meta_of(in, 0, &want);
+    meta_for(in, 0, &want);
     if (!S_ISREG(in->st.st_mode) || content_meta(tool->pool, row, &meta) < 0 ||
         meta.mode != want.mode || content_length(tool->pool, row, &length) < 0 ||
         length != (uint64_t)in->st.st_size)
         return 0;
-    err = content_each(tool->pool, row, compare_piece, &c);
+    err = content_each(tool->pool, row, compare_chunk, &c);
     if (lseek(in->fd, 0, SEEK_SET) < 0)
         err = fail_host(in->path);
     in->done = 0;
     return err > 0 ? -1 : err == 0;
 }
 
-static void print_id(struct tool *tool, objid_t id, const char *path, uint64_t size, bool written)
+static void print_put(struct tool *tool, objid_t id, const char *path, uint64_t size, bool written)
 {
     char text[OUT_ID_TEXT];
 
-    if (!out_records()) {
+    if (!out_is_json()) {
         puts(out_id_text(text, id, ids_shown(tool->pool, id)));
         return;
     }
@@ -239,7 +239,7 @@ static void print_id(struct tool *tool, objid_t id, const char *path, uint64_t s
 }
 
 /* An ID is no place to put anything: what a name means changes in one step, an object does not. */
-static int check_target(struct tool *tool, const char *path)
+static int check_destination(struct tool *tool, const char *path)
 {
     char hex[33];
     objid_t found;
@@ -258,20 +258,20 @@ static int put_input(struct tool *tool, struct input *in, const char *path, cons
     struct place place = { .perms = TWZ_PERMS, .leaf = leaf, .fill = fill_from_input, .ctx = in };
     int err;
 
-    if (update && path && place_find(tool->pool, path, leaf, &id) == 0 &&
+    if (update && path && destination_find(tool->pool, path, leaf, &id) == 0 &&
         store_lookup(tool->pool->store, id, &row) == 0) {
         int same = same_content(tool, in, row);
 
         if (same < 0)
             return TOOL_NO;
         if (same) {
-            print_id(tool, id, path, (uint64_t)in->st.st_size, false);
+            print_put(tool, id, path, (uint64_t)in->st.st_size, false);
             return TOOL_OK;
         }
     }
-    err = place_object(tool->pool, path, &place, &id);
+    err = destination_create(tool->pool, path, &place, &id);
     if (err == TOOL_OK)
-        print_id(tool, id, path, in->done, true);
+        print_put(tool, id, path, in->done, true);
     return err;
 }
 
@@ -281,7 +281,7 @@ int cmd_put(struct tool *tool, const struct args *args)
     const char *host = args->argv[0];
     const char *path = args->argc == 2 ? args->argv[1] : NULL;
     bool standard = strcmp(host, "-") == 0;
-    int err = path ? check_target(tool, path) : TOOL_OK;
+    int err = path ? check_destination(tool, path) : TOOL_OK;
     char *leaf;
 
     if (err == TOOL_OK)
@@ -324,7 +324,7 @@ int cmd_cp(struct tool *tool, const struct args *args)
     struct ident source;
     struct store_stat stat;
     objid_t id;
-    int err = check_target(tool, args->argv[1]);
+    int err = check_destination(tool, args->argv[1]);
     int got;
     char *leaf;
     struct place place;
@@ -342,10 +342,10 @@ int cmd_cp(struct tool *tool, const struct args *args)
     else if (source.kind == HIER_DIR || names_is_directory(source.id))
         err = fail(TOOL_NO, "%s: a directory: copy its objects one by one", source.text);
     else
-        err = leaf ? place_object(tool->pool, args->argv[1], &place, &id)
+        err = leaf ? destination_create(tool->pool, args->argv[1], &place, &id)
                    : fail(TOOL_FULL, "out of memory");
     if (err == TOOL_OK)
-        print_id(tool, id, args->argv[1], 0, true);
+        print_put(tool, id, args->argv[1], 0, true);
     free(leaf);
     ident_done(&source);
     return err;

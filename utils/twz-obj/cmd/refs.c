@@ -11,7 +11,7 @@
 #include <twz/error.h>
 
 #include "command.h"
-#include "facts.h"
+#include "attrs.h"
 #include "ident.h"
 #include "ids.h"
 #include "names.h"
@@ -28,7 +28,7 @@ static void id_or_root(struct tool *tool, char text[OUT_ID_TEXT], objid_t id)
         out_id_text(text, id, ids_shown(tool->pool, id));
 }
 
-static void ref_record(const struct ref *ref)
+static void ref_json(const struct ref *ref)
 {
     char perms[OUT_PERMS_TEXT];
 
@@ -89,8 +89,8 @@ static int select_ref(void *ctx, const struct ref *ref)
         return 0;
     if (!(s->from && among(s->list, ref->from)) && !(s->to && among(s->list, ref->to)))
         return 0;
-    if (out_records())
-        ref_record(ref);
+    if (out_is_json())
+        ref_json(ref);
     else
         ref_text(s->tool, ref);
     return 0;
@@ -123,7 +123,7 @@ struct graph {
     bool print;
 };
 
-static bool reached(const struct graph *graph, objid_t id)
+static bool is_reached(const struct graph *graph, objid_t id)
 {
     uint32_t row;
 
@@ -131,11 +131,11 @@ static bool reached(const struct graph *graph, objid_t id)
                                graph->reached[row / 8] & (1u << (row % 8)));
 }
 
-static void reach(struct graph *graph, objid_t id)
+static void mark_reached(struct graph *graph, objid_t id)
 {
     uint32_t row;
 
-    if (reached(graph, id) || store_lookup(graph->tool->pool->store, id, &row) < 0)
+    if (is_reached(graph, id) || store_lookup(graph->tool->pool->store, id, &row) < 0)
         return;
     graph->reached[row / 8] |= (uint8_t)(1u << (row % 8));
     graph->grew = true;
@@ -151,23 +151,23 @@ static void dot_text(const char *text)
     }
 }
 
-static int graph_ref(void *ctx, const struct ref *ref)
+static int visit_edge(void *ctx, const struct ref *ref)
 {
     struct graph *graph = ctx;
-    bool known = objid_is_none(ref->from) ? !graph->reached : reached(graph, ref->from);
+    bool known = objid_is_none(ref->from) ? !graph->reached : is_reached(graph, ref->from);
 
     if (!known)
         return 0;
     if (!graph->print) {
-        reach(graph, ref->to);
+        mark_reached(graph, ref->to);
         return 0;
     }
     if (ref->kind == REF_GAP) {
         refs_warn_gap(ref);
         return 0;
     }
-    if (!graph->dot && out_records()) {
-        ref_record(ref);
+    if (!graph->dot && out_is_json()) {
+        ref_json(ref);
     } else if (!graph->dot) {
         ref_text(graph->tool, ref);
     } else {
@@ -196,10 +196,10 @@ static int graph_reach(struct graph *graph, const struct ident_list *list)
     if (!graph->reached)
         return -TWZ_ENOMEM;
     for (size_t i = 0; i < list->count; i++)
-        reach(graph, list->item[i].id);
+        mark_reached(graph, list->item[i].id);
     do {
         graph->grew = false;
-        err = refs_each(graph->tool->pool, graph_ref, graph);
+        err = refs_each(graph->tool->pool, visit_edge, graph);
     } while (err >= 0 && graph->grew);
     return err;
 }
@@ -211,7 +211,7 @@ int cmd_graph(struct tool *tool, const struct args *args)
     int err;
     int walked;
 
-    if (graph.dot && out_records())
+    if (graph.dot && out_is_json())
         return fail(TOOL_USAGE, "graph: either --dot or --json");
     err = ident_all(tool, args, &list);
     walked = err == TOOL_OK && list.count ? graph_reach(&graph, &list) : 0;
@@ -219,7 +219,7 @@ int cmd_graph(struct tool *tool, const struct args *args)
     if (err == TOOL_OK && walked >= 0) {
         if (graph.dot)
             puts("digraph twz {");
-        walked = refs_each(tool->pool, graph_ref, &graph);
+        walked = refs_each(tool->pool, visit_edge, &graph);
         if (graph.dot)
             puts("}");
     }
@@ -240,7 +240,7 @@ struct found {
     bool refused;
 };
 
-static int mark_gap(struct found *found, const struct ref *ref)
+static int refuse_gap_if_delete(struct found *found, const struct ref *ref)
 {
     if (!found->delete) {
         refs_warn_gap(ref);
@@ -254,13 +254,13 @@ static int mark_gap(struct found *found, const struct ref *ref)
     return 1;
 }
 
-static int mark(void *ctx, const struct ref *ref)
+static int mark_pointed(void *ctx, const struct ref *ref)
 {
     struct found *found = ctx;
     uint32_t row;
 
     if (ref->kind == REF_GAP)
-        return mark_gap(found, ref);
+        return refuse_gap_if_delete(found, ref);
     if (store_lookup(found->pool->store, ref->to, &row) >= 0 && row < found->rows)
         found->pointed[row / 8] |= (uint8_t)(1u << (row % 8));
     return 0;
@@ -269,18 +269,18 @@ static int mark(void *ctx, const struct ref *ref)
 static void lost_print(struct tool *tool, objid_t id, uint32_t row)
 {
     char text[OUT_ID_TEXT];
-    struct facts facts;
+    struct attrs attrs;
 
-    if (facts_get(tool->pool, row, &facts) < 0)
+    if (attrs_get(tool->pool, row, &attrs) < 0)
         return;
-    if (out_records()) {
+    if (out_is_json()) {
         out_begin();
-        facts_fields(&facts);
+        attrs_fields(&attrs);
         out_end();
         return;
     }
     printf("%s %12llu %s\n", out_id_text(text, id, ids_shown(tool->pool, id)),
-           (unsigned long long)facts.length, facts.type);
+           (unsigned long long)attrs.length, attrs.type);
 }
 
 static int lost_link(objid_t id, const twzobj *dir)
@@ -319,7 +319,7 @@ static int lost_find(struct tool *tool, struct found *found)
     store_usage(tool->pool->store, &space);
     found->rows = space.rows_max;
     found->pointed = calloc(1, space.rows_max / 8 + 1);
-    return found->pointed ? refs_each(tool->pool, mark, found) : -TWZ_ENOMEM;
+    return found->pointed ? refs_each(tool->pool, mark_pointed, found) : -TWZ_ENOMEM;
 }
 
 /* `dir`: an open directory for --link, or NULL. 1: refused, the message is out. */

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Host files that are there whole or not at all. */
+/*
+ * step                                durable before      after a crash
+ * 1  write the file                   -                   PATH as before
+ * 2  fdatasync                        -                   PATH as before
+ * 3  COMMIT: link or rename to PATH   the data (step 2)   PATH as before, or whole
+ * 4  fsync the directory              -                   PATH whole
+ *
+ * A file with a temporary name, PATH and a suffix, may be left before step 4.
+ */
 #define _GNU_SOURCE
 #include "host_file.h"
 
@@ -17,7 +25,7 @@
 #include "host_fault.h"
 #include "out.h"
 
-/* Name of the directory a path lies in; to be freed. */
+/* The name of the directory that a path lies in; the caller frees it. */
 static char *directory_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -27,21 +35,21 @@ static char *directory_of(const char *path)
     return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-static int exists_already(const char *path, const char *todo)
+static int fail_exists(const char *path, const char *todo)
 {
     return fail(TOOL_NO, "%s: exists already: %s", path, todo);
 }
 
-/* It is the directory that is missing: the file itself would only be made. */
-static int no_directory(const char *dir)
+/* ENOENT means the directory here: the file itself is only about to be made. */
+static int fail_no_directory(const char *dir)
 {
     if (errno == ENOENT)
         return fail(TOOL_MISSING, "%s: no such directory: make it, or choose another name", dir);
     return fail_host(dir);
 }
 
-/* The mode as open would give it: mkostemp's own is 0600, and fchmod asks no umask. */
-static uint32_t masked(uint32_t mode)
+/* The mode as open(2) would set it: mkostemp sets 0600, and fchmod ignores the umask. */
+static uint32_t apply_umask(uint32_t mode)
 {
     mode_t mask = umask(0);
 
@@ -56,7 +64,7 @@ static int create_named(struct host_file *file, uint32_t mode)
     file->fd = mkostemp(file->temporary, O_CLOEXEC);
     if (file->fd < 0)
         return fail_host(file->path);
-    return fchmod(file->fd, masked(mode)) == 0 ? TOOL_OK : fail_host(file->path);
+    return fchmod(file->fd, apply_umask(mode)) == 0 ? TOOL_OK : fail_host(file->path);
 }
 
 int host_file_create(struct host_file *file, const char *path, const char *exists, uint32_t mode)
@@ -70,14 +78,14 @@ int host_file_create(struct host_file *file, const char *path, const char *exist
     *file = (struct host_file){ .fd = -1, .path = strdup(path), .exists = exists };
     if (lstat(path, &st) == 0 && exists) {
         host_file_abort(file);
-        return exists_already(path, exists);
+        return fail_exists(path, exists);
     }
     dir = directory_of(path);
     file->fd = dir ? open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode) : -1;
     if (file->fd < 0 && dir && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
         err = create_named(file, mode);
     else if (file->fd < 0 && dir && (errno == ENOENT || errno == ENOTDIR))
-        err = no_directory(dir);
+        err = fail_no_directory(dir);
     else if (file->fd < 0)
         err = fail_host(path);
     free(dir);
@@ -86,7 +94,7 @@ int host_file_create(struct host_file *file, const char *path, const char *exist
     return err;
 }
 
-/* Give the nameless file a temporary name, to be renamed. */
+/* Give the nameless file a temporary name, which can then be renamed. */
 static int link_temporary(struct host_file *file, const char *self)
 {
     for (unsigned n = 0;; n++) {
@@ -104,7 +112,8 @@ static int link_temporary(struct host_file *file, const char *self)
     }
 }
 
-static int publish(struct host_file *file)
+/* 0, or -1 with errno. */
+static int link_into_place(struct host_file *file)
 {
     char self[64];
 
@@ -139,8 +148,8 @@ int host_file_commit(struct host_file *file)
 {
     int err = TOOL_OK;
 
-    if (fdatasync(file->fd) != 0 || publish(file) != 0)
-        err = errno == EEXIST ? exists_already(file->path, file->exists) : fail_host(file->path);
+    if (fdatasync(file->fd) != 0 || link_into_place(file) != 0)
+        err = errno == EEXIST ? fail_exists(file->path, file->exists) : fail_host(file->path);
     else
         sync_directory(file->path);
     host_file_abort(file);
@@ -165,7 +174,7 @@ int host_write(int fd, const char *path, const void *bytes, uint64_t len)
     while (len > 0) {
         ssize_t n = write(fd, p, len);
 
-        /* The bytes lie in a map whose file gave no page: what a load there would have got. */
+        /* The bytes lie in a mapped file that gave no page; a load there would raise SIGBUS. */
         if (n < 0 && errno == EFAULT)
             host_storage_lost();
         if (n < 0 && errno != EINTR)
@@ -178,7 +187,7 @@ int host_write(int fd, const char *path, const void *bytes, uint64_t len)
     return TOOL_OK;
 }
 
-/* Copy bytes [at, end) where both files stand anywhere. */
+/* Copy bytes [at, end); moves the position of `to`. */
 static int copy_range(int from, int to, const char *path, uint64_t at, uint64_t end)
 {
     static uint8_t buffer[1 << 20];
@@ -200,6 +209,7 @@ static int copy_range(int from, int to, const char *path, uint64_t at, uint64_t 
     return TOOL_OK;
 }
 
+/* A clone where the file system can; else each run of data between two holes. */
 int host_copy_sparse(int from, int to, const char *path, uint64_t size)
 {
     struct out_progress progress;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A host file that appears under its name only when it is complete: written without a name (or
- * under a temporary one where the file system wants it), then linked or renamed into place.
+ * A host file that appears under its name only when it is complete. The file is written without a
+ * name, or under a temporary one where the file system needs one. host_file_commit then links or
+ * renames it into place.
  */
 #ifndef HOST_FILE_H
 #define HOST_FILE_H
@@ -11,26 +12,27 @@
 struct host_file {
     int fd;
     char *path;
-    char *temporary;    /* NULL while it has no name at all */
-    const char *exists; /* what to do where the path is taken; NULL: replace it */
+    char *temporary;    /* the temporary name; NULL: none */
+    const char *exists; /* the remedy where the path exists; NULL: replace the file there */
 };
 
 /*
- * TOOL_OK, or an exit code after a message. `exists`, a constant, is what the message advises where
- * something has that path already (TOOL_NO); NULL: that is replaced.
+ * Create a file that is to become `path`. If `path` exists already, fail with TOOL_NO and the
+ * constant text `exists` as the remedy; `exists` NULL: the file at `path` will be replaced. Returns
+ * TOOL_OK, or an exit code after a message.
  */
 int host_file_create(struct host_file *file, const char *path, const char *exists, uint32_t mode);
 
-/* Give it its name, durable; closes it. On an error nothing is left of it. */
+/* Give the file its name, durably, and close it. An error leaves nothing behind. */
 int host_file_commit(struct host_file *file);
 
-/* Leave nothing. */
+/* Close the file and leave nothing behind. */
 void host_file_abort(struct host_file *file);
 
-/* All bytes, or an exit code after a message that names `path`. */
+/* Write all bytes. TOOL_OK, or an exit code after a message that names `path`. */
 int host_write(int fd, const char *path, const void *bytes, uint64_t len);
 
-/* Copy `size` bytes of one open file to another, holes as holes. */
+/* Copy `size` bytes of one open file to another; holes stay holes. Errors as host_write. */
 int host_copy_sparse(int from, int to, const char *path, uint64_t size);
 
 #endif

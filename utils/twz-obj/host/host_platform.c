@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libtwz's platform on the host, but for windows (window.c): objects are the store's, the machine
- * is the host, locks need nobody to wait for, since the pool's lock keeps other processes out.
+ * Objects are the store's, the machine is the host. No lock in the pool is ever waited for: the
+ * pool's lock keeps other processes out, and this process has one thread.
  *
- * Crash protocol: none of its own; each call is one of the store's, which is there or not. A create
- * with sources is whole only after its last source, so it comes with a witness.
+ * Crash protocol: none of its own. Each call is one operation of the store, which a crash leaves
+ * done or not done. An object with sources is whole only after its last source, so the caller must
+ * create it with a witness.
  */
 #define _GNU_SOURCE
 #include "host_platform.h"
@@ -23,7 +24,7 @@
 
 static struct {
     struct pool *pool;
-    uint64_t owner; /* this process's word for locks */
+    uint64_t owner; /* owner word of this process in locks */
     int64_t error;
 } host;
 
@@ -94,49 +95,49 @@ int plat_obj_create(const struct twz_create *create, objid_t *id)
     return err < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0 ? -TWZ_EDAMAGED : err;
 }
 
-/* Slots that died together, to be released afterwards. */
-struct died {
+/* The rows of objects that one call deleted; their frames are released afterwards. */
+struct deleted {
     uint32_t *row;
-    size_t count, room;
+    size_t count, capacity;
     bool short_of_memory;
 };
 
-static void note_died(void *ctx, uint32_t row)
+static void add_deleted(void *ctx, uint32_t row)
 {
-    struct died *died = ctx;
+    struct deleted *deleted = ctx;
 
-    if (died->count == died->room) {
-        size_t room = died->room ? died->room * 2 : 16;
-        uint32_t *more = realloc(died->row, room * sizeof(*more));
+    if (deleted->count == deleted->capacity) {
+        size_t capacity = deleted->capacity ? deleted->capacity * 2 : 16;
+        uint32_t *more = realloc(deleted->row, capacity * sizeof(*more));
 
         if (!more) {
-            died->short_of_memory = true;
+            deleted->short_of_memory = true;
             return;
         }
-        died->row = more;
-        died->room = room;
+        deleted->row = more;
+        deleted->capacity = capacity;
     }
-    died->row[died->count++] = row;
+    deleted->row[deleted->count++] = row;
 }
 
 int plat_obj_delete(objid_t id, uint64_t flags)
 {
     uint32_t row = STORE_NO_ROW;
-    struct died died = { 0 };
+    struct deleted deleted = { 0 };
     int err;
 
     (void)flags;
     err = store_lookup(host.pool->store, id, &row);
-    /* What is damaged goes all the same: nothing else rids a pool of it. */
+    /* A damaged object can be deleted: there is no other way to get rid of it. */
     if (err < 0 && !(err == -TWZ_EDAMAGED && row != STORE_NO_ROW))
         return err;
     host.pool->changes++;
-    err = store_obj_delete(host.pool->store, row, note_died, &died);
-    for (size_t i = 0; err >= 0 && i < died.count; i++)
-        err = window_released(died.row[i]);
-    free(died.row);
-    /* What could not be noted is dead, and freed by the next recovery. */
-    return err < 0 || !died.short_of_memory ? err : 0;
+    err = store_obj_delete(host.pool->store, row, add_deleted, &deleted);
+    for (size_t i = 0; err >= 0 && i < deleted.count; i++)
+        err = window_release_object(deleted.row[i]);
+    free(deleted.row);
+    /* Rows that found no memory are deleted too; the next recovery frees their frames. */
+    return err < 0 || !deleted.short_of_memory ? err : 0;
 }
 
 int plat_obj_stat(objid_t id, struct twz_stat *stat)
@@ -226,8 +227,8 @@ objid_t plat_names_root(void)
     return host.pool->names;
 }
 
-/* One thread, and the pool's lock keeps everybody else out: whoever held a lock in the pool before
- * this process is gone, and nobody is there to wait for. */
+/* The pool's lock keeps other processes out, and this process has one thread. So an owner of a lock
+ * in the pool that is not this process is dead, and there is nothing to wait for. */
 uint64_t plat_owner(void)
 {
     return host.owner;

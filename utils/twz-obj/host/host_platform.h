@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* libtwz's platform (libtwz/src/platform.h) over the store of one open pool file. */
+/*
+ * libtwz's platform (libtwz/src/platform.h) over the store of one open pool. window.c implements
+ * its functions for mappings, host_platform.c all others.
+ */
 #ifndef HOST_PLATFORM_H
 #define HOST_PLATFORM_H
 
@@ -7,10 +10,10 @@
 
 #include "pool_file.h"
 
-/* Serve this pool from now on. TOOL_OK, or an exit code after a message. */
+/* Let libtwz work on this pool. TOOL_OK, or an exit code after a message. */
 int host_platform_attach(struct pool *pool);
 
-/* Stop serving it, if it is the one that is served. */
+/* End that, if the pool is the attached one. Must precede pool_file_close. */
 void host_platform_detach(const struct pool *pool);
 
 /* Bytes from the host's random generator. TOOL_OK, or an exit code after a message. */

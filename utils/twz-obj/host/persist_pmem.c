@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Flushes and fences through libpmem. On persistent memory a flush is a processor instruction. On
- * ordinary storage a flush notes the pages it means and the fence writes them with msync, so that
- * the order the store relies on holds through a power cut of the host too; when the note is full,
- * the pages are written early, which the model allows.
+ * ordinary storage a flush records the range of pages, and the next fence writes the recorded
+ * ranges with msync. So the order that the store relies on also holds through a power failure of
+ * the host. When the record is full, its pages are written early, which the model allows.
  */
 #include "persist_pmem.h"
 
@@ -13,8 +13,8 @@
 #include <store/persist.h>
 #include <string.h>
 
-#define NOTE_MAX 256u
-#define PAGE     4096u
+#define PENDING_MAX 256u
+#define PAGE        4096u
 
 struct span {
     uintptr_t start, end;
@@ -22,13 +22,13 @@ struct span {
 
 static enum persist_media media = PERSIST_NOWHERE;
 static bool failed;
-static struct span note[NOTE_MAX];
-static unsigned noted;
+static struct span pending[PENDING_MAX];
+static unsigned pending_count;
 
 void persist_media_set(enum persist_media m)
 {
     media = m;
-    noted = 0;
+    pending_count = 0;
 }
 
 enum persist_media persist_media_get(void)
@@ -36,14 +36,14 @@ enum persist_media persist_media_get(void)
     return media;
 }
 
-int persist_media_failed(void)
+bool persist_media_failed(void)
 {
     return failed;
 }
 
 int persist_media_sync(const void *base, size_t len)
 {
-    noted = 0;
+    pending_count = 0;
     if (media == PERSIST_NOWHERE)
         return 0;
     if (media == PERSIST_CPU) {
@@ -53,30 +53,30 @@ int persist_media_sync(const void *base, size_t len)
     return pmem_msync(base, len);
 }
 
-static void note_write(void)
+static void write_pending(void)
 {
-    for (unsigned i = 0; i < noted; i++) {
-        if (pmem_msync((void *)note[i].start, note[i].end - note[i].start) != 0)
+    for (unsigned i = 0; i < pending_count; i++) {
+        if (pmem_msync((void *)pending[i].start, pending[i].end - pending[i].start) != 0)
             failed = true;
     }
-    noted = 0;
+    pending_count = 0;
 }
 
-static void note_add(const void *addr, size_t len)
+static void add_pending(const void *addr, size_t len)
 {
     uintptr_t start = (uintptr_t)addr & ~(uintptr_t)(PAGE - 1);
     uintptr_t end = ((uintptr_t)addr + len + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
 
-    for (unsigned i = 0; i < noted; i++) {
-        if (start > note[i].end || end < note[i].start)
+    for (unsigned i = 0; i < pending_count; i++) {
+        if (start > pending[i].end || end < pending[i].start)
             continue;
-        note[i].start = start < note[i].start ? start : note[i].start;
-        note[i].end = end > note[i].end ? end : note[i].end;
+        pending[i].start = start < pending[i].start ? start : pending[i].start;
+        pending[i].end = end > pending[i].end ? end : pending[i].end;
         return;
     }
-    if (noted == NOTE_MAX)
-        note_write();
-    note[noted++] = (struct span){ start, end };
+    if (pending_count == PENDING_MAX)
+        write_pending();
+    pending[pending_count++] = (struct span){ start, end };
 }
 
 void persist_host_store64(uint64_t *dst, uint64_t value)
@@ -102,7 +102,7 @@ void persist_host_copy_nt(void *dst, const void *src, size_t len)
     }
     memcpy(dst, src, len);
     if (media == PERSIST_MSYNC)
-        note_add(dst, len);
+        add_pending(dst, len);
 }
 
 void persist_host_zero_nt(void *dst, size_t len)
@@ -113,7 +113,7 @@ void persist_host_zero_nt(void *dst, size_t len)
     }
     memset(dst, 0, len);
     if (media == PERSIST_MSYNC)
-        note_add(dst, len);
+        add_pending(dst, len);
 }
 
 void persist_host_flush(const void *addr, size_t len, const char *site)
@@ -122,7 +122,7 @@ void persist_host_flush(const void *addr, size_t len, const char *site)
     if (media == PERSIST_CPU)
         pmem_flush(addr, len);
     else if (media == PERSIST_MSYNC)
-        note_add(addr, len);
+        add_pending(addr, len);
 }
 
 void persist_host_fence(const char *site)
@@ -131,7 +131,7 @@ void persist_host_fence(const char *site)
     if (media == PERSIST_CPU)
         pmem_drain();
     else if (media == PERSIST_MSYNC)
-        note_write();
+        write_pending();
 }
 
 void persist_host_commit_point(const char *site)

@@ -17,9 +17,9 @@
 #include "persist_pmem.h"
 #include "pool_lock.h"
 
-static int open_file(const char *path, enum pool_mode mode, int *fd)
+static int open_pool_file(const char *path, enum pool_mode mode, int *fd)
 {
-    int flags = (mode == POOL_LOOK ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
+    int flags = (mode == POOL_READ ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK;
 
     *fd = open(path, flags);
     if (*fd >= 0)
@@ -32,7 +32,7 @@ static int open_file(const char *path, enum pool_mode mode, int *fd)
     return fail_host(path);
 }
 
-static int check_file(const char *path, int fd, uint64_t *size)
+static int check_pool_file(const char *path, int fd, uint64_t *size)
 {
     struct stat st;
 
@@ -49,12 +49,12 @@ static int check_file(const char *path, int fd, uint64_t *size)
     return TOOL_OK;
 }
 
-static int lock_file(const char *path, int fd, enum pool_mode mode)
+static int lock_pool_file(const char *path, int fd, enum pool_mode mode)
 {
     char holder[256];
-    int err = pool_lock(fd, mode == POOL_LOOK, holder, sizeof(holder));
+    int err = pool_lock_acquire(fd, mode == POOL_READ, holder, sizeof(holder));
 
-    if (err == -1)
+    if (err == POOL_LOCK_BUSY)
         return fail(TOOL_BUSY, "%s: in use (by %s): wait for it, or end it", path, holder);
     if (err < 0)
         return fail_host(path);
@@ -82,10 +82,10 @@ static int map_shared(struct pool *pool)
     return TOOL_OK;
 }
 
-static int map_file(struct pool *pool)
+static int map_pool_file(struct pool *pool)
 {
     host_fault_prepare(pool->path);
-    if (pool->mode != POOL_LOOK)
+    if (pool->mode != POOL_READ)
         return map_shared(pool);
     persist_media_set(PERSIST_NOWHERE);
     pool->base =
@@ -131,11 +131,11 @@ int pool_file_adopt(struct pool **out, const char *path, int fd, enum pool_mode 
         return fail(TOOL_FULL, "out of memory");
     }
     *pool = (struct pool){ .path = copy, .fd = fd, .mode = mode };
-    err = lock_file(path, fd, mode);
+    err = lock_pool_file(path, fd, mode);
     if (!err)
-        err = check_file(path, fd, &pool->size);
+        err = check_pool_file(path, fd, &pool->size);
     if (!err)
-        err = map_file(pool);
+        err = map_pool_file(pool);
     if (!err) {
         host_fault_watch(HOST_FAULT_POOL, pool->base, pool->size);
         *out = pool;
@@ -147,7 +147,7 @@ int pool_file_adopt(struct pool **out, const char *path, int fd, enum pool_mode 
 int pool_file_open(struct pool **out, const char *path, enum pool_mode mode)
 {
     int fd;
-    int err = open_file(path, mode, &fd);
+    int err = open_pool_file(path, mode, &fd);
 
     return err ? err : pool_file_adopt(out, path, fd, mode);
 }
@@ -156,6 +156,6 @@ void pool_file_sync_each(struct pool *pool)
 {
     if (persist_media_get() == PERSIST_LATER) {
         persist_media_set(PERSIST_MSYNC);
-        pool->mode = POOL_CHANGE;
+        pool->mode = POOL_WRITE;
     }
 }

@@ -12,9 +12,9 @@
 #include <store/store.h>
 
 enum pool_mode {
-    POOL_LOOK,   /* private map: the file cannot change */
-    POOL_CHANGE, /* shared map: each fence reaches the media before the next step */
-    POOL_BULK,   /* shared map: ordinary storage is written once, when the pool is closed */
+    POOL_READ,  /* private map: the file cannot change */
+    POOL_WRITE, /* shared map: each fence reaches the media before the next step */
+    POOL_BULK,  /* shared map: ordinary storage is written once, when the pool is closed */
 };
 
 struct pool {

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Windows onto objects.
- *
  * One range of WINDOWS GiB is reserved; window i is [arena + i GiB, + 1 GiB). A window in use shows
- * zeroes, read-only, wherever its object has no page, and the frames of the pool file elsewhere:
- * writable only where the frame is the object's own. A window whose count went to 0 keeps its
- * mappings until its place is wanted, oldest first: walking a directory again costs nothing.
+ * read-only zeroes where its object has no page, and the frames of the pool file elsewhere. A frame
+ * is mapped writable only where it is not shared. A window whose use count fell to 0 stays mapped
+ * until the window is needed for another object, the least recently used one first. So a second
+ * walk through a directory costs nothing.
  *
- * Looking, both the pool's map and the windows are private, so that an interrupted change can be
- * finished in memory. They stay alike this way: what is flushed in a window is copied to the pool's
- * map, which holds the truth; a frame that differs from the file is copied into a new mapping.
+ * With POOL_READ, both the pool's map and the windows are private, so that an interrupted change
+ * can be completed in memory. The pool's map holds the valid bytes. Bytes flushed in a window are
+ * copied to the pool's map; a frame that differs from the file is copied into each new mapping.
  *
- * Invariants: a window's mappings agree with the page words of its object, since both change only
- * here and in window_refresh; a deleted object's frames are released when nobody counts its
- * window any more. One thread, no locks. Nothing here needs recovery: page words are the store's.
+ * Invariants:
+ *   - A window's mappings agree with the page words of its object: both change only in this file,
+ *     or are followed by window_refresh.
+ *   - A deleted object's frames are freed when the use count of its window is 0.
+ *
+ * One thread, no locks. Nothing here needs recovery: page words belong to the store.
  */
 #define _GNU_SOURCE
 #include "window.h"
@@ -35,9 +37,9 @@ struct window {
     uint32_t row;
     uint32_t count;
     uint64_t used;   /* clock of the last use */
-    uint32_t rights; /* all that it was asked for with */
-    bool dead;       /* deleted: release when count is 0 */
-    bool own;        /* for writing, and no directory with shared pages */
+    uint32_t rights; /* union of the rights of all plat_map calls */
+    bool deleted;    /* free the object's frames when count is 0 */
+    bool cow_broken; /* opened for writing; a directory has no shared pages */
 };
 
 static struct {
@@ -46,7 +48,7 @@ static struct {
     uint8_t *arena;    /* its first multiple of 1 GiB */
     struct window window[WINDOWS];
     uint64_t clock;
-    uint8_t *changed; /* looking only: a bit for each frame whose bytes differ from the file's */
+    uint8_t *changed; /* POOL_READ: a bit for each frame whose bytes differ from the file's */
 } host;
 
 static uint8_t *window_start(const struct window *w)
@@ -54,7 +56,7 @@ static uint8_t *window_start(const struct window *w)
     return host.arena + ((uint64_t)(w - host.window) << TWZ_OBJ_SHIFT);
 }
 
-static struct window *window_of(objid_t id)
+static struct window *find_window(objid_t id)
 {
     for (unsigned i = 0; i < WINDOWS; i++) {
         if (objid_equal(host.window[i].id, id) && !objid_equal(id, TWZ_OBJID_NONE))
@@ -65,7 +67,7 @@ static struct window *window_of(objid_t id)
 
 /* --- mapping ------------------------------------------------------------------------------- */
 
-/* Zeroes, read-only, over the whole window: what absent pages read as. */
+/* Map zeroes over the whole window, as absent pages read. */
 static int window_clear(const struct window *w, int prot)
 {
     void *p = mmap(window_start(w), TWZ_OBJ_SIZE, prot,
@@ -74,28 +76,28 @@ static int window_clear(const struct window *w, int prot)
     return p == MAP_FAILED ? -TWZ_ENOMEM : 0;
 }
 
-static bool looking(void)
+static bool is_private(void)
 {
-    return host.pool->mode == POOL_LOOK;
+    return host.pool->mode == POOL_READ;
 }
 
-static void frame_changed(uint32_t frame)
+static void mark_changed(uint32_t frame)
 {
     host.changed[frame / 8] |= (uint8_t)(1u << (frame % 8));
 }
 
-/* Map `count` frames in a row at a page. */
+/* Map `count` consecutive frames at a page. */
 static int window_map(const struct window *w, uint32_t page, uint32_t frame, uint32_t count,
                       bool writable)
 {
-    int share = looking() ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
+    int share = is_private() ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED;
     uint8_t *at = window_start(w) + (uint64_t)page * TWZ_PAGE_SIZE;
     void *p = mmap(at, (size_t)count * TWZ_PAGE_SIZE, PROT_READ | (writable ? PROT_WRITE : 0),
                    share | MAP_FIXED, host.pool->fd, (off_t)frame * STORE_FRAME_SIZE);
 
     if (p == MAP_FAILED)
         return -TWZ_ENOMEM;
-    for (uint32_t i = 0; looking() && i < count; i++) {
+    for (uint32_t i = 0; is_private() && i < count; i++) {
         if (host.changed[(frame + i) / 8] & (1u << ((frame + i) % 8)))
             memcpy(at + (uint64_t)i * TWZ_PAGE_SIZE, store_frame_ptr(host.pool->store, frame + i),
                    TWZ_PAGE_SIZE);
@@ -103,14 +105,14 @@ static int window_map(const struct window *w, uint32_t page, uint32_t frame, uin
     return 0;
 }
 
-static bool page_writable(const struct store_page *at)
+static bool is_writable(const struct store_page *at)
 {
-    if (looking())
+    if (is_private())
         return true;
     return at->state == STORE_PRESENT && !(at->flags & STORE_FLAG_READONLY);
 }
 
-/* Map all pages from `first` to before `end`, runs of neighbours at once. */
+/* Map the pages [first, end); consecutive frames are mapped by one call. */
 static int window_fill(const struct window *w, uint32_t first, uint32_t end)
 {
     struct store_page run = { 0 };
@@ -123,11 +125,11 @@ static int window_fill(const struct window *w, uint32_t first, uint32_t end)
         int err;
 
         if (there && count > 0 && at.page == run.page + count && at.frame == run.frame + count &&
-            page_writable(&at) == page_writable(&run)) {
+            is_writable(&at) == is_writable(&run)) {
             count++;
             continue;
         }
-        err = count ? window_map(w, run.page, run.frame, count, page_writable(&run)) : 0;
+        err = count ? window_map(w, run.page, run.frame, count, is_writable(&run)) : 0;
         if (err < 0 || !more)
             return err;
         run = at;
@@ -142,8 +144,8 @@ static void window_drop(struct window *w)
     memset(w, 0, sizeof(*w));
 }
 
-/* A free window, or the one that nobody counts and that was used longest ago. */
-static struct window *window_take(void)
+/* A free window, or the least recently used one with use count 0; NULL: all are in use. */
+static struct window *window_alloc(void)
 {
     struct window *best = NULL;
 
@@ -167,7 +169,10 @@ int window_attach(struct pool *pool)
         void *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
         if (p == MAP_FAILED)
-            return fail(TOOL_FULL, "no room in the address space for the windows onto objects");
+            return fail(TOOL_FULL,
+                        "the address space has no %u GiB to map objects: allow this "
+                        "process more virtual memory",
+                        WINDOWS + 1);
         host.reserved = p;
         host.arena = host.reserved + (-(uintptr_t)p & (TWZ_OBJ_SIZE - 1));
         host_fault_watch(HOST_FAULT_WINDOWS, host.arena, (uint64_t)WINDOWS << TWZ_OBJ_SHIFT);
@@ -198,7 +203,7 @@ int window_refresh(uint32_t row)
 
         if (objid_equal(w->id, TWZ_OBJID_NONE) || w->row != row)
             continue;
-        w->own = false;
+        w->cow_broken = false;
         err = window_clear(w, PROT_READ);
         return err < 0 ? err : window_fill(w, 0, TWZ_PAGE_RECORD);
     }
@@ -207,9 +212,10 @@ int window_refresh(uint32_t row)
 
 static int touch_present(const struct window *w, const struct store_page *at);
 
-/* Directories are stored to without a touch, the system copying shared pages on the fault. Here all
- * of one's are copied when it is opened for writing; other objects' when they are touched. */
-static int window_own(struct window *w)
+/* hier stores to a directory without plat_touch: in the system, the fault copies a shared page.
+ * Here all shared pages of a directory are copied when it is opened for writing. Shared pages of
+ * other objects are copied by plat_touch. */
+static int break_directory_cow(struct window *w)
 {
     const struct hier_dir *dir = (const void *)(window_start(w) + TWZ_OBJ_BASE);
     struct store_page at = { .page = 1 };
@@ -221,13 +227,13 @@ static int window_own(struct window *w)
         if (at.state == STORE_SHARED && !(at.flags & STORE_FLAG_READONLY))
             err = touch_present(w, &at);
     }
-    w->own = err >= 0;
+    w->cow_broken = err >= 0;
     return err;
 }
 
 int plat_map(objid_t id, uint32_t rights, uint8_t **start)
 {
-    struct window *w = window_of(id);
+    struct window *w = find_window(id);
 
     if (!w) {
         uint32_t row;
@@ -235,7 +241,7 @@ int plat_map(objid_t id, uint32_t rights, uint8_t **start)
 
         if (err < 0)
             return err;
-        w = window_take();
+        w = window_alloc();
         if (!w)
             return -TWZ_ENOMEM;
         err = window_clear(w, PROT_READ);
@@ -247,8 +253,8 @@ int plat_map(objid_t id, uint32_t rights, uint8_t **start)
             return err;
         }
     }
-    if ((rights & TWZ_WRITE) && !w->own && !looking()) {
-        int err = window_own(w);
+    if ((rights & TWZ_WRITE) && !w->cow_broken && !is_private()) {
+        int err = break_directory_cow(w);
 
         if (err < 0)
             return err;
@@ -267,8 +273,8 @@ void plat_unmap(uint8_t *start, objid_t id, uint32_t rights)
 
     (void)start;
     (void)rights;
-    w = window_of(id);
-    if (!w || w->count == 0 || --w->count > 0 || !w->dead)
+    w = find_window(id);
+    if (!w || w->count == 0 || --w->count > 0 || !w->deleted)
         return;
     row = w->row;
     window_drop(w);
@@ -297,7 +303,7 @@ int plat_id_at(const void *addr, objid_t *id, uint32_t *rights)
     return 0;
 }
 
-/* One page that exists: 0 when it may be stored to, after a copy where it was shared. */
+/* Make a page that exists writable: copy it if it is shared. */
 static int touch_present(const struct window *w, const struct store_page *at)
 {
     uint32_t frame;
@@ -314,7 +320,7 @@ static int touch_present(const struct window *w, const struct store_page *at)
     err = store_page_break_cow(host.pool->store, w->row, at->page, &frame);
     if (err < 0)
         return err;
-    frame_changed(frame);
+    mark_changed(frame);
     return window_map(w, at->page, frame, 1, true);
 }
 
@@ -322,12 +328,12 @@ static int touch_absent(const struct window *w, uint32_t page, uint32_t count)
 {
     int err = store_page_add_many(host.pool->store, w->row, page, count, NULL, NULL);
 
-    for (uint32_t i = 0; err >= 0 && looking() && i < count; i++) {
+    for (uint32_t i = 0; err >= 0 && is_private() && i < count; i++) {
         struct store_page at;
 
         err = store_page_get(host.pool->store, w->row, page + i, &at);
         if (err >= 0)
-            frame_changed(at.frame);
+            mark_changed(at.frame);
     }
     return err < 0 ? err : window_fill(w, page, page + count);
 }
@@ -363,12 +369,12 @@ int plat_touch(const void *p, uint64_t len)
     return 0;
 }
 
-int window_released(uint32_t row)
+int window_release_object(uint32_t row)
 {
-    struct window *w = window_of(store_obj_id_of(host.pool->store, row));
+    struct window *w = find_window(store_obj_id_of(host.pool->store, row));
 
     if (w && w->count > 0) {
-        w->dead = true;
+        w->deleted = true;
         return 0;
     }
     if (w)
@@ -378,7 +384,7 @@ int window_released(uint32_t row)
 
 void window_flush(const void *p, uint64_t len)
 {
-    const struct window *w = looking() ? window_at(p) : NULL;
+    const struct window *w = is_private() ? window_at(p) : NULL;
     const uint8_t *from = p;
     uint64_t off = (uintptr_t)p & (TWZ_OBJ_SIZE - 1);
 
@@ -389,7 +395,7 @@ void window_flush(const void *p, uint64_t len)
 
         if (store_page_get(host.pool->store, w->row, (uint32_t)(off / TWZ_PAGE_SIZE), &at) >= 0 &&
             at.state == STORE_PRESENT) {
-            frame_changed(at.frame);
+            mark_changed(at.frame);
             memcpy((uint8_t *)store_frame_ptr(host.pool->store, at.frame) + in, from, n);
         }
         from += n;

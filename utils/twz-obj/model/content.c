@@ -113,7 +113,7 @@ int content_length(const struct pool *pool, uint32_t row, uint64_t *length)
 }
 
 /* Pages [page, end) that are absent or 0. */
-static uint32_t absent_run(const struct pool *pool, uint32_t row, uint32_t page, uint32_t end)
+static uint32_t count_absent(const struct pool *pool, uint32_t row, uint32_t page, uint32_t end)
 {
     struct store_page at = { .page = page };
 
@@ -123,8 +123,8 @@ static uint32_t absent_run(const struct pool *pool, uint32_t row, uint32_t page,
 }
 
 /* Pages from `page` on, at most up to `end`, whose frames lie behind `bytes` in a row. */
-static uint32_t present_run(const struct pool *pool, uint32_t row, uint32_t page, uint32_t end,
-                            const uint8_t *bytes)
+static uint32_t count_contiguous(const struct pool *pool, uint32_t row, uint32_t page, uint32_t end,
+                                 const uint8_t *bytes)
 {
     const uint8_t *next;
     uint32_t run = 1;
@@ -135,14 +135,14 @@ static uint32_t present_run(const struct pool *pool, uint32_t row, uint32_t page
     return run;
 }
 
-static int each_of_part(const struct pool *pool, uint32_t row, uint64_t size, content_sink sink,
-                        void *ctx)
+static int visit_part(const struct pool *pool, uint32_t row, uint64_t size, content_sink sink,
+                      void *ctx)
 {
     uint32_t end = 1 + (uint32_t)((size + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE);
 
     for (uint32_t page = 1; page < end;) {
         uint64_t left = size - (uint64_t)(page - 1) * TWZ_PAGE_SIZE;
-        uint32_t run = absent_run(pool, row, page, end);
+        uint32_t run = count_absent(pool, row, page, end);
         const uint8_t *bytes = zero_page;
         bool zero = run > 0;
         int err = zero ? 0 : content_page(pool, row, page, &bytes);
@@ -151,8 +151,8 @@ static int each_of_part(const struct pool *pool, uint32_t row, uint64_t size, co
         if (err < 0)
             return err;
         if (!zero)
-            run = present_run(pool, row, page, end < page + CHUNK_PAGES ? end : page + CHUNK_PAGES,
-                              bytes);
+            run = count_contiguous(pool, row, page,
+                                   end < page + CHUNK_PAGES ? end : page + CHUNK_PAGES, bytes);
         len = (uint64_t)run * TWZ_PAGE_SIZE;
         err = sink(ctx, zero ? NULL : bytes, len < left ? len : left);
         if (err != 0)
@@ -170,7 +170,7 @@ int content_each(const struct pool *pool, uint32_t row, content_sink sink, void 
 
         if (err < 0)
             return err;
-        err = each_of_part(pool, row, meta.size, sink, ctx);
+        err = visit_part(pool, row, meta.size, sink, ctx);
         if (err != 0)
             return err;
         err = content_next(pool, row, &meta, &row);
@@ -194,19 +194,19 @@ static const void *chunk_page(void *ctx, uint32_t page)
     return chunk->bytes + (uint64_t)(page - chunk->first) * TWZ_PAGE_SIZE;
 }
 
-static bool page_is_zero(const uint8_t *page)
+static bool is_zero_page(const uint8_t *page)
 {
     return page[0] == 0 && memcmp(page, zero_page, TWZ_PAGE_SIZE) == 0;
 }
 
 /* Add the pages of a chunk that are not all zero. */
-static int chunk_add(struct pool *pool, uint32_t row, struct chunk *chunk, uint32_t pages)
+static int add_chunk(struct pool *pool, uint32_t row, struct chunk *chunk, uint32_t pages)
 {
     for (uint32_t i = 0; i < pages;) {
         uint32_t run = 0;
         int err = 0;
 
-        while (i + run < pages && !page_is_zero(chunk->bytes + (uint64_t)(i + run) * TWZ_PAGE_SIZE))
+        while (i + run < pages && !is_zero_page(chunk->bytes + (uint64_t)(i + run) * TWZ_PAGE_SIZE))
             run++;
         if (run > 0)
             err = store_page_add_many(pool->store, row, chunk->first + i, run, chunk_page, chunk);
@@ -235,7 +235,7 @@ int content_fill(struct pool *pool, uint32_t row, content_source source, void *c
             break;
         pages = ((uint64_t)n + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE;
         memset(chunk.bytes + n, 0, pages * TWZ_PAGE_SIZE - (uint64_t)n);
-        err = chunk_add(pool, row, &chunk, (uint32_t)pages);
+        err = add_chunk(pool, row, &chunk, (uint32_t)pages);
         if (err < 0)
             break;
         *size += (uint64_t)n;
@@ -247,7 +247,7 @@ int content_fill(struct pool *pool, uint32_t row, content_source source, void *c
     return err;
 }
 
-static const void *one_page(void *ctx, uint32_t page)
+static const void *supply_page(void *ctx, uint32_t page)
 {
     (void)page;
     return ctx;
@@ -269,11 +269,11 @@ int content_meta_add(struct pool *pool, uint32_t row, const struct twz_meta *met
         full.fot_count = 1;
         full.next = TWZ_PPTR(1, TWZ_OBJ_BASE);
         memcpy(page + TWZ_PAGE_SIZE - TWZ_FOT_ENTRY, &entry, sizeof(entry));
-        err = store_page_add_many(pool->store, row, TWZ_PAGE_META - 1, 1, one_page, page);
+        err = store_page_add_many(pool->store, row, TWZ_PAGE_META - 1, 1, supply_page, page);
         if (err < 0)
             return err;
         memset(page, 0, sizeof(page));
     }
     memcpy(page, &full, sizeof(full));
-    return store_page_add_many(pool->store, row, TWZ_PAGE_META, 1, one_page, page);
+    return store_page_add_many(pool->store, row, TWZ_PAGE_META, 1, supply_page, page);
 }

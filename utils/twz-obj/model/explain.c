@@ -16,7 +16,7 @@ static bool objects_at_limit(const struct pool *pool, struct store_usage *space)
     return space->objects >= space->rows_max;
 }
 
-static int explain(const struct pool *pool, const char *subject, int64_t error)
+static int explain_limit(const struct pool *pool, const char *subject, int64_t error)
 {
     struct store_usage space;
 
@@ -30,12 +30,12 @@ static int explain(const struct pool *pool, const char *subject, int64_t error)
 
 int explain_pool(const struct pool *pool, int64_t error)
 {
-    return explain(pool, pool->path, error);
+    return explain_limit(pool, pool->path, error);
 }
 
 /* The first directory on the way that does not lead on, if it is for reason `error`; to be freed,
  * NULL: none. What ends in '/' is on the way itself. */
-static char *first_gap(const struct pool *pool, const char *path, int64_t error)
+static char *first_bad_part(const struct pool *pool, const char *path, int64_t error)
 {
     char *part = strdup(path);
 
@@ -62,7 +62,7 @@ static char *first_gap(const struct pool *pool, const char *path, int64_t error)
     return NULL;
 }
 
-static int path_error(const struct pool *pool, const char *path, int64_t error, const char *todo)
+static int explain_way(const struct pool *pool, const char *path, int64_t error, const char *todo)
 {
     bool way;
     char *gap;
@@ -71,9 +71,9 @@ static int path_error(const struct pool *pool, const char *path, int64_t error, 
     if (!*path)
         return fail(TOOL_USAGE, "an empty name means nothing: give a path");
     way = error == -TWZ_ENONAME || error == -TWZ_ENOTDIR;
-    gap = way && !objid_is_none(pool->names) ? first_gap(pool, path, error) : NULL;
+    gap = way && !objid_is_none(pool->names) ? first_bad_part(pool, path, error) : NULL;
     if (!gap)
-        return explain(pool, path, error);
+        return explain_limit(pool, path, error);
     err = error == -TWZ_ENONAME ? fail(TOOL_MISSING, "%s: no such directory%s", gap, todo)
                                 : fail_twz(gap, error);
     free(gap);
@@ -82,12 +82,12 @@ static int path_error(const struct pool *pool, const char *path, int64_t error, 
 
 int explain_path(const struct pool *pool, const char *path, int64_t error)
 {
-    return path_error(pool, path, error, "");
+    return explain_way(pool, path, error, "");
 }
 
 int explain_make(const struct pool *pool, const char *path, int64_t error)
 {
-    return path_error(pool, path, error, ": 'mkdir -p' makes it");
+    return explain_way(pool, path, error, ": 'mkdir -p' makes it");
 }
 
 int explain_nameless(const struct pool *pool, const char *path, objid_t dir, const char *verb)

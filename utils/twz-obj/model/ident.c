@@ -14,8 +14,8 @@
 
 #define CANDIDATES 16
 
-static int append(struct tool *tool, struct ident_list *list, const char *text, char *path,
-                  objid_t id, uint32_t kind)
+static int add_ident(struct tool *tool, struct ident_list *list, const char *text, char *path,
+                     objid_t id, uint32_t kind)
 {
     struct ident *more = realloc(list->item, (list->count + 1) * sizeof(*more));
     uint32_t row = STORE_NO_ROW;
@@ -41,7 +41,7 @@ static bool is_glob(const char *text)
 }
 
 /* A path as it is shown: one '/' in front, none at the end. */
-static char *shown_path(const char *text)
+static char *display_path(const char *text)
 {
     size_t len = strlen(text);
     char *copy;
@@ -60,8 +60,8 @@ static char *shown_path(const char *text)
 /* --- globs --------------------------------------------------------------------------------- */
 
 /* `pattern`: what is left to match below directory `dir`, found at `path`. */
-static int glob_below(struct tool *tool, objid_t dir, const char *path, const char *pattern,
-                      struct ident_list *list)
+static int match_below(struct tool *tool, objid_t dir, const char *path, const char *pattern,
+                       struct ident_list *list)
 {
     size_t len;
     const char *rest;
@@ -89,9 +89,9 @@ static int glob_below(struct tool *tool, objid_t dir, const char *path, const ch
         kind = name->kind;
         found = below && (kind != HIER_SYMLINK || names_find(tool->pool, below, &id, &kind) >= 0);
         if (found && *rest && kind == HIER_DIR) {
-            err = glob_below(tool, id, below, rest, list);
+            err = match_below(tool, id, below, rest, list);
         } else if (found && !*rest) {
-            err = append(tool, list, below, below, id, kind);
+            err = add_ident(tool, list, below, below, id, kind);
             below = NULL;
         }
         free(below);
@@ -101,10 +101,10 @@ static int glob_below(struct tool *tool, objid_t dir, const char *path, const ch
     return err;
 }
 
-static int get_glob(struct tool *tool, const char *text, struct ident_list *list)
+static int add_matches(struct tool *tool, const char *text, struct ident_list *list)
 {
     size_t before = list->count;
-    int err = glob_below(tool, tool->pool->names, "/", text, list);
+    int err = match_below(tool, tool->pool->names, "/", text, list);
 
     if (err != TOOL_OK || list->count > before)
         return err;
@@ -113,15 +113,15 @@ static int get_glob(struct tool *tool, const char *text, struct ident_list *list
 
 /* --- paths and IDs ------------------------------------------------------------------------- */
 
-static int missing(const char *text, bool maybe_id)
+static int fail_missing(const char *text, bool maybe_id)
 {
     if (maybe_id)
         return fail(TOOL_MISSING, "%s: no such name, and no ID begins so", text);
     return fail(TOOL_MISSING, "%s: no such name", text);
 }
 
-static int ambiguous(struct tool *tool, const char *text, const objid_t *found, int64_t count,
-                     bool named)
+static int fail_ambiguous(struct tool *tool, const char *text, const objid_t *found, int64_t count,
+                          bool named)
 {
     fail_warn("%s: ambiguous: give a path that begins with '/', or more digits of one of", text);
     if (named)
@@ -152,17 +152,19 @@ int ident_get(struct tool *tool, const char *text, struct ident_list *list)
     count = digits ? ids_find(tool->pool, hex, digits, found, CANDIDATES) : 0;
     err = digits == 32 && count == 1 ? -TWZ_ENONAME : names_find(tool->pool, text, &id, &kind);
     if (count > 1 || (count == 1 && err >= 0))
-        return ambiguous(tool, text, found, count, err >= 0);
+        return fail_ambiguous(tool, text, found, count, err >= 0);
     if (count == 1)
-        return append(tool, list, text, NULL, found[0], 0);
+        return add_ident(tool, list, text, NULL, found[0], 0);
     if (err >= 0) {
-        char *path = shown_path(text);
+        char *path = display_path(text);
 
-        return path ? append(tool, list, text, path, id, kind) : fail(TOOL_FULL, "out of memory");
+        return path ? add_ident(tool, list, text, path, id, kind)
+                    : fail(TOOL_FULL, "out of memory");
     }
     if (is_glob(text) && err == -TWZ_ENONAME)
-        return get_glob(tool, text, list);
-    return err == -TWZ_ENONAME ? missing(text, digits > 0) : explain_path(tool->pool, text, err);
+        return add_matches(tool, text, list);
+    return err == -TWZ_ENONAME ? fail_missing(text, digits > 0)
+                               : explain_path(tool->pool, text, err);
 }
 
 int ident_all(struct tool *tool, const struct args *args, struct ident_list *list)

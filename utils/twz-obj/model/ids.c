@@ -39,7 +39,7 @@ bool ids_next(const struct pool *pool, uint32_t *row)
     return store_obj_next(pool->store, row) >= 0;
 }
 
-static int compare(const void *a, const void *b)
+static int compare_ids(const void *a, const void *b)
 {
     const objid_t *x = a;
     const objid_t *y = b;
@@ -47,7 +47,7 @@ static int compare(const void *a, const void *b)
     return objid_compare(*x, *y);
 }
 
-static bool begins_with(objid_t id, const char *hex, int digits)
+static bool has_prefix(objid_t id, const char *hex, int digits)
 {
     char text[OUT_ID_TEXT];
 
@@ -82,17 +82,17 @@ int64_t ids_find(struct pool *pool, const char *hex, int digits, objid_t *found,
     for (uint32_t row = 0; ids_next(pool, &row); row++) {
         objid_t id = store_obj_id_of(pool->store, row);
 
-        if (!begins_with(id, hex, digits))
+        if (!has_prefix(id, hex, digits))
             continue;
         if ((size_t)count < max)
             found[count] = id;
         count++;
     }
-    qsort(found, (size_t)count < max ? (size_t)count : max, sizeof(*found), compare);
+    qsort(found, (size_t)count < max ? (size_t)count : max, sizeof(*found), compare_ids);
     return count;
 }
 
-static int table_make(struct pool *pool)
+static int build_table(struct pool *pool)
 {
     size_t room;
 
@@ -118,12 +118,12 @@ static int table_make(struct pool *pool)
     }
     if (!table.id)
         return -TWZ_ENOMEM;
-    qsort(table.id, table.count, sizeof(*table.id), compare);
+    qsort(table.id, table.count, sizeof(*table.id), compare_ids);
     return 0;
 }
 
 /* Leading digits that two IDs have in common. */
-static int common(objid_t a, objid_t b)
+static int common_digits(objid_t a, objid_t b)
 {
     uint64_t hi = a.hi ^ b.hi;
     uint64_t lo = a.lo ^ b.lo;
@@ -138,14 +138,14 @@ int ids_shown(struct pool *pool, objid_t id)
     const objid_t *at;
     int digits = 3;
 
-    if (!out_terminal() || table_make(pool) < 0)
+    if (!out_terminal() || build_table(pool) < 0)
         return 32;
-    at = bsearch(&id, table.id, table.count, sizeof(id), compare);
+    at = bsearch(&id, table.id, table.count, sizeof(id), compare_ids);
     if (!at)
         return 32;
-    if (at > table.id && common(at[-1], id) > digits)
-        digits = common(at[-1], id);
-    if (at + 1 < table.id + table.count && common(at[1], id) > digits)
-        digits = common(at[1], id);
+    if (at > table.id && common_digits(at[-1], id) > digits)
+        digits = common_digits(at[-1], id);
+    if (at + 1 < table.id + table.count && common_digits(at[1], id) > digits)
+        digits = common_digits(at[1], id);
     return digits < 32 ? digits + 1 : 32;
 }

@@ -69,7 +69,7 @@ bool names_is_directory(objid_t id)
     return is;
 }
 
-static int by_text(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
     return strcmp(((const struct name *)a)->text, ((const struct name *)b)->text);
 }
@@ -114,7 +114,7 @@ int names_list(objid_t dir, struct name_list *list)
     if (err < 0)
         names_list_free(list);
     else if (list->count > 1)
-        qsort(list->name, list->count, sizeof(*list->name), by_text);
+        qsort(list->name, list->count, sizeof(*list->name), compare_names);
     return err;
 }
 
@@ -202,7 +202,7 @@ struct walk {
     void *ctx;
 };
 
-static int each_below(struct walk *walk, objid_t dir, const char *path, unsigned depth)
+static int visit_below(struct walk *walk, objid_t dir, const char *path, unsigned depth)
 {
     struct name_list list;
     int err = names_list(dir, &list);
@@ -224,7 +224,7 @@ static int each_below(struct walk *walk, objid_t dir, const char *path, unsigned
         visit.again = name->kind == HIER_DIR && !names_seen_add(&walk->seen, name->id);
         err = walk->visitor(walk->ctx, &visit);
         if (err == 0 && name->kind == HIER_DIR && !visit.again)
-            err = each_below(walk, name->id, below, depth + 1);
+            err = visit_below(walk, name->id, below, depth + 1);
         free(below);
         if (err != 0)
             break;
@@ -242,7 +242,7 @@ int names_each_whole(const struct pool *pool, objid_t dir, const char *path, nam
     if (err < 0)
         return err;
     (void)names_seen_add(&walk.seen, dir);
-    err = each_below(&walk, dir, path, 0);
+    err = visit_below(&walk, dir, path, 0);
     names_seen_free(&walk.seen);
     return err;
 }

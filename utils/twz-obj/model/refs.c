@@ -25,7 +25,7 @@ struct visit {
     void *ctx;
 };
 
-static int from_name(void *ctx, const struct name_visit *name)
+static int visit_name(void *ctx, const struct name_visit *name)
 {
     const struct visit *visit = ctx;
     struct ref ref;
@@ -38,14 +38,14 @@ static int from_name(void *ctx, const struct name_visit *name)
     return visit->visitor(visit->ctx, &ref);
 }
 
-static int gap(const struct visit *visit, objid_t id, int error)
+static int report_gap(const struct visit *visit, objid_t id, int error)
 {
     struct ref ref = { .kind = REF_GAP, .from = id, .error = error };
 
     return visit->visitor(visit->ctx, &ref);
 }
 
-static int gap_in_names(void *ctx, objid_t dir, const char *path, int error)
+static int report_directory_gap(void *ctx, objid_t dir, const char *path, int error)
 {
     const struct visit *visit = ctx;
     struct ref ref = { .kind = REF_GAP, .from = dir, .path = path, .error = error };
@@ -55,8 +55,8 @@ static int gap_in_names(void *ctx, objid_t dir, const char *path, int error)
 
 /* A FOT entry that names its target: what the name means here. 1: nothing to tell; -TWZ_E*: that
  * cannot be read. */
-static int name_of_entry(const struct visit *visit, uint32_t row, const struct twz_fot_entry *entry,
-                         char *name, objid_t *to)
+static int resolve_entry_name(const struct visit *visit, uint32_t row,
+                              const struct twz_fot_entry *entry, char *name, objid_t *to)
 {
     uint64_t off = entry->name.name_off;
     uint64_t room;
@@ -73,7 +73,7 @@ static int name_of_entry(const struct visit *visit, uint32_t row, const struct t
     return err == -TWZ_EDAMAGED || err == -TWZ_EPOISON || err == -TWZ_ENOMEM ? err : err < 0;
 }
 
-static int from_entry(const struct visit *visit, uint32_t row, objid_t id, uint32_t index)
+static int visit_entry(const struct visit *visit, uint32_t row, objid_t id, uint32_t index)
 {
     char name[NAME_MAX_READ];
     struct twz_fot_entry entry;
@@ -81,33 +81,33 @@ static int from_entry(const struct visit *visit, uint32_t row, objid_t id, uint3
     struct ref ref;
 
     if (err < 0)
-        return gap(visit, id, err);
+        return report_gap(visit, id, err);
     if (!(entry.flags & TWZ_FOT_VALID))
         return 0;
     ref = (struct ref){ .kind = REF_FOT, .from = id, .to = entry.id, .index = index };
     ref.rights = (uint32_t)(entry.flags & TWZ_PERMS);
     if (entry.flags & TWZ_FOT_NAME) {
-        err = name_of_entry(visit, row, &entry, name, &ref.to);
+        err = resolve_entry_name(visit, row, &entry, name, &ref.to);
         if (err != 0)
-            return err < 0 ? gap(visit, id, err) : 0;
+            return err < 0 ? report_gap(visit, id, err) : 0;
         ref.path = name;
     }
     return visit->visitor(visit->ctx, &ref);
 }
 
-static int from_fot(const struct visit *visit, uint32_t row, objid_t id)
+static int visit_fot(const struct visit *visit, uint32_t row, objid_t id)
 {
     struct twz_meta meta;
     int err = content_meta(visit->pool, row, &meta);
 
     if (err < 0)
-        return gap(visit, id, err);
+        return report_gap(visit, id, err);
     for (uint32_t i = 1; err == 0 && i <= meta.fot_count; i++)
-        err = from_entry(visit, row, id, i);
+        err = visit_entry(visit, row, id, i);
     return err;
 }
 
-static int from_tie(const struct visit *visit, const struct store_stat *stat)
+static int visit_tie(const struct visit *visit, const struct store_stat *stat)
 {
     struct ref ref;
 
@@ -118,7 +118,7 @@ static int from_tie(const struct visit *visit, const struct store_stat *stat)
     return visit->visitor(visit->ctx, &ref);
 }
 
-static int from_roots(const struct visit *visit)
+static int visit_roots(const struct visit *visit)
 {
     const struct store_roots *roots = &store_super_get(visit->pool->store)->roots;
     const struct ref ref[] = {
@@ -137,7 +137,7 @@ static int from_roots(const struct visit *visit)
     return 0;
 }
 
-static int from_object(const struct visit *visit, uint32_t row)
+static int visit_object(const struct visit *visit, uint32_t row)
 {
     struct store_stat stat;
     int err = store_obj_stat(visit->pool->store, row, &stat);
@@ -145,20 +145,21 @@ static int from_object(const struct visit *visit, uint32_t row)
     if (err == -TWZ_EDELETED || err == -TWZ_ENOOBJ)
         return 0;
     if (err < 0 || stat.damaged)
-        return gap(visit, store_obj_id_of(visit->pool->store, row), err < 0 ? err : -TWZ_EDAMAGED);
-    err = from_fot(visit, row, stat.id);
-    return err != 0 ? err : from_tie(visit, &stat);
+        return report_gap(visit, store_obj_id_of(visit->pool->store, row),
+                          err < 0 ? err : -TWZ_EDAMAGED);
+    err = visit_fot(visit, row, stat.id);
+    return err != 0 ? err : visit_tie(visit, &stat);
 }
 
 int refs_each(struct pool *pool, refs_visitor visitor, void *ctx)
 {
     struct visit visit = { pool, visitor, ctx };
-    int err = from_roots(&visit);
+    int err = visit_roots(&visit);
 
     if (err == 0 && !objid_is_none(pool->names))
-        err = names_each_whole(pool, pool->names, "/", from_name, gap_in_names, &visit);
+        err = names_each_whole(pool, pool->names, "/", visit_name, report_directory_gap, &visit);
     for (uint32_t row = 0; err == 0 && ids_next(pool, &row); row++)
-        err = from_object(&visit, row);
+        err = visit_object(&visit, row);
     return err;
 }
 
@@ -167,7 +168,7 @@ int refs_from(struct pool *pool, uint32_t row, refs_visitor visitor, void *ctx)
     struct visit visit = { pool, visitor, ctx };
     objid_t id = store_obj_id_of(pool->store, row);
     struct name_list list;
-    int err = from_fot(&visit, row, id);
+    int err = visit_fot(&visit, row, id);
 
     if (err != 0 || names_list(id, &list) < 0)
         return err;
@@ -188,7 +189,7 @@ struct pointed {
     bool names;
 };
 
-static int see_pointer(void *ctx, const struct ref *ref)
+static int match_target(void *ctx, const struct ref *ref)
 {
     const struct pointed *pointed = ctx;
 
@@ -199,7 +200,7 @@ static int see_pointer(void *ctx, const struct ref *ref)
 
 bool refs_pointed(struct pool *pool, objid_t id, bool names)
 {
-    return refs_each(pool, see_pointer, &(struct pointed){ id, names }) != 0;
+    return refs_each(pool, match_target, &(struct pointed){ id, names }) != 0;
 }
 
 void refs_warn_gap(const struct ref *ref)

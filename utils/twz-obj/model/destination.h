@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Putting a new, filled object where a path says, in one step. */
-#ifndef PLACE_H
-#define PLACE_H
+#ifndef DESTINATION_H
+#define DESTINATION_H
 
 #include "pool.h"
 
@@ -19,9 +19,9 @@ struct place {
  * points to it. Wherever the process ends, the name means all of the old or all of the new.
  * TOOL_OK, or an exit code after a message.
  */
-int place_object(struct pool *pool, const char *path, const struct place *place, objid_t *id);
+int destination_create(struct pool *pool, const char *path, const struct place *place, objid_t *id);
 
 /* The object that place_object would replace: 0, or -TWZ_ENONAME where there is none. */
-int place_find(struct pool *pool, const char *path, const char *leaf, objid_t *id);
+int destination_find(struct pool *pool, const char *path, const char *leaf, objid_t *id);
 
 #endif

@@ -9,7 +9,7 @@
  *                 between these two leaves the old state and one whole object without a name
  *                 (twz-obj lost); one that ends earlier leaves nothing.
  */
-#include "place.h"
+#include "destination.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,10 +25,10 @@
 struct filling {
     struct pool *pool;
     const struct place *place;
-    int told; /* the fill's result where it was 1: the message is out */
+    int reported; /* the fill's result where it was 1: the message is out */
 };
 
-static int fill_row(struct filling *filling, objid_t id)
+static int fill_object(struct filling *filling, objid_t id)
 {
     uint32_t row;
     int err = store_lookup(filling->pool->store, id, &row);
@@ -36,15 +36,15 @@ static int fill_row(struct filling *filling, objid_t id)
     if (err >= 0)
         err = filling->place->fill(filling->place->ctx, filling->pool, row);
     if (err > 0) {
-        filling->told = 1;
+        filling->reported = 1;
         return -TWZ_EIO;
     }
     return err < 0 ? err : window_refresh(row);
 }
 
-static int fill_named(const twzobj *obj, void *ctx)
+static int fill_created(const twzobj *obj, void *ctx)
 {
-    return fill_row(ctx, obj->id);
+    return fill_object(ctx, obj->id);
 }
 
 static int make_named(struct filling *filling, struct hier_where *where, objid_t *id)
@@ -53,7 +53,7 @@ static int make_named(struct filling *filling, struct hier_where *where, objid_t
     struct hier_create create = {
         .kind = HIER_OBJECT,
         .perms = filling->place->perms,
-        .fill = fill_named,
+        .fill = fill_created,
         .ctx = filling,
     };
     int err = hier_create(&where->dir, names_leaf(where), &create, &obj);
@@ -79,7 +79,7 @@ static int make_unnamed(struct filling *filling, objid_t *id)
 
     if (err < 0)
         return err;
-    err = fill_row(filling, *id);
+    err = fill_object(filling, *id);
     if (err >= 0)
         err = plat_obj_ctl(*id, TWZ_CTL_PERMANENT, 0);
     if (err < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0)
@@ -87,7 +87,7 @@ static int make_unnamed(struct filling *filling, objid_t *id)
     return err;
 }
 
-static int replace(struct filling *filling, struct hier_where *where, objid_t *id)
+static int replace_named(struct filling *filling, struct hier_where *where, objid_t *id)
 {
     int err = make_unnamed(filling, id);
     bool pointed;
@@ -102,7 +102,7 @@ static int replace(struct filling *filling, struct hier_where *where, objid_t *i
 }
 
 /* Walk to where the object goes: inside `path` where that is a directory. */
-static int walk(struct pool *pool, const char *path, const char *leaf, struct hier_where *where)
+static int walk_to(struct pool *pool, const char *path, const char *leaf, struct hier_where *where)
 {
     int err = names_walk(pool, path, 0, where);
     char *inside;
@@ -120,10 +120,10 @@ static int walk(struct pool *pool, const char *path, const char *leaf, struct hi
     return err;
 }
 
-int place_find(struct pool *pool, const char *path, const char *leaf, objid_t *id)
+int destination_find(struct pool *pool, const char *path, const char *leaf, objid_t *id)
 {
     struct hier_where where;
-    int err = walk(pool, path, leaf, &where);
+    int err = walk_to(pool, path, leaf, &where);
 
     if (err < 0)
         return err;
@@ -133,22 +133,23 @@ int place_find(struct pool *pool, const char *path, const char *leaf, objid_t *i
     return err;
 }
 
-int place_object(struct pool *pool, const char *path, const struct place *place, objid_t *id)
+int destination_create(struct pool *pool, const char *path, const struct place *place, objid_t *id)
 {
     struct filling filling = { .pool = pool, .place = place };
     struct hier_where where;
-    int err = path ? walk(pool, path, place->leaf, &where) : 0;
+    int err = path ? walk_to(pool, path, place->leaf, &where) : 0;
 
     if (err >= 0 && path) {
         if (where.must_dir && !where.kind)
             err = -TWZ_ENONAME;
         else
-            err = where.kind ? replace(&filling, &where, id) : make_named(&filling, &where, id);
+            err =
+                where.kind ? replace_named(&filling, &where, id) : make_named(&filling, &where, id);
         hier_where_close(&where);
     } else if (err >= 0) {
         err = make_unnamed(&filling, id);
     }
-    if (filling.told)
+    if (filling.reported)
         return TOOL_NO;
     if (err >= 0)
         return TOOL_OK;

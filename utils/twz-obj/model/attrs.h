@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What there is to say about one object: read from record and metadata page, printed as text or
  * as the fields of a record. */
-#ifndef FACTS_H
-#define FACTS_H
+#ifndef ATTRS_H
+#define ATTRS_H
 
 #include "pool.h"
 
-struct facts {
+struct attrs {
     struct store_stat stat;
     struct twz_meta meta;
     int error;        /* of the metadata page: 0 or -TWZ_E*; then meta and length are 0 */
@@ -15,19 +15,19 @@ struct facts {
 };
 
 /* Damage is told in `error` and in stat.damaged, not returned. -TWZ_ENOOBJ and the like. */
-int facts_get(const struct pool *pool, uint32_t row, struct facts *facts);
+int attrs_get(const struct pool *pool, uint32_t row, struct attrs *attrs);
 
 /* Bytes of media: pages, and the record's entry. */
-uint64_t facts_media(const struct facts *facts);
+uint64_t attrs_media(const struct attrs *attrs);
 
 /* "drwxr-xr-x" by type and mode bits. */
-#define FACTS_MODE_TEXT 11
-const char *facts_mode(char text[FACTS_MODE_TEXT], const struct facts *facts);
+#define ATTRS_MODE_TEXT 11
+const char *attrs_mode(char text[ATTRS_MODE_TEXT], const struct attrs *attrs);
 
 /* Fields id, type, size, mode, perms ... of the open record. */
-void facts_fields(const struct facts *facts);
+void attrs_fields(const struct attrs *attrs);
 
 /* The name of an extension tag that this tool knows, else NULL. */
-const char *facts_tag(uint64_t tag);
+const char *attrs_tag(uint64_t tag);
 
 #endif
