@@ -53,11 +53,11 @@ def test_unreadable_lines_are_reported_and_have_a_status():
     lines(b"echo a >\n", 2, b"prompt: a file name is missing after >\n")
     lines(b"echo a >> ; echo b\n", 2, b"prompt: a file name is missing after >>\n")
     lines(b"cat < > /data/e\n", 2, b"prompt: a file name is missing after <\n")
-    lines(b'"open\n', 2, b"prompt: a quote is open\n")
-    lines(b"echo > 'open\n", 2, b"prompt: a quote is open\n")
+    lines(b'"open\n', 2, b"prompt: a quote is not closed\n")
+    lines(b"echo > 'open\n", 2, b"prompt: a quote is not closed\n")
     lines(b"echo" + 256 * b" a" + b"\n", 2, b"prompt: more than 256 words\n")
     same(lines(b"echo" + 255 * b" a" + b"; echo b\n", 0), b"a " * 254 + b"a\nb\n")
-    same(lines(b'"open\necho fine\n', 0, b"a quote is open"), b"fine\n")
+    same(lines(b'"open\necho fine\n', 0, b"a quote is not closed"), b"fine\n")
 
 
 def test_redirections_without_a_command():

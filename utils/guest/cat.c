@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cat [FILE...]: files, or standard input ("-"), to standard output. */
+/* cat [FILE...]: copy files, or standard input ("-"), to standard output. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,8 +24,8 @@ static int write_buffer(size_t len)
     return 0;
 }
 
-/* What grows by being read has no end. */
-static int is_own_output(int fd, const char *name)
+/* A file that is also the output would grow for ever. */
+static bool is_own_output(int fd, const char *name)
 {
     struct stat in, out;
 
@@ -33,6 +33,7 @@ static int is_own_output(int fd, const char *name)
            report_same_file("cat", name, &in, "standard output", &out);
 }
 
+/* Copy one file to standard output. */
 static void print_file(int fd, const char *name)
 {
     ssize_t n;

@@ -22,6 +22,7 @@ static int copy_content(int in, int out)
     return n < 0 ? -1 : 0;
 }
 
+/* Copy one file, with its mode. */
 static void copy_file(const char *from, const char *to)
 {
     struct stat st, there;
@@ -52,7 +53,7 @@ static void copy_file(const char *from, const char *to)
 int main(int argc, char **argv)
 {
     struct stat st;
-    int into;
+    bool into;
 
     if (argc < 3)
         return report_usage("cp FROM TO | cp FROM... DIR");

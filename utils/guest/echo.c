@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* echo [-n] [WORD...]: the words, a blank between, a newline behind unless -n. */
+/* echo [-n] [WORD...]: print the words, separated by blanks; without -n also a newline. */
 #include "tool.h"
 
 int main(int argc, char **argv)

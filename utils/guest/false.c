@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* false: status 1. */
+/* false: exit with status 1. */
 
 int main(void)
 {

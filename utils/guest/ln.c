@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* ln [-s] TARGET NAME: a further name for a file; with -s a symbolic link. */
+/* ln [-s] TARGET NAME: give a file one more name; with -s make a symbolic link. */
 #include <unistd.h>
 
 #include "tool.h"
 
 int main(int argc, char **argv)
 {
-    int symbolic = argc > 1 && !strcmp(argv[1], "-s");
+    bool symbolic = argc > 1 && !strcmp(argv[1], "-s");
     const char *target, *name;
 
     if (argc != 3 + symbolic)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ls [-a] [-l] [PATH...]: names in directories, sorted; -l with mode, links, size and time. */
+/* ls [-a] [-l] [PATH...]: list names, sorted; -l with mode, links, size and time. */
 #include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #include "tool.h"
 
-static int show_all, long_format;
+static bool show_all, long_format;
 
 static char type_letter(mode_t mode)
 {
@@ -52,7 +52,8 @@ static void print_entry(const char *path, const char *name)
         print_long(&st, path, name);
 }
 
-static int is_listed(const struct dirent *e)
+/* A filter for scandir. */
+static int select_entry(const struct dirent *e)
 {
     return show_all || e->d_name[0] != '.';
 }
@@ -60,7 +61,7 @@ static int is_listed(const struct dirent *e)
 static void print_directory(const char *dir)
 {
     struct dirent **entries;
-    int count = scandir(dir, &entries, is_listed, alphasort);
+    int count = scandir(dir, &entries, select_entry, alphasort);
 
     if (count < 0) {
         report_errno("ls", dir);

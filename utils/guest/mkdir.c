@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mkdir [-p] DIR...: make directories; with -p their parents too, and those that exist are fine. */
+/* mkdir [-p] DIR...: make directories; -p also makes parents and accepts existing directories. */
 #include <sys/stat.h>
 
 #include "tool.h"
@@ -19,7 +19,7 @@ static int make_with_parents(char *path)
 
 int main(int argc, char **argv)
 {
-    int parents = argc > 1 && !strcmp(argv[1], "-p");
+    bool parents = argc > 1 && !strcmp(argv[1], "-p");
 
     if (argc == 1 + parents)
         return report_usage("mkdir [-p] DIR...");

@@ -8,7 +8,7 @@ static void move_file(const char *from, const char *to)
 {
     struct stat a, b;
 
-    /* numbers of symbolic links are not unique */
+    /* The inode numbers of symbolic links are not unique. */
     if (lstat(from, &a) == 0 && lstat(to, &b) == 0 && !S_ISLNK(a.st_mode) &&
         report_same_file("mv", from, &a, to, &b))
         return;
@@ -19,7 +19,7 @@ static void move_file(const char *from, const char *to)
 int main(int argc, char **argv)
 {
     struct stat st;
-    int into;
+    bool into;
 
     if (argc < 3)
         return report_usage("mv FROM TO | mv FROM... DIR");

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prompt: runs programs by name until a real shell comes. A line is commands with ';' between; a
- * command is words ('…' and "…" keep blanks), with < FILE, > FILE and >> FILE anywhere.
+ * prompt: runs programs by name; the system has no other shell yet. A line is a list of commands
+ * separated by ';'. A command is a list of words ('…' and "…" keep blanks), with < FILE, > FILE and
+ * >> FILE anywhere.
  *
- * No byte behind the line is read before the line has been done (stdin has no buffer), for what
- * follows is the input of the programs that the line runs.
+ * prompt must not read a byte behind the line before it has executed the line: the rest is the
+ * input of the programs that the line runs. So stdin has no buffer.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -24,14 +25,14 @@ struct command {
     char *argv[WORDS + 1];
     int argc;
     char *in, *out;
-    int append;
+    bool append;
 };
 
 static int last_status;                      /* status of the last command */
 static volatile sig_atomic_t child;          /* the program that runs, 0: none */
 static volatile sig_atomic_t pending_signal; /* a signal that came while it was being started */
 
-/* Ctrl-C is for the program that runs; there is nothing else to stop. */
+/* Ctrl-C goes to the program that runs, if any. */
 static void forward_interrupt(int signo)
 {
     if (child)
@@ -51,13 +52,14 @@ static void print_help(void)
 
 /* --- parsing ---------------------------------------------------------------------------------- */
 
-static int is_operator(char c)
+static bool is_operator(char c)
 {
     return c == ';' || c == '<' || c == '>';
 }
 
-/* The next word of *line, without its quotes, at *store, which moves behind it; its kind: one of
- * ";<>", 'a' (>>), 'w' a word, 0 the end, '?' an open quote. */
+/* Read the next token of *line. A word is stored at *store without its quotes, and *store moves
+ * behind it. Returns the kind: one of ";<>", 'a' (>>), 'w' (a word), 0 (the end), '?' (an open
+ * quote). */
 static char next_token(const char **line, char **store)
 {
     const char *from = *line + strspn(*line, " \t\n");
@@ -88,8 +90,8 @@ static char next_token(const char **line, char **store)
 
 /* --- running ---------------------------------------------------------------------------------- */
 
-/* Can the file be opened? If not, that was said. */
-static int check_open(const char *path, int flags)
+/* Can the file be opened? If not, print a message. */
+static bool check_open(const char *path, int flags)
 {
     int fd = path ? open(path, flags, 0666) : 0;
 
@@ -105,12 +107,13 @@ static int out_flags(const struct command *c)
     return O_WRONLY | O_CREAT | (c->append ? O_APPEND : O_TRUNC);
 }
 
-/* Can the redirections be carried out? posix_spawn would not say which of them cannot. */
-static int check_redirections(const struct command *c)
+/* Can the files of the redirections be opened? posix_spawn does not report which of them failed. */
+static bool check_redirections(const struct command *c)
 {
     return check_open(c->in, O_RDONLY) && check_open(c->out, out_flags(c));
 }
 
+/* Run a program and wait for its end. */
 static void run_program(struct command *c)
 {
     posix_spawn_file_actions_t actions;
@@ -161,12 +164,13 @@ static void exit_prompt(const struct command *c)
     long code = c->argc > 1 ? strtol(c->argv[1], &end, 10) : last_status;
 
     if (end && (*end || end == c->argv[1])) {
-        fprintf(stderr, "exit: %s: a number, please\n", c->argv[1]);
+        fprintf(stderr, "exit: %s: not a number\n", c->argv[1]);
         code = 2;
     }
     exit((int)code);
 }
 
+/* Execute a command of prompt's own, or run a program. */
 static void execute_command(struct command *c)
 {
     char path[PATH_MAX];
@@ -190,7 +194,7 @@ static void execute_command(struct command *c)
         run_program(c);
 }
 
-/* A word has come: an argument, or the file that a redirection waits for. */
+/* Add a word: an argument, or the file of a redirection. */
 static void add_word(struct command *c, char *word, char wait_for)
 {
     if (wait_for == '<') {
@@ -203,36 +207,36 @@ static void add_word(struct command *c, char *word, char wait_for)
     }
 }
 
-/* The next line of the input; what only a signal interrupted goes on. 0: the end. */
-static int read_line(char **line, size_t *size)
+/* Read the next line; a read that a signal interrupted goes on. False: the end of the input. */
+static bool read_line(char **line, size_t *size)
 {
     while (getline(line, size, stdin) < 0) {
         if (!ferror(stdin) || errno != EINTR)
-            return 0;
+            return false;
         clearerr(stdin);
     }
-    return 1;
+    return true;
 }
 
-/* Why the line ends here: a redirection waits for its file, a quote for its end, or there are too
- * many words. 0: it does not. */
-static int report_malformed(const struct command *c, char kind, char wait_for)
+/* Is the command malformed: an open quote, a redirection without a file, or too many words? If so,
+ * print a message. */
+static bool report_malformed(const struct command *c, char kind, char wait_for)
 {
     if (kind == '?')
-        fputs("prompt: a quote is open\n", stderr);
+        fputs("prompt: a quote is not closed\n", stderr);
     else if (wait_for && kind != 'w')
         fprintf(stderr, "prompt: a file name is missing after %s\n",
                 wait_for == 'a' ? ">>" : (char[]){ wait_for, 0 });
     else if (kind == 'w' && !wait_for && c->argc == WORDS)
         fprintf(stderr, "prompt: more than %d words\n", WORDS);
     else
-        return 0;
+        return false;
     last_status = 2;
-    return 1;
+    return true;
 }
 
-/* One line: words gathered into commands, each run as soon as it is whole. `store` has room for
- * all its words. */
+/* Execute one line: each command runs as soon as it is complete. `store` must have space for all
+ * words of the line. */
 static void execute_line(const char *line, char *store)
 {
     struct command c = { .argc = 0 };
@@ -258,7 +262,7 @@ static void execute_line(const char *line, char *store)
 
 int main(void)
 {
-    int interactive = isatty(0);
+    bool interactive = isatty(0);
     size_t size = 0;
     char *line = NULL, *store;
 

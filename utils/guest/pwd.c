@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pwd: the current directory. */
+/* pwd: print the current directory. */
 #include <limits.h>
 #include <unistd.h>
 

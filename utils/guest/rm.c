@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* rm [-f] [-r] FILE...: remove names; -r with all below a directory, -f without a word about what
- * is not there. Never the root, "." or "..". */
+/* rm [-f] [-r] FILE...: remove names; -r also removes directories with all below them, -f ignores
+ * missing names. rm never removes the root, "." or "..". */
 #include <ftw.h>
 #include <unistd.h>
 
 #include "tool.h"
 
-static int force, recursive;
+static bool force, recursive;
 
+/* A callback of nftw. */
 static int remove_visited(const char *path, const struct stat *st, int type, struct FTW *at)
 {
     (void)st;
@@ -17,8 +18,8 @@ static int remove_visited(const char *path, const struct stat *st, int type, str
     return 0;
 }
 
-/* "/", and paths that end in "." or "..": more than anybody means by a name. */
-static int is_spared(const char *path)
+/* Is the path "/", or does it end in "." or ".."? */
+static bool is_protected(const char *path)
 {
     size_t end = strlen(path), len = 0;
     const char *name;
@@ -37,7 +38,7 @@ static void remove_operand(const char *path)
 {
     struct stat st;
 
-    if (is_spared(path)) {
+    if (is_protected(path)) {
         errno = EBUSY;
         report_errno("rm", path);
     } else if (lstat(path, &st) < 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sha256sum [FILE...]: SHA-256 (FIPS 180-4) of files, or of standard input ("-"). */
+/* sha256sum [FILE...]: print the SHA-256 (FIPS 180-4) of files, or of standard input ("-"). */
 #include <fcntl.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -43,7 +43,7 @@ static void expand_block(uint32_t w[64], const uint8_t *p)
     }
 }
 
-/* One round. Instead of moving the eight variables on, their places turn: `a` is at -i. */
+/* The n-th working variable in round i. The index rotates, instead of the eight values. */
 #define V(n) v[((n)-i) & 7]
 
 static void hash_block(struct sha256 *s, const uint8_t *p)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tee [-a] [FILE...]: standard input to standard output and to each file; -a adds at the end. */
+/* tee [-a] [FILE...]: copy standard input to standard output and to each file; -a appends. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@ static char buf[BUFFER_BYTES];
 
 struct output {
     const char *name;
-    int fd; /* -1: given up */
+    int fd; /* -1: closed after an error */
 };
 
 static void feed_output(struct output *out, size_t len)
@@ -47,7 +47,7 @@ static void copy_input(struct output *out, int count)
 
 int main(int argc, char **argv)
 {
-    int append = argc > 1 && !strcmp(argv[1], "-a");
+    bool append = argc > 1 && !strcmp(argv[1], "-a");
     int flags = O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC);
     struct output *out = calloc((size_t)argc, sizeof(*out));
     int count = 1;

@@ -1,41 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* What the small tools share: messages and exit status. Each is one file and one program. */
+/* Messages and exit status of the small tools; each tool is one file and one program. */
 #ifndef GUEST_TOOL_H
 #define GUEST_TOOL_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static int status; /* exit status: 1 once anything went wrong */
+static int status; /* exit status: 1 after the first error */
 
-/* "tool: what: reason", and the status is 1 from here on. */
+/* Print "tool: what: reason" and set the status. */
 static inline void report_errno(const char *tool, const char *what)
 {
     fprintf(stderr, "%s: %s: %s\n", tool, what, strerror(errno));
     status = 1;
 }
 
-/* Said when operands are missing; the exit status of wrong use. */
+/* Print the usage; returns the exit status of wrong use. */
 static inline int report_usage(const char *text)
 {
     fprintf(stderr, "Usage: %s\n", text);
     return 2;
 }
 
-/* 1 if both are one file; that is said then, and the status is 1. */
-static inline int report_same_file(const char *tool, const char *from, const struct stat *a,
-                                   const char *to, const struct stat *b)
+/* Are both the same file? If so, print a message and set the status. */
+static inline bool report_same_file(const char *tool, const char *from, const struct stat *a,
+                                    const char *to, const struct stat *b)
 {
     if (a->st_dev != b->st_dev || a->st_ino != b->st_ino)
-        return 0;
+        return false;
     fprintf(stderr, "%s: %s and %s are the same file\n", tool, from, to);
     status = 1;
-    return 1;
+    return true;
 }
 
-/* Last part of a path. */
+/* The last name of a path. */
 static inline const char *last_part(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -43,7 +44,7 @@ static inline const char *last_part(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
-/* "dir/name of from" in buf; 0, or -1 with ENAMETOOLONG. */
+/* Set buf to dir, "/" and the last name of `from`. 0, or -1 with ENAMETOOLONG. */
 static inline int path_in(char *buf, size_t size, const char *dir, const char *from)
 {
     if ((size_t)snprintf(buf, size, "%s/%s", dir, last_part(from)) < size)

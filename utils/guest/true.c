@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* true: status 0. */
+/* true: exit with status 0. */
 
 int main(void)
 {

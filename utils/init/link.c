@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rings. The other side of each is the kernel, which moves bytes between it and the device and
- * wakes the counter that it moved. Positions never wrap; a counter is stored with release order
- * after the bytes that it speaks of.
+ * The kernel is the other side of each ring. It moves bytes between the ring and the device, and
+ * wakes the position that it changed. Positions never wrap. A position is stored with release order
+ * after the bytes that it covers, and loaded with acquire order before them.
  */
 #include <twz/call.h>
 #include <twz/threads.h>
@@ -98,8 +98,8 @@ void link_send(uint16_t type, const void *payload, uint32_t len)
     link_write(TWZ_PORT_CTL, payload, len);
 }
 
-/* Wait for bytes. 0: `until` came instead. */
-static int wait_bytes(struct twz_ring *ring, const uint64_t *until)
+/* Block until the ring has bytes (true), or until the word `until` is not 0 (false). */
+static bool wait_bytes(struct twz_ring *ring, const uint64_t *until)
 {
     struct twz_sync ops[] = {
         { .addr = (uint64_t)(uintptr_t)&ring->tail, .op = TWZ_SYNC_SLEEP | TWZ_SYNC_64 },
@@ -110,16 +110,17 @@ static int wait_bytes(struct twz_ring *ring, const uint64_t *until)
         uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
 
         if (tail != ring->head)
-            return 1;
+            return true;
         if (until && __atomic_load_n(until, __ATOMIC_ACQUIRE))
-            return 0;
+            return false;
         ops[0].value = tail;
         (void)twz_sys_thread_sync(ops, until ? 2 : 1, TWZ_FOREVER);
     }
 }
 
-/* Exactly len bytes; `to` takes the first `size` of them. 0: `until` came before any. */
-static int read_bytes(void *to, uint64_t size, uint64_t len, const uint64_t *until)
+/* Read exactly len bytes; the first `size` of them go to `to`. False: as wait_bytes, before the
+ * first byte. */
+static bool read_bytes(void *to, uint64_t size, uint64_t len, const uint64_t *until)
 {
     struct twz_ring *ring = &console_header()->port[TWZ_PORT_CTL].from_host;
     uint8_t *out = to;
@@ -128,23 +129,23 @@ static int read_bytes(void *to, uint64_t size, uint64_t len, const uint64_t *unt
         uint64_t head = ring->head;
 
         if (!wait_bytes(ring, got ? NULL : until))
-            return 0;
+            return false;
         if (got < size)
             out[got] = console_bytes()[ring->data + head % ring->size];
         __atomic_store_n(&ring->head, head + 1, __ATOMIC_RELEASE);
         if ((got + 1) % (ring->size / 2) == 0 || got + 1 == len)
             notify_port(TWZ_PORT_CTL);
     }
-    return 1;
+    return true;
 }
 
-int link_receive(struct twz_host_frame *frame, void *payload, uint32_t size, const uint64_t *until)
+bool link_receive(struct twz_host_frame *frame, void *payload, uint32_t size, const uint64_t *until)
 {
     if (!read_bytes(frame, sizeof(*frame), sizeof(*frame), until))
-        return 0;
+        return false;
     if (frame->len > TWZ_HOST_LEN_MAX || frame->magic != TWZ_HOST_MAGIC)
         frame->len = 0;
     if (frame->len)
         (void)read_bytes(payload, size, frame->len, NULL);
-    return 1;
+    return true;
 }

@@ -1,35 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes and frames between this program and the command on the host: the rings of the console
- * object (twz/device.h) and what goes through them (twz/hostlink.h). One thread uses it.
+ * Bytes and frames between init and twz-run on the host: the rings of the console object
+ * (twz/device.h) and the protocol that they carry (twz/hostlink.h). One thread must use it.
  */
 #ifndef INIT_LINK_H
 #define INIT_LINK_H
 
+#include <stdbool.h>
 #include <twz/device.h>
 #include <twz/hostlink.h>
 #include <twz/sync.h>
 
-/* 0, or -TWZ_ENOOBJ: this machine has no console. */
+/* 0, or -TWZ_ENOOBJ: the machine has no console. Must precede all other calls. */
 int link_open(void);
 
-/* All of it, waiting for room where there is none. port is a TWZ_PORT_*. */
+/* Write all bytes to a port (TWZ_PORT_*); block while its ring is full. */
 void link_write(uint32_t port, const void *bytes, uint64_t len);
+
+/* Write text to standard error. */
 void link_text(const char *text);
 
-/* Wait until the device has given back everything that was written to the port. */
+/* Block until the device has taken all bytes that were written to the port. */
 void link_drain(uint32_t port);
 
-/* From now on the runtime's writes to the port end with `error`, one of Linux's numbers. */
+/* From now on the runtime's writes to the port fail with `error`, a Linux error number. */
 void link_set_error(uint32_t port, uint32_t error);
 
 void link_send(uint16_t type, const void *payload, uint32_t len);
 
 /*
- * The next frame from the host; payload is cut to `size` bytes. Waits for it. With `until` (a word
- * of another object, may be NULL) it waits for that word to become other than 0 too: then 0, else
- * 1.
+ * Receive the next frame from the host; its payload is cut to `size` bytes. Blocks until a frame
+ * comes (true), or until the word `until`, if not NULL, is not 0 (false).
  */
-int link_receive(struct twz_host_frame *frame, void *payload, uint32_t size, const uint64_t *until);
+bool link_receive(struct twz_host_frame *frame, void *payload, uint32_t size,
+                  const uint64_t *until);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * init: the program that the kernel starts. It takes the one request of this boot from the host,
- * runs the program under the POSIX runtime, passes signals on while it runs, says how it ended,
- * and powers the machine off.
+ * init: the first program, started by the kernel. It receives the one request of this boot from the
+ * host and runs the program under the POSIX runtime. While the program runs, init forwards signals
+ * to it. At the end init reports the exit status and powers the machine off.
  *
  *   status 127  no such program     126  cannot be run     128 + n  ended by a fault or signal n
  */
@@ -45,21 +45,22 @@ static void print_message(const char *who, const char *what)
     link_text("\n");
 }
 
-/* The pointers of `count` strings from *text on; 0 if they do not fit. */
-static int split_strings(const char **list, uint32_t count, const char **text, const char *end)
+/* Set `list` to the `count` strings from *text on. False: they do not end before `end`. */
+static bool split_strings(const char **list, uint32_t count, const char **text, const char *end)
 {
     for (uint32_t i = 0; i < count; i++) {
         list[i] = *text;
         while (*text < end && **text)
             (*text)++;
         if (*text >= end)
-            return 0;
+            return false;
         (*text)++;
     }
     list[count] = NULL;
-    return 1;
+    return true;
 }
 
+/* Wait for the request and fill `spec` from it; its strings stay in the static buffer. */
 static int receive_request(struct twz_program_spec *spec)
 {
     const struct twz_host_run *run = &box.request.run;
@@ -103,6 +104,7 @@ static void print_not_run(const struct twz_program_spec *spec, int error)
     print_message(spec->argv[0], error == -TWZ_ETYPE ? type : twz_error_text(error));
 }
 
+/* Find the program in the namespace. 0, or an exit status after a message. */
 static int resolve_program(struct twz_program_spec *spec)
 {
     static const char *const prompt[] = { PROMPT, NULL };
@@ -146,11 +148,11 @@ static void forward_frame(const struct twz_process *process, const struct twz_ho
         err = twz_program_signal(process, 28, (uint64_t)size->rows << 16 | size->cols);
     else if (frame->type == TWZ_HOST_LOST && frame->len >= sizeof(struct twz_host_lost))
         set_output_error((const void *)payload);
-    (void)err; /* it may have ended just now */
+    (void)err; /* the program may have ended already */
 }
 
-/* A program may use up the machine's memory. What init needs after its end is there before it
- * begins: the data behind the request's buffer, and some stack. */
+/* Touch the pages that init needs after the program's end: its data behind the request's buffer,
+ * and some stack. The program may use up the machine's memory. */
 static void reserve_memory(void)
 {
     extern uint8_t _end[];
@@ -163,6 +165,7 @@ static void reserve_memory(void)
         stack[i] = 0;
 }
 
+/* Run the program to its end; returns the exit status. */
 static int run_request(const struct twz_program_spec *spec)
 {
     struct twz_process process;
@@ -192,6 +195,7 @@ static int run_request(const struct twz_program_spec *spec)
     return (int)(end.code & 0xff);
 }
 
+/* Receive the request, resolve program and runtime, run; returns the exit status. */
 static int serve_request(void)
 {
     struct twz_program_spec spec;
@@ -200,7 +204,7 @@ static int serve_request(void)
     link_send(TWZ_HOST_READY, NULL, 0);
     err = receive_request(&spec);
     if (err < 0) {
-        print_message("init", "the host's request makes no sense");
+        print_message("init", "malformed request: kernel and twz-run differ in version");
         return STATUS_NOT_RUN;
     }
     err = resolve_program(&spec);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command's own output may be a blocking descriptor shared with other processes, so its mode is
- * left alone: a pipe or terminal that poll calls writable takes PIPE_BUF bytes without blocking.
+ * twz-run's own output may be a blocking descriptor that other processes share, so its mode must
+ * not change. A pipe or terminal that poll reports as writable takes PIPE_BUF bytes without
+ * blocking.
  */
 #define _GNU_SOURCE
 #include "channel.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A channel carries bytes from one descriptor to another through a buffer, never blocking: it says
- * what to poll for, and moves bytes when told that something is ready.
+ * A channel carries bytes from one descriptor to another through a buffer and never blocks. The
+ * caller must poll for channel_wants() and then call channel_move().
  */
 #ifndef CHANNEL_H
 #define CHANNEL_H
@@ -15,27 +15,27 @@
 struct channel {
     int from;
     int to;
-    size_t most;  /* bytes that one write to `to` takes without blocking, once poll said so */
+    size_t most;  /* bytes that one write to `to` takes without blocking, after poll allowed it */
     size_t start; /* unwritten bytes are buffer[start, end) */
     size_t end;
     bool ended;  /* `from` gave end of file */
-    bool broken; /* `to` takes no more: what comes is thrown away */
-    int error;   /* why, as errno */
+    bool broken; /* writing to `to` failed: further bytes are dropped */
+    int error;   /* the errno of that failure */
     unsigned char buffer[CHANNEL_BUFFER];
 };
 
 void channel_init(struct channel *c, int from, int to);
 
-/* Everything that `from` gave was delivered, and no more will come. */
+/* Has `from` ended, and are all its bytes delivered? */
 bool channel_done(const struct channel *c);
 
-/* The one descriptor to wait for, as a pollfd; fd is -1 when done. */
+/* The one descriptor to poll for; fd is -1 if there is none. */
 struct pollfd channel_wants(const struct channel *c);
 
-/* After poll reported something for channel_wants(). Returns true when `to` broke just now. */
+/* Read or write once. Must follow a poll that reported channel_wants(). True: `to` just broke. */
 bool channel_move(struct channel *c);
 
-/* Write what fits now. Returns bytes written, 0 when nothing fits, -1 when `fd` takes no more. */
+/* Write without blocking. Returns the bytes written, 0 if nothing fits now, -1 with errno. */
 long write_some(int fd, const void *data, size_t size);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One poll loop over the four ports, the standard streams and the signals; nothing in it blocks but
- * poll. Standard input is polled only while a want of the guest is open, and read once for it.
+ * One poll loop serves the four ports, the standard streams and the signals; only poll blocks.
+ * Standard input is polled only while a request of the guest for input is open, and read once for it.
  *
- * Ending: a first signal goes to the program, a second ends the machine; before the guest is ready
- * the first does. The loop is left when the machine's process is gone and both outputs are empty.
+ * A first ending signal goes to the program, a second one ends the machine. Before the guest is
+ * ready, the first one ends the machine. The loop ends when the machine's process is gone and both
+ * outputs are delivered.
  */
 #define _GNU_SOURCE
 #include "link.h"
@@ -45,9 +46,9 @@ struct link {
     struct queue to_ctl;
     unsigned char frame[sizeof(struct twz_host_frame) + sizeof(struct twz_host_exit)];
     size_t frame_len;
-    size_t skip; /* bytes of payload that nobody wants */
+    size_t skip; /* bytes of payload to ignore */
     struct twz_host_want want;
-    size_t want_len; /* bytes of `want` received; all of them: a want is open */
+    size_t want_len; /* bytes of `want` received; all of them: a request for input is open */
     bool in_ended;
     size_t give_start;
     size_t give_end;
@@ -100,7 +101,7 @@ static void send_signal(struct link *l, int signo)
     send_frame(l, TWZ_HOST_SIGNAL, &s, sizeof(s));
 }
 
-/* Nobody takes this output any more: to the program its reader is gone, or writing is an error. */
+/* Tell the program that an output of it cannot be written any more, by SIGPIPE or by an error. */
 static void send_loss(struct link *l, uint32_t port, int error)
 {
     struct twz_host_lost lost = { .port = port, .error = (uint32_t)error };
@@ -119,7 +120,7 @@ static void send_winch(struct link *l)
     send_frame(l, TWZ_HOST_WINCH, &w, sizeof(w));
 }
 
-/* The RUN frame: what to run, with what. Returns 0, or an exit code after a message. */
+/* Send the RUN frame: program, arguments, environment. 0, or an exit code after a message. */
 static int send_run(struct link *l)
 {
     const struct options *o = l->o;
@@ -140,7 +141,7 @@ static int send_run(struct link *l)
     if (fits)
         send_frame(l, TWZ_HOST_RUN, payload.data, (uint32_t)payload.end);
     else
-        report_message("arguments and environment are longer than 1 MiB: give fewer");
+        report_message("arguments and environment are longer than 1 MiB: shorten them");
     free(payload.data);
     return fits ? 0 : EXIT_WRONG_USE;
 }
@@ -173,7 +174,7 @@ static void handle_frame(struct link *l, const struct twz_host_frame *f)
     }
 }
 
-/* Bytes of the frame that are still missing before it can be handled; the rest is skipped. */
+/* The bytes of the frame that are missing before it can be handled; the rest will be skipped. */
 static size_t frame_missing(struct link *l, struct twz_host_frame *f)
 {
     size_t whole;
@@ -197,6 +198,7 @@ static void end_ctl(struct link *l, const char *why)
     machine_kill(l->m);
 }
 
+/* Handle the frames in the received bytes; a frame may come in parts. */
 static void receive_frames(struct link *l, const unsigned char *data, size_t size)
 {
     while (size && !l->ctl_ended) {
@@ -264,7 +266,7 @@ static void read_want(struct link *l)
     }
 }
 
-/* Answer the open want with what standard input has. */
+/* Answer the open request for input with one read of standard input. */
 static void read_stdin(struct link *l)
 {
     struct twz_host_give give = { .len = 0 };
@@ -339,6 +341,7 @@ static void read_signal(struct link *l, int signals)
 
 /* The loop */
 
+/* Set the descriptors to poll for. */
 static void prepare_poll(const struct link *l, struct pollfd *p, int signals)
 {
     for (int i = 0; i < WAIT_COUNT; i++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fast configuration: q35 for its NFIT, qboot instead of a full firmware, no default devices. The
- * guest's writes to the pool are in the host's page cache at once (share=on), so ending the machine
- * at any instant keeps what the guest stored.
+ * The machine: q35 for its NFIT, qboot instead of a full firmware, no default devices. The guest's
+ * stores to the pool reach the host's page cache at once (share=on), so they survive the end of the
+ * machine at any instant.
  */
 #define _GNU_SOURCE
 #include "machine.h"
@@ -53,7 +53,7 @@ __attribute__((format(printf, 2, 3))) static void add_arg(struct args *a, const 
     va_end(list);
 }
 
-/* Each of the words, parted by single spaces, becomes an argument. */
+/* Add each of the words, separated by single spaces, as an argument. */
 static void add_words(struct args *a, const char *words)
 {
     while (*words) {
@@ -64,7 +64,7 @@ static void add_words(struct args *a, const char *words)
     }
 }
 
-/* A comma in a value ends it for QEMU; it is written twice. The result is the caller's. */
+/* Double each comma, since a single comma ends a value for QEMU. The caller frees the result. */
 static char *escape_commas(const char *s)
 {
     char *copy = malloc(2 * strlen(s) + 1);
@@ -95,6 +95,7 @@ static void add_processor(struct args *a, const struct options *o)
     add_arg(a, "%u", o->cpus);
 }
 
+/* DRAM, and the pool as an NVDIMM. */
 static void add_memory(struct args *a, const struct options *o, const struct machine_parts *parts)
 {
     uint64_t most;
@@ -105,7 +106,7 @@ static void add_memory(struct args *a, const struct options *o, const struct mac
         add_arg(a, "%lluK", (unsigned long long)(o->memory >> 10));
         return;
     }
-    /* Slots are aligned to 1 GiB, so leave one more than the pool needs on either side of it. */
+    /* QEMU aligns memory slots to 1 GiB: leave 1 GiB on either side of the pool. */
     most = ((o->memory + parts->pool_size + GIB - 1) / GIB + 2) * GIB;
     add_arg(a, "%lluK,slots=2,maxmem=%lluK", (unsigned long long)(o->memory >> 10),
             (unsigned long long)(most >> 10));
@@ -128,7 +129,7 @@ static void add_kernel(struct args *a, const struct options *o, const char *kern
             o->trace && o->append ? " " : "", o->append ? o->append : "");
 }
 
-/* Without ioeventfd the device works as the guest rings, not when a host thread gets to it. */
+/* Without ioeventfd the device works at the guest's notification: the same order in every run. */
 static void add_link(struct args *a, const struct options *o, const int *machine_ends)
 {
     add_words(a, "-device");
@@ -168,7 +169,7 @@ static void keep_over_exec(int fd)
         fcntl(fd, F_SETFD, 0);
 }
 
-/* In the new process; ends in the machine, or tells errno through `failure`. */
+/* In the new process: become the machine, or write errno to `failure`. */
 __attribute__((noreturn)) static void exec_machine(char **argv, const int *machine_ends,
                                                    const struct machine_parts *parts, pid_t parent,
                                                    int failure)
@@ -202,7 +203,7 @@ __attribute__((noreturn)) static void exec_machine(char **argv, const int *machi
     _exit(written < 0 ? EXIT_MACHINE : EXIT_MISSING);
 }
 
-/* errno of a failed exec, 0 when it worked: then the descriptor closed by itself. */
+/* The errno of a failed exec; 0: exec succeeded and closed the descriptor. */
 static int exec_error(int failure)
 {
     int error = 0;
@@ -214,6 +215,7 @@ static int exec_error(int failure)
     return n == (ssize_t)sizeof(error) ? error : 0;
 }
 
+/* Start the machine's process and wait until its exec succeeded or failed. */
 static int spawn_machine(char **argv, const int *machine_ends, const struct machine_parts *parts,
                          pid_t *pid)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * twz-run: boots twz on a pool and joins one program in it to this terminal. It holds the pool's
- * lock, and hands it on to the machine, so that the pool is locked for as long as either lives.
+ * twz-run: boots twz on a pool and connects one program in it to this terminal. twz-run locks the
+ * pool, and the machine inherits the lock. So the pool is locked while either of them lives.
  */
 #define _GNU_SOURCE
 #include "link.h"
@@ -28,7 +28,7 @@
 
 static const int ending_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
-/* A closed standard stream would be reused by the next open; fill the gaps. */
+/* Open /dev/null for each closed standard stream: the next open would reuse its number. */
 static void open_missing_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
@@ -37,6 +37,7 @@ static void open_missing_streams(void)
     }
 }
 
+/* The kernel's path: --kernel, or that of the build in which this program lies. */
 static int find_kernel(const struct options *o, char *path, size_t size)
 {
     if (o->kernel) {
@@ -68,7 +69,8 @@ static int open_pool(const struct options *o, struct machine_parts *parts)
     int locked;
 
     if (fd < 0) {
-        report_message("%s: %s: make a pool with twz-obj mkpool", o->pool, strerror(errno));
+        report_message("%s: %s: make a pool with twz-obj mkpool, or name another file", o->pool,
+                       strerror(errno));
         return EXIT_MISSING;
     }
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
@@ -126,7 +128,7 @@ static int block_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* The exit code of a machine that ended by itself before the program did, with the reasons. */
+/* The exit code of a machine that ended before the program did; prints the reasons. */
 static int report_end(const struct options *o, const struct link_result *r, const char *log)
 {
     bool powered_off;
@@ -165,6 +167,7 @@ static int status_of_run(const struct options *o, const struct link_result *r, c
     return report_end(o, r, log);
 }
 
+/* Find kernel, pool and log, start the machine, serve it until its end. */
 static int run_machine(const struct options *o)
 {
     char kernel[PATH_MAX + 32], log[PATH_MAX];

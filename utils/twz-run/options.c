@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line of twz-run: a table of options, each with the function that takes its value. */
+/* Functions that parse an option return -1 to go on, or an exit code. */
 #define _GNU_SOURCE
 #include "options.h"
 #include "report.h"
@@ -52,24 +52,25 @@ static const struct option table[] = {
 
 static const char help[] =
     "usage: twz-run [options] [-- PROGRAM ARG...]\n"
-    "Boots twz on a pool and runs PROGRAM in it; without one, gives a prompt. Standard input,\n"
-    "output and error are the program's own, the exit status is its status.\n"
+    "Boots twz on a pool and runs PROGRAM in it; without PROGRAM, a prompt. Standard input, "
+    "output\n"
+    "and error are the program's own; the exit status is the program's.\n"
     "\n"
-    "  --pool FILE       the persistent memory (made by twz-obj mkpool); none: no such memory\n"
-    "  --kernel FILE     default: kernel/twz.elf of the build this program lies in\n"
+    "  --pool FILE       the persistent memory, made by twz-obj mkpool (default: none)\n"
+    "  --kernel FILE     the kernel (default: kernel/twz.elf of the same build)\n"
     "  --log FILE        the kernel's log, - is standard error (default: beside the pool)\n"
-    "  --cpus N          default 2\n"
-    "  --memory N[KMG]   default 512M\n"
-    "  --env NAME=VALUE  for the program; may be repeated\n"
-    "  --trace LIST      the log gets each of call,fault,linux\n"
+    "  --cpus N          number of cores (default 2)\n"
+    "  --memory N[KMG]   size of the DRAM (default 512M)\n"
+    "  --env NAME=VALUE  a variable for the program; may be repeated\n"
+    "  --trace LIST      events to log: a list of call, fault, linux\n"
     "  --append WORDS    more words for the kernel's command line\n"
-    "  --deterministic   one core, time counted in instructions, the same in every run\n"
+    "  --deterministic   one core, time counted in instructions: the same in every run\n"
     "  --gdb             wait for a debugger on port 1234\n"
     "  --bare            no program: for a kernel that runs its own tests\n"
-    "  --boot-seconds N  give up when the guest has not come up (default 120, 0: never)\n"
-    "  --qemu FILE       another emulator (default qemu-system-x86_64)\n"
-    "  --machine-arg ARG handed to the emulator as it is; may be repeated\n"
-    "  --show            print the emulator's command and stop\n"
+    "  --boot-seconds N  give up if the guest has not started by then (default 120, 0: never)\n"
+    "  --qemu FILE       the emulator (default qemu-system-x86_64)\n"
+    "  --machine-arg ARG one more argument for the emulator; may be repeated\n"
+    "  --show            print the emulator's command and exit\n"
     "\n"
     "Exit status: the program's; 1 output lost, 2 wrong use, 3 a file is missing, 4 pool damaged,\n"
     "5 pool in use, 125 the machine stopped before the program did, 128 + signal.\n";
@@ -95,6 +96,7 @@ static bool parse_count(const char *s, uint64_t max, uint64_t *value)
     return true;
 }
 
+/* A number with or without K, M or G. */
 static bool parse_size(const char *s, uint64_t *bytes)
 {
     size_t len = strlen(s);
@@ -123,6 +125,7 @@ static bool parse_size(const char *s, uint64_t *bytes)
     return true;
 }
 
+/* --cpus, --boot-seconds or --memory. */
 static int parse_number_option(struct options *o, int option, const char *value)
 {
     uint64_t n = 0;
@@ -152,7 +155,7 @@ static int parse_list_option(struct options *o, int option, char *value)
 
     if (*count == OPTIONS_LIST_MAX)
         return report_bad_value(option == OPT_ENV ? "env" : "machine-arg", value,
-                                "too many of them");
+                                "too many: at most 64");
     if (option == OPT_ENV && !strchr(value, '='))
         return report_bad_value("env", value, "give NAME=VALUE");
     if (option == OPT_ENV)
@@ -162,7 +165,7 @@ static int parse_list_option(struct options *o, int option, char *value)
     return -1;
 }
 
-/* The kernel gets the list on its command line, programs in their environment: libtwix looks for
+/* The kernel gets the list on its command line, programs in their environment: libtwix reads
  * `linux` there. */
 static int parse_trace(struct options *o, char *value)
 {
@@ -236,7 +239,7 @@ int options_parse(struct options *o, int argc, char **argv)
     o->program = argv + optind;
     o->program_count = (uint32_t)(argc - optind);
     if (o->bare && o->program_count) {
-        report_message("--bare runs no program");
+        report_message("--bare runs no program: leave PROGRAM out");
         return 2;
     }
     if (!o->log && !o->pool)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages; each goes out in one write, so that it is not torn by the program's own output. */
+/* Each message is one write, so that the program's own output cannot part it. */
 #define _GNU_SOURCE
 #include "report.h"
 

@@ -13,7 +13,7 @@
 /* One line "twz: run: …" on standard error. */
 void report_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The last lines of the log file, each set off by a bar, on standard error. */
+/* Print the last lines of the log file on standard error, each after a bar. */
 void report_log_tail(const char *log_path);
 
 #endif

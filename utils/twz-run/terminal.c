@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A line that Ctrl-A ends arrives at once; the key after it is then read unbuffered. */
+/* Ctrl-A ends a line, so the line arrives at once; the next key is then read unbuffered. */
 #define _GNU_SOURCE
 #include "terminal.h"
 
@@ -15,7 +15,7 @@
 static struct termios before;
 static bool prepared;
 
-/* Whether output and errors come to the same terminal. */
+/* Are standard output and standard error the same terminal? */
 static bool is_same_terminal(void)
 {
     struct stat out, err;

@@ -29,11 +29,11 @@ bool args_flag(const struct args *args, const char *name)
 const char *command_pool_path(const struct tool *tool)
 {
     if (!tool->pool_path)
-        fail(TOOL_USAGE, "no pool: name one with --pool FILE or in TWZ_POOL (mkpool makes one)");
+        fail(TOOL_USAGE, "no pool: give --pool FILE or set TWZ_POOL (mkpool makes a pool)");
     return tool->pool_path;
 }
 
-/* Options that go with every command; their values in getopt's terms. Own options are numbered
+/* getopt's values of the options that every command has. The command's own options are numbered
  * from OWN_OPTION on. */
 enum { GLOBAL_POOL = 256, GLOBAL_JSON, GLOBAL_JSONL, GLOBAL_HELP, OWN_OPTION };
 
@@ -42,6 +42,7 @@ struct option_set {
     char letters[2 * ARGS_OPTIONS + 2];
 };
 
+/* getopt's tables of a command: its own options, then the global ones. */
 static void make_option_set(struct option_set *set, const struct command_def *command)
 {
     static const struct option global[] = {
@@ -70,6 +71,7 @@ static void make_option_set(struct option_set *set, const struct command_def *co
     set->list[n + 4] = (struct option){ 0 };
 }
 
+/* The index of the command's option that getopt returned as `c`; -1: not one of its own. */
 static int find_own_option(const struct command_def *command, int c)
 {
     if (c >= OWN_OPTION)
@@ -83,17 +85,17 @@ static int find_own_option(const struct command_def *command, int c)
 
 static int fail_bad_option(const struct command_def *command, int c, char **argv)
 {
-    const char *what = c == ':' ? "needs an argument" : "is no option";
+    const char *what = c == ':' ? "needs an argument" : "no such option";
     const char *name = argv[optind - 1];
     char letter[3] = { '-', (char)optopt, '\0' };
 
     if (optopt > 0 && optopt < 256)
         name = letter;
-    return fail(TOOL_USAGE, "%s: %s %s: see 'twz-obj %s --help'", command->name, name, what,
+    return fail(TOOL_USAGE, "%s: %s: %s: see 'twz-obj %s --help'", command->name, name, what,
                 command->name);
 }
 
-/* 0, an exit code, or -1 for "help was printed". */
+/* 0 to go on, an exit code after a message, or -1 when help was printed. */
 static int parse_args(struct tool *tool, const struct command_def *command, int argc, char **argv,
                       struct args *args)
 {
@@ -115,7 +117,7 @@ static int parse_args(struct tool *tool, const struct command_def *command, int 
         case GLOBAL_JSON:
         case GLOBAL_JSONL:
             if (tool->batch)
-                return fail(TOOL_USAGE, "%s: --pool, --json and --jsonl go before 'batch'",
+                return fail(TOOL_USAGE, "%s: give --pool, --json and --jsonl before 'batch'",
                             command->name);
             if (c == GLOBAL_POOL)
                 tool->pool_path = optarg;
@@ -132,6 +134,7 @@ static int parse_args(struct tool *tool, const struct command_def *command, int 
     return 0;
 }
 
+/* The highest access of the command and its given options. */
 static enum command_access access_needed(const struct args *args)
 {
     enum command_access access = args->command->access;
@@ -143,6 +146,7 @@ static enum command_access access_needed(const struct args *args)
     return access;
 }
 
+/* Open the pool, run the command on it, close the pool. */
 static int run_on_pool(struct tool *tool, const struct args *args, enum command_access access)
 {
     const char *path = command_pool_path(tool);
@@ -180,7 +184,7 @@ int command_run(struct tool *tool, int argc, char **argv)
     access = access_needed(&args);
     own = access <= ACCESS_OWN;
     if (tool->batch && (own || command->run == cmd_batch))
-        return fail(TOOL_USAGE, "%s: not inside a batch", command->name);
+        return fail(TOOL_USAGE, "%s: cannot be part of a batch: run it on its own", command->name);
     if (tool->batch || own)
         return command->run(tool, &args);
     return run_on_pool(tool, &args, access);

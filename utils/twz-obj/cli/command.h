@@ -11,7 +11,7 @@
 
 struct pool;
 
-/* One for each process; commands pass it on. */
+/* The state of this process; commands pass it on. */
 struct tool {
     struct pool *pool;     /* open, or NULL */
     const char *pool_path; /* --pool, else TWZ_POOL, else NULL */
@@ -21,16 +21,19 @@ struct tool {
 #define ARGS_OPTIONS 8
 struct args {
     const struct command_def *command;
-    const char *value[ARGS_OPTIONS]; /* i-th option of the command: its argument, "" or NULL */
+    const char *value[ARGS_OPTIONS]; /* of the i-th option: argument, "", or NULL: not given */
     int argc;                        /* operands */
     char **argv;
 };
 
-/* An option by its long name: NULL when it was not given, "" when it takes no argument. */
+/* The argument of an option, by its long name: "" if it takes none, NULL if it was not given. */
 const char *args_option(const struct args *args, const char *name);
+
+/* Was the option given? */
 bool args_flag(const struct args *args, const char *name);
 
-/* Parse argv[0] = command name ... and run it, opening the pool as its access says. */
+/* Parse a command line that begins with the command's name, open the pool as the command's access
+ * says, and run the command. Returns the exit code. */
 int command_run(struct tool *tool, int argc, char **argv);
 
 /* The pool's path, or NULL after an error message. */

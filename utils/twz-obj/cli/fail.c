@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages and exit codes. The table from TWZ_E to exit code and remedy stands only here. */
 #include "fail.h"
 
 #include <errno.h>
@@ -32,7 +31,7 @@ static void print_failure(const char *format, va_list ap)
     char text[2048];
 
     vsnprintf(text, sizeof(text), format, ap);
-    /* What names and files are called must not be able to steer a terminal. */
+    /* Names of objects and files may hold any bytes; they must not control the terminal. */
     for (char *p = text; *p; p++) {
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = '?';
@@ -111,7 +110,7 @@ enum tool_exit fail_code_host(int host_errno)
     }
 }
 
-/* What the user can do about it; NULL where the text says all. */
+/* The remedy for an error; NULL: there is none to name. */
 static const char *remedy_for(int64_t error)
 {
     switch (-error) {

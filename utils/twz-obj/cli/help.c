@@ -9,18 +9,18 @@
 
 static const char global_help[] =
     "Everywhere:\n"
-    "  --pool FILE   the pool (else the variable TWZ_POOL)\n"
+    "  --pool FILE   the pool (default: the variable TWZ_POOL)\n"
     "  --json        {\"format\":1,\"objects\":[...]}    --jsonl   one object a line\n"
-    "  --help        of a command or of all            --version\n"
+    "  --help        for one command or for all        --version\n"
     "\n"
     "OBJ is a path (/data/list), a glob ('/data/*'), or the first digits (4 or more) of an ID.\n"
-    "Exit codes: 0 done, 1 no, 2 usage, 3 missing or ambiguous, 4 damaged or of another version,\n"
-    "5 busy, 6 full, 7 denied.\n";
+    "Exit status: 0 done, 1 no, 2 wrong use, 3 missing or ambiguous, 4 damaged or of another\n"
+    "version, 5 busy, 6 full, 7 denied.\n";
 
 static void help_all(void)
 {
     puts("usage: twz-obj [--pool FILE] COMMAND [option...] [operand...]\n"
-         "Works on the objects in a pool file while nothing else uses it.");
+         "Shows and changes the objects in a twz pool file, from the host.");
     for (int i = 0; i < command_def_count; i++) {
         const struct command_def *def = &command_defs[i];
         char usage[64];
@@ -35,6 +35,7 @@ static void help_all(void)
     printf("\n%s", global_help);
 }
 
+/* The usage, the summary and the options of one command. */
 static void help_one(const struct command_def *command)
 {
     const struct command_def *end = command_defs + command_def_count;

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * twz-obj: looks into a pool file and changes it, from the host. This file: options before the
- * command, signals, the end.
- */
+/* twz-obj: shows and changes a pool file from the host. This file parses the global options. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <getopt.h>
@@ -17,7 +14,8 @@
 
 enum { MAIN_POOL = 256, MAIN_JSON, MAIN_JSONL, MAIN_HELP, MAIN_VERSION, MAIN_WORDS };
 
-/* Options before the command: TOOL_OK to go on at *next, -1 when all is done, or an exit code. */
+/* Parse the options before the command. TOOL_OK: the command is argv[*next]; -1: all is done; else
+ * an exit code after a message. */
 static int parse_global_options(struct tool *tool, int argc, char **argv, int *next)
 {
     static const struct option list[] = {
@@ -49,8 +47,8 @@ static int parse_global_options(struct tool *tool, int argc, char **argv, int *n
     return TOOL_OK;
 }
 
-/* Streams that the caller closed stay closed to reads and writes, but keep their numbers: the pool
- * must never be opened as one of them. */
+/* Give a standard stream that the caller closed a descriptor that can neither be read nor written:
+ * the pool must never be opened under one of these numbers. */
 static void keep_stream_numbers(void)
 {
     for (int fd = 0; fd <= 2; fd++) {

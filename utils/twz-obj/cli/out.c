@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One document for the whole process: `state` knows whether a comma is due at each depth. Strings
- * are UTF-8; a byte that is not becomes a lone surrogate U+DC80..U+DCFF, as Python reads it.
+ * The process prints one document; `state` says whether a comma is due at each depth. Strings are
+ * UTF-8. A byte that is not part of a valid sequence becomes a lone surrogate U+DC80..U+DCFF, as
+ * Python's surrogateescape reads it.
  */
 #include "out.h"
 
@@ -18,9 +19,9 @@
 
 static struct {
     enum out_mode mode;
-    bool started; /* the document's head is out */
+    bool started; /* the head of the document is printed */
     int depth;
-    bool comma[OUT_DEPTH]; /* something stands at this depth already */
+    bool comma[OUT_DEPTH]; /* this depth has an element already */
 } state;
 
 void out_mode_set(enum out_mode mode)
@@ -81,7 +82,7 @@ void out_end(void)
         putchar('\n');
 }
 
-/* Length of the valid UTF-8 sequence at p, 0 when there is none. */
+/* The length of the valid UTF-8 sequence at p; 0: there is none. */
 static size_t utf8_len(const unsigned char *p, size_t left)
 {
     static const struct {
@@ -109,6 +110,7 @@ static size_t utf8_len(const unsigned char *p, size_t left)
     return 0;
 }
 
+/* A JSON string, with invalid UTF-8 and control characters escaped. */
 static void print_json_string(const char *text, size_t len)
 {
     const unsigned char *p = (const unsigned char *)text;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Results on standard output: as text that each command lays out itself, or as records.
+ * Results on standard output: as text that each command lays out itself, or as JSON.
  *
- *   --json    {"format":1,"objects":[record,...]} and a newline, also when a command failed
- *   --jsonl   one record a line
+ *   --json    {"format":1,"objects":[ENTRY,...]} and a newline, also when a command failed
+ *   --jsonl   one ENTRY a line
  *
- * A record is an object with fields; IDs are 32 hex digits, sizes integers. A command asks
- * out_records() first: when true, it makes records and prints no text.
+ * An ENTRY is a JSON object with fields; IDs are 32 hexadecimal digits, sizes integers. Where
+ * out_is_json() is true, a command must print entries and no text.
  */
 #ifndef OUT_H
 #define OUT_H
@@ -21,10 +21,10 @@ enum out_mode { OUT_TEXT, OUT_JSON, OUT_JSONL };
 void out_mode_set(enum out_mode mode);
 bool out_is_json(void);
 
-/* At the end of the process: completes the document. An exit code: TOOL_OK, or after a message. */
+/* Complete the document and flush it. TOOL_OK, or an exit code after a message. */
 int out_close(void);
 
-/* A record, or an object in a list. */
+/* An entry, or a JSON object in a list of an entry. */
 void out_begin(void);
 void out_end(void);
 void out_list_begin(const char *name);
@@ -34,22 +34,22 @@ void out_bool(const char *name, bool value);
 void out_id(const char *name, objid_t id); /* null for 0 */
 void out_str(const char *name, const char *text);
 void out_bytes(const char *name, const void *bytes, size_t len); /* as a string */
-void out_hex(const char *name, uint64_t value); /* a string of 16 digits: too wide for JSON */
+void out_hex(const char *name, uint64_t value); /* 16 digits as a string: JSON has no such number */
 
 /* --- text ---------------------------------------------------------------------------------- */
 
-/* Standard output is a terminal. */
+/* Is standard output a terminal? */
 bool out_terminal(void);
 
-/* Begin and end of colour (an SGR number); "" where standard output is no terminal or NO_COLOR. */
+/* Begin and end of a colour (an SGR number); "" if standard output is no terminal, or NO_COLOR. */
 const char *out_colour(int sgr);
 const char *out_plain(void);
 
-/* A name, with bytes that could steer a terminal or break a line as \xHH. */
+/* Print a name; bytes that could control a terminal or break a line become \xHH. */
 void out_name(const char *name);
 
 #define OUT_ID_TEXT 33
-/* 32 digits, or on a terminal the digits that `digits` says. */
+/* The first `digits` digits of an ID, 32: all. */
 const char *out_id_text(char text[OUT_ID_TEXT], objid_t id, int digits);
 
 #define OUT_SIZE_TEXT 24
@@ -59,11 +59,11 @@ const char *out_size_text(char text[OUT_SIZE_TEXT], uint64_t bytes, bool human);
 #define OUT_TIME_TEXT 24
 const char *out_time_text(char text[OUT_TIME_TEXT], uint64_t ns);
 
-/* "rwxud", with - for what is absent. */
+/* "rwxud", with - for each permission that is absent. */
 #define OUT_PERMS_TEXT 6
 const char *out_perms_text(char text[OUT_PERMS_TEXT], uint32_t perms);
 
-/* Progress of a long copy, on standard error where that is a terminal. total 0: unknown. */
+/* Progress of a long copy, on standard error if that is a terminal. total 0: unknown. */
 struct out_progress {
     const char *what;
     uint64_t total;

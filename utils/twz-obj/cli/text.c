@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading of sizes, permissions and batch lines. Pure. */
 #include "text.h"
 
 #include <ctype.h>
@@ -50,7 +49,7 @@ bool text_perms(const char *text, uint32_t *perms)
     return true;
 }
 
-/* One word from *from on, unquoted into *to; false: a quote is not closed. */
+/* Copy a word from *from to *to without its quotes; both move on. False: a quote is not closed. */
 static bool unquote_word(char **from, char **to)
 {
     char quote = 0;

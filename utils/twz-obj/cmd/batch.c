@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* batch: command lines from a file or standard input, on one open pool. */
+/* batch: runs command lines from a file or standard input on one open pool. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static int run_line(struct tool *tool, char *line)
     if (count == -1)
         return fail(TOOL_USAGE, "a quote is not closed");
     if (count == -2)
-        return fail(TOOL_USAGE, "more than %d words", WORDS_MAX);
+        return fail(TOOL_USAGE, "more than %d words: part the line", WORDS_MAX);
     if (count == 0)
         return TOOL_OK;
     word[count] = NULL;

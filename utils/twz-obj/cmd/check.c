@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * check: the invariant walk over the media, then over the directories. It looks at a private map
- * and changes nothing. --repair runs the recovery that every writing command runs, says what it
- * completed, and checks again; damage beyond that is only reported, never guessed at.
+ * check: checks the invariants of the media, then of the directories. It works on a private map and
+ * changes nothing. --repair runs the recovery that every writing command runs, reports what it
+ * completed, and checks again. Other damage is only reported; check never guesses.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 #include "out.h"
 #include "pool.h"
 
+/* A problem that store_check found. */
 static void print_store_problem(void *ctx, const struct store_report *report)
 {
     (void)ctx;
@@ -57,7 +58,7 @@ static void print_directory_problem(void *ctx, const struct hier_problem *proble
 struct dir_walk {
     struct pool *pool;
     uint64_t directories, names, problems;
-    objid_t reported; /* the last directory whose problems were told */
+    objid_t reported; /* the last directory whose problems were reported */
 };
 
 static void check_hier(struct dir_walk *walk, objid_t id)
@@ -77,7 +78,7 @@ static void check_hier(struct dir_walk *walk, objid_t id)
         walk->reported = id;
 }
 
-/* Each name means an object that is there. */
+/* Each name must mean an object that exists, and a directory must have one name. */
 static int check_name(void *ctx, const struct name_visit *visit)
 {
     struct dir_walk *walk = ctx;
@@ -92,8 +93,7 @@ static int check_name(void *ctx, const struct name_visit *visit)
         objid_t dir = visit->dir;
 
         walk->problems++;
-        print_directory_problem(
-            &dir, &(struct hier_problem){ 0, "a name of an object that is not there" });
+        print_directory_problem(&dir, &(struct hier_problem){ 0, "a name of a missing object" });
     } else if (visit->again) {
         objid_t dir = visit->dir;
 
@@ -105,7 +105,7 @@ static int check_name(void *ctx, const struct name_visit *visit)
     return 0;
 }
 
-/* One that cannot be listed: the rest of the tree is checked all the same. */
+/* A directory that cannot be listed; the walk goes on with the rest of the tree. */
 static int report_unlistable(void *ctx, objid_t dir, const char *path, int error)
 {
     struct dir_walk *walk = ctx;
@@ -139,10 +139,12 @@ static void print_recovery(const struct store_recovery *done, const char *verb)
 {
     if (out_is_json())
         return;
-    printf("%s: %u mirrored words, %u new objects kept, %u unfinished ones removed, %u deletions\n",
+    printf("%s: %u mirrored words, %u new objects kept, %u unfinished objects removed, "
+           "%u deletions\n",
            verb, done->mirrors, done->retained, done->reclaimed, done->deleted);
 }
 
+/* The last line: what was checked, and the number of problems. */
 static void print_result(const struct store_checked *result, const struct dir_walk *walk)
 {
     uint64_t problems = result->problems + walk->problems;
@@ -166,11 +168,12 @@ static void print_result(const struct store_checked *result, const struct dir_wa
     else
         printf("%sno problem%s", out_colour(32), out_plain());
     if (result->pending)
-        printf(", %llu object%s for recovery to settle", (unsigned long long)result->pending,
+        printf(", %llu object%s for recovery to complete", (unsigned long long)result->pending,
                result->pending == 1 ? "" : "s");
     putchar('\n');
 }
 
+/* Check the media as they are, then the directories of the recovered private map. */
 static int check_mapped(struct pool *pool, bool *walked)
 {
     struct store_env env;
@@ -185,7 +188,7 @@ static int check_mapped(struct pool *pool, bool *walked)
     err = store_check(&env, print_store_problem, NULL, &result);
     if (err < 0)
         return fail_twz(pool->path, err);
-    pool->quiet = true; /* store_check told of every damage already */
+    pool->quiet = true; /* store_check reported every damage already */
     err = pool_recover(pool);
     if (err == TOOL_OK)
         err = check_names(pool, &walk);
@@ -196,7 +199,7 @@ static int check_mapped(struct pool *pool, bool *walked)
     return result.problems + walk.problems ? TOOL_DAMAGED : TOOL_OK;
 }
 
-/* *walked: it came to the end, and what is wrong was told. */
+/* *walked: the check came to its end and reported all problems. */
 static int check_pool(const char *path, bool *walked)
 {
     struct pool *pool;
@@ -238,8 +241,8 @@ static int ignore_unlistable(void *ctx, objid_t dir, const char *path, int error
     return 0;
 }
 
-/* Recovery of the store, then of each directory: reading one finishes what was interrupted there.
- * What cannot be read is left to the check that follows. */
+/* Recover the store, then each directory: listing a directory completes what was interrupted there.
+ * A directory that cannot be read is left to the check that follows. */
 static int recover_all(struct pool *pool)
 {
     int err = pool_validate(pool);
@@ -268,7 +271,7 @@ static int repair_pool(const char *path, bool dry, const char *copy)
     return fail_first(err, pool_close(pool));
 }
 
-/* What there is to do about damage: other commands send their user here. */
+/* The remedies for damage; other commands advise to run check. */
 #define CHECK_TODO                                                                                 \
     "'twz-obj check --repair --backup FILE' completes what was interrupted, for the rest restore " \
     "the pool from a copy"
@@ -298,7 +301,7 @@ int cmd_check(struct tool *tool, const struct args *args)
     if (!path)
         return TOOL_USAGE;
     if (!args_flag(args, "repair") && (dry || copy))
-        return fail(TOOL_USAGE, "check: --dry-run and --backup go with --repair");
+        return fail(TOOL_USAGE, "check: --dry-run and --backup need --repair");
     fail_damaged_todo_set(repaired ? REPAIR_TODO : CHECK_TODO);
     err = args_flag(args, "repair") ? repair_pool(path, dry, copy) : TOOL_OK;
     if (err != TOOL_OK)

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * get and cat: bytes out of objects. The host file of get has its name only when it is complete.
- */
+/* get and cat: copy bytes out of objects. get's host file has its name only when it is complete. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,7 +23,7 @@ struct output {
     bool seekable; /* absent pages become holes */
     uint64_t done;
     struct out_progress progress;
-    int err; /* exit code of a failed write, its message is out */
+    int err; /* exit code of a failed write, after its message */
 };
 
 static int write_zeroes(struct output *out, uint64_t len)
@@ -54,7 +52,7 @@ static int write_chunk(void *ctx, const uint8_t *bytes, uint64_t len)
     return out->err != TOOL_OK;
 }
 
-/* Everything of one object to out->fd. */
+/* Write all data of one object to out->fd. */
 static int write_object(struct tool *tool, const struct ident *item, struct output *out)
 {
     uint64_t length;
@@ -75,7 +73,7 @@ static int write_object(struct tool *tool, const struct ident *item, struct outp
 static int refuse_directory(const struct ident *item)
 {
     if (item->kind == HIER_DIR)
-        return fail(TOOL_NO, "%s: a directory: see ls, tree", item->text);
+        return fail(TOOL_NO, "%s: a directory has no data: see ls, tree", item->text);
     return TOOL_OK;
 }
 
@@ -95,7 +93,7 @@ int cmd_cat(struct tool *tool, const struct args *args)
     int err;
 
     if (out_is_json())
-        return fail(TOOL_USAGE, "cat: the bytes themselves are written, not JSON");
+        return fail(TOOL_USAGE, "cat: writes raw bytes, not JSON: leave --json out");
     err = ident_all(tool, args, &list);
     for (size_t i = 0; err == TOOL_OK && i < list.count; i++)
         err = write_stdout(tool, &list.item[i]);
@@ -105,7 +103,7 @@ int cmd_cat(struct tool *tool, const struct args *args)
 
 /* --- get ----------------------------------------------------------------------------------- */
 
-/* An existing file that is no regular one (a device, a pipe) is written to as it stands. */
+/* An existing file that is not regular (a device, a pipe) is written to, not replaced. */
 static int write_special(struct tool *tool, const struct ident *item, const char *path)
 {
     struct output out = { .path = path, .fd = open(path, O_WRONLY | O_CLOEXEC) };
@@ -118,6 +116,7 @@ static int write_special(struct tool *tool, const struct ident *item, const char
     return err;
 }
 
+/* Make or replace a host file, with the mode of the object. */
 static int get_regular(struct tool *tool, const struct ident *item, const char *path)
 {
     struct attrs attrs;
@@ -168,7 +167,7 @@ int cmd_get(struct tool *tool, const struct args *args)
         return err;
     err = refuse_directory(&item);
     if (err == TOOL_OK && args->argc == 2 && strcmp(args->argv[1], "-") == 0)
-        err = out_is_json() ? fail(TOOL_USAGE, "get: no JSON on the same output as the data")
+        err = out_is_json() ? fail(TOOL_USAGE, "get: writes raw bytes to '-': leave --json out")
                             : write_stdout(tool, &item);
     else if (err == TOOL_OK)
         err = get_to(tool, &item, args->argc == 2 ? args->argv[1] : ".");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* du: media that names and all below them take. */
+/* du: shows the media that objects and all below directories take. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ struct usage {
     uint64_t objects, media, length;
 };
 
-/* An object, and those that its file goes on in. */
+/* Add an object, and those that continue its file. */
 static void add_object(struct usage *usage, objid_t id)
 {
     uint32_t row;
@@ -59,6 +59,7 @@ static int measure_usage(struct usage *usage, const struct ident *item)
     return err == -TWZ_ETYPE ? 0 : err;
 }
 
+/* Measure and print one operand. */
 static int print_usage(struct usage *usage, const struct ident *item, bool human)
 {
     char text[OUT_SIZE_TEXT];

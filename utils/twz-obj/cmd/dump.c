@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fot, dump, diff: the insides of objects, byte for byte. */
+/* fot, dump, diff: print the tables and bytes of objects. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,7 @@ struct fot_list {
     uint64_t count;
 };
 
+/* Print an entry; called for every reference of the object. */
 static int print_fot_entry(void *ctx, const struct ref *ref)
 {
     struct fot_list *list = ctx;
@@ -53,6 +54,7 @@ static int print_fot_entry(void *ctx, const struct ref *ref)
     return 0;
 }
 
+/* The table of one object; `header`: its name first. */
 static int print_fot(struct tool *tool, const struct ident *item, bool header)
 {
     struct fot_list list = { .tool = tool };
@@ -98,10 +100,11 @@ int cmd_fot(struct tool *tool, const struct args *args)
 struct dump {
     const struct pool *pool;
     uint32_t row;
-    uint8_t last[DUMP_LINE]; /* the row before, to leave out repetitions */
+    uint8_t last[DUMP_LINE]; /* the line before, to leave out repetitions */
     bool have_last, starred;
 };
 
+/* One line of up to DUMP_LINE bytes; lines that repeat the one before become one "*". */
 static void dump_line(struct dump *dump, uint64_t off, const uint8_t *bytes, size_t len)
 {
     if (len == DUMP_LINE && dump->have_last && memcmp(bytes, dump->last, DUMP_LINE) == 0) {
@@ -126,7 +129,7 @@ static void dump_line(struct dump *dump, uint64_t off, const uint8_t *bytes, siz
     puts("|");
 }
 
-/* A page that holds no bytes: one line says why, and *end where it ends. */
+/* Print one line for a page without bytes, and set *end to its end. False: the page has bytes. */
 static bool dump_absent(struct dump *dump, uint64_t off, uint64_t *end)
 {
     static const char *const why[] = { "", "absent", "hole", "", "", "poisoned", "elsewhere" };
@@ -152,6 +155,7 @@ static bool dump_absent(struct dump *dump, uint64_t off, uint64_t *end)
     return true;
 }
 
+/* The range as text, page by page. */
 static int dump_text(struct tool *tool, const struct ident *item, uint64_t off, uint64_t len)
 {
     struct dump dump = { .pool = tool->pool, .row = item->row };
@@ -179,6 +183,7 @@ static int dump_text(struct tool *tool, const struct ident *item, uint64_t off, 
     return TOOL_OK;
 }
 
+/* The range as one JSON entry. */
 static int dump_json(struct tool *tool, const struct ident *item, uint64_t off, uint64_t len)
 {
     uint8_t *bytes = malloc(len + 1);
@@ -204,7 +209,7 @@ static int dump_json(struct tool *tool, const struct ident *item, uint64_t off, 
     return err < 0 ? fail_twz(item->text, err) : TOOL_OK;
 }
 
-/* Take ":OFF" or ":OFF+LEN" off the end of OBJ. False: what stands there is no such thing. */
+/* Cut ":OFF" or ":OFF+LEN" off the end of OBJ. False: the text behind the colon is no range. */
 static bool split_range(char *text, uint64_t *off, uint64_t *len, bool *has_off, bool *has_len)
 {
     char hex[33];
@@ -223,6 +228,7 @@ static bool split_range(char *text, uint64_t *off, uint64_t *len, bool *has_off,
     return *has_off && (!plus || *has_len);
 }
 
+/* Dump the range that was given; default: the data, or the metadata page. */
 static int dump_range(struct tool *tool, const struct args *args, const struct ident *item,
                       const uint64_t *off_given, const uint64_t *len_given)
 {
@@ -243,7 +249,7 @@ static int dump_range(struct tool *tool, const struct args *args, const struct i
     if (len_given)
         end = *len_given > TWZ_OBJ_SIZE ? UINT64_MAX : off + *len_given;
     if (off < TWZ_OBJ_BASE || off > TWZ_OBJ_RECORD || end > TWZ_OBJ_RECORD)
-        return fail(TOOL_USAGE, "dump: the bytes of an object that can be seen are 4096 to %llu",
+        return fail(TOOL_USAGE, "dump: out of range: only bytes 4096 to %llu can be dumped",
                     (unsigned long long)TWZ_OBJ_RECORD);
     return out_is_json() ? dump_json(tool, item, off, end - off)
                          : dump_text(tool, item, off, end - off);
@@ -261,7 +267,7 @@ int cmd_dump(struct tool *tool, const struct args *args)
     if (!text)
         return fail(TOOL_FULL, "out of memory");
     if (!split_range(text, &off, &len, &has_off, &has_len))
-        err = fail(TOOL_USAGE, "%s: no range: write OBJ:OFF or OBJ:OFF+LEN", args->argv[0]);
+        err = fail(TOOL_USAGE, "%s: not a range: write OBJ:OFF or OBJ:OFF+LEN", args->argv[0]);
     if (err == TOOL_OK)
         err = ident_one(tool, text, &item);
     if (err == TOOL_OK) {
@@ -274,7 +280,7 @@ int cmd_dump(struct tool *tool, const struct args *args)
 
 /* --- diff ---------------------------------------------------------------------------------- */
 
-/* First offset in [0, len) of the data where the two differ; len: nowhere. */
+/* Find the first offset in [0, len) of the data where two objects differ; len: there is none. */
 static int first_difference(const struct pool *pool, const struct ident *a, const struct ident *b,
                             uint64_t len, uint64_t *at)
 {
@@ -308,7 +314,7 @@ int cmd_diff(struct tool *tool, const struct args *args)
     int got = 0;
 
     if (err == TOOL_OK && list.count != 2)
-        err = fail(TOOL_MISSING, "diff: two objects are wanted, %zu match", list.count);
+        err = fail(TOOL_MISSING, "diff: needs two objects, but %zu match", list.count);
     for (size_t i = 0; err == TOOL_OK && got >= 0 && i < 2; i++)
         got = content_meta(tool->pool, list.item[i].row, &meta[i]);
     if (err == TOOL_OK && got >= 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ls and tree: walks through the namespace. */
+/* ls and tree: list names. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +16,8 @@
 struct listing {
     struct tool *tool;
     bool lengthy, recursive, human;
-    struct names_seen seen; /* directories listed: none is listed twice on a way down */
-    bool any;               /* something was printed: a blank line goes before the next header */
+    struct names_seen seen; /* directories listed: --recursive lists each once */
+    bool any;               /* something was printed: the next header needs a blank line */
 };
 
 static int colour_of(const struct name *name, const struct attrs *attrs)
@@ -29,7 +29,7 @@ static int colour_of(const struct name *name, const struct attrs *attrs)
     return attrs->meta.mode & 0111 ? 32 : 0;
 }
 
-/* Facts of what a name means; zeroes for a symbolic link or an object that is not there. */
+/* The attributes of the object that a name means; zeroes: a symbolic link or a missing object. */
 static void attrs_of_name(const struct listing *ls, const struct name *name, struct attrs *attrs)
 {
     uint32_t row;
@@ -64,6 +64,7 @@ static void name_json(const char *path, objid_t dir, const struct name *name,
     out_end();
 }
 
+/* One line of ls. */
 static void name_text(const struct listing *ls, objid_t dir, const struct name *name,
                       const struct attrs *attrs)
 {
@@ -126,6 +127,7 @@ static void print_header(struct listing *ls, const char *path)
     ls->any = true;
 }
 
+/* List one directory, then with --recursive those below. */
 static int list_directory(struct listing *ls, objid_t dir, const char *path, bool with_header)
 {
     struct name_list list;
@@ -172,7 +174,7 @@ static bool is_listable(const struct ident *item)
     return true;
 }
 
-/* What is no directory first, then the directories with headers where there are several. */
+/* List the operands that are not directories, then the directories, with headers if several. */
 static int list_all(struct listing *ls, const struct ident_list *list)
 {
     bool headers = list->count > 1 || ls->recursive;
@@ -225,6 +227,7 @@ struct drawing {
     uint64_t directories, others;
 };
 
+/* One line of the tree. */
 static int draw_name(void *ctx, const struct name_visit *visit)
 {
     struct drawing *drawing = ctx;

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mkdir, ln, mv, rm. Names are changed, never what a symbolic link leads to: a last part that is a
- * link is followed only to see whether it is a directory to put something into.
+ * mkdir, ln, mv, rm. They change names, never the object that a symbolic link leads to. A last name
+ * that is a link is followed only to find out whether it leads to a directory to put names into.
  *
- * Crash protocol: each change is one of hier's, there or not. ln --force makes what is new first
- * and replaces in one step, so that a refusal or an end before that step leaves what stood there:
- *   text            made in a directory that recovery sweeps (names_aside), renamed over
- *   nameless object hier_replace
- *   named object    hier_link gives it a further name beside, renamed over; an end between the two
- *                   leaves that name
+ * Crash protocol: each change is one operation of hier, which a crash leaves done or not done.
+ * ln --force makes the new name first and then replaces the old one by one operation. A refusal or
+ * a crash before that operation leaves the old name.
+ *
+ *                  step                                          after a crash
+ * symbolic link    1  make it in a scratch directory             as before; recovery deletes the
+ *                     (names_aside)                              directory
+ *                  2  COMMIT: hier_rename over PATH              PATH is the new link
+ * nameless object  1  COMMIT: hier_replace                       PATH means the object
+ * named object     1  hier_link: a temporary name beside PATH    as before, and the temporary name
+ *                  2  COMMIT: hier_rename over PATH              PATH means the object
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,13 +64,13 @@ int cmd_mkdir(struct tool *tool, const struct args *args)
 
 /* --- ln ------------------------------------------------------------------------------------ */
 
-/* The path leads to nothing, or to no directory: whether that is an error, another walk says. */
+/* The path leads to no object, or to no directory; a second walk decides if that is an error. */
 static bool is_dead_end(int err)
 {
     return err == -TWZ_ENONAME || err == -TWZ_ENOTDIR || err == -TWZ_ELOOP || err == -TWZ_ENAMELEN;
 }
 
-/* Where the new name goes: PATH itself, or inside it where that leads to a directory. */
+/* Walk to the new name: PATH itself, or inside PATH if that leads to a directory. */
 static int walk_destination(struct tool *tool, const char *path, const char *source,
                             struct hier_where *where)
 {
@@ -87,8 +92,8 @@ static int walk_destination(struct tool *tool, const char *path, const char *sou
     return err;
 }
 
-/* Flags for taking away what a name means: the object goes with its last name, unless something
- * else points to it. */
+/* Flags for replacing a name: the old object is deleted with its last name, unless something points
+ * to it. */
 static uint32_t replace_flags(struct tool *tool, const struct hier_where *where)
 {
     if (where->kind != HIER_OBJECT || refs_pointed(tool->pool, where->id, false))
@@ -96,7 +101,7 @@ static uint32_t replace_flags(struct tool *tool, const struct hier_where *where)
     return HIER_DELETE;
 }
 
-/* A further name for an object, in place of what stands there. */
+/* Replace a name by a further name of an object. */
 static int replace_by_link(struct tool *tool, const struct hier_where *where, objid_t id)
 {
     char text[32];
@@ -111,12 +116,13 @@ static int replace_by_link(struct tool *tool, const struct hier_where *where, ob
         return err;
     err = hier_rename(&where->dir, beside, &where->dir, names_leaf(where),
                       replace_flags(tool, where));
-    /* The count is at least 1, so this takes the name and never the object. */
+    /* The object has another name, so this removes the temporary name and never the object. */
     if (err < 0 && hier_remove(&where->dir, beside, HIER_DELETE) < 0)
         return -TWZ_EDAMAGED;
     return err;
 }
 
+/* Give an object the name at `where`, and replace what is there. */
 static int link_object(struct tool *tool, const char *target, const struct hier_where *where)
 {
     struct ident object;
@@ -127,13 +133,13 @@ static int link_object(struct tool *tool, const char *target, const struct hier_
 
     if (err != TOOL_OK)
         return err;
-    /* By its ID it may have any number of names; the first is no link. */
+    /* An object given by its ID may have any number of names. A first name is no link. */
     named = object.kind || refs_pointed(tool->pool, object.id, true);
     directory = object.kind == HIER_DIR || names_is_directory(object.id);
     itself = objid_equal(object.id, where->id);
     ident_done(&object);
     if (directory)
-        return fail(TOOL_NO, "%s: a directory has one name only: use ln -s", target);
+        return fail(TOOL_NO, "%s: a directory can have only one name: use ln -s", target);
     if (itself)
         return TOOL_OK;
     if (where->kind && named)
@@ -147,7 +153,7 @@ static int link_object(struct tool *tool, const char *target, const struct hier_
     return err < 0 ? fail_twz(target, err) : TOOL_OK;
 }
 
-/* A link in place of what stands there. */
+/* Replace a name by a symbolic link. */
 static int replace_by_symlink(struct tool *tool, const struct hier_where *where, const char *text)
 {
     twzobj aside;
@@ -181,7 +187,7 @@ int cmd_ln(struct tool *tool, const struct args *args)
     int err;
 
     if (!*target)
-        return fail(TOOL_USAGE, "ln: an empty TARGET means nothing");
+        return fail(TOOL_USAGE, "ln: TARGET is empty: give a path or an ID");
     err = walk_destination(tool, path, target, &where);
     if (err < 0)
         return explain_make(tool->pool, path, err);
@@ -201,6 +207,7 @@ int cmd_ln(struct tool *tool, const struct args *args)
 
 /* --- mv ------------------------------------------------------------------------------------ */
 
+/* Rename `from` to path[1]; path[0] is for messages. */
 static int move_to(struct tool *tool, const struct hier_where *from, char **path)
 {
     struct hier_where to;
@@ -254,7 +261,8 @@ static int remove_entry(objid_t id, const char *name)
     return err;
 }
 
-/* All names in a directory and below. A directory has one name: one that is met again is damage. */
+/* Remove all names in a directory and below. A directory that was seen before has a second name,
+ * which is damage. */
 static int empty_directory(struct names_seen *seen, objid_t id, unsigned depth)
 {
     struct name_list list;

@@ -2,9 +2,9 @@
 /*
  * new, id, del.
  *
- * Crash protocol: `new PATH` is hier_create (created and named by one word); unnamed objects appear
- * by one commit word of the store. del first takes away the names (--force), then deletes by one
- * commit word; what a crash leaves between is an object without a name (lost).
+ * Crash protocol: `new PATH` is hier_create, whose one commit word creates and names the object. An
+ * unnamed object appears by one commit word of the store. del --force removes the names first, then
+ * deletes the object by one commit word; a crash in between leaves an object without a name (lost).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +60,7 @@ static int new_unnamed(struct tool *tool, uint64_t count, uint32_t perms)
     return TOOL_OK;
 }
 
+/* Create an object and its name. */
 static int new_named(struct tool *tool, const char *path, uint32_t perms)
 {
     struct hier_where where;
@@ -89,7 +90,7 @@ int cmd_new(struct tool *tool, const struct args *args)
     const char *perms_text = args_option(args, "perms");
 
     if (count_text && (!text_size(count_text, &count) || args->argc))
-        return fail(TOOL_USAGE, "new: --count wants a number, and no PATH");
+        return fail(TOOL_USAGE, "new: --count needs a number, and allows no PATH");
     if (perms_text && (!text_perms(perms_text, &perms) || perms == 0))
         return fail(TOOL_USAGE, "--perms %s: give letters of rwxud", perms_text);
     if (args->argc)
@@ -112,72 +113,67 @@ int cmd_id(struct tool *tool, const struct args *args)
 
 /* --- del ----------------------------------------------------------------------------------- */
 
-struct pointed {
+struct deletion {
     struct ident_list *list;
     bool force;
-    char **path; /* names to be taken away with --force */
+    char **path; /* names to remove with --force */
     size_t paths;
-    int err;
+    int err; /* exit code of a refusal, after its message */
 };
 
-static bool among(const struct ident_list *list, objid_t id)
+static int add_path(struct deletion *deletion, const char *path)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (objid_equal(list->item[i].id, id))
-            return true;
-    }
-    return false;
-}
-
-static int add_path(struct pointed *pointed, const char *path)
-{
-    char **more = realloc(pointed->path, (pointed->paths + 1) * sizeof(*more));
+    char **more = realloc(deletion->path, (deletion->paths + 1) * sizeof(*more));
 
     if (!more)
         return -TWZ_ENOMEM;
-    pointed->path = more;
-    more[pointed->paths] = strdup(path);
-    return more[pointed->paths++] ? 0 : -TWZ_ENOMEM;
+    deletion->path = more;
+    more[deletion->paths] = strdup(path);
+    return more[deletion->paths++] ? 0 : -TWZ_ENOMEM;
 }
 
-/* What is damaged may point to any of them. */
-static int refuse_gap(struct pointed *pointed, const struct ref *ref)
+/* A damaged object may point to any object of the list. True: refused. */
+static bool refuse_gap(struct deletion *deletion, const struct ref *ref)
 {
-    if (pointed->force || among(pointed->list, ref->from))
-        return 0;
-    pointed->err = fail(TOOL_DAMAGED,
-                        "%s " IDFMT ": %s: whether it points to what is to be deleted is not "
-                        "known: del it first, or use --force",
-                        ref->path ? ref->path : "object", IDPR(ref->from), fail_text(ref->error));
-    return 1;
+    if (deletion->force || ident_list_has(deletion->list, ref->from))
+        return false;
+    deletion->err = fail(TOOL_DAMAGED,
+                         "%s " IDFMT ": %s: it may point to the object to be deleted: "
+                         "del it first, or use --force",
+                         ref->path ? ref->path : "object", IDPR(ref->from), fail_text(ref->error));
+    return true;
 }
 
+/* A refs_visitor: refuse the deletion for this reference, or collect a name to remove. */
 static int check_ref(void *ctx, const struct ref *ref)
 {
-    struct pointed *pointed = ctx;
+    struct deletion *deletion = ctx;
     char id[OUT_ID_TEXT];
 
     if (ref->kind == REF_GAP)
-        return refuse_gap(pointed, ref);
-    if (!among(pointed->list, ref->to) || among(pointed->list, ref->from) || ref->kind == REF_TIE)
+        return refuse_gap(deletion, ref);
+    if (!ident_list_has(deletion->list, ref->to) || ident_list_has(deletion->list, ref->from) ||
+        ref->kind == REF_TIE)
         return 0;
     out_id_text(id, ref->to, 32);
     if (ref->kind == REF_ROOT) {
-        pointed->err = fail(TOOL_NO, "%s: the pool's %s: cannot be deleted", id, ref->path);
+        deletion->err =
+            fail(TOOL_NO, "%s: a root of the pool (%s): cannot be deleted", id, ref->path);
         return 1;
     }
-    if (pointed->force)
-        return ref->kind == REF_NAME ? add_path(pointed, ref->path) : 0;
+    if (deletion->force)
+        return ref->kind == REF_NAME ? add_path(deletion, ref->path) : 0;
     if (ref->kind == REF_NAME)
-        pointed->err =
+        deletion->err =
             fail(TOOL_NO, "%s: %s names it: 'rm' the name first, or use --force", id, ref->path);
     else
-        pointed->err = fail(TOOL_NO, "%s: object " IDFMT " points to it: use --force to delete it",
-                            id, IDPR(ref->from));
+        deletion->err = fail(TOOL_NO, "%s: object " IDFMT " points to it: use --force to delete it",
+                             id, IDPR(ref->from));
     return 1;
 }
 
-/* A directory may go with what is in it only by rm -r and del of each. */
+/* Refuse the root, a directory that is not empty, and without --force an object that its default
+ * permissions protect. */
 static int check_deletable(struct tool *tool, const struct ident_list *list, bool force)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -215,19 +211,19 @@ static int unlink_path(struct tool *tool, const char *path)
     return err == -TWZ_ENONAME ? 0 : err;
 }
 
-static int delete_all(struct tool *tool, const struct pointed *pointed)
+static int delete_all(struct tool *tool, const struct deletion *deletion)
 {
-    for (size_t i = 0; i < pointed->paths; i++) {
-        int err = unlink_path(tool, pointed->path[i]);
+    for (size_t i = 0; i < deletion->paths; i++) {
+        int err = unlink_path(tool, deletion->path[i]);
 
         if (err < 0)
-            return fail_twz(pointed->path[i], err);
+            return fail_twz(deletion->path[i], err);
     }
-    for (size_t i = 0; i < pointed->list->count; i++) {
-        const struct ident *item = &pointed->list->item[i];
+    for (size_t i = 0; i < deletion->list->count; i++) {
+        const struct ident *item = &deletion->list->item[i];
         int err = plat_obj_delete(item->id, TWZ_DELETE_DEFERRED);
 
-        /* A directory went with its name, a tied object with its parent. */
+        /* A directory was deleted with its name, a tied object with its parent. */
         if (err < 0 && err != -TWZ_ENOOBJ && err != -TWZ_EDELETED)
             return fail_twz(item->text, err);
     }
@@ -238,22 +234,22 @@ int cmd_del(struct tool *tool, const struct args *args)
 {
     struct ident_list list;
     bool force = args_flag(args, "force");
-    struct pointed pointed = { .list = &list, .force = force };
+    struct deletion deletion = { .list = &list, .force = force };
     int err = ident_all(tool, args, &list);
     int walked;
 
     if (err == TOOL_OK)
         err = check_deletable(tool, &list, force);
-    walked = err == TOOL_OK ? refs_each(tool->pool, check_ref, &pointed) : 0;
+    walked = err == TOOL_OK ? refs_each(tool->pool, check_ref, &deletion) : 0;
     if (walked < 0)
         err = fail_twz(tool->pool->path, walked);
     if (err == TOOL_OK)
-        err = pointed.err;
+        err = deletion.err;
     if (err == TOOL_OK)
-        err = delete_all(tool, &pointed);
-    for (size_t i = 0; i < pointed.paths; i++)
-        free(pointed.path[i]);
-    free(pointed.path);
+        err = delete_all(tool, &deletion);
+    for (size_t i = 0; i < deletion.paths; i++)
+        free(deletion.path[i]);
+    free(deletion.path);
     ident_free(&list);
     return err;
 }

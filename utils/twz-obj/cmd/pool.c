@@ -2,8 +2,8 @@
 /*
  * mkpool, boot, df, snapshot.
  *
- * Crash protocol of mkpool: the pool is made in a file without a name; the name comes last
- * (host_file.h), so a pool file is there whole or not at all.
+ * Crash protocol of mkpool: the pool is made in a file without a name, which gets its name last
+ * (host_file.h). So a pool file exists whole or not at all.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -64,6 +64,7 @@ static int make_namespace(struct pool *pool)
     return err;
 }
 
+/* Format the file, open it as a pool, make the namespace. */
 static int fill_pool(struct pool *pool, const char *label)
 {
     struct store_env env;
@@ -90,7 +91,8 @@ static int fill_pool(struct pool *pool, const char *label)
     return err < 0 ? fail_twz(pool->path, err) : TOOL_OK;
 }
 
-/* The file that will be replaced: only a regular one that nobody uses. Stays locked by *fd. */
+/* Lock the file that will be replaced; it must be a regular file that no process uses. *fd holds
+ * the lock; -1: there is no such file. */
 static int lock_replaced(const char *path, int *fd)
 {
     struct stat st;
@@ -110,6 +112,7 @@ static int lock_replaced(const char *path, int *fd)
     return err < 0 ? fail_host(path) : TOOL_OK;
 }
 
+/* Make the pool in a nameless file, then give it its name. */
 static int make_pool(const char *path, uint64_t size, const char *label, bool force)
 {
     struct host_file file;
@@ -150,7 +153,7 @@ int cmd_mkpool(struct tool *tool, const struct args *args)
     if (!path)
         return TOOL_USAGE;
     if (size_text && (!text_size(size_text, &size) || size > INT64_MAX))
-        return fail(TOOL_USAGE, "--size %s: no size: give bytes, or a number with K, M, G or T",
+        return fail(TOOL_USAGE, "--size %s: not a size: give bytes, or a number with K, M, G or T",
                     size_text);
     if (size % STORE_FRAME_SIZE != 0)
         return fail(TOOL_USAGE, "--size %s: not a multiple of %u bytes", size_text,
@@ -176,7 +179,7 @@ int cmd_mkpool(struct tool *tool, const struct args *args)
 
 /* --- boot ---------------------------------------------------------------------------------- */
 
-/* A former first program that nothing means any more goes: an update leaves no rest behind. */
+/* Delete the former first program if nothing refers to it: an update must leave nothing behind. */
 static int delete_former(struct pool *pool, objid_t former)
 {
     int err;
@@ -210,7 +213,7 @@ int cmd_boot(struct tool *tool, const struct args *args)
     if (program.kind == HIER_DIR)
         err = fail(TOOL_NO, "%s: a directory, not a program", program.text);
     else if (!is_elf(tool->pool, program.row))
-        err = fail(TOOL_NO, "%s: not a program (no ELF file): no machine would start on this pool",
+        err = fail(TOOL_NO, "%s: not a program (not an ELF file): name a program for twz",
                    program.text);
     else if (!objid_equal(former, program.id))
         err = pool_roots_set(tool->pool, &roots);
@@ -233,6 +236,7 @@ static void format_uuid(char text[37], const uint8_t uuid[16])
     }
 }
 
+/* The entry of df. */
 static void df_json(const struct pool *pool, const struct store_super *super,
                     const struct store_usage *space, const char *uuid)
 {

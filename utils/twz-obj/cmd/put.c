@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * put and cp: new objects with content. How they appear is place.h's protocol; a file longer than
- * one object goes on in another, whose witness is the word of the first that points to it.
+ * put and cp: make new objects with content. destination.c has the protocol by which they appear. A
+ * file longer than one object continues in another object. That object is provisional; its witness
+ * is the word of the first object that points to it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,18 +25,19 @@
 #include "pool.h"
 #include "window.h"
 
-/* --- where the bytes come from ------------------------------------------------------------- */
+/* --- the source of the bytes --------------------------------------------------------------- */
 
 struct input {
     int fd;
     const char *path;
     struct stat st;
     uint64_t done;
-    bool ahead; /* `next` was read to see whether there is more */
+    bool ahead; /* `next` was read ahead, to find out whether there are more bytes */
     uint8_t next;
     struct out_progress progress;
 };
 
+/* A content_source: reads until `len` bytes or the end of the input. */
 static int64_t input_read(void *ctx, void *bytes, uint64_t len)
 {
     struct input *in = ctx;
@@ -64,7 +66,7 @@ static int64_t input_read(void *ctx, void *bytes, uint64_t len)
     return (int64_t)got;
 }
 
-/* 1: there are more bytes; 0: none; -1 after a message. */
+/* Are there more bytes? 1: yes; 0: no; -1 after a message. */
 static int input_more(struct input *in)
 {
     int64_t n = input_read(in, &in->next, 1);
@@ -123,7 +125,8 @@ static void meta_for(const struct input *in, uint64_t size, struct twz_meta *met
 
 static int fill_part(struct input *in, struct pool *pool, uint32_t row);
 
-/* The object that the file goes on in: kept if the first one's `next` word says so. */
+/* Make the object that continues the file of row `first`. Recovery keeps it if the `next` word of
+ * the first object points to it. */
 static int fill_continuation(struct input *in, struct pool *pool, uint32_t first, objid_t *id)
 {
     struct store_stat stat;
@@ -199,7 +202,7 @@ static int compare_chunk(void *ctx, const uint8_t *bytes, uint64_t len)
     return 0;
 }
 
-/* 1: the object holds the file's bytes and mode; 0: no; else an error that is told. */
+/* Does the object hold the file's bytes and mode? 1: yes; 0: no; -1 after a message. */
 static int same_content(struct tool *tool, struct input *in, uint32_t row)
 {
     uint8_t buffer[TWZ_PAGE_SIZE];
@@ -238,7 +241,8 @@ static void print_put(struct tool *tool, objid_t id, const char *path, uint64_t 
     out_end();
 }
 
-/* An ID is no place to put anything: what a name means changes in one step, an object does not. */
+/* Refuse an ID as destination: a name gets a new object in one step, but an object's content cannot
+ * change in one step. */
 static int check_destination(struct tool *tool, const char *path)
 {
     char hex[33];
@@ -250,12 +254,15 @@ static int check_destination(struct tool *tool, const char *path)
     return TOOL_OK;
 }
 
+/* Put the input at `path`; with `update` only if the object there has another content. */
 static int put_input(struct tool *tool, struct input *in, const char *path, const char *leaf,
                      bool update)
 {
     objid_t id;
     uint32_t row;
-    struct place place = { .perms = TWZ_PERMS, .leaf = leaf, .fill = fill_from_input, .ctx = in };
+    struct object_spec spec = {
+        .perms = TWZ_PERMS, .leaf = leaf, .fill = fill_from_input, .ctx = in
+    };
     int err;
 
     if (update && path && destination_find(tool->pool, path, leaf, &id) == 0 &&
@@ -269,7 +276,7 @@ static int put_input(struct tool *tool, struct input *in, const char *path, cons
             return TOOL_OK;
         }
     }
-    err = destination_create(tool->pool, path, &place, &id);
+    err = destination_create(tool->pool, path, &spec, &id);
     if (err == TOOL_OK)
         print_put(tool, id, path, in->done, true);
     return err;
@@ -298,7 +305,7 @@ int cmd_put(struct tool *tool, const struct args *args)
 
 /* --- cp ------------------------------------------------------------------------------------ */
 
-/* The copy: pages shared until one side writes, metadata page of its own. */
+/* Fill the copy: its data pages are shared until one side writes, its metadata page is its own. */
 static int fill_shared(void *ctx, struct pool *pool, uint32_t row)
 {
     const struct ident *source = ctx;
@@ -327,7 +334,7 @@ int cmd_cp(struct tool *tool, const struct args *args)
     int err = check_destination(tool, args->argv[1]);
     int got;
     char *leaf;
-    struct place place;
+    struct object_spec spec;
 
     if (err == TOOL_OK)
         err = ident_one(tool, args->argv[0], &source);
@@ -335,14 +342,15 @@ int cmd_cp(struct tool *tool, const struct args *args)
         return err;
     got = store_obj_stat(tool->pool->store, source.row, &stat);
     leaf = names_base(source.text);
-    place =
-        (struct place){ .perms = stat.perms, .leaf = leaf, .fill = fill_shared, .ctx = &source };
+    spec = (struct object_spec){
+        .perms = stat.perms, .leaf = leaf, .fill = fill_shared, .ctx = &source
+    };
     if (got < 0)
         err = fail_twz(source.text, got);
     else if (source.kind == HIER_DIR || names_is_directory(source.id))
         err = fail(TOOL_NO, "%s: a directory: copy its objects one by one", source.text);
     else
-        err = leaf ? destination_create(tool->pool, args->argv[1], &place, &id)
+        err = leaf ? destination_create(tool->pool, args->argv[1], &spec, &id)
                    : fail(TOOL_FULL, "out of memory");
     if (err == TOOL_OK)
         print_put(tool, id, args->argv[1], 0, true);

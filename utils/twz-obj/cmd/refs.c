@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * refs, graph, lost: the references of the whole pool.
+ * refs, graph, lost: list the references of the whole pool.
  *
- * lost --delete deletes object by object, each by one commit word; --link gives names one by one.
- * Where anything is damaged, what only that points to looks lost: then nothing is deleted.
+ * lost --delete deletes object by object, each by one commit word; --link adds one name at a time.
+ * An object that only a damaged object points to looks lost. So --delete deletes nothing while
+ * anything is damaged.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,24 +71,16 @@ struct selection {
     bool from, to;
 };
 
-static bool among(const struct ident_list *list, objid_t id)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (objid_equal(list->item[i].id, id))
-            return true;
-    }
-    return false;
-}
-
 static int select_ref(void *ctx, const struct ref *ref)
 {
     const struct selection *s = ctx;
 
-    if (ref->kind == REF_GAP && (s->to || among(s->list, ref->from)))
+    if (ref->kind == REF_GAP && (s->to || ident_list_has(s->list, ref->from)))
         refs_warn_gap(ref);
     if (ref->kind == REF_GAP)
         return 0;
-    if (!(s->from && among(s->list, ref->from)) && !(s->to && among(s->list, ref->to)))
+    if (!(s->from && ident_list_has(s->list, ref->from)) &&
+        !(s->to && ident_list_has(s->list, ref->to)))
         return 0;
     if (out_is_json())
         ref_json(ref);
@@ -118,9 +111,9 @@ int cmd_refs(struct tool *tool, const struct args *args)
 struct graph {
     struct tool *tool;
     bool dot;
-    uint8_t *reached; /* a bit for each slot; NULL: everything */
-    bool grew;
-    bool print;
+    uint8_t *reached; /* a bit for each row; NULL: everything */
+    bool grew;        /* this pass reached another object */
+    bool print;       /* print the edges, instead of marking what they reach */
 };
 
 static bool is_reached(const struct graph *graph, objid_t id)
@@ -141,7 +134,7 @@ static void mark_reached(struct graph *graph, objid_t id)
     graph->grew = true;
 }
 
-/* Inside a string of Graphviz's language. */
+/* Print text inside a string of Graphviz's language. */
 static void dot_text(const char *text)
 {
     for (; *text; text++) {
@@ -151,6 +144,7 @@ static void dot_text(const char *text)
     }
 }
 
+/* Mark or print one reference from an object that is reached. */
 static int visit_edge(void *ctx, const struct ref *ref)
 {
     struct graph *graph = ctx;
@@ -212,7 +206,7 @@ int cmd_graph(struct tool *tool, const struct args *args)
     int walked;
 
     if (graph.dot && out_is_json())
-        return fail(TOOL_USAGE, "graph: either --dot or --json");
+        return fail(TOOL_USAGE, "graph: give either --dot or --json");
     err = ident_all(tool, args, &list);
     walked = err == TOOL_OK && list.count ? graph_reach(&graph, &list) : 0;
     graph.print = true;
@@ -232,37 +226,38 @@ int cmd_graph(struct tool *tool, const struct args *args)
 
 /* --- lost ---------------------------------------------------------------------------------- */
 
-struct found {
+struct lost {
     const struct pool *pool;
-    uint8_t *pointed; /* a bit for each slot */
+    uint8_t *pointed; /* a bit for each row: something points to the object */
     uint64_t rows;
-    bool delete; /* all that is lost is to go: no gap may be passed over */
-    bool refused;
+    bool delete;  /* delete what is lost: any gap must be refused */
+    bool refused; /* after its message */
 };
 
-static int refuse_gap_if_delete(struct found *found, const struct ref *ref)
+/* --delete refuses a gap, the other forms only warn. True: refused. */
+static bool refuse_or_warn_gap(struct lost *lost, const struct ref *ref)
 {
-    if (!found->delete) {
+    if (!lost->delete) {
         refs_warn_gap(ref);
-        return 0;
+        return false;
     }
-    found->refused = true;
+    lost->refused = true;
     fail(TOOL_DAMAGED,
-         "%s " IDFMT ": %s: what only it points to would look lost, so nothing is deleted: "
-         "del it first, or del the lost ones by their IDs with --force",
+         "%s " IDFMT ": %s: objects that only it points to would look lost, so nothing is deleted: "
+         "del it first, or del the lost objects by their IDs with --force",
          ref->path ? ref->path : "object", IDPR(ref->from), fail_text(ref->error));
-    return 1;
+    return true;
 }
 
 static int mark_pointed(void *ctx, const struct ref *ref)
 {
-    struct found *found = ctx;
+    struct lost *lost = ctx;
     uint32_t row;
 
     if (ref->kind == REF_GAP)
-        return refuse_gap_if_delete(found, ref);
-    if (store_lookup(found->pool->store, ref->to, &row) >= 0 && row < found->rows)
-        found->pointed[row / 8] |= (uint8_t)(1u << (row % 8));
+        return refuse_or_warn_gap(lost, ref);
+    if (store_lookup(lost->pool->store, ref->to, &row) >= 0 && row < lost->rows)
+        lost->pointed[row / 8] |= (uint8_t)(1u << (row % 8));
     return 0;
 }
 
@@ -291,50 +286,51 @@ static int lost_link(objid_t id, const twzobj *dir)
     return hier_insert(dir, (struct hier_name){ text, 32 }, id);
 }
 
-static int lost_each(struct tool *tool, const struct found *found, const twzobj *dir, bool delete)
+/* Print each lost object, and link or delete it. */
+static int lost_each(struct tool *tool, const struct lost *lost, const twzobj *dir, bool delete)
 {
     int err = 0;
 
     for (uint32_t row = 0; err >= 0 && ids_next(tool->pool, &row); row++) {
         objid_t id = store_obj_id_of(tool->pool->store, row);
 
-        if (row >= found->rows || found->pointed[row / 8] & (1u << (row % 8)))
+        if (row >= lost->rows || lost->pointed[row / 8] & (1u << (row % 8)))
             continue;
         lost_print(tool, id, row);
         if (dir)
             err = lost_link(id, dir);
         else if (delete)
             err = plat_obj_delete(id, TWZ_DELETE_DEFERRED);
-        /* Gone with what it was tied to. */
+        /* It was deleted with the object that it was tied to. */
         if (err == -TWZ_ENOOBJ || err == -TWZ_EDELETED)
             err = 0;
     }
     return err;
 }
 
-static int lost_find(struct tool *tool, struct found *found)
+static int lost_find(struct tool *tool, struct lost *lost)
 {
     struct store_usage space;
 
     store_usage(tool->pool->store, &space);
-    found->rows = space.rows_max;
-    found->pointed = calloc(1, space.rows_max / 8 + 1);
-    return found->pointed ? refs_each(tool->pool, mark_pointed, found) : -TWZ_ENOMEM;
+    lost->rows = space.rows_max;
+    lost->pointed = calloc(1, space.rows_max / 8 + 1);
+    return lost->pointed ? refs_each(tool->pool, mark_pointed, lost) : -TWZ_ENOMEM;
 }
 
-/* `dir`: an open directory for --link, or NULL. 1: refused, the message is out. */
+/* `dir`: an open directory for --link, or NULL. 0, -TWZ_E*, or 1: refused, after a message. */
 static int lost_run(struct tool *tool, const twzobj *dir, bool delete)
 {
-    struct found found = { .pool = tool->pool, .delete = delete };
+    struct lost lost = { .pool = tool->pool, .delete = delete };
     int err = dir ? hier_probe(dir) : 0;
 
     if (err < 0)
         return err;
-    err = lost_find(tool, &found);
-    if (err >= 0 && !found.refused)
-        err = lost_each(tool, &found, dir, delete);
-    free(found.pointed);
-    return err < 0 ? err : found.refused;
+    err = lost_find(tool, &lost);
+    if (err >= 0 && !lost.refused)
+        err = lost_each(tool, &lost, dir, delete);
+    free(lost.pointed);
+    return err < 0 ? err : lost.refused;
 }
 
 int cmd_lost(struct tool *tool, const struct args *args)
@@ -347,7 +343,7 @@ int cmd_lost(struct tool *tool, const struct args *args)
     int done;
 
     if (link && delete)
-        return fail(TOOL_USAGE, "lost: either --link or --delete");
+        return fail(TOOL_USAGE, "lost: give either --link or --delete");
     err = link ? ident_one(tool, link, &dir) : TOOL_OK;
     if (err != TOOL_OK)
         return err;

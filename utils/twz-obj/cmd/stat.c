@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stat and info: one object's facts, in short and in full. */
+/* stat and info: print an object's attributes, in short and in full. */
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +33,7 @@ static void print_time_line(const char *what, uint64_t ns)
         printf("  %-10s %s\n", what, out_time_text(text, ns));
 }
 
+/* The text of stat; info begins with it. */
 static void print_stat(const struct ident *item, const struct attrs *attrs)
 {
     char perms[OUT_PERMS_TEXT];
@@ -56,7 +57,7 @@ static void print_stat(const struct ident *item, const struct attrs *attrs)
     print_time_line("changed", attrs->meta.ctime_ns);
 }
 
-/* --- info: what stat has not --------------------------------------------------------------- */
+/* --- info: what stat does not print -------------------------------------------------------- */
 
 static void print_directory_line(void *ctx, const char *text)
 {
@@ -79,6 +80,7 @@ static void print_directory_header(objid_t id)
     twz_object_release(&dir);
 }
 
+/* The rest of the entry in the object table and of the metadata page. */
 static void print_info(const struct attrs *attrs)
 {
     const struct store_stat *stat = &attrs->stat;
@@ -117,6 +119,7 @@ static void print_info(const struct attrs *attrs)
         print_directory_header(stat->id);
 }
 
+/* The same as fields of a JSON entry. */
 static void out_info_fields(const struct attrs *attrs)
 {
     const struct twz_meta *meta = &attrs->meta;
@@ -145,6 +148,7 @@ static void out_info_fields(const struct attrs *attrs)
     out_list_end();
 }
 
+/* Print the attributes of all operands; `full`: info. */
 static int print_all(struct tool *tool, const struct args *args, bool full)
 {
     struct ident_list list;

@@ -47,6 +47,7 @@ void host_platform_detach(const struct pool *pool)
 
 /* --- objects ------------------------------------------------------------------------------- */
 
+/* Share the pages that the new object begins with. */
 static int copy_sources(const struct twz_create *create, uint32_t row)
 {
     const struct twz_copy *source = (const struct twz_copy *)(uintptr_t)create->sources;

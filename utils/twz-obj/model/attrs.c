@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* Facts about one object, from its record and its metadata page. */
 #include "attrs.h"
 
 #include <hier/layout.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What there is to say about one object: read from record and metadata page, printed as text or
- * as the fields of a record. */
+/* The attributes of an object, from its entry in the object table and its metadata page. */
 #ifndef ATTRS_H
 #define ATTRS_H
 
@@ -14,20 +13,21 @@ struct attrs {
     const char *type; /* "directory", "file", "object", "view" ... */
 };
 
-/* Damage is told in `error` and in stat.damaged, not returned. -TWZ_ENOOBJ and the like. */
+/* Read the attributes. 0 or -TWZ_E*; damage is not an error here, but sets `error` or
+ * stat.damaged. */
 int attrs_get(const struct pool *pool, uint32_t row, struct attrs *attrs);
 
-/* Bytes of media: pages, and the record's entry. */
+/* Bytes of media that the object takes: its pages, and its entry in the object table. */
 uint64_t attrs_media(const struct attrs *attrs);
 
-/* "drwxr-xr-x" by type and mode bits. */
+/* "drwxr-xr-x", from type and mode bits. */
 #define ATTRS_MODE_TEXT 11
 const char *attrs_mode(char text[ATTRS_MODE_TEXT], const struct attrs *attrs);
 
-/* Fields id, type, size, mode, perms ... of the open record. */
+/* Print the fields id, type, size, mode, perms ... of a JSON entry. */
 void attrs_fields(const struct attrs *attrs);
 
-/* The name of an extension tag that this tool knows, else NULL. */
+/* The name of a known tag, or NULL. */
 const char *attrs_tag(uint64_t tag);
 
 #endif

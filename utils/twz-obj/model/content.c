@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes of objects by way of the store's pages. Filling adds whole pages to an object that is still
- * provisional: whatever the point where it ends, recovery sweeps the object or finds it complete.
+ * Crash protocol of filling: whole pages are added to a provisional object. Wherever the process
+ * ends, recovery deletes the object or finds it complete.
  */
 #include "content.h"
 
@@ -92,7 +92,7 @@ int content_next(const struct pool *pool, uint32_t row, const struct twz_meta *m
     return store_lookup(pool->store, entry.id, next);
 }
 
-/* Files may not go round in circles: no file has more parts than this (1 TiB). */
+/* No file has more objects than this (1 TiB): a limit for files that form a circle. */
 #define PARTS_MAX 1024u
 
 int content_length(const struct pool *pool, uint32_t row, uint64_t *length)
@@ -112,7 +112,7 @@ int content_length(const struct pool *pool, uint32_t row, uint64_t *length)
     return 0;
 }
 
-/* Pages [page, end) that are absent or 0. */
+/* The number of absent pages from `page` on, up to `end`. */
 static uint32_t count_absent(const struct pool *pool, uint32_t row, uint32_t page, uint32_t end)
 {
     struct store_page at = { .page = page };
@@ -122,7 +122,7 @@ static uint32_t count_absent(const struct pool *pool, uint32_t row, uint32_t pag
     return at.page - page;
 }
 
-/* Pages from `page` on, at most up to `end`, whose frames lie behind `bytes` in a row. */
+/* The number of pages from `page` on, up to `end`, whose frames follow `bytes` directly. */
 static uint32_t count_contiguous(const struct pool *pool, uint32_t row, uint32_t page, uint32_t end,
                                  const uint8_t *bytes)
 {
@@ -135,6 +135,7 @@ static uint32_t count_contiguous(const struct pool *pool, uint32_t row, uint32_t
     return run;
 }
 
+/* Pass the data of one object, `size` bytes, to the sink. */
 static int visit_part(const struct pool *pool, uint32_t row, uint64_t size, content_sink sink,
                       void *ctx)
 {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Crash protocol.
- *   new name      hier_create: the object is provisional with the directory's slot word as its
- *                 witness while it is filled; that word creates and names it.
- *   no name       provisional while it is filled, with a witness that never comes true; made
- *                 permanent by one commit word.
- *   old name      filled as without a name, made permanent, then hier_replace. A process that ends
- *                 between these two leaves the old state and one whole object without a name
- *                 (twz-obj lost); one that ends earlier leaves nothing.
+ * Crash protocol. The object is provisional while it is filled; a crash then leaves nothing of it.
+ *
+ *            step                                       after a crash
+ * new name   1  hier_create with fill                   as before
+ *            2  COMMIT: hier's bucket word, the witness  the name means the whole object
+ * no name    1  fill; the witness never holds           as before
+ *            2  COMMIT: TWZ_CTL_PERMANENT               a whole object without a name
+ * old name   1  as without a name                       as before, or a whole object without a
+ *                                                       name, which twz-obj lost shows
+ *            2  COMMIT: hier_replace                    the name means the new object
  */
 #include "destination.h"
 
@@ -24,8 +26,8 @@
 
 struct filling {
     struct pool *pool;
-    const struct place *place;
-    int reported; /* the fill's result where it was 1: the message is out */
+    const struct object_spec *spec;
+    bool reported; /* the fill failed and printed its message */
 };
 
 static int fill_object(struct filling *filling, objid_t id)
@@ -34,9 +36,9 @@ static int fill_object(struct filling *filling, objid_t id)
     int err = store_lookup(filling->pool->store, id, &row);
 
     if (err >= 0)
-        err = filling->place->fill(filling->place->ctx, filling->pool, row);
+        err = filling->spec->fill(filling->spec->ctx, filling->pool, row);
     if (err > 0) {
-        filling->reported = 1;
+        filling->reported = true;
         return -TWZ_EIO;
     }
     return err < 0 ? err : window_refresh(row);
@@ -52,7 +54,7 @@ static int make_named(struct filling *filling, struct hier_where *where, objid_t
     twzobj obj;
     struct hier_create create = {
         .kind = HIER_OBJECT,
-        .perms = filling->place->perms,
+        .perms = filling->spec->perms,
         .fill = fill_created,
         .ctx = filling,
     };
@@ -65,12 +67,13 @@ static int make_named(struct filling *filling, struct hier_where *where, objid_t
     return 0;
 }
 
+/* A filled object without a name; deleted again after an error. */
 static int make_unnamed(struct filling *filling, objid_t *id)
 {
-    /* The root directory's first metadata word is the magic for ever: recovery never finds ~0. */
+    /* The witness never holds: the root directory's first metadata word is its magic for ever. */
     struct twz_create create = {
         .flags = TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL,
-        .perms = filling->place->perms,
+        .perms = filling->spec->perms,
         .witness = filling->pool->names,
         .witness_off = TWZ_OBJ_META,
         .witness_value = UINT64_MAX,
@@ -101,7 +104,7 @@ static int replace_named(struct filling *filling, struct hier_where *where, obji
     return err;
 }
 
-/* Walk to where the object goes: inside `path` where that is a directory. */
+/* Walk to the destination's name: `path`, or `leaf` inside it if `path` is a directory. */
 static int walk_to(struct pool *pool, const char *path, const char *leaf, struct hier_where *where)
 {
     int err = names_walk(pool, path, 0, where);
@@ -133,11 +136,12 @@ int destination_find(struct pool *pool, const char *path, const char *leaf, obji
     return err;
 }
 
-int destination_create(struct pool *pool, const char *path, const struct place *place, objid_t *id)
+int destination_create(struct pool *pool, const char *path, const struct object_spec *spec,
+                       objid_t *id)
 {
-    struct filling filling = { .pool = pool, .place = place };
+    struct filling filling = { .pool = pool, .spec = spec };
     struct hier_where where;
-    int err = path ? walk_to(pool, path, place->leaf, &where) : 0;
+    int err = path ? walk_to(pool, path, spec->leaf, &where) : 0;
 
     if (err >= 0 && path) {
         if (where.must_dir && !where.kind)

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* Putting a new, filled object where a path says, in one step. */
+/* The destination of put and cp: a new, filled object gets a name in one step. */
 #ifndef DESTINATION_H
 #define DESTINATION_H
 
 #include "pool.h"
 
-struct place {
+struct object_spec {
     uint32_t perms;
-    const char *leaf; /* name to take where the path is a directory */
-    /* Fills the object, which nobody else sees yet; 0, -TWZ_E*, or 1 for an error already told. */
+    const char *leaf; /* the name to use if the path is a directory */
+    /* Fills the provisional object. 0, -TWZ_E*, or 1 after a message. */
     int (*fill)(void *ctx, struct pool *pool, uint32_t row);
     void *ctx;
 };
 
 /*
- * Make an object, fill it, and let `path` mean it (NULL: nothing does). The name is new, or means
- * the new object instead of the old one, which is deleted with its last name unless another object
- * points to it. Wherever the process ends, the name means all of the old or all of the new.
- * TOOL_OK, or an exit code after a message.
+ * Make an object, fill it, and name it `path`; NULL: the object gets no name. If the name exists,
+ * it then means the new object. The old object is deleted if that was its last name, unless another
+ * object points to it. Wherever the process ends, the name means the whole old object or the whole
+ * new one. TOOL_OK, or an exit code after a message.
  */
-int destination_create(struct pool *pool, const char *path, const struct place *place, objid_t *id);
+int destination_create(struct pool *pool, const char *path, const struct object_spec *spec,
+                       objid_t *id);
 
-/* The object that place_object would replace: 0, or -TWZ_ENONAME where there is none. */
+/* The object that destination_create would replace; -TWZ_ENONAME: there is none. */
 int destination_find(struct pool *pool, const char *path, const char *leaf, objid_t *id);
 
 #endif

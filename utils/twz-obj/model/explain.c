@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks only: what was refused is as it was. */
+/* Only reads the pool: what was refused stays unchanged. */
 #include "explain.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "fail.h"
 #include "names.h"
 
-/* Every object takes a slot of the pool's table; its size sets how many there are. */
+/* Every object takes a row of the pool's object table; the pool's size sets their number. */
 static bool objects_at_limit(const struct pool *pool, struct store_usage *space)
 {
     store_usage(pool->store, space);
@@ -22,7 +22,7 @@ static int explain_limit(const struct pool *pool, const char *subject, int64_t e
 
     if (error == -TWZ_EFULL && objects_at_limit(pool, &space))
         return fail(TOOL_FULL,
-                    "%s: the pool has no room for more objects (%llu of %llu): delete objects "
+                    "%s: the pool's object table is full (%llu of %llu objects): delete objects "
                     "(lost, del) or make a larger pool (mkpool --size)",
                     subject, (unsigned long long)space.objects, (unsigned long long)space.rows_max);
     return fail_twz(subject, error);
@@ -33,8 +33,8 @@ int explain_pool(const struct pool *pool, int64_t error)
     return explain_limit(pool, pool->path, error);
 }
 
-/* The first directory on the way that does not lead on, if it is for reason `error`; to be freed,
- * NULL: none. What ends in '/' is on the way itself. */
+/* The first part of the path that is the reason for `error`, or NULL; the caller frees it. The last
+ * name is such a part only if a '/' follows it. */
 static char *first_bad_part(const struct pool *pool, const char *path, int64_t error)
 {
     char *part = strdup(path);
@@ -69,7 +69,7 @@ static int explain_way(const struct pool *pool, const char *path, int64_t error,
     int err;
 
     if (!*path)
-        return fail(TOOL_USAGE, "an empty name means nothing: give a path");
+        return fail(TOOL_USAGE, "the name is empty: give a path");
     way = error == -TWZ_ENONAME || error == -TWZ_ENOTDIR;
     gap = way && !objid_is_none(pool->names) ? first_bad_part(pool, path, error) : NULL;
     if (!gap)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Errors of libtwz and hier whose reason the pool knows, said with that reason. */
+/*
+ * Messages for errors of libtwz and hier (-TWZ_E*), with the reason as the pool shows it. Each
+ * function prints and returns the exit code.
+ */
 #ifndef EXPLAIN_H
 #define EXPLAIN_H
 
@@ -7,19 +10,18 @@
 
 #include "pool.h"
 
-/*
- * An error (-TWZ_E...) about `path`: names the directory on the way that is missing or is none, and
- * the limit of the pool that is reached; else as fail_twz. Prints, and returns the exit code.
- */
+/* An error about `path`. The message names the part of the path that is missing or not a directory,
+ * or the limit of the pool that is reached; else as fail_twz. */
 int explain_path(const struct pool *pool, const char *path, int64_t error);
 
-/* The same where something was to be made there: a missing directory can be made first. */
+/* The same for a path that was to be made: the remedy for a missing directory is to make it. */
 int explain_make(const struct pool *pool, const char *path, int64_t error);
 
-/* The same about the pool, for what has no path. */
+/* The same for an object without a path. */
 int explain_pool(const struct pool *pool, int64_t error);
 
-/* A path that is no name, but directory `dir` itself ("/", "a/.."): was to be `verb`, "removed". */
+/* The path means directory `dir` itself and has no last name ("/", "a/.."), so it cannot be `verb`
+ * ("removed"). */
 int explain_nameless(const struct pool *pool, const char *path, objid_t dir, const char *verb);
 
 #endif

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* From OBJ to objects. */
 #include "ident.h"
 
 #include <fnmatch.h>
@@ -14,6 +13,7 @@
 
 #define CANDIDATES 16
 
+/* Append one object; takes over `path`. A damaged object is accepted. */
 static int add_ident(struct tool *tool, struct ident_list *list, const char *text, char *path,
                      objid_t id, uint32_t kind)
 {
@@ -40,7 +40,7 @@ static bool is_glob(const char *text)
     return strpbrk(text, "*?[") != NULL;
 }
 
-/* A path as it is shown: one '/' in front, none at the end. */
+/* A path as it is printed: one '/' in front, none at the end. */
 static char *display_path(const char *text)
 {
     size_t len = strlen(text);
@@ -59,7 +59,7 @@ static char *display_path(const char *text)
 
 /* --- globs --------------------------------------------------------------------------------- */
 
-/* `pattern`: what is left to match below directory `dir`, found at `path`. */
+/* Append the objects that match the rest `pattern` of a glob, below directory `dir` at `path`. */
 static int match_below(struct tool *tool, objid_t dir, const char *path, const char *pattern,
                        struct ident_list *list)
 {
@@ -116,7 +116,7 @@ static int add_matches(struct tool *tool, const char *text, struct ident_list *l
 static int fail_missing(const char *text, bool maybe_id)
 {
     if (maybe_id)
-        return fail(TOOL_MISSING, "%s: no such name, and no ID begins so", text);
+        return fail(TOOL_MISSING, "%s: no such name, and no ID begins with it", text);
     return fail(TOOL_MISSING, "%s: no such name", text);
 }
 
@@ -147,7 +147,7 @@ int ident_get(struct tool *tool, const char *text, struct ident_list *list)
     int err;
 
     if (!*text)
-        return fail(TOOL_USAGE, "an empty name means nothing: give a path or an ID");
+        return fail(TOOL_USAGE, "the name is empty: give a path or an ID");
     digits = strchr(text, '/') ? 0 : ids_prefix(text, hex);
     count = digits ? ids_find(tool->pool, hex, digits, found, CANDIDATES) : 0;
     err = digits == 32 && count == 1 ? -TWZ_ENONAME : names_find(tool->pool, text, &id, &kind);
@@ -186,6 +186,15 @@ int ident_all_or(struct tool *tool, const struct args *args, const char *otherwi
     return ident_get(tool, otherwise, list);
 }
 
+bool ident_list_has(const struct ident_list *list, objid_t id)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (objid_equal(list->item[i].id, id))
+            return true;
+    }
+    return false;
+}
+
 void ident_done(struct ident *ident)
 {
     free(ident->path);
@@ -206,7 +215,7 @@ int ident_one(struct tool *tool, const char *text, struct ident *out)
     int err = ident_get(tool, text, &list);
 
     if (err == TOOL_OK && list.count > 1)
-        err = fail(TOOL_MISSING, "%s: matches %zu objects, one is wanted", text, list.count);
+        err = fail(TOOL_MISSING, "%s: matches %zu objects: name one of them", text, list.count);
     if (err == TOOL_OK) {
         *out = list.item[0];
         free(list.item);

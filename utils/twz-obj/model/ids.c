@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sorted table is made when a terminal wants short IDs, and again after objects came or went
- * (pool->changes). Looking for a prefix without it visits every slot once.
+ * The sorted table serves short IDs on a terminal. It is built at the first use, and again after
+ * pool->changes changed. The look-up of a prefix does not use it: it visits every row once.
  */
 #include "ids.h"
 
@@ -54,7 +54,7 @@ static bool has_prefix(objid_t id, const char *hex, int digits)
     return memcmp(out_id_text(text, id, 32), hex, (size_t)digits) == 0;
 }
 
-/* 32 digits name one object: a look-up. */
+/* All 32 digits are given: look up the one object. */
 static int64_t find_whole(struct pool *pool, const char *hex, objid_t *found, size_t max)
 {
     char half[17] = { 0 };
@@ -92,6 +92,7 @@ int64_t ids_find(struct pool *pool, const char *hex, int digits, objid_t *found,
     return count;
 }
 
+/* Build the table if it is missing or out of date. */
 static int build_table(struct pool *pool)
 {
     size_t room;
@@ -122,7 +123,7 @@ static int build_table(struct pool *pool)
     return 0;
 }
 
-/* Leading digits that two IDs have in common. */
+/* The number of leading digits that two IDs share. */
 static int common_digits(objid_t a, objid_t b)
 {
     uint64_t hi = a.hi ^ b.hi;

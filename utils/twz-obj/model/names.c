@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The namespace for commands: walking, listing, visiting. Changes are hier's own, atomic each.
- * Directories are opened for writing also where they are only read: hier finishes a change that a
- * crash interrupted when it may, in the pool or in the private copy of it.
+ * Each change is one operation of hier and therefore atomic. A directory is opened for writing even
+ * if it is only read: hier then completes a change that a crash interrupted, in the pool or in the
+ * private copy of it.
  */
 #define _GNU_SOURCE
 #include "names.h"
@@ -74,6 +74,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(((const struct name *)a)->text, ((const struct name *)b)->text);
 }
 
+/* Append the entry `item`; the array grows by doubling. */
 static int list_add(struct name_list *list, size_t *room, const struct hier_item *item)
 {
     struct name *name;
@@ -202,6 +203,7 @@ struct walk {
     void *ctx;
 };
 
+/* Visit the names of one directory; enters each directory that the walk has not seen. */
 static int visit_below(struct walk *walk, objid_t dir, const char *path, unsigned depth)
 {
     struct name_list list;
@@ -255,7 +257,7 @@ int names_each_below(const struct pool *pool, objid_t dir, const char *path, nam
 
 int names_aside(const struct pool *pool, objid_t parent, twzobj *dir)
 {
-    /* The root directory's first metadata word is the magic for ever: recovery never finds ~0. */
+    /* The witness never holds: the root directory's first metadata word is its magic for ever. */
     struct twz_create create = {
         .flags = TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL,
         .perms = TWZ_READ | TWZ_WRITE | TWZ_DEL,

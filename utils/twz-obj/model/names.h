@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The namespace as the commands want it, over objects/hier. Paths start at the root directory. */
+/* The namespace for the commands, over objects/hier. Paths start at the root directory. Functions
+ * return 0 or -TWZ_E* unless they say otherwise. */
 #ifndef NAMES_H
 #define NAMES_H
 
@@ -20,79 +21,83 @@ struct name_list {
     size_t count;
 };
 
-/* -TWZ_E*; the result is to be closed with hier_where_close. A pool without a namespace is
- * -TWZ_ENONAME. */
+/* Walk a path. The caller must close the result with hier_where_close. -TWZ_ENONAME also if the
+ * pool has no namespace. */
 int names_walk(const struct pool *pool, const char *path, uint32_t flags, struct hier_where *where);
 
-/* To the name itself: a last part that is a symbolic link is never followed, not even where the
- * path ends in '/', which says that it has to be a directory (-TWZ_ENOTDIR). */
+/* Walk to the last name itself: a symbolic link there is never followed, even if the path ends in
+ * '/'. Such a path must lead to a directory, else -TWZ_ENOTDIR. */
 int names_walk_entry(const struct pool *pool, const char *path, struct hier_where *where);
 
-/* What a path means, symbolic links followed: -TWZ_ENONAME where it means nothing. */
+/* Resolve a path, following symbolic links; -TWZ_ENONAME: there is no such object. */
 int names_find(const struct pool *pool, const char *path, objid_t *id, uint32_t *kind);
 
-/* Is the object a directory, whatever its name says? */
+/* Is the object itself a directory? The kind in its directory entry is not read. */
 bool names_is_directory(objid_t id);
 
 /* All names of a directory, sorted by their bytes. */
 int names_list(objid_t dir, struct name_list *list);
 void names_list_free(struct name_list *list);
 
-/* Text of a symbolic link in a directory, with a NUL; to be freed. NULL: none. */
+/* The following three return memory that the caller frees, or NULL. */
+
+/* The text of a symbolic link in a directory. */
 char *names_link_text(objid_t dir, const char *name);
 
-/* dir + "/" + name; to be freed, NULL without memory. */
+/* dir + "/" + name. */
 char *names_join(const char *dir, const char *name);
 
-/* The last part of a host path or of a path; never empty, to be freed. */
+/* The last name of a path in the pool or on the host; never empty. */
 char *names_base(const char *path);
 
-/* A set of objects; those of one pool. */
+/* A set of objects of one pool. */
 struct names_seen {
     const struct pool *pool;
-    uint8_t *bits; /* one for each slot */
+    uint8_t *bits; /* one for each row */
 };
 int names_seen_init(struct names_seen *seen, const struct pool *pool); /* 0 or -TWZ_ENOMEM */
 void names_seen_free(struct names_seen *seen);
 
-/* Put an object into the set: false where it was there before, or is no object. */
+/* Add an object to the set. False: it was in the set already, or there is no such object. */
 bool names_seen_add(struct names_seen *seen, objid_t id);
 
 /*
- * Visit what `dir` (found at `path`) holds and all below, in order of names; `depth` counts from 0.
- * Each directory is entered once: one that is named again, as only a damaged pool can, is visited
- * with `again` and not entered. Stops at the first result that is not 0 and returns it, or -TWZ_E*:
- * -TWZ_ENAMELEN where a path is longer than TWZ_PATH_MAX.
+ * Visit all names in `dir` (found at `path`) and below, in order of names; `depth` counts from 0.
+ * Each directory is entered once. A second name of a directory, which only a damaged pool has, is
+ * visited with `again` and not entered. Stops at the first result that is not 0 and returns it, or
+ * -TWZ_E*: -TWZ_ENAMELEN if a path is longer than TWZ_PATH_MAX.
  */
 struct name_visit {
     const char *path;
     const struct name *name;
-    objid_t dir; /* the directory that holds it */
+    objid_t dir; /* the directory that holds the name */
     unsigned depth;
-    bool last;  /* no more names follow in this directory */
+    bool last;  /* the last name of its directory */
     bool again; /* a directory that was entered before */
 };
 typedef int (*names_visitor)(void *ctx, const struct name_visit *visit);
 int names_each_below(const struct pool *pool, objid_t dir, const char *path, names_visitor visitor,
                      void *ctx);
 
-/* The same, but a directory that cannot be listed does not end it: it is told to `broken`, whose
- * result counts as the visitor's. */
+/* The same, but a directory that cannot be listed does not end the walk: `broken` is called for
+ * it, and its result counts as a visitor's. */
 typedef int (*names_broken)(void *ctx, objid_t dir, const char *path, int error);
 int names_each_whole(const struct pool *pool, objid_t dir, const char *path, names_visitor visitor,
                      names_broken broken, void *ctx);
 
-/* As mkdir -p: an existing directory is no error. *made (may be NULL): some part was made. */
+/* Make a directory and its missing parents, as mkdir -p. *made (may be NULL) becomes true if one
+ * was made. */
 int names_mkdir_parents(const struct pool *pool, const char *path, bool *made);
 
 /*
- * A directory that has no name and that recovery sweeps, open READ | WRITE: what is made in it and
- * then renamed into directory `parent` appears there in one step, wherever the process ends.
- * names_aside_end deletes it, with what is in it.
+ * Make a scratch directory: open READ | WRITE, without a name, deleted by the next recovery. A name
+ * that is made in it and then renamed into directory `parent` appears there in one step, wherever
+ * the process ends. names_aside_end deletes the directory with its contents.
  */
 int names_aside(const struct pool *pool, objid_t parent, twzobj *dir);
 int names_aside_end(twzobj *dir);
 
+/* The last name of a walk. */
 struct hier_name names_leaf(const struct hier_where *where);
 
 #endif

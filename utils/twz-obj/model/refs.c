@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Walks over all references: superblock, namespace, then every object's FOT and tie. */
+/* A walk visits the superblock, the namespace, then the FOT and the tie of every object. */
 #include "refs.h"
 
 #include <string.h>
@@ -53,8 +53,8 @@ static int report_directory_gap(void *ctx, objid_t dir, const char *path, int er
     return visit->visitor(visit->ctx, &ref);
 }
 
-/* A FOT entry that names its target: what the name means here. 1: nothing to tell; -TWZ_E*: that
- * cannot be read. */
+/* Resolve the name of a FOT entry that names its target. 0; 1: the name means no object; -TWZ_E*:
+ * the name cannot be read. */
 static int resolve_entry_name(const struct visit *visit, uint32_t row,
                               const struct twz_fot_entry *entry, char *name, objid_t *to)
 {
@@ -73,6 +73,7 @@ static int resolve_entry_name(const struct visit *visit, uint32_t row,
     return err == -TWZ_EDAMAGED || err == -TWZ_EPOISON || err == -TWZ_ENOMEM ? err : err < 0;
 }
 
+/* Visit FOT entry `index` of an object. */
 static int visit_entry(const struct visit *visit, uint32_t row, objid_t id, uint32_t index)
 {
     char name[NAME_MAX_READ];
@@ -113,7 +114,7 @@ static int visit_tie(const struct visit *visit, const struct store_stat *stat)
 
     if (objid_is_none(stat->tie_parent))
         return 0;
-    /* The tie is written in the child; what it keeps is the child. */
+    /* The tie is stored in the child, and the child depends on the parent. */
     ref = (struct ref){ .kind = REF_TIE, .from = stat->tie_parent, .to = stat->id };
     return visit->visitor(visit->ctx, &ref);
 }
@@ -205,6 +206,6 @@ bool refs_pointed(struct pool *pool, objid_t id, bool names)
 
 void refs_warn_gap(const struct ref *ref)
 {
-    fail_warn("%s " IDFMT ": %s: what it points to is not known", ref->path ? ref->path : "object",
+    fail_warn("%s " IDFMT ": %s: its references are not known", ref->path ? ref->path : "object",
               IDPR(ref->from), fail_text(ref->error));
 }

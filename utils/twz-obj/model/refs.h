@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What points to what. A reference is a name in a directory, an entry of a foreign object table, a
- * tie, a symbolic pointer by name, or a root in the superblock. What is damaged may point anywhere:
- * that is told as a gap, and nothing may be deleted on the suspicion that nothing points to it.
+ * References between objects. A reference is a name in a directory, an entry of a foreign object
+ * table (by ID or by name), a tie, or a root in the superblock. A damaged object may point to any
+ * object. It is reported as a gap, and a caller must not take an object for unreferenced where
+ * there are gaps.
  */
 #ifndef REFS_H
 #define REFS_H
@@ -14,31 +15,31 @@ enum ref_kind { REF_NAME, REF_FOT, REF_TIE, REF_ROOT, REF_GAP };
 struct ref {
     enum ref_kind kind;
     objid_t from;     /* 0: the superblock */
-    objid_t to;       /* REF_GAP: 0, not to be known */
-    const char *path; /* REF_NAME: the path; REF_ROOT: which root; a FOT entry by name: the name;
-                       * REF_GAP: of a directory the path, else NULL */
+    objid_t to;       /* REF_GAP: 0, not known */
+    const char *path; /* REF_NAME: the path; REF_ROOT: which root; REF_FOT by name: the name;
+                       * REF_GAP: the path of a directory, else NULL */
     uint32_t index;   /* REF_FOT */
-    uint32_t rights;  /* REF_FOT: asked for */
-    int error;        /* REF_GAP: -TWZ_E*, why (all) references of `from` cannot be read */
+    uint32_t rights;  /* REF_FOT: the rights that the entry asks for */
+    int error;        /* REF_GAP: -TWZ_E*, why references of `from` cannot be read */
 };
 
 /* The constant name of a kind. */
 const char *ref_kind_text(enum ref_kind kind);
 
-/* Stops at the first result that is not 0 and returns it. */
+/* A walk stops at the first result that is not 0 and returns it, or -TWZ_E*. */
 typedef int (*refs_visitor)(void *ctx, const struct ref *ref);
 
-/* Every reference of the pool, and where some could not be read, a gap. */
+/* Visit every reference of the pool, and a gap for each object whose references cannot be read. */
 int refs_each(struct pool *pool, refs_visitor visitor, void *ctx);
 
-/* Does something point to the object (a name counts only if asked for)? True also where that cannot
- * be known, for damage or want of memory. */
+/* Does something point to the object? A name counts only if `names`. True also if that is not
+ * known, for damage or lack of memory. */
 bool refs_pointed(struct pool *pool, objid_t id, bool names);
 
-/* A line for people about a gap. */
+/* Print a warning about a gap. */
 void refs_warn_gap(const struct ref *ref);
 
-/* Those of one object: its FOT, what it is tied to, and its names if it is a directory. */
+/* Visit the references of one object: its FOT, and its names if it is a directory. */
 int refs_from(struct pool *pool, uint32_t row, refs_visitor visitor, void *ctx);
 
 #endif
