@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Everything builds with clang as it does with gcc, without a warning, and that kernel works.
+"""clang builds everything without a warning, as gcc does, and its kernel passes tests.
 
 Usage: test_clang.py TREE BUILD
 """
@@ -31,12 +31,12 @@ def test_clang_builds_everything():
         raise counting.Skipped("clang is not installed")
     with tempfile.TemporaryDirectory(prefix="twz-clang.") as build:
         env = {**os.environ, "CC": "clang"}
-        said = run(["meson", "setup", build, TOP], env)
-        if not re.search(r"C compiler for the host machine: clang", said):
-            raise AssertionError("the build did not take clang")
-        said = run(["ninja", "-C", build], env)
-        # Of a link argument that clang does not need it says so; that is no warning about our code.
-        warnings = [line for line in said.splitlines()
+        output = run(["meson", "setup", build, TOP], env)
+        if not re.search(r"C compiler for the host machine: clang", output):
+            raise AssertionError("the build does not use clang")
+        output = run(["ninja", "-C", build], env)
+        # clang reports link arguments that it does not need; these are no warnings about the code.
+        warnings = [line for line in output.splitlines()
                     if "warning:" in line and "argument unused" not in line]
         if warnings:
             raise AssertionError("\n".join(warnings))

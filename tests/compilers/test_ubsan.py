@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The kernel under the undefined-behaviour sanitizer: built with its checks, which panic, it passes
+"""The kernel under the undefined-behaviour sanitizer: a kernel with its checks, which panic, passes
 the tests that run in the emulator.
 
 Usage: test_ubsan.py TREE BUILD
@@ -30,10 +30,10 @@ def test_kernel_under_the_sanitizer():
     with tempfile.TemporaryDirectory(prefix="twz-ubsan.") as build:
         run(["meson", "setup", build, TOP, "-Dubsan=true"])
         run(["ninja", "-C", build])
-        said = run([sys.executable, os.path.join(TOP, "tests/run.py"), build, *SUITES])
-        total = re.search(r"^(\d+) passed, 0 failed", said.splitlines()[-1])
+        output = run([sys.executable, os.path.join(TOP, "tests/run.py"), build, *SUITES])
+        total = re.search(r"^(\d+) passed, 0 failed", output.splitlines()[-1])
         if not total or int(total[1]) < 100:
-            raise AssertionError(said)
+            raise AssertionError(output)
         print(f"      {total[1]} tests under the sanitizer")
 
 

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# On a bare Debian 12: clone, ./twz run -- build/examples/hello, ./twz test, and nothing else typed;
+# On a bare Debian 12: clone, ./twz run -- build/examples/hello, ./twz test, and no other command;
 # without a terminal and with standard input closed.
 #
 # Usage: bare.sh TREE
 #
-# debootstrap makes the bare tree once; it is kept packed, with the packages that were fetched into
-# it, in $XDG_CACHE_HOME/twz, and used by one run of this script at a time. The mirror is the one that
-# this machine's apt uses. Everything that is mounted lies in a mount namespace of its own. Needs root,
-# network, 4 GiB in /var/tmp. All tests run there but this one, which would never come to an end.
+# debootstrap makes the bare tree once. $XDG_CACHE_HOME/twz keeps the packed tree and the packages
+# that were fetched into it; one run of this script uses them at a time. The mirror is the one that
+# this machine's apt uses. All mounts are in a mount namespace of their own. Needs root, network,
+# 4 GiB in /var/tmp. All tests run there but this one, which would not end.
 set -eu
 
 suite=bookworm
@@ -24,7 +24,7 @@ skip() {
     exit 77
 }
 
-# The rest runs in namespaces of its own, so that every mount and process ends with this script.
+# Run the rest in namespaces of its own, so that every mount and process ends with this script.
 if [ "${2-}" != inside ]; then
     [ -z "${TWZ_TEST_BARE-}" ] || skip 'this is the bare Debian'
     [ "$(id -u)" -eq 0 ] || skip 'not root'
@@ -87,7 +87,7 @@ make_bare_tree() {
     chmod 755 "$root"
 }
 
-# What a machine has beside its files: /proc, a few devices, its way to the network.
+# Add what a tree of files lacks: /proc, a few devices, the network's configuration.
 furnish() {
     cd "$root"
     mkdir -p proc dev sys mnt
@@ -118,7 +118,7 @@ clone() {
     fi
 }
 
-# inside COMMAND...: in the bare tree's clone, no terminal, standard input closed.
+# inside COMMAND...: runs it in the bare tree's clone, without terminal, standard input closed.
 inside() {
     setsid -w chroot "$root" /usr/bin/env -i --chdir="$clone" HOME=/root LANG=C.UTF-8 \
         PATH=/usr/sbin:/usr/bin:/sbin:/bin TWZ_TEST_BARE=1 sh -c 'exec "$@" <&- 9<&-' sh "$@"
@@ -141,7 +141,7 @@ test_hello() {
         [ "$sources" = "$(cat "$root"/etc/apt/sources.list* "$root"/etc/apt/sources.list.d/* 2>/dev/null | sha256sum)" ]
 }
 
-# A second run says nothing of its own.
+# A second run prints nothing of its own.
 test_hello_again() {
     inside ./twz run -- build/examples/hello >"$out/again.out" 2>"$out/again.err" &&
         cmp -s "$out/hello.out" "$out/again.out" && [ ! -s "$out/again.err" ]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stands in for QEMU in the test of twz-run: takes QEMU's arguments, finds the host link's
- * descriptors in them, and plays the guest. The program's name in the RUN frame says what to play.
+ * A stand-in for QEMU in the test of twz-run. It takes QEMU's arguments, finds the host link's
+ * descriptors in them, and plays the guest. The program's name in the RUN frame chooses the play.
  */
 #define _GNU_SOURCE
 #include <twz/hostlink.h>
@@ -53,7 +53,7 @@ static void end_program(int status)
     send_frame(TWZ_HOST_EXIT, &e, sizeof(e));
 }
 
-/* The next frame; its payload replaces `payload`, which the caller frees. */
+/* Receive the next frame; the caller frees *payload. */
 static struct twz_host_frame next_frame(char **payload)
 {
     struct twz_host_frame f;
@@ -116,7 +116,7 @@ static int play_signal(bool obey)
     return (int)TWZ_EXIT_BY_SIGNAL(s.signo);
 }
 
-/* How a program ends that has written in vain: by the signal, or, told of the error, with it. */
+/* The status of a program whose output could not be written: by signal, or the reported error. */
 static int vain_status(const struct twz_host_frame *f, const char *payload)
 {
     struct twz_host_signal s;
@@ -145,7 +145,7 @@ static void play_spam(void)
     free(payload);
 }
 
-/* argc, each argument and variable, terminal bits: so that the test sees what RUN carried. */
+/* Print argc, envc, terminal bits, each argument and variable: the test compares them. */
 static void play_echo(const struct twz_host_run *run, const char *strings)
 {
     dprintf(out, "argc %u envc %u tty %u\n", run->argc, run->envc, run->ttybits);
@@ -155,13 +155,9 @@ static void play_echo(const struct twz_host_run *run, const char *strings)
     }
 }
 
-static void play(const struct twz_host_run *run, const char *strings)
+/* The plays that end before the guest is ready. */
+static void play_boot(const char *name, const char *word)
 {
-    const char *name = run->argc ? strings : "";
-    const char *word = run->argc > 1 ? strings + strlen(strings) + 1 : "";
-    int status = 0;
-    static const char late[150000] = "late";
-
     if (strcmp(name, "hang-at-boot") == 0) {
         while (true)
             pause();
@@ -174,6 +170,16 @@ static void play(const struct twz_host_run *run, const char *strings)
         write_all(ctl, "this is no frame at all", 23);
         pause();
     }
+}
+
+static void play(const struct twz_host_run *run, const char *strings)
+{
+    const char *name = run->argc ? strings : "";
+    const char *word = run->argc > 1 ? strings + strlen(strings) + 1 : "";
+    int status = 0;
+    static const char late[150000] = "late";
+
+    play_boot(name, word);
     send_frame(TWZ_HOST_READY, NULL, 0);
     if (strcmp(name, "die") == 0)
         raise(SIGKILL);

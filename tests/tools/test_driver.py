@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The driver script by itself: a copy of it in a tree whose tools are stand-ins that note how they
-were called. What it passes on, what it repeats, what it refuses.
+"""The driver script alone: a copy of it in a tree whose tools are stand-ins that record how they
+were called. The tests check what the driver passes on, repeats and refuses.
 
 Usage: test_driver.py TREE [PART-OF-A-NAME]
 """
@@ -16,7 +16,7 @@ import counting
 TOP = os.path.abspath(sys.argv[1])
 LIMIT = 60
 
-# Notes its arguments; mkpool makes a file of the wanted size; batch notes its input.
+# Records its arguments; mkpool makes a file of the given size; batch records its input.
 TOOL = """#!/bin/sh
 { printf '%s' "$(basename "$0")"; printf ' [%s]' "$@"; echo; } >>"$NOTES"
 case " $* " in
@@ -68,7 +68,7 @@ class Tree:
         os.chmod(self.write(path, text), 0o755)
 
     def twz(self, *words, path=None, **env):
-        """Run the driver without terminal and with standard input closed; notes start afresh."""
+        """Run the driver without terminal and with standard input closed; notes begin empty."""
         if os.path.exists(self.notes_path):
             os.unlink(self.notes_path)
         default = os.path.join(self.dir, "tools") + ":" + os.environ["PATH"]
@@ -105,7 +105,7 @@ def lacks(text, part):
         raise AssertionError(f"{part!r} in {text!r}")
 
 
-def test_first_run_makes_the_pool_and_says_where():
+def test_first_run_makes_the_pool_and_reports_it():
     with Tree() as t:
         r = t.twz("run", "--", "cat")
         same((r.returncode, r.stdout), (0, ""))
@@ -160,7 +160,7 @@ def test_host_program_is_put_first():
               f"twz-run [--pool] [{t.pool}] [--] [/host/my program] [a b] [] [it's] [--cpus]\n")
 
 
-def test_what_is_no_program_is_not_put():
+def test_a_file_that_is_no_program_is_not_put():
     with Tree() as t:
         t.write("notes.txt", "words")
         r = t.twz("run", "--", "./notes.txt")
@@ -187,7 +187,7 @@ def test_pool_from_option_and_environment():
         same(os.path.exists(t.pool), False)
 
 
-def test_size_that_disagrees_is_refused():
+def test_another_size_is_refused():
     with Tree() as t:
         t.twz("run")
         r = t.twz("run", "--size", "2G")
@@ -208,7 +208,7 @@ def test_fresh_pool_leaves_nothing():
         lacks(t.notes(), "/dev/fd/8")
 
 
-def test_status_is_the_programs():
+def test_status_is_that_of_the_program():
     with Tree() as t:
         for status in ("1", "77", "139", "255"):
             same(t.twz("run", "--", "x", RUN_STATUS=status).returncode, int(status))
@@ -247,7 +247,7 @@ def test_missing_packages_are_listed_only():
         r = t.twz("run", "--no-install", path=os.path.join(t.dir, "few"))
         same((r.returncode, r.stdout), (3, ""))
         holds(r.stderr, "    gcc ", "    meson ", "    qemu-system-x86 ", "without --no-install")
-        # No apt-get in the path: another distribution.
+        # Without apt-get in the path: another distribution.
         r = t.twz("run", path=os.path.join(t.dir, "few"))
         same(r.returncode, 3)
         holds(r.stderr, "    gcc ", "the names are Debian's")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""twz-run against a stand-in for QEMU: what goes in and out, how it ends, what it says.
+"""twz-run against a stand-in for QEMU: input, output, exit status and messages.
 
 Usage: test_twz_run.py TWZ-RUN FAKE-MACHINE [PART-OF-A-NAME]
 """
@@ -134,7 +134,7 @@ def test_guest_that_does_not_come_up():
     holds(r.stderr, b"did not come up within 1 s")
 
 
-def test_machine_that_dies():
+def test_machine_that_is_killed():
     r = run("die")
     same(r.returncode, 125)
     holds(r.stderr, b"the machine stopped before the program ended")
@@ -151,13 +151,13 @@ def test_guest_that_stops_with_a_code_and_a_reason():
         holds(r.stderr, b"    | pool: superblock: bad checksum")
 
 
-def test_guest_that_speaks_nonsense():
+def test_guest_that_sends_a_bad_frame():
     r = run("garbage")
     same(r.returncode, 125)
     holds(r.stderr, b"another protocol")
 
 
-def test_guest_that_stays_is_ended():
+def test_guest_that_does_not_power_off():
     r = run("stay")
     same(r.returncode, 0)
     holds(r.stderr, b"did not power off")
@@ -190,7 +190,7 @@ def test_machine_ends_with_its_supervisor():
     p.send_signal(signal.SIGINT)
     same(p.stdout.readline(), b"signal 2\n")
     p.kill()
-    # The machine holds its end of nothing but the lock: this waits until it is gone.
+    # The machine still holds the lock: this waits until the machine has ended.
     p.communicate(timeout=LIMIT)
     subprocess.run(["flock", "--timeout", "20", POOL, "true"], check=True)
 
@@ -222,7 +222,7 @@ def test_missing_and_damaged_files():
 
 
 def at_prompt(keys):
-    """Type at the prompt, the terminal being the session's own. The line that came, the status."""
+    """Type at the prompt, on the session's own terminal. Returns the line that came, the status."""
     master, slave = pty.openpty()
     p = subprocess.Popen(["setsid", "-c", *command()], stdin=slave, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE)
@@ -243,7 +243,7 @@ def test_prompt_ends_at_end_of_file():
     same(at_prompt(b"\x04"), (b"line\n", 0))
 
 
-def test_prompt_is_left_by_key():
+def test_prompt_ends_at_ctrl_a_x():
     same(at_prompt(b"\x01x"), (b"line\n", 0))
 
 

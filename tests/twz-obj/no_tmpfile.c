@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Preloaded: every file system is one without O_TMPFILE. */
+/* A library to preload: every file system seems to lack O_TMPFILE. */
 #undef _FILE_OFFSET_BITS
 #define _GNU_SOURCE
 #include <errno.h>

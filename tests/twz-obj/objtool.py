@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 LIMIT = 120
-# Of the media (kernel/store/format.h): frames, records of objects, the nonce in one.
+# Of the media (kernel/store/format.h): a frame, an entry of the object table, its nonce.
 FRAME, ENTRY, ENTRY_NONCE = 4096, 512, 192
 
 
@@ -44,7 +44,7 @@ def id_bytes(text):
 
 
 def one_line(text, *parts):
-    """Exactly one line of an error, and it holds the parts."""
+    """The text is exactly one line of an error, and holds the parts."""
     lines = text.splitlines()
     wanted(len(lines) == 1 and lines[0].startswith("twz-obj: "), f"not one error line: {text!r}")
     holds(lines[0], *parts)
@@ -71,10 +71,10 @@ class Pool:
         r = subprocess.run([program or self.program, "--pool", self.path, *map(str, words)],
                            capture_output=True, timeout=LIMIT, text=text,
                            env={**os.environ, **(env or {})}, **more)
-        said = (f"{' '.join(map(str, words))[:200]}: status {r.returncode}: {r.stdout[-300:]!r} "
-                f"{r.stderr[-300:]!r}")
-        wanted(0 <= r.returncode < 128, said)
-        wanted(code is None or r.returncode == code, f"wanted {code}: {said}")
+        shown = (f"{' '.join(map(str, words))[:200]}: status {r.returncode}: {r.stdout[-300:]!r} "
+                 f"{r.stderr[-300:]!r}")
+        wanted(0 <= r.returncode < 128, shown)
+        wanted(code is None or r.returncode == code, f"wanted {code}: {shown}")
         return r
 
     def out(self, *words, **more):
@@ -84,7 +84,7 @@ class Pool:
         return self.out(*words, **more).strip()
 
     def json(self, *words, code=0, **more):
-        """The objects of --json, and the document's form is right."""
+        """The objects of --json; checks the form of the document."""
         document = json.loads(self.out(*words, "--json", code=code, **more))
         same(sorted(document), ["format", "objects"])
         same(document["format"], 1)
@@ -99,7 +99,7 @@ class Pool:
         return path
 
     def overwrite(self, page, at, data):
-        """Change bytes of the one frame of the pool file that begins as `page` does."""
+        """Change bytes of the one frame of the pool file that begins with `page`."""
         with open(self.path, "r+b") as f:
             pool = f.read()
             frames = [o for o in range(0, len(pool), FRAME) if pool.startswith(page, o)]
@@ -108,7 +108,7 @@ class Pool:
             f.write(data)
 
     def page(self, obj, at=FRAME):
-        """The page of an object at an offset, FRAME being where its data begin."""
+        """The page of an object at an offset; its data begin at FRAME."""
         return bytes.fromhex(self.json("dump", f"{obj}:{at}+{FRAME}")[0]["hex"])
 
     def meta(self, obj):
@@ -116,14 +116,14 @@ class Pool:
         return bytes.fromhex(self.json("dump", "--meta", obj)[0]["hex"])
 
     def spoil_id(self, obj):
-        """Damage the record of an object: its ID no longer follows from it."""
+        """Damage an object's entry in the object table: its ID no longer follows from it."""
         word = id_bytes(self.line("id", obj))
         with open(self.path, "r+b") as f:
             pool = f.read()
-            records = [o for o in range(0, len(pool), ENTRY) if pool.startswith(word, o)]
-            wanted(len(records) == 1, f"the record is found {len(records)} times")
-            f.seek(records[0] + ENTRY_NONCE)
-            f.write(bytes([pool[records[0] + ENTRY_NONCE] ^ 1]))
+            entries = [o for o in range(0, len(pool), ENTRY) if pool.startswith(word, o)]
+            wanted(len(entries) == 1, f"the entry is found {len(entries)} times")
+            f.seek(entries[0] + ENTRY_NONCE)
+            f.write(bytes([pool[entries[0] + ENTRY_NONCE] ^ 1]))
 
     def check(self):
         self("check")

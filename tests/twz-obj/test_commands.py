@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Every command of twz-obj: what it does, what it prints, its exit status, its JSON.
+"""Every command of twz-obj: effect, text, JSON and exit status.
 
 Usage: test_commands.py TWZ-OBJ NO-TMPFILE [PART-OF-A-NAME]
-NO-TMPFILE is the library that, preloaded, makes the file system one without O_TMPFILE.
+NO-TMPFILE is the library that, preloaded, makes every file system seem to lack O_TMPFILE.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ def is_id(text):
 
 
 def on_terminal(pool, *words, env=None):
-    """What a command writes when standard output is a terminal."""
+    """The output of a command if standard output is a terminal."""
     master, slave = pty.openpty()
     more = {"TERM": "xterm", **(env or {})}
     env = {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | more
@@ -105,12 +105,12 @@ def test_df():
         b = pool.json("df")[0]
         same(b["objects"], 7)
         wanted(b["data"] - a["data"] == 101 * PAGE, "data pages are counted")
-        wanted(a["free"] > b["free"], "room is used")
+        wanted(a["free"] > b["free"], "space is used")
         same(a["names"], pool.line("id", "/"))
         holds(pool.out("df", "-h"), "4.0M")
 
 
-def test_boot_names_the_first_program():
+def test_boot_chooses_the_first_program():
     with new_pool() as pool:
         same(pool.json("df")[0]["init"], None)
         program = pool.line("put", pool.file("init", b"\x7fELF", 0o755), "/bin/init")
@@ -351,7 +351,7 @@ def test_put_get_sizes():
         pool.check()
 
 
-def test_put_where():
+def test_put_destinations():
     with new_pool() as pool:
         f = pool.file("f", b"1")
         i = is_id(pool.line("put", f))
@@ -370,7 +370,7 @@ def test_put_where():
         pool.check()
 
 
-def test_put_keeps_mode_and_get_gives_it_back():
+def test_put_keeps_the_mode_and_get_restores_it():
     with new_pool() as pool:
         pool("put", pool.file("x", b"#!", 0o755), "/bin/x")
         out = os.path.join(pool.dir, "out")
@@ -384,7 +384,7 @@ def test_put_keeps_mode_and_get_gives_it_back():
         pool("get", "/bin/x", "/none/x", code=3)
 
 
-def test_get_gives_what_the_umask_leaves():
+def test_get_applies_the_umask():
     with new_pool() as pool:
         pool("new", "/data/plain")
         pool("put", pool.file("x", b"#!", 0o777), "/data/x")
@@ -417,7 +417,7 @@ def test_put_update_skips_equal_bytes():
         pool.check()
 
 
-def test_zeroes_take_no_room():
+def test_zeroes_take_no_space():
     with new_pool("8M") as pool:
         data = bytes(64 << 20) + b"end"
         pool("put", pool.file("f", data), "/f")
@@ -499,7 +499,7 @@ def test_full_pool():
         pool.check()
 
 
-# --- looking inside --------------------------------------------------------------------------
+# --- inspection ------------------------------------------------------------------------------
 
 def test_dump():
     with new_pool() as pool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ln, mv, rm, and what the commands that put something somewhere do with symbolic links.
+"""ln, mv, rm, and symbolic links in the commands that make names.
 
 Usage: test_names.py TWZ-OBJ [PART-OF-A-NAME]
 """
@@ -77,7 +77,7 @@ def test_mv():
         pool.check()
 
 
-def test_what_is_pointed_to_outlives_its_name():
+def test_an_object_that_is_pointed_to_outlives_its_name():
     with new_pool() as pool:
         f = os.path.join(pool.dir, "f")
         with open(f, "wb") as out:
@@ -94,7 +94,7 @@ def test_what_is_pointed_to_outlives_its_name():
         pool.check()
 
 
-def test_rm_takes_names_only():
+def test_rm_removes_names_only():
     with new_pool() as pool:
         a = pool.line("new", "/data/a")
         pool("rm", "/data/a")
@@ -114,7 +114,7 @@ def test_rm_takes_names_only():
         pool.check()
 
 
-# --- what a link leads to stays ----------------------------------------------------------------
+# --- the target of a link stays ----------------------------------------------------------------
 
 def linked(pool):
     """/data/l2 -> precious, /data/into -> d (a directory), /data/nowhere and /data/loop."""
@@ -179,7 +179,7 @@ def test_a_slash_behind_a_link_does_not_reach_through_it():
         intact(pool, precious)
 
 
-def test_put_and_cp_through_a_link_change_what_it_means():
+def test_put_and_cp_through_a_link_replace_its_target():
     with new_pool() as pool:
         precious = linked(pool)
         pool("put", pool.file("f", b"new"), "/data/l2")
@@ -205,7 +205,7 @@ def test_a_slash_behind_a_new_name_wants_a_directory():
         same(pool.line("ls", "/data/new"), "f")
 
 
-# --- a refusal leaves all as it was ------------------------------------------------------------
+# --- a refusal changes nothing -----------------------------------------------------------------
 
 def test_ln_force_refused_deletes_nothing():
     with new_pool() as pool:

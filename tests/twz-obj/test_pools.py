@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Pools that twz-obj must refuse, or look at with care: one clear line, the right exit status, the
-file unchanged, never a crash.
+"""Pools that twz-obj must refuse, or read with care: one clear line, the right exit status, the file
+unchanged, never a crash.
 
 Usage: test_pools.py TWZ-OBJ [PART-OF-A-NAME]
 TWZ_TEST_LONG=1 makes the random part ten times as long.
@@ -26,13 +26,13 @@ ROUNDS = 3000 if os.environ.get("TWZ_TEST_LONG") else 300
 FRAME = 4096
 VERSION_AT, LAYOUT_AT, FRAMES_AT, COUNT_AT, MEMBERS_AT, COMMIT_AT = 8, 12, 32, 44, 48, 1016
 MEMBER_BYTES = 32
-# In struct hier_dir (objects/hier/layout.h): the word that says where the table of names is.
+# In struct hier_dir (objects/hier/layout.h): the word with the offset of the table of names.
 DIR_TABLE = 24
 DIR_SEE = 256
 
-LOOK = (["df"], ["ls", "-lR"], ["tree"], ["check"], ["lost"], ["graph"], ["du"], ["info", "/", "/data/*"],
+READ = (["df"], ["ls", "-lR"], ["tree"], ["check"], ["lost"], ["graph"], ["du"], ["info", "/", "/data/*"],
         ["cat", "/data/f"], ["dump", "/data/f"], ["fot", "/data/f"])
-CHANGE = (["new"], ["put", "/dev/null", "/data/new"], ["mkdir", "/m"], ["rm", "/data/f"],
+WRITE = (["new"], ["put", "/dev/null", "/data/new"], ["mkdir", "/m"], ["rm", "/data/f"],
           ["mv", "/data/f", "/g"], ["cp", "/data/f", "/c"], ["lost", "--delete"], ["del", "-f", "/data/f"],
           ["check", "--repair"], ["ln", "/data/f", "/l"], ["put", "/dev/null", "/data/f"], ["rm", "-r", "/data"])
 
@@ -62,7 +62,7 @@ def change(path, at, data, seal=True, copies=(0, 1)):
 
 def refused(pool, *parts, code=4):
     before = digest(pool.path)
-    for words in LOOK + CHANGE + (["batch"], ["boot", "/x"], ["snapshot", pool.path + ".copy"]):
+    for words in READ + WRITE + (["batch"], ["boot", "/x"], ["snapshot", pool.path + ".copy"]):
         r = pool(*words, code=code, input="new\n")
         one_line(r.stderr, pool.path, *parts)
         same(r.stdout, "")
@@ -72,7 +72,7 @@ def refused(pool, *parts, code=4):
 
 def test_no_pool():
     with Pool(TOOL, None) as pool:
-        for words in LOOK + CHANGE:
+        for words in READ + WRITE:
             one_line(pool(*words, code=3).stderr, "no such file", "mkpool")
         same(os.listdir(pool.dir), [])
 
@@ -98,9 +98,9 @@ def test_short_files():
 def test_short_and_long_pool():
     with Pool(TOOL) as pool:
         os.truncate(pool.path, SIZE // 2)
-        refused(pool, "shorter than it says", str(SIZE // 2), str(SIZE), "copy")
+        refused(pool, "shorter than its superblock says", str(SIZE // 2), str(SIZE), "copy")
         os.truncate(pool.path, SIZE * 2)
-        refused(pool, "longer than it says", str(SIZE * 2))
+        refused(pool, "longer than its superblock says", str(SIZE * 2))
 
 
 def test_random_bytes_and_zeroes():
@@ -128,14 +128,14 @@ def test_bad_checksum():
         refused(pool, "damaged", "checksum", "copy")
 
 
-def test_one_bad_copy_is_mended():
+def test_one_bad_copy_is_repaired():
     with Pool(TOOL) as pool:
         pool("new", "/data/x")
         for copy in (0, 1):
             change(pool.path, MEMBERS_AT + 5, b"\x55", seal=False, copies=(copy,))
             before = digest(pool.path)
             pool("stat", "/data/x")
-            same(digest(pool.path), before, "looking changed the file")
+            same(digest(pool.path), before, "a reading command changed the file")
             pool("check", code=None)
             pool("check", "--repair")
             pool.check()
@@ -170,17 +170,17 @@ def test_no_permission():
         one_line(pool("new", code=7).stderr, "denied")
 
 
-def test_looking_never_changes_the_file():
+def test_reading_never_changes_the_file():
     with Pool(TOOL) as pool:
         pool("put", pool.file("f", b"x" * 9000), "/data/f")
         before = digest(pool.path)
-        for words in LOOK:
+        for words in READ:
             pool(*words)
         same(digest(pool.path), before)
 
 
 def flaw(path, rng):
-    """One change that a hostile or dying medium may have made, mostly where the metadata lie."""
+    """Make one change that a hostile or failing medium may make, mostly in the metadata."""
     size = os.path.getsize(path)
     with open(path, "r+b") as f:
         for _ in range(rng.choice((1, 1, 1, 2, 20))):
@@ -211,7 +211,7 @@ def fill(pool):
 
 
 def test_flaws():
-    """Hundreds of broken pools: no crash, looking leaves the file as it is, errors say where."""
+    """Hundreds of broken pools: no crash, reading leaves the file unchanged, errors say where."""
     with Pool(TOOL, "1M") as pool:
         fill(pool)
         good = pool.path + ".good"
@@ -222,14 +222,14 @@ def test_flaws():
             shutil.copy(good, pool.path)
             flaw(pool.path, rng)
             before = digest(pool.path)
-            for words in rng.sample(LOOK, 3):
+            for words in rng.sample(READ, 3):
                 r = pool(*words, code=None, text=False)
                 wanted(r.returncode == 0 or r.stderr or words == ["check"] or b"damage" in r.stdout,
                        f"flaw {n}: {words}: status {r.returncode} without a word")
                 refusals += r.returncode != 0
             same(digest(pool.path), before, f"flaw {n}")
-            for words in rng.sample(CHANGE, 3):
-                # As on persistent memory, with processor flushes: quicker, and its own code.
+            for words in rng.sample(WRITE, 3):
+                # With processor flushes, as on persistent memory: faster, and other code.
                 r = pool(*words, code=None, text=False, env={"PMEM_IS_PMEM_FORCE": "1"})
                 wanted(r.returncode == 0 or r.stderr or r.stdout, f"flaw {n}: {words} without a word")
         wanted(refusals > ROUNDS / 20, f"only {refusals} commands noticed anything")
@@ -237,7 +237,7 @@ def test_flaws():
 
 
 def change_directory(pool, path, old, new):
-    """Let the entry of `path` that names object `old` name `new`, on the media."""
+    """On the media, change the entry of `path` that names object `old` to `new`."""
     at = int(pool.json("info", path)[0]["tags"][0]["offset"])
     page = bytes.fromhex(pool.json("dump", f"{path}:{at}+2048")[0]["hex"])
     with open(pool.path, "r+b") as f:
@@ -252,8 +252,8 @@ def spoil_meta(pool, obj):
     pool.overwrite(pool.meta(obj), 0, b"\xff" * 8)
 
 
-def test_nothing_is_deleted_on_a_suspicion():
-    """What is damaged may have pointed to anything."""
+def test_nothing_is_deleted_while_references_are_unknown():
+    """A damaged object may point to any object."""
     for spoil in (spoil_meta, Pool.spoil_id):
         with Pool(TOOL) as pool:
             f = pool.file("f", b"text")
@@ -280,7 +280,7 @@ def test_nothing_is_deleted_on_a_suspicion():
 
 
 def test_a_directory_that_cannot_be_read():
-    """The rest of the pool is looked at and checked; nothing is deleted on what it does not say."""
+    """The rest of the pool can be read and checked; nothing is deleted while its names are unknown."""
     with Pool(TOOL) as pool:
         f = pool.file("f", b"text")
         pool("mkdir", "-p", "/data/a", "/data/b", "/data/c")
@@ -292,7 +292,7 @@ def test_a_directory_that_cannot_be_read():
         page = pool.page("/data/c")
         pool.overwrite(page, page.index(id_bytes(c)), b"\xff" * 16)
         r = pool("check", code=4)
-        holds(r.stdout, f"directory {bad[:16]}:{bad[16:]}", "a name of an object that is not")
+        holds(r.stdout, f"directory {bad[:16]}:{bad[16:]}", "a name of a missing object")
         same(r.stdout.count(f"{bad[:16]}:{bad[16:]}"), 1, r.stdout)
         holds(pool("lost", "--delete", code=4).stderr, "/data/b", f"{bad[:16]}:{bad[16:]}")
         holds(pool("del", lost, code=4).stderr, "/data/b", "--force")
@@ -304,8 +304,8 @@ def test_a_directory_that_cannot_be_read():
         pool("id", lost, code=3)
 
 
-def test_what_is_damaged_can_be_deleted():
-    """Then nothing is in doubt any more."""
+def test_a_damaged_object_can_be_deleted():
+    """Afterwards all references are known again."""
     for spoil in (spoil_meta, Pool.spoil_id):
         with Pool(TOOL) as pool:
             lost = pool.line("new")
@@ -326,13 +326,13 @@ def test_directories_in_a_circle():
         change_directory(pool, "/data/a/b", ids["/data/a/b/c"], ids["/data"])
         change_directory(pool, "/data/a", ids["/data/a/d"], ids["/data"])
         holds(pool.out("check", code=4), "second name of a directory")
-        for words in LOOK:
+        for words in READ:
             pool(*words, code=None)
         holds(pool("rm", "-r", "/data/a", code=4).stderr, "damaged", "check")
 
 
 def test_a_directory_that_waits_for_itself():
-    """A rename out of it is said to be under way in the directory itself."""
+    """The directory says that a rename out of it into itself is in progress."""
     with Pool(TOOL) as pool:
         f = pool.file("f", b"text")
         pool.overwrite(pool.page("/"), DIR_SEE, id_bytes(pool.line("id", "/")) + struct.pack("<Q", 1))
@@ -340,8 +340,8 @@ def test_a_directory_that_waits_for_itself():
             pool(*words)
 
 
-def test_what_leads_nowhere_ends_with_a_word():
-    """A directory whose table lies where the object has no page: no name is stored there."""
+def test_a_store_to_an_absent_page_ends_with_a_message():
+    """A directory whose table lies where the object has no page: no name can be stored there."""
     with Pool(TOOL) as pool:
         pool("new", "/data/y")
         pool.overwrite(pool.page("/data"), DIR_TABLE, struct.pack("<Q", 5 << 32 | 1 << 20))
@@ -363,13 +363,13 @@ def test_a_fault_of_the_tool_itself_is_no_damage():
             p.stdin.flush()
             p.stdout.read(1)
             p.send_signal(signo)
-            said = p.communicate(timeout=60)[1]
-            same((p.returncode, said), (-signo, b""))
+            stderr = p.communicate(timeout=60)[1]
+            same((p.returncode, stderr), (-signo, b""))
         pool("new")
 
 
 def test_a_directory_with_shared_pages():
-    """As a copy made inside the system leaves it: storing to it copies the page first."""
+    """As after a copy that was made inside the system: a store must copy the page first."""
     with Pool(TOOL) as pool:
         pool("mkdir", "/data/d")
         pool("put", pool.file("f", pool.page("/data/d")), "/data/f")
@@ -393,14 +393,14 @@ def test_directories_deep():
         pool("batch", input=f"mkdir -p {path}\n")
         pool.check()
         same(len(pool.json("tree")), 405)
-        for words in LOOK[:9]:
+        for words in READ[:9]:
             pool(*words, code=None)
         pool("batch", input="rm -r /d\n")
         same(len(pool.json("tree")), 5)
 
 
 def test_truncated_while_mapped():
-    """The file loses its end under a command that looks: a message, not a crash."""
+    """The file is truncated under a reading command: a message, not a crash."""
     with Pool(TOOL, "64M") as pool:
         f = pool.file("f", random.Random(6).randbytes(32 << 20))
         pool("put", f, "/data/f")
@@ -409,9 +409,9 @@ def test_truncated_while_mapped():
         p.stdout.read(1)
         os.truncate(pool.path, 1 << 20)
         p.stdout.read()
-        said = p.stderr.read().decode()
+        stderr = p.stderr.read().decode()
         same(p.wait(), 6)
-        one_line(said, pool.path, "cut short")
+        one_line(stderr, pool.path, "cut short")
         p.stdout.close()
         p.stderr.close()
 

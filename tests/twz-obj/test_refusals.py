@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What twz-obj refuses it says in the words of the command: what is wrong, and what there is to do.
+"""Messages of twz-obj for what it refuses: in the words of the command, with the reason and a remedy.
 
 Usage: test_refusals.py TWZ-OBJ [PART-OF-A-NAME]
 """
@@ -24,13 +24,13 @@ def lacks(text, *parts):
 # --- host files --------------------------------------------------------------------------------
 
 def test_a_host_file_in_the_way():
-    """Only what has --force advises it."""
+    """Only a command that has --force advises it."""
     with Pool(TOOL) as pool:
         taken = pool.file("taken")
         for words in (["snapshot", taken], ["check", "--repair", "--backup", taken]):
-            said = pool(*words, code=1).stderr
-            one_line(said, taken, "exists already", "another name")
-            lacks(said, "--force")
+            stderr = pool(*words, code=1).stderr
+            one_line(stderr, taken, "exists already", "another name")
+            lacks(stderr, "--force")
         one_line(pool("mkpool", code=1).stderr, "exists already", "another name", "--force")
 
 
@@ -40,8 +40,8 @@ def test_a_host_directory_that_is_missing():
         none = os.path.join(pool.dir, "none")
         for words in (["snapshot", f"{none}/x"], ["check", "--repair", "--backup", f"{none}/x"],
                       ["get", "/data/x", f"{none}/x"], ["mkpool", f"{none}/x"]):
-            said = pool(*words, code=3).stderr
-            one_line(said, f"{none}: no such directory")
+            stderr = pool(*words, code=3).stderr
+            one_line(stderr, f"{none}: no such directory")
         one_line(pool("snapshot", f"{pool.file('f')}/x", code=1).stderr, "/f: ", "ot a directory")
         for words in (["snapshot", ""], ["get", "/data/x", ""], ["mkpool", ""]):
             one_line(pool(*words, code=2).stderr, "empty")
@@ -62,9 +62,9 @@ def test_a_directory_on_the_way_is_named():
                            (["ln", "-s", "a", "/u/x"], "/u"), (["mkdir", "/data/dead/x"], "/data/dead")):
             one_line(pool(*words, code=3).stderr, f": {gap}: no such directory: ", "'mkdir -p'")
         for words in (["rm", "/u/x"], ["mv", "/u/x", "/data/y"]):
-            said = pool(*words, code=3).stderr
-            one_line(said, ": /u: no such directory")
-            lacks(said, "mkdir")
+            stderr = pool(*words, code=3).stderr
+            one_line(stderr, ": /u: no such directory")
+            lacks(stderr, "mkdir")
         for words in (["mkdir", "/data/n1/k"], ["mkdir", "-p", "/data/n1/k/l"], ["put", f, "/data/n1/k"],
                       ["new", "/data/n1/k/l"], ["rm", "/data/n1/k"], ["stat", "/data/n1/k"],
                       ["mv", "/data/n1", "/data/n1/k"]):
@@ -78,8 +78,8 @@ def test_an_empty_name():
         pool("new", "/data/n1")
         for words in (["new"], ["mkdir"], ["mkdir", "-p"], ["put", f], ["cp", "/data/n1"], ["rm"],
                       ["mv", "/data/n1"], ["ln", "/data/n1"], ["ln", "-s", "x"], ["stat"]):
-            one_line(pool(*words, "", code=2).stderr, "empty name")
-        one_line(pool("mv", "", "/x", code=2).stderr, "empty name")
+            one_line(pool(*words, "", code=2).stderr, "the name is empty")
+        one_line(pool("mv", "", "/x", code=2).stderr, "the name is empty")
 
 
 def test_the_root_and_a_directory_into_itself():
@@ -89,9 +89,9 @@ def test_the_root_and_a_directory_into_itself():
             one_line(pool("mv", *words, code=2).stderr, f": {words[0]}: ", "into itself")
         for words in (["rm", "/"], ["rm", "-r", "/"], ["rm", "-rf", "/data/.."], ["del", "-f", "/"],
                       ["mv", "/", "/data"]):
-            said = pool(*words, code=2).stderr
-            one_line(said, "the root directory cannot be")
-            lacks(said, "rm -r")
+            stderr = pool(*words, code=2).stderr
+            one_line(stderr, "the root directory cannot be")
+            lacks(stderr, "rm -r")
         for words in (["rm", "-r", "/data/d/."], ["mv", "/data/d/e/..", "/tmp"]):
             one_line(pool(*words, code=2).stderr, "without '.'")
         same(pool.out("ls", "/data/d"), "e\n")
@@ -100,7 +100,7 @@ def test_the_root_and_a_directory_into_itself():
 
 # --- limits ------------------------------------------------------------------------------------
 
-def test_no_room_for_more_objects():
+def test_a_full_object_table():
     with Pool(TOOL, "1M") as pool:
         f = pool.file("f")
         limit = pool.json("df")[0]["objects_max"]
@@ -108,10 +108,10 @@ def test_no_room_for_more_objects():
         same(pool.json("df")[0]["objects"], limit)
         for words in (["new"], ["new", "/data/x"], ["put", f], ["put", f, "/data/x"], ["mkdir", "/x"],
                       ["mkdir", "-p", "/x/y"]):
-            one_line(pool(*words, code=6).stderr, "no room for more objects", f"({limit} of {limit})",
-                     "del", "mkpool --size")
-        said = pool("batch", input="df\nnew /data/x\n", code=6).stderr
-        one_line(said, "standard input, line 2: /data/x: the pool has no room")
+            one_line(pool(*words, code=6).stderr, "object table is full",
+                     f"({limit} of {limit} objects)", "del", "mkpool --size")
+        stderr = pool("batch", input="df\nnew /data/x\n", code=6).stderr
+        one_line(stderr, "standard input, line 2: /data/x: the pool's object table is full")
         lines = pool.file("lines", b"df\nnew /data/x\n")
         one_line(pool("batch", lines, code=6).stderr, f"{lines}, line 2: ")
 
@@ -119,7 +119,7 @@ def test_no_room_for_more_objects():
 # --- damage ------------------------------------------------------------------------------------
 
 def spoil_directory_word(pool):
-    """Both copies of the word that says where the first objects' records lie."""
+    """Damage both copies of the word that locates the first entries of the object table."""
     with open(pool.path, "r+b") as f:
         frames = struct.unpack_from("<QQ", f.read(FRAME), DIR_AT)
         for frame in frames:
@@ -128,34 +128,34 @@ def spoil_directory_word(pool):
 
 
 def spoil_table(pool):
-    """A directory whose table lies where the object has no page."""
+    """Move a directory's table to where the object has no page."""
     pool.overwrite(pool.page("/data"), TABLE_AT, struct.pack("<Q", 5 << 32 | 1 << 20))
 
 
-def test_check_does_not_send_to_itself():
+def test_check_does_not_advise_to_run_check():
     for spoil in (spoil_directory_word, spoil_table, lambda pool: pool.spoil_id("/data/x")):
         with Pool(TOOL) as pool:
             pool("new", "/data/x")
             spoil(pool)
             for words in (["check"], ["check", "--repair", "--dry-run"]):
-                said = pool(*words, code=4).stderr
-                lacks(said, "run 'twz-obj check'")
-                holds(said.splitlines()[-1], "copy")
+                stderr = pool(*words, code=4).stderr
+                lacks(stderr, "run 'twz-obj check'")
+                holds(stderr.splitlines()[-1], "copy")
             holds(pool("check", code=4).stderr, "check --repair", "--backup")
-            said = pool("check", "--repair", code=4).stderr
-            lacks(said, "twz-obj check")
-            holds(said.splitlines()[-1], "copy")
+            stderr = pool("check", "--repair", code=4).stderr
+            lacks(stderr, "twz-obj check")
+            holds(stderr.splitlines()[-1], "copy")
 
 
-def test_what_was_only_interrupted_is_no_damage():
-    """One bad copy of a mirrored word: the other one holds."""
+def test_an_interrupted_change_is_no_damage():
+    """One bad copy of a mirrored word: the other one is valid."""
     with Pool(TOOL) as pool:
         with open(pool.path, "r+b") as f:
             f.seek(struct.unpack_from("<Q", f.read(FRAME), DIR_AT)[0] * FRAME)
             f.write(bytes(8))
         r = pool("check")
         same(r.stderr, "")
-        holds(r.stdout, "no problem", "for recovery to settle")
+        holds(r.stdout, "no problem", "for recovery to complete")
 
 
 counting.run(globals(), *sys.argv[2:3])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Ends twz-obj right before each step of its persistence seam in turn, for every command that
-changes a pool. The pool then shows the state before the command, or the one after it, and nothing
-is lost or leaked.
+changes a pool. The pool must then show the state before or after the command, and nothing may be
+lost or leaked.
 
 Usage: test_stop.py TWZ-OBJ TWZ-OBJ-STOP [PART-OF-A-NAME]
 """
@@ -16,16 +16,17 @@ from objtool import Pool, digest, same, wanted
 TOOL, STOP = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 STOPPED = 99
 STEPS_MAX = 20000
-# The whole tool sees the pool as persistent memory: processor flushes are quicker than msync.
+# libpmem takes the pool for persistent memory: processor flushes are faster than msync.
 os.environ["PMEM_IS_PMEM_FORCE"] = "1"
 total = 0
 
 
 def state(pool):
-    """What a user sees: names with their objects' facts and data, and lost objects."""
+    """The pool as a user sees it: names with the attributes and data of their objects, and lost
+    objects."""
     names, paths = [], []
     for o in pool.json("tree"):
-        # What is new has another ID and time in each run: which object it is, its data say.
+        # A new object has another ID and time in each run; its data identify it.
         o.pop("ctime_ns", None)
         o.pop("id", None)
         names.append(sorted(o.items()))
@@ -35,13 +36,13 @@ def state(pool):
     return names, [(o["size"], o["pages"]) for o in pool.json("lost")]
 
 
-def room(pool):
+def usage(pool):
     df = pool.json("df")[0]
     return df["objects"], df["free"], df["init"] is not None
 
 
-def verdict(now, states, leftover):
-    """Which of the states this is; leftover: so many more lost objects are right. None: none."""
+def matching(now, states, leftover):
+    """The state that `now` equals, with up to `leftover` more lost objects, or None."""
     for which in states:
         if now[0] == which[0] and 0 <= len(now[1]) - len(which[1]) <= leftover:
             return which
@@ -54,32 +55,32 @@ def prepare(pool):
                         "ln -s a /data/s\nnew\nnew\nln /data/b /data/b2\n")
 
 
-def stop_at(pool, good, step, words, seen):
-    """Run the command stopped before a step; the pool is then as before, as half done where that is a
-    state, or as after. False: the command came to its end first."""
+def stop_at(pool, good, step, words, known):
+    """Run the command stopped before a step; the pool must then be in one of the known states.
+    False: the command came to its end first."""
     shutil.copy(good, pool.path)
     r = pool(*words, program=STOP, env={"TWZ_STOP_AT": str(step)}, code=None)
     if r.returncode != STOPPED:
         same(r.returncode, 0)
         return False
-    states, rooms, leftover = seen
+    states, usages, leftover = known
     torn = digest(pool.path)
     pool.check()
     now = state(pool)
-    same(digest(pool.path), torn, "looking changed the file")
-    which = verdict(now, states, leftover)
+    same(digest(pool.path), torn, "a reading command changed the file")
+    which = matching(now, states, leftover)
     wanted(which, f"step {step}: {now} is none of {states}")
     pool("check", "--repair")
     same(state(pool), now, f"step {step}: after repair")
     if len(now[1]) == len(which[1]):
-        wanted(room(pool) in rooms, f"step {step}: {room(pool)} is not in {rooms}")
+        wanted(usage(pool) in usages, f"step {step}: {usage(pool)} is not in {usages}")
     pool("new", "/after")
     return True
 
 
-def sweep(*words, leftover=0, half=None):
-    """Run the command to its end, then stopped before step 1, 2, ... half: another command, that does
-    what this one may leave half done."""
+def stop_everywhere(*words, leftover=0, half=None):
+    """Run the command to its end, then stopped before step 1, 2, ...  half: another command, whose
+    result this one may leave if it is stopped."""
     global total
     with Pool(TOOL, "1M") as pool:
         prepare(pool)
@@ -88,119 +89,119 @@ def sweep(*words, leftover=0, half=None):
         shutil.copy(pool.path, good)
         nameless = pool.json("lost")[0]["id"]
         words = [w.replace("@", pool.dir).replace("NAMELESS", nameless) for w in words]
-        states, rooms = [state(pool)], [room(pool)]
+        states, usages = [state(pool)], [usage(pool)]
         for run in (words, half):
             if run:
                 shutil.copy(good, pool.path)
                 pool(*run)
                 states.append(state(pool))
-                rooms.append(room(pool))
-        wanted((states[0], rooms[0]) != (states[1], rooms[1]), "the command changes nothing")
+                usages.append(usage(pool))
+        wanted((states[0], usages[0]) != (states[1], usages[1]), "the command changes nothing")
         step = 1
-        while step < STEPS_MAX and stop_at(pool, good, step, words, (states, rooms, leftover)):
+        while step < STEPS_MAX and stop_at(pool, good, step, words, (states, usages, leftover)):
             step += 1
         wanted(3 < step < STEPS_MAX, f"{step} steps")
         total += step - 1
 
 
 def test_new():
-    sweep("new")
+    stop_everywhere("new")
 
 
 def test_new_with_a_name():
-    sweep("new", "/data/new")
+    stop_everywhere("new", "/data/new")
 
 
 def test_put_unnamed():
-    sweep("put", "@/new")
+    stop_everywhere("put", "@/new")
 
 
 def test_put_new_name():
-    sweep("put", "@/new", "/data/new")
+    stop_everywhere("put", "@/new", "/data/new")
 
 
 def test_put_over_a_name():
-    sweep("put", "@/new", "/data/a", leftover=1)
+    stop_everywhere("put", "@/new", "/data/a", leftover=1)
 
 
 def test_put_over_one_of_two_names():
-    sweep("put", "@/new", "/data/b", leftover=1)
+    stop_everywhere("put", "@/new", "/data/b", leftover=1)
 
 
 def test_cp():
-    sweep("cp", "/data/b", "/data/copy")
+    stop_everywhere("cp", "/data/b", "/data/copy")
 
 
 def test_mkdir():
-    sweep("mkdir", "/data/new")
+    stop_everywhere("mkdir", "/data/new")
 
 
 def test_ln():
-    sweep("ln", "/data/a", "/data/a2")
+    stop_everywhere("ln", "/data/a", "/data/a2")
 
 
 def test_ln_symbolic():
-    sweep("ln", "-s", "a", "/data/s2")
+    stop_everywhere("ln", "-s", "a", "/data/s2")
 
 
 def test_ln_force_symbolic():
-    sweep("ln", "-s", "-f", "elsewhere", "/data/a")
+    stop_everywhere("ln", "-s", "-f", "elsewhere", "/data/a")
 
 
 def test_ln_force_symbolic_over_a_link():
-    sweep("ln", "-s", "-f", "elsewhere", "/data/s")
+    stop_everywhere("ln", "-s", "-f", "elsewhere", "/data/s")
 
 
 def test_ln_force_symbolic_over_one_of_two_names():
-    sweep("ln", "-s", "-f", "elsewhere", "/data/b2")
+    stop_everywhere("ln", "-s", "-f", "elsewhere", "/data/b2")
 
 
 def test_ln_force():
-    sweep("ln", "-f", "/data/b", "/data/a", half=("ln", "/data/b", "/data/.twz-obj.ln.0"))
+    stop_everywhere("ln", "-f", "/data/b", "/data/a", half=("ln", "/data/b", "/data/.twz-obj.ln.0"))
 
 
 def test_ln_force_over_a_link():
-    sweep("ln", "-f", "/data/a", "/data/s", half=("ln", "/data/a", "/data/.twz-obj.ln.0"))
+    stop_everywhere("ln", "-f", "/data/a", "/data/s", half=("ln", "/data/a", "/data/.twz-obj.ln.0"))
 
 
 def test_ln_force_of_a_nameless_object():
-    sweep("ln", "-f", "NAMELESS", "/data/b")
+    stop_everywhere("ln", "-f", "NAMELESS", "/data/b")
 
 
 def test_mv():
-    sweep("mv", "/data/a", "/data/moved")
+    stop_everywhere("mv", "/data/a", "/data/moved")
 
 
 def test_mv_over_a_name():
-    sweep("mv", "/data/a", "/data/b2")
+    stop_everywhere("mv", "/data/a", "/data/b2")
 
 
 def test_mv_over_a_link():
-    sweep("mv", "/data/a", "/data/s")
+    stop_everywhere("mv", "/data/a", "/data/s")
 
 
 def test_mv_to_another_directory():
-    sweep("mv", "/data/a", "/data/d/a")
+    stop_everywhere("mv", "/data/a", "/data/d/a")
 
 
 def test_mv_directory():
-    sweep("mv", "/data/d", "/tmp/d")
+    stop_everywhere("mv", "/data/d", "/tmp/d")
 
 
 def test_rm():
-    sweep("rm", "/data/a")
+    stop_everywhere("rm", "/data/a")
 
 
 def test_rm_symlink():
-    sweep("rm", "/data/s")
+    stop_everywhere("rm", "/data/s")
 
 
 def test_del():
-    sweep("del", "--force", "/data/a", leftover=1)
+    stop_everywhere("del", "--force", "/data/a", leftover=1)
 
 
 def test_boot():
-    sweep("boot", "/data/a")
+    stop_everywhere("boot", "/data/a")
 
 
 def test_steps():

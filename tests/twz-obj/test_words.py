@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The words around twz-obj agree with its table of commands: help, man page, completion.
+"""Help, man page and completion agree with twz-obj's table of commands.
 
 Usage: test_words.py TWZ-OBJ TREE
 """
@@ -23,7 +23,7 @@ def tool(*words):
 
 
 def commands():
-    """{name: operands} as the table says."""
+    """{name: operands} of the table."""
     pairs = (line.partition(" ") for line in tool("--words").splitlines())
     return {name: operands for name, _, operands in pairs}
 
@@ -68,11 +68,11 @@ def test_man_page_has_each_command_and_option():
     same(sorted(sections), sorted(commands()), "commands")
     for name, operands in commands().items():
         same(sections[name][0], operands, name)
-        said = set(re.findall(r"--[a-z-]+", sections[name][1]))
+        found = set(re.findall(r"--[a-z-]+", sections[name][1]))
         for option in options(name):
-            wanted(option in said, f"{name} {option} is not in the man page")
+            wanted(option in found, f"{name} {option} is not in the man page")
         known = set().union(*(options(other) for other in commands())) | {"--pool", "--json", "--jsonl"}
-        same(said - known, set(), f"options that do not exist, in {name}")
+        same(found - known, set(), f"options that do not exist, in {name}")
 
 
 def test_man_page_is_well_formed():
@@ -83,7 +83,7 @@ def test_man_page_is_well_formed():
 
 
 def complete(pool, *words):
-    """What bash offers for the last word."""
+    """The completions that bash offers for the last word."""
     script = f"""
         source {COMPLETION}
         PATH={os.path.dirname(TOOL)}:$PATH

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-# Completion of twz-obj for bash. Commands and options come from the program itself, paths from the
-# pool that the line or TWZ_POOL names.
+# Completion of twz-obj for bash. twz-obj itself lists its commands and options. Paths come from the
+# pool that the command line or TWZ_POOL names.
 
-# Options of a command that take an argument, as "--a|--b".
+# Options of a command that take an argument, each followed by a blank.
 _twz_obj_valued() {
     twz-obj --words="$1" 2>/dev/null | while IFS=' ' read -r name argument; do
         [ -n "$argument" ] && printf '%s ' "$name"
     done
 }
 
-# Paths of the pool that begin with $1; directories end in '/'.
+# Paths in the pool that begin with $1; directories end in '/'.
 _twz_obj_paths() {
     local word=$1 dir= mode name path where=()
     [ -z "$pool" ] || where=(--pool "$pool")
@@ -22,7 +22,7 @@ _twz_obj_paths() {
         done
 }
 
-# $1: the command, $2: operands before the word.
+# Is the word a host file? $1: the command, $2: the number of operands before the word.
 _twz_obj_wants_host_file() {
     case $1 in
     mkpool | snapshot | batch) return 0 ;;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One poll loop serves the four ports, the standard streams and the signals; only poll blocks.
- * Standard input is polled only while a request of the guest for input is open, and read once for it.
+ * Standard input is polled only while a request of the guest for input is open, and is read once
+ * for it.
  *
  * A first ending signal goes to the program, a second one ends the machine. Before the guest is
  * ready, the first one ends the machine. The loop ends when the machine's process is gone and both

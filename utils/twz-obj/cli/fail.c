@@ -8,7 +8,7 @@
 #include <twz/error.h>
 
 static const char *prefix = "";
-static const char *damaged_todo = "run 'twz-obj check' to see what is lost";
+static const char *damaged_todo = "run 'twz-obj check' to list the damage";
 
 void fail_prefix(const char *text)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Faults on the mapped pool file. A load or store of a command may fault for two reasons: the host
- * has no storage for the page (SIGBUS), or the bytes of a damaged or hostile pool led to an address
- * that must not be accessed that way (SIGSEGV). No check foresees everything such bytes can say.
+ * Faults on the mapped pool file. The host may have no storage for a page (SIGBUS). Or the bytes of
+ * a damaged or hostile pool led to an address that must not be accessed that way (SIGSEGV). No
+ * check foresees everything that such bytes can say.
  *
  * The handler writes one prepared line and ends the process, as a kill would; the pool's lock ends
  * with the process. A fault outside the watched ranges is a bug of this program and gets the

@@ -74,7 +74,7 @@ int host_file_create(struct host_file *file, const char *path, const char *exist
     int err = TOOL_OK;
 
     if (!*path)
-        return fail(TOOL_USAGE, "an empty file name means nothing: give a name");
+        return fail(TOOL_USAGE, "the file name is empty: give a name");
     *file = (struct host_file){ .fd = -1, .path = strdup(path), .exists = exists };
     if (lstat(path, &st) == 0 && exists) {
         host_file_abort(file);
@@ -148,6 +148,7 @@ int host_file_commit(struct host_file *file)
 {
     int err = TOOL_OK;
 
+    /* COMMIT: the name of the file. */
     if (fdatasync(file->fd) != 0 || link_into_place(file) != 0)
         err = errno == EEXIST ? fail_exists(file->path, file->exists) : fail_host(file->path);
     else

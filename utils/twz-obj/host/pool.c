@@ -33,7 +33,7 @@ static void warn_damage(void *ctx, const struct store_report *report)
     pool->quiet = true;
     if (!quiet)
         fail_warn("%s: warning: %s (object " IDFMT ", byte %llu of the pool): run 'twz-obj check' "
-                  "for the whole list",
+                  "to list all problems",
                   pool->path, report->what, IDPR(report->object),
                   (unsigned long long)report->offset);
 }
@@ -66,22 +66,23 @@ static int explain_open(const char *path, int error, const struct store_report *
                     path, path);
     case TWZ_EVERSION:
         return fail(TOOL_DAMAGED,
-                    "%s: made by another version (%s: %llu, this tool knows %llu): use the tool "
-                    "that made it",
+                    "%s: made by another version (%s: %llu, this one has %llu): use the twz-obj of "
+                    "that version",
                     path, what, found, wanted);
     case TWZ_ESHORT:
         return fail(TOOL_DAMAGED,
-                    "%s: shorter than it says (%s: %llu, wanted %llu): restore it from a copy",
+                    "%s: shorter than its superblock says (%s: %llu, expected %llu): restore it "
+                    "from a copy",
                     path, what, found, wanted);
     case TWZ_ERANGE:
         return fail(TOOL_DAMAGED,
-                    "%s: longer than it says (%s: %llu, wanted %llu): cut it to that size, or "
-                    "restore it from a copy",
+                    "%s: longer than its superblock says (%s: %llu, expected %llu): truncate it to "
+                    "that size, or restore it from a copy",
                     path, what, found, wanted);
     case TWZ_EMEMBER:
         return fail(TOOL_DAMAGED,
-                    "%s: a member of the pool is missing (member %llu): only pools of one file can "
-                    "be opened here",
+                    "%s: a member of the pool is missing (member %llu): twz-obj opens only pools "
+                    "of one file",
                     path, found);
     case TWZ_ENOMEM: return fail(TOOL_FULL, "%s: out of memory for its tables: free memory", path);
     default:

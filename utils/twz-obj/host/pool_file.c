@@ -73,7 +73,7 @@ static int map_shared(struct pool *pool)
     if (!pool->base)
         return fail(fail_code_host(errno), "%s: cannot map it: %s", pool->path, pmem_errormsg());
     if (len < pool->size)
-        return fail(TOOL_DAMAGED, "%s: changed its size while it was opened: try again",
+        return fail(TOOL_DAMAGED, "%s: its size changed while it was opened: try again",
                     pool->path);
     if (is_pmem)
         persist_media_set(PERSIST_CPU);
