@@ -27,7 +27,7 @@ static const struct twz_view_entry *console_entry(void)
     return (const struct twz_view_entry *)(uintptr_t)table + TWZ_SLOT_CONSOLE;
 }
 
-static void notify_port(uint32_t port)
+static void notify_kernel(uint32_t port)
 {
     (void)twz_sys_dev_ctl(console_entry()->id, TWZ_DEV_NOTIFY, port);
 }
@@ -57,7 +57,7 @@ void link_write(uint32_t port, const void *bytes, uint64_t len)
         from += n;
         len -= n;
         __atomic_store_n(&ring->tail, tail, __ATOMIC_RELEASE);
-        notify_port(port);
+        notify_kernel(port);
         if (len > 0 && n == 0)
             (void)twz_sync_wait(&ring->head, head, TWZ_FOREVER);
     }
@@ -134,7 +134,7 @@ static bool read_bytes(void *to, uint64_t size, uint64_t len, const uint64_t *un
             out[got] = console_bytes()[ring->data + head % ring->size];
         __atomic_store_n(&ring->head, head + 1, __ATOMIC_RELEASE);
         if ((got + 1) % (ring->size / 2) == 0 || got + 1 == len)
-            notify_port(TWZ_PORT_CTL);
+            notify_kernel(TWZ_PORT_CTL);
     }
     return true;
 }

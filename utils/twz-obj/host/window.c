@@ -105,7 +105,7 @@ static int window_map(const struct window *w, uint32_t page, uint32_t frame, uin
     return 0;
 }
 
-static bool is_writable(const struct store_page *at)
+static bool is_page_writable(const struct store_page *at)
 {
     if (is_private())
         return true;
@@ -125,11 +125,11 @@ static int window_fill(const struct window *w, uint32_t first, uint32_t end)
         int err;
 
         if (there && count > 0 && at.page == run.page + count && at.frame == run.frame + count &&
-            is_writable(&at) == is_writable(&run)) {
+            is_page_writable(&at) == is_page_writable(&run)) {
             count++;
             continue;
         }
-        err = count ? window_map(w, run.page, run.frame, count, is_writable(&run)) : 0;
+        err = count ? window_map(w, run.page, run.frame, count, is_page_writable(&run)) : 0;
         if (err < 0 || !more)
             return err;
         run = at;
