@@ -636,7 +636,7 @@ def test_usage():
                       ("cat", "/a", "--json"), ("new", "/a", "/b"), ("id", "")):
             r = pool(*words, code=2)
             wanted(r.stderr or not words, "no message")
-        holds(pool.out("--help"), "mkpool", "Exit codes")
+        holds(pool.out("--help"), "mkpool", "Exit status")
         holds(pool.out("put", "--help"), "--update")
         holds(pool.out("--version"), "twz-obj ")
         env = {**os.environ, "TWZ_POOL": pool.path}
