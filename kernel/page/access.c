@@ -35,8 +35,8 @@ void page_write_end(struct object *obj, uint32_t page)
     spin_unlock(&obj->tree.lock);
 }
 
-/* The address of a page for reading; NULL: it is absent and reads as zeros. A page of a volatile
- * object is not allocated for it. Object's lock held. */
+/* Finds the address of a page for reading. *data NULL: the page is absent and reads as zeros; it
+ * stays absent. Object's lock held. */
 static int find_page_locked(struct object *obj, uint32_t page, const void **data)
 {
     unsigned flags = 0;

@@ -44,7 +44,7 @@ uint32_t stored_count_absent(const struct object *obj, const struct store *store
                              uint32_t count);
 
 /* Persistent: unmaps at most RANGE_BATCH pages and flushes those that were writable, because their
- * dirty bits go with the leaves. */
+ * dirty bits are lost with the leaves. */
 void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count);
 
 /* Discards at most RANGE_BATCH pages: they become absent, or holes. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns faults on pages: it checks the page, resolves the fault by the object's kind of memory
- * (volatile.c, stored.c), and turns an error into a fault for user code.
+ * Owns faults on pages. It refuses the pages that user code must not touch, lets volatile.c or
+ * stored.c resolve the fault, and turns an error into a fault for user code.
  *
  * Lock order: object -> pool -> kmem -> phys.
  */

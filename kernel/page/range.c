@@ -190,8 +190,8 @@ static bool is_allowed_for_kind(const struct object *obj, uint64_t op)
            (op == TWZ_RANGE_POPULATE && obj->kind == TWZ_KIND_SCTX);
 }
 
-/* The first page from `first` on that the operation has to handle, at most SCAN_BATCH pages on.
- * Only operations that need no more than the leaves can skip a page. */
+/* Skips pages without a leaf, at most SCAN_BATCH of them, for an operation that has nothing to do
+ * there. Returns the first page to handle. */
 static uint32_t skip_unmapped(struct object *obj, uint64_t op, uint32_t first, uint32_t end)
 {
     uint32_t page = first;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns how the leaves of an object are removed: those of a persistent object for a change of its
- * pages, and all of them when nothing references the object.
+ * Owns the removal of leaves: from a persistent object before its page words change, and from an
+ * object that nothing references any more.
  *
- * A dirty bit is lost with its leaf, so the lines are flushed when such a leaf is removed.
+ * A dirty bit is lost with its leaf. The lines of the page are therefore flushed when a leaf is
+ * removed.
  *
  * Lock order: object -> phys.
  */

@@ -19,10 +19,10 @@
 #define AHEAD_MAX 16u /* pages added at once */
 
 /*
- * A program that writes page after page faults less often if pages are added ahead of it: a quarter
- * of the run of pages that ends before `page`, and at most AHEAD_MAX. The run is probed at
- * distances that double. Pages ahead stay within one leaf table, below the metadata, and end at a
- * leaf.
+ * A program that writes page after page faults less often if pages are added ahead of it. Their
+ * number is a quarter of the run of pages that ends before `page`, and at most AHEAD_MAX. The run
+ * is probed at distances that double. The pages ahead end before the next leaf, the next leaf table
+ * and the metadata.
  */
 uint32_t volatile_count_ahead(const struct object *obj, uint32_t page)
 {
