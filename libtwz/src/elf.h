@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The few parts of ELF64 that a program of twz has. */
+/* The parts of ELF64 that a program of twz uses. */
 #ifndef LIBTWZ_ELF_H
 #define LIBTWZ_ELF_H
 

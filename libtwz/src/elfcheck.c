@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading a program's ELF file. The bytes come from anywhere and may change while they are read, so
- * each is read once, into memory of our own, and looked at there; all sums are made so that they
- * cannot overflow.
+ * Reading a program's ELF file. The bytes are untrusted and may change meanwhile. So each field is
+ * copied once and validated in the copy. No sum can overflow.
  */
+#include <stdbool.h>
+
 #include <twz/error.h>
 #include <twz/program.h>
 
 #include "elfcheck.h"
 
-static int inside(uint64_t off, uint64_t len, uint64_t size)
+static bool is_inside(uint64_t off, uint64_t len, uint64_t size)
 {
     return off <= size && len <= size - off;
 }
@@ -31,12 +32,12 @@ static int read_head(const uint8_t *file, uint64_t size, struct elf_plan *plan)
     plan->entry = head.entry;
     plan->phoff = head.phoff;
     plan->phnum = head.phnum;
-    if (head.phoff % 8 || !inside(head.phoff, head.phnum * sizeof(struct elf_segment), size))
+    if (head.phoff % 8 || !is_inside(head.phoff, head.phnum * sizeof(struct elf_segment), size))
         return -TWZ_ETYPE;
     return 0;
 }
 
-/* Text: in place, so its address is its file offset. */
+/* The text is used in place, so its address must be its file offset. */
 static int text_segment(const struct elf_segment *s, struct elf_plan *plan)
 {
     if (s->vaddr != s->offset || s->filesz != s->memsz)
@@ -51,7 +52,7 @@ static int data_segment(const struct elf_segment *s, struct elf_plan *plan)
     uint64_t off = s->vaddr - TWZ_PROGRAM_DATA;
 
     if ((s->flags & ELF_X) || plan->data.memsz != 0 || s->vaddr < TWZ_PROGRAM_DATA ||
-        s->filesz > s->memsz || !inside(off, s->memsz, TWZ_OBJ_DATA_MAX))
+        s->filesz > s->memsz || !is_inside(off, s->memsz, TWZ_OBJ_DATA_MAX))
         return -TWZ_ETYPE;
     plan->data = *s;
     return 0;
@@ -66,7 +67,7 @@ static int read_segments(const uint8_t *file, uint64_t size, struct elf_plan *pl
         __builtin_memcpy(&s, file + plan->phoff + i * sizeof(s), sizeof(s));
         if (s.type != ELF_LOAD && s.type != ELF_DYNAMIC && s.type != ELF_INTERP)
             continue;
-        if (s.type == ELF_INTERP || !inside(s.offset, s.filesz, size))
+        if (s.type == ELF_INTERP || !is_inside(s.offset, s.filesz, size))
             return s.type == ELF_INTERP ? -TWZ_ETYPE : -TWZ_ESHORT;
         if (s.type == ELF_DYNAMIC)
             plan->dynamic = s;
@@ -101,7 +102,7 @@ static int read_dynamic(const uint8_t *file, uint64_t size, struct elf_plan *pla
     }
     /* The table lies in the text, whose addresses are file offsets. */
     if (entry != sizeof(struct elf_rela) ||
-        !inside(plan->rela, plan->rela_count * sizeof(struct elf_rela), size))
+        !is_inside(plan->rela, plan->rela_count * sizeof(struct elf_rela), size))
         return -TWZ_ETYPE;
     return 0;
 }
@@ -131,7 +132,7 @@ int elf_relocate(const uint8_t *file, const struct elf_plan *plan, uint64_t bias
         if (ELF_RELA_TYPE(rela.info) != ELF_RELA_RELATIVE || rela.offset < plan->data.vaddr)
             return -TWZ_ETYPE;
         off = rela.offset - plan->data.vaddr;
-        if (!inside(off, sizeof(value), plan->data.memsz))
+        if (!is_inside(off, sizeof(value), plan->data.memsz))
             return -TWZ_ETYPE;
         value = bias + rela.addend;
         __builtin_memcpy(data + (plan->data.vaddr - TWZ_PROGRAM_DATA) + off, &value, sizeof(value));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program's ELF file asks for, validated. */
+/* The validated contents of a program's ELF file. */
 #ifndef LIBTWZ_ELFCHECK_H
 #define LIBTWZ_ELFCHECK_H
 
@@ -18,11 +18,12 @@ struct elf_plan {
     uint64_t rela_count;
 };
 
-/* `file` are `size` bytes of untrusted input. -TWZ_ETYPE no program of this kind, -TWZ_ESHORT. */
+/* Validate `size` bytes of untrusted input. -TWZ_ETYPE not a program of this kind, -TWZ_ESHORT
+ * truncated. */
 int elf_read(const uint8_t *file, uint64_t size, struct elf_plan *plan);
 
-/* Apply the relocations to `data`, the bytes that shall lie at TWZ_PROGRAM_DATA + bias. -TWZ_ETYPE
- * where one is not RELATIVE or leads outside. */
+/* Apply the relocations to `data`, the bytes that will lie at TWZ_PROGRAM_DATA + bias. -TWZ_ETYPE
+ * if one is not RELATIVE or lies outside of the data. */
 int elf_relocate(const uint8_t *file, const struct elf_plan *plan, uint64_t bias, uint8_t *data);
 
 #endif

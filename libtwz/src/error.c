@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Texts of the errors, expanded from error.def. */
+/* The calling thread's last error, and the texts of the errors, expanded from error.def. */
 #include <twz/obj.h>
+#include <twz/typed.h>
+
+#include "platform.h"
+
+int twz_error_last(void)
+{
+    return (int)*plat_error();
+}
 
 const char *twz_error_text(int error)
 {

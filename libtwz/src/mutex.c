@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The recoverable mutex. Word: 0 free, else the owner's word, with WAITED set where somebody
- * sleeps on it. A sleeper looks every WAIT_NS whether the owner still lives, since a dead one wakes
- * nobody. Whoever slept takes the lock with WAITED set: others may sleep as well, and one wake too
- * many is harmless.
+ * The recoverable mutex. The word is 0 if free, else the owner's word, with CONTENDED set while a
+ * thread may sleep on it.
+ *
+ * INVARIANTS
+ *   - A sleeper sets CONTENDED, then sleeps while the word is unchanged. Unlock stores 0, then
+ *     wakes one sleeper if CONTENDED was set. So no wake-up is lost.
+ *   - A thread that slept takes the lock with CONTENDED set, since others may sleep; a wake-up too
+ *     many does no harm.
+ *   - A dead owner does not wake anyone. So a sleeper checks every RECHECK_NS that the owner lives.
  */
 #include <twz/mutex.h>
 
 #include "platform.h"
 
-#define WAITED  (1ull << 63)
-#define WAIT_NS 20000000ull
-#define SPINS   64u
-#define FOREVER UINT64_MAX
+#define CONTENDED  (1ull << 63)
+#define RECHECK_NS 20000000ull
+#define SPINS      64u
+#define FOREVER    UINT64_MAX
 
-static int take(struct twz_mutex *mutex, uint64_t expect, uint64_t mine)
+static bool exchange_word(struct twz_mutex *mutex, uint64_t expect, uint64_t mine)
 {
     return __atomic_compare_exchange_n(&mutex->word, &expect, mine, 0, __ATOMIC_ACQUIRE,
                                        __ATOMIC_RELAXED);
@@ -26,66 +31,67 @@ int twz_mutex_trylock(struct twz_mutex *mutex)
     uint64_t word = __atomic_load_n(&mutex->word, __ATOMIC_RELAXED);
 
     if (word == 0)
-        return take(mutex, 0, me) ? 0 : -TWZ_EBUSY;
-    if (plat_owner_alive(word & ~WAITED))
+        return exchange_word(mutex, 0, me) ? 0 : -TWZ_EBUSY;
+    if (plat_owner_is_alive(word & ~CONTENDED))
         return -TWZ_EBUSY;
-    return take(mutex, word, me | WAITED) ? TWZ_MUTEX_DIED : -TWZ_EBUSY;
+    return exchange_word(mutex, word, me | CONTENDED) ? TWZ_MUTEX_DIED : -TWZ_EBUSY;
 }
 
-static int lock_slow(struct twz_mutex *mutex, uint64_t me, uint64_t until)
+/* Try until the lock is taken or `until` has passed (-TWZ_EBUSY); sleep between the tries. */
+static int lock_contended(struct twz_mutex *mutex, uint64_t me, uint64_t until)
 {
     do {
         uint64_t word = __atomic_load_n(&mutex->word, __ATOMIC_RELAXED);
 
         if (word == 0) {
-            if (take(mutex, 0, me | WAITED))
+            if (exchange_word(mutex, 0, me | CONTENDED))
                 return 0;
-        } else if (!plat_owner_alive(word & ~WAITED)) {
-            if (take(mutex, word, me | WAITED))
+        } else if (!plat_owner_is_alive(word & ~CONTENDED)) {
+            if (exchange_word(mutex, word, me | CONTENDED))
                 return TWZ_MUTEX_DIED;
-        } else if ((word & WAITED) || take(mutex, word, word | WAITED)) {
-            plat_wait(&mutex->word, word | WAITED, WAIT_NS);
+        } else if ((word & CONTENDED) || exchange_word(mutex, word, word | CONTENDED)) {
+            plat_wait(&mutex->word, word | CONTENDED, RECHECK_NS);
         }
     } while (until == FOREVER || plat_time() < until);
     return -TWZ_EBUSY;
 }
 
-static int lock(struct twz_mutex *mutex, uint64_t me, uint64_t until)
+static int lock_until(struct twz_mutex *mutex, uint64_t me, uint64_t until)
 {
     for (uint32_t i = 0; i < SPINS; i++) {
-        if (take(mutex, 0, me))
+        if (exchange_word(mutex, 0, me))
             return 0;
         plat_pause();
     }
-    return lock_slow(mutex, me, until);
+    return lock_contended(mutex, me, until);
 }
 
 int twz_mutex_lock(struct twz_mutex *mutex)
 {
-    return lock(mutex, plat_owner(), FOREVER);
+    return lock_until(mutex, plat_owner(), FOREVER);
 }
 
 int twz_mutex_lock_for(struct twz_mutex *mutex, uint64_t ns)
 {
-    if (twz_mutex_mine(mutex))
+    if (twz_mutex_is_mine(mutex))
         return -TWZ_EBUSY;
-    return lock(mutex, plat_owner(), plat_time() + ns);
+    return lock_until(mutex, plat_owner(), plat_time() + ns);
 }
 
 void twz_mutex_unlock(struct twz_mutex *mutex)
 {
     uint64_t word = __atomic_exchange_n(&mutex->word, 0, __ATOMIC_RELEASE);
 
-    if (word & WAITED)
+    if (word & CONTENDED)
         plat_wake(&mutex->word, 1);
 }
 
-int twz_mutex_mine(const struct twz_mutex *mutex)
+bool twz_mutex_is_mine(const struct twz_mutex *mutex)
 {
-    return (__atomic_load_n(&mutex->word, __ATOMIC_RELAXED) & ~WAITED) == plat_owner();
+    return (__atomic_load_n(&mutex->word, __ATOMIC_RELAXED) & ~CONTENDED) == plat_owner();
 }
 
-int twz_mutex_held(const struct twz_mutex *mutex)
+bool twz_mutex_is_held(const struct twz_mutex *mutex)
 {
     return __atomic_load_n(&mutex->word, __ATOMIC_ACQUIRE) != 0;
 }

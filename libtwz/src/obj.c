@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects as programs see them: handles over the platform's calls, and the user's metadata page.
+ * Handles over the platform's calls, and the user's metadata page.
  *
- * CRASH PROTOCOL of the metadata page. An extension tag: `off` is stored, then COMMIT `tag`, which
- * follows it on the same line; an entry with tag 0 is free whatever its off says. Two adders
- * meet at `off`: an entry is claimed by exchanging its off from 0; an entry with tag 0 and an
- * off is being filled, or was left by a crash, and is passed by. Deleting stores off after the tag,
- * so that the entry can be claimed again. The size is one word.
+ * EXTENSION TAGS
+ *   step                                     durable before   after a crash
+ *   add     1 claim: exchange off from 0     -                the entry stays unused
+ *           2 COMMIT tag, on the line of off 1 (same line)    the header can be found
+ *   delete  1 tag := 0                       -                the tag may be there or not
+ *           2 COMMIT off := 0, on that line  1 (same line)    the entry can be claimed again
+ * An entry with tag 0 names no header. With an off it is being filled, or a crash left it; an adder
+ * must skip it.
  */
 #include <twz/obj.h>
 
@@ -61,7 +64,7 @@ int twz_object_init_guid(twzobj *obj, objid_t id, uint32_t rights)
         (rights & (TWZ_WRITE | TWZ_EXEC)) == (TWZ_WRITE | TWZ_EXEC))
         return -TWZ_EINVAL;
     if (objid_is_none(id))
-        return -TWZ_ENOOBJ; /* as directories of an enemy may say */
+        return -TWZ_ENOOBJ; /* a directory written by an adversary may name it */
     err = plat_map(id, rights, &start);
     if (err < 0)
         return err;
@@ -133,7 +136,8 @@ void *twz_object_getext(const twzobj *obj, uint64_t tag)
     return NULL;
 }
 
-static int ext_claim(struct twz_ext *ext, uint64_t off)
+/* Claim a free entry against other adders. */
+static bool ext_claim(struct twz_ext *ext, uint64_t off)
 {
     uint64_t none = 0;
 
@@ -179,7 +183,7 @@ int twz_object_delext(const twzobj *obj, uint64_t tag)
                                                      __ATOMIC_RELAXED))
             continue;
         twz_persist_store64(&ext->tag, 0);
-        twz_persist_commit64(&ext->off, 0); /* COMMIT: it is gone; the tag, on its line, first */
+        twz_persist_commit64(&ext->off, 0); /* COMMIT: the tag is gone, and the entry free */
         return 0;
     }
     return -TWZ_ENONAME;
@@ -199,6 +203,6 @@ int twz_object_set_size(const twzobj *obj, uint64_t size)
         return err;
     if (meta->magic == 0)
         twz_persist_store64(&meta->magic, TWZ_META_MAGIC);
-    twz_persist_commit64(&meta->size, size); /* COMMIT: the new length; magic is on its line */
+    twz_persist_commit64(&meta->size, size); /* COMMIT: the size, behind magic on its line */
     return 0;
 }

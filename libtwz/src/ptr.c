@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Persistent pointers: resolving, and the foreign object table.
+ * Persistent pointers: resolving, and the foreign object table (FOT).
  *
- * The cache has one word for each resolved (holder's slot, FOT index) -> target's slot, a slot
- * being an address divided by 1 GiB. A word holds question and answer together, so readers need no
- * lock and a torn entry cannot exist; a miss costs no more than resolving again. The mapping that
- * an answer stands for is kept for ever; a holder that is unmapped is forgotten (twz_ptr_forget)
- * before its address means anything else.
- *
- * CRASH PROTOCOL of adding an entry: index by fetch-add (not made durable on its own: an index is
- * also passed by where its flags are not 0); target words stored, then COMMIT flags, which follow
- * them on the same line.
+ * ADDING AN ENTRY
+ *   step                                   durable before   after a crash
+ *   1 index = fetch-add of fot_count       -                the index is a hole: never referred to
+ *   2 resolver and ID of the entry         -                as 1
+ *   3 COMMIT flags, behind 2 on its line   2 (same line)    the entry exists
+ * fot_count itself may be lost. So an adder must skip an index whose flags are not 0.
  */
 #include <twz/ptr.h>
 #include <twz/name.h>
@@ -18,53 +15,19 @@
 #include <twz/fault.h>
 
 #include "platform.h"
+#include "ptrcache.h"
 
-#define CACHE_WORDS 1024u
-#define SLOT_BITS   17
-#define SLOT_MASK   ((1ull << SLOT_BITS) - 1)
-
-static uint64_t cache[CACHE_WORDS];
-static uint32_t cached; /* 1 once there was ever anything in it */
 static twz_resolver_t resolvers[TWZ_RESOLVERS];
 
-static inline uint64_t slot_of(const void *p)
+int twz_resolver_set(uint32_t index, twz_resolver_t resolver)
 {
-    return (uint64_t)(uintptr_t)p >> TWZ_OBJ_SHIFT;
-}
-
-static inline uint64_t cache_key(uint64_t slot, uint64_t index)
-{
-    return slot << 16 | index;
-}
-
-static inline uint64_t *cache_word(uint64_t key)
-{
-    return &cache[(key ^ key >> 16) % CACHE_WORDS];
-}
-
-void twz_ptr_forget(const uint8_t *start)
-{
-    uint64_t slot = slot_of(start);
-
-    if (!__atomic_load_n(&cached, __ATOMIC_ACQUIRE))
-        return;
-    for (uint32_t i = 0; i < CACHE_WORDS; i++) {
-        uint64_t word = __atomic_load_n(&cache[i], __ATOMIC_RELAXED);
-
-        if ((word & SLOT_MASK) == slot || word >> (SLOT_BITS + 16) == slot)
-            __atomic_store_n(&cache[i], 0, __ATOMIC_RELEASE);
-    }
-}
-
-int twz_resolver_set(uint32_t slot, twz_resolver_t resolver)
-{
-    if (slot >= TWZ_RESOLVERS)
+    if (index >= TWZ_RESOLVERS)
         return -TWZ_ERANGE;
-    __atomic_store_n(&resolvers[slot], resolver, __ATOMIC_RELEASE);
+    __atomic_store_n(&resolvers[index], resolver, __ATOMIC_RELEASE);
     return 0;
 }
 
-/* --- the table -------------------------------------------------------------------------------- */
+/* --- the foreign object table ----------------------------------------------------------------- */
 
 struct twz_fot_entry *twz_fot_entry(const twzobj *obj, uint32_t index)
 {
@@ -74,6 +37,7 @@ struct twz_fot_entry *twz_fot_entry(const twzobj *obj, uint32_t index)
                                             (uint64_t)index * TWZ_FOT_ENTRY);
 }
 
+/* The object may change meanwhile, so its name is copied first. */
 static int resolve_name(const twzobj *obj, const struct twz_fot_entry *entry, objid_t *id)
 {
     uint64_t off = entry->name.name_off;
@@ -127,6 +91,7 @@ static int fot_find(const twzobj *obj, const struct twz_fot_entry *want)
     return 0;
 }
 
+/* The index of a new entry. -TWZ_EFULL, or an error of plat_touch. */
 static int fot_add(const twzobj *obj, const struct twz_fot_entry *want)
 {
     struct twz_meta *meta = twz_object_meta(obj);
@@ -152,13 +117,14 @@ static int fot_add(const twzobj *obj, const struct twz_fot_entry *want)
         twz_persist_store64(&entry->id.lo, want->id.lo);
         twz_persist_store64(&entry->id.hi, want->id.hi);
         twz_persist_flush(&meta->fot_count, sizeof(meta->fot_count));
-        twz_persist_commit64(&entry->flags, want->flags); /* COMMIT: the entry is there */
+        twz_persist_commit64(&entry->flags, want->flags); /* COMMIT: the entry exists */
         return (int)index;
     }
 }
 
-static int make_entry(const twzobj *obj, const struct twz_fot_entry *want, uint64_t off,
-                      twz_pptr_t *out)
+/* A p-ptr through the entry `want`, which is added if there is none like it. */
+static int make_foreign(const twzobj *obj, const struct twz_fot_entry *want, uint64_t off,
+                        twz_pptr_t *out)
 {
     int index;
 
@@ -185,7 +151,7 @@ int twz_ptr_make(const twzobj *obj, objid_t target, uint64_t off, uint32_t right
         out->raw = off;
         return 0;
     }
-    return make_entry(obj, &want, off, out);
+    return make_foreign(obj, &want, off, out);
 }
 
 int twz_ptr_store_guid(const twzobj *obj, twz_pptr_t *loc, objid_t target, uint64_t off,
@@ -214,13 +180,13 @@ int twz_ptr_store_name(const twzobj *obj, twz_pptr_t *loc, const char *name, uin
     if (len == 0 || len == TWZ_PATH_MAX || resolver >= TWZ_RESOLVERS ||
         (rights & ~(TWZ_READ | TWZ_WRITE | TWZ_EXEC)))
         return -TWZ_EINVAL;
-    copy = twz_new_room(obj->start + TWZ_OBJ_BASE, len + 1, 1);
+    copy = twz_new_space(obj->start + TWZ_OBJ_BASE, len + 1, 1);
     if (!copy)
         return twz_error_last();
     twz_persist_copy(copy, name, len + 1);
     twz_persist_flush(copy, len + 1);
     want.name.name_off = (uint64_t)(copy - (char *)obj->start);
-    err = make_entry(obj, &want, off, &p);
+    err = make_foreign(obj, &want, off, &p);
     if (err < 0)
         return err;
     twz_persist_commit64(&loc->raw, p.raw); /* COMMIT: the pointer */
@@ -232,7 +198,7 @@ int twz_ptr_swizzle(const twzobj *obj, const void *p, uint32_t rights, twz_pptr_
     twzobj target;
     int err;
 
-    if (slot_of(p) == slot_of(obj->start)) {
+    if (ptr_slot(p) == ptr_slot(obj->start)) {
         *out = twz_ptr_local(p);
         return 0;
     }
@@ -244,7 +210,7 @@ int twz_ptr_swizzle(const twzobj *obj, const void *p, uint32_t rights, twz_pptr_
 
 /* --- resolving -------------------------------------------------------------------------------- */
 
-static inline int offset_good(uint64_t off)
+static inline bool is_data_offset(uint64_t off)
 {
     return off - TWZ_OBJ_BASE < TWZ_OBJ_DATA_MAX;
 }
@@ -252,7 +218,6 @@ static inline int offset_good(uint64_t off)
 static int resolve_foreign(const void *holder, uint32_t index, uint8_t **start)
 {
     twzobj obj = { .start = (uint8_t *)((uintptr_t)holder & ~(uintptr_t)(TWZ_OBJ_SIZE - 1)) };
-    uint64_t key = cache_key(slot_of(holder), index);
     uint32_t rights;
     objid_t id;
     int err = twz_fot_target(&obj, index, &id, &rights);
@@ -262,20 +227,21 @@ static int resolve_foreign(const void *holder, uint32_t index, uint8_t **start)
     err = plat_map(id, rights ? rights : TWZ_READ, start);
     if (err < 0)
         return err;
-    __atomic_store_n(&cached, 1, __ATOMIC_RELEASE);
-    __atomic_store_n(cache_word(key), key << SLOT_BITS | slot_of(*start), __ATOMIC_RELEASE);
+    ptr_cache_put(holder, index, *start);
     return 0;
 }
 
-static inline int lea(const void *holder, twz_pptr_t p, void **out)
+/* Inlined into its two callers: this is the fast path. -TWZ_ERANGE for an offset outside the data.
+ * */
+static inline int resolve(const void *holder, twz_pptr_t p, void **out)
 {
     uint64_t off = TWZ_PPTR_OFF(p.raw);
     uint64_t index = TWZ_PPTR_FOT(p.raw);
-    uint64_t key, word;
+    uint64_t slot;
     uint8_t *start;
     int err;
 
-    if (!offset_good(off))
+    if (!is_data_offset(off))
         return p.raw == 0 ? -TWZ_EINVAL : -TWZ_ERANGE;
     if (index == 0) {
         *out = (void *)(((uintptr_t)holder & ~(uintptr_t)(TWZ_OBJ_SIZE - 1)) + off);
@@ -283,10 +249,8 @@ static inline int lea(const void *holder, twz_pptr_t p, void **out)
     }
     if (index > TWZ_FOT_MAX)
         return -TWZ_EINVAL;
-    key = cache_key(slot_of(holder), index);
-    word = __atomic_load_n(cache_word(key), __ATOMIC_ACQUIRE);
-    if (word >> SLOT_BITS == key) {
-        *out = (void *)(uintptr_t)((word & SLOT_MASK) << TWZ_OBJ_SHIFT | off);
+    if (ptr_cache_get(holder, index, &slot)) {
+        *out = (void *)(uintptr_t)(slot << TWZ_OBJ_SHIFT | off);
         return 0;
     }
     err = resolve_foreign(holder, (uint32_t)index, &start);
@@ -298,10 +262,10 @@ static inline int lea(const void *holder, twz_pptr_t p, void **out)
 
 int twz_ptr_lea_try(const void *holder, twz_pptr_t p, void **out)
 {
-    return lea(holder, p, out);
+    return resolve(holder, p, out);
 }
 
-static uint32_t reason_of(twz_pptr_t p, int error)
+static uint32_t reason_of_error(twz_pptr_t p, int error)
 {
     switch (error) {
     case -TWZ_ERANGE: return TWZ_REASON_OFFSET;
@@ -314,27 +278,27 @@ static uint32_t reason_of(twz_pptr_t p, int error)
     }
 }
 
-static void *lea_or_fault(const void *holder, twz_pptr_t p, const void *caller)
+static void *resolve_or_fault(const void *holder, twz_pptr_t p, const void *caller)
 {
     void *d;
     int err;
 
-    while ((err = lea(holder, p, &d)) < 0) {
+    while ((err = resolve(holder, p, &d)) < 0) {
         objid_t id = TWZ_OBJID_NONE;
         uint32_t rights;
 
         (void)plat_id_at(holder, &id, &rights);
-        plat_pointer_fault(holder, id, reason_of(p, err), caller);
+        plat_pointer_fault(holder, id, reason_of_error(p, err), caller);
     }
     return d;
 }
 
 void *twz_ptr_lea(const void *holder, twz_pptr_t p)
 {
-    return lea_or_fault(holder, p, __builtin_return_address(0));
+    return resolve_or_fault(holder, p, __builtin_return_address(0));
 }
 
 void *twz_object_lea(const twzobj *obj, twz_pptr_t p)
 {
-    return lea_or_fault(obj->start, p, __builtin_return_address(0));
+    return resolve_or_fault(obj->start, p, __builtin_return_address(0));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which namespace this machine has. */
+/* The namespace of this machine. */
 #include <twz/name.h>
 
 #include "platform.h"

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Underneath the typed layer: type fingerprints, room inside an object, single-word stores.
+ * The functions behind the macros of the typed layer: type fingerprints and stores of one word.
  *
- * CRASH PROTOCOL. An object made by twz_open has its fingerprint and size before its name commits
- * (hier's create). Room is claimed by raising meta.size, which is durable before the room is given
- * out, so no power cut can give it out twice; room whose claim was durable and whose link was not
- * stays unused.
+ * CRASH PROTOCOL. The fingerprint and the size of an object that twz_open makes are durable before
+ * its name commits (hier_create).
  */
 #include <twz/typed.h>
 
@@ -15,17 +13,6 @@ struct typed_fill {
     uint64_t type;
     uint64_t size;
 };
-
-static int set_error(int error)
-{
-    *plat_error() = error;
-    return error;
-}
-
-int twz_error_last(void)
-{
-    return (int)*plat_error();
-}
 
 uint64_t twz_type_print(const char *name, uint64_t size)
 {
@@ -51,10 +38,11 @@ static int typed_init(const twzobj *obj, void *ctx)
     twz_persist_store64(&meta->magic, TWZ_META_MAGIC);
     twz_persist_store64(&meta->size, fill->size);
     twz_persist_store64(&meta->type, fill->type);
-    twz_persist_flush(meta, sizeof(*meta)); /* hier's create fences before the name */
+    twz_persist_flush(meta, sizeof(*meta)); /* hier_create fences: meta, before the name */
     return 0;
 }
 
+/* Open the object, or make it. -TWZ_ETYPE if it was made for another type. */
 static int typed_open(const char *path, const struct typed_fill *fill, uint32_t flags, twzobj *obj)
 {
     int err = twz_object_init_name(obj, path, TWZ_READ | TWZ_WRITE);
@@ -80,12 +68,12 @@ const void *twz_open_typed(const char *path, uint64_t type, uint64_t size, uint3
     int err;
 
     if ((flags & ~TWZ_CREATE) || size > TWZ_OBJ_DATA_MAX) {
-        set_error(-TWZ_EINVAL);
+        set_last_error(-TWZ_EINVAL);
         return NULL;
     }
     err = typed_open(path, &fill, flags, &obj);
     if (err < 0) {
-        set_error(err);
+        set_last_error(err);
         return NULL;
     }
     return twz_object_base(&obj);
@@ -105,7 +93,7 @@ int twz_ref_set(const twz_pptr_t *field, const void *target, int durable)
         if (err >= 0)
             err = twz_ptr_swizzle(&obj, target, TWZ_READ | TWZ_WRITE, &p);
         if (err < 0)
-            return set_error(err);
+            return set_last_error(err);
     }
     twz_persist_store64(&word->raw, p.raw); /* COMMIT: the reference, once flushed */
     if (durable)
@@ -124,47 +112,4 @@ void twz_put_word(const void *field, const void *value, size_t size)
     default: twz_persist_store64(to, *(const uint64_t *)value); break;
     }
     twz_persist(to, size); /* COMMIT: the field */
-}
-
-/* Claim `size` bytes from meta.size on: their offset from the base. */
-static int64_t claim(struct twz_meta *meta, uint64_t size, uint64_t align)
-{
-    uint64_t old = __atomic_load_n(&meta->size, __ATOMIC_RELAXED);
-    uint64_t at;
-
-    do {
-        at = (old + align - 1) & ~(align - 1);
-        if (at < old || at > TWZ_OBJ_DATA_MAX || size > TWZ_OBJ_DATA_MAX - at)
-            return -TWZ_EFULL;
-    } while (!__atomic_compare_exchange_n(&meta->size, &old, at + size, 0, __ATOMIC_ACQ_REL,
-                                          __ATOMIC_RELAXED));
-    twz_persist(&meta->size, sizeof(meta->size)); /* COMMIT: the room is taken */
-    return (int64_t)at;
-}
-
-void *twz_new_room(const void *in, uint64_t size, uint64_t align)
-{
-    uint8_t *start = (uint8_t *)((uintptr_t)in & ~(uintptr_t)(TWZ_OBJ_SIZE - 1));
-    struct twz_meta *meta = (struct twz_meta *)(void *)(start + TWZ_OBJ_META);
-    uint8_t *room;
-    int64_t at;
-    int err;
-
-    if (size == 0 || align == 0 || (align & (align - 1)) || align > TWZ_PAGE_SIZE) {
-        set_error(-TWZ_EINVAL);
-        return NULL;
-    }
-    err = plat_touch(meta, sizeof(*meta));
-    at = err < 0 ? err : claim(meta, size, align);
-    if (at >= 0) {
-        room = start + TWZ_OBJ_BASE + at;
-        err = plat_touch(room, size);
-        at = err < 0 ? err : at;
-    }
-    if (at < 0) {
-        set_error((int)at);
-        return NULL;
-    }
-    twz_persist_zero(room, size);
-    return room;
 }

@@ -276,7 +276,7 @@ static void test_threads(void)
         CHECK(twz_thread_spawn(&threads[i], &spawn) == 0);
     for (uint32_t i = 0; i < 4; i++)
         CHECK(twz_thread_wait(&threads[i], &code, &fault) == 0 && code == 0);
-    CHECK(shared == 4000 && !twz_mutex_held(&mutex));
+    CHECK(shared == 4000 && !twz_mutex_is_held(&mutex));
     spawn.fn = lock_in_vain;
     spawn.arg = &mutex;
     CHECK(twz_mutex_lock(&mutex) == 0);
@@ -287,7 +287,7 @@ static void test_threads(void)
     CHECK(twz_thread_spawn(&threads[0], &spawn) == 0);
     CHECK(twz_thread_wait_ready(&threads[0]) == 0);
     CHECK(twz_thread_wait(&threads[0], &code, &fault) == 0 && code == 9);
-    CHECK(twz_mutex_lock(&mutex) == TWZ_MUTEX_DIED && twz_mutex_mine(&mutex));
+    CHECK(twz_mutex_lock(&mutex) == TWZ_MUTEX_DIED && twz_mutex_is_mine(&mutex));
     twz_mutex_unlock(&mutex);
     spawn.fn = touch;
     spawn.arg = (void *)24;

@@ -227,7 +227,7 @@ uint64_t plat_owner(void)
     return resume << 32 | 7;
 }
 
-int plat_owner_alive(uint64_t owner)
+bool plat_owner_is_alive(uint64_t owner)
 {
     return owner == plat_owner();
 }

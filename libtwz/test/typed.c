@@ -93,14 +93,14 @@ static void test_mutex(void)
 {
     struct twz_mutex mutex = { 0 };
 
-    CHECK(twz_mutex_lock(&mutex) == 0 && twz_mutex_mine(&mutex) && twz_mutex_held(&mutex));
+    CHECK(twz_mutex_lock(&mutex) == 0 && twz_mutex_is_mine(&mutex) && twz_mutex_is_held(&mutex));
     CHECK(twz_mutex_trylock(&mutex) == -TWZ_EBUSY);
     CHECK(twz_mutex_lock_for(&mutex, UINT64_MAX) == -TWZ_EBUSY);
     twz_mutex_unlock(&mutex);
-    CHECK(!twz_mutex_held(&mutex) && twz_mutex_trylock(&mutex) == 0);
+    CHECK(!twz_mutex_is_held(&mutex) && twz_mutex_trylock(&mutex) == 0);
     host_reboot();
-    CHECK(!twz_mutex_mine(&mutex) && twz_mutex_held(&mutex));
-    CHECK(twz_mutex_lock(&mutex) == TWZ_MUTEX_DIED && twz_mutex_mine(&mutex));
+    CHECK(!twz_mutex_is_mine(&mutex) && twz_mutex_is_held(&mutex));
+    CHECK(twz_mutex_lock(&mutex) == TWZ_MUTEX_DIED && twz_mutex_is_mine(&mutex));
     twz_mutex_unlock(&mutex);
     CHECK(twz_mutex_lock(&mutex) == 0);
 }

@@ -371,11 +371,11 @@ static bool try_read(const struct hier *h, int (*body)(const struct hier *h, voi
 {
     uint64_t seq = __atomic_load_n(&h->dir->seq, __ATOMIC_ACQUIRE);
 
-    if (twz_mutex_held(&h->dir->lock) || has_unfinished(h))
+    if (twz_mutex_is_held(&h->dir->lock) || has_unfinished(h))
         return false;
     *result = body(h, ctx);
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return !twz_mutex_held(&h->dir->lock) && !has_unfinished(h) &&
+    return !twz_mutex_is_held(&h->dir->lock) && !has_unfinished(h) &&
            __atomic_load_n(&h->dir->seq, __ATOMIC_RELAXED) == seq;
 }
 

@@ -76,6 +76,6 @@ int hier_init(const twzobj *obj, objid_t parent)
     twz_persist_store64(&meta->magic, TWZ_META_MAGIC);
     twz_persist_store64(&meta->type, HIER_MAGIC);
     twz_persist_flush(meta, sizeof(*meta));
-    twz_persist_flush(dir, end - TWZ_OBJ_BASE); /* twz_object_addext fences, before the tag */
+    twz_persist_flush(dir, end - TWZ_OBJ_BASE); /* addext fences; not reachable yet */
     return twz_object_addext(obj, HIER_TAG, dir);
 }

@@ -7,7 +7,7 @@ struct line {
     char text[512];
 };
 
-static void append_text(struct line *l, const char *text, size_t len)
+static void line_add(struct line *l, const char *text, size_t len)
 {
     for (size_t i = 0; i < len && l->len < sizeof(l->text) - 1; i++) {
         uint8_t c = (uint8_t)text[i];
@@ -17,18 +17,18 @@ static void append_text(struct line *l, const char *text, size_t len)
     l->text[l->len] = 0;
 }
 
-static void append_string(struct line *l, const char *text)
+static void line_add_string(struct line *l, const char *text)
 {
-    append_text(l, text, __builtin_strlen(text));
+    line_add(l, text, __builtin_strlen(text));
 }
 
-static void append_hex(struct line *l, uint64_t value, uint32_t digits)
+static void line_add_hex(struct line *l, uint64_t value, uint32_t digits)
 {
     while (digits-- > 0)
-        append_text(l, &"0123456789abcdef"[(value >> (digits * 4)) & 15], 1);
+        line_add(l, &"0123456789abcdef"[(value >> (digits * 4)) & 15], 1);
 }
 
-static void append_decimal(struct line *l, uint64_t value)
+static void line_add_decimal(struct line *l, uint64_t value)
 {
     char digits[20];
     size_t at = sizeof(digits);
@@ -37,58 +37,58 @@ static void append_decimal(struct line *l, uint64_t value)
         digits[--at] = (char)('0' + value % 10);
         value /= 10;
     } while (value);
-    append_text(l, digits + at, sizeof(digits) - at);
+    line_add(l, digits + at, sizeof(digits) - at);
 }
 
-static void append_id(struct line *l, objid_t id)
+static void line_add_id(struct line *l, objid_t id)
 {
-    append_hex(l, id.hi, 16);
-    append_string(l, ":");
-    append_hex(l, id.lo, 16);
+    line_add_hex(l, id.hi, 16);
+    line_add_string(l, ":");
+    line_add_hex(l, id.lo, 16);
 }
 
-static void show_header(const struct hier *h, struct line *l)
+static void line_add_header(const struct hier *h, struct line *l)
 {
     static const char *const states[] = { "idle", "dirty", "committed" };
     objid_t parent = TWZ_OBJID_NONE;
 
-    append_string(l, "directory, names ");
-    append_decimal(l, h->dir->count);
-    append_string(l, ", buckets ");
-    append_decimal(l, 1ull << (HIER_TABLE_BITS(h->dir->table) & 31));
-    append_string(l, " used ");
-    append_decimal(l, h->dir->used);
-    append_string(l, ", bytes ");
-    append_decimal(l, h->dir->bump - TWZ_OBJ_BASE);
-    append_string(l, ", ");
-    append_string(l, h->dir->op <= HIER_COMMITTED ? states[h->dir->op] : "damaged");
+    line_add_string(l, "directory, names ");
+    line_add_decimal(l, h->dir->count);
+    line_add_string(l, ", buckets ");
+    line_add_decimal(l, 1ull << (HIER_TABLE_BITS(h->dir->table) & 31));
+    line_add_string(l, " used ");
+    line_add_decimal(l, h->dir->used);
+    line_add_string(l, ", bytes ");
+    line_add_decimal(l, h->dir->bump - TWZ_OBJ_BASE);
+    line_add_string(l, ", ");
+    line_add_string(l, h->dir->op <= HIER_COMMITTED ? states[h->dir->op] : "damaged");
     if (h->dir->peer_intent_valid)
-        append_string(l, ", an unfinished rename");
+        line_add_string(l, ", an unfinished rename");
     if (hier_parent_get(h, &parent) == 0) {
-        append_string(l, ", parent ");
-        append_id(l, parent);
+        line_add_string(l, ", parent ");
+        line_add_id(l, parent);
     }
 }
 
-static void show_item(const twzobj *obj, const struct hier_item *item, struct line *l)
+static void line_add_item(const twzobj *obj, const struct hier_item *item, struct line *l)
 {
     static const char *const kinds[] = { "?", "object", "dir", "symlink" };
     struct hier_name name = { item->name, item->len };
     char text[256];
     int len;
 
-    append_string(l, kinds[item->found.kind <= HIER_SYMLINK ? item->found.kind : 0]);
-    append_string(l, " ");
-    append_text(l, item->name, item->len);
+    line_add_string(l, kinds[item->found.kind <= HIER_SYMLINK ? item->found.kind : 0]);
+    line_add_string(l, " ");
+    line_add(l, item->name, item->len);
     if (item->found.kind != HIER_SYMLINK) {
-        append_string(l, " ");
-        append_id(l, item->found.id);
+        line_add_string(l, " ");
+        line_add_id(l, item->found.id);
         return;
     }
     len = hier_readlink(obj, name, text, sizeof(text));
-    append_string(l, " -> ");
+    line_add_string(l, " -> ");
     if (len > 0)
-        append_text(l, text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text));
+        line_add(l, text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text));
 }
 
 int hier_show(const twzobj *obj, void (*show)(void *ctx, const char *text), void *ctx)
@@ -101,11 +101,11 @@ int hier_show(const twzobj *obj, void (*show)(void *ctx, const char *text), void
 
     if (err < 0)
         return err;
-    show_header(&h, &l);
+    line_add_header(&h, &l);
     show(ctx, l.text);
     while ((err = hier_iter(obj, &cursor, &item)) > 0) {
         l.len = 0;
-        show_item(obj, &item, &l);
+        line_add_item(obj, &item, &l);
         show(ctx, l.text);
     }
     return err;

@@ -29,7 +29,6 @@ import tree
 # module: number of files in each circle, the largest first. "kernel/" and "libtwix/src/" stand for
 # the circles of their folders. The aim is an empty table.
 CIRCLES = {
-    "libtwz/src": [4, 3],
 }
 
 # "part: low -> high": the functions and headers of `high` that `low` may use. These edges do not

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's calls as functions twz_sys_NAME, expanded from syscall.def: each argument is loaded
+ * The kernel's calls as functions twz_sys_NAME, expanded from syscall.def. Each argument is loaded
  * into its register, an object ID into two.
  */
 #ifndef TWZ_CALL_H

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Faults in user code. A fault of the calling thread meets, in this order:
- *   1. the innermost twz_catch of the thread: its frames are left behind, the catch returns 1;
- *   2. the handler registered for the kind in this view: it mends the cause and returns 1 (the
- *      instruction runs again), or returns 0;
- *   3. whoever held the view's entry before (two copies of this library may share a view);
- *   4. nobody: the thread ends, its fault record stays in its thread object.
- * Handlers run on the thread's alternate stack where it has one. They may call anything that is
- * safe at the place of the fault.
+ * Faults in user code. A fault of the calling thread goes to the first of these that takes it:
+ *   1. the thread's innermost twz_catch: its callees are left, and the catch returns 1;
+ *   2. this view's handler for the kind: it repairs the cause and returns 1, and the instruction
+ *      runs again; or it returns 0;
+ *   3. the entry that the view had before, since two copies of this library may share a view;
+ *   4. the kernel: the thread ends, and the fault stays in its thread object.
+ * A handler runs on the thread's alternate stack, if there is one. It may call only functions that
+ * are safe at the point of the fault.
  */
 #ifndef TWZ_FAULTS_H
 #define TWZ_FAULTS_H
@@ -22,11 +22,11 @@
  *         touch(p);
  *         twz_catch_end(&c);
  *     } else {
- *         ... c.fault says what happened; the catch is gone already ...
+ *         ... c.fault is the fault; the catch has ended ...
  *     }
  *
- * Catches nest and belong to their thread; leave none open when the function returns. As with
- * setjmp, locals changed in between and read in the else part must be volatile.
+ * Catches nest and belong to their thread. A function must end its catch before it returns. As with
+ * setjmp, a local that changes in between and is read in the else part must be volatile.
  */
 struct twz_catch {
     uint64_t regs[8]; /* rbx rbp r12 r13 r14 r15 rsp rip */
@@ -37,30 +37,32 @@ struct twz_catch {
 __attribute__((returns_twice)) int twz_catch(struct twz_catch *c);
 void twz_catch_end(struct twz_catch *c);
 
-/* fn(arg) under a catch: 0, or 1 with *fault filled in. */
+/* Call fn(arg) under a catch: 0, or 1 with *fault filled in. */
 int twz_try(void (*fn)(void *arg), void *arg, struct twz_fault *fault);
 
 /* --- handlers ------------------------------------------------------------------------------ */
 
-/* 1: go on at frame->regs, which it may have changed. 0: not mine. */
+/* 1: continue at frame->regs, which the handler may change. 0: the handler does not take it. */
 typedef int (*twz_fault_handler)(struct twz_fault_frame *frame);
 
-/* Register for a kind in this view; NULL takes it back. kind < TWZ_FAULT_KINDS. */
+/* Register a handler for a kind in this view; NULL: none. -TWZ_ERANGE. */
 TWZ_CHECKED int twz_fault_set(uint32_t kind, twz_fault_handler handler);
 
-/* Raise a fault from software, as if the processor had: POINTER faults come this way. Comes back
- * only if a handler says 1. `fault` is copied; its ip is filled in where 0. */
+/* Raise a fault from software, as if the processor had raised it; POINTER faults are raised here.
+ * Returns only if a handler returns 1. `fault` is copied; an ip of 0 becomes the caller's. */
 void twz_fault_raise(const struct twz_fault *fault);
 
-/* A stack for this thread's faults (a stack overflow cannot be told otherwise). */
+/* Give this thread a stack for its handlers, from `low` up. Without one, a stack overflow cannot be
+ * handled. */
 void twz_fault_stack(void *low, uint64_t len);
 
-/* --- text ----------------------------------------------------------------------------------
- * What, where, which object (and its name, where it has one), rights needed and held, as one line
- * without its newline. Always ends with a NUL; the number of bytes before it. */
+/* --- text ---------------------------------------------------------------------------------- The
+ * fault as one line without a newline: its kind and reason, the address, the object and its name,
+ * the rights needed and held. Always ends with a NUL; the result is the number of bytes before it.
+ * */
 size_t twz_fault_print(const struct twz_fault *fault, char *text, size_t len);
 
-/* The signal number that a POSIX program would have died of. */
+/* The signal number that POSIX gives such a fault. */
 int twz_fault_signal(const struct twz_fault *fault);
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A mutex that may lie in any object, a persistent one too. The word names its owner, {thread
- * generation, resume count}, so that the death of the owner, or of the machine, leaves it
- * recoverable: whoever comes next is given the lock and told that it must mend what it guards.
- * Whether an owner lives is a question to the kernel; a reboot alone does not decide it.
+ * A mutex that may lie in any object, also in a persistent one. Its word names the owner: {thread
+ * generation, resume count}. If the owner dies, or the machine reboots, the next thread gets the
+ * lock and TWZ_MUTEX_DIED; it must then repair the data that the lock guards. The kernel knows
+ * whether an owner lives: a reboot alone does not decide it.
  *
- * All zero is an unlocked mutex. Not recursive; only thread_sync blocks, and only under contention.
+ * A mutex of zeros is unlocked. It is not recursive. A lock blocks only under contention, in
+ * thread_sync. The functions store to the word and never flush it.
  *
- *   bits 31..0  generation   62..32  resume count   63  somebody waits
+ *   bits 31..0  generation   62..32  resume count   63  a thread may sleep on the word
  */
 #ifndef TWZ_MUTEX_H
 #define TWZ_MUTEX_H
@@ -18,24 +19,25 @@ struct twz_mutex {
     uint64_t word;
 };
 
-#define TWZ_MUTEX_DIED 1 /* locked, and the owner before died holding it: mend first */
+#define TWZ_MUTEX_DIED 1 /* locked, but the last owner died holding it: repair the data first */
 
-/* 0 or TWZ_MUTEX_DIED; never fails. */
+/* 0 or TWZ_MUTEX_DIED; never an error. The caller must not hold the mutex. */
 TWZ_CHECKED int twz_mutex_lock(struct twz_mutex *mutex);
 
-/* As lock, but -TWZ_EBUSY where its owner lived for about `ns` and did not let go, or is this very
- * thread: for a mutex in an object that others may write. */
+/* As twz_mutex_lock, but -TWZ_EBUSY if a living owner keeps it for about `ns` nanoseconds, or if
+ * the caller holds it. A mutex that an adversary may write must be locked this way. */
 TWZ_CHECKED int twz_mutex_lock_for(struct twz_mutex *mutex, uint64_t ns);
 
-/* As lock, but -TWZ_EBUSY instead of waiting. */
+/* As twz_mutex_lock, but -TWZ_EBUSY instead of blocking. */
 TWZ_CHECKED int twz_mutex_trylock(struct twz_mutex *mutex);
 
+/* The caller must hold the mutex. */
 void twz_mutex_unlock(struct twz_mutex *mutex);
 
-/* 1 if this thread holds it. */
-int twz_mutex_mine(const struct twz_mutex *mutex);
+/* The calling thread holds it. */
+bool twz_mutex_is_mine(const struct twz_mutex *mutex);
 
-/* 1 if anybody holds it, living or dead. */
-int twz_mutex_held(const struct twz_mutex *mutex);
+/* A thread holds it, alive or dead. */
+bool twz_mutex_is_held(const struct twz_mutex *mutex);
 
 #endif

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Programs: how they lie in their objects, how one is started, what it is handed.
+ * Programs: their form in an object, how one is started, and what it receives.
  *
- * A program object holds an ELF file's bytes from the base (twz-obj put). It is a static PIE for
- * x86-64, linked with libtwz/program.ld: the text segment's vaddr equals its file offset, the
- * writable segment's vaddr is TWZ_PROGRAM_DATA (1 GiB) or more above. So with the load bias
+ * A program object holds the bytes of an ELF file from the base (twz-obj put). The file must be a
+ * static PIE for x86-64, linked with libtwz/program.ld: the text segment's vaddr is its file
+ * offset, and the writable segment's vaddr is TWZ_PROGRAM_DATA (1 GiB) or more. The load bias is
  *
  *     text slot's address + TWZ_OBJ_BASE
  *
- * the text is used in place (READ | EXEC) and the data fall into the next slot, from its base on.
- * Only R_X86_64_RELATIVE relocations, all of them in the data. A runtime (libtwix) is linked the
- * same way and lies in slots RT_TEXT and RT_DATA.
+ * so the text is used in place (READ | EXEC), and the data lie in the next slot from its base. All
+ * relocations must be R_X86_64_RELATIVE and lie in the data. A runtime (libtwix) is linked the same
+ * way and lies in the slots RT_TEXT and RT_DATA.
  *
- * At the entry (the runtime's where there is one, else the program's): rdi = view address of
- * struct twz_args, or 0 for the program that the kernel started; rsp = top of the stack, aligned to
- * 16; gs base = the thread's page; rflags clean. The data are loaded and relocated, except for
- * rdi 0, where the start code does that itself. The entry does not return: thread_exit.
+ * At the entry, the runtime's if there is one, else the program's:
+ *   rdi        view address of struct twz_args; 0 for the program that the kernel starts
+ *   rsp        top of the stack, aligned to 16
+ *   gs base    the thread's page
+ *   rflags     cleared
+ * The data are loaded and relocated, but with rdi 0 the start code does that itself. The entry must
+ * not return: it calls thread_exit.
  */
 #ifndef TWZ_PROGRAM_H
 #define TWZ_PROGRAM_H
@@ -26,8 +29,8 @@
 
 #define TWZ_PROGRAM_DATA (1ull << 30) /* link-time address of the writable segment */
 
-/* What the spawner hands over, at the base of the object in TWZ_SLOT_ARGS. Offsets are from the
- * start of this struct. The args object is this process's own, writable, tied to its view. */
+/* The arguments of a program, at the base of the object in TWZ_SLOT_ARGS. Offsets count from the
+ * start of this struct. The object belongs to the process: it is writable and tied to the view. */
 #define TWZ_ARGS_MAGIC   0x3173677261777a74ull
 #define TWZ_ARGS_VERSION 1u
 struct twz_args {
@@ -53,8 +56,8 @@ struct twz_args {
     uint64_t data_end;  /* view address of the first byte past its .bss */
     uint64_t stack_low; /* view addresses of the first stack */
     uint64_t stack_top;
-    uint64_t opaque;     /* offset and length of what the runtime inherits (descriptors); aligned */
-    uint64_t opaque_len; /* to 16; 0: nothing */
+    uint64_t opaque;     /* offset of the data that the runtime inherits (descriptors), by 16 */
+    uint64_t opaque_len; /* their length; 0: none */
     uint64_t reserved[8];
 };
 _Static_assert(sizeof(struct twz_args) == 280, "args size");
@@ -66,15 +69,15 @@ struct twz_loaded {
     uint64_t phdr;
     uint64_t phnum;
     uint64_t phent;
-    uint64_t data_end; /* view address past .bss; the data slot's base where there are no data */
-    objid_t data;      /* the volatile data object that was made, 0: none */
+    uint64_t data_end; /* view address past .bss; without data, the data slot's base */
+    objid_t data;      /* the new volatile data object, 0: none */
 };
 
 /*
- * Load `program` into `view` (open READ | WRITE): text in place in text_slot, data in the next one,
- * made, filled, relocated and tied to the view. The ELF is input from anywhere: each field is
- * validated. -TWZ_ETYPE not a program of this kind (any malformed field), -TWZ_ESHORT truncated,
- * else what objects answer. On an error nothing is left behind.
+ * Load `program` into `view`, which must be open READ | WRITE. The text is mapped in place in
+ * text_slot. The data are copied to a new object in the next slot, relocated and tied to the view.
+ * The file is untrusted: each field is validated. -TWZ_ETYPE not a program of this kind,
+ * -TWZ_ESHORT truncated, or an error of twz/obj.h. On an error nothing is left behind.
  */
 TWZ_CHECKED int twz_program_load(const twzobj *view, objid_t program, uint32_t text_slot,
                                  struct twz_loaded *out);
@@ -83,7 +86,7 @@ TWZ_CHECKED int twz_program_load(const twzobj *view, objid_t program, uint32_t t
 
 struct twz_program_spec {
     objid_t program;
-    objid_t runtime;         /* 0: none; else e.g. what /sys/twix names */
+    objid_t runtime;         /* 0: none; for a POSIX program, the object at /sys/twix */
     const char *path;        /* as found; also the default argv[0] */
     const char *const *argv; /* ended by NULL */
     const char *const *envp; /* ended by NULL */
@@ -103,8 +106,9 @@ struct twz_process {
     twzobj repr; /* the thread object, open READ | WRITE */
 };
 
-/* A new process: view, data, stack, args, thread; running when this returns. Its volatile objects
- * are tied to its view, the view to its thread object, which twz_program_wait deletes. */
+/* Start a process: view, data, stack, args and thread. Its volatile objects are tied to its view,
+ * and the view to its thread object. Each process must be waited for once: twz_program_wait deletes
+ * the thread object. */
 TWZ_CHECKED int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *process);
 
 struct twz_program_end {
@@ -113,25 +117,25 @@ struct twz_program_end {
     struct twz_fault fault;
 };
 
-/* Wait for the first thread's end and let everything go. -TWZ_ETIMEDOUT after `deadline`
- * (monotonic ns, TWZ_FOREVER): nothing is let go then. */
+/* Block until the first thread ends, then release and delete its objects. -TWZ_ETIMEDOUT after
+ * `deadline` (monotonic ns, or TWZ_FOREVER): then nothing is released. */
 TWZ_CHECKED int twz_program_wait(struct twz_process *process, uint64_t deadline,
                                  struct twz_program_end *end);
 
-/* thread_signal to the first thread. */
+/* Send a signal to the first thread. */
 TWZ_CHECKED int twz_program_signal(const struct twz_process *process, uint64_t signal,
                                    uint64_t value);
 
 /*
- * Find a program by a name that has no '/' in it, along `path_list` ("/bin:/host"), or else by the
- * path itself, from the root. `found` (TWZ_PATH_MAX bytes) gets the path. -TWZ_ENONAME,
- * -TWZ_EISDIR, -TWZ_ETYPE not executable.
+ * Find a program. A name without '/' is looked up along `path_list` ("/bin:/host"), any other from
+ * the root. found: TWZ_PATH_MAX bytes for its path. -TWZ_ENONAME, -TWZ_EISDIR, -TWZ_ETYPE not
+ * executable.
  */
 TWZ_CHECKED int twz_program_find(const char *name, const char *path_list, char *found, objid_t *id);
 
 /* --- the program itself ----------------------------------------------------------------------- */
 
-/* The args this program was given, NULL for the one that the kernel started. */
+/* The arguments of this program; NULL if the kernel started it. */
 const struct twz_args *twz_program_args(void);
 
 #endif

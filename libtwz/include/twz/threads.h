@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads of this program's own view. A thread is an object (twz/thread.h); its first page is
- * mapped where it runs, and gs:0 points at it. The words of twz_thread.user[] belong to:
+ * Threads of this program's own view. A thread is an object (twz/thread.h). Its first page is
+ * mapped in its view, and gs:0 holds its address. Owners of the words of twz_thread.user[]:
  */
 #ifndef TWZ_THREADS_H
 #define TWZ_THREADS_H
@@ -27,20 +27,22 @@ struct twz_thrd_spawn {
     uint64_t fsbase;     /* 0: none */
 };
 
-/* Start fn(arg) in a new thread; when fn returns the thread ends with code 0. */
+/* Start fn(arg) in a new thread, which ends with code 0 when fn returns. Each started thread must
+ * be waited for once. */
 TWZ_CHECKED int twz_thread_spawn(struct twz_thrd *thread, const struct twz_thrd_spawn *spawn);
 
-/* Wait for its end, give its exit code and let go of its objects. A thread that ended by a fault:
- * 1, with *fault (may be NULL) filled in; else 0. */
+/* Block until the thread ends, then release its objects. *code: its exit code (code may be NULL). 1
+ * if a fault ended it, with *fault filled in (fault may be NULL); else 0. */
 int twz_thread_wait(struct twz_thrd *thread, uint64_t *code, struct twz_fault *fault);
 
-/* Say that this thread is ready; wait until another said so (or ended: -TWZ_EDELETED). */
+/* Report that the calling thread is ready; block until `thread` has done so. -TWZ_EDELETED if it
+ * ended before. */
 void twz_thread_ready(void);
 TWZ_CHECKED int twz_thread_wait_ready(struct twz_thrd *thread);
 
 _Noreturn void twz_thread_exit(uint64_t code);
 
-/* The calling thread's own page. */
+/* The calling thread's page. */
 static inline struct twz_thread *twz_thread_repr_base(void)
 {
     struct twz_thread *self;
@@ -49,13 +51,15 @@ static inline struct twz_thread *twz_thread_repr_base(void)
     return self;
 }
 
-/* Sleep while *word == value, until `deadline` (monotonic ns, TWZ_FOREVER). 0, or -TWZ_ETIMEDOUT,
- * -TWZ_EINTR. Wake up to `count` sleepers. */
+/* Sleep while *word == value, until `deadline` (monotonic ns, or TWZ_FOREVER). It may return early,
+ * so the caller must check the word again. 0, -TWZ_ETIMEDOUT or -TWZ_EINTR. */
 int twz_sync_wait(const uint64_t *word, uint64_t value, uint64_t deadline);
 int twz_sync_wait32(const uint32_t *word, uint32_t value, uint64_t deadline);
+
+/* Wake up to `count` sleepers: their number, or an error. Does not block. */
 int twz_sync_wake(const uint64_t *word, uint64_t count);
 
-/* Nanoseconds of the monotonic clock, and of the wall clock since 1970: loads, no call. */
+/* Nanoseconds of the monotonic clock, and of the wall clock since 1970. Loads only, no call. */
 uint64_t twz_clock(void);
 uint64_t twz_clock_wall(void);
 

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The typed layer: persistent data as C structs, with the compiler watching over the pointers.
+ * The typed layer: persistent data as C structs, with pointers that the compiler checks.
  *
  *     struct node { twz_ref(struct node) next; uint64_t value; };
  *     struct list { twz_ref(struct node) head; uint64_t length; };
  *
  *     const struct list *l = twz_open("/data/list", struct list, TWZ_CREATE);
- *     struct node *n = twz_new(l, struct node);        // room in the same object
+ *     struct node *n = twz_new(l, struct node);        // space in the same object
  *     n->value = 7;
  *     twz_init(n->next, twz_at_or_null(l->head));      // not published yet: plain stores
  *     twz_persist(n, sizeof(*n));
  *     twz_set(l->head, n);                             // one word: the node is in the list
  *
- * What an open object's data look like is const: a plain store into it does not compile; twz_put
- * and twz_set store one word each, atomically and durably. A twz_ref holds a p-ptr that only
- * twz_at turns into an address; dereferencing it, copying it into another field, or setting it to
- * an object of another type does not compile either. A reference may cross objects.
+ * The data of an open object are const: a plain store does not compile. twz_put and twz_set store
+ * one word each, atomically and durably. A twz_ref holds a p-ptr, and only twz_at makes an address
+ * of it. It does not compile to dereference it, to copy it into another field, or to set it to an
+ * object of another type. A reference may lead to another object.
  *
- * GNU C (statement expressions, typeof); gcc and clang.
+ * Needs GNU C (statement expressions, typeof): gcc or clang.
  */
 #ifndef TWZ_TYPED_H
 #define TWZ_TYPED_H
@@ -33,40 +33,40 @@
         T *const pointee_;      \
     }
 
-#define TWZ_CREATE 1u /* make the object where there is none; its data are zero */
+#define TWZ_CREATE 1u /* make the object if it does not exist; its data are zero */
 
 /*
- * The data of the object at `path`, a const T *, or NULL: twz_error_last() says why. The type's
- * fingerprint is kept in the object: one made for another type, or another size of it, is
- * -TWZ_ETYPE. Opened READ | WRITE; stays open until the program ends.
+ * The data of the object at `path`, a const T *; NULL on an error, with the error in
+ * twz_error_last(). The object holds the fingerprint of its type: -TWZ_ETYPE if it was made for
+ * another type, or for another size of it. Open READ | WRITE until the program ends.
  */
 #define twz_open(path, T, flags) \
     ((const T *)twz_open_typed((path), TWZ_TYPE_PRINT(T), sizeof(T), (flags)))
 
-/* The address behind a reference field, a const T *; faults where it is null. */
+/* The address that a reference field leads to, a const T *; a fault if it is null. */
 #define twz_at(field) ((const __typeof__(*(field).pointee_) *)twz_ptr_lea(&(field), (field).pptr_))
 
-/* The same, but NULL where it is null. */
+/* As twz_at, but NULL if the reference is null. */
 #define twz_at_or_null(field) (twz_isnull(field) ? NULL : twz_at(field))
 
 #define twz_isnull(field) ((field).pptr_.raw == 0)
 
-/* Point the field at `target` (a T * or NULL); durable on return. 0 or -TWZ_E*. Make what it points
- * at durable before. */
+/* Point the field at `target`, a T * or NULL. 0 or -TWZ_E*. The target must be durable before; the
+ * reference is durable on return. */
 #define twz_set(field, target)                                        \
     __extension__({                                                   \
         TWZ_SAME_TYPE_(field, target);                                \
         twz_ref_set((const twz_pptr_t *)&(field).pptr_, (target), 1); \
     })
 
-/* As twz_set in memory that nothing refers to yet: not flushed. */
+/* As twz_set, but not flushed: for memory that nothing refers to yet. */
 #define twz_init(field, target)                                       \
     __extension__({                                                   \
         TWZ_SAME_TYPE_(field, target);                                \
         twz_ref_set((const twz_pptr_t *)&(field).pptr_, (target), 0); \
     })
 
-/* Store one value of 1, 2, 4 or 8 bytes into a field; atomic, durable on return. */
+/* Store a value of 1, 2, 4 or 8 bytes into a field, atomically; durable on return. */
 #define twz_put(field, value)                                                            \
     __extension__({                                                                      \
         const __typeof__(field) twz_value_ = (value);                                    \
@@ -76,14 +76,14 @@
         twz_put_word((const void *)&(field), &twz_value_, sizeof(field));                \
     })
 
-/* Room for a T behind the size of the object that `in` points into: zero, not referred to, never
- * given out again. NULL: no room (twz_error_last). A power cut before it is linked loses it. */
-#define twz_new(in, T) ((T *)twz_new_room((in), sizeof(T), _Alignof(T)))
+/* Zeroed space for a T, behind the size of the object that `in` points into. It is never given out
+ * again: a power failure before it is linked loses it. NULL on an error (twz_error_last). */
+#define twz_new(in, T) ((T *)twz_new_space((in), sizeof(T), _Alignof(T)))
 
-/* Why the last twz_open or twz_new of this thread gave NULL: -TWZ_E*. */
+/* The error of this thread's last twz_open or twz_new that returned NULL: -TWZ_E*. */
 int twz_error_last(void);
 
-/* --- underneath ---------------------------------------------------------------------------- */
+/* --- used by the macros -------------------------------------------------------------------- */
 
 #define TWZ_TYPE_PRINT(T) twz_type_print(#T, sizeof(T))
 
@@ -100,6 +100,6 @@ uint64_t twz_type_print(const char *name, uint64_t size);
 const void *twz_open_typed(const char *path, uint64_t type, uint64_t size, uint32_t flags);
 int twz_ref_set(const twz_pptr_t *field, const void *target, int durable);
 void twz_put_word(const void *field, const void *value, size_t size);
-void *twz_new_room(const void *in, uint64_t size, uint64_t align);
+void *twz_new_space(const void *in, uint64_t size, uint64_t align);
 
 #endif

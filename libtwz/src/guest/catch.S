@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * int twz_catch(struct twz_catch *c): notes the callee-saved registers, the stack pointer as it is
- * after the return, and the return address; returns 0 from the C part that puts c on the thread's
- * chain. twz_catch_resume(c) goes back to the same place with result 1.
+ * int twz_catch(struct twz_catch *c): saves the callee-saved registers, the stack pointer after the
+ * return, and the return address in c. Then twz_catch_begin puts c on the thread's list of catches
+ * and returns 0. twz_catch_resume(c) returns there again, with 1.
  */
     .text
     .globl twz_catch

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Faults. This copy of the library takes a view's entry for a kind when the first catch or handler
- * wants it, and remembers who had it: what it does not want itself it hands on there, with the same
- * frame. What nobody wants ends the thread through the kernel, which writes record and log line.
+ * Faults (twz/faults.h). This copy of the library claims the view's entry for a kind when its first
+ * catch or handler needs it. It keeps the previous entry, and passes on each fault that it does not
+ * take, with the same frame. If no entry takes a fault, the kernel ends the thread, records the
+ * fault and logs it.
  *
- * The chain of catches hangs on the thread's page, shared by all copies in the view. It belongs to
- * its thread alone, so it needs no lock; `lock` guards the taking of entries.
+ * The list of catches starts in the thread's page and is shared by all copies in the view. Only its
+ * thread uses it, so it needs no lock. `entries_lock` guards the claiming of entries.
  */
 #include <twz/faults.h>
 #include <twz/mutex.h>
@@ -19,80 +20,82 @@
 _Noreturn void twz_catch_resume(struct twz_catch *c);
 __attribute__((visibility("hidden"))) int twz_catch_begin(struct twz_catch *c);
 
-static struct twz_mutex lock;
+static struct twz_mutex entries_lock;
 static twz_fault_handler handlers[TWZ_FAULT_KINDS];
-static uint64_t before[TWZ_FAULT_KINDS]; /* who had the entry: its address, 0: nobody */
-static uint32_t taken;                   /* bit set of kinds whose entry is ours */
+static uint64_t previous[TWZ_FAULT_KINDS]; /* the entry that was claimed over; 0: none */
+static uint32_t claimed;                   /* bit set of kinds whose entry is this copy's */
 
-static struct twz_catch **chain(void)
+static struct twz_catch **catch_chain(void)
 {
     return (struct twz_catch **)(void *)&twz_thread_repr_base()->user[TWZ_USER_CATCH];
 }
 
-static _Noreturn void end_by(const struct twz_fault *fault)
+/* The calling thread ends as by this fault. */
+static _Noreturn void end_thread_by(const struct twz_fault *fault)
 {
     (void)twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_FAULT, (uint64_t)(uintptr_t)fault);
     for (;;)
         (void)twz_sys_thread_exit(TWZ_EXIT_BY_SIGNAL((uint64_t)twz_fault_signal(fault)));
 }
 
-static _Noreturn void catch_take(const struct twz_fault *fault)
+static _Noreturn void resume_catch(const struct twz_fault *fault)
 {
-    struct twz_catch *c = *chain();
+    struct twz_catch *c = *catch_chain();
 
-    *chain() = c->outer;
+    *catch_chain() = c->outer;
     c->fault = *fault;
     twz_catch_resume(c);
 }
 
-/* The kernel comes here as if by a call: frame in rdi, a return address that is never used. */
-static void enter(struct twz_fault_frame *frame)
+/* The kernel enters here as by a call: the frame is in rdi, and the return address is never used.
+ * */
+static void enter_fault(struct twz_fault_frame *frame)
 {
     uint32_t kind = frame->fault.kind;
     twz_fault_handler handler;
 
-    if (*chain() && (CATCH_KINDS >> kind & 1))
-        catch_take(&frame->fault);
+    if (*catch_chain() && (CATCH_KINDS >> kind & 1))
+        resume_catch(&frame->fault);
     handler = kind < TWZ_FAULT_KINDS ? __atomic_load_n(&handlers[kind], __ATOMIC_ACQUIRE) : NULL;
     if (handler && handler(frame)) {
         (void)twz_sys_fault_return(frame);
-        end_by(&frame->fault); /* the handler broke the frame */
+        end_thread_by(&frame->fault); /* the kernel refused the frame: the handler damaged it */
     }
-    if (before[kind])
-        ((void (*)(struct twz_fault_frame *))(uintptr_t)before[kind])(frame);
-    end_by(&frame->fault);
+    if (previous[kind])
+        ((void (*)(struct twz_fault_frame *))(uintptr_t)previous[kind])(frame);
+    end_thread_by(&frame->fault);
 }
 
-static void take_entries(uint32_t kinds)
+static void claim_view_entries(uint32_t kinds)
 {
-    uint64_t mine = (uint64_t)(uintptr_t)enter;
-    int died = twz_mutex_lock(&lock);
+    uint64_t mine = (uint64_t)(uintptr_t)enter_fault;
+    int died = twz_mutex_lock(&entries_lock);
 
-    (void)died; /* a word at a time, each right on its own */
+    (void)died; /* no repair: each word is valid by itself */
     for (uint32_t kind = 0; kind < TWZ_FAULT_KINDS; kind++) {
         uint64_t *entry = &view_head()->fault_entry[kind];
 
-        if (!(kinds >> kind & 1) || (taken >> kind & 1))
+        if (!(kinds >> kind & 1) || (claimed >> kind & 1))
             continue;
-        before[kind] = *entry == mine ? 0 : *entry;
-        taken |= 1u << kind;
+        previous[kind] = *entry == mine ? 0 : *entry;
+        claimed |= 1u << kind;
         __atomic_store_n(entry, mine, __ATOMIC_RELEASE);
     }
-    twz_mutex_unlock(&lock);
+    twz_mutex_unlock(&entries_lock);
 }
 
 int twz_catch_begin(struct twz_catch *c)
 {
-    if ((__atomic_load_n(&taken, __ATOMIC_RELAXED) & CATCH_KINDS) != CATCH_KINDS)
-        take_entries(CATCH_KINDS);
-    c->outer = *chain();
-    *chain() = c;
+    if ((__atomic_load_n(&claimed, __ATOMIC_RELAXED) & CATCH_KINDS) != CATCH_KINDS)
+        claim_view_entries(CATCH_KINDS);
+    c->outer = *catch_chain();
+    *catch_chain() = c;
     return 0;
 }
 
 void twz_catch_end(struct twz_catch *c)
 {
-    *chain() = c->outer;
+    *catch_chain() = c->outer;
 }
 
 int twz_try(void (*fn)(void *arg), void *arg, struct twz_fault *fault)
@@ -114,7 +117,7 @@ int twz_fault_set(uint32_t kind, twz_fault_handler handler)
         return -TWZ_ERANGE;
     __atomic_store_n(&handlers[kind], handler, __ATOMIC_RELEASE);
     if (handler)
-        take_entries(1u << kind);
+        claim_view_entries(1u << kind);
     return 0;
 }
 
@@ -129,6 +132,8 @@ void twz_fault_stack(void *low, uint64_t len)
 
 /* --- faults from software --------------------------------------------------------------------- */
 
+/* If another copy of the library has the entry, it returns by the fault_return call. So the frame
+ * must describe a return to here, which a catch records. */
 void twz_fault_raise(const struct twz_fault *fault)
 {
     struct twz_fault_frame frame = { .fault = *fault };
@@ -137,12 +142,11 @@ void twz_fault_raise(const struct twz_fault *fault)
     if (frame.fault.ip == 0)
         frame.fault.ip = (uint64_t)(uintptr_t)__builtin_return_address(0);
     if (fault->kind >= TWZ_FAULT_KINDS)
-        end_by(&frame.fault);
-    if (*chain() && (CATCH_KINDS >> fault->kind & 1))
-        catch_take(&frame.fault);
+        end_thread_by(&frame.fault);
+    if (*catch_chain() && (CATCH_KINDS >> fault->kind & 1))
+        resume_catch(&frame.fault);
     entry = view_head()->fault_entry[fault->kind];
-    if (entry && entry != (uint64_t)(uintptr_t)enter) {
-        /* Another copy's: it goes on by fault_return, so the frame has to lead back here. */
+    if (entry && entry != (uint64_t)(uintptr_t)enter_fault) {
         struct twz_catch here;
 
         if (twz_catch(&here))
@@ -166,7 +170,7 @@ void twz_fault_raise(const struct twz_fault *fault)
     } else if (handlers[fault->kind] && handlers[fault->kind](&frame)) {
         return;
     }
-    end_by(&frame.fault);
+    end_thread_by(&frame.fault);
 }
 
 void plat_pointer_fault(const void *at, objid_t object, uint32_t reason, const void *caller)

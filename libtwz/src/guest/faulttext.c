@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A fault as one line of text: what, where, which object, rights needed and held. */
+/* A fault as one line of text: its kind, address, object, rights needed and held. */
 #include <stdbool.h>
 #include <twz/faults.h>
 #include <twz/name.h>
@@ -7,7 +7,7 @@
 
 struct text {
     char *at;
-    size_t room; /* without the NUL */
+    size_t space; /* without the NUL */
     size_t len;
 };
 
@@ -29,45 +29,45 @@ static const char *const exceptions[] = {
 #undef TWZ_EXCEPTION
 };
 
-static void put(struct text *t, const char *s)
+static void text_add(struct text *t, const char *s)
 {
     for (; *s; s++) {
-        if (t->len < t->room)
+        if (t->len < t->space)
             t->at[t->len++] = *s;
     }
 }
 
-static void put_digit(struct text *t, uint64_t digit)
+static void text_add_digit(struct text *t, uint64_t digit)
 {
     char s[2] = { "0123456789abcdef"[digit & 15], 0 };
 
-    put(t, s);
+    text_add(t, s);
 }
 
-static void put_hex(struct text *t, uint64_t value, uint32_t digits)
+static void text_add_hex(struct text *t, uint64_t value, uint32_t digits)
 {
     while (digits-- > 0)
-        put_digit(t, value >> (digits * 4));
+        text_add_digit(t, value >> (digits * 4));
 }
 
-static void put_short_hex(struct text *t, uint64_t value)
+static void text_add_address(struct text *t, uint64_t value)
 {
     uint32_t digits = 1;
 
     while (digits < 16 && value >> (digits * 4))
         digits++;
-    put(t, "0x");
-    put_hex(t, value, digits);
+    text_add(t, "0x");
+    text_add_hex(t, value, digits);
 }
 
-static void put_decimal(struct text *t, uint64_t value)
+static void text_add_decimal(struct text *t, uint64_t value)
 {
     if (value >= 10)
-        put_decimal(t, value / 10);
-    put_digit(t, value % 10);
+        text_add_decimal(t, value / 10);
+    text_add_digit(t, value % 10);
 }
 
-static void put_rights(struct text *t, uint32_t rights)
+static void text_add_rights(struct text *t, uint32_t rights)
 {
     static const char *const names[] = { "read", "write", "execute", "use", "delete" };
     const char *between = "";
@@ -75,30 +75,30 @@ static void put_rights(struct text *t, uint32_t rights)
     for (uint32_t i = 0; i < 5; i++) {
         if (!(rights >> i & 1))
             continue;
-        put(t, between);
-        put(t, names[i]);
+        text_add(t, between);
+        text_add(t, names[i]);
         between = " ";
     }
     if (!(rights & TWZ_PERMS))
-        put(t, "none");
+        text_add(t, "none");
 }
 
-static void put_object(struct text *t, objid_t id)
+static void text_add_object(struct text *t, objid_t id)
 {
     char path[256];
     int err;
 
-    put(t, "object ");
-    put_hex(t, id.hi, 16);
-    put(t, ":");
-    put_hex(t, id.lo, 16);
+    text_add(t, "object ");
+    text_add_hex(t, id.hi, 16);
+    text_add(t, ":");
+    text_add_hex(t, id.lo, 16);
     err = twz_name_of(id, path, sizeof(path));
     if (err > 0) {
-        put(t, " (");
-        put(t, path);
-        put(t, ")");
+        text_add(t, " (");
+        text_add(t, path);
+        text_add(t, ")");
     } else if (err == -TWZ_EFULL) {
-        put(t, " (no name among the first that were looked at)");
+        text_add(t, " (too many names to search)");
     }
 }
 
@@ -109,70 +109,71 @@ static const char *exception_text(uint64_t vector)
     return known ? exceptions[vector] : "reserved vector";
 }
 
-static void put_what(struct text *t, const struct twz_fault *f)
+static void text_add_kind(struct text *t, const struct twz_fault *f)
 {
     uint64_t vector = f->code >> 32;
 
-    put(t, f->kind < TWZ_FAULT_KINDS ? kinds[f->kind] : "unknown fault");
+    text_add(t, f->kind < TWZ_FAULT_KINDS ? kinds[f->kind] : "unknown fault");
     if (f->kind == TWZ_FAULT_EXCEPTION) {
-        put(t, ": ");
-        put(t, exception_text(vector));
+        text_add(t, ": ");
+        text_add(t, exception_text(vector));
     } else if (f->kind == TWZ_FAULT_SIGNAL) {
-        put(t, " ");
-        put_decimal(t, f->addr);
+        text_add(t, " ");
+        text_add_decimal(t, f->addr);
     } else if (f->kind == TWZ_FAULT_CALL) {
-        put(t, " ");
-        put_decimal(t, f->code);
+        text_add(t, " ");
+        text_add_decimal(t, f->code);
     } else if (f->reason && f->reason < sizeof(reasons) / sizeof(reasons[0])) {
-        put(t, ": ");
-        put(t, reasons[f->reason]);
+        text_add(t, ": ");
+        text_add(t, reasons[f->reason]);
     }
 }
 
-static int has_address(const struct twz_fault *f)
+static bool has_address(const struct twz_fault *f)
 {
     return f->kind != TWZ_FAULT_EXCEPTION && f->kind != TWZ_FAULT_SIGNAL &&
            f->kind != TWZ_FAULT_CALL;
 }
 
-/* The first page of each object is never mapped, so that offset 0 is no pointer; a stack grows down
- * to it, or past it into the slot below, which stays empty. */
-static void put_first_page(struct text *t, const struct twz_fault *f)
+/* The first page of an object is never mapped, so offset 0 is no address. A stack grows down to it,
+ * or past it into the slot below, which stays empty. */
+static void text_add_page_hint(struct text *t, const struct twz_fault *f)
 {
     uint64_t slot = f->addr >> TWZ_OBJ_SHIFT;
 
     if (!has_address(f))
         return;
     if (slot == TWZ_SLOT_STACK - 1 || (slot == TWZ_SLOT_STACK && f->kind == TWZ_FAULT_NULL))
-        put(t, ": stack overflow");
+        text_add(t, ": stack overflow");
     else if (f->kind == TWZ_FAULT_NULL && slot != TWZ_SLOT_NONE)
-        put(t, ": the first page of an object");
+        text_add(t, ": the first page of an object");
 }
 
+/* No allocation and no lock: this may run in a fault of a thread that holds one. */
 size_t twz_fault_print(const struct twz_fault *f, char *out, size_t len)
 {
-    struct text t = { .at = out, .room = len ? len - 1 : 0 };
+    struct text t = { .at = out, .space = len ? len - 1 : 0 };
 
-    put_what(&t, f);
-    put_first_page(&t, f);
+    text_add_kind(&t, f);
+    text_add_page_hint(&t, f);
     if (has_address(f)) {
-        put(&t, ", at address ");
-        put_short_hex(&t, f->addr);
-        put(&t, ", ");
+        text_add(&t, ", at address ");
+        text_add_address(&t, f->addr);
+        text_add(&t, ", ");
         if (objid_is_none(f->object)) {
-            put(&t, "no object");
+            text_add(&t, "no object");
         } else {
-            put_object(&t, f->object);
-            put(&t, " offset ");
-            put_short_hex(&t, f->addr & (TWZ_OBJ_SIZE - 1));
+            text_add_object(&t, f->object);
+            text_add(&t, " offset ");
+            text_add_address(&t, f->addr & (TWZ_OBJ_SIZE - 1));
         }
-        put(&t, ", rights needed: ");
-        put_rights(&t, f->need);
-        put(&t, ", held: ");
-        put_rights(&t, f->have);
+        text_add(&t, ", rights needed: ");
+        text_add_rights(&t, f->need);
+        text_add(&t, ", held: ");
+        text_add_rights(&t, f->have);
     }
-    put(&t, ", instruction at ");
-    put_short_hex(&t, f->ip);
+    text_add(&t, ", instruction at ");
+    text_add_address(&t, f->ip);
     if (len)
         out[t.len] = 0;
     return t.len;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Loading a program into a view: text in place, data in an object of its own. */
+/* Loading a program into a view: the text in place, the data in a new object. */
 #include "../elfcheck.h"
 #include "guest.h"
 
-static int make_data(const twzobj *view, const uint8_t *file, const struct elf_plan *plan,
+/* A new object with the program's data, relocated. On an error nothing is left behind. */
+static int load_data(const twzobj *view, const uint8_t *file, const struct elf_plan *plan,
                      uint64_t bias, objid_t *id)
 {
     uint8_t *base;
     twzobj data;
-    int err = object_volatile(TWZ_KIND_DATA, view->id, id);
+    int err = guest_create_volatile(TWZ_KIND_DATA, view->id, id);
 
     if (err < 0)
         return err;
@@ -40,7 +41,7 @@ int twz_program_load(const twzobj *view, objid_t program, uint32_t text_slot,
     size = twz_object_size(&file);
     err = size > TWZ_OBJ_DATA_MAX ? -TWZ_ETYPE : elf_read(twz_object_base(&file), size, &plan);
     if (err >= 0 && plan.data.memsz)
-        err = make_data(view, twz_object_base(&file), &plan, bias, &out->data);
+        err = load_data(view, twz_object_base(&file), &plan, bias, &out->data);
     twz_object_release(&file);
     if (err < 0)
         return err;
@@ -48,11 +49,12 @@ int twz_program_load(const twzobj *view, objid_t program, uint32_t text_slot,
     out->phdr = bias + plan.phoff;
     out->phnum = plan.phnum;
     out->phent = sizeof(struct elf_segment);
-    entry_write(view_table(view->start) + text_slot, program, TWZ_VE_VALID | TWZ_READ | TWZ_EXEC);
+    view_entry_write(view_table(view->start) + text_slot, program,
+                     TWZ_VE_VALID | TWZ_READ | TWZ_EXEC);
     if (plan.data.memsz) {
         out->data_end = bias + plan.data.vaddr + plan.data.memsz;
-        entry_write(view_table(view->start) + text_slot + 1, out->data,
-                    TWZ_VE_VALID | TWZ_READ | TWZ_WRITE);
+        view_entry_write(view_table(view->start) + text_slot + 1, out->data,
+                         TWZ_VE_VALID | TWZ_READ | TWZ_WRITE);
     }
     return 0;
 }

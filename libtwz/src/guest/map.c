@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slots of the view. Which object is where is kept twice: in the view's own table, where slots are
- * claimed by exchanging an entry's flags from 0 to TWZ_VE_TAKEN (several copies of this library,
- * the program's and the runtime's, share one view), and in this copy's table of mappings, which
- * counts uses. A mapping that nobody uses stays for a while, since names are looked up again and
- * again; IDLE_MAX of them at most, and none of an object that this copy deleted.
- *
- * Lock: `lock` guards the table of mappings; the view's table needs none.
+ * Slots of the view, in two tables.
+ *   - The view's own table is shared by all copies of this library in the view: the program's and
+ *     the runtime's. A slot is claimed by exchanging its flags from 0 to TWZ_VE_TAKEN, so the table
+ *     needs no lock.
+ *   - `maps`, guarded by `lock`, is this copy's table of mappings. It counts the uses of each.
+ * At most IDLE_MAX unused mappings stay, since programs open the same objects again and again. No
+ * mapping of an object stays after this copy deleted the object and released it.
  */
 #include <twz/mutex.h>
 
@@ -16,7 +16,7 @@
 #define IDLE_MAX  64u
 #define IDLE_KEEP 32u
 
-enum state { FREE, USED, DYING };
+enum map_state { FREE, USED, DELETED };
 
 struct map {
     objid_t id;
@@ -33,22 +33,23 @@ static uint32_t idle;
 static uint64_t releases;
 static uint32_t next_slot = TWZ_SLOT_FIRST;
 
-static void take_lock(void)
+static void lock_maps(void)
 {
     int died = twz_mutex_lock(&lock);
 
-    (void)died; /* a killed thread may have left a slot behind, nothing worse */
+    (void)died; /* no repair: a killed thread may at worst have leaked a slot */
 }
 
 /* --- the view's table ------------------------------------------------------------------------- */
 
-void entry_write(struct twz_view_entry *entry, objid_t id, uint64_t flags)
+void view_entry_write(struct twz_view_entry *entry, objid_t id, uint64_t flags)
 {
     entry->id = id;
     __atomic_store_n(&entry->flags, flags, __ATOMIC_RELEASE);
 }
 
-static uint32_t slot_claim(void)
+/* 0: the view has no free slot. */
+static uint32_t claim_slot(void)
 {
     for (uint32_t i = TWZ_SLOT_FIRST; i < TWZ_SLOTS; i++) {
         uint32_t slot = next_slot++;
@@ -63,7 +64,7 @@ static uint32_t slot_claim(void)
     return 0;
 }
 
-static void slot_free(uint32_t slot)
+static void free_view_slot(uint32_t slot)
 {
     struct twz_view_entry *entry = view_entry(slot);
 
@@ -75,37 +76,37 @@ static void slot_free(uint32_t slot)
 
 /* --- mappings --------------------------------------------------------------------------------- */
 
-static uint32_t hash(objid_t id, uint32_t rights)
+static uint32_t map_hash(objid_t id, uint32_t rights)
 {
     return (objid_hash(id) + rights) & (MAPS - 1);
 }
 
-/* Open addressing; the table is never more than half full. */
-static struct map *find(objid_t id, uint32_t rights, struct map **room)
+/* *free_entry: if it is not found, the entry where it can be added; NULL if the table is full. */
+static struct map *find_map(objid_t id, uint32_t rights, struct map **free_entry)
 {
-    uint32_t at = hash(id, rights);
+    uint32_t at = map_hash(id, rights);
 
     for (uint32_t i = 0; i < MAPS; i++, at = (at + 1) & (MAPS - 1)) {
         struct map *m = &maps[at];
 
         if (m->state == FREE) {
-            *room = m;
+            *free_entry = m;
             return NULL;
         }
         if (m->rights == rights && objid_equal(m->id, id))
             return m;
     }
-    *room = NULL;
+    *free_entry = NULL;
     return NULL;
 }
 
-/* Take one out and move later ones of its run up. */
-static void drop(struct map *m)
+/* Free the slot and the entry, and move later entries of its run up. */
+static void remove_map(struct map *m)
 {
     uint32_t hole = (uint32_t)(m - maps);
     uint32_t at = hole;
 
-    slot_free(m->slot);
+    free_view_slot(m->slot);
     for (;;) {
         uint32_t home;
 
@@ -114,65 +115,66 @@ static void drop(struct map *m)
             at = (at + 1) & (MAPS - 1);
             if (maps[at].state == FREE)
                 return;
-            home = hash(maps[at].id, maps[at].rights);
+            home = map_hash(maps[at].id, maps[at].rights);
         } while (((at - home) & (MAPS - 1)) < ((at - hole) & (MAPS - 1)));
         maps[hole] = maps[at];
         hole = at;
     }
 }
 
-/* One look through the table for many: all but the IDLE_KEEP that were used last. drop() moves a
- * later one up to where it stood, so the same place is looked at again. */
-static void drop_old_idle(void)
+/* Remove all unused mappings except the IDLE_KEEP that were released last, in one pass over the
+ * table. remove_map may move another entry into this one, so it is checked again. */
+static void trim_idle(void)
 {
     for (uint32_t i = 0; i < MAPS; i++) {
         struct map *m = &maps[i];
 
         while (m->state == USED && m->uses == 0 && m->idle_since + IDLE_KEEP <= releases) {
             idle--;
-            drop(m);
+            remove_map(m);
         }
     }
 }
 
-/* Is there such an object, and may we look at it? The cheapest call that finds it: to flush none of
- * its pages. (obj_stat counts them all.) That an object of its kind has nothing to flush, or is
- * busy, is no reason not to map it. */
-static int exists(objid_t id)
+/* The object exists and may be accessed, or -TWZ_E*. To flush none of its pages is the cheapest
+ * call that finds it; obj_stat counts them all. -TWZ_EINVAL (nothing to flush in this kind) and
+ * -TWZ_EBUSY show that it exists. */
+static int check_exists(objid_t id)
 {
     int err = (int)twz_sys_obj_range(id, TWZ_RANGE_PERSIST, TWZ_OBJ_BASE, 0);
 
     return err == -TWZ_EINVAL || err == -TWZ_EBUSY ? 0 : err;
 }
 
-static int map_new(objid_t id, uint32_t rights, struct map *room)
+static int add_map(objid_t id, uint32_t rights, struct map *free_entry)
 {
     uint32_t slot;
-    int err = exists(id);
+    int err = check_exists(id);
 
     if (err < 0)
         return err;
-    slot = room ? slot_claim() : 0;
+    slot = free_entry ? claim_slot() : 0;
     if (slot == 0)
         return -TWZ_EFULL;
-    entry_write(view_entry(slot), id, TWZ_VE_VALID | rights);
-    *room = (struct map){ .id = id, .rights = rights, .slot = slot, .uses = 0, .state = USED };
+    view_entry_write(view_entry(slot), id, TWZ_VE_VALID | rights);
+    *free_entry =
+        (struct map){ .id = id, .rights = rights, .slot = slot, .uses = 0, .state = USED };
     return 0;
 }
 
 int plat_map(objid_t id, uint32_t rights, uint8_t **start)
 {
-    struct map *room = NULL;
+    struct map *free_entry = NULL;
     struct map *m;
     int err = 0;
 
-    take_lock();
-    m = find(id, rights, &room);
+    lock_maps();
+    m = find_map(id, rights, &free_entry);
     if (m) {
         idle -= m->uses == 0;
     } else {
-        err = map_new(id, rights, room);
-        m = room;
+        err = add_map(id, rights, free_entry);
+        m = free_entry;
     }
     if (err >= 0) {
         m->uses++;
@@ -184,22 +186,22 @@ int plat_map(objid_t id, uint32_t rights, uint8_t **start)
 
 void plat_unmap(uint8_t *start, objid_t id, uint32_t rights)
 {
-    struct map *room;
+    struct map *free_entry;
     struct map *m;
 
     (void)start;
-    take_lock();
-    m = find(id, rights, &room);
+    lock_maps();
+    m = find_map(id, rights, &free_entry);
     if (!m || m->uses == 0 || --m->uses > 0) {
         twz_mutex_unlock(&lock);
         return;
     }
-    if (m->state == DYING) {
-        drop(m);
+    if (m->state == DELETED) {
+        remove_map(m);
     } else {
         m->idle_since = ++releases;
         if (++idle > IDLE_MAX)
-            drop_old_idle();
+            trim_idle();
     }
     twz_mutex_unlock(&lock);
 }
@@ -221,21 +223,22 @@ int plat_id_at(const void *addr, objid_t *id, uint32_t *rights)
     return 0;
 }
 
-/* The object is to die: what nobody uses must not keep it, nor what is used until now. */
-static void forget(objid_t id)
+/* Before a deletion: unmap the unused mappings, which would keep the object, and mark the others so
+ * that they are unmapped when they are released. */
+static void uncache(objid_t id)
 {
     static const uint32_t kinds[] = { TWZ_READ, TWZ_READ | TWZ_WRITE, TWZ_READ | TWZ_EXEC };
-    struct map *room;
+    struct map *free_entry;
 
-    take_lock();
+    lock_maps();
     for (uint32_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        struct map *m = find(id, kinds[i], &room);
+        struct map *m = find_map(id, kinds[i], &free_entry);
 
         if (m && m->uses == 0) {
             idle--;
-            drop(m);
+            remove_map(m);
         } else if (m) {
-            m->state = DYING;
+            m->state = DELETED;
         }
     }
     twz_mutex_unlock(&lock);
@@ -243,6 +246,6 @@ static void forget(objid_t id)
 
 int plat_obj_delete(objid_t id, uint64_t flags)
 {
-    forget(id);
+    uncache(id);
     return (int)twz_sys_obj_delete(id, flags);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The functions that a compiler may call of its own accord. Weak: a program with a C library has
- * better ones.
+ * The functions that a compiler may call without being asked to. They are weak: those of a C
+ * library replace them.
  */
 #include <stddef.h>
 #include <stdint.h>

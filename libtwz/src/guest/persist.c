@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * twz/persist.h inside the system. Which instruction writes a line back, and whether a tracer wants
- * to see the line loaded first (it learns the address that way), stand in the system facts.
+ * twz/persist.h inside the system. The system page holds the instruction that writes a line back.
+ * It also says whether a tracer runs: it learns the address of a flushed line from a load before
+ * it.
  */
 #include "guest.h"
 
@@ -22,7 +23,7 @@ static inline void flush_line(uintptr_t line, uint64_t kind)
 
 void twz_persist_flush(const void *p, size_t len)
 {
-    const struct twz_system *s = system_facts();
+    const struct twz_system *s = system_page();
     uintptr_t end = (uintptr_t)p + len;
 
     for (uintptr_t at = (uintptr_t)p & ~(uintptr_t)63; at < end; at += TWZ_PERSIST_LINE) {

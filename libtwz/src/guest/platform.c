@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The platform of programs inside the system: calls, clock, locks. Mappings are in map.c. */
-#include <twz/faults.h>
-
+/* The platform inside the system: calls, clock, sleeping, owners of locks. map.c maps objects. */
 #include "guest.h"
 
 int plat_obj_create(const struct twz_create *create, objid_t *id)
@@ -19,7 +17,7 @@ int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg)
     return (int)twz_sys_obj_ctl(id, op, arg);
 }
 
-int object_volatile(uint32_t kind, objid_t tie, objid_t *id)
+int guest_create_volatile(uint32_t kind, objid_t tie, objid_t *id)
 {
     struct twz_create create = {
         .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL,
@@ -30,41 +28,6 @@ int object_volatile(uint32_t kind, objid_t tie, objid_t *id)
     return plat_obj_create(&create, id);
 }
 
-/* --- pages that appear when they are touched --- */
-
-struct touched {
-    const uint8_t *p;
-    uint64_t len;
-};
-
-/* An atomic OR of nothing into each page: a store that changes nothing, whoever else writes. */
-static void touch_pages(void *arg)
-{
-    const struct touched *t = arg;
-    uint64_t at = 0;
-
-    while (at < t->len) {
-        uintptr_t here = (uintptr_t)t->p + at;
-
-        (void)__atomic_fetch_or((uint8_t *)here, 0, __ATOMIC_RELAXED);
-        at += TWZ_PAGE_SIZE - (here & (TWZ_PAGE_SIZE - 1));
-    }
-}
-
-int plat_touch(const void *p, uint64_t len)
-{
-    struct touched t = { p, len };
-    struct twz_fault fault;
-
-    if (!twz_try(touch_pages, &t, &fault))
-        return 0;
-    if (fault.reason == TWZ_REASON_NOSPC)
-        return -TWZ_ENOSPC;
-    if (fault.reason == TWZ_REASON_NOMEM)
-        return -TWZ_ENOMEM;
-    return fault.kind == TWZ_FAULT_PERM ? -TWZ_EDENIED : -TWZ_EIO;
-}
-
 int plat_random(void *buf, size_t len)
 {
     return (int)twz_sys_random(buf, len);
@@ -72,7 +35,7 @@ int plat_random(void *buf, size_t len)
 
 objid_t plat_names_root(void)
 {
-    return system_facts()->names_root;
+    return system_page()->names_root;
 }
 
 int64_t *plat_error(void)
@@ -82,9 +45,11 @@ int64_t *plat_error(void)
 
 /* --- clock ------------------------------------------------------------------------------------ */
 
-static uint64_t clock_with(int64_t *wall)
+/* The monotonic clock; *wall: to be added for the wall clock. clock_seq is odd while the kernel
+ * changes them (twz/kso.h). */
+static uint64_t read_clock(int64_t *wall)
 {
-    const struct twz_system *s = system_facts();
+    const struct twz_system *s = system_page();
     uint64_t seq, ns;
 
     do {
@@ -105,13 +70,13 @@ uint64_t twz_clock(void)
 {
     int64_t wall;
 
-    return clock_with(&wall);
+    return read_clock(&wall);
 }
 
 uint64_t twz_clock_wall(void)
 {
     int64_t wall;
-    uint64_t ns = clock_with(&wall);
+    uint64_t ns = read_clock(&wall);
 
     return ns + (uint64_t)wall;
 }
@@ -121,7 +86,7 @@ uint64_t plat_time(void)
     return twz_clock_wall();
 }
 
-uint64_t deadline_in(uint64_t ns)
+uint64_t guest_deadline_in(uint64_t ns)
 {
     uint64_t now = twz_clock();
 
@@ -130,7 +95,7 @@ uint64_t deadline_in(uint64_t ns)
 
 /* --- sleeping and waking ---------------------------------------------------------------------- */
 
-static int wait_on(const void *word, uint64_t value, uint32_t width, uint64_t deadline)
+static int sleep_on_word(const void *word, uint64_t value, uint32_t width, uint64_t deadline)
 {
     struct twz_sync op = {
         .addr = (uint64_t)(uintptr_t)word,
@@ -144,12 +109,12 @@ static int wait_on(const void *word, uint64_t value, uint32_t width, uint64_t de
 
 int twz_sync_wait(const uint64_t *word, uint64_t value, uint64_t deadline)
 {
-    return wait_on(word, value, TWZ_SYNC_64, deadline);
+    return sleep_on_word(word, value, TWZ_SYNC_64, deadline);
 }
 
 int twz_sync_wait32(const uint32_t *word, uint32_t value, uint64_t deadline)
 {
-    return wait_on(word, value, TWZ_SYNC_32, deadline);
+    return sleep_on_word(word, value, TWZ_SYNC_32, deadline);
 }
 
 int twz_sync_wake(const uint64_t *word, uint64_t count)
@@ -166,7 +131,7 @@ int twz_sync_wake(const uint64_t *word, uint64_t count)
 
 void plat_wait(const uint64_t *word, uint64_t value, uint64_t ns)
 {
-    (void)twz_sync_wait(word, value, deadline_in(ns));
+    (void)twz_sync_wait(word, value, guest_deadline_in(ns));
 }
 
 void plat_wake(const uint64_t *word, uint64_t count)
@@ -185,15 +150,15 @@ uint64_t plat_owner(void)
 {
     uint64_t generation = twz_thread_repr_base()->generation;
 
-    return (system_facts()->resume_count << 32 | (uint32_t)generation) & ~(1ull << 63);
+    return (system_page()->resume_count << 32 | (uint32_t)generation) & ~(1ull << 63);
 }
 
-int plat_owner_alive(uint64_t owner)
+bool plat_owner_is_alive(uint64_t owner)
 {
     int64_t ret;
 
     if (owner == plat_owner())
         return 1;
     ret = twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_ALIVE, owner);
-    return ret != 0; /* an error tells nothing: wait on */
+    return ret != 0; /* an error decides nothing, so the owner counts as alive */
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting a program in a view of its own, and its end. All objects of a process are volatile and
- * tied, directly or not, to its first thread's object: deleting that one lets all of them go.
+ * Processes: a program in a view of its own. All objects of a process are volatile and tied,
+ * directly or through others, to its first thread's object. The deletion of that object deletes
+ * all.
  */
 #include <twz/name.h>
 
@@ -18,7 +19,7 @@
 struct pack {
     struct twz_args *args;
     uint64_t at;
-    int full;
+    bool full;
 };
 
 static uint64_t pack_bytes(struct pack *p, const void *bytes, uint64_t len)
@@ -26,7 +27,7 @@ static uint64_t pack_bytes(struct pack *p, const void *bytes, uint64_t len)
     uint64_t at = p->at;
 
     if (len > ARGS_MAX - at) {
-        p->full = 1;
+        p->full = true;
         return at;
     }
     __builtin_memcpy((uint8_t *)p->args + at, bytes, len);
@@ -89,14 +90,14 @@ static int fill_args(const struct twz_program_spec *spec, const struct twz_loade
 
 /* --- making a process ------------------------------------------------------------------------- */
 
-struct birth {
+struct new_process {
     twzobj thread;
     twzobj view;
     struct twz_loaded program;
     struct twz_loaded runtime;
 };
 
-static int make(uint32_t kind, objid_t tie, twzobj *obj)
+static int create_object(uint32_t kind, objid_t tie, twzobj *obj)
 {
     struct twz_create create = {
         .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL,
@@ -107,57 +108,58 @@ static int make(uint32_t kind, objid_t tie, twzobj *obj)
     return twz_object_create(obj, &create);
 }
 
-static void slot_set(const struct birth *b, uint32_t slot, objid_t id, uint64_t rights)
+static void set_view_slot(const struct new_process *new, uint32_t slot, objid_t id, uint64_t rights)
 {
     if (!objid_is_none(id))
-        entry_write(view_table(b->view.start) + slot, id, TWZ_VE_VALID | rights);
+        view_entry_write(view_table(new->view.start) + slot, id, TWZ_VE_VALID | rights);
 }
 
-/* What every view has, besides its program. */
-static int fill_view(const struct birth *b)
+/* Fill in the slots that every view has besides its program. */
+static int fill_view_slots(const struct new_process *new)
 {
-    struct twz_view *head = twz_object_base(&b->view);
+    struct twz_view *head = twz_object_base(&new->view);
     objid_t stack;
-    int err = object_volatile(TWZ_KIND_DATA, b->view.id, &stack);
+    int err = guest_create_volatile(TWZ_KIND_DATA, new->view.id, &stack);
 
     if (err < 0)
         return err;
     head->magic = TWZ_VIEW_MAGIC;
-    slot_set(b, TWZ_SLOT_VIEW, b->view.id, RW);
-    slot_set(b, TWZ_SLOT_THREAD, b->thread.id, RW);
-    slot_set(b, TWZ_SLOT_STACK, stack, RW);
-    slot_set(b, TWZ_SLOT_SYSTEM, view_entry(TWZ_SLOT_SYSTEM)->id, TWZ_READ);
-    slot_set(b, TWZ_SLOT_CONSOLE, view_entry(TWZ_SLOT_CONSOLE)->id, RW);
-    slot_set(b, TWZ_SLOT_ROOT, plat_names_root(), RW);
+    set_view_slot(new, TWZ_SLOT_VIEW, new->view.id, RW);
+    set_view_slot(new, TWZ_SLOT_THREAD, new->thread.id, RW);
+    set_view_slot(new, TWZ_SLOT_STACK, stack, RW);
+    set_view_slot(new, TWZ_SLOT_SYSTEM, view_entry(TWZ_SLOT_SYSTEM)->id, TWZ_READ);
+    set_view_slot(new, TWZ_SLOT_CONSOLE, view_entry(TWZ_SLOT_CONSOLE)->id, RW);
+    set_view_slot(new, TWZ_SLOT_ROOT, plat_names_root(), RW);
     return 0;
 }
 
-static int load(const struct twz_program_spec *spec, struct birth *b)
+static int load_programs(const struct twz_program_spec *spec, struct new_process *new)
 {
-    int err = twz_program_load(&b->view, spec->program, TWZ_SLOT_TEXT, &b->program);
+    int err = twz_program_load(&new->view, spec->program, TWZ_SLOT_TEXT, &new->program);
 
     if (err >= 0 && !objid_is_none(spec->runtime))
-        err = twz_program_load(&b->view, spec->runtime, TWZ_SLOT_RT_TEXT, &b->runtime);
+        err = twz_program_load(&new->view, spec->runtime, TWZ_SLOT_RT_TEXT, &new->runtime);
     return err;
 }
 
-static int launch(const struct twz_program_spec *spec, const struct birth *b)
+/* Create and fill the args object, then start the thread at the entry of the runtime or program. */
+static int start_first_thread(const struct twz_program_spec *spec, const struct new_process *new)
 {
-    struct twz_thread *repr = twz_object_base(&b->thread);
+    struct twz_thread *repr = twz_object_base(&new->thread);
     struct twz_spawn spawn = {
-        .thread = b->thread.id,
-        .view = b->view.id,
-        .entry = objid_is_none(spec->runtime) ? b->program.entry : b->runtime.entry,
+        .thread = new->thread.id,
+        .view = new->view.id,
+        .entry = objid_is_none(spec->runtime) ? new->program.entry : new->runtime.entry,
         .arg = TWZ_SLOT_ADDR(TWZ_SLOT_ARGS) + TWZ_OBJ_BASE,
         .gsbase = TWZ_SLOT_ADDR(TWZ_SLOT_THREAD) + TWZ_OBJ_BASE,
     };
     twzobj args;
-    int err = make(TWZ_KIND_DATA, b->view.id, &args);
+    int err = create_object(TWZ_KIND_DATA, new->view.id, &args);
 
     if (err < 0)
         return err;
-    slot_set(b, TWZ_SLOT_ARGS, args.id, RW);
-    err = fill_args(spec, &b->program, twz_object_base(&args));
+    set_view_slot(new, TWZ_SLOT_ARGS, args.id, RW);
+    err = fill_args(spec, &new->program, twz_object_base(&args));
     spawn.stack = ((struct twz_args *)twz_object_base(&args))->stack_top;
     twz_object_release(&args);
     if (err < 0)
@@ -168,30 +170,30 @@ static int launch(const struct twz_program_spec *spec, const struct birth *b)
 
 int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *process)
 {
-    struct birth b = { 0 };
-    int err = make(TWZ_KIND_THREAD, TWZ_OBJID_NONE, &b.thread);
+    struct new_process new = { 0 };
+    int err = create_object(TWZ_KIND_THREAD, TWZ_OBJID_NONE, &new.thread);
 
     if (err < 0)
         return err;
-    err = make(TWZ_KIND_VIEW, b.thread.id, &b.view);
+    err = create_object(TWZ_KIND_VIEW, new.thread.id, &new.view);
     if (err >= 0)
-        err = fill_view(&b);
+        err = fill_view_slots(&new);
     if (err >= 0)
-        err = load(spec, &b);
+        err = load_programs(spec, &new);
     if (err >= 0)
-        err = launch(spec, &b);
+        err = start_first_thread(spec, &new);
     if (err < 0) {
-        twz_object_delete(&b.thread, TWZ_DELETE_NOW);
-        twz_object_release(&b.view);
-        twz_object_release(&b.thread);
+        twz_object_delete(&new.thread, TWZ_DELETE_NOW);
+        twz_object_release(&new.view);
+        twz_object_release(&new.thread);
         return err;
     }
     *process = (struct twz_process){
-        .thread = b.thread.id,
-        .view = b.view.id,
-        .repr = b.thread,
+        .thread = new.thread.id,
+        .view = new.view.id,
+        .repr = new.thread,
     };
-    twz_object_release(&b.view);
+    twz_object_release(&new.view);
     return 0;
 }
 
@@ -224,7 +226,8 @@ int twz_program_signal(const struct twz_process *process, uint64_t signal, uint6
 
 /* --- finding programs ------------------------------------------------------------------------- */
 
-static int try_path(const char *path, objid_t *id)
+/* The object at `path`, if it is an ELF file. */
+static int check_program(const char *path, objid_t *id)
 {
     struct twz_name_info info;
     uint32_t magic = 0;
@@ -245,8 +248,8 @@ static int try_path(const char *path, objid_t *id)
     return magic == ELF_MAGIC ? 0 : -TWZ_ETYPE;
 }
 
-/* dir[0 .. len), a slash, name: into found. */
-static int join(const char *dir, size_t len, const char *name, char *found)
+/* found := dir[0 .. len), a slash, and name. */
+static int join_dir_name(const char *dir, size_t len, const char *name, char *found)
 {
     size_t name_len = __builtin_strlen(name);
 
@@ -264,9 +267,9 @@ int twz_program_find(const char *name, const char *path_list, char *found, objid
 
     for (const char *c = name; *c; c++) {
         if (*c == '/') {
-            int err = join("", 0, name + (name[0] == '/'), found);
+            int err = join_dir_name("", 0, name + (name[0] == '/'), found);
 
-            return err < 0 ? err : try_path(found, id);
+            return err < 0 ? err : check_program(found, id);
         }
     }
     while (*name) {
@@ -275,9 +278,9 @@ int twz_program_find(const char *name, const char *path_list, char *found, objid
 
         while (path_list[len] && path_list[len] != ':')
             len++;
-        err = join(path_list, len, name, found);
+        err = join_dir_name(path_list, len, name, found);
         if (err >= 0)
-            err = try_path(found, id);
+            err = check_program(found, id);
         if (err >= 0)
             return err;
         if (err != -TWZ_ENONAME)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a program without a C library starts. Started by the kernel (no args), it has no data yet:
- * nothing here touches a global variable, nor calls anything that does, until load_self is done.
+ * The start of a program without a C library. If the kernel starts it (no args), it has no data
+ * yet: until load_self returns, no function may access a global variable.
  */
 #include "../elf.h"
 #include "guest.h"
@@ -25,7 +25,7 @@ __asm__(".text\n"
         "    hlt\n"
         ".size _start, . - _start\n");
 
-static void fill_data(uint8_t *base)
+static void copy_own_data(uint8_t *base)
 {
     const struct elf_head *head = (const void *)__twz_image;
     const struct elf_segment *s = (const void *)(__twz_image + head->phoff);
@@ -41,7 +41,7 @@ static void fill_data(uint8_t *base)
     }
 }
 
-static void relocate(uint8_t *base)
+static void relocate_self(uint8_t *base)
 {
     uint64_t bias = (uint64_t)(uintptr_t)__twz_image;
 
@@ -62,8 +62,8 @@ static void load_self(void)
         (void)twz_sys_thread_exit(125);
     entry->id = data;
     __atomic_store_n(&entry->flags, TWZ_VE_VALID | TWZ_READ | TWZ_WRITE, __ATOMIC_RELEASE);
-    fill_data(base);
-    relocate(base);
+    copy_own_data(base);
+    relocate_self(base);
 }
 
 const struct twz_args *twz_program_args(void)
@@ -71,8 +71,8 @@ const struct twz_args *twz_program_args(void)
     return given;
 }
 
-/* Pointers to the strings, in the args object behind everything else. */
-static char **vectors(struct twz_args *args, char ***envp)
+/* Build argv and *envp in the args object, behind its contents. */
+static char **build_vectors(struct twz_args *args, char ***envp)
 {
     uint64_t end = args->strings + args->strings_len;
     char *text = (char *)args + args->strings;
@@ -103,7 +103,7 @@ _Noreturn void twz_start(struct twz_args *args)
     char **envp = none;
 
     if (args) {
-        argv = vectors(args, &envp);
+        argv = build_vectors(args, &envp);
         given = args;
     } else {
         load_self();

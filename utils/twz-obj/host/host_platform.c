@@ -235,7 +235,7 @@ uint64_t plat_owner(void)
     return host.owner;
 }
 
-int plat_owner_alive(uint64_t owner)
+bool plat_owner_is_alive(uint64_t owner)
 {
     return owner == host.owner;
 }
