@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counts how often it was run, in a file: plain POSIX C, as it would be written for Linux. The new
- * number is written beside the old one and put in its place by rename, which is one step even when
- * the power goes; it is printed after that, so what was printed was kept.
+ * Counts its own runs, in a file: plain POSIX C, as for Linux. It writes the new number to another
+ * file and renames that over the old one, which is one step even under a power failure. It prints
+ * the number afterwards, so each printed number is durable.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The smallest program: it runs in objects and does not know. */
+/* The smallest program: plain C, although its memory is objects. */
 #include <stdio.h>
 
 int main(void)

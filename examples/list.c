@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A linked list across two objects, built in one boot and walked in the next: no files, no
- * serialization; the nodes are C structs in persistent memory, and a pointer from one object into
- * the other stays good whoever maps them where.
+ * A linked list across two objects, built in one boot and walked in the next, without files or
+ * serialization. The nodes are C structs in persistent memory. A pointer from one object into the
+ * other stays valid at any address.
  *
  *   list         put one node before the others, then walk
  *   list build   put ten
  *   list walk    only walk
  *
- * A node is complete and durable before the one word that makes it part of the list is stored, so
- * a power cut leaves the list with the node or without it, never with half of it.
+ * A node is complete and durable before the one word is stored that makes it part of the list. So
+ * after a power failure the list has the whole node, or does not have it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ static const struct list *open_list(const char *path)
     return l;
 }
 
-/* Nodes lie in two objects in turn; the list's head is in the first. */
+/* The nodes alternate between two objects; the head of the list lies in the first. */
 static void put_node(const struct list *l, const struct list *more)
 {
     const struct node *first = twz_at_or_null(l->head);

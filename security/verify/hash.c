@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the project's one use of BLAKE2b: a thin cover over libsodium's reference files, built with
- * nothing else of that library (verify/port.c answers what they call). No locks, no state.
+ * The only use of BLAKE2b: a thin wrapper around libsodium's reference files, built without the
+ * rest of that library (verify/port.c has the functions they call). No locks, no state.
  */
 #include <lib/string.h>
 #include <verify/hash.h>
@@ -36,12 +36,12 @@ void hash_bytes(void *out, size_t size, const void *data, size_t len)
 
 objid_t hash_objid(const uint64_t nonce[2], uint32_t perms, objid_t kuid)
 {
-    uint8_t record[36];
+    uint8_t input[36];
     objid_t id;
 
-    memcpy(record, nonce, 16);
-    memcpy(record + 16, &perms, 4);
-    memcpy(record + 20, &kuid, 16);
-    hash_bytes(&id, sizeof(id), record, sizeof(record));
+    memcpy(input, nonce, 16);
+    memcpy(input + 16, &perms, 4);
+    memcpy(input + 20, &kuid, 16);
+    hash_bytes(&id, sizeof(id), input, sizeof(input));
     return id;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What libsodium's BLAKE2b files call outside of themselves. sodium_misuse means a length that
- * verify/hash.h forbids: a bug in the caller, so it stops.
+ * The functions that libsodium's BLAKE2b files call outside of themselves. They call sodium_misuse
+ * for a length that verify/hash.h forbids. This is a bug of the caller, so the program stops.
  */
 #include <stddef.h>
 
