@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""For tests that run a machine under one of the plugins in tests/tracer."""
+"""Runs a machine under one of the plugins in tests/tracer."""
 
 import functools
 import os
@@ -22,7 +22,7 @@ def qemu_major():
     return int(found[1]) if found else 0
 
 
-def needed():
+def require_plugins():
     """Skips the test where QEMU cannot load the plugins."""
     if qemu_major() not in PLUGIN_QEMU:
         raise counting.Skipped(f"the plugins are for QEMU {PLUGIN_QEMU[0]} to {PLUGIN_QEMU[-1]}, "
@@ -30,8 +30,8 @@ def needed():
 
 
 def options(build, plugin, **settings):
-    """Words for twz-run: a deterministic machine with the plugin and its settings."""
-    needed()
+    """Options of twz-run for a deterministic machine with the plugin and its settings."""
+    require_plugins()
     path = os.path.join(build, "tests/tracer", f"twz-{plugin}.so")
     words = ",".join([path, *(f"{key}={value}" for key, value in settings.items())])
     return ["--deterministic", "--machine-arg", "-plugin", "--machine-arg", words]

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * QEMU TCG plugin that measures how long the kernel keeps interrupts off: the instructions of each
- * stay in the kernel, from leaving user code to coming back or letting interrupts in (sti, hlt).
- * The boot is left out, and so is the last stay, which ends with the machine. Into `out`, when the
- * machine ends: the WORST longest stays, a line each,
+ * QEMU TCG plugin that measures how long the kernel keeps interrupts off. It counts the
+ * instructions of each kernel entry, from user code until the return or the next interrupt window
+ * (sti, hlt). It leaves out the boot, and the last entry, which ends with the machine. When the
+ * machine ends it writes the WORST longest entries to `out`, a line each,
  *
  *   INSTRUCTIONS USER-ADDRESS KERNEL-ADDRESS
  *
- * the last block of user code before the stay, and where the kernel was when the stay passed
- * `limit` instructions (0: it did not).
+ * with the address of the last block of user code before the entry, and of the kernel's block in
+ * which the entry passed `limit` instructions (0: it did not).
  *
  *   -plugin FILE.so,out=FILE[,limit=N]
  *
  * One core, single-threaded TCG. A block is counted whole when it starts. User code lies above the
- * first GiB of the lower half of the address space (the firmware too, which is left out), the
- * kernel in the upper half.
+ * first GiB of the lower half of the address space (without the firmware), the kernel in the upper
+ * half.
  */
 #include "plugin_api.h"
 
@@ -29,27 +29,27 @@
 
 int qemu_plugin_version = PLUGIN_API_VERSION;
 
-struct stay {
+struct entry {
     uint64_t length;
     uint64_t user;
     uint64_t kernel;
 };
 
-/* What is known of a block of code when it is translated; never freed. */
+/* A translated block of code; never freed. */
 struct block {
     uint64_t ip;
     uint64_t length;
-    bool opens; /* interrupts may come after it */
+    bool opens; /* opens an interrupt window at its end */
 };
 
-static struct stay now;
-static struct stay worst[WORST];
+static struct entry now;
+static struct entry worst[WORST];
 static bool booted;
 static bool opened;
 static uint64_t limit = 50000;
 static const char *out;
 
-static void end_stay(void)
+static void end_entry(void)
 {
     unsigned at = WORST;
 
@@ -59,18 +59,18 @@ static void end_stay(void)
         memmove(&worst[at + 1], &worst[at], (WORST - 1 - at) * sizeof(worst[0]));
         worst[at] = now;
     }
-    now = (struct stay){ .user = now.user };
+    now = (struct entry){ .user = now.user };
 }
 
 static void on_run(unsigned cpu, void *arg)
 {
     const struct block *b = arg;
 
-    (void)cpu;
     bool user = b->ip >= USER && b->ip < USER_END && b->ip >> 20 != FIRMWARE;
 
+    (void)cpu;
     if (user || opened)
-        end_stay();
+        end_entry();
     opened = b->opens;
     booted |= user;
     if (user) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * QEMU TCG plugin that counts instructions: from the first time that `from` is executed, how many
- * until each time that `at` is (both virtual addresses of instructions). One line for each of the
- * first HITS, into `out`, when the machine ends.
+ * QEMU TCG plugin that counts instructions: from the first execution of `from` to each execution of
+ * `at` (both are virtual addresses). When the machine ends it writes the first HITS counts to
+ * `out`, a line each.
  *
  *   -plugin FILE.so,from=ADDR,at=ADDR,out=FILE
  */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Invariants: `bytes` is the durable image, except between model_choose and model_restore. Pending
- * stores of a line hang in trace order on line_state.first, linked by `next`; record numbers are
- * indices + 1, 0 is none. A line with pending stores is in `dirty` exactly once. `hash` covers
- * `bytes`: each changed word changes it by what mix() says of its old and new value.
+ * Invariants
+ *   - `bytes` is the durable image, except between model_choose and model_restore.
+ *   - line_state.first is the list of a line's pending stores in trace order, linked by `next`.
+ *     Record numbers are indices + 1; 0 is none.
+ *   - A line with pending stores is in `dirty` exactly once.
+ *   - `hash` is the exclusive or of hash_word() of all words of `bytes`, up to a constant.
  */
 #define _GNU_SOURCE
 #include "model.h"
@@ -17,8 +19,8 @@
 #include <unistd.h>
 
 #define CPUS       64u
-#define EXHAUSTIVE 256u /* up to so many images of a point are all tried */
-#define RANDOM     32u  /* beyond that: so many random ones beside the regular ones */
+#define EXHAUSTIVE 256u /* all images of a point are tried if there are no more than this */
+#define RANDOM     32u  /* otherwise this many random ones, beside the regular ones */
 
 struct line_state {
     uint32_t first;
@@ -27,7 +29,7 @@ struct line_state {
     uint32_t position; /* in dirty, + 1 */
 };
 
-/* Things that one processor's next fence makes durable. */
+/* The stores that the next fence of one processor makes durable. */
 struct waiting {
     struct wait {
         uint64_t line;
@@ -35,7 +37,7 @@ struct waiting {
         uint32_t stream; /* or this one streaming store */
     } * v;
     size_t n;
-    size_t room;
+    size_t capacity;
 };
 
 struct unit {
@@ -75,20 +77,20 @@ struct model {
     struct undo *undo;
     size_t nundo;
 
-    uint8_t *touched; /* lines that any store went to, a bit each */
+    uint8_t *touched; /* a bit for each line that has ever been stored to */
     struct model_stats stats;
 };
 
-static void fail(const char *what, const char *path)
+static void exit_with_error(const char *what, const char *path)
 {
     fprintf(stderr, "replay: %s: %s\n", path, what);
     exit(2);
 }
 
-static void *must(void *p)
+static void *require_memory(void *p)
 {
     if (!p)
-        fail("out of memory", "replay");
+        exit_with_error("out of memory", "replay");
     return p;
 }
 
@@ -96,18 +98,19 @@ static void *map_file(const char *path, uint64_t *size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
+    void *map;
 
     if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0)
-        fail("cannot be read", path);
+        exit_with_error("cannot be read", path);
     *size = (uint64_t)st.st_size;
-    void *map = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    map = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
     if (map == MAP_FAILED)
-        fail("cannot be mapped", path);
+        exit_with_error("cannot be mapped", path);
     close(fd);
     return map;
 }
 
-static uint64_t mix(uint64_t addr, uint64_t value)
+static uint64_t hash_word(uint64_t addr, uint64_t value)
 {
     uint64_t x = value * 0x9e3779b97f4a7c15ull ^ (addr + 1) * 0xc2b2ae3d27d4eb4full;
 
@@ -116,7 +119,7 @@ static uint64_t mix(uint64_t addr, uint64_t value)
     return x ^ x >> 31;
 }
 
-static uint64_t word_at(const struct model *m, uint64_t addr)
+static uint64_t read_word(const struct model *m, uint64_t addr)
 {
     uint64_t word;
 
@@ -124,22 +127,22 @@ static uint64_t word_at(const struct model *m, uint64_t addr)
     return word;
 }
 
-static void put_word(struct model *m, uint64_t addr, uint64_t word)
+static void write_word(struct model *m, uint64_t addr, uint64_t word)
 {
-    m->hash ^= mix(addr, word_at(m, addr)) ^ mix(addr, word);
+    m->hash ^= hash_word(addr, read_word(m, addr)) ^ hash_word(addr, word);
     memcpy(m->bytes + addr, &word, sizeof(word));
 }
 
-static void apply(struct model *m, uint32_t number, bool undoable)
+static void apply_store(struct model *m, uint32_t number, bool undoable)
 {
     const struct trace_record *r = &m->records[number - 1];
     uint64_t addr = r->addr & ~7ull;
-    uint64_t word = word_at(m, addr);
+    uint64_t word = read_word(m, addr);
 
     if (undoable)
         m->undo[m->nundo++] = (struct undo){ .addr = addr, .old = word };
     memcpy((uint8_t *)&word + (r->addr & 7), &r->value, r->size);
-    put_word(m, addr, word);
+    write_word(m, addr, word);
 }
 
 static bool is_store(const struct trace_record *r)
@@ -152,27 +155,27 @@ static void check_record(const struct model *m, const struct trace_record *r, co
     bool placed = is_store(r) || r->kind == TRACE_FLUSH;
 
     if (r->kind < TRACE_STORE || r->kind > TRACE_LOST || r->cpu >= CPUS)
-        fail("holds a record of no known kind", path);
+        exit_with_error("has a record of an unknown kind", path);
     if (placed && r->addr >= m->size)
-        fail("holds an address outside of the NVDIMM", path);
+        exit_with_error("has an address outside of the NVDIMM", path);
     if (is_store(r) && (r->size == 0 || (r->addr & 7) + r->size > 8))
-        fail("holds a store that is no part of one word", path);
+        exit_with_error("has a store that is not within one word", path);
 }
 
 static void read_trace(struct model *m, const char *path)
 {
-    uint64_t size;
+    uint64_t size, records;
     const uint8_t *file = map_file(path, &size);
     const struct trace_header *h = (const struct trace_header *)(const void *)file;
 
     if (size < sizeof(*h) || h->magic != TRACE_MAGIC || h->version != TRACE_VERSION ||
         h->record_size != sizeof(struct trace_record))
-        fail("is no trace of this version", path);
+        exit_with_error("is not a trace of this version", path);
     if (h->size != m->size)
-        fail("was made with an NVDIMM of another size", path);
-    uint64_t records = (size - sizeof(*h)) / sizeof(struct trace_record);
+        exit_with_error("was recorded with an NVDIMM of another size", path);
+    records = (size - sizeof(*h)) / sizeof(struct trace_record);
     if (records >= UINT32_MAX)
-        fail("is too long", path);
+        exit_with_error("is too long", path);
     m->records = (const struct trace_record *)(const void *)(file + sizeof(*h));
     m->count = (uint32_t)records;
     for (uint32_t i = 0; i < m->count; i++)
@@ -181,25 +184,25 @@ static void read_trace(struct model *m, const char *path)
 
 struct model *model_open(const char *initial, const char *trace, unsigned mark_queue)
 {
-    struct model *m = must(calloc(1, sizeof(*m)));
+    struct model *m = require_memory(calloc(1, sizeof(*m)));
     uint64_t size;
 
     m->bytes = map_file(initial, &m->size);
     m->initial = map_file(initial, &size);
     if (m->size % MODEL_LINE)
-        fail("is no whole number of lines", initial);
+        exit_with_error("is not a whole number of lines", initial);
     m->mark_queue = mark_queue;
     read_trace(m, trace);
-    m->lines = must(calloc(m->size / MODEL_LINE, sizeof(*m->lines)));
-    m->touched = must(calloc(m->size / MODEL_LINE / 8 + 1, 1));
-    m->next = must(calloc((size_t)m->count + 1, sizeof(*m->next)));
-    m->dirty = must(calloc((size_t)m->count + 1, sizeof(*m->dirty)));
-    m->units = must(calloc((size_t)m->count + 1, sizeof(*m->units)));
-    m->undo = must(calloc((size_t)m->count + 1, sizeof(*m->undo)));
+    m->lines = require_memory(calloc(m->size / MODEL_LINE, sizeof(*m->lines)));
+    m->touched = require_memory(calloc(m->size / MODEL_LINE / 8 + 1, 1));
+    m->next = require_memory(calloc((size_t)m->count + 1, sizeof(*m->next)));
+    m->dirty = require_memory(calloc((size_t)m->count + 1, sizeof(*m->dirty)));
+    m->units = require_memory(calloc((size_t)m->count + 1, sizeof(*m->units)));
+    m->undo = require_memory(calloc((size_t)m->count + 1, sizeof(*m->undo)));
     return m;
 }
 
-static void pend(struct model *m, uint32_t number)
+static void add_pending(struct model *m, uint32_t number)
 {
     const struct trace_record *r = &m->records[number - 1];
     uint64_t at = r->addr / MODEL_LINE;
@@ -222,28 +225,28 @@ static void wait_for_fence(struct model *m, unsigned cpu, struct wait w)
 {
     struct waiting *list = &m->waiting[cpu];
 
-    if (list->n == list->room) {
-        list->room = list->room ? 2 * list->room : 64;
-        list->v = must(realloc(list->v, list->room * sizeof(*list->v)));
+    if (list->n == list->capacity) {
+        list->capacity = list->capacity ? 2 * list->capacity : 64;
+        list->v = require_memory(realloc(list->v, list->capacity * sizeof(*list->v)));
     }
     list->v[list->n++] = w;
 }
 
-/* A streaming store of what is durable there already, with nothing else pending in its line, can
- * make no difference: frames are zeroed ahead that way, most of them empty before. */
-static bool is_void(const struct model *m, const struct trace_record *r)
+/* A streaming store of the value that is durable there already, in a line with no pending store,
+ * has no effect. Frames are zeroed ahead that way, and most of them are empty before. */
+static bool has_no_effect(const struct model *m, const struct trace_record *r)
 {
     return r->kind == TRACE_STREAM && !m->lines[r->addr / MODEL_LINE].first &&
            !memcmp(m->bytes + r->addr, &r->value, r->size);
 }
 
-static void store(struct model *m, uint32_t number, const struct trace_record *r)
+static void process_store(struct model *m, uint32_t number, const struct trace_record *r)
 {
     if (r->kind == TRACE_STREAM)
         m->stats.streams++;
-    if (is_void(m, r))
+    if (has_no_effect(m, r))
         return;
-    pend(m, number);
+    add_pending(m, number);
     if (r->kind == TRACE_STREAM) {
         wait_for_fence(m, r->cpu, (struct wait){ .line = r->addr / MODEL_LINE, .stream = number });
     } else {
@@ -251,7 +254,7 @@ static void store(struct model *m, uint32_t number, const struct trace_record *r
     }
 }
 
-/* Ordinary stores of the line that no flush covers yet. */
+/* The line has ordinary stores that no flush covers yet. */
 static bool has_unflushed(const struct model *m, const struct line_state *l)
 {
     for (uint32_t i = l->first; i; i = m->next[i]) {
@@ -261,7 +264,7 @@ static bool has_unflushed(const struct model *m, const struct line_state *l)
     return false;
 }
 
-static void flush(struct model *m, uint32_t number, const struct trace_record *r)
+static void process_flush(struct model *m, uint32_t number, const struct trace_record *r)
 {
     struct line_state *l = &m->lines[r->addr / MODEL_LINE];
 
@@ -274,7 +277,7 @@ static void flush(struct model *m, uint32_t number, const struct trace_record *r
     wait_for_fence(m, r->cpu, (struct wait){ .line = r->addr / MODEL_LINE, .upto = number });
 }
 
-static void forget_dirty(struct model *m, struct line_state *l)
+static void remove_dirty(struct model *m, struct line_state *l)
 {
     uint64_t moved = m->dirty[--m->ndirty];
 
@@ -284,8 +287,8 @@ static void forget_dirty(struct model *m, struct line_state *l)
     l->flushed = 0;
 }
 
-/* Moves what `w` names from pending to durable; the bytes change in trace order. */
-static bool settle(struct model *m, const struct wait *w)
+/* Makes the stores of `w` durable, in trace order. False: none of them was pending. */
+static bool make_durable(struct model *m, const struct wait *w)
 {
     struct line_state *l = &m->lines[w->line];
     uint32_t *link = &l->first;
@@ -298,7 +301,7 @@ static bool settle(struct model *m, const struct wait *w)
         bool now = w->stream ? i == w->stream : !stream && i <= w->upto;
 
         if (now) {
-            apply(m, i, false);
+            apply_store(m, i, false);
             *link = m->next[i];
             some = true;
         } else {
@@ -307,33 +310,33 @@ static bool settle(struct model *m, const struct wait *w)
         }
     }
     if (some && !l->first)
-        forget_dirty(m, l);
+        remove_dirty(m, l);
     return some;
 }
 
-static void fence(struct model *m, unsigned cpu)
+static void process_fence(struct model *m, unsigned cpu)
 {
     struct waiting *list = &m->waiting[cpu];
     bool some = false;
 
     m->stats.fences++;
     for (size_t i = 0; i < list->n; i++)
-        some |= settle(m, &list->v[i]);
+        some |= make_durable(m, &list->v[i]);
     list->n = 0;
     if (!some)
         m->stats.idle++;
 }
 
-static void step(struct model *m)
+static void process_record(struct model *m)
 {
     const struct trace_record *r = &m->records[m->at++];
 
     if (is_store(r))
-        store(m, m->at, r);
+        process_store(m, m->at, r);
     else if (r->kind == TRACE_FLUSH)
-        flush(m, m->at, r);
+        process_flush(m, m->at, r);
     else if (r->kind == TRACE_FENCE)
-        fence(m, r->cpu);
+        process_fence(m, r->cpu);
     else if (r->kind == TRACE_LOST)
         m->stats.lost++;
     else if (r->addr == 4ull * m->mark_queue)
@@ -376,9 +379,9 @@ bool model_next(struct model *m)
     if (m->point)
         m->ended = m->at == m->count;
     if (m->at < m->count && m->records[m->at].kind == TRACE_FENCE)
-        step(m);
+        process_record(m);
     while (m->at < m->count && m->records[m->at].kind != TRACE_FENCE)
-        step(m);
+        process_record(m);
     if (m->ended)
         return false;
     m->point++;
@@ -409,73 +412,73 @@ uint64_t model_corners(const struct model *m)
     return corners < m->images ? corners : m->images;
 }
 
-static void take(struct model *m, const struct unit *u, uint32_t stores)
+static void apply_unit(struct model *m, const struct unit *u, uint32_t stores)
 {
     if (u->stream) {
         if (stores)
-            apply(m, u->stream, true);
+            apply_store(m, u->stream, true);
         return;
     }
     for (uint32_t i = m->lines[u->line].first; i && stores; i = m->next[i]) {
         if (m->records[i - 1].kind != TRACE_STORE)
             continue;
-        apply(m, i, true);
+        apply_store(m, i, true);
         stores--;
     }
 }
 
-static void take_exhaustive(struct model *m, uint64_t number)
+static void choose_exhaustive(struct model *m, uint64_t number)
 {
     for (size_t u = 0; u < m->nunits; u++) {
-        take(m, &m->units[u], (uint32_t)(number % (m->units[u].stores + 1)));
+        apply_unit(m, &m->units[u], (uint32_t)(number % (m->units[u].stores + 1)));
         number /= m->units[u].stores + 1;
     }
 }
 
-static void take_all_but(struct model *m, uint64_t left_out)
+static void choose_all_but(struct model *m, uint64_t left_out)
 {
     for (size_t u = 0; u < m->nunits; u++) {
         if (u != left_out)
-            take(m, &m->units[u], m->units[u].stores);
+            apply_unit(m, &m->units[u], m->units[u].stores);
     }
 }
 
-static void take_pair(struct model *m, uint64_t number)
+static void choose_pair(struct model *m, uint64_t number)
 {
     size_t first = 0;
 
     while (number >= m->nunits - 1 - first)
         number -= m->nunits - 1 - first++;
-    take(m, &m->units[first], m->units[first].stores);
-    take(m, &m->units[first + 1 + number], m->units[first + 1 + number].stores);
+    apply_unit(m, &m->units[first], m->units[first].stores);
+    apply_unit(m, &m->units[first + 1 + number], m->units[first + 1 + number].stores);
 }
 
-static void take_random(struct model *m, uint64_t number)
+static void choose_random(struct model *m, uint64_t number)
 {
     for (size_t u = 0; u < m->nunits; u++) {
-        uint64_t dice = mix(m->point * 64 + number, u);
+        uint64_t dice = hash_word(m->point * 64 + number, u);
 
-        take(m, &m->units[u], (uint32_t)(dice % (m->units[u].stores + 1)));
+        apply_unit(m, &m->units[u], (uint32_t)(dice % (m->units[u].stores + 1)));
     }
 }
 
-/* Non-exhaustive numbers: none, all, each alone, all but each, pairs, random ones. */
-static void take_regular(struct model *m, uint64_t number)
+/* Images of a point with too many: none, all, each unit alone, all but each, pairs, random ones. */
+static void choose_regular(struct model *m, uint64_t number)
 {
     uint64_t n = m->nunits;
 
     if (number == 0)
         return;
     if (number == 1)
-        take_all_but(m, n);
+        choose_all_but(m, n);
     else if (number < 2 + n)
-        take(m, &m->units[number - 2], m->units[number - 2].stores);
+        apply_unit(m, &m->units[number - 2], m->units[number - 2].stores);
     else if (number < 2 + 2 * n)
-        take_all_but(m, number - 2 - n);
+        choose_all_but(m, number - 2 - n);
     else if (number < 2 + 2 * n + n * (n - 1) / 2)
-        take_pair(m, number - 2 - 2 * n);
+        choose_pair(m, number - 2 - 2 * n);
     else
-        take_random(m, number);
+        choose_random(m, number);
 }
 
 static bool is_exhaustive(const struct model *m)
@@ -491,9 +494,9 @@ void model_choose(struct model *m, uint64_t number)
 {
     m->nundo = 0;
     if (is_exhaustive(m))
-        take_exhaustive(m, number);
+        choose_exhaustive(m, number);
     else
-        take_regular(m, number);
+        choose_regular(m, number);
 }
 
 void model_restore(struct model *m)
@@ -501,7 +504,7 @@ void model_restore(struct model *m)
     while (m->nundo) {
         const struct undo *u = &m->undo[--m->nundo];
 
-        put_word(m, u->addr, u->old);
+        write_word(m, u->addr, u->old);
     }
 }
 
@@ -515,7 +518,7 @@ void model_write(const struct model *m, const char *path)
     int fd = open(path, O_WRONLY | O_CLOEXEC);
 
     if (fd < 0)
-        fail("cannot be written", path);
+        exit_with_error("cannot be written", path);
     for (uint64_t line = 0; line < m->size / MODEL_LINE; line++) {
         uint64_t at = line * MODEL_LINE;
 
@@ -526,7 +529,7 @@ void model_write(const struct model *m, const char *path)
         if (!memcmp(m->bytes + at, m->initial + at, MODEL_LINE))
             continue;
         if (pwrite(fd, m->bytes + at, MODEL_LINE, (off_t)at) != (ssize_t)MODEL_LINE)
-            fail("takes no more", path);
+            exit_with_error("cannot be written completely", path);
     }
     close(fd);
 }
@@ -535,7 +538,7 @@ void model_apply_all(struct model *m)
 {
     for (uint32_t i = 1; i <= m->count; i++) {
         if (is_store(&m->records[i - 1]))
-            apply(m, i, false);
+            apply_store(m, i, false);
     }
 }
 
@@ -546,7 +549,7 @@ int64_t model_differs(const struct model *m, const char *path)
     int64_t at = -1;
 
     if (size != m->size)
-        fail("has another size than the initial image", path);
+        exit_with_error("has another size than the initial image", path);
     for (uint64_t page = 0; page < size && at < 0; page += 4096) {
         uint64_t len = size - page < 4096 ? size - page : 4096;
 

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What may be on the media at each instant of a trace, by the weakest promise of the processor:
+ * The possible contents of the media at each instant of a trace, by the weakest guarantee of the
+ * processor:
  *
  *   - an aligned 8-byte word is never torn (the plugin cuts stores at words);
- *   - the ordinary stores to one line reach the media in order: any prefix of those pending;
- *     lines are independent of each other; flushed or not makes no difference before the fence;
- *   - a streaming store is on its own: there or not;
- *   - a fence makes durable what its own processor flushed or streamed before it;
- *   - nothing else orders anything: neither locked instructions nor clflush.
+ *   - the ordinary stores to one line reach the media in order, so that the media have any prefix
+ *     of the pending ones; lines are independent of each other; before the fence a flush makes no
+ *     difference;
+ *   - each streaming store is independent: on the media or not;
+ *   - a fence makes durable the stores that its own processor flushed or streamed before it;
+ *   - nothing else orders stores, neither locked instructions nor clflush.
  *
- * A unit is one line's pending ordinary stores, or one pending streaming store. A crash image is
- * the durable bytes plus a choice for each unit: how many of its stores made it.
+ * A unit is the pending ordinary stores of one line, or one pending streaming store. A crash image
+ * is the durable bytes and, for each unit, the number of its stores that are on the media.
  *
- * A point is an instant just before a fence, or the end of the trace: every image that is possible
+ * A point is an instant just before a fence, or the end of the trace. Every image that is possible
  * between two fences is possible just before the second one. Points count from 1.
  */
 #ifndef MODEL_H
@@ -29,48 +31,48 @@ struct model_stats {
     uint64_t stores;
     uint64_t streams;
     uint64_t flushes;
-    uint64_t needless; /* flushes of a line with nothing to write back */
+    uint64_t needless; /* flushes of a line without unflushed stores */
     uint64_t lost;     /* flushes without an address */
     uint64_t fences;
     uint64_t idle;      /* fences that made nothing durable */
-    uint64_t marks;     /* of the queue chosen */
+    uint64_t marks;     /* of the chosen queue */
     uint64_t unflushed; /* pending stores at the end that no flush covers */
     uint64_t unfenced;  /* pending stores at the end, flushed or streamed but not fenced */
 };
 
 struct model;
 
-/* Reads the whole trace and maps the initial image; ends the program with a message on an error.
- * mark_queue: marks of other virtio queues do not count. */
+/* Reads the whole trace and maps the initial image. On an error it exits with a message. Only marks
+ * of the virtio queue mark_queue count. */
 struct model *model_open(const char *initial, const char *trace, unsigned mark_queue);
 
-/* Goes on to the next point; false at the end of the trace, after the last point. */
+/* Advances to the next point. False: there is none. */
 bool model_next(struct model *m);
 
-/* At a point. */
+/* The current point. */
 uint64_t model_point(const struct model *m);
 uint64_t model_marks(const struct model *m);   /* marks so far */
-uint64_t model_images(const struct model *m);  /* images worth trying here, numbered from 0 */
-uint64_t model_corners(const struct model *m); /* the first so many: none, all, one, all but one */
+uint64_t model_images(const struct model *m);  /* number of images to try, from 0 */
+uint64_t model_corners(const struct model *m); /* the first of these: none, all, one, all but one */
 
-/* Makes image `number` of this point the current bytes; model_restore takes it back. */
+/* Makes image `number` of this point the current bytes, until model_restore. */
 void model_choose(struct model *m, uint64_t number);
 void model_restore(struct model *m);
 
-uint64_t model_hash(const struct model *m); /* of the current bytes; equal for equal bytes */
+uint64_t model_hash(const struct model *m); /* of the current bytes */
 
-/* Stores the current bytes into `path`, a copy of the initial image: only what differs. */
+/* Writes the current bytes to `path`, which must be a copy of the initial image. */
 void model_write(const struct model *m, const char *path);
 
-/* Everything that was stored, whether durable or not: the memory as the machine saw it. */
+/* Applies all stores, durable or not: the memory as the machine saw it. */
 void model_apply_all(struct model *m);
 
-/* Compares the current bytes with a file; the offset of the first difference, -1: none. */
+/* The offset of the first difference between the current bytes and a file; -1: none. */
 int64_t model_differs(const struct model *m, const char *path);
 
 const struct model_stats *model_stats(const struct model *m);
 
-/* Calls fn for each store that is pending and not flushed now. */
+/* Calls fn for each pending store that is not flushed. */
 void model_each_unflushed(const struct model *m,
                           void (*fn)(void *arg, const struct trace_record *r), void *arg);
 

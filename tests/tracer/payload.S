@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine program with a known history: the stores, flushes and fences below, to the NVDIMM at
- * 4 GiB. test.py knows what the trace of it must hold, line by line.
+ * A program for a bare machine that makes the stores, flushes and fences below, to the NVDIMM at
+ * 4 GiB. test.py compares its trace with a list of them.
  */
 #define NVDIMM  0x100000000
 
@@ -29,7 +29,7 @@ bare_main:
     flush clflush, 128
     mfence
 
-    movnti %rbx, 192(%rdi)      /* line 3: two words around the cache */
+    movnti %rbx, 192(%rdi)      /* line 3: two words past the cache */
     movnti %rbx, 200(%rdi)
     sfence
 
@@ -40,10 +40,10 @@ bare_main:
     lock addq $1, 320(%rdi)     /* line 5 */
     xchgq %rbx, 384(%rdi)       /* line 6 */
     flush clwb, 0               /* needless: line 0 is clean */
-    clwb 256(%rdi)              /* nothing announces it: lost */
+    clwb 256(%rdi)              /* no load before it: lost */
     sfence
 
-    movq $7, 512(%rdi)          /* line 8: flushed, no fence follows: never durable for sure */
+    movq $7, 512(%rdi)          /* line 8: flushed, but no fence follows: never certainly durable */
     flush clwb, 512
 
     movl $0x10, %eax

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * QEMU TCG plugin that records what a machine does to its NVDIMM: stores with the values they left,
- * flushes, fences, and when the guest gave output away (trace.h).
+ * QEMU TCG plugin that records the accesses of a machine to its NVDIMM: stores with their values,
+ * flushes, fences, and marks for output of the guest (trace.h).
  *
  *   -plugin FILE.so,nvdimm=POOL,out=TRACE[,base=RAM_ADDR]
  *
  * nvdimm is the backing file of the NVDIMM (share=on); values are read from it after each store.
- * base is the NVDIMM's place in QEMU's RAM numbering: 0 when its backend is the first memory object
- * on the command line ("info ramblock" tells).
+ * base is the NVDIMM's address in QEMU's RAM numbering: 0 when its backend is the first memory
+ * object on the command line ("info ramblock" shows it).
  *
- * Flush instructions carry no address that a plugin can see. A traced guest loads from the line
- * just before it flushes it; a flush takes the address of the latest access to the NVDIMM, which
- * must be a load by an instruction less than PAIR_BYTES away. One that has no such load is recorded
- * as lost and counts as no flush, which can only make the judgement harder.
+ * A plugin does not see the address of a flush instruction. A traced guest must therefore load from
+ * the line just before it flushes it. A flush gets the address of the latest access to the NVDIMM,
+ * which must be a load by an instruction less than PAIR_BYTES away. A flush without such a load is
+ * recorded as lost and does not count, which can only make the replay stricter.
  *
- * Only stores of the processor are seen. The replay compares the result with the file, so a store
- * that got past this plugin fails the run. Single-threaded TCG only (-accel tcg,thread=single).
+ * Only stores of the processor are recorded. The replay compares its result with the file, so a
+ * store that this plugin missed fails the run. Single-threaded TCG only (-accel tcg,thread=single).
  */
 #include "plugin_api.h"
 #include "trace.h"
@@ -36,7 +36,7 @@
 
 int qemu_plugin_version = PLUGIN_API_VERSION;
 
-/* The latest access to the NVDIMM where it was a load; one for each half of the address space. */
+/* The latest access to the NVDIMM, valid if it was a load; for each half of the address space. */
 struct last_load {
     uint64_t addr;
     uint64_t ip;
@@ -50,10 +50,10 @@ static struct {
     int out;
     unsigned used;
     struct trace_record batch[BATCH];
-    struct last_load load[MAX_CPUS][2];
+    struct last_load last_load[MAX_CPUS][2];
 } tracer;
 
-static void fail(const char *what, const char *which)
+static void exit_with_error(const char *what, const char *which)
 {
     fprintf(stderr, "tracer: %s: %s\n", what, which);
     exit(1);
@@ -67,7 +67,7 @@ static void write_all(const void *data, size_t len)
         ssize_t n = write(tracer.out, at, len);
 
         if (n <= 0)
-            fail("write", "the trace file takes no more");
+            exit_with_error("write", "the trace file cannot be written");
         at += n;
         len -= (size_t)n;
     }
@@ -84,20 +84,21 @@ static bool is_user(uint64_t ip)
     return ip >> 63 == 0;
 }
 
-static struct trace_record *record(unsigned kind, unsigned cpu, uint64_t ip)
+static struct trace_record *add_record(unsigned kind, unsigned cpu, uint64_t ip)
 {
+    struct trace_record *r;
+
     if (tracer.used == BATCH)
         write_batch();
-
-    struct trace_record *r = &tracer.batch[tracer.used++];
+    r = &tracer.batch[tracer.used++];
     *r = (struct trace_record){ .kind = (uint8_t)kind, .cpu = (uint8_t)cpu, .ip = ip };
     if (is_user(ip))
         r->flags = TRACE_USER;
     return r;
 }
 
-/* Is the address in the NVDIMM? Then where. */
-static bool locate(qemu_plugin_meminfo_t info, uint64_t vaddr, uint64_t *offset)
+/* True: the address is in the NVDIMM, at *offset. */
+static bool find_nvdimm_offset(qemu_plugin_meminfo_t info, uint64_t vaddr, uint64_t *offset)
 {
     struct qemu_plugin_hwaddr *at = qemu_plugin_get_hwaddr(info, vaddr);
 
@@ -107,10 +108,10 @@ static bool locate(qemu_plugin_meminfo_t info, uint64_t vaddr, uint64_t *offset)
     return *offset < tracer.size;
 }
 
-static void store_part(unsigned kind, unsigned flags, unsigned cpu, uint64_t ip, uint64_t addr,
-                       unsigned size)
+static void record_word(unsigned kind, unsigned flags, unsigned cpu, uint64_t ip, uint64_t addr,
+                        unsigned size)
 {
-    struct trace_record *r = record(kind, cpu, ip);
+    struct trace_record *r = add_record(kind, cpu, ip);
 
     r->flags |= (uint8_t)flags;
     r->size = (uint8_t)size;
@@ -118,9 +119,9 @@ static void store_part(unsigned kind, unsigned flags, unsigned cpu, uint64_t ip,
     memcpy(&r->value, tracer.nvdimm + addr, size);
 }
 
-/* One store instruction's bytes, cut at aligned words (the unit that is atomic) and at pages. */
-static void store(unsigned kind, unsigned flags, unsigned cpu, uint64_t ip,
-                  qemu_plugin_meminfo_t info, uint64_t vaddr)
+/* Records the bytes of a store instruction, cut at aligned words, which are atomic. */
+static void record_store(unsigned kind, unsigned flags, unsigned cpu, uint64_t ip,
+                         qemu_plugin_meminfo_t info, uint64_t vaddr)
 {
     uint64_t end = vaddr + (1ull << qemu_plugin_mem_size_shift(info));
 
@@ -130,76 +131,76 @@ static void store(unsigned kind, unsigned flags, unsigned cpu, uint64_t ip,
 
         if (next > end)
             next = end;
-        if (locate(info, vaddr, &addr)) {
-            store_part(kind, flags, cpu, ip, addr, (unsigned)(next - vaddr));
-            tracer.load[cpu % MAX_CPUS][is_user(ip)].valid = false;
+        if (find_nvdimm_offset(info, vaddr, &addr)) {
+            record_word(kind, flags, cpu, ip, addr, (unsigned)(next - vaddr));
+            tracer.last_load[cpu % MAX_CPUS][is_user(ip)].valid = false;
         }
         vaddr = next;
     }
 }
 
-static void load(unsigned cpu, uint64_t ip, qemu_plugin_meminfo_t info, uint64_t vaddr)
+static void remember_load(unsigned cpu, uint64_t ip, qemu_plugin_meminfo_t info, uint64_t vaddr)
 {
     uint64_t addr;
 
-    if (locate(info, vaddr, &addr))
-        tracer.load[cpu % MAX_CPUS][is_user(ip)] =
+    if (find_nvdimm_offset(info, vaddr, &addr))
+        tracer.last_load[cpu % MAX_CPUS][is_user(ip)] =
             (struct last_load){ .addr = addr, .ip = ip, .valid = true };
 }
 
-/* A store to a virtio device's doorbell: what the guest said so far is now the host's. */
-static void mark(unsigned cpu, uint64_t ip, qemu_plugin_meminfo_t info, uint64_t vaddr)
+/* A store to a virtio device's doorbell: the host now has the output of the guest so far. */
+static void record_mark(unsigned cpu, uint64_t ip, qemu_plugin_meminfo_t info, uint64_t vaddr)
 {
     struct qemu_plugin_hwaddr *at = qemu_plugin_get_hwaddr(info, vaddr);
 
     if (!at || !qemu_plugin_hwaddr_is_io(at))
         return;
     if (!strncmp(qemu_plugin_hwaddr_device_name(at), "virtio-pci-notify", 17))
-        record(TRACE_MARK, cpu, ip)->addr = qemu_plugin_hwaddr_phys_addr(at) & BELL_MASK;
+        add_record(TRACE_MARK, cpu, ip)->addr = qemu_plugin_hwaddr_phys_addr(at) & BELL_MASK;
 }
 
-static void access_with(unsigned kind, unsigned flags, unsigned cpu, qemu_plugin_meminfo_t info,
-                        uint64_t vaddr, uint64_t ip)
+static void record_access(unsigned kind, unsigned flags, unsigned cpu, qemu_plugin_meminfo_t info,
+                          uint64_t vaddr, uint64_t ip)
 {
     if (!qemu_plugin_mem_is_store(info)) {
-        load(cpu, ip, info, vaddr);
+        remember_load(cpu, ip, info, vaddr);
         return;
     }
-    store(kind, flags, cpu, ip, info, vaddr);
-    mark(cpu, ip, info, vaddr);
+    record_store(kind, flags, cpu, ip, info, vaddr);
+    record_mark(cpu, ip, info, vaddr);
 }
 
 static void on_plain(unsigned cpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *ip)
 {
-    access_with(TRACE_STORE, 0, cpu, info, vaddr, (uint64_t)(uintptr_t)ip);
+    record_access(TRACE_STORE, 0, cpu, info, vaddr, (uint64_t)(uintptr_t)ip);
 }
 
 static void on_locked(unsigned cpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *ip)
 {
-    access_with(TRACE_STORE, TRACE_LOCKED, cpu, info, vaddr, (uint64_t)(uintptr_t)ip);
+    record_access(TRACE_STORE, TRACE_LOCKED, cpu, info, vaddr, (uint64_t)(uintptr_t)ip);
 }
 
 static void on_stream(unsigned cpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *ip)
 {
-    access_with(TRACE_STREAM, 0, cpu, info, vaddr, (uint64_t)(uintptr_t)ip);
+    record_access(TRACE_STREAM, 0, cpu, info, vaddr, (uint64_t)(uintptr_t)ip);
 }
 
 static void on_fence(unsigned cpu, void *ip)
 {
-    record(TRACE_FENCE, cpu, (uint64_t)(uintptr_t)ip);
+    add_record(TRACE_FENCE, cpu, (uint64_t)(uintptr_t)ip);
 }
 
 static void on_flush(unsigned cpu, void *arg)
 {
     uint64_t ip = (uint64_t)(uintptr_t)arg;
-    struct last_load *l = &tracer.load[cpu % MAX_CPUS][is_user(ip)];
+    struct last_load *l = &tracer.last_load[cpu % MAX_CPUS][is_user(ip)];
     bool paired = l->valid && ip - l->ip + PAIR_BYTES < 2 * PAIR_BYTES;
 
-    record(paired ? TRACE_FLUSH : TRACE_LOST, cpu, ip)->addr = paired ? l->addr : 0;
+    add_record(paired ? TRACE_FLUSH : TRACE_LOST, cpu, ip)->addr = paired ? l->addr : 0;
     l->valid = false;
 }
 
-/* What the bytes of an instruction say: its prefixes, then the opcode after 0f. */
+/* The prefixes of an instruction, then its opcode after 0f. */
 struct opcode {
     bool op16; /* 66 */
     bool lock; /* f0 */
@@ -209,7 +210,7 @@ struct opcode {
     uint8_t modrm;
 };
 
-static struct opcode decode(const uint8_t *at, size_t len)
+static struct opcode decode_opcode(const uint8_t *at, size_t len)
 {
     struct opcode o = { .code = 0 };
     size_t i = 0;
@@ -257,7 +258,7 @@ static bool is_stream(const struct opcode *o)
 
 static void on_insn(struct qemu_plugin_insn *insn)
 {
-    struct opcode o = decode(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
+    struct opcode o = decode_opcode(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
     void *ip = (void *)(uintptr_t)qemu_plugin_insn_vaddr(insn);
     bool xchg = !o.two && (o.code == 0x86 || o.code == 0x87);
     qemu_plugin_mem_fn access = on_plain;
@@ -296,13 +297,14 @@ static void map_nvdimm(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
+    void *map;
 
     if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0)
-        fail("no backing file of the NVDIMM", path);
+        exit_with_error("no backing file of the NVDIMM", path);
     tracer.size = (uint64_t)st.st_size;
-    void *map = mmap(NULL, tracer.size, PROT_READ, MAP_SHARED, fd, 0);
+    map = mmap(NULL, tracer.size, PROT_READ, MAP_SHARED, fd, 0);
     if (map == MAP_FAILED)
-        fail("cannot map", path);
+        exit_with_error("cannot map", path);
     tracer.nvdimm = map;
     close(fd);
 }
@@ -318,11 +320,11 @@ static void open_trace(const char *path)
 
     tracer.out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (tracer.out < 0)
-        fail("cannot make the trace", path);
+        exit_with_error("cannot make the trace", path);
     write_all(&header, sizeof(header));
 }
 
-static const char *value_of(const char *arg, const char *key)
+static const char *argument_value(const char *arg, const char *key)
 {
     size_t n = strlen(key);
 
@@ -336,19 +338,19 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
 
     (void)info;
     for (int i = 0; i < argc; i++) {
-        const char *base = value_of(argv[i], "base");
+        const char *base = argument_value(argv[i], "base");
 
         if (base)
             tracer.base = strtoull(base, NULL, 0);
-        else if (value_of(argv[i], "nvdimm"))
-            nvdimm = value_of(argv[i], "nvdimm");
-        else if (value_of(argv[i], "out"))
-            out = value_of(argv[i], "out");
+        else if (argument_value(argv[i], "nvdimm"))
+            nvdimm = argument_value(argv[i], "nvdimm");
+        else if (argument_value(argv[i], "out"))
+            out = argument_value(argv[i], "out");
         else
-            fail("unknown argument", argv[i]);
+            exit_with_error("unknown argument", argv[i]);
     }
     if (!nvdimm || !out)
-        fail("missing argument", "nvdimm=FILE,out=FILE");
+        exit_with_error("missing argument", "nvdimm=FILE,out=FILE");
     map_nvdimm(nvdimm);
     open_trace(out);
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_block);

@@ -30,7 +30,7 @@ typedef void (*qemu_plugin_mem_fn)(unsigned int cpu, qemu_plugin_meminfo_t info,
                                    void *arg);
 typedef void (*qemu_plugin_exit_fn)(qemu_plugin_id_t id, void *arg);
 
-/* Called by QEMU when it loads the plugin; version tells it what it may expect. */
+/* QEMU reads the version and calls install when it loads the plugin. */
 extern int qemu_plugin_version;
 int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv);
 
@@ -59,7 +59,7 @@ bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
 /* Valid until the callback returns; NULL when the address has no translation. */
 struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info, uint64_t vaddr);
 bool qemu_plugin_hwaddr_is_io(const struct qemu_plugin_hwaddr *at);
-/* RAM: the ram_addr_t, no guest-physical address. I/O: offset in the region. */
+/* RAM: the ram_addr_t, not a guest-physical address. I/O: the offset in the region. */
 uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr *at);
 const char *qemu_plugin_hwaddr_device_name(const struct qemu_plugin_hwaddr *at);
 

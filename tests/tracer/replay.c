@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace-replay: what a trace of the NVDIMM (trace.h) says about durability.
+ * trace-replay: computes the crash images of a trace of the NVDIMM (trace.h).
  *
- *   check INITIAL TRACE FINAL           the trace applied to INITIAL must give FINAL, byte for byte
- *   stats INITIAL TRACE                 counts, and the stores that no flush covered
- *   list  INITIAL TRACE COUNT SEED      up to COUNT crash images, each bytes once: lines of
- *                                       "POINT NUMBER MARKS HASH", in trace order; COUNT 0: all
- *   image INITIAL TRACE POINT NUMBER OUT   make OUT, a copy of INITIAL, that crash image
+ *   check INITIAL TRACE FINAL           whether the trace applied to INITIAL gives FINAL
+ *   stats INITIAL TRACE                 counts, and the stores that no flush covers
+ *   list  INITIAL TRACE COUNT SEED      up to COUNT different crash images: lines of "POINT NUMBER
+ *                                       MARKS HASH", in trace order; COUNT 0: all
+ *   image INITIAL TRACE POINT NUMBER OUT   turns OUT, a copy of INITIAL, into that crash image
  *
  * -q QUEUE before the command: the virtio queue whose doorbell counts as a mark (default 9, the
  * host link's output). Exit codes: 0 yes, 1 no, 2 wrong use or unreadable files.
@@ -32,14 +32,15 @@ static int usage(void)
     return 2;
 }
 
-static int check(char **args)
+static int run_check(char **args)
 {
     struct model *m = model_open(args[0], args[1], mark_queue);
+    int64_t at;
 
     model_apply_all(m);
-    int64_t at = model_differs(m, args[2]);
+    at = model_differs(m, args[2]);
     if (at >= 0)
-        printf("differs at %#" PRIx64 ": a store escaped the trace\n", (uint64_t)at);
+        printf("differs at %#" PRIx64 ": a store is missing in the trace\n", (uint64_t)at);
     return at >= 0;
 }
 
@@ -52,14 +53,15 @@ static void show_unflushed(void *arg, const struct trace_record *r)
                r->ip, r->flags & TRACE_USER ? "user" : "kernel");
 }
 
-static int stats(char **args)
+static int run_stats(char **args)
 {
     struct model *m = model_open(args[0], args[1], mark_queue);
+    const struct model_stats *s;
     int shown = 0;
 
     while (model_next(m))
         ;
-    const struct model_stats *s = model_stats(m);
+    s = model_stats(m);
     printf("stores %" PRIu64 "\nstreams %" PRIu64 "\nflushes %" PRIu64 "\nneedless %" PRIu64
            "\nlost %" PRIu64 "\nfences %" PRIu64 "\nidle %" PRIu64 "\nmarks %" PRIu64
            "\nunflushed %" PRIu64 "\nunfenced %" PRIu64 "\n",
@@ -78,23 +80,25 @@ static uint64_t next_random(uint64_t *state)
     return x ^ x >> 31;
 }
 
-/* An open hash set of image hashes; 0 is an empty place. */
+/* A hash set of image hashes, open addressing; 0 is an empty entry. */
 struct seen {
     uint64_t *v;
-    uint64_t room;
+    uint64_t capacity;
     uint64_t n;
 };
 
-static void seen_grow(struct seen *s);
+static void grow_seen(struct seen *s);
 
-static bool seen_add(struct seen *s, uint64_t hash)
+static bool add_seen(struct seen *s, uint64_t hash)
 {
-    if (2 * s->n >= s->room)
-        seen_grow(s);
+    uint64_t i;
+
+    if (2 * s->n >= s->capacity)
+        grow_seen(s);
     hash += !hash;
-    uint64_t i = hash & (s->room - 1);
+    i = hash & (s->capacity - 1);
     while (s->v[i] && s->v[i] != hash)
-        i = (i + 1) & (s->room - 1);
+        i = (i + 1) & (s->capacity - 1);
     if (s->v[i])
         return false;
     s->v[i] = hash;
@@ -102,16 +106,16 @@ static bool seen_add(struct seen *s, uint64_t hash)
     return true;
 }
 
-static void seen_grow(struct seen *s)
+static void grow_seen(struct seen *s)
 {
-    struct seen bigger = { .room = s->room ? 2 * s->room : 1024 };
+    struct seen bigger = { .capacity = s->capacity ? 2 * s->capacity : 1024 };
 
-    bigger.v = calloc(bigger.room, sizeof(*bigger.v));
+    bigger.v = calloc(bigger.capacity, sizeof(*bigger.v));
     if (!bigger.v)
         exit(2);
-    for (uint64_t i = 0; i < s->room; i++) {
+    for (uint64_t i = 0; i < s->capacity; i++) {
         if (s->v[i])
-            seen_add(&bigger, s->v[i]);
+            add_seen(&bigger, s->v[i]);
     }
     free(s->v);
     *s = bigger;
@@ -130,14 +134,14 @@ static uint64_t count_points(char **args)
 static void list_image(struct model *m, struct seen *seen, uint64_t number)
 {
     model_choose(m, number);
-    if (seen_add(seen, model_hash(m)))
+    if (add_seen(seen, model_hash(m)))
         printf("%" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64 "\n", model_point(m), number,
                model_marks(m), model_hash(m));
     model_restore(m);
 }
 
-/* Every point gives the same share of the sample, so that each phase of the run has some; half of
- * it from the corners, where a single missing flush or fence shows. */
+/* Lists the same share of images for every point, so that each phase of the run has some. Half of
+ * them are corners, which show a single missing flush or fence. */
 static void list_sample(struct model *m, struct seen *seen, uint64_t share, uint64_t *random)
 {
     uint64_t draws = share >> 16;
@@ -151,7 +155,7 @@ static void list_sample(struct model *m, struct seen *seen, uint64_t share, uint
     }
 }
 
-static int list(char **args)
+static int run_list(char **args)
 {
     uint64_t count = strtoull(args[2], NULL, 0);
     uint64_t random = strtoull(args[3], NULL, 0);
@@ -168,7 +172,7 @@ static int list(char **args)
     return 0;
 }
 
-static int image(char **args)
+static int run_image(char **args)
 {
     uint64_t point = strtoull(args[2], NULL, 0);
     uint64_t number = strtoull(args[3], NULL, 0);
@@ -192,10 +196,10 @@ static const struct command {
     int args;
     int (*run)(char **args);
 } commands[] = {
-    { "check", 3, check },
-    { "stats", 2, stats },
-    { "list", 4, list },
-    { "image", 5, image },
+    { "check", 3, run_check },
+    { "stats", 2, run_stats },
+    { "list", 4, run_list },
+    { "image", 5, run_image },
 };
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Tests of the tracer: the payload's trace, and the crash images that follow from it."""
+"""Tests of the tracer: the payload's trace, and the crash images that it allows."""
 import itertools
 import os
 import shutil
@@ -16,7 +16,7 @@ SIZE = 16 << 20
 B = bytes.fromhex('8877665544332211')
 STORE, STREAM, FLUSH, FENCE, MARK, LOST = range(1, 7)
 
-# What payload.S does, as (kind, address, bytes stored).
+# The accesses of payload.S, as (kind, address, bytes stored).
 KNOWN = [
     (STORE, 0, B), (FLUSH, 0, b''), (FENCE, 0, b''),
     (STORE, 64, b'\xa1'), (STORE, 66, b'\xa2' * 2), (STORE, 68, b'\xa3' * 4), (FLUSH, 64, b''),
@@ -32,7 +32,7 @@ STATS = dict(stores=12, streams=2, flushes=5, needless=1, lost=1, fences=4, idle
              unflushed=6, unfenced=1)
 
 
-class Bench:
+class Traced:
     """One run of the payload under the plugin, in a folder of its own."""
 
     def __init__(self, folder, plugin, replay, payload, insns):
@@ -74,7 +74,7 @@ class Bench:
         return open(path, 'rb').read(8192)
 
     def images(self):
-        """Distinct images of each point, as the list command names them."""
+        """{point: set of its images}, as the list command names them."""
         found = {}
         for line in self.run('list', self.initial, self.trace, 0, 1).stdout.splitlines():
             point, number, _, _ = line.split()
@@ -89,77 +89,77 @@ def image_of(*stores):
     return bytes(data)
 
 
-def test_trace(bench):
-    assert list(bench.records()) == KNOWN
+def test_trace_has_the_payloads_records(traced):
+    assert list(traced.records()) == KNOWN
 
 
-def test_replay_gives_the_file(bench):
-    assert bench.run('check', bench.initial, bench.trace, bench.final).returncode == 0
+def test_replay_gives_the_final_file(traced):
+    assert traced.run('check', traced.initial, traced.trace, traced.final).returncode == 0
 
 
-def test_replay_finds_a_foreign_store(bench):
-    other = os.path.join(bench.folder, 'other')
-    data = bytearray(open(bench.final, 'rb').read())
+def test_check_finds_a_foreign_store(traced):
+    other = os.path.join(traced.folder, 'other')
+    data = bytearray(open(traced.final, 'rb').read())
     data[1234567] ^= 1
     open(other, 'wb').write(data)
-    result = bench.run('check', bench.initial, bench.trace, other)
+    result = traced.run('check', traced.initial, traced.trace, other)
     assert result.returncode == 1 and hex(1234567) in result.stdout
 
 
-def test_replay_finds_a_missing_store(bench):
-    short = os.path.join(bench.folder, 'short')
-    data = open(bench.trace, 'rb').read()
+def test_check_finds_a_missing_store(traced):
+    short = os.path.join(traced.folder, 'short')
+    data = open(traced.trace, 'rb').read()
     open(short, 'wb').write(data[:32] + data[64:])
-    assert bench.run('check', bench.initial, short, bench.final).returncode == 1
+    assert traced.run('check', traced.initial, short, traced.final).returncode == 1
 
 
-def test_refuses_other_files(bench):
-    assert bench.run('stats', bench.initial, bench.final).returncode == 2
-    assert bench.run('stats', bench.initial, '/nonexistent').returncode == 2
-    assert bench.run('stats', bench.trace, bench.trace).returncode == 2
+def test_replay_rejects_other_files(traced):
+    assert traced.run('stats', traced.initial, traced.final).returncode == 2
+    assert traced.run('stats', traced.initial, '/nonexistent').returncode == 2
+    assert traced.run('stats', traced.trace, traced.trace).returncode == 2
 
 
-def test_stats(bench):
-    lines = bench.run('stats', bench.initial, bench.trace).stdout.splitlines()
-    told = dict(line.split() for line in lines[:len(STATS)])
-    assert told == {key: str(value) for key, value in STATS.items()}, told
+def test_stats_count_the_payloads_records(traced):
+    lines = traced.run('stats', traced.initial, traced.trace).stdout.splitlines()
+    reported = dict(line.split() for line in lines[:len(STATS)])
+    assert reported == {key: str(value) for key, value in STATS.items()}, reported
 
 
-def test_images_of_two_lines(bench):
+def test_images_have_prefixes_of_each_line(traced):
     """Point 2: any prefix of line 1's three stores, with or without line 2; line 0 is durable."""
     line1 = [(64, b'\xa1'), (66, b'\xa2' * 2), (68, b'\xa3' * 4)]
     legal = {image_of((0, B), *line1[:n], *two)
              for n, two in itertools.product(range(4), ([], [(128, B)]))}
-    new = bench.images()[2]
+    new = traced.images()[2]
     assert new | {image_of((0, B))} == legal, len(new)
 
 
-def test_images_of_streams(bench):
-    """Point 3: streamed words come in any subset."""
+def test_images_have_any_streamed_words(traced):
+    """Point 3: any subset of the streamed words."""
     base = [(0, B), (64, b'\xa1'), (66, b'\xa2' * 2), (68, b'\xa3' * 4), (128, B)]
     legal = {image_of(*base, *some) for n in range(3)
              for some in itertools.combinations([(192, B), (200, B)], n)}
-    assert bench.images()[3] | {image_of(*base)} == legal
+    assert traced.images()[3] | {image_of(*base)} == legal
 
 
-def test_images_of_a_torn_store(bench):
-    """Point 4: a store over a page's end may be torn in two, and in no other place."""
-    ends = {image[4092:4100] for image in bench.images()[4]}
+def test_images_tear_a_store_at_the_page_only(traced):
+    """Point 4: a store over the end of a page may be torn there, and nowhere else."""
+    ends = {image[4092:4100] for image in traced.images()[4]}
     assert ends == {bytes(8), B, B[:4] + bytes(4), bytes(4) + B[4:]}, ends
 
 
-def test_what_was_fenced_is_there(bench):
-    for point, images in bench.images().items():
+def test_images_have_all_fenced_stores(traced):
+    for point, images in traced.images().items():
         for image in images:
             assert point < 2 or image[:8] == B
             assert point < 4 or image[192:208] == B + B
             assert point < 5 or len(images) > 1
 
 
-def test_sample_is_repeatable(bench):
+def test_sample_is_repeatable(traced):
     def sample(seed):
-        return bench.run('list', bench.initial, bench.trace, 20, seed).stdout
-    whole = bench.run('list', bench.initial, bench.trace, 0, 1).stdout.splitlines()
+        return traced.run('list', traced.initial, traced.trace, 20, seed).stdout
+    whole = traced.run('list', traced.initial, traced.trace, 0, 1).stdout.splitlines()
     hashes = {line.split()[3] for line in whole}
     assert sample(7) == sample(7)
     assert sample(7) != sample(8)
@@ -174,30 +174,30 @@ def symbol(path, name):
     raise AssertionError(f'{path} has no {name}')
 
 
-def test_instructions_are_counted(bench):
-    """From long mode on: five to the call, which is the sixth, then bare_main's first."""
-    out = os.path.join(bench.folder, 'insns')
-    start, main_at = (symbol(bench.payload, name) for name in ('long_mode', 'bare_main'))
-    spare = os.path.join(bench.folder, 'spare')
-    shutil.copyfile(bench.initial, spare)
-    bench.boot(f'{bench.insns},from={start:#x},at={main_at:#x},out={out}', spare)
+def test_instructions_are_counted(traced):
+    """From long mode on: five instructions and the call before the first one of bare_main."""
+    out = os.path.join(traced.folder, 'insns')
+    start, main_at = (symbol(traced.payload, name) for name in ('long_mode', 'bare_main'))
+    spare = os.path.join(traced.folder, 'spare')
+    shutil.copyfile(traced.initial, spare)
+    traced.boot(f'{bench.insns},from={start:#x},at={main_at:#x},out={out}', spare)
     assert open(out, encoding='ascii').read() == '6\n', open(out, encoding='ascii').read()
 
 
 def main():
     try:
-        tracing.needed()
+        tracing.require_plugins()
     except counting.Skipped as reason:
         print(reason)
         return 77
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(folder, *sys.argv[1:5])
+        traced = Traced(folder, *sys.argv[1:5])
         for name, test in sorted(globals().items()):
             if not name.startswith('test_'):
                 continue
             try:
-                test(bench)
+                test(traced)
                 passed += 1
             except AssertionError as error:
                 failed += 1

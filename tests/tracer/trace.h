@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The trace file: what a machine did to its NVDIMM, in the order it happened. A header, then
- * records until the end of the file. Little endian, written by plugin.c, read by replay.c.
+ * The trace file: the accesses of a machine to its NVDIMM, in their order. A header, then records
+ * until the end of the file. Little endian; plugin.c writes it, replay.c reads it.
  */
 #ifndef TRACE_H
 #define TRACE_H
@@ -21,11 +21,11 @@ struct trace_header {
 _Static_assert(sizeof(struct trace_header) == 32, "trace header size");
 
 #define TRACE_STORE  1u /* addr, size 1 .. 8, value: an ordinary store through the cache */
-#define TRACE_STREAM 2u /* the same around the cache (movnti and its kin) */
+#define TRACE_STREAM 2u /* the same, past the cache (movnti and the like) */
 #define TRACE_FLUSH  3u /* addr: any byte of the line */
 #define TRACE_FENCE  4u /* sfence or mfence */
-#define TRACE_MARK   5u /* addr: offset in a virtio doorbell region, 4 * queue: output was given */
-#define TRACE_LOST   6u /* a flush that no load announced: not taken for a flush */
+#define TRACE_MARK   5u /* addr: 4 * queue, offset in a virtio doorbell region: output */
+#define TRACE_LOST   6u /* a flush without a load before it: does not count as a flush */
 
 /* flags */
 #define TRACE_USER   1u /* the instruction lies in the lower half of the address space */
@@ -38,7 +38,7 @@ struct trace_record {
     uint8_t flags;
     uint32_t reserved;
     uint64_t addr;  /* offset in the NVDIMM */
-    uint64_t value; /* what a store left there */
+    uint64_t value; /* the value after a store */
     uint64_t ip;    /* of the instruction */
 };
 _Static_assert(sizeof(struct trace_record) == 32, "trace record size");
