@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""For tests that boot the system: a throw-away pool with the system's programs in it, programs run
-in it, and its objects looked at with twz-obj in between.
+"""Boots the system for tests: a throw-away pool with the system's programs, programs that run in
+it, and twz-obj on its objects in between.
 
     with booting.Pool(build) as pool:
         r = pool.run("cat", input=b"x")      # r.returncode, r.stdout, r.stderr
@@ -75,7 +75,7 @@ class Pool:
         self.tool("batch", "-", input="\n".join(lines) + "\n")
 
     def tool(self, *words, expect=0, text=True, **more):
-        """twz-obj on this pool; fails unless it ends with `expect` (None: with anything)."""
+        """Runs twz-obj on this pool. Its exit status must be `expect` (None: any)."""
         if "input" not in more:
             more.setdefault("stdin", subprocess.DEVNULL)
         r = subprocess.run([self.bin("twz-obj"), "--pool", self.path, *words], text=text,
@@ -92,7 +92,7 @@ class Pool:
                 *program]
 
     def run(self, *program, options=(), expect=None, **more):
-        """Boot, run the program, shut down. Fails when the status is not `expect` (if given)."""
+        """Boots, runs the program, shuts down. The status must be `expect` (None: any)."""
         if "input" not in more:
             more.setdefault("stdin", subprocess.DEVNULL)
         r = subprocess.run(self.command(*program, options=options), capture_output=True,
@@ -112,12 +112,12 @@ class Pool:
             return f.read()
 
     def check(self):
-        """The pool's invariants hold."""
+        """Checks the pool's invariants."""
         self.tool("check")
 
 
 def machine_of(process):
-    """The process id of the machine that a started twz-run supervises, as soon as there is one."""
+    """Waits for the machine of a started twz-run. Its process ID."""
     while True:
         wanted(process.poll() is None, "twz-run ended before it started a machine")
         with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as f:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The convention of test programs written in Python: functions named test_… in one module, each
-passing by returning, skipped by raising Skipped; the last line printed is
-"N passed, N failed[, N skipped]" and the exit status is 1 when one failed."""
+"""Runs the tests of a Python program: the functions named test_… of one module.
+
+A test passes when it returns, is skipped when it raises Skipped, and fails when it raises anything
+else. The last line printed is "N passed, N failed[, N skipped]"; the exit status is 1 when one failed.
+"""
 
 import sys
 import traceback
@@ -12,7 +14,7 @@ class Skipped(Exception):
 
 
 def run(module_globals, only=None):
-    """Run the module's test_… functions in the order of their definition, and exit."""
+    """Runs the module's test_… functions in the order of their definition, and exits."""
     passed = failed = skipped = 0
     for name, test in list(module_globals.items()):
         if not name.startswith("test_") or not callable(test) or (only and only not in name):

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Runs the tests of a build directory and adds their results up.
+"""Runs the tests of a build directory and sums up their results.
 
 Usage: run.py BUILD [--long] [--list] [--jobs N] [SUITE | SUITE/NAME | NAME]...
 
-A test is a program whose last line of output is "N passed, N failed[, N skipped]" (a program built
-on the Check library may end with Check's own summary instead). One that prints no such line, crashes
-or runs out of time counts as one failed test; exit status 77 without such a line is one skipped.
-The last line printed here is the sum, "N passed, N failed". --long sets TWZ_TEST_LONG=1 for the tests.
+A test is a program whose last line of output is "N passed, N failed[, N skipped]" (a program on the
+Check library may end with Check's own summary). A program that prints no such line, crashes or runs
+out of time counts as one failed test; exit status 77 without such a line is one skipped test. The
+last line printed here is the sum, "N passed, N failed". --long sets TWZ_TEST_LONG=1 for the tests.
 """
 
 import argparse
@@ -39,7 +39,8 @@ class Test:
         self.started = None
 
     def chosen_by(self, words):
-        return not words or any(w in (self.suite, self.name, self.name.split("/")[1]) for w in words)
+        own = (self.suite, self.name, self.name.split("/")[1])
+        return not words or any(word in own for word in words)
 
 
 class Result:
@@ -95,8 +96,8 @@ def run_one(test, log_dir, extra_env):
 def report(result):
     parts = [f"{result.passed} passed", f"{result.failed} failed" if result.failed else "",
              f"{result.skipped} skipped" if result.skipped else ""]
-    line = f"{'FAIL' if result.failed else 'ok  '} {result.test.name}: " + ", ".join(filter(None, parts))
-    print(f"{line} ({result.seconds:.1f} s){': ' + result.remark if result.remark else ''}")
+    head = f"{'FAIL' if result.failed else 'ok  '} {result.test.name}: "
+    print(f"{head}{', '.join(filter(None, parts))} ({result.seconds:.1f} s){': ' + result.remark if result.remark else ''}")
     if result.failed:
         for text in result.text.strip().splitlines()[-SHOWN_LINES:]:
             print(f"    | {text}")
@@ -115,7 +116,7 @@ def heartbeat(running, stop):
 
 
 def run_all(tests, jobs, log_dir, extra_env):
-    """Results in the order of their ends; tests that must run alone come after the others."""
+    """The results in the order of their ends. Tests that must run alone run after the others."""
     running = set()
     stop = threading.Event()
     beat = threading.Thread(target=heartbeat, args=(running, stop), daemon=True)
@@ -129,7 +130,9 @@ def run_all(tests, jobs, log_dir, extra_env):
             running.discard(test)
 
     results = []
-    for group, width in (([t for t in tests if not t.alone], jobs), ([t for t in tests if t.alone], 1)):
+    together = [t for t in tests if not t.alone]
+    alone = [t for t in tests if t.alone]
+    for group, width in ((together, jobs), (alone, 1)):
         with concurrent.futures.ThreadPoolExecutor(width) as pool:
             futures = [pool.submit(one, t) for t in group]
             for future in concurrent.futures.as_completed(futures):
@@ -154,7 +157,8 @@ def print_suites(results):
             sums[i] += n
     print()
     for suite, (passed, failed, skipped, seconds) in suites.items():
-        print(f"{suite:12} {passed:6} passed {failed:4} failed {skipped:4} skipped {seconds:8.1f} s")
+        print(f"{suite:12} {passed:6} passed {failed:4} failed {skipped:4} skipped "
+              f"{seconds:8.1f} s")
 
 
 def main():
@@ -179,7 +183,8 @@ def main():
         return 0
     log_dir = os.path.join(args.build, "test-logs")
     os.makedirs(log_dir, exist_ok=True)
-    print(f"running {len(tests)} test programs, {args.jobs} at a time; logs in {log_dir}", flush=True)
+    print(f"running {len(tests)} test programs, {args.jobs} at a time; logs in {log_dir}",
+          flush=True)
     extra_env = {"TWZ_TEST_LONG": "1"} if args.long else {}
     results = run_all(tests, max(1, args.jobs), log_dir, extra_env)
     print_suites(results)

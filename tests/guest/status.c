@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* status exit N | return N | abort | raise N | say TEXT N: ends in the way named. */
+/* status exit N | return N | abort | raise N | say TEXT N: ends in the named way. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +22,6 @@ int main(int argc, char **argv)
         printf("%s", argv[2]);
         return n;
     }
-    fprintf(stderr, "status: how?\n");
+    fprintf(stderr, "status: unknown way to end\n");
     return 99;
 }

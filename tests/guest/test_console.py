@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The console against the program that holds it (tests/guest/raw/attack.c).
+"""The console under attack by the first program (tests/guest/raw/attack.c).
 
 Usage: test_console.py BUILD [PART-OF-A-NAME]
 """
@@ -14,7 +14,7 @@ from booting import same, wanted
 BUILD = os.path.abspath(sys.argv[1])
 
 
-def attacked(options):
+def run_attack(options):
     with booting.Pool(BUILD, size="16M", system=False) as pool:
         pool.put(f"{BUILD}/tests/guest/raw/raw-attack", "/bin/init")
         pool.tool("boot", "/bin/init")
@@ -23,12 +23,12 @@ def attacked(options):
         same((r.returncode, r.stdout), (0, b"before\nafter\n"))
 
 
-def test_attack():
-    attacked([])
+def test_attack_has_no_effect():
+    run_attack([])
 
 
-def test_attack_on_a_device_that_answers_at_once():
-    attacked(["--deterministic"])
+def test_attack_has_no_effect_when_the_device_answers_at_once():
+    run_attack(["--deterministic"])
 
 
 counting.run(globals(), sys.argv[2] if len(sys.argv) > 2 else None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How programs end: by a status, by a signal, by each kind of fault; the system runs on.
+"""The ends of programs: by a status, by a signal, by each kind of fault. The system goes on.
 
 Usage: test_endings.py BUILD [PART-OF-A-NAME]
 """
@@ -19,88 +19,87 @@ for NAME in "status", "fault":
 POOL.put(f"{BUILD}/examples/hello", "/host/hello")
 
 
-
-def fault(kind):
+def run_fault(kind):
     r = POOL.run("/host/fault", kind)
-    wanted(b"went on" not in r.stdout, f"{kind}: the program went on")
+    wanted(b"continued" not in r.stdout, f"{kind}: the program continued")
     wanted(not booting.PANIC.search(POOL.log()), f"{kind}: the kernel's log: {POOL.log()!r}")
     return r.returncode, r.stdout.decode().strip(), r.stderr.decode()
 
 
-def test_exit_status():
+def test_exit_status_is_the_commands():
     for status in 0, 1, 7, 127, 255:
         POOL.run("/host/status", "exit", str(status), expect=status)
     POOL.run("/host/status", "return", "3", expect=3)
 
 
-def test_status_of_signals():
+def test_signal_gives_128_plus_its_number():
     POOL.run("/host/status", "abort", expect=128 + 6)
     for number in 9, 11, 15:
         POOL.run("/host/status", "raise", str(number), expect=128 + number)
 
 
-def test_output_without_newline_is_delivered():
+def test_output_without_newline_arrives():
     r = POOL.run("/host/status", "say", "no newline", "5", expect=5)
     same(r.stdout, b"no newline")
 
 
-def test_null_store():
-    status, where, told = fault("null")
+def test_null_store_is_described():
+    status, where, message = run_fault("null")
     same((status, where), (128 + 11, "0"))
-    holds(told.lower(), "null", "0x0", "write")
+    holds(message.lower(), "null", "0x0", "write")
 
 
-def test_store_near_null():
-    status, where, told = fault("near-null")
+def test_store_near_null_is_described():
+    status, where, message = run_fault("near-null")
     same((status, where), (128 + 11, "18"))
-    holds(told.lower(), "null", "0x18", "write")
+    holds(message.lower(), "null", "0x18", "write")
 
 
-def test_write_to_a_readonly_object():
-    status, where, told = fault("text")
+def test_write_to_a_readonly_object_is_described():
+    status, where, message = run_fault("text")
     same(status, 128 + 11)
-    holds(told.lower(), where, "write", "read")
-    wanted(object_in(told), f"no object named in {told!r}")
+    holds(message.lower(), where, "write", "read")
+    wanted(find_object_id(message), f"no object named in {message!r}")
 
 
-def test_jump_to_data():
-    status, where, told = fault("data")
+def test_jump_to_data_is_described():
+    status, where, message = run_fault("data")
     same(status, 128 + 11)
-    holds(told.lower(), where, "exec")
-    wanted(object_in(told), f"no object named in {told!r}")
+    holds(message.lower(), where, "exec")
+    wanted(find_object_id(message), f"no object named in {message!r}")
 
 
-def test_store_where_nothing_is():
-    status, where, told = fault("nowhere")
+def test_store_in_an_empty_slot_is_described():
+    status, where, message = run_fault("nowhere")
     same(status, 128 + 11)
-    holds(told.lower(), where, "no object")
+    holds(message.lower(), where, "no object")
 
 
-def test_store_into_the_kernel():
-    status, where, told = fault("kernel")
+def test_store_into_the_kernel_is_described():
+    status, where, message = run_fault("kernel")
     same(status, 128 + 11)
-    holds(told.lower(), where)
+    holds(message.lower(), where)
 
 
-def test_exceptions():
-    same(fault("divide")[0], 128 + 8)
-    same(fault("illegal")[0], 128 + 4)
+def test_exceptions_end_by_their_signals():
+    same(run_fault("divide")[0], 128 + 8)
+    same(run_fault("illegal")[0], 128 + 4)
 
 
-def test_stack_overflow():
-    """Also with frames larger than a page, which step over the stack's first one."""
-    status, _, told = fault("stack")
+def test_stack_overflow_is_named():
+    """The frames are larger than a page, so they step over the page below the stack."""
+    status, _, message = run_fault("stack")
     same(status, 128 + 11)
-    holds(told, "stack overflow")
+    holds(message, "stack overflow")
 
 
-def object_in(text):
-    """An object ID as IDFMT prints it, whole or shortened."""
+def find_object_id(text):
+    """Finds an object ID as IDFMT prints it, complete or shortened."""
     return re.search(r"\b[0-9a-f]{4,16}:?[0-9a-f]{4,16}\b", text)
 
 
-def test_the_system_runs_on():
-    """The pool is sound after all this, and the next program runs."""
+def test_next_program_runs():
+    """After all faults the pool is undamaged, and the next program runs."""
     POOL.check()
     POOL.run("/host/hello", expect=0)
 

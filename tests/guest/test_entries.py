@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""How long the kernel keeps interrupts off: no stay in it is longer than LIMIT instructions; the last
-one, which ends the machine, does not count (doc/figures.md).
+"""The kernel keeps interrupts off for at most LIMIT instructions in each entry. The last entry,
+which ends the machine, does not count (doc/figures.md).
 
 Usage: test_entries.py BUILD [PART-OF-A-NAME]
 """
@@ -32,14 +32,14 @@ class Symbols:
 SYMBOLS = Symbols(os.path.join(BUILD, "kernel/twz.elf"))
 
 
-def short(pool, *program, **more):
-    """Runs the program; no stay in the kernel is over the limit."""
+def run_checked(pool, *program, **more):
+    """Runs the program and checks the length of its longest kernel entries."""
     out = os.path.join(pool.dir, "entries")
     pool.run(*program, expect=0, options=tracing.options(BUILD, "entries", out=out, limit=LIMIT),
              **more)
     with open(out, encoding="ascii") as f:
         worst = [(int(a), int(b, 16), int(c, 16)) for a, b, c in map(str.split, f)]
-    wanted(worst, "no stay in the kernel was seen")
+    wanted(worst, "no kernel entry was recorded")
     print(f"      {' '.join(program)[:60]}: {worst[0][0]}")
     over = [f"{length} from user code at {user:#x}, in {SYMBOLS.at(kernel)}"
             for length, user, kernel in worst if length > LIMIT]
@@ -53,36 +53,36 @@ def pool_with(*examples):
     return pool
 
 
-def test_examples():
+def test_entries_of_examples_are_bounded():
     with pool_with("hello", "counter", "list") as pool:
-        short(pool, "/host/hello")
-        short(pool, "/host/counter")
-        short(pool, "/host/counter")
-        short(pool, "/host/list", "build")
-        short(pool, "/host/list", "walk")
+        run_checked(pool, "/host/hello")
+        run_checked(pool, "/host/counter")
+        run_checked(pool, "/host/counter")
+        run_checked(pool, "/host/list", "build")
+        run_checked(pool, "/host/list", "walk")
 
 
-def test_streams():
+def test_entries_of_streams_are_bounded():
     with pool_with() as pool:
-        short(pool, "/bin/cat", input=b"x" * 3_000_000)
+        run_checked(pool, "/bin/cat", input=b"x" * 3_000_000)
 
 
-def test_files():
+def test_entries_of_file_commands_are_bounded():
     with pool_with() as pool:
         path = os.path.join(pool.dir, "file")
         with open(path, "wb") as f:
             f.write(b"content." * (512 << 10 >> 3))
         pool.put(path, "/data/file")
-        short(pool, "/bin/cp", "/data/file", "/data/copy")
-        short(pool, "/bin/sha256sum", "/data/copy")
-        short(pool, "/bin/mv", "/data/copy", "/data/moved")
-        short(pool, "/bin/rm", "/data/moved")
-        short(pool, "/bin/mkdir", "/data/directory")
-        short(pool, "/bin/ls", "/data")
+        run_checked(pool, "/bin/cp", "/data/file", "/data/copy")
+        run_checked(pool, "/bin/sha256sum", "/data/copy")
+        run_checked(pool, "/bin/mv", "/data/copy", "/data/moved")
+        run_checked(pool, "/bin/rm", "/data/moved")
+        run_checked(pool, "/bin/mkdir", "/data/directory")
+        run_checked(pool, "/bin/ls", "/data")
 
 
 def raw_pool(content):
-    """A pool whose first program is the churn on the calls alone, and the ID of an object in it."""
+    """A pool with raw-churn as its first program, and the ID of an object in it."""
     pool = booting.Pool(BUILD, size="64M", system=False)
     file = os.path.join(pool.dir, "content")
     with open(file, "wb") as f:
@@ -93,18 +93,18 @@ def raw_pool(content):
     return pool, pool.tool("id", "/data/object").stdout.strip()
 
 
-def test_kernel_calls():
-    """Objects made, written, copied into and deleted by a first program on the calls alone."""
+def test_entries_of_kernel_calls_are_bounded():
+    """A first program on the calls alone creates, writes, copies and deletes objects."""
     pool, name = raw_pool(bytes(64 << 10))
     with pool:
-        short(pool, "churn", name, "60")
-        short(pool, "churn", name, "verify")
+        run_checked(pool, "churn", name, "60")
+        run_checked(pool, "churn", name, "verify")
 
 
-def test_large_object():
+def test_entries_for_a_large_object_are_bounded():
     pool, name = raw_pool(b"content." * (2 << 20 >> 3))
     with pool:
-        short(pool, "stat", name, "stat")
+        run_checked(pool, "stat", name, "stat")
 
 
 counting.run(globals(), sys.argv[2] if len(sys.argv) > 2 else None)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Figures in guest instructions, repeatable, against what doc/figures.md says.
+"""Repeatable figures in guest instructions, compared with doc/figures.md.
 
-The document's table is the reference: a figure may be TOLERANCE better or worse than it says; else
-the test fails and prints the line that would be true. A figure that the document limits (column "at
-most") must keep the limit in any case.
+The document's table is the reference. A figure must not differ from it by more than TOLERANCE;
+else the test fails and prints the correct line. A figure must not exceed its limit (column "at
+most") in any case.
 
 Usage: test_figures.py BUILD SOURCE [PART-OF-A-NAME]
 """
@@ -28,8 +28,8 @@ TEXT = (1 << 30) + 4096
 OBJECT_PAGES = ((1 << 30) - (2 << 20) - 4096) // 4096  # all data pages of one object
 
 
-def documented(name):
-    """(figure, at most) of a row `| name | figure | at most |` of the document."""
+def read_documented(name):
+    """(figure, limit) of a row `| name | figure | at most |` of the document."""
     with open(DOCUMENT, encoding="utf-8") as f:
         for line in f:
             cells = [cell.strip().replace(",", "") for cell in line.strip().strip("|").split("|")]
@@ -38,11 +38,11 @@ def documented(name):
     raise booting.Failure(f"{DOCUMENT} has no row {name!r}")
 
 
-def keeps(name, figure):
+def check_figure(name, figure):
     print(f"      {name}: {figure}")
-    said, most = documented(name)
-    wanted(figure <= most, f"{name}: {figure}, at most {most} is promised")
-    wanted(abs(figure - said) <= TOLERANCE * said,
+    reported, most = read_documented(name)
+    wanted(figure <= most, f"{name}: {figure}, the limit is {most}")
+    wanted(abs(figure - reported) <= TOLERANCE * reported,
            f"{name}: measured {figure}; {DOCUMENT} should say | {name} | {figure:,} | {most:,} |")
 
 
@@ -52,7 +52,7 @@ def elf_entry(path):
 
 
 def physical_entry(kernel):
-    """The address that the machine's loader jumps to, from the note that tells it."""
+    """The address that the machine's loader jumps to, from the kernel's PVH note."""
     notes = subprocess.run(["readelf", "-n", kernel], capture_output=True, text=True, check=True)
     found = re.search(r"Xen.*?description data:((?: [0-9a-f]{2})+)", notes.stdout, re.DOTALL)
     wanted(found, f"no PVH note in {kernel}")
@@ -60,7 +60,7 @@ def physical_entry(kernel):
 
 
 def instructions(pool, begin, end, *program):
-    """How many from the first execution of `begin` to each execution of `end`."""
+    """The numbers of instructions from the first execution of `begin` to each one of `end`."""
     out = os.path.join(pool.dir, "insns")
     pool.run(*program, expect=0, options=tracing.options(
         BUILD, "insns", **{"from": hex(begin), "at": hex(end), "out": out}))
@@ -68,8 +68,8 @@ def instructions(pool, begin, end, *program):
         return [int(line) for line in f]
 
 
-def test_boot_to_the_first_instruction():
-    """Of hello, in its own view; init, started before it, may have the same entry."""
+def test_boot_to_hello_keeps_its_figure():
+    """Counts to the first instruction of hello. init may have the same entry address."""
     with booting.Pool(BUILD) as pool:
         hello = os.path.join(BUILD, "examples/hello")
         pool.put(hello, "/host/hello")
@@ -78,10 +78,10 @@ def test_boot_to_the_first_instruction():
         hits = instructions(pool, kernel, TEXT + elf_entry(hello), "/host/hello")
         wanted(hits, "hello's entry was never executed")
         same(len(hits), 2 if elf_entry(init) == elf_entry(hello) else 1, "entries")
-        keeps("boot to hello", hits[-1])
+        check_figure("boot to hello", hits[-1])
 
 
-def test_boot_is_repeatable():
+def test_two_boots_take_the_same():
     with booting.Pool(BUILD) as pool:
         hello = os.path.join(BUILD, "examples/hello")
         pool.put(hello, "/host/hello")
@@ -94,7 +94,7 @@ def test_boot_is_repeatable():
 
 
 def data_file(pool, name, pages):
-    """A file of so many pages, none of them empty, put into the pool; the object's ID."""
+    """Puts a file of so many pages, none of them empty, into the pool. The object's ID."""
     path = os.path.join(pool.dir, name)
     page = b"\1" * 8 + bytes(4088)
     with open(path, "wb") as f:
@@ -105,8 +105,8 @@ def data_file(pool, name, pages):
     return pool.tool("id", f"/data/{name}").stdout.strip()
 
 
-def test_mapping_costs_the_same():
-    """Of objects of 4 KiB, of 1 MiB, and of all that fits into one."""
+def test_mapping_cost_does_not_depend_on_size():
+    """Maps objects of 4 KiB, of 1 MiB, and of the maximal size."""
     if shutil.disk_usage("/dev/shm").free > 3 << 30:
         tempfile.tempdir = "/dev/shm"
     with booting.Pool(BUILD, size="2G", system=False) as pool:
@@ -115,17 +115,17 @@ def test_mapping_costs_the_same():
         pool.tool("boot", "/bin/init")
         ids = [data_file(pool, f"data{i}", pages)
                for i, pages in enumerate([1, 1, 256, OBJECT_PAGES, 1])]
-        said = pool.run("mapping", *ids, expect=0, options=["--deterministic"])
+        reported = pool.run("mapping", *ids, expect=0, options=["--deterministic"])
     small, middle, large, other = (tuple(map(int, line.split()))
-                                   for line in said.stdout.splitlines())
+                                   for line in reported.stdout.splitlines())
     print(f"      first touch and mapping of 4 KiB {small}, 1 MiB {middle}, 1 GiB {large}")
     same((large[1], middle[1], other[1]), (small[1],) * 3, "instructions to map")
     wanted(large[0] <= middle[0] * 1.02, f"first touch: 1 MiB {middle[0]}, 1 GiB {large[0]}")
-    keeps("map an object", small[1])
+    check_figure("map an object", small[1])
 
 
-def test_machine_without_nvdimm():
-    """The kernel's own word where there is no persistent memory at all."""
+def test_machine_without_nvdimm_ends_with_a_message():
+    """Without persistent memory the kernel reports that there is no pool."""
     with booting.Pool(BUILD, size=None) as pool:
         r = subprocess.run([pool.bin("twz-run"), "--log", pool.log_path, "--", "/bin/cat"],
                            capture_output=True, stdin=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Pools that cannot be used: one clear line from twz-obj and from a boot each, an exit status that is
-not 0, and the file unchanged.
+"""Unusable pools: twz-obj and a boot each print one clear line, their exit status is not 0, and the
+file is unchanged.
 
 Usage: test_pools.py BUILD [PART-OF-A-NAME]
 """
@@ -35,7 +35,7 @@ def crc32c(data):
 
 
 def change(path, at, data, seal=True):
-    """Overwrite bytes at `at` in both superblock copies; `seal` makes their checksums right again."""
+    """Overwrites bytes at `at` in both superblock copies; `seal` corrects their checksums."""
     with open(path, "r+b") as f:
         for copy in COPIES:
             f.seek(copy)
@@ -53,114 +53,114 @@ def digest(path):
         return hashlib.sha256(f.read()).hexdigest()
 
 
-def one_line(text, *parts):
-    """Exactly one line, and it holds the parts."""
+def expect_one_line(text, *parts):
+    """The text must be one line that has the parts."""
     lines = text.strip().splitlines()
     wanted(len(lines) == 1, f"not one line: {text!r}")
     holds(lines[0].lower(), *parts)
 
 
-def refused(pool, *parts, code=4):
-    """twz-obj and a boot refuse the pool, both saying `parts`, and leave the file as it is."""
+def expect_rejected(pool, *parts, code=4):
+    """twz-obj and a boot must reject the pool with `parts` in a line, and not change the file."""
     before = digest(pool.path)
     r = pool.tool("df", expect=None)
     same(r.returncode, code, "twz-obj")
-    one_line(r.stderr, *parts)
+    expect_one_line(r.stderr, *parts)
     r = pool.run("true")
     same(r.returncode, code, "boot")
-    said = [line for line in r.stderr.decode(errors="replace").lower().splitlines()
+    found = [line for line in r.stderr.decode(errors="replace").lower().splitlines()
             if all(p in line for p in parts)]
-    wanted(said, f"no line with {parts} in {r.stderr.decode(errors='replace')}")
+    wanted(found, f"no line with {parts} in {r.stderr.decode(errors='replace')}")
     same(digest(pool.path), before, "the file")
 
 
-def pool_of(size=SIZE):
+def new_pool(size=SIZE):
     return booting.Pool(BUILD, size=str(size), system=False)
 
 
-def test_checksum_of_this_test():
+def test_checksum_function_is_crc32c():
     same(crc32c(b"123456789"), 0xe3069283)
 
 
-def test_resealing_keeps_a_pool_good():
-    with pool_of() as pool:
+def test_resealed_pool_is_accepted():
+    with new_pool() as pool:
         change(pool.path, VERSION_AT, b"")
         pool.tool("df")
 
 
-def test_no_pool():
+def test_missing_pool_is_named():
     with booting.Pool(BUILD, size=None) as pool:
         for r in (pool.tool("df", expect=None, text=False), pool.run("true")):
             same(r.returncode, 3)
-            one_line(r.stderr.decode(), os.path.basename(pool.path), "no such file")
+            expect_one_line(r.stderr.decode(), os.path.basename(pool.path), "no such file")
         same(os.path.exists(pool.path), False)
 
 
-def test_empty_file():
+def test_empty_file_is_rejected():
     with booting.Pool(BUILD, size=None) as pool:
         open(pool.path, "wb").close()
         for r in (pool.tool("df", expect=None, text=False), pool.run("true")):
             same(r.returncode, 4)
-            one_line(r.stderr.decode(), os.path.basename(pool.path))
+            expect_one_line(r.stderr.decode(), os.path.basename(pool.path))
         same(os.stat(pool.path).st_size, 0)
 
 
-def test_short_pool():
-    with pool_of() as pool:
+def test_truncated_pool_is_rejected():
+    with new_pool() as pool:
         os.truncate(pool.path, SIZE // 2)
-        refused(pool, str(SIZE // 2))
+        expect_rejected(pool, str(SIZE // 2))
 
 
-def test_random_bytes():
+def test_random_bytes_are_rejected():
     with booting.Pool(BUILD, size=None) as pool:
         with open(pool.path, "wb") as f:
             f.write(random.Random(1).randbytes(SIZE))
-        refused(pool, "pool")
+        expect_rejected(pool, "pool")
 
 
-def test_zeros():
+def test_zeros_are_rejected():
     with booting.Pool(BUILD, size=None) as pool:
         with open(pool.path, "wb") as f:
             f.truncate(SIZE)
-        refused(pool, "pool")
+        expect_rejected(pool, "pool")
 
 
-def test_other_version():
-    with pool_of() as pool:
+def test_other_version_is_rejected():
+    with new_pool() as pool:
         change(pool.path, VERSION_AT, struct.pack("<I", 99))
-        refused(pool, "version", "99")
+        expect_rejected(pool, "version", "99")
 
 
-def test_bad_checksum():
-    with pool_of() as pool:
+def test_bad_checksum_is_rejected():
+    with new_pool() as pool:
         change(pool.path, MEMBERS_AT + 5, b"\x55", seal=False)
-        refused(pool, "checksum")
+        expect_rejected(pool, "checksum")
 
 
-def test_one_bad_copy_is_no_reason():
-    with pool_of() as pool:
+def test_one_good_superblock_copy_is_enough():
+    with new_pool() as pool:
         with open(pool.path, "r+b") as f:
             f.seek(MEMBERS_AT + 5)
             f.write(b"\x55")
         pool.tool("df")
 
 
-def test_missing_member():
-    with pool_of() as pool:
+def test_missing_member_is_named():
+    with new_pool() as pool:
         change(pool.path, COUNT_AT, struct.pack("<I", 2))
         change(pool.path, MEMBERS_AT + MEMBER_BYTES,
                bytes(range(1, 17)) + struct.pack("<IIQ", 1, 0, SIZE // FRAME))
-        refused(pool, "member")
+        expect_rejected(pool, "member")
 
 
-def test_no_room():
+def test_full_pool_is_an_error():
     with booting.Pool(BUILD, size="32M") as pool:
         big = os.path.join(pool.dir, "big")
         with open(big, "wb") as f:
             f.write(random.Random(2).randbytes(40 << 20))
         r = pool.tool("put", big, "/big", expect=None)
         same(r.returncode, 6)
-        one_line(r.stderr, "full")
+        expect_one_line(r.stderr, "full")
         pool.check()
         with open(big, "rb") as f:
             r = pool.run("tee", "/big", stdin=f)
@@ -170,7 +170,7 @@ def test_no_room():
         pool.run("true", expect=0)
 
 
-def test_pool_in_use():
+def test_pool_in_use_names_its_user():
     with booting.Pool(BUILD, size="64M") as pool:
         machine = pool.start("cat", stdin=-1)
         machine.stdin.write(b"x\n")
@@ -178,7 +178,7 @@ def test_pool_in_use():
         same(machine.stdout.readline(), b"x\n")
         for r in (pool.tool("new", "/a", expect=None, text=False), pool.run("true")):
             same(r.returncode, 5)
-            one_line(r.stderr.decode(), "in use", str(machine.pid), "twz-run")
+            expect_one_line(r.stderr.decode(), "in use", str(machine.pid), "twz-run")
         machine.stdin.close()
         same(machine.wait(booting.BOOT_LIMIT), 0)
         machine.stdout.close()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Programs that keep their data: over orderly ends, and over the machine being killed right after
-they said that they had stored something.
+"""Programs keep their data over an orderly end, and when the machine is killed just after they
+reported a store.
 
-Killing the machine shows that the data are consistent at that instant. It says nothing about
-flushes, because every store is in the host's page cache at once; the suites crash and tracer do.
+A killed machine shows that the data are consistent at that instant. It shows nothing about flushes,
+because every store is in the host's page cache at once; the suites crash and tracer show these.
 
 Usage: test_power.py BUILD [PART-OF-A-NAME]
 """
@@ -24,8 +24,8 @@ def put_example(pool, name):
     return f"/host/{name}"
 
 
-def killed_after_first_line(pool, *program):
-    """Boot, read one line of the program, kill the machine. (line, whether it was still running)"""
+def kill_after_first_line(pool, *program):
+    """Boots, reads one line of the program, kills the machine. (line, whether it still ran)"""
     p = pool.start(*program)
     machine = booting.machine_of(p)
     line = p.stdout.readline()
@@ -41,24 +41,24 @@ def killed_after_first_line(pool, *program):
     return line, status != 0
 
 
-def test_counter_over_three_boots():
+def test_counter_continues_over_three_boots():
     with booting.Pool(BUILD) as pool:
         counter = put_example(pool, "counter")
         same(pool.run(counter, expect=0).stdout, b"1\n")
-        line, _ = killed_after_first_line(pool, counter)
+        line, _ = kill_after_first_line(pool, counter)
         same(line, b"2\n")
         pool.check()
         same(pool.run(counter, expect=0).stdout, b"3\n")
         pool.check()
 
 
-def test_counter_is_never_lost():
-    """Kill after each print, until enough kills came before the machine's own end."""
+def test_printed_count_survives_every_kill():
+    """Kills after each print, until five kills came before the machine's own end."""
     with booting.Pool(BUILD) as pool:
         counter = put_example(pool, "counter")
         kills = 0
         for n in range(1, 30):
-            line, was_running = killed_after_first_line(pool, counter)
+            line, was_running = kill_after_first_line(pool, counter)
             same(line, f"{n}\n".encode(), f"boot {n}")
             kills += was_running
             if kills == 5:
@@ -67,7 +67,7 @@ def test_counter_is_never_lost():
         pool.check()
 
 
-def test_list_over_boots():
+def test_list_is_the_same_after_a_boot():
     with booting.Pool(BUILD) as pool:
         list_ = put_example(pool, "list")
         pool.run(list_, "build", expect=0)

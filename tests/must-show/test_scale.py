@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Figures that were promised: a million objects, mapping in one step, a short way to the first
-instruction, a small kernel. Each prints what it measured.
+"""Required figures: a million objects in 8 GiB, a small kernel. Each test prints its figure.
 
 Usage: test_scale.py BUILD [PART-OF-A-NAME]
 """
@@ -30,7 +29,7 @@ def test_a_million_empty_objects():
               f"{time.monotonic() - start:.0f} s")
 
 
-def test_kernel_text():
+def test_kernel_text_is_small():
     kernel = os.path.join(BUILD, "kernel/twz.elf")
     text = subprocess.run(["size", "-A", kernel], check=True, capture_output=True, text=True).stdout
     sizes = {m[1]: int(m[2]) for m in re.finditer(r"^(\.\S+)\s+(\d+)", text, re.MULTILINE)}
@@ -39,7 +38,7 @@ def test_kernel_text():
     wanted(0 < code < TEXT_MOST, f"{code} bytes of text, {TEXT_MOST} at most")
 
 
-def test_host_seconds_to_output():
+def test_seconds_to_output_are_printed():
     with booting.Pool(BUILD) as pool:
         pool.put(os.path.join(BUILD, "examples/hello"), "/host/hello")
         pool.run("/host/hello", expect=0)

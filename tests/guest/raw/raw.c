@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The runtime of raw programs: see raw.h. Bytes go through the console's rings. */
 #include "raw.h"
 
 __asm__(".text\n"
@@ -67,7 +68,7 @@ objid_t raw_id(const char *text)
     return (objid_t){ .hi = half[0], .lo = half[1] };
 }
 
-static void sleep_on(const uint64_t *word, uint64_t value)
+static void sleep_on_word(const uint64_t *word, uint64_t value)
 {
     struct twz_sync op = { .addr = (uint64_t)word,
                            .value = value,
@@ -76,7 +77,7 @@ static void sleep_on(const uint64_t *word, uint64_t value)
     (void)raw_call(TWZ_SYS_thread_sync, (uint64_t)&op, 1, TWZ_FOREVER, 0, 0, 0);
 }
 
-static void kick(unsigned port)
+static void notify_port(unsigned port)
 {
     objid_t id = RAW_SYSTEM->console;
 
@@ -88,7 +89,7 @@ static char *ring_byte(const struct twz_ring *ring, uint64_t position)
     return (char *)(TWZ_SLOT_ADDR(TWZ_SLOT_CONSOLE) + ring->data + position % ring->size);
 }
 
-static void send(unsigned port, const void *data, uint64_t len)
+static void send_bytes(unsigned port, const void *data, uint64_t len)
 {
     struct twz_ring *ring = &RAW_CONSOLE->port[port].to_host;
     const char *from = data;
@@ -97,28 +98,28 @@ static void send(unsigned port, const void *data, uint64_t len)
         uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
 
         if (ring->tail - head == ring->size) {
-            sleep_on(&ring->head, head);
+            sleep_on_word(&ring->head, head);
             continue;
         }
         *ring_byte(ring, ring->tail) = *from++;
         __atomic_store_n(&ring->tail, ring->tail + 1, __ATOMIC_RELEASE);
         if (!--len || ring->tail - head == ring->size)
-            kick(port);
+            notify_port(port);
     }
 }
 
-static void wait_sent(unsigned port)
+static void await_sent(unsigned port)
 {
     struct twz_ring *ring = &RAW_CONSOLE->port[port].to_host;
     uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
 
     while (head != ring->tail) {
-        sleep_on(&ring->head, head);
+        sleep_on_word(&ring->head, head);
         head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
     }
 }
 
-static void receive(unsigned port, void *data, uint64_t len)
+static void receive_bytes(unsigned port, void *data, uint64_t len)
 {
     struct twz_ring *ring = &RAW_CONSOLE->port[port].from_host;
     char *to = data;
@@ -127,19 +128,19 @@ static void receive(unsigned port, void *data, uint64_t len)
         uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
 
         if (tail == ring->head) {
-            sleep_on(&ring->tail, tail);
+            sleep_on_word(&ring->tail, tail);
             continue;
         }
         *to++ = *ring_byte(ring, ring->head);
         __atomic_store_n(&ring->head, ring->head + 1, __ATOMIC_RELEASE);
         len--;
     }
-    kick(port);
+    notify_port(port);
 }
 
 void raw_say(const char *text)
 {
-    send(TWZ_PORT_OUT, text, text_len(text));
+    send_bytes(TWZ_PORT_OUT, text, text_len(text));
 }
 
 void raw_say_number(uint64_t n)
@@ -206,11 +207,11 @@ void raw_exit(int status)
     } end = { .frame = { .magic = TWZ_HOST_MAGIC, .type = TWZ_HOST_EXIT, .len = sizeof(end.exit) },
               .exit = { .status = status } };
 
-    wait_sent(TWZ_PORT_OUT);
-    send(TWZ_PORT_CTL, &end, sizeof(end.frame) + sizeof(end.exit));
+    await_sent(TWZ_PORT_OUT);
+    send_bytes(TWZ_PORT_CTL, &end, sizeof(end.frame) + sizeof(end.exit));
     (void)raw_call(TWZ_SYS_shutdown, TWZ_SHUTDOWN_OFF, 0, 0, 0, 0, 0);
     for (;;)
-        sleep_on(&RAW_CONSOLE->pad[0], 0);
+        sleep_on_word(&RAW_CONSOLE->pad[0], 0);
 }
 
 static void read_command(struct raw *raw)
@@ -218,12 +219,12 @@ static void read_command(struct raw *raw)
     struct twz_host_frame frame;
     struct twz_host_run run;
 
-    receive(TWZ_PORT_CTL, &frame, sizeof(frame));
+    receive_bytes(TWZ_PORT_CTL, &frame, sizeof(frame));
     if (frame.type != TWZ_HOST_RUN || frame.len < sizeof(run) ||
         frame.len - sizeof(run) >= RAW_TEXT_MAX)
         raw_exit(98);
-    receive(TWZ_PORT_CTL, &run, sizeof(run));
-    receive(TWZ_PORT_CTL, raw->text, frame.len - sizeof(run));
+    receive_bytes(TWZ_PORT_CTL, &run, sizeof(run));
+    receive_bytes(TWZ_PORT_CTL, raw->text, frame.len - sizeof(run));
     raw->text[frame.len - sizeof(run)] = '\0';
     raw->argc = run.argc;
 }
@@ -233,7 +234,7 @@ void raw_start(void)
     struct twz_host_frame ready = { .magic = TWZ_HOST_MAGIC, .type = TWZ_HOST_READY };
     struct raw raw;
 
-    send(TWZ_PORT_CTL, &ready, sizeof(ready));
+    send_bytes(TWZ_PORT_CTL, &ready, sizeof(ready));
     read_command(&raw);
     raw_exit(raw_main(&raw));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A first program on the kernel's calls alone: no library, no writable data (the program is mapped
- * in place and never copied), the stack and the fixed slots that the kernel gives. raw_main's
- * result is the command's status; raw_arg(n) are the command's words.
+ * The runtime of first programs on the kernel's calls alone: no library, the stack and the fixed
+ * slots that the kernel provides. A program must have no writable data, because it is mapped in
+ * place and never copied. The result of raw_main is the command's status; raw_arg(n) are its words.
  */
 #ifndef RAW_H
 #define RAW_H
@@ -17,7 +17,7 @@
 
 struct raw {
     uint32_t argc;
-    char text[RAW_TEXT_MAX]; /* the words, each ended by a zero byte */
+    char text[RAW_TEXT_MAX]; /* the words, each with a zero byte at its end */
 };
 
 int raw_main(struct raw *raw);
@@ -34,17 +34,17 @@ const char *raw_arg(const struct raw *raw, uint32_t n);
 uint64_t raw_number(const char *text); /* decimal */
 objid_t raw_id(const char *text);      /* 32 hexadecimal digits */
 
-/* Puts an object into a slot of the own view. */
+/* Maps an object in a slot of the program's view. */
 void raw_map(uint32_t slot, objid_t id, unsigned rights);
 
-/* Makes [at, at + len) durable, as libtwz would. */
+/* Makes [at, at + len) durable on return. */
 void raw_persist(const void *at, uint64_t len);
 
-/* Bytes to the command's standard output. */
+/* Writes to the command's standard output. */
 void raw_say(const char *text);
 void raw_say_number(uint64_t n);
 
-/* Ends the command with a message unless the call's result is at least 0; the result. */
+/* Returns the result of a call. If it is an error, ends the command with a message. */
 int64_t raw_must(int64_t result, const char *what);
 
 /* Ends the command. */
