@@ -81,12 +81,12 @@ void kernel_syscall(struct arch_frame *frame)
         if (number < TWZ_SYSCALL_BASE)
             raise_foreign_call(frame, number);
         else
-            arch_call_result(&frame->regs, -TWZ_ENOSYS);
+            arch_call_set_result(&frame->regs, -TWZ_ENOSYS);
         return;
     }
     if (__builtin_expect(trace_call, 0))
         log_syscall(&frame->regs, index, current()->id);
     result = calls[index](frame);
     if (result != SYS_KEEP)
-        arch_call_result(&frame->regs, result);
+        arch_call_set_result(&frame->regs, result);
 }

@@ -51,13 +51,13 @@ static inline uint64_t arch_regs_location(const struct twz_regs *regs)
     return regs->rip ^ (regs->rsp << 17);
 }
 
-static inline void arch_call_result(struct twz_regs *regs, int64_t value)
+static inline void arch_call_set_result(struct twz_regs *regs, int64_t value)
 {
     regs->rax = (uint64_t)value;
 }
 
-/* Parks the thread on its SYSCALL instruction, with its arguments intact: it repeats the call when
- * it runs. */
+/* Moves the thread back to its SYSCALL instruction, with its arguments intact: it repeats the call
+ * when it runs. */
 static inline void arch_call_rewind(struct twz_regs *regs, uint64_t number)
 {
     regs->rip -= ARCH_CALL_LEN;
