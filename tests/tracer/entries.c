@@ -62,6 +62,7 @@ static void end_entry(void)
     now = (struct entry){ .user = now.user };
 }
 
+/* A block starts: ends the entry at user code or after a window, and counts the block. */
 static void on_run(unsigned cpu, void *arg)
 {
     const struct block *b = arg;

@@ -210,6 +210,7 @@ struct opcode {
     uint8_t modrm;
 };
 
+/* Skips the prefixes of 64-bit code, REX included. */
 static struct opcode decode_opcode(const uint8_t *at, size_t len)
 {
     struct opcode o = { .code = 0 };
@@ -256,6 +257,7 @@ static bool is_stream(const struct opcode *o)
     return o->two && (o->code == 0xc3 || o->code == 0x2b || o->code == 0xe7) && !o->rep;
 }
 
+/* Registers the callback that fits the kind of instruction. */
 static void on_insn(struct qemu_plugin_insn *insn)
 {
     struct opcode o = decode_opcode(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));

@@ -180,7 +180,7 @@ def test_instructions_are_counted(traced):
     start, main_at = (symbol(traced.payload, name) for name in ('long_mode', 'bare_main'))
     spare = os.path.join(traced.folder, 'spare')
     shutil.copyfile(traced.initial, spare)
-    traced.boot(f'{bench.insns},from={start:#x},at={main_at:#x},out={out}', spare)
+    traced.boot(f'{traced.insns},from={start:#x},at={main_at:#x},out={out}', spare)
     assert open(out, encoding='ascii').read() == '6\n', open(out, encoding='ascii').read()
 
 
