@@ -105,7 +105,7 @@ static int copy_page_to_nvm(struct object *obj, struct store *store, uint32_t pa
     } else {
         err = store_page_add_many(store, obj->row, page, 1, bytes_of_leaf, obj);
         if (err == 0 && (flags & ARCH_PT_PROTECT) != 0)
-            err = store_page_protect(store, obj->row, page, 1, 1);
+            err = store_page_protect(store, obj->row, page, 1, true);
     }
     if (err < 0) {
         *old = PHYS_NONE;

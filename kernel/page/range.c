@@ -120,7 +120,7 @@ static int protect_pages(struct object *obj, uint32_t first, uint32_t count)
     page_unmap_stored_locked(obj, first, count);
     store = pool_lock();
     if (store)
-        err = store_page_protect(store, obj->row, first, count, 1);
+        err = store_page_protect(store, obj->row, first, count, true);
     pool_unlock();
     return err;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A set of numbers in levels of bitmaps: a bit of level k + 1 is set iff its word of level k is. */
+/* A set in levels of bitmaps: bit n of level k + 1 is set iff word n of level k is not 0. */
 #include <lib/string.h>
 #include <store/bits.h>
 
@@ -50,9 +50,9 @@ void bits_fill(struct bits *bits)
     }
 }
 
-int bits_test(const struct bits *bits, uint32_t n)
+bool bits_test(const struct bits *bits, uint32_t n)
 {
-    return (int)(bits->level[0][n / 64] >> (n % 64) & 1);
+    return bits->level[0][n / 64] >> (n % 64) & 1;
 }
 
 void bits_add(struct bits *bits, uint32_t n)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A volatile set of numbers 0 .. size - 1 with a fast "first member": a bitmap, and above each
- * level a bitmap of its non-zero words. Every operation visits at most BITS_LEVELS words. Pure; the
- * owner locks.
+ * level a bitmap of its non-zero words. Every operation visits at most BITS_LEVELS words. Pure. The
+ * caller must serialize all calls on one set.
  */
 #ifndef STORE_BITS_H
 #define STORE_BITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,20 +15,21 @@
 #define BITS_NONE   0xffffffffu
 
 struct bits {
-    uint64_t *level[BITS_LEVELS]; /* 0: one bit a number */
+    uint64_t *level[BITS_LEVELS]; /* level 0 has one bit for each number */
     uint32_t levels;
     uint32_t size;
     uint32_t count; /* members */
 };
 
-/* Bytes of memory a set of `size` numbers needs (zeroed, 8-byte aligned). */
+/* Bytes of memory for a set of `size` numbers. */
 size_t bits_bytes(uint32_t size);
+/* Initialize an empty set. `mem` must be bits_bytes(size) bytes, zeroed and 8-byte aligned. */
 void bits_init(struct bits *bits, uint32_t size, void *mem);
-/* All of them are members now. */
+/* Make every number a member. */
 void bits_fill(struct bits *bits);
 
-int bits_test(const struct bits *bits, uint32_t n);
-/* Adding a member or dropping a stranger is allowed and changes nothing. */
+bool bits_test(const struct bits *bits, uint32_t n);
+/* Adding a member, and dropping a number that is none, change nothing. */
 void bits_add(struct bits *bits, uint32_t n);
 void bits_drop(struct bits *bits, uint32_t n);
 /* The smallest member, or BITS_NONE. */

@@ -1,95 +1,108 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Changing the pages of an object. Every change is "old word -> new word" over a range of pages:
+ * Changing the page words of an object. The caller supplies two callbacks: `plan` decides for each
+ * page whether its word changes, `make_body` builds the new word. This file applies them to a range
+ * of pages and makes the new words durable.
  *
- *   plan    looks at each word of the range, counts the frames and nodes that will be taken, and
- *           finds every error; nothing is stored
- *   make    gives a page its new word; a page that gets a frame has it filled by streaming stores
- *   commit  where the leaf exists: fence (frames filled), then the words, each a commit of its own,
- *           fence. COMMIT: each page word.
- *           where it does not: leaf, and root if there is none, are built complete, with the new
- *           words in them, while nothing leads to them; flush, fence (frames and nodes).
- *           COMMIT: the one word that hangs the new branch.
- *   free    frames that the old words held go last, when nothing durable leads to them any more
+ * Invariant: a frame or node is durable before a word points to it. A frame is free only after no
+ * durable word points to it.
  *
- * So a frame or node is durable before a word leads to it, and no word leads to it when it is free.
+ * A range is split into spans. The words of a span are in one leaf, or they are direct words. If
+ * the leaf does not exist, the change builds the missing branch, which is a leaf or a root with a
+ * leaf. One word links the branch.
+ *
+ *   step                                       durable before it     after a crash in this step
+ *   1 plan all pages: find every error, count  -                     old state
+ *     the frames; nothing is stored
+ *
+ *   for each span whose words exist, PENDING_MAX words at a time:
+ *   2 fill new frames by streaming stores      -                     old state
+ *   3 fence, if step 2 filled a frame          -                     old state
+ *   4 COMMIT: store and flush each page word   the new frames        each page is old or new
+ *   5 fence                                    the new frames        each page is old or new
+ *   6 free the frames of the old words         the new words         new state
+ *
+ *   for each span whose leaf does not exist:
+ *   2 fill new frames; build and flush the     -                     old state
+ *     branch, which has the new words
+ *   3 fence                                    -                     old state
+ *   4 COMMIT: the word that links the branch;  frames and branch     all pages are old, or all new
+ *     flush and fence
  */
 #include <store/change.h>
 
-/* Pages of a range whose words lie in one place. */
-struct group {
-    uint32_t first;
+struct span {
+    uint32_t first; /* pages first .. end - 1 */
     uint32_t end;
-    uint64_t *leaf;   /* NULL: direct, or there is none */
-    uint64_t *parent; /* where there is none: the word that would hang the branch ... */
-    uint32_t place;   /* ... and its place */
-    int direct;
+    bool direct;      /* the words are direct words of the entry */
+    uint64_t *leaf;   /* else: the leaf, or NULL if it does not exist */
+    uint64_t *parent; /* then: the word that must link the missing branch ... */
+    uint32_t loc;     /* ... and its kind: STORE_LOC_TREE or STORE_LOC_ROOT */
 };
 
-static int group_find(const struct change *change, uint32_t page, uint32_t end, struct group *group)
+/* The longest span that begins at `page` and does not exceed `end`. */
+static int find_span(const struct change *change, uint32_t page, uint32_t end, struct span *span)
 {
     uint32_t top = page_of_direct(STORE_DIRECT - 1);
     uint32_t stop = (page | (STORE_NODE_WORDS - 1)) + 1;
 
-    *group = (struct group){ .first = page, .direct = direct_of_page(page) >= 0 };
+    *span = (struct span){ .first = page, .direct = direct_of_page(page) >= 0 };
     if (page <= STORE_DIRECT_DATA)
         stop = STORE_DIRECT_DATA + 1;
     else if (page < top && stop > top)
         stop = top;
-    group->end = stop < end ? stop : end;
-    if (group->direct)
+    span->end = stop < end ? stop : end;
+    if (span->direct)
         return 0;
-    return walk_leaf(&change->object, page, &group->leaf, &group->parent, &group->place);
+    return walk_leaf(&change->object, page, &span->leaf, &span->parent, &span->loc);
 }
 
-static uint64_t *group_word(const struct change *change, const struct group *group, uint32_t page)
+static bool has_words(const struct span *span)
 {
-    if (group->direct)
+    return span->direct || span->leaf;
+}
+
+static uint64_t *span_word(const struct change *change, const struct span *span, uint32_t page)
+{
+    if (span->direct)
         return &change->object.entry->direct[direct_of_page(page)];
-    return &group->leaf[page % STORE_NODE_WORDS];
+    return &span->leaf[page % STORE_NODE_WORDS];
 }
 
-static int group_missing(const struct group *group)
-{
-    return !group->direct && !group->leaf;
-}
+/* --- step 1 -------------------------------------------------------------------------------- */
 
-static uint64_t seal_page(const struct change *change, uint64_t body, uint32_t page)
-{
-    return word_seal(body, change->object.salt, STORE_LOC_PAGE, page);
-}
-
-static int plan_page(struct change *change, const struct group *group, uint32_t page)
+static int plan_page(struct change *change, const struct span *span, uint32_t page)
 {
     uint64_t word = word_body(STORE_ABSENT, 0, 0);
 
-    if (!group_missing(group)) {
-        word = *group_word(change, group, page);
+    if (has_words(span)) {
+        word = *span_word(change, span, page);
         if (!walk_is_good(&change->object, word, STORE_LOC_PAGE, page))
             return -TWZ_EDAMAGED;
     }
     return change->plan(change, page, word);
 }
 
-static int plan_group(struct change *change, const struct group *group)
+/* Plan each page of a span, and the nodes of a missing branch. */
+static int plan_span(struct change *change, const struct span *span)
 {
-    int changes = 0;
+    bool changes = false;
 
-    if (group_missing(group) && !change->absent_too)
+    if (!has_words(span) && !change->changes_absent)
         return 0;
-    for (uint32_t page = group->first; page < group->end; page++) {
-        int said = plan_page(change, group, page);
+    for (uint32_t page = span->first; page < span->end; page++) {
+        int plan = plan_page(change, span, page);
 
-        if (said < 0)
-            return said;
-        changes |= said != PLAN_KEEP;
-        change->frames += said == PLAN_CHANGE_AND_TAKE;
+        if (plan < 0)
+            return plan;
+        changes |= plan != PLAN_KEEP;
+        change->frames += plan == PLAN_ALLOC;
     }
-    if (!changes || !group_missing(group))
+    if (!changes || has_words(span))
         return 0;
-    change->frames++;
-    if (group->place == STORE_LOC_TREE && !change->root_planned) {
-        change->root_planned = 1;
+    change->frames++; /* the leaf */
+    if (span->loc == STORE_LOC_TREE && !change->root_planned) {
+        change->root_planned = true;
         change->frames++;
     }
     return 0;
@@ -98,166 +111,179 @@ static int plan_group(struct change *change, const struct group *group)
 int change_plan(struct change *change, uint32_t row, uint32_t first, uint32_t count)
 {
     uint32_t end = first + count;
-    struct group group;
+    struct span span;
     int err = cursor_open_writable(&change->object, change->store, row);
 
-    if (err < 0 && err != -TWZ_EDELETED) /* a dead object is used on until its release */
+    if (err < 0 && err != -TWZ_EDELETED) /* a deleted object can be used until its release */
         return err;
     if (first < 1 || first > TWZ_PAGE_META || count > TWZ_PAGE_META + 1 - first)
         return -TWZ_ERANGE;
     change->first = first;
-    for (uint32_t page = first; page < end; page = group.end) {
-        err = group_find(change, page, end, &group);
+    for (uint32_t page = first; page < end; page = span.end) {
+        err = find_span(change, page, end, &span);
         if (err < 0)
             return err;
-        err = plan_group(change, &group);
+        err = plan_span(change, &span);
         if (err < 0)
             return err;
     }
     return 0;
 }
 
-/* The new word of a page, or 0 where it keeps the one it has. */
-static uint64_t make_word(struct change *change, uint32_t page, uint64_t word)
+/* The new word of a page, or 0 if the plan keeps the current one. */
+static uint64_t new_word(struct change *change, uint32_t page, uint64_t word)
 {
+    uint64_t body;
+
     if (change->plan(change, page, word) == PLAN_KEEP)
         return 0;
-    return seal_page(change, change->make(change, page, word), page);
+    body = change->make_body(change, page, word);
+    return word_seal(body, change->object.salt, STORE_LOC_PAGE, page);
 }
 
-#define BATCH 64u
-struct batch {
+/* --- a span whose words exist -------------------------------------------------------------- */
+
+#define PENDING_MAX 64u
+
+/* Words that are not stored yet. */
+struct pending {
     uint32_t count;
     struct {
         uint64_t *at;
         uint64_t before;
         uint64_t after;
-    } word[BATCH];
+    } word[PENDING_MAX];
 };
 
-static const void *line_of(const void *at)
+static bool is_same_line(const void *a, const void *b)
 {
-    return (const void *)((uintptr_t)at & ~(uintptr_t)(PERSIST_LINE - 1));
+    return (uintptr_t)a / PERSIST_LINE == (uintptr_t)b / PERSIST_LINE;
 }
 
-static void batch_commit(struct change *change, const struct batch *batch)
+/* Steps 3 to 6. */
+static void commit_pending(struct change *change, const struct pending *pending)
 {
-    if (!batch->count)
+    if (!pending->count)
         return;
-    if (change->taken)
-        persist_fence(); /* the frames' content, before a word leads to them */
-    change->taken = 0;
-    for (uint32_t i = 0; i < batch->count; i++) {
-        persist_store64(batch->word[i].at, batch->word[i].after); /* COMMIT: a page's word */
-        if (i + 1 == batch->count || line_of(batch->word[i].at) != line_of(batch->word[i + 1].at))
-            persist_flush(batch->word[i].at, sizeof(uint64_t));
+    if (change->unfenced)
+        persist_fence(); /* the new frames, before a word points to them */
+    change->unfenced = false;
+    for (uint32_t i = 0; i < pending->count; i++) {
+        persist_store64(pending->word[i].at, pending->word[i].after); /* COMMIT: the page's word */
+        if (i + 1 == pending->count || !is_same_line(pending->word[i].at, pending->word[i + 1].at))
+            persist_flush(pending->word[i].at, sizeof(uint64_t));
     }
-    persist_fence(); /* the words, before anybody relies on them or an old frame is taken again */
-    for (uint32_t i = 0; i < batch->count; i++) {
-        uint32_t old = STORE_WORD_FRAME(batch->word[i].before);
+    persist_fence(); /* the words, before an old frame is free and the caller relies on them */
+    for (uint32_t i = 0; i < pending->count; i++) {
+        uint32_t old = STORE_WORD_FRAME(pending->word[i].before);
 
-        if (old && old != STORE_WORD_FRAME(batch->word[i].after))
-            frame_defer_free(change->store, old, 1, 0);
+        if (old && old != STORE_WORD_FRAME(pending->word[i].after))
+            frame_defer_free(change->store, old, FRAME_PAGE, 0);
     }
 }
 
-static void apply_words(struct change *change, const struct group *group)
+/* Steps 2 to 6. */
+static void change_words(struct change *change, const struct span *span)
 {
-    struct batch batch;
-    uint32_t page = group->first;
+    struct pending pending;
+    uint32_t page = span->first;
 
-    while (page < group->end) {
-        for (batch.count = 0; page < group->end && batch.count < BATCH; page++) {
-            uint64_t *at = group_word(change, group, page);
-            uint64_t after = make_word(change, page, *at);
+    while (page < span->end) {
+        for (pending.count = 0; page < span->end && pending.count < PENDING_MAX; page++) {
+            uint64_t *at = span_word(change, span, page);
+            uint64_t after = new_word(change, page, *at);
 
             if (!after)
                 continue;
-            batch.word[batch.count].at = at;
-            batch.word[batch.count].before = *at;
-            batch.word[batch.count++].after = after;
+            pending.word[pending.count].at = at;
+            pending.word[pending.count].before = *at;
+            pending.word[pending.count++].after = after;
         }
-        batch_commit(change, &batch);
+        commit_pending(change, &pending);
     }
 }
 
-/* A leaf with the group's new words, all others absent; flushed, not fenced. */
-static uint32_t build_leaf(struct change *change, const struct group *group)
+/* --- a span whose leaf does not exist ------------------------------------------------------ */
+
+/* Build a leaf with the new words of the span, all others ABSENT. Flushed, not fenced. */
+static uint32_t build_leaf(struct change *change, const struct span *span)
 {
-    uint32_t frame = frame_alloc(change->store, 0);
+    uint32_t frame = frame_alloc(change->store, FRAME_META);
     uint64_t *leaf = env_frame(change->store, frame);
-    uint32_t first = group->first & ~(STORE_NODE_WORDS - 1);
-    uint16_t salt = change->object.salt;
-    uint64_t absent = word_absent(salt, STORE_LOC_PAGE, first);
+    uint32_t first = span->first & ~(STORE_NODE_WORDS - 1);
+    uint64_t absent = word_absent(change->object.salt, STORE_LOC_PAGE, first);
 
     for (uint32_t i = 0; i < STORE_NODE_WORDS; i++) {
         uint64_t word = 0;
 
-        if (first + i >= group->first && first + i < group->end)
-            word = make_word(change, first + i, word_body(STORE_ABSENT, 0, 0));
+        if (first + i >= span->first && first + i < span->end)
+            word = new_word(change, first + i, word_body(STORE_ABSENT, 0, 0));
         persist_store64(&leaf[i], word ? word : word_absent_at(absent, change->store->low, i));
     }
     persist_flush(leaf, STORE_FRAME_SIZE);
     return frame;
 }
 
-/* A root that leads to one leaf; flushed, not fenced. */
+/* Build a root that points to one leaf, all other words ABSENT. Flushed, not fenced. */
 static uint32_t build_root(struct change *change, uint32_t index, uint32_t leaf)
 {
     uint16_t salt = change->object.salt;
-    uint32_t frame = frame_alloc(change->store, 0);
+    uint32_t frame = frame_alloc(change->store, FRAME_META);
     uint64_t *root = env_frame(change->store, frame);
-
     uint64_t absent = word_absent(salt, STORE_LOC_ROOT, 0);
-    uint64_t hung = word_seal(word_body(STORE_NODE, 0, leaf), salt, STORE_LOC_ROOT, index);
+    uint64_t link = word_seal(word_body(STORE_NODE, 0, leaf), salt, STORE_LOC_ROOT, index);
 
     for (uint32_t i = 0; i < STORE_NODE_WORDS; i++)
         persist_store64(&root[i],
-                        i == index ? hung : word_absent_at(absent, change->store->low, i));
+                        i == index ? link : word_absent_at(absent, change->store->low, i));
     persist_flush(root, STORE_FRAME_SIZE);
     return frame;
 }
 
-static int group_changes(struct change *change, const struct group *group)
+static bool needs_leaf(struct change *change, const struct span *span)
 {
-    if (!change->absent_too)
-        return 0;
-    for (uint32_t page = group->first; page < group->end; page++)
+    if (!change->changes_absent)
+        return false;
+    for (uint32_t page = span->first; page < span->end; page++)
         if (change->plan(change, page, word_body(STORE_ABSENT, 0, 0)) != PLAN_KEEP)
-            return 1;
-    return 0;
+            return true;
+    return false;
 }
 
-static void apply_branch(struct change *change, const struct group *group)
+/* Steps 2 to 4. */
+static void add_branch(struct change *change, const struct span *span)
 {
-    uint16_t salt = change->object.salt;
-    uint32_t index = group->first >> STORE_NODE_SHIFT;
-    uint32_t place_index = group->place == STORE_LOC_TREE ? 0 : index;
+    uint32_t index = span->first >> STORE_NODE_SHIFT;
+    uint64_t link;
     uint32_t frame;
 
-    if (!group_changes(change, group))
+    if (!needs_leaf(change, span))
         return;
-    frame = build_leaf(change, group);
-    if (group->place == STORE_LOC_TREE)
+    frame = build_leaf(change, span);
+    if (span->loc == STORE_LOC_TREE) {
         frame = build_root(change, index, frame);
-    persist_fence(); /* frames, leaf and root, before the branch hangs */
-    change->taken = 0;
-    persist_commit64(group->parent, /* COMMIT: the branch, with all its pages */
-                     word_seal(word_body(STORE_NODE, 0, frame), salt, group->place, place_index));
+        index = 0;
+    }
+    persist_fence(); /* frames, leaf and root, before a word links them */
+    change->unfenced = false;
+    link = word_seal(word_body(STORE_NODE, 0, frame), change->object.salt, span->loc, index);
+    persist_commit64(span->parent, link); /* COMMIT: the branch with all its pages */
 }
+
+/* --- all spans ----------------------------------------------------------------------------- */
 
 void change_apply(struct change *change, uint32_t first, uint32_t count)
 {
     uint32_t end = first + count;
-    struct group group;
+    struct span span;
 
-    for (uint32_t page = first; page < end; page = group.end) {
-        if (group_find(change, page, end, &group) < 0)
-            return; /* planned: every word on the way was good */
-        if (group_missing(&group))
-            apply_branch(change, &group);
+    for (uint32_t page = first; page < end; page = span.end) {
+        if (find_span(change, page, end, &span) < 0)
+            return; /* not reached: change_plan found every node word good */
+        if (has_words(&span))
+            change_words(change, &span);
         else
-            apply_words(change, &group);
+            add_branch(change, &span);
     }
 }
 

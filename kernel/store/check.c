@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The invariant walk. It opens the pool read only, lets the recovery walk look at every word, and
- * adds what recovery does not need to know: that IDs follow from their records, that what is
- * reserved is zero, that references make sense, that nothing lies behind the end of the directory.
+ * The invariant walk. It opens the pool read-only and recovers it, which checks every word. Then it
+ * checks what recovery does not need: IDs derived from their records, reserved bytes, parents and
+ * witnesses, directory words past the end of the table.
  */
 #include <store/inside.h>
 #include <verify/hash.h>
@@ -14,7 +14,7 @@ struct check {
     struct store_checked *result;
 };
 
-static void note(void *ctx, const struct store_report *report)
+static void count_problem(void *ctx, const struct store_report *report)
 {
     struct check *check = ctx;
 
@@ -37,25 +37,25 @@ static void check_free(void *ctx, void *mem, size_t bytes)
     check->env->free(check->env->ctx, mem, bytes);
 }
 
-static int zero(const void *mem, size_t len)
+static bool is_zero(const void *mem, size_t len)
 {
     const uint8_t *at = mem;
 
     for (size_t i = 0; i < len; i++)
         if (at[i])
-            return 0;
-    return 1;
+            return false;
+    return true;
 }
 
 static void check_super(const struct store *store)
 {
     const struct store_super *super = env_frame(store, store->super_copy);
 
-    if (!zero(super->reserved, sizeof(super->reserved)))
+    if (!is_zero(super->reserved, sizeof(super->reserved)))
         env_report_pool(store, super->reserved, 1, 0, "superblock: reserved bytes");
 }
 
-static void check_directory(const struct store *store)
+static void check_dir_words(const struct store *store)
 {
     uint64_t absent = word_body(STORE_ABSENT, 0, 0);
 
@@ -79,6 +79,7 @@ static void check_id(const struct cursor *cursor)
                       "ID does not follow from its record");
 }
 
+/* The parent of a tied object must exist, and ties must form no circle. */
 static void check_parent(const struct cursor *cursor)
 {
     const objid_t *id = &entry_version(cursor->entry)->tie_parent;
@@ -99,7 +100,7 @@ static void check_parent(const struct cursor *cursor)
     }
 }
 
-static void check_entry(const struct cursor *cursor)
+static void check_object(const struct cursor *cursor)
 {
     const struct store_entry *entry = cursor->entry;
     const struct store_version *version = entry_version(entry);
@@ -108,7 +109,7 @@ static void check_entry(const struct cursor *cursor)
         return;
     check_id(cursor);
     check_parent(cursor);
-    if (!zero(entry->reserved, sizeof(entry->reserved)))
+    if (!is_zero(entry->reserved, sizeof(entry->reserved)))
         cursor_report(cursor, entry->reserved, 1, 0, "entry: reserved bytes");
     if (version->perms_mask & ~TWZ_PERMS || entry->identity.perms & ~TWZ_PERMS)
         cursor_report(cursor, version, version->perms_mask, TWZ_PERMS, "permission bits");
@@ -116,13 +117,13 @@ static void check_entry(const struct cursor *cursor)
         cursor_report(cursor, &version->witness_off, version->witness_off, 0, "witness offset");
 }
 
-static void check_entries(const struct store *store)
+static void check_objects(const struct store *store)
 {
     struct cursor cursor;
 
     for (uint32_t number = 0; store_obj_next(store, &number) == 0; number++) {
         cursor_set(&cursor, store, number);
-        check_entry(&cursor);
+        check_object(&cursor);
     }
 }
 
@@ -136,7 +137,7 @@ int store_check(const struct store_env *env,
                              .ctx = &check,
                              .alloc = check_alloc,
                              .free = check_free,
-                             .report = note };
+                             .report = count_problem };
     struct store_recovery recovery;
     struct store_report why;
     struct store *store;
@@ -146,14 +147,14 @@ int store_check(const struct store_env *env,
     err = store_open(&own, &store, &why);
     if (err < 0) {
         if (err != -TWZ_ENOMEM)
-            note(&check, &why);
+            count_problem(&check, &why);
         return err;
     }
     err = store_recover_readonly(store, &recovery);
     if (err == 0) {
         check_super(store);
-        check_directory(store);
-        check_entries(store);
+        check_dir_words(store);
+        check_objects(store);
         result->objects = recovery.objects;
         result->frames = recovery.frames;
         result->pending =

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The caller's environment (struct store_env): memory, damage reports, and the pool's frames. Every
- * other file of the store may call these functions.
- */
+/* The caller's environment (struct store_env): memory, damage reports, write permission. */
 #include <store/inside.h>
 
 void *env_alloc(const struct store *store, size_t bytes)

@@ -1,37 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pool on the media. A pool is one range of 4 KiB frames; frames are named by their number in
- * the pool, never by an address. Everything is little endian.
+ * The media format of a pool. A pool is one range of 4 KiB frames. A frame is named by its number
+ * in the pool, never by an address. All integers are little endian.
  *
  *   frame 0, 1   superblock, two copies
- *   mono[0,1]    words that never go back, two copies: no rollback ever writes there
+ *   mono[0,1]    monotonic counters, two copies in frames of their own
  *   dir[0,1]     directory: one store word for each chunk of the object table, two copies
  *   anywhere     chunks (8 entries of 512 bytes), node frames, page frames
  *
- * Reachability is the only truth about space: a frame is in use iff it is one of the fixed frames
- * above, or reached from directory -> entry -> page words and nodes. No allocator state is on the
- * media; the volatile tables are rebuilt by the recovery walk.
+ * The media hold no allocator state. A frame is in use if and only if it is one of the fixed frames
+ * above, or reachable: directory -> chunk -> entry -> node -> page. Recovery rebuilds the volatile
+ * tables by walking these words.
  *
- * A STORE WORD is how one thing points at another, and the unit of every commit:
+ * A STORE WORD is a checked pointer to a frame, and the unit of every commit:
  *
  *   63..48 check    47..38 zero    37..34 flags    33..30 state    29..0 frame
  *
- * The check is a CRC-16 of the other 48 bits and of the word's place (what kind of word, whose, at
- * which index), so that a flipped, zeroed, torn or misplaced word is recognised. No valid word is 0
- * or all ones: an absent page has a word of its own.
+ * The check is a CRC-16 of the other 48 bits and of the word's location: its kind (STORE_LOC_*),
+ * its owner and its index. A flipped, zeroed, torn or misplaced word therefore fails its check.
+ * Neither 0 nor all ones is a valid word: an absent page has a word of its own.
  *
- * AN ENTRY (512 bytes, 8 lines) is one object:
+ * AN ENTRY (512 bytes, 8 lines) describes one object:
  *
- *   line 0     id, commit word, root of the page tree, revocation epoch
+ *   line 0     ID, commit word, root of the page tree, revocation epoch
  *   line 1, 2  words of the 16 direct pages: data pages 1..12, user's metadata page, 3 FOT pages
- *   line 3     identity: nonce, kuid, default permissions, kind ... written once
- *   line 4, 5  version 0 of everything that changes (struct store_version)
+ *   line 3     identity: nonce, kuid, default permissions, kind ...; written once
+ *   line 4, 5  version 0 of all that changes (struct store_version)
  *   line 6, 7  version 1
  *
- * The commit word holds the state (free, provisional, live, dead), a sequence number whose low bit
- * says which version holds, and the CRC-32C of id, identity and that version. A new version is
- * written into the other area, flushed and fenced; then the commit word is stored. Any other page p
- * is found through root[p >> 9] -> leaf[p & 511]; both kinds of node are frames of 512 store words.
+ * The commit word holds the object's state (free, provisional, live, deleted), a sequence number,
+ * and the CRC-32C of ID, identity and current version. The low bit of the sequence number selects
+ * the current version. A change writes, flushes and fences the other version, then stores the
+ * commit word.
+ *
+ * A page p that is not direct is reached by root[p >> 9] -> leaf[p & 511]. Root and leaf are nodes:
+ * frames of 512 store words.
  */
 #ifndef STORE_FORMAT_H
 #define STORE_FORMAT_H
@@ -45,12 +48,12 @@
 #define STORE_FRAME_SHIFT 12
 #define STORE_FRAME_SIZE  4096u
 #define STORE_FRAME_BITS  30
-#define STORE_FRAME_NONE  0u /* frame 0 is a superblock: never anybody's page */
+#define STORE_FRAME_NONE  0u /* frame 0 holds a superblock, so no word points to it */
 #define STORE_FRAMES_MIN  16u
 #define STORE_FRAMES_MAX  (1ull << STORE_FRAME_BITS)
-#define STORE_CHUNKS_MAX  (1ull << 28) /* 2^31 objects: rows, and rows + 1, are 32 bits */
+#define STORE_CHUNKS_MAX  (1ull << 28) /* 2^31 objects: a row + 1 must fit in 32 bits */
 
-/* Store word. */
+/* Fields of a store word. */
 #define STORE_WORD_FRAME(word) ((uint32_t)((word)&0x3fffffffu))
 #define STORE_WORD_STATE(word) ((uint32_t)((word) >> 30) & 0xfu)
 #define STORE_WORD_FLAGS(word) ((uint32_t)((word) >> 34) & 0xfu)
@@ -58,27 +61,27 @@
 #define STORE_WORD_BODY(word)  ((word)&0xffffffffffffull)
 #define STORE_WORD_CHECK(word) ((uint16_t)((word) >> 48))
 
-/* States of a store word. 0 and 15 stay invalid. */
-#define STORE_ABSENT    1u /* never written: reads as zero, a write adds a page; frame 0 */
-#define STORE_HOLE      2u /* taken out on purpose: any touch is a fault; frame 0 */
-#define STORE_PRESENT   3u /* the object's own frame */
-#define STORE_SHARED    4u /* a frame that several words may hold: copied before it is written */
-#define STORE_POISONED  5u /* the frame lost data: any touch is a fault; it stays taken */
-#define STORE_ELSEWHERE 6u /* reserved: to be fetched from another place */
-#define STORE_NODE      7u /* a node frame (in root words and tree roots) */
-#define STORE_RUN       8u /* reserved, in root words: 512 frames in a row are one 2 MiB page */
+/* States of a store word. 0 and 15 must stay invalid. */
+#define STORE_ABSENT    1u /* no page: reads as zero, a write adds a page; frame 0 */
+#define STORE_HOLE      2u /* removed by the user: any access faults; frame 0 */
+#define STORE_PRESENT   3u /* a frame that only this word reaches */
+#define STORE_SHARED    4u /* a frame that several words may reach: copied before a write */
+#define STORE_POISONED  5u /* the frame lost data: any access faults; it stays in use */
+#define STORE_ELSEWHERE 6u /* reserved: a page to be fetched from elsewhere */
+#define STORE_NODE      7u /* a node frame (in tree words and root words) */
+#define STORE_RUN       8u /* reserved, in root words: 512 consecutive frames, one 2 MiB page */
 #define STORE_CHUNK     9u /* a chunk of the object table (in directory words) */
 
-#define STORE_FLAG_READONLY 1u /* protected: read-only for everybody */
+#define STORE_FLAG_READONLY 1u /* protected: read-only for all users */
 
-/* Kinds of place, for the check. */
+/* Kinds of location, for the check. */
 #define STORE_LOC_DIR    1u /* owner: 0, index: chunk */
 #define STORE_LOC_COMMIT 2u /* owner: 0, index: row */
-#define STORE_LOC_TREE   3u /* owner: object, index 0: the entry's tree root */
+#define STORE_LOC_TREE   3u /* owner: object, index 0: the entry's tree word */
 #define STORE_LOC_ROOT   4u /* owner: object, index: p >> 9 */
-#define STORE_LOC_PAGE   5u /* owner: object, index: page, in entry or leaf alike */
+#define STORE_LOC_PAGE   5u /* owner: object, index: page; in an entry or a leaf */
 #define STORE_LOC_REVOKE 6u /* owner: object, index 0 */
-#define STORE_LOC_MONO   7u /* owner: 0, index: which */
+#define STORE_LOC_MONO   7u /* owner: 0, index: STORE_MONO_* */
 #define STORE_LOC_EPOCH  8u /* owner: 0, index 0 */
 
 #define STORE_NODE_WORDS    512u
@@ -107,7 +110,7 @@ struct store_identity {
     objid_t kuid;
     uint32_t perms;  /* default permissions: part of the ID, so they never change */
     uint32_t kind;   /* TWZ_KIND_* */
-    uint32_t class_; /* which promise holds after a power cut; 0 today */
+    uint32_t class_; /* which durability promise holds; 0 today */
     uint32_t pad;
     uint64_t born_epoch;
     uint64_t reserved;
@@ -117,13 +120,13 @@ _Static_assert(sizeof(struct store_identity) == 64, "identity is one line");
 struct store_version {
     uint32_t flags;      /* STORE_OBJ_* */
     uint32_t persist;    /* TWZ_PERSIST_* */
-    uint32_t perms_mask; /* what is left of the default permissions */
+    uint32_t perms_mask; /* default permissions that are still granted */
     uint32_t pad;
     objid_t account;
-    objid_t tie_parent;     /* 0: none; its death is this object's death */
-    objid_t witness;        /* provisional: the object ... */
-    uint64_t witness_off;   /* ... the place in it ... */
-    uint64_t witness_value; /* ... and the value that keep this one at recovery */
+    objid_t tie_parent;     /* 0: none; its deletion deletes this object, too */
+    objid_t witness;        /* provisional: recovery retains this object if this one ... */
+    uint64_t witness_off;   /* ... has at this offset ... */
+    uint64_t witness_value; /* ... this value */
     uint64_t deleted_epoch;
     uint8_t seal[32]; /* sealed objects: root of the hash tree */
     uint64_t reserved;
@@ -156,7 +159,7 @@ struct store_member {
 };
 _Static_assert(sizeof(struct store_member) == 32, "member size");
 
-/* What the superblock says that may change (store_super_set). */
+/* The part of the superblock that store_super_set changes. */
 struct store_roots {
     objid_t names; /* root directory of the namespace */
     objid_t init;  /* first program */
@@ -171,31 +174,31 @@ struct store_super {
     uint32_t version;
     uint32_t layout; /* fingerprint of every struct here (store_layout) */
     uint8_t uuid[16];
-    uint64_t frames; /* of this member: its whole size */
+    uint64_t frames; /* size of this member */
     uint32_t member_index;
     uint32_t member_count;
     struct store_member member[STORE_MEMBERS];
-    uint64_t mono[2];   /* frames */
-    uint64_t dir[2];    /* first frames */
-    uint64_t dir_words; /* chunks at most: not above STORE_CHUNKS_MAX, nor above frames */
+    uint64_t mono[2];   /* frame of each copy */
+    uint64_t dir[2];    /* first frame of each copy */
+    uint64_t dir_words; /* chunks at most: up to STORE_CHUNKS_MAX, and up to frames */
     uint64_t created;   /* seconds since 1970, advisory */
     uint8_t label[32];  /* NUL-terminated */
     struct store_roots roots;
     uint64_t reserved[62];
-    uint64_t sequence; /* the copy with the higher one holds */
-    uint64_t commit;   /* 31..0 CRC-32C of all before, 63..32 its complement; publishes the copy */
+    uint64_t sequence; /* the valid copy with the higher one is current */
+    uint64_t commit;   /* 31..0 CRC-32C of all before it, 63..32 the complement of the CRC */
 };
 _Static_assert(sizeof(struct store_super) == 1024, "superblock size");
 _Static_assert(offsetof(struct store_super, commit) == sizeof(struct store_super) - 8,
                "commit word is last");
 
-/* In the superblock's frames, on a line of its own: the committed epoch, reserved. */
+/* In both superblock frames, on a line of its own: the committed epoch. Reserved. */
 #define STORE_EPOCH_OFFSET 2048u
 
-/* In the mono frames: word i at i * 64. 47..0 value, check. */
+/* In both mono frames, counter i at i * 64: 47..0 value, 63..48 check. */
 #define STORE_MONO_TIME   0u /* security time, seconds: high-water mark */
 #define STORE_MONO_RESUME 1u /* resume count: +1 at each boot */
-#define STORE_MONO_REVOKE 2u /* no revocation epoch was ever given out above this */
+#define STORE_MONO_REVOKE 2u /* upper bound of every revocation epoch granted so far */
 #define STORE_MONO_NONCE  3u /* floor for counters used as nonces */
 #define STORE_MONO_COUNT  8u
 #define STORE_MONO_STRIDE 64u

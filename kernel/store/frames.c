@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames: which are free, and how often the others are reached. Volatile only: recovery claims each
- * frame it reaches, what is left is free. So no power failure can tear or leak space.
- * Invariants: a frame is in exactly one of free_frames, zeroed[], or has refs > 0. A frame that a
- * SHARED word reaches has no REF_OWN, and no frame is reached by more than REF_MAX words: what
- * would be is copied (page.c) or, on the media, damage.
+ * The frame allocator: which frames are free, and how many words reach each of the others. All of
+ * its state is volatile. Recovery claims each frame that it reaches; the remaining frames are free.
+ * A power failure can therefore neither leak nor tear free space.
+ *
+ * Invariants:
+ *   - A frame is in exactly one of free_frames and zeroed[], or its reference count is above 0.
+ *   - A frame that a SHARED word reaches does not have REF_SOLE.
+ *   - At most REF_MAX words reach a frame. page.c copies a frame instead of exceeding the limit; on
+ *     the media an excess is damage.
  */
 #include <store/inside.h>
 
@@ -13,7 +17,7 @@ uint64_t frames_free(const struct store *store)
     return (uint64_t)store->free_frames.count + store->zeroed_count;
 }
 
-static uint32_t take(struct store *store)
+static uint32_t get_free_frame(struct store *store)
 {
     uint32_t frame = bits_first(&store->free_frames);
 
@@ -21,27 +25,29 @@ static uint32_t take(struct store *store)
         bits_drop(&store->free_frames, frame);
     else
         frame = store->zeroed[--store->zeroed_count];
-    store->refs[frame] = REF_OWN | 1;
+    store->refs[frame] = REF_SOLE | 1;
     return frame;
 }
 
-uint32_t frame_alloc(struct store *store, int page)
+uint32_t frame_alloc(struct store *store, enum frame_use use)
 {
-    if (!page)
+    if (use == FRAME_META)
         store->meta++;
-    return take(store);
+    return get_free_frame(store);
 }
 
-uint32_t frame_alloc_zeroed(struct store *store)
+uint32_t frame_alloc_zeroed(struct store *store, enum frame_use use)
 {
     uint32_t frame;
 
+    if (use == FRAME_META)
+        store->meta++;
     if (store->zeroed_count) {
         frame = store->zeroed[--store->zeroed_count];
-        store->refs[frame] = REF_OWN | 1;
+        store->refs[frame] = REF_SOLE | 1;
         return frame;
     }
-    frame = take(store);
+    frame = get_free_frame(store);
     persist_zero_nt(env_frame(store, frame), STORE_FRAME_SIZE);
     return frame;
 }
@@ -62,29 +68,29 @@ uint32_t store_prezero(struct store *store, uint32_t count)
     return done;
 }
 
-int frame_claim(struct store *store, uint32_t frame, int page, int shared)
+int frame_claim(struct store *store, uint32_t frame, enum frame_use use, bool shared)
 {
     uint16_t refs = store->refs[frame];
 
-    if (refs && (!shared || refs & REF_OWN))
+    if (refs && (!shared || refs & REF_SOLE))
         return -TWZ_EDAMAGED;
     if (refs >= REF_MAX)
         return -TWZ_EFULL;
-    if (!refs && !page)
+    if (!refs && use == FRAME_META)
         store->meta++;
-    store->refs[frame] = (uint16_t)((refs + 1u) | (shared ? 0u : REF_OWN));
+    store->refs[frame] = (uint16_t)((refs + 1u) | (shared ? 0u : REF_SOLE));
     bits_drop(&store->free_frames, frame);
     return 0;
 }
 
 uint32_t frame_refs(const struct store *store, uint32_t frame)
 {
-    return store->refs[frame] & ~REF_OWN;
+    return store->refs[frame] & ~REF_SOLE;
 }
 
 void frame_mark_shared(struct store *store, uint32_t frame)
 {
-    store->refs[frame] &= (uint16_t)~REF_OWN;
+    store->refs[frame] &= (uint16_t)~REF_SOLE;
 }
 
 void frame_ref(struct store *store, uint32_t frame)
@@ -92,7 +98,7 @@ void frame_ref(struct store *store, uint32_t frame)
     store->refs[frame]++;
 }
 
-void frame_defer_free(struct store *store, uint32_t frame, int page, uint64_t epoch)
+void frame_defer_free(struct store *store, uint32_t frame, enum frame_use use, uint64_t epoch)
 {
     uint16_t left = (uint16_t)(frame_refs(store, frame) - 1u);
 
@@ -100,18 +106,18 @@ void frame_defer_free(struct store *store, uint32_t frame, int page, uint64_t ep
     store->refs[frame] = left;
     if (left)
         return;
-    if (!page)
+    if (use == FRAME_META)
         store->meta--;
     bits_add(&store->free_frames, frame);
 }
 
-void store_usage(const struct store *store, struct store_usage *space)
+void store_usage(const struct store *store, struct store_usage *usage)
 {
-    space->frames = store->frames;
-    space->free = frames_free(store);
-    space->meta = store->meta;
-    space->pages = space->frames - space->free - space->meta;
-    space->objects = store->objects;
-    space->rows = (uint64_t)store->chunks * STORE_CHUNK_ENTRIES;
-    space->rows_max = store->super.dir_words * STORE_CHUNK_ENTRIES;
+    usage->frames = store->frames;
+    usage->free = frames_free(store);
+    usage->meta = store->meta;
+    usage->pages = usage->frames - usage->free - usage->meta;
+    usage->objects = store->objects;
+    usage->rows = (uint64_t)store->chunks * STORE_CHUNK_ENTRIES;
+    usage->rows_max = store->super.dir_words * STORE_CHUNK_ENTRIES;
 }

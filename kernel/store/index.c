@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ID -> row: linear hashing. There are as many buckets as objects, or more; an object added where
- * they are as many splits one bucket in two, the next in turn. So no call ever moves more than one
- * bucket's rows, and memory is asked for in small pieces. Rows of a bucket are a list through
+ * ID -> row by linear hashing. There are at least as many buckets as objects. Adding an object when
+ * both numbers are equal splits one bucket in two, the next in turn. A call therefore moves the
+ * rows of one bucket at most, and memory grows in small arrays. A bucket is a list through
  * row.index_next.
  *
- * With `buckets` of them and `low` the largest power of two up to that, a hash belongs to bucket
- * hash % (2 * low) if there is such a one, else to hash % low, which will be split into it.
+ * Let `low` be the largest power of two up to the number of buckets. A hash belongs to bucket
+ * hash % (2 * low) if this bucket exists, else to hash % low, which is split into it later.
  */
 #include <store/inside.h>
 
@@ -15,7 +15,7 @@ static uint32_t *bucket_at(const struct store *store, uint32_t number)
     return &store->index[number / INDEX_SEGMENT][number % INDEX_SEGMENT];
 }
 
-static uint32_t *bucket_of_id(const struct store *store, objid_t id)
+static uint32_t *bucket_for(const struct store *store, objid_t id)
 {
     uint32_t hash = objid_hash(id);
     uint32_t number = hash & (store->index_low * 2 - 1);
@@ -40,7 +40,7 @@ bool index_find(const struct store *store, objid_t id, struct cursor *found)
 {
     if (!store->index_buckets)
         return false;
-    for (uint32_t at = *bucket_of_id(store, id); at; at = found->row->index_next) {
+    for (uint32_t at = *bucket_for(store, id); at; at = found->row->index_next) {
         cursor_set(found, store, at - 1);
         if (objid_equal(found->entry->id, id))
             return true;
@@ -50,13 +50,13 @@ bool index_find(const struct store *store, objid_t id, struct cursor *found)
 
 static void push_row(const struct cursor *cursor)
 {
-    uint32_t *bucket = bucket_of_id(cursor->store, cursor->entry->id);
+    uint32_t *bucket = bucket_for(cursor->store, cursor->entry->id);
 
     cursor->row->index_next = *bucket;
     *bucket = cursor->number + 1;
 }
 
-/* One bucket more: the rows of the one it comes from are dealt out anew. */
+/* Add a bucket and distribute the rows of the one it splits. */
 static void split_bucket(struct store *store)
 {
     uint32_t *from = bucket_at(store, store->index_buckets - store->index_low);
@@ -89,7 +89,7 @@ void index_remove(struct store *store, const struct cursor *cursor)
 
     if (!(row->flags & ROW_INDEXED))
         return;
-    link = bucket_of_id(store, cursor->entry->id);
+    link = bucket_for(store, cursor->entry->id);
     while (*link != cursor->number + 1)
         link = &table_row(store, *link - 1)->index_next;
     *link = row->index_next;

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making a pool. Order: the magic of both old superblocks is wiped: until the second one is, an old
- * pool is as it was. Their frames, mono words and directory are written. COMMIT: superblock copy 0
- * (all else is durable by then), then copy 1. A power failure in between leaves no pool.
+ * Making a pool.
+ *
+ *   step                                       durable before it     after a crash in this step
+ *   1 COMMIT: wipe the magic of both old       -                     the old pool, or none
+ *     superblocks
+ *   2 wipe the rest of their frames, write     both magics are 0     no pool
+ *     counters and directory
+ *   3 COMMIT: superblock copy 0                all of step 2         no pool, or the new one
+ *   4 write superblock copy 1                  copy 0                the new pool; recovery
+ *                                                                    writes copy 1
  */
 #include <store/inside.h>
 
-/* An empty object with its metadata page: one entry and one frame. */
+/* Bytes of an empty object with its metadata page. */
 #define EMPTY_OBJECT (STORE_FRAME_SIZE + sizeof(struct store_entry))
 
-static uint64_t dir_words_for(uint64_t frames, uint64_t max_objects)
+static uint64_t count_dir_words(uint64_t frames, uint64_t max_objects)
 {
     uint64_t most = frames * STORE_FRAME_SIZE / sizeof(struct store_entry);
 
@@ -22,7 +29,8 @@ static uint64_t dir_words_for(uint64_t frames, uint64_t max_objects)
     return (max_objects + STORE_CHUNK_ENTRIES - 1) / STORE_CHUNK_ENTRIES;
 }
 
-static void super_plan(struct store_super *super, const struct store_mkpool *format,
+/* Lay out the fixed frames: counters and directory, then their second copies. */
+static void plan_super(struct store_super *super, const struct store_mkpool *params,
                        uint64_t frames)
 {
     uint64_t dir_frames;
@@ -31,19 +39,19 @@ static void super_plan(struct store_super *super, const struct store_mkpool *for
     super->magic = STORE_MAGIC;
     super->version = STORE_VERSION;
     super->layout = store_layout();
-    memcpy(super->uuid, format->uuid, sizeof(super->uuid));
+    memcpy(super->uuid, params->uuid, sizeof(super->uuid));
     super->frames = frames;
     super->member_count = 1;
-    memcpy(super->member[0].uuid, format->uuid, sizeof(super->uuid));
+    memcpy(super->member[0].uuid, params->uuid, sizeof(super->uuid));
     super->member[0].frames = frames;
-    super->dir_words = dir_words_for(frames, format->max_objects);
+    super->dir_words = count_dir_words(frames, params->max_objects);
     dir_frames = (super->dir_words + STORE_DIR_WORDS - 1) / STORE_DIR_WORDS;
     super->mono[0] = 2;
     super->dir[0] = 3;
     super->mono[1] = super->dir[0] + dir_frames;
     super->dir[1] = super->mono[1] + 1;
-    super->created = format->created;
-    memcpy(super->label, format->label, sizeof(super->label) - 1);
+    super->created = params->created;
+    memcpy(super->label, params->label, sizeof(super->label) - 1);
     super->sequence = 1;
 }
 
@@ -52,16 +60,15 @@ static void *frame_at(const struct store_env *env, uint64_t frame)
     return (uint8_t *)env->base + (frame << STORE_FRAME_SHIFT);
 }
 
-/* Fill whole lines of a table with sealed words of one body, index rising; flushed, not fenced. */
-static void fill_words(uint64_t *words, uint64_t count, uint16_t salt, uint32_t place,
-                       uint64_t body)
+/* Fill a table with words of one body, index 0 and up. Flushed, not fenced. */
+static void fill_words(uint64_t *words, uint64_t count, uint16_t salt, uint32_t loc, uint64_t body)
 {
     for (uint64_t i = 0; i < count; i++)
-        persist_store64(&words[i], word_seal(body, salt, place, (uint32_t)i));
+        persist_store64(&words[i], word_seal(body, salt, loc, (uint32_t)i));
     persist_flush(words, count * sizeof(*words));
 }
 
-static void mono_format(void *frame, uint16_t salt)
+static void fill_counters(void *frame, uint16_t salt)
 {
     uint8_t *at = frame;
 
@@ -79,24 +86,24 @@ static void wipe_supers(const struct store_env *env)
     for (uint32_t copy = 0; copy < 2; copy++) {
         struct store_super *super = frame_at(env, copy);
 
-        persist_publish64(&super->magic, 0); /* COMMIT: with the second one the old pool is gone */
+        persist_publish64(&super->magic, 0); /* COMMIT: the second one ends the old pool */
     }
-    persist_fence(); /* no old superblock, before what it leads to changes */
+    persist_fence(); /* no superblock, before the frames that it points to change */
     for (uint32_t copy = 0; copy < 2; copy++)
         persist_zero_nt(frame_at(env, copy), STORE_FRAME_SIZE);
 }
 
-int store_mkpool(const struct store_env *env, const struct store_mkpool *format)
+int store_mkpool(const struct store_env *env, const struct store_mkpool *params)
 {
     uint64_t frames = env->size >> STORE_FRAME_SHIFT;
     struct store_super super;
-    uint16_t salt = word_salt_pool(format->uuid);
+    uint16_t salt = word_salt_pool(params->uuid);
 
     if (frames < STORE_FRAMES_MIN)
         return -TWZ_ESHORT;
     if (frames > STORE_FRAMES_MAX)
         return -TWZ_EINVAL;
-    super_plan(&super, format, frames);
+    plan_super(&super, params, frames);
     if (super.dir[1] + (super.dir[1] - super.mono[1]) >= frames)
         return -TWZ_ESHORT;
     wipe_supers(env);
@@ -105,11 +112,11 @@ int store_mkpool(const struct store_env *env, const struct store_mkpool *format)
         uint64_t *epoch = (uint64_t *)(void *)(block + STORE_EPOCH_OFFSET);
 
         fill_words(epoch, 1, salt, STORE_LOC_EPOCH, 0);
-        mono_format(frame_at(env, super.mono[copy]), salt);
+        fill_counters(frame_at(env, super.mono[copy]), salt);
         fill_words(frame_at(env, super.dir[copy]), super.dir_words, salt, STORE_LOC_DIR,
                    word_body(STORE_ABSENT, 0, 0));
     }
-    persist_fence(); /* all that the superblock leads to, and its frame zero */
+    persist_fence(); /* all that the superblock points to, before its first copy */
     super_write(env->base, 0, &super);
     super_write(env->base, 1, &super);
     return 0;

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects: looking up, creating, changing; their end is in release.c.
+ * Objects: look-up, creation, changes of the record. Their deletion is in release.c.
  *
- *   create     entry (all lines but the commit word), flush, fence.
- *              COMMIT: commit word provisional or live: the object exists
- *   change     the version area not in use is written, flushed, fenced.
- *              COMMIT: commit word with the next sequence number: that version holds
- *   permanent  COMMIT: commit word live
+ *   operation    durable before the COMMIT      COMMIT
+ *   create       the entry, except its commit   commit word PROVISIONAL or LIVE: the object exists
+ *                word; the chunk (table.c)
+ *   update, tie  the version not in use         commit word with sequence + 1: that version is
+ *                                               current
+ *   permanent    -                              commit word LIVE
+ *   revoke       -                              revocation word
  *
- * A row's commit word is the only word of a free entry that counts.
+ * After a crash each of them has happened completely, or not at all. The commit word is the only
+ * word of a free entry that has a meaning.
  */
 #include <lib/crc32c.h>
 #include <store/inside.h>
 #include <verify/hash.h>
 
-/* --- looking up ---------------------------------------------------------------------------- */
+/* --- look-up ------------------------------------------------------------------------------- */
 
+/* Compare the ID with the one derived from the record, once for each object. */
 static int verify_id(const struct cursor *cursor)
 {
     const struct store_entry *entry = cursor->entry;
@@ -67,7 +71,7 @@ static int count_page(void *ctx, const struct walk_word *word)
 {
     uint64_t *pages = ctx;
 
-    if (word->valid && word->loc == STORE_LOC_PAGE && STORE_WORD_FRAME(word->word))
+    if (word->good && word->loc == STORE_LOC_PAGE && STORE_WORD_FRAME(word->word))
         ++*pages;
     return 1;
 }
@@ -140,7 +144,7 @@ void object_commit_state(const struct cursor *cursor, uint32_t state)
     cursor->row->state = (uint8_t)state;
 }
 
-/* Let `version` hold. */
+/* Make `version` the current one. */
 static void commit_version(const struct cursor *cursor, const struct store_version *version)
 {
     struct store_entry *entry = cursor->entry;
@@ -151,8 +155,8 @@ static void commit_version(const struct cursor *cursor, const struct store_versi
 
     persist_copy(area, version, sizeof(*version));
     persist_flush(area, sizeof(*area));
-    persist_fence();                 /* the new version, before the commit word names it */
-    persist_commit64(&entry->commit, /* COMMIT: the new version holds */
+    persist_fence();                 /* the new version, before its commit word makes it current */
+    persist_commit64(&entry->commit, /* COMMIT: the new version is current */
                      word_commit(state, next, crc, cursor->store->salt, cursor->number));
 }
 
@@ -163,6 +167,7 @@ objid_t store_obj_id(const struct store_create *create)
     return hash_objid(create->nonce, create->perms, create->kuid);
 }
 
+/* The witness word must exist and must not have the value yet. */
 static int check_witness(const struct store *store, const struct store_create *create,
                          uint64_t value)
 {
@@ -184,7 +189,7 @@ static int check_witness(const struct store *store, const struct store_create *c
     return now == value ? -TWZ_EEXIST : 0;
 }
 
-/* Resolve an object that another is to be tied to. */
+/* Resolve an object that another one is to be tied to. */
 static int find_parent(const struct store *store, objid_t id, struct cursor *parent)
 {
     return index_find(store, id, parent) ? cursor_usable(parent) : -TWZ_ENOOBJ;
@@ -210,7 +215,7 @@ static int check_create(const struct store *store, const struct store_create *cr
     return objid_is_none(create->witness) ? 0 : check_witness(store, create, value);
 }
 
-/* A free row, growing the table where there is none. */
+/* Make sure that there is a free row and memory for its place in the index. */
 static int reserve_row(struct store *store)
 {
     int err = index_reserve(store);
@@ -228,7 +233,8 @@ static int reserve_row(struct store *store)
     return 0;
 }
 
-static void entry_fill(struct store_entry *entry, const struct store_create *create, objid_t id,
+/* An entry without pages, its first version current. All but the commit word. */
+static void fill_entry(struct store_entry *entry, const struct store_create *create, objid_t id,
                        uint64_t value, uint16_t salt)
 {
     uint64_t absent = word_body(STORE_ABSENT, 0, 0);
@@ -254,7 +260,8 @@ static void entry_fill(struct store_entry *entry, const struct store_create *cre
     version->witness_value = value;
 }
 
-static void entry_store(const struct cursor *cursor, const struct store_entry *from, uint32_t state)
+static void commit_entry(const struct cursor *cursor, const struct store_entry *from,
+                         uint32_t state)
 {
     struct store_entry *entry = cursor->entry;
     uint32_t crc = entry_crc(from->id, &from->identity, &from->version[0]);
@@ -285,8 +292,8 @@ int store_obj_create(struct store *store, const struct store_create *create, uin
     cursor_set(&cursor, store, bits_first(&store->free_rows));
     bits_drop(&store->free_rows, cursor.number);
     cursor.salt = word_salt_object(store->salt, new_id);
-    entry_fill(&entry, create, new_id, objid_is_none(create->witness) ? 0 : value, cursor.salt);
-    entry_store(&cursor, &entry, state);
+    fill_entry(&entry, create, new_id, objid_is_none(create->witness) ? 0 : value, cursor.salt);
+    commit_entry(&cursor, &entry, state);
     *cursor.row =
         (struct row){ .salt = cursor.salt, .state = (uint8_t)state, .flags = ROW_VERIFIED };
     index_add(store, &cursor);
@@ -360,7 +367,8 @@ bool object_parent(const struct cursor *cursor, struct cursor *parent)
     return !objid_is_none(id) && index_find(cursor->store, id, parent);
 }
 
-/* Is `row` the object `at`, or one that it is tied to? A circle, forged on the media, is a yes. */
+/* `start` is `row`, or is tied to it directly or through others. True for a circle of ties, which
+ * only damaged media contain. */
 static bool is_tied_below(const struct cursor *start, uint32_t row)
 {
     struct cursor at = *start, parent;

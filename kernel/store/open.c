@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Opening and closing a pool: which superblock copy holds, and the volatile tables. Reads only.
- */
+/* Opening and closing a pool: the current superblock copy and the volatile tables. Reads only. */
 #include <store/inside.h>
 
-/* Error of two copies neither of which holds: the more telling one. */
-static int worse(int a, int b)
+/* The error for two invalid copies: the one that says more. */
+static int merge_errors(int a, int b)
 {
     if (a == -TWZ_EVERSION || b == -TWZ_EVERSION)
         return -TWZ_EVERSION;
     return a == -TWZ_EDAMAGED || b == -TWZ_EDAMAGED ? -TWZ_EDAMAGED : -TWZ_ENOTPOOL;
 }
 
-static const char *text_of(int err)
+static const char *super_error_text(int err)
 {
     if (err == -TWZ_EVERSION)
         return "superblock: version or layout";
@@ -21,9 +19,9 @@ static const char *text_of(int err)
     return err == -TWZ_ENOTPOOL ? "superblock: magic" : "superblock: second copy is cut off";
 }
 
-/* The copy that holds, or an error. */
-static int super_choose(const struct store_env *env, struct store_super *super,
-                        struct store_report *why)
+/* Read the superblock. Returns the number of the current copy, or an error with *why filled in. */
+static int read_super(const struct store_env *env, struct store_super *super,
+                      struct store_report *why)
 {
     const struct store_super *copy[2];
     int state[2], chosen;
@@ -37,10 +35,10 @@ static int super_choose(const struct store_env *env, struct store_super *super,
     }
     chosen = state[0] == 0 && (state[1] || copy[0]->sequence >= copy[1]->sequence) ? 0 : 1;
     if (state[chosen] < 0) {
-        int err = worse(state[0], state[1]);
+        int err = merge_errors(state[0], state[1]);
 
         why->code = -err;
-        why->what = text_of(err);
+        why->what = super_error_text(err);
         if (env->size >= STORE_FRAME_SIZE) {
             why->found = err == -TWZ_ENOTPOOL ? copy[0]->magic : copy[0]->version;
             why->wanted = err == -TWZ_ENOTPOOL ? STORE_MAGIC : STORE_VERSION;
@@ -51,38 +49,38 @@ static int super_choose(const struct store_env *env, struct store_super *super,
     return chosen;
 }
 
-static uint32_t segments_for(const struct store *store)
+static uint32_t count_segments(const struct store *store)
 {
     return (uint32_t)((store->super.dir_words + SEGMENT_CHUNKS - 1) / SEGMENT_CHUNKS);
 }
 
-static uint32_t rows_for(const struct store *store)
+static uint32_t count_rows(const struct store *store)
 {
     return (uint32_t)(store->super.dir_words * STORE_CHUNK_ENTRIES);
 }
 
-/* One bucket an object, and the next one. */
-static uint32_t index_pieces(const struct store *store)
+/* There is at most one bucket for each object, and one more. */
+static uint32_t count_index_segments(const struct store *store)
 {
-    return rows_for(store) / INDEX_SEGMENT + 1;
+    return count_rows(store) / INDEX_SEGMENT + 1;
 }
 
-static int tables_alloc(struct store *store)
+static int alloc_tables(struct store *store)
 {
     uint32_t frames = (uint32_t)store->frames;
     void *frame_bits, *row_bits;
-    int all;
+    bool all;
 
-    store->segments = segments_for(store);
+    store->segments = count_segments(store);
     store->segment = env_alloc(store, store->segments * sizeof(*store->segment));
     store->refs = env_alloc(store, frames * sizeof(*store->refs));
     frame_bits = env_alloc(store, bits_bytes(frames));
     if (frame_bits)
         bits_init(&store->free_frames, frames, frame_bits);
-    row_bits = env_alloc(store, bits_bytes(rows_for(store)));
+    row_bits = env_alloc(store, bits_bytes(count_rows(store)));
     if (row_bits)
-        bits_init(&store->free_rows, rows_for(store), row_bits);
-    store->index = env_alloc(store, index_pieces(store) * sizeof(*store->index));
+        bits_init(&store->free_rows, count_rows(store), row_bits);
+    store->index = env_alloc(store, count_index_segments(store) * sizeof(*store->index));
     all = store->segment && store->refs && frame_bits && row_bits && store->index;
     return all ? index_reserve(store) : -TWZ_ENOMEM;
 }
@@ -96,10 +94,10 @@ void store_close(struct store *store)
     env_free(store, store->segment, store->segments * sizeof(*store->segment));
     env_free(store, store->refs, store->frames * sizeof(*store->refs));
     env_free(store, store->free_frames.level[0], bits_bytes((uint32_t)store->frames));
-    env_free(store, store->free_rows.level[0], bits_bytes(rows_for(store)));
-    for (uint32_t i = 0; store->index && i < index_pieces(store); i++)
+    env_free(store, store->free_rows.level[0], bits_bytes(count_rows(store)));
+    for (uint32_t i = 0; store->index && i < count_index_segments(store); i++)
         env_free(store, store->index[i], INDEX_SEGMENT * sizeof(**store->index));
-    env_free(store, store->index, index_pieces(store) * sizeof(*store->index));
+    env_free(store, store->index, count_index_segments(store) * sizeof(*store->index));
     env.free(env.ctx, store, sizeof(*store));
 }
 
@@ -112,7 +110,7 @@ int store_open(const struct store_env *env, struct store **out, struct store_rep
 
     if (!why)
         why = &unused;
-    err = super_choose(env, &super, why);
+    err = read_super(env, &super, why);
     if (err < 0)
         return err;
     store = env->alloc(env->ctx, sizeof(*store));
@@ -124,12 +122,12 @@ int store_open(const struct store_env *env, struct store **out, struct store_rep
     store->frames = super.frames;
     store->salt = word_salt_pool(super.uuid);
     word_low_table(store->low);
-    err = super_sane(&super, env->size >> STORE_FRAME_SHIFT, why);
+    err = super_check(&super, env->size >> STORE_FRAME_SHIFT, why);
     if (err < 0) {
         env->free(env->ctx, store, sizeof(*store));
         return err;
     }
-    err = tables_alloc(store);
+    err = alloc_tables(store);
     if (err < 0) {
         store_close(store);
         return err;

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operations on pages, each a plan and a make for the protocol of change.c.
+ * Operations on pages. Each supplies the callbacks plan and make_body for the protocol of change.c.
  *
- * Sharing: both words are STORE_SHARED while several objects may hold one frame. COMMIT order: the
- * source's words first, so that no frame is ever reached twice without saying so; a power failure
- * in between leaves a SHARED frame with one holder, which is as good as PRESENT.
+ * Sharing frames. Every word that points to a shared frame must be SHARED.
  *
- * No frame is in more than REF_MAX words. A page whose frame is gets a copy, which is filled like
- * the frame of a new page; the pages after it that hold the same frame share the copy.
+ *   step                                   durable before it   after a crash in this step
+ *   1 COMMIT: the source's words become    -                   a SHARED word may be the only one
+ *     SHARED                                                   of its frame, as good as PRESENT
+ *   2 COMMIT: the destination's words      the source's words  each page is shared, or as before
+ *
+ * At most REF_MAX words reach a frame. If a page would exceed the limit, it gets a copy of the
+ * frame, which is filled like the frame of a new page. Later pages of the same frame share the
+ * copy.
  */
 #include <store/change.h>
 
-/* A new frame with the content of another; durable at the next fence, which `taken` asks for. */
-static uint32_t copy_of(struct change *change, uint32_t frame)
+/* Allocate a frame and fill it with the content of another one. Streamed, not fenced. */
+static uint32_t copy_page_frame(struct change *change, uint32_t frame)
 {
-    uint32_t copy = frame_alloc(change->store, 1);
+    uint32_t copy = frame_alloc(change->store, FRAME_PAGE);
 
     persist_copy_nt(env_frame(change->store, copy), env_frame(change->store, frame),
                     STORE_FRAME_SIZE);
-    change->taken = 1;
+    change->unfenced = true;
     return copy;
 }
 
@@ -28,30 +32,32 @@ static int plan_add(struct change *change, uint32_t page, uint64_t word)
 {
     (void)page;
     switch (STORE_WORD_STATE(word)) {
-    case STORE_ABSENT: return PLAN_CHANGE_AND_TAKE;
-    case STORE_HOLE: return change->source ? PLAN_CHANGE_AND_TAKE : -TWZ_EFAULT;
+    case STORE_ABSENT: return PLAN_ALLOC;
+    case STORE_HOLE: return change->source ? PLAN_ALLOC : -TWZ_EFAULT;
     default: return -TWZ_EEXIST;
     }
 }
 
-static uint64_t make_add(struct change *change, uint32_t page, uint64_t word)
+static uint64_t make_add_body(struct change *change, uint32_t page, uint64_t word)
 {
     const void *content = change->source ? change->source(change->ctx, page) : NULL;
 
     (void)word;
     if (content) {
-        change->frame = frame_alloc(change->store, 1);
+        change->frame = frame_alloc(change->store, FRAME_PAGE);
         persist_copy_nt(env_frame(change->store, change->frame), content, STORE_FRAME_SIZE);
     } else {
-        change->frame = frame_alloc_zeroed(change->store);
+        change->frame = frame_alloc_zeroed(change->store, FRAME_PAGE);
     }
-    change->taken = 1;
+    change->unfenced = true;
     return word_body(STORE_PRESENT, 0, change->frame);
 }
 
 int store_page_add(struct store *store, uint32_t row, uint32_t page, uint32_t *frame)
 {
-    struct change change = { .store = store, .plan = plan_add, .make = make_add, .absent_too = 1 };
+    struct change change = {
+        .store = store, .plan = plan_add, .make_body = make_add_body, .changes_absent = true
+    };
     int err = change_pages(&change, row, page, 1);
 
     if (err == 0)
@@ -64,8 +70,8 @@ int store_page_add_many(struct store *store, uint32_t row, uint32_t first, uint3
 {
     struct change change = { .store = store,
                              .plan = plan_add,
-                             .make = make_add,
-                             .absent_too = 1,
+                             .make_body = make_add_body,
+                             .changes_absent = true,
                              .source = source,
                              .ctx = ctx };
 
@@ -80,7 +86,7 @@ static int plan_discard(struct change *change, uint32_t page, uint64_t word)
     return STORE_WORD_STATE(word) == change->state ? PLAN_KEEP : PLAN_CHANGE;
 }
 
-static uint64_t make_discard(struct change *change, uint32_t page, uint64_t word)
+static uint64_t make_discard_body(struct change *change, uint32_t page, uint64_t word)
 {
     (void)page;
     (void)word;
@@ -92,9 +98,9 @@ int store_page_discard(struct store *store, uint32_t row, uint32_t first, uint32
 {
     struct change change = { .store = store,
                              .plan = plan_discard,
-                             .make = make_discard,
+                             .make_body = make_discard_body,
                              .state = state,
-                             .absent_too = state == STORE_HOLE };
+                             .changes_absent = state == STORE_HOLE };
 
     if (state != STORE_ABSENT && state != STORE_HOLE)
         return -TWZ_EINVAL;
@@ -113,18 +119,18 @@ static int plan_protect(struct change *change, uint32_t page, uint64_t word)
     return PLAN_CHANGE;
 }
 
-static uint64_t make_protect(struct change *change, uint32_t page, uint64_t word)
+static uint64_t make_protect_body(struct change *change, uint32_t page, uint64_t word)
 {
     (void)page;
     return word_body(STORE_WORD_STATE(word), change->flags, STORE_WORD_FRAME(word));
 }
 
 int store_page_protect(struct store *store, uint32_t row, uint32_t first, uint32_t count,
-                       uint32_t readonly)
+                       bool readonly)
 {
     struct change change = { .store = store,
                              .plan = plan_protect,
-                             .make = make_protect,
+                             .make_body = make_protect_body,
                              .flags = readonly ? STORE_FLAG_READONLY : 0 };
 
     return change_pages(&change, row, first, count);
@@ -141,7 +147,7 @@ static int plan_poison(struct change *change, uint32_t page, uint64_t word)
     return state == STORE_PRESENT || state == STORE_SHARED ? PLAN_CHANGE : -TWZ_EINVAL;
 }
 
-static uint64_t make_poison(struct change *change, uint32_t page, uint64_t word)
+static uint64_t make_poison_body(struct change *change, uint32_t page, uint64_t word)
 {
     (void)change;
     (void)page;
@@ -151,7 +157,7 @@ static uint64_t make_poison(struct change *change, uint32_t page, uint64_t word)
 int store_page_poison(struct store *store, uint32_t row, uint32_t page)
 {
     struct change change = {
-        .store = store, .plan = plan_poison, .make = make_poison, .absent_too = 1
+        .store = store, .plan = plan_poison, .make_body = make_poison_body, .changes_absent = true
     };
 
     return change_pages(&change, row, page, 1);
@@ -159,37 +165,42 @@ int store_page_poison(struct store *store, uint32_t row, uint32_t page)
 
 /* --- share --------------------------------------------------------------------------------- */
 
-/* The range's words are counted, and it adds as many at most: a frame of few words has room. */
-static int plan_lend(struct change *change, uint32_t page, uint64_t word)
+/*
+ * The change of the source. It sets `saturated` if a reference count may exceed REF_MAX. A count
+ * that is REF_MAX / 2 at most cannot: sharing adds no more references than the source range has
+ * already.
+ */
+static int plan_source(struct change *change, uint32_t page, uint64_t word)
 {
     (void)page;
     switch (STORE_WORD_STATE(word)) {
     case STORE_PRESENT: return PLAN_CHANGE;
     case STORE_SHARED:
-        change->crowded |= frame_refs(change->store, STORE_WORD_FRAME(word)) > REF_MAX / 2;
+        change->saturated |= frame_refs(change->store, STORE_WORD_FRAME(word)) > REF_MAX / 2;
         return PLAN_KEEP;
     case STORE_POISONED: return -TWZ_EPOISON;
     default: return PLAN_KEEP;
     }
 }
 
-static uint64_t make_lend(struct change *change, uint32_t page, uint64_t word)
+static uint64_t make_source_body(struct change *change, uint32_t page, uint64_t word)
 {
     (void)page;
     frame_mark_shared(change->store, STORE_WORD_FRAME(word));
     return word_body(STORE_SHARED, STORE_WORD_FLAGS(word), STORE_WORD_FRAME(word));
 }
 
-static int source_page(const struct change *change, uint32_t page, struct store_page *out)
+/* The page of the source that corresponds to a page of the destination. */
+static int get_source_page(const struct change *change, uint32_t page, struct store_page *out)
 {
     return walk_page(change->other, page - change->first + change->other_first, out);
 }
 
-static int plan_borrow(struct change *change, uint32_t page, uint64_t word)
+static int plan_dest(struct change *change, uint32_t page, uint64_t word)
 {
     uint32_t state = STORE_WORD_STATE(word);
     struct store_page from;
-    int err = source_page(change, page, &from);
+    int err = get_source_page(change, page, &from);
 
     if (err < 0)
         return err;
@@ -198,53 +209,54 @@ static int plan_borrow(struct change *change, uint32_t page, uint64_t word)
     return from.state == state ? PLAN_KEEP : PLAN_CHANGE;
 }
 
-enum lent { LENT_ITSELF, LENT_LAST_COPY, LENT_NEW_COPY };
+enum share { SHARE_FRAME, SHARE_LAST_COPY, SHARE_NEW_COPY };
 
-/* What the next page borrows where the source's holds `frame`, which `refs` words reach by now. */
-static enum lent lent_for(struct change *change, uint32_t frame, uint32_t refs)
+/* Choose the frame of the next page. The source page has `frame`, which `refs` words reach now. */
+static enum share choose_share(struct change *change, uint32_t frame, uint32_t refs)
 {
     if (refs < REF_MAX)
-        return LENT_ITSELF;
+        return SHARE_FRAME;
     if (change->copied == frame && change->copy_refs < REF_MAX) {
         change->copy_refs++;
-        return LENT_LAST_COPY;
+        return SHARE_LAST_COPY;
     }
     change->copied = frame;
     change->copy_refs = 1;
-    return LENT_NEW_COPY;
+    return SHARE_NEW_COPY;
 }
 
-static uint64_t make_borrow(struct change *change, uint32_t page, uint64_t word)
+/* Take a reference to the frame of the source page, or to a copy of it. */
+static uint64_t make_dest_body(struct change *change, uint32_t page, uint64_t word)
 {
     struct store *store = change->store;
     struct store_page from;
 
     (void)word;
-    if (source_page(change, page, &from) < 0 || !from.frame)
+    if (get_source_page(change, page, &from) < 0 || !from.frame)
         return word_body(from.state, 0, 0);
-    switch (lent_for(change, from.frame, frame_refs(store, from.frame))) {
-    case LENT_ITSELF: frame_ref(store, from.frame); break;
-    case LENT_LAST_COPY:
+    switch (choose_share(change, from.frame, frame_refs(store, from.frame))) {
+    case SHARE_FRAME: frame_ref(store, from.frame); break;
+    case SHARE_LAST_COPY:
         from.frame = change->frame;
         frame_ref(store, from.frame);
         break;
-    case LENT_NEW_COPY:
-        from.frame = change->frame = copy_of(change, from.frame);
+    case SHARE_NEW_COPY:
+        from.frame = change->frame = copy_page_frame(change, from.frame);
         frame_mark_shared(store, from.frame);
         break;
     }
     return word_body(STORE_SHARED, 0, from.frame);
 }
 
-static int borrows_shared(const struct change *change, uint32_t page, struct store_page *from)
+static bool has_shared_source(const struct change *change, uint32_t page, struct store_page *from)
 {
-    return source_page(change, page, from) == 0 && from->state == STORE_SHARED;
+    return get_source_page(change, page, from) == 0 && from->state == STORE_SHARED;
 }
 
 /*
- * The copies that make_borrow will make of frames that are SHARED already: its decisions, on counts
- * that are put back afterwards. Each page of the range is counted already, so no count more than
- * doubles: it goes above REF_MAX here, and fits.
+ * Count the copies that make_dest_body will make of frames that are SHARED already. It makes the
+ * same choices, on reference counts that it restores afterwards. Each page of the source has one of
+ * the references, so no count more than doubles: it may exceed REF_MAX here, but fits in 16 bits.
  */
 static uint64_t count_copies(struct change *change, uint32_t first, uint32_t count)
 {
@@ -253,10 +265,10 @@ static uint64_t count_copies(struct change *change, uint32_t first, uint32_t cou
     uint64_t copies = 0;
 
     for (uint32_t page = first; page < first + count; page++)
-        if (borrows_shared(change, page, &from))
-            copies += lent_for(change, from.frame, refs[from.frame]++) == LENT_NEW_COPY;
+        if (has_shared_source(change, page, &from))
+            copies += choose_share(change, from.frame, refs[from.frame]++) == SHARE_NEW_COPY;
     for (uint32_t page = first; page < first + count; page++)
-        if (borrows_shared(change, page, &from))
+        if (has_shared_source(change, page, &from))
             refs[from.frame]--;
     change->copied = 0;
     return copies;
@@ -265,35 +277,35 @@ static uint64_t count_copies(struct change *change, uint32_t first, uint32_t cou
 int store_page_share(struct store *store, uint32_t dst, uint32_t dst_first, uint32_t src,
                      uint32_t src_first, uint32_t count)
 {
-    struct change lend = { .store = store, .plan = plan_lend, .make = make_lend };
-    struct change borrow = { .store = store,
-                             .plan = plan_borrow,
-                             .make = make_borrow,
-                             .absent_too = 1,
-                             .other = &lend.object,
-                             .other_first = src_first };
+    struct change source = { .store = store, .plan = plan_source, .make_body = make_source_body };
+    struct change dest = { .store = store,
+                           .plan = plan_dest,
+                           .make_body = make_dest_body,
+                           .changes_absent = true,
+                           .other = &source.object,
+                           .other_first = src_first };
     int err;
 
     if (dst == src && dst_first < src_first + count && src_first < dst_first + count)
         return -TWZ_EINVAL;
-    err = change_plan(&lend, src, src_first, count);
+    err = change_plan(&source, src, src_first, count);
     if (err < 0)
         return err;
-    err = change_plan(&borrow, dst, dst_first, count);
+    err = change_plan(&dest, dst, dst_first, count);
     if (err < 0)
         return err;
-    if (lend.crowded)
-        borrow.frames += count_copies(&borrow, dst_first, count);
-    if (borrow.frames > frames_free(store))
+    if (source.saturated)
+        dest.frames += count_copies(&dest, dst_first, count);
+    if (dest.frames > frames_free(store))
         return -TWZ_ENOSPC;
-    change_apply(&lend, src_first, count);
-    change_apply(&borrow, dst_first, count);
+    change_apply(&source, src_first, count);
+    change_apply(&dest, dst_first, count);
     return 0;
 }
 
-/* --- own ----------------------------------------------------------------------------------- */
+/* --- break copy-on-write ------------------------------------------------------------------- */
 
-static int plan_own(struct change *change, uint32_t page, uint64_t word)
+static int plan_break_cow(struct change *change, uint32_t page, uint64_t word)
 {
     uint32_t frame = STORE_WORD_FRAME(word);
 
@@ -301,25 +313,28 @@ static int plan_own(struct change *change, uint32_t page, uint64_t word)
     change->frame = frame;
     switch (STORE_WORD_STATE(word)) {
     case STORE_PRESENT: return PLAN_KEEP;
-    case STORE_SHARED:
-        return frame_refs(change->store, frame) == 1 ? PLAN_CHANGE : PLAN_CHANGE_AND_TAKE;
+    case STORE_SHARED: return frame_refs(change->store, frame) == 1 ? PLAN_CHANGE : PLAN_ALLOC;
     case STORE_POISONED: return -TWZ_EPOISON;
     default: return -TWZ_EINVAL;
     }
 }
 
-static uint64_t make_own(struct change *change, uint32_t page, uint64_t word)
+/* Copy the frame, unless no other word reaches it. */
+static uint64_t make_private_body(struct change *change, uint32_t page, uint64_t word)
 {
     uint32_t frame = STORE_WORD_FRAME(word);
 
     (void)page;
-    change->frame = frame_refs(change->store, frame) > 1 ? copy_of(change, frame) : frame;
+    change->frame = frame_refs(change->store, frame) > 1 ? copy_page_frame(change, frame) : frame;
     return word_body(STORE_PRESENT, STORE_WORD_FLAGS(word), change->frame);
 }
 
 int store_page_break_cow(struct store *store, uint32_t row, uint32_t page, uint32_t *frame)
 {
-    struct change change = { .store = store, .plan = plan_own, .make = make_own, .absent_too = 1 };
+    struct change change = { .store = store,
+                             .plan = plan_break_cow,
+                             .make_body = make_private_body,
+                             .changes_absent = true };
     int err = change_pages(&change, row, page, 1);
 
     if (err == 0)

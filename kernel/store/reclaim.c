@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The last phase of recovery: what lives and what goes.
+ * The last phase of recovery: which objects are retained, and which are reclaimed.
  *
- *   named    a provisional object is iff its witness word holds its value. Where the word cannot be
- *            read because its object is damaged, it counts as named: nothing is deleted on a
- *            suspicion
- *   dying    dead objects, provisional ones that are not named, objects tied to dying ones, and
- *            provisional ones whose witness word lies in a dying one. An object's witness is older
- *            than the object, so names form no circles
+ *   committed   a provisional object whose witness word has its value. If the word cannot be read
+ *               because its object is damaged, the object counts as committed: suspicion alone must
+ *               not delete an object.
+ *   marked      an object that is deleted; or provisional and not committed; or tied to a marked
+ *               object; or provisional with its witness word in a marked object. The witness of an
+ *               object is older than the object, so witnesses form no circle.
  *
- * The verdict is complete before the first store. COMMIT: each provisional object that is not dying
- * becomes live. COMMIT: each dying one becomes free, last found first: an object is found after the
- * one it depends on, so a power failure in between leaves the cause of what is still to go.
+ *   step                                    durable before it     after a crash in this step
+ *   1 mark objects; the queue has each      -                     old state
+ *     after the object it depends on
+ *   2 COMMIT: each provisional object that  -                     some are LIVE; recovery finds the
+ *     is not marked becomes LIVE                                  others committed again
+ *   3 COMMIT: each marked object becomes    all that depend on    some are FREE; recovery marks the
+ *     FREE, the last of the queue first     it are FREE           others again
  */
 #include <store/inside.h>
 
 struct reclaim {
     struct store *store;
-    uint32_t *queue; /* rows that go, causes before effects */
+    uint32_t *queue; /* rows of the marked objects, each after the one it depends on */
     uint32_t count;
 };
 
@@ -26,6 +30,7 @@ static bool is_provisional(const struct cursor *cursor)
     return cursor->row->state == STORE_PROVISIONAL;
 }
 
+/* For a provisional object. */
 static bool is_committed(const struct cursor *cursor)
 {
     const struct store_version *version = entry_version(cursor->entry);
@@ -59,24 +64,24 @@ static void link_tie(const struct cursor *cursor)
         tie_link(cursor, &parent);
 }
 
-/* Lists of what depends on what; returns how many objects are not simply live. */
-static uint32_t link_all(const struct store *store)
+/* Build the lists of dependent objects. Returns the number of objects that are not LIVE. */
+static uint32_t link_objects(const struct store *store)
 {
     struct cursor cursor;
-    uint32_t unsettled = 0;
+    uint32_t not_live = 0;
 
     for (uint32_t number = 0; store_obj_next(store, &number) == 0; number++) {
         cursor_set(&cursor, store, number);
-        unsettled += cursor.row->state != STORE_LIVE;
+        not_live += cursor.row->state != STORE_LIVE;
         if (!(cursor.row->flags & ROW_DAMAGED))
             link_tie(&cursor);
         if (is_provisional(&cursor))
             link_witness(&cursor);
     }
-    return unsettled;
+    return not_live;
 }
 
-static void mark(struct reclaim *reclaim, uint32_t number)
+static void mark_object(struct reclaim *reclaim, uint32_t number)
 {
     struct row *row = table_row(reclaim->store, number);
 
@@ -86,7 +91,8 @@ static void mark(struct reclaim *reclaim, uint32_t number)
     reclaim->queue[reclaim->count++] = number;
 }
 
-static void mark_all(struct reclaim *reclaim)
+/* Step 1. */
+static void mark_objects(struct reclaim *reclaim)
 {
     struct store *store = reclaim->store;
     struct cursor cursor;
@@ -95,19 +101,20 @@ static void mark_all(struct reclaim *reclaim)
         cursor_set(&cursor, store, number);
         if (cursor.row->state == STORE_DELETED ||
             (is_provisional(&cursor) && !is_committed(&cursor)))
-            mark(reclaim, number);
+            mark_object(reclaim, number);
     }
     for (uint32_t i = 0; i < reclaim->count; i++) {
         const struct row *cause = table_row(store, reclaim->queue[i]);
 
         for (uint32_t at = cause->tie_first; at; at = table_row(store, at - 1)->tie_next)
-            mark(reclaim, at - 1);
+            mark_object(reclaim, at - 1);
         for (uint32_t at = cause->wit_first; at; at = table_row(store, at - 1)->wit_next)
             if (table_row(store, at - 1)->state == STORE_PROVISIONAL)
-                mark(reclaim, at - 1);
+                mark_object(reclaim, at - 1);
     }
 }
 
+/* Step 2. */
 static void retain_provisional(struct store *store, struct store_recovery *result)
 {
     struct cursor cursor;
@@ -122,6 +129,7 @@ static void retain_provisional(struct store *store, struct store_recovery *resul
     }
 }
 
+/* Step 3. In a read-only store, only leave the objects out. */
 static void free_marked(struct reclaim *reclaim, struct store_recovery *result)
 {
     struct store *store = reclaim->store;
@@ -145,12 +153,12 @@ int reclaim_objects(struct store *store, struct store_recovery *result)
     struct reclaim reclaim = { .store = store };
     size_t bytes = (size_t)store->objects * sizeof(*reclaim.queue);
 
-    if (!link_all(store))
+    if (!link_objects(store))
         return 0;
     reclaim.queue = env_alloc(store, bytes);
     if (!reclaim.queue)
         return -TWZ_ENOMEM;
-    mark_all(&reclaim);
+    mark_objects(&reclaim);
     retain_provisional(store, result);
     free_marked(&reclaim, result);
     env_free(store, reclaim.queue, bytes);

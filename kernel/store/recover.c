@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recovery: from whatever a power failure left to a consistent pool and its volatile tables.
+ * Recovery: from the state that a power failure left to a consistent pool and its volatile tables.
  *
- *   1 mirrors    superblock, mono words and directory: of each pair the copy that holds is known
- *                (sequence number; the higher value; the word that is there); the other is written
- *                from it. Either copy may be torn or lost, not both.
- *   2 rollback   objects of a resume set go back to the committed epoch. No object is in one today.
- *   3 walk       every entry, every word, once: rows, index, frames. Stores nothing. What fails
- *                its check is damage of that one object.
- *   4 sweep      provisional, dead and tied objects are settled (reclaim.c)
+ *   1 mirrors    Superblock, monotonic counters and directory have two copies. The current one is
+ *                known by its sequence number, the higher value, or the only word present. Recovery
+ *                completes the other copy from it. One copy may be torn or lost.
+ *   2 rollback   Objects of a resume set return to the committed epoch. No object is in one today.
+ *   3 walk       Visit every entry and every word once; build rows, index and frame counts. Store
+ *                nothing. A word that fails its check makes one object a damaged object.
+ *   4 reclaim    Retain or free provisional, deleted and tied objects (reclaim.c).
  *
- * Each phase only repeats what a finished one would find done, so a power failure inside is
- * recovered by beginning again, and a second recovery stores nothing.
+ * Each phase depends only on the media, and finds less to do when it is repeated. A power failure
+ * in recovery is therefore recovered by the next one, and a second recovery stores nothing.
  */
 #include <store/inside.h>
 
@@ -29,38 +29,37 @@ static void recover_super(struct store *store, struct store_recovery *result)
         super_write(store->env.base, other, &store->super);
 }
 
-/* The winner of a mirrored word is known: store it where it is not. */
-static void mirror_word(struct store *store, uint64_t *at, uint64_t word,
+/* Store the current value of a mirrored word in a copy that differs. */
+static void repair_copy(struct store *store, uint64_t *at, uint64_t word,
                         struct store_recovery *result)
 {
     if (*at == word)
         return;
     result->mirrors++;
     if (!store->readonly)
-        persist_commit64(at, word); /* COMMIT: mirror complete */
+        persist_commit64(at, word); /* COMMIT: the mirror is complete */
 }
 
-/* Two copies of a word that only rises: both become the higher valid one. */
-static int recover_rising(struct store *store, uint64_t *copy[2], uint32_t place, uint32_t index,
-                          uint64_t *value, struct store_recovery *result)
+/* Both copies of a monotonic word become the higher valid one. */
+static int recover_monotonic(struct store *store, uint64_t *copy[2], uint32_t loc, uint32_t index,
+                             uint64_t *value, struct store_recovery *result)
 {
-    int valid = 0;
+    bool valid = false;
 
     *value = 0;
     for (uint32_t i = 0; i < 2; i++) {
-        if (!word_is_valid(*copy[i], store->salt, place, index))
+        if (!word_is_valid(*copy[i], store->salt, loc, index))
             continue;
-        valid = 1;
+        valid = true;
         if (STORE_WORD_BODY(*copy[i]) > *value)
             *value = STORE_WORD_BODY(*copy[i]);
     }
     if (!valid) {
-        env_report_pool(store, copy[0], *copy[0], *copy[1],
-                        "word that never goes back: both copies");
+        env_report_pool(store, copy[0], *copy[0], *copy[1], "monotonic counter: both copies");
         return -TWZ_EDAMAGED;
     }
     for (uint32_t i = 0; i < 2; i++)
-        mirror_word(store, copy[i], word_seal(*value, store->salt, place, index), result);
+        repair_copy(store, copy[i], word_seal(*value, store->salt, loc, index), result);
     return 0;
 }
 
@@ -68,17 +67,17 @@ static int recover_mono(struct store *store, struct store_recovery *result)
 {
     uint64_t *epoch[2] = { epoch_word(store, 0), epoch_word(store, 1) };
     uint64_t committed;
-    int err = recover_rising(store, epoch, STORE_LOC_EPOCH, 0, &committed, result);
+    int err = recover_monotonic(store, epoch, STORE_LOC_EPOCH, 0, &committed, result);
 
     for (uint32_t i = 0; i < STORE_MONO_COUNT && err == 0; i++) {
         uint64_t *copy[2] = { mono_word(store, 0, i), mono_word(store, 1, i) };
 
-        err = recover_rising(store, copy, STORE_LOC_MONO, i, &store->mono[i], result);
+        err = recover_monotonic(store, copy, STORE_LOC_MONO, i, &store->mono[i], result);
     }
     return err;
 }
 
-static int dir_good(const struct store *store, uint64_t word, uint32_t chunk)
+static bool is_dir_word(const struct store *store, uint64_t word, uint32_t chunk)
 {
     uint32_t state = STORE_WORD_STATE(word);
 
@@ -86,13 +85,13 @@ static int dir_good(const struct store *store, uint64_t word, uint32_t chunk)
            word_is_sane(word, store->frames) && (state == STORE_ABSENT || state == STORE_CHUNK);
 }
 
-/* The directory's word for a chunk, from both copies; 0 where both are lost or disagree. */
-static uint64_t dir_winner(const struct store *store, uint32_t chunk)
+/* The current directory word of a chunk, from both copies; 0 if both are lost, or disagree. */
+static uint64_t current_dir_word(const struct store *store, uint32_t chunk)
 {
     uint64_t a = *table_dir_word(store, 0, chunk);
     uint64_t b = *table_dir_word(store, 1, chunk);
-    int good_a = dir_good(store, a, chunk);
-    int good_b = dir_good(store, b, chunk);
+    bool good_a = is_dir_word(store, a, chunk);
+    bool good_b = is_dir_word(store, b, chunk);
 
     if (!good_a || !good_b)
         return good_a ? a : good_b ? b : 0;
@@ -101,18 +100,19 @@ static uint64_t dir_winner(const struct store *store, uint32_t chunk)
     return STORE_WORD_STATE(a) == STORE_ABSENT ? b : 0;
 }
 
+/* Complete the directory and find the chunks. The first absent word ends the table. */
 static int recover_directory(struct store *store, struct store_recovery *result)
 {
     for (uint32_t chunk = 0; chunk < store->super.dir_words; chunk++) {
         uint64_t *copy[2] = { table_dir_word(store, 0, chunk), table_dir_word(store, 1, chunk) };
-        uint64_t word = dir_winner(store, chunk);
+        uint64_t word = current_dir_word(store, chunk);
 
         if (!word) {
             env_report_pool(store, copy[0], *copy[0], *copy[1], "directory word: both copies");
             return -TWZ_EDAMAGED;
         }
-        mirror_word(store, copy[0], word, result);
-        mirror_word(store, copy[1], word, result);
+        repair_copy(store, copy[0], word, result);
+        repair_copy(store, copy[1], word, result);
         if (STORE_WORD_STATE(word) == STORE_ABSENT)
             return 0;
         if (table_reserve(store, chunk) < 0)
@@ -137,7 +137,7 @@ static int recover_mirrors(struct store *store, struct store_recovery *result)
 
 static void recover_rollback(struct store *store)
 {
-    (void)store; /* every object keeps the promise of class 0: nothing goes back */
+    (void)store; /* all objects are of class 0, which is never rolled back */
 }
 
 /* --- 3 walk -------------------------------------------------------------------------------- */
@@ -148,10 +148,10 @@ static void claim_fixed(struct store *store)
 
     bits_fill(&store->free_frames);
     for (uint32_t copy = 0; copy < 2; copy++) {
-        (void)frame_claim(store, copy, 0, 0);
-        (void)frame_claim(store, (uint32_t)store->super.mono[copy], 0, 0);
+        (void)frame_claim(store, copy, FRAME_META, false);
+        (void)frame_claim(store, (uint32_t)store->super.mono[copy], FRAME_META, false);
         for (uint64_t i = 0; i < dir_frames; i++)
-            (void)frame_claim(store, (uint32_t)(store->super.dir[copy] + i), 0, 0);
+            (void)frame_claim(store, (uint32_t)(store->super.dir[copy] + i), FRAME_META, false);
     }
 }
 
@@ -160,9 +160,10 @@ static int claim_chunks(struct store *store)
     for (uint32_t chunk = 0; chunk < store->chunks; chunk++) {
         uint64_t *word = table_dir_word(store, 0, chunk);
 
-        if (frame_claim(store, STORE_WORD_FRAME(dir_winner(store, chunk)), 0, 0) == 0)
+        if (frame_claim(store, STORE_WORD_FRAME(current_dir_word(store, chunk)), FRAME_META,
+                        false) == 0)
             continue;
-        env_report_pool(store, word, *word, 0, "directory word: frame is taken");
+        env_report_pool(store, word, *word, 0, "directory word: frame is in use");
         return -TWZ_EDAMAGED;
     }
     return 0;
@@ -180,6 +181,7 @@ struct claim {
     const struct cursor *cursor;
 };
 
+/* Claim the frame that a word points to. */
 static int claim_word(void *ctx, const struct walk_word *word)
 {
     struct claim *claim = ctx;
@@ -187,14 +189,14 @@ static int claim_word(void *ctx, const struct walk_word *word)
     uint32_t frame = STORE_WORD_FRAME(word->word);
     int err;
 
-    if (!word->valid) {
+    if (!word->good) {
         set_damaged(claim->cursor, word->at, word->word, word->index,
                     word->loc == STORE_LOC_PAGE ? "page word" : "node word");
         return 0;
     }
     if (!frame)
         return 0;
-    err = frame_claim(claim->store, frame, word->loc == STORE_LOC_PAGE,
+    err = frame_claim(claim->store, frame, word->loc == STORE_LOC_PAGE ? FRAME_PAGE : FRAME_META,
                       state == STORE_SHARED || state == STORE_POISONED);
     if (err == 0)
         return 1;
@@ -203,8 +205,8 @@ static int claim_word(void *ctx, const struct walk_word *word)
     return 0;
 }
 
-/* Make a row known under its ID, unless another is. */
-static void walk_index(struct store *store, const struct cursor *cursor)
+/* Enter an object into the index. If two have one ID, the second is damaged. */
+static void index_object(struct store *store, const struct cursor *cursor)
 {
     const objid_t *id = &cursor->entry->id;
     struct cursor other;
@@ -215,7 +217,8 @@ static void walk_index(struct store *store, const struct cursor *cursor)
         set_damaged(cursor, id, id->lo, 0, "ID exists twice");
 }
 
-static void check_commit(const struct cursor *cursor)
+/* Set the state of an object from its commit word, and check its record. */
+static void recover_record(const struct cursor *cursor)
 {
     const struct store_entry *entry = cursor->entry;
     uint32_t state = STORE_COMMIT_STATE(entry->commit);
@@ -233,7 +236,7 @@ static void check_commit(const struct cursor *cursor)
                     "record checksum");
 }
 
-static int walk_entry(struct store *store, struct cursor *cursor, struct store_recovery *result)
+static int recover_object(struct store *store, struct cursor *cursor, struct store_recovery *result)
 {
     const uint64_t *revoke = &cursor->entry->revoke;
     struct claim claim = { store, cursor };
@@ -244,16 +247,16 @@ static int walk_entry(struct store *store, struct cursor *cursor, struct store_r
     cursor->row->salt = cursor->salt;
     cursor->row->state = STORE_LIVE;
     store->objects++;
-    check_commit(cursor);
+    recover_record(cursor);
     if (!word_is_valid(*revoke, cursor->salt, STORE_LOC_REVOKE, 0))
         set_damaged(cursor, revoke, *revoke, 0, "revocation word");
-    walk_index(store, cursor);
+    index_object(store, cursor);
     (void)walk_object(cursor, claim_word, &claim);
     result->damaged += cursor->row->flags & ROW_DAMAGED ? 1u : 0u;
     return 0;
 }
 
-static bool is_free(const struct cursor *cursor)
+static bool is_free_row(const struct cursor *cursor)
 {
     uint64_t commit = cursor->entry->commit;
 
@@ -270,11 +273,11 @@ static int recover_walk(struct store *store, struct store_recovery *result)
     err = claim_chunks(store);
     for (uint32_t number = 0; err == 0 && number < table_rows(store); number++) {
         cursor_set(&cursor, store, number);
-        if (is_free(&cursor)) {
+        if (is_free_row(&cursor)) {
             cursor.row->state = STORE_FREE;
             bits_add(&store->free_rows, number);
         } else {
-            err = walk_entry(store, &cursor, result);
+            err = recover_object(store, &cursor, result);
         }
     }
     return err;
@@ -282,7 +285,8 @@ static int recover_walk(struct store *store, struct store_recovery *result)
 
 /* --- all ----------------------------------------------------------------------------------- */
 
-static int recover(struct store *store, struct store_recovery *result)
+/* Run the phases in order. */
+static int recover_pool(struct store *store, struct store_recovery *result)
 {
     int err;
 
@@ -299,17 +303,17 @@ static int recover(struct store *store, struct store_recovery *result)
         return err;
     result->objects = store->objects;
     result->frames = store->frames - frames_free(store);
-    store->recovered = 1;
+    store->recovered = true;
     return 0;
 }
 
 int store_recover(struct store *store, struct store_recovery *result)
 {
-    return recover(store, result);
+    return recover_pool(store, result);
 }
 
 int store_recover_readonly(struct store *store, struct store_recovery *result)
 {
-    store->readonly = 1;
-    return recover(store, result);
+    store->readonly = true;
+    return recover_pool(store, result);
 }

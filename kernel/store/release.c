@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end of objects.
+ * Deletion and release of objects.
  *
- *   delete     COMMIT: commit word dead; then the same for each object tied to it, parents first. A
- *              power failure in between is rolled forward by recovery from the parent's word
- *   release    COMMIT: commit word free; then its frames go, which nothing leads to any more. The
- *              row waits until the last one is given back: it is only in memory that they wait
+ *   step                                      durable before it   after a crash in this step
+ *   delete
+ *   1 COMMIT: commit word DELETED             -                   old or new state
+ *   2 COMMIT: the same for each object tied   the parent's word   recovery deletes the others, too
+ *     to it, parents first
+ *   release
+ *   3 COMMIT: commit word FREE                -                   deleted; recovery releases it
+ *   4 free the frames, batch by batch, then   the commit word     the frames and the row are free
+ *     the row (volatile)
+ *
+ * After step 3 no durable word reaches the frames, so step 4 stores nothing to the media.
  */
 #include <store/inside.h>
 
-/* What drain does in one go: a quarter of a leaf. */
-#define PIECES      4u
-#define PIECE_WORDS (STORE_NODE_WORDS / PIECES)
-#define ALL_PIECES  (STORE_NODE_WORDS * PIECES)
+/* A leaf is freed in batches, each with its own part of the words. */
+#define LEAF_BATCHES 4u
+#define BATCH_WORDS  (STORE_NODE_WORDS / LEAF_BATCHES)
+#define ALL_BATCHES  (STORE_NODE_WORDS * LEAF_BATCHES)
 
-/* The object after `at` in the tree of ties under `top`, parents first; NO_SLOT at the end. `top`
- * is on nobody's list, so even a circle of ties ends. */
+/* Advance to the next object in the tree of ties below `top`, parents first. False at the end.
+ * `top` must not be on the list of a parent: then even a circle of ties ends. */
 static bool next_tied(uint32_t top, struct cursor *at)
 {
     const struct store *store = at->store;
@@ -37,7 +44,7 @@ static bool next_tied(uint32_t top, struct cursor *at)
     return false;
 }
 
-int store_obj_delete(struct store *store, uint32_t row, void (*died)(void *ctx, uint32_t row),
+int store_obj_delete(struct store *store, uint32_t row, void (*deleted)(void *ctx, uint32_t row),
                      void *ctx)
 {
     struct cursor at, parent;
@@ -53,40 +60,41 @@ int store_obj_delete(struct store *store, uint32_t row, void (*died)(void *ctx, 
         if (at.row->state == STORE_DELETED)
             continue;
         object_commit_state(&at, STORE_DELETED);
-        if (died)
-            died(ctx, at.number);
+        if (deleted)
+            deleted(ctx, at.number);
     } while (next_tied(row, &at));
     return 0;
 }
 
-static void drop_frame(struct store *store, uint64_t word, int page)
+static void free_frame_of(struct store *store, uint64_t word, enum frame_use use)
 {
     if (STORE_WORD_FRAME(word))
-        frame_defer_free(store, STORE_WORD_FRAME(word), page, 0);
+        frame_defer_free(store, STORE_WORD_FRAME(word), use, 0);
 }
 
-/* The words [from, from + PIECE_WORDS) of the leaf whose first page is `first`. */
-static void drop_pages(struct store *store, const struct cursor *cursor, const uint64_t *leaf,
-                       uint32_t first, uint32_t from)
+/* Free the pages of one batch: words `from` and following of the leaf that begins at page `first`.
+ * */
+static void free_leaf_batch(struct store *store, const struct cursor *cursor, const uint64_t *leaf,
+                            uint32_t first, uint32_t from)
 {
     uint64_t absent = word_absent(cursor->salt, STORE_LOC_PAGE, first);
 
-    for (uint32_t i = from; i < from + PIECE_WORDS; i++)
+    for (uint32_t i = from; i < from + BATCH_WORDS; i++)
         if (leaf[i] != word_absent_at(absent, store->low, i) &&
             walk_is_good(cursor, leaf[i], STORE_LOC_PAGE, first + i))
-            drop_frame(store, leaf[i], 1);
+            free_frame_of(store, leaf[i], FRAME_PAGE);
 }
 
-static void drop_direct(struct store *store, const struct cursor *cursor)
+static void free_direct(struct store *store, const struct cursor *cursor)
 {
     const uint64_t *direct = cursor->entry->direct;
 
     for (uint32_t i = 0; i < STORE_DIRECT; i++)
         if (walk_is_good(cursor, direct[i], STORE_LOC_PAGE, page_of_direct(i)))
-            drop_frame(store, direct[i], 1);
+            free_frame_of(store, direct[i], FRAME_PAGE);
 }
 
-static void untie(const struct cursor *cursor)
+static void unlink_ties(const struct cursor *cursor)
 {
     struct cursor other;
 
@@ -98,18 +106,18 @@ static void untie(const struct cursor *cursor)
         tie_unlink(cursor, &other);
 }
 
-/* The entry becomes free; its words, which nothing on the media leads to now, wait for drain. */
-static void free_entry(struct store *store, const struct cursor *cursor)
+/* Step 3. The words of the entry stay as they are, for free_batches. */
+static void commit_free(struct store *store, const struct cursor *cursor)
 {
-    untie(cursor);
+    unlink_ties(cursor);
     index_remove(store, cursor);
     object_commit_state(cursor, STORE_FREE);
     cursor->row->flags |= ROW_FREEING;
-    cursor->row->drained = 0;
+    cursor->row->freed = 0;
     store->objects--;
 }
 
-static int end_drain(struct store *store, const struct cursor *cursor)
+static int free_row(struct store *store, const struct cursor *cursor)
 {
     *cursor->row = (struct row){ .state = STORE_FREE };
     bits_add(&store->free_rows, cursor->number);
@@ -121,63 +129,67 @@ static bool is_node(const struct cursor *cursor, uint64_t word, uint32_t loc, ui
     return walk_is_good(cursor, word, loc, index) && STORE_WORD_STATE(word) == STORE_NODE;
 }
 
-/* Give frames back, of so many pieces at most; 1 while there are more, 0: the row is free. */
-static int drain(struct store *store, const struct cursor *cursor, uint32_t pieces)
+/*
+ * Step 4: free at most `batches` batches, at least one. 1 if some are left, 0 if the row is free.
+ * The words of a damaged object may name frames of other objects. Its frames therefore stay in use
+ * until the next recovery, which counts the references again.
+ */
+static int free_batches(struct store *store, const struct cursor *cursor, uint32_t batches)
 {
     struct row *row = cursor->row;
     uint64_t tree = cursor->entry->tree;
     uint64_t *root = walk_node(store, tree);
     uint64_t absent = word_absent(cursor->salt, STORE_LOC_ROOT, 0);
 
-    pieces += !pieces;
-    if (row->flags & ROW_DAMAGED)        /* its words may name frames of others: */
-        return end_drain(store, cursor); /* the next recovery counts anew */
-    if (row->drained == 0)
-        drop_direct(store, cursor);
+    batches += !batches;
+    if (row->flags & ROW_DAMAGED)
+        return free_row(store, cursor);
+    if (row->freed == 0)
+        free_direct(store, cursor);
     if (!is_node(cursor, tree, STORE_LOC_TREE, 0))
-        return end_drain(store, cursor);
-    for (; row->drained < ALL_PIECES; row->drained++) {
-        uint32_t index = row->drained / PIECES, piece = row->drained % PIECES;
+        return free_row(store, cursor);
+    for (; row->freed < ALL_BATCHES; row->freed++) {
+        uint32_t index = row->freed / LEAF_BATCHES, batch = row->freed % LEAF_BATCHES;
         uint64_t word = root[index];
 
         if (word == word_absent_at(absent, store->low, index) ||
             !is_node(cursor, word, STORE_LOC_ROOT, index)) {
-            row->drained += PIECES - 1;
+            row->freed += LEAF_BATCHES - 1;
             continue;
         }
-        if (!pieces--)
+        if (!batches--)
             return 1;
-        drop_pages(store, cursor, walk_node(store, word), index << STORE_NODE_SHIFT,
-                   piece * PIECE_WORDS);
-        if (piece == PIECES - 1)
-            drop_frame(store, word, 0);
+        free_leaf_batch(store, cursor, walk_node(store, word), index << STORE_NODE_SHIFT,
+                        batch * BATCH_WORDS);
+        if (batch == LEAF_BATCHES - 1)
+            free_frame_of(store, word, FRAME_META);
     }
-    drop_frame(store, tree, 0);
-    return end_drain(store, cursor);
+    free_frame_of(store, tree, FRAME_META);
+    return free_row(store, cursor);
 }
 
 void object_free(struct store *store, const struct cursor *cursor)
 {
-    free_entry(store, cursor);
-    (void)drain(store, cursor, ALL_PIECES);
+    commit_free(store, cursor);
+    (void)free_batches(store, cursor, ALL_BATCHES);
 }
 
-int store_obj_release_some(struct store *store, uint32_t row, uint32_t pieces)
+int store_obj_release_some(struct store *store, uint32_t row, uint32_t batches)
 {
     struct cursor cursor;
     int err = cursor_open_writable(&cursor, store, row);
 
     if (err == -TWZ_ENOOBJ && cursor.row->flags & ROW_FREEING)
-        return drain(store, &cursor, pieces);
+        return free_batches(store, &cursor, batches);
     if (err < 0 && err != -TWZ_EDELETED && err != -TWZ_EDAMAGED)
         return err;
     if (cursor.row->state != STORE_DELETED)
         return -TWZ_EINVAL;
-    free_entry(store, &cursor);
-    return drain(store, &cursor, pieces);
+    commit_free(store, &cursor);
+    return free_batches(store, &cursor, batches);
 }
 
 int store_obj_release(struct store *store, uint32_t row)
 {
-    return store_obj_release_some(store, row, ALL_PIECES);
+    return store_obj_release_some(store, row, ALL_BATCHES);
 }

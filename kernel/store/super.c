@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The superblock (two copies, frames 0 and 1) and the words that never go back (two copies in
- * frames of their own).
+ * The superblock (two copies, frames 0 and 1) and the monotonic counters (two copies in frames of
+ * their own).
  *
- * Changing the superblock: the copy not in force is written, with a sequence number one higher;
- * while it is torn its commit word does not fit its body, and the other copy holds. COMMIT: the
- * moment all of it is there. Flush, fence; then the other copy is written the same way. Recovery
- * finds at most one copy behind or broken, and writes it from the other.
+ * Changing the superblock. The check of a copy covers its body and its sequence number; the valid
+ * copy with the higher number is in force.
  *
- * Raising a mono word: COMMIT: the word in either copy, one fence for both. The value is the higher
- * of the valid ones: it never goes back, whichever copy a power failure or a bad line takes.
+ *   step                                     durable before it   after a crash in this step
+ *   1 write the copy not in force, with      -                   old state: the check of the copy
+ *     sequence + 1 and a new check                               fails
+ *     COMMIT: the copy is complete           -                   new state
+ *   2 write the other copy in the same way   the first copy      new state; recovery writes it
+ *
+ * Raising a counter: COMMIT: the word in either copy; one fence makes both durable. Recovery takes
+ * the higher valid copy, so neither a power failure nor one bad line can lower the counter.
  */
 #include <lib/crc32c.h>
 #include <store/inside.h>
 
 uint32_t store_layout(void)
 {
-    const uint32_t facts[] = {
+    const uint32_t layout[] = {
         sizeof(struct store_super),
         offsetof(struct store_super, member),
         offsetof(struct store_super, mono),
@@ -47,10 +51,11 @@ uint32_t store_layout(void)
         TWZ_PAGE_META,
     };
 
-    return crc32c(0, facts, sizeof(facts));
+    return crc32c(0, layout, sizeof(layout));
 }
 
-static uint64_t super_commit(const struct store_super *super)
+/* The last word of a copy: the check of all before it. */
+static uint64_t super_seal(const struct store_super *super)
 {
     uint32_t crc = crc32c(0, super, offsetof(struct store_super, commit));
 
@@ -61,9 +66,9 @@ int super_copy_state(const struct store_super *super)
 {
     if (super->magic != STORE_MAGIC)
         return -TWZ_ENOTPOOL;
-    if (super->version != STORE_VERSION) /* 0: the making of a pool was cut short */
+    if (super->version != STORE_VERSION) /* 0: store_mkpool was interrupted */
         return super->version ? -TWZ_EVERSION : -TWZ_EDAMAGED;
-    if (super->commit != super_commit(super))
+    if (super->commit != super_seal(super))
         return -TWZ_EDAMAGED;
     return super->layout == store_layout() ? 0 : -TWZ_EVERSION;
 }
@@ -73,10 +78,10 @@ void super_write(void *base, uint32_t copy, const struct store_super *super)
     struct store_super *to = (void *)((uint8_t *)base + (size_t)copy * STORE_FRAME_SIZE);
     struct store_super sealed = *super;
 
-    sealed.commit = super_commit(super);
-    persist_copy(to, &sealed, sizeof(sealed)); /* COMMIT: superblock, once its check fits */
+    sealed.commit = super_seal(super);
+    persist_copy(to, &sealed, sizeof(sealed)); /* COMMIT: the superblock, once its check fits */
     persist_flush(to, sizeof(*to));
-    persist_fence(); /* this copy, before the other is touched or anybody relies on it */
+    persist_fence(); /* this copy, before the other changes or the caller relies on it */
 }
 
 struct range {
@@ -84,21 +89,21 @@ struct range {
     uint64_t count;
 };
 
-static int ranges_apart(const struct range *ranges, uint32_t count, uint64_t frames)
+static bool are_disjoint(const struct range *ranges, uint32_t count, uint64_t frames)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (ranges[i].first >= frames || ranges[i].count > frames - ranges[i].first)
-            return 0;
+            return false;
         for (uint32_t j = 0; j < i; j++)
             if (ranges[i].first < ranges[j].first + ranges[j].count &&
                 ranges[j].first < ranges[i].first + ranges[i].count)
-                return 0;
+                return false;
     }
-    return 1;
+    return true;
 }
 
-static int tell(struct store_report *why, int code, uint64_t found, uint64_t wanted,
-                const char *what)
+static int set_report(struct store_report *why, int code, uint64_t found, uint64_t wanted,
+                      const char *what)
 {
     *why = (struct store_report){
         .code = code, .row = STORE_NO_ROW, .found = found, .wanted = wanted, .what = what
@@ -106,7 +111,7 @@ static int tell(struct store_report *why, int code, uint64_t found, uint64_t wan
     return -code;
 }
 
-int super_sane(const struct store_super *super, uint64_t frames, struct store_report *why)
+int super_check(const struct store_super *super, uint64_t frames, struct store_report *why)
 {
     uint64_t dir_frames = (super->dir_words + STORE_DIR_WORDS - 1) / STORE_DIR_WORDS;
     const struct range fixed[] = {
@@ -118,25 +123,26 @@ int super_sane(const struct store_super *super, uint64_t frames, struct store_re
     };
 
     if (super->frames > frames)
-        return tell(why, TWZ_ESHORT, frames << STORE_FRAME_SHIFT,
-                    super->frames << STORE_FRAME_SHIFT, "size in bytes against superblock");
+        return set_report(why, TWZ_ESHORT, frames << STORE_FRAME_SHIFT,
+                          super->frames << STORE_FRAME_SHIFT, "size in bytes against superblock");
     if (super->frames < STORE_FRAMES_MIN || super->frames > STORE_FRAMES_MAX)
-        return tell(why, TWZ_EDAMAGED, super->frames, STORE_FRAMES_MIN, "superblock: frame count");
+        return set_report(why, TWZ_EDAMAGED, super->frames, STORE_FRAMES_MIN,
+                          "superblock: frame count");
     if (super->member_count < 1 || super->member_count > STORE_MEMBERS ||
         super->member_index >= super->member_count)
-        return tell(why, TWZ_EDAMAGED, super->member_index, super->member_count,
-                    "superblock: member list");
+        return set_report(why, TWZ_EDAMAGED, super->member_index, super->member_count,
+                          "superblock: member list");
     if (super->member_count > 1)
-        return tell(why, TWZ_EMEMBER, super->member_index ? 0 : 1, super->member_count,
-                    "a member of the pool is missing");
+        return set_report(why, TWZ_EMEMBER, super->member_index ? 0 : 1, super->member_count,
+                          "a member of the pool is missing");
     if (!super->dir_words || super->dir_words > STORE_CHUNKS_MAX ||
         super->dir_words > super->frames || /* a chunk is a frame */
-        !ranges_apart(fixed, sizeof(fixed) / sizeof(fixed[0]), super->frames))
-        return tell(why, TWZ_EDAMAGED, super->dir[0], super->dir_words,
-                    "superblock: place of directory or mono words");
+        !are_disjoint(fixed, sizeof(fixed) / sizeof(fixed[0]), super->frames))
+        return set_report(why, TWZ_EDAMAGED, super->dir[0], super->dir_words,
+                          "superblock: location of directory or counters");
     if (super->frames < frames)
-        return tell(why, TWZ_ERANGE, frames << STORE_FRAME_SHIFT,
-                    super->frames << STORE_FRAME_SHIFT, "size in bytes against superblock");
+        return set_report(why, TWZ_ERANGE, frames << STORE_FRAME_SHIFT,
+                          super->frames << STORE_FRAME_SHIFT, "size in bytes against superblock");
     return 0;
 }
 
@@ -156,7 +162,7 @@ int store_super_set(struct store *store, const struct store_roots *roots)
     store->super_copy ^= 1u;
     super_write(store->env.base, store->super_copy, &store->super);
     super_write(store->env.base, store->super_copy ^ 1u, &store->super);
-    store->super.commit = super_commit(&store->super);
+    store->super.commit = super_seal(&store->super);
     return 0;
 }
 
@@ -193,8 +199,8 @@ int store_mono_raise(struct store *store, uint32_t which, uint64_t value)
     if (value <= store->mono[which])
         return 0;
     word = word_seal(value, store->salt, STORE_LOC_MONO, which);
-    persist_publish64(mono_word(store, 0, which), word); /* COMMIT: it never goes below */
-    persist_commit64(mono_word(store, 1, which), word);  /* COMMIT: the same, in the mirror */
+    persist_publish64(mono_word(store, 0, which), word); /* COMMIT: the counter */
+    persist_commit64(mono_word(store, 1, which), word);  /* COMMIT: the mirror */
     store->mono[which] = value;
     return 0;
 }

@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The object table: chunks of 8 entries, one frame each, named by the directory.
+ * The object table: chunks of 8 entries, one frame each, to which the directory points.
  *
- * Invariants: directory words are filled in order, so the first chunk that both copies call absent
- * ends the table; a chunk, once there, stays. A row is in free_rows iff its commit word is FREE.
+ * Invariants:
+ *   - Directory words are filled in order. The first chunk that is absent in both copies ends the
+ *     table. A chunk is never removed.
+ *   - A row is in free_rows iff its commit word is FREE and its frames are free (release.c).
  *
- * Growing: the chunk's frame (8 commit words FREE, all else zero) is durable first.
- * COMMIT: the directory word in either copy: the chunk exists. Recovery completes whichever copy is
- * behind. The fence that a new entry needs anyway before its commit word makes both durable: so no
- * entry of a chunk counts before its chunk does.
+ * Growing the table:
+ *
+ *   step                                     durable before it   after a crash in this step
+ *   1 fill the frame of the chunk: 8 commit  -                   the frame is free
+ *     words FREE, the rest zero
+ *   2 COMMIT: the directory word, in either  the frame           the chunk exists; recovery
+ *     copy; flush, no fence                                      completes the other copy
+ *   3 commit an entry of the chunk           both copies of      both exist
+ *     (object.c)                             the directory word
+ *
+ * The fence that step 3 needs for the entry also makes the directory words durable.
  */
 #include <lib/crc32c.h>
 #include <store/inside.h>
@@ -110,19 +119,18 @@ void table_grow(struct store *store)
 {
     uint32_t chunk = store->chunks;
     uint32_t first = chunk * STORE_CHUNK_ENTRIES;
-    uint32_t frame = frame_alloc_zeroed(store);
+    uint32_t frame = frame_alloc_zeroed(store, FRAME_META);
     struct store_entry *entries = env_frame(store, frame);
     uint64_t body = word_body(STORE_CHUNK, 0, frame);
     uint64_t word = word_seal(body, store->salt, STORE_LOC_DIR, chunk);
 
-    store->meta++;
     for (uint32_t i = 0; i < STORE_CHUNK_ENTRIES; i++) {
         persist_store64(&entries[i].commit, word_commit(STORE_FREE, 0, 0, store->salt, first + i));
         persist_flush(&entries[i].commit, sizeof(uint64_t));
     }
-    persist_fence(); /* the chunk's content, before anything leads to it */
+    persist_fence(); /* the chunk, before a directory word points to it */
     persist_publish64(table_dir_word(store, 0, chunk), word); /* COMMIT: the chunk exists */
-    persist_publish64(table_dir_word(store, 1, chunk), word); /* COMMIT: the same, in the mirror */
+    persist_publish64(table_dir_word(store, 1, chunk), word); /* COMMIT: the mirror */
     chunk_at(store, chunk)->frame = frame;
     store->chunks++;
     for (uint32_t i = 0; i < STORE_CHUNK_ENTRIES; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reading the words of one object: direct words in its entry, then root -> leaf. Nothing here
- * stores. A word counts only if its check and its sanity hold; a node is entered only through such
- * a word, so no walk leaves the pool or loops (the tree has two levels, whatever the words say).
+ * stores. A word counts only if walk_is_good. A node is entered only through a good word, and the
+ * tree has two levels, whatever the words contain. A walk therefore stays in the pool and ends.
  */
 #include <store/inside.h>
 
@@ -112,7 +112,7 @@ int walk_value(const struct cursor *cursor, uint64_t offset, uint64_t *value)
     return 0;
 }
 
-/* One pass over an object: who looks, and whose words they are. */
+/* The arguments of walk_object. */
 struct walk {
     const struct cursor *cursor;
     int (*visit)(void *ctx, const struct walk_word *word);
@@ -124,11 +124,11 @@ static int visit_word(const struct walk *walk, uint64_t *at, uint32_t loc, uint3
     struct walk_word word = { .at = at, .word = *at, .loc = loc, .index = index };
     int ret;
 
-    word.valid = walk_is_good(walk->cursor, word.word, loc, index);
-    if (word.valid && STORE_WORD_STATE(word.word) == STORE_ABSENT)
+    word.good = walk_is_good(walk->cursor, word.word, loc, index);
+    if (word.good && STORE_WORD_STATE(word.word) == STORE_ABSENT)
         return 0;
     ret = walk->visit(walk->ctx, &word);
-    return word.valid || ret < 0 ? ret : 0;
+    return word.good || ret < 0 ? ret : 0;
 }
 
 static bool may_enter(int ret, uint64_t word)
@@ -190,7 +190,8 @@ int walk_object(const struct cursor *cursor, int (*visit)(void *ctx, const struc
     return ret < 0 ? ret : 0;
 }
 
-/* The first page from `page` on, within its leaf, that is not simply absent. */
+/* The first page at or after `page` in its leaf whose word is not ABSENT, or the end of the leaf.
+ * */
 static uint32_t skip_pages(const struct cursor *cursor, const uint64_t *leaf, uint32_t page)
 {
     const uint16_t *low = cursor->store->low;
@@ -205,7 +206,7 @@ static uint32_t skip_pages(const struct cursor *cursor, const uint64_t *leaf, ui
     return page;
 }
 
-/* The first page of the next leaf that may exist, `parent` being the word that hangs none. */
+/* The first page of the next leaf that may exist. `parent` is the word that links no leaf. */
 static uint32_t skip_leaves(const struct cursor *cursor, const uint64_t *parent, uint32_t loc,
                             uint32_t page)
 {
@@ -222,7 +223,7 @@ static uint32_t skip_leaves(const struct cursor *cursor, const uint64_t *parent,
     return i << STORE_NODE_SHIFT;
 }
 
-/* From a page that is not direct on: one that may not be absent, or the first direct one above. */
+/* Advance a page that is not direct to one that may exist, or to the first direct page above. */
 static int skip_to_page(const struct cursor *cursor, uint32_t *page)
 {
     uint32_t top = page_of_direct(STORE_DIRECT - 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The check of store words: CRC-16 with the T10-DIF polynomial, which finds every burst of up to 16
- * bits and every flip of up to three. Linear like any CRC: the tables are spelled as XORs of what
- * single bits add, and the bytes of a word are looked up side by side.
+ * The check of store words: CRC-16 with the T10-DIF polynomial. It detects every burst of up to 16
+ * bits and every flip of up to three. A CRC is linear: each table entry is the XOR of the
+ * contributions of single bits, and the bytes of a word are looked up independently.
  */
 #include <store/word.h>
 
@@ -10,8 +10,8 @@
 #define STEP(x) ((((x) << 1) ^ (((x)&0x8000u) ? POLY : 0u)) & 0xffffu)
 
 /*
- * Entry n of a row: what bit n of a byte adds to the CRC, ROW_a with nothing behind the byte, ROW_b
- * with one more byte, and so on: what x^8 makes of the row before.
+ * Entry n of ROW_x is the contribution of bit n of a byte to the CRC. In ROW_a the byte is the last
+ * one; in ROW_b one byte follows it, and so on. Each row is the row before, multiplied by x^8.
  */
 #define ROW_a(bit) bit(0x8bb7u, 0x9cd9u, 0xb205u, 0xefbdu, 0x54cdu, 0xa99au, 0xd883u, 0x3ab1u)
 #define ROW_b(bit) bit(0x7562u, 0xeac4u, 0x5e3fu, 0xbc7eu, 0xf34bu, 0x6d21u, 0xda42u, 0x3f33u)
@@ -61,13 +61,13 @@ _Static_assert(ROW_k(FIRST) == STEP(ROW_j(LAST)) && ROW_k(CHAIN), "rows");
             MORE(192u, __VA_ARGS__)                                             \
     }
 
-/* behind[k][byte]: what a byte adds to the CRC when k more bytes follow. */
+/* behind[k][byte]: the contribution of a byte to the CRC when k more bytes follow. */
 static const uint16_t behind[11][256] = {
     ROW_a(TABLE), ROW_b(TABLE), ROW_c(TABLE), ROW_d(TABLE), ROW_e(TABLE), ROW_f(TABLE),
     ROW_g(TABLE), ROW_h(TABLE), ROW_i(TABLE), ROW_j(TABLE), ROW_k(TABLE),
 };
 
-static inline uint16_t crc_byte(uint16_t crc, uint64_t byte)
+static inline uint16_t crc16_byte(uint16_t crc, uint64_t byte)
 {
     return (uint16_t)((uint32_t)crc << 8 ^ behind[0][(crc >> 8 ^ byte) & 0xffu]);
 }
@@ -77,7 +77,7 @@ uint16_t word_crc16(uint16_t crc, const void *data, size_t len)
     const uint8_t *at = data;
 
     for (size_t i = 0; i < len; i++)
-        crc = crc_byte(crc, at[i]);
+        crc = crc16_byte(crc, at[i]);
     return crc;
 }
 
@@ -91,10 +91,10 @@ uint16_t word_salt_object(uint16_t pool_salt, objid_t id)
     return word_crc16(pool_salt, &id, sizeof(id));
 }
 
-/* Six bytes of body, four of index, one of place, low ones first; each adds its part by itself. */
-uint64_t word_seal(uint64_t body, uint16_t salt, uint32_t place, uint32_t index)
+/* The CRC of six bytes of body, four of index and one of kind, the low ones first. */
+uint64_t word_seal(uint64_t body, uint16_t salt, uint32_t loc, uint32_t index)
 {
-    uint32_t crc = salt ^ behind[0][place & 0xffu];
+    uint32_t crc = salt ^ behind[0][loc & 0xffu];
 
 #pragma GCC unroll 6
     for (uint32_t i = 0; i < 6; i++)

@@ -96,7 +96,7 @@ START_TEST(test_pages)
     assert_same(store_page_discard(pool.store, row, 11, 4, STORE_HOLE), 0);
     assert_same(store_page_add(pool.store, row, 12, &frame), -TWZ_EFAULT);
     assert_same(store_page_discard(pool.store, row, 11, 4, STORE_ABSENT), 0);
-    assert_same(store_page_protect(pool.store, row, 1, TWZ_PAGE_META, 1), 0);
+    assert_same(store_page_protect(pool.store, row, 1, TWZ_PAGE_META, true), 0);
     assert_same(store_page_get(pool.store, row, 1, &at), 0);
     assert_same(at.flags, STORE_FLAG_READONLY);
     assert_same(store_page_poison(pool.store, row, 1), 0);

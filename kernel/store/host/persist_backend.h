@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The seam's host backend: each name calls a persist_host_*() function that the program linked with
- * the store provides, and tells it where in the source the call stands ("store/page.c:120"), so
- * that a crash harness can take out one flush or fence at a time. The site strings of one call are
- * the same pointer each time.
+ * The host backend of the persistence seam. Each name calls a persist_host_*() function, which the
+ * program linked with the store must define. Flushes and fences pass their site in the source
+ * ("store/page.c:120 flush"), so that a crash harness can disable one of them at a time. A call
+ * passes the same pointer each time.
  */
 #ifndef STORE_PERSIST_HOST_H
 #define STORE_PERSIST_HOST_H
@@ -22,7 +22,7 @@ void persist_host_copy_nt(void *dst, const void *src, size_t len);
 void persist_host_zero_nt(void *dst, size_t len);
 void persist_host_flush(const void *addr, size_t len, const char *site);
 void persist_host_fence(const char *site);
-/* Told after the store of a commit word and before its flush: a place for a power failure. */
+/* Called after the store of a commit word, before its flush: a point for a power failure. */
 void persist_host_commit_point(const char *site);
 
 #define persist_store64(dst, value)    persist_host_store64(dst, value)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The host backend for programs that only compute: plain memory, nothing is made durable. */
+/* The host backend for programs that need no durability: plain stores to memory. */
 #include <string.h>
 #include <store/persist.h>
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The seam's x86 backend. persist_x86 is set once, before the first persistent store, from CPUID
- * and the boot options; afterwards it is read only.
+ * The x86 backend of the persistence seam. The kernel must set persist_x86 once, from CPUID and the
+ * boot options, before the first persistent store. Afterwards it is read-only.
  */
 #ifndef STORE_PERSIST_X86_H
 #define STORE_PERSIST_X86_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,8 +15,8 @@
 #define PERSIST_X86_CLWB       2u
 
 struct persist_x86 {
-    uint8_t kind;   /* PERSIST_X86_*: what this processor has; all cores alike */
-    uint8_t traced; /* 1: load the line before each flush, so that a tracer learns its address */
+    uint8_t kind; /* PERSIST_X86_*: the flush instruction of all cores */
+    bool traced;  /* load the line before each flush, so that a tracer sees its address */
 };
 extern struct persist_x86 persist_x86;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bulk forms of the x86 persistence backend. Streaming stores (movnti) go around the cache, so
- * a frame filled by them needs no flush, only the next fence.
+ * The bulk forms of the x86 persistence backend. Streaming stores (movnti) bypass the cache: a
+ * frame that they fill needs no flush, only the next fence.
  */
 #include <lib/string.h>
 #include <store/persist.h>
@@ -25,7 +25,7 @@ static inline void stream64(uint64_t *dst, uint64_t value)
     __asm__ volatile("movnti %1, %0" : "=m"(*dst) : "r"(value));
 }
 
-static inline void stream_line_of_zeros(uint64_t *dst)
+static inline void stream_zero_line(uint64_t *dst)
 {
     __asm__ volatile("movnti %1, (%0)\n\t"
                      "movnti %1, 8(%0)\n\t"
@@ -59,7 +59,7 @@ void persist_zero_nt(void *dst, size_t len)
     uint64_t *end = to + len / 8;
 
     for (; end - to >= 8; to += 8)
-        stream_line_of_zeros(to);
+        stream_zero_line(to);
     for (; to < end; to++)
         stream64(to, 0);
 }
