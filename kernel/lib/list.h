@@ -7,6 +7,7 @@
 #ifndef LIB_LIST_H
 #define LIB_LIST_H
 
+#include <lib/container.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,7 +22,7 @@ struct list {
 };
 
 /* The struct that `node`, not NULL, is the member of. */
-#define LIST_ITEM(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
+#define LIST_ITEM(node, type, member) CONTAINER_OF(node, type, member)
 
 /* The struct of the first node, or NULL. */
 #define LIST_FIRST(list, type, member) \

@@ -79,7 +79,7 @@ TERMS = [
      "kernel/core kernel/arch kernel/include kernel/obj kernel/kso kernel/sys"),
     ("attention", BOTH, "need_resched", "kernel"),
     ("looks?", CODE, "re-evaluate", "kernel/core kernel/include"),
-    ("stays|(?<!_)place$", CODE, "keep_running, select_cpu", "kernel/core/sched.c"),
+    ("stays|(?<!_)place$", CODE, "keep_running, select_cpu", "kernel/core"),
     ("mend(?:s|ed|ing)?", BOTH, "repair, resolve (a fault)"),
     ("incarnations?", BOTH, "thread generation"),
     ("facts", CODE, "system information page", "kernel/obj kernel/kso libtwz"),

@@ -3,6 +3,7 @@
 #ifndef KERNEL_TYPES_H
 #define KERNEL_TYPES_H
 
+#include <lib/container.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,11 +21,10 @@ static inline bool phys_is_none(phys_t p)
     return p.addr == UINT64_MAX;
 }
 
-#define MUST_CHECK                      __attribute__((warn_unused_result))
-#define NORETURN                        __attribute__((noreturn))
-#define PRINTF(fmt, args)               __attribute__((format(printf, fmt, args)))
-#define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
-#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define MUST_CHECK        __attribute__((warn_unused_result))
+#define NORETURN          __attribute__((noreturn))
+#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
 
 #define MAX_CPUS 64u
 

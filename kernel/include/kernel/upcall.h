@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Upcalls: everything that a module of the kernel calls in a module above it. The table is constant
- * and complete when the kernel is linked (init/upcall.c). No other function pointer of the kernel
- * is registered at boot.
+ * and complete when the kernel is linked (init/upcall.c). A module must not register a function
+ * with a module below it in any other way; interrupt handlers and the drivers of DEVICE objects
+ * may.
  *
  * Each upcall runs on the core that makes it, interrupts off. "Long": the function works in bounded
  * batches with preemption points between them, so the caller must hold no lock.
