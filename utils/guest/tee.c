@@ -12,7 +12,7 @@ static char buf[BUFFER_BYTES];
 
 struct output {
     const char *name;
-    int fd; /* -1: closed after an error */
+    int fd; /* -1: given up after an error */
 };
 
 static void feed_output(struct output *out, size_t len)

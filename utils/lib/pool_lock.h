@@ -19,7 +19,8 @@ enum {
 
 /*
  * Lock the open pool file `fd` for this process; shared: together with other readers. Does not
- * block. Returns 0 or an error from above; `holder` is a text like "process 4711 (twz-obj ls)".
+ * block. Returns 0 or an error from above; `holder` is a text like "process 4711 (twz-obj ls)". The
+ * caller must keep `fd` open while it needs the lock.
  */
 int pool_lock_acquire(int fd, bool shared, char *holder, size_t size)
     __attribute__((warn_unused_result));

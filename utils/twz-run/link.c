@@ -410,7 +410,7 @@ static bool is_done(const struct link *l)
 int link_run(const struct options *o, const struct machine *m, int signals, struct link_result *r)
 {
     static struct link l; /* zero; one run for each process */
-    int code;
+    int err;
     int lost;
 
     l.o = o;
@@ -423,8 +423,8 @@ int link_run(const struct options *o, const struct machine *m, int signals, stru
     if (o->boot_seconds && !o->bare && !o->gdb)
         l.deadline = now_ms() + (int64_t)o->boot_seconds * 1000;
 
-    code = o->bare ? 0 : send_run(&l);
-    if (code)
+    err = o->bare ? 0 : send_run(&l);
+    if (err)
         machine_kill(m);
     while (!is_done(&l)) {
         struct pollfd p[WAIT_COUNT];
@@ -440,5 +440,5 @@ int link_run(const struct options *o, const struct machine *m, int signals, stru
     lost = l.out.error && l.out.error != EPIPE ? l.out.error : l.err.error;
     r->lost = lost == EPIPE ? 0 : lost;
     free(l.to_ctl.data);
-    return code;
+    return err;
 }

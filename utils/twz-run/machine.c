@@ -275,27 +275,27 @@ static void print_command(char **argv)
 int machine_start(const struct options *o, const struct machine_parts *parts, struct machine *m)
 {
     int theirs[PORT_COUNT];
-    int code;
+    int err;
     struct args a = { .n = 0 };
 
     for (int i = 0; i < PORT_COUNT; i++)
         theirs[i] = m->port[i] = -1;
-    code = o->bare ? 0 : open_ports(m->port, theirs);
-    if (code)
-        return code;
+    err = o->bare ? 0 : open_ports(m->port, theirs);
+    if (err)
+        return err;
 
     build_args(&a, o, parts, theirs);
     if (o->show)
         print_command(a.v);
     else
-        code = spawn_machine(a.v, theirs, parts, &m->pid);
+        err = spawn_machine(a.v, theirs, parts, &m->pid);
     for (unsigned i = 0; i < a.n; i++)
         free(a.v[i]);
     for (int i = 0; i < PORT_COUNT; i++) {
         if (theirs[i] >= 0)
             close(theirs[i]);
     }
-    return code;
+    return err;
 }
 
 void machine_kill(const struct machine *m)

@@ -66,7 +66,7 @@ static int open_pool(const struct options *o, struct machine_parts *parts)
     int fd = open(o->pool, O_RDWR | O_CLOEXEC);
     struct stat st;
     char holder[200];
-    int locked;
+    int err;
 
     if (fd < 0) {
         report_message("%s: %s: make a pool with twz-obj mkpool, or name another file", o->pool,
@@ -83,13 +83,13 @@ static int open_pool(const struct options *o, struct machine_parts *parts)
             (long long)st.st_size);
         return EXIT_DAMAGED;
     }
-    locked = pool_lock_acquire(fd, false, holder, sizeof(holder));
-    if (locked == POOL_LOCK_ERRNO) {
+    err = pool_lock_acquire(fd, false, holder, sizeof(holder));
+    if (err == POOL_LOCK_ERRNO) {
         report_message("%s: cannot be locked (%s): put the pool on a local disk", o->pool,
                        strerror(errno));
         return EXIT_BUSY;
     }
-    if (locked < 0) {
+    if (err < 0) {
         report_message("%s: in use by %s: wait for it, or end it", o->pool, holder);
         return EXIT_BUSY;
     }
@@ -172,31 +172,31 @@ static int run_machine(const struct options *o)
 {
     char kernel[PATH_MAX + 32], log[PATH_MAX];
     struct machine_parts parts = { .kernel = kernel, .pool_fd = -1 };
-    int code = find_kernel(o, kernel, sizeof(kernel));
+    int err = find_kernel(o, kernel, sizeof(kernel));
     int signals;
     struct machine m;
     bool prompt;
     struct link_result r;
 
-    if (!code && o->pool)
-        code = open_pool(o, &parts);
-    if (!code)
-        code = open_log(o, log, sizeof(log), &parts.log_fd);
-    if (code)
-        return code;
+    if (!err && o->pool)
+        err = open_pool(o, &parts);
+    if (!err)
+        err = open_log(o, log, sizeof(log), &parts.log_fd);
+    if (err)
+        return err;
 
     signals = block_signals();
-    code = machine_start(o, &parts, &m);
-    if (code || o->show)
-        return code;
+    err = machine_start(o, &parts, &m);
+    if (err || o->show)
+        return err;
     if (o->gdb)
         report_message("waiting for: gdb %s -ex 'target remote :1234'", kernel);
     prompt = !o->bare && o->program_count == 0;
     if (prompt && terminal_prepare())
         report_message("leave with exit or Ctrl-D; Ctrl-A X, or Ctrl-C twice, stops the machine");
-    code = link_run(o, &m, signals, &r);
+    err = link_run(o, &m, signals, &r);
     terminal_restore();
-    return code ? code : status_of_run(o, &r, log);
+    return err ? err : status_of_run(o, &r, log);
 }
 
 int main(int argc, char **argv)

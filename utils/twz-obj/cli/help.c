@@ -8,10 +8,12 @@
 #include "commands.h"
 
 static const char global_help[] =
-    "Everywhere:\n"
+    "Options of all commands:\n"
     "  --pool FILE   the pool (default: the variable TWZ_POOL)\n"
-    "  --json        {\"format\":1,\"objects\":[...]}    --jsonl   one object a line\n"
-    "  --help        for one command or for all        --version\n"
+    "  --json        print {\"format\":1,\"objects\":[...]}\n"
+    "  --jsonl       print one JSON object a line\n"
+    "  --help        explain all commands, or one\n"
+    "  --version     print the version\n"
     "\n"
     "OBJ is a path (/data/list), a glob ('/data/*'), or the first digits (4 or more) of an ID.\n"
     "Exit status: 0 done, 1 no, 2 wrong use, 3 missing or ambiguous, 4 damaged or of another\n"

@@ -9,7 +9,7 @@
  *
  *                  step                                          after a crash
  * symbolic link    1  make it in a scratch directory             as before; recovery deletes the
- *                     (names_aside)                              directory
+ *                     (names_scratch)                              directory
  *                  2  COMMIT: hier_rename over PATH              PATH is the new link
  * nameless object  1  COMMIT: hier_replace                       PATH means the object
  * named object     1  hier_link: a temporary name beside PATH    as before, and the temporary name
@@ -156,17 +156,17 @@ static int link_object(struct tool *tool, const char *target, const struct hier_
 /* Replace a name by a symbolic link. */
 static int replace_by_symlink(struct tool *tool, const struct hier_where *where, const char *text)
 {
-    twzobj aside;
+    twzobj scratch;
     struct hier_name leaf = names_leaf(where);
-    int err = names_aside(tool->pool, where->dir.id, &aside);
+    int err = names_scratch(tool->pool, where->dir.id, &scratch);
     int ended;
 
     if (err < 0)
         return err;
-    err = hier_symlink(&aside, leaf, text, strlen(text));
+    err = hier_symlink(&scratch, leaf, text, strlen(text));
     if (err >= 0)
-        err = hier_rename(&aside, leaf, &where->dir, leaf, replace_flags(tool, where));
-    ended = names_aside_end(&aside);
+        err = hier_rename(&scratch, leaf, &where->dir, leaf, replace_flags(tool, where));
+    ended = names_scratch_delete(&scratch);
     return err < 0 ? err : ended;
 }
 

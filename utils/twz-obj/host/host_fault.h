@@ -4,7 +4,7 @@
  * a damaged or hostile pool led to an address that must not be accessed that way (SIGSEGV). No
  * check foresees everything that such bytes can say.
  *
- * The handler writes one prepared line and ends the process, as a kill would; the pool's lock ends
+ * The handler writes one prepared line and ends the process, as SIGKILL does; the pool's lock ends
  * with the process. A fault outside the watched ranges is a bug of this program and gets the
  * signal's default action.
  */

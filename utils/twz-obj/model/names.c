@@ -255,7 +255,7 @@ int names_each_below(const struct pool *pool, objid_t dir, const char *path, nam
     return names_each_whole(pool, dir, path, visitor, NULL, ctx);
 }
 
-int names_aside(const struct pool *pool, objid_t parent, twzobj *dir)
+int names_scratch(const struct pool *pool, objid_t parent, twzobj *dir)
 {
     /* The witness never holds: the root directory's first metadata word is its magic for ever. */
     struct twz_create create = {
@@ -270,12 +270,12 @@ int names_aside(const struct pool *pool, objid_t parent, twzobj *dir)
     if (err < 0)
         return err;
     err = hier_init(dir, parent);
-    if (err < 0 && names_aside_end(dir) < 0)
+    if (err < 0 && names_scratch_delete(dir) < 0)
         return -TWZ_EDAMAGED;
     return err;
 }
 
-int names_aside_end(twzobj *dir)
+int names_scratch_delete(twzobj *dir)
 {
     int err = twz_object_delete(dir, TWZ_DELETE_NOW);
 

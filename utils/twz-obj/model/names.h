@@ -92,10 +92,10 @@ int names_mkdir_parents(const struct pool *pool, const char *path, bool *made);
 /*
  * Make a scratch directory: open READ | WRITE, without a name, deleted by the next recovery. A name
  * that is made in it and then renamed into directory `parent` appears there in one step, wherever
- * the process ends. names_aside_end deletes the directory with its contents.
+ * the process ends. names_scratch_delete deletes the directory with its contents.
  */
-int names_aside(const struct pool *pool, objid_t parent, twzobj *dir);
-int names_aside_end(twzobj *dir);
+int names_scratch(const struct pool *pool, objid_t parent, twzobj *dir);
+int names_scratch_delete(twzobj *dir);
 
 /* The last name of a walk. */
 struct hier_name names_leaf(const struct hier_where *where);
