@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel is the other side of each ring. It moves bytes between the ring and the device, and
- * wakes the position that it changed. Positions never wrap. A position is stored with release order
- * after the bytes that it covers, and loaded with acquire order before them.
+ * The kernel is the other side of each ring (kernel/dev/ports.c). It moves bytes between the ring
+ * and the device, and wakes the position that it changed. Positions never wrap. Each side stores
+ * its position with release order, after the bytes that the position covers. That pairs with the
+ * other side's load of the position, with acquire order, before it accesses the bytes.
  */
 #include <twz/call.h>
 #include <twz/threads.h>

@@ -261,7 +261,8 @@ static void read_want(struct link *l)
     else if (n == 0 || (errno != EAGAIN && errno != EINTR))
         l->in_ended = true;
     if (is_want_open(l) && (l->want.len == 0 || l->want.len > TWZ_HOST_LEN_MAX)) {
-        report_message("the guest asked for %llu bytes of input at once",
+        report_message("the guest asked for %llu bytes of input at once: kernel and twz-run differ "
+                       "in version",
                        (unsigned long long)l->want.len);
         l->in_ended = true;
     }

@@ -79,8 +79,8 @@ static int open_pool(const struct options *o, struct machine_parts *parts)
     }
     if (st.st_size == 0 || st.st_size % PAGE) {
         report_message(
-            "%s: %lld bytes are not whole pages, so this is no pool, or it was cut short", o->pool,
-            (long long)st.st_size);
+            "%s: %lld bytes are not whole pages: not a pool, or cut short: name another file",
+            o->pool, (long long)st.st_size);
         return EXIT_DAMAGED;
     }
     err = pool_lock_acquire(fd, false, holder, sizeof(holder));
@@ -190,7 +190,7 @@ static int run_machine(const struct options *o)
     if (err || o->show)
         return err;
     if (o->gdb)
-        report_message("waiting for: gdb %s -ex 'target remote :1234'", kernel);
+        report_message("waiting for a debugger: run gdb %s -ex 'target remote :1234'", kernel);
     prompt = !o->bare && o->program_count == 0;
     if (prompt && terminal_prepare())
         report_message("leave with exit or Ctrl-D; Ctrl-A X, or Ctrl-C twice, stops the machine");
