@@ -38,15 +38,13 @@ int64_t futex_wake(const int *word, uint64_t count)
 static int futex_wait(const int *word, uint32_t value, uint64_t deadline)
 {
     struct twz_sync ops[2];
-    int err;
 
     if (__atomic_load_n((const uint32_t *)word, __ATOMIC_SEQ_CST) != value)
         return -EAGAIN;
     ops[0] = (struct twz_sync){ .addr = (uint64_t)(uintptr_t)word,
                                 .value = value,
                                 .op = TWZ_SYNC_SLEEP | TWZ_SYNC_32 };
-    err = wait_ops(ops, 1, deadline);
-    return err;
+    return wait_ops(ops, 1, deadline);
 }
 
 /* FUTEX_WAIT has a relative timeout, FUTEX_WAIT_BITSET the time of a clock. */
