@@ -88,7 +88,8 @@ static inline struct cpu *arch_cpu_this(void); /* as bound, NULL before; one loa
 void arch_cpu_bind(struct cpu *cpu);
 
 /* Starts the other cores; each calls kernel_cpu_main. Waits for each one in turn. Must be called
- * once, by the first core. A core that does not answer is left out, with a line in the log. */
+ * once, by the first core. A core that does not answer, and all after it, are left out; the log has
+ * a line about it. */
 void arch_smp_start(void);
 
 /* Must be called in each iteration of a loop that waits for another core. Serves shootdowns. */

@@ -2,8 +2,8 @@
 /*
  * Starts the other cores, one after the other, by INIT and STARTUP messages. A core runs the
  * trampoline (boot.S) with the boot page tables and finds its state, stack and root in the x86_ap_
- * words. It is counted once it can take interrupts. A core that does not answer in time is left
- * out.
+ * words. It is counted once it can take interrupts. A core that does not answer in time, and all
+ * after it, are left out.
  */
 #include "../x86.h"
 #include <kernel/kmem.h>
