@@ -19,14 +19,14 @@ static struct list lru; /* the cached objects, least recently used first */
 static unsigned ncached;
 static struct list evicting;
 
-static struct object **bucket_of_id(objid_t id)
+static struct object **hash_chain_of(objid_t id)
 {
     return &by_id[objid_hash(id) % BUCKETS];
 }
 
 struct object *table_find_locked(objid_t id)
 {
-    struct object *obj = *bucket_of_id(id);
+    struct object *obj = *hash_chain_of(id);
 
     while (obj && !objid_equal(obj->id, id))
         obj = obj->hash_next;
@@ -44,7 +44,7 @@ struct object *table_find_row_locked(uint32_t row)
 
 void table_insert_locked(struct object *obj)
 {
-    struct object **head = bucket_of_id(obj->id);
+    struct object **head = hash_chain_of(obj->id);
 
     obj->hash_next = *head;
     *head = obj;
@@ -71,7 +71,7 @@ void table_remove_row_locked(struct object *obj)
 
 void table_remove_locked(struct object *obj)
 {
-    struct object **at = bucket_of_id(obj->id);
+    struct object **at = hash_chain_of(obj->id);
 
     while (*at != obj)
         at = &(*at)->hash_next;
