@@ -13,12 +13,15 @@ Counted are .c, .h, .S and .def files.
   must      must in 1,000 of these words
   functions definitions in .c and .h files
   <=40      per cent of them that have 40 lines at most, header and closing brace included
-  same      names other than main that several files define; in the product row across the product
+  same      names other than main that several files define, one of them at least as static; in the
+            product row across the product
+  seam      names that several files define and none as static: implementations of one interface,
+            of which a program links one
   longest   lines of the longest file
   circles   files in each circle (check_calls.py)
   COMMIT    COMMIT: tags in comments
 
---names prints each name that several files of the product define, and the files.
+--names prints these names of the product, and the files.
 """
 
 import collections
@@ -37,8 +40,8 @@ WORD = re.compile(r"[A-Za-z][A-Za-z0-9_'’-]*")
 WHO = re.compile(r"\b(?:who|whoever|nobody)\b", re.IGNORECASE)
 MUST = re.compile(r"\bmust\b", re.IGNORECASE)
 SHORT = 40
-COLUMNS = ["files", "lines", "words", "who", "must", "functions", "<=40", "same", "longest",
-           "circles", "COMMIT"]
+COLUMNS = ["files", "lines", "words", "who", "must", "functions", "<=40", "same", "seam",
+           "longest", "circles", "COMMIT"]
 
 
 class Sum:
@@ -48,6 +51,7 @@ class Sum:
         self.files = self.lines = self.words = self.who = self.must = self.commits = 0
         self.functions = self.short = self.longest = 0
         self.owners = collections.defaultdict(set) # function: files that define it
+        self.static = set() # functions that a file defines as static
         self.circles = []
 
     def add_file(self, path, source):
@@ -66,10 +70,18 @@ class Sum:
             self.functions += 1
             self.short += function.lines <= SHORT
             self.owners[function.name].add(path)
+            if function.static:
+                self.static.add(function.name)
 
-    def same(self):
+    def several(self):
         return {name: sorted(paths) for name, paths in sorted(self.owners.items())
                 if len(paths) > 1 and name != "main"}
+
+    def same(self):
+        return {name: paths for name, paths in self.several().items() if name in self.static}
+
+    def seam(self):
+        return {name: paths for name, paths in self.several().items() if name not in self.static}
 
     def row(self):
         def per(count, whole, unit):
@@ -77,7 +89,7 @@ class Sum:
         return {"files": self.files, "lines": self.lines, "words": self.words,
                 "who": per(self.who, self.words, 1000), "must": per(self.must, self.words, 1000),
                 "functions": self.functions, "<=40": per(self.short, self.functions, 100),
-                "same": len(self.same()), "longest": self.longest,
+                "same": len(self.same()), "seam": len(self.seam()), "longest": self.longest,
                 "circles": "+".join(str(n) for n in self.circles) or "-", "COMMIT": self.commits}
 
 
@@ -116,8 +128,9 @@ def print_table(sums):
 
 
 def print_names(product):
-    for name, paths in product.same().items():
-        print(f"{name}: {' '.join(paths)}")
+    for kind, names in [("same", product.same()), ("seam", product.seam())]:
+        for name, paths in names.items():
+            print(f"{kind} {name}: {' '.join(paths)}")
 
 
 def main(arguments):
@@ -126,7 +139,7 @@ def main(arguments):
     if "--json" in arguments:
         result = {module: sums[module].row() for module in in_order(sums)}
         if "--names" in arguments:
-            result["names"] = sums["product"].same()
+            result["names"] = {"same": sums["product"].same(), "seam": sums["product"].seam()}
         print(json.dumps(result, indent=2))
     elif "--names" in arguments:
         print_names(sums["product"])
