@@ -20,9 +20,8 @@ static const char *const reason_texts[] = {
 static const char *rights_text(unsigned rights, char out[6])
 {
     static const char letters[] = "rwxud";
-    unsigned i;
 
-    for (i = 0; i < 5; i++)
+    for (unsigned i = 0; i < 5; i++)
         out[i] = (rights >> i & 1) != 0 ? letters[i] : '-';
     out[5] = 0;
     return out;

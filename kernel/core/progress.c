@@ -8,8 +8,8 @@
  * begins anew. Batches may be repeated, so a call that is mistaken for a new one is slower, not
  * wrong.
  *
- * fault_return clears `below` when it leads to the location of the interrupted call, whether from
- * the frame that the kernel wrote or from one that a runtime made of it.
+ * fault_return clears `below` when it leads to the location of the interrupted call. The frame may
+ * be the kernel's, or one that a runtime made of it.
  */
 #include <kernel/arch_regs.h>
 #include <kernel/progress.h>
@@ -18,9 +18,8 @@
 static uint64_t fingerprint_of(const struct twz_regs *regs)
 {
     uint64_t sum = arch_regs_location(regs) ^ (arch_call_number(regs) << 48);
-    unsigned i;
 
-    for (i = 0; i < ARCH_CALL_ARGS; i++)
+    for (unsigned i = 0; i < ARCH_CALL_ARGS; i++)
         sum = (sum ^ arch_call_arg(regs, i)) * 0x9e3779b97f4a7c15ull;
     return sum | 1;
 }

@@ -21,9 +21,9 @@
 /* A thread that waits for another core, or NULL. */
 static struct thread *steal_thread(struct cpu *cpu)
 {
-    unsigned n = arch_cpu_count(), i;
+    unsigned n = arch_cpu_count();
 
-    for (i = 1; i < n; i++) {
+    for (unsigned i = 1; i < n; i++) {
         struct thread *t = runq_pop(&cpus[(cpu->id + i) % n].runq, cpu->id);
 
         if (t)

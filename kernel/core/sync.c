@@ -101,9 +101,7 @@ static void unqueue_waiter(struct sync_waiter *w)
 
 enum sync_state sync_cancel(struct thread *t, void (*release)(const void *object))
 {
-    unsigned i;
-
-    for (i = 0; i < t->nwaiters; i++) {
+    for (unsigned i = 0; i < t->nwaiters; i++) {
         unqueue_waiter(&t->waiters[i]);
         release(t->waiters[i].object);
     }

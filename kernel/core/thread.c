@@ -35,10 +35,9 @@ static uint64_t save_check(const struct twz_thread_save *save)
 {
     const uint64_t *word = (const uint64_t *)(const void *)save;
     uint64_t sum = 0x9e3779b97f4a7c15ull ^ save->epoch;
-    size_t i;
 
 #pragma GCC unroll 32
-    for (i = 2; i < offsetof(struct twz_thread_save, reserved) / sizeof(*word); i++)
+    for (size_t i = 2; i < offsetof(struct twz_thread_save, reserved) / sizeof(*word); i++)
         sum = ((sum << 7) | (sum >> 57)) + word[i];
     return sum;
 }

@@ -32,9 +32,9 @@ const char *cmdline_find(const char *line, const char *key, size_t *len)
 
 bool cmdline_has_word(const char *value, size_t len, const char *word)
 {
-    size_t n = strlen(word), i;
+    size_t n = strlen(word);
 
-    for (i = 0; i + n <= len; i++)
+    for (size_t i = 0; i + n <= len; i++)
         if (memcmp(value + i, word, n) == 0 && (i + n == len || value[i + n] == ','))
             return true;
     return false;

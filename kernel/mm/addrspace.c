@@ -214,13 +214,10 @@ void addrspace_unmap_range(struct addrspace *addrspace, uint32_t first, uint32_t
 
 void addrspace_destroy(struct addrspace *addrspace)
 {
-    uint32_t leaf;
-    unsigned i;
-
-    for (i = 0; i < ARRAY_LEN(addrspace->root.loaded); i++)
+    for (unsigned i = 0; i < ARRAY_LEN(addrspace->root.loaded); i++)
         while (__atomic_load_n(&addrspace->root.loaded[i], __ATOMIC_ACQUIRE) != 0)
             arch_pause();
-    for (leaf = 0; leaf < ADDRSPACE_LEAVES; leaf++) {
+    for (uint32_t leaf = 0; leaf < ADDRSPACE_LEAVES; leaf++) {
         if (!addrspace->leaf[leaf])
             continue;
         addrspace_unmap_range(addrspace, leaf * ADDRSPACE_LEAF, ADDRSPACE_LEAF);
@@ -237,9 +234,7 @@ void addrspace_destroy(struct addrspace *addrspace)
  * `keep`, or NULL. Those before it become the last, so that the next scan begins behind them. */
 static struct mapping *remove_one_exceeding(struct subtree *tree, unsigned keep)
 {
-    unsigned i;
-
-    for (i = 0; i < SCAN_BATCH; i++) {
+    for (unsigned i = 0; i < SCAN_BATCH; i++) {
         struct mapping *m = LIST_FIRST(&tree->mappings, struct mapping, link);
 
         if ((m->rights & ~keep) != 0) {

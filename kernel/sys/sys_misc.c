@@ -33,7 +33,6 @@ static bool is_printable(char c)
 int64_t sys_log_write(struct user_text text, uint64_t len)
 {
     char line[LOG_MAX];
-    uint64_t i;
     int err;
 
     if (len > sizeof(line))
@@ -41,7 +40,7 @@ int64_t sys_log_write(struct user_text text, uint64_t len)
     err = user_copy_in(line, USER_ADDR(text), len);
     if (err < 0)
         return err;
-    for (i = 0; i < len; i++)
+    for (uint64_t i = 0; i < len; i++)
         if (!is_printable(line[i]))
             line[i] = '.';
     log_bytes(line, len);

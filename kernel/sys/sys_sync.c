@@ -76,9 +76,7 @@ static int compare_word(const struct twz_sync *op)
 static int do_wakes(uint64_t ops, struct twz_sync *op, unsigned count, unsigned *woken,
                     unsigned *sleeps)
 {
-    unsigned i;
-
-    for (i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         int32_t n;
         int err = validate_op(&op[i]);
 
@@ -101,9 +99,8 @@ static int do_wakes(uint64_t ops, struct twz_sync *op, unsigned count, unsigned 
 static int compare_all(uint64_t ops, struct twz_sync *op, unsigned count)
 {
     int ready = 0;
-    unsigned i;
 
-    for (i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         int one, err;
 
         if (!is_sleep(&op[i]))

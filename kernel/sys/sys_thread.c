@@ -139,11 +139,11 @@ static int act_ctl(struct thread *t, void *arg)
     }
 }
 
-/* 1: the thread of this owner word lives. Threads of an earlier boot do not (today). */
-static int owner_lives(uint64_t owner)
+/* The thread of this owner word lives. Threads of an earlier boot do not (today). */
+static bool owner_lives(uint64_t owner)
 {
     if (owner >> 32 != (uint32_t)kso_resume_count())
-        return 0;
+        return false;
     return threadobj_is_alive((uint32_t)owner);
 }
 
