@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console_page's rings. All processes share them. Each port has a lock for each direction, a
+ * The console's rings. All processes share them. Each port has a lock for each direction, a
  * twz_mutex, so a process that dies releases its locks. A writer that dies has published whole
  * chunks only, because the tail moves after the bytes are in the ring.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The descriptor table, a fixed pool of open files, and their shared states; see fd.h. */
+/* The descriptor table, a fixed table of open files, and their shared states; see fd.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/sysmacros.h>
@@ -16,8 +16,8 @@ struct descriptor {
 };
 
 static struct twz_mutex fd_lock;
-static struct descriptor table[FD_MAX];
-static struct file pool[FD_MAX];
+static struct descriptor descriptors[FD_MAX];
+static struct file files[FD_MAX];
 
 struct file *file_new(const struct file_ops *ops, uint32_t kind, uint32_t flags)
 {
@@ -25,8 +25,8 @@ struct file *file_new(const struct file_ops *ops, uint32_t kind, uint32_t flags)
 
     lock_acquire(&fd_lock);
     for (int i = 0; i < FD_MAX && !f; i++)
-        if (pool[i].refs == 0)
-            f = &pool[i];
+        if (files[i].refs == 0)
+            f = &files[i];
     if (f) {
         *f = (struct file){ .ops = ops, .refs = 1, .kind = kind };
         f->access = flags & (O_ACCMODE | O_PATH);
@@ -84,7 +84,7 @@ struct file *fd_get(int fd)
     if (fd < 0 || fd >= FD_MAX)
         return NULL;
     lock_acquire(&fd_lock);
-    f = table[fd].file;
+    f = descriptors[fd].file;
     if (f)
         f->refs++;
     lock_release(&fd_lock);
@@ -96,8 +96,8 @@ struct file *fd_get_flag(int fd, bool *cloexec)
     struct file *f;
 
     lock_acquire(&fd_lock);
-    f = table[fd].file;
-    *cloexec = table[fd].cloexec;
+    f = descriptors[fd].file;
+    *cloexec = descriptors[fd].cloexec;
     if (f)
         f->refs++;
     lock_release(&fd_lock);
@@ -110,8 +110,8 @@ int fd_install(struct file *f, int min, bool cloexec)
 
     lock_acquire(&fd_lock);
     for (int i = min; i < FD_MAX; i++) {
-        if (!table[i].file) {
-            table[i] = (struct descriptor){ f, cloexec };
+        if (!descriptors[i].file) {
+            descriptors[i] = (struct descriptor){ f, cloexec };
             fd = i;
             break;
         }
@@ -131,8 +131,8 @@ int fd_replace(int fd, struct file *f, bool cloexec)
         return -EBADF;
     }
     lock_acquire(&fd_lock);
-    old = table[fd].file;
-    table[fd] = (struct descriptor){ f, cloexec };
+    old = descriptors[fd].file;
+    descriptors[fd] = (struct descriptor){ f, cloexec };
     lock_release(&fd_lock);
     if (old)
         file_put(old);
@@ -146,8 +146,8 @@ int fd_close(int fd)
     if (fd < 0 || fd >= FD_MAX)
         return -EBADF;
     lock_acquire(&fd_lock);
-    f = table[fd].file;
-    table[fd] = (struct descriptor){ NULL, false };
+    f = descriptors[fd].file;
+    descriptors[fd] = (struct descriptor){ NULL, false };
     lock_release(&fd_lock);
     if (!f)
         return -EBADF;
@@ -158,7 +158,7 @@ int fd_close(int fd)
 void fd_close_all(void)
 {
     for (int fd = 0; fd < FD_MAX; fd++)
-        if (table[fd].file)
+        if (descriptors[fd].file)
             (void)fd_close(fd);
 }
 
@@ -169,8 +169,8 @@ int fd_cloexec(int fd)
     if (fd < 0 || fd >= FD_MAX)
         return -EBADF;
     lock_acquire(&fd_lock);
-    if (table[fd].file)
-        result = table[fd].cloexec;
+    if (descriptors[fd].file)
+        result = descriptors[fd].cloexec;
     lock_release(&fd_lock);
     return result;
 }
@@ -182,8 +182,8 @@ int fd_set_cloexec(int fd, bool cloexec)
     if (fd < 0 || fd >= FD_MAX)
         return -EBADF;
     lock_acquire(&fd_lock);
-    if (table[fd].file) {
-        table[fd].cloexec = cloexec;
+    if (descriptors[fd].file) {
+        descriptors[fd].cloexec = cloexec;
         result = 0;
     }
     lock_release(&fd_lock);

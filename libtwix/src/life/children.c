@@ -84,8 +84,8 @@ static void reap_child(struct child *c, struct twz_program_end *end)
     c->pid = 0;
 }
 
-/* Looks for an ended child that is wanted: its pid and wait status; it is removed unless `keep`.
- * 0: none has ended, and ops[0 .. *count) sleep on those that run. -ECHILD: none is wanted. */
+/* Looks for an ended child that is wanted: its pid and wait status; it is removed unless `keep`. 0:
+ * none has ended, and ops[0 .. *count) sleep on those that run. -ECHILD: there is no such child. */
 static int64_t poll_children(int64_t pid, bool keep, int *status, struct twz_sync *ops,
                              uint64_t *count)
 {

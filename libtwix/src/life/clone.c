@@ -61,8 +61,8 @@ void clone_first(const struct twix_table *table)
 
 /* --- start ------------------------------------------------------------------------------------ */
 
-/* Frees the objects and stacks of ended threads that the kernel has left. The caller must hold the
- * table's lock. */
+/* Frees the object and the stacks of each ended thread that the kernel has left. The caller must
+ * hold the table's lock. */
 static void reap_threads(void)
 {
     for (unsigned i = 1; i < THREADS_MAX; i++) {

@@ -7,8 +7,8 @@
 
 #include "base/entry.h"
 
-/* The first thread, at the process's start: its entry, its TLS words, its fault stack. Must be
- * called before any other function of libtwix that asks for the calling thread. */
+/* Set up the first thread: its entry, its TLS words, its fault stack. The start must call this
+ * before any function that asks for the calling thread. */
 void clone_first(const struct twix_table *table);
 
 /* Start fn(arg) in a new thread on `stack`. Its tid, -EAGAIN, or -ENOSYS for flags that do not

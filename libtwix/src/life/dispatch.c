@@ -161,7 +161,7 @@ static void log_call(const struct call *c, int64_t result)
 
 /* --- the call --------------------------------------------------------------------------------- */
 
-/* An interrupted call may be made again only if it has changed nothing so far. */
+/* The calls that have changed nothing when they return -EINTR. */
 static bool is_restartable(uint64_t number)
 {
     switch (number) {

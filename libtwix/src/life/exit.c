@@ -4,7 +4,7 @@
  *
  *   1. end all threads but the caller and the first
  *   2. flush shared mappings, close descriptors
- *   3. make the first thread exit with the code, if it is not the caller; exit
+ *   3. the first thread and the caller exit with the code
  */
 #include <twz/call.h>
 

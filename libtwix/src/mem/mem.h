@@ -15,8 +15,8 @@
 void *mem_alloc(uint64_t len);
 void mem_free(void *p, uint64_t len);
 
-/* Make the shared mappings of one object durable, or those of all. mem_flush_all takes no lock: it
- * is for the process's end, and for sync. */
+/* Make the shared mappings of one object durable, or all of them. mem_flush_all takes no lock: it
+ * may miss a mapping that another thread changes meanwhile. */
 int mem_flush(objid_t id);
 void mem_flush_all(void);
 
