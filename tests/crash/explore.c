@@ -8,46 +8,46 @@
 
 #include "explore.h"
 
-#define EVERY_IMAGE   256u /* at most so many: all of them; else a sample with ... */
-#define RANDOM_IMAGES 32u
-#define EVERY_SECOND  64u
+#define IMAGES_MAX    256u /* a point with more images is sampled ... */
+#define RANDOM_IMAGES 32u  /* ... with so many random ones */
+#define SECOND_MAX    64u  /* the same inside a recovery */
 #define RANDOM_SECOND 8u
-#define TRY_EVERY     8u
+#define USE_EVERY     8u
 
 /* --- sets ---------------------------------------------------------------------------------- */
 
-static int hashes_put(struct hashes *set, uint64_t hash)
+static bool put_hash(struct hashes *set, uint64_t hash)
 {
     uint64_t at = hash & (set->size - 1);
 
     for (; set->row[at]; at = (at + 1) & (set->size - 1))
         if (set->row[at] == hash)
-            return 0;
+            return false;
     set->row[at] = hash;
     set->count++;
-    return 1;
+    return true;
 }
 
-/* 1 if it was not in yet. */
-static int hashes_add(struct hashes *set, uint64_t hash)
+/* Add a hash. True if it is new. */
+static bool add_hash(struct hashes *set, uint64_t hash)
 {
     struct hashes grown = { .size = set->size ? set->size * 2 : 4096 };
 
     hash |= 1;
     if (set->count * 2 < set->size)
-        return hashes_put(set, hash);
+        return put_hash(set, hash);
     grown.row = calloc(grown.size, sizeof(*grown.row));
     if (!grown.row)
         abort();
     for (uint64_t i = 0; i < set->size; i++)
         if (set->row[i])
-            (void)hashes_put(&grown, set->row[i]);
+            (void)put_hash(&grown, set->row[i]);
     free(set->row);
     *set = grown;
-    return hashes_put(set, hash);
+    return put_hash(set, hash);
 }
 
-static void hashes_clear(struct hashes *set)
+static void clear_hashes(struct hashes *set)
 {
     if (set->size)
         memset(set->row, 0, set->size * sizeof(*set->row));
@@ -62,7 +62,7 @@ void explorer_init(struct explorer *explorer, uint64_t seed)
     images_init(&explorer->second, POOL_BYTES);
     arena_init(&explorer->arena);
     explorer->seed = seed;
-    explorer->count_distinct = 1;
+    explorer->count_distinct = true;
     explorer->second_level = 4;
     explorer->only_point = ~0ull;
     explorer->only_image = ~0u;
@@ -79,9 +79,9 @@ void explorer_end(struct explorer *explorer)
     free(explorer->seen.row);
 }
 
-/* --- judging one image --------------------------------------------------------------------- */
+/* --- checking one image -------------------------------------------------------------------- */
 
-static void print_found(void *ctx, const struct store_report *report)
+static void print_problem(void *ctx, const struct store_report *report)
 {
     const struct explorer *explorer = ctx;
 
@@ -95,15 +95,16 @@ static const char *check_clean(struct explorer *explorer, const struct store_env
 {
     struct store_checked checked;
 
-    if (store_check(env, print_found, explorer, &checked) < 0)
+    if (store_check(env, print_problem, explorer, &checked) < 0)
         return "check cannot open the pool";
     if (checked.problems)
         return "the invariant walk finds problems";
-    return checked.pending ? "the invariant walk finds unfinished business" : NULL;
+    return checked.pending ? "the invariant walk finds unfinished work" : NULL;
 }
 
-/* The models that may hold now: those after k and, unless returned, after k + 1 operations. */
-static const char *state_differs(struct explorer *explorer, struct store *store)
+/* Compare with the models after k and, unless returned, k + 1 operations. NULL, or the difference.
+ * */
+static const char *compare_state(struct explorer *explorer, struct store *store)
 {
     struct run *run = &explorer->run;
     uint32_t last = explorer->k + (explorer->returned ? 0 : 1);
@@ -111,7 +112,7 @@ static const char *state_differs(struct explorer *explorer, struct store *store)
 
     for (uint32_t k = last + 1; k-- > explorer->k;)
         for (uint32_t v = 0; v < run->variants[k]; v++) {
-            const char *differs = model_differs(store, &run->after[k][v], &run->after[k][v], 0);
+            const char *differs = model_differs(store, &run->after[k][v], &run->after[k][v], false);
 
             if (!differs)
                 return NULL;
@@ -125,13 +126,15 @@ static const char *state_differs(struct explorer *explorer, struct store *store)
     for (uint32_t v = 0; v < run->variants[explorer->k]; v++) {
         uint32_t w = v < run->variants[last] ? v : 0;
 
-        if (!model_differs(store, &run->after[explorer->k][v], &run->after[last][w], 1))
+        if (!model_differs(store, &run->after[explorer->k][v], &run->after[last][w], true))
             return NULL;
     }
     return what;
 }
 
-static const char *use(struct store *store, const struct store_env *env, struct explorer *explorer)
+/* Create, map, write and delete an object. NULL, or the failure. */
+static const char *use_pool(struct store *store, const struct store_env *env,
+                            struct explorer *explorer)
 {
     struct store_create create = { .nonce = { ~0ull, 1 }, .perms = TWZ_READ };
     uint32_t row, frame;
@@ -152,13 +155,14 @@ static const char *use(struct store *store, const struct store_env *env, struct 
     return check_clean(explorer, env);
 }
 
-static int no_pool(int err)
+static bool is_no_pool(int err)
 {
     return err == -TWZ_ENOTPOOL || err == -TWZ_EDAMAGED;
 }
 
-static const char *judge(struct explorer *explorer, void *image, struct dirty *dirty,
-                         struct event_log *log, int try_use)
+/* Recover an image and check it. `log`, if not NULL, records the recovery. NULL, or the failure. */
+static const char *check_image(struct explorer *explorer, void *image, struct dirty *dirty,
+                               struct event_log *log, bool try_use)
 {
     struct store_recovery recovery;
     struct store_env env;
@@ -172,18 +176,18 @@ static const char *judge(struct explorer *explorer, void *image, struct dirty *d
     record_attach(image, POOL_BYTES, log, dirty);
     err = store_open(&env, &store, NULL);
     if (err < 0)
-        return explorer->format && !explorer->returned && no_pool(err) ? NULL : "open fails";
+        return explorer->mkpool && !explorer->returned && is_no_pool(err) ? NULL : "open fails";
     if (store_recover(store, &recovery) < 0)
         return "recovery fails";
     record_attach(image, POOL_BYTES, NULL, dirty);
     if (recovery.damaged)
         return "recovery finds damage";
     if (explorer->returned && recovery.mirrors)
-        return "a mirror is behind although the operation has returned";
+        return "a mirror is not complete although the operation has returned";
     if (explorer->recovered &&
         recovery.mirrors + recovery.retained + recovery.reclaimed + recovery.deleted)
         return "something is left to do although a recovery has returned";
-    what = state_differs(explorer, store);
+    what = compare_state(explorer, store);
     if (what)
         return what;
     stores = record.stores;
@@ -192,72 +196,76 @@ static const char *judge(struct explorer *explorer, void *image, struct dirty *d
     if (record.stores != stores)
         return "second recovery changes something";
     what = check_clean(explorer, &env);
-    return what || !try_use ? what : use(store, &env, explorer);
+    return what || !try_use ? what : use_pool(store, &env, explorer);
 }
 
 /* --- points -------------------------------------------------------------------------------- */
 
+/* Check an image inside a recovery. */
 static int visit_second(void *ctx, uint64_t hash, uint32_t number)
 {
     struct explorer *explorer = ctx;
     const char *what;
 
     (void)number;
-    if (!hashes_add(&explorer->seen,
-                    mix64(hash, explorer->k * 4u +
-                                    (uint32_t)(explorer->recovered * 2 + explorer->returned))))
+    if (!add_hash(&explorer->seen,
+                  mix64(hash, explorer->k * 4u +
+                                  (uint32_t)(explorer->recovered * 2 + explorer->returned))))
         return 0;
     explorer->images++;
     explorer->second_images++;
     if (explorer->count_distinct)
-        (void)hashes_add(&explorer->distinct, hash);
-    what = judge(explorer, explorer->second.image, &explorer->second.dirty, NULL, 0);
+        (void)add_hash(&explorer->distinct, hash);
+    what = check_image(explorer, explorer->second.image, &explorer->second.dirty, NULL, false);
     if (!what)
         return 0;
     explorer->failure = what;
     return -1;
 }
 
-/* Cut the recovery whose events are in recovery_log; `second` holds the image it began with. */
+/* Interrupt the recovery in recovery_log at each point. `second` has the image that it began with.
+ * */
 static int explore_recovery(struct explorer *explorer)
 {
     const struct event_log *log = &explorer->recovery_log;
-    int said = 0;
+    int ret = 0;
 
-    for (size_t i = 0; i < log->count && !said; i++) {
+    for (size_t i = 0; i < log->count && !ret; i++) {
         const struct event *event = &log->event[i];
 
         if (event->type == EV_FENCE || event->type == EV_COMMIT)
-            said = images_visit(&explorer->second, EVERY_SECOND, RANDOM_SECOND,
-                                mix64(explorer->seed, i), visit_second, explorer);
+            ret = images_visit(&explorer->second, SECOND_MAX, RANDOM_SECOND,
+                               mix64(explorer->seed, i), visit_second, explorer);
         images_event(&explorer->second, event);
     }
-    explorer->recovered = 1;
-    if (!said)
-        said = images_visit(&explorer->second, EVERY_SECOND, RANDOM_SECOND, explorer->seed,
-                            visit_second, explorer);
-    explorer->recovered = 0;
-    return said;
+    explorer->recovered = true;
+    if (!ret)
+        ret = images_visit(&explorer->second, SECOND_MAX, RANDOM_SECOND, explorer->seed,
+                           visit_second, explorer);
+    explorer->recovered = false;
+    return ret;
 }
 
+/* Check an image, and maybe the images inside its recovery. */
 static int visit_first(void *ctx, uint64_t hash, uint32_t number)
 {
     struct explorer *explorer = ctx;
     uint64_t expected = mix64(hash, explorer->k * 4u + (uint32_t)explorer->returned);
-    int deeper = mix64(expected, 5) % explorer->second_level == 0;
+    bool deeper = mix64(expected, 5) % explorer->second_level == 0;
     const char *what;
 
     if (explorer->only_image != ~0u && number != explorer->only_image)
         return 0;
-    if (!hashes_add(&explorer->seen, expected))
+    if (!add_hash(&explorer->seen, expected))
         return 0;
     explorer->image = number;
     explorer->images++;
     if (explorer->count_distinct)
-        (void)hashes_add(&explorer->distinct, hash);
+        (void)add_hash(&explorer->distinct, hash);
     explorer->recovery_log.count = 0;
-    what = judge(explorer, explorer->first.image, &explorer->first.dirty,
-                 deeper ? &explorer->recovery_log : NULL, mix64(expected, 3) % TRY_EVERY == 0);
+    what =
+        check_image(explorer, explorer->first.image, &explorer->first.dirty,
+                    deeper ? &explorer->recovery_log : NULL, mix64(expected, 3) % USE_EVERY == 0);
     if (what) {
         explorer->failure = what;
         return -1;
@@ -268,7 +276,7 @@ static int visit_first(void *ctx, uint64_t hash, uint32_t number)
     return explore_recovery(explorer);
 }
 
-static int point(struct explorer *explorer, int returned)
+static int explore_point(struct explorer *explorer, bool returned)
 {
     uint64_t number = explorer->point++;
 
@@ -276,51 +284,51 @@ static int point(struct explorer *explorer, int returned)
     if (explorer->only_point != ~0ull && number != explorer->only_point)
         return 0;
     explorer->points++;
-    return images_visit(&explorer->first, EVERY_IMAGE, RANDOM_IMAGES, mix64(explorer->seed, number),
+    return images_visit(&explorer->first, IMAGES_MAX, RANDOM_IMAGES, mix64(explorer->seed, number),
                         visit_first, explorer);
 }
 
-static int one_event(struct explorer *explorer, const struct event *event, uint32_t from)
+static int explore_event(struct explorer *explorer, const struct event *event, uint32_t from)
 {
-    int skip = explorer->k < from;
-    int said = 0;
+    bool skip = explorer->k < from;
+    int ret = 0;
 
     if (event->type == EV_RETURN) {
         explorer->k = (uint32_t)event->value;
-        said = skip ? 0 : point(explorer, 1);
+        ret = skip ? 0 : explore_point(explorer, true);
     } else if ((event->type == EV_FENCE || event->type == EV_COMMIT) && !skip) {
-        said = point(explorer, 0);
+        ret = explore_point(explorer, false);
     }
     images_event(&explorer->first, event);
-    return said;
+    return ret;
 }
 
 static int explore_log(struct explorer *explorer, uint32_t from)
 {
     const struct event_log *log = &explorer->run.log;
-    int said = 0;
+    int ret = 0;
 
     explorer->k = 0;
     explorer->point = 0;
     explorer->failure = NULL;
-    explorer->recovered = 0;
+    explorer->recovered = false;
     explorer->workloads++;
-    hashes_clear(&explorer->seen);
-    for (size_t i = 0; i < log->count && !said; i++)
-        said = one_event(explorer, &log->event[i], from);
-    if (!said && !images_match(&explorer->first, explorer->run.pool)) {
-        explorer->failure = "the replayed log does not give the pool that was run on";
-        said = -1;
+    clear_hashes(&explorer->seen);
+    for (size_t i = 0; i < log->count && !ret; i++)
+        ret = explore_event(explorer, &log->event[i], from);
+    if (!ret && !images_match(&explorer->first, explorer->run.pool)) {
+        explorer->failure = "applying the log does not give the pool";
+        ret = -1;
     }
-    return said;
+    return ret;
 }
 
 int explore(struct explorer *explorer, const struct workload *workload, uint32_t from)
 {
     struct run *run = &explorer->run;
-    int said;
+    int ret;
 
-    explorer->format = 0;
+    explorer->mkpool = false;
     if (run_start(run, workload->start) < 0) {
         explorer->failure = run->error;
         return -1;
@@ -330,14 +338,14 @@ int explore(struct explorer *explorer, const struct workload *workload, uint32_t
         explorer->failure = run->error;
         return -1;
     }
-    said = explore_log(explorer, from);
-    return said;
+    ret = explore_log(explorer, from);
+    return ret;
 }
 
-int explore_format(struct explorer *explorer, int over_pool)
+int explore_mkpool(struct explorer *explorer, bool over_pool)
 {
     struct run *run = &explorer->run;
-    struct store_mkpool format = { .uuid = { 0x99, 0x18 } };
+    struct store_mkpool params = { .uuid = { 0x99, 0x18 } };
     struct store_env env;
 
     if (run_start(run, 1) < 0) {
@@ -350,15 +358,15 @@ int explore_format(struct explorer *explorer, int over_pool)
     model_recover(&run->after[0][0]);
     memset(&run->after[1][0], 0, sizeof(run->after[1][0]));
     run->variants[0] = run->variants[1] = 1;
-    run->mixed[1] = 0;
+    run->mixed[1] = false;
     images_reset(&explorer->first, run->pool);
     record_attach(run->pool, POOL_BYTES, &run->log, NULL);
     arena_env(&run->arena, &env, run->pool, POOL_BYTES);
-    if (store_mkpool(&env, &format) < 0) {
+    if (store_mkpool(&env, &params) < 0) {
         explorer->failure = "store_mkpool fails";
         return -1;
     }
     record_return(1);
-    explorer->format = 1;
+    explorer->mkpool = true;
     return explore_log(explorer, 0);
 }

@@ -30,21 +30,21 @@ struct model_page *model_set(struct model_object *object, uint32_t page, uint32_
     return at;
 }
 
-int model_word(struct model_page *page, uint16_t at, uint64_t value)
+bool model_word(struct model_page *page, uint16_t at, uint64_t value)
 {
     for (uint32_t i = 0; i < page->words; i++)
         if (page->at[i] == at) {
             page->word[i] = value;
-            return 1;
+            return true;
         }
     if (page->words == MODEL_WORDS)
-        return 0;
+        return false;
     page->at[page->words] = at;
     page->word[page->words++] = value;
-    return 1;
+    return true;
 }
 
-void model_kill(struct model *model, uint32_t number)
+void model_delete(struct model *model, uint32_t number)
 {
     struct model_object *object = &model->object[number];
 
@@ -53,10 +53,10 @@ void model_kill(struct model *model, uint32_t number)
     object->state = STORE_DELETED;
     for (uint32_t i = 0; i < model->count; i++)
         if (objid_equal(model->object[i].tie, object->id))
-            model_kill(model, i);
+            model_delete(model, i);
 }
 
-static struct model_object *find(struct model *model, objid_t id)
+static struct model_object *find_object(struct model *model, objid_t id)
 {
     for (uint32_t i = 0; i < model->count; i++)
         if (model->object[i].state && objid_equal(model->object[i].id, id))
@@ -64,9 +64,9 @@ static struct model_object *find(struct model *model, objid_t id)
     return NULL;
 }
 
-static uint64_t word_value(struct model_object *holder, uint64_t offset)
+static uint64_t word_value(struct model_object *witness, uint64_t offset)
 {
-    struct model_page *page = model_page(holder, (uint32_t)(offset >> 12));
+    struct model_page *page = model_page(witness, (uint32_t)(offset >> 12));
 
     if (!page || (page->state != STORE_PRESENT && page->state != STORE_SHARED))
         return 0;
@@ -76,29 +76,29 @@ static uint64_t word_value(struct model_object *holder, uint64_t offset)
     return page->fill * 0x0101010101010101ull;
 }
 
-/* Holder of a provisional object's name, if the name is there and the holder is not dead. */
-static struct model_object *named_by(struct model *model, struct model_object *object)
+/* The witness of a provisional object, if it is not deleted and its word has the value. */
+static struct model_object *find_witness(struct model *model, struct model_object *object)
 {
-    struct model_object *holder = find(model, object->witness);
+    struct model_object *witness = find_object(model, object->witness);
 
-    if (!holder || holder->state == STORE_DELETED)
+    if (!witness || witness->state == STORE_DELETED)
         return NULL;
-    return word_value(holder, object->witness_off) == object->witness_value ? holder : NULL;
+    return word_value(witness, object->witness_off) == object->witness_value ? witness : NULL;
 }
 
-/* Provisional objects become live, round by round, where a live one names them. */
-static void settle_named(struct model *model, uint8_t rooted[])
+/* Find the objects that are live, or whose witness is, round by round. */
+static void find_rooted(struct model *model, uint8_t rooted[])
 {
     for (uint32_t round = 0; round < model->count; round++)
         for (uint32_t i = 0; i < model->count; i++) {
-            struct model_object *object = &model->object[i], *holder;
+            struct model_object *object = &model->object[i], *witness;
 
             if (object->state == STORE_LIVE)
                 rooted[i] = 1;
             if (object->state != STORE_PROVISIONAL)
                 continue;
-            holder = named_by(model, object);
-            if (holder && rooted[holder - model->object])
+            witness = find_witness(model, object);
+            if (witness && rooted[witness - model->object])
                 rooted[i] = 1;
         }
 }
@@ -107,20 +107,20 @@ void model_recover(struct model *model)
 {
     uint8_t rooted[MODEL_OBJECTS] = { 0 };
 
-    settle_named(model, rooted);
+    find_rooted(model, rooted);
     for (uint32_t i = 0; i < model->count; i++)
         if (model->object[i].state == STORE_PROVISIONAL && !rooted[i])
-            model_kill(model, i);
+            model_delete(model, i);
     for (uint32_t round = 0; round < model->count; round++)
         for (uint32_t i = 0; i < model->count; i++) {
             struct model_object *object = &model->object[i];
 
-            if (object->state == STORE_DELETED) { /* its children too, once more */
+            if (object->state == STORE_DELETED) { /* delete its children, too */
                 object->state = STORE_LIVE;
-                model_kill(model, i);
+                model_delete(model, i);
             }
-            if (object->state == STORE_PROVISIONAL && !named_by(model, object))
-                model_kill(model, i);
+            if (object->state == STORE_PROVISIONAL && !find_witness(model, object))
+                model_delete(model, i);
         }
     for (uint32_t i = 0; i < model->count; i++) {
         if (model->object[i].state == STORE_DELETED)
@@ -132,7 +132,7 @@ void model_recover(struct model *model)
 
 /* --- comparing ----------------------------------------------------------------------------- */
 
-static int content_is(const void *frame, const struct model_page *page)
+static bool has_content(const void *frame, const struct model_page *page)
 {
     const uint64_t *words = frame;
     uint64_t fill = page->fill * 0x0101010101010101ull, wrong = 0;
@@ -142,14 +142,14 @@ static int content_is(const void *frame, const struct model_page *page)
         wrong += words[i] != fill;
     for (uint32_t i = 0; i < page->words; i++) {
         if (words[page->at[i]] != page->word[i])
-            return 0;
+            return false;
         set += page->word[i] != fill;
     }
     return wrong == set;
 }
 
-static int page_is(struct store *store, const struct store_page *have,
-                   const struct model_object *object)
+static bool is_page(struct store *store, const struct store_page *have,
+                    const struct model_object *object)
 {
     const struct model_page *want = NULL;
 
@@ -159,40 +159,41 @@ static int page_is(struct store *store, const struct store_page *have,
     if (!want)
         return have->state == STORE_ABSENT;
     if (want->state != have->state || want->flags != have->flags)
-        return 0;
+        return false;
     if (!have->frame || have->state == STORE_POISONED)
-        return 1;
-    return content_is(store_frame_ptr(store, have->frame), want);
+        return true;
+    return has_content(store_frame_ptr(store, have->frame), want);
 }
 
-/* Every page that a model lists is right in the store, where the store says it is absent. */
-static int absent_ok(struct store *store, uint32_t row, const struct model_object *listed,
-                     const struct model_object *a, const struct model_object *b, int mixed)
+/* Each page that the model lists is right in the store. */
+static bool are_listed_ok(struct store *store, uint32_t row, const struct model_object *listed,
+                          const struct model_object *a, const struct model_object *b, bool mixed)
 {
     for (uint32_t i = 0; i < listed->pages; i++) {
         struct store_page have;
 
         if (store_page_get(store, row, listed->page[i].page, &have) < 0)
-            return 0;
-        if (!page_is(store, &have, a) && !(mixed && page_is(store, &have, b)))
-            return 0;
+            return false;
+        if (!is_page(store, &have, a) && !(mixed && is_page(store, &have, b)))
+            return false;
     }
-    return 1;
+    return true;
 }
 
-static int pages_ok(struct store *store, uint32_t row, const struct model_object *a,
-                    const struct model_object *b, int mixed)
+/* Each page of the store is right, and each page of the model. */
+static bool are_pages_ok(struct store *store, uint32_t row, const struct model_object *a,
+                         const struct model_object *b, bool mixed)
 {
     struct store_page have = { 0 };
 
     for (; store_page_next(store, row, &have) == 0; have.page++)
-        if (!page_is(store, &have, a) && !(mixed && page_is(store, &have, b)))
-            return 0;
-    return absent_ok(store, row, a, a, b, mixed);
+        if (!is_page(store, &have, a) && !(mixed && is_page(store, &have, b)))
+            return false;
+    return are_listed_ok(store, row, a, a, b, mixed);
 }
 
 static const char *object_differs(struct store *store, const struct model_object *a,
-                                  const struct model_object *b, int mixed)
+                                  const struct model_object *b, bool mixed)
 {
     struct store_stat stat;
     uint32_t row;
@@ -207,13 +208,13 @@ static const char *object_differs(struct store *store, const struct model_object
         return "an object's revocation epoch";
     if (!objid_equal(stat.tie_parent, a->tie))
         return "an object's tie";
-    return pages_ok(store, row, a, b, mixed) ? NULL : "an object's pages";
+    return are_pages_ok(store, row, a, b, mixed) ? NULL : "an object's pages";
 }
 
 const char *model_differs(struct store *store, const struct model *a, const struct model *b,
-                          int mixed)
+                          bool mixed)
 {
-    struct store_usage space;
+    struct store_usage usage;
     uint64_t live = 0;
 
     for (uint32_t i = 0; i < a->count; i++) {
@@ -226,13 +227,13 @@ const char *model_differs(struct store *store, const struct model *a, const stru
         if (what)
             return what;
     }
-    store_usage(store, &space);
-    if (space.objects != live)
+    store_usage(store, &usage);
+    if (usage.objects != live)
         return "an object too many";
     if (memcmp(&store_super_get(store)->roots, &a->roots, sizeof(a->roots)) != 0)
         return "the superblock's roots";
     for (uint32_t i = 0; i < STORE_MONO_COUNT; i++)
         if (store_mono_get(store, i) != a->mono[i])
-            return "a word that never goes back";
+            return "a monotonic counter";
     return NULL;
 }

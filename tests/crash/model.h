@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a pool should hold, written down the simplest way: a list of objects with lists of pages. It
- * shares no code with the store, and decides what recovery keeps by its own, slower means.
+ * The expected state of a pool in the simplest form: a list of objects with lists of pages. The
+ * model shares no code with the store. It has its own, slower rules for what recovery retains.
  */
 #ifndef CRASH_MODEL_H
 #define CRASH_MODEL_H
 
+#include <stdbool.h>
 #include <store/store.h>
 
 #define MODEL_OBJECTS 24u
@@ -16,15 +17,15 @@ struct model_page {
     uint32_t page;
     uint8_t state; /* STORE_HOLE ... STORE_POISONED; absent pages are not listed */
     uint8_t flags;
-    uint8_t fill;  /* every byte of it ... */
-    uint8_t words; /* ... but these */
+    uint8_t fill; /* value of every byte outside of these words */
+    uint8_t words;
     uint16_t at[MODEL_WORDS];
     uint64_t word[MODEL_WORDS];
 };
 
 struct model_object {
     objid_t id;
-    uint32_t state; /* 0: gone */
+    uint32_t state; /* 0: freed */
     uint32_t perms;
     uint32_t persist;
     uint32_t pages;
@@ -37,29 +38,30 @@ struct model_object {
 };
 
 struct model {
-    uint32_t count; /* objects ever made; their numbers stay */
+    uint32_t count; /* objects created so far; an object keeps its number */
     struct model_object object[MODEL_OBJECTS];
     struct store_roots roots;
     uint64_t mono[STORE_MONO_COUNT];
 };
 
-/* The page, or NULL where it is absent. */
+/* The page, or NULL if it is absent. */
 struct model_page *model_page(struct model_object *object, uint32_t page);
-/* Make it `state`, filled with `fill`; STORE_ABSENT takes it off the list. NULL: off, or full. */
+/* Set the state of a page and fill it. STORE_ABSENT removes it. NULL if removed, or if the list is
+ * full. */
 struct model_page *model_set(struct model_object *object, uint32_t page, uint32_t state,
                              uint8_t fill);
-/* Its word `at` (number in the page) is `value`. 0 where too many words are set apart. */
-int model_word(struct model_page *page, uint16_t at, uint64_t value);
-/* Kill an object and what is tied to it. */
-void model_kill(struct model *model, uint32_t number);
-/* What a recovery makes of it. */
+/* Set word number `at` of a page. False if the page has no entry left for it. */
+bool model_word(struct model_page *page, uint16_t at, uint64_t value);
+/* Delete an object and the objects tied to it. */
+void model_delete(struct model *model, uint32_t number);
+/* Apply a recovery. */
 void model_recover(struct model *model);
 
 /*
- * Is the store in the state of `a`? With `mixed`, each page may as well be as in `b`. NULL, or what
- * is different. Only for recovered stores: no provisional and no dead objects.
+ * Compare a store with `a`. With `mixed`, each page may be as in `b` instead. NULL, or the
+ * difference. The store must be recovered: it has no provisional and no deleted objects.
  */
 const char *model_differs(struct store *store, const struct model *a, const struct model *b,
-                          int mixed);
+                          bool mixed);
 
 #endif

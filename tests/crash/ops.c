@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations of workloads: each a call of the store, and what the model makes of it. */
+/* The operations of workloads: each is a call of the store, and the same change of the model. */
 #include <string.h>
 
 #include <store/persist.h>
@@ -7,23 +7,23 @@
 
 #include "workload.h"
 
-static int fail(struct run *run, const char *what)
+static int set_error(struct run *run, const char *what)
 {
     if (!run->error)
         run->error = what;
     return -1;
 }
 
-static struct model_object *object_of(struct run *run, uint32_t number)
+static struct model_object *get_object(struct run *run, uint32_t number)
 {
     if (number == NEWEST)
         number = run->now.count - 1;
     return number < run->now.count ? &run->now.object[number] : NULL;
 }
 
-static struct model_object *alive(struct run *run, uint32_t number)
+static struct model_object *get_usable(struct run *run, uint32_t number)
 {
-    struct model_object *object = object_of(run, number);
+    struct model_object *object = get_object(run, number);
 
     return object && object->state && object->state != STORE_DELETED ? object : NULL;
 }
@@ -38,17 +38,19 @@ static uint32_t row_of_object(const struct run *run, const struct model_object *
     return run->row[number_of(run, object)];
 }
 
-/* Compare a call's answer with the one that the model foretells; 0: it was done. */
-static int answer(struct run *run, int got, int want)
+/* Compare the result of a call with the expected one. 0 if both are success, SKIP if the call
+ * failed as it may. */
+static int expect(struct run *run, int got, int want)
 {
     if (got == want)
         return got < 0 ? SKIP : 0;
     if (run->tight && (got == -TWZ_ENOSPC || got == -TWZ_EFULL))
         return SKIP;
-    return fail(run, "a call's result is not the expected one");
+    return set_error(run, "a call has another result than expected");
 }
 
-static int create(struct run *run, struct store_create *create, const struct op *op)
+/* Create an object in the store and in the model. */
+static int create_object(struct run *run, struct store_create *create, const struct op *op)
 {
     struct model_object *object = &run->now.object[run->now.count];
     uint32_t row;
@@ -60,7 +62,7 @@ static int create(struct run *run, struct store_create *create, const struct op 
     create->nonce[0] = ++run->nonce;
     create->perms = TWZ_READ | TWZ_WRITE;
     create->persist = op->d;
-    err = answer(run, store_obj_create(run->store, create, &row, &id), 0);
+    err = expect(run, store_obj_create(run->store, create, &row, &id), 0);
     if (err)
         return err;
     run->row[run->now.count++] = row;
@@ -81,36 +83,36 @@ static int op_create(struct run *run, const struct op *op)
 {
     struct store_create arg = { .kuid = { 0, 0 } };
 
-    return create(run, &arg, op);
+    return create_object(run, &arg, op);
 }
 
 /* a: parent */
 static int op_create_tied(struct run *run, const struct op *op)
 {
-    struct model_object *parent = alive(run, op->a);
+    struct model_object *parent = get_usable(run, op->a);
     struct store_create arg = { .kuid = { 0, 0 } };
 
     if (!parent)
         return SKIP;
     arg.tie_parent = parent->id;
-    return create(run, &arg, op);
+    return create_object(run, &arg, op);
 }
 
-/* a: holder of the witness word, b: its page, c: its word, which differs for each object */
+/* a: object of the witness word, b: its page, c: its number, different for each object */
 static int op_provisional(struct run *run, const struct op *op)
 {
-    struct model_object *holder = alive(run, op->a);
+    struct model_object *witness = get_usable(run, op->a);
     struct store_create arg = { .witness_off = op->b * 4096ull + (op->c + run->now.count) * 8ull };
 
-    if (!holder)
+    if (!witness)
         return SKIP;
-    arg.witness = holder->id;
-    return create(run, &arg, op);
+    arg.witness = witness->id;
+    return create_object(run, &arg, op);
 }
 
-/* A user's store into a page: word `at` becomes value; flushed unless `loose`. */
+/* Store a word of user data; flush it unless `loose`. */
 static int user_store(struct run *run, struct model_object *object, uint64_t offset, uint64_t value,
-                      int loose)
+                      bool loose)
 {
     struct model_page *page = model_page(object, (uint32_t)(offset >> 12));
     uint16_t at = (uint16_t)(offset % 4096 / 8);
@@ -120,10 +122,10 @@ static int user_store(struct run *run, struct model_object *object, uint64_t off
     if (!page || page->state != STORE_PRESENT || page->flags)
         return SKIP;
     if (store_page_get(run->store, row_of_object(run, object), page->page, &have) < 0)
-        return fail(run, "a page cannot be looked up");
+        return set_error(run, "a page cannot be looked up");
     word = (uint64_t *)store_frame_ptr(run->store, have.frame) + at;
     if (loose && run->loose.object)
-        return SKIP; /* one such word at a time */
+        return SKIP; /* one loose word at a time */
     if (loose)
         run->loose = (struct loose){ number_of(run, object) + 1, page->page, at, *word };
     if (!model_word(page, at, value))
@@ -136,7 +138,7 @@ static int user_store(struct run *run, struct model_object *object, uint64_t off
     return 0;
 }
 
-/* a: 1: not flushed; b: 1: take the name away */
+/* a: 1: do not flush; b: 1: remove the name */
 static int op_name(struct run *run, const struct op *op)
 {
     struct model_object *object = NULL;
@@ -147,11 +149,11 @@ static int op_name(struct run *run, const struct op *op)
     if (!object)
         return SKIP;
     for (uint32_t i = 0; i < run->now.count; i++) {
-        struct model_object *holder = &run->now.object[i];
+        struct model_object *witness = &run->now.object[i];
 
-        if (holder->state && holder->id.lo == object->witness.lo)
-            return user_store(run, holder, object->witness_off, op->b ? 0 : object->witness_value,
-                              (int)op->a);
+        if (witness->state && witness->id.lo == object->witness.lo)
+            return user_store(run, witness, object->witness_off, op->b ? 0 : object->witness_value,
+                              op->a);
     }
     return SKIP;
 }
@@ -159,28 +161,28 @@ static int op_name(struct run *run, const struct op *op)
 /* a: object, b: page */
 static int op_write(struct run *run, const struct op *op)
 {
-    struct model_object *object = alive(run, op->a);
+    struct model_object *object = get_usable(run, op->a);
 
     if (!object)
         return SKIP;
-    return user_store(run, object, op->b * 4096ull + 8, run->nonce++ * 77, 0);
+    return user_store(run, object, op->b * 4096ull + 8, run->nonce++ * 77, false);
 }
 
 static int op_permanent(struct run *run, const struct op *op)
 {
-    struct model_object *object = alive(run, op->a);
+    struct model_object *object = get_usable(run, op->a);
     int err;
 
     if (!object)
         return SKIP;
-    err = answer(run, store_obj_permanent(run->store, row_of_object(run, object)), 0);
+    err = expect(run, store_obj_permanent(run->store, row_of_object(run, object)), 0);
     if (!err)
         object->state = STORE_LIVE;
     return err;
 }
 
-/* What adding a page answers by the model. */
-static int add_answer(struct model_object *object, uint32_t page, int content)
+/* The expected result of adding a page. */
+static int expect_add(struct model_object *object, uint32_t page, bool content)
 {
     struct model_page *at = model_page(object, page);
 
@@ -192,17 +194,17 @@ static int add_answer(struct model_object *object, uint32_t page, int content)
 /* a: object, b: page */
 static int op_add(struct run *run, const struct op *op)
 {
-    struct model_object *object = alive(run, op->a);
+    struct model_object *object = get_usable(run, op->a);
     uint32_t frame;
     int err;
 
     if (!object)
         return SKIP;
-    err = answer(run, store_page_add(run->store, row_of_object(run, object), op->b, &frame),
-                 add_answer(object, op->b, 0));
+    err = expect(run, store_page_add(run->store, row_of_object(run, object), op->b, &frame),
+                 expect_add(object, op->b, false));
     if (err)
         return err;
-    return model_set(object, op->b, STORE_PRESENT, 0) ? 0 : fail(run, "model is too small");
+    return model_set(object, op->b, STORE_PRESENT, 0) ? 0 : set_error(run, "model is too small");
 }
 
 static uint8_t fill_of(uint32_t page)
@@ -210,7 +212,7 @@ static uint8_t fill_of(uint32_t page)
     return (uint8_t)(page % 200 + 1);
 }
 
-static const void *give_page(void *ctx, uint32_t page)
+static const void *fill_page(void *ctx, uint32_t page)
 {
     static uint8_t bytes[4096];
 
@@ -222,48 +224,48 @@ static const void *give_page(void *ctx, uint32_t page)
 /* a: object, b: first, c: count, d: 1: with content */
 static int op_many(struct run *run, const struct op *op)
 {
-    struct model_object *object = alive(run, op->a);
+    struct model_object *object = get_usable(run, op->a);
     int err, want = 0;
 
     if (!object)
         return SKIP;
     for (uint32_t i = 0; i < op->c && !want; i++)
-        want = add_answer(object, op->b + i, (int)op->d);
-    err = answer(run,
+        want = expect_add(object, op->b + i, op->d);
+    err = expect(run,
                  store_page_add_many(run->store, row_of_object(run, object), op->b, op->c,
-                                     op->d ? give_page : NULL, NULL),
+                                     op->d ? fill_page : NULL, NULL),
                  want);
     for (uint32_t i = 0; i < op->c && !err; i++)
         if (!model_set(object, op->b + i, STORE_PRESENT, op->d ? fill_of(op->b + i) : 0))
-            return fail(run, "model is too small");
+            return set_error(run, "model is too small");
     return err;
 }
 
 /* a: object, b: first, c: count, d: state */
 static int op_discard(struct run *run, const struct op *op)
 {
-    struct model_object *object = alive(run, op->a);
+    struct model_object *object = get_usable(run, op->a);
     int err;
 
     if (!object)
         return SKIP;
-    err = answer(
+    err = expect(
         run, store_page_discard(run->store, row_of_object(run, object), op->b, op->c, op->d), 0);
     for (uint32_t i = 0; i < op->c && !err; i++)
         if (!model_set(object, op->b + i, op->d, 0) && op->d != STORE_ABSENT)
-            return fail(run, "model is too small");
+            return set_error(run, "model is too small");
     return err;
 }
 
 /* a: object, b: first, c: count, d: on or off */
 static int op_protect(struct run *run, const struct op *op)
 {
-    struct model_object *object = alive(run, op->a);
+    struct model_object *object = get_usable(run, op->a);
     int err;
 
     if (!object)
         return SKIP;
-    err = answer(
+    err = expect(
         run, store_page_protect(run->store, row_of_object(run, object), op->b, op->c, op->d), 0);
     for (uint32_t i = 0; i < op->c && !err; i++) {
         struct model_page *page = model_page(object, op->b + i);
@@ -274,7 +276,7 @@ static int op_protect(struct run *run, const struct op *op)
     return err;
 }
 
-static int share_answer(struct model_object *dst, struct model_object *src, const struct op *op)
+static int expect_share(struct model_object *dst, struct model_object *src, const struct op *op)
 {
     for (uint32_t i = 0; i < op->e; i++) {
         struct model_page *page = model_page(src, op->d + i);
@@ -291,7 +293,8 @@ static int share_answer(struct model_object *dst, struct model_object *src, cons
     return 0;
 }
 
-static int share_model(struct model_object *dst, struct model_object *src, const struct op *op)
+/* Share the pages in the model. False if it is too small. */
+static bool share_in_model(struct model_object *dst, struct model_object *src, const struct op *op)
 {
     for (uint32_t i = 0; i < op->e; i++) {
         struct model_page *page = model_page(src, op->d + i), *copy;
@@ -299,41 +302,41 @@ static int share_model(struct model_object *dst, struct model_object *src, const
         if (!page || page->state == STORE_HOLE) {
             copy = model_set(dst, op->b + i, page ? STORE_HOLE : STORE_ABSENT, 0);
             if (page && !copy)
-                return 0;
+                return false;
             continue;
         }
         page->state = STORE_SHARED;
         copy = model_set(dst, op->b + i, STORE_SHARED, 0);
         if (!copy)
-            return 0;
+            return false;
         *copy = *page;
         copy->page = op->b + i;
         copy->flags = 0;
     }
-    return 1;
+    return true;
 }
 
 /* a: destination, b: its first page, c: source, d: its first page, e: count */
 static int op_share(struct run *run, const struct op *op)
 {
-    struct model_object *dst = alive(run, op->a), *src = alive(run, op->c);
+    struct model_object *dst = get_usable(run, op->a), *src = get_usable(run, op->c);
     int err;
 
     if (!dst || !src)
         return SKIP;
-    err = answer(run,
+    err = expect(run,
                  store_page_share(run->store, row_of_object(run, dst), op->b,
                                   row_of_object(run, src), op->d, op->e),
-                 share_answer(dst, src, op));
-    if (!err && !share_model(dst, src, op))
-        return fail(run, "model is too small");
+                 expect_share(dst, src, op));
+    if (!err && !share_in_model(dst, src, op))
+        return set_error(run, "model is too small");
     return err;
 }
 
 /* a: object, b: page */
-static int op_own(struct run *run, const struct op *op)
+static int op_break_cow(struct run *run, const struct op *op)
 {
-    struct model_object *object = alive(run, op->a);
+    struct model_object *object = get_usable(run, op->a);
     struct model_page *page = object ? model_page(object, op->b) : NULL;
     uint32_t frame;
     int err;
@@ -341,7 +344,7 @@ static int op_own(struct run *run, const struct op *op)
     if (!page || page->state == STORE_HOLE || page->state == STORE_POISONED)
         return SKIP;
     err =
-        answer(run, store_page_break_cow(run->store, row_of_object(run, object), op->b, &frame), 0);
+        expect(run, store_page_break_cow(run->store, row_of_object(run, object), op->b, &frame), 0);
     if (!err)
         page->state = STORE_PRESENT;
     return err;
@@ -349,13 +352,13 @@ static int op_own(struct run *run, const struct op *op)
 
 static int op_poison(struct run *run, const struct op *op)
 {
-    struct model_object *object = alive(run, op->a);
+    struct model_object *object = get_usable(run, op->a);
     struct model_page *page = object ? model_page(object, op->b) : NULL;
     int err;
 
     if (!page || page->state == STORE_HOLE || page->state == STORE_POISONED)
         return SKIP;
-    err = answer(run, store_page_poison(run->store, row_of_object(run, object), op->b), 0);
+    err = expect(run, store_page_poison(run->store, row_of_object(run, object), op->b), 0);
     if (!err)
         page->state = STORE_POISONED;
     return err;
@@ -364,31 +367,31 @@ static int op_poison(struct run *run, const struct op *op)
 /* a: object, b: 1: release it too */
 static int op_delete(struct run *run, const struct op *op)
 {
-    struct model_object *object = alive(run, op->a);
+    struct model_object *object = get_usable(run, op->a);
     uint32_t row;
     int err;
 
     if (!object)
         return SKIP;
     row = row_of_object(run, object);
-    err = answer(run, store_obj_delete(run->store, row, NULL, NULL), 0);
+    err = expect(run, store_obj_delete(run->store, row, NULL, NULL), 0);
     if (err)
         return err;
-    model_kill(&run->now, number_of(run, object));
+    model_delete(&run->now, number_of(run, object));
     if (!op->b)
         return 0;
     object->state = 0;
-    return answer(run, store_obj_release(run->store, row), 0);
+    return expect(run, store_obj_release(run->store, row), 0);
 }
 
 static int op_release(struct run *run, const struct op *op)
 {
-    struct model_object *object = object_of(run, op->a);
+    struct model_object *object = get_object(run, op->a);
     int err;
 
     if (!object || object->state != STORE_DELETED)
         return SKIP;
-    err = answer(run, store_obj_release(run->store, row_of_object(run, object)), 0);
+    err = expect(run, store_obj_release(run->store, row_of_object(run, object)), 0);
     if (!err)
         object->state = 0;
     return err;
@@ -397,7 +400,7 @@ static int op_release(struct run *run, const struct op *op)
 /* a: child, b: parent, or MODEL_OBJECTS for none */
 static int op_tie(struct run *run, const struct op *op)
 {
-    struct model_object *child = alive(run, op->a), *parent = alive(run, op->b);
+    struct model_object *child = get_usable(run, op->a), *parent = get_usable(run, op->b);
     struct model_object *above = parent;
     int err, want = 0;
 
@@ -412,7 +415,7 @@ static int op_tie(struct run *run, const struct op *op)
                 next = &run->now.object[i];
         above = next;
     }
-    err = answer(
+    err = expect(
         run,
         store_obj_tie(run->store, row_of_object(run, child), parent ? parent->id : TWZ_OBJID_NONE),
         want);
@@ -424,7 +427,7 @@ static int op_tie(struct run *run, const struct op *op)
 /* a: object, b: which, c: value */
 static int op_update(struct run *run, const struct op *op)
 {
-    struct model_object *object = alive(run, op->a);
+    struct model_object *object = get_usable(run, op->a);
     struct store_update update = { .which = op->b, .perms = op->c, .persist = op->c };
     int err;
 
@@ -432,7 +435,7 @@ static int op_update(struct run *run, const struct op *op)
         return SKIP;
     if (op->b == STORE_UPDATE_PERMS && update.perms & ~object->perms)
         return SKIP;
-    err = answer(run, store_obj_update(run->store, row_of_object(run, object), &update), 0);
+    err = expect(run, store_obj_update(run->store, row_of_object(run, object), &update), 0);
     if (err)
         return err;
     if (op->b == STORE_UPDATE_PERMS)
@@ -444,12 +447,12 @@ static int op_update(struct run *run, const struct op *op)
 
 static int op_revoke(struct run *run, const struct op *op)
 {
-    struct model_object *object = alive(run, op->a);
+    struct model_object *object = get_usable(run, op->a);
     int err;
 
     if (!object)
         return SKIP;
-    err = answer(run, store_obj_revoke(run->store, row_of_object(run, object), ++run->nonce), 0);
+    err = expect(run, store_obj_revoke(run->store, row_of_object(run, object), ++run->nonce), 0);
     if (!err)
         object->revoke = run->nonce;
     return err;
@@ -460,13 +463,13 @@ static int op_super(struct run *run, const struct op *op)
     (void)op;
     run->now.roots.init.lo = ++run->nonce;
     run->now.roots.spare[3].hi = run->nonce;
-    return answer(run, store_super_set(run->store, &run->now.roots), 0);
+    return expect(run, store_super_set(run->store, &run->now.roots), 0);
 }
 
 static int op_mono(struct run *run, const struct op *op)
 {
     run->now.mono[op->a] += 5;
-    return answer(run, store_mono_raise(run->store, op->a, run->now.mono[op->a]), 0);
+    return expect(run, store_mono_raise(run->store, op->a, run->now.mono[op->a]), 0);
 }
 
 static int op_prezero(struct run *run, const struct op *op)
@@ -482,7 +485,7 @@ static int op_reopen(struct run *run, const struct op *op)
     return run_open(run);
 }
 
-static const struct op table[] = {
+static const struct op op_table[] = {
     { "create", op_create, .d = 1 },
     { "create tied to A", op_create_tied, .a = A },
     { "create provisional, named in root", op_provisional, .a = ROOT, .b = 1, .c = 16 },
@@ -490,74 +493,80 @@ static const struct op table[] = {
     { "create provisional, named in the newest", op_provisional, .a = NEWEST, .b = 1, .c = 16 },
     { "name the provisional", op_name, .a = 0 },
     { "name the provisional, unflushed", op_name, .a = 1 },
-    { "take the name away", op_name, .a = 0, .b = 1 },
+    { "remove the name", op_name, .a = 0, .b = 1 },
     { "make the newest permanent", op_permanent, .a = NEWEST },
     { "make P permanent", op_permanent, .a = P },
     { "add root 2", op_add, .a = ROOT, .b = 2 },
     { "add newest 1", op_add, .a = NEWEST, .b = 1 },
-    { "add A 701, leaf there", op_add, .a = A, .b = 701 },
+    { "add A 701, leaf exists", op_add, .a = A, .b = 701 },
     { "add A 5000, leaf missing", op_add, .a = A, .b = 5000 },
     { "add B 600, root missing", op_add, .a = B, .b = 600 },
     { "add C meta", op_add, .a = C, .b = TWZ_PAGE_META },
     { "add A 4, hole", op_add, .a = A, .b = 4 },
-    { "add many A 11..15, direct and tree", op_many, .a = A, .b = 11, .c = 5, .d = 1, .mixed = 1 },
-    { "add many B 1..4", op_many, .a = B, .b = 1, .c = 4, .d = 0, .mixed = 1 },
-    { "add many A 1022..1025, two leaves", op_many, .a = A, .b = 1022, .c = 4, .d = 1, .mixed = 1 },
-    { "add many A 4..5, over a hole", op_many, .a = A, .b = 4, .c = 2, .d = 1, .mixed = 1 },
-    { "add many A 702..704, leaf there", op_many, .a = A, .b = 702, .c = 3, .d = 1, .mixed = 1 },
-    { "discard A 1", op_discard, .a = A, .b = 1, .c = 1, .d = STORE_ABSENT, .settle = 1 },
-    { "discard A 700..710", op_discard, .a = A, .b = 700, .c = 11, .d = STORE_ABSENT, .mixed = 1,
-      .settle = 1 },
-    { "discard E 1..3", op_discard, .a = E, .b = 1, .c = 3, .d = STORE_ABSENT, .mixed = 1,
-      .settle = 1 },
-    { "hole A 1..3", op_discard, .a = A, .b = 1, .c = 3, .d = STORE_HOLE, .mixed = 1, .settle = 1 },
-    { "hole B 511..513", op_discard, .a = B, .b = 511, .c = 3, .d = STORE_HOLE, .mixed = 1,
-      .settle = 1 },
-    { "discard all A", op_discard, .a = A, .b = 1, .c = 1100, .d = STORE_ABSENT, .mixed = 1,
-      .settle = 1 },
-    { "protect A 1..800", op_protect, .a = A, .b = 1, .c = 800, .d = 1, .mixed = 1, .settle = 1 },
-    { "unprotect A 1..800", op_protect, .a = A, .b = 1, .c = 800, .d = 0, .mixed = 1, .settle = 1 },
-    { "share A 1..4 to C 30", op_share, .a = C, .b = 30, .c = A, .d = 1, .e = 4, .mixed = 1,
-      .settle = 1 },
-    { "share A 699..702 to B 5", op_share, .a = B, .b = 5, .c = A, .d = 699, .e = 4, .mixed = 1,
-      .settle = 1 },
+    { "add many A 11..15, direct and tree", op_many, .a = A, .b = 11, .c = 5, .d = 1,
+      .mixed = true },
+    { "add many B 1..4", op_many, .a = B, .b = 1, .c = 4, .d = 0, .mixed = true },
+    { "add many A 1022..1025, two leaves", op_many, .a = A, .b = 1022, .c = 4, .d = 1,
+      .mixed = true },
+    { "add many A 4..5, over a hole", op_many, .a = A, .b = 4, .c = 2, .d = 1, .mixed = true },
+    { "add many A 702..704, leaf exists", op_many, .a = A, .b = 702, .c = 3, .d = 1,
+      .mixed = true },
+    { "discard A 1", op_discard, .a = A, .b = 1, .c = 1, .d = STORE_ABSENT, .flush_loose = true },
+    { "discard A 700..710", op_discard, .a = A, .b = 700, .c = 11, .d = STORE_ABSENT, .mixed = true,
+      .flush_loose = true },
+    { "discard E 1..3", op_discard, .a = E, .b = 1, .c = 3, .d = STORE_ABSENT, .mixed = true,
+      .flush_loose = true },
+    { "hole A 1..3", op_discard, .a = A, .b = 1, .c = 3, .d = STORE_HOLE, .mixed = true,
+      .flush_loose = true },
+    { "hole B 511..513", op_discard, .a = B, .b = 511, .c = 3, .d = STORE_HOLE, .mixed = true,
+      .flush_loose = true },
+    { "discard all A", op_discard, .a = A, .b = 1, .c = 1100, .d = STORE_ABSENT, .mixed = true,
+      .flush_loose = true },
+    { "protect A 1..800", op_protect, .a = A, .b = 1, .c = 800, .d = 1, .mixed = true,
+      .flush_loose = true },
+    { "unprotect A 1..800", op_protect, .a = A, .b = 1, .c = 800, .d = 0, .mixed = true,
+      .flush_loose = true },
+    { "share A 1..4 to C 30", op_share, .a = C, .b = 30, .c = A, .d = 1, .e = 4, .mixed = true,
+      .flush_loose = true },
+    { "share A 699..702 to B 5", op_share, .a = B, .b = 5, .c = A, .d = 699, .e = 4, .mixed = true,
+      .flush_loose = true },
     { "share E 1..4, one frame, to C 40", op_share, .a = C, .b = 40, .c = E, .d = 1, .e = 4,
-      .mixed = 1, .settle = 1 },
+      .mixed = true, .flush_loose = true },
     { "share E 1..4 to B 700, root missing", op_share, .a = B, .b = 700, .c = E, .d = 1, .e = 4,
-      .mixed = 1, .settle = 1 },
-    { "own C 20", op_own, .a = C, .b = 20, .settle = 1 },
-    { "own A 2", op_own, .a = A, .b = 2, .settle = 1 },
-    { "own E 2", op_own, .a = E, .b = 2, .settle = 1 },
-    { "poison A 2", op_poison, .a = A, .b = 2, .settle = 1 },
-    { "write A 1", op_write, .a = A, .b = 1, .settle = 1 },
-    { "delete A", op_delete, .a = A, .b = 0, .settle = 1 },
-    { "delete and release C", op_delete, .a = C, .b = 1, .settle = 1 },
-    { "delete and release the newest", op_delete, .a = NEWEST, .b = 1, .settle = 1 },
-    { "delete B", op_delete, .a = B, .b = 0, .settle = 1 },
-    { "release D", op_release, .a = D, .settle = 1 },
-    { "release A", op_release, .a = A, .settle = 1 },
-    { "release B", op_release, .a = B, .settle = 1 },
+      .mixed = true, .flush_loose = true },
+    { "break copy-on-write of C 20", op_break_cow, .a = C, .b = 20, .flush_loose = true },
+    { "break copy-on-write of A 2", op_break_cow, .a = A, .b = 2, .flush_loose = true },
+    { "break copy-on-write of E 2", op_break_cow, .a = E, .b = 2, .flush_loose = true },
+    { "poison A 2", op_poison, .a = A, .b = 2, .flush_loose = true },
+    { "write A 1", op_write, .a = A, .b = 1, .flush_loose = true },
+    { "delete A", op_delete, .a = A, .b = 0, .flush_loose = true },
+    { "delete and release C", op_delete, .a = C, .b = 1, .flush_loose = true },
+    { "delete and release the newest", op_delete, .a = NEWEST, .b = 1, .flush_loose = true },
+    { "delete B", op_delete, .a = B, .b = 0, .flush_loose = true },
+    { "release D", op_release, .a = D, .flush_loose = true },
+    { "release A", op_release, .a = A, .flush_loose = true },
+    { "release B", op_release, .a = B, .flush_loose = true },
     { "tie C to A", op_tie, .a = C, .b = A },
-    { "tie A to B, a circle unless B is free", op_tie, .a = A, .b = B },
+    { "tie A to B, a circle unless B is untied", op_tie, .a = A, .b = B },
     { "tie P to C", op_tie, .a = P, .b = C },
     { "untie B", op_tie, .a = B, .b = MODEL_OBJECTS },
     { "update A's permissions", op_update, .a = A, .b = STORE_UPDATE_PERMS, .c = TWZ_READ },
     { "update A's persistence", op_update, .a = A, .b = STORE_UPDATE_PERSIST, .c = 2 },
     { "revoke A", op_revoke, .a = A },
     { "set the superblock", op_super, .a = 0 },
-    { "raise a mono word", op_mono, .a = STORE_MONO_TIME },
+    { "raise a monotonic counter", op_mono, .a = STORE_MONO_TIME },
     { "zero frames ahead", op_prezero, .a = 2 },
-    { "reopen", op_reopen, .settle = 1 },
+    { "reopen", op_reopen, .flush_loose = true },
 };
 
 uint32_t op_count(void)
 {
-    return sizeof(table) / sizeof(table[0]);
+    return sizeof(op_table) / sizeof(op_table[0]);
 }
 
 const struct op *op_get(uint32_t number)
 {
-    return &table[number];
+    return &op_table[number];
 }
 
 /* --- start states -------------------------------------------------------------------------- */
@@ -573,7 +582,7 @@ static const struct op start_rich[] = {
     { "C", op_create, .a = 0 },
     { "P, provisional", op_provisional, .a = ROOT, .b = 1, .c = 16 },
     { "D", op_create, .a = 0 },
-    { "E: one row of the chunk is left", op_create, .a = 0 },
+    { "E: the chunk has one row left", op_create, .a = 0 },
     { "pages of A", op_many, .a = A, .b = 1, .c = 3, .d = 1 },
     { "and in its tree", op_many, .a = A, .b = 700, .c = 1, .d = 1 },
     { "a hole", op_discard, .a = A, .b = 4, .c = 1, .d = STORE_HOLE },
@@ -582,43 +591,43 @@ static const struct op start_rich[] = {
     { "twice", op_share, .a = E, .b = 2, .c = E, .d = 1, .e = 1 },
     { "four times", op_share, .a = E, .b = 3, .c = E, .d = 1, .e = 2 },
     { "a page of D", op_many, .a = D, .b = 1, .c = 1, .d = 1 },
-    { "D is dead", op_delete, .a = D, .b = 0 },
+    { "D is deleted", op_delete, .a = D, .b = 0 },
 };
 
-/* Leaves three frames. */
+/* Leaves three free frames. */
 static const struct op start_full[] = {
     { "F", op_create, .a = 0 },
     { "G", op_create, .a = 0 },
     { "pages of F", op_many, .a = 7, .b = 1, .c = 36, .d = 1 },
 };
 
-static int run_each(struct run *run, const struct op *op, size_t count)
+static int run_list(struct run *run, const struct op *op, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (op[i].run(run, &op[i]) != 0)
-            return fail(run, op[i].name);
+            return set_error(run, op[i].name);
     return 0;
 }
 
 int ops_start(struct run *run, uint32_t start)
 {
-    struct store_usage space;
-    int err = run_each(run, start_small, sizeof(start_small) / sizeof(*start_small));
+    struct store_usage usage;
+    int err = run_list(run, start_small, sizeof(start_small) / sizeof(*start_small));
 
     for (uint32_t i = 1; start == 0 && i < STORE_CHUNK_ENTRIES && !err; i++)
-        err = run_each(run, start_rich, 1);
+        err = run_list(run, start_rich, 1);
     if (err || start == 0)
         return err;
-    err = run_each(run, start_rich, sizeof(start_rich) / sizeof(*start_rich));
+    err = run_list(run, start_rich, sizeof(start_rich) / sizeof(*start_rich));
     if (err || start == 1)
         return err;
-    err = run_each(run, start_full, sizeof(start_full) / sizeof(*start_full));
-    store_usage(run->store, &space);
-    if (!err && space.free > 3) {
-        struct op rest = { "rest", op_many, .a = 8, .b = 1, .c = (uint32_t)space.free - 3, .d = 1 };
+    err = run_list(run, start_full, sizeof(start_full) / sizeof(*start_full));
+    store_usage(run->store, &usage);
+    if (!err && usage.free > 3) {
+        struct op rest = { "rest", op_many, .a = 8, .b = 1, .c = (uint32_t)usage.free - 3, .d = 1 };
 
-        err = run_each(run, &rest, 1);
+        err = run_list(run, &rest, 1);
     }
-    run->tight = 1;
+    run->tight = true;
     return err;
 }

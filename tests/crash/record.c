@@ -18,7 +18,7 @@ uint64_t mix64(uint64_t a, uint64_t b)
     return x ^ x >> 31;
 }
 
-static void fail(const char *what)
+static void stop(const char *what)
 {
     printf("recorder: %s\n", what);
     abort();
@@ -32,15 +32,15 @@ void record_attach(uint8_t *base, size_t size, struct event_log *log, struct dir
     record.dirty = dirty;
 }
 
-static void append(enum event_type type, uint32_t at, uint64_t value, uint32_t site)
+static void log_event(enum event_type type, uint32_t at, uint64_t value, uint32_t site)
 {
     struct event_log *log = record.log;
 
-    if (log->count == log->room) {
-        log->room = log->room ? log->room * 2 : 4096;
-        log->event = realloc(log->event, log->room * sizeof(*log->event));
+    if (log->count == log->capacity) {
+        log->capacity = log->capacity ? log->capacity * 2 : 4096;
+        log->event = realloc(log->event, log->capacity * sizeof(*log->event));
         if (!log->event)
-            fail("no memory");
+            stop("no memory");
     }
     log->event[log->count++] =
         (struct event){ .value = value, .at = at, .site = (uint16_t)site, .type = (uint8_t)type };
@@ -49,7 +49,7 @@ static void append(enum event_type type, uint32_t at, uint64_t value, uint32_t s
 void record_return(uint64_t operations)
 {
     if (record.log)
-        append(EV_RETURN, 0, operations, 0);
+        log_event(EV_RETURN, 0, operations, 0);
 }
 
 static uint32_t word_at(const void *addr)
@@ -57,7 +57,7 @@ static uint32_t word_at(const void *addr)
     uintptr_t offset = (uintptr_t)addr - (uintptr_t)record.base;
 
     if (offset >= record.size || offset % 8)
-        fail("a store outside of the pool, or not of whole words");
+        stop("a store outside of the pool, or not of whole words");
     return (uint32_t)(offset / 8);
 }
 
@@ -75,32 +75,33 @@ static void store_word(enum event_type type, void *dst, uint64_t value)
     record.stores += *word != value;
     *word = value;
     if (record.log)
-        append(type, at, value, 0);
+        log_event(type, at, value, 0);
 }
 
-/* The i-th word to be stored of a copy of n. */
-static size_t turn(size_t i, size_t n)
+/* The number of the i-th word that a copy of n words stores. */
+static size_t shuffled(size_t i, size_t n)
 {
     if (record.shuffle == 0)
         return i;
     if (record.shuffle == 1)
         return n - 1 - i;
-    /* an odd factor permutes every power of two; words past n are skipped by the caller */
+    /* an odd factor permutes every power of two; the caller skips words past the end */
     return (i * (record.shuffle | 1u) + record.shuffle / 2) & (n - 1);
 }
 
+/* Store a copy of `src`, or zeros, word by word in the order of `shuffle`. */
 static void store_words(enum event_type type, void *dst, const void *src, size_t len)
 {
     size_t n = len / 8, span = n;
     uint8_t *to = dst;
 
     if (len % 8)
-        fail("a copy that is not of whole words");
+        stop("a copy that is not of whole words");
     if (record.shuffle > 1)
         for (span = 1; span < n;)
             span *= 2;
     for (size_t i = 0; i < span; i++) {
-        size_t k = turn(i, span);
+        size_t k = shuffled(i, span);
         uint64_t value = 0;
 
         if (k >= n)
@@ -111,7 +112,7 @@ static void store_words(enum event_type type, void *dst, const void *src, size_t
     }
 }
 
-static uint32_t site_of(const char *name)
+static uint32_t find_site(const char *name)
 {
     uint32_t i;
 
@@ -122,7 +123,7 @@ static uint32_t site_of(const char *name)
         if (strcmp(record.site[i], name) == 0)
             return i;
     if (i == SITES_MAX)
-        fail("too many sites");
+        stop("too many sites");
     record.site[record.sites++] = name;
     return i;
 }
@@ -158,14 +159,14 @@ void persist_host_flush(const void *addr, size_t len, const char *site)
 
     if (!record.log)
         return;
-    id = site_of(site);
-    record.hit[id] = 1;
+    id = find_site(site);
+    record.hit[id] = true;
     if (id == record.disabled)
         return;
     first = (uint32_t)(((uintptr_t)addr - (uintptr_t)record.base) / LINE);
     last = (uint32_t)(((uintptr_t)addr + len - 1 - (uintptr_t)record.base) / LINE);
     for (uint32_t line = first; line <= last; line++)
-        append(EV_FLUSH, line, 0, id);
+        log_event(EV_FLUSH, line, 0, id);
 }
 
 void persist_host_fence(const char *site)
@@ -174,14 +175,14 @@ void persist_host_fence(const char *site)
 
     if (!record.log)
         return;
-    id = site_of(site);
-    record.hit[id] = 1;
+    id = find_site(site);
+    record.hit[id] = true;
     if (id != record.disabled)
-        append(EV_FENCE, 0, 0, id);
+        log_event(EV_FENCE, 0, 0, id);
 }
 
 void persist_host_commit_point(const char *site)
 {
     if (record.log)
-        append(EV_COMMIT, 0, 0, site_of(site));
+        log_event(EV_COMMIT, 0, 0, find_site(site));
 }

@@ -6,7 +6,7 @@
  *   store-crash --replay START:OP,OP,...@POINT[.IMAGE] [--seed N] [--shuffle N]
  *
  * Without options: every workload of one and of two operations, some random longer ones, and the
- * mutants. --long: two operations with the words of a copy in three orders, many more random ones.
+ * mutants. --long: two operations with the words of a copy in three orders, and more random ones.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ struct harness {
     struct explorer explorer;
     struct tally tally;
     uint64_t seed;
-    int whole; /* --long */
+    bool is_long;
     uint32_t shuffle;
 };
 
@@ -83,7 +83,7 @@ static void test_one(struct harness *harness, const struct workload *workload, u
 
 /* --- the workloads ------------------------------------------------------------------------- */
 
-static void all_single(struct harness *harness)
+static void explore_singles(struct harness *harness)
 {
     harness->explorer.second_level = 1;
     for (harness->shuffle = 0; harness->shuffle < 3; harness->shuffle++)
@@ -94,8 +94,8 @@ static void all_single(struct harness *harness)
     harness->explorer.second_level = 4;
 }
 
-/* The second operation only: what a power failure does to the first is the single ones' matter. */
-static void all_pairs(struct harness *harness)
+/* Points of the second operation only: explore_singles explores those of the first. */
+static void explore_pairs(struct harness *harness)
 {
     for (uint32_t start = 0; start < STARTS; start++)
         for (uint32_t a = 0; a < op_count(); a++)
@@ -113,7 +113,7 @@ static struct workload random_workload(uint64_t seed)
     return workload;
 }
 
-static void some_random(struct harness *harness, uint64_t count)
+static void explore_random(struct harness *harness, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
         struct workload workload = random_workload(mix64(harness->seed, i));
@@ -126,16 +126,16 @@ static void some_random(struct harness *harness, uint64_t count)
 
 static const struct workload no_workload;
 
-static void both_formats(struct harness *harness)
+static void explore_mkpools(struct harness *harness)
 {
     for (int over_pool = 0; over_pool < 2; over_pool++) {
         harness->explorer.seed = mix64(harness->seed, (uint64_t)over_pool);
-        if (explore_format(&harness->explorer, over_pool) == 0) {
+        if (explore_mkpool(&harness->explorer, over_pool) == 0) {
             harness->tally.passed++;
             continue;
         }
         harness->tally.failed++;
-        printf("FAILED: format over %s: %s, point %llu, image %llu\n",
+        printf("FAILED: mkpool over %s: %s, point %llu, image %llu\n",
                over_pool ? "an old pool" : "junk", harness->explorer.failure,
                (unsigned long long)harness->explorer.point,
                (unsigned long long)harness->explorer.image);
@@ -144,52 +144,52 @@ static void both_formats(struct harness *harness)
 
 /* --- mutants ------------------------------------------------------------------------------- */
 
-static int site_of_store(uint32_t site)
+static bool is_store_site(uint32_t site)
 {
     return strncmp(record.site[site], "user", 4) != 0;
 }
 
-/* Does any workload fail with this site switched off? */
-static int caught(struct harness *harness, uint32_t site)
+/* Some workload fails while this site is disabled. */
+static bool is_caught(struct harness *harness, uint32_t site)
 {
     struct explorer *explorer = &harness->explorer;
 
     for (int over_pool = 0; over_pool < 2; over_pool++)
-        if (explore_format(explorer, over_pool) < 0)
-            return 1;
+        if (explore_mkpool(explorer, over_pool) < 0)
+            return true;
     for (harness->shuffle = 0; harness->shuffle < 3; harness->shuffle++)
         for (uint32_t start = 0; start < 2; start++)
             for (uint32_t a = 0; a < op_count(); a++) {
                 struct workload workload = { start, 1, { (uint8_t)a } };
 
-                record.hit[site] = 0;
+                record.hit[site] = false;
                 if (run_one(harness, &workload, 0) < 0)
-                    return 1;
+                    return true;
             }
     harness->shuffle = 0;
-    return 0;
+    return false;
 }
 
-/* Sites that recovery may lack: each is explained in doc/testing.md. */
-static int mutants(struct harness *harness)
+/* Disable each flush and fence of the store in turn. Returns the number of mutants not caught. */
+static int run_mutants(struct harness *harness)
 {
     uint32_t total = 0, found = 0;
 
-    harness->explorer.count_distinct = 0;
+    harness->explorer.count_distinct = false;
     harness->explorer.second_level = 1;
     for (uint32_t site = 0; site < record.sites; site++) {
-        if (!site_of_store(site))
+        if (!is_store_site(site))
             continue;
         total++;
         record.disabled = site;
-        if (caught(harness, site))
+        if (is_caught(harness, site))
             found++;
         else
             printf("mutant survives: %s\n", record.site[site]);
         record.disabled = SITES_MAX;
     }
     printf("mutants: %u of %u caught\n", found, total);
-    harness->explorer.count_distinct = 1;
+    harness->explorer.count_distinct = true;
     return (int)(total - found);
 }
 
@@ -214,7 +214,7 @@ static int parse_replay(const char *text, struct workload *workload, struct expl
     return *at || workload->start >= STARTS ? -1 : 0;
 }
 
-static int replay(struct harness *harness, const char *text)
+static int run_replay(struct harness *harness, const char *text)
 {
     struct workload workload = no_workload;
     uint32_t from;
@@ -224,7 +224,7 @@ static int replay(struct harness *harness, const char *text)
         return 2;
     }
     from = workload.count == 2 ? 1 : 0;
-    harness->explorer.verbose = 1;
+    harness->explorer.verbose = true;
     harness->explorer.second_level = workload.count == 1 ? 1 : 4;
     print_workload(&workload);
     test_one(harness, &workload, from);
@@ -242,11 +242,11 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void report(const struct harness *harness, double began, const char *what)
+static void print_figures(const struct harness *harness, double began, const char *what)
 {
     const struct explorer *explorer = &harness->explorer;
 
-    printf("%s: %llu workloads, %llu points, %llu images judged (%llu inside a recovery), "
+    printf("%s: %llu workloads, %llu points, %llu images checked (%llu inside a recovery), "
            "%llu distinct, %.1f s\n",
            what, (unsigned long long)explorer->workloads, (unsigned long long)explorer->points,
            (unsigned long long)explorer->images, (unsigned long long)explorer->second_images,
@@ -254,54 +254,72 @@ static void report(const struct harness *harness, double began, const char *what
     fflush(stdout);
 }
 
-int main(int argc, char **argv)
-{
-    static struct harness harness;
-    const char *text = NULL;
-    uint64_t random = 60;
-    int with_mutants = 1;
-    double began = seconds();
+struct options {
+    const char *replay; /* or NULL */
+    uint64_t random;
+    bool with_mutants;
+};
 
-    harness.seed = 1;
-    harness.whole = getenv("TWZ_TEST_LONG") != NULL;
+/* False for an unknown option. */
+static bool parse_options(int argc, char **argv, struct harness *harness, struct options *options)
+{
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
 
         if (strcmp(argv[i], "--long") == 0)
-            harness.whole = 1;
+            harness->is_long = true;
         else if (strcmp(argv[i], "--no-mutants") == 0)
-            with_mutants = 0;
+            options->with_mutants = false;
         else if (strcmp(argv[i], "--seed") == 0 && ++i)
-            harness.seed = strtoull(value, NULL, 10);
+            harness->seed = strtoull(value, NULL, 10);
         else if (strcmp(argv[i], "--shuffle") == 0 && ++i)
-            harness.shuffle = (uint32_t)strtoul(value, NULL, 10);
+            harness->shuffle = (uint32_t)strtoul(value, NULL, 10);
         else if (strcmp(argv[i], "--random") == 0 && ++i)
-            random = strtoull(value, NULL, 10);
+            options->random = strtoull(value, NULL, 10);
         else if (strcmp(argv[i], "--replay") == 0 && ++i)
-            text = value;
-        else {
-            printf("usage: store-crash [--long] [--seed N] [--random N] [--no-mutants] "
-                   "[--replay START:OPS@POINT.IMAGE [--shuffle N]]\n");
-            return 2;
-        }
+            options->replay = value;
+        else
+            return false;
+    }
+    return true;
+}
+
+static void run_all(struct harness *harness, const struct options *options)
+{
+    double began = seconds();
+
+    explore_mkpools(harness);
+    explore_singles(harness);
+    print_figures(harness, began, "mkpool and one operation");
+    for (harness->shuffle = 0; harness->shuffle < (harness->is_long ? 3 : 1); harness->shuffle++)
+        explore_pairs(harness);
+    harness->shuffle = 0;
+    print_figures(harness, began, "with two operations");
+    explore_random(harness, harness->is_long ? options->random * 50 : options->random);
+    print_figures(harness, began, "with random sequences");
+    if (options->with_mutants && !harness->tally.failed)
+        harness->tally.passed += run_mutants(harness) == 0;
+    print_figures(harness, began, "all");
+    printf("%llu passed, %llu failed\n", (unsigned long long)harness->tally.passed,
+           (unsigned long long)harness->tally.failed);
+}
+
+int main(int argc, char **argv)
+{
+    static struct harness harness;
+    struct options options = { .random = 60, .with_mutants = true };
+
+    harness.seed = 1;
+    harness.is_long = getenv("TWZ_TEST_LONG") != NULL;
+    if (!parse_options(argc, argv, &harness, &options)) {
+        printf("usage: store-crash [--long] [--seed N] [--random N] [--no-mutants] "
+               "[--replay START:OPS@POINT.IMAGE [--shuffle N]]\n");
+        return 2;
     }
     explorer_init(&harness.explorer, harness.seed);
-    if (text)
-        return replay(&harness, text);
-    both_formats(&harness);
-    all_single(&harness);
-    report(&harness, began, "format and one operation");
-    for (harness.shuffle = 0; harness.shuffle < (harness.whole ? 3 : 1); harness.shuffle++)
-        all_pairs(&harness);
-    harness.shuffle = 0;
-    report(&harness, began, "with two operations");
-    some_random(&harness, harness.whole ? random * 50 : random);
-    report(&harness, began, "with random sequences");
-    if (with_mutants && !harness.tally.failed)
-        harness.tally.passed += mutants(&harness) == 0;
-    report(&harness, began, "all");
-    printf("%llu passed, %llu failed\n", (unsigned long long)harness.tally.passed,
-           (unsigned long long)harness.tally.failed);
+    if (options.replay)
+        return run_replay(&harness, options.replay);
+    run_all(&harness, &options);
     explorer_end(&harness.explorer);
     return harness.tally.failed != 0;
 }

@@ -15,7 +15,7 @@
 void arena_init(struct arena *arena)
 {
     arena->mem = calloc(1, ARENA_BYTES);
-    arena->room = ARENA_BYTES;
+    arena->capacity = ARENA_BYTES;
     arena->used = 0;
     if (!arena->mem)
         abort();
@@ -33,7 +33,7 @@ static void *arena_alloc(void *ctx, size_t bytes)
     void *at = arena->mem + arena->used;
 
     bytes = (bytes + 15) & ~(size_t)15;
-    if (bytes > arena->room - arena->used)
+    if (bytes > arena->capacity - arena->used)
         return NULL;
     arena->used += bytes;
     return at;
@@ -92,24 +92,25 @@ int run_open(struct run *run)
 int run_start(struct run *run, uint32_t start)
 {
     struct store_env env;
-    struct store_mkpool format = { .uuid = { 0x17, 0x2a } };
+    struct store_mkpool params = { .uuid = { 0x17, 0x2a } };
 
     memset(run->pool, JUNK, POOL_BYTES);
     memset(&run->now, 0, sizeof(run->now));
     run->loose = (struct loose){ 0 };
     run->nonce = 0;
-    run->tight = 0;
+    run->tight = false;
     run->error = NULL;
     run->error_op = 0;
     run->log.count = 0;
     record_attach(run->pool, POOL_BYTES, NULL, NULL);
     arena_env(&run->arena, &env, run->pool, POOL_BYTES);
-    if (store_mkpool(&env, &format) < 0 || run_open(run) < 0)
+    if (store_mkpool(&env, &params) < 0 || run_open(run) < 0)
         return -1;
     return ops_start(run, start);
 }
 
-static void snapshot(struct run *run, uint32_t k)
+/* Keep the models of the state after k operations. */
+static void save_models(struct run *run, uint32_t k)
 {
     struct loose loose = run->loose;
 
@@ -129,8 +130,8 @@ static void snapshot(struct run *run, uint32_t k)
     model_recover(&run->after[k][0]);
 }
 
-/* Flush the word that a user stored only. */
-static void settle(struct run *run)
+/* Flush the loose word. */
+static void flush_loose(struct run *run)
 {
     struct store_page page;
     uint64_t *word;
@@ -143,7 +144,7 @@ static void settle(struct run *run)
     run->loose = (struct loose){ 0 };
 }
 
-static size_t stores_logged(const struct event_log *log, size_t from)
+static size_t count_stores(const struct event_log *log, size_t from)
 {
     size_t stores = 0;
 
@@ -155,25 +156,25 @@ static size_t stores_logged(const struct event_log *log, size_t from)
 int run_ops(struct run *run, const struct workload *workload)
 {
     record_attach(run->pool, POOL_BYTES, &run->log, NULL);
-    snapshot(run, 0);
+    save_models(run, 0);
     for (uint32_t k = 0; k < workload->count; k++) {
         const struct op *op = op_get(workload->op[k]);
         size_t before;
-        int said;
+        int ret;
 
         run->error_op = k;
-        if (op->settle && run->loose.object)
-            settle(run);
+        if (op->flush_loose && run->loose.object)
+            flush_loose(run);
         before = run->log.count;
-        said = op->run(run, op);
-        if (said == SKIP && stores_logged(&run->log, before))
-            run->error = "a call that fails has stored something";
-        if (said < 0 || run->error)
+        ret = op->run(run, op);
+        if (ret == SKIP && count_stores(&run->log, before))
+            run->error = "a call that failed has stored something";
+        if (ret < 0 || run->error)
             return -1;
-        run->skipped[k + 1] = said == SKIP;
+        run->skipped[k + 1] = ret == SKIP;
         run->mixed[k + 1] = op->mixed;
         record_return(k + 1);
-        snapshot(run, k + 1);
+        save_models(run, k + 1);
     }
     return 0;
 }

@@ -46,7 +46,7 @@ void mempool_env(struct mempool *pool, void *base, uint64_t size)
                                     .report = pool_report };
 }
 
-static void must(int err, const char *what)
+static void expect_success(int err, const char *what)
 {
     if (err >= 0)
         return;
@@ -56,7 +56,7 @@ static void must(int err, const char *what)
 
 void mempool_make(struct mempool *pool, uint64_t frames, uint64_t max_objects)
 {
-    struct store_mkpool format = { .uuid = { 1, 2, 3 },
+    struct store_mkpool params = { .uuid = { 1, 2, 3 },
                                    .label = "test",
                                    .max_objects = max_objects };
     struct store_recovery recovery;
@@ -64,11 +64,11 @@ void mempool_make(struct mempool *pool, uint64_t frames, uint64_t max_objects)
     void *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    must(base == MAP_FAILED ? -1 : 0, "mmap");
+    expect_success(base == MAP_FAILED ? -1 : 0, "mmap");
     mempool_env(pool, base, size);
-    must(store_mkpool(&pool->env, &format), "store_mkpool");
-    must(store_open(&pool->env, &pool->store, NULL), "store_open");
-    must(store_recover(pool->store, &recovery), "store_recover");
+    expect_success(store_mkpool(&pool->env, &params), "store_mkpool");
+    expect_success(store_open(&pool->env, &pool->store, NULL), "store_open");
+    expect_success(store_recover(pool->store, &recovery), "store_recover");
 }
 
 int mempool_reopen(struct mempool *pool, struct store_recovery *recovery)
@@ -98,7 +98,7 @@ void mempool_end(struct mempool *pool)
 
 static void print_report(void *ctx, const struct store_report *report)
 {
-    const int *quiet = ctx;
+    const bool *quiet = ctx;
 
     if (!*quiet)
         printf("check: %s: row %u offset %llu found %llx wanted %llx\n", report->what, report->row,
@@ -106,7 +106,7 @@ static void print_report(void *ctx, const struct store_report *report)
                (unsigned long long)report->wanted);
 }
 
-long mempool_check(struct mempool *pool, int quiet)
+long mempool_check(struct mempool *pool, bool quiet)
 {
     struct store_checked result;
     int err = store_check(&pool->env, print_report, &quiet, &result);
@@ -116,10 +116,10 @@ long mempool_check(struct mempool *pool, int quiet)
 
 uint64_t mempool_free(const struct mempool *pool)
 {
-    struct store_usage space;
+    struct store_usage usage;
 
-    store_usage(pool->store, &space);
-    return space.free;
+    store_usage(pool->store, &usage);
+    return usage.free;
 }
 
 void mempool_clean(struct mempool *pool)
@@ -127,11 +127,11 @@ void mempool_clean(struct mempool *pool)
     struct store_recovery got;
     uint64_t before = mempool_free(pool);
 
-    must(mempool_check(pool, 0) == 0 ? 0 : -1, "mempool_clean: store_check");
-    must(mempool_reopen(pool, &got), "mempool_clean: reopening");
-    must(got.mirrors + got.damaged + got.deleted + got.reclaimed ? -1 : 0,
-         "mempool_clean: recovery");
-    must(mempool_free(pool) == before ? 0 : -1, "mempool_clean: free frames");
+    expect_success(mempool_check(pool, false) == 0 ? 0 : -1, "mempool_clean: store_check");
+    expect_success(mempool_reopen(pool, &got), "mempool_clean: reopening");
+    expect_success(got.mirrors + got.damaged + got.deleted + got.reclaimed ? -1 : 0,
+                   "mempool_clean: recovery");
+    expect_success(mempool_free(pool) == before ? 0 : -1, "mempool_clean: free frames");
 }
 
 uint32_t mempool_object(struct mempool *pool, objid_t *id)
@@ -140,6 +140,7 @@ uint32_t mempool_object(struct mempool *pool, objid_t *id)
     uint32_t row = STORE_NO_ROW;
     objid_t unused;
 
-    must(store_obj_create(pool->store, &create, &row, id ? id : &unused), "store_obj_create");
+    expect_success(store_obj_create(pool->store, &create, &row, id ? id : &unused),
+                   "store_obj_create");
     return row;
 }

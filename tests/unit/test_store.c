@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The store's operations, and what a reopened pool knows of them; power failures: tests/crash. */
+/* The operations of the store, and their effect after reopening. For power failures: tests/crash.
+ * */
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,25 @@ START_TEST(test_objects)
 }
 END_TEST
 
+/* Discard, hole, protect, poison. */
+static void change_states(struct mempool *pool, uint32_t row)
+{
+    struct store_page at;
+    uint32_t frame;
+
+    assert_same(store_page_discard(pool->store, row, 13, 5000, STORE_ABSENT), 0);
+    assert_same(store_page_discard(pool->store, row, 11, 4, STORE_HOLE), 0);
+    assert_same(store_page_add(pool->store, row, 12, &frame), -TWZ_EFAULT);
+    assert_same(store_page_discard(pool->store, row, 11, 4, STORE_ABSENT), 0);
+    assert_same(store_page_protect(pool->store, row, 1, TWZ_PAGE_META, true), 0);
+    assert_same(store_page_get(pool->store, row, 1, &at), 0);
+    assert_same(at.flags, STORE_FLAG_READONLY);
+    assert_same(store_page_poison(pool->store, row, 1), 0);
+    assert_same(store_page_get(pool->store, row, 1, &at), 0);
+    assert_same(at.state, STORE_POISONED);
+    mempool_clean(pool);
+}
+
 START_TEST(test_pages)
 {
     static const uint32_t pages[] = { 1,      12,     13,          511,     512,          5000,
@@ -92,17 +112,7 @@ START_TEST(test_pages)
         assert_same(at.page, pages[i]);
     }
     assert_same(store_page_next(pool.store, row, &at), -TWZ_ENOOBJ);
-    assert_same(store_page_discard(pool.store, row, 13, 5000, STORE_ABSENT), 0);
-    assert_same(store_page_discard(pool.store, row, 11, 4, STORE_HOLE), 0);
-    assert_same(store_page_add(pool.store, row, 12, &frame), -TWZ_EFAULT);
-    assert_same(store_page_discard(pool.store, row, 11, 4, STORE_ABSENT), 0);
-    assert_same(store_page_protect(pool.store, row, 1, TWZ_PAGE_META, true), 0);
-    assert_same(store_page_get(pool.store, row, 1, &at), 0);
-    assert_same(at.flags, STORE_FLAG_READONLY);
-    assert_same(store_page_poison(pool.store, row, 1), 0);
-    assert_same(store_page_get(pool.store, row, 1, &at), 0);
-    assert_same(at.state, STORE_POISONED);
-    mempool_clean(&pool);
+    change_states(&pool, row);
     assert_same(store_page_discard(pool.store, row, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
     assert_same(store_obj_delete(pool.store, row, NULL, NULL), 0);
     assert_same(store_obj_release(pool.store, row), 0);
@@ -112,7 +122,7 @@ START_TEST(test_pages)
 }
 END_TEST
 
-/* A dead object's frames come back piece by piece, and its row last. */
+/* Release frees the frames of an object batch by batch, and the row last. */
 START_TEST(test_release_some)
 {
     struct mempool pool;
@@ -133,7 +143,7 @@ START_TEST(test_release_some)
 
         more = store_obj_release_some(pool.store, row, calls % 3);
         ck_assert(mempool_free(&pool) > had);
-        assert_same(mempool_check(&pool, 0), 0);
+        assert_same(mempool_check(&pool, false), 0);
         ck_assert((calls >= 4 && more) || mempool_object(&pool, NULL) != row || more == 0);
         calls++;
     } while (more > 0);
@@ -147,15 +157,15 @@ START_TEST(test_release_some)
 }
 END_TEST
 
-static uint8_t content[STORE_FRAME_SIZE];
+static uint8_t page_content[STORE_FRAME_SIZE];
 
-static const void *give(void *ctx, uint32_t page)
+static const void *fill_page(void *ctx, uint32_t page)
 {
     (void)ctx;
     if (page % 3 == 0)
         return NULL;
-    memset(content, (int)(page % 251), sizeof(content));
-    return content;
+    memset(page_content, (int)(page % 251), sizeof(page_content));
+    return page_content;
 }
 
 START_TEST(test_many)
@@ -166,9 +176,9 @@ START_TEST(test_many)
 
     mempool_make(&pool, 4096, 0);
     row = mempool_object(&pool, NULL);
-    assert_same(store_page_add_many(pool.store, row, 5, 1500, give, NULL), 0);
-    assert_same(store_page_add_many(pool.store, row, 1504, 3, give, NULL), -TWZ_EEXIST);
-    assert_same(store_page_add_many(pool.store, row, 1505, 20, give, NULL), 0);
+    assert_same(store_page_add_many(pool.store, row, 5, 1500, fill_page, NULL), 0);
+    assert_same(store_page_add_many(pool.store, row, 1504, 3, fill_page, NULL), -TWZ_EEXIST);
+    assert_same(store_page_add_many(pool.store, row, 1505, 20, fill_page, NULL), 0);
     mempool_clean(&pool);
     for (uint32_t page = 5; page < 1525; page++) {
         uint8_t *bytes = page_bytes(&pool, row, page);
@@ -192,7 +202,7 @@ START_TEST(test_share)
     mempool_make(&pool, 256, 0);
     a = mempool_object(&pool, NULL);
     b = mempool_object(&pool, NULL);
-    assert_same(store_page_add_many(pool.store, a, 10, 10, give, NULL), 0);
+    assert_same(store_page_add_many(pool.store, a, 10, 10, fill_page, NULL), 0);
     before = mempool_free(&pool);
     assert_same(store_page_share(pool.store, b, 20, a, 9, 12), 0);
     assert_same(mempool_free(&pool), before - 2);
@@ -248,12 +258,12 @@ START_TEST(test_full)
 }
 END_TEST
 
-static uint32_t died_count;
-static void count_died(void *ctx, uint32_t row)
+static uint32_t deleted_count;
+static void count_deleted(void *ctx, uint32_t row)
 {
     (void)ctx;
     (void)row;
-    died_count++;
+    deleted_count++;
 }
 
 START_TEST(test_ties)
@@ -273,12 +283,12 @@ START_TEST(test_ties)
     assert_same(store_obj_tie(pool.store, row[5], TWZ_OBJID_NONE), 0);
     assert_same(store_obj_tie(pool.store, row[6], id[1]), 0);
     mempool_clean(&pool);
-    assert_same(store_obj_delete(pool.store, row[0], count_died, NULL), 0);
-    assert_same(died_count, 6);
+    assert_same(store_obj_delete(pool.store, row[0], count_deleted, NULL), 0);
+    assert_same(deleted_count, 6);
     assert_same(store_obj_release(pool.store, row[0]), 0);
     assert_same(store_obj_release(pool.store, row[3]), 0);
     assert_same(store_obj_release(pool.store, row[5]), -TWZ_EINVAL);
-    assert_same(mempool_check(&pool, 0), 0);
+    assert_same(mempool_check(&pool, false), 0);
     assert_same(mempool_reopen(&pool, &recovery), 0);
     assert_same(recovery.deleted, 4);
     assert_same(recovery.objects, 2);
@@ -286,6 +296,22 @@ START_TEST(test_ties)
     mempool_end(&pool);
 }
 END_TEST
+
+/* The word at 4096 + 80 of the root has the value `taken`. */
+static void expect_witness_errors(struct mempool *pool, objid_t root, objid_t taken)
+{
+    struct store_create create = { .nonce = { 200 },
+                                   .perms = TWZ_READ,
+                                   .witness = root,
+                                   .witness_off = 4096 + 80,
+                                   .witness_value = taken.lo };
+    uint32_t row;
+    objid_t id;
+
+    assert_same(store_obj_create(pool->store, &create, &row, &id), -TWZ_EEXIST);
+    create.witness_off++;
+    assert_same(store_obj_create(pool->store, &create, &row, &id), -TWZ_EINVAL);
+}
 
 START_TEST(test_provisional)
 {
@@ -302,7 +328,7 @@ START_TEST(test_provisional)
     for (uint64_t i = 0; i < 4; i++) {
         create.nonce[0] = 100 + i;
         create.witness_off += 8;
-        if (i == 3) /* names the second one, which names itself in the root */
+        if (i == 3) /* its witness is the second object, whose witness is the root */
             create.witness = id[1];
         assert_same(store_obj_create(pool.store, &create, &row[i], &id[i]), 0);
     }
@@ -313,20 +339,14 @@ START_TEST(test_provisional)
     words = store_frame_ptr(pool.store, frame);
     words[12] = id[3].lo;
     assert_same(store_obj_permanent(pool.store, row[2]), 0);
-    assert_same(mempool_check(&pool, 0), 0);
+    assert_same(mempool_check(&pool, false), 0);
     assert_same(mempool_reopen(&pool, &recovery), 0);
     assert_same(recovery.retained, 2);
     assert_same(recovery.reclaimed, 1);
     assert_same(store_lookup(pool.store, id[0], &found), -TWZ_ENOOBJ);
     for (int i = 1; i < 4; i++)
         assert_same(store_lookup(pool.store, id[i], &found), 0);
-    create.nonce[0] = 200;
-    create.witness = root_id;
-    create.witness_off = 4096 + 80;
-    create.witness_value = id[1].lo;
-    assert_same(store_obj_create(pool.store, &create, &found, &id[0]), -TWZ_EEXIST);
-    create.witness_off++;
-    assert_same(store_obj_create(pool.store, &create, &found, &id[0]), -TWZ_EINVAL);
+    expect_witness_errors(&pool, root_id, id[1]);
     mempool_clean(&pool);
     mempool_end(&pool);
 }
@@ -350,14 +370,14 @@ START_TEST(test_super)
     assert_same(store_mono_get(pool.store, STORE_MONO_TIME), 40);
     assert_same(store_super_get(pool.store)->roots.init.lo, 4);
     assert_same(store_super_get(pool.store)->sequence, 6);
-    /* Pools of this version are read by these offsets: another layout is another STORE_VERSION. */
+    /* Another layout must have another STORE_VERSION. */
     assert_same(store_super_get(pool.store)->version, 1);
     assert_same(store_super_get(pool.store)->layout, 0xbe34fd9b);
     mempool_end(&pool);
 }
 END_TEST
 
-/* Every error of open, each with the file unchanged. */
+/* Every error of store_open. */
 START_TEST(test_open_errors)
 {
     struct mempool pool, other;
@@ -396,12 +416,12 @@ START_TEST(test_open_errors)
 }
 END_TEST
 
-/* The largest pool, its table as large as it may be: rows are numbers of 32 bits. Only opened. */
+/* Open the largest pool with the largest table: the number of a row must fit in 32 bits. */
 START_TEST(test_open_largest)
 {
     static const uint64_t words[] = { STORE_CHUNKS_MAX, STORE_CHUNKS_MAX + 1, 1ull << 29,
                                       (1ull << 30) - 1, 1ull << 30 };
-    struct store_usage space;
+    struct store_usage usage;
     struct store_super *super;
     struct mempool pool;
 
@@ -423,8 +443,8 @@ START_TEST(test_open_largest)
         assert_same(err, i == 0 ? 0 : -TWZ_EDAMAGED);
         if (err < 0)
             continue;
-        store_usage(pool.store, &space);
-        assert_same(space.rows_max, 1ull << 31);
+        store_usage(pool.store, &usage);
+        assert_same(usage.rows_max, 1ull << 31);
         store_close(pool.store);
         pool.store = NULL;
     }
@@ -433,7 +453,7 @@ START_TEST(test_open_largest)
 }
 END_TEST
 
-/* Fail the first, second ... allocation of opening and of creating many objects. */
+/* Each allocation of open and create in turn fails. */
 START_TEST(test_no_memory)
 {
     struct mempool pool;
@@ -469,7 +489,7 @@ START_TEST(test_no_memory)
 }
 END_TEST
 
-/* Published values, and pieces against the whole. */
+/* The published value, and parts against the whole. */
 START_TEST(test_checksums)
 {
     static const char digits[] = "123456789";
@@ -481,15 +501,15 @@ START_TEST(test_checksums)
 }
 END_TEST
 
-/* The check of a word, bit by bit as its definition says. */
-static uint64_t slow_seal(uint64_t body, uint16_t salt, uint32_t place, uint32_t index)
+/* The check of a word, bit by bit as defined. */
+static uint64_t slow_seal(uint64_t body, uint16_t salt, uint32_t loc, uint32_t index)
 {
     uint8_t bytes[11];
     uint32_t crc = 0;
 
     memcpy(bytes, &body, 6);
     memcpy(bytes + 6, &index, 4);
-    bytes[10] = (uint8_t)place;
+    bytes[10] = (uint8_t)loc;
     for (uint32_t bit = 0; bit < 88; bit++) {
         uint32_t in = (uint32_t)(bytes[bit / 8] >> (7 - bit % 8) & 1);
 

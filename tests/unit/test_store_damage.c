@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Corrupt and hostile pools. Every line of metadata in a pool with every sort of thing in it is
- * flipped, zeroed, set to ones, replaced by the line of an earlier state: the pool is refused with
- * a report, or the damage is mended, or it stays with one object (whose line it is), which says so;
- * all other objects are as they were. And words forged with valid checks must not crash anything.
+ * Corrupt and hostile pools. The test damages each line of metadata in a pool: flips a bit, zeroes
+ * the line, sets it to ones, or restores it from an earlier state. The store must refuse the pool
+ * with a report, or repair the damage, or report the one object that owns the line. All other
+ * objects must be unchanged. Forged words with valid checks must not crash the store.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,15 +21,15 @@
 #define LINE    64u
 #define OBJECTS 12u
 
-enum harm { FLIP, ZERO, ONES, STALE, HARMS };
+enum damage { FLIP, ZERO, ONES, STALE, DAMAGES };
 
 struct fixture {
     struct mempool pool;
     uint8_t *good;
-    uint8_t *stale; /* an earlier state */
+    uint8_t *stale; /* the pool in an earlier state */
     objid_t id[OBJECTS];
     uint32_t pages[OBJECTS];
-    uint8_t meta[FRAMES]; /* 1: frame of metadata */
+    bool meta[FRAMES]; /* the frame is metadata */
 };
 
 static struct fixture fix;
@@ -43,7 +43,7 @@ static const void *pattern(void *ctx, uint32_t page)
     return bytes;
 }
 
-static void must(int err)
+static void expect_success(int err)
 {
     if (err < 0) {
         printf("fixture: error %d\n0 passed, 1 failed\n", err);
@@ -57,18 +57,18 @@ static void count_pages(void)
         struct store_stat stat;
         uint32_t row;
 
-        must(store_lookup(fix.pool.store, fix.id[i], &row));
-        must(store_obj_stat(fix.pool.store, row, &stat));
+        expect_success(store_lookup(fix.pool.store, fix.id[i], &row));
+        expect_success(store_obj_stat(fix.pool.store, row, &stat));
         fix.pages[i] = (uint32_t)stat.pages;
     }
 }
 
-/* Data frames are the ones full of one pattern byte. */
+/* All frames but those filled with one pattern byte are metadata. */
 static void find_meta(void)
 {
     for (uint32_t f = 0; f < FRAMES; f++) {
         const uint8_t *bytes = fix.good + (size_t)f * STORE_FRAME_SIZE;
-        int one = bytes[0] != 0;
+        bool one = bytes[0] != 0;
 
         for (uint32_t i = 1; i < STORE_FRAME_SIZE && one; i++)
             one = bytes[i] == bytes[0];
@@ -76,7 +76,8 @@ static void find_meta(void)
     }
 }
 
-static void build(void)
+/* Make a pool with metadata of every kind, and copies of it. */
+static void build_pool(void)
 {
     struct store_roots roots = { .init = { 5, 6 } };
     struct mempool *pool = &fix.pool;
@@ -87,15 +88,15 @@ static void build(void)
     fix.stale = malloc(BYTES);
     for (uint32_t i = 0; i < OBJECTS; i++)
         row[i] = mempool_object(pool, &fix.id[i]);
-    must(store_page_add_many(pool->store, row[0], 1, 20, pattern, NULL));
+    expect_success(store_page_add_many(pool->store, row[0], 1, 20, pattern, NULL));
     memcpy(fix.stale, pool->env.base, BYTES);
-    must(store_page_add_many(pool->store, row[1], 2000, 5, pattern, NULL));
-    must(store_page_add_many(pool->store, row[0], 600, 3, pattern, NULL));
-    must(store_page_share(pool->store, row[2], 1, row[0], 1, 6));
-    must(store_obj_tie(pool->store, row[3], fix.id[2]));
-    must(store_obj_revoke(pool->store, row[4], 77));
-    must(store_super_set(pool->store, &roots));
-    must(store_mono_raise(pool->store, STORE_MONO_TIME, 1234));
+    expect_success(store_page_add_many(pool->store, row[1], 2000, 5, pattern, NULL));
+    expect_success(store_page_add_many(pool->store, row[0], 600, 3, pattern, NULL));
+    expect_success(store_page_share(pool->store, row[2], 1, row[0], 1, 6));
+    expect_success(store_obj_tie(pool->store, row[3], fix.id[2]));
+    expect_success(store_obj_revoke(pool->store, row[4], 77));
+    expect_success(store_super_set(pool->store, &roots));
+    expect_success(store_mono_raise(pool->store, STORE_MONO_TIME, 1234));
     count_pages();
     memcpy(fix.good, pool->env.base, BYTES);
     find_meta();
@@ -103,57 +104,57 @@ static void build(void)
     pool->store = NULL;
 }
 
-static int harm_line(uint8_t *line, const uint8_t *stale, enum harm harm, uint32_t seed)
+static bool damage_line(uint8_t *line, const uint8_t *stale, enum damage damage, uint32_t seed)
 {
     uint8_t before[LINE];
 
     memcpy(before, line, LINE);
-    if (harm == FLIP)
+    if (damage == FLIP)
         line[seed % LINE] ^= (uint8_t)(1u << seed / LINE % 8);
-    else if (harm == STALE)
+    else if (damage == STALE)
         memcpy(line, stale, LINE);
     else
-        memset(line, harm == ZERO ? 0 : 0xff, LINE);
+        memset(line, damage == ZERO ? 0 : 0xff, LINE);
     return memcmp(before, line, LINE) != 0;
 }
 
-static int content_ok(struct store *store, uint32_t row)
+static bool is_content_ok(struct store *store, uint32_t row)
 {
     struct store_page page = { 0 };
-    int said;
+    int err;
 
-    for (; (said = store_page_next(store, row, &page)) == 0; page.page++) {
+    for (; (err = store_page_next(store, row, &page)) == 0; page.page++) {
         const uint8_t *bytes;
 
         if (!page.frame)
             continue;
         bytes = store_frame_ptr(store, page.frame);
         if (bytes[0] == 0 || bytes[0] != bytes[STORE_FRAME_SIZE - 1])
-            return 0;
+            return false;
     }
-    return said == -TWZ_ENOOBJ;
+    return err == -TWZ_ENOOBJ;
 }
 
-static int object_good(struct store *store, uint32_t i)
+static bool is_object_ok(struct store *store, uint32_t i)
 {
     struct store_stat stat;
     uint32_t row;
 
-    return store_lookup(store, fix.id[i], &row) == 0 && content_ok(store, row) &&
+    return store_lookup(store, fix.id[i], &row) == 0 && is_content_ok(store, row) &&
            store_obj_stat(store, row, &stat) == 0 && stat.pages == fix.pages[i];
 }
 
-/* How many objects are not as they were. */
-static uint32_t objects_changed(struct store *store)
+/* Number of objects that are not as before. */
+static uint32_t count_changed(struct store *store)
 {
     uint32_t changed = 0;
 
     for (uint32_t i = 0; i < OBJECTS; i++)
-        changed += !object_good(store, i);
+        changed += !is_object_ok(store, i);
     return changed;
 }
 
-/* Whatever there is can be used and deleted without a crash. */
+/* Use and delete every object. Errors are allowed, crashes are not. */
 static void use_everything(struct store *store)
 {
     struct store_create create = { .nonce = { ~0ull, 3 }, .perms = TWZ_READ };
@@ -173,17 +174,18 @@ static void use_everything(struct store *store)
 struct count {
     unsigned cases;
     unsigned refused;
-    unsigned mended;
+    unsigned repaired;
     unsigned bounded;
-    unsigned older;  /* reads as an earlier state of one object */
-    unsigned unused; /* a line that holds nothing */
-    unsigned wide;   /* more than one object, or unseen */
+    unsigned older;  /* one object reads as in an earlier state */
+    unsigned unused; /* the line holds no data */
+    unsigned wide;   /* several objects changed, or the damage was not detected */
 };
 
-static void judge(struct count *count, struct store_recovery *recovery, enum harm harm)
+/* Reopen the damaged pool and count the result. */
+static void count_result(struct count *count, struct store_recovery *recovery, enum damage damage)
 {
     struct mempool *pool = &fix.pool;
-    int checked = mempool_check(pool, 1) > 0;
+    bool found = mempool_check(pool, true) > 0;
     int err = mempool_reopen(pool, recovery);
     uint32_t changed;
 
@@ -192,24 +194,24 @@ static void judge(struct count *count, struct store_recovery *recovery, enum har
         count->refused += pool->report.what != NULL;
         return;
     }
-    changed = objects_changed(pool->store);
+    changed = count_changed(pool->store);
     if (changed > 1)
         count->wide++;
-    else if (recovery->damaged || pool->reports || checked)
+    else if (recovery->damaged || pool->reports || found)
         count->bounded++;
     else if (changed == 1)
-        *(harm == STALE ? &count->older : &count->wide) += 1;
+        *(damage == STALE ? &count->older : &count->wide) += 1;
     else
-        *(recovery->mirrors ? &count->mended : &count->unused) += 1;
+        *(recovery->mirrors ? &count->repaired : &count->unused) += 1;
     use_everything(pool->store);
-    (void)!mempool_check(pool, 1);
+    (void)!mempool_check(pool, true);
     store_close(pool->store);
     pool->store = NULL;
 }
 
 START_TEST(test_lines)
 {
-    enum harm harm = (enum harm)_i;
+    enum damage damage = (enum damage)_i;
     static const char *const names[] = { "flipped", "zeroed", "ones", "stale" };
     struct count count = { 0 };
     uint8_t *base = fix.pool.env.base;
@@ -220,25 +222,25 @@ START_TEST(test_lines)
         if (!fix.meta[line / (STORE_FRAME_SIZE / LINE)])
             continue;
         memcpy(base, fix.good, BYTES);
-        if (!harm_line(base + line * LINE, fix.stale + line * LINE, harm, line * 7919))
+        if (!damage_line(base + line * LINE, fix.stale + line * LINE, damage, line * 7919))
             continue;
         fix.pool.reports = 0;
         fix.pool.report.what = NULL;
-        judge(&count, &recovery, harm);
+        count_result(&count, &recovery, damage);
     }
-    printf("lines %s: %u, refused %u, mended %u, one object damaged %u, one object older %u, "
+    printf("lines %s: %u, refused %u, repaired %u, one object damaged %u, one object older %u, "
            "unused %u\n",
-           names[harm], count.cases, count.refused, count.mended, count.bounded, count.older,
+           names[damage], count.cases, count.refused, count.repaired, count.bounded, count.older,
            count.unused);
     assert_same(count.wide, 0);
     assert_same(count.refused, 0);
-    ck_assert(count.mended > 0);
-    ck_assert(harm == STALE || count.bounded > 0);
+    ck_assert(count.repaired > 0);
+    ck_assert(damage == STALE || count.bounded > 0);
     assert_same(fix.pool.allocated, 0);
 }
 END_TEST
 
-/* --- forged words: their checks hold, what they say is wrong --------------------------------- */
+/* --- forged words: valid checks, wrong bodies ---------------------------------------------- */
 
 static struct store_entry *entry_at(uint32_t row)
 {
@@ -276,7 +278,7 @@ START_TEST(test_forged)
             entry->direct[dice >> 20 & 7] =
                 word_seal(word_body(state, 0, frame), salt, STORE_LOC_PAGE, 1 + (dice >> 20 & 7));
         cases++;
-        found += mempool_check(&fix.pool, 1) > 0;
+        found += mempool_check(&fix.pool, true) > 0;
         if (mempool_reopen(&fix.pool, &recovery) < 0)
             continue;
         use_everything(fix.pool.store);
@@ -289,7 +291,14 @@ START_TEST(test_forged)
 }
 END_TEST
 
-/* A superblock with a valid check and any numbers in it. */
+static void seal_super(struct store_super *super)
+{
+    uint32_t crc = crc32c(0, super, offsetof(struct store_super, commit));
+
+    super->commit = (uint64_t)crc | (uint64_t)~crc << 32;
+}
+
+/* Superblocks with valid checks and arbitrary numbers. */
 START_TEST(test_forged_super)
 {
     static const uint64_t numbers[] = { 0,  1,    2,          3,          95,         96,
@@ -305,15 +314,13 @@ START_TEST(test_forged_super)
             struct store_recovery recovery;
             uint64_t *at[] = { &super->frames, &super->mono[0], &super->mono[1],
                                &super->dir[0], &super->dir[1],  &super->dir_words };
-            uint32_t crc;
 
             memcpy(base, fix.good, BYTES);
             if (*at[field] == numbers[i])
                 continue;
             *at[field] = numbers[i];
             super->sequence += 10;
-            crc = crc32c(0, super, offsetof(struct store_super, commit));
-            super->commit = (uint64_t)crc | (uint64_t)~crc << 32;
+            seal_super(super);
             if (store_open(&fix.pool.env, &fix.pool.store, &why) < 0) {
                 fix.pool.store = NULL;
                 refused++;
@@ -335,7 +342,7 @@ END_TEST
 
 #define LARGE (10ull << 18) /* frames */
 
-/* Great tables in a pool that has room for their directories. */
+/* Large tables in a pool with space for their directories. */
 START_TEST(test_forged_super_large)
 {
     static const uint64_t numbers[] = { 1ull << 21, LARGE - 1,        LARGE,      LARGE + 1,
@@ -355,15 +362,13 @@ START_TEST(test_forged_super_large)
     memcpy(base + (1ull << 30), base + good.dir[0] * STORE_FRAME_SIZE, STORE_FRAME_SIZE);
     for (uint32_t i = 0; i < n; i++) {
         struct store_recovery recovery;
-        uint32_t crc;
 
         *super = good;
         super->dir[0] = 1u << 18;
         super->dir[1] = super->dir[0] + (1u << 20);
         super->dir_words = numbers[i];
         super->sequence += 10 + i;
-        crc = crc32c(0, super, offsetof(struct store_super, commit));
-        super->commit = (uint64_t)crc | (uint64_t)~crc << 32;
+        seal_super(super);
         if (store_open(&pool.env, &pool.store, NULL) < 0)
             continue;
         opened++;
@@ -378,7 +383,7 @@ START_TEST(test_forged_super_large)
 }
 END_TEST
 
-/* Noise everywhere: any bytes, behind a superblock that is right. */
+/* Random bytes after a correct superblock. */
 START_TEST(test_noise)
 {
     uint8_t *base = fix.pool.env.base;
@@ -394,7 +399,7 @@ START_TEST(test_noise)
             state ^= state << 17;
             base[8192 + state % (BYTES - 8192)] ^= (uint8_t)(state >> 32);
         }
-        (void)!mempool_check(&fix.pool, 1);
+        (void)!mempool_check(&fix.pool, true);
         if (mempool_reopen(&fix.pool, &recovery) < 0)
             continue;
         use_everything(fix.pool.store);
@@ -412,9 +417,9 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    build();
+    build_pool();
     runner = units_runner("store-damage", tests, sizeof(tests) / sizeof(tests[0]));
-    units_loop(runner, test_lines, HARMS);
+    units_loop(runner, test_lines, DAMAGES);
     failed = units_finish(runner);
     free(fix.good);
     free(fix.stale);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A million empty persistent objects in a pool of 8 GiB, their metadata pages written; what they
- * cost, and that recovery takes instructions linear in their number, where the machine counts them;
- * where it does not, the processor time is told.
+ * A million empty persistent objects in a pool of 8 GiB: their cost in media, and the cost of
+ * recovery, which must be linear in their number. The unit is instructions if the machine counts
+ * them, else processor time, which is only printed.
  */
 #include <linux/perf_event.h>
 #include <stdint.h>
@@ -20,7 +20,7 @@
 
 #define GIB       (1ull << 30)
 #define MILLION   1000000u
-#define WITH_PAGE 20000u /* of the objects, that many get their metadata page in fact */
+#define WITH_PAGE 20000u /* number of objects with a metadata page */
 
 static int counter = -1;
 
@@ -65,8 +65,8 @@ static int create_many(struct mempool *pool, uint32_t from, uint32_t to)
     return err;
 }
 
-/* Recovery's cost with so many objects. */
-static uint64_t recovery_cost(struct mempool *pool, uint64_t want)
+/* Cost of the recovery of a pool with `want` objects. */
+static uint64_t measure_recovery(struct mempool *pool, uint64_t want)
 {
     struct store_recovery recovery;
     uint64_t began = now();
@@ -80,7 +80,7 @@ START_TEST(test_million)
 {
     static const uint32_t steps[] = { 125000, 250000, 500000, MILLION };
     struct mempool pool;
-    struct store_usage space, empty;
+    struct store_usage usage, empty;
     uint64_t each[4];
     uint32_t have = 0;
 
@@ -91,25 +91,25 @@ START_TEST(test_million)
 
         assert_same(create_many(&pool, have, steps[i]), 0);
         have = steps[i];
-        cost = recovery_cost(&pool, have);
+        cost = measure_recovery(&pool, have);
         each[i] = cost / have;
         printf("%u objects: recovery %llu %s, %llu an object\n", have, (unsigned long long)cost,
                unit(), (unsigned long long)each[i]);
     }
-    if (counter >= 0) /* times on a shared machine prove nothing */
+    if (counter >= 0) /* time on a shared machine proves nothing */
         ck_assert(each[3] < each[1] * 3);
-    store_usage(pool.store, &space);
+    store_usage(pool.store, &usage);
     printf("%u objects take %llu frames for entries; %llu MiB of 8192 are free for pages\n",
-           MILLION, (unsigned long long)(empty.free - space.free),
-           (unsigned long long)(space.free >> 8));
-    ck_assert((empty.free - space.free) * STORE_FRAME_SIZE <= MILLION * 512ull);
-    ck_assert(space.free >= MILLION);
+           MILLION, (unsigned long long)(empty.free - usage.free),
+           (unsigned long long)(usage.free >> 8));
+    ck_assert((empty.free - usage.free) * STORE_FRAME_SIZE <= MILLION * 512ull);
+    ck_assert(usage.free >= MILLION);
     mempool_end(&pool);
     assert_same(pool.allocated, 0);
 }
 END_TEST
 
-/* With the metadata page, an object is an entry and one frame: 4.5 KiB. */
+/* An object with its metadata page is an entry and one frame: 4.5 KiB. */
 START_TEST(test_cost)
 {
     struct mempool pool;
@@ -132,23 +132,23 @@ START_TEST(test_cost)
     ck_assert(bytes <= WITH_PAGE * 4608ull);
     assert_same(mempool_reopen(&pool, &recovery), 0);
     assert_same(recovery.objects, WITH_PAGE);
-    assert_same(mempool_check(&pool, 0), 0);
+    assert_same(mempool_check(&pool, false), 0);
     mempool_end(&pool);
 }
 END_TEST
 
-/* As many as the table holds: the last row, then an error, and room is left for their pages. */
+/* Fill the table to the last row. The next object fails, and space for pages is left. */
 START_TEST(test_table_end)
 {
     struct mempool pool;
-    struct store_usage space;
+    struct store_usage usage;
 
     mempool_make(&pool, 4096, 0);
     assert_same(create_many(&pool, 0, 100000), -TWZ_EFULL);
-    store_usage(pool.store, &space);
-    assert_same(space.objects, space.rows_max);
-    ck_assert(space.objects >= 4096ull * STORE_FRAME_SIZE / 4608);
-    ck_assert(space.free * 100 >= space.objects * 99);
+    store_usage(pool.store, &usage);
+    assert_same(usage.objects, usage.rows_max);
+    ck_assert(usage.objects >= 4096ull * STORE_FRAME_SIZE / 4608);
+    ck_assert(usage.free * 100 >= usage.objects * 99);
     mempool_end(&pool);
 }
 END_TEST

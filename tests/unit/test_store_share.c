@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One frame in very many pages. As many as can be counted hold it; what is shared on gets copies.
- * Each page stays a page of its own, and the frame is free with the last one that holds it.
+ * Saturated frames. At most HOLDERS_MAX pages share one frame; further pages share a copy. Each
+ * page stays independent of the others, and the last page frees the frame.
  */
 #include <string.h>
 
@@ -12,13 +12,13 @@
 #include "mempool.h"
 #include "units.h"
 
-#define HOLDERS_MAX 0x7fffu /* words that may hold one frame */
-#define PIECE       256u    /* pages in a call */
+#define HOLDERS_MAX 0x7fffu /* number of words that may share a frame */
+#define BATCH       256u    /* number of pages in a call */
 #define FIRST       1000u
 #define FILL        0x5c
 
-/* `count` pages of `row` from FIRST on are copies of the first of them. */
-static void crowd(struct mempool *pool, uint32_t row, uint32_t count)
+/* Make `count` pages of an object share one frame, from FIRST on. */
+static void share_frame(struct mempool *pool, uint32_t row, uint32_t count)
 {
     uint32_t have = 1, frame = 0;
     int err = store_page_add(pool->store, row, FIRST, &frame);
@@ -26,7 +26,7 @@ static void crowd(struct mempool *pool, uint32_t row, uint32_t count)
     assert_same(err, 0);
     memset(store_frame_ptr(pool->store, frame), FILL, STORE_FRAME_SIZE);
     while (have < count && err == 0) {
-        uint32_t more = have < PIECE ? have : PIECE;
+        uint32_t more = have < BATCH ? have : BATCH;
 
         more = more < count - have ? more : count - have;
         err = store_page_share(pool->store, row, FIRST + have, row, FIRST, more);
@@ -35,8 +35,8 @@ static void crowd(struct mempool *pool, uint32_t row, uint32_t count)
     assert_same(err, 0);
 }
 
-/* Different frames that the pages hold, none too often and each with the content. */
-static uint32_t frames_held(struct mempool *pool, uint32_t row, uint32_t first, uint32_t count)
+/* Number of frames of these pages. Expects the content in each, and no frame in too many pages. */
+static uint32_t count_frames(struct mempool *pool, uint32_t row, uint32_t first, uint32_t count)
 {
     static uint16_t holders[4096];
     uint32_t frames = 0, wrong = 0;
@@ -57,22 +57,22 @@ static uint32_t frames_held(struct mempool *pool, uint32_t row, uint32_t first, 
     return frames;
 }
 
-static const uint32_t crowds[] = { HOLDERS_MAX - 1, HOLDERS_MAX, HOLDERS_MAX + 1, 0x10000, 100000 };
+static const uint32_t counts[] = { HOLDERS_MAX - 1, HOLDERS_MAX, HOLDERS_MAX + 1, 0x10000, 100000 };
 
-START_TEST(test_crowd)
+START_TEST(test_saturated)
 {
-    uint32_t count = crowds[_i], row, frame = 0;
+    uint32_t count = counts[_i], row, frame = 0;
     struct mempool pool;
     uint64_t empty, full;
 
     mempool_make(&pool, 4096, 0);
     row = mempool_object(&pool, NULL);
-    crowd(&pool, row, 100000); /* so that all leaves are there */
+    share_frame(&pool, row, 100000); /* creates all leaves */
     assert_same(store_page_discard(pool.store, row, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
     empty = mempool_free(&pool);
-    crowd(&pool, row, count);
+    share_frame(&pool, row, count);
     full = mempool_free(&pool);
-    assert_same(frames_held(&pool, row, FIRST, count), empty - full);
+    assert_same(count_frames(&pool, row, FIRST, count), empty - full);
     if (count <= HOLDERS_MAX + 1)
         assert_same(empty - full, count <= HOLDERS_MAX ? 1 : 2);
     mempool_clean(&pool);
@@ -80,14 +80,14 @@ START_TEST(test_crowd)
     assert_same(store_page_break_cow(pool.store, row, FIRST, &frame), 0);
     memset(store_frame_ptr(pool.store, frame), 1, STORE_FRAME_SIZE);
     assert_same(mempool_free(&pool), full - 1);
-    assert_same(frames_held(&pool, row, FIRST + 1, count - 1), empty - full);
+    assert_same(count_frames(&pool, row, FIRST + 1, count - 1), empty - full);
     mempool_clean(&pool);
 
     assert_same(store_page_discard(pool.store, row, FIRST, 1, STORE_ABSENT), 0);
     assert_same(mempool_free(&pool), full);
     assert_same(store_page_discard(pool.store, row, FIRST + 3, count - 3, STORE_ABSENT), 0);
     assert_same(mempool_free(&pool), empty - 1);
-    assert_same(frames_held(&pool, row, FIRST + 1, 2), 1);
+    assert_same(count_frames(&pool, row, FIRST + 1, 2), 1);
     assert_same(store_page_discard(pool.store, row, FIRST + 2, 1, STORE_ABSENT), 0);
     assert_same(mempool_free(&pool), empty - 1);
     assert_same(store_page_break_cow(pool.store, row, FIRST + 1, &frame), 0);
@@ -108,12 +108,13 @@ static uint32_t frame_at(const struct mempool *pool, uint32_t row, uint32_t page
     return at.frame;
 }
 
-/* A frame that ten more words may hold: 600 .. 637 of a are that frame and others in turn. */
-static void nearly_crowded(struct mempool *pool, uint32_t a)
+/* Make a frame that ten more words may share. Pages 600 .. 637 are this frame and others in turn.
+ * */
+static void nearly_saturate(struct mempool *pool, uint32_t a)
 {
     uint32_t frame;
 
-    crowd(pool, a, HOLDERS_MAX - 29);
+    share_frame(pool, a, HOLDERS_MAX - 29);
     for (uint32_t page = 600; page < 638; page += 2) {
         assert_same(store_page_share(pool->store, a, page, a, FIRST, 1), 0);
         assert_same(store_page_add(pool->store, a, page + 1, &frame), 0);
@@ -121,8 +122,9 @@ static void nearly_crowded(struct mempool *pool, uint32_t a)
     }
 }
 
-/* It is in a range 19 times: ten are lent, nine share one copy. A refused call counts nothing. */
-START_TEST(test_crowd_in_a_range)
+/* The range has the frame 19 times: ten pages share it, nine share one copy. A call that fails
+ * changes no count. */
+START_TEST(test_saturated_in_a_range)
 {
     struct mempool pool;
     uint32_t a, b, frame = 0;
@@ -131,7 +133,7 @@ START_TEST(test_crowd_in_a_range)
     mempool_make(&pool, 1024, 0);
     a = mempool_object(&pool, NULL);
     b = mempool_object(&pool, NULL);
-    nearly_crowded(&pool, a);
+    nearly_saturate(&pool, a);
     assert_same(store_page_add(pool.store, b, 660, &frame), 0);
     assert_same(store_page_add(pool.store, a, 638, &frame), 0);
     assert_same(store_page_poison(pool.store, a, 638), 0);
@@ -142,21 +144,21 @@ START_TEST(test_crowd_in_a_range)
 
     assert_same(store_page_share(pool.store, b, 600, a, 600, 38), 0);
     assert_same(mempool_free(&pool), before - 1);
-    assert_same(frames_held(&pool, b, 600, 38), 21);
+    assert_same(count_frames(&pool, b, 600, 38), 21);
     assert_same(frame_at(&pool, b, 618), frame_at(&pool, a, FIRST));
     ck_assert(frame_at(&pool, b, 620) != frame_at(&pool, a, FIRST));
     assert_same(frame_at(&pool, b, 636), frame_at(&pool, b, 620));
     mempool_clean(&pool);
     assert_same(store_page_discard(pool.store, a, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
-    assert_same(frames_held(&pool, b, 600, 38), 21);
+    assert_same(count_frames(&pool, b, 600, 38), 21);
     assert_same(store_page_discard(pool.store, b, 600, 38, STORE_ABSENT), 0);
     mempool_clean(&pool);
     mempool_end(&pool);
 }
 END_TEST
 
-/* A copy needs a frame: without one the call is refused, and nothing is counted. */
-START_TEST(test_crowd_in_a_full_pool)
+/* A copy needs a frame. Without one the call fails and changes no count. */
+START_TEST(test_saturated_in_a_full_pool)
 {
     struct mempool pool;
     uint32_t a, b, frame = 0, last = 1;
@@ -164,7 +166,7 @@ START_TEST(test_crowd_in_a_full_pool)
     mempool_make(&pool, 256, 0);
     a = mempool_object(&pool, NULL);
     b = mempool_object(&pool, NULL);
-    crowd(&pool, a, HOLDERS_MAX - 4);
+    share_frame(&pool, a, HOLDERS_MAX - 4);
     assert_same(store_page_add(pool.store, b, 600, &frame), 0);
     while (mempool_free(&pool))
         assert_same(store_page_add(pool.store, b, last++, &frame), 0);
@@ -178,7 +180,7 @@ START_TEST(test_crowd_in_a_full_pool)
     assert_same(store_page_share(pool.store, a, FIRST + 4, b, 702, 4), 0); /* two of each */
     mempool_clean(&pool);
     assert_same(store_page_discard(pool.store, a, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
-    assert_same(mempool_free(&pool), 0); /* b holds both */
+    assert_same(mempool_free(&pool), 0); /* b has both */
     assert_same(store_page_discard(pool.store, b, 701, 900, STORE_ABSENT), 0);
     assert_same(mempool_free(&pool), 1);
     mempool_clean(&pool);
@@ -198,8 +200,8 @@ static uint64_t *word_of(const struct mempool *pool, const struct store_page *at
     return words;
 }
 
-/* More words hold a frame than can be counted: the object of the last one is damaged. */
-START_TEST(test_forged_crowd)
+/* More words share a frame than allowed: the object of the last one is damaged. */
+START_TEST(test_forged_saturated)
 {
     struct mempool pool;
     struct store_recovery recovery;
@@ -210,7 +212,7 @@ START_TEST(test_forged_crowd)
     objid_t id;
 
     mempool_make(&pool, 1024, 0);
-    crowd(&pool, mempool_object(&pool, NULL), HOLDERS_MAX - 2);
+    share_frame(&pool, mempool_object(&pool, NULL), HOLDERS_MAX - 2);
     row = mempool_object(&pool, &id);
     salt = word_salt_object(word_salt_pool(store_super_get(pool.store)->uuid), id);
     for (uint32_t page = 1; page < 4; page++) {
@@ -218,24 +220,24 @@ START_TEST(test_forged_crowd)
         assert_same(store_page_get(pool.store, row, page, &at), 0);
         shared = word_body(STORE_SHARED, 0, frame_at(&pool, 0, FIRST));
         *word_of(&pool, &at, salt) = word_seal(shared, salt, STORE_LOC_PAGE, page);
-        assert_same(mempool_check(&pool, 1), page > 2);
+        assert_same(mempool_check(&pool, true), page > 2);
         pool.report.what = "";
         assert_same(mempool_reopen(&pool, &recovery), 0);
         assert_same(recovery.damaged, page > 2);
         assert_same(store_lookup(pool.store, id, &found), page > 2 ? -TWZ_EDAMAGED : 0);
     }
     ck_assert_str_eq(pool.report.what, "frame is shared by too many words");
-    assert_same(frames_held(&pool, 0, FIRST, HOLDERS_MAX - 2), 1);
+    assert_same(count_frames(&pool, 0, FIRST, HOLDERS_MAX - 2), 1);
     mempool_end(&pool);
 }
 END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { test_crowd_in_a_range, test_crowd_in_a_full_pool,
-                                   test_forged_crowd };
+    const TTest *const tests[] = { test_saturated_in_a_range, test_saturated_in_a_full_pool,
+                                   test_forged_saturated };
     SRunner *runner = units_runner("store-share", tests, sizeof(tests) / sizeof(tests[0]));
 
-    units_loop(runner, test_crowd, sizeof(crowds) / sizeof(crowds[0]));
+    units_loop(runner, test_saturated, sizeof(counts) / sizeof(counts[0]));
     return units_finish(runner);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Unit tests on the Check library: each test in a process of its own, one suite a program. */
+/* Unit tests with the Check library: one suite in each program, one process for each test. */
 #ifndef TESTS_UNITS_H
 #define TESTS_UNITS_H
 
@@ -10,7 +10,7 @@
 /* Integers of any type, signed or not. */
 #define assert_same(got, want) ck_assert_int_eq((long long)(got), (long long)(want))
 
-#define UNITS_SECONDS 300 /* a test that takes longer hangs */
+#define UNITS_SECONDS 300 /* time limit of a test */
 
 static inline SRunner *units_runner(const char *name, const TTest *const tests[], size_t count)
 {
@@ -24,7 +24,7 @@ static inline SRunner *units_runner(const char *name, const TTest *const tests[]
     return srunner_create(suite);
 }
 
-/* The test with _i from 0 to end - 1. */
+/* Add a test that runs with _i = 0 .. end - 1. */
 static inline void units_loop(SRunner *runner, const TTest *test, int end)
 {
     Suite *suite = suite_create("each");
@@ -36,7 +36,7 @@ static inline void units_loop(SRunner *runner, const TTest *test, int end)
     srunner_add_suite(runner, suite);
 }
 
-/* Runs everything; 1 if something failed. */
+/* Run all tests. 1 if one failed, else 0. */
 static inline int units_finish(SRunner *runner)
 {
     int failed;

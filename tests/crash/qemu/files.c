@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * files do OP...: file operations below /data/t, each with one call of the POSIX interface where it
- * can be; after each one byte on standard output: done. files dump: all that is there, a line each,
- * "D path" or "F path bytes-in-hexadecimal".
+ * files do OP...: run file operations below /data/t, each with one POSIX call if possible, and
+ * write one byte to standard output after each. files dump: print each directory as "D path" and
+ * each file as "F path bytes-in-hexadecimal".
  *
  *   mkdir:PATH rmdir:PATH create:PATH unlink:PATH rename:PATH:PATH truncate:PATH:LEN
  *   write:PATH:OFFSET:LEN:SEED   byte i of the file is (SEED + 7 * i) & 255 from OFFSET on
@@ -52,7 +52,7 @@ static int create(const char *path)
     return fd < 0 ? fd : close(fd);
 }
 
-static int operate(char **field)
+static int run_operation(char **field)
 {
     char path[256];
     char other[256];
@@ -74,7 +74,7 @@ static int operate(char **field)
     return strcmp(field[0], "rename") ? -1 : rename(path, other);
 }
 
-static void operate_on(char *text)
+static void run_operation_text(char *text)
 {
     char copy[512];
     char *field[FIELDS] = { "", "", "", "", "" };
@@ -83,7 +83,7 @@ static void operate_on(char *text)
     snprintf(copy, sizeof(copy), "%s", text);
     for (int i = 0; i < FIELDS && at; i++)
         field[i] = strsep(&at, ":");
-    if (operate(field) < 0)
+    if (run_operation(field) < 0)
         fail(text);
     if (write(STDOUT_FILENO, ".", 1) != 1)
         fail("standard output");
@@ -140,6 +140,6 @@ int main(int argc, char **argv)
         return 0;
     }
     for (int i = 2; i < argc; i++)
-        operate_on(argv[i]);
+        run_operation_text(argv[i]);
     return 0;
 }

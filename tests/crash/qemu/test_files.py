@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""POSIX files under power failure: random operations, each acknowledged by a byte on standard output.
-After any power cut the tree is that after all acknowledged operations or one more; a write that was
-under way may be there in part, but nothing else may.
+"""POSIX files under power failure. A program runs random operations and acknowledges each by a byte
+on standard output. After a power failure the tree must be as after all acknowledged operations, or
+one more. Only a write in progress may be there in part.
 
 Usage: test_files.py BUILD [PART-OF-A-NAME]
 """
@@ -12,7 +12,7 @@ import sys
 
 import booting
 import counting
-import powercut
+import powerfail
 from booting import Failure, same, wanted
 
 BUILD = os.path.abspath(sys.argv[1])
@@ -23,7 +23,7 @@ IMAGES = 200 if LONG else 60
 
 
 class Tree:
-    """What files.c's operations do."""
+    """The model of the operations of files.c."""
 
     def __init__(self, other=None):
         self.dirs = set(other.dirs) if other else {""}
@@ -64,9 +64,9 @@ def parse(text):
     return tree
 
 
-def partly(tree, before, after, op):
-    """The tree is between `before` and `after` only in the file that op, a write, was writing to:
-    each byte the old one or the new one, or not there yet."""
+def is_partly(tree, before, after, op):
+    """The tree differs from `before` only in the file that `op` writes. Each byte of the file is
+    old, new, or missing at the end."""
     kind, name, *_ = op.split(":")
     if kind not in ("write", "truncate") or name not in tree.files:
         return False
@@ -75,12 +75,13 @@ def partly(tree, before, after, op):
     trial.files[name] = got
     limits = sorted((len(old), len(new)))
     return tree == trial and limits[0] <= len(got) <= limits[1] and all(
-        byte in (old[i:i + 1] or b"\0") + (new[i:i + 1] or b"\0") + (b"\0" if i >= len(old) else b"")
+        byte in (old[i:i + 1] or b"\0") + (new[i:i + 1] or b"\0") +
+        (b"\0" if i >= len(old) else b"")
         for i, byte in enumerate(got))
 
 
 def random_operations(dice, count):
-    """Operations that can all be done, one after the other."""
+    """Operations of which each is possible after the ones before it."""
     tree, ops = Tree(), []
     while len(ops) < count:
         op = random_operation(dice, tree)
@@ -119,13 +120,13 @@ def random_operation(dice, tree):
     return None
 
 
-def legal(tree, states, ops, acknowledged):
+def is_legal(tree, states, ops, acknowledged):
     if tree == states[acknowledged]:
         return True
     if acknowledged == len(ops):
         return False
     before, after = states[acknowledged], states[acknowledged + 1]
-    return tree == after or partly(tree, before, after, ops[acknowledged])
+    return tree == after or is_partly(tree, before, after, ops[acknowledged])
 
 
 def describe(tree):
@@ -133,7 +134,7 @@ def describe(tree):
 
 
 class Sequence:
-    """A recorded run of random operations, and what each of its crash images must hold."""
+    """A recorded run of random operations, with the expected tree after each."""
 
     def __init__(self, seed):
         self.ops = random_operations(random.Random(seed), OPERATIONS)
@@ -144,9 +145,10 @@ class Sequence:
         with booting.Pool(BUILD, size="64M") as pool:
             pool.put(f"{BUILD}/tests/crash/qemu/files", "/host/files")
             pool.tool("mkdir", "/data/t")
-            self.recording = powercut.Recording(BUILD, pool, "/host/files", "do", *self.ops)
-            said = self.recording.result
-            same((said.returncode, said.stdout), (0, b"." * len(self.ops)), f"{said.stderr!r}")
+            self.recording = powerfail.Recording(BUILD, pool, "/host/files", "do", *self.ops)
+            result = self.recording.result
+            same((result.returncode, result.stdout), (0, b"." * len(self.ops)),
+                 f"{result.stderr!r}")
             same(self.recording.stats()["marks"], len(self.ops), "acknowledgements in the trace")
             same(describe(tree_in(pool)), describe(self.states[-1]), "the tree at the end")
 
@@ -159,7 +161,7 @@ class Sequence:
     def oracle(self, image, crashed):
         crashed.check()
         tree = tree_in(crashed)
-        if not legal(tree, self.states, self.ops, image.marks):
+        if not is_legal(tree, self.states, self.ops, image.marks):
             raise Failure(f"{image.marks} acknowledged, next "
                           f"{(self.ops + ['nothing'])[image.marks]}: found {describe(tree)}, "
                           f"wanted {describe(self.states[image.marks])}")
@@ -172,7 +174,7 @@ def tree_in(pool):
 
 def test_files():
     total, problems = 0, []
-    for seed in range(powercut.SEED * 1000, powercut.SEED * 1000 + SEQUENCES):
+    for seed in range(powerfail.SEED * 1000, powerfail.SEED * 1000 + SEQUENCES):
         with Sequence(seed) as run:
             count, failures = run.recording.try_images(IMAGES, run.oracle)
         total += count
@@ -182,16 +184,16 @@ def test_files():
 
 
 def test_each_missing_flush_of_the_libraries_is_caught():
-    """Take out what one flush instruction of libtwz did: some image must then be wrong."""
-    with Sequence(powercut.SEED) as run:
+    """Without the flushes of one instruction of libtwz, some image must be wrong."""
+    with Sequence(powerfail.SEED) as run:
         sites = run.recording.user_flushes()
         survivors = []
         for site in sites:
             with run.recording.without_flushes(site):
                 if not run.recording.try_images(150, run.oracle, enough=1)[1]:
                     survivors.append(f"{site:#x}")
-    print(f"      {len(sites)} flush instructions, each taken out")
-    wanted(sites and not survivors, f"not missed: {survivors}")
+    print(f"      {len(sites)} flush instructions, each removed")
+    wanted(sites and not survivors, f"not caught: {survivors}")
 
 
 counting.run(globals(), sys.argv[2] if len(sys.argv) > 2 else None)

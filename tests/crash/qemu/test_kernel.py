@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The shipped kernel under power failure: objects made, written, named, copied into and deleted by a
-first program on its calls alone (tests/guest/raw/churn.c), which checks its promises afterwards.
+"""The shipped kernel under power failure. The first program (tests/guest/raw/churn.c) uses only
+system calls: it creates, writes, names, copies and deletes objects, and checks the promises later.
 
 Usage: test_kernel.py BUILD [PART-OF-A-NAME]
 """
@@ -10,19 +10,19 @@ import sys
 
 import booting
 import counting
-import powercut
+import powerfail
 from booting import holds, same, wanted
 
 BUILD = os.path.abspath(sys.argv[1])
 LONG = os.environ.get("TWZ_TEST_LONG") == "1"
 IMAGES = 3000 if LONG else 120
-RECOVERIES = 400 if LONG else 16  # so many of them are cut in turn,
-CUTS = 12  # each so often
+RECOVERIES = 400 if LONG else 16  # number of recoveries that are interrupted in turn
+CUTS = 12  # number of points in each
 BEFORE, ROUNDS = 6, 14
 
 
 class Churn(booting.Pool):
-    """A pool whose first program is churn, with its anchor."""
+    """A pool whose first program is churn, with its anchor object."""
 
     def __init__(self):
         super().__init__(BUILD, size="16M", system=False)
@@ -38,9 +38,9 @@ class Churn(booting.Pool):
 def oracle_for(anchor, total_marks):
     def oracle(image, pool):
         pool.check()
-        said = pool.run("churn", anchor, "verify")
-        wanted(said.returncode == 0, f"{said.stdout!r} {said.stderr!r}")
-        found = int(said.stdout.split()[0])
+        result = pool.run("churn", anchor, "verify")
+        wanted(result.returncode == 0, f"{result.stdout!r} {result.stderr!r}")
+        found = int(result.stdout.split()[0])
         before = churned((), BEFORE)
         after = churned(before, ROUNDS)
         wanted(len(before) <= found <= len(after) + 1, f"{found} objects")
@@ -54,7 +54,7 @@ def oracle_for(anchor, total_marks):
 
 
 def churned(there, rounds):
-    """Rounds whose objects are named when churn has ended that began with those `there`."""
+    """The rounds whose objects have names after churn, if those `there` had names before."""
     there = set(there)
     for n in range(rounds):
         if n in there:
@@ -67,7 +67,7 @@ def churned(there, rounds):
 
 def recorded(pool):
     pool.run("churn", pool.anchor, str(BEFORE), expect=0)
-    recording = powercut.Recording(BUILD, pool, "churn", pool.anchor, str(ROUNDS))
+    recording = powerfail.Recording(BUILD, pool, "churn", pool.anchor, str(ROUNDS))
     same((recording.result.returncode, recording.result.stdout), (0, b"%d rounds\n" % ROUNDS))
     return recording
 
@@ -81,12 +81,12 @@ def test_churn():
 
 
 def test_power_fails_again_in_recovery():
-    """A boot from a crash image is recorded in turn, and cut: recovery is no different."""
+    """A boot from a crash image is recorded and interrupted in turn: the promises hold, too."""
     tried, stored, problems = 0, 0, []
     with Churn() as pool, recorded(pool) as recording:
-        for image in recording.sample(RECOVERIES, powercut.SEED + 1):
+        for image in recording.sample(RECOVERIES, powerfail.SEED + 1):
             with recording.pool_of(image) as crashed, \
-                    powercut.Recording(BUILD, crashed, "churn", pool.anchor, "verify") as again:
+                    powerfail.Recording(BUILD, crashed, "churn", pool.anchor, "verify") as again:
                 same(again.result.returncode, 0, f"verify after {image}")
                 stored += again.stats()["stores"]
                 found = int(again.result.stdout.split()[0])
@@ -98,11 +98,11 @@ def test_power_fails_again_in_recovery():
 
 
 def second_oracle(anchor, found):
-    """However often recovery is cut, the next one finds the same."""
+    """After each interrupted recovery, the next one must find the same objects."""
     def oracle(_, pool):
         pool.check()
-        said = pool.run("churn", anchor, "verify", expect=0)
-        same(int(said.stdout.split()[0]), found, "objects")
+        result = pool.run("churn", anchor, "verify", expect=0)
+        same(int(result.stdout.split()[0]), found, "objects")
         holds(pool.run("churn", anchor, str(ROUNDS), expect=0).stdout, b"rounds")
         pool.check()
     return oracle
@@ -112,11 +112,11 @@ def test_every_flush_is_seen():
     with Churn() as pool, recorded(pool) as recording:
         stats = recording.stats()
         same(stats["lost"], 0, "flushes without an address")
-        wanted(stats["flushes"] > 100 and stats["fences"] > 100, f"hardly anything: {stats}")
+        wanted(stats["flushes"] > 100 and stats["fences"] > 100, f"too few: {stats}")
 
 
 def test_missing_flushes_are_caught():
-    """Without its flushes the same run must fail: else this harness sees nothing."""
+    """Without its flushes the same run must fail: the harness can detect errors."""
     with Churn() as pool, recorded(pool) as recording:
         marks = recording.stats()["marks"]
         with recording.without_flushes():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The shipped system under power failure: the examples' promises hold on every image tried.
+"""The shipped system under power failure: the promises of the examples hold on every image tried.
 
-Usage: test_powercut.py BUILD [PART-OF-A-NAME]
+Usage: test_powerfail.py BUILD [PART-OF-A-NAME]
 """
 
 import os
@@ -9,7 +9,7 @@ import sys
 
 import booting
 import counting
-import powercut
+import powerfail
 from booting import same, wanted
 
 BUILD = os.path.abspath(sys.argv[1])
@@ -18,7 +18,7 @@ IMAGES = 3000 if LONG else 120
 
 
 def pool_with(name, runs):
-    """A pool on which the example ran so many times."""
+    """A pool on which the example ran `runs` times."""
     pool = booting.Pool(BUILD, size="64M")
     pool.put(f"{BUILD}/examples/{name}", f"/host/{name}")
     for _ in range(runs):
@@ -27,23 +27,25 @@ def pool_with(name, runs):
 
 
 def counter_oracle(recording, before):
-    """The next boot counts on from `before` or, once the recorded run had said so, one more."""
+    """The next boot continues from `before` or from one more; after the acknowledgement, from one
+    more."""
     total = recording.stats()["marks"]
 
     def oracle(image, pool):
         pool.check()
-        said = pool.run("/host/counter", expect=0).stdout
+        output = pool.run("/host/counter", expect=0).stdout
         acknowledged = image.marks >= total
         allowed = [before + 2] if acknowledged else [before + 1, before + 2]
-        wanted(said in [b"%d\n" % n for n in allowed], f"said {said!r}, wanted one of {allowed}")
+        wanted(output in [b"%d\n" % n for n in allowed],
+               f"printed {output!r}, wanted one of {allowed}")
         pool.check()
-        same(pool.run("/host/counter", expect=0).stdout, b"%d\n" % (int(said) + 1))
+        same(pool.run("/host/counter", expect=0).stdout, b"%d\n" % (int(output) + 1))
     return oracle
 
 
 def counted(runs):
     with pool_with("counter", runs) as pool, \
-            powercut.Recording(BUILD, pool, "/host/counter") as recording:
+            powerfail.Recording(BUILD, pool, "/host/counter") as recording:
         same(recording.result.stdout, b"%d\n" % (runs + 1))
         count, failures = recording.try_images(IMAGES, counter_oracle(recording, runs))
         print(f"counter after {runs}: {count} images booted, {recording.stats()}")
@@ -59,18 +61,18 @@ def test_counter_later_run():
 
 
 def test_no_flush_goes_unseen():
-    """Every flush in the trace has its address, so the images above are not too kind."""
+    """Every flush in the trace has an address, so the images above leave out no case."""
     with pool_with("counter", 1) as pool, \
-            powercut.Recording(BUILD, pool, "/host/counter") as recording:
+            powerfail.Recording(BUILD, pool, "/host/counter") as recording:
         stats = recording.stats()
         same(stats["lost"], 0, "flushes without an address")
         wanted(stats["flushes"] > 0 and stats["fences"] > 0, f"nothing was flushed: {stats}")
 
 
 def test_missing_flushes_are_caught():
-    """Without its flushes the same run must fail: else this harness sees nothing."""
+    """Without its flushes the same run must fail: the harness can detect errors."""
     with pool_with("counter", 1) as pool, \
-            powercut.Recording(BUILD, pool, "/host/counter") as recording:
+            powerfail.Recording(BUILD, pool, "/host/counter") as recording:
         oracle = counter_oracle(recording, 1)
         with recording.without_flushes():
             _, failures = recording.try_images(IMAGES, oracle, enough=1)
@@ -78,20 +80,20 @@ def test_missing_flushes_are_caught():
 
 
 def listed(runs):
-    """The list walks, is sound, and is as long as before or one boot longer."""
+    """The list is sound, and as long as before or one boot longer."""
     with pool_with("list", runs) as pool:
         with booting.Pool(BUILD, size=None) as other:
-            powercut.copy_pool(pool.path, other.path)
+            powerfail.copy_pool(pool.path, other.path)
             old = other.run("/host/list", expect=0).stdout
             new = other.run("/host/list", expect=0).stdout
-        with powercut.Recording(BUILD, pool, "/host/list") as recording:
+        with powerfail.Recording(BUILD, pool, "/host/list") as recording:
             same(recording.result.stdout, old)
             total = recording.stats()["marks"]
 
             def oracle(image, crashed):
-                said = crashed.run("/host/list", expect=0).stdout
+                output = crashed.run("/host/list", expect=0).stdout
                 allowed = [new] if image.marks >= total else [old, new]
-                wanted(said in allowed, f"said {said!r}, wanted one of {allowed!r}")
+                wanted(output in allowed, f"printed {output!r}, wanted one of {allowed!r}")
                 crashed.check()
 
             count, failures = recording.try_images(IMAGES, oracle)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Power failure of the shipped system: a boot is recorded by the tracer, images of what the media may
-hold at each instant are rebuilt from the trace, and each is booted.
+"""Power failure of the shipped system. The tracer records a boot, the replay tool rebuilds the
+images that the media may hold at each instant, and each image is booted.
 
-    with powercut.Recording(build, pool, "/host/counter") as recording:
+    with powerfail.Recording(build, pool, "/host/counter") as recording:
         count, failures = recording.try_images(60, oracle)  # oracle(image, pool)
 
-A recording whose replay does not give the pool file byte for byte is worth nothing and fails.
-Environment: TWZ_CRASH_SEED picks another sample; TWZ_CRASH_IMAGE=POINT:NUMBER tries that one alone.
+A recording is an error if its replay does not give the pool file byte for byte.
+Environment: TWZ_CRASH_SEED selects another sample; TWZ_CRASH_IMAGE=POINT:NUMBER tries one image.
 """
 
 import concurrent.futures
@@ -35,7 +35,7 @@ FLAG_USER = 1
 class Image(NamedTuple):
     point: int
     number: int
-    marks: int  # times that output was given to the host before
+    marks: int  # number of outputs to the host before it
     hash: str
 
     def __str__(self):
@@ -47,11 +47,11 @@ def copy_pool(source, target):
 
 
 class Recording:
-    """One traced run of a program on a pool; `pool` afterwards holds what the run left."""
+    """One traced run of a program on a pool. Afterwards `pool` is as the run left it."""
 
     def __init__(self, build, pool, *program):
         self.build, self.program = os.path.abspath(build), program
-        self.dir = tempfile.mkdtemp(prefix="twz-powercut.")
+        self.dir = tempfile.mkdtemp(prefix="twz-powerfail.")
         self.initial, self.trace, self.final = (
             os.path.join(self.dir, name) for name in ("initial", "trace", "final"))
         copy_pool(pool.path, self.initial)
@@ -79,7 +79,7 @@ class Recording:
         return {words[0]: int(words[1]) for words in lines if len(words) == 2}
 
     def sample(self, count, seed):
-        """About `count` distinct images, spread over the run; count 0: all of them."""
+        """About `count` distinct images, spread over the run; 0 for all of them."""
         r = self.replay("list", self.initial, self.trace, str(count), str(seed))
         wanted(r.returncode == 0, r.stderr)
         return [Image(int(p), int(n), int(m), h)
@@ -94,16 +94,16 @@ class Recording:
 
     @contextlib.contextmanager
     def pool_of(self, image):
-        """A pool that is that image."""
+        """A pool made from an image."""
         with booting.Pool(self.build, size=None) as pool:
             self.make(image, pool.path)
             yield pool
 
     def try_images(self, count, oracle, enough=None):
-        """Runs oracle(image, pool) on about `count` images; how many, and what failed where. After
-        `enough` failures the rest is left out."""
+        """Run oracle(image, pool) on about `count` images, but stop after `enough` failures.
+        Returns the number of images and the failures."""
         images = [Image(*map(int, ONLY.split(":")), 0, "")] if ONLY else self.sample(count, SEED)
-        wanted(images, "there is nothing to try")
+        wanted(images, "no image to try")
 
         failures = []
 
@@ -127,14 +127,14 @@ class Recording:
                         for at in range(0, len(records), TRACE_RECORD)]
 
     def user_flushes(self):
-        """Addresses of the instructions in user code that flushed something."""
+        """Addresses of the flush instructions of user code that were executed."""
         return sorted({address_of(r) for r in self.records()[1]
                        if r[KIND_AT] == KIND_FLUSH and r[FLAGS_AT] & FLAG_USER})
 
     @contextlib.contextmanager
     def without_flushes(self, site=None):
-        """The trace as if no flush (by the instruction at `site`) had been there: what a missing
-        one would look like."""
+        """The trace without the flushes (of the instruction at `site`), as if the source lacked
+        them."""
         kept = self.trace + ".kept"
         header, records = self.records()
         os.rename(self.trace, kept)
