@@ -1,104 +1,160 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hier: one directory of the namespace, in one object. struct hier_dir is the header that the
- * extension tag HIER_TAG names. All offsets count from the object's offset 0.
+ * hier: the layout of a directory, which is one object. struct hier_dir is the header of the
+ * directory. The object's extension table maps HIER_TAG to the header. Every offset is a number of
+ * bytes from the start of the object.
+ *
+ * The owner of a directory is the thread that holds the `lock` in the header. The next owner is the
+ * next thread that takes this lock.
  *
  * SPACE
- *   - The bytes from `start` to `bump` are chunks without gaps. A chunk is a multiple of 64 bytes
- *     (cells). Its first word holds its length and its kind: entry, table or free.
- *   - Chunks are split and never merged. The start of a chunk stays one, so cursors stay valid.
- *   - Free chunks lie in lists by length.
- *   - Lists, `count`, `used` and `bump` are valid while op is HIER_IDLE. Otherwise the next owner
- *     of the lock must rebuild them from the chunks and the table.
+ *   - Chunks fill the bytes from offset `start` to offset `bump` without gaps.
+ *   - The length of a chunk is a whole number of cells of 64 bytes. The first word of a chunk holds
+ *     this number and the kind of the chunk: entry, table or free.
+ *   - A chunk may be split. Two chunks are never merged. So the start of a chunk below `bump`
+ *     always remains the start of a chunk.
+ *   - The cursor that hier_iter returns is the start of a chunk or `bump`, so it stays valid.
+ *   - A free list links free chunks of the same length. One list links all longer chunks.
+ *   - The free lists, `count`, `used` and `bump` are valid while op is HIER_IDLE. If op is not
+ *     HIER_IDLE, the next owner must rebuild all of them from the chunks and the table.
+ *   - A rebuild sets `bump` to the largest of its old value, the end of the table, and the ends of
+ *     the entries to which buckets refer.
  *
  * TABLE
- *   - A hash table with open addressing: a power of two of buckets, at most three quarters used.
- *   - A bucket is one word, hash << 32 | offset of the entry's chunk. 0: never used; HIER_TOMB:
- *     used once. Probing is linear and starts at the hash.
+ *   - The table is a hash table with open addressing. The number of buckets is a power of two. At
+ *     most three quarters of the buckets are not 0.
+ *   - A bucket is one word:
+ *       value                 meaning
+ *       0                     the bucket has had no name since the table was built
+ *       HIER_TOMB             a tombstone: the bucket's name was removed; a new name may use the
+ *                             bucket
+ *       hash << 32 | offset   the bucket refers to the entry in the chunk at this offset
+ *   - A look-up starts at the bucket whose number is the hash modulo the number of buckets. It
+ *     probes bucket after bucket, and ends at a bucket that is 0 or after HIER_PROBE buckets.
  *   - A name exists exactly while a bucket refers to its entry.
- *   - An entry must not change while a bucket refers to it.
- *   - A larger table is built in a free chunk; the word `table` publishes it.
+ *   - A thread must not change an entry while a bucket refers to it.
+ *   - If one more name would use more than three quarters of the buckets, the owner builds a new
+ *     table in a free chunk. The store to the word `table` publishes the new table.
+ *   - The number of names decides the size of a new table. It may be smaller than the old table.
  *
- * LOCKS, in the order in which a thread must take them. All are twz_mutex words, so the next owner
- * recovers a lock that a dead thread or a reboot left.
- *   1. tree_lock of the root: while a directory moves to another parent. It keeps two moves from
- *      closing a cycle.
- *   2. lock: all changes of this directory. Several are taken in the order of their IDs (hi, lo).
- *   3. meta.links_lock of an object: its links and links_by.
- * A reader takes no lock. It loads seq, checks that `lock` is free and nothing is unfinished, and
- * reads with every offset checked. Then it compares all of these again. If one changed, it takes
- * the lock.
+ * LOCKS. A thread must take them in the order of this table.
+ *   lock                 lies in         a thread must hold it to
+ *   1 tree_lock          the root        move a directory to another parent; change tree_to
+ *   2 lock               a directory     change this directory; change the parent, or `dead`, of a
+ *                                        subdirectory of this directory
+ *   3 meta.links_lock    an object       change links and links_by of this object
+ * A move needs `lock` of the old parent and of the new parent. Without tree_lock, two concurrent
+ * moves could close a cycle.
+ * A thread that finishes the intent of a dead thread needs no tree_lock.
+ * `lock` of a directory does not guard the parent, `dead` and tree_to of this same directory.
+ * A thread that locks several directories must lock them in the order of their IDs (hi, then
+ * lo). All locks are twz_mutex words, so a thread can take a lock whose owner is dead.
  *
- * In both tables, "durable before" names the steps that must be durable before this one. "After a
- * crash" is the state while this step is the last durable one.
+ * READERS. An attempt to read without the lock has three steps:
+ *   1 load seq, and check that `lock` is free, op is HIER_IDLE and peer_intent_valid is 0
+ *   2 read, and check each offset before each use
+ *   3 check that `lock`, op and peer_intent_valid are as in step 1, and that seq has not changed
+ * If a check of step 1 or 3 fails, the reader makes another attempt. A reader with the right to
+ * write takes the lock after 4 failed attempts, and reads again. A reader without this right cannot
+ * take the lock. After 1000 failed attempts it reads once more and returns a result that it did not
+ * check with step 3.
  *
- * A CHANGE OF ONE BUCKET (insert, create, remove without deletion)
+ * The next two tables list the steps of a change in program order. Their columns are:
+ *   durable before   the steps that must be durable before this step
+ *   after a crash    what the next owner finds and does, if this step is the last durable one
+ *
+ * A CHANGE OF ONE BUCKET: insert, symlink, create; remove, if no other object changes.
  *   step                                  durable before  after a crash
- *   1 COMMIT op = HIER_DIRTY              -               the next owner rebuilds lists and counts
- *   2 new entry, into a free chunk        1               as 1; the entry is free space
- *   3 COMMIT bucket: entry or HIER_TOMB   2               as 1; the name exists, or is gone
- *   4 op = HIER_IDLE, flush, no fence     3               as 3 if op was lost, else nothing to do
- * `op` lies on one line with bump, count, used and the list heads. Stores to one line reach the
- * media in program order.
+ *   1 COMMIT op = HIER_DIRTY              -               the owner rebuilds lists and counts
+ *   2 write a new entry to a free chunk   1               as 1; the entry is free space
+ *   3 COMMIT bucket = entry or HIER_TOMB  2               as 1; the name exists, or is removed
+ *   4 update counts and free lists        3               as 3
+ *   5 op = HIER_IDLE, flush, no fence     4               as 3 if the media still hold HIER_DIRTY,
+ *                                                         else there is nothing to do
+ * `op` shares its cache line with bump, count, used and the list heads. Stores to one line reach
+ * the media in program order. So media that hold HIER_IDLE also hold the new lists and counts.
  *
- * A CHANGE OF MORE (replace, rename, link counts, deletion). The intent describes all of it.
+ * A CHANGE OF SEVERAL WORDS: replace, rename, link; remove, if another object changes. The intent
+ * in the header describes the whole change. `from`, `moved` and `victim` are words of the intent.
  *   step                                  durable before  after a crash
- *   1 COMMIT op = HIER_DIRTY              -               the next owner rebuilds lists and counts
- *   2 new entry, intent; peer_intent,     1               as 1; nothing has changed
- *     links_by, tree_to
- *   3 COMMIT op = HIER_COMMITTED          2               the change has happened: the next owner
- *                                                         applies the steps that validate (TRUST)
- *   4 COMMIT each step, any number of     3               as 3
- *     times:
- *       bucket to_bucket := to_value
- *       bucket from_bucket of `from` := HIER_TOMB, if it is from_value
- *       parent of `moved` := this directory
- *       meta.links of `victim` := victim_links, or `victim` is deleted
- *   5 op = HIER_DIRTY, no flush           4               as 3 if op was lost, else as 1
- *   6 peer_intent, links_by := 0          4               a left-over word costs one look-up
- *   7 op = HIER_IDLE, flush, no fence     4               as 6 if op was lost, else nothing to do
- * The media may hold HIER_COMMITTED until the next change of this directory commits HIER_DIRTY. The
- * steps are repeated then, which does no harm: the directory has not changed since, and objects
- * outside of it do not validate any more.
+ *   1 COMMIT op = HIER_DIRTY              -               the owner rebuilds lists and counts
+ *   2 write the new entry, the intent,    1               as 1; no name has changed
+ *     peer_intent, links_by, tree_to
+ *   3 COMMIT op = HIER_COMMITTED          2               the change has happened: the owner
+ *                                                         applies 4a to 4d as TRUST permits, then
+ *                                                         does as in 1
+ *   4 apply the intent, 4a to 4d:         3               as 3
+ *     4a COMMIT to_bucket = to_value
+ *     4b COMMIT from_bucket of `from` = HIER_TOMB, if the bucket holds from_value
+ *     4c COMMIT parent of `moved` = this directory
+ *     4d COMMIT meta.links of `victim` = victim_links, or delete `victim`
+ *   5 op = HIER_DIRTY, no flush           4               as 3 if the media still hold
+ *                                                         HIER_COMMITTED, else as 1
+ *   6 peer_intent_valid = 0               4               as 5
+ *   7 update counts and free lists        4               as 5
+ *   8 op = HIER_IDLE, flush, no fence     6, 7            as 5 if the media hold an older op,
+ *                                                         else there is nothing to do
+ *   9 links_by = 0, tree_valid = 0        4               as 8; a word that is still set costs one
+ *                                                         needless look-up
+ * In a rename between two directories, steps 1, 7 and 8 are also done for `from`.
+ * After step 8 the media may still hold HIER_COMMITTED, until the next change of this directory
+ * commits HIER_DIRTY. After a power failure the next owner then applies the intent again. This does
+ * no harm, for two reasons:
+ *   - This directory has not changed since, so its buckets already hold the new values.
+ *   - An object outside of this directory either holds the new values, or no longer consents.
  *
- * WORDS THAT LEAD TO AN INTENT (step 2)
- *   word          lies in                  names             a thread must finish the intent before
- *   peer_intent   the source of a rename   the destination   it reads or locks the source
- *   links_by      metadata of `victim`     this directory    it changes the victim's links
- *   tree_to       the root                 the new parent    it moves a directory
- * A rename between directories keeps its intent in the destination.
- * A torn tree_to or links_by names no object and costs one look-up.
+ * WORDS THAT LEAD TO AN INTENT. Step 2 stores them.
+ *   word          lies in                  names            the intent must be finished by
+ *   peer_intent   the source of a rename   the destination  a thread that locks the source
+ *   links_by      metadata of `victim`     this directory   a thread that locks links of `victim`
+ *   tree_to       the root                 the new parent   a thread that takes tree_lock
+ * The intent of a rename between two directories lies in the destination.
+ * A crash may leave half of an ID in tree_to or links_by. Half of an ID names no object, and costs
+ * one needless look-up.
  *
- * DEATH OF A THREAD. The machine runs on, so op, buckets and parents may be stored and not durable.
- * The next owner must make them durable before it builds on them.
+ * DEATH OF A THREAD. The machine continues when a thread dies. The dead thread may have stored op,
+ * buckets or parents without making the stores durable. The next owner must make these words
+ * durable before it commits another change.
  *
- * CREATE AND NAME. The object is provisional with the bucket as its witness. Its creator must make
- * it permanent before it releases the lock, so that the bucket cannot change before. If the creator
- * dies, the next owner makes the object permanent: intent.to_bucket names its bucket. That word
- * need not be durable, since recovery after a power failure settles provisional objects.
+ * CREATE AND NAME. hier_create makes a provisional object. The witness of the object is the bucket
+ * of its name. The creator must make the object permanent before it releases the lock. So no thread
+ * can change the bucket while the object is provisional.
+ * If the creator dies, the next owner finds the bucket through intent.to_bucket and makes the
+ * object permanent. The store to intent.to_bucket need not be durable: after a power failure,
+ * recovery keeps or frees each provisional object by its witness.
  *
  * TRUST. An accessor is a thread that works on a directory. An adversary is a thread that may write
- * the directory; it may store anything, at any time. An accessor must check each offset where it
- * uses it, and must touch a page before it stores to it. It must bound its probes, lists, chunks,
- * parents and retries. It waits for a lock no longer than HIER_LOCK_TIMEOUT.
- * The thread that finishes an intent may have more rights than the writer of the intent. So the
- * object that a step changes must consent, or the accessor leaves the step out:
- *   step                   consent that the accessor validates
- *   tombstone in `from`    `from` has a peer_intent that names this directory
- *   parent of `moved`      `from` consents, and the parent of `moved` is `from` or this directory
- *   links of `victim`      `victim` has a links_by that names this directory
- *   deletion of `victim`   the same, or `victim` is an empty directory whose parent is this one
- * An entry of kind HIER_DIR for a directory with another parent is only a name. Its removal leaves
- * that directory alone, and it cannot move to another directory.
+ * the directory, and stores any value at any time. So an accessor
+ *   - must check each offset at each use;
+ *   - must call twz_touch for a page before it stores to the page;
+ *   - must bound all loops over buckets, lists, chunks, parents and retries;
+ *   - must not wait for a lock longer than HIER_LOCK_TIMEOUT.
+ * A thread that finishes an intent may have more rights than the thread that wrote the intent. So
+ * the finishing thread must leave out a step that changes another object than this directory,
+ * unless that object consents to the step. The consent is a word that only a thread with the right
+ * to write that object can store:
+ *   step                           the object consents if
+ *   4b, if `from` is another one   peer_intent of `from` names this directory
+ *   4c                             `from` consents to 4b, and the parent of `moved` is `from` or
+ *                                  this directory
+ *   4d, new links                  links_by of `victim` names this directory
+ *   4d, deletion                   links_by of `victim` names this directory, or `victim` is an
+ *                                  empty directory whose parent is this directory
+ * An entry of kind HIER_DIR may name a directory that has another parent. The removal of such an
+ * entry does not delete that directory. hier_rename refuses to move such an entry to another
+ * directory.
  *
- * An adversary can still do this:
- *   it may write    effect
- *   an object       Its links_by may name a directory that has an intent to delete the object. An
- *                   accessor with the right to delete it then does so.
- *   a directory     An entry may name any object. An accessor that removes the name with
- *                   HIER_DELETE deletes that object. One that finishes a creation makes it
- *                   permanent.
- *   a directory     Its names, counts and parent are what the adversary stores.
+ * An adversary can still do harm:
+ *   it may write   it can store               effect on an accessor
+ *   an object      links_by: a directory      An accessor with the right to delete the object does
+ *                  with an intent to delete   so when it finishes that intent.
+ *                  the object
+ *   a directory    an entry for any object    An accessor that removes the name with HIER_DELETE
+ *                                             also deletes the object, if meta.links is 0.
+ *   a directory    intent.to_bucket: the      An accessor that finishes the change makes the
+ *                  bucket of any object       object of this bucket permanent.
+ *   a directory    false names, counts and    An accessor returns the false values.
+ *                  parents
  */
 #ifndef HIER_LAYOUT_H
 #define HIER_LAYOUT_H
@@ -110,16 +166,16 @@
 #define HIER_MAGIC   0x317265696800747aull
 #define HIER_VERSION 1u
 
-#define HIER_CELL        64u /* granularity of chunks */
+#define HIER_CELL        64u /* bytes of a cell; the length of a chunk is a multiple of it */
 #define HIER_START       (TWZ_OBJ_BASE + 512u)
 #define HIER_BUCKETS_MIN 32u
 
-/* Kinds of entries. */
-#define HIER_OBJECT  1u /* id: any object; a regular file for POSIX */
-#define HIER_DIR     2u /* id: a directory whose parent is this one */
-#define HIER_SYMLINK 3u /* id 0; the text follows the name */
+/* Kinds of entries, and the object that the ID of the entry names. */
+#define HIER_OBJECT  1u /* any object; POSIX sees a regular file */
+#define HIER_DIR     2u /* a directory; TRUST tells what holds if it has another parent */
+#define HIER_SYMLINK 3u /* none, the ID is 0; the text of the link follows the name */
 
-/* Chunk word: cells | kind << 32. */
+/* The first word of a chunk: number of cells | kind << 32. */
 #define HIER_CHUNK_FREE         1u
 #define HIER_CHUNK_ENTRY        2u
 #define HIER_CHUNK_TABLE        3u
@@ -127,71 +183,72 @@
 #define HIER_CHUNK_CELLS(word)  ((uint32_t)(word))
 #define HIER_CHUNK_KIND(word)   ((uint32_t)((word) >> 32))
 
-/* Bucket. */
+/* The word of a bucket: 0, HIER_TOMB, or offset of the entry's chunk | hash << 32. */
 #define HIER_TOMB              1ull
 #define HIER_BUCKET(hash, off) (((uint64_t)(hash) << 32) | (off))
 #define HIER_BUCKET_HASH(word) ((uint32_t)((word) >> 32))
 #define HIER_BUCKET_OFF(word)  ((uint32_t)(word))
 
-/* Table word of the header: offset of the table's chunk | log2(buckets) << 32. */
+/* The header's word `table`: offset of the table's chunk | log2(number of buckets) << 32. */
 #define HIER_TABLE(off, bits) (((uint64_t)(bits) << 32) | (off))
 #define HIER_TABLE_OFF(word)  ((uint32_t)(word))
 #define HIER_TABLE_BITS(word) ((uint32_t)((word) >> 32))
 
-#define HIER_IDLE      0u
-#define HIER_DIRTY     1u
-#define HIER_COMMITTED 2u
+/* Values of the header's word `op`. */
+#define HIER_IDLE      0u /* lists and counts are valid */
+#define HIER_DIRTY     1u /* lists and counts are invalid: the next owner must rebuild them */
+#define HIER_COMMITTED 2u /* as HIER_DIRTY, and the next owner must apply the intent first */
 
-/* Free lists: list n for chunks of n cells (1 .. 5), list 0 for longer ones. */
+/* Free lists: list n links chunks of n cells (1 .. 5), list 0 links all longer chunks. */
 #define HIER_LISTS 6u
 
-#define HIER_LINKS_KEEP   UINT64_MAX        /* victim does not change */
-#define HIER_LINKS_DELETE (UINT64_MAX - 1u) /* victim is deleted */
+#define HIER_LINKS_KEEP   UINT64_MAX        /* the links of `victim` do not change */
+#define HIER_LINKS_DELETE (UINT64_MAX - 1u) /* `victim` is deleted */
 
 struct hier_intent {
-    uint64_t to_bucket; /* offset of a bucket of this directory; 0: none */
-    uint64_t to_value;
-    uint64_t from_bucket; /* offset of a bucket of directory `from`; 0: none */
-    uint64_t from_value;
-    objid_t from;   /* may be this directory */
-    objid_t moved;  /* 0: none */
-    objid_t victim; /* 0: none */
-    uint64_t victim_links;
+    uint64_t to_bucket;    /* offset of a bucket of this directory; 0: none */
+    uint64_t to_value;     /* new value of that bucket */
+    uint64_t from_bucket;  /* offset of a bucket of directory `from`; 0: none */
+    uint64_t from_value;   /* value that the bucket has before the change */
+    objid_t from;          /* the directory that loses a name; may be this directory */
+    objid_t moved;         /* the directory that gets another parent; 0: none */
+    objid_t victim;        /* the object whose links change, or that is deleted; 0: none */
+    uint64_t victim_links; /* new value of meta.links, or HIER_LINKS_KEEP or _DELETE */
     uint64_t pad[5];
 };
 _Static_assert(sizeof(struct hier_intent) == 128, "hier intent size");
 
 struct hier_dir {
-    /* line 0: constant, except table and dead */
+    /* cache line 0: only table and dead change */
     uint64_t magic;
     uint64_t version;
     uint64_t start; /* HIER_START */
-    uint64_t table; /* COMMIT word of a larger table */
-    uint64_t dead;  /* 1: removed; no name may be added */
+    uint64_t table; /* COMMIT word of a new table */
+    uint64_t dead;  /* 1: the directory was removed; a thread must not add a name */
     uint64_t pad0[3];
-    /* line 1: guarded by lock */
-    uint64_t op;    /* COMMIT word: HIER_IDLE .. HIER_COMMITTED */
-    uint64_t bump;  /* end of the chunks */
-    uint32_t count; /* names */
-    uint32_t used;  /* buckets that are not 0 */
-    uint32_t free[HIER_LISTS];
+    /* cache line 1: a thread must hold `lock` to change it */
+    uint64_t op;               /* COMMIT word: HIER_IDLE .. HIER_COMMITTED */
+    uint64_t bump;             /* offset of the end of the last chunk */
+    uint32_t count;            /* number of names */
+    uint32_t used;             /* number of buckets that are not 0 */
+    uint32_t free[HIER_LISTS]; /* offset of the first chunk of each free list; 0: empty */
     uint64_t pad1[2];
-    /* line 2: volatile; after a boot a lock only names an owner that is dead */
+    /* cache line 2: need not be durable; after a boot each lock is free or has a dead owner */
     struct twz_mutex lock;
     struct twz_mutex tree_lock;
-    uint64_t seq; /* counts the times that lock was taken */
+    uint64_t seq; /* number of times that a thread has taken `lock` */
     uint64_t pad2[5];
-    /* line 3: the parent is parent[parent_which]; the root is its own parent */
+    /* cache line 3: the parent is parent[parent_which]; the root is the parent of itself */
     objid_t parent[2];
-    uint64_t parent_which; /* COMMIT word */
+    uint64_t parent_which; /* COMMIT word of a new parent */
     uint64_t pad3[3];
-    /* line 4 */
-    objid_t peer_intent;        /* directory that holds the intent of a rename out of this one */
-    uint64_t peer_intent_valid; /* stored after peer_intent, on its line */
-    objid_t tree_to;            /* root only: the new parent of a directory that moves */
-    uint64_t tree_valid;        /* stored after tree_to, on its line */
+    /* cache line 4 */
+    objid_t peer_intent; /* destination, with the intent, of a rename out of this directory */
+    uint64_t peer_intent_valid; /* 1: peer_intent is set; stored after it, on the same line */
+    objid_t tree_to;            /* in the root only: the new parent of a directory that moves */
+    uint64_t tree_valid;        /* 1: tree_to is set; stored after it, on the same line */
     uint64_t pad4[2];
-    /* lines 5 and 6 */
+    /* cache lines 5 and 6 */
     struct hier_intent intent;
     uint64_t pad5[8];
 };
@@ -203,19 +260,19 @@ _Static_assert(offsetof(struct hier_dir, peer_intent) == 256, "peer line");
 _Static_assert(offsetof(struct hier_dir, intent) == 320, "intent lines");
 
 struct hier_entry {
-    uint64_t chunk; /* chunk word */
-    uint32_t next;  /* free chunks: the next of the list, 0 ends it */
-    uint32_t hash;
+    uint64_t chunk; /* the first word of the chunk, HIER_CHUNK */
+    uint32_t next;  /* in a free chunk: offset of the next chunk of the list; 0: none */
+    uint32_t hash;  /* of the name */
     objid_t id;
-    uint8_t kind;
+    uint8_t kind; /* HIER_OBJECT, HIER_DIR or HIER_SYMLINK */
     uint8_t name_len;
-    uint16_t text_len; /* symlinks */
-    uint8_t bytes[];   /* the name, then the text; no NULs */
+    uint16_t text_len; /* of a symbolic link; else 0 */
+    uint8_t bytes[];   /* the name, then the text of a symbolic link; neither ends with a NUL */
 };
 _Static_assert(offsetof(struct hier_entry, bytes) == 36, "hier entry size");
 
 struct hier_table {
-    uint64_t chunk;
+    uint64_t chunk; /* the first word of the chunk, HIER_CHUNK */
     uint64_t pad[7];
     uint64_t bucket[];
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hash table of a directory. Functions that only read may run without the lock, beside changes
- * and beside an adversary: they validate the table's place and bound their probes. All others need
- * the lock and op = HIER_DIRTY. A new table is durable before the header names it.
+ * The hash table of a directory. A function that only reads may run without the lock, concurrently
+ * with changes and with an adversary. So it must check the word `table` and bound its probes. The
+ * caller of every other function must hold the lock, and op must be HIER_DIRTY. A new table must be
+ * durable before the word `table` publishes it.
  */
 #include "inside.h"
 
@@ -177,7 +178,7 @@ static int replace_table(struct hier *h, uint64_t old_buckets, uint32_t old_bits
     twz_persist_store64(hier_word(h, off), HIER_CHUNK(HIER_CHUNK_TABLE, cells));
     twz_persist_flush(h->start + off, (uint64_t)cells * HIER_CELL);
     twz_persist_fence(); /* the table, before the header names it */
-    twz_persist_commit64(&h->dir->table, HIER_TABLE(off, bits)); /* COMMIT: the larger table */
+    twz_persist_commit64(&h->dir->table, HIER_TABLE(off, bits)); /* COMMIT: the new table */
     hier_chunk_free(h, old_buckets - HIER_CELL);
     hier_store32(&h->dir->count, (uint32_t)live);
     hier_store32(&h->dir->used, (uint32_t)live);
