@@ -2,10 +2,11 @@
 /*
  * The invariants of a directory:
  *   - The bytes from start to bump are chunks without gaps; the table is one of them.
- *   - Each bucket refers to an entry chunk with that hash.
- *   - Each name is valid, exists once, and is found in its bucket.
- *   - An entry has a known kind; its ID is 0 if and only if it is a symbolic link.
- *   - While op is HIER_IDLE: count and used agree with the table, and the lists hold free chunks.
+ *   - Each bucket that is not 0 and not HIER_TOMB refers to an entry, and both hold the same hash.
+ *   - Each name is valid, exists once, and a look-up finds it.
+ *   - Each entry has a known kind. Its ID is 0 if and only if its kind is HIER_SYMLINK.
+ *   - While op is HIER_IDLE, count and used agree with the table.
+ *   - While op is HIER_IDLE, the lists contain only free chunks.
  */
 #include "inside.h"
 

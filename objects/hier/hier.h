@@ -2,29 +2,31 @@
 /*
  * hier: directories. The layout, the locks and the crash protocol are in layout.h.
  *
- * A directory is an open object, READ | WRITE. READ is enough for functions that do not change it.
- * A name is 1 .. 255 bytes, without '/' and NUL. "." and ".." are not entries; the functions for
- * paths understand them.
+ * The caller must open a directory with TWZ_READ | TWZ_WRITE. TWZ_READ is enough for the functions
+ * that only read, but then a result may be wrong if changes disturb the reader for long.
+ * A name is 1 .. 255 bytes, without '/' and NUL. "." and ".." are not entries; only the functions
+ * for paths accept them.
  *
- * Locks: a function must be called without a lock of this directory. Blocking: functions that
- * change a directory wait for its lock, readers only if changes disturb them. Any thread may call
- * them.
+ * Locks: the caller must not hold a lock of a directory. Any thread may call these functions.
+ * Blocking: a function that changes a directory waits for the directory's lock. A function that
+ * reads waits for the lock only if changes disturb it (layout.h, READERS).
  *
  * Errors, besides those of twz/name.h:
- *   -TWZ_ETYPE      not a directory object
- *   -TWZ_EVERSION   another version of the layout
- *   -TWZ_EDAMAGED   its structure is broken
- *   -TWZ_EDELETED   it was removed while it was open
- *   -TWZ_EINVAL     invalid name or argument
- *   -TWZ_EBUSY      a living thread has held a lock for half a minute, or the directory stayed
- *                   unfinished
- *   -TWZ_EAGAIN     each of many retries found another change to finish first
+ *   -TWZ_ETYPE      the object is not a directory
+ *   -TWZ_EVERSION   the directory has another version of the layout
+ *   -TWZ_EDAMAGED   the structure of the directory is broken
+ *   -TWZ_EDELETED   the directory was removed while it was open
+ *   -TWZ_EINVAL     the name or an argument is invalid
+ *   -TWZ_EBUSY      a living thread kept a lock for half a minute, or too many interrupted changes
+ *                   had to be finished first
+ *   -TWZ_EAGAIN     other changes made the function start over too often, or a living thread kept
+ *                   the lock of another directory that changes the same object
  *
- * Durability: a change is durable on return. It is atomic against other threads and processes and
- * against power failure.
+ * Durability: a change is durable on return. A change is atomic for other threads and processes,
+ * and in a power failure.
  *
- * An adversary may have written the directory. A function ends nevertheless, and stays inside the
- * object (layout.h, TRUST).
+ * An adversary (layout.h, TRUST) may have written the directory. Each function ends even then, and
+ * does not access memory outside of the object.
  */
 #ifndef HIER_H
 #define HIER_H
@@ -39,85 +41,93 @@ struct hier_name {
 };
 
 struct hier_found {
-    objid_t id;    /* 0: symlink */
-    uint32_t kind; /* HIER_OBJECT ... */
-    uint32_t text_len;
-    uint64_t cookie; /* names the entry while it exists; the cursor that finds it again */
+    objid_t id;        /* 0: the name is a symbolic link */
+    uint32_t kind;     /* HIER_OBJECT ... */
+    uint32_t text_len; /* of a symbolic link; else 0 */
+    uint64_t cookie;   /* identifies an entry while it exists; hier_iter finds it at this cursor */
 };
 
-/* Make an empty directory of a blank object. Its parent is `parent`; 0: itself. The directory is
- * not reachable yet, so this is atomic only together with the store that publishes it. */
+/* Make an empty directory out of a blank object. `parent` is the ID of its parent; 0: the directory
+ * is its own parent. The function is not atomic: the caller must call it before it stores a name or
+ * a pointer that leads to the object. */
 TWZ_CHECKED int hier_init(const twzobj *dir, objid_t parent);
 
-/* 0 if the object is a directory. -TWZ_ETYPE, -TWZ_EVERSION, -TWZ_EDAMAGED. */
+/* Check the header. Returns 0 if the object is a directory. -TWZ_ETYPE, -TWZ_EVERSION,
+ * -TWZ_EDAMAGED. */
 TWZ_CHECKED int hier_probe(const twzobj *dir);
 
-/* -TWZ_ENONAME. */
+/* Look up a name. -TWZ_ENONAME if the name does not exist. */
 TWZ_CHECKED int hier_lookup(const twzobj *dir, struct hier_name name, struct hier_found *found);
 
-/* The length of a symbolic link's text; at most `size` bytes are copied, without a NUL. -TWZ_EINVAL
- * if the name is not a symbolic link. */
+/* Copy at most `size` bytes of a symbolic link's text, without a NUL. Returns the length of the
+ * whole text. -TWZ_EINVAL if the name is not a symbolic link. */
 TWZ_CHECKED int hier_readlink(const twzobj *dir, struct hier_name name, char *text, size_t size);
 
-/* The root is its own parent. */
+/* Get the ID of the parent. The parent of the root is the root itself. */
 TWZ_CHECKED int hier_parent(const twzobj *dir, objid_t *parent);
 
-/* The number of names; 0 if it is not a directory. */
+/* Returns the number of names; 0 if the object is not a directory. */
 uint32_t hier_count(const twzobj *dir);
 
-/* Name an object that exists; its link count does not change. -TWZ_EEXIST. */
+/* Add a name for object `id`. The function does not check that the object exists, and does not
+ * change its link count. -TWZ_EEXIST if the name exists. */
 TWZ_CHECKED int hier_insert(const twzobj *dir, struct hier_name name, objid_t id);
 
-/* Give an object that has a name another one, and raise meta.links in the same step. -TWZ_EEXIST.
- * */
+/* Add another name for object `id` and add 1 to its meta.links, in one atomic change. The object
+ * must have a name already. -TWZ_EEXIST if the new name exists. */
 TWZ_CHECKED int hier_link(const twzobj *dir, struct hier_name name, objid_t id);
 
-/* text_len: 1 .. TWZ_PATH_MAX - 1. -TWZ_EEXIST, -TWZ_ENAMELEN. */
+/* Add a symbolic link. text_len must be 1 .. TWZ_PATH_MAX - 1. -TWZ_EEXIST, -TWZ_ENAMELEN. */
 TWZ_CHECKED int hier_symlink(const twzobj *dir, struct hier_name name, const char *text,
                              size_t text_len);
 
 /*
- * Create a persistent object and name it, in one step. `fill` (may be NULL) stores the data that
- * must exist before the name does; it must flush them, and a fence follows. An error of fill is the
- * result, and the object is deleted. `obj` (may be NULL) is open READ | WRITE on success.
+ * Create a persistent object and add a name for it, in one atomic change. hier_create calls `fill`
+ * (may be NULL) before the name exists. `fill` must flush the data that it stores; hier_create then
+ * fences. If `fill` returns an error, hier_create deletes the object and returns this error. On
+ * success the caller gets the object in *obj (obj may be NULL), open with TWZ_READ | TWZ_WRITE.
  */
 struct hier_create {
     uint32_t kind;  /* HIER_OBJECT or HIER_DIR */
-    uint32_t perms; /* default permissions; 0: READ | WRITE | USE | DEL */
+    uint32_t perms; /* default permissions; 0: TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL */
     twz_fill fill;
     void *ctx;
 };
 TWZ_CHECKED int hier_create(const twzobj *dir, struct hier_name name,
                             const struct hier_create *create, twzobj *obj);
 
-/* Point the name at `id`, whether or not it exists. Its old object is deleted with HIER_DELETE
- * only. -TWZ_EISDIR if the name means a directory. */
+/* Make the name refer to object `id`. The function adds the name if it does not exist. HIER_DELETE
+ * applies to the object to which the name referred before. -TWZ_EISDIR if the name refers to a
+ * directory. */
 TWZ_CHECKED int hier_replace(const twzobj *dir, struct hier_name name, objid_t id, uint32_t flags);
 
 /* Flags of remove, replace and rename. */
-#define HIER_DELETE   1u /* as POSIX: an object that loses its last name is deleted */
-#define HIER_WANT_DIR 2u /* remove: -TWZ_ENOTDIR unless it is a directory (rmdir) */
-#define HIER_NOT_DIR  4u /* remove: -TWZ_EISDIR if it is one (unlink) */
-#define HIER_EXCL     8u /* rename: -TWZ_EEXIST instead of replacing */
+#define HIER_DELETE   1u /* as POSIX: subtract 1 from meta.links, or delete the object if it is 0 */
+#define HIER_WANT_DIR 2u /* remove: -TWZ_ENOTDIR if the name is not a directory's (rmdir) */
+#define HIER_NOT_DIR  4u /* remove: -TWZ_EISDIR if the name is a directory's (unlink) */
+#define HIER_EXCL     8u /* rename: -TWZ_EEXIST if the new name exists */
 
-/* Remove the name. A directory must be empty (-TWZ_ENOTEMPTY) and is always deleted. */
+/* Remove the name. A directory must be empty (-TWZ_ENOTEMPTY). Even without HIER_DELETE, the
+ * function deletes a directory whose parent is `dir`. */
 TWZ_CHECKED int hier_remove(const twzobj *dir, struct hier_name name, uint32_t flags);
 
-/* As POSIX rename. An object at the new name is replaced: a directory by a directory only, and only
- * if it is empty. If both names mean one object, nothing happens. -TWZ_EINVAL if a directory would
- * move below itself. */
+/* As POSIX rename. If the new name exists, rename replaces it. Only a directory may replace a
+ * directory, and the replaced directory must be empty. If both names refer to the same object, the
+ * function does nothing and returns 0. HIER_DELETE applies to a replaced object. -TWZ_EINVAL if a
+ * directory would move below itself. */
 TWZ_CHECKED int hier_rename(const twzobj *from, struct hier_name name, const twzobj *to,
                             struct hier_name new_name, uint32_t flags);
 
 /*
- * 1 and the first entry at or after *cursor, which moves behind it; 0 at the end. Start with 0. An
- * entry that exists throughout comes exactly once, whatever changes meanwhile. Cursors are below
- * 2^30 and stay valid.
+ * Get the first entry at or after *cursor and set *cursor to the position after this entry. Returns
+ * 1 if there is such an entry, 0 at the end. The first call must pass a *cursor of 0. An iteration
+ * returns each entry exactly once that exists from the first call to the last. A cursor is below
+ * 2^30 and stays valid.
  */
 struct hier_item {
     struct hier_found found;
     size_t len;
-    char name[TWZ_NAME_MAX + 1]; /* with a NUL */
+    char name[TWZ_NAME_MAX + 1]; /* ends with a NUL */
 };
 TWZ_CHECKED int hier_iter(const twzobj *dir, uint64_t *cursor, struct hier_item *item);
 
@@ -128,34 +138,35 @@ TWZ_CHECKED int hier_iter(const twzobj *dir, uint64_t *cursor, struct hier_item 
 /* The result of a walk: the directory of the last component, and that component. */
 struct hier_where {
     twzobj dir;        /* open READ | WRITE; must be closed by hier_where_close */
-    objid_t id;        /* the object; 0 with kind 0: the name does not exist; 0: a symlink */
-    uint32_t kind;     /* HIER_OBJECT ...; 0: the directory exists, the name does not */
-    uint32_t must_dir; /* the path ended in '/': it must be a directory */
-    uint64_t cookie;
-    size_t len; /* of leaf; 0: the path is the directory `id` itself ("/", ".", "a/..") */
-    char leaf[TWZ_NAME_MAX + 1];
+    objid_t id;        /* the object; 0: the name does not exist (kind 0), or is a symbolic link */
+    uint32_t kind;     /* HIER_OBJECT ...; 0: the name does not exist in `dir` */
+    uint32_t must_dir; /* 1: the path ends with '/', so the object must be a directory */
+    uint64_t cookie;   /* as in struct hier_found */
+    size_t len; /* of leaf; 0: the path leads to directory `id` without a name ("/", ".", "a/..") */
+    char leaf[TWZ_NAME_MAX + 1]; /* the name of the last component, with a NUL */
 };
 
-#define HIER_NOFOLLOW 1u /* a symbolic link as the last component is not followed */
+#define HIER_NOFOLLOW 1u /* do not follow a symbolic link that is the last component */
 
 /*
- * Walk `path`, from directory `root` if it begins with '/', else from directory `cwd`. "." and ".."
- * are understood; ".." of the root is the root. A last component that does not exist is not an
- * error. -TWZ_ENONAME, -TWZ_ENOTDIR, -TWZ_ELOOP after HIER_LINKS_MAX symbolic links, -TWZ_ENAMELEN.
+ * Walk `path` from directory `root` if the path begins with '/', else from directory `cwd`. The
+ * path may contain "." and ".."; the ".." of the root is the root. The last component need not
+ * exist. On success the caller must call hier_where_close. -TWZ_ENONAME, -TWZ_ENOTDIR,
+ * -TWZ_ENAMELEN, -TWZ_ELOOP after HIER_LINKS_MAX symbolic links.
  */
 TWZ_CHECKED int hier_walk(objid_t root, objid_t cwd, const char *path, uint32_t flags,
                           struct hier_where *where);
 void hier_where_close(struct hier_where *where);
 
-/* The path of a directory from `root`: its length without the NUL. -TWZ_ERANGE if `size` is too
- * small. */
+/* Store the path that leads from `root` to a directory. Returns the length of the path without the
+ * NUL. -TWZ_ERANGE if `size` is too small. */
 TWZ_CHECKED int hier_path_of(objid_t root, objid_t dir, char *path, size_t size);
 
 /* --- for tools ------------------------------------------------------------------------------- */
 
-/* Check the invariants of one directory (check.c) without a lock or a change. found(ctx, problem)
- * is called for each that is broken; the result is their number. An unfinished change breaks none.
- * */
+/* Check the invariants of one directory (check.c). The function takes no lock and stores nothing.
+ * It calls found(ctx, problem) for each broken invariant (found may be NULL) and returns their
+ * number. An unfinished change breaks no invariant. */
 struct hier_problem {
     uint64_t off;
     const char *what;
@@ -163,7 +174,7 @@ struct hier_problem {
 TWZ_CHECKED int hier_check(const twzobj *dir,
                            void (*found)(void *ctx, const struct hier_problem *problem), void *ctx);
 
-/* Print the header and all entries: line(ctx, text) is called for each line. */
+/* Call line(ctx, text) once for the header and once for each entry, with text to print. */
 TWZ_CHECKED int hier_show(const twzobj *dir, void (*line)(void *ctx, const char *text), void *ctx);
 
 #endif

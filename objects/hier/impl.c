@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations that change one directory. Each validates its arguments, locks, looks the names up and
- * makes all checks. Then it begins the change, writes the new entry, commits, frees chunks and ends
- * the change. After hier_begin_change only a lack of space can fail, and then nothing has changed.
+ * Operations that change one directory. Each operation has these steps:
+ *   1 check the arguments and lock the directory
+ *   2 look up the name and check that the operation is allowed
+ *   3 hier_begin_change
+ *   4 allocate a chunk and a bucket, and write the new entry, if there is one
+ *   5 COMMIT the bucket or the intent
+ *   6 free the chunk of the old entry, if there is one, and call hier_end_change
+ * If an operation fails in one of the steps 1 to 4, it has changed no name.
  */
 #include "inside.h"
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Declarations shared by the files of hier. A struct hier is an open directory whose header was
- * checked. Everything else in the object must be validated when it is read: readers race with
- * changes, and an adversary may have written the object (layout.h, TRUST).
+ * The declarations that the files of hier share. hier_attach checks the constant words of a header
+ * and fills in a struct hier, the handle of an open directory. A function must check each other
+ * word of the object when it reads the word. Changes run concurrently with readers, and an
+ * adversary may write the object (layout.h, TRUST).
  *
- * Files, each using those before it only: open, space, table, rebuild, intent, lock, read, links,
- * impl, rename, path, name; check and show are for tools.
+ * The functions of a file may call those of the files before it in this list: open, space, table,
+ * rebuild, intent, lock, read, links, impl, rename, path, name. check and show are for tools.
+ *
+ * "h must be locked" means: the caller must hold the `lock` of directory h. "h must be dirty"
+ * means: op of h must be HIER_DIRTY.
  */
 #ifndef HIER_INSIDE_H
 #define HIER_INSIDE_H
@@ -13,22 +17,22 @@
 #include <hier/hier.h>
 #include <twz/persist.h>
 
-#define HIER_DEPTH        65536u         /* parents followed upward, at most */
-#define HIER_PROBE        4096u          /* buckets probed for one name; a table at 3/4 needs few */
-#define HIER_RETRIES      1000u          /* times that an operation starts over */
-#define HIER_LOCK_TIMEOUT 30000000000ull /* ns; the owner of a lock may be an adversary */
+#define HIER_DEPTH        65536u         /* largest number of parents that a loop follows */
+#define HIER_PROBE        4096u          /* largest number of buckets that a look-up probes */
+#define HIER_RETRIES      1000u          /* largest number of times that an operation starts over */
+#define HIER_LOCK_TIMEOUT 30000000000ull /* ns; an adversary may keep a lock */
 
 struct hier {
     uint8_t *start;
     struct hier_dir *dir;
     objid_t id;
     uint32_t rights;
-    uint32_t retries;    /* times that the operation started over */
-    objid_t pending_obj; /* with -TWZ_EAGAIN: the object whose links are being changed ... */
-    objid_t pending_dir; /* ... by an intent of this directory; 0: just retry */
+    uint32_t retries;    /* number of times that the operation started over */
+    objid_t pending_obj; /* with -TWZ_EAGAIN: an object whose links_by is pending_dir */
+    objid_t pending_dir; /* the directory to finish before a retry; 0: none */
 };
 
-/* An entry to be written. */
+/* The data of an entry that hier_entry_write will write. */
 struct hier_new_entry {
     struct hier_name name;
     uint32_t hash;
@@ -38,22 +42,23 @@ struct hier_new_entry {
     size_t text_len;
 };
 
-/* The bucket that refers to a name's entry. */
+/* The bucket that refers to the entry of a name. */
 struct hier_bucket {
-    uint64_t off;
-    uint64_t value;
+    uint64_t off;   /* of the bucket */
+    uint64_t value; /* of the bucket */
     struct hier_found found;
 };
 
 /* --- open.c: header and names ----------------------------------------------------------------- */
 
-/* Check the header and fill in h. -TWZ_ETYPE, -TWZ_EVERSION, -TWZ_EDAMAGED. */
+/* Check the constant words of the header and fill in h. -TWZ_ETYPE, -TWZ_EVERSION,
+ * -TWZ_EDAMAGED. */
 int hier_attach(const twzobj *obj, struct hier *h);
 
-/* As hier_attach, after hier_name_check. */
+/* Call hier_name_check, then hier_attach. */
 int hier_open_name(const twzobj *obj, struct hier_name name, struct hier *h);
 
-/* -TWZ_EINVAL, -TWZ_ENAMELEN. */
+/* Check that a name is valid. -TWZ_EINVAL, -TWZ_ENAMELEN. */
 int hier_name_check(struct hier_name name);
 uint32_t hier_hash(struct hier_name name);
 
@@ -67,131 +72,152 @@ static inline uint64_t hier_load(const struct hier *h, uint64_t off)
     return __atomic_load_n(hier_word(h, off), __ATOMIC_RELAXED);
 }
 
-/* --- space.c: chunks and free lists. From hier_chunk_alloc on, h must be locked and dirty ----- */
+/* --- space.c: chunks and free lists --------------------------------------------------------- */
 
-/* Load and validate the word of the chunk at `off`. -TWZ_EDAMAGED. */
+/* Load and check the first word of the chunk at `off`. -TWZ_EDAMAGED if it is not valid. */
 int hier_chunk_get(const struct hier *h, uint64_t off, uint32_t *kind, uint32_t *cells);
 
-/* The entry at `off`, inside its chunk. -TWZ_EDAMAGED. */
+/* Get the entry at `off`. -TWZ_EDAMAGED if there is no entry, or it is longer than its chunk. */
 int hier_entry_get(const struct hier *h, uint64_t off, const struct hier_entry **entry);
+
+/* Returns the number of cells that an entry needs. */
 uint32_t hier_cells(const struct hier_new_entry *entry);
 
-/* A free chunk of `cells`, touched. -TWZ_EFULL, or an error of twz_touch. */
+/* Unlink or append a free chunk of `cells`, and call twz_touch for it. h must be locked and dirty,
+ * as for the functions below. -TWZ_EFULL, -TWZ_EDAMAGED, or an error of twz_touch. */
 int hier_chunk_alloc(struct hier *h, uint32_t cells, uint64_t *off);
 
-/* Put a chunk on its free list; a chunk that cannot be stored to is left as it is. */
+/* Add a chunk to a free list. If twz_touch fails, the chunk is left as it is. */
 void hier_chunk_free(struct hier *h, uint64_t off);
 
-/* Flushes, does not fence: the caller must fence before it commits the bucket. */
+/* Write and flush an entry. The caller must fence before it commits the bucket. */
 void hier_entry_write(struct hier *h, uint64_t off, const struct hier_new_entry *entry);
 
-/* Store one half of an aligned word of the header. */
+/* Store one 32-bit half of an aligned 64-bit word. */
 void hier_store32(uint32_t *half, uint32_t value);
 
-/* Add to the counts of names and of used buckets. */
+/* Add `count` to the number of names and `used` to the number of used buckets. */
 void hier_count_add(struct hier *h, int count, int used);
 
 /* --- table.c: buckets ------------------------------------------------------------------------- */
 
-/* *buckets: offset of bucket 0; there are 1 << *bits. -TWZ_EDAMAGED. */
+/* Get the offset of bucket 0 and log2 of the number of buckets. -TWZ_EDAMAGED if the word `table`
+ * is not valid. */
 int hier_table_get(const struct hier *h, uint64_t *buckets, uint32_t *bits);
 
-/* -TWZ_ENONAME, -TWZ_EDAMAGED. */
+/* Look up a name. -TWZ_ENONAME, -TWZ_EDAMAGED. */
 int hier_find(const struct hier *h, struct hier_name name, struct hier_bucket *hit);
 
-/* 0 if `off` is a bucket of the table, which is touched for a store; or an error. */
+/* Check that `off` is the offset of a bucket, and call twz_touch for the bucket. -TWZ_EDAMAGED, or
+ * an error of twz_touch. */
 int hier_bucket_check(const struct hier *h, uint64_t off);
 
-/* No bucket refers to an entry. */
+/* True if no bucket refers to an entry. */
 bool hier_is_empty(const struct hier *h);
 
-/* A bucket refers to the entry at `chunk`. */
+/* True if a bucket refers to the entry at `chunk`. */
 bool hier_is_live(const struct hier *h, uint64_t chunk, uint32_t hash);
 
-/* Allocate a chunk for the entry and find a free bucket for it; readers see neither. The table may
- * become another one. h must be locked and dirty. */
+/* Allocate a chunk for an entry and find a bucket that the entry may use. The function stores
+ * neither the entry nor the bucket, but may replace the table. h must be locked and dirty. */
 int hier_reserve_entry(struct hier *h, const struct hier_new_entry *entry, uint64_t *chunk,
                        uint64_t *bucket);
 
 /* --- rebuild.c -------------------------------------------------------------------------------- */
 
-/* Recompute lists, count, used and bump from chunks and table. h must be locked and dirty. Fences
- * before it changes a chunk. -TWZ_EDAMAGED. */
+/* Recompute lists, count, used and bump from chunks and table. h must be locked and dirty. The
+ * function fences before it changes a chunk. -TWZ_EDAMAGED. */
 int hier_rebuild(struct hier *h);
 
-/* --- intent.c: changes and their intents; h must be locked ------------------------------------ */
+/* --- intent.c: changes and intents; h must be locked ------------------------------------------ */
 
-/* COMMIT op = HIER_DIRTY; and fence, then op = HIER_IDLE. */
+/* COMMIT op = HIER_DIRTY. */
 void hier_begin_change(struct hier *h);
+
+/* Fence, set op = HIER_IDLE and flush it. */
 void hier_end_change(struct hier *h);
 
-/* Write `intent` into h, COMMIT it, apply its steps, and go back to HIER_DIRTY. `from` may be h. */
+/* Write `intent` to h, COMMIT op = HIER_COMMITTED, apply the intent, and set op = HIER_DIRTY.
+ * `from` is the directory that loses a name, or h; it must be locked. */
 void hier_commit_intent(struct hier *h, struct hier *from, const struct hier_intent *intent);
 
-/* Apply the intent found in h, as far as it validates (layout.h, TRUST). `from`: its other
- * directory, locked; NULL if that does not exist. */
+/* Apply the steps of the intent in h that TRUST in layout.h permits. `from` is the directory that
+ * the intent names as `from`; it must be locked. NULL: there is no such directory. */
 void hier_finish_intent(struct hier *h, struct hier *from);
+
+/* Set peer_intent_valid = 0 and flush it. */
 void hier_peer_intent_clear(struct hier *h);
 
-/* -TWZ_EDAMAGED. */
+/* Get the ID of the parent. h need not be locked. -TWZ_EDAMAGED. */
 int hier_parent_get(const struct hier *h, objid_t *parent);
 
-/* 1 if the parent of directory `id` is `parent`, and the two differ; 0 if not; or an error if its
- * header cannot be stored to. */
+/* Returns 1 if the parent of directory `id` is `parent` and the two are different directories, else
+ * 0. An error if the directory cannot be opened for writing, or an error of twz_touch for its
+ * header. */
 int hier_child_check(objid_t id, objid_t parent);
 
 /* --- lock.c: locks, and changes that a crash interrupted -------------------------------------- */
 
 /*
- * Lock all directories of `set` (at most 4, in any order, doubles allowed), or none on an error.
- * Their interrupted changes are finished first. -TWZ_EBUSY after HIER_LOCK_TIMEOUT.
+ * Lock all directories of `set`, or none on an error. `set` must have at most 4 elements; these may
+ * be in any order, and may repeat. The function first finishes all interrupted changes of these
+ * directories. The caller must not hold a directory lock. -TWZ_EBUSY if a lock is not free within
+ * HIER_LOCK_TIMEOUT, or if too many changes must be finished.
  */
 int hier_lock(struct hier *const *set, size_t n);
 void hier_unlock(struct hier *const *set, size_t n);
 
-/* One directory. -TWZ_EDELETED if it was removed. */
+/* As hier_lock and hier_unlock, for one directory. -TWZ_EDELETED if the directory was removed. */
 int hier_lock_one(struct hier *h);
 void hier_unlock_one(struct hier *h);
 
-/* Open the root above `dir`, take its tree_lock and finish an interrupted move. */
+/* Open the root above `dir`, take the root's tree_lock, and finish the move that its last owner may
+ * have left. The caller must not hold a directory lock. */
 int hier_tree_lock(objid_t dir, twzobj *root);
+
+/* Release tree_lock and close the root. */
 void hier_tree_unlock(twzobj *root);
 
-/* Store tree_to before a move to directory `to`; flushed, durable with the intent's fence. */
+/* Store and flush tree_to for a move to directory `to`. The fence of hier_commit_intent makes it
+ * durable. The caller must hold tree_lock. */
 void hier_tree_target_set(const twzobj *root, objid_t to);
 
-/* Run body(h, ctx) until no change disturbs it. After a few tries it runs under the lock; without
- * the right to write, its last result counts. The result is that of body, or an error of hier_lock.
- * body must validate whatever it loads. */
+/* Call body(h, ctx) as layout.h, READERS, describes, and return the result of body. body may run
+ * several times, without the lock; it must check each value that it loads from the directory. If
+ * hier_lock fails, the function returns its error. */
 int hier_read(const struct hier *h, int (*body)(const struct hier *h, void *ctx), void *ctx);
 
 /* --- read.c ----------------------------------------------------------------------------------- */
 
-/* As hier_iter, over at most *steps chunks, which are counted down. -TWZ_EFULL at 0. */
+/* As hier_iter, but subtract 1 from *steps for each chunk visited. -TWZ_EFULL if *steps was 0. */
 int hier_iter_some(const twzobj *dir, uint64_t *cursor, struct hier_item *item, uint64_t *steps);
 
 /* --- links.c ---------------------------------------------------------------------------------- */
 
-/* The object that loses a name; its links_lock is held while `obj` is open. */
+/* An object that gains or loses a name. While `obj` is open, the thread holds its links_lock. */
 struct hier_victim {
     twzobj obj;
-    objid_t id; /* 0: the change touches no object */
-    uint64_t links;
+    objid_t id;     /* 0: no object changes */
+    uint64_t links; /* new value of meta.links, or HIER_LINKS_KEEP or HIER_LINKS_DELETE */
 };
 
-/* Find out how the object of an entry changes when the entry goes. An object that no longer exists
- * may always lose its name. h must be locked. -TWZ_EAGAIN: unlock h, then call hier_retry. */
+/* Compute how the object of an entry must change when the entry is removed, and lock its links. It
+ * is no error if the object does not exist. h must be locked. On -TWZ_EAGAIN the caller must unlock
+ * h, then call hier_retry. */
 int hier_victim_prepare(struct hier *h, const struct hier_found *found, uint32_t flags,
                         struct hier_victim *v);
 
-/* Point links_by at h; must be called before the intent is committed. */
+/* Store the ID of h to links_by of the victim. The caller must call this before it commits the
+ * intent. */
 void hier_victim_mark(const struct hier *h, const struct hier_victim *v);
 
-/* Clear links_by and release; must be called after the intent was applied. */
+/* Clear links_by, release links_lock and close the object. The caller must call this after it has
+ * applied the intent. */
 void hier_victim_release(struct hier_victim *v);
 
-/* True if err was -TWZ_EAGAIN and the caller must start over; the pending change was finished. The
- * caller must hold no lock. */
+/* Returns true if the caller must start over: `err` is -TWZ_EAGAIN and retries are left. The
+ * function then has finished the pending change, if there was one. The caller must not hold a
+ * lock. */
 bool hier_retry(struct hier *h, int err);
 
 #endif

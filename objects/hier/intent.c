@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The states of a change, and the intent of a change of several words (layout.h, A CHANGE OF MORE):
- * how it is written, applied and validated.
+ * Sets the state of a change (op). Writes, checks and applies the intent of a change of several
+ * words (layout.h, A CHANGE OF SEVERAL WORDS).
  *
  * INVARIANTS
- *   - A thread that finishes a change of another thread must validate each step that lies outside
- *     of the directory (layout.h, TRUST). It acts with its own rights, and the intent only shows
- *     that its writer could write the directory.
- *   - It must take the steps from a copy of the intent: an adversary may store to the directory.
- *   - A thread that applies its own intent has checked all of it before.
+ *   - A thread that finishes a change of another thread must check consent for each step that
+ *     changes another object than the directory (layout.h, TRUST). The steps run with the rights of
+ *     the finishing thread, but the intent shows only that its writer could write the directory.
+ *   - The finishing thread must copy the intent before it checks the intent, and must apply the
+ *     copy: an adversary may store to the directory at any time.
+ *   - A thread must check all steps of its own intent before it commits the intent.
  */
 #include "inside.h"
 

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects that gain or lose a name.
+ * The link count of an object that gains or loses a name.
  *
  * INVARIANTS
- *   - meta.links counts the names that hier_link gave, without the first one. It changes under
- *     meta.links_lock, the last lock to take. The owner holds it until the intent was applied.
- *   - An intent holds the new value, not the difference, so that it can be repeated. No other
- *     change of links may come in between: meta.links_by names the directory with the intent. It is
- *     durable before the intent commits and is cleared after the intent was applied.
- *   - A thread that finds links_by set must lock that directory, which finishes its change, and
- *     then clear links_by. Half an ID names no directory and is cleared as well.
+ *   - hier_link adds 1 to meta.links. The removal or replacement of a name with HIER_DELETE
+ *     subtracts 1, or deletes the object if meta.links is 0.
+ *   - A thread must hold meta.links_lock from the load of meta.links until it has applied the
+ *     intent. This lock is the last in the order of locks.
+ *   - An intent holds the new value of meta.links, not the difference, so that a thread may apply
+ *     the intent again.
+ *   - meta.links_by names the directory with the intent. It must be durable before the intent
+ *     commits, and must stay set until the intent is applied. So no other change of links can
+ *     happen between two applications of the intent.
+ *   - A thread that finds links_by set must lock the named directory, which finishes the change.
+ *     Then it must clear links_by. If links_by holds half of an ID, there is no directory to lock.
  */
 #include "inside.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks of directories. A directory is given to its new owner only when no interrupted change is
- * left in it.
+ * Locks of directories. hier_lock returns only when no directory that it locks has an interrupted
+ * change.
  *
  * Lock order: tree_lock of the root; directories by ID; meta.links_lock of an object. A thread must
- * not wait for a lock while it holds a later one. To finish a change of two directories, it first
- * releases all locks, then takes both in order and re-evaluates them.
+ * not wait for a lock while it holds one that comes later in this order. So a thread that finds an
+ * interrupted change of two directories must release all directory locks. Then it takes the locks
+ * of these two in order, and checks again whether the change is unfinished.
  */
 #include "inside.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* twz/name.h over hier: every path starts at the root directory of the machine. */
+/* Implements twz/name.h with hier. Every path starts at the root directory of the machine. */
 #include "inside.h"
 
 #define SEARCH_DEPTH 64u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening a directory and making an empty one; the rules and the hash of names. */
+/* Opens a directory and makes an empty one. Checks and hashes names. */
 #include "inside.h"
 
 int hier_name_check(struct hier_name name)

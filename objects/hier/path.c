@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walking paths. One directory is open at a time. The rest of the path lies at the end of a buffer,
- * so that the text of a symbolic link can be put before it.
+ * Walks a path from directory to directory; one directory is open at a time. The rest of the path
+ * lies at the end of a buffer, so that a walk can insert the text of a symbolic link before the
+ * rest.
  */
 #include <hier/hier.h>
 

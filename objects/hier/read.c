@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading a directory: bodies for hier_read. A body must validate whatever it loads. */
+/* Reads a directory. Each body that runs in hier_read must check each value that it loads. */
 #include "inside.h"
 
 int hier_probe(const twzobj *obj)

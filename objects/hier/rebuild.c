@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recomputes lists, counts and bump after a crash, from the chunk words and the table alone. A
- * chunk is in use if it is the table, or an entry that a bucket refers to. Every other chunk is
- * free.
+ * Recomputes lists, counts and bump after a crash, from the chunk words, the table and the old
+ * bump. A chunk is in use if it holds the table, or an entry to which a bucket refers. Every other
+ * chunk becomes free.
  */
 #include "inside.h"
 

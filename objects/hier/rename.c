@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rename, within a directory or between two. The names decide which directories to lock. So the
- * thread looks them up without a lock, locks, looks them up again, and starts over if they changed.
- * A directory that gets another parent also needs tree_lock, and must not move below itself.
+ * Rename, within one directory or between two. The objects of the two names decide which
+ * directories a thread must lock:
+ *   1 look up both names without a lock
+ *   2 lock both directories, and the directory that the new name refers to, if there is one
+ *   3 look up both names again; if a name refers to another object now, start over
+ *   4 check the rules, and rename
+ * To move a directory to another parent, a thread must take tree_lock before step 2. It must also
+ * check that the directory does not move below itself.
  */
 #include "inside.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What twz-obj prints of a directory: its header and its entries as text. */
+/* Makes the text that twz-obj prints for a directory: its header and its entries. */
 #include "inside.h"
 
 struct line {

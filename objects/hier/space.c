@@ -2,13 +2,16 @@
 /*
  * The free space of a directory: chunks, free lists and entries.
  *
- * Functions that only read validate each word they follow and may run without the lock. All others
- * need the lock and op = HIER_DIRTY, which makes hier_rebuild repair lists and counts after a
- * crash. So only the words that hier_rebuild trusts have an order: the word of a new chunk is
- * durable before bump passes it, and before the chunk that it was cut from becomes shorter.
+ * A function that only reads may run without the lock. So it must check each word before it uses
+ * the word. The caller of every other function must hold the lock, and op must be HIER_DIRTY.
  *
- * An adversary may have written lists and lengths. A chunk is allocated only if it ends below bump,
- * and every store follows a twz_touch.
+ * After a crash, hier_rebuild repairs lists and counts from the chunk words. So only chunk words
+ * have an order. The word of a new chunk must be durable before bump moves beyond the chunk. If the
+ * chunk was split off another chunk, its word must be durable before the other chunk becomes
+ * shorter.
+ *
+ * An adversary may have written lists and lengths. So a chunk must end at or below bump to be
+ * allocated, and a function must call twz_touch before it stores to a chunk.
  */
 #include "inside.h"
 
