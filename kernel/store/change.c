@@ -1,43 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Changing the page words of an object. The caller supplies two callbacks: `plan` decides for each
- * page whether its word changes, `make_body` builds the new word. This file applies them to a range
- * of pages and makes the new words durable.
+ * Changing the page words of an object. A page word points to the frame of one page. It is a direct
+ * word of the entry, or a word of a leaf (format.h). The caller supplies two callbacks: `plan`
+ * decides whether a page word changes, and `make_body` builds its new body.
  *
- * Invariant: a frame or node is durable before a word points to it. A frame is free only after no
- * durable word points to it.
+ * Invariants:
+ *   - A frame or node is durable before a word points to it.
+ *   - A frame is freed only when no durable word points to it.
  *
- * A range is split into spans. The words of a span are in one leaf, or they are direct words. If
- * the leaf does not exist, the change builds the missing branch, which is a leaf or a root with a
- * leaf. One word links the branch.
+ * The range of pages is split into spans. The words of a span are all direct, or all in one leaf. A
+ * leaf may not exist yet. Then the change builds the missing branch: the leaf, and the root if that
+ * is missing, too. One word, in the root or in the entry, links the branch.
  *
  *   step                                       durable before it     after a crash in this step
  *   1 plan all pages: find every error, count  -                     old state
- *     the frames; nothing is stored
+ *     the frames needed; store nothing
  *
- *   for each span whose words exist, PENDING_MAX words at a time:
+ *   for each span whose words exist, at most PENDING_MAX words at a time:
  *   2 fill new frames by streaming stores      -                     old state
- *   3 fence, if step 2 filled a frame          -                     old state
- *   4 COMMIT: store and flush each page word   the new frames        each page is old or new
- *   5 fence                                    the new frames        each page is old or new
- *   6 free the frames of the old words         the new words         new state
+ *   3 COMMIT: each page word                   the new frames        each page is old or new
+ *   4 free the frames of the old words         the new words         new state
  *
  *   for each span whose leaf does not exist:
- *   2 fill new frames; build and flush the     -                     old state
- *     branch, which has the new words
- *   3 fence                                    -                     old state
- *   4 COMMIT: the word that links the branch;  frames and branch     all pages are old, or all new
- *     flush and fence
+ *   2 fill new frames; build the branch with   -                     old state
+ *     the new words
+ *   3 COMMIT: the word that links the branch   frames and branch     all pages are old, or all new
  */
 #include <store/change.h>
 
 struct span {
     uint32_t first; /* pages first .. end - 1 */
     uint32_t end;
-    bool direct;      /* the words are direct words of the entry */
-    uint64_t *leaf;   /* else: the leaf, or NULL if it does not exist */
-    uint64_t *parent; /* then: the word that must link the missing branch ... */
-    uint32_t loc;     /* ... and its kind: STORE_LOC_TREE or STORE_LOC_ROOT */
+    bool direct;      /* the words are direct words */
+    uint64_t *leaf;   /* otherwise: the leaf, or NULL if it does not exist */
+    uint64_t *parent; /* if NULL: the word that will link the branch */
+    uint32_t loc;     /* location of that word: STORE_LOC_TREE or STORE_LOC_ROOT */
 };
 
 /* The longest span that begins at `page` and does not exceed `end`. */
@@ -145,7 +142,7 @@ static uint64_t new_word(struct change *change, uint32_t page, uint64_t word)
 
 #define PENDING_MAX 64u
 
-/* Words that are not stored yet. */
+/* Page words whose new values are not stored yet. */
 struct pending {
     uint32_t count;
     struct {
@@ -160,7 +157,7 @@ static bool is_same_line(const void *a, const void *b)
     return (uintptr_t)a / PERSIST_LINE == (uintptr_t)b / PERSIST_LINE;
 }
 
-/* Steps 3 to 6. */
+/* Steps 3 and 4. */
 static void commit_pending(struct change *change, const struct pending *pending)
 {
     if (!pending->count)
@@ -173,7 +170,7 @@ static void commit_pending(struct change *change, const struct pending *pending)
         if (i + 1 == pending->count || !is_same_line(pending->word[i].at, pending->word[i + 1].at))
             persist_flush(pending->word[i].at, sizeof(uint64_t));
     }
-    persist_fence(); /* the words, before an old frame is free and the caller relies on them */
+    persist_fence(); /* the words, before an old frame is freed and the caller relies on them */
     for (uint32_t i = 0; i < pending->count; i++) {
         uint32_t old = STORE_WORD_FRAME(pending->word[i].before);
 
@@ -182,7 +179,7 @@ static void commit_pending(struct change *change, const struct pending *pending)
     }
 }
 
-/* Steps 2 to 6. */
+/* Steps 2 to 4. */
 static void change_words(struct change *change, const struct span *span)
 {
     struct pending pending;
@@ -250,7 +247,7 @@ static bool needs_leaf(struct change *change, const struct span *span)
     return false;
 }
 
-/* Steps 2 to 4. */
+/* Steps 2 and 3. */
 static void add_branch(struct change *change, const struct span *span)
 {
     uint32_t index = span->first >> STORE_NODE_SHIFT;

@@ -11,20 +11,19 @@ enum plan {
     PLAN_ALLOC   /* the word gets a new body with a new frame */
 };
 
-/* One operation on a range of pages. The caller fills in store, the callbacks, and what they use.
- * */
+/* One operation on a range of pages. The caller sets store, the callbacks and their arguments. */
 struct change {
     struct store *store;
     struct cursor object; /* set by change_plan */
     uint32_t first;       /* set by change_plan: first page of the range */
 
-    /* Decide about a page by its word, which is good: enum plan or a negative error. Must return
-     * the same plan when change_apply asks again. */
+    /* Returns the plan for a page with this word, which is good (walk_is_good), or an error. It
+     * must return the same plan each time: change_plan and change_apply both call it. */
     int (*plan)(struct change *change, uint32_t page, uint64_t word);
-    /* The new body of the word of a page. Called if the plan is not PLAN_KEEP. If it fills a frame,
-     * it must do so with streaming stores and must set `unfenced`. */
+    /* Returns the new body of the word; called unless the plan is PLAN_KEEP. If it fills a frame,
+     * it must use streaming stores and must set `unfenced`. */
     uint64_t (*make_body)(struct change *change, uint32_t page, uint64_t word);
-    bool changes_absent; /* plan may change ABSENT words; otherwise missing leaves are skipped */
+    bool changes_absent; /* plan may change ABSENT words; else missing leaves are skipped */
     bool root_planned;   /* `frames` includes a missing root */
     bool unfenced;       /* a frame was filled after the last fence */
     uint64_t frames;     /* planned: frames for pages and nodes */
@@ -38,20 +37,20 @@ struct change {
     /* share: */
     const struct cursor *other; /* source object */
     uint32_t other_first;       /* its page that corresponds to `first` */
-    uint32_t copied;            /* source frame of the last copy; 0 before the first one */
+    uint32_t copied;            /* source frame of the last copy, 0 if there is no copy yet */
     uint32_t copy_refs;         /* number of words that reach the last copy, which is `frame` */
-    bool saturated;             /* a source frame may exceed REF_MAX */
+    bool saturated;             /* the references of a source frame may exceed REF_MAX */
 };
 
 /*
- * Check a change of `count` pages of an object from `first` on, and add the frames it needs to
- * change->frames. Stores nothing. Returns the errors of cursor_open_writable, but accepts a deleted
- * object; -TWZ_ERANGE; or an error of `plan`.
+ * Check a change of `count` pages from `first` on, and add the frames that it needs to
+ * change->frames. Stores nothing. A deleted object may be changed. -TWZ_ERANGE, the other errors of
+ * cursor_open_writable, and the errors of `plan`.
  */
 int change_plan(struct change *change, uint32_t row, uint32_t first, uint32_t count);
 /*
- * Apply a planned change; durable on return. Cannot fail: change_plan must have succeeded for the
- * same range, and change->frames must not exceed frames_free.
+ * Apply a planned change. Cannot fail: change_plan must have succeeded for the same range, and
+ * change->frames must not exceed frames_free. The new words are durable on return.
  */
 void change_apply(struct change *change, uint32_t first, uint32_t count);
 /* Plan and apply. -TWZ_ENOSPC if there are fewer free frames than planned. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The invariant walk. It opens the pool read-only and recovers it, which checks every word. Then it
- * checks what recovery does not need: IDs derived from their records, reserved bytes, parents and
+ * checks what recovery does not need: IDs derived from their identities, reserved bytes, parents and
  * witnesses, directory words past the end of the table.
  */
 #include <store/inside.h>

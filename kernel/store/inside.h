@@ -42,7 +42,7 @@ struct row {
     uint8_t flags;       /* ROW_* */
 };
 #define ROW_DAMAGED  0x01u
-#define ROW_VERIFIED 0x02u /* the ID was derived from the record, and matches */
+#define ROW_VERIFIED 0x02u /* the ID was derived from the identity, and matches */
 #define ROW_INDEXED  0x04u
 #define ROW_MARKED   0x20u /* recovery: in the queue of objects to be reclaimed */
 #define ROW_TIED     0x40u /* on the list of its parent */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects: look-up, creation, changes of the record. Their deletion is in release.c.
+ * Objects: look-up, creation, changes of the entry. Their deletion is in release.c.
  *
  *   operation    durable before the COMMIT      COMMIT
  *   create       the entry, except its commit   commit word PROVISIONAL or LIVE: the object exists
@@ -19,7 +19,7 @@
 
 /* --- look-up ------------------------------------------------------------------------------- */
 
-/* Compare the ID with the one derived from the record, once for each object. */
+/* Compare the ID with the one derived from the identity, once for each object. */
 static int verify_id(const struct cursor *cursor)
 {
     const struct store_entry *entry = cursor->entry;

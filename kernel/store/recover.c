@@ -217,8 +217,8 @@ static void index_object(struct store *store, const struct cursor *cursor)
         set_damaged(cursor, id, id->lo, 0, "ID exists twice");
 }
 
-/* Set the state of an object from its commit word, and check its record. */
-static void recover_record(const struct cursor *cursor)
+/* Set the state of an object from its commit word, and check its version. */
+static void recover_state(const struct cursor *cursor)
 {
     const struct store_entry *entry = cursor->entry;
     uint32_t state = STORE_COMMIT_STATE(entry->commit);
@@ -233,7 +233,7 @@ static void recover_record(const struct cursor *cursor)
     crc = entry_crc(entry->id, &entry->identity, entry_version(entry));
     if (crc != STORE_COMMIT_CRC(entry->commit))
         set_damaged(cursor, entry_version(entry), crc, STORE_COMMIT_CRC(entry->commit),
-                    "record checksum");
+                    "entry checksum");
 }
 
 static int recover_object(struct store *store, struct cursor *cursor, struct store_recovery *result)
@@ -247,7 +247,7 @@ static int recover_object(struct store *store, struct cursor *cursor, struct sto
     cursor->row->salt = cursor->salt;
     cursor->row->state = STORE_LIVE;
     store->objects++;
-    recover_record(cursor);
+    recover_state(cursor);
     if (!word_is_valid(*revoke, cursor->salt, STORE_LOC_REVOKE, 0))
         set_damaged(cursor, revoke, *revoke, 0, "revocation word");
     index_object(store, cursor);

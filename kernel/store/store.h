@@ -155,7 +155,7 @@ struct store_create {
 /*
  * (shared) Find the row of an object. -TWZ_ENOOBJ; -TWZ_EDELETED if it is deleted and not released;
  * -TWZ_EDAMAGED. The last two set *row. The first look-up after opening derives the ID from the
- * record (doc/decisions/008-store-format.md); a mismatch is damage.
+ * identity (doc/decisions/008-store-format.md); a mismatch is damage.
  */
 STORE_WARN int store_lookup(struct store *store, objid_t id, uint32_t *row);
 
@@ -338,8 +338,8 @@ struct store_checked {
  * The invariant walk, over the media alone: it allocates its own tables from `env` and stores
  * nothing to the media. It checks that superblock copies and mirrors are equal, every word is valid
  * and in range, no frame is reached twice unless shared, IDs are unique and derived from their
- * records, versions are intact, parents and witnesses well formed. It calls `found` for each
- * problem. 0 (also with problems), or the errors of store_open and store_recover.
+ * identities, versions are intact, parents and witnesses well formed. It calls `found` for each
+ * problem. Returns 0, with problems too, or an error of store_open or store_recover.
  */
 STORE_WARN int store_check(const struct store_env *env,
                            void (*found)(void *ctx, const struct store_report *report), void *ctx,

@@ -12,7 +12,7 @@
  *   step                                     durable before it   after a crash in this step
  *   1 fill the frame of the chunk: 8 commit  -                   the frame is free
  *     words FREE, the rest zero
- *   2 COMMIT: the directory word, in either  the frame           the chunk exists; recovery
+ *   2 COMMIT: the directory word, in either  the frame           no chunk, or a chunk; recovery
  *     copy; flush, no fence                                      completes the other copy
  *   3 commit an entry of the chunk           both copies of      both exist
  *     (object.c)                             the directory word

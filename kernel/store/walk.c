@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reading the words of one object: direct words in its entry, then root -> leaf. Nothing here
- * stores. A word counts only if walk_is_good. A node is entered only through a good word, and the
- * tree has two levels, whatever the words contain. A walk therefore stays in the pool and ends.
+ * stores. A walk uses only words that walk_is_good accepts, and the tree has two levels, whatever
+ * the words contain. A walk therefore stays in the pool and ends.
  */
 #include <store/inside.h>
 
