@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns the kernel's own access to object memory: reads and writes by offset, pages with a fixed
- * address, and foreign frames of devices. The object's lock is held while a page is touched, so its
- * frame cannot be freed or replaced meanwhile.
+ * address, and foreign frames of devices. obj_read and obj_write hold the object's lock while they
+ * use a page, so no other core can free or replace its frame meanwhile. A page from obj_frame needs
+ * no lock, because its object cannot lose pages.
  *
- * Crash protocol: obj_write makes each page's bytes durable before it releases the lock.
+ * Crash protocol: if a page is in the pool, obj_write makes the bytes durable before it releases
+ * the lock.
  *
  * Lock order: object -> pool -> kmem -> phys.
  */
@@ -35,8 +37,8 @@ void page_write_end(struct object *obj, uint32_t page)
     spin_unlock(&obj->tree.lock);
 }
 
-/* Finds the address of a page for reading. *data NULL: the page is absent and reads as zeros; it
- * stays absent. Object's lock held. */
+/* Finds the address of a page for reading. The caller must hold the object's lock. An absent page
+ * of a volatile object stays absent: it reads as zeros, and *data is NULL. */
 static int find_page_locked(struct object *obj, uint32_t page, const void **data)
 {
     unsigned flags = 0;
@@ -68,7 +70,7 @@ static bool is_span_valid(const struct object *obj, uint64_t off, size_t len)
                         !page_is_kernel_only(obj, (uint32_t)last));
 }
 
-/* How many of len bytes at off lie in one page. */
+/* Returns how many of the `len` bytes at `off` lie in the first page. */
 static size_t bytes_in_page(uint64_t off, size_t len)
 {
     size_t rest = TWZ_PAGE_SIZE - (size_t)(off % TWZ_PAGE_SIZE);
@@ -115,7 +117,7 @@ int obj_write(struct object *obj, uint64_t off, const void *buf, size_t len)
         if (obj_is_persistent(obj)) {
             persist_copy(data + off % TWZ_PAGE_SIZE, buf, n);
             persist_flush(data + off % TWZ_PAGE_SIZE, n);
-            persist_fence(); /* the bytes, before the lock is released */
+            persist_fence(); /* the bytes must be durable before the lock is released */
         } else {
             memcpy(data + off % TWZ_PAGE_SIZE, buf, n);
         }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns the list of bad pages: frames of the pool with an uncorrectable memory error. The machine
- * reports the error (obj/media.c), and the frame is listed. Where an object maps the frame, the
- * page is unmapped at once and its page word becomes POISONED, durably. An unmapped bad frame is
- * detected at its next fault, copy or migration. Only the object that owns the frame is affected.
+ * reports the error (obj/media.c), and the kernel lists the frame. Where an in-core object maps the
+ * frame, the kernel unmaps the page at once. It also marks the page word POISONED, durably, unless
+ * the store fails. A bad frame that no object maps is detected at the next fault, copy or migration
+ * of its page. Only objects whose pages use the frame are affected: one, or several that share the
+ * frame.
  *
- * The list lasts for one boot, and entries are only added. A frame that does not fit is still
- * handled where it is mapped.
+ * The list lasts for one boot, and entries are only added. If the list is full, a bad frame is
+ * still handled where it is mapped.
  *
- * Lock order: object -> pool. The list has no lock: a reader loads the count before the entries.
+ * Lock order: object -> pool. The list has no lock: a reader must load the count before the
+ * entries.
  */
 #include <kernel/log.h>
 #include <kernel/page.h>
@@ -38,7 +41,7 @@ bool badpage_mark(struct store *store, const struct object *obj, struct store_pa
 {
     if ((p->state != STORE_PRESENT && p->state != STORE_SHARED) || !badpage_is_listed(p->frame))
         return false;
-    /* If the pool cannot be written, the list alone keeps the frame from use. */
+    /* If the store cannot mark the page word, the list alone keeps the frame from use. */
     (void)!store_page_poison(store, obj->row, p->page);
     p->state = STORE_POISONED;
     return true;
@@ -53,12 +56,12 @@ void badpage_add(uint32_t frame)
     at = atomic_load(&nbad);
     if (at < BAD_MAX) {
         bad_frames[at] = frame;
-        /* the entry, before the count includes it; pairs with badpage_is_listed */
+        /* The entry must be stored before the count includes it; pairs with badpage_is_listed. */
         atomic_store_explicit(&nbad, at + 1, memory_order_release);
     }
 }
 
-/* Object's lock held. */
+/* Unmaps a page and marks its page word POISONED. The caller must hold the object's lock. */
 static void poison_page(struct object *obj, uint32_t page)
 {
     struct store *store;

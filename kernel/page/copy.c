@@ -2,11 +2,11 @@
 /*
  * Owns copies of whole pages between objects. Two volatile objects share DRAM frames (phys_ref) and
  * two persistent ones share pool frames (page word SHARED), both copy-on-write. Between DRAM and
- * pool the bytes are copied. The old pages of the destination are discarded first. An absent page
- * or a hole of the source becomes one of the destination.
+ * pool the bytes are copied. The old pages of the destination are discarded first. Where the source
+ * has an absent page or a hole, the destination gets the same.
  *
- * Before the locks are released, no core can write a shared frame: the source's leaves have lost
- * their writable bit, and the shootdown is complete.
+ * A copy that shares frames makes the source's leaves read-only or removes them, and completes the
+ * shootdown. Only then does it release the locks, so no core can write a shared frame.
  *
  * Lock order: object (two: lower address first) -> pool -> kmem -> phys.
  */
@@ -17,7 +17,7 @@
 
 #define COPY_BATCH 32u /* pages whose bytes are copied in one batch */
 
-/* `count` pages of src from page `from` on become those of dst from page `to` on. */
+/* One batch: copies `count` pages of src, from page `from` on, to dst from page `to` on. */
 struct span {
     struct object *dst;
     struct object *src;
@@ -43,7 +43,8 @@ void obj_unlock_pair(struct object *a, struct object *b)
     spin_unlock(&a->tree.lock);
 }
 
-/* Maps a copy of a frame at an absent page of dst. */
+/* Copies the bytes of the frame `from` to a new DRAM frame, which it maps at an absent page of
+ * dst. */
 static int copy_frame(const struct span *s, uint32_t page, phys_t from)
 {
     phys_t frame = phys_alloc(0);
@@ -127,7 +128,8 @@ static int persistent_to_volatile(const struct span *s)
     return 0;
 }
 
-/* The bytes for a page of the destination, which store_page_add_many asks for. */
+/* Callback of store_page_add_many: returns the bytes for a page of the destination, or NULL for
+ * zeros. */
 static const void *bytes_of_source(void *ctx, uint32_t page)
 {
     const struct span *s = ctx;
@@ -136,7 +138,8 @@ static const void *bytes_of_source(void *ctx, uint32_t page)
     return phys_is_none(frame) ? NULL : arch_virt(frame);
 }
 
-/* Copies a run of present pages of the source from `page` on; run 0: a hole of one page. */
+/* Copies `run` present pages of the source from `page` on. With run 0, makes a hole of one
+ * page. */
 static int copy_run(struct span *s, uint32_t page, uint32_t run)
 {
     uint32_t to = page - s->from + s->to;
@@ -167,7 +170,8 @@ static int volatile_to_persistent(struct span *s)
     return err;
 }
 
-/* A bad page must not be shared, so the page words of the source are checked first. */
+/* Checks the page words of the source first, because a bad page must not be shared. Marks the first
+ * bad page that it finds, and returns -TWZ_EPOISON. */
 static int mark_bad_pages(const struct span *s, struct store *store)
 {
     int err = 0;
@@ -213,8 +217,8 @@ static int copy_span(struct span *s)
     return to ? volatile_to_persistent(s) : volatile_to_volatile(s);
 }
 
-/* Counts pages without a leaf from `first` on; it may stop early. Of a persistent object, 0: its
- * pages may be in the store only. */
+/* Counts pages without a leaf from `first` on; it may stop early. Returns 0 for a persistent
+ * object, because a page in the store need not have a leaf. */
 static uint32_t count_unmapped(const struct object *obj, uint32_t first, uint32_t count)
 {
     uint32_t page = first;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shared by the files of page/. The caller of each function that takes an object must hold the
- * object's lock.
+ * Shared by the files of page/. The caller of a function with an object argument must hold the
+ * object's lock; page_is_kernel_only needs no lock.
  *
- * A function that replaces or removes a leaf must complete the shootdown before it releases that
- * lock and before it frees the leaf's frame. A new leaf for an absent page needs no shootdown.
+ * Code that removes a leaf, replaces its frame or takes a right from it must complete the shootdown
+ * first. Only then may it release the lock or free the frame. A new leaf for an absent page needs
+ * no shootdown, and neither does an added right.
  */
 #ifndef PAGE_INSIDE_H
 #define PAGE_INSIDE_H
@@ -14,40 +15,43 @@
 #define RANGE_BATCH 256u  /* pages handled in one batch */
 #define SCAN_BATCH  8192u /* leaves scanned in one batch */
 
-/* How a page is touched. */
+/* Flags of a touch: an access, by user code or the kernel, that makes a page present. */
 #define TOUCH_WRITE 1u
-#define TOUCH_AHEAD 2u /* pages after it may be added as well */
+#define TOUCH_AHEAD 2u /* pages after the touched page may be added as well */
 
-/* Makes a page present, and writable if `write` is set. -TWZ_EFAULT: a hole; -TWZ_EDENIED: it is
- * protected; -TWZ_EPOISON, -TWZ_EDAMAGED, -TWZ_ENOMEM, -TWZ_ENOSPC. */
+/* Makes a page present, and writable if `write` is set. Errors: -TWZ_EFAULT at a hole; -TWZ_EDENIED
+ * if the page is protected; -TWZ_EPOISON, -TWZ_EDAMAGED, -TWZ_ENOMEM, -TWZ_ENOSPC. */
 int page_ensure_locked(struct object *obj, uint32_t page, bool write);
 
-/* True: the page number is one of a thread object's kernel-only pages, which are never mapped. */
+/* Returns true for a kernel-only page of a thread object. Such pages are never mapped. */
 bool page_is_kernel_only(const struct object *obj, uint32_t page);
 
-/* Maps the record page. -TWZ_ENOMEM. */
+/* Maps the record page read-only. Errors: -TWZ_ENOMEM. */
 int record_map_locked(struct object *obj);
 
-/* The fault handlers of page_ensure_locked, with its errors; the top page table must exist. */
+/* These resolve a touch of a page in a volatile or a persistent object. The caller must have
+ * created the top page table. Errors: as page_ensure_locked. */
 int volatile_fault_locked(struct object *obj, uint32_t page, unsigned how);
 int stored_fault_locked(struct object *obj, uint32_t page, unsigned how);
 
-/* Adds a zeroed page where there is no leaf, with more after it if TOUCH_AHEAD is set.
- * -TWZ_ENOMEM: not even the first. */
+/* Adds a zeroed frame at a page without a leaf. With TOUCH_AHEAD, it may also add frames at the
+ * pages after that page. Returns -TWZ_ENOMEM if not even the first frame could be added. */
 int volatile_add_locked(struct object *obj, uint32_t page, unsigned how);
 
-/* How many pages to add at once from an absent page on, itself included (TOUCH_AHEAD). */
+/* Returns how many pages a TOUCH_AHEAD fault may add, counting the touched absent page. stored.c
+ * uses it for persistent objects, too. */
 uint32_t volatile_count_ahead(const struct object *obj, uint32_t page);
 
-/* How many pages from `page` on, at most count, are absent in the store. Pool locked. */
+/* Returns how many pages from `page` on, at most `count`, are absent in the store. The caller must
+ * also hold the pool's lock. */
 uint32_t stored_count_absent(const struct object *obj, const struct store *store, uint32_t page,
                              uint32_t count);
 
-/* Persistent: unmaps at most RANGE_BATCH pages and flushes those that were writable, because their
- * dirty bits are lost with the leaves. */
+/* Unmaps pages of a persistent object. `count` must not exceed RANGE_BATCH. It also flushes the
+ * pages that were writable, because their dirty bits are lost with the leaves. */
 void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count);
 
-/* Discards at most RANGE_BATCH pages: they become absent, or holes. */
+/* Makes pages absent, or holes if `hole` is set. `count` must not exceed RANGE_BATCH. */
 int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool hole);
 
 /* The frame of zeros (zeropage.c). */
@@ -55,6 +59,6 @@ bool zeropage_is(phys_t frame);
 int zeropage_map_locked(struct object *obj, uint32_t page);
 
 bool badpage_is_listed(uint32_t frame);
-bool badpage_any(void); /* the list is not empty */
+bool badpage_any(void); /* returns true if the list is not empty */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns faults on pages. It refuses the pages that user code must not touch, lets volatile.c or
- * stored.c resolve the fault, and turns an error into a fault for user code.
+ * Owns faults on pages. page_fault refuses the pages that user code must not touch, lets volatile.c
+ * or stored.c resolve the fault, and turns an error into a fault for user code.
  *
  * Lock order: object -> pool -> kmem -> phys.
  */
@@ -9,7 +9,7 @@
 #include <twz/thread.h>
 #include "inside.h"
 
-#define KERNEL_PAGES 16u /* of a thread object, from TWZ_THREAD_KPAGE on */
+#define KERNEL_PAGES 16u /* kernel-only pages of a thread object, from TWZ_THREAD_KPAGE on */
 
 static int set_page_fault(struct twz_fault *fault, uint32_t kind, uint32_t reason, uint32_t have)
 {

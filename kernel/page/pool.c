@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns the pool: the mapped NVDIMM range, the store over it, and the one lock around store calls.
- * The store names frames by number; only this file converts numbers to addresses.
+ * The store names frames by number. In the kernel outside of the store, only this file converts
+ * numbers to addresses.
  *
  * Lock order: pool -> kmem -> phys.
  */
@@ -107,8 +108,8 @@ static NORETURN void refuse_pool(int code, const struct store_report *why)
 
 #define NFIT_UNARMED 8u /* state flag of a region that cannot keep its data (ACPI 6.5, 5.2.25.3) */
 
-/* Sets how this processor flushes, and whether a tracer records it. Must precede the first
- * persistent store. */
+/* Sets how this processor flushes, and whether a tracer records the flushes. Must be called before
+ * the first persistent store. */
 static void choose_flush(void)
 {
     size_t len = 0;
@@ -159,7 +160,7 @@ bool pool_idle(void)
         return false;
     if (store) {
         more = store_prezero(store, PREZERO_BATCH) > 0;
-        persist_fence(); /* the zeros, before another core may allocate the frames */
+        persist_fence(); /* the zeros must be durable before another core may allocate the frames */
     }
     spin_unlock(&lock);
     return more;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns obj_range: discard, hole, protect, populate, persist. Each call handles one batch, because
- * interrupts are off; the handler in sys/ then restarts the thread's call.
+ * Owns obj_range: discard, hole, protect, populate, persist. Each call of range_apply handles one
+ * batch, because interrupts are off. While pages are left, the handler in sys/ restarts the
+ * thread's call.
  *
- * Unmapped frames are freed after the shootdown, never before it.
+ * The shootdown must be complete before an unmapped frame is freed.
  *
  * Lock order: object -> pool -> kmem -> phys.
  */
@@ -14,7 +15,7 @@
 
 #define PERSIST_BATCH 64u /* pages flushed in one batch */
 
-/* Lists the frames of [first, first + count); returns how many there are. */
+/* Lists the frames that the pages [first, first + count) map. Returns how many there are. */
 static unsigned list_frames(struct object *obj, uint32_t first, uint32_t count, phys_t *list)
 {
     uint32_t page = first;
@@ -47,13 +48,14 @@ static int discard_stored(struct object *obj, uint32_t first, uint32_t count, bo
     return err;
 }
 
-/* The pages stay, but their dirty bits were lost with the leaves. */
+/* Flushes the frames after a discard that failed: the pages stay in the object, but their dirty
+ * bits were lost with the leaves. */
 static void flush_frames(const phys_t *list, unsigned n)
 {
     while (n-- > 0)
         if (pool_has(list[n]))
             persist_flush(arch_virt_nvm(list[n]), TWZ_PAGE_SIZE);
-    persist_fence(); /* the data, before the call returns its error */
+    persist_fence(); /* the data must be durable before the call returns its error */
 }
 
 int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool hole)
@@ -84,7 +86,8 @@ int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool h
     return err;
 }
 
-/* An absent page gets a frame, because only a leaf can be protected. */
+/* Makes the pages read-only. An absent page gets a frame first, because only a leaf can be
+ * protected. */
 static int protect_volatile(struct object *obj, uint32_t first, uint32_t count)
 {
     int err;
@@ -125,7 +128,8 @@ static int protect_pages(struct object *obj, uint32_t first, uint32_t count)
     return err;
 }
 
-/* Adds absent pages run by run, which costs a few fences for each run and not one for each page. */
+/* Adds absent pages run by run. The store then fences a few times for each run, and not for each
+ * page. */
 static int add_absent(struct object *obj, uint32_t first, uint32_t count)
 {
     struct store *store = pool_lock();
@@ -168,7 +172,7 @@ static int flush_pages(struct object *obj, uint32_t first, uint32_t count)
     for (; arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags); page++)
         if ((flags & ARCH_PT_DIRTY) != 0 && pool_has(frame))
             persist_flush(arch_virt_nvm(frame), TWZ_PAGE_SIZE);
-    persist_fence(); /* the pages of this batch, before the call returns */
+    persist_fence(); /* the pages of this batch must be durable before the call returns */
     return 0;
 }
 
@@ -190,8 +194,9 @@ static bool is_allowed_for_kind(const struct object *obj, uint64_t op)
            (op == TWZ_RANGE_POPULATE && obj->kind == TWZ_KIND_SCTX);
 }
 
-/* Skips pages without a leaf, at most SCAN_BATCH of them, for an operation that has nothing to do
- * there. Returns the first page to handle. */
+/* Returns the first page to handle. A discard in a volatile object and a write-back have nothing to
+ * do at a page without a leaf. For these, this skips such pages: at most SCAN_BATCH, or all if
+ * there is no page table. */
 static uint32_t skip_unmapped(struct object *obj, uint64_t op, uint32_t first, uint32_t end)
 {
     uint32_t page = first;

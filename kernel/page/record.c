@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the record page: the top page of each object, which shows the kernel's record of it. User
- * code can only read it. Its frame is DRAM, for a persistent object as well, and is allocated at
- * the first fault on the page.
+ * Owns the record page: the top page of each object, which shows the kernel's record of the object.
+ * User code can only read this page. Its frame is DRAM, for a persistent object as well. The kernel
+ * allocates the frame at the first fault on the page.
  *
  * Lock order: object -> phys.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns the pages of persistent objects. The store's page word is the truth about a page, and a leaf
- * is a copy of it. A leaf is writable only if the word is PRESENT, durable and not protected. A
- * read of an absent page maps the frame of zeros.
+ * is a copy of this word. A leaf is writable only if the word is PRESENT, durable and not
+ * protected. A read of an absent page maps the frame of zeros.
  *
  * While an object migrates (obj/migrate.c), some of its leaves map DRAM frames or are holes. Such a
  * leaf is the truth about its page, as in a volatile object.
@@ -15,7 +15,7 @@
 #include <kernel/page.h>
 #include "inside.h"
 
-#define AROUND 32u /* aligned group of pages that one fault maps, where they are present */
+#define AROUND 32u /* a fault maps the present pages of its aligned group of this many pages */
 
 static unsigned leaf_flags_of(const struct store_page *p)
 {
@@ -29,7 +29,8 @@ static int map_stored_page(struct object *obj, const struct store_page *p)
     return arch_ptree_map(&obj->tree.pt, p->page, pool_frame_phys(p->frame), leaf_flags_of(p));
 }
 
-/* Maps the present pages around the touched one, so that a walk over an object faults less. */
+/* Maps the present pages around the touched page, so that a program that visits them takes fewer
+ * faults. */
 static void map_neighbours(struct object *obj, struct store *store, uint32_t page)
 {
     uint32_t at = page & ~(AROUND - 1), end = at + AROUND;
@@ -60,7 +61,8 @@ uint32_t stored_count_absent(const struct object *obj, const struct store *store
     return n;
 }
 
-/* Adds one page where the store has none. The leaf may map the frame of zeros. */
+/* Adds one page where the store has none. On entry the leaf may still map the frame of zeros; this
+ * replaces such a leaf. */
 static int add_stored_page(struct object *obj, struct store *store, uint32_t page)
 {
     bool mapped = !phys_is_none(arch_ptree_lookup(&obj->tree.pt, page, NULL));
@@ -75,7 +77,8 @@ static int add_stored_page(struct object *obj, struct store *store, uint32_t pag
     return err;
 }
 
-/* Adds a page, and pages ahead of it if TOUCH_AHEAD is set and the store has space for them all. */
+/* Adds a page. With TOUCH_AHEAD it also adds absent pages after that page, if the store has space
+ * for them all. */
 static int add_stored_pages(struct object *obj, struct store *store, uint32_t page, unsigned how)
 {
     uint32_t n = (how & TOUCH_AHEAD) != 0 ? volatile_count_ahead(obj, page) : 1;
@@ -109,15 +112,15 @@ static int break_stored_cow(struct object *obj, struct store *store, uint32_t pa
     return err < 0 ? err : map_stored_page(obj, &p);
 }
 
-/* Adds an absent page during a migration to DRAM. It adds no page ahead, because the pages after
- * it may still be the pool's. */
+/* During a migration to DRAM, adds a DRAM frame at an absent page. It adds only this page, because
+ * later pages may still be in the pool. */
 static int add_dram_page(struct object *obj, uint32_t page)
 {
     page_unmap_zeros_locked(obj, page, 1);
     return volatile_add_locked(obj, page, 0);
 }
 
-/* Resolves a fault by the page word. Pool locked. */
+/* Resolves a fault according to the page word. The caller must hold the pool's lock. */
 static int fault_by_word(struct object *obj, struct store *store, uint32_t page, unsigned how)
 {
     bool write = (how & TOUCH_WRITE) != 0;
@@ -148,7 +151,8 @@ static int fault_by_word(struct object *obj, struct store *store, uint32_t page,
     }
 }
 
-/* True: during a migration, the leaf and not the page word is the truth about the page. */
+/* Returns true if, during a migration, the leaf and not the page word is the truth about the
+ * page. */
 static bool is_dram_leaf(phys_t frame, unsigned flags)
 {
     if ((flags & ARCH_PT_HOLE) != 0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the removal of leaves: from a persistent object before its page words change, and from an
- * object that nothing references any more.
+ * Owns two removals of leaves: before the store shares, protects or copies pages of a persistent
+ * object, and when the kernel frees an object.
  *
- * A dirty bit is lost with its leaf. The lines of the page are therefore flushed when a leaf is
- * removed.
+ * A dirty bit is lost with its leaf. This file must therefore flush the lines of a page that may be
+ * dirty and stays in the pool.
  *
  * Lock order: object -> phys.
  */
@@ -29,10 +29,11 @@ void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count
     subtree_shoot_locked(&obj->tree, first, count);
     for (unsigned i = 0; i < n; i++)
         persist_flush(arch_virt_nvm(dirty[i]), TWZ_PAGE_SIZE);
-    persist_fence(); /* the data, before the caller changes the page words */
+    persist_fence(); /* the data must be durable before the caller changes the page words */
 }
 
-/* Calls act for each leaf of an object that nothing references. Long. */
+/* Calls act for each leaf of an object that maps a frame. The object must have no reference left.
+ * Long. */
 static void visit_leaves(struct object *obj, void (*act)(phys_t frame, unsigned flags))
 {
     uint32_t end, page = 0, n = 0;
@@ -52,7 +53,7 @@ static void visit_leaves(struct object *obj, void (*act)(phys_t frame, unsigned 
     }
 }
 
-/* Drops a frame of DRAM; the store owns the frames of the pool. */
+/* Drops the leaf's reference on a DRAM frame. A frame of the pool belongs to the store. */
 static void drop_leaf(phys_t frame, unsigned flags)
 {
     (void)flags;
@@ -75,7 +76,7 @@ void page_drop_all(struct object *obj)
         return;
     if (obj_is_persistent(obj) && !obj_is_deleted(obj)) {
         visit_leaves(obj, drop_leaf_flushed);
-        persist_fence(); /* all dirty pages, before the object can be loaded anew */
+        persist_fence(); /* dirty pages must be durable before obj_get can load the object anew */
     } else if (obj->kind != TWZ_KIND_DEVICE) {
         visit_leaves(obj, drop_leaf);
     }

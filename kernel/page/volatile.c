@@ -5,7 +5,7 @@
  *   no leaf          absent; the next touch adds a zeroed frame
  *   ARCH_PT_HOLE     a hole
  *   ARCH_PT_WRITE    the frame belongs to this leaf alone
- *   ARCH_PT_COW      other leaves may share the frame (phys_ref); a write copies it first
+ *   ARCH_PT_COW      other leaves may share the frame (phys_ref); the next write ends this
  *   ARCH_PT_PROTECT  read-only for all
  *
  * Lock order: object -> phys.
@@ -16,13 +16,14 @@
 #include <store/format.h>
 #include "inside.h"
 
-#define AHEAD_MAX 16u /* pages added at once */
+#define AHEAD_MAX 16u /* pages that one fault adds */
 
 /*
- * A program that writes page after page faults less often if pages are added ahead of it. Their
- * number is a quarter of the run of pages that ends before `page`, and at most AHEAD_MAX. The run
- * is probed at distances that double. The pages ahead end before the next leaf, the next leaf table
- * and the metadata.
+ * A program that writes pages in sequence takes fewer faults if one fault adds several pages. The
+ * number returned includes `page`. It is between an eighth and a quarter of the run of pages before
+ * `page`, at least 1, at most AHEAD_MAX. The function probes only the pages at distances 1, 2, 4,
+ * ... before `page`, so it does not notice all gaps. The added pages end before the next leaf or
+ * hole and at the end of the page table. Next to the metadata page the number is 1.
  */
 uint32_t volatile_count_ahead(const struct object *obj, uint32_t page)
 {
@@ -69,8 +70,8 @@ int volatile_add_locked(struct object *obj, uint32_t page, unsigned how)
     return err;
 }
 
-/* Before a write to a frame that may be shared: keeps the frame if no other leaf has it, else maps
- * a copy. */
+/* Makes a copy-on-write page writable. If no other leaf uses the frame, the page keeps the frame;
+ * otherwise it gets a copy. */
 static int break_volatile_cow(struct object *obj, uint32_t page, phys_t old)
 {
     phys_t frame;

@@ -36,7 +36,7 @@ bool page_clean_locked(struct object *obj, uint32_t *from)
         subtree_shoot_locked(&obj->tree, *from, page - *from);
     while (n-- > 0)
         persist_flush(arch_virt_nvm(list[n]), TWZ_PAGE_SIZE);
-    persist_fence(); /* the pages of this batch, before the caller counts them as written back */
+    persist_fence(); /* these pages must be durable before the caller counts them as written back */
     *from = page;
     return page < TWZ_PAGE_RECORD;
 }

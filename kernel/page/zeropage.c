@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the frame of zeros. A read of an absent page of a persistent object maps it, so that reads
- * take no frame from the pool. It is shared by all objects, has no reference count, is never
- * written and never freed.
+ * Owns the frame of zeros. When a thread reads an absent page of a persistent object, the kernel
+ * maps this frame. Reads thus take no frame from the pool. All objects share the frame. It has no
+ * reference count, and is never written or freed.
  *
  * Lock order: object -> phys.
  */

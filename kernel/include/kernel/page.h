@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The pages of an object: faults, access by the kernel, ranges, copies, write-back, and the list of
- * bad pages. A page is named by its number in the object; page 0 is never mapped. Its *leaf* is its
- * page-table entry in the object's subtree. The *page word* of a persistent object's page is its
- * entry in the store.
+ * bad pages. Pages are numbered from the start of the object; page 0 is never mapped. The *leaf* of
+ * a page is the page-table entry for it in the object's subtree. The *page word* of a page is the
+ * store's word for it, if the object is persistent.
  *
- * "Locked": the caller must hold the object's lock (obj->tree.lock). All other functions on an
- * object take that lock, so their caller must not hold it. "Long": the function works in batches
- * with preemption points between them, so its caller must hold no lock. No function blocks.
+ * "Locked": the caller must hold the object's lock (obj->tree.lock). A function that is not marked
+ * takes that lock itself, so its caller must not hold the lock. The comment of each exception says
+ * so. "Long": the function works in batches with preemption points between them, so its caller must
+ * hold no lock. No function blocks.
  *
- * Lock order: object -> pool -> kmem -> phys. Of two objects the one at the lower address is first.
+ * Lock order: object -> pool -> kmem -> phys. A caller that locks two objects must first lock the
+ * one at the lower address.
  */
 #ifndef KERNEL_PAGE_H
 #define KERNEL_PAGE_H
@@ -17,112 +19,125 @@
 #include <kernel/object.h>
 #include <kernel/pool.h>
 
-/* Allocates the frame of zeros. Must be called once, before the first object. Panics if there is no
- * memory. */
+/* Allocates the frame of zeros. Must be called once, before the first object is created. Panics if
+ * there is no memory. */
 void page_init(void);
 
 /* --- faults ----------------------------------------------------------------------------------- */
 
 /*
- * Maps a page for an access that the slot's rights allow; `write` asks for a writable leaf.
- * 0: the access may be tried again. -TWZ_EFAULT: fault->kind and fault->reason say why not, and
- * fault->have loses the rights that the page itself refuses.
- * A page of a persistent object is durably part of it before it becomes writable.
+ * Resolves a fault on a page, for an access that the slot's rights allow; `write` asks for a
+ * writable leaf. Returns 0 if the thread may try the access again. Otherwise returns -TWZ_EFAULT:
+ * fault->kind and fault->reason give the reason, and fault->have loses the rights that the page
+ * itself refuses. The store makes a new page of the pool durably part of the object before the
+ * kernel maps the page writable.
  */
 MUST_CHECK int page_fault(struct object *obj, uint32_t page, bool write, struct twz_fault *fault);
 
 /* --- access by the kernel --------------------------------------------------------------------- */
 
 /*
- * The one way for the kernel to store into an object's page. page_write_begin takes the object's
- * lock, makes the page present and writable, and returns its address. The caller must then call
- * page_write_end, which releases the lock, and must not use the address after it.
- * NULL: the page cannot be written, or there is no memory or no free frame; the lock is not held.
+ * Kernel code that stores into a page by its number must do so between these two calls. The
+ * exception is a page from obj_frame. page_write_begin takes the object's lock, makes the page
+ * present and writable, and returns its address. The caller must then call page_write_end, which
+ * releases the lock, and must not use the address afterwards. page_write_begin returns NULL,
+ * without the lock, if the page cannot be written, or there is no memory or no free frame.
  */
 void *page_write_begin(struct object *obj, uint32_t page);
 void page_write_end(struct object *obj, uint32_t page);
 
-/* Copies bytes out of an object. The lock is released between two pages. Absent pages read as
- * zeros. -TWZ_ERANGE; -TWZ_EFAULT: a hole; -TWZ_EPOISON, -TWZ_EDAMAGED, -TWZ_ENOMEM. */
+/* Copies bytes out of an object, and releases the lock between two pages. Absent pages read as
+ * zeros. Errors: -TWZ_ERANGE; -TWZ_EFAULT at a hole; -TWZ_EPOISON, -TWZ_EDAMAGED, -TWZ_ENOMEM. */
 MUST_CHECK int obj_read(struct object *obj, uint64_t off, void *buf, size_t len);
 
-/* Copies bytes into an object; in a persistent one they are durable on return. The lock is released
- * between two pages. -TWZ_ERANGE; -TWZ_EFAULT: page_write_begin failed, and the pages before that
- * one are written. */
+/* Copies bytes into an object, and releases the lock between two pages. The bytes are durable on
+ * return if the object is persistent and does not migrate. Errors: -TWZ_ERANGE; -TWZ_EFAULT if
+ * page_write_begin failed on a page. The pages before that page are then written. */
 MUST_CHECK int obj_write(struct object *obj, uint64_t off, const void *buf, size_t len);
 
-/* The kernel's address of a page, which is allocated if absent. It is valid as long as the object
- * exists. The object must be volatile, and of a kind that cannot lose pages: thread, device,
- * system, root, directory. NULL: no memory. */
+/*
+ * Returns the kernel's address of a page, which is valid as long as the object exists. An absent
+ * page is allocated first, but not in a DEVICE object. The object must be volatile, and neither
+ * DATA nor VIEW, because only those kinds can lose pages. Returns NULL if the page cannot be
+ * allocated.
+ */
 void *obj_frame(struct object *obj, uint32_t page);
 
 /* Maps a frame that is not the object's own (device registers, ring memory) into a DEVICE object.
- * -TWZ_EINVAL, -TWZ_ENOMEM. */
+ * Errors: -TWZ_EINVAL for another kind or for page 0, the metadata page or the record page;
+ * -TWZ_ENOMEM. */
 MUST_CHECK int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, bool uncached);
 
 /* --- ranges and copies ------------------------------------------------------------------------ */
 
 /*
- * Does one batch of obj_range (twz/object.h) on pages [*first, end) and advances *first past it.
- * 1: the caller must call again; 0: done. -TWZ_ERANGE; -TWZ_EINVAL: not an operation for this kind;
- * -TWZ_EBUSY: the object migrates; -TWZ_ENOMEM, -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED.
- * In a persistent object the batch is durable on return.
+ * Does one batch of obj_range (twz/object.h) on pages [*first, end), and advances *first past the
+ * batch. Returns 1 if the caller must call again, 0 if all pages are done. Errors: -TWZ_ERANGE;
+ * -TWZ_EINVAL if the object's kind does not allow the operation; -TWZ_EBUSY while the object
+ * migrates; -TWZ_ENOMEM, -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED. In a persistent object the batch
+ * is durable on return.
  */
 MUST_CHECK int range_apply(struct object *obj, uint64_t op, uint32_t *first, uint32_t end);
 
 /*
- * Copies one batch of `count` whole pages, copy-on-write where possible; *done counts the pages
- * copied so far. 1: the caller must call again; 0: done. -TWZ_ERANGE; -TWZ_EINVAL: the same object
- * twice, or a kind that cannot be copied; -TWZ_EBUSY: one of them migrates; -TWZ_ENOMEM,
+ * Handles one batch of a copy of `count` whole pages. It shares frames copy-on-write where
+ * possible. *done must be 0 at the first call; it counts the pages handled so far. Returns 1 if the
+ * caller must call again, 0 if the copy is complete. Errors: -TWZ_ERANGE; -TWZ_EINVAL if dst is
+ * src, or for a kind that cannot be copied; -TWZ_EBUSY while dst or src migrates; -TWZ_ENOMEM,
  * -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED. In a persistent dst the batch is durable on return.
  */
 MUST_CHECK int copy_apply(struct object *dst, uint32_t dst_first, struct object *src,
                           uint32_t src_first, uint32_t count, uint32_t *done);
 
-/* Takes and releases the locks of two objects; a may be b. */
+/* Take and release the locks of two objects; a may be b. The caller of obj_unlock_pair must hold
+ * both locks. */
 void obj_lock_pair(struct object *a, struct object *b);
 void obj_unlock_pair(struct object *a, struct object *b);
 
 /* --- write-back ------------------------------------------------------------------------------- */
 
-/* Locked; the object must be persistent. Writes back the dirty pages of one batch from *from on,
- * and advances *from past it. Their lines are durable on return. True: there are more pages. */
+/* Locked. Writes back one batch of dirty pool pages from page *from on, and advances *from past the
+ * batch. These pages are durable on return. Returns true if the caller must call again for the rest
+ * of the object. */
 bool page_clean_locked(struct object *obj, uint32_t *from);
 
-/* Writes back all dirty pages of an object if it is persistent; they are durable on return. */
+/* Writes back all dirty pages of an object if it is persistent. They are durable on return. */
 void obj_flush(struct object *obj);
 
-/* The same, but stops as soon as an address space maps the object. Long. */
+/* Writes back dirty pages as obj_flush does, but stops when an address space maps the object. The
+ * remaining pages then stay dirty. Long. */
 void page_flush_unmapped(struct object *obj);
 
 /* --- for kernel/obj --------------------------------------------------------------------------- */
 
-/* Locked. Copies the object's fields to its record page, if that has a frame. User code does not
- * see a change of them before. */
+/* Locked. Copies the object's fields to its record page, if that page has a frame. User code sees a
+ * changed field only after this call. */
 void page_record_update_locked(struct object *obj);
 
-/* Locked. Unmaps those of `count` pages that map the frame of zeros. */
+/* Locked. Of the `count` pages from `first` on, unmaps those that map the frame of zeros. */
 void page_unmap_zeros_locked(struct object *obj, uint32_t first, uint32_t count);
 
-/* Drops a leaf's reference on a frame of DRAM. The caller must have removed the leaf and completed
- * the shootdown before. */
+/* Drops a leaf's reference on a DRAM frame. Before the call, the caller must have removed the leaf
+ * and completed the shootdown. Takes no object's lock. */
 void page_frame_put(phys_t frame);
 
-/* Frees the page tables, record page and DRAM frames of an object that nothing references. Dirty
- * pages of a persistent object become durable, unless it is deleted. Long. */
+/* Frees the page tables, record page and DRAM frames of an object; the frames of a DEVICE object
+ * are not its own and stay. The object must have no reference left, so this takes no lock. Dirty
+ * pages of a persistent object become durable, unless the object is deleted. Long. */
 void page_drop_all(struct object *obj);
 
 /* --- bad pages (badpages.c) ------------------------------------------------------------------- */
 
-/* Adds a frame of the pool with an uncorrectable memory error to the list. Takes no lock. */
+/* Lists a frame of the pool that has an uncorrectable memory error. Takes no lock. */
 void badpage_add(uint32_t frame);
 
-/* Unmaps the object's pages that map the frame, and marks their page words POISONED, durably. */
+/* Unmaps the object's pages that map the frame, and marks their page words POISONED, durably. If
+ * the store cannot mark a page word, the function only logs the failure. */
 void badpage_unmap(struct object *obj, phys_t bad);
 
-/* A fault, copy or migration must call this for each page before it uses the frame. True: the frame
- * is listed; p->state and the page word, durably, become POISONED. The caller must hold the pool's
- * lock. */
+/* A fault, copy or migration must call this for each page before it uses the frame. The caller must
+ * hold the object's lock and the pool's lock. Returns true if the frame is listed; p->state is then
+ * POISONED. The page word then is durably POISONED as well, unless the store fails to change it. */
 bool badpage_mark(struct store *store, const struct object *obj, struct store_page *p);
 
 #endif

@@ -12,28 +12,28 @@
 #include <kernel/types.h>
 #include <store/store.h>
 
-/* Opens and recovers the pool. Must be called once, at boot. If the pool cannot be used, it logs
- * the reason as `twz: fatal: ...` and ends the machine. */
+/* Opens and recovers the pool. Must be called once, at boot. If the pool cannot be used, the
+ * function logs the reason as `twz: fatal: ...` and ends the machine. */
 void pool_init(void);
 
-/* Takes the lock. NULL: there is no pool, before pool_init and after pool_shutdown; the lock is
- * held nevertheless, so the caller must call pool_unlock in both cases. */
+/* Takes the pool's lock. Returns NULL before pool_init and after pool_shutdown. The caller holds
+ * the lock even then, so it must always call pool_unlock. */
 struct store *pool_lock(void);
 void pool_unlock(void);
 
 uint64_t pool_size(void); /* bytes */
 
-/* Addresses and frame numbers of the pool; these take no lock. */
-bool pool_has(phys_t frame); /* the address lies in the pool */
+/* Convert addresses and frame numbers of the pool. These functions take no lock. */
+bool pool_has(phys_t frame); /* returns true if the address lies in the pool */
 phys_t pool_frame_phys(uint32_t frame);
 uint32_t pool_frame_number(phys_t frame);    /* the address must lie in the pool */
-const void *pool_frame_read(uint32_t frame); /* in the kernel's read-only map */
+const void *pool_frame_read(uint32_t frame); /* address in the kernel's read-only map */
 
-/* Zeroes a few free frames ahead of need, for an idle core. False: enough frames are zeroed, or
- * another core holds the lock. */
+/* Zeroes a few free frames in advance, for an idle core. Returns false if enough frames are zeroed,
+ * there is no pool, or another core holds the lock. */
 bool pool_idle(void);
 
-/* Closes the store. Must be called last: no call of the store can follow. */
+/* Closes the store. Must be the last use of the store; pool_lock returns NULL afterwards. */
 void pool_shutdown(void);
 
 #endif
