@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns the creation of objects. The kernel chooses a random nonce, and the ID follows from it. A
- * volatile object exists when it is in the table. A persistent one exists when the store has
- * committed it (store_obj_create); it is then put into the table in the same critical section.
+ * volatile object exists when it is in the table. A persistent object exists when the store has
+ * committed it (store_obj_create). The kernel inserts it into the table in the same critical
+ * section.
  *
  * Lock order: table -> pool -> kmem.
  */
@@ -25,7 +26,7 @@ static int create_volatile(const struct obj_spec *spec, struct object *obj)
     return 0;
 }
 
-/* Creates the object in the store, which derives its ID. */
+/* Creates the object in the store, which derives the ID. */
 static int create_persistent(const struct obj_spec *spec, struct object *obj)
 {
     struct store_create create = { .kuid = spec->kuid,

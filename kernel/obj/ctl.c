@@ -11,7 +11,8 @@
 #define COUNT_BATCH  32u   /* pages counted in one batch */
 #define COUNT_WINDOW 1024u /* page words scanned in one batch */
 
-/* Counts one batch. False: there are no more pages, or the rest cannot be read. */
+/* Counts the pages of one batch. Returns false if there are no more pages, or the rest cannot be
+ * read. */
 static bool count_batch_locked(struct object *obj, struct store_page *p, uint64_t *pages)
 {
     struct store *store = pool_lock();
@@ -33,7 +34,7 @@ static bool count_batch_locked(struct object *obj, struct store_page *p, uint64_
     return err == 0;
 }
 
-/* Counts the pages that the store has. The object may change between two batches. */
+/* Counts the object's pages in the store. The object may change between two batches. */
 static uint64_t count_stored_pages(struct object *obj)
 {
     struct store_page p = { .page = 1 };
@@ -101,7 +102,8 @@ static int make_permanent_locked(struct object *obj)
     return err;
 }
 
-/* Reduces the default permissions. The caller must then unmap what has more than these. */
+/* Reduces the default permissions. The caller must then unmap the mappings that have more
+ * rights. */
 static int reduce_perms_locked(struct object *obj, uint32_t perms)
 {
     struct store_update update = { .which = STORE_UPDATE_PERMS, .perms = perms };

@@ -3,18 +3,19 @@
  * Owns the deletion of objects, and their pins.
  *
  *   step of obj_delete                                            after a power failure
- *   1  persistent: COMMIT: store_obj_delete, for the object and   before: nothing has happened;
+ *   1  persistent: COMMIT: store_obj_delete, for the object and   before the commit: no change;
  *      then for each persistent one tied to it                    after: recovery frees the space
  *   2  the in-core object is marked deleted, so that its ID       a volatile object does not exist
  *      cannot be found
  *   3  each persistent object tied to it is marked, and freed
  *      if nothing uses it
  *   4  the existence reference and the pin are dropped
- *   5  its volatile children are deleted
- *   6  `now`: it is unmapped everywhere
+ *   5  the object's volatile children are deleted
+ *   6  with `now`: the object is unmapped everywhere
  *
- * Steps 1 and 2 are one critical section, so a migration is before or after both. Mappings work on
- * until they are removed. The last reference frees the pages and the row (incore_free).
+ * Steps 1 and 2 are one critical section, so a batch of a migration runs before both or after both.
+ * Mappings stay usable until they are removed. The drop of the last reference frees the pages and
+ * the row (incore_free).
  *
  * Lock order: table alone; object -> pool -> kmem.
  */
@@ -24,8 +25,8 @@
 
 /* --- volatile children ------------------------------------------------------------------------ */
 
-/* Does one step: moves a grandchild up to the deleted parent, or deletes a child that has none. A
- * chain of any length thus needs no recursion. False: there is no child. */
+/* Does one step: moves a grandchild up to the deleted parent, or deletes a child that has no
+ * children. So a chain of any length needs no recursion. Returns false if there is no child. */
 static bool delete_child_step(struct object *parent)
 {
     struct object *child, *grandchild;
@@ -87,7 +88,7 @@ int obj_pin(struct object *obj, bool pin)
         err = -TWZ_EDELETED;
     } else if (!obj->pinned) {
         obj->pinned = true;
-        obj_ref(obj); /* in this critical section: drop_pin may follow at once */
+        obj_ref(obj); /* before the lock is released, because drop_pin may follow at once */
     }
     table_unlock();
     return err;
@@ -107,7 +108,7 @@ struct row_chunk {
 
 struct row_list {
     struct row_chunk *first;
-    uint64_t unlisted; /* rows for which there was no memory */
+    uint64_t unlisted; /* number of rows for which there was no memory */
 };
 
 static void list_deleted_row(void *ctx, uint32_t row)
@@ -127,7 +128,8 @@ static void list_deleted_row(void *ctx, uint32_t row)
     chunk->row[chunk->n++] = row;
 }
 
-/* Completes the deletion of one row: of its in-core object, or of the row if there is none. */
+/* Completes the deletion of the object of one row. Frees the object if nothing uses it; otherwise
+ * drops its pin and deletes its volatile children. */
 static void complete_row(uint32_t row)
 {
     struct object *cached, *used;
@@ -161,7 +163,7 @@ static void mark_if_deleted(struct object *obj, void *ctx)
     pool_unlock();
 }
 
-/* Marks the in-core objects of unlisted rows, so that they cannot be found. Recovery frees their
+/* Marks the in-core objects of unlisted rows deleted, so that look-ups fail. Recovery frees their
  * space. */
 static void mark_unlisted(uint64_t count)
 {
@@ -193,7 +195,7 @@ static void complete_rows(struct row_list *list, uint32_t own)
 
 /* --- deletion --------------------------------------------------------------------------------- */
 
-/* Steps 1 and 2. */
+/* Does steps 1 and 2. */
 static int commit_deletion(struct object *obj, struct row_list *list)
 {
     struct store *store;

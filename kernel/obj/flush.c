@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns automatic write-back: every second for objects of mode PERIODIC, and of all objects at an
- * orderly shutdown. Write-back at the last use (mode RELEASE) is obj_release's.
+ * orderly shutdown. obj_release does the write-back at the last use (mode RELEASE).
  *
- * The periodic walk is deferred work. A timer requests one batch, and a core does it on its way out
- * of the kernel or in its idle loop. The timer is not set while no object has that mode. The state
- * of the walk belongs to the core that has set `walker`.
+ * The periodic walk is deferred work. A timer requests one batch, and a core does this batch on its
+ * way out of the kernel or in its idle loop. The timer is not set while no object has mode
+ * PERIODIC. The state of the walk belongs to the core that has set `walker`.
  *
  * Lock order: table -> object.
  */
@@ -19,10 +19,10 @@
 
 static struct timer tick;
 static _Atomic uint32_t watching; /* the timer is set, or a batch is being done */
-static _Atomic uint32_t calls;    /* of flush_watch */
-static _Atomic uint32_t walker;   /* a core does a batch */
-static uint32_t bucket;           /* where the walk continues; 0: at its beginning */
-static uint32_t calls_at_start;   /* of this walk */
+static _Atomic uint32_t calls;    /* number of calls of flush_watch */
+static _Atomic uint32_t walker;   /* a core is doing a batch */
+static uint32_t bucket;           /* bucket at which the walk continues; 0 if it must begin */
+static uint32_t calls_at_start;   /* value of `calls` when this walk began */
 static bool found;                /* this walk has met an object of mode PERIODIC */
 
 static void flush_object(struct object *obj, void *ctx)
@@ -52,7 +52,7 @@ static void start_timer(void)
 
 void flush_watch(void)
 {
-    atomic_fetch_add(&calls, 1); /* before it tests watching; pairs with stop_timer */
+    atomic_fetch_add(&calls, 1); /* must precede the test of `watching`; pairs with stop_timer */
     start_timer();
 }
 
@@ -71,7 +71,8 @@ static void clean_object(struct object *obj, void *ctx)
     spin_unlock(&obj->tree.lock);
 }
 
-/* Does one batch: some buckets, and one batch of pages of each object in them. True: call again. */
+/* Does one batch: some buckets, and one batch of pages of each object in them. Returns true if the
+ * walk is not complete. */
 static bool walk_batch(void)
 {
     bool more = false;
@@ -91,7 +92,7 @@ static bool walk_batch(void)
 /* Stops the periodic write-back, unless flush_watch was called after the walk began. */
 static void stop_timer(void)
 {
-    atomic_store(&watching, 0); /* before it compares the calls; pairs with flush_watch */
+    atomic_store(&watching, 0); /* must precede the load of `calls`; pairs with flush_watch */
     if (calls_at_start != atomic_load(&calls))
         start_timer();
 }

@@ -3,16 +3,17 @@
  * Owns in-core objects: their allocation, their references, and loading them from the store.
  *
  * Each mapping, pin, thread, waiter and running call holds a reference. A volatile object has one
- * more for its existence, which its deletion drops. Invariants:
+ * more, the existence reference, which its deletion drops. Invariants:
  *
  *   - The count falls from 1 to 0, and rises from 0, only under the table's lock (obj_release,
  *     obj_get). A look-up therefore never finds an object that is being freed.
  *   - At 0, a persistent object that is not deleted is cached, and every other one is freed.
- *   - An evicted object is flushed after the table's lock is released. Until then obj_get waits and
- *     does not load the ID again: a flush of a new in-core object would miss the old one's stores.
+ *   - An evicted object is flushed after the table's lock is released. obj_get must
+ *     wait for this flush before it loads the ID again. Otherwise a flush of the new in-core object
+ *     would miss the stores made through the old one.
  *
- * Lock order: table -> pool -> kmem -> phys. The object's lock is taken only while the table's is
- * not held.
+ * Lock order: table -> pool -> kmem -> phys. In this file, the object's lock must be taken only
+ * while the table's is not held.
  */
 #include <kernel/kmem.h>
 #include <kernel/log.h>
@@ -61,7 +62,7 @@ void incore_free(struct object *obj)
     kmem_free(obj, sizeof(*obj));
 }
 
-/* The caller's reference may be the last one; this decrements the count. */
+/* Drops the caller's reference, which may be the last one. */
 void obj_release(struct subtree *tree)
 {
     struct object *obj = obj_of_tree(tree);
@@ -89,7 +90,8 @@ void obj_release(struct subtree *tree)
         obj_put(parent);
 }
 
-/* Loads a persistent object that is in the store and not in the table; *out is referenced. */
+/* Loads a persistent object that is in the store and not in the table. Returns a reference in
+ * *out. */
 static int load_locked(objid_t id, struct object **out)
 {
     struct store_stat stat;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the handling of an uncorrectable memory error that the machine reports. The frame is listed
- * as bad, then the in-core objects that map it lose their page. Objects that do not map it detect
- * it later (page/badpages.c).
+ * Owns the handling of an uncorrectable memory error that the machine reports. The kernel lists the
+ * frame as bad, and then unmaps it from the in-core objects that map it. An object that does not
+ * map the frame detects the error later (page/badpages.c).
  *
  * Lock order: table -> object -> pool.
  */

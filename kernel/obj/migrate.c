@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns migration: the live change of an object between volatile and persistent. Its ID and its
- * mappings stay, and programs use it meanwhile.
+ * Owns migration: the live change of an object between volatile and persistent. The object keeps
+ * its ID and its mappings, and programs use the object meanwhile.
  *
  *   to NVM                                                     after a power failure
- *   1  the store creates a provisional object with the same    recovery frees it: no word holds the
- *      nonce, so the same ID; its witness value is random      witness value
- *   2  batch by batch, each page is write-protected, copied    the same
+ *   1  the store creates a provisional object with the same    recovery frees that object: no word
+ *      nonce, so the same ID; its witness value is random      holds the witness value
+ *   2  batch by batch, each page is write-protected, copied    as after step 1
  *      to the pool, and unmapped
  *   3  COMMIT: store_obj_permanent                             the object is persistent
  *
  *   to DRAM                                                    after a power failure
- *   1  the object takes its existence reference                it is as the pool has it
- *   2  batch by batch, each page is unmapped, flushed, and     the same; later stores may be lost,
- *      copied to DRAM                                          as any that are not flushed
+ *   1  the object gets its existence reference                 the object is as the pool has it
+ *   2  batch by batch, each page is unmapped, flushed, and     the same; stores to the DRAM copies
+ *      copied to DRAM                                          are lost
  *   3  COMMIT: store_obj_delete; then the row is released      the object does not exist
  *
  * During a migration the object counts as persistent. A leaf that is a DRAM frame or a hole is the
- * truth about its page (page/stored.c). A page that is added is in the pool if the object
- * migrates to NVM, else in DRAM. Pages below obj->migrated are therefore complete. No core can
- * write a page while it is copied, and the object's lock is held.
+ * truth about its page (page/stored.c). A fault adds a new page in the pool during a migration to
+ * NVM, and in DRAM during a migration to DRAM. So all pages below obj->migrated have migrated.
+ * While a page is copied, the kernel holds the object's lock, and no core can write the page.
  *
- * Ranges, copies and ties fail meanwhile (-TWZ_EBUSY); delete does not. The state is the object's:
- * any caller of obj_migrate continues the migration. A failure on the way to NVM, such as a full
- * pool, turns it into a migration to DRAM, which ends with that error.
+ * During a migration, ranges, copies and ties fail with -TWZ_EBUSY; deletion succeeds. The state is
+ * in the object, so any caller of obj_migrate continues the migration. If a migration to NVM fails,
+ * for example because the pool is full, it becomes a migration to DRAM. That migration ends with
+ * the error of the first.
  *
  * Lock order: table -> object -> pool -> kmem -> phys.
  */
@@ -41,8 +42,8 @@
 
 /* --- to NVM ----------------------------------------------------------------------------------- */
 
-/* Step 1: gives the object a row. On an error after that, the object has it all the same. Pool
- * locked. */
+/* Step 1: gives the object a row. If the update of the permissions then fails, the object keeps the
+ * row. The caller must hold the pool's lock. */
 static int create_row(struct object *obj, struct store *store)
 {
     struct store_create create = { .nonce = { obj->nonce[0], obj->nonce[1] },
@@ -66,7 +67,7 @@ static int create_row(struct object *obj, struct store *store)
     return obj->perms != obj->perms_id ? store_obj_update(store, row, &narrow) : 0;
 }
 
-/* Table and object locked. */
+/* Does step 1 to NVM. The caller must hold the table's and the object's lock. */
 static int begin_to_nvm(struct object *obj)
 {
     struct store *store = pool_lock();
@@ -76,7 +77,7 @@ static int begin_to_nvm(struct object *obj)
         err = create_row(obj, store);
     pool_unlock();
     if (err < 0 && !obj_is_persistent(obj))
-        return err == -TWZ_EEXIST ? -TWZ_EBUSY : err; /* its former row is still being released */
+        return err == -TWZ_EEXIST ? -TWZ_EBUSY : err; /* the former row is still being released */
     table_insert_row_locked(obj);
     __atomic_fetch_or(&obj->flags, TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
     obj->migrating = err < 0 ? MIGRATE_TO_DRAM : MIGRATE_TO_NVM;
@@ -85,7 +86,7 @@ static int begin_to_nvm(struct object *obj)
     return 0;
 }
 
-/* The bytes for a page of the row, which store_page_add_many asks for. */
+/* Callback of store_page_add_many: returns the bytes for a page of the row. */
 static const void *bytes_of_leaf(void *ctx, uint32_t page)
 {
     const struct object *obj = ctx;
@@ -93,8 +94,9 @@ static const void *bytes_of_leaf(void *ctx, uint32_t page)
     return arch_virt(arch_ptree_lookup(&obj->tree.pt, page, NULL));
 }
 
-/* Copies one write-protected page to the pool and unmaps it. The caller must complete the shootdown
- * and then drop the frame *old, which is PHYS_NONE after an error. */
+/* Copies one write-protected page to the pool and unmaps the page. The caller must complete the
+ * shootdown and then drop the frame *old, unless that is PHYS_NONE. An error sets *old to
+ * PHYS_NONE. */
 static int copy_page_to_nvm(struct object *obj, struct store *store, uint32_t page, unsigned flags,
                             phys_t *old)
 {
@@ -130,7 +132,7 @@ static void write_protect_leaves(struct object *obj, uint32_t first, uint32_t en
     subtree_shoot_locked(&obj->tree, first, end - first);
 }
 
-/* Finds the pages of this batch: [*page, *end). False: nothing is to be done below *end. */
+/* Finds the pages of this batch: [*page, *end). Returns false if there is no leaf below *end. */
 static bool find_batch_to_nvm(const struct object *obj, uint32_t *page, uint32_t *end)
 {
     unsigned flags;
@@ -144,7 +146,7 @@ static bool find_batch_to_nvm(const struct object *obj, uint32_t *page, uint32_t
     return true;
 }
 
-/* Step 2, one batch. */
+/* Does one batch of step 2 to NVM. An error turns the migration back. */
 static void migrate_batch_to_nvm(struct object *obj)
 {
     phys_t old[MIGRATE_BATCH], frame;
@@ -197,7 +199,7 @@ static int commit_to_nvm(struct object *obj)
 
 /* --- to DRAM ---------------------------------------------------------------------------------- */
 
-/* An object that ties in the store refer to must stay persistent. */
+/* Does step 1 to DRAM. An object with ties in the store must stay persistent. */
 static int begin_to_dram(struct object *obj)
 {
     struct store_stat stat;
@@ -214,7 +216,7 @@ static int begin_to_dram(struct object *obj)
     if (obj->kind != TWZ_KIND_DATA)
         return -TWZ_ENOTSUP;
     if (!obj->exists)
-        obj_ref(obj); /* some of its pages will be in DRAM only */
+        obj_ref(obj); /* some pages of the object will be in DRAM only */
     obj->exists = true;
     obj->migrating = MIGRATE_TO_DRAM;
     obj->migrate_error = 0;
@@ -222,7 +224,8 @@ static int begin_to_dram(struct object *obj)
     return 0;
 }
 
-/* Copies one page of the pool to a new frame of DRAM, and maps that. Pool locked. */
+/* Copies one page of the pool to a new DRAM frame, and maps that frame. The caller must hold the
+ * pool's lock. */
 static int copy_page_to_dram(struct object *obj, struct store *store, struct store_page *p)
 {
     unsigned flags = (p->flags & STORE_FLAG_READONLY) != 0 ? ARCH_PT_PROTECT : ARCH_PT_WRITE;
@@ -246,7 +249,8 @@ static int copy_page_to_dram(struct object *obj, struct store *store, struct sto
     return err;
 }
 
-/* True: the leaf is a DRAM frame or a hole. The page is complete, or it was never in the pool. */
+/* Returns true if the leaf is a DRAM frame or a hole. The page then has migrated, or was never in
+ * the pool. */
 static bool is_in_dram(const struct object *obj, uint32_t page)
 {
     unsigned flags = 0;
@@ -255,8 +259,8 @@ static bool is_in_dram(const struct object *obj, uint32_t page)
     return (flags & ARCH_PT_HOLE) != 0 || (!phys_is_none(frame) && !pool_has(frame));
 }
 
-/* Unmaps the pool frames, at most MIGRATE_BATCH, and the frames of zeros of [first, end). Dirty
- * pages are flushed, because the migration may never commit. */
+/* Unmaps pool frames and the frame of zeros in [first, end). At most MIGRATE_BATCH of these pages
+ * may be in the pool. Dirty pages are flushed, because the migration may never commit. */
 static void unmap_pool_leaves(struct object *obj, uint32_t first, uint32_t end)
 {
     phys_t dirty[MIGRATE_BATCH], frame;
@@ -274,10 +278,10 @@ static void unmap_pool_leaves(struct object *obj, uint32_t first, uint32_t end)
     subtree_shoot_locked(&obj->tree, first, end - first);
     while (n-- > 0)
         persist_flush(arch_virt_nvm(dirty[n]), TWZ_PAGE_SIZE);
-    persist_fence(); /* the pages, before programs use them in DRAM */
+    persist_fence(); /* the pages must be durable before programs use them in DRAM */
 }
 
-/* Advances p->page to the next page that the store has; `end`: there is none before it. */
+/* Advances p->page to the next page that the store has, or to `end` if there is none below it. */
 static int find_stored_page(struct store *store, const struct object *obj, struct store_page *p,
                             uint32_t end)
 {
@@ -290,7 +294,7 @@ static int find_stored_page(struct store *store, const struct object *obj, struc
     return 0;
 }
 
-/* Step 2, one batch. After an error the next call tries the batch again. */
+/* Does one batch of step 2 to DRAM. After an error, the next call tries the batch again. */
 static int migrate_batch_to_dram(struct object *obj)
 {
     uint32_t end = obj->migrated + SCAN_BATCH, n = 0;
@@ -316,7 +320,8 @@ static int migrate_batch_to_dram(struct object *obj)
     return err;
 }
 
-/* Table and object locked. The caller must release *row afterwards. */
+/* Does step 3 to DRAM. The caller must hold the table's and the object's lock. After it has
+ * released them, it must release *row. */
 static int commit_to_dram(struct object *obj, uint32_t *row)
 {
     struct store *store = pool_lock();
@@ -338,7 +343,7 @@ static int commit_to_dram(struct object *obj, uint32_t *row)
 
 /* --- both ------------------------------------------------------------------------------------- */
 
-/* True: step 2 is not complete. */
+/* Returns true if step 2 is not complete. */
 static bool has_pages_left(const struct object *obj)
 {
     return obj->migrating != MIGRATE_NONE && obj->migrated < TWZ_PAGE_RECORD;
@@ -355,7 +360,8 @@ static int migrate_batch(struct object *obj)
     return err < 0 ? err : 1;
 }
 
-/* Steps 1 or 3. Table and object locked. The caller must release *row afterwards. 1: more to do. */
+/* Does step 1 or 3. The caller must hold the table's and the object's lock. After it has released
+ * them, it must release *row if that is set. Returns 1 if the caller must call again. */
 static int begin_or_commit_locked(struct object *obj, bool persistent, uint32_t *row)
 {
     int err = 0;
@@ -373,7 +379,7 @@ static int begin_or_commit_locked(struct object *obj, bool persistent, uint32_t 
     return err < 0 ? err : 1;
 }
 
-/* Does steps 1 or 3, and drops the existence reference after a migration to NVM. */
+/* Does step 1 or 3, and drops the existence reference after a migration to NVM. */
 static int begin_or_commit(struct object *obj, bool persistent)
 {
     uint32_t row = OBJ_NO_ROW;
@@ -386,11 +392,13 @@ static int begin_or_commit(struct object *obj, bool persistent)
         err = -TWZ_EDELETED;
     else if (!has_pages_left(obj))
         err = begin_or_commit_locked(obj, persistent, &row);
-    if (err == 0 && obj_is_persistent(obj) != persistent) /* it was a migration the other way */
+    /* The migration that has ended may have been in the other direction. */
+    if (err == 0 && obj_is_persistent(obj) != persistent)
         err = obj->migrate_error < 0 ? obj->migrate_error : 1;
     is_stored = obj->migrating == MIGRATE_NONE && obj_is_persistent(obj) && obj->exists && err >= 0;
+    /* Must be in this critical section, because a migration to DRAM may begin right after it. */
     if (is_stored)
-        obj->exists = false; /* in this critical section: a migration to DRAM may begin after it */
+        obj->exists = false;
     spin_unlock(&obj->tree.lock);
     table_unlock();
     if (row != OBJ_NO_ROW && row_release(row) < 0)

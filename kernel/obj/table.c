@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the table of in-core objects: by ID, and by row if they are persistent. It also owns the
- * LRU list of cached objects: persistent ones without a reference, kept so that the next use finds
- * their page tables. References are explained in incore.c.
+ * Owns the table of in-core objects, which finds each by ID, and a persistent one also by row. It
+ * also owns the LRU list of cached objects: persistent objects without a reference, retained so
+ * that their next use finds the page tables. References are explained in incore.c.
  *
- * Lock order: table -> object -> pool. No object's lock may be held when the table's is taken.
+ * Lock order: table -> object -> pool. A caller must hold no object's lock when it takes the
+ * table's.
  */
 #include <kernel/page.h>
 #include "inside.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns ties. A tie binds the life of a child to that of its parent. The tie of a persistent child,
- * whose parent must be persistent too, is in the store. A volatile child is in the list of its
- * parent, of either kind, and holds a reference on it.
+ * whose parent must be persistent too, is in the store. A volatile child has a parent of either
+ * kind. It is in the list of that parent, and holds a reference on the parent.
  *
  * Lock order: table only, for volatile children; object (two: lower address first) -> pool.
  */
@@ -28,9 +28,10 @@ void tie_link_locked(struct object *child, struct object *parent)
     list_add_first(&parent->tie_children, &child->tie_link);
 }
 
-#define TIE_DEPTH 256u /* parents above one another */
+#define TIE_DEPTH 256u /* longest chain of volatile ties above a child */
 
-/* Ties a volatile child, or unties it (parent NULL). A circle is found on the way up. */
+/* Ties a volatile child, or unties it if parent is NULL. A walk from parent upwards finds a
+ * circle. */
 static int tie_volatile(struct object *child, struct object *parent)
 {
     struct object *up = parent, *old;
@@ -47,7 +48,7 @@ static int tie_volatile(struct object *child, struct object *parent)
     else if (obj_is_deleted(child) || (parent && obj_is_deleted(parent)))
         err = -TWZ_EDELETED;
     else if (obj_is_persistent(child))
-        err = -TWZ_EBUSY; /* it has begun to migrate; migrate.c allows no volatile tie */
+        err = -TWZ_EBUSY; /* child has begun to migrate; migrate.c allows no volatile tie */
     if (err < 0) {
         table_unlock();
         return err;
@@ -61,8 +62,8 @@ static int tie_volatile(struct object *child, struct object *parent)
     return 0;
 }
 
-/* Ties a persistent child; parent == child unties it. Both locks held, so that neither object can
- * begin or end a migration. */
+/* Ties a persistent child, or unties it if parent is child. The caller must hold both objects'
+ * locks, so that neither object can begin or end a migration. */
 static int tie_stored_locked(struct object *child, struct object *parent)
 {
     struct store *store;

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Objects in the kernel. A struct object is an in-core object: the kernel's volatile data about an
- * object in use. It is found by ID, counted by references, and owns the object's page-table
- * subtree. A volatile object is nothing more, and the leaves of the subtree are the truth about its
- * pages. Of a persistent object it is a cache, and the store's page words are the truth.
+ * object in use. The kernel finds it by ID and counts its references. It owns the object's
+ * page-table subtree. A volatile object has no other data: the leaves of the subtree are the truth
+ * about its pages. For a persistent object the in-core object is a cache, and the store's page
+ * words are the truth.
  *
- * The struct is shared by kernel/page, kernel/obj and kernel/kso; the functions are kernel/obj's.
- * "Long": the function works in batches with preemption points between them, so its caller must
- * hold no lock. No function blocks.
+ * kernel/page, kernel/obj and kernel/kso share the struct; the functions are kernel/obj's. "Long":
+ * the function works in batches with preemption points between them, so its caller must hold no
+ * lock. No function blocks.
  *
- * Lock order: table -> object (obj->tree.lock) -> pool -> kmem -> phys; object -> address space.
- * Of two objects the one at the lower address is first.
+ * Lock order: table -> object (obj->tree.lock) -> pool -> kmem -> phys; object -> address space. A
+ * caller that locks two objects must first lock the one at the lower address.
  */
 #ifndef KERNEL_OBJECT_H
 #define KERNEL_OBJECT_H
@@ -31,7 +32,8 @@ struct object;
 
 /* The functions of a driver in dev/ for its DEVICE object. */
 struct device {
-    int64_t (*ctl)(struct object *obj, uint64_t op, uint64_t arg); /* dev_ctl; USE was checked */
+    /* Serves dev_ctl. The caller must have checked the right USE. */
+    int64_t (*ctl)(struct object *obj, uint64_t op, uint64_t arg);
 };
 
 struct object {
@@ -42,37 +44,38 @@ struct object {
     uint64_t account;
     uint64_t revocation_epoch;
     uint32_t kind;
-    uint32_t perms_id; /* default permissions as they went into the ID */
+    uint32_t perms_id; /* default permissions that are part of the ID */
     /* under the table's lock */
     struct object *hash_next;
-    struct object *row_next;   /* persistent: of the same row bucket */
-    struct list_node lru_link; /* cached: of the LRU list; evicting: of the evicted objects */
-    bool cached;               /* persistent and without a reference, in the LRU list */
-    bool evicting;             /* taken from the LRU list, being flushed and freed */
+    struct object *row_next;   /* persistent: next object in the row bucket */
+    struct list_node lru_link; /* cached: in the LRU list; evicting: in the evicting list */
+    bool cached;               /* persistent, without a reference, in the LRU list */
+    bool evicting;             /* removed from the LRU list, being flushed and freed */
     bool pinned;               /* the pin holds a reference */
-    bool exists; /* the existence reference is held: volatile or migrating, and not deleted */
-    struct list_node tie_link; /* of tie_parent's list */
-    struct object *tie_parent; /* volatile child: its parent, referenced */
+    /* has the existence reference: the object is volatile or migrates, and is not deleted */
+    bool exists;
+    struct list_node tie_link; /* in tie_parent->tie_children */
+    struct object *tie_parent; /* parent of a volatile child, referenced */
     struct list tie_children;  /* volatile children */
     /* under tree.lock */
     struct subtree tree;
     uint32_t flags;     /* TWZ_OBJ_*; DELETED is atomic, and set and read without the lock too */
-    uint32_t perms;     /* in force; also read without the lock */
+    uint32_t perms;     /* permissions in force; also read without the lock */
     uint32_t persist;   /* TWZ_PERSIST_* */
-    uint32_t row;       /* OBJ_NO_ROW: volatile; a change needs the table's lock as well */
-    uint64_t pages;     /* DRAM frames of its pages */
-    phys_t record;      /* the record page's frame; PHYS_NONE until it is mapped */
+    uint32_t row;       /* OBJ_NO_ROW if volatile; a change needs the table's lock as well */
+    uint64_t pages;     /* number of DRAM frames that are pages of the object */
+    phys_t record;      /* frame of the record page; PHYS_NONE until the first fault on it */
     uint32_t flush_at;  /* the page at which the periodic write-back continues */
     uint32_t migrating; /* MIGRATE_* */
     uint32_t migrated;  /* pages below this one have migrated */
-    int migrate_error;  /* why a migration to NVM was turned back */
+    int migrate_error;  /* error that turned a migration to NVM back, or 0 */
     /* THREAD: kernel-only pages, never in the subtree */
     phys_t kpages;
     unsigned korder;
     /* VIEW: its address spaces, under addrspaces_lock */
     struct spinlock addrspaces_lock;
     struct addrspace *addrspaces;
-    /* THREAD: the thread that runs on it, under the thread table's lock. DEVICE: constant. */
+    /* THREAD: the thread that runs on this, under the thread table's lock. DEVICE: constant. */
     struct thread *thread;
     const struct device *device;
 };
@@ -90,14 +93,15 @@ struct obj_spec {
 };
 
 /*
- * Creates an object without pages; *out is referenced. A persistent object exists durably on
- * return, live or provisional. -TWZ_EINVAL; -TWZ_ENOMEM, -TWZ_ENOSPC, -TWZ_EFULL; -TWZ_ENOOBJ,
- * -TWZ_EDELETED: the parent or the witness; -TWZ_ENOTSUP: persistent, and there is no pool. Long.
+ * Creates an object without pages, and returns a reference in *out. A persistent object exists
+ * durably on return, live or provisional. Errors: -TWZ_EINVAL; -TWZ_ENOMEM, -TWZ_ENOSPC,
+ * -TWZ_EFULL; -TWZ_ENOOBJ or -TWZ_EDELETED for the parent or the witness; -TWZ_EEXIST if the
+ * witness word has its value already; -TWZ_ENOTSUP for a persistent object without a pool. Long.
  */
 MUST_CHECK int obj_create(const struct obj_spec *spec, struct object **out);
 
-/* Finds an object by ID, in core or in the store; *out is referenced. -TWZ_ENOOBJ, -TWZ_EDELETED,
- * -TWZ_EDAMAGED, -TWZ_ENOMEM. Long. */
+/* Finds an object by ID, in core or in the store, and returns a reference in *out. Errors:
+ * -TWZ_ENOOBJ, -TWZ_EDELETED, -TWZ_EDAMAGED, -TWZ_ENOMEM. Long. */
 MUST_CHECK int obj_get(objid_t id, struct object **out);
 
 static inline struct object *obj_of_tree(struct subtree *tree)
@@ -105,13 +109,13 @@ static inline struct object *obj_of_tree(struct subtree *tree)
     return CONTAINER_OF(tree, struct object, tree);
 }
 
-/* The caller must hold a reference already. */
+/* Adds a reference. The caller must hold a reference already, or the table's lock. */
 static inline void obj_ref(struct object *obj)
 {
     subtree_get(&obj->tree);
 }
 
-/* Drops a reference; with the last one the object is cached or freed. Long. */
+/* Drops a reference. The drop of the last one caches or frees the object. Long. */
 static inline void obj_put(struct object *obj)
 {
     subtree_put(&obj->tree);
@@ -128,39 +132,44 @@ static inline bool obj_is_deleted(const struct object *obj)
 }
 
 /*
- * Deletes an object and those tied to it: look-ups fail at once, and the last reference frees the
- * memory. `now` unmaps the object everywhere as well. The deletion of a persistent object is
- * durable on return. -TWZ_EDELETED: it was deleted before (0 with `now`); -TWZ_EDAMAGED. Long.
+ * Deletes an object and the objects tied to it: look-ups fail at once, and the drop of the last
+ * reference frees the memory. With `now`, it also unmaps the object everywhere. The deletion of a
+ * persistent object is durable on return. Errors: -TWZ_EDELETED if the object was deleted before (0
+ * with `now`); -TWZ_EDAMAGED; -TWZ_ENOTSUP for a persistent object without a pool. Long.
  */
 MUST_CHECK int obj_delete(struct object *obj, bool now);
 
 /*
- * Ties child's life to parent's; NULL unties it. The tie of a persistent child is durable on
- * return. -TWZ_EINVAL: a circle, or a persistent child and a volatile parent; -TWZ_EDELETED;
- * -TWZ_EFULL: too many parents above one another; -TWZ_EBUSY: one of them migrates. Long.
+ * Ties child's life to parent's, or unties child if parent is NULL. The tie of a persistent child
+ * is durable on return. Errors: -TWZ_EINVAL for a circle, or for a persistent child of a volatile
+ * parent; -TWZ_EDELETED; -TWZ_EFULL for too long a chain of parents; -TWZ_EBUSY while either object
+ * migrates. Long.
  */
 MUST_CHECK int obj_tie(struct object *child, struct object *parent);
 
-/* Takes or drops the object's pin, which is one reference. -TWZ_EDELETED. Long. */
+/* Adds or drops the object's pin, which is one reference. Returns -TWZ_EDELETED for a new pin of a
+ * deleted object. Long. */
 MUST_CHECK int obj_pin(struct object *obj, bool pin);
 
-/* Of a damaged object, pages are counted up to the damage. Long. */
+/* Describes an object. If the object is damaged, the pages are counted up to the damage. Long. */
 void obj_stat(struct object *obj, struct twz_stat *out);
 
-/* Changes a property (TWZ_CTL_*); durable on return. 1: the caller must call again.
- * -TWZ_EINVAL; -TWZ_EDENIED: more permissions than before; -TWZ_EBUSY: it migrates; those of
- * obj_migrate. Long. */
+/* Changes a property (TWZ_CTL_*), durably on return. Returns 1 if the caller must call again.
+ * Errors: -TWZ_EINVAL; -TWZ_EDENIED if `arg` adds permissions; -TWZ_EBUSY while the object
+ * migrates; errors of obj_migrate. Long. */
 MUST_CHECK int obj_ctl(struct object *obj, uint64_t op, uint64_t arg);
 
 /*
- * Does one batch of a migration between volatile and persistent. 1: the caller must call again; 0:
- * done, durably. A migration to NVM that fails is turned back first; then its error is returned.
- * -TWZ_EDELETED; -TWZ_EBUSY: ties, or its former row is still being released; -TWZ_ENOTSUP: not
- * plain data, or no pool; -TWZ_ENOSPC, -TWZ_EFULL, -TWZ_ENOMEM, -TWZ_EPOISON, -TWZ_EDAMAGED. Long.
+ * Does one batch of a migration between volatile and persistent. Returns 1 if the caller must call
+ * again, and 0 if the migration is complete and durable. If a migration to NVM fails, the following
+ * calls turn it back; the last of these returns the error. Errors: -TWZ_EDELETED; -TWZ_EBUSY if the
+ * store has ties of the object, or its former row is still being released; -TWZ_ENOTSUP if the
+ * object is not DATA or has a volatile tie to a parent, or there is no pool; -TWZ_ENOSPC,
+ * -TWZ_EFULL, -TWZ_ENOMEM, -TWZ_EPOISON, -TWZ_EDAMAGED. Long.
  */
 MUST_CHECK int obj_migrate(struct object *obj, bool persistent);
 
-/* Writes back every persistent object in core, for the orderly shutdown. The caller must hold no
+/* Writes back every persistent in-core object, for the orderly shutdown. The caller must hold no
  * lock. */
 void obj_flush_all(void);
 
