@@ -3,9 +3,9 @@
  * Owns the tree of kernel state objects: the root, the directories, and the system object with its
  * information page. The root and the system object are volatile and created at each boot.
  *
- * User code reads a table while it changes: an entry is copied whole, then the count grows to
- * include it. The kernel trusts nothing in a table of a user's directory: it
- * reads only IDs, and compares them.
+ * User code may read a table while the kernel changes it. The kernel must therefore write the whole
+ * entry before it raises the count to include the entry. The kernel does not trust the table of a
+ * user's directory: it checks the count, and only compares the IDs.
  *
  * Lock order: kso_lock -> object.
  */
@@ -150,7 +150,8 @@ static int read_child_count(struct object *dir, uint32_t *count)
     return err;
 }
 
-/* The first index below count of an entry with that ID, or count. TWZ_OBJID_NONE: of a free one. */
+/* Returns the first index below count of an entry with that ID, or count if there is none.
+ * TWZ_OBJID_NONE stands for a free entry. */
 static int64_t find_child(struct object *dir, uint32_t count, objid_t id)
 {
     struct twz_kso_child child[FIND_BATCH];
@@ -168,7 +169,7 @@ static int64_t find_child(struct object *dir, uint32_t count, objid_t id)
     return count;
 }
 
-/* Writes an entry, then the count if that must grow to include it. */
+/* Writes an entry, then raises the count if the count does not include the entry yet. */
 static int write_child(struct object *dir, uint64_t index, const struct twz_kso_child *child)
 {
     uint32_t count;
@@ -183,7 +184,8 @@ static int write_child(struct object *dir, uint64_t index, const struct twz_kso_
     return err;
 }
 
-/* An entry with a zero ID is free, below the count and above it. */
+/* Enters child at `index`; UINT64_MAX stands for the first free entry. An entry with a zero ID is
+ * free, below the count and above it. The caller must hold kso_lock. */
 static int64_t attach_locked(struct object *parent, struct object *child, uint64_t index)
 {
     struct twz_kso_child entry = { .id = child->id, .kind = child->kind };
@@ -221,7 +223,8 @@ int64_t kso_attach(struct object *parent, struct object *child, uint64_t index)
     return ret;
 }
 
-/* UINT64_MAX: the first entry of that ID. */
+/* Removes child at `index`; UINT64_MAX stands for the first entry of child. The caller must hold
+ * kso_lock. */
 static int64_t detach_locked(struct object *parent, objid_t child, uint64_t index)
 {
     static const struct twz_kso_child none;

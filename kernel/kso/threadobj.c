@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns what joins threads and objects: the kernel-only pages of a THREAD object, the table of all
- * threads by generation, and the upcalls about threads.
+ * Owns the link between threads and objects: the kernel-only pages of a THREAD object, the table of
+ * all threads by generation, and the upcalls about threads.
  *
- * A thread references its object, which holds its user page and save areas. The kernel keeps their
- * addresses, because only DATA and VIEW objects can lose pages.
+ * A thread holds a reference on its object, which owns the user page and the save areas. The
+ * kernel keeps the addresses of these pages, because a THREAD object cannot lose pages.
  *
  * Lock order: threads_lock -> thread, sync bucket, kmem -> phys.
  */
@@ -97,7 +97,8 @@ static void init_user_words(struct thread *t)
     __atomic_store_n(&user->spawned, 1, __ATOMIC_RELEASE);
 }
 
-/* threads_lock held. NULL: no memory. */
+/* Creates a thread on obj. The caller must hold threads_lock. Returns NULL if there is no
+ * memory. */
 static struct thread *create_thread_locked(struct object *obj, struct thread_init *init)
 {
     struct thread *t;
@@ -116,7 +117,8 @@ static struct thread *create_thread_locked(struct object *obj, struct thread_ini
     return t;
 }
 
-/* On success the thread owns the caller's reference on the address space. */
+/* Starts a thread on obj. On success the thread owns the caller's reference on the address
+ * space. */
 static int start_in_addrspace(struct object *obj, struct addrspace *addrspace,
                               const struct thread_start *start)
 {
@@ -253,7 +255,7 @@ void threadobj_ended(struct thread *t)
     struct object *obj = t->obj;
     uint64_t code = t->user->exit_code;
 
-    if (t->nwaiters > 0) /* its save areas were damaged, so it could not end its sleep itself */
+    if (t->nwaiters > 0) /* damaged save areas: the thread could not end its sleep */
         (void)sync_cancel(t, put_wait_object);
     threadobj_drop_progress(t);
     spin_lock(&threads_lock);

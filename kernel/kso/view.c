@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns views. An address leads to a view entry, an object, rights, a mapping, and a page.
+ * Owns views. The kernel follows an address to a view entry, its object and rights, a mapping, and
+ * a page.
  *
  * An entry is user memory. The kernel copies it under the view's lock, reads its flags once more,
- * and checks all that it asks for. The rights of a slot are those that both the entry and the
- * access decision give. A slot without READ gets no rights, because the processor cannot deny
- * reads.
+ * and checks everything that the entry asks for. The rights of a slot are those that both the entry
+ * and the access decision give. A slot without READ gets no rights, because the processor cannot
+ * deny reads.
  *
  * Revoke and delete change the object first, then take its lock to unmap it. A fault makes the
- * access decision and tests for deletion under the same lock. It therefore sees the change, or its
- * mapping is removed after it.
+ * access decision and tests for deletion under the same lock. If the fault does not see the change,
+ * its mapping is removed by the unmap that follows.
  *
  * A mapping keeps its rights until its entry is invalidated, or until a touch needs more rights.
- * The entry is then read again.
+ * The kernel then reads the entry again.
  *
  * Lock order: a view's addrspaces_lock alone; object -> address space, one object at a time.
  */
@@ -96,7 +97,7 @@ static uint64_t entry_offset(uint32_t slot)
     return TWZ_VIEW_TABLE + (uint64_t)slot * sizeof(struct twz_view_entry);
 }
 
-/* A consistent copy of the entry; flags 0: none. */
+/* Reads a consistent copy of the entry. If its flags change meanwhile, out->flags is 0. */
 static int read_entry(struct object *view, uint32_t slot, struct twz_view_entry *out)
 {
     uint64_t again = 0;
@@ -148,8 +149,9 @@ static int set_lookup_fault(struct twz_fault *fault, int error)
     }
 }
 
-/* Maps the object with the rights that both the entry and the access decision give. Object's lock
- * held. */
+/* Maps the object with the rights that both the entry and the access decision give. The caller must
+ * hold the object's lock. Returns -TWZ_EFAULT, with *fault set, or -TWZ_EBUSY or -TWZ_EAGAIN of
+ * addrspace_map_locked. */
 static int map_slot_locked(struct addrspace *addrspace, uint32_t slot, struct object *obj,
                            unsigned asked, uint64_t seen, struct twz_fault *fault)
 {
@@ -169,7 +171,8 @@ static int map_slot_locked(struct addrspace *addrspace, uint32_t slot, struct ob
     return err == -TWZ_ENOMEM ? set_view_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM) : err;
 }
 
-/* The same, in place of another object that the slot maps. */
+/* Maps the object as map_slot_locked does. If the slot maps another object, unmaps that object
+ * first. */
 static int map_slot(struct addrspace *addrspace, uint32_t slot, struct object *obj, unsigned asked,
                     uint64_t seen, struct twz_fault *fault)
 {
@@ -185,8 +188,8 @@ static int map_slot(struct addrspace *addrspace, uint32_t slot, struct object *o
     return err;
 }
 
-/* Reads the slot's entry and maps the object that it names; *out is referenced. -TWZ_EAGAIN: the
- * entry may have changed meanwhile. */
+/* Reads the slot's entry, maps the object that it names, and returns a reference in *out. Returns
+ * -TWZ_EAGAIN if the entry may have changed meanwhile. */
 static int map_entry(struct addrspace *addrspace, uint32_t slot, struct object **out,
                      struct twz_fault *fault)
 {
@@ -216,8 +219,8 @@ static int map_entry(struct addrspace *addrspace, uint32_t slot, struct object *
     return err;
 }
 
-/* Finds the object that the slot maps with the rights needed, or maps it now; *out is
- * referenced. */
+/* Returns in *out a reference on the object that the slot maps. If the slot maps none, or without
+ * the right `need`, the function first maps the object of the slot's entry. */
 static int get_slot_object(struct addrspace *addrspace, uint32_t slot, unsigned need,
                            struct object **out, struct twz_fault *fault)
 {
@@ -273,7 +276,8 @@ int view_lookup(struct addrspace *addrspace, uint64_t addr, unsigned need, struc
     return get_object_at(addrspace, addr, need, obj, &fault);
 }
 
-/* An address space is referenced while its slots are unmapped, so that it stays in the list. */
+/* Holds a reference on an address space while its slots are unmapped, so that it stays in the
+ * list. */
 void view_invalidate(struct object *view, uint32_t first, uint32_t count)
 {
     struct addrspace *addrspace, *next;

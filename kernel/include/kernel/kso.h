@@ -2,7 +2,7 @@
 /*
  * The tree of kernel state objects, and the system information page.
  *
- * The caller of each function must hold no lock. None blocks.
+ * The caller of each function must hold no lock. No function blocks.
  */
 #ifndef KERNEL_KSO_H
 #define KERNEL_KSO_H
@@ -24,17 +24,17 @@ void kso_system_update(void);
 /* Publishes the console object's ID in the system information page. */
 void kso_set_console(struct object *console);
 
-/* Enters child into parent's table at index; UINT64_MAX: at the first free one. Returns the index.
- * -TWZ_ETYPE: parent is no directory; -TWZ_ERANGE; -TWZ_EEXIST; -TWZ_EFULL; -TWZ_EDAMAGED;
- * -TWZ_ENOMEM. */
+/* Enters child into parent's table at index; UINT64_MAX stands for the first free index. Returns
+ * the index. Errors: -TWZ_ETYPE if parent is no directory; -TWZ_ERANGE; -TWZ_EEXIST if the index is
+ * in use; -TWZ_EFULL; -TWZ_EDAMAGED; -TWZ_ENOMEM. */
 MUST_CHECK int64_t kso_attach(struct object *parent, struct object *child, uint64_t index);
 
-/* Removes child from parent's table at index; UINT64_MAX: wherever it is. Returns the index.
- * -TWZ_ENOOBJ: it is not there; errors of kso_attach. */
+/* Removes child from parent's table at index; UINT64_MAX stands for the first index of child.
+ * Returns the index. Errors: -TWZ_ENOOBJ if child is not there; errors of kso_attach. */
 MUST_CHECK int64_t kso_detach(struct object *parent, objid_t child, uint64_t index);
 
-/* Must be called after a change of a KSO. For a view, it invalidates `count` slots from `first` on.
- * -TWZ_ETYPE: not a KSO; -TWZ_ERANGE. It passes preemption points. */
+/* Must be called after a change of a KSO. For a view, invalidates `count` slots from `first` on.
+ * Errors: -TWZ_ETYPE if obj is no KSO; -TWZ_ERANGE. Passes preemption points. */
 MUST_CHECK int kso_invalidate(struct object *obj, uint64_t first, uint64_t count);
 
 #endif

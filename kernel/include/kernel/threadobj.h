@@ -3,7 +3,8 @@
  * Threads and their objects: starting a thread on a THREAD object, and finding the thread that runs
  * on one.
  *
- * The caller of each function must hold no lock, unless it says otherwise. None blocks.
+ * The caller of each function must hold no lock, unless its comment says otherwise. No function
+ * blocks.
  */
 #ifndef KERNEL_THREADOBJ_H
 #define KERNEL_THREADOBJ_H
@@ -19,25 +20,27 @@ struct thread_start {
 };
 
 /*
- * Starts a thread on a volatile THREAD object in a view, and references both. A thread may have
- * ended on the object before; the words of its user page are set anew. -TWZ_ETYPE; -TWZ_EBUSY: a
- * thread runs on it; -TWZ_ENOMEM; -TWZ_ENOTSUP: the object is persistent.
+ * Starts a thread on a volatile THREAD object in a view. The thread holds a reference on both. An
+ * earlier thread may have ended on the object; the words of the user page are set anew. Errors:
+ * -TWZ_ETYPE; -TWZ_EBUSY if a thread runs on the object; -TWZ_ENOMEM; -TWZ_ENOTSUP if the object is
+ * persistent.
  */
 MUST_CHECK int threadobj_start(struct object *obj, struct object *view,
                                const struct thread_start *start);
 
 /* Calls act with the thread that runs on obj. The thread cannot end meanwhile, because the thread
- * table's lock is held. Returns what act returns; -TWZ_ETYPE; -TWZ_ENOOBJ: no thread runs on it. */
+ * table's lock is held. Returns the result of act, -TWZ_ETYPE, or -TWZ_ENOOBJ if no thread runs on
+ * obj. */
 MUST_CHECK int threadobj_with(struct object *obj, int (*act)(struct thread *t, void *arg),
                               void *arg);
 
-/* True: a thread with that low half of its generation exists. */
+/* Returns true if a thread exists whose generation has that low half. */
 bool threadobj_is_alive(uint32_t generation);
 
 /* Moves a thread, which must be the running one, to another view. -TWZ_ETYPE, -TWZ_ENOMEM. */
 MUST_CHECK int threadobj_switch_view(struct thread *t, struct object *view);
 
-uint64_t threadobj_count(void); /* threads that exist; takes no lock */
+uint64_t threadobj_count(void); /* number of threads; takes no lock */
 
 /* When the thread on this object ends, the machine ends. */
 void threadobj_set_init(struct object *obj);

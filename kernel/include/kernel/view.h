@@ -3,7 +3,7 @@
  * Views: the object that an address means for a thread, and the rights on it. The kernel reads a
  * view entry on a fault, never trusts it, and maps the object in the thread's address space.
  *
- * The caller of each function must hold no lock. None blocks.
+ * The caller of each function must hold no lock. No function blocks.
  */
 #ifndef KERNEL_VIEW_H
 #define KERNEL_VIEW_H
@@ -11,37 +11,37 @@
 #include <kernel/object.h>
 #include <twz/view.h>
 
-/* The address space of (view, sctx), referenced; it is created if there is none. -TWZ_ETYPE,
- * -TWZ_ENOMEM. */
+/* Returns in *out a reference on the address space of (view, sctx), which is created if there is
+ * none. Errors: -TWZ_ETYPE if view is no view; -TWZ_ENOMEM. */
 MUST_CHECK int view_addrspace_get(struct object *view, objid_t sctx, struct addrspace **out);
 
-/* The caller must hold a reference already. */
+/* Adds a reference. The caller must hold a reference already, or the view's addrspaces_lock. */
 void view_addrspace_ref(struct addrspace *addrspace);
 
-/* Drops a reference; the last one unmaps everything and frees the address space. It passes
+/* Drops a reference; the last one unmaps everything and frees the address space. Passes
  * preemption points. */
 void view_addrspace_put(struct addrspace *addrspace);
 
 /*
- * Resolves a touch of addr that needs one of TWZ_READ, WRITE, EXEC. 0: the access may be tried
- * again. -TWZ_EFAULT: all fields of *fault but ip are set.
+ * Resolves a touch of addr that needs one of TWZ_READ, WRITE, EXEC. Returns 0 if the thread may try
+ * the access again. Otherwise returns -TWZ_EFAULT, with all fields of *fault set but ip.
  */
 MUST_CHECK int view_fault(struct addrspace *addrspace, uint64_t addr, unsigned need,
                           struct twz_fault *fault);
 
-/* The object mapped at addr, referenced, and the offset in it. -TWZ_EFAULT: nothing is mapped
- * there, or not with the right `need`. */
+/* Returns in *obj a reference on the object that the view has at addr, and in *off the offset in
+ * that object. Returns -TWZ_EFAULT if there is none, or not with the right `need`. */
 MUST_CHECK int view_lookup(struct addrspace *addrspace, uint64_t addr, unsigned need,
                            struct object **obj, uint64_t *off);
 
-/* The address of the handler for a kind of fault; 0: none. */
+/* Returns the address of the handler for a kind of fault, or 0 if there is none. */
 uint64_t view_fault_entry(struct addrspace *addrspace, unsigned kind);
 
 /* Unmaps slots [first, first + count) in each address space of the view, so that the next touch
- * reads their entries again. It passes preemption points. */
+ * reads their entries again. Passes preemption points. */
 void view_invalidate(struct object *view, uint32_t first, uint32_t count);
 
-/* Writes an entry of a view that the kernel makes and no thread uses yet. Errors of obj_write. */
+/* Writes an entry of a view. No thread may use the view yet. Returns the errors of obj_write. */
 MUST_CHECK int view_set(struct object *view, uint32_t slot, objid_t id, unsigned rights);
 
 #endif
