@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Changing the page words of an object. A page word points to the frame of one page. It is a direct
- * word of the entry, or a word of a leaf (format.h). The caller supplies two callbacks: `plan`
- * decides whether a page word changes, and `make_body` builds its new body.
+ * Owns changes of the page words of an object. A page word points to the frame of one page. It is a
+ * direct word of the entry, or a word of a leaf (format.h). The caller supplies two callbacks:
+ * `plan` decides whether a page word changes, and `make_body` builds its new body.
  *
  * Invariants:
  *   - A frame or node is durable before a word points to it.
  *   - A frame is freed only when no durable word points to it.
  *
- * The range of pages is split into spans. The words of a span are all direct, or all in one leaf. A
- * leaf may not exist yet. Then the change builds the missing branch: the leaf, and the root if that
- * is missing, too. One word, in the root or in the entry, links the branch.
+ * The range of pages is split into spans. The words of a span are all direct, or all in one leaf.
+ * If the leaf does not exist yet, the change builds the missing branch: the leaf, and also the root
+ * if the object has none. One word, in the root or in the entry, links the branch.
  *
  *   step                                       durable before it     after a crash in this step
  *   1 plan all pages: find every error, count  -                     old state
@@ -32,12 +32,12 @@ struct span {
     uint32_t first; /* pages first .. end - 1 */
     uint32_t end;
     bool direct;      /* the words are direct words */
-    uint64_t *leaf;   /* otherwise: the leaf, or NULL if it does not exist */
-    uint64_t *parent; /* if NULL: the word that will link the branch */
-    uint32_t loc;     /* location of that word: STORE_LOC_TREE or STORE_LOC_ROOT */
+    uint64_t *leaf;   /* if not direct: the leaf, or NULL if there is none */
+    uint64_t *parent; /* without a leaf: the word that will link the branch */
+    uint32_t loc;     /* location of *parent: STORE_LOC_TREE or STORE_LOC_ROOT */
 };
 
-/* The longest span that begins at `page` and does not exceed `end`. */
+/* Find the longest span that begins at `page` and does not exceed `end`. -TWZ_EDAMAGED. */
 static int find_span(const struct change *change, uint32_t page, uint32_t end, struct span *span)
 {
     uint32_t top = page_of_direct(STORE_DIRECT - 1);
@@ -127,7 +127,7 @@ int change_plan(struct change *change, uint32_t row, uint32_t first, uint32_t co
     return 0;
 }
 
-/* The new word of a page, or 0 if the plan keeps the current one. */
+/* Return the new word of a page, or 0 if the plan keeps the current word. */
 static uint64_t new_word(struct change *change, uint32_t page, uint64_t word)
 {
     uint64_t body;
@@ -157,20 +157,21 @@ static bool is_same_line(const void *a, const void *b)
     return (uintptr_t)a / PERSIST_LINE == (uintptr_t)b / PERSIST_LINE;
 }
 
-/* Steps 3 and 4. */
+/* Do steps 3 and 4. */
 static void commit_pending(struct change *change, const struct pending *pending)
 {
     if (!pending->count)
         return;
     if (change->unfenced)
-        persist_fence(); /* the new frames, before a word points to them */
+        persist_fence(); /* the new frames must be durable before a word points to them */
     change->unfenced = false;
     for (uint32_t i = 0; i < pending->count; i++) {
         persist_store64(pending->word[i].at, pending->word[i].after); /* COMMIT: the page's word */
         if (i + 1 == pending->count || !is_same_line(pending->word[i].at, pending->word[i + 1].at))
             persist_flush(pending->word[i].at, sizeof(uint64_t));
     }
-    persist_fence(); /* the words, before an old frame is freed and the caller relies on them */
+    /* The words must be durable before an old frame is freed and before the caller uses them. */
+    persist_fence();
     for (uint32_t i = 0; i < pending->count; i++) {
         uint32_t old = STORE_WORD_FRAME(pending->word[i].before);
 
@@ -179,7 +180,7 @@ static void commit_pending(struct change *change, const struct pending *pending)
     }
 }
 
-/* Steps 2 to 4. */
+/* Do steps 2 to 4. */
 static void change_words(struct change *change, const struct span *span)
 {
     struct pending pending;
@@ -202,7 +203,8 @@ static void change_words(struct change *change, const struct span *span)
 
 /* --- a span whose leaf does not exist ------------------------------------------------------ */
 
-/* Build a leaf with the new words of the span, all others ABSENT. Flushed, not fenced. */
+/* Build a leaf with the new words of the span; all other words are ABSENT. The leaf is flushed, and
+ * the caller must fence. */
 static uint32_t build_leaf(struct change *change, const struct span *span)
 {
     uint32_t frame = frame_alloc(change->store, FRAME_META);
@@ -221,7 +223,8 @@ static uint32_t build_leaf(struct change *change, const struct span *span)
     return frame;
 }
 
-/* Build a root that points to one leaf, all other words ABSENT. Flushed, not fenced. */
+/* Build a root that points to one leaf; all other words are ABSENT. The root is flushed, and the
+ * caller must fence. */
 static uint32_t build_root(struct change *change, uint32_t index, uint32_t leaf)
 {
     uint16_t salt = change->object.salt;
@@ -247,7 +250,7 @@ static bool needs_leaf(struct change *change, const struct span *span)
     return false;
 }
 
-/* Steps 2 and 3. */
+/* Do steps 2 and 3. */
 static void add_branch(struct change *change, const struct span *span)
 {
     uint32_t index = span->first >> STORE_NODE_SHIFT;
@@ -261,7 +264,7 @@ static void add_branch(struct change *change, const struct span *span)
         frame = build_root(change, index, frame);
         index = 0;
     }
-    persist_fence(); /* frames, leaf and root, before a word links them */
+    persist_fence(); /* frames, leaf and root must be durable before a word links them */
     change->unfenced = false;
     link = word_seal(word_body(STORE_NODE, 0, frame), change->object.salt, span->loc, index);
     persist_commit64(span->parent, link); /* COMMIT: the branch with all its pages */

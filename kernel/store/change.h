@@ -17,13 +17,13 @@ struct change {
     struct cursor object; /* set by change_plan */
     uint32_t first;       /* set by change_plan: first page of the range */
 
-    /* Returns the plan for a page with this word, which is good (walk_is_good), or an error. It
-     * must return the same plan each time: change_plan and change_apply both call it. */
+    /* Returns the plan for a page, or an error. `word` is the page word; it is good (walk_is_good).
+     * `plan` must return the same plan each time: change_plan and change_apply both call it. */
     int (*plan)(struct change *change, uint32_t page, uint64_t word);
-    /* Returns the new body of the word; called unless the plan is PLAN_KEEP. If it fills a frame,
-     * it must use streaming stores and must set `unfenced`. */
+    /* Returns the new body of the page word; called unless the plan is PLAN_KEEP. To fill a frame,
+     * make_body must use streaming stores and must set `unfenced`. */
     uint64_t (*make_body)(struct change *change, uint32_t page, uint64_t word);
-    bool changes_absent; /* plan may change ABSENT words; else missing leaves are skipped */
+    bool changes_absent; /* plan may change ABSENT words; if not, missing leaves are skipped */
     bool root_planned;   /* `frames` includes a missing root */
     bool unfenced;       /* a frame was filled after the last fence */
     uint64_t frames;     /* planned: frames for pages and nodes */
@@ -34,18 +34,18 @@ struct change {
     uint32_t frame; /* result: the frame of the last page */
     const void *(*source)(void *ctx, uint32_t page);
     void *ctx;
-    /* share: */
+    /* For a share: */
     const struct cursor *other; /* source object */
-    uint32_t other_first;       /* its page that corresponds to `first` */
+    uint32_t other_first;       /* page of the source object that corresponds to `first` */
     uint32_t copied;            /* source frame of the last copy, 0 if there is no copy yet */
     uint32_t copy_refs;         /* number of words that reach the last copy, which is `frame` */
     bool saturated;             /* the references of a source frame may exceed REF_MAX */
 };
 
 /*
- * Check a change of `count` pages from `first` on, and add the frames that it needs to
- * change->frames. Stores nothing. A deleted object may be changed. -TWZ_ERANGE, the other errors of
- * cursor_open_writable, and the errors of `plan`.
+ * Check a change of `count` pages from `first` on, and add the number of frames needed to
+ * change->frames. Stores nothing. Accepts a deleted object. Returns -TWZ_ERANGE, the errors of
+ * cursor_open_writable but -TWZ_EDELETED, -TWZ_EDAMAGED for a bad word, or the errors of `plan`.
  */
 int change_plan(struct change *change, uint32_t row, uint32_t first, uint32_t count);
 /*
@@ -53,7 +53,8 @@ int change_plan(struct change *change, uint32_t row, uint32_t first, uint32_t co
  * change->frames must not exceed frames_free. The new words are durable on return.
  */
 void change_apply(struct change *change, uint32_t first, uint32_t count);
-/* Plan and apply. -TWZ_ENOSPC if there are fewer free frames than planned. */
+/* Plan and apply. Returns the errors of change_plan, or -TWZ_ENOSPC if there are fewer free frames
+ * than planned. */
 int change_pages(struct change *change, uint32_t row, uint32_t first, uint32_t count);
 
 #endif
