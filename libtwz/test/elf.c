@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ELF reader against hostile files: a good file is accepted and relocated rightly; with bytes
- * changed at random, or cut short, the answer is an error or a plan that leads nowhere outside.
- * File and data end at a page that cannot be touched.
+ * The ELF reader against hostile files. A valid file must be accepted and relocated. A file with
+ * random bytes changed, or cut short, must give an error or a plan that stays inside the file and
+ * the data. File and data end at a page without access.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -38,26 +38,26 @@ static uint64_t rnd(void)
     return seed;
 }
 
-/* `len` bytes, the first byte behind them being out of bounds. */
+/* `len` bytes that end at a page without access. */
 static uint8_t *guarded(size_t len)
 {
-    size_t room = (len + 4095) & ~(size_t)4095;
+    size_t space = (len + 4095) & ~(size_t)4095;
     uint8_t *p =
-        mmap(NULL, room + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        mmap(NULL, space + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     CHECK(p != MAP_FAILED);
-    CHECK(mprotect(p + room, 4096, PROT_NONE) == 0);
-    return p + room - len;
+    CHECK(mprotect(p + space, 4096, PROT_NONE) == 0);
+    return p + space - len;
 }
 
 static void guarded_free(uint8_t *p, size_t len)
 {
-    size_t room = (len + 4095) & ~(size_t)4095;
+    size_t space = (len + 4095) & ~(size_t)4095;
 
-    munmap(p + len - room, room + 4096);
+    munmap(p + len - space, space + 4096);
 }
 
-static void make(uint8_t *file)
+static void make_elf(uint8_t *file)
 {
     struct image *m = (struct image *)(void *)file;
     struct elf_dyn *dyn = (struct elf_dyn *)(void *)(file + TEXT + 0x40);
@@ -97,7 +97,7 @@ static void test_good(uint8_t *file)
     struct elf_plan plan;
     uint64_t word;
 
-    make(file);
+    make_elf(file);
     CHECK(elf_read(file, SIZE, &plan) == 0);
     CHECK(plan.entry == 0x400 && plan.rela_count == 2 && plan.data.memsz == DATA + BSS);
     CHECK(elf_relocate(file, &plan, 0x40001000, data) == 0);
@@ -109,31 +109,31 @@ static void test_good(uint8_t *file)
         CHECK(elf_read(file, size, &plan) < 0);
 }
 
-static void refuse(uint8_t *file, uint64_t off, uint64_t value, size_t len)
+static void check_refused(uint8_t *file, uint64_t off, uint64_t value, size_t len)
 {
     struct elf_plan plan;
 
-    make(file);
+    make_elf(file);
     memcpy(file + off, &value, len);
     CHECK(elf_read(file, SIZE, &plan) < 0);
 }
 
 static void test_refused(uint8_t *file)
 {
-    refuse(file, 0, 0, 4);
-    refuse(file, offsetof(struct elf_head, type), 2, 2);
-    refuse(file, offsetof(struct elf_head, machine), 3, 2);
-    refuse(file, offsetof(struct elf_head, entry), TEXT, 8);
-    refuse(file, offsetof(struct elf_head, phnum), 0, 2);
-    refuse(file, offsetof(struct elf_head, phoff), UINT64_MAX - 7, 8);
-    refuse(file, offsetof(struct image, segment[0].vaddr), 0x1000, 8);
-    refuse(file, offsetof(struct image, segment[0].flags), 7, 4);
-    refuse(file, offsetof(struct image, segment[1].vaddr), 0x2000, 8);
-    refuse(file, offsetof(struct image, segment[1].filesz), DATA + BSS + 1, 8);
-    refuse(file, offsetof(struct image, segment[1].memsz), TWZ_OBJ_SIZE, 8);
-    refuse(file, offsetof(struct image, segment[2].type), ELF_INTERP, 4);
-    refuse(file, TEXT + 0x40, ELF_DT_NEEDED, 8);
-    refuse(file, TEXT + 0x48, UINT64_MAX - 3, 8);
+    check_refused(file, 0, 0, 4);
+    check_refused(file, offsetof(struct elf_head, type), 2, 2);
+    check_refused(file, offsetof(struct elf_head, machine), 3, 2);
+    check_refused(file, offsetof(struct elf_head, entry), TEXT, 8);
+    check_refused(file, offsetof(struct elf_head, phnum), 0, 2);
+    check_refused(file, offsetof(struct elf_head, phoff), UINT64_MAX - 7, 8);
+    check_refused(file, offsetof(struct image, segment[0].vaddr), 0x1000, 8);
+    check_refused(file, offsetof(struct image, segment[0].flags), 7, 4);
+    check_refused(file, offsetof(struct image, segment[1].vaddr), 0x2000, 8);
+    check_refused(file, offsetof(struct image, segment[1].filesz), DATA + BSS + 1, 8);
+    check_refused(file, offsetof(struct image, segment[1].memsz), TWZ_OBJ_SIZE, 8);
+    check_refused(file, offsetof(struct image, segment[2].type), ELF_INTERP, 4);
+    check_refused(file, TEXT + 0x40, ELF_DT_NEEDED, 8);
+    check_refused(file, TEXT + 0x48, UINT64_MAX - 3, 8);
 }
 
 static void test_random(uint8_t *file)
@@ -145,7 +145,7 @@ static void test_random(uint8_t *file)
         struct elf_plan plan;
         uint8_t *data;
 
-        make(file);
+        make_elf(file);
         for (uint64_t i = 0; i <= rnd() % 4; i++) {
             uint64_t off = rnd() % 2 ? rnd() % sizeof(struct image) : TEXT + rnd() % DATA;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libtwz inside the system. Booted in the place of init, it runs every test and powers off; what it
- * finds goes to the kernel's log. Booted again on the same pool it looks at what it left. The same
- * program is what its process tests start (argc > 0).
+ * libtwz inside the system. The program boots in place of init, runs all tests, writes the results
+ * to the kernel's log and powers off. On the second boot of the same pool it checks the objects of
+ * the first. Its process tests start the same program with argc > 0.
  */
 #include <twz/call.h>
 #include <twz/faults.h>
@@ -143,7 +143,7 @@ static void test_pointers(void)
     CHECK(twz_ptr_lea_try(pa, (twz_pptr_t){ 0 }, &d) == -TWZ_EINVAL);
     CHECK(twz_ptr_lea_try(pa, (twz_pptr_t){ 8 }, &d) == -TWZ_ERANGE);
     CHECK(twz_ptr_lea_try(pa, (twz_pptr_t){ TWZ_PPTR(9, TWZ_OBJ_BASE) }, &d) == -TWZ_EINVAL);
-    CHECK(twz_object_set_size(&a, 64) == 0); /* what the base holds: rooms come behind it */
+    CHECK(twz_object_set_size(&a, 64) == 0); /* twz_new gives space behind this */
     CHECK(twz_name_assign("/data/b", b.id) == 0);
     CHECK(twz_ptr_store_name(&a, pa, "/data/b", TWZ_OBJ_BASE, 0, TWZ_READ | TWZ_WRITE) == 0);
     CHECK(twz_ptr_lea(pa, *pa) == vb);
@@ -183,11 +183,11 @@ static void nested(void *arg)
     touch(arg);
 }
 
-static uint64_t mended = 5;
+static uint64_t repaired_word = 5;
 
-static int mend(struct twz_fault_frame *frame)
+static int repair_address(struct twz_fault_frame *frame)
 {
-    frame->regs.rdi = (uint64_t)(uintptr_t)&mended;
+    frame->regs.rdi = (uint64_t)(uintptr_t)&repaired_word;
     return 1;
 }
 
@@ -225,7 +225,7 @@ static void test_faults(void)
     CHECK(fault.reason == TWZ_REASON_NULLPTR && objid_equal(fault.object, obj.id));
     p->raw = TWZ_PPTR(3, TWZ_OBJ_BASE);
     CHECK(twz_try(resolve, p, &fault) == 1 && fault.reason == TWZ_REASON_FOT);
-    CHECK(twz_fault_set(TWZ_FAULT_NULL, mend) == 0 && load(16) == 5);
+    CHECK(twz_fault_set(TWZ_FAULT_NULL, repair_address) == 0 && load(16) == 5);
     CHECK(twz_fault_set(TWZ_FAULT_NULL, NULL) == 0);
     twz_object_delete(&obj, 0);
     twz_object_release(&readonly);
@@ -250,7 +250,7 @@ static void count(void *arg)
     }
 }
 
-/* Somebody else has it, and keeps it. */
+/* Another thread holds the mutex throughout. */
 static void lock_in_vain(void *arg)
 {
     CHECK(twz_mutex_lock_for(arg, 40000000) == -TWZ_EBUSY);
@@ -370,7 +370,7 @@ static void test_processes(void)
     twz_object_release(&obj);
 }
 
-/* --- what stays ------------------------------------------------------------------------------- */
+/* --- persistence over two boots --------------------------------------------------------------- */
 
 static void build_list(void)
 {

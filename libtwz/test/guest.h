@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the test inside the system share. */
+/* Declarations shared by the files of the test inside the system. */
 #ifndef LIBTWZ_TEST_GUEST_H
 #define LIBTWZ_TEST_GUEST_H
 
@@ -9,10 +9,10 @@
 void check(int good, const char *what, const char *file, uint32_t line);
 void say(const char *text);
 
-/* Start this program again as a process with argv { "child", "a", word }. */
+/* Start this program as a process with argv { "child", "a", word }. */
 void run_child(const char *word, int envs, struct twz_process *process);
 
-/* guest_hier.c: directories under many threads, and under processes that are killed. */
+/* guest_hier.c: directories with many threads, and with processes that are killed. */
 void test_hier_threads(void);
 void test_hier_kills(void);
 _Noreturn void hier_child(void);

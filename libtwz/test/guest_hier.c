@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Directories under contention: threads that rename across two directories in both directions,
- * create, link and remove, while others read; and processes that are killed in the middle of that,
- * after which the next one has to find everything in order.
+ * Directories under contention. Threads create, link, remove, and rename between two directories in
+ * both directions, while others read. Then processes are killed while they do the same; after each,
+ * the next thread must find both directories in order.
  */
 #include <hier/hier.h>
 #include <twz/call.h>
@@ -24,7 +24,7 @@ static struct hier_name name_of(char *text, char kind, uint32_t who, uint32_t i)
     return (struct hier_name){ text, 3 };
 }
 
-static void one_round(const twzobj *a, const twzobj *b, uint32_t who, uint32_t i)
+static void run_round(const twzobj *a, const twzobj *b, uint32_t who, uint32_t i)
 {
     struct hier_create file = { .kind = HIER_OBJECT };
     struct hier_create dir = { .kind = HIER_DIR };
@@ -52,15 +52,15 @@ static void one_round(const twzobj *a, const twzobj *b, uint32_t who, uint32_t i
         (void)!hier_remove(a, d, HIER_WANT_DIR);
 }
 
-static void worker(void *arg)
+static void run_rounds(void *arg)
 {
     uint32_t who = *(uint32_t *)arg;
 
     for (uint32_t i = 0; i < ROUNDS; i++)
-        one_round(who % 2 ? &left : &right, who % 2 ? &right : &left, who, i);
+        run_round(who % 2 ? &left : &right, who % 2 ? &right : &left, who, i);
 }
 
-static void reader(void *arg)
+static void read_names(void *arg)
 {
     struct hier_item item;
 
@@ -82,8 +82,8 @@ static void open_both(void)
     CHECK(twz_object_init_name(&right, "/data/right", TWZ_READ | TWZ_WRITE) == 0);
 }
 
-/* Each name leads to an object that is there, whose links are its names. */
-static void all_right(const twzobj *dir)
+/* The directory passes hier_check, and each name means an object that exists. */
+static void check_dir(const twzobj *dir)
 {
     struct hier_item item;
     uint64_t cursor = 0;
@@ -98,7 +98,7 @@ static void all_right(const twzobj *dir)
     CHECK(names == hier_count(dir));
 }
 
-static void empty(const twzobj *dir)
+static void remove_all(const twzobj *dir)
 {
     struct hier_item item;
     uint64_t cursor = 0;
@@ -111,7 +111,7 @@ static void empty(const twzobj *dir)
 void test_hier_threads(void)
 {
     struct twz_thrd threads[WORKERS], read;
-    struct twz_thrd_spawn spawn = { .fn = worker };
+    struct twz_thrd_spawn spawn = { .fn = run_rounds };
     struct twz_fault fault;
     uint32_t who[WORKERS];
     uint64_t stop = 0;
@@ -122,24 +122,24 @@ void test_hier_threads(void)
         spawn.arg = &who[i];
         CHECK(twz_thread_spawn(&threads[i], &spawn) == 0);
     }
-    spawn.fn = reader;
+    spawn.fn = read_names;
     spawn.arg = &stop;
     CHECK(twz_thread_spawn(&read, &spawn) == 0);
     for (uint32_t i = 0; i < WORKERS; i++)
         CHECK(twz_thread_wait(&threads[i], NULL, &fault) == 0);
     __atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
     CHECK(twz_thread_wait(&read, NULL, &fault) == 0);
-    all_right(&left);
-    all_right(&right);
-    empty(&left);
-    empty(&right);
+    check_dir(&left);
+    check_dir(&right);
+    remove_all(&left);
+    remove_all(&right);
 }
 
 _Noreturn void hier_child(void)
 {
     open_both();
     for (uint32_t i = 0;; i++)
-        one_round(i % 2 ? &left : &right, i % 2 ? &right : &left, 9, i);
+        run_round(i % 2 ? &left : &right, i % 2 ? &right : &left, 9, i);
 }
 
 void test_hier_kills(void)
@@ -156,10 +156,10 @@ void test_hier_kills(void)
         CHECK(twz_program_signal(&process, TWZ_SIGNAL_KILL, 0) == 0);
         CHECK(twz_program_wait(&process, TWZ_FOREVER, &end) == 0 &&
               end.code == TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_KILL));
-        one_round(&left, &right, 1, i);
-        all_right(&left);
-        all_right(&right);
+        run_round(&left, &right, 1, i);
+        check_dir(&left);
+        check_dir(&right);
     }
-    empty(&left);
-    empty(&right);
+    remove_all(&left);
+    remove_all(&right);
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Directories and the typed layer under power failure. For every sequence of one and two
- * operations: at each moment of the last one where a power cut shows something new, each legal
- * content of the media (libtwz/test/host.h) is booted. It must show the state before that operation
- * or the one after it: the same names, kinds, IDs, link texts, link counts and parents, the same
- * objects alive; every directory sound, and usable; and the same again after another reboot.
- * On each image, too, something is done first of all that what was interrupted must not spoil. A
- * sample of recoveries is cut likewise, after a power cut and after the death of the program alone.
+ * Directories and the typed layer under power failure. For each operation, and for pairs of two,
+ * each legal image (libtwz/test/host.h) at each crash point of the last operation is booted. It
+ * must show the state before that operation or the state after it:
+ *   - names, kinds, IDs, link texts, link counts, parents, and the objects that exist;
+ *   - each directory passes hier_check and takes a change;
+ *   - another reboot shows the same state.
+ * On each image, follow-ups (hier_crash.h) are tried as the first operation, too. A sample of
+ * recoveries is cut as well, after a power failure and after the death of the program alone.
  *
- * Afterwards the harness is tried itself (hier_mutants.c).
+ * At the end the harness is tested (hier_mutants.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +21,13 @@ unsigned long crash_images;
 static struct crash_effort effort;
 static char before[STATE], before_names[STATE];
 static char after[STATE], after_names[STATE];
-static int bad;
+static int failed;
 static uint32_t recoveries;
 static uint32_t deaths;
 
 /* --- state as text ---------------------------------------------------------------------------- */
 
-static size_t put(char *out, size_t at, const char *text)
+static size_t append(char *out, size_t at, const char *text)
 {
     size_t len = strlen(text);
 
@@ -36,10 +37,10 @@ static size_t put(char *out, size_t at, const char *text)
 }
 
 static struct {
-    int links;        /* link counts are part of it */
-    unsigned a_names; /* names of crash_ids.a met */
+    int links;        /* 1: link counts are part of the state */
+    unsigned a_names; /* names of crash_ids.a */
     unsigned dirs;
-    unsigned empty_names; /* of no object */
+    unsigned empty_names; /* names without an object */
 } walk;
 
 static size_t dump_item(const twzobj *dir, const struct hier_item *item, char *out, size_t at)
@@ -65,7 +66,7 @@ static size_t dump_item(const twzobj *dir, const struct hier_item *item, char *o
     }
     snprintf(line, sizeof(line), "%.20s %u %llx %s\n", item->name, item->found.kind,
              (unsigned long long)item->found.id.hi, text);
-    return put(out, at, line);
+    return append(out, at, line);
 }
 
 static int by_line(const void *a, const void *b)
@@ -73,7 +74,7 @@ static int by_line(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Names in the order of the alphabet: where entries lie is not part of the state. */
+/* Sort names by text: the position of an entry is not part of the state. */
 static void sort_lines(char *text)
 {
     static char copy[STATE];
@@ -85,8 +86,8 @@ static void sort_lines(char *text)
         lines[count++] = line;
     qsort(lines, count, sizeof(lines[0]), by_line);
     for (size_t i = 0; i < count; i++) {
-        at = put(text, at, lines[i]);
-        at = put(text, at, "\n");
+        at = append(text, at, lines[i]);
+        at = append(text, at, "\n");
     }
 }
 
@@ -115,8 +116,8 @@ static size_t dump_dir(objid_t id, objid_t parent, char *out, size_t at)
     CHECK(hier_check(&dir, problem, NULL) == 0);
     snprintf(head, sizeof(head), "[%llx] %u %llx\n", (unsigned long long)id.hi, hier_count(&dir),
              (unsigned long long)twz_object_meta(&dir)->type);
-    at = put(out, at, head);
-    at = put(out, at, part);
+    at = append(out, at, head);
+    at = append(out, at, part);
     cursor = 0;
     while (hier_iter(&dir, &cursor, &item) == 1) {
         if (item.found.kind == HIER_DIR)
@@ -130,8 +131,8 @@ static size_t dump_list(char *out, size_t at)
     return at + crash_list(out + at, STATE - at);
 }
 
-/* The names alone, in one pass: a change in one directory is finished when any part of it is seen,
- * but for link counts, which are right once the directory with the change was looked at. */
+/* The names alone, in one pass. Reading any part of a directory finishes its change. Link counts
+ * are left out: they are right only after the directory with the change was read. */
 static void dump_names(char *out)
 {
     walk.links = 0;
@@ -139,8 +140,8 @@ static void dump_names(char *out)
     walk.links = 1;
 }
 
-/* What the operation in question changes outside of directories; NULL: nothing. */
-static void (*show)(char *text, size_t size);
+/* The operation's state outside of directories; NULL: none. */
+static void (*dump_extra)(char *text, size_t size);
 
 static void dump(char *out)
 {
@@ -151,19 +152,19 @@ static void dump(char *out)
     walk.a_names = walk.dirs = walk.empty_names = 0;
     at = dump_dir(crash_ids.root, crash_ids.root, out, 0);
     at = dump_list(out, at);
-    if (show)
-        show(out + at, STATE - at);
+    if (dump_extra)
+        dump_extra(out + at, STATE - at);
     at += strlen(out + at);
     count = host_objects(ids, 128);
     for (size_t i = 0; i < count; i++) {
         snprintf(text, sizeof(text), "alive %llx\n", (unsigned long long)ids[i].hi);
-        at = put(out, at, text);
+        at = append(out, at, text);
     }
 }
 
 /* --- one image -------------------------------------------------------------------------------- */
 
-static int usable(objid_t id)
+static int check_usable(objid_t id)
 {
     struct hier_found found;
     twzobj dir;
@@ -176,7 +177,7 @@ static int usable(objid_t id)
     return 0;
 }
 
-/* A further node gets room of its own: the others stay what they were. */
+/* A new node gets space of its own: the others do not change. */
 static void list_usable(void)
 {
     static char old[STATE], new[STATE];
@@ -201,35 +202,36 @@ static unsigned live_dirs(void)
     return dirs;
 }
 
-/* Bit set of what is legal. */
+/* Bit set: the states that are legal. */
 #define IN_BETWEEN 1 /* the operation is several changes in a row */
-#define AGAIN      2 /* this image comes from a crash of a recovery already */
-#define DONE       4 /* the operation has returned: only the state after it */
+#define AGAIN      2 /* the image is of a crash in a recovery */
+#define DONE       4 /* the operation has returned: only the state after it is legal */
 
-static int one_of(const char *state, const char *old, const char *new, int legal)
+/* Report an illegal state, unless quiet. */
+static bool is_legal(const char *state, const char *old, const char *new, int legal)
 {
     if ((legal & IN_BETWEEN) || strcmp(state, new) == 0)
-        return 1;
+        return true;
     if (!(legal & DONE) && strcmp(state, old) == 0)
-        return 1;
+        return true;
     if (!effort.quiet)
         fprintf(stderr, "--- state\n%s--- before\n%s--- after\n%s", state, old, new);
-    return 0;
+    return false;
 }
 
-/* Something was done first thing after the crash: as many names as meta.links says, no circle of
- * parents, and what was done stays done. */
-static int meddled(uint32_t what)
+/* After a follow-up: meta.links agrees with the names, the parents have no cycle, and the
+ * follow-up's change is there. */
+static int check_follow(uint32_t what)
 {
     static char state[STATE];
     unsigned long long links;
     twzobj a;
 
-    dump(state); /* the walk itself finds parents that do not agree */
+    dump(state); /* the walk checks the parents */
     dump(state);
-    if (walk.dirs != live_dirs() || crash_meddled(what) < 0)
+    if (walk.dirs != live_dirs() || crash_follow_check(what) < 0)
         return -1;
-    if (what == MEDDLE_MOVE && walk.empty_names) /* other operations may leave some rightly */
+    if (what == FOLLOW_MOVE && walk.empty_names) /* after other operations some are legal */
         return -1;
     if (twz_object_init_guid(&a, crash_ids.a, TWZ_READ) < 0)
         return walk.a_names == 0 ? 0 : -1;
@@ -237,27 +239,27 @@ static int meddled(uint32_t what)
     return links + 1 == walk.a_names ? 0 : -1;
 }
 
-/* How an image is looked at. */
-struct look {
+/* How an image is checked. */
+struct image_view {
     int legal;
-    uint32_t meddle; /* one MEDDLE_*; 0: check_image */
+    uint32_t follow; /* one FOLLOW_*; 0: check_image */
 };
 
-static uint32_t meddles; /* of the operation in question */
+static uint32_t follows; /* follow-ups of the operation */
 
-static void at_point_of_recovery(void *ctx);
+static void on_recovery_point(void *ctx);
 
-/* Names are looked for, then everything, and as long as it lasts the recovery may be cut. */
+/* Read the names, then the whole state; both finish changes. This recovery may be cut. */
 static void recover(int legal, char *names, char *all)
 {
     int cut = effort.recovery && !(legal & AGAIN) && ++recoveries % effort.recovery == 0;
 
     if (cut)
-        host_crash_points(at_point_of_recovery, &legal);
-    host_note_sites(1);
+        host_crash_points(on_recovery_point, &legal);
+    host_count_sites(1);
     dump_names(names);
     dump(all);
-    host_note_sites(0);
+    host_count_sites(0);
     host_crash_points(NULL, NULL);
 }
 
@@ -267,14 +269,14 @@ static int check_image(int legal)
     objid_t id;
 
     recover(legal, state, again);
-    if (bad || !one_of(state, before_names, after_names, legal))
+    if (failed || !is_legal(state, before_names, after_names, legal))
         return -1;
     dump(state);
-    if (!one_of(state, before, after, legal))
+    if (!is_legal(state, before, after, legal))
         return -1;
-    usable(crash_ids.root);
+    check_usable(crash_ids.root);
     if (twz_name_resolve("/d", &id) == 0)
-        usable(id);
+        check_usable(id);
     dump(again);
     CHECK(strcmp(state, again) == 0);
     list_usable();
@@ -285,84 +287,84 @@ static int check_image(int legal)
     return 0;
 }
 
-static int check(void *ctx)
+static int check_one(void *ctx)
 {
-    const struct look *look = ctx;
+    const struct image_view *view = ctx;
 
-    if (!look->meddle)
-        return check_image(look->legal);
-    crash_meddle(look->meddle);
-    return meddled(look->meddle);
+    if (!view->follow)
+        return check_image(view->legal);
+    crash_follow(view->follow);
+    return check_follow(view->follow);
 }
 
-static void try_images(int legal, uint32_t meddle)
+static void try_images(int legal, uint32_t follow)
 {
-    struct look look = { legal, meddle };
-    uint64_t salt = (uint64_t)meddle << 8 | (uint64_t)legal;
-    int count = bad ? 0 : host_images(salt, check, &look);
+    struct image_view view = { legal, follow };
+    uint64_t salt = (uint64_t)follow << 8 | (uint64_t)legal;
+    int count = failed ? 0 : host_images(salt, check_one, &view);
 
     if (count < 0)
-        bad = 1;
+        failed = 1;
     else
         crash_images += (unsigned long)count;
 }
 
-static void try_all(int legal)
+static void try_all_images(int legal)
 {
-    recoveries = (uint32_t)crash_images; /* which of the next ones crash in recovery as well */
+    recoveries = (uint32_t)crash_images; /* varies which recoveries are cut */
     try_images(legal, 0);
     if (effort.skip != HOST_NO_SITE && effort.recovery && !(legal & AGAIN))
-        return; /* as before, or tried without recoveries */
-    for (uint32_t i = 0; i < MEDDLES; i++) {
-        if (meddles & 1u << i)
+        return; /* the pass without recoveries has tried these */
+    for (uint32_t i = 0; i < FOLLOWS; i++) {
+        if (follows & 1u << i)
             try_images(legal, 1u << i);
     }
 }
 
-static void at_point_of_recovery(void *ctx)
+static void on_recovery_point(void *ctx)
 {
-    try_all(*(int *)ctx | AGAIN);
+    try_all_images(*(int *)ctx | AGAIN);
 }
 
-/* What was not made durable stays so. */
-static void no_point(void *ctx)
+/* Record without trying images. */
+static void ignore_point(void *ctx)
 {
     (void)ctx;
 }
 
-/* Whoever comes after a dead program tidies up, and is cut as well. */
-static int after_death(void *ctx)
+/* The thread after a dead program finishes its change, and is cut, too. */
+static int recover_after_death(void *ctx)
 {
     static char state[STATE];
 
-    host_crash_points(at_point_of_recovery, ctx);
+    host_crash_points(on_recovery_point, ctx);
     dump_names(state);
     dump(state);
-    if (meddles & MEDDLE_MOVE) {
-        host_crash_points(no_point, NULL); /* neither the state before nor the one after any more */
-        crash_meddle(MEDDLE_MOVE);
-        try_images(AGAIN, MEDDLE_MOVE);
+    if (follows & FOLLOW_MOVE) {
+        host_crash_points(ignore_point, NULL); /* neither state is legal any more */
+        crash_follow(FOLLOW_MOVE);
+        try_images(AGAIN, FOLLOW_MOVE);
     }
     host_crash_points(NULL, NULL);
-    return bad ? -1 : 0;
+    return failed ? -1 : 0;
 }
 
 static void try_death(int legal)
 {
-    int every = (meddles & MEDDLE_MOVE) != 0; /* there is one moment at which that matters */
+    bool every = (follows & FOLLOW_MOVE) != 0; /* only one crash point matters for it */
 
-    if (!effort.recovery || bad || (++deaths % effort.recovery && !every))
+    if (!effort.recovery || failed || (++deaths % effort.recovery && !every))
         return;
-    if (host_death(after_death, &legal) < 0)
-        bad = 1;
+    if (host_death(recover_after_death, &legal) < 0)
+        failed = 1;
 }
 
-static void at_point(void *ctx)
+static void on_crash_point(void *ctx)
 {
-    /* Up to the site that is left out, images are those that were tried unchanged, unless it is
-     * recovery that meets it. */
+    /* Before the site that is left out, images are the same as without leaving it out, unless
+     * recovery reaches it. */
     if (effort.skip == HOST_NO_SITE || effort.recovery || host_skipped())
-        try_all(*(int *)ctx);
+        try_all_images(*(int *)ctx);
     try_death(*(int *)ctx);
 }
 
@@ -374,15 +376,15 @@ static void run_unless(int op)
         crash_ops[op].run();
 }
 
-/* Operation `second` after operation `first` (-1: after none). 0 good. */
+/* Run operation `first` (-1: none), then `second` with crash points. 0 is good. */
 static int try_pair(int first, int second)
 {
     const struct crash_op *op = &crash_ops[second];
     int legal = op->steps ? IN_BETWEEN : 0;
 
-    bad = 0;
-    show = op->show;
-    meddles = op->meddle;
+    failed = 0;
+    dump_extra = op->show;
+    follows = op->follow;
     crash_setup();
     run_unless(first);
     dump_names(before_names);
@@ -392,17 +394,17 @@ static int try_pair(int first, int second)
     dump(after);
     crash_setup();
     host_skip_site(effort.skip);
-    host_crash_points(no_point, NULL);
+    host_crash_points(ignore_point, NULL);
     run_unless(first);
-    host_crash_points(at_point, &legal);
+    host_crash_points(on_crash_point, &legal);
     op->run();
     legal |= DONE;
-    at_point(&legal);
+    on_crash_point(&legal);
     host_crash_points(NULL, NULL);
-    if (bad && !effort.quiet)
+    if (failed && !effort.quiet)
         fprintf(stderr, "failed: %s, then %s\n", first < 0 ? "nothing" : crash_ops[first].name,
                 op->name);
-    return bad ? -1 : 0;
+    return failed ? -1 : 0;
 }
 
 static int op_named(const char *name)
@@ -414,8 +416,8 @@ static int op_named(const char *name)
     return i;
 }
 
-/* Pairs where the second shows what the first must have made durable. */
-static const char *const telling[][2] = {
+/* Pairs in which the second operation depends on a store that the first must have made durable. */
+static const char *const pairs[][2] = {
     { "typed-add", "typed-add" },
     { "typed-add", "typed-put" },
     { "rename-across", "create-again" },
@@ -426,7 +428,7 @@ static const char *const telling[][2] = {
 
 size_t crash_workloads(void)
 {
-    return crash_ops_count + sizeof(telling) / sizeof(telling[0]);
+    return crash_ops_count + sizeof(pairs) / sizeof(pairs[0]);
 }
 
 void crash_workload_name(size_t w, char *text, size_t size)
@@ -434,8 +436,8 @@ void crash_workload_name(size_t w, char *text, size_t size)
     if (w < crash_ops_count)
         snprintf(text, size, "%s", crash_ops[w].name);
     else
-        snprintf(text, size, "%s, %s", telling[w - crash_ops_count][0],
-                 telling[w - crash_ops_count][1]);
+        snprintf(text, size, "%s, %s", pairs[w - crash_ops_count][0],
+                 pairs[w - crash_ops_count][1]);
 }
 
 int crash_try(size_t w, const struct crash_effort *e)
@@ -444,10 +446,10 @@ int crash_try(size_t w, const struct crash_effort *e)
     if (w < crash_ops_count)
         return try_pair(-1, (int)w);
     w -= crash_ops_count;
-    return try_pair(op_named(telling[w][0]), op_named(telling[w][1]));
+    return try_pair(op_named(pairs[w][0]), op_named(pairs[w][1]));
 }
 
-/* One recovery in so many is cut itself. */
+/* One recovery in so many is cut, too. */
 static int all_workloads(uint32_t recovery)
 {
     const struct crash_effort all = { .skip = HOST_NO_SITE, .recovery = recovery };
@@ -455,10 +457,10 @@ static int all_workloads(uint32_t recovery)
     for (size_t w = 0; w < crash_workloads(); w++) {
         unsigned long images = crash_images;
 
-        host_met_clear();
+        host_reached_clear();
         if (crash_try(w, &all) < 0)
             return -1;
-        crash_met(w, crash_images - images);
+        crash_reached(w, crash_images - images);
     }
     return 0;
 }

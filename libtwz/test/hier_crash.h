@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Directories and the typed layer under power failure: what the three files of the test share.
- * hier_ops.c has the operations, hier_crash.c says what an image must show, hier_mutants.c tries
- * the harness itself.
+ * Directories and the typed layer under power failure: declarations shared by the three files of
+ * the test. hier_ops.c has the operations, hier_crash.c checks images, hier_mutants.c tests the
+ * harness.
  */
 #ifndef LIBTWZ_TEST_HIER_CRASH_H
 #define LIBTWZ_TEST_HIER_CRASH_H
@@ -17,20 +17,21 @@
 
 /* --- hier_ops.c ------------------------------------------------------------------------------- */
 
-/* Things that are done first of all after a crash, which what was interrupted must not spoil. */
-#define MEDDLE_LINKS 1u  /* take a name of an object away that may be losing another one */
-#define MEDDLE_TREE  2u  /* move a directory to where a circle would close */
-#define MEDDLE_BACK  4u  /* ... the other one */
-#define MEDDLE_NAME  8u  /* use a name again that was just moved away */
-#define MEDDLE_MOVE  16u /* give what was just created another name */
-#define MEDDLES      5u
+/* Follow-ups: the first operation after a crash. The interrupted change must not spoil it. */
+#define FOLLOW_LINKS 1u  /* remove a name of an object that may be losing another one */
+#define FOLLOW_TREE  2u  /* move a directory so that a cycle could close */
+#define FOLLOW_BACK  4u  /* as FOLLOW_TREE, in the other direction */
+#define FOLLOW_NAME  8u  /* use a name again that was just moved away */
+#define FOLLOW_MOVE  16u /* rename an object that was just created */
+#define FOLLOWS      5u
 
 struct crash_op {
     const char *name;
     void (*run)(void);
-    void (*show)(char *text, size_t size); /* what it changes outside of directories; may be NULL */
-    uint32_t meddle;                       /* MEDDLE_* worth trying */
-    int steps; /* it is several changes in a row: states in between are legal */
+    void (*show)(char *text,
+                 size_t size); /* the state it changes outside of directories, or NULL */
+    uint32_t follow;           /* bit set of the follow-ups to try */
+    int steps; /* 1: it is several changes in a row, so states in between are legal */
 };
 
 extern const struct crash_op crash_ops[];
@@ -45,14 +46,14 @@ struct crash_ids {
 };
 extern struct crash_ids crash_ids;
 
-/* The tree that every workload starts from. */
+/* Make the tree that every workload starts from. */
 void crash_setup(void);
 
-/* Do one MEDDLE_*; call crash_meddled after a walk: 0 good. */
-void crash_meddle(uint32_t what);
-int crash_meddled(uint32_t what);
+/* Run one follow-up. crash_follow_check must be called after a walk of the tree: 0 is good. */
+void crash_follow(uint32_t what);
+int crash_follow_check(uint32_t what);
 
-/* A further node of the list: the one operation that looking at an image needs, too. */
+/* Add a node to the list: an operation, and part of the check of an image. */
 void crash_typed_add(void);
 size_t crash_list(char *out, size_t size); /* the list as text: its length */
 
@@ -65,27 +66,27 @@ static inline struct hier_name crash_name(const char *text)
 
 /* --- hier_crash.c ----------------------------------------------------------------------------- */
 
-/* Workload w: an operation, or two of which the second is looked at. */
+/* Workload w: one operation, or two of which the second is cut. */
 size_t crash_workloads(void);
 void crash_workload_name(size_t w, char *text, size_t size);
 
 struct crash_effort {
     size_t skip;       /* the site that is left out; HOST_NO_SITE */
-    uint32_t recovery; /* of so many recoveries one is cut itself; 0: none */
+    uint32_t recovery; /* one recovery in so many is cut, too; 0: none */
     int quiet;
 };
 
-/* 0 good. Adds to crash_images. */
+/* 0 if all images are good. Adds their number to crash_images. */
 int crash_try(size_t w, const struct crash_effort *effort);
 extern unsigned long crash_images;
 
 /* --- hier_mutants.c --------------------------------------------------------------------------- */
 
-/* Workload w has just been run unchanged, host_met_clear before it. */
-void crash_met(size_t w, unsigned long count);
+/* Note the sites that workload w reached. It must have run unchanged, after host_reached_clear. */
+void crash_reached(size_t w, unsigned long count);
 
-/* Leave out each site in turn: 0 when each is missed, but for those that the table of exceptions
- * names, which must not be missed. */
+/* Leave out each site in turn. 0 if the harness catches each, except those in the table of
+ * exceptions, which it must not catch. */
 int crash_mutants(void);
 
 #endif

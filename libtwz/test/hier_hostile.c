@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Directories written by an enemy. `shared` and `d` in it are his: he may store anything into
- * them. `other` and what is in it are not, he merely knows the IDs. Whatever stands in his, each
- * operation of a visitor gives an answer within so many steps, keeps within the object, and changes
- * nothing of the others'. First the cases that were met, then random ones.
+ * Directories written by an adversary. It may store anything into `shared` and `d`. It cannot write
+ * `other` and the objects in it, but it knows their IDs. Each operation of an accessor must end
+ * within STEPS_MAX steps, stay inside the object, and change nothing in `other`. The cases found
+ * earlier are tried first, then random ones.
  *
- * Built with the address sanitizer; pages that were not touched can be read only, so that a store
- * without a twz_touch is a crash. Steps are the edges that the compiler's coverage counts.
+ * Built with the address sanitizer. A page that was not touched is read-only, so a store without a
+ * twz_touch crashes. Steps are the edges that the compiler's coverage counts.
  *
  * Usage: hier-hostile [SEED [ROUNDS]]. A failure prints the arguments that repeat it.
  */
@@ -27,15 +27,15 @@
 static uint64_t steps;
 static uint64_t rnd_state;
 static unsigned long long round_seed;
-static const char *doing = "nothing";
+static const char *current = "nothing";
 
 struct hostile_world hostile;
 
-/* --- what the library is built with ----------------------------------------------------------- */
+/* --- functions that the library calls --------------------------------------------------------- */
 
-static void tell(void)
+static void report(void)
 {
-    fprintf(stderr, "failed: %s; again with: hier-hostile %llu 1\n", doing, round_seed);
+    fprintf(stderr, "failed: %s; again with: hier-hostile %llu 1\n", current, round_seed);
 }
 
 void __sanitizer_cov_trace_pc(void);
@@ -43,8 +43,8 @@ void __sanitizer_cov_trace_pc(void)
 {
     if (++steps < STEPS_MAX)
         return;
-    fprintf(stderr, "no end of it\n");
-    tell();
+    fprintf(stderr, "too many steps\n");
+    report();
     _exit(1);
 }
 
@@ -103,7 +103,7 @@ static void start_random(uint64_t seed)
         (void)rnd();
 }
 
-static twzobj make(const twzobj *in, const char *name, uint32_t kind)
+static twzobj create_in(const twzobj *in, const char *name, uint32_t kind)
 {
     struct hier_create create = { .kind = kind };
     twzobj obj;
@@ -112,31 +112,31 @@ static twzobj make(const twzobj *in, const char *name, uint32_t kind)
     return obj;
 }
 
-static void world(void)
+static void make_world(void)
 {
     host_reset();
     CHECK(twz_object_new(&hostile.root, NULL, NULL, TWZ_OC_PERSIST) == 0);
     CHECK(hier_init(&hostile.root, TWZ_OBJID_NONE) == 0);
     host_root_set(hostile.root.id);
-    hostile.other = make(&hostile.root, "other", HIER_DIR);
-    hostile.mine = make(&hostile.root, "mine", HIER_DIR);
-    hostile.shared = make(&hostile.root, "shared", HIER_DIR);
-    hostile.d = make(&hostile.shared, "d", HIER_DIR);
-    hostile.precious = make(&hostile.other, "precious", HIER_OBJECT).id;
-    hostile.empty = make(&hostile.other, "empty", HIER_DIR).id;
-    hostile.file = make(&hostile.mine, "f", HIER_OBJECT).id;
-    (void)make(&hostile.mine, "sub", HIER_DIR);
-    (void)make(&hostile.shared, "a", HIER_OBJECT);
-    (void)make(&hostile.shared, "b", HIER_OBJECT);
-    (void)make(&hostile.shared, "e", HIER_DIR);
-    (void)make(&hostile.d, "in", HIER_DIR);
-    (void)make(&hostile.d, "f", HIER_OBJECT);
+    hostile.other = create_in(&hostile.root, "other", HIER_DIR);
+    hostile.mine = create_in(&hostile.root, "mine", HIER_DIR);
+    hostile.shared = create_in(&hostile.root, "shared", HIER_DIR);
+    hostile.d = create_in(&hostile.shared, "d", HIER_DIR);
+    hostile.precious = create_in(&hostile.other, "precious", HIER_OBJECT).id;
+    hostile.empty = create_in(&hostile.other, "empty", HIER_DIR).id;
+    hostile.file = create_in(&hostile.mine, "f", HIER_OBJECT).id;
+    (void)create_in(&hostile.mine, "sub", HIER_DIR);
+    (void)create_in(&hostile.shared, "a", HIER_OBJECT);
+    (void)create_in(&hostile.shared, "b", HIER_OBJECT);
+    (void)create_in(&hostile.shared, "e", HIER_DIR);
+    (void)create_in(&hostile.d, "in", HIER_DIR);
+    (void)create_in(&hostile.d, "f", HIER_OBJECT);
     CHECK(hier_symlink(&hostile.shared, n("s"), "d/in/../f", 9) == 0);
     CHECK(hier_insert(&hostile.shared, n("gone"), hostile.file) == 0);
     CHECK(hier_remove(&hostile.shared, n("gone"), 0) == 0);
 }
 
-/* What is the others' as one number, but for locks. */
+/* A sum over a page, without the locks in [skip, skip + skip_len). */
 static uint64_t page_sum(uint64_t sum, const void *page, uint64_t skip, uint64_t skip_len)
 {
     const uint64_t *word = page;
@@ -148,7 +148,7 @@ static uint64_t page_sum(uint64_t sum, const void *page, uint64_t skip, uint64_t
     return sum;
 }
 
-static uint64_t others(void)
+static uint64_t sum_of_others(void)
 {
     const objid_t ids[] = { hostile.other.id, hostile.precious, hostile.empty };
     uint64_t sum = 1;
@@ -327,47 +327,47 @@ static const struct {
 };
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 
-static void run(size_t op)
+static void run_operation(size_t op)
 {
-    uint64_t before = others();
+    uint64_t before = sum_of_others();
 
-    doing = operations[op].name;
+    current = operations[op].name;
     steps = 0;
     operations[op].run();
-    if (!delete_flag && others() != before) {
-        fprintf(stderr, "something of the others' changed\n");
-        tell();
+    if (!delete_flag && sum_of_others() != before) {
+        fprintf(stderr, "an object in `other` changed\n");
+        report();
         _exit(1);
     }
 }
 
-static void run_all(void)
+static void run_all_operations(void)
 {
     for (size_t op = 0; op < OPERATIONS; op++)
-        run(op);
+        run_operation(op);
 }
 
-/* --- what was met ----------------------------------------------------------------------------- */
+/* --- cases found earlier ---------------------------------------------------------------------- */
 
-/* Each operation first, and all after it. */
+/* Each operation as the first one, then all of them. */
 static void try_case(size_t c)
 {
     start_random(c);
     for (size_t op = 0; op < 2 * OPERATIONS; op++) {
-        world();
+        make_world();
         hostile_cases[c].spoil();
-        run(op / 2);
+        run_operation(op / 2);
         if (hostile_cases[c].good && !hostile_cases[c].good()) {
-            fprintf(stderr, "not as it should be after it\n");
-            tell();
+            fprintf(stderr, "the case is not good after it\n");
+            report();
             _exit(1);
         }
-        run_all();
+        run_all_operations();
     }
 }
 
-/* In a process of its own, so that all are told. */
-static int case_fails(size_t c)
+/* Runs in a child, so that all cases are reported. */
+static bool case_fails(size_t c)
 {
     int status;
     pid_t pid;
@@ -385,7 +385,7 @@ static int case_fails(size_t c)
     return status != 0;
 }
 
-/* --- random ones ------------------------------------------------------------------------------ */
+/* --- random cases ----------------------------------------------------------------------------- */
 
 static objid_t any_id(void)
 {
@@ -397,7 +397,7 @@ static objid_t any_id(void)
     return ids[rnd() % (sizeof(ids) / sizeof(ids[0]))];
 }
 
-/* A word that may mean something. */
+/* A random word, preferably one with a meaning. */
 static uint64_t some_word(const twzobj *dir)
 {
     objid_t id = any_id();
@@ -415,7 +415,7 @@ static uint64_t some_word(const twzobj *dir)
     }
 }
 
-/* Something that leads further than a word alone. */
+/* Change several words together, so that they lead further. */
 static void mutate_state(const twzobj *dir)
 {
     struct hier_dir *h = header(dir);
@@ -429,7 +429,7 @@ static void mutate_state(const twzobj *dir)
         break;
     case 1:
         i->from = any_id();
-        i->from_bucket = slot_of(rnd() % 2 ? &hostile.other : dir, &value);
+        i->from_bucket = bucket_of(rnd() % 2 ? &hostile.other : dir, &value);
         i->from_value = value;
         break;
     case 2:
@@ -437,7 +437,7 @@ static void mutate_state(const twzobj *dir)
         i->victim_links = UINT64_MAX - rnd() % 3;
         break;
     case 3:
-        i->to_bucket = slot_of(dir, &value) + rnd() % 8 * 8;
+        i->to_bucket = bucket_of(dir, &value) + rnd() % 8 * 8;
         i->to_value = value;
         break;
     case 4: h->parent[rnd() % 2] = any_id(); break;
@@ -462,13 +462,13 @@ static void mutate(void)
 static void try_round(uint64_t seed)
 {
     start_random(seed);
-    doing = "nothing";
-    world();
+    current = "nothing";
+    make_world();
     delete_flag = rnd() % 4 ? 0 : HIER_DELETE;
     for (uint32_t i = 0; i < 6; i++) {
         for (uint64_t many = 1 + rnd() % 6; many > 0; many--)
             mutate();
-        run(rnd() % OPERATIONS);
+        run_operation(rnd() % OPERATIONS);
     }
 }
 
@@ -478,7 +478,7 @@ int main(int argc, char **argv)
     uint64_t rounds = argc > 2 ? strtoull(argv[2], NULL, 10) : ROUNDS;
     int failed = 0;
 
-    __sanitizer_set_death_callback(tell);
+    __sanitizer_set_death_callback(report);
     for (size_t c = 0; argc <= 2 && c < hostile_case_count; c++)
         failed += case_fails(c);
     printf("seed %llu, %llu rounds\n", (unsigned long long)seed, (unsigned long long)rounds);

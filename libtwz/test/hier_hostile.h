@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Directories written by an enemy: what the two files of the test share. */
+/* Directories written by an adversary: declarations shared by the two files of the test. */
 #ifndef LIBTWZ_TEST_HIER_HOSTILE_H
 #define LIBTWZ_TEST_HIER_HOSTILE_H
 
@@ -9,29 +9,29 @@
 
 #include "host.h"
 
-/* `shared`, `d` in it and what is in them are the enemy's. */
+/* The adversary may write `shared`, `d` in it, and the objects in both. */
 struct hostile_world {
     twzobj root;
     twzobj shared;
     twzobj d;
-    twzobj mine;      /* the visitor's */
-    twzobj other;     /* a third one's */
+    twzobj mine;      /* of the accessor */
+    twzobj other;     /* of a third party */
     objid_t file;     /* in mine */
     objid_t precious; /* in other, an object */
     objid_t empty;    /* in other, a directory */
 };
 extern struct hostile_world hostile;
 
-/* A state that was met: made in the world as it is at first. */
+/* A case found earlier. `spoil` makes it in a new world. */
 struct hostile_case {
     const char *name;
     void (*spoil)(void);
-    int (*good)(void); /* holds after the first operation; may be NULL */
+    int (*good)(void); /* must return 1 after the first operation; may be NULL */
 };
 extern const struct hostile_case hostile_cases[];
 extern const size_t hostile_case_count;
 
-/* Names until the table is a larger one, which is tried as any operation. */
+/* Insert names until the directory has a larger table. */
 void hostile_insert_many(const twzobj *dir);
 
 static inline struct hier_name n(const char *text)
@@ -44,15 +44,15 @@ static inline struct hier_dir *header(const twzobj *obj)
     return twz_object_base(obj);
 }
 
-/* The first slot of the first table that is in use. */
-static inline uint64_t slot_of(const twzobj *dir, uint64_t *value)
+/* The offset of the first bucket in use of the first table. */
+static inline uint64_t bucket_of(const twzobj *dir, uint64_t *value)
 {
-    uint64_t *slot = (uint64_t *)(void *)(dir->start + HIER_START + HIER_CELL);
+    uint64_t *bucket = (uint64_t *)(void *)(dir->start + HIER_START + HIER_CELL);
 
-    for (uint32_t i = 1; i < HIER_BUCKETS_MIN && *slot <= HIER_TOMB; i++)
-        slot++;
-    *value = *slot;
-    return (uint64_t)((uint8_t *)slot - dir->start);
+    for (uint32_t i = 1; i < HIER_BUCKETS_MIN && *bucket <= HIER_TOMB; i++)
+        bucket++;
+    *value = *bucket;
+    return (uint64_t)((uint8_t *)bucket - dir->start);
 }
 
 #endif

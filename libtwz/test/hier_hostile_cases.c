@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* What was met, or thought of, in directories written by an enemy. */
+/* Directories written by an adversary: the cases found earlier, and others worth trying. */
 #include "hier_hostile.h"
 
-static void sees(const twzobj *dir, objid_t id)
+static void set_peer_intent(const twzobj *dir, objid_t id)
 {
     header(dir)->peer_intent = id;
     header(dir)->peer_intent_valid = 1;
 }
 
-/* An intent in `dir`, as if the machine had died. */
+/* An intent in `dir`, as a crash could leave it. */
 static struct hier_intent *intent(const twzobj *dir)
 {
     header(dir)->op = HIER_COMMITTED;
     return &header(dir)->intent;
 }
 
-/* What can be mended is. */
+/* The directory is usable again. */
 static int usable(void)
 {
     return hier_insert(&hostile.shared, n("added"), hostile.file) == 0;
@@ -30,28 +30,28 @@ static int child_lives(void)
            twz_object_init_guid(&(twzobj){ 0 }, hostile.d.id, TWZ_READ) == 0;
 }
 
-static void case_see_self(void)
+static void case_peer_self(void)
 {
-    sees(&hostile.shared, hostile.shared.id);
+    set_peer_intent(&hostile.shared, hostile.shared.id);
 }
 
-static void case_see_circle(void)
+static void case_peer_cycle(void)
 {
-    sees(&hostile.shared, hostile.d.id);
-    sees(&hostile.d, hostile.shared.id);
+    set_peer_intent(&hostile.shared, hostile.d.id);
+    set_peer_intent(&hostile.d, hostile.shared.id);
     header(&hostile.d)->op = HIER_DIRTY;
 }
 
-static void case_forward_circle(void)
+static void case_intent_cycle(void)
 {
     uint64_t value;
 
     intent(&hostile.shared)->from = hostile.d.id;
-    intent(&hostile.shared)->from_bucket = slot_of(&hostile.d, &value);
+    intent(&hostile.shared)->from_bucket = bucket_of(&hostile.d, &value);
     intent(&hostile.d)->from = hostile.shared.id;
-    intent(&hostile.d)->from_bucket = slot_of(&hostile.shared, &value);
-    sees(&hostile.shared, hostile.d.id);
-    sees(&hostile.d, hostile.shared.id);
+    intent(&hostile.d)->from_bucket = bucket_of(&hostile.shared, &value);
+    set_peer_intent(&hostile.shared, hostile.d.id);
+    set_peer_intent(&hostile.d, hostile.shared.id);
 }
 
 static void case_own_lock(void)
@@ -67,14 +67,14 @@ static void case_tree_lock(void)
 
 static void case_count(void)
 {
-    uint64_t table, value, *slot;
+    uint64_t table, value, *bucket;
 
     hostile_insert_many(&hostile.shared);
-    (void)slot_of(&hostile.shared, &value);
+    (void)bucket_of(&hostile.shared, &value);
     table = header(&hostile.shared)->table;
-    slot = (uint64_t *)(void *)(hostile.shared.start + HIER_TABLE_OFF(table) + HIER_CELL);
+    bucket = (uint64_t *)(void *)(hostile.shared.start + HIER_TABLE_OFF(table) + HIER_CELL);
     for (uint32_t i = 0; i < 1u << HIER_TABLE_BITS(table); i++)
-        slot[i] = value + ((uint64_t)i << 32);
+        bucket[i] = value + ((uint64_t)i << 32);
     header(&hostile.shared)->count = 0;
     header(&hostile.shared)->used = 100;
 }
@@ -91,7 +91,7 @@ static void case_table_far(void)
     header(&hostile.shared)->bump = 128u << 20;
 }
 
-/* Free chunks of which the first page is there. */
+/* Free chunks of which only the first page exists. */
 static void case_chunk_end(void)
 {
     for (uint32_t i = 1; i < HIER_LISTS; i++) {
@@ -122,7 +122,7 @@ static void case_bump_far(void)
     header(&hostile.shared)->bump = TWZ_OBJ_DATA_TOP - 2 * HIER_CELL;
 }
 
-static void case_list_circle(void)
+static void case_list_cycle(void)
 {
     for (uint32_t i = 0; i < HIER_LISTS; i++) {
         uint64_t off = HIER_START + 2048 + i * 512;
@@ -136,7 +136,7 @@ static void case_list_circle(void)
     header(&hostile.shared)->bump = TWZ_OBJ_DATA_TOP;
 }
 
-/* The rest of a long chunk lies where there is no page. */
+/* The rest of a long chunk lies on a page that does not exist. */
 static void case_rest_far(void)
 {
     uint64_t at = header(&hostile.shared)->bump;
@@ -185,7 +185,7 @@ static void case_from(void)
     struct hier_intent *i = intent(&hostile.shared);
 
     i->from = hostile.other.id;
-    i->from_bucket = slot_of(&hostile.other, &i->from_value);
+    i->from_bucket = bucket_of(&hostile.other, &i->from_value);
 }
 
 static void case_moved(void)
@@ -199,8 +199,8 @@ static void case_moved(void)
     i->moved = hostile.other.id;
 }
 
-/* A name in his that means what is the others'. */
-static void name_means(const twzobj *dir, const char *name, objid_t id, uint32_t kind)
+/* Point a name in the adversary's directory at another object. */
+static void point_name(const twzobj *dir, const char *name, objid_t id, uint32_t kind)
 {
     struct hier_found found;
     struct hier_entry *e;
@@ -213,17 +213,17 @@ static void name_means(const twzobj *dir, const char *name, objid_t id, uint32_t
 
 static void case_names(void)
 {
-    name_means(&hostile.shared, "a", hostile.empty, HIER_DIR);
-    name_means(&hostile.shared, "e", hostile.empty, HIER_DIR);
-    name_means(&hostile.d, "in", hostile.empty, HIER_DIR);
-    name_means(&hostile.d, "f", hostile.precious, HIER_OBJECT);
+    point_name(&hostile.shared, "a", hostile.empty, HIER_DIR);
+    point_name(&hostile.shared, "e", hostile.empty, HIER_DIR);
+    point_name(&hostile.d, "in", hostile.empty, HIER_DIR);
+    point_name(&hostile.d, "f", hostile.precious, HIER_OBJECT);
 }
 
 static void case_names_self(void)
 {
-    name_means(&hostile.shared, "e", hostile.shared.id, HIER_DIR);
-    name_means(&hostile.d, "in", hostile.d.id, HIER_DIR);
-    name_means(&hostile.d, "f", hostile.d.id, HIER_DIR);
+    point_name(&hostile.shared, "e", hostile.shared.id, HIER_DIR);
+    point_name(&hostile.d, "in", hostile.d.id, HIER_DIR);
+    point_name(&hostile.d, "f", hostile.d.id, HIER_DIR);
     header(&hostile.shared)->count = header(&hostile.d)->count = 0;
 }
 
@@ -246,27 +246,27 @@ static void case_bad_name(void)
 }
 
 const struct hostile_case hostile_cases[] = {
-    { "see names itself", case_see_self, usable },
-    { "two that see each other", case_see_circle, usable },
-    { "two intents of each other", case_forward_circle, usable },
-    { "the visitor has the lock", case_own_lock, NULL },
-    { "the visitor has the tree's lock", case_tree_lock, NULL },
+    { "peer_intent names its own directory", case_peer_self, usable },
+    { "a cycle of two peer_intents", case_peer_cycle, usable },
+    { "a cycle of two intents", case_intent_cycle, usable },
+    { "the accessor holds the lock", case_own_lock, NULL },
+    { "the accessor holds the tree_lock", case_tree_lock, NULL },
     { "count 0, table full", case_count, usable },
     { "used 0, table full", case_probe, NULL },
-    { "the table is not there", case_table_far, NULL },
+    { "the table is on pages that do not exist", case_table_far, NULL },
     { "a huge table", case_table_huge, NULL },
-    { "a chunk is there in part", case_chunk_end, NULL },
-    { "the end is far", case_bump_far, NULL },
-    { "free lists go round", case_list_circle, NULL },
-    { "the rest is not there", case_rest_far, NULL },
-    { "an intent deletes", case_victim, NULL },
+    { "a chunk exists in part", case_chunk_end, NULL },
+    { "bump is far away", case_bump_far, NULL },
+    { "cycles in the free lists", case_list_cycle, NULL },
+    { "the rest of a chunk does not exist", case_rest_far, NULL },
+    { "an intent deletes an object", case_victim, NULL },
     { "an intent deletes a directory", case_victim_dir, NULL },
-    { "an intent deletes a full directory", case_victim_full, child_lives },
-    { "an intent removes a name", case_from, NULL },
-    { "an intent moves", case_moved, NULL },
-    { "names mean the others'", case_names, NULL },
-    { "directories in themselves", case_names_self, NULL },
-    { "parents go round", case_parents, NULL },
-    { "a name that is none", case_bad_name, NULL },
+    { "an intent deletes a directory with names", case_victim_full, child_lives },
+    { "an intent removes a name of another directory", case_from, NULL },
+    { "an intent moves a directory", case_moved, NULL },
+    { "names mean objects in `other`", case_names, NULL },
+    { "directories that contain themselves", case_names_self, NULL },
+    { "a cycle of parents", case_parents, NULL },
+    { "an invalid name", case_bad_name, NULL },
 };
 const size_t hostile_case_count = sizeof(hostile_cases) / sizeof(hostile_cases[0]);

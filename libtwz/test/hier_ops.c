@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations that are cut by a power failure, and those that come first after one. */
+/* The operations that a power failure cuts, and the follow-ups after one. */
 #include <stdio.h>
 
 #include <twz/typed.h>
@@ -51,11 +51,10 @@ static void op_mkdir(void)
 
 static void op_insert_long(void)
 {
+    twzobj root = crash_open("/");
     char name[200];
 
     memset(name, 'n', sizeof(name));
-    twzobj root = crash_open("/");
-
     (void)!hier_insert(&root, (struct hier_name){ name, sizeof(name) }, crash_ids.root);
 }
 
@@ -141,7 +140,7 @@ static void op_move_dir_over(void)
     (void)!twz_name_rename("/d/e", "/empty");
 }
 
-/* Names until the table is another, of twice the size. */
+/* Insert names until the directory has a larger table. */
 static void op_grow(void)
 {
     twzobj root = crash_open("/");
@@ -155,7 +154,7 @@ static void op_grow(void)
     }
 }
 
-/* One name more than the table takes. */
+/* Insert one name more than the table takes. */
 static void op_grow_one(void)
 {
     twzobj e = crash_open("/d/e");
@@ -172,7 +171,7 @@ static void op_symlink_long(void)
     (void)!hier_symlink(&root, crash_name("sym"), LONG_TEXT, sizeof(LONG_TEXT) - 1);
 }
 
-static void op_unlink_there(void)
+static void op_unlink_in_d(void)
 {
     twzobj d = crash_open("/d");
 
@@ -249,12 +248,12 @@ size_t crash_list(char *out, size_t size)
     return at;
 }
 
-static void op_room(void)
+static void op_space(void)
 {
     CHECK(twz_new(twz_open("/list", struct tlist, 0), struct tnode));
 }
 
-static void show_room(char *text, size_t size)
+static void show_space(char *text, size_t size)
 {
     twzobj list = crash_open("/list");
 
@@ -272,7 +271,7 @@ static void op_ext(void)
     (void)!twz_object_addext(&b, TAG, twz_object_base(&b));
 }
 
-static void op_ext_away(void)
+static void op_ext_delete(void)
 {
     twzobj x = crash_open("/d/x");
 
@@ -328,7 +327,7 @@ static void op_ptr_name(void)
     CHECK(twz_ptr_store_name(&x, twz_object_base(&x), "/d/list", TWZ_OBJ_BASE, 0, TWZ_READ) == 0);
 }
 
-/* Tools look no further than fot_count, so it has to be right for what is referred to. */
+/* Tools read entries up to fot_count, so it must cover each entry that is referred to. */
 static void show_ptr(char *text, size_t size)
 {
     twzobj x = crash_open("/d/x");
@@ -348,27 +347,27 @@ static void show_ptr(char *text, size_t size)
              (unsigned long long)id.hi, err);
 }
 
-#define LINKS MEDDLE_LINKS
-#define MOVES (MEDDLE_TREE | MEDDLE_BACK | MEDDLE_NAME)
+#define LINKS FOLLOW_LINKS
+#define MOVES (FOLLOW_TREE | FOLLOW_BACK | FOLLOW_NAME)
 
 const struct crash_op crash_ops[] = {
-    { "create", op_create, NULL, MEDDLE_MOVE, 0 },
+    { "create", op_create, NULL, FOLLOW_MOVE, 0 },
     { "mkdir", op_mkdir, NULL, 0, 0 },
     { "insert-long", op_insert_long, NULL, 0, 0 },
     { "symlink", op_symlink, NULL, 0, 0 },
     { "link", op_link, NULL, LINKS, 0 },
-    { "unlink-last", op_unlink_last, NULL, MEDDLE_NAME, 0 },
+    { "unlink-last", op_unlink_last, NULL, FOLLOW_NAME, 0 },
     { "unlink-one", op_unlink_one, NULL, LINKS, 0 },
-    { "rmdir", op_rmdir, NULL, MEDDLE_TREE, 0 },
+    { "rmdir", op_rmdir, NULL, FOLLOW_TREE, 0 },
     { "replace", op_replace, NULL, LINKS, 0 },
-    { "rename-here", op_rename_here, NULL, MEDDLE_NAME, 0 },
+    { "rename-here", op_rename_here, NULL, FOLLOW_NAME, 0 },
     { "rename-over", op_rename_over, NULL, LINKS, 0 },
-    { "rename-across", op_rename_across, NULL, LINKS | MEDDLE_NAME, 0 },
-    { "rename-across-over", op_rename_across_over, NULL, LINKS | MEDDLE_NAME, 0 },
+    { "rename-across", op_rename_across, NULL, LINKS | FOLLOW_NAME, 0 },
+    { "rename-across-over", op_rename_across_over, NULL, LINKS | FOLLOW_NAME, 0 },
     { "move-dir", op_move_dir, NULL, MOVES, 0 },
     { "move-dir-over", op_move_dir_over, NULL, MOVES, 0 },
     { "symlink-long", op_symlink_long, NULL, 0, 0 },
-    { "unlink-there", op_unlink_there, NULL, LINKS, 0 },
+    { "unlink-in-d", op_unlink_in_d, NULL, LINKS, 0 },
     { "move-dir-in", op_move_dir_in, NULL, MOVES, 0 },
     { "move-dir-between", op_move_dir_between, NULL, MOVES, 0 },
     { "remove", op_remove, NULL, 0, 0 },
@@ -376,9 +375,9 @@ const struct crash_op crash_ops[] = {
     { "typed-open", op_typed_open, NULL, 0, 0 },
     { "typed-add", crash_typed_add, NULL, 0, 0 },
     { "typed-put", op_typed_put, NULL, 0, 0 },
-    { "room", op_room, show_room, 0, 0 },
+    { "space", op_space, show_space, 0, 0 },
     { "ext", op_ext, show_ext, 0, 0 },
-    { "ext-away", op_ext_away, show_ext, 0, 0 },
+    { "ext-delete", op_ext_delete, show_ext, 0, 0 },
     { "size", op_size, show_size, 0, 0 },
     { "ptr-guid", op_ptr_guid, show_ptr, 0, 0 },
     { "ptr-name", op_ptr_name, show_ptr, 0, 0 },
@@ -387,16 +386,16 @@ const struct crash_op crash_ops[] = {
 };
 const size_t crash_ops_count = sizeof(crash_ops) / sizeof(crash_ops[0]);
 
-/* --- first of all after a crash --------------------------------------------------------------- */
+/* --- follow-ups ------------------------------------------------------------------------------- */
 
-static int used_again[2]; /* names that were put back */
+static int used_again[2]; /* 1: the name was free and has a new object */
 
-static void name_again(int which, const twzobj *dir, const char *name)
+static void use_name_again(int which, const twzobj *dir, const char *name)
 {
     used_again[which] = hier_insert(dir, crash_name(name), crash_ids.root) == 0;
 }
 
-void crash_meddle(uint32_t what)
+void crash_follow(uint32_t what)
 {
     twzobj root = crash_open("/"), d, e, empty;
 
@@ -404,41 +403,44 @@ void crash_meddle(uint32_t what)
         twz_object_init_guid(&empty, crash_ids.empty, TWZ_READ | TWZ_WRITE) < 0 ||
         twz_object_init_guid(&e, crash_ids.e, TWZ_READ | TWZ_WRITE) < 0)
         return;
-    if (what == MEDDLE_LINKS) {
+    if (what == FOLLOW_LINKS) {
         (void)!hier_remove(&root, crash_name("a2"), HIER_DELETE);
-    } else if (what == MEDDLE_TREE) {
+    } else if (what == FOLLOW_TREE) {
         (void)!hier_rename(&d, crash_name("e"), &empty, crash_name("e"), 0);
-    } else if (what == MEDDLE_BACK) {
+    } else if (what == FOLLOW_BACK) {
         (void)!hier_rename(&root, crash_name("empty"), &e, crash_name("empty"), 0);
-    } else if (what == MEDDLE_MOVE) {
+    } else if (what == FOLLOW_MOVE) {
         (void)!hier_rename(&root, crash_name("new"), &d, crash_name("newer"), 0);
     } else {
-        name_again(0, &root, "b");
-        name_again(1, &d, "x");
+        use_name_again(0, &root, "b");
+        use_name_again(1, &d, "x");
     }
 }
 
-static int is_root(const twzobj *dir, const char *name)
+static bool is_name_of_root(const twzobj *dir, const char *name)
 {
     struct hier_found found;
 
     return hier_lookup(dir, crash_name(name), &found) == 0 && objid_equal(found.id, crash_ids.root);
 }
 
-/* What is to be seen besides a sound tree. */
-int crash_meddled(uint32_t what)
+/* The change of the follow-up itself; the caller checks the tree. */
+int crash_follow_check(uint32_t what)
 {
     twzobj root = crash_open("/"), d;
 
-    if (what != MEDDLE_NAME)
+    if (what != FOLLOW_NAME)
         return 0;
     CHECK(twz_object_init_guid(&d, crash_ids.d, TWZ_READ | TWZ_WRITE) == 0);
-    return (used_again[0] && !is_root(&root, "b")) || (used_again[1] && !is_root(&d, "x")) ? -1 : 0;
+    return (used_again[0] && !is_name_of_root(&root, "b")) ||
+                   (used_again[1] && !is_name_of_root(&d, "x"))
+               ? -1
+               : 0;
 }
 
-/* --- where every workload starts -------------------------------------------------------------- */
+/* --- the tree that every workload starts from ------------------------------------------------- */
 
-/* /d/x has a tag, room for a pointer, and counted bytes. */
+/* /d/x has a tag, space for a pointer, and a size. */
 static void setup_object(void)
 {
     twzobj x = crash_open("/d/x");
@@ -448,7 +450,7 @@ static void setup_object(void)
     CHECK(twz_object_addext(&x, TAG, twz_object_base(&x)) == 0);
 }
 
-/* /d/e has a few names, and a table full of what was there. */
+/* /d/e has a few names, and a table full of tombstones. */
 static void setup_full(void)
 {
     twzobj e = crash_open("/d/e");
@@ -462,6 +464,22 @@ static void setup_full(void)
         CHECK(hier_insert(&e, crash_name(name), crash_ids.root) == 0);
         CHECK(hier_remove(&e, crash_name(name), 0) == 0);
     }
+}
+
+/* Free chunks of several lengths in both directories, in another order than hier_rebuild lists
+ * them. */
+static void setup_chunks(const twzobj *root)
+{
+    CHECK(hier_insert(root, crash_name(LONG_NAME "1"), root->id) == 0);
+    CHECK(hier_insert(root, crash_name(LONG_NAME "2"), root->id) == 0);
+    CHECK(hier_insert(root, crash_name("short"), root->id) == 0);
+    CHECK(twz_name_unassign("/short") == 0);
+    CHECK(hier_symlink(root, crash_name("long"), LONG_TEXT, sizeof(LONG_TEXT) - 1) == 0);
+    CHECK(hier_symlink(root, crash_name("less"), LONG_TEXT, sizeof(LONG_TEXT) - 70) == 0);
+    CHECK(twz_name_unassign("/long") == 0 && twz_name_unassign("/less") == 0);
+    CHECK(twz_name_unassign("/" LONG_NAME "2") == 0);
+    CHECK(twz_name_unassign("/" LONG_NAME "1") == 0);
+    CHECK(twz_name_assign("/d/short", root->id) == 0 && twz_name_unassign("/d/short") == 0);
 }
 
 void crash_setup(void)
@@ -480,18 +498,7 @@ void crash_setup(void)
     CHECK(twz_name_create("/b", 0, NULL, NULL, &a) == 0);
     CHECK(twz_name_mkdir("/d") == 0 && twz_name_mkdir("/d/e") == 0);
     CHECK(twz_name_mkdir("/empty") == 0);
-    /* Free chunks of several lengths, in both directories; in another order than in the lists that
-     * are built from the chunks. */
-    CHECK(hier_insert(&root, crash_name(LONG_NAME "1"), root.id) == 0);
-    CHECK(hier_insert(&root, crash_name(LONG_NAME "2"), root.id) == 0);
-    CHECK(hier_insert(&root, crash_name("short"), root.id) == 0);
-    CHECK(twz_name_unassign("/short") == 0);
-    CHECK(hier_symlink(&root, crash_name("long"), LONG_TEXT, sizeof(LONG_TEXT) - 1) == 0);
-    CHECK(hier_symlink(&root, crash_name("less"), LONG_TEXT, sizeof(LONG_TEXT) - 70) == 0);
-    CHECK(twz_name_unassign("/long") == 0 && twz_name_unassign("/less") == 0);
-    CHECK(twz_name_unassign("/" LONG_NAME "2") == 0);
-    CHECK(twz_name_unassign("/" LONG_NAME "1") == 0);
-    CHECK(twz_name_assign("/d/short", root.id) == 0 && twz_name_unassign("/d/short") == 0);
+    setup_chunks(&root);
     CHECK(twz_name_create("/d/x", 0, NULL, NULL, &a) == 0);
     CHECK(twz_name_lookup("/empty", &info) == 0);
     crash_ids.empty = info.id;

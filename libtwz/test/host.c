@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The platform for tests: see host.h. One thread; IDs count up, so that runs repeat. */
+/* The test platform: see host.h. One thread only. IDs count up, so that runs repeat. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,7 +103,7 @@ int plat_obj_create(const struct twz_create *create, objid_t *id)
     o->start = reserve(PROT_READ);
     o->disk = reserve(PROT_READ | PROT_WRITE);
     o->there = calloc(TWZ_OBJ_PAGES, 1);
-    CHECK(o->there != NULL);
+    CHECK(o->there);
     next_id++;
     host_obj_count++;
     *id = o->id;
@@ -148,7 +148,7 @@ int plat_map(objid_t id, uint32_t rights, uint8_t **start)
     struct host_object *o = object_of(id);
 
     (void)rights;
-    CHECK(!objid_is_none(id)); /* never asked for */
+    CHECK(!objid_is_none(id)); /* the library must not ask for it */
     if (!o)
         return -TWZ_ENOOBJ;
     *start = o->start;
@@ -178,10 +178,10 @@ static void page_add(struct host_object *o, uint32_t page)
     uint8_t *at = o->start + (size_t)page * TWZ_PAGE_SIZE;
 
     if ((o->page_count & (o->page_count - 1)) == 0) {
-        size_t room = o->page_count ? 2ull * o->page_count : 1;
+        size_t space = o->page_count ? 2ull * o->page_count : 1;
 
-        o->pages = realloc(o->pages, room * sizeof(*o->pages));
-        CHECK(o->pages != NULL);
+        o->pages = realloc(o->pages, space * sizeof(*o->pages));
+        CHECK(o->pages);
     }
     o->pages[o->page_count++] = page;
     o->there[page] = 1;
@@ -237,7 +237,7 @@ void plat_wait(const uint64_t *word, uint64_t value, uint64_t ns)
     (void)word;
     (void)value;
     (void)ns;
-    host_fail(__FILE__, __LINE__, "one thread waits for itself");
+    host_fail(__FILE__, __LINE__, "the only thread waits for itself");
 }
 
 void plat_wake(const uint64_t *word, uint64_t count)
@@ -268,7 +268,7 @@ void host_quiet(int on)
     host_is_quiet = on;
 }
 
-/* --- dying ------------------------------------------------------------------------------------ */
+/* --- death and reboot ------------------------------------------------------------------------- */
 
 void host_new_owner(void)
 {

@@ -1,79 +1,82 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A platform for tests: objects in memory, and what a power cut could leave of them.
+ * A platform for tests: objects in memory, and the images that a power failure could leave of them.
  *
- * Two mappings for each object: what the program sees, and `disk`, what is on the media for sure.
- * Every store that goes through twz/persist.h is kept in the list of its line until it was flushed
- * and fenced. host_crash_points calls back at each moment where a power cut shows something new
- * (before a fence, after each store of a commit word); there host_images forks one process for each
- * legal content of the media, each line holding any prefix of its stores. Exhaustive where that
- * gives at most so many images, else a sample: none, all, each line alone, all but each, and random
- * ones from a fixed seed (host_effort).
- * The words of one copy have no order among themselves: they are listed in a shuffled one.
+ * Each object has two mappings: `start`, which the program sees, and `disk`, the bytes that are on
+ * the media for sure. Each store through twz/persist.h is kept in the list of its line until it was
+ * flushed and fenced. host_crash_points calls back at each moment where a power failure could leave
+ * something new: before a fence, and after each store of a commit word. There, host_images forks
+ * one process for each legal image, in which each line holds any prefix of its stores.
  *
- * Pages can be stored to only after twz_touch, as on a real pool.
+ * All images are tried if there are few enough (host_effort). Else a sample: no line, all lines,
+ * each line alone, all lines but one, and random ones from a fixed seed. The words of one copy have
+ * no order among themselves, so they are listed from a random one on.
+ *
+ * A page must be touched by twz_touch before a store to it, as on a real pool.
  */
 #ifndef LIBTWZ_TEST_HOST_H
 #define LIBTWZ_TEST_HOST_H
 
 #include <twz/obj.h>
 
-/* Forget everything. */
+/* Delete all objects, and forget what was recorded. */
 void host_reset(void);
 
-/* The root directory that twz_name_root gives. */
+/* Set the root directory of twz_name_root. */
 void host_root_set(objid_t id);
 
-/* Objects that live, in the order of their making. */
+/* The number of objects that exist; their IDs in the order of creation, at most `max`. */
 size_t host_objects(objid_t *ids, size_t max);
 
-/* Call back at each crash point until set to NULL. */
+/* Record, and call back at each crash point; NULL ends both. */
 void host_crash_points(void (*point)(void *ctx), void *ctx);
 
 /*
- * For each legal image: a child process whose objects are that image, rebooted (locks belong to the
- * dead, provisional objects are settled), runs check(ctx); 0 is good. An image that was tried with
- * the same salt since recording began is not tried again. Returns the number of images, or -1 after
- * the first bad one, which is told on stderr.
+ * For each legal image, run check(ctx) in a child process; 0 is good. Its objects are that image
+ * after a reboot: all owners of locks are dead, and provisional objects are settled. An image that
+ * was tried with the same salt since recording began is skipped. The number of images, or -1 after
+ * the first bad one, which is reported on stderr.
  */
 int host_images(uint64_t salt, int (*check)(void *ctx), void *ctx);
 
 /*
- * The program dies, the machine does not: a child process whose objects are as they stand, durable
- * or not, with all locks the dead one's, runs check(ctx), still recording; 0 is good. Returns it.
+ * The program dies and the machine runs on: run check(ctx) in a child process, still recording. Its
+ * objects are as they are, durable or not, and all owners of locks are dead. 0 if check returned 0,
+ * else -1.
  */
 int host_death(int (*check)(void *ctx), void *ctx);
 
+/* Try all images if they are at most `exhaustive`, else a sample with `sampled` random ones. */
 void host_effort(uint32_t exhaustive, uint32_t sampled);
 
-/* The machine died and came back: nothing cached, all lock owners are dead. */
+/* Reboot: nothing is cached, and all owners of locks are dead. */
 void host_reboot(void);
 
 /*
- * Sites (sites.h): every flush and every fence in the source has a number below host_sites(); those
- * that are none (the fence of a mere flush) do not exist. Names are the same with every compiler:
- * the function, and the call as it is written.
+ * Sites (sites.h). Each flush and each fence in the source has a number below host_sites(). A
+ * number without one (the fence of a mere flush) does not exist. The name of a site is its function
+ * and the call as it is written, with any compiler.
  */
-#define HOST_NO_SITE   SIZE_MAX
-#define HOST_MET       1 /* while recording, in the first process */
-#define HOST_MET_AFTER 2 /* on an image */
+#define HOST_NO_SITE       SIZE_MAX
+#define HOST_REACHED       1 /* while recording, in the first process */
+#define HOST_REACHED_AFTER 2 /* on an image */
 
 size_t host_sites(void);
 int host_site_exists(size_t site);
 void host_site_name(size_t site, char *name, size_t size);
 
-/* HOST_MET* of a site since host_met_clear, over all processes. Noted while recording, and where
- * host_note_sites says so. */
-int host_site_met(size_t site);
-void host_met_clear(void);
-void host_met_as(int how);
-void host_note_sites(int on);
+/* The HOST_REACHED* bits of a site since host_reached_clear, over all processes. A site counts
+ * while recording, and while host_count_sites is on. */
+int host_site_reached(size_t site);
+void host_reached_clear(void);
+void host_reached_as(int how);
+void host_count_sites(int on);
 
-/* Leave one out (HOST_NO_SITE: none). Was it met since, in this process? */
+/* Leave a site out (HOST_NO_SITE: none). host_skipped: this process reached it since. */
 void host_skip_site(size_t site);
 int host_skipped(void);
 
-/* Say nothing about failures: they are expected (mutants). */
+/* Report no failures: they are expected (mutants). */
 void host_quiet(int on);
 
 #define CHECK(cond)                               \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the platform for tests (host.c) and its recorder (images.c) share. */
+/* Declarations shared by the test platform (host.c) and its recorder (images.c). */
 #ifndef LIBTWZ_TEST_HOST_INSIDE_H
 #define LIBTWZ_TEST_HOST_INSIDE_H
 
@@ -9,10 +9,10 @@
 
 struct host_object {
     objid_t id;
-    uint8_t *start;  /* what the program sees */
-    uint8_t *disk;   /* what is on the media for sure */
-    uint8_t *there;  /* pages that exist */
-    uint32_t *pages; /* the same as a list */
+    uint8_t *start;  /* the bytes that the program sees */
+    uint8_t *disk;   /* the bytes that are on the media for sure */
+    uint8_t *there;  /* 1 for each page that exists */
+    uint32_t *pages; /* the same pages as a list */
     uint32_t page_count;
     struct twz_create create;
     uint32_t live;
@@ -23,13 +23,13 @@ extern struct host_object host_objs[OBJECTS];
 extern size_t host_obj_count;
 extern int host_is_quiet;
 
-/* The object that an address of the program lies in; NULL: none. */
+/* The object at an address of the program; NULL: none. */
 struct host_object *host_object_at(const void *p);
 
-/* Whoever holds a lock is dead from now on. */
+/* All owners of locks are dead from here on. */
 void host_new_owner(void);
 
-/* Nothing was recorded, no image was tried. */
+/* Drop the records, and the list of images that were tried. */
 void host_forget(void);
 
 #endif

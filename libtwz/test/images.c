@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The recorder of the platform for tests, and the images made of what it recorded: see host.h. */
+/* The recorder of the test platform, and the images made from its records: see host.h. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -27,7 +27,7 @@ struct store {
 struct line {
     uintptr_t addr;
     uint32_t stores;  /* listed and not yet on the media */
-    uint32_t flushed; /* of those, so many are flushed */
+    uint32_t flushed; /* the number of these that are flushed */
 };
 
 static struct store stores[STORES];
@@ -35,13 +35,13 @@ static size_t store_count;
 static struct line lines[LINES];
 static size_t line_count;
 
-static uint64_t disk_hash;  /* of all words that the media got since recording began */
+static uint64_t disk_hash;  /* of all words that reached the media since recording began */
 static uint64_t seen[SEEN]; /* images that were tried */
 static size_t seen_count;
-static uint64_t session; /* one for each time that recording began */
+static uint64_t session; /* counts the times that recording began */
 
 static int recording;
-static int noting;
+static int counting;
 static uint32_t exhaustive = 64;
 static uint32_t sampled = 16;
 static void (*crash_point)(void *ctx);
@@ -78,7 +78,7 @@ static struct line *line_of(uintptr_t addr)
     return &lines[line_count++];
 }
 
-static void note(uint64_t *word, uint64_t value)
+static void record_store(uint64_t *word, uint64_t value)
 {
     struct line *line = line_of((uintptr_t)word);
 
@@ -92,7 +92,7 @@ static uint64_t *disk_word(uint64_t *word)
 {
     struct host_object *o = host_object_at(word);
 
-    CHECK(o != NULL);
+    CHECK(o);
     return (uint64_t *)(void *)(o->disk + ((uint8_t *)word - o->start));
 }
 
@@ -105,7 +105,7 @@ static uint64_t mix(uintptr_t addr, uint64_t value)
     return x ^ (x >> 32);
 }
 
-/* The media get a word: what it was. */
+/* Store a word to the media and return the old one. */
 static uint64_t disk_put(uint64_t *word, uint64_t value)
 {
     uint64_t *to = disk_word(word);
@@ -116,8 +116,8 @@ static uint64_t disk_put(uint64_t *word, uint64_t value)
     return old;
 }
 
-/* Words that changed without the seam (atomic claims): they count as stored here and now. */
-static void note_strays(struct line *line)
+/* Words that changed without the seam (atomic claims) count as stored here. */
+static void record_strays(struct line *line)
 {
     for (uint32_t i = 0; i < 8; i++) {
         uint64_t *word = (uint64_t *)(line->addr + i * 8ull);
@@ -128,29 +128,29 @@ static void note_strays(struct line *line)
                 value = stores[s].value;
         }
         if (value != *word)
-            note(word, *word);
+            record_store(word, *word);
     }
 }
 
-static void point(void)
+static void crash_here(void)
 {
     if (crash_point)
         crash_point(crash_ctx);
 }
 
-static void flush(const void *p, size_t len)
+static void flush_lines(const void *p, size_t len)
 {
     uintptr_t end = (uintptr_t)p + len;
 
     for (uintptr_t at = (uintptr_t)p & ~(uintptr_t)63; recording && at < end; at += 64) {
         struct line *line = line_of(at);
 
-        note_strays(line);
+        record_strays(line);
         line->flushed = line->stores;
     }
 }
 
-static void fence(void)
+static void fence_lines(void)
 {
     size_t kept = 0;
 
@@ -171,75 +171,75 @@ static void fence(void)
         line_count = 0;
 }
 
-void host_note_sites(int on)
+void host_count_sites(int on)
 {
-    noting = on;
+    counting = on;
 }
 
-static int site_on(host_call_ref *call, int fence)
+static int site_on(host_call_ref *call, int fence_lines)
 {
-    return host_site_on(call, fence, recording || noting);
+    return host_site_on(call, fence_lines, recording || counting);
 }
 
 void host_flush(host_call_ref *call, const void *p, size_t len)
 {
     if (site_on(call, 0))
-        flush(p, len);
+        flush_lines(p, len);
 }
 
 void host_fence(host_call_ref *call)
 {
-    point();
+    crash_here();
     if (site_on(call, 1))
-        fence();
+        fence_lines();
 }
 
 void host_flush_fence(host_call_ref *call, const void *p, size_t len)
 {
-    point();
+    crash_here();
     if (site_on(call, 0))
-        flush(p, len);
+        flush_lines(p, len);
     if (site_on(call, 1))
-        fence();
+        fence_lines();
 }
 
 void host_commit64(host_call_ref *call, uint64_t *word, uint64_t value)
 {
-    point();
+    crash_here();
     twz_persist_store64(word, value);
-    point();
+    crash_here();
     if (site_on(call, 0))
-        flush(word, sizeof(*word));
+        flush_lines(word, sizeof(*word));
     if (site_on(call, 1))
-        fence();
+        fence_lines();
 }
 
-/* For the tests' own calls, which are no sites. */
+/* For calls of the tests themselves, which are not sites. */
 void twz_persist_flush(const void *p, size_t len)
 {
-    flush(p, len);
+    flush_lines(p, len);
 }
 
 void twz_persist_fence(void)
 {
-    point();
-    fence();
+    crash_here();
+    fence_lines();
 }
 
 void twz_persist(const void *p, size_t len)
 {
-    point();
-    flush(p, len);
-    fence();
+    crash_here();
+    flush_lines(p, len);
+    fence_lines();
 }
 
 void twz_persist_commit64(uint64_t *word, uint64_t value)
 {
-    point();
+    crash_here();
     twz_persist_store64(word, value);
-    point();
-    flush(word, sizeof(*word));
-    fence();
+    crash_here();
+    flush_lines(word, sizeof(*word));
+    fence_lines();
 }
 
 void twz_persist_store64(uint64_t *word, uint64_t value)
@@ -247,11 +247,11 @@ void twz_persist_store64(uint64_t *word, uint64_t value)
     CHECK(((uintptr_t)word & 7) == 0);
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
     if (recording)
-        note(word, value);
+        record_store(word, value);
 }
 
-/* Note the words of a range that was just written, in a shuffled order. */
-static void note_range(void *dst, size_t len)
+/* Record the words of a range that was just written, in an order that starts at a random word. */
+static void record_range(void *dst, size_t len)
 {
     uintptr_t first = (uintptr_t)dst & ~(uintptr_t)7;
     size_t count = ((uintptr_t)dst + len - first + 7) / 8;
@@ -260,20 +260,20 @@ static void note_range(void *dst, size_t len)
     for (size_t i = 0; recording && i < count; i++) {
         uint64_t *word = (uint64_t *)first + (i + skip) % count;
 
-        note(word, *word);
+        record_store(word, *word);
     }
 }
 
 void twz_persist_copy(void *dst, const void *src, size_t len)
 {
     memmove(dst, src, len);
-    note_range(dst, len);
+    record_range(dst, len);
 }
 
 void twz_persist_zero(void *dst, size_t len)
 {
     memset(dst, 0, len);
-    note_range(dst, len);
+    record_range(dst, len);
 }
 
 static void copy_page(uint8_t *to, const uint8_t *from)
@@ -311,7 +311,7 @@ void host_crash_points(void (*fn)(void *ctx), void *ctx)
 
 /* --- images ----------------------------------------------------------------------------------- */
 
-/* Give the media the first keep[i] stores of line i; undo[] is what was there before. */
+/* Store the first keep[i] stores of line i to the media; undo[]: the old words. */
 static void disk_apply(const uint32_t *keep, uint64_t *undo)
 {
     static uint32_t taken[LINES];
@@ -323,7 +323,7 @@ static void disk_apply(const uint32_t *keep, uint64_t *undo)
     }
 }
 
-/* Backwards, since a word may have been given twice. */
+/* Backwards, since a word may have been stored twice. */
 static void disk_undo(const uint32_t *keep, const uint64_t *undo)
 {
     static uint32_t left[LINES];
@@ -336,7 +336,7 @@ static void disk_undo(const uint32_t *keep, const uint64_t *undo)
     }
 }
 
-/* Make memory what the media hold. */
+/* Copy the media to memory and reboot. */
 static void become_image(void)
 {
     for (size_t i = 0; i < host_obj_count; i++) {
@@ -352,8 +352,8 @@ static void become_image(void)
     host_reboot();
 }
 
-/* Was what the media hold tried already, with this salt, since recording began? */
-static int image_seen(uint64_t salt)
+/* The image was tried with this salt since recording began. It is remembered. */
+static bool is_image_seen(uint64_t salt)
 {
     uint64_t hash = disk_hash ^ mix(salt + 1, session);
     size_t at;
@@ -363,13 +363,13 @@ static int image_seen(uint64_t salt)
     hash |= 1; /* 0: free */
     for (at = hash % SEEN; seen[at]; at = (at + 1) % SEEN) {
         if (seen[at] == hash)
-            return 1;
+            return true;
     }
     if (seen_count < SEEN / 2) {
         seen[at] = hash;
         seen_count++;
     }
-    return 0;
+    return false;
 }
 
 /* 1 good, 0 seen before, -1 bad. */
@@ -378,16 +378,16 @@ static int try_image(const uint32_t *keep, uint64_t salt, int (*check)(void *ctx
     static uint64_t undo[STORES];
     int status = 0;
     pid_t pid;
-    int known;
+    bool known;
 
     disk_apply(keep, undo);
-    known = image_seen(salt);
+    known = is_image_seen(salt);
     if (!known) {
         fflush(NULL);
         pid = fork();
         CHECK(pid >= 0);
         if (pid == 0) {
-            host_met_as(HOST_MET_AFTER);
+            host_reached_as(HOST_REACHED_AFTER);
             become_image();
             _exit(check(ctx) == 0 ? 0 : 1);
         }
@@ -408,7 +408,7 @@ int host_death(int (*check)(void *ctx), void *ctx)
     pid = fork();
     CHECK(pid >= 0);
     if (pid == 0) {
-        host_met_as(HOST_MET_AFTER);
+        host_reached_as(HOST_REACHED_AFTER);
         crash_point = NULL;
         host_new_owner();
         _exit(check(ctx) == 0 ? 0 : 1);
@@ -435,8 +435,8 @@ static uint64_t lines_open(void)
     return open;
 }
 
-/* None, all, each line alone, all but each, and random ones; or exhaustively. */
-static void choose(uint32_t *keep, uint64_t which, uint64_t total)
+/* Image number `which` of `total`, exhaustively or from the sample (host.h). */
+static void choose_image(uint32_t *keep, uint64_t which, uint64_t total)
 {
     uint64_t open = lines_open(), at = 0, picked = (which - 2) / 2;
 
@@ -472,13 +472,13 @@ int host_images(uint64_t salt, int (*check)(void *ctx), void *ctx)
     int count = 0;
 
     for (size_t i = 0; i < line_count; i++)
-        note_strays(&lines[i]);
+        record_strays(&lines[i]);
     total = image_total();
     tries = total <= exhaustive ? total : 2 + 2 * lines_open() + sampled;
     for (uint64_t i = 0; i < tries; i++) {
         int err;
 
-        choose(keep, i, total);
+        choose_image(keep, i, total);
         err = try_image(keep, salt, check, ctx);
         count += err > 0;
         if (err < 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of sites: see sites.h and host.h. What was met is seen by all processes of a test. */
+/* The table of sites: see sites.h and host.h. All processes of a test share the counts. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,40 +13,41 @@
 extern host_call_ref __start_host_calls[] __attribute__((weak));
 extern host_call_ref __stop_host_calls[] __attribute__((weak));
 
-static uint8_t *met; /* MET_* bits for each site; shared */
+static uint8_t *reached; /* HOST_REACHED* bits for each site; shared */
 static size_t skipped = HOST_NO_SITE;
-static int skipped_met;
-static uint8_t now = HOST_MET;
+static int skipped_reached;
+static uint8_t reached_as = HOST_REACHED;
 
-static size_t calls(void)
+static size_t call_count(void)
 {
     return (size_t)(__stop_host_calls - __start_host_calls);
 }
 
-static uint8_t *met_table(void)
+static uint8_t *reached_table(void)
 {
-    if (!met) {
-        CHECK(calls() <= CALLS_MAX);
-        met = mmap(NULL, 2 * CALLS_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        CHECK(met != MAP_FAILED);
+    if (!reached) {
+        CHECK(call_count() <= CALLS_MAX);
+        reached =
+            mmap(NULL, 2 * CALLS_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        CHECK(reached != MAP_FAILED);
     }
-    return met;
+    return reached;
 }
 
-int host_site_on(host_call_ref *call, int fence, int noted)
+int host_site_on(host_call_ref *call, int fence, int counts)
 {
     size_t site = 2 * (size_t)(call - __start_host_calls) + (fence ? 1u : 0u);
 
-    if (noted)
-        met_table()[site] |= now;
-    skipped_met |= site == skipped;
+    if (counts)
+        reached_table()[site] |= reached_as;
+    skipped_reached |= site == skipped;
     return site != skipped;
 }
 
 size_t host_sites(void)
 {
-    (void)met_table();
-    return 2 * calls();
+    (void)reached_table();
+    return 2 * call_count();
 }
 
 int host_site_exists(size_t site)
@@ -66,28 +67,28 @@ void host_site_name(size_t site, char *name, size_t size)
     snprintf(name, size, "%s: %s%s", call->func, call->text, part);
 }
 
-int host_site_met(size_t site)
+int host_site_reached(size_t site)
 {
-    return met_table()[site];
+    return reached_table()[site];
 }
 
-void host_met_clear(void)
+void host_reached_clear(void)
 {
-    memset(met_table(), 0, host_sites());
+    memset(reached_table(), 0, host_sites());
 }
 
-void host_met_as(int how)
+void host_reached_as(int how)
 {
-    now = (uint8_t)how;
+    reached_as = (uint8_t)how;
 }
 
 void host_skip_site(size_t site)
 {
     skipped = site;
-    skipped_met = 0;
+    skipped_reached = 0;
 }
 
 int host_skipped(void)
 {
-    return skipped_met;
+    return skipped_reached;
 }

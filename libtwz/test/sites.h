@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The call sites of the persistence seam, by name. This header is put before every source file of
- * libtwz and of the objects when they are built for the platform for tests (meson.build): each call
- * of a flush, a fence or a commit gets a description in a section of its own, so that the platform
- * knows all there are, whether or not they are met, and by names that no compiler changes.
+ * The call sites of the persistence seam, by name. The build for the test platform puts this header
+ * before each source file of libtwz and objects/ (meson.build). Each call of a flush, a fence or a
+ * commit then has a description in a section of its own. So the platform knows all sites, reached
+ * or not, by names that do not depend on the compiler.
  *
  * A commit and a flush-and-fence count twice: the flush can be left out, or the fence.
  */
@@ -14,16 +14,16 @@
 
 struct host_call {
     const char *func;
-    const char *text; /* the call, as it stands in the source */
+    const char *text; /* the call, as it is in the source */
     uint32_t flushes;
     uint32_t fences;
 };
 
-/* A call is known by its place in the section. */
+/* A call is known by its position in the section. */
 typedef const struct host_call *const host_call_ref;
 
-/* Is it left in? noted: it counts as met. */
-int host_site_on(host_call_ref *call, int fence, int noted);
+/* 1 unless the site is to be left out. counts: it counts as reached. */
+int host_site_on(host_call_ref *call, int fence, int counts);
 
 void host_flush(host_call_ref *call, const void *p, size_t len);
 void host_fence(host_call_ref *call);

@@ -15,10 +15,10 @@ def boot(pool):
     r = subprocess.run([pool.bin("twz-run"), "--pool", pool.path, "--log", pool.log_path, "--bare"],
                        stdin=subprocess.DEVNULL, capture_output=True, timeout=booting.BOOT_LIMIT)
     log = pool.log().decode(errors="replace")
-    said = re.search(r"checks (\d+) good, (\d+) bad", log)
-    booting.wanted(said, f"status {r.returncode}, no result in the log:\n{log[-3000:]}")
-    booting.wanted(said[2] == "0", log)
-    return int(said[1]), log
+    result = re.search(r"checks (\d+) good, (\d+) bad", log)
+    booting.wanted(result, f"status {r.returncode}, no result in the log:\n{log[-3000:]}")
+    booting.wanted(result[2] == "0", log)
+    return int(result[1]), log
 
 
 def main():

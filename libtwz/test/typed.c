@@ -66,7 +66,7 @@ static void test_pointers(void)
     CHECK(twz_object_new(&a, NULL, NULL, 0) == 0 && twz_object_new(&b, NULL, NULL, 0) == 0);
     field = twz_object_base(&a);
     CHECK(twz_touch(field, 4096) == 0 && twz_object_set_size(&a, 64) == 0);
-    for (int round = 0; round < 3; round++) { /* the same target takes one entry */
+    for (int round = 0; round < 3; round++) { /* one target has one entry */
         CHECK(twz_ptr_store_guid(&a, field, b.id, TWZ_OBJ_BASE + 8, TWZ_READ | TWZ_WRITE) == 0);
         CHECK(twz_object_meta(&a)->fot_count == 1);
     }
@@ -78,7 +78,7 @@ static void test_pointers(void)
     CHECK(twz_ptr_lea_try(field, (twz_pptr_t){ TWZ_PPTR(3, TWZ_OBJ_BASE) }, &d) == -TWZ_EINVAL);
     CHECK(twz_ptr_lea_try(field, (twz_pptr_t){ TWZ_PPTR(TWZ_FOT_MAX + 1ull, 8192) }, &d) < 0);
     CHECK(twz_ptr_lea_try(field, (twz_pptr_t){ TWZ_OBJ_DATA_TOP }, &d) == -TWZ_ERANGE);
-    /* An index claimed and never committed, and a count that a crash took back, are passed by. */
+    /* An index that was claimed and never committed, or a count that a crash lost, is skipped. */
     twz_object_meta(&a)->fot_count = 0;
     CHECK(twz_ptr_make(&a, (objid_t){ 9, 9 }, 8192, TWZ_READ, &p) == 0 && TWZ_PPTR_FOT(p.raw) == 3);
     CHECK(twz_ptr_lea_try(field, p, &d) == -TWZ_ENOOBJ);

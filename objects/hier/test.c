@@ -14,7 +14,7 @@ static struct hier_name n(const char *text)
     return (struct hier_name){ text, strlen(text) };
 }
 
-static void start(void)
+static void start_test(void)
 {
     host_reset();
     CHECK(twz_object_new(&root, NULL, NULL, TWZ_OC_PERSIST) == 0);
@@ -22,12 +22,12 @@ static void start(void)
     host_root_set(root.id);
 }
 
-static void clean(const twzobj *dir)
+static void check_clean(const twzobj *dir)
 {
     CHECK(hier_check(dir, NULL, NULL) == 0);
 }
 
-static objid_t file(const twzobj *dir, const char *name)
+static objid_t create_file(const twzobj *dir, const char *name)
 {
     struct hier_create create = { .kind = HIER_OBJECT };
     objid_t id;
@@ -39,7 +39,7 @@ static objid_t file(const twzobj *dir, const char *name)
     return id;
 }
 
-static twzobj dir(const twzobj *in, const char *name)
+static twzobj create_dir(const twzobj *in, const char *name)
 {
     struct hier_create create = { .kind = HIER_DIR };
     twzobj obj;
@@ -65,8 +65,8 @@ static void test_names(void)
     char text[16];
     objid_t a, id;
 
-    start();
-    a = file(&root, "a");
+    start_test();
+    a = create_file(&root, "a");
     CHECK(lookup(&root, "a", &id) == 0 && objid_equal(id, a));
     CHECK(lookup(&root, "b", &id) == -TWZ_ENONAME);
     CHECK(hier_insert(&root, n("a"), a) == -TWZ_EEXIST);
@@ -86,10 +86,10 @@ static void test_names(void)
     CHECK(hier_remove(&root, n("s"), 0) == 0);
     CHECK(hier_remove(&root, n("s"), 0) == -TWZ_ENONAME);
     CHECK(hier_lookup(&root, n("s"), &found) == -TWZ_ENONAME);
-    clean(&root);
+    check_clean(&root);
 }
 
-static size_t live(void)
+static size_t object_count(void)
 {
     return host_objects(NULL, 0);
 }
@@ -99,23 +99,24 @@ static void test_links(void)
     struct hier_found found;
     objid_t a, b;
 
-    start();
-    a = file(&root, "a");
+    start_test();
+    a = create_file(&root, "a");
     CHECK(hier_link(&root, n("a2"), a) == 0);
     CHECK(hier_remove(&root, n("a"), HIER_DELETE) == 0);
-    CHECK(live() == 2);
+    CHECK(object_count() == 2);
     CHECK(hier_remove(&root, n("a2"), HIER_DELETE) == 0);
-    CHECK(live() == 1);
-    a = file(&root, "a");
-    CHECK(hier_remove(&root, n("a"), 0) == 0 && live() == 2); /* the object lives on */
+    CHECK(object_count() == 1);
+    a = create_file(&root, "a");
+    CHECK(hier_remove(&root, n("a"), 0) == 0 &&
+          object_count() == 2); /* the object is not deleted */
     CHECK(hier_insert(&root, n("a"), a) == 0);
-    b = file(&root, "b");
+    b = create_file(&root, "b");
     CHECK(hier_replace(&root, n("a"), b, HIER_DELETE) == 0);
-    CHECK(live() == 2);
+    CHECK(object_count() == 2);
     CHECK(hier_lookup(&root, n("a"), &found) == 0 && objid_equal(found.id, b));
     twz_object_delete_guid(b, 0);
-    CHECK(hier_remove(&root, n("b"), HIER_DELETE) == 0); /* a name of nothing can go */
-    clean(&root);
+    CHECK(hier_remove(&root, n("b"), HIER_DELETE) == 0); /* a name without an object */
+    check_clean(&root);
 }
 
 static void test_dirs(void)
@@ -124,21 +125,21 @@ static void test_dirs(void)
     twzobj d, e;
     objid_t up;
 
-    start();
-    d = dir(&root, "d");
-    e = dir(&d, "e");
+    start_test();
+    d = create_dir(&root, "d");
+    e = create_dir(&d, "e");
     CHECK(hier_parent(&e, &up) == 0 && objid_equal(up, d.id));
     CHECK(hier_remove(&root, n("d"), 0) == -TWZ_ENOTEMPTY);
     CHECK(hier_remove(&d, n("e"), HIER_NOT_DIR) == -TWZ_EISDIR);
     CHECK(hier_remove(&d, n("e"), HIER_WANT_DIR) == 0);
     CHECK(hier_insert(&e, n("late"), root.id) == -TWZ_EDELETED);
-    CHECK(live() == 2);
-    (void)file(&d, "f");
+    CHECK(object_count() == 2);
+    (void)create_file(&d, "f");
     CHECK(hier_remove(&d, n("f"), HIER_WANT_DIR) == -TWZ_ENOTDIR);
     CHECK(hier_lookup(&d, n("f"), &found) == 0 && found.kind == HIER_OBJECT);
     CHECK(hier_probe(&d) == 0);
-    clean(&root);
-    clean(&d);
+    check_clean(&root);
+    check_clean(&d);
 }
 
 static void test_rename(void)
@@ -147,12 +148,12 @@ static void test_rename(void)
     twzobj d, e, g;
     objid_t a, b, up;
 
-    start();
-    a = file(&root, "a");
-    b = file(&root, "b");
-    d = dir(&root, "d");
-    e = dir(&d, "e");
-    g = dir(&root, "g");
+    start_test();
+    a = create_file(&root, "a");
+    b = create_file(&root, "b");
+    d = create_dir(&root, "d");
+    e = create_dir(&d, "e");
+    g = create_dir(&root, "g");
     CHECK(hier_rename(&root, n("a"), &root, n("c"), 0) == 0);
     CHECK(hier_lookup(&root, n("a"), &found) == -TWZ_ENONAME);
     CHECK(hier_lookup(&root, n("c"), &found) == 0 && objid_equal(found.id, a));
@@ -160,7 +161,7 @@ static void test_rename(void)
     CHECK(hier_rename(&root, n("c"), &root, n("b"), HIER_EXCL) == -TWZ_EEXIST);
     CHECK(hier_rename(&root, n("c"), &root, n("b"), HIER_DELETE) == 0);
     CHECK(hier_lookup(&root, n("b"), &found) == 0 && objid_equal(found.id, a));
-    CHECK(!objid_equal(a, b) && live() == 5);
+    CHECK(!objid_equal(a, b) && object_count() == 5);
     CHECK(hier_rename(&root, n("b"), &e, n("b"), 0) == 0);
     CHECK(hier_lookup(&e, n("b"), &found) == 0 && hier_count(&root) == 2);
     CHECK(hier_rename(&root, n("d"), &e, n("x"), 0) == -TWZ_EINVAL);
@@ -169,13 +170,13 @@ static void test_rename(void)
     CHECK(hier_parent(&e, &up) == 0 && objid_equal(up, root.id));
     CHECK(hier_insert(&g, n("late"), a) == -TWZ_EDELETED);
     CHECK(hier_rename(&root, n("d"), &root, n("g"), 0) == -TWZ_ENOTEMPTY);
-    (void)file(&root, "f");
+    (void)create_file(&root, "f");
     CHECK(hier_rename(&root, n("f"), &root, n("d"), 0) == -TWZ_EISDIR);
     CHECK(hier_rename(&root, n("d"), &root, n("f"), 0) == -TWZ_ENOTDIR);
     CHECK(hier_rename(&root, n("none"), &root, n("f"), 0) == -TWZ_ENONAME);
-    clean(&root);
-    clean(&d);
-    clean(&e);
+    check_clean(&root);
+    check_clean(&d);
+    check_clean(&e);
 }
 
 static void test_many(void)
@@ -187,7 +188,7 @@ static void test_many(void)
     struct hier_found found;
     char name[32];
 
-    start();
+    start_test();
     for (uint32_t i = 0; i < count; i++) {
         snprintf(name, sizeof(name), "name%u", i);
         CHECK(hier_insert(&root, n(name), (objid_t){ i + 1, 5 }) == 0);
@@ -197,19 +198,19 @@ static void test_many(void)
         snprintf(name, sizeof(name), "name%u", i);
         CHECK(hier_lookup(&root, n(name), &found) == 0 && found.id.lo == i + 1);
     }
-    /* Half of the names go while the other half is counted: each of these comes once. */
+    /* Remove half of the names while counting the others: each of these must come once. */
     while (hier_iter(&root, &cursor, &item) == 1) {
         seen += item.found.id.lo % 2;
         if (item.found.id.lo % 2 == 0)
             CHECK(hier_remove(&root, (struct hier_name){ item.name, item.len }, 0) == 0);
     }
     CHECK(seen == count / 2 && hier_count(&root) == count / 2);
-    for (uint32_t i = 0; i < count; i++) { /* removed chunks are used again */
+    for (uint32_t i = 0; i < count; i++) { /* free chunks are used again */
         snprintf(name, sizeof(name), "again%u", i % 100);
         if (hier_insert(&root, n(name), root.id) == -TWZ_EEXIST)
             CHECK(hier_remove(&root, n(name), 0) == 0);
     }
-    clean(&root);
+    check_clean(&root);
 }
 
 static void test_paths(void)
@@ -219,10 +220,10 @@ static void test_paths(void)
     objid_t f, id;
     char path[64];
 
-    start();
-    a = dir(&root, "a");
-    b = dir(&a, "b");
-    f = file(&b, "f");
+    start_test();
+    a = create_dir(&root, "a");
+    b = create_dir(&a, "b");
+    f = create_file(&b, "f");
     CHECK(hier_symlink(&root, n("l"), "a/b", 3) == 0);
     CHECK(hier_symlink(&b, n("up"), "../../l/f", 9) == 0);
     CHECK(hier_symlink(&b, n("abs"), "/a", 2) == 0);
@@ -263,13 +264,13 @@ static void test_hostile(void)
     uint64_t cursor = 0, rnd = 88172645463325252ull;
     int lines = 0;
 
-    /* Whatever stands in the object: an answer, no crash, no endless loop. */
+    /* Any content of the object must give an answer, without a crash or an endless loop. */
     for (uint32_t round = 0; round < 2000; round++) {
         uint64_t *word;
 
-        start();
-        (void)file(&root, "a");
-        (void)dir(&root, "d");
+        start_test();
+        (void)create_file(&root, "a");
+        (void)create_dir(&root, "d");
         CHECK(hier_symlink(&root, n("s"), "a", 1) == 0);
         for (uint32_t i = 0; i <= round % 3; i++) {
             rnd ^= rnd << 13;
@@ -278,7 +279,7 @@ static void test_hostile(void)
             word = (uint64_t *)twz_object_base(&root) + rnd % 160;
             if (word >= (uint64_t *)twz_object_base(&root) + 16 &&
                 word < (uint64_t *)twz_object_base(&root) + 24)
-                continue; /* the locks: a wrong owner is waited for by design */
+                continue; /* the locks: by design, an accessor waits for any owner that lives */
             *word = (rnd >> 8) % 3 ? rnd >> (rnd % 64) : 0;
         }
         (void)!hier_lookup(&root, n("a"), &found);
@@ -287,7 +288,7 @@ static void test_hostile(void)
             ;
         (void)!hier_check(&root, NULL, NULL);
     }
-    start();
+    start_test();
     CHECK(hier_show(&root, print, &lines) == 0 && lines == 1);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the typed layer refuses at compile time. Built once for each case: -DCASE=n has to fail, and
- * -DCASE=0, the same thing said rightly, has to compile. */
+/* Uses of the typed layer that must not compile. Each case is built alone with -DCASE=n and must
+ * fail; -DCASE=0, the correct use, must compile. */
 #include <twz/typed.h>
 
 struct node {
@@ -29,10 +29,10 @@ int attempt(const struct list *l, const struct list *m, struct node *n, struct o
     return err + twz_set(l->other, o) + twz_set(m->head, twz_at(l->head)) + twz_set(l->head, NULL);
 #elif CASE == 1 /* dereferencing a reference that was not resolved */
     return err + (int)l->head->value + (m && o);
-#elif CASE == 2 /* assigning a reference raw into another object's field */
+#elif CASE == 2 /* copying a reference into another object's field */
     n->next = l->head;
     return err + (m && o);
-#elif CASE == 3 /* the same between equal fields */
+#elif CASE == 3 /* copying between fields of one type */
     n->next = twz_at(l->head)->next;
     return err + (m && o);
 #elif CASE == 4 /* plain store into an open object */
@@ -41,14 +41,20 @@ int attempt(const struct list *l, const struct list *m, struct node *n, struct o
 #elif CASE == 5 /* a reference to another type */
     return err + twz_set(l->head, o) + (m != NULL);
 #elif CASE == 6 /* reading it as another type */
-    const struct other *x = twz_at(l->head);
-    return err + (m && x && o);
+    {
+        const struct other *x = twz_at(l->head);
+
+        return err + (m && x && o);
+    }
 #elif CASE == 7 /* more than one word at once */
     twz_put(l->big, *o);
     return err + (m != NULL);
-#elif CASE == 8 /* plain store into what twz_open gives */
-    const struct list *k = twz_open("/x", struct list, 0);
-    k->big.words[0] = 1;
-    return err + (m && o);
+#elif CASE == 8 /* plain store into the data of twz_open */
+    {
+        const struct list *k = twz_open("/x", struct list, 0);
+
+        k->big.words[0] = 1;
+        return err + (m && o);
+    }
 #endif
 }

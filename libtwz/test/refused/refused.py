@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Each case of refused.c: 0 compiles, the others do not, and for the reason that is meant.
+"""Each case of refused.c: 0 compiles, the others do not, each for its own reason.
 
 Usage: refused.py SOURCE INCLUDE... (with CC)
 """
