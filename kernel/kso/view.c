@@ -10,7 +10,7 @@
  *
  * Revoke and delete change the object first, then take its lock to unmap it. A fault makes the
  * access decision and tests for deletion under the same lock. If the fault does not see the change,
- * its mapping is removed by the unmap that follows.
+ * the following unmap removes the mapping that the fault made.
  *
  * A mapping keeps its rights until its entry is invalidated, or until a touch needs more rights.
  * The kernel then reads the entry again.

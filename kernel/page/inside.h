@@ -15,7 +15,7 @@
 #define RANGE_BATCH 256u  /* pages handled in one batch */
 #define SCAN_BATCH  8192u /* leaves scanned in one batch */
 
-/* Flags of a touch: an access, by user code or the kernel, that makes a page present. */
+/* Flags of a touch. A touch is an access, by user code or the kernel, that makes a page present. */
 #define TOUCH_WRITE 1u
 #define TOUCH_AHEAD 2u /* pages after the touched page may be added as well */
 
@@ -47,7 +47,7 @@ uint32_t volatile_count_ahead(const struct object *obj, uint32_t page);
 uint32_t stored_count_absent(const struct object *obj, const struct store *store, uint32_t page,
                              uint32_t count);
 
-/* Unmaps pages of a persistent object. `count` must not exceed RANGE_BATCH. It also flushes the
+/* Unmaps pages of a persistent object. `count` must not exceed RANGE_BATCH. Flushes the
  * pages that were writable, because their dirty bits are lost with the leaves. */
 void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns faults on pages. page_fault refuses the pages that user code must not touch, lets volatile.c
- * or stored.c resolve the fault, and turns an error into a fault for user code.
+ * Owns faults on pages. page_fault refuses the pages that user code must not touch, and lets
+ * volatile.c or stored.c resolve the fault. It turns an error of these into a fault for user code.
  *
  * Lock order: object -> pool -> kmem -> phys.
  */

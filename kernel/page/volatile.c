@@ -2,10 +2,10 @@
 /*
  * Owns the pages of volatile objects. A page exists only as its leaf in the subtree:
  *
- *   no leaf          absent; the next touch adds a zeroed frame
+ *   no leaf          absent; the next touch adds a zeroed frame (not in a DEVICE object)
  *   ARCH_PT_HOLE     a hole
  *   ARCH_PT_WRITE    the frame belongs to this leaf alone
- *   ARCH_PT_COW      other leaves may share the frame (phys_ref); the next write ends this
+ *   ARCH_PT_COW      other leaves may share the frame (phys_ref); a write ends the sharing
  *   ARCH_PT_PROTECT  read-only for all
  *
  * Lock order: object -> phys.

@@ -6,7 +6,7 @@
  *   2. A shootdown removes the dirty translations on all cores.
  *   3. The lines of these pages are flushed, with one fence at the end.
  *
- * A store after step 2 sets the dirty bit again, so the next write-back finds it.
+ * A store after step 2 sets the dirty bit again, so the next write-back finds the page.
  *
  * Lock order: object only.
  */

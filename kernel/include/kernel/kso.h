@@ -10,8 +10,8 @@
 #include <kernel/object.h>
 #include <twz/kso.h>
 
-/* Creates the root and the system object. Must be called once, after pool_init. Panics without
- * memory. */
+/* Creates the root and the system object. Must be called once, after pool_init. Panics if there
+ * is no memory. */
 void kso_init(void);
 
 struct object *kso_root(void);
