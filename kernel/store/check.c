@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The invariant walk. It opens the pool read-only and recovers it, which checks every word. Then it
- * checks what recovery does not need: IDs derived from their identities, reserved bytes, parents and
- * witnesses, directory words past the end of the table.
+ * checks the rest: IDs derived from their identities, reserved bytes, parents and witnesses,
+ * directory words past the end of the table.
  */
 #include <store/inside.h>
 #include <verify/hash.h>

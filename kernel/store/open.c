@@ -106,19 +106,19 @@ int store_open(const struct store_env *env, struct store **out, struct store_rep
     struct store_report unused;
     struct store_super super;
     struct store *store;
-    int err;
+    int copy, err;
 
     if (!why)
         why = &unused;
-    err = read_super(env, &super, why);
-    if (err < 0)
-        return err;
+    copy = read_super(env, &super, why);
+    if (copy < 0)
+        return copy;
     store = env->alloc(env->ctx, sizeof(*store));
     if (!store)
         return -TWZ_ENOMEM;
     store->env = *env;
     store->super = super;
-    store->super_copy = (uint32_t)err;
+    store->super_copy = (uint32_t)copy;
     store->frames = super.frames;
     store->salt = word_salt_pool(super.uuid);
     word_low_table(store->low);
