@@ -37,7 +37,8 @@ MUST_CHECK int threadobj_with(struct object *obj, int (*act)(struct thread *t, v
 /* Returns true if a thread exists whose generation has that low half. */
 bool threadobj_is_alive(uint32_t generation);
 
-/* Moves a thread, which must be the running one, to another view. Errors: -TWZ_ETYPE, -TWZ_ENOMEM. */
+/* Moves a thread, which must be the running one, to another view. Errors: -TWZ_ETYPE,
+ * -TWZ_ENOMEM. */
 MUST_CHECK int threadobj_switch_view(struct thread *t, struct object *view);
 
 uint64_t threadobj_count(void); /* number of threads; takes no lock */
