@@ -41,7 +41,7 @@ uint64_t view_fault_entry(struct addrspace *addrspace, unsigned kind);
  * reads their entries again. Passes preemption points. */
 void view_invalidate(struct object *view, uint32_t first, uint32_t count);
 
-/* Writes an entry of a view. No thread must use the view yet. Returns the errors of obj_write. */
+/* Writes an entry of a view, which no thread must be using. Returns the errors of obj_write. */
 MUST_CHECK int view_set(struct object *view, uint32_t slot, objid_t id, unsigned rights);
 
 #endif
