@@ -13,7 +13,7 @@
 #include "children.h"
 #include "exit.h"
 
-#define CHILDREN 62u /* as many as one thread_sync can wait for, besides the pending word */
+#define CHILDREN 62u /* below TWZ_SYNC_MAX: one thread_sync waits for all of them and a signal */
 
 static struct child children[CHILDREN];
 struct twz_mutex children_lock;
@@ -51,7 +51,8 @@ static bool is_wanted(const struct child *c, int64_t pid)
     return c->pid && (pid <= 0 || c->pid == pid);
 }
 
-/* Prints the fault that ended the child on standard error: a wait status has only its signal. */
+/* Prints the fault that ended the child on standard error, because a wait status has only the
+ * fault's signal. */
 static void report_fault(const struct child *c, const struct twz_program_end *end)
 {
     char line[640];
@@ -74,7 +75,8 @@ static int status_of_end(const struct twz_program_end *end)
     return (int)TWZ_EXIT_SIGNAL(end->code) & 0x7f;
 }
 
-/* Removes an ended child and what it left behind. */
+/* Removes an ended child from the table and releases its objects. Deletes the pipes and file states
+ * that the child inherited, unless a living process has them open. */
 static void reap_child(struct child *c, struct twz_program_end *end)
 {
     if (end->by_fault)
@@ -84,8 +86,9 @@ static void reap_child(struct child *c, struct twz_program_end *end)
     c->pid = 0;
 }
 
-/* Looks for an ended child that is wanted: its pid and wait status; it is removed unless `keep`. 0:
- * none has ended, and ops[0 .. *count) sleep on those that run. -ECHILD: there is no such child. */
+/* Looks for a wanted child that has ended. Returns the child's pid, sets *status, and removes the
+ * child unless `keep` is set. Returns 0 if no wanted child has ended; ops[0 .. *count) then hold
+ * the sleep operations for the running children. Returns -ECHILD if no child is wanted. */
 static int64_t poll_children(int64_t pid, bool keep, int *status, struct twz_sync *ops,
                              uint64_t *count)
 {

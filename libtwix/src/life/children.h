@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of children: spawn.c enters them, wait4 and waitid remove them, kill signals them. A
- * wait sleeps on the exit words of the children's thread objects, without the lock.
+ * thread in wait4 or waitid sleeps on the exit words of the children's thread objects. The thread
+ * does not hold children_lock during the sleep.
  */
 #ifndef TWIX_CHILDREN_H
 #define TWIX_CHILDREN_H
@@ -22,11 +23,12 @@ struct child {
 
 extern struct twz_mutex children_lock;
 
-/* A free entry, NULL: there are too many children. The caller must hold children_lock until it has
- * set the entry's pid; without a pid the entry stays free. */
+/* Returns a free entry, or NULL if there are too many children. The caller must hold children_lock
+ * until it has set the entry's pid. An entry without a pid stays free. */
 struct child *children_free_entry(void);
 
-/* Send a signal to a child; 0 only checks that there is such a child. -ESRCH: there is none. */
+/* Send a signal to a child. Signal 0 only checks that the child exists. Returns -ESRCH if there is
+ * no such child. */
 int children_signal(int64_t pid, int64_t signo);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * Start and end of threads; see clone.h.
  *
- * A thread cannot free the stack it runs on, nor its fault stack, nor its thread object. It leaves
- * them behind in state THREAD_ENDED. A later alloc_thread frees them, once the thread object's exit
- * word says that the kernel has left the thread.
+ * A thread cannot free the stack that it runs on, nor its fault stack, nor its thread object. They
+ * stay behind with the thread's entry, in state THREAD_ENDED. A later alloc_thread frees them when
+ * the thread object's exit word shows that the kernel will not run the thread again.
  */
 #include <errno.h>
 #include <sched.h>
@@ -25,9 +25,10 @@
 #include "mem/mem.h"
 
 #define FAULT_STACK (64u << 10)
-#define FAULT_READY (12u << 10) /* bytes at its top that are touched at the start */
+#define FAULT_READY (12u << 10) /* bytes at the stack's top that setup_alt_stack allocates */
 
-/* Sets the words of the thread's page by which the C library and libtwix find their data. */
+/* Sets the words of the thread object through which the C library and libtwix find their data.
+ * Marks the thread as inside a call. */
 static void bind_tls(struct thread *t, struct twz_thread *repr, uint64_t table)
 {
     repr->user[TWIX_USER_TABLE] = table;
@@ -35,8 +36,8 @@ static void bind_tls(struct thread *t, struct twz_thread *repr, uint64_t table)
     t->in_call = 1;
 }
 
-/* Gives the calling thread a stack for faults. Touches its top, so that the handler of a fault for
- * lack of memory has its pages. */
+/* Gives the calling thread a stack for faults. Allocates the stack's top pages now: a handler that
+ * runs because memory is exhausted cannot get new pages. */
 static void setup_alt_stack(struct thread *t)
 {
     t->fault_stack = mem_alloc(FAULT_STACK);
@@ -54,15 +55,15 @@ void clone_first(const struct twix_table *table)
     t->state = THREAD_LIVE;
     t->tid = thread_number(twz_thread_repr_base());
     bind_tls(t, twz_thread_repr_base(), (uint64_t)(uintptr_t)table);
-    __atomic_store_n(&threads.others, 0, __ATOMIC_RELAXED); /* touched now: see on_fault */
+    __atomic_store_n(&threads.others, 0, __ATOMIC_RELAXED); /* allocates the page for on_fault */
     setup_alt_stack(t);
     (void)!twz_object_init_ptr(&t->repr, twz_thread_repr_base());
 }
 
 /* --- start ------------------------------------------------------------------------------------ */
 
-/* Frees the object and the stacks of each ended thread that the kernel has left. The caller must
- * hold the table's lock. */
+/* Frees the objects and stacks of ended threads that the kernel will not run again. The caller must
+ * hold threads.lock. */
 static void reap_threads(void)
 {
     for (unsigned i = 1; i < THREADS_MAX; i++) {
@@ -108,7 +109,8 @@ static void free_thread(struct thread *t)
 
 static _Noreturn void end_thread(struct thread *t);
 
-/* Both the new thread and its creator call this, so the tid is set whichever runs first. */
+/* Stores the tid in the thread's entry and in the program's words. The new thread and its creator
+ * both call this, so the tid is stored whichever of them runs first. */
 static void publish_tid(struct thread *t, int *ptid, int *ctid)
 {
     t->tid = thread_number(thread_repr(t));
@@ -129,7 +131,8 @@ static _Noreturn void clone_main(struct thread *t)
     end_thread(t);
 }
 
-/* Creates the thread object and starts it in clone_main. On an error nothing is left behind. */
+/* Creates the thread object and starts the thread in clone_main. After an error there is no thread
+ * object. */
 static int spawn_thread(struct thread *t, void *stack, void *tls)
 {
     struct twz_create create = { .kind = TWZ_KIND_THREAD,
@@ -160,7 +163,7 @@ static int spawn_thread(struct thread *t, void *stack, void *tls)
     return err;
 }
 
-/* clone_thread inside the call. */
+/* The body of clone_thread, between thread_enter_call and thread_leave_call. */
 static int create_thread(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid, void *tls,
                          int *ctid)
 {
@@ -204,8 +207,8 @@ int clone_thread(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid
 
 /* --- end -------------------------------------------------------------------------------------- */
 
-/* Sends a signal that reached the first thread to a live thread, if possible one that does not
- * block it. */
+/* Sends a signal, which reached the first thread, to another live thread: if possible to one that
+ * does not block the signal. */
 static void forward_signal(int signo)
 {
     const struct thread *to = NULL;
@@ -224,8 +227,8 @@ static void forward_signal(int signo)
         (void)twz_sys_thread_signal(to->repr.id, (uint64_t)signo, 0);
 }
 
-/* The first thread must stay until all others have ended: its end is the process's. Signals for the
- * process arrive here in the meantime and are forwarded. */
+/* Blocks the first thread until all others have ended, because the process ends with the first
+ * thread. Meanwhile this function forwards the process's signals to the other threads. */
 static void wait_for_others(struct thread *first)
 {
     uint64_t count, signals;
@@ -247,8 +250,9 @@ static struct twz_sync wake_op(const void *word, uint64_t count, uint32_t width)
                               .op = TWZ_SYNC_WAKE | width };
 }
 
-/* Zeroes the word (NULL: none), performs the last wakes and exits. A thread that reads the zero may
- * free this stack, so nothing after the store may use it: the rest is assembly. */
+/* Zeroes *clear unless `clear` is NULL, performs the wakes of t->last_wake, and exits. A thread
+ * that reads the zero may free this stack. So no code after the store may use the stack: the rest
+ * is assembly. */
 static _Noreturn void exit_unmapped(struct thread *t, int *clear)
 {
     register int *word __asm__("r8") = clear;
@@ -269,8 +273,8 @@ static _Noreturn void exit_unmapped(struct thread *t, int *clear)
     __builtin_unreachable();
 }
 
-/* Ends the calling thread: releases its robust locks and wakes the threads that wait for its
- * end. */
+/* Ends the calling thread: releases its robust locks and wakes the threads that wait for its end.
+ * The first thread then waits for all others and ends the process. */
 static _Noreturn void end_thread(struct thread *t)
 {
     thread_enter_call(t);

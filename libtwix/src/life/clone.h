@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Start and end of threads. The two entries below are those of the entry table (base/entry.h). */
+/* Start and end of threads. clone_thread and clone_unmapself are functions of the entry table
+ * (base/entry.h). */
 #ifndef TWIX_CLONE_H
 #define TWIX_CLONE_H
 
@@ -7,16 +8,19 @@
 
 #include "base/entry.h"
 
-/* Set up the first thread: its entry, its TLS words, its fault stack. The start must call this
- * before any function that asks for the calling thread. */
+/* Set up the first thread at the process's start: its entry in `threads`, its user words
+ * (base/entry.h) and its fault stack. The caller must call this before any function that calls
+ * thread_self. */
 void clone_first(const struct twix_table *table);
 
-/* Start fn(arg) in a new thread on `stack`. Its tid, -EAGAIN, or -ENOSYS for flags that do not
- * share memory, files and signal actions. */
+/* Start fn(arg) in a new thread on `stack`. Returns the tid or an error. -EAGAIN: there are too
+ * many threads, or memory is exhausted. -ENOSYS: `flags` lacks CLONE_VM, CLONE_THREAD, CLONE_FILES
+ * or CLONE_SIGHAND. */
 int clone_thread(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid, void *tls,
                  int *ctid);
 
-/* End the calling thread; [base, base + len) is its stack, freed once the kernel has left it. */
+/* End the calling thread, which runs on the stack [base, base + len). A later clone_thread frees
+ * that stack. */
 _Noreturn void clone_unmapself(void *base, uint64_t len);
 
 #endif

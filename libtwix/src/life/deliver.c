@@ -16,12 +16,12 @@
 #include "deliver.h"
 #include "exit.h"
 
-#define CANCEL   33 /* the C library's; must always end a blocking call */
+#define CANCEL   33 /* the C library's signal to cancel a thread; must not restart a call */
 #define RED_ZONE 128u
 
 /* --- the context that a handler sees ---------------------------------------------------------- */
 
-/* From the interrupted registers and the signal mask to the context that a handler gets. */
+/* Fills the handler's context from the interrupted registers and the signal mask. */
 static void fill_context(ucontext_t *uc, const struct twz_regs *r, uint64_t mask)
 {
     greg_t *g = uc->uc_mcontext.gregs;
@@ -48,7 +48,7 @@ static void fill_context(ucontext_t *uc, const struct twz_regs *r, uint64_t mask
     uc->uc_sigmask.__bits[0] = mask;
 }
 
-/* From the context, which the handler may have changed, back to the registers. */
+/* Copies the context, which the handler may have changed, back to the registers. */
 static void apply_context(struct twz_regs *r, const ucontext_t *uc)
 {
     const greg_t *g = uc->uc_mcontext.gregs;
@@ -75,8 +75,9 @@ static void apply_context(struct twz_regs *r, const ucontext_t *uc)
 
 /* --- running a handler ------------------------------------------------------------------------ */
 
-/* Calls the signal's handler with the action's mask blocked. The thread continues with `regs`,
- * which the handler may change. Without a handler the default action ends the process. */
+/* Calls the signal's handler with the action's mask blocked. The handler may change `regs`:
+ * deliver_interrupting continues with the changed registers, deliver_pending drops them. An ignored
+ * signal does nothing. Any other signal without a handler ends the process. */
 static void run_handler(int signo, siginfo_t *info, struct twz_regs *regs)
 {
     struct thread *t = thread_self();
@@ -127,7 +128,8 @@ bool deliver_pending(void)
 
 /* --- interrupting ----------------------------------------------------------------------------- */
 
-/* The interrupted state; it lies on the program's stack while the handler runs. */
+/* The interrupted state. It lies on the stack of the handler: the program's stack or the
+ * sigaltstack. */
 struct delivery {
     struct twz_fault_frame frame;
     int signo;
@@ -135,7 +137,7 @@ struct delivery {
     uint64_t addr;
 };
 
-/* The thread continues here, on the program's stack, when the fault upcall returns. */
+/* The thread continues here, on the handler's stack, when the fault upcall returns. */
 static _Noreturn void deliver_interrupting(struct delivery *d)
 {
     siginfo_t info = { .si_signo = d->signo, .si_code = d->code };
@@ -147,7 +149,7 @@ static _Noreturn void deliver_interrupting(struct delivery *d)
     exit_by_signal(SIGSEGV);
 }
 
-/* Copies the frame to the program's stack and makes the thread continue in deliver_interrupting. */
+/* Copies the frame to the handler's stack and makes the thread continue in deliver_interrupting. */
 static void interrupt_program(struct twz_fault_frame *frame, int signo, int code)
 {
     const struct thread *t = thread_self();
@@ -169,7 +171,7 @@ static void interrupt_program(struct twz_fault_frame *frame, int signo, int code
     frame->regs.rip = (uint64_t)(uintptr_t)deliver_interrupting;
     frame->regs.rdi = (uint64_t)(uintptr_t)d;
     frame->regs.rsp = (uint64_t)(uintptr_t)d - 8;
-    frame->regs.rflags &= ~0x400ull; /* the direction flag, as the ABI wants it */
+    frame->regs.rflags &= ~0x400ull; /* clears the direction flag, as the ABI requires */
 }
 
 /* --- upcalls ---------------------------------------------------------------------------------- */
@@ -179,8 +181,8 @@ static bool is_in_runtime(uint64_t ip)
     return ip >> TWZ_OBJ_SHIFT == TWZ_SLOT_RT_TEXT;
 }
 
-/* The parent reads the fault record of the first thread only. For any other thread the fault is
- * printed here, before the process ends. */
+/* Prints the fault of a thread other than the first, and ends the process. The parent reads only
+ * the fault record of the first thread. */
 static _Noreturn void exit_by_fault(const struct twz_fault_frame *frame, int signo)
 {
     char line[512];
@@ -191,9 +193,11 @@ static _Noreturn void exit_by_fault(const struct twz_fault_frame *frame, int sig
     exit_by_signal(signo);
 }
 
-/* A fault. Without a handler, or inside libtwix, it ends the process: 0 lets the kernel end the
- * thread with the fault as its record, which the parent prints. The other threads are ended before.
- * The fault may be a lack of memory: the page of `threads` was touched at the start for this. */
+/* Handles a fault. If libtwix itself faulted, or the fault's signal is blocked or has no handler,
+ * the process ends. The first thread ends all others and returns 0; the kernel then ends the thread
+ * and records the fault for the parent. Any other thread prints the fault itself. A thread without
+ * an entry (life/timers.c) ends alone. The fault may mean that memory is exhausted. So clone_first
+ * allocated the page of `threads.others`, which this function reads. */
 static int on_fault(struct twz_fault_frame *frame)
 {
     int signo = twz_fault_signal(&frame->fault);
@@ -220,7 +224,7 @@ static void set_window_size(uint64_t size)
     args->cols = (uint32_t)size & 0xffff;
 }
 
-/* A signal from another thread or process. Pairs with thread_leave_call. */
+/* Handles a signal that another thread or process sent. Pairs with thread_leave_call. */
 static int on_signal(struct twz_fault_frame *frame)
 {
     uint64_t signo = frame->fault.addr;
@@ -283,7 +287,7 @@ int64_t linux_tgkill(int64_t pid, int64_t tid, int64_t signo)
     return pid == process.pid ? linux_tkill(tid, signo) : -ESRCH;
 }
 
-/* A process may signal itself and its children. Its group is the process alone. */
+/* A process may signal itself and its children. Each process is the only member of its group. */
 int64_t linux_kill(int64_t pid, int64_t signo)
 {
     if (pid == process.pid || pid == 0 || pid == -1 || pid == -process.pid)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The call. The C library enters twix_call through the entry table; a raw SYSCALL instruction
- * enters it from the upcall for TWZ_FAULT_CALL. linux.def is expanded twice: to the switch that
- * calls the handlers, and to the names and kinds that a trace prints.
+ * Serves one Linux call. The C library enters twix_call through the entry table. For a raw SYSCALL
+ * instruction the upcall for TWZ_FAULT_CALL calls twix_call. This file expands linux.def twice: to
+ * the switch that calls the handlers, and to the names and kinds that a trace prints.
  *
- * At the end of a call the pending signals are delivered. A call that they interrupted is made
- * again if it may be restarted and all handlers that ran have SA_RESTART.
+ * At the end of a call twix_call delivers the pending signals. It makes an interrupted call again
+ * if the call may be restarted and all handlers that ran have SA_RESTART.
  */
 #include <errno.h>
 #include <twz/call.h>
@@ -39,8 +39,8 @@ struct call {
 
 /* --- the handlers ----------------------------------------------------------------------------- */
 
-/* Checks the arguments whose bits are set in `paths`. -EFAULT, -ENAMETOOLONG. The handler decides
- * whether NULL is allowed. */
+/* Checks the arguments that are paths; `paths` has a bit for each. Returns 0, -EFAULT or
+ * -ENAMETOOLONG. Skips NULL: the handler decides whether NULL is allowed. */
 static int check_paths(const struct call *c, unsigned paths)
 {
     int err = 0;
@@ -75,12 +75,12 @@ static int64_t make_call(const struct call *c)
 /* --- the trace -------------------------------------------------------------------------------- */
 
 #define LINE_MAX_BYTES 256u /* bytes of one line */
-#define PATH_MAX_SHOWN 48u  /* bytes of a path in it */
+#define PATH_MAX_SHOWN 48u  /* bytes of a path in a line */
 #define NO_RESULT      INT64_MIN
 
 struct shape {
     const char *name;
-    char kinds[6]; /* SHOW_*; 0 ends */
+    char kinds[6]; /* SHOW_*; 0 ends the list */
 };
 
 #define SHOW(i, kind, name) SHOW_##kind
@@ -161,7 +161,8 @@ static void log_call(const struct call *c, int64_t result)
 
 /* --- the call --------------------------------------------------------------------------------- */
 
-/* The calls that have changed nothing when they return -EINTR. */
+/* Returns whether twix_call may make the call again after -EINTR. Each of these calls has changed
+ * nothing when it returns -EINTR. */
 static bool is_restartable(uint64_t number)
 {
     switch (number) {
@@ -181,7 +182,8 @@ static bool is_last_call(uint64_t number)
     return number == LINUX_NR_exit || number == LINUX_NR_exit_group;
 }
 
-/* One call: serve it, deliver signals, and make it again if it may be restarted. */
+/* Serves one call, then delivers signals. Makes the call again if a signal interrupted it and it
+ * may be restarted. */
 static int64_t twix_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                          uint64_t e, uint64_t f)
 {
@@ -204,7 +206,8 @@ static int64_t twix_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, ui
     return ret;
 }
 
-/* A SYSCALL instruction with a number of Linux: served here; the thread continues after it. */
+/* Serves a raw SYSCALL instruction with a Linux number. The thread continues after that
+ * instruction. */
 static int on_call(struct twz_fault_frame *frame)
 {
     struct twz_regs *r = &frame->regs;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The call: base/entry.h's table leads here, and so does a raw SYSCALL instruction. */
+/* The entry point for Linux calls. The entry table (base/entry.h) and the upcall for a raw SYSCALL
+ * instruction both lead here. */
 #ifndef TWIX_DISPATCH_H
 #define TWIX_DISPATCH_H
 

@@ -2,9 +2,10 @@
 /*
  * The end of the process; see exit.h.
  *
- *   1. end all threads but the caller and the first
+ *   1. end all threads except the caller and the first thread
  *   2. flush shared mappings, close descriptors
- *   3. the first thread and the caller exit with the code
+ *   3. if the caller is not the first thread, make the first thread exit with the code
+ *   4. exit with the code
  */
 #include <twz/call.h>
 
@@ -15,7 +16,7 @@
 #include "mem/mem.h"
 #include "timers.h"
 
-static uint64_t ending; /* 0, then 1 | exit code << 1; set once */
+static uint64_t ending; /* 0 while the process runs, then 1 | exit code << 1; set once */
 
 void exit_stop_others(uint64_t code)
 {

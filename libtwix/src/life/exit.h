@@ -6,14 +6,15 @@
 #include <stdint.h>
 #include <twz/signal.h>
 
-/* The argument of thread_exit. The host reads its low byte as the status. A parent in the system
- * reads the whole: with EXIT_MARK it is a status, else a signal ended the process. A code of the
- * kernel itself is TWZ_EXIT_BY_SIGNAL. */
+/* The exit code: the argument of thread_exit. The host reads the low byte as the status. A parent
+ * process reads the whole code: with EXIT_MARK the low byte is the exit status, else a signal ended
+ * the process. For a thread that the kernel ends, the code is TWZ_EXIT_BY_SIGNAL(signal). */
 #define EXIT_MARK           (1ull << 40)
 #define EXIT_STATUS(status) (EXIT_MARK | (uint64_t)((status)&0xff))
 #define EXIT_SIGNAL(signo)  (TWZ_EXIT_BY_SIGNAL((uint64_t)(signo)) | (uint64_t)(signo) << 32)
 
-/* The signal that makes the first thread exit: EXIT_FLAG and the exit code are its value. */
+/* The signal that makes the first thread exit. The sender passes EXIT_FLAG | exit code as the
+ * signal's value. */
 #define EXIT_SIGNO 32u
 #define EXIT_FLAG  (1ull << 63)
 
@@ -21,8 +22,8 @@
 _Noreturn void exit_process(int status);
 _Noreturn void exit_by_signal(int signo);
 
-/* End all threads but the caller and the first, whose exit code is the process's. If another thread
- * is ending the process already, the caller exits here. */
+/* End all threads except the caller and the first thread, whose exit code is the process's. If
+ * another thread has already begun to end the process, the caller exits here. */
 void exit_stop_others(uint64_t code);
 
 #endif

@@ -24,7 +24,7 @@
 #define ROBUST_WAITERS 0x80000000u
 #define ROBUST_DIED    0x40000000u
 #define ROBUST_TID     0x3fffffffu
-#define ROBUST_LIMIT   2048 /* bound for a list that is a circle */
+#define ROBUST_LIMIT   2048 /* bound, for a corrupt list that never comes back to its head */
 
 int64_t futex_wake(const int *word, uint64_t count)
 {
@@ -34,7 +34,8 @@ int64_t futex_wake(const int *word, uint64_t count)
     return ret < 0 ? ret_linux(ret) : op.result;
 }
 
-/* Sleeps while *word has `value`. 0: the caller must check again. -EAGAIN, -EINTR, -ETIMEDOUT. */
+/* Sleeps while *word has `value`. Returns 0 when the caller must check its condition again, -EAGAIN
+ * if *word has another value, -EINTR, or -ETIMEDOUT. */
 static int futex_wait(const int *word, uint32_t value, uint64_t deadline)
 {
     struct twz_sync ops[2];
@@ -47,7 +48,8 @@ static int futex_wait(const int *word, uint32_t value, uint64_t deadline)
     return wait_ops(ops, 1, deadline);
 }
 
-/* FUTEX_WAIT has a relative timeout, FUTEX_WAIT_BITSET the time of a clock. */
+/* Computes the deadline of a wait. FUTEX_WAIT has a relative timeout; FUTEX_WAIT_BITSET has an
+ * absolute time of a clock. */
 static int futex_deadline(const struct timespec *timeout, int64_t op, uint64_t *deadline)
 {
     uint64_t ns;
@@ -82,18 +84,18 @@ int64_t linux_futex(void *word, int64_t op, int64_t value, void *timeout, void *
             return -EAGAIN;
         return futex_wake(word, UINT32_MAX);
     case FUTEX_REQUEUE:
-        return futex_wake(word, UINT32_MAX); /* a waiter that would move wakes and checks again */
+        return futex_wake(word, UINT32_MAX); /* no requeue: all waiters wake and check again */
     default: return -ENOSYS;
     }
 }
 
 /* --- robust locks ----------------------------------------------------------------------------- */
 
-/* As set_robust_list has it. */
+/* The head of a robust list, in the layout of Linux's set_robust_list. */
 struct robust_head {
     void **next;
     int64_t offset; /* from a list node to its futex word */
-    void **pending; /* the lock that the thread was taking or releasing, NULL: none */
+    void **pending; /* a lock that the thread was just taking or releasing; NULL: none */
 };
 
 static void release_robust(void **node, int64_t offset, int tid)

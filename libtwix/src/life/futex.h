@@ -6,11 +6,11 @@
 
 #include <stdint.h>
 
-/* Wake up to `count` waiters: how many were woken, or an error. */
+/* Wake at most `count` waiters. Returns how many were woken, or an error. */
 int64_t futex_wake(const int *word, uint64_t count);
 
-/* A thread ends: mark each lock of its robust list (NULL: none) as left by a dead owner, and wake
- * one waiter of each. */
+/* For a thread `tid` that ends: mark each lock of its robust list as left by a dead owner, and wake
+ * one waiter of each. `list` may be NULL: there is no list. */
 void futex_release_robust(void *list, int tid);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Facts that a program may ask for about itself and the machine. There is one user (0), without
- * privilege. Limits are those of this implementation; a program cannot change them.
+ * Facts that a program may ask for about itself and the machine. There is one user, with ID 0; the
+ * ID gives no privilege. Limits are those of this implementation; a program cannot change them.
  */
 #include <errno.h>
 #include <sys/prctl.h>
@@ -176,7 +176,8 @@ int64_t linux_prlimit64(int64_t pid, int64_t which, const void *set, void *old)
     return ret < 0 || !set ? ret : linux_setrlimit(which, set);
 }
 
-/* Only the first two fields are known: the processor time, as user time. */
+/* Reports the time since the process's start as user time, and 0 for children. All other fields are
+ * 0. */
 int64_t linux_getrusage(int64_t who, void *usage)
 {
     struct linux_rusage *u = usage;
@@ -217,8 +218,9 @@ int64_t linux_sched_setaffinity(int64_t tid, uint64_t len, const void *mask)
     return len < 8 || !(*(const uint64_t *)mask) ? -EINVAL : 0;
 }
 
-/* All cores see the stores of each core in order: registration has nothing to do, and one fence is
- * the barrier. */
+/* Weaker than Linux's membarrier. The fence orders only the caller's own accesses. No other core
+ * executes a barrier, so another thread's load may still pass that thread's earlier store. QUERY
+ * (0) reports no supported command; any other command returns 0. */
 int64_t linux_membarrier(int64_t cmd, uint32_t flags)
 {
     (void)flags;

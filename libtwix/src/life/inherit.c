@@ -146,7 +146,7 @@ static int reopen_object(struct file *f, const struct inherit_file *in)
     }
 }
 
-/* Opens one descriptor, unless its entry does not validate. */
+/* Opens the descriptor that `in` describes, unless `in` is malformed. */
 static void open_entry(const struct inherit_file *in)
 {
     const struct file_ops *ops = ops_of(in);

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inheritance of descriptors. The parent writes struct inherit and its entries into the child's
- * args; the child opens them. A pipe and a shared file state have a table of the open files that
- * use them, with entries locked in the name of a process (file/pipe.h, file/fd.h). A child's entry
- * goes through three steps:
+ * Inheritance of descriptors. The parent describes the descriptors in the child's struct twz_args:
+ * a struct inherit, then one struct inherit_file for each descriptor. The child opens them.
  *
- *   1. inherit_prepare: the parent makes the entry, in its own name
- *   2. the child's thread starts; from now on it has a generation, which is its name
- *   3. inherit_transfer in the parent or inherit_open in the child, whichever runs first, changes
- *      the name in the entry to the child's
+ * A pipe, or a file state that processes share, is an object with a table of the open files that
+ * use the object. An entry of the table is a mutex with the owner word of a process (file/pipe.h,
+ * file/fd.h). The entry for a child's open file goes through three steps:
  *
- * If the child does not start, inherit_revoke frees the entry. If it is killed, inherit_reap does.
+ *   1. inherit_prepare: the parent makes the entry, with the parent's owner word
+ *   2. the child's first thread starts, and so has a thread generation: the child has an owner word
+ *   3. inherit_transfer in the parent or inherit_open in the child, whichever runs first, stores
+ *      the child's owner word in the entry
+ *
+ * If the child does not start, inherit_revoke frees the entry. If the child ends without closing
+ * the file, the entry counts as free, because its owner is dead. inherit_reap in the parent then
+ * deletes the object if no living process has an entry.
  */
 #ifndef TWIX_INHERIT_H
 #define TWIX_INHERIT_H
@@ -22,7 +26,7 @@
 #define INHERIT_MAGIC   0x3168697774777a74ull
 #define INHERIT_VERSION 1u
 
-/* The opaque area of the child's args: this head, then `count` entries. */
+/* The opaque area of the child's struct twz_args: this head, then `count` structs inherit_file. */
 struct inherit {
     uint64_t magic;
     uint32_t version;
@@ -41,7 +45,7 @@ struct inherit_file {
     uint32_t sub;
     uint32_t access;
     uint64_t flags; /* O_APPEND, O_NONBLOCK */
-    objid_t state;  /* the shared state, 0: none */
+    objid_t state;  /* the object of the shared state; 0: none */
     objid_t obj;
     uint64_t end; /* the child's entry in a pipe's ends or a state's holders */
 };
@@ -54,32 +58,34 @@ struct inherit_all {
 
 /* --- the parent ------------------------------------------------------------------------------- */
 
-/* Fill in `all` from the plan, and make the entries. The caller must call inherit_transfer if the
- * child starts, else inherit_revoke, also after an error of this function. */
+/* Fill in `all` from the plan, and make the entries for the child. If the child starts, the caller
+ * must call inherit_transfer. If the child does not start, or this function fails, the caller must
+ * call inherit_revoke. */
 int inherit_prepare(struct inherit_all *all, struct plan *p, const struct linux_spawn *spawn);
 void inherit_transfer(const struct inherit_all *all, struct plan *p,
                       const struct twz_thread *child);
 void inherit_revoke(const struct inherit_all *all, struct plan *p);
 
-/* The states and pipes that a child shares, for inherit_reap. Without memory for the list its count
- * is 0; then an object that a killed child had alone remains until the next boot. */
+/* The states and pipes that a child shares, for inherit_reap. If there is no memory for the list,
+ * the count is 0. An object that only a killed child used then stays until the next boot. */
 struct inherited {
     objid_t *id;
     uint32_t count;
 };
 void inherit_record(struct inherited *list, const struct inherit_all *all);
 
-/* The child has ended, perhaps without closing its files: delete the objects that no living process
- * has open, and free the list. */
+/* For a child that has ended, perhaps without closing its files: delete the listed objects that no
+ * living process has open, and free the list. */
 void inherit_reap(struct inherited *list);
 
 /* --- the child -------------------------------------------------------------------------------- */
 
-/* The head in the process's args, NULL: there is none, or it is malformed. */
+/* Returns the head in the process's struct twz_args, or NULL if there is none or the head is
+ * malformed. */
 const struct inherit *inherit_find(const struct twz_args *args);
 
-/* Open the descriptors. The entries are input from another process: an entry that does not
- * validate, or whose object is deleted, is left out. */
+/* Open the descriptors. Another process wrote the structs inherit_file. So a struct that is
+ * malformed, or whose object is deleted, is skipped. */
 void inherit_open(const struct inherit *head);
 
 #endif

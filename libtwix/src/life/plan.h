@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The descriptor table and the directory of a child: a copy of the process's, changed by the file
- * actions of posix_spawn. */
+/* The plan of a child: a descriptor table and a current directory. Both start as copies of the
+ * process's; the file actions of posix_spawn change them. */
 #ifndef TWIX_PLAN_H
 #define TWIX_PLAN_H
 
@@ -21,8 +21,8 @@ struct plan {
 void plan_start(struct plan *p);
 void plan_end(struct plan *p);
 
-/* Apply the actions in the order in which the program added them: the list leads from the last to
- * the first. On an error the rest is not applied. */
+/* Apply the actions in the order in which the program added them. The list leads from the last
+ * action to the first. After an error the remaining actions are not applied. */
 int plan_apply(struct plan *p, const struct linux_fdop *last);
 
 #endif

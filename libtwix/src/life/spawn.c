@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * posix_spawn in one call: the program passes the whole description of the child
- * (struct linux_spawn). The child shares no memory with its parent.
+ * posix_spawn in one call: the program passes the whole description of the child (struct
+ * linux_spawn). The child has a view of its own. Parent and child share memory only in objects that
+ * both map, such as pipes and file states.
  */
 #include <errno.h>
 #include <twz/call.h>
@@ -39,7 +40,8 @@ static int find_at(const char *path, objid_t cwd, objid_t *id)
     return err;
 }
 
-/* Writes dir[0 .. dir_len), a '/' and name to `to`, TWZ_PATH_MAX bytes. */
+/* Writes dir[0 .. dir_len), a '/' (unless dir_len is 0) and name to `to`, which has TWZ_PATH_MAX
+ * bytes. Returns 0 or -ENAMETOOLONG. */
 static int join_path(char *to, const char *dir, size_t dir_len, const char *name)
 {
     size_t n = 0;
@@ -61,8 +63,8 @@ static bool has_slash(const char *s)
     return *s == '/';
 }
 
-/* The program's object, from the child's directory or along the search list. p->found gets the
- * path. */
+/* Finds the program's object: by its path, relative to the child's directory, or along the search
+ * list. Stores the path in p->found. */
 static int find_program(struct plan *p, const struct linux_spawn *spawn, objid_t *id)
 {
     const char *dir = spawn->search;
@@ -99,7 +101,8 @@ static void record_child(struct child *c, const struct inherit_all *all, const c
     text_str(&t, name);
 }
 
-/* Starts the child that the plan describes, with the descriptors in `all`. */
+/* Starts the child that the plan describes. Fills in `all`, the description of the child's
+ * descriptors. */
 static int start_child(struct plan *p, struct inherit_all *all, const struct linux_spawn *spawn,
                        struct child *c)
 {
@@ -135,8 +138,8 @@ static int start_child(struct plan *p, struct inherit_all *all, const struct lin
     return 0;
 }
 
-/* Waits until the child has opened what it inherits, or has ended. Only then may the parent close
- * and remove those files. */
+/* Waits until the child has opened its inherited descriptors, or has ended. The parent must not
+ * close or remove those files earlier. */
 static void wait_ready(const struct child *c)
 {
     const struct twz_thread *child = twz_object_base(&c->process.repr);

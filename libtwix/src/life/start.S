@@ -9,8 +9,8 @@ _start:
     ud2
     .size _start, . - _start
 
-/* enter_program(stack pointer, entry): starts the program with the registers that Linux gives
- * it. */
+/* enter_program(stack pointer, entry): jumps to the program's entry. rbp and rdx are 0, as on
+ * Linux; the other registers keep libtwix's values. */
     .globl enter_program
     .hidden enter_program
     .type enter_program, @function

@@ -3,10 +3,10 @@
  * Start of the process: start.S calls twix_main on the first stack.
  *
  *   1. fill in the process's fields and the first thread's entry
- *   2. open the inherited descriptors, or else the console; then mark the thread ready: its parent
- *      waits for that before it may close its own
- *   3. compare the program's version of the entry table with this one's
- *   4. build the program's stack as Linux does, and jump to its entry
+ *   2. open the inherited descriptors, or the console if the args have no struct inherit. Mark the
+ *      thread ready, because the parent's posix_spawn waits for that
+ *   3. compare the version of the entry table that the program needs with libtwix's version
+ *   4. build the program's stack as Linux does, and jump to the program's entry
  */
 #include <elf.h>
 #include <errno.h>
@@ -45,7 +45,7 @@ static void open_console(void)
     }
 }
 
-/* Whether the list of words, separated by commas, has the word. */
+/* Returns whether `list`, words separated by commas, contains `word`. */
 static bool has_word(const char *list, const char *word)
 {
     while (*list) {
@@ -62,7 +62,7 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-/* Whether the environment has TWZ_TRACE=...,linux,... */
+/* Returns whether the environment has TWZ_TRACE with "linux" in its list. */
 static bool is_traced(const struct twz_args *args)
 {
     static const char name[] = "TWZ_TRACE=";
@@ -82,7 +82,7 @@ static bool is_traced(const struct twz_args *args)
     return traced;
 }
 
-/* Steps 1 and 2. */
+/* Does steps 1 and 2 of the list at the top of this file. */
 static void start_process(const struct twz_args *args)
 {
     const struct twz_record *view =
@@ -131,8 +131,8 @@ static const char *put_pointers(uint64_t *to, const char *s, uint32_t count)
     return s;
 }
 
-/* Builds argc, argv, NULL, envp, NULL, auxv on the first stack: the program's stack pointer. The
- * strings stay in the args object. */
+/* Builds argc, argv, NULL, envp, NULL, auxv on the first stack. Returns the program's stack
+ * pointer. The strings stay in the args object. */
 static uint64_t *build_stack(const struct twz_args *args)
 {
     const uint8_t *at = (const uint8_t *)args;
@@ -169,7 +169,8 @@ static uint64_t *build_stack(const struct twz_args *args)
 
 #define NOTE_NAME 0x007a7774u /* "twz" */
 
-/* The version of the entry table in the program's note (musl-port/patches/0004); 0: it has none. */
+/* Returns the version of the entry table that the program's ELF note asks for
+ * (musl-port/patches/0004), or 0 if the program has no such note. */
 static uint32_t wanted_version(const struct twz_args *args)
 {
     const Elf64_Phdr *phdr = (const Elf64_Phdr *)(uintptr_t)args->phdr;

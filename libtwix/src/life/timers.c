@@ -16,14 +16,15 @@
 
 #define KEEPER_STACK 16384u
 
-static struct twz_mutex lock; /* guards due, interval, keeper, running */
+static struct twz_mutex lock; /* guards all below but `changes`; timers_end does not take it */
 static uint64_t due;          /* monotonic ns; TWZ_FOREVER: the timer is off */
 static uint64_t interval;     /* ns, 0: the timer fires once */
-static uint64_t changes;      /* raised after each change of `due`; the keeper sleeps on it */
+static uint64_t changes;      /* set_timer raises it after storing `due`; the keeper sleeps here */
 static struct twz_thrd keeper;
-static bool running; /* there is a keeper */
+static bool running; /* the keeper was started */
 
-/* Whether the timer is due; *until is the time when it is due next. */
+/* Returns whether the timer is due. A due timer is armed again, or turned off if it fires once.
+ * Sets *until to the next due time. */
 static bool advance_timer(uint64_t *until)
 {
     uint64_t now = twz_clock();
@@ -91,7 +92,7 @@ static int ns_of_timeval(const struct timeval *tv, uint64_t *ns)
     return 0;
 }
 
-/* The caller must hold the lock. */
+/* Fills in *it with the time left and the interval. The caller must hold the lock. */
 static void get_timer(struct itimerval *it)
 {
     uint64_t now = twz_clock();
@@ -113,7 +114,8 @@ int64_t linux_getitimer(int64_t which, void *value)
     return 0;
 }
 
-/* Sets the timer; `value` 0 turns it off. old (NULL: not asked for) gets the setting before. */
+/* Sets the timer; a `value` of 0 turns the timer off. Stores the previous setting in *old, unless
+ * `old` is NULL. */
 static int set_timer(uint64_t value, uint64_t every, struct itimerval *old)
 {
     int err;

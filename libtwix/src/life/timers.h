@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The process's interval timer (alarm, setitimer). The first request starts a thread of libtwix,
- * which sleeps until the timer is due and then signals the first thread. It has no entry in the
- * table of threads, so a program does not see it.
+ * The process's interval timer (alarm, setitimer). The first request that turns the timer on starts
+ * the keeper, a thread of libtwix. The keeper sleeps until the timer is due and then signals the
+ * first thread. The keeper has no entry in the table of threads, so a program does not see this
+ * thread.
  */
 #ifndef TWIX_TIMERS_H
 #define TWIX_TIMERS_H
 
-/* Kill the timer's thread, at the process's end. */
+/* Kill the keeper, if it was started. For the end of the process. */
 void timers_end(void);
 
 #endif
