@@ -24,8 +24,8 @@ bool arena_has_range(uint32_t page, uint32_t count)
     return page >= ARENA_FIRST && page <= ARENA_END && count <= ARENA_END - page;
 }
 
-/* The first page of a run of `count` free pages that starts in [from, to); 0: none. Words that are
- * all used or all free are passed in one step. */
+/* Returns the first page of a run of `count` free pages that starts in [from, to), or 0. Words that
+ * are all used or all free are passed in one step. */
 static uint32_t find_run(const struct arena *a, uint32_t from, uint32_t to, uint32_t count)
 {
     uint32_t run = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A page allocator over the data of one object: one bit for each page, 1 in use. It touches no
- * memory but its own. The caller must lock.
+ * A page allocator over the data of one object: one bit for each page, 1 in use. The allocator does
+ * not touch the object's memory. The caller must serialise all calls with a lock.
  */
 #ifndef TWIX_ARENA_H
 #define TWIX_ARENA_H
@@ -18,7 +18,7 @@ struct arena {
     uint64_t used[TWZ_OBJ_PAGES / 64];
 };
 
-/* Pages that hold `len` bytes. */
+/* Returns the number of pages that hold `len` bytes. */
 static inline uint64_t arena_pages(uint64_t len)
 {
     return (len + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE;
@@ -26,16 +26,16 @@ static inline uint64_t arena_pages(uint64_t len)
 
 void arena_init(struct arena *a);
 
-/* Allocate `count` pages in a row: the first, or 0 if there is no such run. */
+/* Allocate `count` pages in a row. Returns the first page, or 0 if there is no such run. */
 uint32_t arena_alloc(struct arena *a, uint32_t count);
 
-/* Allocate exactly these pages. False: not all are free. */
+/* Allocate exactly these pages. Returns false, and allocates none, if not all of them are free. */
 bool arena_alloc_at(struct arena *a, uint32_t page, uint32_t count);
 
-/* Free pages of the arena's data; some may be free already. */
+/* Free `count` pages from `page` on. All must lie within the data; some may be free already. */
 void arena_free(struct arena *a, uint32_t page, uint32_t count);
 
-/* All of these pages lie within the data. */
+/* Returns whether all of these pages lie within the data. */
 bool arena_has_range(uint32_t page, uint32_t count);
 
 #endif

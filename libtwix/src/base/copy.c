@@ -48,7 +48,7 @@ static void do_measure(void *arg)
         j->len++;
 }
 
-/* The errno for a fault during a copy. */
+/* Returns the negative errno for a fault during a copy. */
 static int errno_of_fault(const struct twz_fault *fault, const void *object)
 {
     uint64_t slot = fault->addr >> TWZ_OBJ_SHIFT;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The entry table, through which a program calls libtwix. Word TWIX_USER_TABLE of each thread's
- * user words points to it (gs:408); the C library jumps through it (musl-port/patches). A new field
- * must be appended, and must raise TWIX_VERSION. A program's ELF note has the version that its C
- * library needs.
+ * user words (gs:408) points to the table; the C library jumps through the table
+ * (musl-port/patches). A new field must be appended, and must raise TWIX_VERSION. A program's ELF
+ * note has the version that the program's C library needs.
  */
 #ifndef TWIX_ENTRY_H
 #define TWIX_ENTRY_H

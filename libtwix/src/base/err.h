@@ -8,10 +8,10 @@
 
 #include <stdint.h>
 
-/* A result with a value: >= 0 stays, -TWZ_E* becomes -E*. */
+/* Convert a result with a value. A value >= 0 stays; -TWZ_E* becomes -E*. */
 int64_t ret_linux(int64_t result);
 
-/* A result without a value: 0, or -TWZ_E* as -E*. */
+/* Convert a result without a value. Returns 0, or -E* for -TWZ_E*. */
 int err_linux(int64_t result);
 
 #endif

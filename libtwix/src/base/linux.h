@@ -47,14 +47,14 @@
 #undef LINUX
 #undef PARAMETER
 
-/* The numbers. */
+/* The call numbers. */
 enum {
 #define LINUX(number, name, ...) LINUX_NR_##name = number,
 #include "../../linux.def"
 #undef LINUX
 };
 
-/* struct sigaction as the system call has it. */
+/* struct sigaction in the layout of the system call. */
 struct linux_sigaction {
     void (*handler)(int);
     uint64_t flags;
@@ -101,10 +101,10 @@ struct linux_statx {
 };
 _Static_assert(sizeof(struct linux_statx) == 256, "statx size");
 
-/* The argument of twix_spawn, from the patched posix_spawn (musl-port/patches/0003), and a file
- * action in its list. */
+/* struct linux_spawn is the argument of twix_spawn, from the patched posix_spawn
+ * (musl-port/patches/0003). struct linux_fdop is one file action in the list of a linux_spawn. */
 struct linux_fdop {
-    struct linux_fdop *next, *prev; /* next is the one added before this one */
+    struct linux_fdop *next, *prev; /* next: the action that the program added before this one */
     int32_t cmd, fd, srcfd, oflag;
     uint32_t mode;
     char path[];

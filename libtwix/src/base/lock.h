@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks of libtwix. A twz_mutex reports that its last owner died; these locks ignore the report.
- * So each guards only data that is valid after every single store, or data that dies with the
+ * Locks of libtwix. A twz_mutex reports that its last owner died; these locks ignore the report. So
+ * a lock must guard only data that is valid after every single store, or data that dies with the
  * process.
  */
 #ifndef TWIX_LOCK_H

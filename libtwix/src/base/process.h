@@ -32,13 +32,13 @@ static inline const struct twz_system *process_system(void)
 }
 
 /* The same page with fresh counts of free memory: the kernel counts when a caller asks for the
- * page's attributes. Without an answer the counts are those of the last request. */
+ * page's attributes. If that request fails, the counts are those of the last one that succeeded. */
 const struct twz_system *process_system_now(void);
 
 objid_t process_cwd(void);
 void process_set_cwd(objid_t dir);
 
-/* Returns the mask before. */
+/* Set the file mode mask. Returns the previous mask. */
 uint32_t process_set_umask(uint32_t mask);
 
 #endif

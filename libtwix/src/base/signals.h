@@ -16,30 +16,35 @@
 #define SIGNALS_BIT(signo)  (1ull << ((signo)-1))
 #define SIGNALS_UNBLOCKABLE (SIGNALS_BIT(SIGKILL) | SIGNALS_BIT(SIGSTOP))
 
-/* By signal number. Read and written word by word, without a lock: a reader may see the words of
- * two actions, which only a program that changes an action while the signal arrives can notice. */
+/* The actions, by signal number. They are read and written word by word, without a lock, so a
+ * reader may see words of two actions. Only a program that changes an action while the signal
+ * arrives can notice this. */
 extern struct linux_sigaction signals_action[SIGNALS_MAX + 1];
 
-/* At the process's start: the calling thread blocks `mask`; `ignored` is ignored. */
+/* At the process's start: make the calling thread block `mask`, and set the action of each signal
+ * in `ignored` to SIG_IGN. */
 void signals_inherit(uint64_t mask, uint64_t ignored);
 
-/* The set of signals whose action is SIG_IGN; a child inherits it. */
+/* Returns the set of signals whose action is SIG_IGN. A child inherits this set. */
 uint64_t signals_ignored(void);
 
 bool signals_has_handler(int signo);
 
-/* The action is SIG_IGN, or a default action that does nothing. Such a signal never ends a wait. It
- * is dropped, unless the thread blocks it: the program may set a handler before it unblocks it. */
+/* Returns whether the action is SIG_IGN, or a default action that does nothing. Such a signal never
+ * ends a wait. libtwix drops the signal unless the thread blocks it: the program may set a handler,
+ * and unblock the signal after that. */
 bool signals_is_ignored(int signo);
 
-/* Make a signal pending for the calling thread; it is delivered when the call in progress ends. */
+/* Make a signal pending for the calling thread; libtwix delivers the signal when the call ends. An
+ * ignored signal is dropped, unless the thread blocks it. */
 void signals_raise(int signo);
 
-/* Whether a signal waits for delivery to the calling thread, so that its wait must end. Drops
- * ignored signals. */
+/* Returns whether the calling thread has a signal to deliver, so that the thread's wait must end.
+ * Drops ignored signals. */
 bool signals_end_wait(void);
 
-/* Remove the lowest signal that the calling thread has pending and does not block; 0: none. */
+/* Remove the lowest signal that the calling thread has pending and does not block. Returns the
+ * signal's number, or 0 if there is none. */
 int signals_dequeue(void);
 
 #endif

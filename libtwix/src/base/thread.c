@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of threads, and the calls that only touch the caller's entry; see thread.h. */
+/* The table of threads, and the calls that use only the calling thread's entry; see thread.h. */
 #include <errno.h>
 #include <twz/call.h>
 
@@ -10,7 +10,8 @@
 
 struct thread_table threads;
 
-/* The kernel's generations are unique for one boot, so they serve as process numbers, too. */
+/* The kernel's thread generations are unique for one boot. Their low bits serve as tids and pids,
+ * too. */
 int thread_number(const struct twz_thread *repr)
 {
     return (int)(repr->generation & 0x3fffffff);

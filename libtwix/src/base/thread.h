@@ -19,7 +19,7 @@
 
 #define THREAD_FREE  0u
 #define THREAD_LIVE  1u
-#define THREAD_ENDED 2u /* its stacks and its object must stay until the kernel has left them */
+#define THREAD_ENDED 2u /* its stacks and object must stay until the object's exit word is set */
 
 struct thread {
     uint32_t state; /* guarded by the table's lock */
@@ -27,19 +27,19 @@ struct thread {
     twzobj repr; /* the thread object, open; start NULL: there is none yet */
     int (*fn)(void *);
     void *arg;
-    int *set_ptid, *set_ctid; /* words that get the tid at the start, NULL: none */
+    int *set_ptid, *set_ctid; /* words that receive the tid at the start, NULL: none */
     void *fault_stack;        /* FAULT_STACK bytes (life/clone.c), NULL: none */
 
     /* for the thread's end; written by the thread itself */
-    int *clear_tid;               /* zeroed and woken, NULL: none */
+    int *clear_tid;               /* the word to zero and wake, NULL: none */
     void *robust;                 /* list of robust futexes, NULL: none */
-    void *unmap_base;             /* its own stack, freed once the kernel has left it */
-    uint64_t unmap_len;           /* 0: the stack is not libtwix's to free */
+    void *unmap_base;             /* the thread's own stack, which a later clone_thread frees */
+    uint64_t unmap_len;           /* 0: libtwix must not free the stack */
     struct twz_sync last_wake[2]; /* of the table's `live`, and of clear_tid */
 
-    uint64_t pending; /* signals; any thread may change it, atomically */
+    uint64_t pending; /* a set of signals; any thread may change it, atomically */
 
-    /* signal state, of the thread alone; others read mask as a hint */
+    /* signal state; only the running thread writes it, others read mask as a hint */
     uint64_t mask;
     uint64_t alt_base, alt_len; /* sigaltstack; length 0: none */
     uint64_t suspend_mask;      /* the mask that returns after sigsuspend */
@@ -49,7 +49,7 @@ struct thread {
 
 extern struct thread_table {
     struct twz_mutex lock;
-    uint64_t live;   /* threads besides the first that have not ended; woken when it becomes 0 */
+    uint64_t live;   /* threads, without the first, that have not ended; a sync word, woken at 0 */
     uint32_t others; /* 1: a thread besides the first was started; atomic, without the lock */
     struct thread entry[THREADS_MAX];
 } threads;
@@ -64,19 +64,20 @@ static inline struct thread *thread_first(void)
     return &threads.entry[0];
 }
 
-/* The first page of its thread object. */
+/* Returns the first page of the thread object. */
 static inline struct twz_thread *thread_repr(const struct thread *t)
 {
     return twz_object_base(&t->repr);
 }
 
 /*
- * The calling thread runs libtwix from thread_enter_call to thread_leave_call. A signal that
- * arrives in between becomes pending and nothing more (on_signal of life/deliver.c). If
- * thread_leave_call returns true, the caller must call deliver_pending.
+ * A call lasts from thread_enter_call to thread_leave_call; the thread runs libtwix. A signal that
+ * arrives during a call only becomes pending (on_signal of life/deliver.c). If thread_leave_call
+ * returns true, the caller must call deliver_pending.
  *
  * The leaving thread clears in_call, then reads pending; on_signal sets pending, then reads
- * in_call. So one of them sees the signal. Both run on the same thread: compiler fences suffice.
+ * in_call. So at least one of the two functions sees the signal. Both run on the same thread, so
+ * compiler fences suffice.
  */
 static inline void thread_enter_call(struct thread *t)
 {
@@ -92,17 +93,19 @@ static inline bool thread_leave_call(struct thread *t)
     return (__atomic_load_n(&t->pending, __ATOMIC_ACQUIRE) & ~t->mask) != 0;
 }
 
-/* The number of a thread object: a tid, and the pid of the process whose first thread it is. */
+/* Returns the number of a thread object, which is the thread's tid. The number of the first thread
+ * is also the process's pid. */
 int thread_number(const struct twz_thread *repr);
 
-/* The live thread of that tid, NULL: none. Takes no lock; the thread may end at any time. */
+/* Returns the live thread of that tid, or NULL. Takes no lock; the thread may end at any time. */
 struct thread *thread_find(int64_t tid);
 
 /* Remove a signal from the pending set of every thread. */
 void thread_clear_pending(uint64_t bit);
 
-/* Whether a thread besides the first was ever started. A caller must mark it before it starts one,
- * also one without an entry (life/timers.c). */
+/* thread_has_others returns whether a thread besides the first was ever started. A caller that
+ * starts a thread must call thread_mark_others first, also for a thread without an entry
+ * (life/timers.c). */
 static inline bool thread_has_others(void)
 {
     return __atomic_load_n(&threads.others, __ATOMIC_RELAXED) != 0;
@@ -114,9 +117,10 @@ static inline void thread_mark_others(void)
 }
 
 /*
- * The word of a mutex that a thread holds (twz/mutex.h). In an object that processes share, a mutex
- * may stand for a whole process: it is then locked in the name of the process's first thread, with
- * thread_process_word. The other processes can tell that its owner is dead.
+ * An owner word is the word of a mutex that a thread holds (twz/mutex.h). In an object that
+ * processes share, a mutex may stand for a whole process. It then holds the owner word of the
+ * process's first thread (thread_process_word). So other processes can find out whether the process
+ * is alive.
  */
 uint64_t thread_owner_word(const struct twz_thread *repr);
 uint64_t thread_process_word(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Clocks. Reading one is a load from the system information page, without a kernel entry. */
+/* Clocks. A clock is read from the system information page, without a kernel entry. */
 #include <errno.h>
 #include <sys/time.h>
 #include <sys/times.h>
@@ -125,7 +125,7 @@ int64_t linux_time(void *t)
     return now;
 }
 
-/* In clock ticks of a hundredth of a second. */
+/* Reports clock ticks of a hundredth of a second. */
 int64_t linux_times(void *buf)
 {
     if (buf)

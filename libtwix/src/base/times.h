@@ -9,22 +9,24 @@
 #define TIMES_SECOND      1000000000ull
 #define TIMES_MICROSECOND 1000ull
 
-/* The process starts now. */
+/* Record the start time of the process. */
 void times_init(void);
 
-/* The time since times_init; it stands for the processor time. */
+/* Returns the time since times_init, which stands for the processor time. */
 uint64_t times_used(void);
 
 struct timespec times_spec(uint64_t ns);
 
-/* -EINVAL: not a time. A time that does not fit becomes INT64_MAX. */
+/* Convert a time to ns. Returns -EINVAL if *ts is not a valid time. A time that does not fit
+ * becomes INT64_MAX. */
 int times_ns(const struct timespec *ts, uint64_t *ns);
 
-/* The time `at` of a clock as a deadline of the monotonic clock. -EINVAL: there is no such
- * clock. */
+/* Convert the time `at` of a clock to a deadline of the monotonic clock. Returns -EINVAL if there
+ * is no such clock. */
 int times_deadline(int64_t clock, uint64_t at, uint64_t *deadline);
 
-/* A deadline that lies a relative `timeout` ahead; NULL: TWZ_FOREVER. -EINVAL: not a time. */
+/* Set *deadline to now plus `timeout`, or to TWZ_FOREVER if `timeout` is NULL. Returns -EINVAL if
+ * `timeout` is not a valid time. */
 int times_deadline_in(const struct timespec *timeout, uint64_t *deadline);
 
 #endif

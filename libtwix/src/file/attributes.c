@@ -175,7 +175,7 @@ int64_t linux_access(const char *path, uint32_t mode)
 
 /* --- mode, owner, times ----------------------------------------------------------------------- */
 
-/* A change of an object's metadata line. It is durable when the call returns. */
+/* A change of an object's metadata line. The change is durable when the call returns. */
 struct change {
     void (*apply)(struct twz_meta *meta, const void *arg);
     const void *arg;

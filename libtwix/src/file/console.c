@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console's rings. All processes share them. Each port has a lock for each direction, a
- * twz_mutex, so a process that dies releases its locks. A writer that dies has published whole
- * chunks only, because the tail moves after the bytes are in the ring.
+ * The rings of the console page. All processes share them. Each port has a lock for each direction.
+ * The locks are twz_mutexes, so a process that dies releases its locks. A writer that dies has
+ * published whole chunks only, because the tail moves after the bytes are in the ring.
  *
  * Input comes on request: the reader sends a `want`, the host answers with a `give` and at most
  * that many bytes. Bytes of a give that no reader took stay in the ring for the next reader, of any
- * process. The port's `state` word, guarded by lock_in, is the state of this protocol:
+ * process. The `state` word of port IN, guarded by lock_in, is the state of this protocol:
  *
  *   0              there is no request
- *   INPUT_WANTED   a want was sent; its give is not read yet
+ *   INPUT_WANTED   a want was sent; the give was not read yet
  *   n              n bytes of a give are in the ring, or will be
  *
- * The `state` word of a port for output is 0, or the error that the host had when it wrote; init
- * stores it. Each later write fails with that error, because its bytes would be lost.
+ * The `state` word of an output port is 0, or the error with which the host's own write failed;
+ * init stores that error. Each later write fails with the same error, because its bytes would be
+ * lost.
  *
- * A wait holds no lock. It sleeps on the counter that the kernel moves.
+ * A waiting thread holds no lock. It sleeps on the ring counter that the kernel moves.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -59,8 +60,8 @@ static uint64_t load_word(const uint64_t *word)
 
 /* --- output ----------------------------------------------------------------------------------- */
 
-/* Writes as many bytes as there is space for, at least one. -EAGAIN: the ring is full. The caller
- * must hold the lock of the direction. */
+/* Writes as many bytes as there is space for, at least one. Returns their number or an error;
+ * -EAGAIN: the ring is full. The caller must hold the direction's lock. */
 static int64_t write_to_host(struct twz_ring *ring, const uint8_t *buf, uint64_t len)
 {
     uint64_t tail = ring->tail;
@@ -83,7 +84,7 @@ static int64_t write_to_host(struct twz_ring *ring, const uint8_t *buf, uint64_t
     return (int64_t)len;
 }
 
-/* Waits until the ring has space. 0 or -EINTR. */
+/* Waits until the ring may have space. Returns 0 or -EINTR. */
 static int wait_for_space(struct twz_ring *ring)
 {
     uint64_t head = load_word(&ring->head);
@@ -93,8 +94,8 @@ static int wait_for_space(struct twz_ring *ring)
     return wait_word(&ring->head, head, TWZ_FOREVER);
 }
 
-/* The port of an output. If output and errors are one terminal on the host, both use one ring,
- * which keeps their order. */
+/* Returns the port for output on f. If output and errors are one terminal on the host, both use one
+ * ring, which keeps the order of the bytes. */
 static uint32_t out_port(const struct file *f)
 {
     if (f->sub == TWZ_PORT_ERR && (process.args->ttybits & TWZ_HOST_TTY_ONE))
@@ -102,7 +103,8 @@ static uint32_t out_port(const struct file *f)
     return f->sub == TWZ_PORT_CTL ? TWZ_PORT_OUT : f->sub;
 }
 
-/* Whether output still arrives: 0, -EPIPE after SIGPIPE, or the error of the host. */
+/* Checks whether the host still takes output. Returns 0 or the host's error. If the host stopped
+ * reading, raises SIGPIPE and returns -EPIPE. */
 static int check_output(const struct twz_port *port)
 {
     uint64_t error = load_word(&port->state) & ERROR_MASK;
@@ -113,8 +115,8 @@ static int check_output(const struct twz_port *port)
     return -EPIPE;
 }
 
-/* Writes all bytes, unless the host stopped reading, a signal ends the wait, or O_NONBLOCK forbids
- * it. */
+/* Writes all bytes, unless the host stops reading, a signal ends the wait, or O_NONBLOCK forbids
+ * the wait. */
 static int64_t console_write(struct file *f, const void *buf, uint64_t len, uint64_t off)
 {
     uint32_t number = out_port(f);
@@ -162,9 +164,9 @@ static void send_want(struct twz_port *port, uint64_t len)
         port->state = INPUT_WANTED;
 }
 
-/* Advances the protocol of the input as far as it goes. 1: bytes are there. 0: end of file.
- * -EAGAIN: the caller must wait until the ring's tail is not *tail. The caller must hold
- * lock_in. */
+/* Advances the input protocol as far as possible without a wait. Returns 1 if there are bytes, 0 at
+ * the end of the file. Returns -EAGAIN if the caller must wait until the ring's tail is not *tail.
+ * The caller must hold lock_in. */
 static int advance_input(struct twz_port *port, uint64_t len, uint64_t *tail)
 {
     struct twz_ring *ring = &port->from_host;
@@ -188,7 +190,8 @@ static int advance_input(struct twz_port *port, uint64_t len, uint64_t *tail)
     return *tail == ring->head ? -EAGAIN : 1;
 }
 
-/* Reads bytes of the current give, at least one. The caller must hold lock_in. */
+/* Reads bytes of the current give, at least one. Returns their number or an error. The caller must
+ * hold lock_in. */
 static int64_t read_input(struct twz_port *port, uint8_t *buf, uint64_t len)
 {
     struct twz_ring *ring = &port->from_host;
@@ -267,7 +270,8 @@ struct terminal_modes {
     uint8_t line, cc[19];
 };
 
-/* The modes of an ordinary terminal. The true ones are the host's; a program cannot set them. */
+/* Fills in the modes of an ordinary terminal. The host owns the true modes; a program cannot set
+ * them. */
 static int get_terminal_modes(struct terminal_modes *modes)
 {
     *modes = (struct terminal_modes){

@@ -10,8 +10,8 @@
 
 #include "fd.h"
 
-/* sub of the struct file: TWZ_PORT_IN, _OUT or _ERR. TWZ_PORT_CTL is the terminal: it reads from
- * port IN and writes to port OUT. */
+/* The field sub of the struct file is TWZ_PORT_IN, _OUT, _ERR or _CTL. TWZ_PORT_CTL is the
+ * terminal, which reads from port IN and writes to port OUT. */
 extern const struct file_ops console_ops;
 
 #endif

@@ -10,12 +10,13 @@
 
 extern const struct file_ops null_ops, zero_ops, full_ops, random_ops;
 
-/* The path is the name of a device. The two functions below must be called with such a path. */
+/* Returns whether the path is the name of a device. The caller must call the two functions below
+ * only with such a path. */
 bool device_is_named(const char *path);
 int device_open(const char *path, uint32_t flags, struct file **f);
 int device_stat(const char *path, struct stat *st);
 
-/* The operations of a kind of device; NULL: the kind is not a device. */
+/* Returns the operations of a kind of device, or NULL if the kind is not a device. */
 const struct file_ops *device_ops(uint32_t kind, uint32_t sub);
 
 #endif

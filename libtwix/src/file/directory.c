@@ -12,7 +12,7 @@
 #include "directory.h"
 #include "regular.h"
 
-/* An entry of getdents64. A NUL ends the name; the whole is padded to 8 bytes. */
+/* An entry of getdents64. A NUL ends the name; the whole entry is padded to 8 bytes. */
 struct dirent_linux {
     uint64_t ino;
     int64_t next;
@@ -32,7 +32,8 @@ static uint8_t entry_type(uint32_t kind)
     }
 }
 
-/* Reads the entry at *offset and moves *offset past it. 1, 0 at the end, or an error. */
+/* Reads the entry at *offset and moves *offset past that entry. Returns 1, 0 at the end, or an
+ * error. */
 static int64_t next_item(const struct file *f, uint64_t *offset, struct hier_item *item)
 {
     uint64_t cursor;
@@ -59,8 +60,8 @@ static int64_t next_item(const struct file *f, uint64_t *offset, struct hier_ite
     return ret;
 }
 
-/* Fills buf with entries from the state's offset on: bytes, 0 at the end, -EINVAL if not even one
- * entry fits. The caller must hold the state's lock. */
+/* Fills buf with entries, from the state's offset on. Returns the number of bytes, or 0 at the end.
+ * Returns -EINVAL if not even one entry fits. The caller must hold the state's lock. */
 static int64_t list_entries(struct file *f, struct file_state *s, uint8_t *buf, uint64_t len)
 {
     uint64_t offset = s->offset & INT64_MAX;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Open directories. The object is a hier; the state's offset is 0 for ".", 1 for "..", and for an
- * entry of the hier 2 + its cursor. */
+/* Open directories. The object is a hier. The offset of the file state is 0 for ".", 1 for "..",
+ * and 2 + the cursor of hier_iter for an entry of the hier. */
 #ifndef TWIX_DIRECTORY_H
 #define TWIX_DIRECTORY_H
 
@@ -8,7 +8,7 @@
 
 extern const struct file_ops directory_ops;
 
-/* Open the hier `id` as the object of f. -ENOTDIR: it is not a hier. */
+/* Open the hier `id` as the object of f. Returns -ENOTDIR if the object is not a hier. */
 int directory_open(struct file *f, objid_t id);
 
 #endif

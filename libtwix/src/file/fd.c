@@ -40,8 +40,8 @@ struct file *file_new(const struct file_ops *ops, uint32_t kind, uint32_t flags)
     return f;
 }
 
-/* Closes a file whose last reference is gone. `refs` is 0 only at the end, so file_new does not
- * take the struct before. */
+/* Closes a file whose last reference is gone. `refs` becomes 0 only at the end, so file_new does
+ * not reuse the struct earlier. */
 static void close_file(struct file *f)
 {
     if (f->ops->release)
@@ -211,7 +211,8 @@ void file_unlock_state(struct file_state *s)
 
 /* --- inheritance of a shared state ------------------------------------------------------------ */
 
-/* Locks an entry that is free or whose process is dead, in the name of this process: its index. */
+/* Finds an entry that is free or whose process is dead, and stores this process's owner word there.
+ * Returns the entry's index, or -ENFILE. */
 static int64_t acquire_holder(struct file_shared *shared)
 {
     int64_t entry = -ENFILE;
@@ -269,7 +270,7 @@ void file_transfer(struct file *f, uint64_t entry, const struct twz_thread *chil
     lock_release(&shared->lock);
 }
 
-/* Deletes the object if no living process has an entry. */
+/* Deletes the object if no living process has an entry in it. */
 static void delete_unheld_state(const twzobj *obj)
 {
     struct file_shared *shared = twz_object_base(obj);
@@ -400,7 +401,8 @@ static int set_state_flags(struct file *f, uint64_t flags)
     return 0;
 }
 
-/* fcntl on f, which fd had; F_DUPFD and the descriptor's flag use fd. */
+/* Serves fcntl on f, the file that fd led to. F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD and F_SETFD use fd
+ * instead. */
 static int64_t fcntl_file(struct file *f, int fd, int64_t cmd, int64_t arg)
 {
     const uint64_t settable = O_APPEND | O_NONBLOCK;

@@ -2,17 +2,18 @@
 /*
  * Descriptors and open files (Linux's "open file descriptions").
  *
- * A struct file is one process's handle on an open file. POSIX lets processes share two facts of
- * it: the offset and the status flags. Both lie in a struct file_state: at first inside the struct
- * file; once a child inherits the file, in a volatile object that both processes map. A state holds
- * no d-ptr. A process must validate the state of another process when it attaches it, and an offset
- * at each use.
+ * A struct file is one process's handle on an open file. POSIX lets processes share the offset and
+ * the status flags of an open file. Both lie in a struct file_state. At first the state lies inside
+ * the struct file. Once a child inherits the file, the state lies in a volatile object that both
+ * processes map. A state holds no d-ptr. A process that attaches another process's state must
+ * validate the state, and must validate the offset at each use.
  *
  * Locks
- *   fd_lock           guards the descriptor table and the reference counts. It is held alone
- *   the state's lock  guards its offset and flags. It is taken before the locks of the object
- *                     behind the file, and by file_lock_state only: the state may move into its
- *                     object while a thread waits for the lock
+ *   fd_lock           guards the descriptor table and the reference counts. A thread that holds
+ *                     fd_lock must not take another lock
+ *   the state's lock  guards the state's offset and flags. A thread must take this lock before the
+ *                     locks of the object behind the file. It must use file_lock_state, because
+ *                     the state may move into another object while the thread waits
  * No lock is held during a wait for data.
  */
 #ifndef TWIX_FD_H
@@ -27,7 +28,8 @@
 
 #define FD_MAX 1024
 
-/* Kinds of open files; a child reads them in its inheritance (life/inherit.h). */
+/* Kinds of open files. The struct inherit_file of a descriptor tells a child the kind
+ * (life/inherit.h). */
 #define FILE_REGULAR   1u
 #define FILE_DIRECTORY 2u
 #define FILE_CONSOLE   3u /* sub: port number */
@@ -49,9 +51,9 @@ struct file_state {
 _Static_assert(sizeof(struct file_state) == 40, "file state size");
 
 /*
- * The object of a shared state, at its base. Each open file that shares the state owns an entry of
- * `holder`: a mutex locked in the name of its process's first thread (thread_process_word), so that
- * trylock succeeds on the entry of a dead process. The last holder deletes the object.
+ * A shared state, at the base of its object. Each open file that shares the state owns an entry of
+ * `holder`: a mutex with the owner word of the file's process (thread_process_word). So trylock
+ * succeeds on the entry of a dead process. The last holder deletes the object.
  */
 #define FILE_HOLDERS 256u
 struct file_shared {
@@ -63,9 +65,10 @@ struct file_shared {
 struct file;
 
 /*
- * The operations of a kind of file. NULL: the operation fails with the error in the comment. `off`
- * is the offset of a kind that has offsets, FILE_AT_END for a write that appends. read, write and
- * seek return a value or an error, stat, truncate and ioctl 0 or an error.
+ * The operations of a kind of file. An operation that is NULL fails with the error in its comment.
+ * `off` is the file offset, or FILE_AT_END for a write that appends. A kind without offsets ignores
+ * `off`. read, write and seek return a value or an error; stat, truncate and ioctl return 0 or an
+ * error.
  */
 #define FILE_AT_END UINT64_MAX
 struct file_ops {
@@ -75,8 +78,8 @@ struct file_ops {
     int (*stat)(struct file *f, struct stat *st);                                  /* required */
     int (*truncate)(struct file *f, uint64_t len);                                 /* EINVAL */
     int (*ioctl)(struct file *f, int64_t request, void *arg);                      /* ENOTTY */
-    /* The events of `want` that are ready. If none is, *wait becomes a sleep that ends when the
-     * caller must ask again. NULL: always ready. */
+    /* Returns the events of `want` that are ready. If none is ready, sets *wait to a sleep that
+     * ends when the caller must ask again. NULL: all events are always ready. */
     uint32_t (*poll)(struct file *f, uint32_t want, struct twz_sync *wait);
     void (*release)(struct file *f); /* the last reference is gone; NULL: nothing to do */
     bool offsets;                    /* reads and writes have an offset and move it */
@@ -97,18 +100,19 @@ struct file {
 
 /* --- open files ------------------------------------------------------------------------------- */
 
-/* A new file with one reference. NULL: there are too many (ENFILE). */
+/* Make a new file with one reference. Returns NULL if there are too many (ENFILE). */
 struct file *file_new(const struct file_ops *ops, uint32_t kind, uint32_t flags);
 
-/* One reference more; one less. The last file_put closes the file. */
+/* Add a reference; drop a reference. The last file_put closes the file. */
 void file_ref(struct file *f);
 void file_put(struct file *f);
 
-/* Lock the state of f; it remains the state of f until file_unlock_state. */
+/* Lock the state of f and return it. Until file_unlock_state the state does not move into another
+ * object. */
 struct file_state *file_lock_state(struct file *f);
 void file_unlock_state(struct file_state *s);
 
-/* One read or write call on f. off < 0: at the state's offset, which moves. */
+/* Serve one read or write on f. If off < 0, use the state's offset and advance it. */
 int64_t file_read(struct file *f, void *buf, uint64_t len, int64_t off);
 int64_t file_write(struct file *f, const void *buf, uint64_t len, int64_t off);
 
@@ -117,45 +121,48 @@ void file_stat_device(struct stat *st, uint32_t major, uint32_t minor);
 
 /* --- descriptors ------------------------------------------------------------------------------ */
 
-/* The file behind fd with one reference more, which the caller must put. NULL: EBADF. */
+/* Returns the file behind fd, with a reference that the caller must drop with file_put. Returns
+ * NULL for a bad descriptor (EBADF). */
 struct file *fd_get(int fd);
 
-/* fd_get with the descriptor's flag. fd must be in [0, FD_MAX). */
+/* As fd_get, and set *cloexec to the descriptor's flag. fd must be in [0, FD_MAX). */
 struct file *fd_get_flag(int fd, bool *cloexec);
 
-/* Install f at the lowest free descriptor from `min` on: the descriptor or -EMFILE. The caller's
- * reference moves to the table, or is put. */
+/* Install f at the lowest free descriptor from `min` on. Returns the descriptor or -EMFILE. The
+ * caller's reference moves to the table, or is dropped after an error. */
 int fd_install(struct file *f, int min, bool cloexec);
 
-/* Install f at `fd` and close the file that was there: fd, or -EBADF. The caller's reference moves
- * to the table, or is put. */
+/* Install f at `fd` and close the file that was there. Returns fd or -EBADF. The caller's reference
+ * moves to the table, or is dropped after an error. */
 int fd_replace(int fd, struct file *f, bool cloexec);
 
-int fd_cloexec(int fd); /* 0, 1 or -EBADF */
+int fd_cloexec(int fd); /* returns 0, 1 or -EBADF */
 int fd_set_cloexec(int fd, bool cloexec);
 int fd_close(int fd);
 
-/* At the process's end. */
+/* Close all descriptors. For the end of the process. */
 void fd_close_all(void);
 
 /* --- inheritance of a shared state ------------------------------------------------------------ */
 
-/* The parent: share the state of f with a child. The child's entry, held by this process until
- * file_transfer or file_revoke, and the state's object. -ENFILE: there are too many holders. */
+/* In the parent: share the state of f with a child. Returns the child's entry and sets *id to the
+ * state's object. The entry has this process's owner word until file_transfer or file_revoke.
+ * -ENFILE: there are too many holders. */
 int64_t file_inherit(struct file *f, objid_t *id);
 
-/* The parent: put the child's name into the entry, unless file_attach did so already. Either
- * process may run first. */
+/* In the parent: store the child's owner word in the entry, unless file_attach in the child did so
+ * already. Either process may run first. */
 void file_transfer(struct file *f, uint64_t entry, const struct twz_thread *child);
 
-/* Free an entry, and delete the state's object if no living process has one. */
+/* Free an entry, and delete the state's object if no living process has an entry. */
 void file_revoke(struct file *f, uint64_t entry);
 
-/* The child: use the shared state, and put its name into the entry. -EINVAL: the object is not a
- * state of the kind of f. */
+/* In the child: use the shared state, and store this process's owner word in the entry. Returns
+ * -EINVAL if the object is not a state of the kind of f. */
 int file_attach(struct file *f, objid_t id, uint64_t entry);
 
-/* A holder died: delete the object if it is a state that no living process has an entry in. */
+/* After a holder has died: delete the object if it is a shared state without an entry of a living
+ * process. */
 void file_reap(const twzobj *obj);
 
 #endif

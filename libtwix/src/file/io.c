@@ -129,7 +129,7 @@ int64_t linux_pwrite64(int fd, const void *buf, uint64_t len, int64_t off)
     return n;
 }
 
-/* Reads or writes each buffer in turn; a short transfer ends the call. off < 0: at the state's
+/* Reads or writes each buffer in turn; a short transfer ends the call. If off < 0, uses the state's
  * offset. */
 static int64_t transfer_vector(int fd, const struct iovec *iov, uint64_t count, int64_t off,
                                bool writing)
@@ -207,8 +207,9 @@ int64_t linux_lseek(int fd, int64_t off, int64_t whence)
 
 #define COPY_MAX (1u << 20) /* bytes in one write */
 
-/* Writes bytes [off, off + len) of the regular file `in` to `out`, straight from its object: bytes
- * written. out_off < 0: at the offset of out's state. */
+/* Writes bytes [off, off + len) of the regular file `in` to `out`, straight from the object of
+ * `in`. If out_off < 0, writes at the offset of out's state. Returns the number of bytes written,
+ * or an error. */
 static int64_t write_from_object(struct file *in, uint64_t off, struct file *out, int64_t out_off,
                                  uint64_t len)
 {
@@ -236,7 +237,7 @@ static int64_t write_from_object(struct file *in, uint64_t off, struct file *out
     return (int64_t)done;
 }
 
-/* Moves the state's offset by n; returns the offset before. */
+/* Moves the state's offset by n. Returns the previous offset. */
 static uint64_t advance_offset(struct file *f, uint64_t n)
 {
     struct file_state *s = file_lock_state(f);
@@ -247,7 +248,8 @@ static uint64_t advance_offset(struct file *f, uint64_t n)
     return before;
 }
 
-/* Reads at *off, or at the offset of in's state if off is NULL; moves the one that it used. */
+/* Copies from `in` at *off, or at the offset of in's state if off is NULL. Advances the offset that
+ * was used. */
 static int64_t copy_from(struct file *in, int64_t *off, struct file *out, int64_t out_off,
                          uint64_t len)
 {
@@ -266,7 +268,8 @@ static int64_t copy_from(struct file *in, int64_t *off, struct file *out, int64_
     return n;
 }
 
-/* sendfile and copy_file_range, by descriptors. An offset that is NULL is that of the state. */
+/* Serves sendfile and copy_file_range. For an offset that is NULL, the offset of the file's state
+ * is used. */
 static int64_t copy_between(int in_fd, int64_t *in_off, int out_fd, int64_t *out_off, uint64_t len)
 {
     struct file *in = fd_get(in_fd), *out = fd_get(out_fd);

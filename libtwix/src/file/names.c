@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The calls that change names. Each is one atomic, durable change of hier. An object that loses its
- * last name is deleted with it; a process that has it open keeps it until it closes it.
+ * last name is deleted. A process that has the object open keeps the pages until it closes the
+ * file.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +48,7 @@ int64_t linux_mkdir(const char *path, uint32_t mode)
 
 /* --- unlink, rmdir ---------------------------------------------------------------------------- */
 
-/* The error of rmdir for a path whose last part is no name: "/", ".", "..". */
+/* Returns the error of rmdir for a path whose last part is no name: "/", ".", "..". */
 static int errno_of_nameless(const char *path)
 {
     size_t len = text_length(path);
@@ -90,7 +91,7 @@ int64_t linux_rmdir(const char *path)
 
 /* --- rename ----------------------------------------------------------------------------------- */
 
-/* rename of two walked paths. */
+/* Renames from one walked path to another. */
 static int rename_walked(const struct hier_where *from, const struct hier_where *to, uint32_t flags)
 {
     uint32_t how = HIER_DELETE | (flags & LINUX_RENAME_NOREPLACE ? HIER_EXCL : 0);
@@ -98,7 +99,7 @@ static int rename_walked(const struct hier_where *from, const struct hier_where 
     if (from->len == 0)
         return -EBUSY;
     if ((flags & LINUX_RENAME_NOREPLACE) && (to->kind || to->len == 0))
-        return -EEXIST; /* hier takes two names of one object for a rename that is done */
+        return -EEXIST; /* hier lets a rename between two names of one object succeed */
     if (to->len == 0)
         return -EBUSY;
     if (to->must_dir && from->kind != HIER_DIR)

@@ -100,7 +100,7 @@ int open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, str
     return err;
 }
 
-/* open_from with a directory descriptor, and the errors of Linux for a bad path. */
+/* As open_from, but with a directory descriptor, and with Linux's errors for a bad path. */
 static int open_at(int dir, const char *path, uint32_t flags, uint32_t mode, struct file **out)
 {
     objid_t base = process.root;
@@ -153,7 +153,8 @@ int64_t linux_truncate(const char *path, int64_t len)
     return err;
 }
 
-/* The file behind fd if it is open for writing and has a length. -EBADF, -EINVAL. */
+/* Gets the file behind fd, which must be open for writing and must have a length. Returns 0, -EBADF
+ * or -EINVAL. */
 static int get_sized(int fd, struct file **out)
 {
     struct file *f = fd_get(fd);

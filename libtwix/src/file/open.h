@@ -5,8 +5,8 @@
 
 #include "fd.h"
 
-/* openat, relative to the directory `base`. On 0 *out has one reference, which the caller must
- * put. */
+/* Open a path, relative to the directory `base`. On success *out has one reference, which the
+ * caller must drop with file_put. */
 int open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, struct file **out);
 
 #endif

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipes. struct pipe lies at the object's base, the ring begins on the next page. head and tail are
- * counters that never wrap, and sync words: a reader moves head under read_lock and wakes the
- * writers, a writer moves tail under write_lock and wakes the readers.
+ * Pipes. struct pipe lies at the object's base; the ring begins on the next page. head and tail are
+ * counters that never wrap, and sync words. A reader moves head under read_lock and wakes the
+ * writers. A writer moves tail under write_lock and wakes the readers.
  *
- * An entry of `ends` names the end that is open; its owner is a mutex locked in the name of the
- * process's first thread, as long as the end is open. trylock succeeds on the entry of a dead
- * process. The death of a process wakes no waiter, so a wait lasts RETRY_NS at most and then looks
- * again.
+ * The field `use` of an entry of `ends` says which end is open. `owner` is a mutex with the owner
+ * word of the process, as long as the end is open. So trylock succeeds on the entry of a dead
+ * process. The death of a process wakes no waiter, so a waiter checks again after RETRY_NS at most.
  *
  * Any process that has the pipe may have written any field. So sizes are constants here, and a
  * difference of the counters must be checked before its use.
@@ -105,7 +104,8 @@ void pipe_transfer(struct file *f, uint64_t end, const struct twz_thread *child)
     lock_release(&p->lock);
 }
 
-/* Whether a living process has such an end open. Frees the entries of dead processes. */
+/* Returns whether a living process has an end of this `use` open. Frees the entries of dead
+ * processes. */
 static bool has_open_end(struct pipe *p, uint64_t use)
 {
     bool found = false;
@@ -162,7 +162,7 @@ static void pipe_release(struct file *f)
 
 /* --- the ring --------------------------------------------------------------------------------- */
 
-/* Bytes in the ring. -EIO: the counters are not valid. */
+/* Returns the number of bytes in the ring, or -EIO if the counters are not valid. */
 static int64_t bytes_in_ring(const struct pipe *p)
 {
     uint64_t n = load_counter(&p->tail) - load_counter(&p->head);
@@ -170,7 +170,7 @@ static int64_t bytes_in_ring(const struct pipe *p)
     return n <= PIPE_BYTES ? (int64_t)n : -EIO;
 }
 
-/* Copies `len` bytes between buf and the ring from counter `at` on. */
+/* Copies `len` bytes between buf and the ring, from counter `at` on; `out`: out of the ring. */
 static int copy_ring(struct file *f, uint8_t *buf, uint64_t len, uint64_t at, bool out)
 {
     uint64_t off = at % PIPE_BYTES;
@@ -186,7 +186,8 @@ static int copy_ring(struct file *f, uint8_t *buf, uint64_t len, uint64_t at, bo
                : copy_bytes(data, buf + first, len - first, f->obj.start);
 }
 
-/* Reads the bytes that are there, up to len; 0: there are none. */
+/* Reads the bytes that are there, up to len. Returns their number, 0 if there are none, or an
+ * error. */
 static int64_t read_ring(struct file *f, void *buf, uint64_t len)
 {
     struct pipe *p = pipe_of(f);
@@ -208,7 +209,8 @@ static int64_t read_ring(struct file *f, void *buf, uint64_t len)
     return n;
 }
 
-/* Writes as many bytes as there is space for; of a write of PIPE_BUF or less, all bytes or none. */
+/* Writes as many bytes as there is space for. A write of PIPE_BUF or less writes all bytes or
+ * none. */
 static int64_t write_ring(struct file *f, const void *buf, uint64_t len)
 {
     struct pipe *p = pipe_of(f);
@@ -234,7 +236,7 @@ static int64_t write_ring(struct file *f, const void *buf, uint64_t len)
     return n;
 }
 
-/* Waits until *word is not `value`, RETRY_NS at most. 0 or -EINTR. */
+/* Waits until *word is not `value`, but RETRY_NS at most. Returns 0 or -EINTR. */
 static int wait_counter(const uint64_t *word, uint64_t value)
 {
     int err = wait_word(word, value, twz_clock() + RETRY_NS);
@@ -242,7 +244,7 @@ static int wait_counter(const uint64_t *word, uint64_t value)
     return err == -ETIMEDOUT ? 0 : err;
 }
 
-/* Reads the bytes that are there; waits only if there are none. 0: no writer is left. */
+/* Reads the bytes that are there; waits only if there are none. Returns 0 if no writer is left. */
 static int64_t pipe_read(struct file *f, void *buf, uint64_t len, uint64_t off)
 {
     struct pipe *p = pipe_of(f);
@@ -267,7 +269,8 @@ static int64_t pipe_read(struct file *f, void *buf, uint64_t len, uint64_t off)
     }
 }
 
-/* Writes all bytes, unless no reader is left, a signal ends the wait, or O_NONBLOCK forbids it. */
+/* Writes all bytes, unless no reader is left, a signal ends the wait, or O_NONBLOCK forbids the
+ * wait. */
 static int64_t pipe_write(struct file *f, const void *buf, uint64_t len, uint64_t off)
 {
     struct pipe *p = pipe_of(f);
@@ -375,7 +378,7 @@ const struct file_ops pipe_ops = {
     .release = pipe_release,
 };
 
-/* Opens one end of the pipe: its descriptor. */
+/* Opens one end of the pipe. Returns a new descriptor or an error. */
 static int64_t open_end(objid_t id, uint32_t sub, uint32_t flags)
 {
     uint32_t access = (sub ? O_WRONLY : O_RDONLY) | (flags & O_NONBLOCK);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* poll, ppoll, select, pselect: one thread_sync waits for any of the files. If they are more than
- * it can wait for, the others are asked again every RETRY_NS. */
+/* poll, ppoll, select, pselect: one thread_sync waits for any of the files. If there are more files
+ * than one thread_sync takes, the thread polls all files again every RETRY_NS. */
 #include <errno.h>
 #include <poll.h>
 #include <sys/select.h>
@@ -13,7 +13,7 @@
 #include "base/wait.h"
 #include "fd.h"
 
-#define WAITS    (TWZ_SYNC_MAX - 1) /* one is for the pending word */
+#define WAITS    (TWZ_SYNC_MAX - 1) /* one op is for the pending word */
 #define RETRY_NS 20000000ull
 
 struct waits {
@@ -22,7 +22,7 @@ struct waits {
     bool overflow; /* a file has no op */
 };
 
-/* The events of `want` that are ready on fd; if none is, adds a sleep to w. */
+/* Returns the events of `want` that are ready on fd. If none is ready, adds a sleep to w. */
 static uint32_t poll_fd(int fd, uint32_t want, struct waits *w)
 {
     struct twz_sync wait = { 0 };
@@ -43,7 +43,8 @@ static uint32_t poll_fd(int fd, uint32_t want, struct waits *w)
     return 0;
 }
 
-/* Sleeps on the ops that poll_fd added. -EINTR; -ETIMEDOUT: the deadline is past. */
+/* Sleeps on the ops that poll_fd added. Returns 0 when the caller must poll again, -EINTR, or
+ * -ETIMEDOUT if the deadline is past. */
 static int sleep_on_fds(struct waits *w, uint64_t deadline)
 {
     uint64_t now = twz_clock();
@@ -56,7 +57,7 @@ static int sleep_on_fds(struct waits *w, uint64_t deadline)
     return err == -ETIMEDOUT && until != deadline ? 0 : err;
 }
 
-/* poll: how many descriptors have events; 0 at the deadline. */
+/* Serves poll. Returns how many descriptors have events, 0 at the deadline, or an error. */
 static int64_t poll_until(struct pollfd *fds, uint64_t count, uint64_t deadline)
 {
     struct waits w;
@@ -89,8 +90,8 @@ int64_t linux_poll(void *fds, uint64_t count, int64_t timeout)
     return poll_until(fds, count, ms < 0 ? TWZ_FOREVER : twz_clock() + (uint64_t)ms * 1000000u);
 }
 
-/* Waits with another signal mask (NULL: the thread's own). After -EINTR the mask stays until the
- * handler has run: run_handler of life/deliver.c restores it. */
+/* Waits with another signal mask (NULL: the thread's own). After -EINTR that mask stays until the
+ * handler has run; run_handler (life/deliver.c) then restores the thread's own mask. */
 static int64_t with_mask(const uint64_t *mask, int64_t (*wait)(void *ctx), void *ctx)
 {
     struct thread *t = thread_self();
@@ -139,7 +140,7 @@ int64_t linux_ppoll(void *fds, uint64_t count, const void *timeout, const void *
 
 struct select_job {
     unsigned count;
-    fd_set *set[3]; /* read, write, exception; NULL: not asked */
+    fd_set *set[3]; /* read, write, exception; NULL: the caller did not ask */
     fd_set out[3];
     uint64_t deadline;
 };
@@ -147,7 +148,7 @@ struct select_job {
 static const uint32_t select_events[3] = { POLLIN | POLLRDNORM | POLLHUP | POLLERR,
                                            POLLOUT | POLLWRNORM | POLLERR, POLLPRI };
 
-/* Polls all descriptors of the sets into j->out: how many bits are set, or -EBADF. */
+/* Polls all descriptors of the sets into j->out. Returns how many bits are set, or -EBADF. */
 static int64_t poll_sets(struct select_job *j, struct waits *w)
 {
     int64_t ready = 0;
@@ -171,7 +172,8 @@ static int64_t poll_sets(struct select_job *j, struct waits *w)
     return ready;
 }
 
-/* select: how many bits are set; 0 at the deadline. The sets change only on success. */
+/* Serves select. Returns how many bits are set, 0 at the deadline, or an error. The sets change
+ * only on success. */
 static int64_t do_select(void *ctx)
 {
     struct select_job *j = ctx;

@@ -79,7 +79,8 @@ static int zero_range(const twzobj *obj, uint64_t from, uint64_t to)
 
 /* --- length ----------------------------------------------------------------------------------- */
 
-/* Durable at its return. The bytes up to `size` must be durable before. */
+/* Stores the length and the times, durable on return. The caller must have made the bytes up to
+ * `size` durable. */
 static int commit_size(const twzobj *obj, uint64_t size)
 {
     struct twz_meta *meta = twz_object_meta(obj);
@@ -153,7 +154,7 @@ static int64_t regular_read(struct file *f, void *buf, uint64_t len, uint64_t of
     return err < 0 ? err : (int64_t)len;
 }
 
-/* Copies data into the file, durable at the return. */
+/* Copies data into the file, durable on return. */
 static int64_t store_data(struct file *f, const void *buf, uint64_t len, uint64_t off)
 {
     uint8_t *base = twz_object_base(&f->obj);
@@ -165,7 +166,7 @@ static int64_t store_data(struct file *f, const void *buf, uint64_t len, uint64_
     return (int64_t)len;
 }
 
-/* A write that may grow the file. The caller must hold the length's lock. */
+/* A write that may grow the file. The caller must hold meta.lock. */
 static int64_t write_growing(struct file *f, const void *buf, uint64_t len, uint64_t off)
 {
     uint64_t size = twz_object_size(&f->obj);
@@ -225,9 +226,9 @@ static int64_t regular_seek(struct file *f, int64_t off, int64_t whence)
 
 /* --- files of more than one object ------------------------------------------------------------ */
 
-#define PARTS_MAX 4096 /* bound for a chain that is a circle */
+#define PARTS_MAX 4096 /* bound, for a corrupt chain that never ends */
 
-/* Opens the object that continues the file. -EIO: the pointer is malformed. */
+/* Opens the object that continues the file. Returns -EIO if the pointer is malformed. */
 static int open_next_object(const twzobj *obj, twzobj *next)
 {
     uint64_t index = TWZ_PPTR_FOT(twz_object_meta(obj)->next);
@@ -240,7 +241,8 @@ static int open_next_object(const twzobj *obj, twzobj *next)
     return regular_map(next, e->id, TWZ_READ);
 }
 
-/* The length of the file that begins in obj: the sum over the objects that can be opened. */
+/* Returns the length of the file that begins in obj: the sum over the objects that can be
+ * opened. */
 static uint64_t whole_size(const twzobj *obj)
 {
     uint64_t size = twz_object_size(obj);
@@ -323,7 +325,7 @@ int regular_fill(const twzobj *obj, void *ctx)
 }
 
 /* Opens an object and reads its kernel record. The first access makes the kernel map the object;
- * from then on the mapping keeps it, also after it is deleted. */
+ * from then on the mapping keeps the object, even after its deletion. */
 static int map_readable(twzobj *obj, objid_t id, uint32_t rights, struct twz_record *record)
 {
     int err = err_linux(twz_object_init_guid(obj, id, rights));
@@ -336,8 +338,8 @@ static int map_readable(twzobj *obj, objid_t id, uint32_t rights, struct twz_rec
     return -ENOENT; /* deleted before the access, or damaged */
 }
 
-/* An object that this view can map for reading but not for writing is executed in it: the kernel
- * never maps an object both W and X. */
+/* Returns whether this view executes an object that it could not map for writing. The kernel never
+ * maps an object both W and X, so such an object can be mapped for reading only. */
 static bool is_executed(objid_t id)
 {
     struct twz_record record;

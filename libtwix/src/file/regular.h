@@ -14,31 +14,32 @@
 
 extern const struct file_ops regular_ops;
 
-/* Open the object `id` as the object of f, READ for O_RDONLY, else READ | WRITE. Errors as
- * regular_map, and -EFBIG: the file has more than one object. */
+/* Open the object `id` as the object of f, with READ for O_RDONLY, else with READ | WRITE. Errors
+ * are those of regular_map. -EFBIG: the file has more than one object. */
 int regular_open(struct file *f, objid_t id, uint32_t access);
 
-/* Open an object and map it, so that it exists until it is released, whatever happens to its names.
- * -ENOENT: deleted or damaged. -EACCES: its default permissions lack `rights`. -ETXTBSY: `rights`
- * has WRITE, and this process executes the object. */
+/* Open an object and map it. The object then exists until twz_object_release, even if its names are
+ * removed. -ENOENT: the object is deleted or damaged. -EACCES: the object's default permissions
+ * lack `rights`. -ETXTBSY: `rights` has WRITE, and this process executes the object. */
 int regular_map(twzobj *obj, objid_t id, uint32_t rights);
 
-/* A fill function for hier_create: sets mode and times, durable at its return. `ctx` must point to
- * the mode (uint32_t), type and permission bits. -TWZ_ENOSPC, not a fault, if the pool is full. */
+/* A fill function for hier_create: sets mode and times, durable on return. `ctx` must point to the
+ * mode (uint32_t), type and permission bits. If the pool is full, it returns -TWZ_ENOSPC and does
+ * not fault. */
 int regular_fill(const twzobj *obj, void *ctx);
 
-/* The struct stat of an object; `type` is S_IFREG or S_IFDIR. */
+/* Fill in the struct stat of an object; `type` is S_IFREG or S_IFDIR. */
 void regular_stat(const twzobj *obj, uint32_t type, struct stat *st);
 
-/* The same for an open file: an object that was deleted since it was opened has 0 links. */
+/* As regular_stat, for an open file: an object that was deleted after the open has 0 links. */
 void regular_stat_open(const twzobj *obj, uint32_t type, struct stat *st);
 
-/* Set the length, durable on return; bytes past the old length are zero. -EFBIG, -ENOSPC. Blocks on
- * the length's lock. */
+/* Set the length, durable on return. Bytes past the old length are zero. Returns 0, or -EFBIG,
+ * -ENOSPC or another error. May block on meta.lock. */
 int regular_resize(const twzobj *obj, uint64_t len);
 
-/* Set the bytes of [off, off + len) that lie within the length to zero, durable on return. Blocks
- * on the length's lock. */
+/* Set the bytes of [off, off + len) that lie within the length to zero, durable on return. May
+ * block on meta.lock. */
 int regular_punch(const twzobj *obj, uint64_t off, uint64_t len);
 
 #endif

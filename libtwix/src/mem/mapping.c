@@ -39,7 +39,8 @@ static int fill_copy(const struct mapping *m, uint8_t *from, uint8_t *to)
     return err < 0 || avail == len ? err : copy_zero(from + avail, len - avail, m->obj.start);
 }
 
-/* Creates m->obj: a volatile object with the file's pages of [off, off + len), at these offsets. */
+/* Creates m->obj: a volatile object with the file's pages of [off, off + len), at the same
+ * offsets. */
 static int create_copy(struct mapping *m, uint64_t off, uint64_t len)
 {
     uint64_t size = twz_object_size(&m->file);
@@ -88,7 +89,8 @@ static int map_private(struct mapping *m, const struct file *f, uint64_t off, ui
     return err;
 }
 
-/* Opens the object that the mapping shows, and fills in the entry: the address. */
+/* Opens the object that the mapping shows, and fills in the entry. Returns the address or an
+ * error. */
 static int64_t map_object(struct mapping *m, const struct file *f, uint64_t off, uint64_t len,
                           uint32_t prot, bool shared)
 {
@@ -111,7 +113,7 @@ static int64_t map_object(struct mapping *m, const struct file *f, uint64_t off,
     return (int64_t)(uintptr_t)m->addr;
 }
 
-/* Whether mmap may map this file so: 0, -ENODEV, -EACCES. */
+/* Checks whether mmap may map the file with this protection. Returns 0, -ENODEV or -EACCES. */
 static int check_access(const struct file *f, uint32_t prot, bool shared)
 {
     uint32_t access = f->access & O_ACCMODE;
@@ -166,7 +168,7 @@ int mapping_flush(const struct mapping *m)
     return err == -ENOENT ? 0 : err;
 }
 
-/* Moves the part of m from `at` on to an entry of its own. */
+/* Splits m at `at`: the part from `at` on becomes a new entry. */
 static int split_mapping(struct mapping *m, uint8_t *at)
 {
     struct mapping *n = find_free_entry();
@@ -225,8 +227,8 @@ static int unmap_part(struct mapping *m, uint8_t *from, uint8_t *to)
     return 0;
 }
 
-/* The mapping that is exactly [at, end), else one that contains `at`, else the next before
- * `end`. */
+/* Returns the mapping that is exactly [at, end), else a mapping that contains `at`, else the first
+ * one that starts before `end`, or NULL. */
 static struct mapping *mapping_from(const uint8_t *at, const uint8_t *end)
 {
     struct mapping *next = mapping_of(at);

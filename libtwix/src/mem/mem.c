@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Anonymous memory, and the calls of mmap's family. mem_lock guards the arenas and the table of
- * file mappings (mapping.c). It is held across kernel calls that create objects and discard pages.
+ * file mappings (mapping.c). The lock is held across kernel calls that create objects and discard
+ * pages.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,9 +21,9 @@
 #include "mem.h"
 
 #define ARENAS    32u
-#define ADDRESSES (1ull << 47) /* of a program */
+#define ADDRESSES (1ull << 47) /* bytes of a program's address space */
 
-/* The objects of anonymous memory; each is created when those before it are full. */
+/* The objects of anonymous memory. The next object is created when no earlier one has the pages. */
 static struct anon {
     struct arena pages;
     twzobj obj;
@@ -70,7 +71,7 @@ void *mem_alloc(uint64_t len)
     return p;
 }
 
-/* The arena that contains [p, p + len), and the number of the page of p. NULL: none. */
+/* Returns the arena that contains [p, p + len), or NULL. Sets *page to the number of p's page. */
 static struct anon *find_arena(const void *p, uint64_t len, uint32_t *page)
 {
     uint64_t off = (uint64_t)(uintptr_t)p & (TWZ_OBJ_SIZE - 1);
@@ -113,7 +114,7 @@ void mem_free(void *p, uint64_t len)
     lock_release(&mem_lock);
 }
 
-/* MAP_FIXED: works only inside one arena. The pages become zero. */
+/* Serves MAP_FIXED, which works only inside one arena. The pages become zero. */
 static int64_t map_fixed(void *addr, uint64_t len)
 {
     uint32_t page, count = (uint32_t)arena_pages(len);
@@ -193,7 +194,7 @@ int64_t linux_mmap(void *addr, uint64_t len, uint32_t prot, uint32_t flags, int 
     return flags & MAP_FIXED ? -ENOMEM : map_descriptor(fd, (uint64_t)off, len, prot, flags);
 }
 
-/* Whether [addr, addr + len) overlaps an arena. */
+/* Returns whether [addr, addr + len) overlaps an arena. */
 static bool overlaps_arena(const uint8_t *addr, uint64_t len)
 {
     for (unsigned i = 0; i < ARENAS && arenas[i].pages.hint; i++)
@@ -242,7 +243,8 @@ int64_t linux_mprotect(void *addr, uint64_t len, uint32_t prot)
     return err;
 }
 
-/* mremap of anonymous memory: in place if the pages after it are free, else moved. */
+/* Serves mremap of anonymous memory. Grows the memory in place if the following pages are free,
+ * else moves it. */
 static int64_t remap_anonymous(struct anon *a, uint32_t page, void *addr, uint64_t oldlen,
                                uint64_t newlen, uint32_t flags)
 {
