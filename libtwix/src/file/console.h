@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Standard input, output and error: byte channels to the command on the host, over the rings of the
- * console device (twz/device.h). twz/hostlink.h defines the meaning of the bytes of the input.
+ * console device (twz/device.h). twz/hostlink.h defines what the input bytes mean.
  */
 #ifndef TWIX_CONSOLE_H
 #define TWIX_CONSOLE_H

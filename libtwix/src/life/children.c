@@ -88,7 +88,7 @@ static void reap_child(struct child *c, struct twz_program_end *end)
 
 /* Looks for a wanted child that has ended. Returns the child's pid, sets *status, and removes the
  * child unless `keep` is set. Returns 0 if no wanted child has ended; ops[0 .. *count) then hold
- * the sleep operations for the running children. Returns -ECHILD if no child is wanted. */
+ * the sleep operations for the running children. Returns -ECHILD if there is no such child. */
 static int64_t poll_children(int64_t pid, bool keep, int *status, struct twz_sync *ops,
                              uint64_t *count)
 {

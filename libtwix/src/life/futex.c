@@ -94,7 +94,7 @@ int64_t linux_futex(void *word, int64_t op, int64_t value, void *timeout, void *
 /* The head of a robust list, in the layout of Linux's set_robust_list. */
 struct robust_head {
     void **next;
-    int64_t offset; /* from a list node to its futex word */
+    int64_t offset; /* bytes from a list node to the futex word of the node's lock */
     void **pending; /* a lock that the thread was just taking or releasing; NULL: none */
 };
 

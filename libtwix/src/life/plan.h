@@ -17,7 +17,7 @@ struct plan {
     char found[TWZ_PATH_MAX]; /* the program's path */
 };
 
-/* Copy the process's table and directory. The caller must call plan_end. */
+/* Copy the process's table and current directory. The caller must call plan_end after it. */
 void plan_start(struct plan *p);
 void plan_end(struct plan *p);
 
