@@ -237,15 +237,15 @@ struct walk_word {
 };
 /*
  * Visit each word of an object that is not ABSENT; a node's own word precedes the words in it. The
- * callback returns 1 to continue (into the node, if the word is a good node word), 0 to skip the
- * node, or a negative error, which ends the walk and is returned.
+ * callback returns 1 to continue, into the node as well if the word is a good node word. It returns
+ * 0 to skip the node, or a negative error, which ends the walk and is returned.
  */
 int walk_object(const struct cursor *cursor, int (*visit)(void *ctx, const struct walk_word *word),
                 void *ctx);
 /*
- * Find the leaf of a page that is not direct. If it is missing, *leaf is NULL; *parent is the
- * ABSENT word that a new leaf or root must be linked by, and *loc its kind (STORE_LOC_TREE or
- * ROOT). -TWZ_EDAMAGED.
+ * Find the leaf of a page that is not direct. If it does not exist, *leaf is NULL, and *parent is
+ * the ABSENT word by which a new branch must be linked. *loc is the kind of *parent, STORE_LOC_TREE
+ * or STORE_LOC_ROOT. -TWZ_EDAMAGED.
  */
 int walk_leaf(const struct cursor *cursor, uint32_t page, uint64_t **leaf, uint64_t **parent,
               uint32_t *loc);

@@ -5,9 +5,9 @@
  *   committed   a provisional object whose witness word has its value. If the word cannot be read
  *               because its object is damaged, the object counts as committed: suspicion alone must
  *               not delete an object.
- *   marked      an object that is deleted; or provisional and not committed; or tied to a marked
- *               object; or provisional with its witness word in a marked object. The witness of an
- *               object is older than the object, so witnesses form no circle.
+ *   marked      an object that is deleted, or provisional and not committed. Also an object that is
+ *               tied to a marked one, and a provisional one whose witness word is in a marked one.
+ *               The witness of an object is older than the object, so witnesses form no circle.
  *
  *   step                                    durable before it     after a crash in this step
  *   1 mark objects; the queue has each      -                     old state

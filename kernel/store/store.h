@@ -336,10 +336,12 @@ struct store_checked {
 
 /*
  * The invariant walk, over the media alone: it allocates its own tables from `env` and stores
- * nothing to the media. It checks that superblock copies and mirrors are equal, every word is valid
- * and in range, no frame is reached twice unless shared, IDs are unique and derived from their
- * identities, versions are intact, parents and witnesses well formed. It calls `found` for each
- * problem. Returns 0, with problems too, or an error of store_open or store_recover.
+ * nothing to the media. It calls `found` for each problem. It checks that
+ *   - superblock copies and mirrors are equal
+ *   - every word is valid and in range, and no frame is reached twice unless shared
+ *   - IDs are unique and derived from their identities, and versions are intact
+ *   - parents and witnesses are well formed.
+ * Returns 0, with problems too, or an error of store_open or store_recover.
  */
 STORE_WARN int store_check(const struct store_env *env,
                            void (*found)(void *ctx, const struct store_report *report), void *ctx,

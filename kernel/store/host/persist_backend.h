@@ -2,8 +2,8 @@
 /*
  * The host backend of the persistence seam. Each name calls a persist_host_*() function, which the
  * program linked with the store must define. Flushes and fences pass their site in the source
- * ("store/page.c:120 flush"), so that a crash harness can disable one of them at a time. A call
- * passes the same pointer each time.
+ * ("store/page.c:120 flush"): a crash harness can disable one of them at a time. A call passes the
+ * same pointer each time.
  */
 #ifndef STORE_PERSIST_HOST_H
 #define STORE_PERSIST_HOST_H
