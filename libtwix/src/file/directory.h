@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Open directories. The object is a hier. The offset of the file state is 0 for ".", 1 for "..". For
- * an entry of the hier the offset is 2 + the cursor of hier_iter. */
+/* Open directories. The object is a hier. The offset of the file state is 0 for ".", 1 for "..".
+ * For an entry of the hier the offset is 2 + the cursor of hier_iter. */
 #ifndef TWIX_DIRECTORY_H
 #define TWIX_DIRECTORY_H
 

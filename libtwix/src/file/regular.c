@@ -2,8 +2,9 @@
 /*
  * Regular files. There is no cache and no dirty state: a write is durable when it returns.
  *
- * A file is one object. twz-obj can make a file of more than one object (meta.next). Such a file has
- * names and a length but cannot be opened: a program would take the first object for the whole file.
+ * A file is one object. twz-obj can make a file of more than one object (meta.next). Such a file
+ * has names and a length but cannot be opened: a program would take the first object for the whole
+ * file.
  *
  * Invariants
  *   - Bytes at and past the length have no meaning. A call that moves the length past them must set
