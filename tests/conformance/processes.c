@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -273,8 +274,8 @@ static void *read_on(void *count)
     return NULL;
 }
 
-/* 1: every reader has read twice more; 0: one has stopped. */
-static int all_read_on(void)
+/* Waits until every reader has read twice more. False: one has stopped. */
+static bool all_read_on(void)
 {
     struct timespec start, now;
     long before[READERS];
@@ -286,11 +287,11 @@ static int all_read_on(void)
         while (__atomic_load_n(&reads[i], __ATOMIC_SEQ_CST) < before[i] + 2) {
             clock_gettime(CLOCK_MONOTONIC, &now);
             if (now.tv_sec > start.tv_sec + LIMIT_SEC)
-                return 0;
+                return false;
             usleep(100);
         }
     }
-    return 1;
+    return true;
 }
 
 /* Each round a child inherits a new open file, whose state moves into an object then. */

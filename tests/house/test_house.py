@@ -5,6 +5,7 @@ Usage: test_house.py TREE BUILD [PART-OF-A-NAME]
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,9 +17,11 @@ sys.path[:0] = [os.path.join(TOP, "utils/dev"), os.path.join(TOP, "tests")]
 import check_calls
 import check_headers
 import check_includes
+import check_language
 import check_style
 import counting
 import make_abi_doc
+from examples import RIGHT_DIALECT, RIGHT_WORDS, WRONG_DIALECT, WRONG_WORDS
 import run
 import tree
 
@@ -126,6 +129,18 @@ def test_tree_keeps_the_style():
     wanted(count > 20, f"only {count} files found")
 
 
+def test_tree_keeps_the_dialect():
+    count, problems = check_style.check_dialect(TOP)
+    no_problems(problems)
+    wanted(count > 20, f"only {count} files found")
+
+
+def test_tree_keeps_the_language():
+    count, problems = check_language.check(TOP)
+    no_problems(problems)
+    wanted(count > 20, f"only {count} files found")
+
+
 def test_tree_calls_only_downward():
     count, problems = check_calls.check(TOP)
     no_problems(problems)
@@ -221,6 +236,34 @@ def test_style_checker_catches():
         wanted(problems_of(check_style.check, "libtwz/a.c", bad), f"not caught: {bad[:60]!r}")
     wanted(problems_of(check_style.check, "libtwz/a.h", good), "no include guard, not caught")
     wanted(not problems_of(check_style.check, "libtwz/a.h", SPDX + "#undef A\n"), "no guard needed")
+
+
+def test_dialect_checker_catches():
+    for good in RIGHT_DIALECT:
+        found = problems_of(check_style.check_dialect, "libtwz/a.c", SPDX + good)
+        wanted(not found, f"{good!r}: {found}")
+    for bad in WRONG_DIALECT:
+        found = problems_of(check_style.check_dialect, "libtwz/a.c", SPDX + bad)
+        wanted(len(found) == 1, f"{bad!r}: {found}")
+
+
+def test_language_checker_catches():
+    for path, good in RIGHT_WORDS:
+        found = problems_of(check_language.check, path, good)
+        wanted(not found, f"{path} with {good!r}: {found}")
+    for path, bad in WRONG_WORDS:
+        found = problems_of(check_language.check, path, bad)
+        wanted(len(found) == 1, f"{path} with {bad!r}: {found}")
+
+
+def test_each_term_has_an_example():
+    """Each row of the table is caught by one of the examples."""
+    for pattern, *row in check_language.TERMS:
+        term = check_language.Term(pattern, *row)
+        hits = [text for path, text in WRONG_WORDS if term.holds_in(path)
+                and (term.text and term.text.search(text)
+                     or term.code and any(term.code.search(n) for n in re.findall(r"\w+", text)))]
+        wanted(hits, f"no example for {pattern}")
 
 
 def test_header_checker_catches():

@@ -324,7 +324,7 @@ START_TEST(test_forged_super)
             if (store_open(&fix.pool.env, &fix.pool.store, &why) < 0) {
                 fix.pool.store = NULL;
                 refused++;
-                ck_assert(why.what != NULL);
+                ck_assert_ptr_nonnull(why.what);
                 continue;
             }
             if (store_recover(fix.pool.store, &recovery) == 0)

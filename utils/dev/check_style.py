@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """House rules of single lines, and the dialect of C. Prints FILE:LINE: problem; ends with 1 if any.
 
-Usage: check_style.py [--dialect] [TREE]
+Usage: check_style.py [TREE]
 
---dialect  check the dialect of C (dialect.py), too
+dialect.py holds the rules of the dialect.
 """
 
 import os
@@ -84,15 +84,9 @@ def check_dialect(top):
     return count, problems
 
 
-def main(arguments):
-    places = [a for a in arguments if not a.startswith("--")]
-    top = places[0] if places else "."
-    count, problems = check(top)
-    if "--dialect" in arguments:
-        problems += check_dialect(top)[1]
-    print("\n".join(problems) if problems else f"{count} files keep the house rules")
-    return 1 if problems else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    top = sys.argv[1] if len(sys.argv) > 1 else "."
+    count, problems = check(top)
+    problems += check_dialect(top)[1]
+    print("\n".join(problems) if problems else f"{count} files keep the house rules")
+    sys.exit(1 if problems else 0)

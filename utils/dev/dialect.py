@@ -3,7 +3,8 @@
 
   pointers      !p and p in conditions, not "== NULL" and "!= NULL". A bool may be made of a
                 pointer by "return p != NULL;" and "x = p != NULL;".
-  errors        "int err" is a result that can be an error; "int64_t ret" is a value or an error.
+  errors        "err" is a result that can be an error, "ret" a value, or a value or an error; the
+                names r and rc say neither.
   declarations  at the top of a block; "for (uint32_t i = 0; ..." may declare its counter.
   flags         a function named is_ or has_ returns bool, and so does a static function that
                 returns only 0, 1 and comparisons.
@@ -17,7 +18,7 @@ NULL_TEST = re.compile(r"[!=]=\s*NULL\b|\bNULL\s*[!=]=")
 HEAD = re.compile(r"(?:else\b|do\b|(?:if|while|for|switch)\s*(?=\())\s*")
 VALUE = re.compile(r"return\b|[^=]*[^=!<>]=(?!=)")
 ASSERTION = re.compile(r"\b(?:[a-z_]*assert\w*|must|ck_\w+|CHECK\w*)\s*\(")
-WRONG_RESULT = re.compile(r"(int)\s+(?:[^;()]*,\s*)?(ret|rc|r)\b|(int64_t)\s+(?:[^;()]*,\s*)?(rc|r)\b")
+WRONG_RESULT = re.compile(r"(int|int64_t)\s+(?:[^;()]*,\s*)?(rc|r)\b")
 PREDICATE = re.compile(r"(?:^|_)(?:is|has)_")
 
 QUALIFIER = (r"(?:(?:static|const|volatile|register|extern|_Atomic|_Thread_local|unsigned|signed|"
@@ -190,7 +191,7 @@ def function_problems(source, function):
         match = kind == ";" and WRONG_RESULT.match(chunk)
         if match:
             name = " ".join(filter(None, match.groups()))
-            yield at(offset), f"{name!r} (use int err; int64_t ret for a value or an error)"
+            yield at(offset), f"{name!r} (use err for an error, ret for a value)"
     yield from type_problems(source, function, text)
 
 
@@ -198,7 +199,7 @@ def type_problems(source, function, text):
     head = re.sub(r"\b(?:static|inline|MUST_CHECK|STORE_WARN)\b", " ", function.header)
     if not re.match(rf"\s*int\s+{function.name}\b", head) or is_callback(source, function):
         return
-    if PREDICATE.search(function.name):
+    if PREDICATE.search(function.name) and not re.search(r"\breturn\s+err\b", text):
         yield function.first, f"{function.name} returns int (use bool)"
     elif function.static and returns_truth(text):
         yield function.first, f"{function.name} returns only true and false (use bool)"
