@@ -47,6 +47,7 @@ RULES = {
     "kernel/store/host": (ABI + ["kernel/lib", "kernel/store"], "hosted"),
     "kernel/store/x86": (ABI + ["kernel/lib", "kernel/store"], "freestanding"),
     "kernel/include": (ABI + ["kernel/lib", "kernel/store", "security/verify"], "freestanding"),
+    "kernel/log": (KERNEL_BELOW, "freestanding"),
     "kernel/core": (KERNEL_BELOW, "freestanding"),
     "kernel/mm": (KERNEL_BELOW, "freestanding"),
     "kernel/page": (KERNEL_BELOW, "freestanding"),
@@ -72,9 +73,8 @@ RULES = {
 
 # Inside the kernel each module may use the public headers of those before it. A header of
 # kernel/include belongs to the module that has a C file of its name, or that OWNERS says. Every
-# module may use the other headers and those of GROUND (doc/decisions/006-memory-below-threads.md).
-LAYERS = ["mm", "core", "page", "obj", "kso", "sec", "dev", "sys"]
-GROUND = {"log", "panic"}
+# module may use the other headers (doc/decisions/006-memory-below-threads.md).
+LAYERS = ["log", "mm", "core", "page", "obj", "kso", "sec", "dev", "sys"]
 OWNERS = {"page": "page"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -120,7 +120,7 @@ def owner(known, header):
     if stem in OWNERS:
         return OWNERS[stem]
     for layer in LAYERS:
-        if stem not in GROUND and f"kernel/{layer}/{stem}.c" in known:
+        if f"kernel/{layer}/{stem}.c" in known:
             return layer
     return None
 

@@ -237,7 +237,7 @@ MUST_CHECK size_t arch_user_copy_out(uint64_t user_dst, const void *src, size_t 
 /* ---- devices ---- */
 
 /* Writes to the serial port. Waits for it, at most a bounded number of polls for each burst. Calls
- * must be serialised (core/log.c). */
+ * must be serialised (log/log.c). */
 void arch_log_write(const char *text, size_t len);
 
 /* Handler of a device interrupt. Runs on the first core, with no lock held. */

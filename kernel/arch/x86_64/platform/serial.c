@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The log's output: a 16550 at 0x3f8, polled. Whether the port exists is tested at boot. The log
- * serialises the calls (core/log.c). */
+ * serialises the calls (log/log.c). */
 #include "../x86.h"
 
 #define PORT 0x3f8u
