@@ -15,6 +15,7 @@ static bool is_inside(uint64_t off, uint64_t len, uint64_t size)
     return off <= size && len <= size - off;
 }
 
+/* Validate the ELF header, and that the program headers lie in the file. */
 static int read_head(const uint8_t *file, uint64_t size, struct elf_plan *plan)
 {
     struct elf_head head;
@@ -58,6 +59,7 @@ static int data_segment(const struct elf_segment *s, struct elf_plan *plan)
     return 0;
 }
 
+/* Find the data and dynamic segments. The entry must lie in an executable text segment. */
 static int read_segments(const uint8_t *file, uint64_t size, struct elf_plan *plan)
 {
     for (uint32_t i = 0; i < plan->phnum; i++) {
@@ -79,6 +81,7 @@ static int read_segments(const uint8_t *file, uint64_t size, struct elf_plan *pl
     return plan->entry_good ? 0 : -TWZ_ETYPE;
 }
 
+/* Find the table of relocations. A tag that needs a dynamic linker is refused. */
 static int read_dynamic(const uint8_t *file, uint64_t size, struct elf_plan *plan)
 {
     uint64_t entry = sizeof(struct elf_rela);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The recoverable mutex. The word is 0 if free, else the owner's word, with CONTENDED set while a
- * thread may sleep on it.
+ * The recoverable mutex. The word is 0 if the mutex is free, else the owner word of its owner.
+ * CONTENDED is set in it while a thread may sleep on it.
  *
  * INVARIANTS
- *   - A sleeper sets CONTENDED, then sleeps while the word is unchanged. Unlock stores 0, then
- *     wakes one sleeper if CONTENDED was set. So no wake-up is lost.
- *   - A thread that slept takes the lock with CONTENDED set, since others may sleep; a wake-up too
- *     many does no harm.
- *   - A dead owner does not wake anyone. So a sleeper checks every RECHECK_NS that the owner lives.
+ *   - A waiting thread sets CONTENDED, then sleeps while the word is unchanged. An owner stores 0,
+ *     then wakes one thread if CONTENDED was set. So no wake-up is lost.
+ *   - A thread that has slept takes the mutex with CONTENDED set, since others may sleep. This may
+ *     cause one wake-up too many, which does no harm.
+ *   - A dead owner wakes no thread. So a waiting thread checks every RECHECK_NS whether the owner
+ *     lives.
  */
 #include <twz/mutex.h>
 

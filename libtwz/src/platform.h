@@ -5,7 +5,8 @@
  * libtwz and objects/ are C without an operating system. A platform must also implement
  * twz/persist.h.
  *
- * Any thread may call these functions. Only plat_wait blocks. The result is >= 0 or -TWZ_E*.
+ * Any thread may call these functions. plat_wait sleeps. plat_map, plat_unmap and plat_obj_delete
+ * may wait for a mutex of the platform. No other function blocks. An int result is >= 0 or -TWZ_E*.
  */
 #ifndef LIBTWZ_PLATFORM_H
 #define LIBTWZ_PLATFORM_H
@@ -22,23 +23,26 @@ int plat_obj_stat(objid_t id, struct twz_stat *stat);
 int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg);
 
 /*
- * Map an object. *start: the address of its offset 0, a multiple of 1 GiB; the whole 1 GiB belongs
- * to the object, and pages never written read as zero. The same (id, rights) give the same address,
- * counted: each plat_map needs one plat_unmap. -TWZ_ENOOBJ if there is no such object, -TWZ_EFULL
- * if there is no free slot. The last plat_unmap may free the address for another object. The
- * platform must call twz_ptr_forget(start) before it reuses the address.
+ * Map an object. *start is the address of its offset 0, a multiple of 1 GiB; the whole 1 GiB
+ * belongs to the object. A page to which nothing was stored reads as zero. If an object is mapped
+ * twice with the same rights, both have the same address. The caller must call plat_unmap once for
+ * each plat_map. -TWZ_ENOOBJ if there is no such object, -TWZ_EFULL if there is no free slot.
+ *
+ * After the last plat_unmap the platform may use the address for another object. It must call
+ * twz_ptr_forget(start) before.
  */
 int plat_map(objid_t id, uint32_t rights, uint8_t **start);
 void plat_unmap(uint8_t *start, objid_t id, uint32_t rights);
 
-/* libtwz/src/ptrcache.c: drop all cached pointers from or to the object at `start`. */
+/* Drop all cached pointers from or to the object at `start` (libtwz/src/ptrcache.c). */
 void twz_ptr_forget(const uint8_t *start);
 
-/* The object mapped at `addr`, and the rights of that mapping. -TWZ_ENOOBJ if there is none. */
+/* Get the ID of the object mapped at `addr`, and the rights of the mapping. -TWZ_ENOOBJ if nothing
+ * is mapped there. */
 int plat_id_at(const void *addr, objid_t *id, uint32_t *rights);
 
-/* Must be called before a store to pages that may not exist: afterwards those of [p, p + len) exist
- * and are the object's own. -TWZ_ENOSPC, -TWZ_ENOMEM, -TWZ_EDENIED read-only, -TWZ_EIO. */
+/* Give space to all pages of [p, p + len), so that a store to them is not a fault. -TWZ_ENOSPC,
+ * -TWZ_ENOMEM, -TWZ_EDENIED if the mapping is read-only, -TWZ_EIO if a page is lost. */
 int plat_touch(const void *p, uint64_t len);
 
 /* --- the machine ----------------------------------------------------------------------------- */
@@ -46,26 +50,26 @@ int plat_touch(const void *p, uint64_t len);
 int plat_random(void *buf, size_t len);
 uint64_t plat_time(void); /* nanoseconds since 1970 */
 
-/* The root directory of the namespace; 0: there is none. */
+/* Returns the ID of the root directory of the namespace; 0 if there is none. */
 objid_t plat_names_root(void);
 
 /* --- locks and threads ----------------------------------------------------------------------- */
 
-/* The calling thread's owner word (twz/mutex.h): never 0, bit 63 clear. */
+/* Returns the calling thread's owner word (twz/mutex.h). It is never 0, and bit 63 is 0. */
 uint64_t plat_owner(void);
 
-/* False if the thread of that owner word will never run again. A host tool has the pool to itself:
- * true for its own word only. */
+/* Returns false only if the thread with this owner word will never run again. A host tool is the
+ * only user of its pool, so there only its own word is alive. */
 bool plat_owner_is_alive(uint64_t owner);
 
-/* Sleep while *word == value, at most `ns` nanoseconds; may return early. Pairs with plat_wake. */
+/* Sleep while *word == value, but not longer than `ns` nanoseconds. It may return early. */
 void plat_wait(const uint64_t *word, uint64_t value, uint64_t ns);
 
-/* Wake up to `count` sleepers. */
+/* Wake up to `count` threads that sleep on the word. */
 void plat_wake(const uint64_t *word, uint64_t count);
 void plat_pause(void); /* in a short spin */
 
-/* The calling thread's word for twz_error_last. */
+/* Returns the address of the calling thread's word for twz_error_last. */
 int64_t *plat_error(void);
 
 static inline int set_last_error(int err)
@@ -75,10 +79,10 @@ static inline int set_last_error(int err)
 }
 
 /*
- * Report that a persistent pointer does not resolve. at: the address that holds it; reason: a
- * TWZ_REASON_*; caller: the instruction that followed it. Returns only if a handler repaired the
- * cause; the caller must then resolve again. On the host it prints and exits: a tool that must go
- * on has to use the functions named _try.
+ * Report that a persistent pointer does not resolve. `at` is the address that holds it, `reason` a
+ * TWZ_REASON_*, `caller` the instruction that resolves it. If the function returns, a handler has
+ * repaired the cause, and the caller must resolve the pointer again. On the host the function
+ * prints the fault and exits; a tool that must not exit has to use the functions named _try.
  */
 void plat_pointer_fault(const void *at, objid_t object, uint32_t reason, const void *caller);
 

@@ -231,8 +231,8 @@ static int resolve_foreign(const void *holder, uint32_t index, uint8_t **start)
     return 0;
 }
 
-/* Inlined into its two callers: this is the fast path. -TWZ_ERANGE for an offset outside the data.
- * */
+/* The fast path, inlined into its two callers. -TWZ_ERANGE if the offset lies outside of
+ * the data. */
 static inline int resolve(const void *holder, twz_pptr_t p, void **out)
 {
     uint64_t off = TWZ_PPTR_OFF(p.raw);

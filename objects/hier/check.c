@@ -26,6 +26,7 @@ static void report_problem(struct check *c, uint64_t off, const char *what)
         c->found(c->ctx, &p);
 }
 
+/* A bucket that refers to an entry, and the entry. */
 static void check_bucket(struct check *c, uint64_t bucket, uint64_t value)
 {
     const struct hier_entry *e;
@@ -49,6 +50,7 @@ static void check_bucket(struct check *c, uint64_t bucket, uint64_t value)
         report_problem(c, HIER_BUCKET_OFF(value), "kind and ID do not agree");
 }
 
+/* All buckets; while op is HIER_IDLE, also count and used. */
 static void check_table(struct check *c)
 {
     uint64_t buckets, count = 0, used = 0;
@@ -71,6 +73,7 @@ static void check_table(struct check *c)
         report_problem(c, TWZ_OBJ_BASE + offsetof(struct hier_dir, count), "wrong count");
 }
 
+/* The chunks from start to bump, and that the table is one of them. */
 static void check_chunks(struct check *c)
 {
     uint64_t end = c->h->dir->bump, off = HIER_START;

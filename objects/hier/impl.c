@@ -74,8 +74,7 @@ int hier_symlink(const twzobj *obj, struct hier_name name, const char *text, siz
 
 /* --- creating and naming in one step ---------------------------------------------------------- */
 
-/* Create the object, witnessed by the bucket, and let the caller fill it. On an error it is gone.
- * */
+/* Create the object with the bucket as its witness, and call `fill`. On an error it is deleted. */
 static int create_provisional(const struct hier *h, const struct hier_create *create,
                               uint64_t bucket, uint64_t value, twzobj *obj)
 {

@@ -178,27 +178,27 @@ static int search_below(struct search *s, objid_t dir, size_t len, uint32_t dept
 {
     struct hier_item item;
     uint64_t cursor = 0;
+    int found = 0;
     twzobj obj;
-    int err;
 
     if (depth > SEARCH_DEPTH || twz_object_init_guid(&obj, dir, TWZ_READ) < 0)
         return -TWZ_ENONAME;
-    while ((err = hier_iter_some(&obj, &cursor, &item, &s->steps)) > 0) {
+    while (hier_iter_some(&obj, &cursor, &item, &s->steps) > 0) {
         size_t end = len + 1 + item.len;
 
         if (item.found.kind == HIER_SYMLINK || end + 1 > s->size)
             continue;
         s->path[len] = '/';
         __builtin_memcpy(s->path + len + 1, item.name, item.len + 1);
-        err = (int)end;
         if (objid_equal(item.found.id, s->id))
-            break;
-        err = item.found.kind == HIER_DIR ? search_below(s, item.found.id, end, depth + 1) : 0;
-        if (err > 0 || s->steps == 0)
+            found = (int)end;
+        else if (item.found.kind == HIER_DIR)
+            found = search_below(s, item.found.id, end, depth + 1);
+        if (found > 0 || s->steps == 0)
             break;
     }
     twz_object_release(&obj);
-    return err > 0 ? err : s->steps ? -TWZ_ENONAME : -TWZ_EFULL;
+    return found > 0 ? found : s->steps ? -TWZ_ENONAME : -TWZ_EFULL;
 }
 
 int twz_name_of(objid_t id, char *path, size_t size)

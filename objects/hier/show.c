@@ -47,6 +47,7 @@ static void line_add_id(struct line *l, objid_t id)
     line_add_hex(l, id.lo, 16);
 }
 
+/* The counts, the state of op and the parent. */
 static void line_add_header(const struct hier *h, struct line *l)
 {
     static const char *const states[] = { "idle", "dirty", "committed" };
@@ -70,6 +71,7 @@ static void line_add_header(const struct hier *h, struct line *l)
     }
 }
 
+/* The kind and the name, then the ID or the text of a symbolic link. */
 static void line_add_item(const twzobj *obj, const struct hier_item *item, struct line *l)
 {
     static const char *const kinds[] = { "?", "object", "dir", "symlink" };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Faults in user code. A fault of the calling thread goes to the first of these that takes it:
- *   1. the thread's innermost twz_catch: its callees are left, and the catch returns 1;
- *   2. this view's handler for the kind: it repairs the cause and returns 1, and the instruction
- *      runs again; or it returns 0;
- *   3. the entry that the view had before, since two copies of this library may share a view;
- *   4. the kernel: the thread ends, and the fault stays in its thread object.
- * A handler runs on the thread's alternate stack, if there is one. It may call only functions that
- * are safe at the point of the fault.
+ * Faults in user code. The library offers a fault to these, in this order, until one takes it:
+ *   1. The innermost twz_catch of the thread. The thread returns from twz_catch with 1.
+ *   2. The handler of this view for the kind of fault. It returns 1 if it has repaired the cause;
+ *      the instruction then runs again. It returns 0 if it does not take the fault.
+ *   3. The entry that the view had before this copy of the library. Two copies may share a view.
+ *   4. The kernel. It ends the thread and records the fault in the thread object.
+ * A handler runs on the alternate stack of the thread, if there is one. A handler must call only
+ * functions that are safe at the faulting instruction.
  */
 #ifndef TWZ_FAULTS_H
 #define TWZ_FAULTS_H
@@ -25,8 +25,9 @@
  *         ... c.fault is the fault; the catch has ended ...
  *     }
  *
- * Catches nest and belong to their thread. A function must end its catch before it returns. As with
- * setjmp, a local that changes in between and is read in the else part must be volatile.
+ * Catches may nest. Each belongs to the thread that called twz_catch. A function must end its catch
+ * before it returns. A local variable that changes after twz_catch and is read in the else part
+ * must be volatile, as with setjmp.
  */
 struct twz_catch {
     uint64_t regs[8]; /* rbx rbp r12 r13 r14 r15 rsp rip */
@@ -37,32 +38,36 @@ struct twz_catch {
 __attribute__((returns_twice)) int twz_catch(struct twz_catch *c);
 void twz_catch_end(struct twz_catch *c);
 
-/* Call fn(arg) under a catch: 0, or 1 with *fault filled in. */
+/* Call fn(arg) with a catch. Returns 0, or 1 if a fault ended fn, with the fault in *fault. */
 int twz_try(void (*fn)(void *arg), void *arg, struct twz_fault *fault);
 
 /* --- handlers ------------------------------------------------------------------------------ */
 
-/* 1: continue at frame->regs, which the handler may change. 0: the handler does not take it. */
+/* Returns 1 if the thread must continue with frame->regs, which the handler may change. Returns 0
+ * if the handler does not take the fault. */
 typedef int (*twz_fault_handler)(struct twz_fault_frame *frame);
 
-/* Register a handler for a kind in this view; NULL: none. -TWZ_ERANGE. */
+/* Set the handler of this view for a kind of fault; NULL removes it. -TWZ_ERANGE if there is no
+ * such kind. */
 TWZ_CHECKED int twz_fault_set(uint32_t kind, twz_fault_handler handler);
 
-/* Raise a fault from software, as if the processor had raised it; POINTER faults are raised here.
- * Returns only if a handler returns 1. `fault` is copied; an ip of 0 becomes the caller's. */
+/* Raise a fault as if the processor had raised it. The library raises POINTER faults this way. The
+ * function copies `fault`; if its ip is 0, ip becomes the address behind the call. It returns only
+ * if a handler returns 1. */
 void twz_fault_raise(const struct twz_fault *fault);
 
-/* Give this thread a stack for its handlers, from `low` up. Without one, a stack overflow cannot be
- * handled. */
+/* Set the alternate stack of the calling thread: `len` bytes from `low` up. A thread without an
+ * alternate stack cannot handle its stack overflow. */
 void twz_fault_stack(void *low, uint64_t len);
 
-/* --- text ---------------------------------------------------------------------------------- The
- * fault as one line without a newline: its kind and reason, the address, the object and its name,
- * the rights needed and held. Always ends with a NUL; the result is the number of bytes before it.
- * */
+/* --- text ---------------------------------------------------------------------------------- */
+
+/* Write a fault as one line without a newline: kind, reason, address, the object and its name,
+ * the rights needed and held. The text always ends with a NUL. Returns the number of bytes
+ * before it. */
 size_t twz_fault_print(const struct twz_fault *fault, char *text, size_t len);
 
-/* The signal number that POSIX gives such a fault. */
+/* Returns the number of the POSIX signal for such a fault. */
 int twz_fault_signal(const struct twz_fault *fault);
 
 #endif

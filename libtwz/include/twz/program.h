@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Programs: their form in an object, how one is started, and what it receives.
+ * Programs: the form of a program object, how a program is started, and its arguments.
  *
- * A program object holds the bytes of an ELF file from the base (twz-obj put). The file must be a
- * static PIE for x86-64, linked with libtwz/program.ld: the text segment's vaddr is its file
- * offset, and the writable segment's vaddr is TWZ_PROGRAM_DATA (1 GiB) or more. The load bias is
+ * The data of a program object are the bytes of an ELF file (twz-obj put). The file must be a
+ * static PIE for x86-64, linked with libtwz/program.ld. The vaddr of its text segment is its file
+ * offset, and the vaddr of its writable segment is TWZ_PROGRAM_DATA (1 GiB) or more. The load bias
+ * is
  *
- *     text slot's address + TWZ_OBJ_BASE
+ *     address of the text slot + TWZ_OBJ_BASE
  *
- * so the text is used in place (READ | EXEC), and the data lie in the next slot from its base. All
- * relocations must be R_X86_64_RELATIVE and lie in the data. A runtime (libtwix) is linked the same
- * way and lies in the slots RT_TEXT and RT_DATA.
+ * So the text slot maps the program object itself (READ | EXEC), and the data lie in the next slot,
+ * from its base. All relocations must be R_X86_64_RELATIVE and lie in the data. A runtime (libtwix)
+ * is linked the same way and lies in the slots RT_TEXT and RT_DATA.
  *
- * At the entry, the runtime's if there is one, else the program's:
- *   rdi        view address of struct twz_args; 0 for the program that the kernel starts
- *   rsp        top of the stack, aligned to 16
- *   gs base    the thread's page
- *   rflags     cleared
- * The data are loaded and relocated, but with rdi 0 the start code does that itself. The entry must
- * not return: it calls thread_exit.
+ * A process starts at the entry of the runtime. Without a runtime it starts at the entry of the
+ * program. The registers are:
+ *   rdi       the view address of struct twz_args; 0 in the program that the kernel starts
+ *   rsp       the top of the stack, aligned to 16
+ *   gs base   the address of the thread's page
+ *   rflags    cleared
+ * The data are loaded and relocated. If rdi is 0, the start code must do this itself. The entry
+ * must not return; it must call thread_exit.
  */
 #ifndef TWZ_PROGRAM_H
 #define TWZ_PROGRAM_H
@@ -29,8 +31,9 @@
 
 #define TWZ_PROGRAM_DATA (1ull << 30) /* link-time address of the writable segment */
 
-/* The arguments of a program, at the base of the object in TWZ_SLOT_ARGS. Offsets count from the
- * start of this struct. The object belongs to the process: it is writable and tied to the view. */
+/* The arguments of a program. They lie at the base of the args object, in the slot TWZ_SLOT_ARGS.
+ * An offset is counted from the start of this struct. The args object is writable, and is tied to
+ * the view of the process. */
 #define TWZ_ARGS_MAGIC   0x3173677261777a74ull
 #define TWZ_ARGS_VERSION 1u
 struct twz_args {
@@ -74,10 +77,11 @@ struct twz_loaded {
 };
 
 /*
- * Load `program` into `view`, which must be open READ | WRITE. The text is mapped in place in
- * text_slot. The data are copied to a new object in the next slot, relocated and tied to the view.
- * The file is untrusted: each field is validated. -TWZ_ETYPE not a program of this kind,
- * -TWZ_ESHORT truncated, or an error of twz/obj.h. On an error nothing is left behind.
+ * Load `program` into `view`, which must be open with TWZ_READ | TWZ_WRITE. The slot text_slot then
+ * maps the program object. The next slot maps a new object with the relocated data; it is tied to
+ * the view. The function validates each field of the file. -TWZ_ETYPE if the file is not a program
+ * of this kind, -TWZ_ESHORT if it is truncated, or an error of twz/obj.h. On an error, nothing
+ * remains.
  */
 TWZ_CHECKED int twz_program_load(const twzobj *view, objid_t program, uint32_t text_slot,
                                  struct twz_loaded *out);
@@ -106,9 +110,9 @@ struct twz_process {
     twzobj repr; /* the thread object, open READ | WRITE */
 };
 
-/* Start a process: view, data, stack, args and thread. Its volatile objects are tied to its view,
- * and the view to its thread object. Each process must be waited for once: twz_program_wait deletes
- * the thread object. */
+/* Start a process in a new view. Its volatile objects are tied to the view, and the view is tied to
+ * the object of the first thread. The caller must call twz_program_wait once for each process,
+ * which deletes this thread object. Does not block. */
 TWZ_CHECKED int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *process);
 
 struct twz_program_end {
@@ -117,25 +121,26 @@ struct twz_program_end {
     struct twz_fault fault;
 };
 
-/* Block until the first thread ends, then release and delete its objects. -TWZ_ETIMEDOUT after
- * `deadline` (monotonic ns, or TWZ_FOREVER): then nothing is released. */
+/* Block until the first thread of the process ends, then delete all objects of the process. Returns
+ * -TWZ_ETIMEDOUT after `deadline` (ns of the monotonic clock, or TWZ_FOREVER); then no object is
+ * deleted. */
 TWZ_CHECKED int twz_program_wait(struct twz_process *process, uint64_t deadline,
                                  struct twz_program_end *end);
 
-/* Send a signal to the first thread. */
+/* Send a signal to the first thread of the process. */
 TWZ_CHECKED int twz_program_signal(const struct twz_process *process, uint64_t signal,
                                    uint64_t value);
 
 /*
- * Find a program. A name without '/' is looked up along `path_list` ("/bin:/host"), any other from
- * the root. found: TWZ_PATH_MAX bytes for its path. -TWZ_ENONAME, -TWZ_EISDIR, -TWZ_ETYPE not
- * executable.
+ * Find a program. The function looks up a name without '/' in each directory of `path_list`
+ * ("/bin:/host"), and any other name from the root. It stores the path in found, which must have
+ * TWZ_PATH_MAX bytes. -TWZ_ENONAME, -TWZ_EISDIR, -TWZ_ETYPE if it is not an ELF file.
  */
 TWZ_CHECKED int twz_program_find(const char *name, const char *path_list, char *found, objid_t *id);
 
 /* --- the program itself ----------------------------------------------------------------------- */
 
-/* The arguments of this program; NULL if the kernel started it. */
+/* Returns the arguments of this program; NULL if the kernel started it. */
 const struct twz_args *twz_program_args(void);
 
 #endif

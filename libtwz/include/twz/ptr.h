@@ -1,28 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Persistent pointers (p-ptr, twz_pptr_t) and ordinary ones (d-ptr, an address of this program). A
- * p-ptr means something only together with the object that holds it: its upper part is an index
- * into that object's foreign object table (FOT). Index 0 is the object itself.
+ * Persistent pointers. A p-ptr (twz_pptr_t) is a pointer that an object may hold. A d-ptr is an
+ * ordinary pointer, an address of this program. A p-ptr has a meaning only together with the object
+ * that holds it. The upper part of a p-ptr is an index into that object's foreign object table
+ * (FOT). Index 0 means that object itself; such a p-ptr is local, all others are foreign.
  *
- * Resolving a local p-ptr is a mask and an add. A foreign one that was resolved before is one
- * look-up in a table without a lock. Otherwise its FOT entry is read and the target mapped; the
- * target stays mapped until the program ends.
+ * To resolve a local p-ptr costs a mask and an add. To resolve a foreign p-ptr again costs one
+ * look-up in a table, without a lock. The first time, the library reads the FOT entry and maps the
+ * target. The target stays mapped until the program ends.
  *
- * A p-ptr does not resolve if it is null, if its offset lies outside the data, if its FOT entry is
- * free or malformed, if a name is unknown, or if the object is gone. That is a fault of kind
- * TWZ_FAULT_POINTER with the reason. The functions named _try return an error instead.
+ * A p-ptr does not resolve if
+ *   - it is null, or its offset lies outside of the data;
+ *   - its FOT entry is free or malformed;
+ *   - the resolver does not know the name in the entry;
+ *   - the target does not exist.
+ * The function then raises a fault of kind TWZ_FAULT_POINTER with the reason. A function whose name
+ * ends in _try returns an error instead.
  *
- * A FOT entry is written once and does not change while TWZ_FOT_VALID is set. Its flags are its
- * commit word: an index that was claimed without them is a hole, and no p-ptr refers to it.
+ * The flags of a FOT entry are its commit word. An entry does not change while TWZ_FOT_VALID is set
+ * in its flags. A crash may leave an index that was claimed and has no flags; no p-ptr refers to
+ * it.
  *
- * Any thread may call these functions, without locks. None blocks.
+ * Any thread may call these functions, and needs no lock. A function blocks only if it resolves a
+ * name (twz/name.h).
  */
 #ifndef TWZ_PTR_H
 #define TWZ_PTR_H
 
 #include <twz/obj.h>
 
-/* The p-ptr to p, valid in the object that p points into. NULL gives the null p-ptr. */
+/* Returns a local p-ptr to p, for a field in the object into which p points. NULL gives the null
+ * p-ptr. */
 static inline twz_pptr_t twz_ptr_local(const void *p)
 {
     return (twz_pptr_t){ (uint64_t)(uintptr_t)p & (TWZ_OBJ_SIZE - 1) };
@@ -33,44 +41,48 @@ static inline bool twz_ptr_is_null(twz_pptr_t p)
     return p.raw == 0;
 }
 
-/* The d-ptr of p, which object obj holds. Faults if it does not resolve; never NULL. */
+/* Resolve p, which obj holds. Raises a fault if p does not resolve, so the result is never NULL. */
 void *twz_object_lea(const twzobj *obj, twz_pptr_t p);
 
-/* As twz_object_lea. holder: any d-ptr into the object that holds p, usually the field itself. */
+/* As twz_object_lea. holder is any d-ptr into the object that holds p, usually the address of p. */
 void *twz_ptr_lea(const void *holder, twz_pptr_t p);
 
-/* As twz_ptr_lea, with an error instead of the fault: -TWZ_EINVAL null or malformed entry,
- * -TWZ_ERANGE, an error of the resolver, or -TWZ_ENOOBJ, -TWZ_EFULL of the mapping. */
+/* As twz_ptr_lea, but returns an error instead of a fault: -TWZ_EINVAL if p is null or its entry is
+ * free or malformed, -TWZ_ERANGE, an error of the resolver, -TWZ_ENOOBJ, or -TWZ_EFULL if there is
+ * no free slot for the target. */
 TWZ_CHECKED int twz_ptr_lea_try(const void *holder, twz_pptr_t p, void **out);
 
-/* *out: a p-ptr for obj that means `target` + `off`, an offset in the data. Adds a FOT entry if
- * there is none like it. rights: those asked for when it is followed. Durable on return.
- * -TWZ_ERANGE, -TWZ_EINVAL, -TWZ_EFULL, an error of twz_touch. */
+/* Make a p-ptr for obj that leads to offset `off` of object `target`. The function adds a FOT entry
+ * to obj, unless obj has the same entry. The entry is durable on return. rights: the rights with
+ * which the target is mapped. -TWZ_ERANGE if `off` lies outside of the data, -TWZ_EINVAL,
+ * -TWZ_EFULL if the FOT is full, or an error of twz_touch. */
 TWZ_CHECKED int twz_ptr_make(const twzobj *obj, objid_t target, uint64_t off, uint32_t rights,
                              twz_pptr_t *out);
 
-/* Make the p-ptr and store it at loc, which must lie in obj: one atomic store, durable on return.
- * */
+/* As twz_ptr_make, then store the p-ptr at loc with one atomic store. loc must lie in obj. The
+ * store is durable on return. */
 TWZ_CHECKED int twz_ptr_store_guid(const twzobj *obj, twz_pptr_t *loc, objid_t target, uint64_t off,
                                    uint32_t rights);
 
-/* As twz_ptr_store_guid, but the target is found by its name when the pointer is first followed.
- * `name` is copied into obj. resolver: an index into the reader's own table; 0: its namespace. */
+/* As twz_ptr_store_guid, for a target that is found by its name when a program first resolves the
+ * pointer. The function copies `name` into obj. resolver is an index into the table of resolvers of
+ * the program that resolves the pointer; 0 is its namespace. */
 TWZ_CHECKED int twz_ptr_store_name(const twzobj *obj, twz_pptr_t *loc, const char *name,
                                    uint64_t off, uint64_t resolver, uint32_t rights);
 
-/* *out: a p-ptr for obj that means the same as the d-ptr p into an open object. Errors as
- * twz_ptr_make. */
+/* Make a p-ptr for obj that leads to the same address as d-ptr p. p must point into an open object.
+ * -TWZ_ENOOBJ, or an error of twz_ptr_make. */
 TWZ_CHECKED int twz_ptr_swizzle(const twzobj *obj, const void *p, uint32_t rights, twz_pptr_t *out);
 
-/* The ID and the rights of FOT entry `index`; a name is resolved. -TWZ_EINVAL free or malformed. */
+/* Get the ID and the rights of a FOT entry. If the entry has a name, the function resolves it.
+ * -TWZ_EINVAL if the entry is free or malformed, or an error of the resolver. */
 TWZ_CHECKED int twz_fot_target(const twzobj *obj, uint32_t index, objid_t *id, uint32_t *rights);
 
-/* The address of the entry; NULL if index is 0 or past TWZ_FOT_MAX. */
+/* Returns the address of a FOT entry; NULL if index is 0 or above TWZ_FOT_MAX. */
 struct twz_fot_entry *twz_fot_entry(const twzobj *obj, uint32_t index);
 
-/* The reader's table of resolvers. A resolver turns the name of a FOT entry into an ID. Index 0
- * starts as twz_name_resolve. -TWZ_ERANGE. */
+/* Set an entry of this program's table of resolvers. A resolver turns the name in a FOT entry into
+ * an ID. Index 0 is twz_name_resolve until it is set. -TWZ_ERANGE if index is too large. */
 #define TWZ_RESOLVERS 16u
 typedef int (*twz_resolver_t)(const char *name, objid_t *id);
 TWZ_CHECKED int twz_resolver_set(uint32_t index, twz_resolver_t resolver);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads of this program's own view. A thread is an object (twz/thread.h). Its first page is
- * mapped in its view, and gs:0 holds its address. Owners of the words of twz_thread.user[]:
+ * Threads in the view of this program. Each thread has a thread object (twz/thread.h), whose first
+ * page is mapped in the view. The word at gs:0 holds the address of this page. The words of
+ * twz_thread.user[] belong to:
  */
 #ifndef TWZ_THREADS_H
 #define TWZ_THREADS_H
@@ -27,22 +28,24 @@ struct twz_thrd_spawn {
     uint64_t fsbase;     /* 0: none */
 };
 
-/* Start fn(arg) in a new thread, which ends with code 0 when fn returns. Each started thread must
- * be waited for once. */
+/* Start a thread that calls fn(arg). When fn returns, the thread ends with code 0. The caller must
+ * call twz_thread_wait once for each thread that it starts. */
 TWZ_CHECKED int twz_thread_spawn(struct twz_thrd *thread, const struct twz_thrd_spawn *spawn);
 
-/* Block until the thread ends, then release its objects. *code: its exit code (code may be NULL). 1
- * if a fault ended it, with *fault filled in (fault may be NULL); else 0. */
+/* Block until the thread ends, then release its objects. Returns 1 if a fault ended the thread,
+ * with the fault in *fault; else 0. *code is the exit code of the thread. code and fault may be
+ * NULL. */
 int twz_thread_wait(struct twz_thrd *thread, uint64_t *code, struct twz_fault *fault);
 
-/* Report that the calling thread is ready; block until `thread` has done so. -TWZ_EDELETED if it
- * ended before. */
+/* Report that the calling thread is ready. */
 void twz_thread_ready(void);
+
+/* Block until `thread` reports that it is ready. -TWZ_EDELETED if it ends before. */
 TWZ_CHECKED int twz_thread_wait_ready(struct twz_thrd *thread);
 
 _Noreturn void twz_thread_exit(uint64_t code);
 
-/* The calling thread's page. */
+/* Returns the address of the first page of the calling thread's object. */
 static inline struct twz_thread *twz_thread_repr_base(void)
 {
     struct twz_thread *self;
@@ -51,15 +54,17 @@ static inline struct twz_thread *twz_thread_repr_base(void)
     return self;
 }
 
-/* Sleep while *word == value, until `deadline` (monotonic ns, or TWZ_FOREVER). It may return early,
- * so the caller must check the word again. 0, -TWZ_ETIMEDOUT or -TWZ_EINTR. */
+/* Sleep while *word == value. Returns 0, -TWZ_ETIMEDOUT after `deadline` (ns of the monotonic
+ * clock, or TWZ_FOREVER), or -TWZ_EINTR. The word may be unchanged after 0, so the caller must
+ * check it. */
 int twz_sync_wait(const uint64_t *word, uint64_t value, uint64_t deadline);
 int twz_sync_wait32(const uint32_t *word, uint32_t value, uint64_t deadline);
 
-/* Wake up to `count` sleepers: their number, or an error. Does not block. */
+/* Wake up to `count` threads that sleep on the word. Returns their number, or an error. */
 int twz_sync_wake(const uint64_t *word, uint64_t count);
 
-/* Nanoseconds of the monotonic clock, and of the wall clock since 1970. Loads only, no call. */
+/* The time of the monotonic clock, and that of the wall clock since 1970, in nanoseconds. These
+ * functions only load from memory; they do not enter the kernel. */
 uint64_t twz_clock(void);
 uint64_t twz_clock_wall(void);
 

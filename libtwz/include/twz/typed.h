@@ -8,16 +8,20 @@
  *     const struct list *l = twz_open("/data/list", struct list, TWZ_CREATE);
  *     struct node *n = twz_new(l, struct node);        // space in the same object
  *     n->value = 7;
- *     twz_init(n->next, twz_at_or_null(l->head));      // not published yet: plain stores
+ *     twz_init(n->next, twz_at_or_null(l->head));      // not in the list yet: plain stores
  *     twz_persist(n, sizeof(*n));
  *     twz_set(l->head, n);                             // one word: the node is in the list
  *
- * The data of an open object are const: a plain store does not compile. twz_put and twz_set store
- * one word each, atomically and durably. A twz_ref holds a p-ptr, and only twz_at makes an address
- * of it. It does not compile to dereference it, to copy it into another field, or to set it to an
- * object of another type. A reference may lead to another object.
+ * The data of an open object are const, so a plain store to them does not compile. twz_put and
+ * twz_set store one word each. The store is atomic, and durable on return. A twz_ref is a field
+ * that holds a p-ptr. Only twz_at makes an address of it; a reference may lead to another object. A
+ * program does not compile if it
+ *   - dereferences a twz_ref without twz_at;
+ *   - copies a twz_ref to another field;
+ *   - sets a twz_ref to an object of another type.
  *
- * Needs GNU C (statement expressions, typeof): gcc or clang.
+ * Any thread may call these macros, and needs no lock. twz_open may wait for the lock of a
+ * directory (twz/name.h). They need GNU C (statement expressions, typeof): gcc or clang.
  */
 #ifndef TWZ_TYPED_H
 #define TWZ_TYPED_H
@@ -26,7 +30,7 @@
 #include <twz/persist.h>
 #include <twz/ptr.h>
 
-/* A reference to a T, eight bytes. `pointee_` is there for its type only. */
+/* The type of a reference to a T. It has eight bytes. `pointee_` only carries the type. */
 #define twz_ref(T)              \
     union {                     \
         const twz_pptr_t pptr_; \
@@ -36,37 +40,40 @@
 #define TWZ_CREATE 1u /* make the object if it does not exist; its data are zero */
 
 /*
- * The data of the object at `path`, a const T *; NULL on an error, with the error in
- * twz_error_last(). The object holds the fingerprint of its type: -TWZ_ETYPE if it was made for
- * another type, or for another size of it. Open READ | WRITE until the program ends.
+ * Open the object at `path` with TWZ_READ | TWZ_WRITE. Returns the address of its data, a const T
+ * *, which is valid until the program ends. Returns NULL on an error; twz_error_last() is the
+ * error. An object holds the fingerprint of the type for which it was made: -TWZ_ETYPE if this is
+ * not T, or if the size of T has changed.
  */
 #define twz_open(path, T, flags) \
     ((const T *)twz_open_typed((path), TWZ_TYPE_PRINT(T), sizeof(T), (flags)))
 
-/* The address that a reference field leads to, a const T *; a fault if it is null. */
+/* Resolve a reference field. Returns a const T *. Raises a fault if the reference does not resolve,
+ * or is null. */
 #define twz_at(field) ((const __typeof__(*(field).pointee_) *)twz_ptr_lea(&(field), (field).pptr_))
 
-/* As twz_at, but NULL if the reference is null. */
+/* As twz_at, but returns NULL if the reference is null. */
 #define twz_at_or_null(field) (twz_isnull(field) ? NULL : twz_at(field))
 
 #define twz_isnull(field) ((field).pptr_.raw == 0)
 
-/* Point the field at `target`, a T * or NULL. 0 or -TWZ_E*. The target must be durable before; the
- * reference is durable on return. */
+/* Make the field refer to `target`, a T * or NULL. The caller must make the target durable before.
+ * The reference is durable on return. Returns 0 or -TWZ_E*. */
 #define twz_set(field, target)                                        \
     __extension__({                                                   \
         TWZ_SAME_TYPE_(field, target);                                \
         twz_ref_set((const twz_pptr_t *)&(field).pptr_, (target), 1); \
     })
 
-/* As twz_set, but not flushed: for memory that nothing refers to yet. */
+/* As twz_set, without a flush. The field must lie in memory to which nothing refers yet. The caller
+ * must flush it. */
 #define twz_init(field, target)                                       \
     __extension__({                                                   \
         TWZ_SAME_TYPE_(field, target);                                \
         twz_ref_set((const twz_pptr_t *)&(field).pptr_, (target), 0); \
     })
 
-/* Store a value of 1, 2, 4 or 8 bytes into a field, atomically; durable on return. */
+/* Store a value of 1, 2, 4 or 8 bytes to a field with one atomic store. It is durable on return. */
 #define twz_put(field, value)                                                            \
     __extension__({                                                                      \
         const __typeof__(field) twz_value_ = (value);                                    \
@@ -76,11 +83,12 @@
         twz_put_word((const void *)&(field), &twz_value_, sizeof(field));                \
     })
 
-/* Zeroed space for a T, behind the size of the object that `in` points into. It is never given out
- * again: a power failure before it is linked loses it. NULL on an error (twz_error_last). */
+/* Claim space for a T in the object into which `in` points. Returns its address; the space is
+ * zeroed. The space is never free again, so a power failure before a reference leads to it leaks
+ * it. Returns NULL on an error; twz_error_last() is the error. */
 #define twz_new(in, T) ((T *)twz_new_space((in), sizeof(T), _Alignof(T)))
 
-/* The error of this thread's last twz_open or twz_new that returned NULL: -TWZ_E*. */
+/* Returns the error, -TWZ_E*, of the last twz_open or twz_new of this thread that returned NULL. */
 int twz_error_last(void);
 
 /* --- used by the macros -------------------------------------------------------------------- */
@@ -95,7 +103,7 @@ int twz_error_last(void);
             __builtin_types_compatible_p(__typeof__(target), __typeof__(NULL)),               \
         "the reference is to another type")
 
-/* FNV-1a over the type's name and size; never 0. */
+/* Returns the FNV-1a hash of the type's name and size, but never 0. */
 uint64_t twz_type_print(const char *name, uint64_t size);
 const void *twz_open_typed(const char *path, uint64_t type, uint64_t size, uint32_t flags);
 int twz_ref_set(const twz_pptr_t *field, const void *target, int durable);

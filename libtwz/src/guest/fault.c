@@ -47,8 +47,7 @@ static _Noreturn void resume_catch(const struct twz_fault *fault)
     twz_catch_resume(c);
 }
 
-/* The kernel enters here as by a call: the frame is in rdi, and the return address is never used.
- * */
+/* The kernel enters here as by a call: the frame is in rdi, and the return address is not used. */
 static void enter_fault(struct twz_fault_frame *frame)
 {
     uint32_t kind = frame->fault.kind;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slots of the view, in two tables.
- *   - The view's own table is shared by all copies of this library in the view: the program's and
- *     the runtime's. A slot is claimed by exchanging its flags from 0 to TWZ_VE_TAKEN, so the table
- *     needs no lock.
- *   - `maps`, guarded by `lock`, is this copy's table of mappings. It counts the uses of each.
- * At most IDLE_MAX unused mappings stay, since programs open the same objects again and again. No
- * mapping of an object stays after this copy deleted the object and released it.
+ * Mappings of objects in the slots of the view. Two tables describe them:
+ *   - The table of the view. Several copies of this library use it, since the program and the
+ *     runtime share a view. A thread claims a slot by an exchange of its flags from 0 to
+ *     TWZ_VE_TAKEN, so this table needs no lock.
+ *   - `maps`, the table of this copy. It counts the uses of each mapping. `lock` guards it.
+ * At most IDLE_MAX mappings without a use remain, since programs open the same objects again and
+ * again. A mapping of an object that this copy has deleted does not remain after its last use.
  */
 #include <twz/mutex.h>
 

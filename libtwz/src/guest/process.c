@@ -49,6 +49,8 @@ static uint32_t pack_list(struct pack *p, const char *const *list)
     return n;
 }
 
+/* Fill in the args object: the fixed part, then strings, then opaque data. -TWZ_ERANGE if they are
+ * longer than ARGS_MAX. */
 static int fill_args(const struct twz_program_spec *spec, const struct twz_loaded *loaded,
                      struct twz_args *args)
 {
