@@ -17,7 +17,7 @@
 
 #define COPY_BATCH 32u /* pages whose bytes are copied in one batch */
 
-/* One batch: copies `count` pages of src, from page `from` on, to dst from page `to` on. */
+/* One batch: page from + i of src goes to page to + i of dst, for each i below count. */
 struct span {
     struct object *dst;
     struct object *src;

@@ -3,9 +3,9 @@
  * Shared by the files of page/. The caller of a function with an object argument must hold the
  * object's lock; page_is_kernel_only needs no lock.
  *
- * Code that removes a leaf, replaces its frame or takes a right from it must complete the shootdown
- * first. Only then may it release the lock or free the frame. A new leaf for an absent page needs
- * no shootdown, and neither does an added right.
+ * After code removes a leaf, replaces its frame or takes a right from it, the code must complete
+ * the shootdown. Only then may it release the lock or free the frame. A new leaf for an absent page
+ * needs no shootdown, and neither does an added right.
  */
 #ifndef PAGE_INSIDE_H
 #define PAGE_INSIDE_H

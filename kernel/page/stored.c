@@ -2,7 +2,7 @@
 /*
  * Owns the pages of persistent objects. The store's page word is the truth about a page, and a leaf
  * is a copy of this word. A leaf is writable only if the word is PRESENT, durable and not
- * protected. A read of an absent page maps the frame of zeros.
+ * protected. A read of an absent page maps the frame of zeros, except during a migration to DRAM.
  *
  * While an object migrates (obj/migrate.c), some of its leaves map DRAM frames or are holes. Such a
  * leaf is the truth about its page, as in a volatile object.
@@ -15,7 +15,9 @@
 #include <kernel/page.h>
 #include "inside.h"
 
-#define AROUND 32u /* a fault maps the present pages of its aligned group of this many pages */
+/* The size of an aligned group of pages. A fault on a page that is present in the store also maps
+ * the other present pages of the group. */
+#define AROUND 32u
 
 static unsigned leaf_flags_of(const struct store_page *p)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns two removals of leaves: before the store shares, protects or copies pages of a persistent
- * object, and when the kernel frees an object.
+ * Removes leaves in two cases:
+ *   - the store is about to share, protect or copy pages of a persistent object;
+ *   - the kernel frees an object.
  *
  * A dirty bit is lost with its leaf. This file must therefore flush the lines of a page that may be
  * dirty and stays in the pool.

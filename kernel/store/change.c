@@ -9,8 +9,9 @@
  *   - A frame is freed only when no durable word points to it.
  *
  * The range of pages is split into spans. The words of a span are all direct, or all in one leaf.
- * If the leaf does not exist yet, the change builds the missing branch: the leaf, and also the root
- * if the object has none. One word, in the root or in the entry, links the branch.
+ * If the plan changes a page whose leaf does not exist yet, the change builds the missing branch:
+ * the leaf, and also the root if the object has none. One word, in the root or in the entry, links
+ * the branch.
  *
  *   step                                       durable before it     after a crash in this step
  *   1 plan all pages: find every error, count  -                     old state
@@ -21,7 +22,7 @@
  *   3 COMMIT: each page word                   the new frames        each page is old or new
  *   4 free the frames of the old words         the new words         new state
  *
- *   for each span whose leaf does not exist:
+ *   for each span that changes and whose leaf does not exist:
  *   2 fill new frames; build the branch with   -                     old state
  *     the new words
  *   3 COMMIT: the word that links the branch   frames and branch     all pages are old, or all new

@@ -17,14 +17,15 @@ struct change {
     struct cursor object; /* set by change_plan */
     uint32_t first;       /* set by change_plan: first page of the range */
 
-    /* Returns the plan for a page, or an error. `word` is the page word; it is good (walk_is_good).
-     * `plan` must return the same plan each time: change_plan and change_apply both call it. */
+    /* Returns the plan for a page, or an error. `word` is a good page word (walk_is_good). If the
+     * leaf is missing, `word` is the body of an ABSENT word, without a check. `plan` must return
+     * the same plan each time: change_plan and change_apply both call it. */
     int (*plan)(struct change *change, uint32_t page, uint64_t word);
     /* Returns the new body of the page word; called unless the plan is PLAN_KEEP. To fill a frame,
      * make_body must use streaming stores and must set `unfenced`. */
     uint64_t (*make_body)(struct change *change, uint32_t page, uint64_t word);
     bool changes_absent; /* plan may change ABSENT words; if not, missing leaves are skipped */
-    bool root_planned;   /* `frames` includes a missing root */
+    bool root_planned;   /* change_plan has counted a frame for the missing root in `frames` */
     bool unfenced;       /* a frame was filled after the last fence */
     uint64_t frames;     /* planned: frames for pages and nodes */
 
@@ -34,18 +35,18 @@ struct change {
     uint32_t frame; /* result: the frame of the last page */
     const void *(*source)(void *ctx, uint32_t page);
     void *ctx;
-    /* For a share: */
+    /* For a share, which copies a frame that REF_MAX words reach already: */
     const struct cursor *other; /* source object */
     uint32_t other_first;       /* page of the source object that corresponds to `first` */
     uint32_t copied;            /* source frame of the last copy, 0 if there is no copy yet */
-    uint32_t copy_refs;         /* number of words that reach the last copy, which is `frame` */
-    bool saturated;             /* the references of a source frame may exceed REF_MAX */
+    uint32_t copy_refs;         /* number of words that reach the last copy; `frame` is its frame */
+    bool saturated;             /* set by plan: the share could need more than REF_MAX references */
 };
 
 /*
  * Check a change of `count` pages from `first` on, and add the number of frames needed to
- * change->frames. Stores nothing. Accepts a deleted object. Returns -TWZ_ERANGE, the errors of
- * cursor_open_writable but -TWZ_EDELETED, -TWZ_EDAMAGED for a bad word, or the errors of `plan`.
+ * change->frames. Stores nothing. Accepts a deleted object. Errors: -TWZ_ERANGE; -TWZ_EDAMAGED for
+ * a bad word; those of `plan`; those of cursor_open_writable, except -TWZ_EDELETED.
  */
 int change_plan(struct change *change, uint32_t row, uint32_t first, uint32_t count);
 /*

@@ -14,7 +14,7 @@
  *   - A chunk may be split. Two chunks are never merged. So the start of a chunk below `bump`
  *     always remains the start of a chunk.
  *   - The cursor that hier_iter returns is the start of a chunk or `bump`, so it stays valid.
- *   - A free list links free chunks of the same length. One list links all longer chunks.
+ *   - Free lists 1 to 5 link the free chunks of 1 to 5 cells. List 0 links all longer free chunks.
  *   - The free lists, `count`, `used` and `bump` are valid while op is HIER_IDLE. If op is not
  *     HIER_IDLE, the next owner must rebuild all of them from the chunks and the table.
  *   - A rebuild sets `bump` to the largest of its old value, the end of the table, and the ends of
@@ -30,7 +30,8 @@
  *                             bucket
  *       hash << 32 | offset   the bucket refers to the entry in the chunk at this offset
  *   - A look-up starts at the bucket whose number is the hash modulo the number of buckets. It
- *     probes bucket after bucket, and ends at a bucket that is 0 or after HIER_PROBE buckets.
+ *     probes bucket after bucket. It ends at the name, at a bucket that is 0, or after HIER_PROBE
+ *     buckets (inside.h) or all buckets.
  *   - A name exists exactly while a bucket refers to its entry.
  *   - A thread must not change an entry while a bucket refers to it.
  *   - If one more name would use more than three quarters of the buckets, the owner builds a new
@@ -45,7 +46,8 @@
  *   3 meta.links_lock    an object       change links and links_by of this object
  * A move needs `lock` of the old parent and of the new parent. Without tree_lock, two concurrent
  * moves could close a cycle.
- * A thread that finishes the intent of a dead thread needs no tree_lock.
+ * A thread that finishes the intent of a dead thread needs neither tree_lock nor links_lock. While
+ * links_by is set, no other thread changes the links of that object.
  * `lock` of a directory does not guard the parent, `dead` and tree_to of this same directory.
  * A thread that locks several directories must lock them in the order of their IDs (hi, then
  * lo). All locks are twz_mutex words, so a thread can take a lock whose owner is dead.
@@ -77,10 +79,12 @@
  * A CHANGE OF SEVERAL WORDS: replace, rename, link; remove, if another object changes. The intent
  * in the header describes the whole change. `from`, `moved` and `victim` are words of the intent.
  *   step                                  durable before  after a crash
+ *   0 write tree_to, if a directory       -               nothing has changed; tree_to costs one
+ *     moves                                               needless look-up
  *   1 COMMIT op = HIER_DIRTY              -               the owner rebuilds lists and counts
  *   2 write the new entry, the intent,    1               as 1; no name has changed
- *     peer_intent, links_by, tree_to
- *   3 COMMIT op = HIER_COMMITTED          2               the change has happened: the owner
+ *     peer_intent, links_by
+ *   3 COMMIT op = HIER_COMMITTED          0, 2            the change has happened: the owner
  *                                                         applies 4a to 4d as TRUST permits, then
  *                                                         does as in 1
  *   4 apply the intent, 4a to 4d:         3               as 3
@@ -101,9 +105,10 @@
  * commits HIER_DIRTY. After a power failure the next owner then applies the intent again. This does
  * no harm, for two reasons:
  *   - This directory has not changed since, so its buckets already hold the new values.
- *   - An object outside of this directory either holds the new values, or no longer consents.
+ *   - Another object that has not changed since holds the new value. One that has changed no longer
+ *     consents (TRUST), so the owner leaves its step out.
  *
- * WORDS THAT LEAD TO AN INTENT. Step 2 stores them.
+ * WORDS THAT LEAD TO AN INTENT. Step 2 stores the first two, step 0 the third.
  *   word          lies in                  names            the intent must be finished by
  *   peer_intent   the source of a rename   the destination  a thread that locks the source
  *   links_by      metadata of `victim`     this directory   a thread that locks links of `victim`
@@ -146,9 +151,9 @@
  *
  * An adversary can still do harm:
  *   it may write   it can store               effect on an accessor
- *   an object      links_by: a directory      An accessor with the right to delete the object does
- *                  with an intent to delete   so when it finishes that intent.
- *                  the object
+ *   an object      in links_by, the ID of a   An accessor that finishes this intent deletes the
+ *                  directory whose intent     object, if the accessor has the right.
+ *                  deletes the object
  *   a directory    an entry for any object    An accessor that removes the name with HIER_DELETE
  *                                             also deletes the object, if meta.links is 0.
  *   a directory    intent.to_bucket: the      An accessor that finishes the change makes the
@@ -199,7 +204,7 @@
 #define HIER_DIRTY     1u /* lists and counts are invalid: the next owner must rebuild them */
 #define HIER_COMMITTED 2u /* as HIER_DIRTY, and the next owner must apply the intent first */
 
-/* Free lists: list n links chunks of n cells (1 .. 5), list 0 links all longer chunks. */
+/* The number of free lists (SPACE). */
 #define HIER_LISTS 6u
 
 #define HIER_LINKS_KEEP   UINT64_MAX        /* the links of `victim` do not change */
@@ -243,7 +248,7 @@ struct hier_dir {
     uint64_t parent_which; /* COMMIT word of a new parent */
     uint64_t pad3[3];
     /* cache line 4 */
-    objid_t peer_intent; /* destination, with the intent, of a rename out of this directory */
+    objid_t peer_intent;        /* destination of a rename out of this directory; has the intent */
     uint64_t peer_intent_valid; /* 1: peer_intent is set; stored after it, on the same line */
     objid_t tree_to;            /* in the root only: the new parent of a directory that moves */
     uint64_t tree_valid;        /* 1: tree_to is set; stored after it, on the same line */

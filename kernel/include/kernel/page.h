@@ -6,9 +6,9 @@
  * store's word for it, if the object is persistent.
  *
  * "Locked": the caller must hold the object's lock (obj->tree.lock). A function that is not marked
- * takes that lock itself, so its caller must not hold the lock. The comment of each exception says
- * so. "Long": the function works in batches with preemption points between them, so its caller must
- * hold no lock. No function blocks.
+ * takes that lock itself, so its caller must not hold the lock. If an unmarked function does not
+ * take the lock, its comment says so. "Long": the function works in batches with preemption points
+ * between them, so its caller must hold no lock. No function blocks.
  *
  * Lock order: object -> pool -> kmem -> phys. A caller that locks two objects must first lock the
  * one at the lower address.
@@ -37,10 +37,10 @@ MUST_CHECK int page_fault(struct object *obj, uint32_t page, bool write, struct 
 /* --- access by the kernel --------------------------------------------------------------------- */
 
 /*
- * Kernel code that stores into a page by its number must do so between these two calls. The
- * exception is a page from obj_frame. page_write_begin takes the object's lock, makes the page
- * present and writable, and returns its address. The caller must then call page_write_end, which
- * releases the lock, and must not use the address afterwards. page_write_begin returns NULL,
+ * Kernel code that stores directly into a page must call page_write_begin before the store and
+ * page_write_end after it. The exception is a page from obj_frame. page_write_begin takes the
+ * object's lock, makes the page present and writable, and returns its address. page_write_end
+ * releases the lock; the caller must not use the address afterwards. page_write_begin returns NULL,
  * without the lock, if the page cannot be written, or there is no memory or no free frame.
  */
 void *page_write_begin(struct object *obj, uint32_t page);
@@ -73,9 +73,10 @@ MUST_CHECK int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, 
 /*
  * Does one batch of obj_range (twz/object.h) on pages [*first, end), and advances *first past the
  * batch. Returns 1 if the caller must call again, 0 if all pages are done. Errors: -TWZ_ERANGE;
- * -TWZ_EINVAL if the object's kind does not allow the operation; -TWZ_EBUSY while the object
- * migrates; -TWZ_ENOMEM, -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED. In a persistent object the batch
- * is durable on return.
+ * -TWZ_EINVAL if the operation is unknown or the object's kind does not allow it; -TWZ_EBUSY while
+ * the object migrates; -TWZ_EDENIED if a populate meets a protected page of a volatile object;
+ * -TWZ_ENOMEM, -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED; -TWZ_ENOTSUP if the pool is closed. In a
+ * persistent object the batch is durable on return.
  */
 MUST_CHECK int range_apply(struct object *obj, uint64_t op, uint32_t *first, uint32_t end);
 
@@ -118,7 +119,7 @@ void page_record_update_locked(struct object *obj);
 void page_unmap_zeros_locked(struct object *obj, uint32_t first, uint32_t count);
 
 /* Drops a leaf's reference on a DRAM frame. Before the call, the caller must have removed the leaf
- * and completed the shootdown. Takes no object's lock. */
+ * and completed the shootdown, unless the object has no reference left. Takes no object's lock. */
 void page_frame_put(phys_t frame);
 
 /* Frees the page tables, record page and DRAM frames of an object; the frames of a DEVICE object

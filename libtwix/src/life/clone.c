@@ -55,7 +55,8 @@ void clone_first(const struct twix_table *table)
     t->state = THREAD_LIVE;
     t->tid = thread_number(twz_thread_repr_base());
     bind_tls(t, twz_thread_repr_base(), (uint64_t)(uintptr_t)table);
-    __atomic_store_n(&threads.others, 0, __ATOMIC_RELAXED); /* allocates the page for on_fault */
+    /* Touches the page of `others`: on_fault reads this word, perhaps when no memory is left. */
+    __atomic_store_n(&threads.others, 0, __ATOMIC_RELAXED);
     setup_alt_stack(t);
     (void)!twz_object_init_ptr(&t->repr, twz_thread_repr_base());
 }

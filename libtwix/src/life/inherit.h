@@ -67,7 +67,8 @@ void inherit_transfer(const struct inherit_all *all, struct plan *p,
 void inherit_revoke(const struct inherit_all *all, struct plan *p);
 
 /* The states and pipes that a child shares, for inherit_reap. If there is no memory for the list,
- * the count is 0. An object that only a killed child used then stays until the next boot. */
+ * the count is 0. In that case an object that only a killed child used stays until the next
+ * boot. */
 struct inherited {
     objid_t *id;
     uint32_t count;
