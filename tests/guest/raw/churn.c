@@ -149,11 +149,11 @@ static bool verify_entry(uint64_t round)
 {
     const struct entry *entry = &ENTRIES[round];
     objid_t id = { .lo = entry->name[0], .hi = entry->name[1] };
-    struct twz_stat print_pages;
+    struct twz_stat stat;
 
     if (entry->round != round)
         return report_broken(round, "the entry has another round");
-    if (raw_call(TWZ_SYS_obj_stat, id.lo, id.hi, (uint64_t)&print_pages, 0, 0, 0) < 0)
+    if (raw_call(TWZ_SYS_obj_stat, id.lo, id.hi, (uint64_t)&stat, 0, 0, 0) < 0)
         return report_broken(round, "named, but the object does not exist");
     raw_map(SLOT_WORK, id, TWZ_READ | TWZ_WRITE);
     for (uint64_t page = FIRST; page < FIRST + PAGES; page++) {
@@ -198,11 +198,11 @@ static void spread_map_nodes(objid_t id)
 
 static int print_pages(objid_t id)
 {
-    struct twz_stat print_pages;
+    struct twz_stat stat;
 
     spread_map_nodes(id);
-    raw_must(raw_call(TWZ_SYS_obj_stat, id.lo, id.hi, (uint64_t)&print_pages, 0, 0, 0), "obj_stat");
-    raw_say_number(print_pages.pages);
+    raw_must(raw_call(TWZ_SYS_obj_stat, id.lo, id.hi, (uint64_t)&stat, 0, 0, 0), "obj_stat");
+    raw_say_number(stat.pages);
     raw_say(" pages\n");
     return 0;
 }
