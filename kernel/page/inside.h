@@ -19,8 +19,9 @@
 #define TOUCH_WRITE 1u
 #define TOUCH_AHEAD 2u /* pages after the touched page may be added as well */
 
-/* Makes a page present, and writable if `write` is set. Errors: -TWZ_EFAULT at a hole; -TWZ_EDENIED
- * if the page is protected; -TWZ_EPOISON, -TWZ_EDAMAGED, -TWZ_ENOMEM, -TWZ_ENOSPC. */
+/* Makes a page present, and writable if `write` is set. Errors: -TWZ_EFAULT at a hole, at an absent
+ * page of a DEVICE object, or if the pool is closed; -TWZ_EDENIED if the page is protected;
+ * -TWZ_EPOISON, -TWZ_EDAMAGED, -TWZ_ENOMEM, -TWZ_ENOSPC. */
 int page_ensure_locked(struct object *obj, uint32_t page, bool write);
 
 /* Returns true for a kernel-only page of a thread object. Such pages are never mapped. */

@@ -194,9 +194,9 @@ static bool is_allowed_for_kind(const struct object *obj, uint64_t op)
            (op == TWZ_RANGE_POPULATE && obj->kind == TWZ_KIND_SCTX);
 }
 
-/* Returns the first page to handle. A discard in a volatile object and a write-back have nothing to
- * do at a page without a leaf. For these two operations the function skips pages without a leaf: at
- * most SCAN_BATCH, or all if there is no page table. */
+/* Returns the first page to handle. A page without a leaf needs no DISCARD in a volatile object,
+ * and no PERSIST in any object. For these two operations the function skips pages without a leaf:
+ * at most SCAN_BATCH, or all if there is no page table. */
 static uint32_t skip_unmapped(struct object *obj, uint64_t op, uint32_t first, uint32_t end)
 {
     uint32_t page = first;

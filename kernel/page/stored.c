@@ -16,7 +16,7 @@
 #include "inside.h"
 
 /* The size of an aligned group of pages. A fault on a page that is present in the store also maps
- * the other present pages of the group. */
+ * the other present pages of the group, unless the fault breaks copy-on-write. */
 #define AROUND 32u
 
 static unsigned leaf_flags_of(const struct store_page *p)

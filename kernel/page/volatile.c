@@ -20,10 +20,11 @@
 
 /*
  * A program that writes pages in sequence takes fewer faults if one fault adds several pages. The
- * number returned includes `page`. It is between an eighth and a quarter of the run of pages before
- * `page`, at least 1, at most AHEAD_MAX. The function probes only the pages at distances 1, 2, 4,
- * ... before `page`, so it does not notice all gaps. The number covers no page at or after the next
- * leaf or hole, and none beyond the end of the page table. Next to the metadata page it is 1.
+ * number returned includes `page`. It is at most a quarter of the run of pages before `page`, at
+ * most AHEAD_MAX, and at least 1. The function probes only the pages at distances 1, 2, 4, ...
+ * before `page`, so it does not notice all gaps. The pages counted end before the next leaf or
+ * hole, and before the end of the last-level page table that contains `page`. If they would reach
+ * the metadata page, the function returns 1.
  */
 uint32_t volatile_count_ahead(const struct object *obj, uint32_t page)
 {

@@ -32,14 +32,14 @@ struct change {
     /* Arguments and results of the callbacks. */
     uint32_t state;
     uint32_t flags;
-    uint32_t frame; /* result: the frame of the last page */
+    uint32_t frame; /* result: the frame of the last page; in a share, of the last copy */
     const void *(*source)(void *ctx, uint32_t page);
     void *ctx;
-    /* For a share, which copies a frame that REF_MAX words reach already: */
+    /* Only for store_page_share. It must copy a frame that REF_MAX words reach already. */
     const struct cursor *other; /* source object */
     uint32_t other_first;       /* page of the source object that corresponds to `first` */
     uint32_t copied;            /* source frame of the last copy, 0 if there is no copy yet */
-    uint32_t copy_refs;         /* number of words that reach the last copy; `frame` is its frame */
+    uint32_t copy_refs;         /* number of words that reach the frame of the last copy */
     bool saturated;             /* set by plan: the share could need more than REF_MAX references */
 };
 

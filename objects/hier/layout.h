@@ -47,7 +47,7 @@
  * A move needs `lock` of the old parent and of the new parent. Without tree_lock, two concurrent
  * moves could close a cycle.
  * A thread that finishes the intent of a dead thread needs neither tree_lock nor links_lock. While
- * links_by is set, no other thread changes the links of that object.
+ * links_by of the victim is set, no other thread changes the links of the victim.
  * `lock` of a directory does not guard the parent, `dead` and tree_to of this same directory.
  * A thread that locks several directories must lock them in the order of their IDs (hi, then
  * lo). All locks are twz_mutex words, so a thread can take a lock whose owner is dead.
@@ -105,8 +105,8 @@
  * commits HIER_DIRTY. After a power failure the next owner then applies the intent again. This does
  * no harm, for two reasons:
  *   - This directory has not changed since, so its buckets already hold the new values.
- *   - Another object that has not changed since holds the new value. One that has changed no longer
- *     consents (TRUST), so the owner leaves its step out.
+ *   - If another object of the intent has not changed either, it already holds the new value. If it
+ *     has changed, it no longer consents (TRUST), so the owner leaves out the step for this object.
  *
  * WORDS THAT LEAD TO AN INTENT. Step 2 stores the first two, step 0 the third.
  *   word          lies in                  names            the intent must be finished by
@@ -156,8 +156,10 @@
  *                  deletes the object
  *   a directory    an entry for any object    An accessor that removes the name with HIER_DELETE
  *                                             also deletes the object, if meta.links is 0.
- *   a directory    intent.to_bucket: the      An accessor that finishes the change makes the
- *                  bucket of any object       object of this bucket permanent.
+ *   a directory    in intent.to_bucket, a     An accessor that finishes the change makes the
+ *                  bucket of this directory   object that the entry names permanent.
+ *                  with an entry for any
+ *                  object
  *   a directory    false names, counts and    An accessor returns the false values.
  *                  parents
  */

@@ -5,10 +5,10 @@
  * a page is the page-table entry for it in the object's subtree. The *page word* of a page is the
  * store's word for it, if the object is persistent.
  *
- * "Locked": the caller must hold the object's lock (obj->tree.lock). A function that is not marked
- * takes that lock itself, so its caller must not hold the lock. If an unmarked function does not
- * take the lock, its comment says so. "Long": the function works in batches with preemption points
- * between them, so its caller must hold no lock. No function blocks.
+ * "Locked": the caller must hold the object's lock (obj->tree.lock). Unless its comment says
+ * otherwise, an unmarked function takes that lock itself, so its caller must not hold it. "Long":
+ * the function works in batches with preemption points between them, so its caller must hold no
+ * lock. No function blocks.
  *
  * Lock order: object -> pool -> kmem -> phys. A caller that locks two objects must first lock the
  * one at the lower address.
@@ -85,7 +85,8 @@ MUST_CHECK int range_apply(struct object *obj, uint64_t op, uint32_t *first, uin
  * possible. *done must be 0 at the first call; it counts the pages handled so far. Returns 1 if the
  * caller must call again, 0 if the copy is complete. Errors: -TWZ_ERANGE; -TWZ_EINVAL if dst is
  * src, or for a kind that cannot be copied; -TWZ_EBUSY while dst or src migrates; -TWZ_ENOMEM,
- * -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED. In a persistent dst the batch is durable on return.
+ * -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED; -TWZ_ENOTSUP if the pool is closed. In a persistent dst
+ * the batch is durable on return.
  */
 MUST_CHECK int copy_apply(struct object *dst, uint32_t dst_first, struct object *src,
                           uint32_t src_first, uint32_t count, uint32_t *done);
@@ -136,9 +137,10 @@ void badpage_add(uint32_t frame);
  * the store cannot mark a page word, the function only logs the failure. */
 void badpage_unmap(struct object *obj, phys_t bad);
 
-/* A fault, copy or migration must call this for each page before it uses the frame. The caller must
- * hold the object's lock and the pool's lock. Returns true if the frame is listed; p->state is then
- * POISONED. The page word then is durably POISONED as well, unless the store fails to change it. */
+/* Before a fault, copy or migration uses the frame of a page, it must call this, or skip the page if
+ * badpage_is_listed. The caller must hold the object's lock and the pool's lock. Returns true if
+ * p->state was PRESENT or SHARED and the frame is listed; p->state is then POISONED. The page word
+ * then is durably POISONED as well, unless the store fails to change it. */
 bool badpage_mark(struct store *store, const struct object *obj, struct store_page *p);
 
 #endif

@@ -194,10 +194,11 @@ static _Noreturn void exit_by_fault(const struct twz_fault_frame *frame, int sig
 }
 
 /* Handles a fault. If libtwix itself faulted, or the fault's signal is blocked or has no handler,
- * the process ends. In the first thread, the function ends all other threads and returns 0. The
- * kernel then ends the first thread and records the fault. Any other thread prints the fault
- * itself. A thread without an entry (life/timers.c) ends alone. The fault may mean that memory is
- * exhausted. So clone_first touched the page of `threads.others`, which this function reads. */
+ * the process ends. In that case, in the first thread, the function ends all other threads and
+ * returns 0. The kernel then ends the first thread and records the fault. Any other thread prints
+ * the fault itself. A thread without an entry (life/timers.c) ends alone. The fault may mean that
+ * memory is exhausted. So clone_first touched the page of `threads.others`, which this function
+ * reads. */
 static int on_fault(struct twz_fault_frame *frame)
 {
     int signo = twz_fault_signal(&frame->fault);

@@ -5,8 +5,8 @@
  * the switch that calls the handlers, and to the names and kinds that a trace prints.
  *
  * At the end of a call twix_call delivers the pending signals. It makes an interrupted call again
- * if the call may be restarted and all handlers that ran have SA_RESTART. The C library's
- * cancellation signal has no part in this.
+ * if the call may be restarted and all handlers that ran have SA_RESTART. After the C library's
+ * cancellation signal, twix_call must not make the call again.
  */
 #include <errno.h>
 #include <twz/call.h>

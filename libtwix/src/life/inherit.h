@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inheritance of descriptors. The parent describes the descriptors in the child's struct twz_args:
- * a struct inherit, then one struct inherit_file for each descriptor. The child opens them.
+ * Inheritance of descriptors. The parent writes a list of them into the opaque area of the child's
+ * struct twz_args: a struct inherit, then one struct inherit_file for each descriptor. The child
+ * opens them.
  *
  * A pipe, or a file state that processes share, is an object with a table of the open files that
  * use the object. An entry of the table is a mutex with the owner word of a process (file/pipe.h,
@@ -67,8 +68,8 @@ void inherit_transfer(const struct inherit_all *all, struct plan *p,
 void inherit_revoke(const struct inherit_all *all, struct plan *p);
 
 /* The states and pipes that a child shares, for inherit_reap. If there is no memory for the list,
- * the count is 0. In that case an object that only a killed child used stays until the next
- * boot. */
+ * the count is 0. Then inherit_reap deletes nothing: if the child is killed, an object that no
+ * other process uses stays until the next boot. */
 struct inherited {
     objid_t *id;
     uint32_t count;
