@@ -24,7 +24,7 @@ def main(dump, golden):
                                      1, ""):
         print(line)
     if now != wanted:
-        print("if this is meant: TWZ_GOLDEN=write meson test abi:layout, and say why in the commit")
+        print("if this is meant: run TWZ_GOLDEN=write ./twz test abi, and state the reason in the commit")
         print("0 passed, 1 failed")
         return 1
     print(f"{lines} passed, 0 failed")

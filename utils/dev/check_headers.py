@@ -57,6 +57,8 @@ def check(top, build, compilers):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
     count, problems = check(sys.argv[1], sys.argv[2], sys.argv[3:])
     print("\n".join(problems) if problems else f"{count} times a header compiled alone")
     sys.exit(1 if problems else 0)

@@ -206,6 +206,9 @@ def check(top):
 def main(arguments):
     places = [a for a in arguments if not a.startswith("--")]
     top = places[0] if places else "."
+    if set(arguments) - set(places) - {"--check"}:
+        print(__doc__)
+        return 2
     if "--check" in arguments:
         problems = check(top)
         print("\n".join(problems) if problems else f"{DOC} is what its tables say")

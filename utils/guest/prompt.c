@@ -43,7 +43,7 @@ static void forward_interrupt(int signo)
 
 static void print_help(void)
 {
-    puts("Programs lie in /bin; put yours there with twz-obj, or name them by path.\n"
+    puts("Programs lie in /bin and /host; put yours there with twz-obj, or name them by path.\n"
          "  NAME ARG...     run a program   < FILE  > FILE  >> FILE   its input and output\n"
          "  A ; B           one after the other      'a b'  \"a b\"    one word\n"
          "  cd DIR, pwd     where you are\n"
