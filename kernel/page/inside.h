@@ -15,11 +15,12 @@
 #define RANGE_BATCH 256u  /* pages handled in one batch */
 #define SCAN_BATCH  8192u /* leaves scanned in one batch */
 
-/* Flags of a touch. A touch is an access, by user code or the kernel, that makes a page present. */
+/* Flags of a touch. A touch is an access, by user code or the kernel, that gives a page a leaf. */
 #define TOUCH_WRITE 1u
 #define TOUCH_AHEAD 2u /* pages after the touched page may be added as well */
 
-/* Makes a page present, and writable if `write` is set. Errors: -TWZ_EFAULT at a hole, at an absent
+/* Gives a page a leaf, which is writable if `write` is set. In a persistent object a read of an
+ * absent page maps the frame of zeros. Errors: -TWZ_EFAULT at a hole, at an absent
  * page of a DEVICE object, or if the pool is closed; -TWZ_EDENIED if the page is protected;
  * -TWZ_EPOISON, -TWZ_EDAMAGED, -TWZ_ENOMEM, -TWZ_ENOSPC. */
 int page_ensure_locked(struct object *obj, uint32_t page, bool write);

@@ -23,8 +23,8 @@
  * number returned includes `page`. It is at most a quarter of the run of pages before `page`, at
  * most AHEAD_MAX, and at least 1. The function probes only the pages at distances 1, 2, 4, ...
  * before `page`, so it does not notice all gaps. The pages counted end before the next leaf or
- * hole, and before the end of the last-level page table that contains `page`. If they would reach
- * the metadata page, the function returns 1.
+ * hole, and before the end of the last-level page table that contains `page`. If the page after
+ * them would be the metadata page or a later one, the function returns 1.
  */
 uint32_t volatile_count_ahead(const struct object *obj, uint32_t page)
 {

@@ -7,7 +7,7 @@
 
 enum plan {
     PLAN_KEEP,   /* the word stays as it is */
-    PLAN_CHANGE, /* the word gets a new body */
+    PLAN_CHANGE, /* the word gets a new body: its 48 bits below the check */
     PLAN_ALLOC   /* the word gets a new body with a new frame */
 };
 
@@ -32,15 +32,16 @@ struct change {
     /* Arguments and results of the callbacks. */
     uint32_t state;
     uint32_t flags;
-    uint32_t frame; /* result: the frame of the last page; in a share, of the last copy */
+    uint32_t frame; /* result: the last frame that make_body filled */
     const void *(*source)(void *ctx, uint32_t page);
     void *ctx;
-    /* Only for store_page_share. It must copy a frame that REF_MAX words reach already. */
+    /* Only for store_page_share. If REF_MAX words reach a source frame already, store_page_share
+     * copies the frame, and later pages share the copy. */
     const struct cursor *other; /* source object */
     uint32_t other_first;       /* page of the source object that corresponds to `first` */
     uint32_t copied;            /* source frame of the last copy, 0 if there is no copy yet */
     uint32_t copy_refs;         /* number of words that reach the frame of the last copy */
-    bool saturated;             /* set by plan: the share could need more than REF_MAX references */
+    bool saturated;             /* set by plan: a frame may get more than REF_MAX references */
 };
 
 /*

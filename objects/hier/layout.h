@@ -46,8 +46,8 @@
  *   3 meta.links_lock    an object       change links and links_by of this object
  * A move needs `lock` of the old parent and of the new parent. Without tree_lock, two concurrent
  * moves could close a cycle.
- * A thread that finishes the intent of a dead thread needs neither tree_lock nor links_lock. While
- * links_by of the victim is set, no other thread changes the links of the victim.
+ * A thread that finishes the intent of a dead thread needs neither tree_lock nor links_lock. The
+ * words that lead to the intent keep other threads away (WORDS THAT LEAD TO AN INTENT).
  * `lock` of a directory does not guard the parent, `dead` and tree_to of this same directory.
  * A thread that locks several directories must lock them in the order of their IDs (hi, then
  * lo). All locks are twz_mutex words, so a thread can take a lock whose owner is dead.
@@ -79,8 +79,8 @@
  * A CHANGE OF SEVERAL WORDS: replace, rename, link; remove, if another object changes. The intent
  * in the header describes the whole change. `from`, `moved` and `victim` are words of the intent.
  *   step                                  durable before  after a crash
- *   0 write tree_to, if a directory       -               nothing has changed; tree_to costs one
- *     moves                                               needless look-up
+ *   0 write tree_to, if a directory       -               nothing has changed; the next thread that
+ *     moves                                               takes tree_lock looks at tree_to in vain
  *   1 COMMIT op = HIER_DIRTY              -               the owner rebuilds lists and counts
  *   2 write the new entry, the intent,    1               as 1; no name has changed
  *     peer_intent, links_by
@@ -139,7 +139,7 @@
  * unless that object consents to the step. The consent is a word that only a thread with the right
  * to write that object can store:
  *   step                           the object consents if
- *   4b, if `from` is another one   peer_intent of `from` names this directory
+ *   4b, in another directory       peer_intent of `from` names this directory
  *   4c                             `from` consents to 4b, and the parent of `moved` is `from` or
  *                                  this directory
  *   4d, new links                  links_by of `victim` names this directory
@@ -151,15 +151,15 @@
  *
  * An adversary can still do harm:
  *   it may write   it can store               effect on an accessor
- *   an object      in links_by, the ID of a   An accessor that finishes this intent deletes the
- *                  directory whose intent     object, if the accessor has the right.
- *                  deletes the object
+ *   an object      as links_by the ID of a    An accessor that finishes the intent of this
+ *                  directory whose intent     directory deletes the object, if the accessor has
+ *                  deletes the object         the right.
  *   a directory    an entry for any object    An accessor that removes the name with HIER_DELETE
  *                                             also deletes the object, if meta.links is 0.
- *   a directory    in intent.to_bucket, a     An accessor that finishes the change makes the
- *                  bucket of this directory   object that the entry names permanent.
- *                  with an entry for any
- *                  object
+ *   a directory    as intent.to_bucket the    An accessor that finishes the change makes the
+ *                  offset of a bucket that    object that the entry names permanent.
+ *                  refers to an entry for
+ *                  any object
  *   a directory    false names, counts and    An accessor returns the false values.
  *                  parents
  */

@@ -87,9 +87,8 @@ static void reap_child(struct child *c, struct twz_program_end *end)
 }
 
 /* Looks for a wanted child that has ended. Returns the child's pid, sets *status, and removes the
- * child unless `keep` is set. Returns 0 if no wanted child has ended; ops[0 .. *count) then hold
- * the sleep operations for the wanted children, which all run. Returns -ECHILD if the table has no
- * wanted child. */
+ * child unless `keep` is set. Returns 0 if all wanted children are alive; ops[0 .. *count) then
+ * hold a sleep on the exit word of each. Returns -ECHILD if the table has no wanted child. */
 static int64_t poll_children(int64_t pid, bool keep, int *status, struct twz_sync *ops,
                              uint64_t *count)
 {

@@ -8,9 +8,9 @@
 
 #include "base/entry.h"
 
-/* Set up the first thread at the process's start: its entry in `threads`, its user words
- * (base/entry.h) and its fault stack. The caller must call this before any function that calls
- * thread_self. */
+/* Set up the first thread at the process's start: its entry in `threads`, the words TWIX_USER_* of
+ * its thread object (base/entry.h), and its fault stack. The caller must call this before any
+ * function that calls thread_self. */
 void clone_first(const struct twix_table *table);
 
 /* Start fn(arg) in a new thread on `stack`. Returns the tid or an error. -EAGAIN: there are too
