@@ -5,7 +5,7 @@
  * `plan` decides whether a page word changes, and `make_body` builds its new body.
  *
  * Invariants:
- *   - A frame or node is durable before a word points to it.
+ *   - A frame or node is durable before a word that the entry reaches points to it.
  *   - A frame is freed only when no durable word points to it.
  *
  * The range of pages is split into spans. The words of a span are all direct, or all in one leaf.
@@ -112,7 +112,7 @@ int change_plan(struct change *change, uint32_t row, uint32_t first, uint32_t co
     struct span span;
     int err = cursor_open_writable(&change->object, change->store, row);
 
-    if (err < 0 && err != -TWZ_EDELETED) /* a deleted object can be used until its release */
+    if (err < 0 && err != -TWZ_EDELETED) /* pages may change until store_obj_release */
         return err;
     if (first < 1 || first > TWZ_PAGE_META || count > TWZ_PAGE_META + 1 - first)
         return -TWZ_ERANGE;

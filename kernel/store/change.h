@@ -18,8 +18,8 @@ struct change {
     uint32_t first;       /* set by change_plan: first page of the range */
 
     /* Returns the plan for a page, or an error. `word` is a good page word (walk_is_good). If the
-     * leaf is missing, `word` is the body of an ABSENT word, without a check. `plan` must return
-     * the same plan each time: change_plan and change_apply both call it. */
+     * leaf is missing, `word` is the body of an ABSENT word; its check field is 0. `plan` must
+     * return the same plan each time: change_plan and change_apply both call it. */
     int (*plan)(struct change *change, uint32_t page, uint64_t word);
     /* Returns the new body of the page word; called unless the plan is PLAN_KEEP. To fill a frame,
      * make_body must use streaming stores and must set `unfenced`. */
@@ -32,7 +32,7 @@ struct change {
     /* Arguments and results of the callbacks. */
     uint32_t state;
     uint32_t flags;
-    uint32_t frame; /* result: the last frame that make_body filled */
+    uint32_t frame; /* result: the last page's frame, set by plan or make_body */
     const void *(*source)(void *ctx, uint32_t page);
     void *ctx;
     /* Only for store_page_share. If REF_MAX words reach a source frame already, store_page_share
@@ -45,9 +45,9 @@ struct change {
 };
 
 /*
- * Check a change of `count` pages from `first` on, and add the number of frames needed to
- * change->frames. Stores nothing. Accepts a deleted object. Errors: -TWZ_ERANGE; -TWZ_EDAMAGED for
- * a bad word; those of `plan`; those of cursor_open_writable, except -TWZ_EDELETED.
+ * Check a change of `count` pages from `first` on. Add the number of frames that the change needs
+ * to change->frames. Stores nothing. Accepts a deleted object. Errors: -TWZ_ERANGE; -TWZ_EDAMAGED
+ * for a bad word; those of `plan`; those of cursor_open_writable, except -TWZ_EDELETED.
  */
 int change_plan(struct change *change, uint32_t row, uint32_t first, uint32_t count);
 /*

@@ -63,7 +63,7 @@
  *
  * The next two tables list the steps of a change in program order. Their columns are:
  *   durable before   the steps that must be durable before this step
- *   after a crash    what the next owner finds and does, if this step is the last durable one
+ *   after a crash    what the next owner does after a crash between this step and the next one
  *
  * A CHANGE OF ONE BUCKET: insert, symlink, create; remove, if no other object changes.
  *   step                                  durable before  after a crash
@@ -71,8 +71,8 @@
  *   2 write a new entry to a free chunk   1               as 1; the entry is free space
  *   3 COMMIT bucket = entry or HIER_TOMB  2               as 1; the name exists, or is removed
  *   4 update counts and free lists        3               as 3
- *   5 op = HIER_IDLE, flush, no fence     4               as 3 if the media still hold HIER_DIRTY,
- *                                                         else there is nothing to do
+ *   5 op = HIER_IDLE, flush, no fence     4               if the media hold HIER_DIRTY: as 3; if
+ *                                                         they hold HIER_IDLE: nothing
  * `op` shares its cache line with bump, count, used and the list heads. Stores to one line reach
  * the media in program order. So media that hold HIER_IDLE also hold the new lists and counts.
  *
@@ -92,12 +92,12 @@
  *     4b COMMIT from_bucket of `from` = HIER_TOMB, if the bucket holds from_value
  *     4c COMMIT parent of `moved` = this directory
  *     4d COMMIT meta.links of `victim` = victim_links, or delete `victim`
- *   5 op = HIER_DIRTY, no flush           4               as 3 if the media still hold
- *                                                         HIER_COMMITTED, else as 1
+ *   5 op = HIER_DIRTY, no flush           4               if the media hold HIER_COMMITTED: as 3;
+ *                                                         if they hold HIER_DIRTY: as 1
  *   6 peer_intent_valid = 0               4               as 5
  *   7 update counts and free lists        4               as 5
- *   8 op = HIER_IDLE, flush, no fence     6, 7            as 5 if the media hold an older op,
- *                                                         else there is nothing to do
+ *   8 op = HIER_IDLE, flush, no fence     6, 7            if the media hold HIER_IDLE: nothing,
+ *                                                         else as 5
  *   9 links_by = 0, tree_valid = 0        4               as 8; a word that is still set costs one
  *                                                         needless look-up
  * In a rename between two directories, steps 1, 7 and 8 are also done for `from`.
@@ -139,27 +139,26 @@
  * unless that object consents to the step. The consent is a word that only a thread with the right
  * to write that object can store:
  *   step                           the object consents if
- *   4b, in another directory       peer_intent of `from` names this directory
+ *   4b, in another directory       peer_intent of `from` is valid and names this directory
  *   4c                             `from` consents to 4b, and the parent of `moved` is `from` or
  *                                  this directory
  *   4d, new links                  links_by of `victim` names this directory
  *   4d, deletion                   links_by of `victim` names this directory, or `victim` is an
  *                                  empty directory whose parent is this directory
- * An entry of kind HIER_DIR may name a directory that has another parent. The removal of such an
- * entry does not delete that directory. hier_rename refuses to move such an entry to another
- * directory.
+ * An entry of kind HIER_DIR may name a directory whose parent is not the directory that holds the
+ * entry. The removal of such an entry does not delete the named directory. hier_rename refuses to
+ * move such an entry to another directory.
  *
  * An adversary can still do harm:
  *   it may write   it can store               effect on an accessor
- *   an object      as links_by the ID of a    An accessor that finishes the intent of this
- *                  directory whose intent     directory deletes the object, if the accessor has
- *                  deletes the object         the right.
+ *   an object X    in links_by of X, the ID   An accessor that finishes the intent of D deletes X,
+ *                  of a directory D, whose    if the accessor has the right.
+ *                  intent deletes X
  *   a directory    an entry for any object    An accessor that removes the name with HIER_DELETE
  *                                             also deletes the object, if meta.links is 0.
- *   a directory    as intent.to_bucket the    An accessor that finishes the change makes the
- *                  offset of a bucket that    object that the entry names permanent.
- *                  refers to an entry for
- *                  any object
+ *   a directory    in intent.to_bucket, the   An accessor that finishes the change makes X
+ *                  offset of a bucket whose   permanent.
+ *                  entry names any object X
  *   a directory    false names, counts and    An accessor returns the false values.
  *                  parents
  */
