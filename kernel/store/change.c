@@ -5,7 +5,8 @@
  * `plan` decides whether a page word changes, and `make_body` builds its new body.
  *
  * Invariants:
- *   - A frame or node is durable before a word that the entry reaches points to it.
+ *   - A frame or node is durable before a reachable word points to it. A word is reachable if a
+ *     walk from the entry finds it.
  *   - A frame is freed only when no durable word points to it.
  *
  * The range of pages is split into spans. The words of a span are all direct, or all in one leaf.

@@ -25,7 +25,7 @@ struct change {
      * make_body must use streaming stores and must set `unfenced`. */
     uint64_t (*make_body)(struct change *change, uint32_t page, uint64_t word);
     bool changes_absent; /* plan may change ABSENT words; if not, missing leaves are skipped */
-    bool root_planned;   /* change_plan has counted a frame for the missing root in `frames` */
+    bool root_planned;   /* set by change_plan: `frames` counts the frame of the missing root */
     bool unfenced;       /* a frame was filled after the last fence */
     uint64_t frames;     /* planned: frames for pages and nodes */
 

@@ -122,8 +122,8 @@
  * durable before it commits another change.
  *
  * CREATE AND NAME. hier_create makes a provisional object. The witness of the object is the bucket
- * of its name. The creator must make the object permanent before it releases the lock. So no thread
- * can change the bucket while the object is provisional.
+ * of its name. The creator must make the object permanent before it releases the lock. So no other
+ * accessor can change the bucket while the object is provisional.
  * If the creator dies, the next owner finds the bucket through intent.to_bucket and makes the
  * object permanent. The store to intent.to_bucket need not be durable: after a power failure,
  * recovery keeps or frees each provisional object by its witness.
@@ -151,9 +151,9 @@
  *
  * An adversary can still do harm:
  *   it may write   it can store               effect on an accessor
- *   an object X    in links_by of X, the ID   An accessor that finishes the intent of D deletes X,
- *                  of a directory D, whose    if the accessor has the right.
- *                  intent deletes X
+ *   an object X    the ID of any directory D  An accessor that finishes the intent of D deletes X,
+ *                  in links_by of X, where    if the accessor has the right.
+ *                  an intent in D deletes X
  *   a directory    an entry for any object    An accessor that removes the name with HIER_DELETE
  *                                             also deletes the object, if meta.links is 0.
  *   a directory    in intent.to_bucket, the   An accessor that finishes the change makes X
@@ -178,7 +178,7 @@
 
 /* Kinds of entries, and the object that the ID of the entry names. */
 #define HIER_OBJECT  1u /* any object; POSIX sees a regular file */
-#define HIER_DIR     2u /* a directory; TRUST tells what holds if it has another parent */
+#define HIER_DIR     2u /* a directory; its parent may be a different directory (TRUST) */
 #define HIER_SYMLINK 3u /* none, the ID is 0; the text of the link follows the name */
 
 /* The first word of a chunk: number of cells | kind << 32. */
