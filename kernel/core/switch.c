@@ -10,6 +10,7 @@
  *
  * Locks: thread->lock -> runq.lock.
  */
+#include <kernel/defer.h>
 #include <kernel/kmem.h>
 #include <kernel/log.h>
 #include <kernel/panic.h>
@@ -47,7 +48,7 @@ static struct thread *wait_for_thread(struct cpu *cpu)
     timer_slice(TIMER_NEVER);
     atomic_fetch_or(&idle_cpus, bit);
     while (!(t = runq_pop(&cpu->runq, cpu->id)) && !(t = steal_thread(cpu))) {
-        if (upcall.idle_work())
+        if (defer_idle() || upcall.idle_work())
             arch_preemption_point();
         else
             arch_idle();
@@ -83,7 +84,8 @@ static void switch_out(struct cpu *cpu, struct thread *t, struct arch_frame *fra
 {
     bool ready;
 
-    thread_save(t, frame);
+    if (!t->ended)
+        thread_save(t, frame);
     cpu->current = NULL;
     spin_lock(&t->lock);
     ready = !t->parked || t->woken;
@@ -105,8 +107,11 @@ static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *fram
     cpu->current = t;
     cpu->yield = false;
     cpu->switches++;
-    arch_root_load(t->root);
-    if (thread_load(t, frame) < 0) {
+    if (t->ended)
+        arch_root_unload();
+    else
+        arch_root_load(t->root);
+    if (!t->ended && thread_load(t, frame) < 0) {
         log_printf("thread " IDFMT ": its saved registers cannot be loaded, it ends", IDPR(t->id));
         thread_end(TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_KILL), NULL);
         return false;
@@ -129,6 +134,19 @@ static void prepare_thread(struct thread *t, struct arch_frame *frame)
         signal_deliver(t, frame);
 }
 
+/* Does one batch of the work that the thread owes, then opens an interrupt window. A thread that
+ * has ended and owes nothing is freed. */
+static void do_owed_work(struct thread *t)
+{
+    if (defer_owes(t)) {
+        defer_step(t);
+        arch_preemption_point();
+        cpu_set_need_resched();
+    } else if (t->ended) {
+        thread_free(t);
+    }
+}
+
 /* Returns with a thread in cpu->current and its registers in *frame. */
 static __attribute__((noinline)) void reschedule(struct cpu *cpu, struct arch_frame *frame)
 {
@@ -137,6 +155,8 @@ static __attribute__((noinline)) void reschedule(struct cpu *cpu, struct arch_fr
 
         atomic_store_explicit(&cpu->need_resched, 0, memory_order_relaxed);
         sched_run_deferred_work();
+        if (t && defer_owes(t))
+            t->parked = false; /* it works first, then makes its call again */
         if (!t || !keep_running(cpu, t)) {
             if (t)
                 switch_out(cpu, t, frame);
@@ -144,7 +164,10 @@ static __attribute__((noinline)) void reschedule(struct cpu *cpu, struct arch_fr
                 continue;
             t = cpu->current;
         }
-        prepare_thread(t, frame);
+        if (!t->ended)
+            prepare_thread(t, frame);
+        if (cpu->current)
+            do_owed_work(cpu->current);
     } while (!cpu->current || atomic_load_explicit(&cpu->need_resched, memory_order_relaxed) != 0);
 }
 

@@ -121,8 +121,14 @@ void thread_end(uint64_t code, const struct twz_fault *fault)
 
     t->state = THREAD_ENDED;
     write_exit_record(t->user, code, fault);
-    cpu_drop_thread();
     arch_root_unload();
     upcall.thread_ended(t);
+    t->ended = true;
+    cpu_set_need_resched();
+}
+
+void thread_free(struct thread *t)
+{
+    cpu_drop_thread();
     kmem_free(t, sizeof(*t));
 }

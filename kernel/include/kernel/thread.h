@@ -65,6 +65,8 @@ struct thread {
     objid_t sctx;
     void (*resume)(struct thread *t, struct arch_frame *frame); /* called when it runs again */
     struct progress progress;
+    struct list owed; /* struct deferred: done before the thread returns to user mode */
+    bool ended;       /* it has no registers and no address space; it only does what it owes */
     uint64_t epoch; /* of the save area written last */
     /* under lock */
     struct spinlock lock;
@@ -119,7 +121,11 @@ void thread_save(struct thread *t, struct arch_frame *frame);
 MUST_CHECK int thread_load(struct thread *t, struct arch_frame *frame);
 
 /* Ends the running thread with its exit record. fault may be NULL. The caller must hold no lock,
- * and must return to kernel_exit without another access to the thread. Long. */
+ * and must return to kernel_exit without another access to the thread, which does there what it
+ * owes (kernel/defer.h). Long. */
 void thread_end(uint64_t code, const struct twz_fault *fault);
+
+/* Frees the running thread, which must have ended and must owe nothing. */
+void thread_free(struct thread *t);
 
 #endif
