@@ -7,7 +7,9 @@
 #include <kernel/cpu.h>
 #include <kernel/upcall.h>
 #include <kernel/user.h>
+#include <lib/string.h>
 #include <twz/fault.h>
+#include <twz/syscall.h>
 
 #define ROUNDS 8u
 
@@ -63,6 +65,42 @@ int user_copy_out(uint64_t addr, const void *src, size_t len)
         len = left;
     }
     return 0;
+}
+
+static bool is_sized_valid(uint64_t size, size_t min)
+{
+    return size >= min && size <= TWZ_SIZED_MAX && size % 8 == 0;
+}
+
+int user_copy_in_sized(void *dst, size_t known, uint64_t addr, uint64_t size, size_t min)
+{
+    uint64_t word;
+    int err;
+
+    if (!is_sized_valid(size, min))
+        return -TWZ_EINVAL;
+    if (size < known)
+        memset((uint8_t *)dst + size, 0, known - size);
+    err = user_copy_in(dst, addr, size < known ? size : known);
+    for (uint64_t at = known; err == 0 && at < size; at += sizeof(word)) {
+        err = user_copy_in(&word, addr + at, sizeof(word));
+        if (err == 0 && word != 0)
+            err = -TWZ_EINVAL;
+    }
+    return err;
+}
+
+int user_copy_out_sized(uint64_t addr, uint64_t size, const void *src, size_t known, size_t min)
+{
+    static const uint64_t zero;
+    int err;
+
+    if (!is_sized_valid(size, min))
+        return -TWZ_EINVAL;
+    err = user_copy_out(addr, src, size < known ? size : known);
+    for (uint64_t at = known; err == 0 && at < size; at += sizeof(zero))
+        err = user_copy_out(addr + at, &zero, sizeof(zero));
+    return err;
 }
 
 int user_load(uint64_t addr, bool wide, uint64_t *value)

@@ -33,6 +33,7 @@ static int create_persistent(const struct obj_spec *spec, struct object *obj)
                                    .tie_parent = spec->tie,
                                    .perms = spec->perms,
                                    .kind = spec->kind,
+                                   .account = spec->account,
                                    .persist = spec->persist };
     struct store *store;
     int err = -TWZ_ENOTSUP;
@@ -64,7 +65,7 @@ static bool is_spec_valid(const struct obj_spec *spec)
 
     if ((flags & ~(TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL)) != 0 || (spec->perms & ~TWZ_PERMS) != 0)
         return false;
-    if (spec->persist > TWZ_PERSIST_PERIODIC)
+    if (spec->persist > TWZ_PERSIST_PERIODIC || spec->class_ != TWZ_CLASS_DURABLE)
         return false;
     if ((flags & TWZ_OBJ_PROVISIONAL) != 0)
         return (flags & TWZ_OBJ_PERSIST) != 0 && !objid_is_none(spec->witness);
@@ -96,6 +97,8 @@ int obj_create(const struct obj_spec *spec, struct object **out)
         return -TWZ_ENOMEM;
     obj->kuid = spec->kuid;
     obj->kind = spec->kind;
+    obj->class_ = spec->class_;
+    obj->account = spec->account;
     obj->perms_id = spec->perms;
     obj->perms = spec->perms;
     obj->persist = spec->persist;

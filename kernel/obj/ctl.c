@@ -58,7 +58,9 @@ void obj_stat(struct object *obj, struct twz_stat *out)
                               .kuid = obj->kuid,
                               .kind = obj->kind,
                               .revocation_epoch = obj->revocation_epoch,
-                              .account = obj->account };
+                              .class_ = obj->class_,
+                              .account = obj->account,
+                              .tree = obj->hash_tree };
     spin_lock(&obj->tree.lock);
     out->flags = obj->flags | (obj->pinned ? TWZ_OBJ_PINNED : 0);
     out->perms = obj->perms;

@@ -115,7 +115,8 @@ static int load_locked(objid_t id, struct object **out)
     obj->kuid = stat.kuid;
     obj->nonce[0] = stat.nonce[0];
     obj->nonce[1] = stat.nonce[1];
-    obj->account = stat.account.lo;
+    obj->account = stat.account;
+    obj->class_ = stat.class_;
     obj->revocation_epoch = stat.revoke_epoch;
     obj->kind = stat.kind;
     obj->perms_id = stat.perms_id;

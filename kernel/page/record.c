@@ -27,7 +27,9 @@ void page_record_update_locked(struct object *obj)
     r->perms = obj->perms;
     r->persist = obj->persist;
     r->revocation_epoch = obj->revocation_epoch;
+    r->class_ = obj->class_;
     r->account = obj->account;
+    r->tree = obj->hash_tree;
 }
 
 int record_map_locked(struct object *obj)

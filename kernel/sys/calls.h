@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Prototypes of all handlers, expanded from syscall.def. A user pointer P(type, name) becomes a
- * struct user_<name> with one member, so that dereferencing it does not compile; USER_IN and
- * USER_OUT check that what is copied is of its type. An object ID takes two registers. Only calls
- * that may change the caller's registers as a whole (run is not ONCE) get its frame.
+ * struct user_<name> with one member, so that dereferencing it does not compile. S(type, name)
+ * becomes one that has the size of the caller's struct too. USER_IN and USER_OUT check that the
+ * copy has its type. An object ID takes two registers. Only calls that may change the caller's
+ * registers as a whole (run is not ONCE) get its frame.
  *
  * A handler has one shape: copy in -> validate -> look up with rights -> act -> copy out. It runs
  * with no lock held. It must read each argument block once, because user code may change it.
@@ -44,6 +45,11 @@
     struct user_##name {           \
         type *never_here;          \
     };
+#define POINTER_TYPE_S(type, name) \
+    struct user_##name {           \
+        type *never_here;          \
+        uint64_t size;             \
+    };
 #define SYSCALL(number, name, effect, run, count, ...) EACH(POINTER_TYPE, ##__VA_ARGS__)
 #include <twz/syscall.def>
 #undef SYSCALL
@@ -53,6 +59,7 @@
 #define PARAM_V(type, name) type name
 #define PARAM_ID(name)      objid_t name
 #define PARAM_P(type, name) struct user_##name name
+#define PARAM_S(type, name) struct user_##name name
 
 #define PARAMS_ONCE(...)    LIST(void, PARAM, ##__VA_ARGS__)
 #define PARAMS_BATCHES(...) struct arch_frame *frame, LIST(, PARAM, __VA_ARGS__)
@@ -81,6 +88,21 @@
     __extension__({                                             \
         USER_SAME_TYPE(src, ptr);                               \
         user_copy_out(USER_ADDR(ptr), (src), sizeof((src)[0])); \
+    })
+
+/* The same for an S argument; `min` is the size of the struct's first version. Also -TWZ_EINVAL
+ * (kernel/user.h). USER_IN_ELEMENT copies one element of an array of them. */
+#define USER_IN_SIZED(dst, ptr, min) USER_IN_ELEMENT(dst, ptr, 0, min)
+#define USER_IN_ELEMENT(dst, ptr, index, min)                                              \
+    __extension__({                                                                        \
+        USER_SAME_TYPE(dst, ptr);                                                          \
+        user_copy_in_sized((dst), sizeof((dst)[0]), USER_ADDR(ptr) + (index) * (ptr).size, \
+                           (ptr).size, (min));                                             \
+    })
+#define USER_OUT_SIZED(ptr, src, min)                                                    \
+    __extension__({                                                                      \
+        USER_SAME_TYPE(src, ptr);                                                        \
+        user_copy_out_sized(USER_ADDR(ptr), (ptr).size, (src), sizeof((src)[0]), (min)); \
     })
 
 /* A handler's answer that leaves the registers as they are. */

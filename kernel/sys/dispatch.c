@@ -22,10 +22,16 @@
 #define TAKE_P(type, name) \
     const struct user_##name name = { (type *)(uintptr_t)arch_call_arg(&frame->regs, next++) };
 
+#define TAKE_S(type, name)                                                    \
+    struct user_##name name;                                                  \
+    name.never_here = (type *)(uintptr_t)arch_call_arg(&frame->regs, next++); \
+    name.size = arch_call_arg(&frame->regs, next++);
+
 #define PASS(arg)          PASS_##arg
 #define PASS_V(type, name) name
 #define PASS_ID(name)      name
 #define PASS_P(type, name) name
+#define PASS_S(type, name) name
 
 #define PASS_ALL_ONCE(...)    LIST(, PASS, ##__VA_ARGS__)
 #define PASS_ALL_BATCHES(...) frame, LIST(, PASS, __VA_ARGS__)

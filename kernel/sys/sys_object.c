@@ -12,7 +12,7 @@
 static bool is_creatable(uint32_t kind)
 {
     return kind == TWZ_KIND_DATA || kind == TWZ_KIND_VIEW || kind == TWZ_KIND_THREAD ||
-           kind == TWZ_KIND_DIR || kind == TWZ_KIND_SCTX;
+           kind == TWZ_KIND_DIR || kind == TWZ_KIND_SCTX || kind == TWZ_KIND_ACCOUNT;
 }
 
 /* The pages of a range: their numbers in both objects, and how many. */
@@ -52,7 +52,7 @@ static int copy_batch(struct object *dst, const struct twz_copy *c)
 
 /* One batch of an array of ranges in user memory. dst NULL: each range names its own. 1: there is
  * more to do. */
-static int copy_next(uint64_t ranges, uint64_t count, struct object *dst)
+static int copy_next(struct user_ranges ranges, uint64_t count, struct object *dst)
 {
     struct thread *t = current();
     struct object *own = NULL;
@@ -61,7 +61,9 @@ static int copy_next(uint64_t ranges, uint64_t count, struct object *dst)
 
     if (t->progress.index >= count)
         return 0;
-    err = user_copy_in(&c, ranges + t->progress.index * sizeof(c), sizeof(c));
+    err = USER_IN_ELEMENT(&c, ranges, t->progress.index, TWZ_COPY_MIN);
+    if (err == 0 && c.flags != 0)
+        err = -TWZ_EINVAL;
     if (err == 0 && !dst)
         err = sys_get(c.dst, TWZ_WRITE, &own);
     if (err < 0)
@@ -90,13 +92,32 @@ static int check_rights(objid_t id, unsigned need)
     return err;
 }
 
+/* 0: the caller may charge an object to the account, or names none. */
+static int check_account(objid_t id)
+{
+    struct object *account;
+    int err;
+
+    if (objid_is_none(id))
+        return 0;
+    err = sys_get(id, TWZ_USE, &account);
+    if (err < 0)
+        return err;
+    if (account->kind != TWZ_KIND_ACCOUNT)
+        err = -TWZ_ETYPE;
+    obj_put(account);
+    return err;
+}
+
 static int create_blank(const struct twz_create *in, struct object **out)
 {
     struct obj_spec spec = { .flags = in->flags,
                              .perms = in->perms,
                              .kind = in->kind,
                              .persist = in->persist,
+                             .class_ = in->class_,
                              .kuid = in->kuid,
+                             .account = in->account,
                              .witness = in->witness,
                              .witness_off = in->witness_off,
                              .witness_value = in->witness_value,
@@ -106,6 +127,8 @@ static int create_blank(const struct twz_create *in, struct object **out)
     if (!is_creatable(in->kind) || in->nsources > SOURCES_MAX)
         return -TWZ_EINVAL;
     err = check_rights(in->tie, TWZ_WRITE);
+    if (err == 0)
+        err = check_account(in->account);
     if (err == 0 && (in->flags & TWZ_OBJ_PROVISIONAL) != 0)
         err = check_rights(in->witness, TWZ_READ);
     return err < 0 ? err : obj_create(&spec, out);
@@ -115,15 +138,18 @@ int64_t sys_obj_create(struct arch_frame *frame, struct user_spec spec, struct u
 {
     struct thread *t = current();
     struct twz_create in;
-    int err = USER_IN(&in, spec);
+    int err = USER_IN_SIZED(&in, spec, TWZ_CREATE_MIN);
+    struct user_ranges sources;
 
     if (err < 0)
         return err;
+    sources.never_here = (const struct twz_copy *)(uintptr_t)in.sources;
+    sources.size = in.source_size;
     progress_begin(&frame->regs);
     if (!t->progress.obj)
         err = create_blank(&in, &t->progress.obj);
     if (err == 0)
-        err = copy_next(in.sources, in.nsources, t->progress.obj);
+        err = copy_next(sources, in.nsources, t->progress.obj);
     if (err == 1)
         return sys_again(frame);
     if (err == 0)
@@ -160,7 +186,7 @@ int64_t sys_obj_copy(struct arch_frame *frame, struct user_ranges ranges, uint64
     if (count > SOURCES_MAX)
         return -TWZ_EINVAL;
     progress_begin(&frame->regs);
-    err = copy_next(USER_ADDR(ranges), count, NULL);
+    err = copy_next(ranges, count, NULL);
     if (err == 1)
         return sys_again(frame);
     progress_end();
@@ -234,6 +260,7 @@ int64_t sys_obj_stat(objid_t id, struct user_stat stat)
 {
     struct twz_stat out;
     struct object *obj;
+    unsigned rights;
     int err;
 
     err = sys_get(id, 0, &obj);
@@ -241,11 +268,13 @@ int64_t sys_obj_stat(objid_t id, struct user_stat stat)
         return err;
     if (obj == kso_system())
         kso_system_update();
-    err = sec_decide(current()->sctx, obj) != 0 ? 0 : -TWZ_EDENIED;
+    rights = sec_decide(current()->sctx, obj);
+    err = rights != 0 ? 0 : -TWZ_EDENIED;
     if (err == 0)
         obj_stat(obj, &out);
+    out.rights = rights;
     obj_put(obj);
-    return err < 0 ? err : USER_OUT(stat, &out);
+    return err < 0 ? err : USER_OUT_SIZED(stat, &out, TWZ_STAT_MIN);
 }
 
 int64_t sys_obj_ctl(struct arch_frame *frame, objid_t id, uint64_t op, uint64_t arg)

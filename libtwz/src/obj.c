@@ -50,6 +50,7 @@ int twz_object_new(twzobj *obj, const twzobj *src, const twzobj *ku, uint64_t fl
     if (src) {
         all.src = src->id;
         create.sources = (uint64_t)(uintptr_t)&all;
+        create.source_size = sizeof(struct twz_copy);
         create.nsources = 1;
     }
     return twz_object_create(obj, &create);

@@ -154,7 +154,9 @@ static uint64_t cow_cost(void)
 {
     objid_t a = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), b;
     struct twz_copy c = { .src = a, .src_off = TWZ_PAGE_SIZE, .dst_off = TWZ_PAGE_SIZE };
-    struct twz_create spec = { .perms = TWZ_PERMS, .nsources = 1 };
+    struct twz_create spec = { .perms = TWZ_PERMS,
+                               .source_size = sizeof(struct twz_copy),
+                               .nsources = 1 };
     uint64_t start, end, i;
 
     spec.sources = (uint64_t)(uintptr_t)&c;

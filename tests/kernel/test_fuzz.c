@@ -73,6 +73,16 @@ static uint64_t pick_number(uint64_t *r)
     return odd[(n >> 8) % (sizeof(odd) / sizeof(odd[0]))];
 }
 
+/* Mostly the size of the struct; sometimes another one. */
+static uint64_t pick_size(uint64_t *r, uint64_t size)
+{
+    uint64_t n = next_random(r);
+
+    if (n % 4 != 0)
+        return size;
+    return n % 8 == 0 ? pick_number(r) : size + 8 * (n >> 8 & 31);
+}
+
 /* Fills a buffer with likely contents of an argument block. */
 static uint64_t fill_block(uint64_t *r, uint64_t *block)
 {
@@ -178,10 +188,10 @@ static void call_with_right_kinds(uint64_t *r)
     struct twz_copy c = { .src = a, .dst = b, .src_off = page, .dst_off = len, .len = len };
 
     switch (n % 11) {
-    case 0: CALL(obj_copy, &c, 1); break;
+    case 0: CALL(obj_copy, SIZED(&c), 1); break;
     case 1: CALL(obj_range, IDARG(a), n >> 40 & 7, page, len); break;
     case 2: CALL(obj_tie, IDARG(a), IDARG(b), n >> 40 & 1); break;
-    case 3: CALL(obj_stat, IDARG(a), block); break;
+    case 3: CALL(obj_stat, IDARG(a), block, pick_size(r, sizeof(struct twz_stat))); break;
     case 4: CALL(obj_ctl, IDARG(a), n >> 40 & 3, pick_number(r)); break;
     case 5: CALL(kso_invalidate, IDARG(a), pick_number(r), pick_number(r)); break;
     case 6: CALL(kso_attach, IDARG(a), IDARG(b), n >> 50 & 3); break;

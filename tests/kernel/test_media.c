@@ -42,19 +42,19 @@ void test_main(void)
         user_page(SLOT_TEST, 5)[i] = PATTERN;
     c.len = PAGE;
     c.dst = twin; /* shares the frame, and is not mapped */
-    CHECK_IS(CALL(obj_copy, &c, 1), 0);
+    CHECK_IS(CALL(obj_copy, SIZED(&c), 1), 0);
     await_media_error(at, lost);
     CHECK_IS(*user_page(SLOT_TEST, 4), 44);
     CHECK_IS(*user_page(SLOT_TEST + 1, 5), 55);
     CHECK_IS(user_store_faults(TWZ_SLOT_ADDR(SLOT_TEST) + 6 * PAGE), 0);
     c.dst = copied;
-    CHECK_IS(CALL(obj_copy, &c, 1), -TWZ_EPOISON);
+    CHECK_IS(CALL(obj_copy, SIZED(&c), 1), -TWZ_EPOISON);
     c.src = twin;
     c.src_off = PAGE;
     c.dst = other;
-    CHECK_IS(CALL(obj_copy, &c, 1), -TWZ_EPOISON);
+    CHECK_IS(CALL(obj_copy, SIZED(&c), 1), -TWZ_EPOISON);
     c.dst = copied;
-    CHECK_IS(CALL(obj_copy, &c, 1), -TWZ_EPOISON);
+    CHECK_IS(CALL(obj_copy, SIZED(&c), 1), -TWZ_EPOISON);
     CHECK_IS(CALL(obj_range, IDARG(lost), TWZ_RANGE_DISCARD, 5 * PAGE, PAGE), 0);
     CHECK_IS(user_store_faults(at), 0);
     CHECK_IS(CALL(obj_delete, IDARG(lost), TWZ_DELETE_NOW), 0);

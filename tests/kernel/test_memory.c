@@ -108,7 +108,9 @@ static long try_persistent_touch(void)
 static long try_copy(void)
 {
     struct twz_copy from = { .src = filler(), .src_off = PAGE, .dst_off = PAGE, .len = 40 * PAGE };
-    struct twz_create spec = { .perms = TWZ_PERMS, .nsources = 1 };
+    struct twz_create spec = { .perms = TWZ_PERMS,
+                               .source_size = sizeof(struct twz_copy),
+                               .nsources = 1 };
     objid_t id;
     long ret;
 
@@ -197,7 +199,7 @@ static uint64_t memory_free(void)
         (const struct twz_record *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_RECORD);
     struct twz_stat stat;
 
-    CHECK_IS(CALL(obj_stat, IDARG(r->id), &stat), 0);
+    CHECK_IS(CALL(obj_stat, IDARG(r->id), SIZED(&stat)), 0);
     return user_system()->memory_free;
 }
 

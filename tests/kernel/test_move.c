@@ -17,7 +17,7 @@ static bool is_persistent(objid_t id)
 {
     struct twz_stat stat;
 
-    CHECK_IS(CALL(obj_stat, IDARG(id), &stat), 0);
+    CHECK_IS(CALL(obj_stat, IDARG(id), SIZED(&stat)), 0);
     return (stat.flags & TWZ_OBJ_PERSIST) != 0;
 }
 
@@ -70,7 +70,7 @@ static bool page_before_a_stored_one_to_dram(void)
     bool met;
 
     *user_page(SLOT_TEST, PAGE + 1) = 0x1234;
-    CHECK_IS(CALL(obj_copy, &c, 1), 0); /* removes its translation */
+    CHECK_IS(CALL(obj_copy, SIZED(&c), 1), 0); /* removes its translation */
     met = start_migration(0, id, 0);
     *user_page(SLOT_TEST, PAGE) = 7;
     CHECK_IS(*user_page(SLOT_TEST, PAGE + 1), 0x1234);

@@ -9,7 +9,7 @@ static struct twz_stat stat_of(objid_t id)
 {
     struct twz_stat stat = { .kind = 99 };
 
-    CHECK_IS(CALL(obj_stat, IDARG(id), &stat), 0);
+    CHECK_IS(CALL(obj_stat, IDARG(id), SIZED(&stat)), 0);
     return stat;
 }
 
@@ -32,7 +32,7 @@ static long copy_pages(objid_t dst, uint64_t dst_page, objid_t src, uint64_t src
                           .dst_off = dst_page * PAGE,
                           .len = pages * PAGE };
 
-    return CALL(obj_copy, &c, 1);
+    return CALL(obj_copy, SIZED(&c), 1);
 }
 
 /* The life of an object: what stat and the record contain, and both kinds of delete. */
@@ -63,13 +63,13 @@ static void test_create_stat_delete(uint32_t flags)
     CHECK_IS(stat_of(a).pages, 3);
     CHECK_IS(stat_of(a).uses, 1);
     CHECK_IS(CALL(obj_delete, IDARG(b), 0), 0);
-    CHECK_IS(CALL(obj_stat, IDARG(b), &stat), -TWZ_ENOOBJ);
+    CHECK_IS(CALL(obj_stat, IDARG(b), SIZED(&stat)), -TWZ_ENOOBJ);
     CHECK_IS(CALL(obj_delete, IDARG(a), TWZ_DELETE_DEFERRED), 0);
-    CHECK_IS(CALL(obj_stat, IDARG(a), &stat), -TWZ_EDELETED);
+    CHECK_IS(CALL(obj_stat, IDARG(a), SIZED(&stat)), -TWZ_EDELETED);
     CHECK_IS(*BASE(SLOT_TEST), 3);
     CHECK_IS(user_store_faults((uint64_t)(uintptr_t)user_page(SLOT_TEST, 7)), 0);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
-    CHECK_IS(CALL(obj_stat, IDARG(a), &stat), -TWZ_ENOOBJ);
+    CHECK_IS(CALL(obj_stat, IDARG(a), SIZED(&stat)), -TWZ_ENOOBJ);
 }
 
 /* Each argument is wrong in turn. */
@@ -78,39 +78,40 @@ static void test_create_rejects_bad_arguments(void)
     struct twz_create spec = { .perms = 0x20 };
     objid_t id;
 
-    CHECK_IS(CALL(obj_create, &spec, &id), -TWZ_EINVAL);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &id), -TWZ_EINVAL);
     spec.perms = TWZ_PERMS;
     spec.flags = 0x80;
-    CHECK_IS(CALL(obj_create, &spec, &id), -TWZ_EINVAL);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &id), -TWZ_EINVAL);
     spec.flags = TWZ_OBJ_SEALED;
-    CHECK_IS(CALL(obj_create, &spec, &id), -TWZ_EINVAL);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &id), -TWZ_EINVAL);
     spec.flags = 0;
     spec.kind = TWZ_KIND_ROOT;
-    CHECK_IS(CALL(obj_create, &spec, &id), -TWZ_EINVAL);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &id), -TWZ_EINVAL);
     spec.kind = 1000;
-    CHECK_IS(CALL(obj_create, &spec, &id), -TWZ_EINVAL);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &id), -TWZ_EINVAL);
     spec.kind = 0;
     spec.persist = 3;
-    CHECK_IS(CALL(obj_create, &spec, &id), -TWZ_EINVAL);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &id), -TWZ_EINVAL);
     spec.persist = 0;
     spec.flags = TWZ_OBJ_PROVISIONAL;
-    CHECK_IS(CALL(obj_create, &spec, &id), -TWZ_EINVAL);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &id), -TWZ_EINVAL);
     spec.flags = TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL;
-    CHECK_IS(CALL(obj_create, &spec, &id), -TWZ_EINVAL);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &id), -TWZ_EINVAL);
     spec.witness = (objid_t){ 4, 5 };
-    CHECK_IS(CALL(obj_create, &spec, &id), -TWZ_ENOOBJ);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &id), -TWZ_ENOOBJ);
     spec.flags = 0;
     spec.tie = (objid_t){ 4, 5 };
-    CHECK_IS(CALL(obj_create, &spec, &id), -TWZ_ENOOBJ);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &id), -TWZ_ENOOBJ);
     spec.tie = TWZ_OBJID_NONE;
     spec.nsources = 1000;
-    CHECK_IS(CALL(obj_create, &spec, &id), -TWZ_EINVAL);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &id), -TWZ_EINVAL);
     spec.nsources = 1;
+    spec.source_size = sizeof(struct twz_copy);
     spec.sources = 0;
-    CHECK_IS(CALL(obj_create, &spec, &id), -TWZ_EFAULT);
-    CHECK_IS(CALL(obj_create, 0, &id), -TWZ_EFAULT);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &id), -TWZ_EFAULT);
+    CHECK_IS(CALL(obj_create, 0, sizeof(spec), &id), -TWZ_EFAULT);
     spec.nsources = 0;
-    CHECK_IS(CALL(obj_create, &spec, 8), -TWZ_EFAULT);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), 8), -TWZ_EFAULT);
 }
 
 /* Copies between persistent and volatile objects, in each pairing: a store to one is not seen in
@@ -212,9 +213,9 @@ static void test_copy_rejects_bad_arguments(void)
     objid_t thread = user_object(0, TWZ_PERMS, TWZ_KIND_THREAD);
     struct twz_copy c = { .src = a, .dst = write, .src_off = 1, .dst_off = PAGE, .len = PAGE };
 
-    CHECK_IS(CALL(obj_copy, &c, 1), -TWZ_EINVAL);
-    CHECK_IS(CALL(obj_copy, &c, 100), -TWZ_EINVAL);
-    CHECK_IS(CALL(obj_copy, 8, 1), -TWZ_EFAULT);
+    CHECK_IS(CALL(obj_copy, SIZED(&c), 1), -TWZ_EINVAL);
+    CHECK_IS(CALL(obj_copy, SIZED(&c), 100), -TWZ_EINVAL);
+    CHECK_IS(CALL(obj_copy, 8, sizeof(c), 1), -TWZ_EFAULT);
     CHECK_IS(copy_pages(a, 1, write, 1, 1), -TWZ_EDENIED);
     CHECK_IS(copy_pages(read, 1, a, 1, 1), -TWZ_EDENIED);
     CHECK_IS(copy_pages(write, 1, read, 1, 1), 0);
@@ -237,7 +238,9 @@ static void test_create_from_two_sources(void)
         { .src = a, .src_off = PAGE, .dst_off = PAGE, .len = PAGE },
         { .src = b, .src_off = PAGE, .dst_off = 5 * PAGE, .len = 700 * PAGE }
     };
-    struct twz_create spec = { .perms = TWZ_PERMS, .nsources = 2 };
+    struct twz_create spec = { .perms = TWZ_PERMS,
+                               .source_size = sizeof(struct twz_copy),
+                               .nsources = 2 };
     objid_t id;
 
     user_map(SLOT_TEST, a, RW);
@@ -246,7 +249,7 @@ static void test_create_from_two_sources(void)
     *user_page(SLOT_TEST + 1, 1) = 22;
     *user_page(SLOT_TEST + 1, 700) = 33;
     spec.sources = (uint64_t)(uintptr_t)from;
-    CHECK_IS(CALL(obj_create, &spec, &id), 0);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &id), 0);
     user_map(SLOT_TEST, id, RW);
     CHECK_IS(*user_page(SLOT_TEST, 1), 11);
     CHECK_IS(*user_page(SLOT_TEST, 5), 22);
@@ -309,11 +312,11 @@ static void test_parent_takes_its_ties_along(void)
     CHECK_IS(CALL(obj_tie, IDARG(chain[20]), 0, 0, 0), 0);
     CHECK_IS(CALL(obj_delete, IDARG(parent), 0), 0);
     for (i = 0; i < 20; i++)
-        CHECK_IS(CALL(obj_stat, IDARG(chain[i]), &stat), -TWZ_ENOOBJ);
+        CHECK_IS(CALL(obj_stat, IDARG(chain[i]), SIZED(&stat)), -TWZ_ENOOBJ);
     for (i = 20; i < 40; i++)
-        CHECK_IS(CALL(obj_stat, IDARG(chain[i]), &stat), 0);
+        CHECK_IS(CALL(obj_stat, IDARG(chain[i]), SIZED(&stat)), 0);
     CHECK_IS(CALL(obj_delete, IDARG(chain[20]), 0), 0);
-    CHECK_IS(CALL(obj_stat, IDARG(chain[39]), &stat), -TWZ_ENOOBJ);
+    CHECK_IS(CALL(obj_stat, IDARG(chain[39]), SIZED(&stat)), -TWZ_ENOOBJ);
 }
 
 static void test_ties_to_a_persistent_parent(void)
@@ -324,13 +327,13 @@ static void test_ties_to_a_persistent_parent(void)
     struct twz_stat stat;
     objid_t child, guest;
 
-    CHECK_IS(CALL(obj_create, &spec, &child), 0);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &child), 0);
     spec.flags = 0;
-    CHECK_IS(CALL(obj_create, &spec, &guest), 0);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &guest), 0);
     CHECK_IS(CALL(obj_tie, IDARG(child), IDARG(plain), 1), -TWZ_EINVAL);
     CHECK_IS(CALL(obj_delete, IDARG(parent), 0), 0);
-    CHECK_IS(CALL(obj_stat, IDARG(child), &stat), -TWZ_ENOOBJ);
-    CHECK_IS(CALL(obj_stat, IDARG(guest), &stat), -TWZ_ENOOBJ);
+    CHECK_IS(CALL(obj_stat, IDARG(child), SIZED(&stat)), -TWZ_ENOOBJ);
+    CHECK_IS(CALL(obj_stat, IDARG(guest), SIZED(&stat)), -TWZ_ENOOBJ);
     CHECK_IS(CALL(obj_delete, IDARG(plain), 0), 0);
 }
 
@@ -344,12 +347,12 @@ static void test_300_children_are_deleted_and_freed(void)
     struct twz_stat stat;
 
     for (i = 0; i < 300; i++) {
-        CHECK_IS(CALL(obj_create, &spec, &child), 0);
+        CHECK_IS(CALL(obj_create, SIZED(&spec), &child), 0);
         CHECK_IS(user_range(child, TWZ_RANGE_POPULATE, 1, 2), 0);
     }
     CHECK(fresh_system()->pool_free + 600 * PAGE <= before);
     CHECK_IS(CALL(obj_delete, IDARG(parent), 0), 0);
-    CHECK_IS(CALL(obj_stat, IDARG(child), &stat), -TWZ_ENOOBJ);
+    CHECK_IS(CALL(obj_stat, IDARG(child), SIZED(&stat)), -TWZ_ENOOBJ);
     CHECK(fresh_system()->pool_free + 48 * PAGE >= before); /* the object table stays larger */
 }
 
@@ -377,7 +380,7 @@ static void test_provisional_object_becomes_permanent(void)
                                .witness_off = TWZ_OBJ_BASE };
     objid_t id;
 
-    CHECK_IS(CALL(obj_create, &spec, &id), 0);
+    CHECK_IS(CALL(obj_create, SIZED(&spec), &id), 0);
     CHECK_IS(stat_of(id).flags, TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL);
     CHECK_IS(CALL(obj_ctl, IDARG(id), TWZ_CTL_PERMANENT, 0), 0);
     CHECK_IS(stat_of(id).flags, TWZ_OBJ_PERSIST);
@@ -411,10 +414,11 @@ static void test_reduced_permissions_take_effect(uint32_t flags)
     for (i = 0; i < 4; i++)
         CHECK_IS(CALL(obj_tie, IDARG(child), IDARG(id), 1), -TWZ_EDENIED);
     CHECK_IS(CALL(obj_delete, IDARG(child), 0), 0);
-    CHECK_IS(CALL(obj_stat, IDARG(id), &stat), 0);
+    CHECK_IS(CALL(obj_stat, IDARG(id), SIZED(&stat)), 0);
     CHECK_IS(stat.perms, TWZ_READ | TWZ_USE);
-    CHECK_IS(CALL(obj_stat, IDARG(id), 0xffffffff80000000ull), -TWZ_EFAULT);
-    CHECK_IS(CALL(obj_stat, IDARG(id), TWZ_SLOT_ADDR(TWZ_SLOT_TEXT) + TWZ_OBJ_BASE), -TWZ_EFAULT);
+    CHECK_IS(CALL(obj_stat, IDARG(id), 0xffffffff80000000ull, sizeof(stat)), -TWZ_EFAULT);
+    CHECK_IS(CALL(obj_stat, IDARG(id), TWZ_SLOT_ADDR(TWZ_SLOT_TEXT) + TWZ_OBJ_BASE, sizeof(stat)),
+             -TWZ_EFAULT);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
 }
 
@@ -521,7 +525,7 @@ static void test_automatic_write_back_changes_nothing(void)
 
     for (i = 0; i < 3; i++) {
         spec.persist = (uint32_t)i;
-        CHECK_IS(CALL(obj_create, &spec, &id[i]), 0);
+        CHECK_IS(CALL(obj_create, SIZED(&spec), &id[i]), 0);
         user_map(SLOT_TEST + (uint32_t)i, id[i], RW);
     }
     start = user_now();
@@ -550,7 +554,7 @@ static void test_pin_is_not_counted(void)
     CHECK_IS(stat_of(id).flags, 0);
     CHECK_IS(CALL(obj_pin, IDARG(id), 1), 0);
     CHECK_IS(CALL(obj_delete, IDARG(id), 0), 0);
-    CHECK_IS(CALL(obj_stat, IDARG(id), &stat), -TWZ_ENOOBJ);
+    CHECK_IS(CALL(obj_stat, IDARG(id), SIZED(&stat)), -TWZ_ENOOBJ);
 }
 
 /* Attach and detach in the root KSO, and arguments that the KSO calls reject. */

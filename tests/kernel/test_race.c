@@ -147,7 +147,7 @@ static void test_parent_and_child_deleted_together(void)
         spin(i % 67);
         CHECK_IS(CALL(obj_delete, IDARG(parent), TWZ_DELETE_DEFERRED), 0);
         await_done(i);
-        CHECK_IS(CALL(obj_stat, IDARG(child), &stat), -TWZ_ENOOBJ);
+        CHECK_IS(CALL(obj_stat, IDARG(child), SIZED(&stat)), -TWZ_ENOOBJ);
     }
     start_round(STOP);
     user_join(0);
@@ -170,7 +170,7 @@ static void test_pin_during_delete(void)
         spin(i % 67);
         CALL(obj_pin, IDARG(id), 1);
         await_done(i);
-        CHECK_IS(CALL(obj_stat, IDARG(id), &stat), -TWZ_ENOOBJ);
+        CHECK_IS(CALL(obj_stat, IDARG(id), SIZED(&stat)), -TWZ_ENOOBJ);
     }
     start_round(STOP);
     user_join(0);

@@ -298,7 +298,7 @@ static void on_signal_copy(struct twz_fault_frame *frame)
                           .dst_off = 900 * TWZ_PAGE_SIZE,
                           .len = 600 * TWZ_PAGE_SIZE };
 
-    SHARED->word[20] += CALL(obj_copy, &c, 1) == 0;
+    SHARED->word[20] += CALL(obj_copy, SIZED(&c), 1) == 0;
     SHARED->word[21]++;
     CALL(fault_return, frame);
 }
@@ -314,7 +314,7 @@ static void child_copies(uint64_t arg)
     unsigned round;
 
     for (round = 0; round < 8 && ret == 0; round++)
-        ret = CALL(obj_copy, &c, 1);
+        ret = CALL(obj_copy, SIZED(&c), 1);
     __atomic_store_n(&SHARED->word[22], 1, __ATOMIC_RELEASE);
     CALL(thread_exit, ret);
 }
@@ -462,7 +462,7 @@ static void child_copies_on(uint64_t arg)
                                   .src_off = TWZ_PAGE_SIZE,
                                   .dst_off = TWZ_PAGE_SIZE,
                                   .len = arg * TWZ_PAGE_SIZE };
-    ret = slow_call(TWZ_SYS_obj_copy, (uint64_t)(uintptr_t)c, COPIES, 0, 0, 0);
+    ret = slow_call(TWZ_SYS_obj_copy, (uint64_t)(uintptr_t)c, sizeof(c[0]), COPIES, 0, 0);
     __atomic_store_n(&SHARED->word[22], 1, __ATOMIC_RELEASE);
     CALL(thread_exit, ret);
 }

@@ -187,7 +187,7 @@ objid_t user_view(void)
 
 long user_create(const struct twz_create *spec, objid_t *id)
 {
-    return CALL(obj_create, spec, id);
+    return CALL(obj_create, SIZED(spec), id);
 }
 
 long user_range(objid_t id, uint64_t op, uint64_t page, uint64_t pages)

@@ -20,6 +20,7 @@ long user_call(long number, long a, long b, long c, long d, long e, long f);
 #define CALL_ALL(number, a, b, c, d, e, f, ...) \
     user_call(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 #define IDARG(id) (id).lo, (id).hi
+#define SIZED(p)  (p), sizeof(*(p)) /* a struct that may grow: its address and size */
 
 /* Slots of a test. */
 #define SLOT_SHARED 64u

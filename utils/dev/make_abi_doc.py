@@ -19,7 +19,7 @@ ABI = "kernel/abi/twz"
 # A block and the call under it.
 CALL = re.compile(r"^/\*\n((?: \*[^\n]*\n)+?) \*/\n(?:SYSCALL)\((\d+), (\w+), (\w+), (\w+), (\d+)"
                   r"((?:, )[^;]*?)?\)$", re.MULTILINE)
-ARGUMENT = re.compile(r"(V|ID|P)\(((?:[^()]|\([^()]*\))*)\)")
+ARGUMENT = re.compile(r"(V|ID|P|S)\(((?:[^()]|\([^()]*\))*)\)")
 WORDS = ["Does", "Args", "Rights", "Result", "Errors", "Cost"]
 MUST = ["Does", "Args", "Rights", "Errors", "Cost"]
 ENTRY = r"^{}\((.*)\)(?:\s*/\* (.*) \*/)?$"
@@ -37,7 +37,8 @@ write is described in the headers of that folder, field by field.
 ## Calls
 
 A call puts `0x1000 + number` into rax, its arguments into rdi, rsi, rdx, r10, r8 and r9, and executes SYSCALL; the result
-is in rax, and rcx and r11 are lost. An object ID takes two registers, low half first. In C each call is a function
+is in rax, and rcx and r11 are lost. An object ID takes two registers, low half first; a pointer to a struct that may grow
+takes two, the pointer and the size of the caller's struct in bytes (`syscall.def`; not shown below). In C each call is a function
 `twz_sys_NAME` (`libtwz/include/twz/call.h`).
 
 * A call returns 0 or more, or a negative error. An error leaves nothing half done, but for calls that run in batches or on
@@ -85,11 +86,11 @@ def parse_arguments(name, count, text):
     registers = 0
     for kind, inside in ARGUMENT.findall(text or ""):
         parts = [p.strip() for p in inside.rsplit(",", 1)]
-        registers += 2 if kind == "ID" else 1
+        registers += 2 if kind in ("ID", "S") else 1
         if kind == "ID":
             found.append(("objid_t", parts[0]))
         else:
-            found.append((parts[0] + (" *" if kind == "P" else ""), parts[1]))
+            found.append((parts[0] + (" *" if kind in "PS" else ""), parts[1]))
     if registers != int(count):
         raise SystemExit(f"{name}: {registers} registers, the line says {count}")
     return found

@@ -30,6 +30,29 @@ struct twz_kso_dir {
 #define TWZ_KSO_MAX_CHILDREN 4096u
 
 /*
+ * At the base of an ACCOUNT object. An account pays for what is created under it: its ID stands in
+ * each object's record. A child account has a part of its parent's limits. Creating under an
+ * account needs USE on it. Limits and use are fields of the kernel; today the kernel neither
+ * charges nor limits, and both are 0.
+ */
+#define TWZ_ACCOUNT_MAGIC 0x316363612d7a7774ull
+enum twz_account_of {
+    TWZ_ACCOUNT_DRAM,     /* bytes of DRAM */
+    TWZ_ACCOUNT_POOL,     /* bytes of the pool */
+    TWZ_ACCOUNT_THREADS,  /* threads */
+    TWZ_ACCOUNT_KERNEL,   /* bytes of kernel memory */
+    TWZ_ACCOUNT_COUNT = 8 /* the rest is reserved */
+};
+struct twz_account {
+    uint64_t magic;                    /* TWZ_ACCOUNT_MAGIC */
+    uint64_t flags;                    /* 0 */
+    objid_t parent;                    /* 0: the pool's own account */
+    uint64_t limit[TWZ_ACCOUNT_COUNT]; /* by enum twz_account_of; 0: the parent's limit */
+    uint64_t use[TWZ_ACCOUNT_COUNT];   /* the same */
+};
+_Static_assert(sizeof(struct twz_account) == 160, "account size");
+
+/*
  * The system information page, at the base of the system object; mapped read-only in
  * TWZ_SLOT_SYSTEM. The monotonic clock is ns = clock_offset + ((tsc * clock_mult) >> clock_shift),
  * with a 128-bit product; the wall clock is that plus wall_offset. A reader must read clock_seq

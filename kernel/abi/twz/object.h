@@ -85,14 +85,15 @@ _Static_assert(sizeof(struct twz_meta) == 128 + 16 * TWZ_EXT_MAX, "meta size");
 _Static_assert(sizeof(struct twz_meta) <= TWZ_PAGE_SIZE, "meta fits its page");
 
 /* Kinds: the meaning of an object to the kernel. */
-#define TWZ_KIND_DATA   0u /* none */
-#define TWZ_KIND_VIEW   1u /* twz/view.h */
-#define TWZ_KIND_THREAD 2u /* twz/thread.h */
-#define TWZ_KIND_SCTX   3u /* a security context */
-#define TWZ_KIND_ROOT   4u /* the root KSO (twz/kso.h) */
-#define TWZ_KIND_DEVICE 5u /* twz/device.h */
-#define TWZ_KIND_DIR    6u /* a KSO directory (twz/kso.h) */
-#define TWZ_KIND_SYSTEM 7u /* the system information page (twz/kso.h) */
+#define TWZ_KIND_DATA    0u /* none */
+#define TWZ_KIND_VIEW    1u /* twz/view.h */
+#define TWZ_KIND_THREAD  2u /* twz/thread.h */
+#define TWZ_KIND_SCTX    3u /* a security context */
+#define TWZ_KIND_ROOT    4u /* the root KSO (twz/kso.h) */
+#define TWZ_KIND_DEVICE  5u /* twz/device.h */
+#define TWZ_KIND_DIR     6u /* a KSO directory (twz/kso.h) */
+#define TWZ_KIND_SYSTEM  7u /* the system information page (twz/kso.h) */
+#define TWZ_KIND_ACCOUNT 8u /* an account (twz/kso.h) */
 
 /* Object flags. */
 #define TWZ_OBJ_PERSIST     0x01u /* the pool has it */
@@ -102,6 +103,9 @@ _Static_assert(sizeof(struct twz_meta) <= TWZ_PAGE_SIZE, "meta fits its page");
 #define TWZ_OBJ_PINNED      0x10u /* obj_pin */
 #define TWZ_OBJ_DAMAGED     0x20u /* its metadata in the pool is not valid */
 
+/* Classes: the promise that a persistent object keeps over a power failure. */
+#define TWZ_CLASS_DURABLE 0u /* durable data stays; the kernel refuses other classes */
+
 /* When stores into a persistent object become durable without a call of the writer. An orderly
  * shutdown flushes every object. */
 #define TWZ_PERSIST_EXPLICIT 0u /* never */
@@ -109,7 +113,7 @@ _Static_assert(sizeof(struct twz_meta) <= TWZ_PAGE_SIZE, "meta fits its page");
 #define TWZ_PERSIST_PERIODIC 2u /* at its last use, and once a second */
 
 /* The record page: the properties of the object. The kernel writes it, user code may read it. */
-#define TWZ_RECORD_MAGIC 0x3163657262617774ull
+#define TWZ_RECORD_MAGIC 0x3263657262617774ull
 struct twz_record {
     uint64_t magic;            /* TWZ_RECORD_MAGIC */
     uint32_t kind;             /* TWZ_KIND_* */
@@ -120,20 +124,25 @@ struct twz_record {
     uint32_t perms;            /* default permissions in force, TWZ_READ and so on */
     uint32_t persist;          /* TWZ_PERSIST_* */
     uint64_t revocation_epoch; /* capabilities of earlier epochs are void */
-    uint64_t account;          /* low half of the account that pays for it */
-    uint64_t class_;           /* 0 (reserved) */
+    uint64_t class_;           /* TWZ_CLASS_* */
+    objid_t account;           /* the ACCOUNT object that pays for it; 0: the pool's own */
+    objid_t tree;              /* sealed: the object that holds its hash tree; else 0 */
     uint64_t born_epoch;       /* 0 (reserved) */
     uint64_t deleted_epoch;    /* 0 (reserved) */
 };
-_Static_assert(sizeof(struct twz_record) == 112, "record size");
+_Static_assert(sizeof(struct twz_record) == 136, "record size");
 
 /* Argument of obj_create. A witness makes a persistent object provisional (doc/spec.md, 1). */
+#define TWZ_CREATE_MIN 120u /* bytes of its first version */
 struct twz_create {
     uint32_t flags;         /* TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL */
     uint32_t perms;         /* default permissions */
     uint32_t kind;          /* TWZ_KIND_DATA, VIEW, THREAD, DIR or SCTX */
     uint32_t persist;       /* TWZ_PERSIST_* */
+    uint32_t class_;        /* TWZ_CLASS_* */
+    uint32_t source_size;   /* bytes of one struct twz_copy of `sources` */
     objid_t kuid;           /* the public-key object that owns it; 0: none */
+    objid_t account;        /* the ACCOUNT object that pays for it; 0: the caller's */
     objid_t witness;        /* PROVISIONAL: the object that holds the witness word */
     uint64_t witness_off;   /* PROVISIONAL: the word's offset in it */
     uint64_t witness_value; /* PROVISIONAL: its value; 0: id.lo of the new object */
@@ -141,7 +150,7 @@ struct twz_create {
     uint64_t sources;       /* user address of struct twz_copy[nsources] */
     uint64_t nsources;      /* 64 at most */
 };
-_Static_assert(sizeof(struct twz_create) == 96, "create size");
+_Static_assert(sizeof(struct twz_create) == TWZ_CREATE_MIN, "create size");
 
 /* A range of whole pages copied from one object into another, copy-on-write where possible. */
 struct twz_copy {
@@ -150,23 +159,30 @@ struct twz_copy {
     uint64_t src_off; /* bytes, a multiple of the page size, as are the next two */
     uint64_t dst_off;
     uint64_t len;
+    uint64_t flags; /* 0 */
 };
-_Static_assert(sizeof(struct twz_copy) == 56, "copy size");
+#define TWZ_COPY_MIN 64u
+_Static_assert(sizeof(struct twz_copy) == TWZ_COPY_MIN, "copy size");
 
 /* Answer of obj_stat. */
+#define TWZ_STAT_MIN 128u
 struct twz_stat {
     objid_t id;                /* as in struct twz_record */
     objid_t kuid;              /* as in struct twz_record */
     uint32_t kind;             /* as in struct twz_record */
     uint32_t flags;            /* TWZ_OBJ_*, PINNED too */
     uint32_t perms;            /* as in struct twz_record */
+    uint32_t rights;           /* the caller's own, by default permissions or otherwise */
     uint32_t persist;          /* as in struct twz_record */
+    uint32_t class_;           /* as in struct twz_record */
     uint64_t pages;            /* frames it owns, 4 KiB each */
     uint64_t uses;             /* mappings in address spaces, plus the pin */
     uint64_t revocation_epoch; /* as in struct twz_record */
-    uint64_t account;          /* as in struct twz_record */
+    objid_t account;           /* as in struct twz_record */
+    objid_t tree;              /* as in struct twz_record */
+    uint64_t reserved[2];      /* 0 */
 };
-_Static_assert(sizeof(struct twz_stat) == 80, "stat size");
+_Static_assert(sizeof(struct twz_stat) == TWZ_STAT_MIN, "stat size");
 
 /* Flags of obj_delete. Both delete the ID at once. */
 #define TWZ_DELETE_DEFERRED 0u /* the memory is freed at the last use */

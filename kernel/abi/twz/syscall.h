@@ -17,6 +17,8 @@ enum twz_syscall {
 #undef SYSCALL
 };
 
+#define TWZ_SIZED_MAX 1024u /* bytes of a struct that may grow (S in syscall.def) */
+
 /* A deadline of thread_sync that never comes. Others are absolute ns of the monotonic clock; 0
  * polls. */
 #define TWZ_FOREVER UINT64_MAX

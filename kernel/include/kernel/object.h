@@ -41,9 +41,11 @@ struct object {
     objid_t id;
     objid_t kuid;
     uint64_t nonce[2];
-    uint64_t account;
+    objid_t account;
+    objid_t hash_tree; /* sealed: the object with the levels of its hash tree */
     uint64_t revocation_epoch;
     uint32_t kind;
+    uint32_t class_;   /* TWZ_CLASS_* */
     uint32_t perms_id; /* default permissions that are part of the ID */
     /* under the table's lock */
     struct object *hash_next;
@@ -85,7 +87,9 @@ struct obj_spec {
     uint32_t perms;
     uint32_t kind;
     uint32_t persist;
+    uint32_t class_;
     objid_t kuid;
+    objid_t account;
     objid_t witness;
     uint64_t witness_off;
     uint64_t witness_value;

@@ -56,6 +56,7 @@ static int create_copy(struct mapping *m, uint64_t off, uint64_t len)
     if (off < end) {
         range.len = len < end - off ? len : end - off;
         create.sources = (uint64_t)(uintptr_t)&range;
+        create.source_size = sizeof(struct twz_copy);
         create.nsources = 1;
     }
     err = err_linux(twz_object_create(&m->obj, &create));

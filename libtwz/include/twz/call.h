@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The kernel's calls as functions twz_sys_NAME, expanded from syscall.def. Each argument is loaded
- * into its register, an object ID into two.
+ * into its register, an object ID into two, a struct that may grow as its address and size.
  */
 #ifndef TWZ_CALL_H
 #define TWZ_CALL_H
@@ -25,9 +25,11 @@ static inline int64_t twz_syscall(uint64_t number, const uint64_t a[6])
 /* One macro for each kind of argument: its declaration, and its registers. */
 #define TWZ_DECL_V(type, name) type name
 #define TWZ_DECL_P(type, name) type *name
+#define TWZ_DECL_S(type, name) type *name
 #define TWZ_DECL_ID(name)      objid_t name
 #define TWZ_REGS_V(type, name) (uint64_t)(name)
 #define TWZ_REGS_P(type, name) (uint64_t)(uintptr_t)(name)
+#define TWZ_REGS_S(type, name) (uint64_t)(uintptr_t)(name), sizeof(type)
 #define TWZ_REGS_ID(name)      (name).lo, (name).hi
 
 #define TWZ_MAP_1(m, a)                         m##a

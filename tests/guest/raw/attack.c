@@ -27,8 +27,9 @@ static void attack_console_pages(void)
     objid_t other;
     struct twz_create create = { .perms = TWZ_READ | TWZ_WRITE | TWZ_DEL };
 
-    (void)raw_must(raw_call(TWZ_SYS_obj_create, (uint64_t)&create, (uint64_t)&other, 0, 0, 0, 0),
-                   "obj_create");
+    (void)raw_must(
+        raw_call(TWZ_SYS_obj_create, (uint64_t)&create, sizeof(create), (uint64_t)&other, 0, 0, 0),
+        "obj_create");
     for (unsigned op = TWZ_RANGE_DISCARD; op <= TWZ_RANGE_PROTECT; op++)
         expect_error(raw_call(TWZ_SYS_obj_range, id.lo, id.hi, op, TWZ_OBJ_BASE, 64 << 12, 0),
                      "obj_range");
@@ -39,7 +40,8 @@ static void attack_console_pages(void)
                                  .dst_off = 2 << 12,
                                  .len = 8 << 12 };
 
-        expect_error(raw_call(TWZ_SYS_obj_copy, (uint64_t)&copy, 1, 0, 0, 0, 0), "obj_copy");
+        expect_error(raw_call(TWZ_SYS_obj_copy, (uint64_t)&copy, sizeof(copy), 1, 0, 0, 0),
+                     "obj_copy");
     }
     expect_error(raw_call(TWZ_SYS_obj_delete, id.lo, id.hi, TWZ_DELETE_NOW, 0, 0, 0), "obj_delete");
     expect_error(raw_call(TWZ_SYS_obj_tie, id.lo, id.hi, other.lo, other.hi, 1, 0), "obj_tie");

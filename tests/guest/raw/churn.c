@@ -54,8 +54,9 @@ static objid_t create_named_by(objid_t anchor, uint64_t round)
     };
     objid_t id;
 
-    (void)raw_must(raw_call(TWZ_SYS_obj_create, (uint64_t)&create, (uint64_t)&id, 0, 0, 0, 0),
-                   "obj_create");
+    (void)raw_must(
+        raw_call(TWZ_SYS_obj_create, (uint64_t)&create, sizeof(create), (uint64_t)&id, 0, 0, 0),
+        "obj_create");
     return id;
 }
 
@@ -106,7 +107,8 @@ static void copy_from_previous(objid_t id, uint64_t round)
 
     if (!round || !copy.src.lo)
         return;
-    (void)raw_must(raw_call(TWZ_SYS_obj_copy, (uint64_t)&copy, 1, 0, 0, 0, 0), "obj_copy");
+    (void)raw_must(raw_call(TWZ_SYS_obj_copy, (uint64_t)&copy, sizeof(copy), 1, 0, 0, 0),
+                   "obj_copy");
     *work_page(FIRST * 3 + 1) = round;
     if (round % 2)
         (void)raw_must(
@@ -153,7 +155,7 @@ static bool verify_entry(uint64_t round)
 
     if (entry->round != round)
         return report_broken(round, "the entry has another round");
-    if (raw_call(TWZ_SYS_obj_stat, id.lo, id.hi, (uint64_t)&stat, 0, 0, 0) < 0)
+    if (raw_call(TWZ_SYS_obj_stat, id.lo, id.hi, (uint64_t)&stat, sizeof(stat), 0, 0) < 0)
         return report_broken(round, "named, but the object does not exist");
     raw_map(SLOT_WORK, id, TWZ_READ | TWZ_WRITE);
     for (uint64_t page = FIRST; page < FIRST + PAGES; page++) {
@@ -201,7 +203,8 @@ static int print_pages(objid_t id)
     struct twz_stat stat;
 
     spread_map_nodes(id);
-    raw_must(raw_call(TWZ_SYS_obj_stat, id.lo, id.hi, (uint64_t)&stat, 0, 0, 0), "obj_stat");
+    raw_must(raw_call(TWZ_SYS_obj_stat, id.lo, id.hi, (uint64_t)&stat, sizeof(stat), 0, 0),
+             "obj_stat");
     raw_say_number(stat.pages);
     raw_say(" pages\n");
     return 0;

@@ -79,6 +79,7 @@ int plat_obj_create(const struct twz_create *create, objid_t *id)
         .witness_value = create->witness_value,
         .perms = create->perms,
         .kind = create->kind,
+        .account = create->account,
         .persist = create->persist,
     };
     uint32_t row;
@@ -163,7 +164,9 @@ int plat_obj_stat(objid_t id, struct twz_stat *stat)
         .persist = s.persist,
         .pages = s.pages,
         .revocation_epoch = s.revoke_epoch,
-        .account = s.account.lo,
+        .class_ = s.class_,
+        .account = s.account,
+        .rights = s.perms,
     };
     return 0;
 }
