@@ -23,7 +23,8 @@ static void test_sized_arguments(void)
         struct twz_stat known;
         uint64_t more[2];
     } answer = { .more = { 1, 1 } };
-    objid_t id;
+    uint64_t zeros[TWZ_SIZED_MAX / 8 + 1] = { 0 }; /* an object without rights */
+    objid_t id, closed;
 
     CHECK_IS(CALL(obj_create, SIZED(&spec), &id), 0);
     spec.more[1] = 1;
@@ -31,7 +32,8 @@ static void test_sized_arguments(void)
     CHECK_IS(CALL(obj_create, &spec, sizeof(spec.known), &id), 0);
     CHECK_IS(CALL(obj_create, &spec, TWZ_CREATE_MIN - 8, &id), -TWZ_EINVAL);
     CHECK_IS(CALL(obj_create, &spec, sizeof(spec.known) + 4, &id), -TWZ_EINVAL);
-    CHECK_IS(CALL(obj_create, &spec, TWZ_SIZED_MAX + 8, &id), -TWZ_EINVAL);
+    CHECK_IS(CALL(obj_create, zeros, TWZ_SIZED_MAX, &closed), 0);
+    CHECK_IS(CALL(obj_create, zeros, TWZ_SIZED_MAX + 8, &closed), -TWZ_EINVAL);
     CHECK_IS(CALL(obj_create, &spec, UINT64_MAX & ~7ull, &id), -TWZ_EINVAL);
     CHECK_IS(CALL(obj_stat, IDARG(id), SIZED(&answer)), 0);
     CHECK(objid_equal(answer.known.id, id));
