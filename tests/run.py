@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: MIT
 """Runs the tests of a build directory and sums up their results.
 
-Usage: run.py BUILD [--long] [--list] [--jobs N] [SUITE | SUITE/NAME | NAME]...
+Usage: run.py BUILD [--long | --sample] [--seed N] [--list] [--jobs N] [SUITE | SUITE/NAME | NAME]...
 
 A test is a program whose last line of output is "N passed, N failed[, N skipped]" (a program on the
 Check library may end with Check's own summary). A program that prints no such line, crashes or runs
 out of time counts as one failed test; exit status 77 without such a line is one skipped test. The
 last line printed here is the sum, "N passed, N failed". --long sets TWZ_TEST_LONG=1 for the tests.
+--sample draws some of the short tests of each suite, by the seed: for a place where all of them have
+run elsewhere. The whole ordinary run must stay within LIMIT_MINUTES on two cores: what is added there
+takes a sample, and its full size belongs to --long.
 """
 
 import argparse
 import concurrent.futures
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -25,6 +29,10 @@ CHECK_SUMMARY = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+
 EXIT_SKIPPED = 77
 SHOWN_LINES = 60
 HEARTBEAT_SECONDS = 30
+LIMIT_MINUTES = 20
+SAMPLE_SHARE = 4 # --sample draws one in four
+SHORT = 300 # seconds: the longest time-out of a short test
+SLOWEST = 8
 
 
 class Test:
@@ -36,6 +44,7 @@ class Test:
         self.cwd = entry["workdir"] or build
         self.seconds = entry["timeout"]
         self.alone = not entry["is_parallel"]
+        self.depends = entry["depends"]
         self.started = None
 
     def chosen_by(self, words):
@@ -142,11 +151,43 @@ def run_all(tests, jobs, log_dir, extra_env):
     return results
 
 
-def load_tests(build):
+def introspect(build, what):
     meson = os.environ.get("MESON", "meson")
-    text = subprocess.run([meson, "introspect", "--tests", build], check=True,
+    text = subprocess.run([meson, "introspect", "--" + what, build], check=True,
                           stdout=subprocess.PIPE).stdout
-    return [Test(entry, build) for entry in json.loads(text)]
+    return json.loads(text)
+
+
+def load_tests(build):
+    return [Test(entry, build) for entry in introspect(build, "tests")]
+
+
+def files_of(tests, build):
+    """The files, relative to the build directory, that the build description says they need."""
+    wanted = {target for test in tests for target in test.depends}
+    return sorted({os.path.relpath(name, os.path.abspath(build))
+                   for target in introspect(build, "targets") if target["id"] in wanted
+                   for name in target["filename"]})
+
+
+def sample(tests, seed):
+    """One in SAMPLE_SHARE of the short tests of each suite, at least one."""
+    dice = random.Random(seed)
+    suites = {}
+    for test in tests:
+        if 0 < test.seconds <= SHORT and not test.alone:
+            suites.setdefault(test.suite, []).append(test)
+    chosen = []
+    for suite in sorted(suites):
+        short = sorted(suites[suite], key=lambda test: test.name)
+        chosen += dice.sample(short, -(-len(short) // SAMPLE_SHARE))
+    return chosen
+
+
+def print_times(results, seconds):
+    slow = sorted(results, key=lambda r: -r.seconds)[:SLOWEST]
+    print("slowest: " + ", ".join(f"{r.test.name} {r.seconds:.0f} s" for r in slow))
+    print(f"all of it: {seconds:.0f} s")
 
 
 def print_suites(results):
@@ -165,6 +206,8 @@ def main():
     parser = argparse.ArgumentParser(prog="./twz test", description="Run the tests.")
     parser.add_argument("build", help=argparse.SUPPRESS)
     parser.add_argument("--long", action="store_true", help="run the samples at their full size")
+    parser.add_argument("--sample", action="store_true", help="some short tests of each suite")
+    parser.add_argument("--seed", type=int, default=1, help="of --sample")
     parser.add_argument("--list", action="store_true", help="only name the tests")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="tests at a time")
     parser.add_argument("what", nargs="*", metavar="SUITE|SUITE/NAME",
@@ -178,6 +221,8 @@ def main():
               file=sys.stderr)
         return 3
     tests = [t for t in known if t.chosen_by(args.what)]
+    if args.sample:
+        tests = sample(tests, args.seed)
     if args.list:
         print("\n".join(t.name for t in tests))
         return 0
@@ -186,8 +231,10 @@ def main():
     print(f"running {len(tests)} test programs, {args.jobs} at a time; logs in {log_dir}",
           flush=True)
     extra_env = {"TWZ_TEST_LONG": "1"} if args.long else {}
+    began = time.monotonic()
     results = run_all(tests, max(1, args.jobs), log_dir, extra_env)
     print_suites(results)
+    print_times(results, time.monotonic() - began)
     passed, failed, skipped = (sum(getattr(r, n) for r in results)
                                for n in ("passed", "failed", "skipped"))
     if skipped:

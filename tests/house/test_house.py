@@ -291,6 +291,22 @@ def test_runner_counts():
         wanted(got == result, f"{text!r} with {status}: {got}, wanted {result}")
 
 
+class FakeTest:
+    def __init__(self, name, seconds=60, alone=False):
+        self.name, self.suite, self.seconds, self.alone = name, name.split("/")[0], seconds, alone
+
+
+def test_runner_draws_a_sample():
+    tests = [FakeTest(f"kernel/t{n}") for n in range(9)]
+    tests += [FakeTest("unit/a"), FakeTest("crash/long", 1800), FakeTest("bare/alone", 60, True)]
+    drawn = [run.sample(tests, seed) for seed in range(20)]
+    for names in ([t.name for t in d] for d in drawn):
+        wanted(len(names) == len(set(names)) == 4 and names[-1] == "unit/a", f"drawn: {names}")
+        wanted(not {"crash/long", "bare/alone"} & set(names), f"drawn: {names}")
+    wanted(len({t.name for d in drawn for t in d}) == 10, "some tests are never drawn")
+    wanted(run.sample(tests, 3) == drawn[3], "the same seed draws another sample")
+
+
 def test_c_is_formatted():
     tool = shutil.which("clang-format")
     if not tool:
