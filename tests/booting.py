@@ -16,8 +16,10 @@ import shutil
 import subprocess
 import tempfile
 
-BOOT_LIMIT = 120
-TOOL_LIMIT = 120
+import backstop
+
+BOOT_LIMIT = backstop.seconds(120)
+TOOL_LIMIT = backstop.seconds(120)
 PANIC = re.compile(rb"panic|assert", re.IGNORECASE)
 
 

@@ -24,6 +24,8 @@ import sys
 import threading
 import time
 
+import backstop
+
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
 CHECK_SUMMARY = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)$", re.MULTILINE)
 EXIT_SKIPPED = 77
@@ -43,6 +45,7 @@ class Test:
         self.env = entry["env"]
         self.cwd = entry["workdir"] or build
         self.seconds = entry["timeout"]
+        self.limit = backstop.seconds(self.seconds) if self.seconds > 0 else None
         self.alone = not entry["is_parallel"]
         self.depends = entry["depends"]
         self.started = None
@@ -92,7 +95,7 @@ def run_one(test, log_dir, extra_env):
             test.command, cwd=test.cwd, env={**os.environ, **test.env, **extra_env},
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         try:
-            status = process.wait(test.seconds if test.seconds > 0 else None)
+            status = process.wait(test.limit)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

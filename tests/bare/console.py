@@ -10,9 +10,11 @@ import subprocess
 import sys
 import time
 
+import backstop
+
 PORTS = [('twz.ctl', 1), ('twz.in', 2), ('twz.out', 3), ('twz.err', 4)]
 END_GOOD = 0x10 * 2 + 1
-LIMIT = 60
+LIMIT = backstop.seconds(60)
 
 
 class Machine:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import backstop
 import counting
 
 KERNEL = sys.argv[1]
@@ -26,7 +27,7 @@ def boot(*machine):
         ['qemu-system-x86_64', '-cpu', 'max', '-bios', 'qboot.rom', '-nodefaults',
          '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio',
          '-device', 'isa-debug-exit,iobase=0xf4,iosize=4', '-kernel', KERNEL, *machine],
-        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
+        capture_output=True, text=True, timeout=backstop.seconds(60), stdin=subprocess.DEVNULL, check=False)
 
 
 def first_line(*machine):

@@ -13,9 +13,11 @@ import tempfile
 import threading
 import time
 
+import backstop
+
 KERNEL = sys.argv[1]
 UBSAN = 'ubsan' in sys.argv[2:]
-LIMIT = 60
+LIMIT = backstop.seconds(60)
 PANIC = 125 * 2 + 1
 DAMAGED = 4 * 2 + 1
 COUNTED = ['-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off', '-seed', '1',

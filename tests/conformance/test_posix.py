@@ -10,13 +10,14 @@ import subprocess
 import sys
 import tempfile
 
+import backstop
 import booting
 import counting
 
 BUILD = os.path.abspath(sys.argv[1])
 HERE = f"{BUILD}/tests/conformance"
 POOL = booting.Pool(BUILD)
-NATIVE_LIMIT = 60
+NATIVE_LIMIT = backstop.seconds(60)
 
 
 def native(name):

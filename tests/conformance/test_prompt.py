@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 
+import backstop
 import booting
 import counting
 from booting import holds, same
@@ -43,7 +44,7 @@ def test_a_fault_names_the_program():
     path = os.path.join(DIR, "posix")
     with open(path + ".c", "w", encoding="utf-8") as f:
         f.write("int main(void) { *(volatile int *)0x1234 = 1; return 0; }\n")
-    subprocess.run([f"{BUILD}/bin/twz-cc", "-o", path, path + ".c"], check=True, timeout=60)
+    subprocess.run([f"{BUILD}/bin/twz-cc", "-o", path, path + ".c"], check=True, timeout=backstop.seconds(60))
     POOL.put(path, "/host/posix")
     lines(b"posix\n", 139, b"posix: null pointer fault, at address 0x1234", b"posix: status 139\n")
     lines(b"/host/posix\n", 139, b"/host/posix: null pointer fault")

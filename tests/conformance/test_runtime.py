@@ -18,6 +18,7 @@ import sys
 import tempfile
 import termios
 
+import backstop
 import booting
 import counting
 from booting import holds, same, wanted
@@ -34,7 +35,7 @@ def program(name, text, *libraries):
     with open(source, "w", encoding="utf-8") as f:
         f.write(text)
     subprocess.run([f"{BUILD}/bin/twz-cc", "-O2", "-D_GNU_SOURCE", "-o", f"{DIR}/{name}", source,
-                    *libraries], check=True, timeout=60)
+                    *libraries], check=True, timeout=backstop.seconds(60))
     return f"{DIR}/{name}"
 
 
@@ -243,7 +244,7 @@ int main(int argc, char **argv)
     POOL.put(f"{DIR}/huge", "/data/huge")
     same(run(path, expect=0).stdout, b"1 1 1 1 0 0 0 %d " % size)
     POOL.tool("get", "/data/huge", f"{DIR}/back")
-    subprocess.run(["cmp", f"{DIR}/huge", f"{DIR}/back"], check=True, timeout=60)
+    subprocess.run(["cmp", f"{DIR}/huge", f"{DIR}/back"], check=True, timeout=backstop.seconds(60))
     os.unlink(f"{DIR}/back")
     POOL.run("rm", "/data/moved", expect=0)
     same(run(path, "remove", expect=0).stdout, b"1 1 1 1 0 0 0 %d 0 0" % size)
@@ -265,7 +266,7 @@ int main(void)
     p = POOL.start("/host/yes")
     p.stdout.read(100000)
     p.stdout.close()
-    same(p.wait(timeout=60), 128 + 13, "status")
+    same(p.wait(timeout=backstop.seconds(60)), 128 + 13, "status")
     p.stderr.close()
 
 

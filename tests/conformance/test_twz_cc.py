@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 
+import backstop
 import booting
 import counting
 from booting import holds, same, wanted
@@ -18,7 +19,7 @@ from booting import holds, same, wanted
 BUILD = os.path.abspath(sys.argv[1])
 TWZ_CC = f"{BUILD}/bin/twz-cc"
 DIR = tempfile.mkdtemp(prefix="twz-cc.")
-LIMIT = 120
+LIMIT = backstop.seconds(120)
 DATA = 1 << 30
 PT_LOAD, PT_DYNAMIC, PT_NOTE = 1, 2, 4
 R_RELATIVE = 8

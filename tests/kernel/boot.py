@@ -12,7 +12,9 @@ import subprocess
 import sys
 import tempfile
 
-LIMIT = 100
+import backstop
+
+LIMIT = backstop.seconds(100)
 POOL_MIB = "64"
 SUMMARY = re.compile(r"^\d+ passed, \d+ failed$", re.MULTILINE)
 
@@ -56,7 +58,7 @@ def main(maker, kernel, test, cores, *words):
                                  capture_output=True, text=True, errors="replace", timeout=LIMIT)
         except subprocess.TimeoutExpired as e:
             print((e.stdout or b"").decode(errors="replace"))
-            print(f"no end within {LIMIT} s")
+            print(f"no end within {LIMIT:.0f} s")
             return 1
         check = subprocess.run([maker, pool], capture_output=True, text=True, timeout=LIMIT)
     print(run.stdout, end="")

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 
+import backstop
 import booting
 import counting
 from booting import holds, same, wanted
@@ -72,7 +73,7 @@ def test_200_mb_pass_through_cat():
     copy = os.path.join(pool.dir, "copy")
     with open(make_big_file(), "rb") as source, open(copy, "wb") as sink:
         r = subprocess.run(pool.command("cat"), stdin=source, stdout=sink, stderr=subprocess.PIPE,
-                           timeout=600)
+                           timeout=backstop.seconds(600))
     same((r.returncode, r.stderr), (0, b""))
     same(digest(copy), digest(make_big_file()))
 

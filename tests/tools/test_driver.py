@@ -11,10 +11,11 @@ import subprocess
 import sys
 import tempfile
 
+import backstop
 import counting
 
 TOP = os.path.abspath(sys.argv[1])
-LIMIT = 60
+LIMIT = backstop.seconds(60)
 
 # Records its arguments; mkpool makes a file of the given size; batch records its input.
 TOOL = """#!/bin/sh

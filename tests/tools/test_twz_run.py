@@ -14,13 +14,14 @@ import subprocess
 import sys
 import tempfile
 
+import backstop
 import counting
 
 TWZ_RUN, FAKE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 DIR = tempfile.TemporaryDirectory(prefix="twz-run-test.")
 POOL = os.path.join(DIR.name, "pool")
 KERNEL = os.path.join(DIR.name, "kernel")
-LIMIT = 60
+LIMIT = backstop.seconds(60)
 
 with open(POOL, "wb") as f:
     f.truncate(2 << 20)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 
+import backstop
 import counting
 import tracing
 
@@ -53,12 +54,12 @@ class Traced:
              '-device', 'nvdimm,id=nvd0,memdev=nv0', '-nodefaults', '-no-user-config',
              '-display', 'none', '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
              '-kernel', self.payload, '-plugin', plugin],
-            timeout=60, check=False)
+            timeout=backstop.seconds(60), check=False)
         assert machine.returncode == 0x10 * 2 + 1, f'the machine ended with {machine.returncode}'
 
     def run(self, *args):
         return subprocess.run([self.replay, *map(str, args)], text=True, stdout=subprocess.PIPE,
-                              check=False, timeout=60)
+                              check=False, timeout=backstop.seconds(60))
 
     def records(self):
         data = open(self.trace, 'rb').read()[32:]

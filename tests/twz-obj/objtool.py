@@ -9,7 +9,9 @@ import struct
 import subprocess
 import tempfile
 
-LIMIT = 120
+import backstop
+
+LIMIT = backstop.seconds(120)
 # Of the media (kernel/store/format.h): a frame, an entry of the object table, its nonce.
 FRAME, ENTRY, ENTRY_NONCE = 4096, 512, 192
 

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 
+import backstop
 import counting
 from objtool import Pool, digest, holds, id_bytes, one_line, same, wanted
 
@@ -363,7 +364,7 @@ def test_a_fault_of_the_tool_itself_is_no_damage():
             p.stdin.flush()
             p.stdout.read(1)
             p.send_signal(signo)
-            stderr = p.communicate(timeout=60)[1]
+            stderr = p.communicate(timeout=backstop.seconds(60))[1]
             same((p.returncode, stderr), (-signo, b""))
         pool("new")
 

@@ -6,7 +6,8 @@ images that the media may hold at each instant, and each image is booted.
         count, failures = recording.try_images(60, oracle)  # oracle(image, pool)
 
 A recording is an error if its replay does not give the pool file byte for byte.
-Environment: TWZ_CRASH_SEED selects another sample; TWZ_CRASH_IMAGE=POINT:NUMBER tries one image.
+Environment: TWZ_CRASH_SEED selects another sample; TWZ_CRASH_IMAGES=N tries N images at most in each;
+TWZ_CRASH_IMAGE=POINT:NUMBER tries one image.
 """
 
 import concurrent.futures
@@ -17,6 +18,7 @@ import subprocess
 import tempfile
 from typing import NamedTuple
 
+import backstop
 import booting
 import tracing
 from booting import Failure, wanted
@@ -24,12 +26,17 @@ from booting import Failure, wanted
 SEED = int(os.environ.get("TWZ_CRASH_SEED", "1"))
 ONLY = os.environ.get("TWZ_CRASH_IMAGE")
 WORKERS = 2
-booting.BOOT_LIMIT = 30
+booting.BOOT_LIMIT = backstop.seconds(30)
 TRACE_HEADER = 32
 TRACE_RECORD = 32
 KIND_AT, FLAGS_AT, IP_AT = 0, 3, 24  # struct trace_record
 KIND_FLUSH = 3
 FLAG_USER = 1
+
+
+def images(count):
+    """The number of images to try where a test asks for `count`."""
+    return min(count, int(os.environ.get("TWZ_CRASH_IMAGES", count)))
 
 
 class Image(NamedTuple):
@@ -70,7 +77,7 @@ class Recording:
 
     def replay(self, *words):
         return subprocess.run([os.path.join(self.build, "tests/tracer/trace-replay"), *words],
-                              capture_output=True, text=True, timeout=600, check=False)
+                              capture_output=True, text=True, timeout=backstop.seconds(600), check=False)
 
     def stats(self):
         r = self.replay("stats", self.initial, self.trace)

@@ -19,7 +19,7 @@ BUILD = os.path.abspath(sys.argv[1])
 LONG = os.environ.get("TWZ_TEST_LONG") == "1"
 SEQUENCES = 20 if LONG else 2
 OPERATIONS = 24
-IMAGES = 200 if LONG else 60
+IMAGES = powerfail.images(200 if LONG else 60)
 
 
 class Tree:

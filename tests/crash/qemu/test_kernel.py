@@ -15,7 +15,7 @@ from booting import holds, same, wanted
 
 BUILD = os.path.abspath(sys.argv[1])
 LONG = os.environ.get("TWZ_TEST_LONG") == "1"
-IMAGES = 3000 if LONG else 120
+IMAGES = powerfail.images(3000 if LONG else 120)
 RECOVERIES = 400 if LONG else 16  # number of recoveries that are interrupted in turn
 CUTS = 12  # number of points in each
 BEFORE, ROUNDS = 6, 14

@@ -14,7 +14,7 @@ from booting import same, wanted
 
 BUILD = os.path.abspath(sys.argv[1])
 LONG = os.environ.get("TWZ_TEST_LONG") == "1"
-IMAGES = 3000 if LONG else 120
+IMAGES = powerfail.images(3000 if LONG else 120)
 
 
 def pool_with(name, runs):
