@@ -46,11 +46,10 @@ static int create_persistent(const struct obj_spec *spec, struct object *obj)
     }
     obj->nonce[0] = create.nonce[0];
     obj->nonce[1] = create.nonce[1];
+    store = pool_store();
     table_lock();
-    store = pool_lock();
     if (store)
         err = store_obj_create(store, &create, &obj->row, &obj->id); /* COMMIT: created */
-    pool_unlock();
     if (err == 0)
         table_insert_locked(obj);
     table_unlock();

@@ -43,7 +43,7 @@
 /* --- to NVM ----------------------------------------------------------------------------------- */
 
 /* Step 1: gives the object a row. If the update of the permissions then fails, the object keeps the
- * row. The caller must hold the pool's lock. */
+ * row. */
 static int create_row(struct object *obj, struct store *store)
 {
     struct store_create create = { .nonce = { obj->nonce[0], obj->nonce[1] },
@@ -55,27 +55,28 @@ static int create_row(struct object *obj, struct store *store)
                                    .witness_off = TWZ_OBJ_BASE };
     struct store_update narrow = { .which = STORE_UPDATE_PERMS, .perms = obj->perms };
     uint32_t row;
-    objid_t id;
     int err;
 
     random_bytes(&create.witness_value, sizeof(create.witness_value));
-    err = store_obj_create(store, &create, &row, &id);
+    err = store_obj_create_as(store, &create, obj->id, &row);
     if (err < 0)
         return err;
-    kassert(objid_equal(id, obj->id));
     obj->row = row;
-    return obj->perms != obj->perms_id ? store_obj_update(store, row, &narrow) : 0;
+    if (obj->perms == obj->perms_id)
+        return 0;
+    err = pool_lock() ? store_obj_update(store, row, &narrow) : -TWZ_ENOTSUP;
+    pool_unlock();
+    return err;
 }
 
 /* Does step 1 to NVM. The caller must hold the table's and the object's lock. */
 static int begin_to_nvm(struct object *obj)
 {
-    struct store *store = pool_lock();
+    struct store *store = pool_store();
     int err = -TWZ_ENOTSUP;
 
     if (obj->kind == TWZ_KIND_DATA && !obj->tie_parent && store)
         err = create_row(obj, store);
-    pool_unlock();
     if (err < 0 && !obj_is_persistent(obj))
         return err == -TWZ_EEXIST ? -TWZ_EBUSY : err; /* the former row is still being released */
     table_insert_row_locked(obj);
@@ -161,14 +162,13 @@ static void migrate_batch_to_nvm(struct object *obj)
     }
     page_unmap_zeros_locked(obj, page, end - page);
     write_protect_leaves(obj, page, end);
-    store = pool_lock();
+    store = pool_store();
     for (; err == 0 && arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
         if (pool_has(frame))
             continue;
         old[n] = frame;
         err = store ? copy_page_to_nvm(obj, store, page, flags, &old[n++]) : -TWZ_ENOTSUP;
     }
-    pool_unlock();
     subtree_shoot_locked(&obj->tree, obj->migrated, end - obj->migrated);
     while (n-- > 0)
         if (!phys_is_none(old[n]))
@@ -224,8 +224,7 @@ static int begin_to_dram(struct object *obj)
     return 0;
 }
 
-/* Copies one page of the pool to a new DRAM frame, and maps that frame. The caller must hold the
- * pool's lock. */
+/* Copies one page of the pool to a new DRAM frame, and maps that frame. */
 static int copy_page_to_dram(struct object *obj, struct store *store, struct store_page *p)
 {
     unsigned flags = (p->flags & STORE_FLAG_READONLY) != 0 ? ARCH_PT_PROTECT : ARCH_PT_WRITE;
@@ -299,7 +298,7 @@ static int migrate_batch_to_dram(struct object *obj)
 {
     uint32_t end = obj->migrated + SCAN_BATCH, n = 0;
     struct store_page p = { .page = obj->migrated };
-    struct store *store = pool_lock();
+    struct store *store = pool_store();
     int err = store ? find_stored_page(store, obj, &p, end) : -TWZ_ENOTSUP;
 
     end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
@@ -314,7 +313,6 @@ static int migrate_batch_to_dram(struct object *obj)
         if (err == 0)
             err = find_stored_page(store, obj, &p, end);
     }
-    pool_unlock();
     if (err == 0)
         obj->migrated = end;
     return err;

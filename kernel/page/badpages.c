@@ -68,10 +68,9 @@ static void poison_page(struct object *obj, uint32_t page)
 
     arch_ptree_unmap(&obj->tree.pt, page, 1);
     subtree_shoot_locked(&obj->tree, page, 1);
-    store = pool_lock();
+    store = pool_store();
     if (store && store_page_poison(store, obj->row, page) < 0)
         log_printf("object " IDFMT ": page %u could not be marked", IDPR(obj->id), page);
-    pool_unlock();
     log_printf("object " IDFMT ": page %u is lost", IDPR(obj->id), page);
 }
 

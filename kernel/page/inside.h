@@ -14,6 +14,7 @@
 
 #define RANGE_BATCH 256u  /* pages handled in one batch */
 #define SCAN_BATCH  8192u /* leaves scanned in one batch */
+#define AHEAD_MAX   16u   /* pages that one fault adds at most */
 
 /* Flags of a touch. A touch is an access, by user code or the kernel, that gives a page a leaf. */
 #define TOUCH_WRITE 1u
@@ -44,8 +45,7 @@ int volatile_add_locked(struct object *obj, uint32_t page, unsigned how);
  * uses it for persistent objects, too. */
 uint32_t volatile_count_ahead(const struct object *obj, uint32_t page);
 
-/* Returns how many pages from `page` on, at most `count`, are absent in the store. The caller must
- * also hold the pool's lock. */
+/* Returns how many pages from `page` on, at most `count`, are absent in the store. */
 uint32_t stored_count_absent(const struct object *obj, const struct store *store, uint32_t page,
                              uint32_t count);
 

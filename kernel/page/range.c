@@ -39,13 +39,11 @@ static int mark_holes(struct object *obj, uint32_t first, uint32_t count)
 
 static int discard_stored(struct object *obj, uint32_t first, uint32_t count, bool hole)
 {
-    struct store *store = pool_lock();
-    int err = -TWZ_ENOTSUP;
+    struct store *store = pool_store();
 
-    if (store)
-        err = store_page_discard(store, obj->row, first, count, hole ? STORE_HOLE : STORE_ABSENT);
-    pool_unlock();
-    return err;
+    if (!store)
+        return -TWZ_ENOTSUP;
+    return store_page_discard(store, obj->row, first, count, hole ? STORE_HOLE : STORE_ABSENT);
 }
 
 /* Flushes the frames after a discard that failed: the pages stay in the object, but their dirty
@@ -121,10 +119,9 @@ static int protect_pages(struct object *obj, uint32_t first, uint32_t count)
         return err;
     }
     page_unmap_stored_locked(obj, first, count);
-    store = pool_lock();
+    store = pool_store();
     if (store)
         err = store_page_protect(store, obj->row, first, count, true);
-    pool_unlock();
     return err;
 }
 
@@ -132,7 +129,7 @@ static int protect_pages(struct object *obj, uint32_t first, uint32_t count)
  * page. */
 static int add_absent(struct object *obj, uint32_t first, uint32_t count)
 {
-    struct store *store = pool_lock();
+    struct store *store = pool_store();
     uint32_t at = first, run;
     int err = store ? 0 : -TWZ_ENOTSUP;
 
@@ -142,7 +139,6 @@ static int add_absent(struct object *obj, uint32_t first, uint32_t count)
             err = store_page_add_many(store, obj->row, at, run, NULL, NULL);
         at += run > 0 ? run : 1;
     }
-    pool_unlock();
     return err;
 }
 

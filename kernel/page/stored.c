@@ -10,7 +10,7 @@
  * Crash protocol: the store commits the page word before this file writes the leaf. Programs can
  * therefore store only into frames that are durably part of the object.
  *
- * Lock order: object -> pool -> kmem -> phys.
+ * Lock order: object -> frames of the pool -> kmem -> phys.
  */
 #include <kernel/page.h>
 #include "inside.h"
@@ -63,45 +63,21 @@ uint32_t stored_count_absent(const struct object *obj, const struct store *store
     return n;
 }
 
-/* Adds one page where the store has none. On entry the leaf may still map the frame of zeros; this
- * replaces such a leaf. */
-static int add_stored_page(struct object *obj, struct store *store, uint32_t page)
-{
-    bool mapped = !phys_is_none(arch_ptree_lookup(&obj->tree.pt, page, NULL));
-    struct store_page p = { .page = page, .state = STORE_PRESENT };
-    int err = store_page_add(store, obj->row, page, &p.frame);
-
-    if (err < 0)
-        return err;
-    err = map_stored_page(obj, &p);
-    if (mapped)
-        subtree_shoot_locked(&obj->tree, page, 1);
-    return err;
-}
-
-/* Adds a page. With TOUCH_AHEAD it also adds absent pages after that page, if the store has space
- * for them all. */
+/* Adds a page where the store has none, whose leaf may map the frame of zeros. With TOUCH_AHEAD it
+ * also adds absent pages after that page, while the pool has space. */
 static int add_stored_pages(struct object *obj, struct store *store, uint32_t page, unsigned how)
 {
     uint32_t n = (how & TOUCH_AHEAD) != 0 ? volatile_count_ahead(obj, page) : 1;
-    struct store_page p;
+    bool mapped = !phys_is_none(arch_ptree_lookup(&obj->tree.pt, page, NULL));
+    uint32_t frame[AHEAD_MAX];
+    int added = store_page_add_run(store, obj->row, page, n, frame), err = 0;
 
-    if (n > 1)
-        n = 1 + stored_count_absent(obj, store, page + 1, n - 1);
-    if (n == 1 || store_page_add_many(store, obj->row, page, n, NULL, NULL) < 0)
-        return add_stored_page(obj, store, page);
-    page_unmap_zeros_locked(obj, page, 1);
-    for (uint32_t i = 0; i < n; i++) {
-        int err = store_page_get(store, obj->row, page + i, &p);
-
-        if (err < 0)
-            return err;
-        p.page = page + i;
-        err = map_stored_page(obj, &p);
-        if (err < 0)
-            return err;
-    }
-    return 0;
+    for (int i = 0; i < added && err == 0; i++)
+        err = arch_ptree_map(&obj->tree.pt, page + (uint32_t)i, pool_frame_phys(frame[i]),
+                             ARCH_PT_WRITE);
+    if (added > 0 && mapped)
+        subtree_shoot_locked(&obj->tree, page, 1);
+    return added < 0 ? added : err;
 }
 
 static int break_stored_cow(struct object *obj, struct store *store, uint32_t page)
@@ -122,7 +98,7 @@ static int add_dram_page(struct object *obj, uint32_t page)
     return volatile_add_locked(obj, page, 0);
 }
 
-/* Resolves a fault according to the page word. The caller must hold the pool's lock. */
+/* Resolves a fault according to the page word. */
 static int fault_by_word(struct object *obj, struct store *store, uint32_t page, unsigned how)
 {
     bool write = (how & TOUCH_WRITE) != 0;
@@ -167,15 +143,11 @@ int stored_fault_locked(struct object *obj, uint32_t page, unsigned how)
     unsigned flags = 0;
     phys_t frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
     struct store *store;
-    int err = -TWZ_EFAULT;
 
     if (!phys_is_none(frame) && ((how & TOUCH_WRITE) == 0 || (flags & ARCH_PT_WRITE) != 0))
         return 0;
     if (obj->migrating != MIGRATE_NONE && is_dram_leaf(frame, flags))
         return volatile_fault_locked(obj, page, how);
-    store = pool_lock();
-    if (store)
-        err = fault_by_word(obj, store, page, how);
-    pool_unlock();
-    return err;
+    store = pool_store();
+    return store ? fault_by_word(obj, store, page, how) : -TWZ_EFAULT;
 }

@@ -16,8 +16,6 @@
 #include <store/format.h>
 #include "inside.h"
 
-#define AHEAD_MAX 16u /* pages that one fault adds at most */
-
 /*
  * A program that writes pages in sequence takes fewer faults if one fault adds several pages. The
  * number returned includes `page`. It is at most a quarter of the run of pages before `page`, at

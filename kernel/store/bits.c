@@ -71,12 +71,10 @@ void bits_add(struct bits *bits, uint32_t n)
     }
 }
 
-void bits_drop(struct bits *bits, uint32_t n)
+/* Clear bit n of level k, and the bits above it for words that become 0. */
+static void clear_bit(struct bits *bits, uint32_t k, uint32_t n)
 {
-    if (!bits_test(bits, n))
-        return;
-    bits->count--;
-    for (uint32_t k = 0; k < bits->levels; k++) {
+    for (; k < bits->levels; k++) {
         uint64_t *word = &bits->level[k][n / 64];
 
         *word &= ~(1ull << (n % 64));
@@ -84,6 +82,14 @@ void bits_drop(struct bits *bits, uint32_t n)
             return;
         n /= 64;
     }
+}
+
+void bits_drop(struct bits *bits, uint32_t n)
+{
+    if (!bits_test(bits, n))
+        return;
+    bits->count--;
+    clear_bit(bits, 0, n);
 }
 
 uint32_t bits_first(const struct bits *bits)
@@ -95,4 +101,25 @@ uint32_t bits_first(const struct bits *bits)
     for (uint32_t k = bits->levels; k-- > 0;)
         n = n * 64 + (uint32_t)__builtin_ctzll(bits->level[k][n]);
     return n;
+}
+
+uint32_t bits_take_word(struct bits *bits, uint32_t out[64])
+{
+    uint32_t first = bits_first(bits), taken = 0;
+    uint64_t word;
+
+    if (first == BITS_NONE)
+        return 0;
+    first /= 64;
+    word = bits->level[0][first];
+    bits->level[0][first] = 0;
+    clear_bit(bits, 1, first);
+    while (word) {
+        uint32_t bit = 63u - (uint32_t)__builtin_clzll(word);
+
+        word ^= 1ull << bit;
+        out[taken++] = first * 64 + bit;
+    }
+    bits->count -= taken;
+    return taken;
 }

@@ -34,5 +34,8 @@ void bits_add(struct bits *bits, uint32_t n);
 void bits_drop(struct bits *bits, uint32_t n);
 /* The smallest member, or BITS_NONE. */
 uint32_t bits_first(const struct bits *bits);
+/* Drop the members that share a word of level 0 with the smallest one, and write them to `out`, the
+ * largest first. Returns their number, 0 for an empty set. */
+uint32_t bits_take_word(struct bits *bits, uint32_t out[64]);
 
 #endif

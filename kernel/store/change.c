@@ -205,11 +205,17 @@ static void change_words(struct change *change, const struct span *span)
 
 /* --- a span whose leaf does not exist ------------------------------------------------------ */
 
+uint32_t change_frame(struct change *change, enum frame_use use)
+{
+    change->frames--;
+    return frame_alloc(change->store, use);
+}
+
 /* Build a leaf with the new words of the span; all other words are ABSENT. The leaf is flushed, and
  * the caller must fence. */
 static uint32_t build_leaf(struct change *change, const struct span *span)
 {
-    uint32_t frame = frame_alloc(change->store, FRAME_META);
+    uint32_t frame = change_frame(change, FRAME_META);
     uint64_t *leaf = env_frame(change->store, frame);
     uint32_t first = span->first & ~(STORE_NODE_WORDS - 1);
     uint64_t absent = word_absent(change->object.salt, STORE_LOC_PAGE, first);
@@ -230,7 +236,7 @@ static uint32_t build_leaf(struct change *change, const struct span *span)
 static uint32_t build_root(struct change *change, uint32_t index, uint32_t leaf)
 {
     uint16_t salt = change->object.salt;
-    uint32_t frame = frame_alloc(change->store, FRAME_META);
+    uint32_t frame = change_frame(change, FRAME_META);
     uint64_t *root = env_frame(change->store, frame);
     uint64_t absent = word_absent(salt, STORE_LOC_ROOT, 0);
     uint64_t link = word_seal(word_body(STORE_NODE, 0, leaf), salt, STORE_LOC_ROOT, index);
@@ -281,12 +287,13 @@ void change_apply(struct change *change, uint32_t first, uint32_t count)
 
     for (uint32_t page = first; page < end; page = span.end) {
         if (find_span(change, page, end, &span) < 0)
-            return; /* not reached: change_plan found every node word good */
+            break; /* not reached: change_plan found every node word good */
         if (has_words(&span))
             change_words(change, &span);
         else
             add_branch(change, &span);
     }
+    frames_return(change->store, change->frames);
 }
 
 int change_pages(struct change *change, uint32_t row, uint32_t first, uint32_t count)
@@ -295,7 +302,7 @@ int change_pages(struct change *change, uint32_t row, uint32_t first, uint32_t c
 
     if (err < 0)
         return err;
-    if (change->frames > frames_free(change->store))
+    if (!frames_promise(change->store, change->frames))
         return -TWZ_ENOSPC;
     change_apply(change, first, count);
     return 0;

@@ -27,7 +27,7 @@ struct change {
     bool changes_absent; /* plan may change ABSENT words; if not, missing leaves are skipped */
     bool root_planned;   /* set by change_plan: `frames` counts the frame of the missing root */
     bool unfenced;       /* a frame was filled after the last fence */
-    uint64_t frames;     /* planned: frames for pages and nodes */
+    uint64_t frames;     /* planned frames for pages and nodes that are not allocated yet */
 
     /* Arguments and results of the callbacks. */
     uint32_t state;
@@ -50,9 +50,12 @@ struct change {
  * for a bad word; those of `plan`; those of cursor_open_writable, except -TWZ_EDELETED.
  */
 int change_plan(struct change *change, uint32_t row, uint32_t first, uint32_t count);
+/* Allocate one of the planned frames, content undefined. */
+uint32_t change_frame(struct change *change, enum frame_use use);
 /*
- * Apply a planned change. Cannot fail: change_plan must have succeeded for the same range, and
- * change->frames must not exceed frames_free. The new words are durable on return.
+ * Apply a planned change. Cannot fail: change_plan must have succeeded for the same range, and the
+ * caller must have been promised change->frames. Gives back those that are left. The new words are
+ * durable on return.
  */
 void change_apply(struct change *change, uint32_t first, uint32_t count);
 /* Plan and apply. Returns the errors of change_plan, or -TWZ_ENOSPC if there are fewer free frames

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The caller's environment (struct store_env): memory, damage reports, write permission. */
+/* The caller's environment (struct store_env): memory, locks, damage reports, write
+ * permission. */
 #include <store/inside.h>
 
 void *env_alloc(const struct store *store, size_t bytes)
@@ -11,6 +12,18 @@ void env_free(const struct store *store, void *mem, size_t bytes)
 {
     if (mem)
         store->env.free(store->env.ctx, mem, bytes);
+}
+
+void env_lock(const struct store *store, uint32_t which)
+{
+    if (store->env.lock)
+        store->env.lock(store->env.ctx, which);
+}
+
+void env_unlock(const struct store *store, uint32_t which)
+{
+    if (store->env.unlock)
+        store->env.unlock(store->env.ctx, which);
 }
 
 void env_report(const struct store *store, struct store_report *report, const void *at)

@@ -4,118 +4,301 @@
  * its state is volatile. Recovery claims each frame that it reaches; the remaining frames are free.
  * A power failure can therefore neither leak nor tear free space.
  *
- * Invariants:
- *   - A frame is in exactly one of free_frames and zeroed[], or its reference count is above 0.
+ * A free frame is in free_frames, which all cores share, or in the reserve of one core. An
+ * operation takes its frames in two steps:
+ *
+ *   1 frames_promise takes them off the counter `available`, or fails. It names no frame.
+ *   2 frame_alloc takes each from the own core's reserve, else 64 at a time from free_frames, else
+ *     from the reserve of another core.
+ *
+ * Only step 2 takes the lock STORE_LOCK_FRAMES, once for up to 64 frames. After step 1 it always
+ * finds a frame:
+ *   - `available` is the number of free frames less the promised ones.
+ *   - A frame leaves free_frames and the reserves only for a promise. store_prezero holds one for
+ *     the frame that it zeroes.
+ *   - A frame moves from free_frames to a reserve under the lock, and a search of the other
+ *     reserves holds it.
+ *
+ * Reserves. A slot holds a frame or 0. The owner pushes and pops without a lock; another core only
+ * empties slots, by an atomic exchange, so each frame is taken once. The zeros of `zeroed` are
+ * durable at the owner's next fence. Another core that takes such a frame therefore zeroes it
+ * again.
+ *
+ * Reference counts:
  *   - A frame that a SHARED word reaches does not have REF_SOLE.
  *   - At most REF_MAX words reach a frame. page.c copies a frame instead of exceeding the limit; on
  *     the media an excess is damage.
+ *   - A count falls under the lock of the object whose word lost the frame. It rises only in
+ *     store_page_share. So a count of 1 is stable for the object whose word it is.
  */
 #include <store/inside.h>
 
-uint64_t frames_free(const struct store *store)
+#define PREZERO_FLOOR 512u /* store_prezero keeps off a pool with fewer free frames */
+
+/* --- reserves ------------------------------------------------------------------------------ */
+
+static struct reserve *own_reserve(const struct store *store)
 {
-    return (uint64_t)store->free_frames.count + store->zeroed_count;
+    return &store->reserve[store->env.core ? store->env.core(store->env.ctx) : 0];
 }
 
-static uint32_t get_free_frame(struct store *store)
+/* Take the last frame of a stack of the own core, or 0. */
+static uint32_t pop_frame(struct reserve_stack *stack)
 {
-    uint32_t frame = bits_first(&store->free_frames);
+    uint32_t frame = 0;
 
-    if (frame != BITS_NONE)
-        bits_drop(&store->free_frames, frame);
-    else
-        frame = store->zeroed[--store->zeroed_count];
-    store->refs[frame] = REF_SOLE | 1;
+    while (!frame && stack->count)
+        frame = __atomic_exchange_n(&stack->slot[--stack->count], 0, __ATOMIC_RELAXED);
+    return frame;
+}
+
+/* False if the stack is full. */
+static bool push_frame(struct reserve_stack *stack, uint32_t frame)
+{
+    if (stack->count == RESERVE_FRAMES)
+        return false;
+    __atomic_store_n(&stack->slot[stack->count++], frame, __ATOMIC_RELAXED);
+    return true;
+}
+
+/* Move frames from free_frames to the own core's reserve, whose `raw` must be empty. */
+static void refill_reserve(struct store *store, struct reserve *own)
+{
+    uint32_t frame[RESERVE_FRAMES], count;
+
+    env_lock(store, STORE_LOCK_FRAMES);
+    count = bits_take_word(&store->free_frames, frame);
+    for (uint32_t i = 0; i < count; i++)
+        (void)push_frame(&own->raw, frame[i]);
+    env_unlock(store, STORE_LOCK_FRAMES);
+}
+
+/* Take a frame from any slot of a stack of another core, or 0. */
+static uint32_t steal_slot(struct reserve_stack *stack)
+{
+    for (uint32_t i = 0; i < RESERVE_FRAMES; i++) {
+        uint32_t frame = __atomic_load_n(&stack->slot[i], __ATOMIC_RELAXED);
+
+        if (frame)
+            frame = __atomic_exchange_n(&stack->slot[i], 0, __ATOMIC_RELAXED);
+        if (frame)
+            return frame;
+    }
+    return 0;
+}
+
+/* Find a promised frame while the own reserve is empty. */
+static uint32_t steal_frame(struct store *store)
+{
+    uint32_t frame = 0;
+
+    do {
+        env_lock(store, STORE_LOCK_FRAMES);
+        frame = bits_first(&store->free_frames);
+        if (frame != BITS_NONE)
+            bits_drop(&store->free_frames, frame);
+        else
+            frame = 0;
+        for (uint32_t i = 0; !frame && i < store->reserves; i++) {
+            frame = steal_slot(&store->reserve[i].raw);
+            if (!frame)
+                frame = steal_slot(&store->reserve[i].zeroed);
+        }
+        env_unlock(store, STORE_LOCK_FRAMES);
+    } while (!frame);
+    return frame;
+}
+
+static uint32_t take_raw_frame(struct store *store, struct reserve *own)
+{
+    uint32_t frame = pop_frame(&own->raw);
+
+    if (frame)
+        return frame;
+    refill_reserve(store, own);
+    frame = pop_frame(&own->raw);
+    return frame ? frame : steal_frame(store);
+}
+
+/* --- allocation ---------------------------------------------------------------------------- */
+
+uint64_t frames_free(const struct store *store)
+{
+    return __atomic_load_n(&store->available, __ATOMIC_RELAXED);
+}
+
+bool frames_promise(struct store *store, uint64_t count)
+{
+    uint64_t have = frames_free(store);
+
+    while (have >= count)
+        if (__atomic_compare_exchange_n(&store->available, &have, have - count, true,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            return true;
+    return false;
+}
+
+/* The release pairs with the acquire of frames_promise: the frame must be where the allocator
+ * searches before it can be promised. */
+void frames_return(struct store *store, uint64_t count)
+{
+    if (count)
+        __atomic_fetch_add(&store->available, count, __ATOMIC_RELEASE);
+}
+
+static uint16_t *ref_of(const struct store *store, uint32_t frame)
+{
+    return &store->refs[frame / REF_CHUNK][frame % REF_CHUNK];
+}
+
+static uint32_t give_frame(struct store *store, uint32_t frame, enum frame_use use)
+{
+    if (use == FRAME_META)
+        __atomic_fetch_add(&store->meta, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(ref_of(store, frame), REF_SOLE | 1, __ATOMIC_RELAXED);
     return frame;
 }
 
 uint32_t frame_alloc(struct store *store, enum frame_use use)
 {
-    if (use == FRAME_META)
-        store->meta++;
-    return get_free_frame(store);
+    return give_frame(store, take_raw_frame(store, own_reserve(store)), use);
 }
 
 uint32_t frame_alloc_zeroed(struct store *store, enum frame_use use)
 {
-    uint32_t frame;
+    struct reserve *own = own_reserve(store);
+    uint32_t frame = pop_frame(&own->zeroed);
 
-    if (use == FRAME_META)
-        store->meta++;
-    if (store->zeroed_count) {
-        frame = store->zeroed[--store->zeroed_count];
-        store->refs[frame] = REF_SOLE | 1;
-        return frame;
+    if (!frame) {
+        frame = take_raw_frame(store, own);
+        persist_zero_nt(env_frame(store, frame), STORE_FRAME_SIZE);
     }
-    frame = get_free_frame(store);
-    persist_zero_nt(env_frame(store, frame), STORE_FRAME_SIZE);
-    return frame;
+    return give_frame(store, frame, use);
 }
 
 uint32_t store_prezero(struct store *store, uint32_t count)
 {
-    uint32_t done = 0;
+    struct reserve *own = own_reserve(store);
+    uint32_t done = 0, frame;
 
     if (env_writable(store) < 0)
         return 0;
-    for (; done < count && store->zeroed_count < ZEROED_MAX && store->free_frames.count; done++) {
-        uint32_t frame = bits_first(&store->free_frames);
-
-        bits_drop(&store->free_frames, frame);
+    while (done < count && own->zeroed.count < RESERVE_FRAMES &&
+           frames_free(store) >= PREZERO_FLOOR && frames_promise(store, 1)) {
+        frame = take_raw_frame(store, own);
         persist_zero_nt(env_frame(store, frame), STORE_FRAME_SIZE);
-        store->zeroed[store->zeroed_count++] = frame;
+        (void)push_frame(&own->zeroed, frame);
+        frames_return(store, 1);
+        done++;
     }
     return done;
 }
 
+/* --- reference counts ---------------------------------------------------------------------- */
+
 int frame_claim(struct store *store, uint32_t frame, enum frame_use use, bool shared)
 {
-    uint16_t refs = store->refs[frame];
+    uint16_t *ref = ref_of(store, frame), refs = *ref;
 
     if (refs && (!shared || refs & REF_SOLE))
         return -TWZ_EDAMAGED;
     if (refs >= REF_MAX)
         return -TWZ_EFULL;
-    if (!refs && use == FRAME_META)
+    *ref = (uint16_t)((refs + 1u) | (shared ? 0u : REF_SOLE));
+    if (refs)
+        return 0;
+    if (use == FRAME_META)
         store->meta++;
-    store->refs[frame] = (uint16_t)((refs + 1u) | (shared ? 0u : REF_SOLE));
     bits_drop(&store->free_frames, frame);
+    store->available--;
     return 0;
 }
 
 uint32_t frame_refs(const struct store *store, uint32_t frame)
 {
-    return store->refs[frame] & ~REF_SOLE;
+    return __atomic_load_n(ref_of(store, frame), __ATOMIC_RELAXED) & ~REF_SOLE;
 }
 
 void frame_mark_shared(struct store *store, uint32_t frame)
 {
-    store->refs[frame] &= (uint16_t)~REF_SOLE;
+    __atomic_fetch_and(ref_of(store, frame), (uint16_t)~REF_SOLE, __ATOMIC_RELAXED);
 }
 
 void frame_ref(struct store *store, uint32_t frame)
 {
-    store->refs[frame]++;
+    __atomic_fetch_add(ref_of(store, frame), 1, __ATOMIC_RELAXED);
 }
 
 void frame_defer_free(struct store *store, uint32_t frame, enum frame_use use, uint64_t epoch)
 {
-    uint16_t left = (uint16_t)(frame_refs(store, frame) - 1u);
+    uint16_t *ref = ref_of(store, frame);
+    /* The release orders this object's last use of the frame before the acquire of the core that
+     * drops the last reference. */
+    uint16_t left = __atomic_sub_fetch(ref, 1, __ATOMIC_ACQ_REL);
 
     (void)epoch;
-    store->refs[frame] = left;
-    if (left)
+    if (left & ~REF_SOLE)
         return;
+    __atomic_store_n(ref, 0, __ATOMIC_RELAXED);
     if (use == FRAME_META)
-        store->meta--;
-    bits_add(&store->free_frames, frame);
+        __atomic_fetch_sub(&store->meta, 1, __ATOMIC_RELAXED);
+    if (!push_frame(&own_reserve(store)->raw, frame)) {
+        env_lock(store, STORE_LOCK_FRAMES);
+        bits_add(&store->free_frames, frame);
+        env_unlock(store, STORE_LOCK_FRAMES);
+    }
+    frames_return(store, 1);
+}
+
+/* --- tables -------------------------------------------------------------------------------- */
+
+static uint32_t count_ref_chunks(const struct store *store)
+{
+    return (uint32_t)((store->frames + REF_CHUNK - 1) / REF_CHUNK);
+}
+
+int frames_open(struct store *store)
+{
+    uint32_t chunks = count_ref_chunks(store), frames = (uint32_t)store->frames;
+    void *free_bits = env_alloc(store, bits_bytes(frames));
+
+    if (free_bits)
+        bits_init(&store->free_frames, frames, free_bits);
+    store->reserves = store->env.core ? store->env.cores : 1;
+    store->reserve = env_alloc(store, store->reserves * sizeof(*store->reserve));
+    store->refs = env_alloc(store, chunks * sizeof(*store->refs));
+    if (!free_bits || !store->reserve || !store->refs)
+        return -TWZ_ENOMEM;
+    for (uint32_t i = 0; i < chunks; i++) {
+        store->refs[i] = env_alloc(store, REF_CHUNK * sizeof(**store->refs));
+        if (!store->refs[i])
+            return -TWZ_ENOMEM;
+    }
+    return 0;
+}
+
+void frames_close(struct store *store)
+{
+    uint32_t chunks = count_ref_chunks(store);
+
+    for (uint32_t i = 0; store->refs && i < chunks; i++)
+        env_free(store, store->refs[i], REF_CHUNK * sizeof(**store->refs));
+    env_free(store, store->refs, chunks * sizeof(*store->refs));
+    env_free(store, store->reserve, store->reserves * sizeof(*store->reserve));
+    env_free(store, store->free_frames.level[0], bits_bytes((uint32_t)store->frames));
+}
+
+void frames_fill(struct store *store)
+{
+    bits_fill(&store->free_frames);
+    store->available = store->frames;
 }
 
 void store_usage(const struct store *store, struct store_usage *usage)
 {
     usage->frames = store->frames;
     usage->free = frames_free(store);
-    usage->meta = store->meta;
+    usage->meta = __atomic_load_n(&store->meta, __ATOMIC_RELAXED);
     usage->pages = usage->frames - usage->free - usage->meta;
     usage->objects = store->objects;
     usage->rows = (uint64_t)store->chunks * STORE_CHUNK_ENTRIES;

@@ -59,7 +59,18 @@ struct segment {
     struct chunk chunk[SEGMENT_CHUNKS];
 };
 
-#define ZEROED_MAX 64u
+/* Free frames that belong to one core (frames.c). */
+#define RESERVE_FRAMES 64u
+struct reserve_stack {
+    uint32_t count;                /* of the owner: the slots from this one on are empty */
+    uint32_t slot[RESERVE_FRAMES]; /* a frame, or 0 if another core has taken it */
+};
+struct reserve {
+    struct reserve_stack raw;
+    struct reserve_stack zeroed; /* the frames are zero; durable at the owner's next fence */
+};
+
+#define REF_CHUNK 32768u /* frames */
 
 #define INDEX_SEGMENT 512u
 
@@ -75,11 +86,12 @@ struct store {
     uint64_t mono[STORE_MONO_COUNT];
 
     /* frames: how many words reach each, or REF_SOLE | 1; 0 for a free frame */
-    uint16_t *refs;
+    uint16_t **refs; /* arrays of REF_CHUNK */
     struct bits free_frames;
-    uint64_t meta;               /* fixed frames, chunks, nodes */
-    uint32_t zeroed[ZEROED_MAX]; /* free frames that are zero already; not in free_frames */
-    uint32_t zeroed_count;
+    uint64_t available; /* free frames less the promised ones; atomic */
+    uint64_t meta;      /* fixed frames, chunks, nodes; atomic */
+    struct reserve *reserve;
+    uint32_t reserves; /* length of the array */
 
     /* object table */
     struct segment **segment;
@@ -100,6 +112,9 @@ struct store {
 /* Zeroed memory from the caller's environment, or NULL. env_free accepts NULL. */
 void *env_alloc(const struct store *store, size_t bytes);
 void env_free(const struct store *store, void *mem, size_t bytes);
+/* Take and release a lock of the caller (STORE_LOCK_*). */
+void env_lock(const struct store *store, uint32_t which);
+void env_unlock(const struct store *store, uint32_t which);
 /* Report damage to the caller. `at` must be an address in the pool. */
 void env_report(const struct store *store, struct store_report *report, const void *at);
 /* The same for damage that belongs to no object. */
@@ -123,11 +138,15 @@ _Static_assert(REF_MAX < REF_SOLE, "a reference count does not reach the flag");
 
 enum frame_use { FRAME_META, FRAME_PAGE };
 
-/* Number of free frames. */
+/* Number of free frames that no operation was promised. */
 uint64_t frames_free(const struct store *store);
-/* Allocate a frame, content undefined. frames_free must not be 0. */
+/* Promise `count` frames to the caller. False if there are fewer. */
+bool frames_promise(struct store *store, uint64_t count);
+/* Give back promised frames that the caller did not allocate. */
+void frames_return(struct store *store, uint64_t count);
+/* Allocate a promised frame, content undefined. */
 uint32_t frame_alloc(struct store *store, enum frame_use use);
-/* Allocate a frame of zeros, durable at the next fence. frames_free must not be 0. */
+/* Allocate a promised frame of zeros, durable at the caller's next fence. */
 uint32_t frame_alloc_zeroed(struct store *store, enum frame_use use);
 /* Recovery: count one more word that reaches a frame. -TWZ_EDAMAGED if the words may not share it,
  * -TWZ_EFULL beyond REF_MAX words. */
@@ -143,6 +162,12 @@ void frame_ref(struct store *store, uint32_t frame);
  * go through this function. `epoch` is the last epoch that used the frame; it has no effect today.
  */
 void frame_defer_free(struct store *store, uint32_t frame, enum frame_use use, uint64_t epoch);
+/* Allocate and free the allocator's tables. -TWZ_ENOMEM; the caller must call frames_close then,
+ * too. */
+int frames_open(struct store *store);
+void frames_close(struct store *store);
+/* Recovery: make all frames free. */
+void frames_fill(struct store *store);
 
 /* --- super.c ------------------------------------------------------------------------------- */
 

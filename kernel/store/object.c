@@ -10,6 +10,9 @@
  *   permanent    -                              commit word LIVE
  *   revoke       -                              revocation word
  *
+ * Creation takes STORE_LOCK_TABLE itself, twice: begin_create takes a row, end_create commits it.
+ * Between the two the row belongs to the caller alone.
+ *
  * After a crash each of them has happened completely, or not at all. The commit word is the only
  * word of a free entry that has a meaning.
  */
@@ -224,28 +227,35 @@ static int reserve_row(struct store *store)
         return err;
     if (store->chunks >= store->super.dir_words)
         return -TWZ_EFULL;
-    if (!frames_free(store))
-        return -TWZ_ENOSPC;
     err = table_reserve(store, store->chunks);
     if (err < 0)
         return err;
+    if (!frames_promise(store, 1))
+        return -TWZ_ENOSPC;
     table_grow(store);
     return 0;
 }
 
 /* An entry without pages, its first version current. All but the commit word. */
-static void fill_entry(struct store_entry *entry, const struct store_create *create, objid_t id,
-                       uint64_t value, uint16_t salt)
+static void fill_entry(struct store_entry *entry, const struct store_create *create,
+                       const struct cursor *cursor, objid_t id, uint64_t value)
 {
-    uint64_t absent = word_body(STORE_ABSENT, 0, 0);
     struct store_version *version = &entry->version[0];
+    uint16_t salt = cursor->salt;
+    uint32_t top = TWZ_PAGE_META & ~(STORE_NODE_WORDS - 1);
+    uint64_t low_absent = word_absent(salt, STORE_LOC_PAGE, 0);
+    uint64_t top_absent = word_absent(salt, STORE_LOC_PAGE, top);
 
     memset(entry, 0, sizeof(*entry));
     entry->id = id;
-    entry->tree = word_seal(absent, salt, STORE_LOC_TREE, 0);
+    entry->tree = word_absent(salt, STORE_LOC_TREE, 0);
     entry->revoke = word_seal(0, salt, STORE_LOC_REVOKE, 0);
-    for (uint32_t i = 0; i < STORE_DIRECT; i++)
-        entry->direct[i] = word_seal(absent, salt, STORE_LOC_PAGE, page_of_direct(i));
+    for (uint32_t i = 0; i < STORE_DIRECT; i++) {
+        uint32_t page = page_of_direct(i);
+
+        entry->direct[i] = word_absent_at(page < STORE_NODE_WORDS ? low_absent : top_absent,
+                                          cursor->store->low, page % STORE_NODE_WORDS);
+    }
     entry->identity.nonce[0] = create->nonce[0];
     entry->identity.nonce[1] = create->nonce[1];
     entry->identity.kuid = create->kuid;
@@ -260,49 +270,92 @@ static void fill_entry(struct store_entry *entry, const struct store_create *cre
     version->witness_value = value;
 }
 
-static void commit_entry(const struct cursor *cursor, const struct store_entry *from,
-                         uint32_t state)
+/* Store the entry, all but the commit word. */
+static void write_entry(const struct cursor *cursor, const struct store_entry *from)
 {
     struct store_entry *entry = cursor->entry;
-    uint32_t crc = entry_crc(from->id, &from->identity, &from->version[0]);
 
     persist_copy(&entry->id, &from->id, sizeof(from->id));
     persist_copy(&entry->tree, &from->tree, sizeof(*from) - offsetof(struct store_entry, tree));
     persist_flush(entry, sizeof(*entry));
-    persist_fence();                 /* the entry, before its commit word makes it an object */
-    persist_commit64(&entry->commit, /* COMMIT: the object exists */
-                     word_commit(state, 0, crc, cursor->store->salt, cursor->number));
+    persist_fence(); /* the entry, before its commit word makes it an object */
 }
 
-int store_obj_create(struct store *store, const struct store_create *create, uint32_t *row,
-                     objid_t *id)
+/* Take a row and enter it into the index. Until end_create the row is FREE: a look-up finds no
+ * object, and another creation finds the ID. */
+static int begin_create(struct store *store, const struct store_create *create, objid_t id,
+                        uint64_t value, struct cursor *cursor)
 {
-    objid_t new_id = store_obj_id(create);
-    uint64_t value = create->witness_value ? create->witness_value : new_id.lo;
-    uint32_t state = objid_is_none(create->witness) ? STORE_LIVE : STORE_PROVISIONAL;
-    struct store_entry entry;
-    struct cursor cursor, parent;
-    int err = check_create(store, create, new_id, value, &parent);
+    struct cursor parent;
+    int err = check_create(store, create, id, value, &parent);
 
     if (err < 0)
         return err;
     err = reserve_row(store);
     if (err < 0)
         return err;
-    cursor_set(&cursor, store, bits_first(&store->free_rows));
-    bits_drop(&store->free_rows, cursor.number);
-    cursor.salt = word_salt_object(store->salt, new_id);
-    fill_entry(&entry, create, new_id, objid_is_none(create->witness) ? 0 : value, cursor.salt);
-    commit_entry(&cursor, &entry, state);
-    *cursor.row =
-        (struct row){ .salt = cursor.salt, .state = (uint8_t)state, .flags = ROW_VERIFIED };
-    index_add(store, &cursor);
-    if (!objid_is_none(create->tie_parent))
-        tie_link(&cursor, &parent);
-    store->objects++;
-    *row = cursor.number;
-    *id = new_id;
+    cursor_set(cursor, store, bits_first(&store->free_rows));
+    bits_drop(&store->free_rows, cursor->number);
+    cursor->salt = word_salt_object(store->salt, id);
+    *cursor->row = (struct row){ .salt = cursor->salt, .state = STORE_FREE, .flags = ROW_VERIFIED };
+    persist_copy(&cursor->entry->id, &id, sizeof(id)); /* the index compares it */
+    index_add(store, cursor);
     return 0;
+}
+
+/* Make the row an object, unless its parent was deleted after begin_create. */
+static int end_create(struct store *store, const struct store_create *create, uint32_t crc,
+                      const struct cursor *cursor)
+{
+    uint32_t state = objid_is_none(create->witness) ? STORE_LIVE : STORE_PROVISIONAL;
+    bool tied = !objid_is_none(create->tie_parent);
+    struct cursor parent;
+    int err = tied ? find_parent(store, create->tie_parent, &parent) : 0;
+
+    if (err < 0) {
+        index_remove(store, cursor);
+        *cursor->row = (struct row){ .state = STORE_FREE };
+        bits_add(&store->free_rows, cursor->number);
+        return err;
+    }
+    persist_commit64(&cursor->entry->commit, /* COMMIT: the object exists */
+                     word_commit(state, 0, crc, store->salt, cursor->number));
+    cursor->row->state = (uint8_t)state;
+    if (tied)
+        tie_link(cursor, &parent);
+    store->objects++;
+    return 0;
+}
+
+int store_obj_create_as(struct store *store, const struct store_create *create, objid_t id,
+                        uint32_t *row)
+{
+    uint64_t value = create->witness_value ? create->witness_value : id.lo;
+    struct store_entry entry;
+    struct cursor cursor;
+    uint32_t crc;
+    int err;
+
+    env_lock(store, STORE_LOCK_TABLE);
+    err = begin_create(store, create, id, value, &cursor);
+    env_unlock(store, STORE_LOCK_TABLE);
+    if (err < 0)
+        return err;
+    fill_entry(&entry, create, &cursor, id, objid_is_none(create->witness) ? 0 : value);
+    write_entry(&cursor, &entry);
+    crc = entry_crc(id, &entry.identity, &entry.version[0]);
+    env_lock(store, STORE_LOCK_TABLE);
+    err = end_create(store, create, crc, &cursor);
+    env_unlock(store, STORE_LOCK_TABLE);
+    *row = cursor.number;
+    return err;
+}
+
+int store_obj_create(struct store *store, const struct store_create *create, uint32_t *row,
+                     objid_t *id)
+{
+    *id = store_obj_id(create);
+    return store_obj_create_as(store, create, *id, row);
 }
 
 /* --- change -------------------------------------------------------------------------------- */

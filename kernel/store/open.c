@@ -67,21 +67,17 @@ static uint32_t count_index_segments(const struct store *store)
 
 static int alloc_tables(struct store *store)
 {
-    uint32_t frames = (uint32_t)store->frames;
-    void *frame_bits, *row_bits;
+    int err = frames_open(store);
+    void *row_bits;
     bool all;
 
     store->segments = count_segments(store);
     store->segment = env_alloc(store, store->segments * sizeof(*store->segment));
-    store->refs = env_alloc(store, frames * sizeof(*store->refs));
-    frame_bits = env_alloc(store, bits_bytes(frames));
-    if (frame_bits)
-        bits_init(&store->free_frames, frames, frame_bits);
     row_bits = env_alloc(store, bits_bytes(count_rows(store)));
     if (row_bits)
         bits_init(&store->free_rows, count_rows(store), row_bits);
     store->index = env_alloc(store, count_index_segments(store) * sizeof(*store->index));
-    all = store->segment && store->refs && frame_bits && row_bits && store->index;
+    all = err == 0 && store->segment && row_bits && store->index;
     return all ? index_reserve(store) : -TWZ_ENOMEM;
 }
 
@@ -92,8 +88,7 @@ void store_close(struct store *store)
     for (uint32_t i = 0; store->segment && i < store->segments; i++)
         env_free(store, store->segment[i], sizeof(**store->segment));
     env_free(store, store->segment, store->segments * sizeof(*store->segment));
-    env_free(store, store->refs, store->frames * sizeof(*store->refs));
-    env_free(store, store->free_frames.level[0], bits_bytes((uint32_t)store->frames));
+    frames_close(store);
     env_free(store, store->free_rows.level[0], bits_bytes(count_rows(store)));
     for (uint32_t i = 0; store->index && i < count_index_segments(store); i++)
         env_free(store, store->index[i], INDEX_SEGMENT * sizeof(**store->index));

@@ -18,7 +18,7 @@
 /* Allocate a frame and fill it with the content of another one. Streamed, not fenced. */
 static uint32_t copy_page_frame(struct change *change, uint32_t frame)
 {
-    uint32_t copy = frame_alloc(change->store, FRAME_PAGE);
+    uint32_t copy = change_frame(change, FRAME_PAGE);
 
     persist_copy_nt(env_frame(change->store, copy), env_frame(change->store, frame),
                     STORE_FRAME_SIZE);
@@ -44,10 +44,11 @@ static uint64_t make_add_body(struct change *change, uint32_t page, uint64_t wor
 
     (void)word;
     if (content) {
-        change->frame = frame_alloc(change->store, FRAME_PAGE);
+        change->frame = change_frame(change, FRAME_PAGE);
         persist_copy_nt(env_frame(change->store, change->frame), content, STORE_FRAME_SIZE);
     } else {
         change->frame = frame_alloc_zeroed(change->store, FRAME_PAGE);
+        change->frames--;
     }
     change->unfenced = true;
     return word_body(STORE_PRESENT, 0, change->frame);
@@ -63,6 +64,65 @@ int store_page_add(struct store *store, uint32_t row, uint32_t page, uint32_t *f
     if (err == 0)
         *frame = change.frame;
     return err;
+}
+
+/* Number of pages from `page` on, below `end`, whose words in the leaf are ABSENT. */
+static uint32_t count_absent(const struct cursor *cursor, const uint64_t *leaf, uint32_t page,
+                             uint32_t end)
+{
+    uint32_t base = page & ~(STORE_NODE_WORDS - 1), at = page;
+    uint64_t absent = word_absent(cursor->salt, STORE_LOC_PAGE, base);
+
+    while (at < end && leaf[at - base] == word_absent_at(absent, cursor->store->low, at - base))
+        at++;
+    return at - page;
+}
+
+/* Add pages whose words in the leaf are ABSENT. The caller must have been promised the frames. */
+static void add_run(struct store *store, const struct cursor *cursor, uint64_t *words,
+                    uint32_t first, uint32_t count, uint32_t *frames)
+{
+    for (uint32_t i = 0; i < count; i++)
+        frames[i] = frame_alloc_zeroed(store, FRAME_PAGE);
+    persist_fence(); /* the frames must be durable before a word points to them */
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t word = word_seal(word_body(STORE_PRESENT, 0, frames[i]), cursor->salt,
+                                  STORE_LOC_PAGE, first + i);
+
+        persist_store64(&words[i], word); /* COMMIT: the page's word */
+        if (i + 1 == count || (uintptr_t)&words[i + 1] % PERSIST_LINE == 0)
+            persist_flush(&words[i], sizeof(uint64_t));
+    }
+    persist_fence(); /* the words must be durable before the caller maps the frames */
+}
+
+int store_page_add_run(struct store *store, uint32_t row, uint32_t first, uint32_t count,
+                       uint32_t *frames)
+{
+    uint32_t end = (first | (STORE_NODE_WORDS - 1)) + 1, n = 0, loc;
+    uint64_t *leaf = NULL, *parent;
+    struct cursor cursor;
+    int err = cursor_open_writable(&cursor, store, row);
+
+    if (err < 0 && err != -TWZ_EDELETED)
+        return err;
+    end = count < end - first ? first + count : end;
+    if (direct_of_page(first) < 0 && direct_of_page(end - 1) < 0 && end <= TWZ_PAGE_META &&
+        first > STORE_DIRECT_DATA) {
+        err = walk_leaf(&cursor, first, &leaf, &parent, &loc);
+        if (err < 0)
+            return err;
+    }
+    if (leaf)
+        n = count_absent(&cursor, leaf, first, end);
+    while (n && !frames_promise(store, n))
+        n /= 2;
+    if (!n) {
+        err = store_page_add(store, row, first, frames); /* the first page alone, or its error */
+        return err < 0 ? err : 1;
+    }
+    add_run(store, &cursor, &leaf[first % STORE_NODE_WORDS], first, n, frames);
+    return (int)n;
 }
 
 int store_page_add_many(struct store *store, uint32_t row, uint32_t first, uint32_t count,
@@ -254,22 +314,22 @@ static bool has_shared_source(const struct change *change, uint32_t page, struct
 }
 
 /*
- * Count the copies that make_dest_body will make of frames that are SHARED already. It makes the
- * same choices, on reference counts that it restores afterwards. Each page of the source has one of
- * the references, so no count more than doubles: it may exceed REF_MAX here, but fits in 16 bits.
+ * Count the copies that make_dest_body may make of frames that are SHARED already. It assumes that
+ * every shared page before a page adds a reference to that page's frame. The result may therefore
+ * be too high, but only while a frame is about to be saturated. Counts that other objects lower
+ * meanwhile lower the number of copies, too.
  */
 static uint64_t count_copies(struct change *change, uint32_t first, uint32_t count)
 {
-    uint16_t *refs = change->store->refs;
     struct store_page from;
     uint64_t copies = 0;
+    uint32_t added = 0;
 
     for (uint32_t page = first; page < first + count; page++)
         if (has_shared_source(change, page, &from))
-            copies += choose_share(change, from.frame, refs[from.frame]++) == SHARE_NEW_COPY;
-    for (uint32_t page = first; page < first + count; page++)
-        if (has_shared_source(change, page, &from))
-            refs[from.frame]--;
+            copies +=
+                choose_share(change, from.frame, frame_refs(change->store, from.frame) + added++) ==
+                SHARE_NEW_COPY;
     change->copied = 0;
     return copies;
 }
@@ -296,7 +356,7 @@ int store_page_share(struct store *store, uint32_t dst, uint32_t dst_first, uint
         return err;
     if (source.saturated)
         dest.frames += count_copies(&dest, dst_first, count);
-    if (dest.frames > frames_free(store))
+    if (!frames_promise(store, dest.frames))
         return -TWZ_ENOSPC;
     change_apply(&source, src_first, count);
     change_apply(&dest, dst_first, count);

@@ -146,7 +146,7 @@ static void claim_fixed(struct store *store)
 {
     uint64_t dir_frames = (store->super.dir_words + STORE_DIR_WORDS - 1) / STORE_DIR_WORDS;
 
-    bits_fill(&store->free_frames);
+    frames_fill(store);
     for (uint32_t copy = 0; copy < 2; copy++) {
         (void)frame_claim(store, copy, FRAME_META, false);
         (void)frame_claim(store, (uint32_t)store->super.mono[copy], FRAME_META, false);

@@ -4,8 +4,13 @@
  * and calls only its environment and the persistence seam.
  *
  * Rules for every function
- *   locks       The caller must hold one lock around all calls on a store; the store takes none.
- *               Functions marked (shared) may run together with each other, but not with the rest.
+ *   locks       Two locks of the caller (struct store_env) and one for each object:
+ *                 - Functions marked (object) need the lock of each object that they name. They run
+ *                   together with all others. They use only the object's own words, and frames.
+ *                 - store_obj_create and store_obj_create_as take TABLE; the caller must not hold
+ *                   it. store_prezero needs no lock.
+ *                 - All others need TABLE. Of these, functions marked (shared) may run together.
+ *               A caller with one core needs no locks.
  *   blocking    No function blocks. store_recover, store_check, store_obj_release and store_mkpool
  *               take time linear in what they visit, store_obj_delete in the objects that it
  *               deletes. A function with a `count` takes about 200 instructions a page. The others
@@ -43,6 +48,11 @@ struct store_report {
 };
 #define STORE_NO_ROW 0xffffffffu
 
+/* The locks of struct store_env. The store takes FRAMES while the caller or the store holds TABLE,
+ * never the other way round. */
+#define STORE_LOCK_TABLE  0u /* rows, index, ties, superblock */
+#define STORE_LOCK_FRAMES 1u /* the frames that no core has in reserve */
+
 struct store_env {
     void *base;    /* mapping of the pool, must be 4 KiB aligned; frame f is at base + f * 4096 */
     uint64_t size; /* bytes mapped: the size of the file or the range */
@@ -51,6 +61,15 @@ struct store_env {
      * of a call only. */
     void *(*alloc)(void *ctx, size_t bytes);
     void (*free)(void *ctx, void *mem, size_t bytes);
+    /*
+     * For a caller with several cores; else `core`, `lock` and `unlock` are NULL. `core` must
+     * return the number of the calling core, below `cores`; the core must not change during a call
+     * of the store. lock and unlock must serialize all cores; `which` is STORE_LOCK_*.
+     */
+    uint32_t (*core)(void *ctx);
+    uint32_t cores;
+    void (*lock)(void *ctx, uint32_t which);
+    void (*unlock)(void *ctx, uint32_t which);
     /* May be NULL. Called for all damage found while the store is open. Must not call the store. */
     void (*report)(void *ctx, const struct store_report *report);
 };
@@ -173,6 +192,10 @@ STORE_WARN int store_obj_create(struct store *store, const struct store_create *
 /* The ID that store_obj_create derives. */
 objid_t store_obj_id(const struct store_create *create);
 
+/* store_obj_create with an ID derived before; `id` must be store_obj_id(create). */
+STORE_WARN int store_obj_create_as(struct store *store, const struct store_create *create,
+                                   objid_t id, uint32_t *row);
+
 /*
  * Delete an object, the objects tied to it, and so on. The first commit decides: recovery completes
  * the rest. `deleted` (may be NULL) is called for each of these objects, parents first, and must
@@ -260,69 +283,79 @@ struct store_page {
     uint32_t flags; /* STORE_FLAG_* */
 };
 
-/* (shared) Read the word of a page. -TWZ_ERANGE for page 0, the record page and beyond;
+/* (object) Read the word of a page. -TWZ_ERANGE for page 0, the record page and beyond;
  * -TWZ_EDAMAGED. */
 STORE_WARN int store_page_get(const struct store *store, uint32_t row, uint32_t page,
                               struct store_page *out);
 
 /*
- * Add a zeroed page. The word that points to the frame is durable on return, so the caller may map
- * the frame. -TWZ_EEXIST if there is a page, -TWZ_EFAULT at a hole.
+ * (object) Add a zeroed page. The word that points to the frame is durable on return, so the caller
+ * may map the frame. -TWZ_EEXIST if there is a page, -TWZ_EFAULT at a hole.
  */
 STORE_WARN int store_page_add(struct store *store, uint32_t row, uint32_t page, uint32_t *frame);
 
 /*
- * Add `count` pages from `first` on. They must be ABSENT; with a `source` they may also be holes.
- * `source` returns the 4096 bytes of a page, or NULL for zeros. After a power failure any of the
- * pages may exist, each complete. -TWZ_EEXIST, -TWZ_EFAULT as above.
+ * (object) Add zeroed pages from `first` on: `count` at most, and only as many as are ABSENT, lie
+ * in one node and have a free frame. A page of a missing node is added alone. Returns their number
+ * and their frames, which the caller may map. Errors: as store_page_add, for page `first`.
+ */
+STORE_WARN int store_page_add_run(struct store *store, uint32_t row, uint32_t first, uint32_t count,
+                                  uint32_t *frames);
+
+/*
+ * (object) Add `count` pages from `first` on. They must be ABSENT; with a `source` they may also be
+ * holes. `source` returns the 4096 bytes of a page, or NULL for zeros. After a power failure any of
+ * the pages may exist, each complete. -TWZ_EEXIST, -TWZ_EFAULT as above.
  */
 STORE_WARN int store_page_add_many(struct store *store, uint32_t row, uint32_t first,
                                    uint32_t count, const void *(*source)(void *ctx, uint32_t page),
                                    void *ctx);
 
-/* Remove pages: their state becomes `state`, STORE_ABSENT or STORE_HOLE. The caller must have
- * unmapped them. After a power failure any of them may still exist. */
+/* (object) Remove pages: their state becomes `state`, STORE_ABSENT or STORE_HOLE. The caller must
+ * have unmapped them. After a power failure any of them may still exist. */
 STORE_WARN int store_page_discard(struct store *store, uint32_t row, uint32_t first, uint32_t count,
                                   uint32_t state);
 
-/* Set or clear STORE_FLAG_READONLY of the pages in a range. After a power failure any of them may
- * have changed. */
+/* (object) Set or clear STORE_FLAG_READONLY of the pages in a range. After a power failure any of
+ * them may have changed. */
 STORE_WARN int store_page_protect(struct store *store, uint32_t row, uint32_t first, uint32_t count,
                                   bool readonly);
 
 /*
- * Share `count` pages of src with dst, whose pages must be ABSENT or holes. The words of both
- * become SHARED; absent pages and holes are copied as such. The caller must have made the mappings
- * of the source's pages read-only. A frame that 32,767 words reach is copied instead, once for all
- * pages that need the copy in a row. After a power failure any of the pages may be shared.
+ * (object, and TABLE) Share `count` pages of src with dst, whose pages must be ABSENT or holes. The
+ * words of both become SHARED; absent pages and holes are copied as such. The caller must have made
+ * the mappings of the source's pages read-only. A frame that 32,767 words reach is copied instead,
+ * once for all pages that need the copy in a row. After a power failure any of the pages may be
+ * shared.
  * -TWZ_EEXIST, -TWZ_EPOISON, -TWZ_ENOSPC; -TWZ_EINVAL if the ranges overlap.
  */
 STORE_WARN int store_page_share(struct store *store, uint32_t dst, uint32_t dst_first, uint32_t src,
                                 uint32_t src_first, uint32_t count);
 
-/* Break copy-on-write before a write to a SHARED page: copy its frame, unless no other word reaches
- * it, and make the page PRESENT. *frame is the frame to map. The caller must have unmapped the old
- * frame. No effect on a PRESENT page. -TWZ_EPOISON; -TWZ_EINVAL if there is no page. */
+/* (object) Break copy-on-write before a write to a SHARED page: copy its frame, unless no other
+ * word reaches it, and make the page PRESENT. *frame is the frame to map. The caller must have
+ * unmapped the old frame. No effect on a PRESENT page. -TWZ_EPOISON; -TWZ_EINVAL if there is no
+ * page. */
 STORE_WARN int store_page_break_cow(struct store *store, uint32_t row, uint32_t page,
                                     uint32_t *frame);
 
-/* Record that the frame of a PRESENT or SHARED page lost data: it becomes POISONED. -TWZ_EINVAL. */
+/* (object) Record that the frame of a PRESENT or SHARED page lost data: it becomes POISONED.
+ * -TWZ_EINVAL. */
 STORE_WARN int store_page_poison(struct store *store, uint32_t row, uint32_t page);
 
-/* (shared) Find the first page at or after out->page that is not ABSENT. -TWZ_ENOOBJ at the end.
+/* (object) Find the first page at or after out->page that is not ABSENT. -TWZ_ENOOBJ at the end.
  * Skips missing nodes, so a walk takes time linear in the nodes of the object. */
 STORE_WARN int store_page_next(const struct store *store, uint32_t row, struct store_page *out);
 
-/* (shared) The same below page `end`. Visits no node after the one that `end` is in. */
+/* (object) The same below page `end`. Visits no node after the one that `end` is in. */
 STORE_WARN int store_page_next_before(const struct store *store, uint32_t row, uint32_t end,
                                       struct store_page *out);
 
-/* (shared) Address of a frame in the mapping of the pool. */
+/* (no lock) Address of a frame in the mapping of the pool. */
 void *store_frame_ptr(const struct store *store, uint32_t frame);
 
-/* Zero up to `count` free frames in idle time, so that store_page_add need not. Returns how many it
- * zeroed, 0 if enough are ready. It uses streaming stores: the caller must fence before another
- * core may add pages. */
+/* Zero up to `count` free frames of the calling core's reserve in idle time, so that store_page_add
+ * need not. Returns how many it zeroed, 0 if enough are ready or the pool is nearly full. */
 uint32_t store_prezero(struct store *store, uint32_t count);
 
 /* --- check --------------------------------------------------------------------------------- */

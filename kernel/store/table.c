@@ -34,7 +34,7 @@ struct row *table_row(const struct store *store, uint32_t number)
 
 uint32_t table_rows(const struct store *store)
 {
-    return store->chunks * STORE_CHUNK_ENTRIES;
+    return __atomic_load_n(&store->chunks, __ATOMIC_ACQUIRE) * STORE_CHUNK_ENTRIES;
 }
 
 const struct store_version *entry_version(const struct store_entry *entry)
@@ -132,7 +132,8 @@ void table_grow(struct store *store)
     persist_publish64(table_dir_word(store, 0, chunk), word); /* COMMIT: the chunk exists */
     persist_publish64(table_dir_word(store, 1, chunk), word); /* COMMIT: the mirror */
     chunk_at(store, chunk)->frame = frame;
-    store->chunks++;
+    /* Pairs with table_rows: the chunk must be set before another core can use its rows. */
+    __atomic_store_n(&store->chunks, chunk + 1, __ATOMIC_RELEASE);
     for (uint32_t i = 0; i < STORE_CHUNK_ENTRIES; i++) {
         table_row(store, first + i)->state = STORE_FREE;
         bits_add(&store->free_rows, first + i);

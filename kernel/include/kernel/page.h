@@ -138,8 +138,8 @@ void badpage_add(uint32_t frame);
 void badpage_unmap(struct object *obj, phys_t bad);
 
 /* Code that uses the frame of a page for a fault, copy or migration must call this first, or must
- * skip the page if badpage_is_listed returns true. The caller must hold the lock of the object and
- * of the pool. Returns true if p->state was PRESENT or SHARED and the frame is listed; p->state is
+ * skip the page if badpage_is_listed returns true. The caller must hold the lock of the object.
+ * Returns true if p->state was PRESENT or SHARED and the frame is listed; p->state is
  * then POISONED. The page word then is durably POISONED as well, unless the store fails to change
  * it. */
 bool badpage_mark(struct store *store, const struct object *obj, struct store_page *p);

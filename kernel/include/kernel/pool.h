@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pool: kernel/store over the NVDIMM range. The caller must hold the pool's lock around each
- * call of store.h. No function blocks.
+ * The pool: kernel/store over the NVDIMM range. store.h says which lock each of its functions
+ * needs: the pool's lock is its TABLE, and the lock of an object is that of its in-core object. No
+ * function blocks.
  *
  * Lock order: object -> pool -> kmem -> phys.
  */
@@ -16,6 +17,10 @@
  * function logs the reason as `twz: fatal: ...` and ends the machine. */
 void pool_init(void);
 
+/* Returns the store, for functions of it that do not need the pool's lock. Returns NULL before
+ * pool_init and after pool_shutdown. Takes no lock. */
+struct store *pool_store(void);
+
 /* Takes the pool's lock. Returns NULL before pool_init and after pool_shutdown. The caller holds
  * the lock even then, so it must always call pool_unlock. */
 struct store *pool_lock(void);
@@ -29,11 +34,12 @@ phys_t pool_frame_phys(uint32_t frame);
 uint32_t pool_frame_number(phys_t frame);    /* the address must lie in the pool */
 const void *pool_frame_read(uint32_t frame); /* address in the kernel's read-only map */
 
-/* Zeroes a few free frames in advance, for an idle core. Returns false if enough frames are zeroed,
- * there is no pool, or another core holds the lock. */
+/* Zeroes a few free frames in advance for the calling core, which is idle. Returns false if enough
+ * are zeroed or there is no pool. Takes no lock. */
 bool pool_idle(void);
 
-/* Closes the store. Must be the last use of the store; pool_lock returns NULL afterwards. */
+/* Closes the pool: pool_store and pool_lock return NULL afterwards. Another core may still be in a
+ * call of the store, so the store's memory is not freed. */
 void pool_shutdown(void);
 
 #endif
