@@ -133,14 +133,15 @@ static NORETURN void refuse_pool(int code, const struct store_report *why)
 
 #define NFIT_UNARMED 8u /* state flag of a region that cannot keep its data (ACPI 6.5, 5.2.25.3) */
 
-/* Sets how this processor flushes, and whether a tracer records the flushes. Must be called before
- * the first persistent store. */
+/* Sets how this processor flushes and streams, and whether a tracer records the flushes. Must be
+ * called before the first persistent store. */
 static void choose_flush(void)
 {
     size_t len = 0;
     const char *text = boot_option("persist", &len);
 
     persist_x86.kind = (uint8_t)arch_flush_kind();
+    persist_x86.wide = arch_has_wide_stores();
     persist_x86.traced = text && len == 6 && memcmp(text, "traced", 6) == 0;
 }
 

@@ -16,6 +16,13 @@
 bare_main:
     movabsq $NVDIMM, %rdi
     movabsq $0x1122334455667788, %rbx
+    movq %cr4, %rax             /* enable XSAVE, and with it AVX, whose registers are zero */
+    orl $0x40600, %eax
+    movq %rax, %cr4
+    xorl %ecx, %ecx
+    xorl %edx, %edx
+    movl $7, %eax
+    xsetbv
 
     movq %rbx, (%rdi)           /* line 0: one word, flushed and fenced */
     flush clwb, 0
@@ -31,6 +38,7 @@ bare_main:
 
     movnti %rbx, 192(%rdi)      /* line 3: two words past the cache */
     movnti %rbx, 200(%rdi)
+    vmovntdq %ymm0, 224(%rdi)   /* the same line: 32 bytes are four words */
     sfence
 
     movq %rbx, 4092(%rdi)       /* over the end of a page, a line and a word */

@@ -210,12 +210,31 @@ struct opcode {
     uint8_t modrm;
 };
 
+/* An instruction with a VEX prefix, of 2 bytes after c5 or of 3 after c4. It has no other prefix.
+ */
+static struct opcode decode_vex(const uint8_t *at, size_t len)
+{
+    size_t last = at[0] == 0xc5 ? 1 : 2; /* the byte with the bits of 66, f3 and f2 */
+    struct opcode o = { .code = 0 };
+
+    if (last + 2 >= len || (last == 2 && (at[1] & 0x1f) != 1))
+        return o;
+    o.two = true;
+    o.op16 = (at[last] & 3) == 1;
+    o.rep = (at[last] & 3) > 1;
+    o.code = at[last + 1];
+    o.modrm = at[last + 2];
+    return o;
+}
+
 /* Skips the prefixes of 64-bit code, REX included. */
 static struct opcode decode_opcode(const uint8_t *at, size_t len)
 {
     struct opcode o = { .code = 0 };
     size_t i = 0;
 
+    if (len && (at[0] == 0xc5 || at[0] == 0xc4))
+        return decode_vex(at, len);
     for (; i < len; i++) {
         if (at[i] == 0x66)
             o.op16 = true;
@@ -251,7 +270,7 @@ static bool is_flush(const struct opcode *o)
            (reg == 7 || (reg == 6 && o->op16));
 }
 
-/* movnti, movntps/pd, movntdq/movntq */
+/* movnti, movntps/pd, movntdq/movntq, and the VEX forms */
 static bool is_stream(const struct opcode *o)
 {
     return o->two && (o->code == 0xc3 || o->code == 0x2b || o->code == 0xe7) && !o->rep;

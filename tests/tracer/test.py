@@ -22,14 +22,15 @@ KNOWN = [
     (STORE, 0, B), (FLUSH, 0, b''), (FENCE, 0, b''),
     (STORE, 64, b'\xa1'), (STORE, 66, b'\xa2' * 2), (STORE, 68, b'\xa3' * 4), (FLUSH, 64, b''),
     (STORE, 128, B), (FLUSH, 128, b''), (FENCE, 0, b''),
-    (STREAM, 192, B), (STREAM, 200, B), (FENCE, 0, b''),
+    (STREAM, 192, B), (STREAM, 200, B),
+    *((STREAM, at, bytes(8)) for at in range(224, 256, 8)), (FENCE, 0, b''),
     (STORE, 4092, B[:4]), (STORE, 4096, B[4:]),
     (STORE, 256, B), (STORE, 264, B),
     (STORE, 320, b'\1' + bytes(7)), (STORE, 384, B),
     (FLUSH, 0, b''), (LOST, 0, b''), (FENCE, 0, b''),
     (STORE, 512, b'\7' + bytes(7)), (FLUSH, 512, b''),
 ]
-STATS = dict(stores=12, streams=2, flushes=5, needless=1, lost=1, fences=4, idle=1, marks=0,
+STATS = dict(stores=12, streams=6, flushes=5, needless=1, lost=1, fences=4, idle=1, marks=0,
              unflushed=6, unfenced=1)
 
 

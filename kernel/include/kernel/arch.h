@@ -163,6 +163,9 @@ void *arch_map_mmio(phys_t start, uint64_t len);
 /* The instruction that writes a cache line back: 0 clflush, 1 clflushopt, 2 clwb (store/x86). */
 unsigned arch_flush_kind(void);
 
+/* Returns true if a streaming store may move 32 bytes (store/x86). */
+bool arch_has_wide_stores(void);
+
 /*
  * Page tables. A ptree is the page-table subtree of one object: a table of 512 entries for 2 MiB
  * each, which a slot entry points to, and the tables below it. Any number of roots map one ptree.

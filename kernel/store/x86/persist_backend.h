@@ -16,6 +16,7 @@
 
 struct persist_x86 {
     uint8_t kind; /* PERSIST_X86_*: the flush instruction of all cores */
+    bool wide;    /* all cores have AVX, and the kernel saves its registers with a thread's */
     bool traced;  /* load the line before each flush, so that a tracer sees its address */
 };
 extern struct persist_x86 persist_x86;

@@ -30,6 +30,7 @@
 
 /* x87, SSE, AVX, and the three parts of AVX-512, which are enabled together or not at all. */
 #define XCR0_BASE   0x07ull
+#define XCR0_AVX    0x04ull
 #define XCR0_AVX512 0xe0ull
 
 struct smap_site {
@@ -128,6 +129,11 @@ void x86_features_enable(void)
 unsigned arch_flush_kind(void)
 {
     return x86_features.flush;
+}
+
+bool arch_has_wide_stores(void)
+{
+    return (x86_features.xcr0 & XCR0_AVX) != 0 && has_bit(x86_cpuid(1, 0).c, 28);
 }
 
 bool arch_random64(uint64_t *out)
