@@ -22,7 +22,7 @@ STORE_TESTS = ["unit/store", "unit/store-share", "unit/store-damage", "unit/stor
                "crash/store-crash", "twz-obj/commands", "twz-obj/pools", "twz-obj/refusals"]
 HIER_TESTS = ["libtwz/hier", "libtwz/hier-hostile", "libtwz/hier-crash", "libtwz/guest",
               "twz-obj/names", "twz-obj/pools", "posix/posix"]
-POWER_TESTS = ["crash/kernel-powerfail"]
+POWER_TESTS = ["crash/durable-powerfail", "crash/kernel-powerfail"]
 POSIX_TESTS = ["libtwix/libtwix", "guest/endings", "posix/posix", "posix/runtime", "posix/prompt",
                "must-show/programs", "crash/posix-powerfail"]
 
@@ -40,7 +40,8 @@ GROUPS = {
                                         "twz-obj/refusals", "twz-obj/words", "twz-obj/stop"]),
 }
 # Words behind a test's command: only a part of it, since the rest breaks the sources itself.
-WORDS = {"crash/kernel-powerfail": ["test_churn"], "crash/posix-powerfail": ["test_files"],
+WORDS = {"crash/kernel-powerfail": ["test_churn"], "crash/durable-powerfail": ["test_steps"],
+         "crash/posix-powerfail": ["test_files"],
          "crash/powerfail": ["later_run"], "crash/store-crash": ["--no-mutants", "--random", "0"]}
 # Smaller samples, for which a mutant is enough of a fault.
 ENVIRONMENT = {"TWZ_CRASH_IMAGES": "40"}

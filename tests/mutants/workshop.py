@@ -57,7 +57,7 @@ def copy_tree(top, target):
             if name not in kept and not is_left_out(to, name):
                 shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) \
                     else os.unlink(path)
-        for name in names:
+        for name in names + [f for f in folders if os.path.islink(os.path.join(folder, f))]:
             source, copy = os.path.join(folder, name), os.path.join(to, name)
             if is_left_out(folder, name) or not os.path.exists(source):
                 continue

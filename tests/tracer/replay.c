@@ -4,8 +4,9 @@
  *
  *   check INITIAL TRACE FINAL           whether the trace applied to INITIAL gives FINAL
  *   stats INITIAL TRACE                 counts, and the stores that no flush covers
- *   list  INITIAL TRACE COUNT SEED      up to COUNT different crash images: lines of "POINT NUMBER
- *                                       MARKS HASH", in trace order; COUNT 0: all
+ *   list  INITIAL TRACE COUNT SEED      COUNT different crash images, all where there are no more:
+ *                                       lines of "POINT NUMBER MARKS HASH", in trace order; COUNT 0: all
+ *   count INITIAL TRACE LIMIT           how many different ones there are; beyond LIMIT "at most N"
  *   image INITIAL TRACE POINT NUMBER OUT   turns OUT, a copy of INITIAL, into that crash image
  *
  * -q QUEUE before the command: the virtio queue whose doorbell counts as a mark (default 9, the
@@ -28,6 +29,7 @@ static int usage(void)
     fprintf(stderr, "usage: trace-replay [-q QUEUE] check INITIAL TRACE FINAL\n"
                     "       trace-replay [-q QUEUE] stats INITIAL TRACE\n"
                     "       trace-replay [-q QUEUE] list INITIAL TRACE COUNT SEED\n"
+                    "       trace-replay [-q QUEUE] count INITIAL TRACE LIMIT\n"
                     "       trace-replay [-q QUEUE] image INITIAL TRACE POINT NUMBER OUT\n");
     return 2;
 }
@@ -121,54 +123,136 @@ static void grow_seen(struct seen *s)
     *s = bigger;
 }
 
-static uint64_t count_points(char **args)
+/* Images that are to be printed, each a different one: the same bytes after more output to the host
+ * make another image, of which more is expected. */
+struct sample {
+    struct image {
+        uint64_t point;
+        uint64_t number;
+        uint64_t marks;
+        uint64_t hash;
+    } * v;
+    uint64_t n;
+    uint64_t capacity;
+    struct seen seen;
+    uint64_t random;
+};
+
+static void append_image(struct sample *s, struct image image)
+{
+    if (s->n == s->capacity) {
+        s->capacity = s->capacity ? 2 * s->capacity : 256;
+        s->v = realloc(s->v, s->capacity * sizeof(*s->v));
+        if (!s->v)
+            exit(2);
+    }
+    s->v[s->n++] = image;
+}
+
+static void add_image(struct sample *s, struct model *m, uint64_t number)
+{
+    struct image image = { .point = model_point(m), .number = number, .marks = model_marks(m) };
+    uint64_t key = image.marks;
+
+    model_choose(m, number);
+    image.hash = model_hash(m);
+    model_restore(m);
+    if (add_seen(&s->seen, image.hash ^ next_random(&key)))
+        append_image(s, image);
+}
+
+static uint64_t count_images(char **args, uint64_t *points)
 {
     struct model *m = model_open(args[0], args[1], mark_queue);
-    uint64_t points = 0;
+    uint64_t images = 0;
 
-    while (model_next(m))
-        points++;
-    return points;
+    for (*points = 0; model_next(m); ++*points)
+        images += model_images(m);
+    return images;
 }
 
-static void list_image(struct model *m, struct seen *seen, uint64_t number)
+static void add_all(struct sample *s, char **args)
 {
-    model_choose(m, number);
-    if (add_seen(seen, model_hash(m)))
-        printf("%" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64 "\n", model_point(m), number,
-               model_marks(m), model_hash(m));
-    model_restore(m);
-}
+    struct model *m = model_open(args[0], args[1], mark_queue);
 
-/* Lists the same share of images for every point, so that each phase of the run has some. Half of
- * them are corners, which show a single missing flush or fence. */
-static void list_sample(struct model *m, struct seen *seen, uint64_t share, uint64_t *random)
-{
-    uint64_t draws = share >> 16;
-
-    if ((next_random(random) & 0xffff) < (share & 0xffff))
-        draws++;
-    while (draws--) {
-        uint64_t of = next_random(random) & 1 ? model_corners(m) : model_images(m);
-
-        list_image(m, seen, next_random(random) % of);
+    while (model_next(m)) {
+        for (uint64_t i = 0; i < model_images(m); i++)
+            add_image(s, m, i);
     }
 }
 
+/* Draws the same share of images for every point, so that each phase of the run has some. Half of
+ * them are corners, which show a single missing flush or fence. `share` is in 1/65536 of an image. */
+static void add_share(struct sample *s, char **args, uint64_t share)
+{
+    struct model *m = model_open(args[0], args[1], mark_queue);
+
+    while (model_next(m)) {
+        uint64_t draws = share >> 16;
+
+        if ((next_random(&s->random) & 0xffff) < (share & 0xffff))
+            draws++;
+        while (draws--) {
+            uint64_t of = next_random(&s->random) & 1 ? model_corners(m) : model_images(m);
+
+            add_image(s, m, next_random(&s->random) % of);
+        }
+    }
+}
+
+static int order_images(const void *a, const void *b)
+{
+    const struct image *x = a, *y = b;
+
+    if (x->point != y->point)
+        return x->point < y->point ? -1 : 1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* Prints `count` of the images, drawn evenly, in the order of the trace. */
+static void print_images(struct sample *s, uint64_t count)
+{
+    qsort(s->v, s->n, sizeof(*s->v), order_images);
+    for (uint64_t i = 0; i < s->n; i++) {
+        if (next_random(&s->random) % (s->n - i) >= count)
+            continue;
+        count--;
+        printf("%" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64 "\n", s->v[i].point,
+               s->v[i].number, s->v[i].marks, s->v[i].hash);
+    }
+}
+
+/* Most draws of one pass may be images that are there already, so passes with more draws follow, and
+ * last of all every image. */
 static int run_list(char **args)
 {
     uint64_t count = strtoull(args[2], NULL, 0);
-    uint64_t random = strtoull(args[3], NULL, 0);
-    uint64_t share = (count << 16) / count_points(args); /* 1/65536 of an image */
-    struct model *m = model_open(args[0], args[1], mark_queue);
-    struct seen seen = { .n = 0 };
+    struct sample s = { .random = strtoull(args[3], NULL, 0) };
+    uint64_t points, existing = count_images(args, &points);
+    uint64_t share = points ? (count << 16) / points : 0;
 
-    while (model_next(m)) {
-        for (uint64_t i = 0; !count && i < model_images(m); i++)
-            list_image(m, &seen, i);
-        if (count)
-            list_sample(m, &seen, share, &random);
+    if (count) {
+        for (; s.n < count && share * points >> 16 < existing; share = 2 * share + 1)
+            add_share(&s, args, share);
     }
+    if (!count || s.n < count)
+        add_all(&s, args);
+    print_images(&s, count && count < s.n ? count : s.n);
+    return 0;
+}
+
+/* Where there are more than the limit, "at most" their number with repetitions. */
+static int run_count(char **args)
+{
+    uint64_t points, existing = count_images(args, &points);
+    struct sample s = { .n = 0 };
+
+    if (existing > strtoull(args[2], NULL, 0)) {
+        printf("at most %" PRIu64 "\n", existing);
+        return 0;
+    }
+    add_all(&s, args);
+    printf("%" PRIu64 "\n", s.n);
     return 0;
 }
 
@@ -196,10 +280,8 @@ static const struct command {
     int args;
     int (*run)(char **args);
 } commands[] = {
-    { "check", 3, run_check },
-    { "stats", 2, run_stats },
-    { "list", 4, run_list },
-    { "image", 5, run_image },
+    { "check", 3, run_check }, { "stats", 2, run_stats }, { "list", 4, run_list },
+    { "count", 3, run_count }, { "image", 5, run_image },
 };
 
 int main(int argc, char **argv)

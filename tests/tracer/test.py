@@ -168,6 +168,19 @@ def test_sample_is_repeatable(traced):
     assert {line.split()[3] for line in sample(7).splitlines()} <= hashes
 
 
+def test_sample_reaches_its_count(traced):
+    def lines(count, seed):
+        return traced.run('list', traced.initial, traced.trace, count, seed).stdout.splitlines()
+    every = lines(0, 1)
+    assert traced.run('count', traced.initial, traced.trace, 10**6).stdout == f'{len(every)}\n'
+    assert traced.run('count', traced.initial, traced.trace, 3).stdout.startswith('at most ')
+    for count in (1, 5, len(every) - 1, len(every), 2 * len(every)):
+        drawn = lines(count, count)
+        assert len(set(drawn)) == len(drawn) == min(count, len(every)), (count, len(drawn))
+        assert {line.split()[3] for line in drawn} <= {line.split()[3] for line in every}
+    assert len({line.split()[0] for line in lines(10, 3)}) > 1 # of several points
+
+
 def symbol(path, name):
     for line in subprocess.run(['nm', path], text=True, stdout=subprocess.PIPE,
                                check=True).stdout.splitlines():

@@ -6,17 +6,20 @@
  *
  *   mkdir:PATH rmdir:PATH create:PATH unlink:PATH rename:PATH:PATH truncate:PATH:LEN
  *   write:PATH:OFFSET:LEN:SEED   byte i of the file is (SEED + 7 * i) & 255 from OFFSET on
+ *   map:PATH:OFFSET:LEN:SEED:HOW the same by stores into a mapping of the file, which is long enough;
+ *                                HOW makes them durable: m msync, f fsync, d fdatasync, s sync, n nothing
  */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define TOP     "/data/t"
-#define FIELDS  5
+#define FIELDS  6
 #define LEN_MAX 16384
 
 static void fail(const char *what)
@@ -45,6 +48,39 @@ static int write_file(const char *path, long offset, long len, unsigned seed)
     return close(fd);
 }
 
+static int make_durable(char how, void *at, size_t len, int fd)
+{
+    switch (how) {
+    case 'm': return msync(at, len, MS_SYNC);
+    case 'f': return fsync(fd);
+    case 'd': return fdatasync(fd);
+    case 's': sync(); return 0;
+    default: return 0;
+    }
+}
+
+static int write_mapping(const char *path, char **field)
+{
+    long offset = atol(field[2]), len = atol(field[3]);
+    unsigned seed = (unsigned)atol(field[4]);
+    size_t all = (size_t)(offset + len);
+    int fd = open(path, O_RDWR);
+    unsigned char *at;
+    int err;
+
+    if (fd < 0)
+        return -1;
+    at = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED)
+        return -1;
+    for (long i = offset; i < offset + len; i++)
+        at[i] = (unsigned char)(seed + 7 * (unsigned)i);
+    err = make_durable(field[5][0], at, all, fd);
+    if (munmap(at, all) < 0)
+        err = -1;
+    return close(fd) < 0 ? -1 : err;
+}
+
 static int create(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
@@ -70,6 +106,8 @@ static int run_operation(char **field)
         return truncate(path, atol(field[2]));
     if (!strcmp(field[0], "write"))
         return write_file(path, atol(field[2]), atol(field[3]), (unsigned)atol(field[4]));
+    if (!strcmp(field[0], "map"))
+        return write_mapping(path, field);
     path_of(other, sizeof(other), field[2]);
     return strcmp(field[0], "rename") ? -1 : rename(path, other);
 }
@@ -77,7 +115,7 @@ static int run_operation(char **field)
 static void run_operation_text(char *text)
 {
     char copy[512];
-    char *field[FIELDS] = { "", "", "", "", "" };
+    char *field[FIELDS] = { "", "", "", "", "", "" };
     char *at = copy;
 
     snprintf(copy, sizeof(copy), "%s", text);

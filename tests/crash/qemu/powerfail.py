@@ -3,7 +3,7 @@
 images that the media may hold at each instant, and each image is booted.
 
     with powerfail.Recording(build, pool, "/host/counter") as recording:
-        count, failures = recording.try_images(60, oracle)  # oracle(image, pool)
+        tried = recording.try_images(60, oracle)  # oracle(image, pool)
 
 A recording is an error if its replay does not give the pool file byte for byte.
 Environment: TWZ_CRASH_SEED selects another sample; TWZ_CRASH_IMAGES=N tries N images at most in each;
@@ -26,6 +26,7 @@ from booting import Failure, wanted
 SEED = int(os.environ.get("TWZ_CRASH_SEED", "1"))
 ONLY = os.environ.get("TWZ_CRASH_IMAGE")
 WORKERS = 2
+COUNT_LIMIT = 200_000 # images that are compared to find how many are distinct
 booting.BOOT_LIMIT = backstop.seconds(30)
 TRACE_HEADER = 32
 TRACE_RECORD = 32
@@ -47,6 +48,22 @@ class Image(NamedTuple):
 
     def __str__(self):
         return f"{self.point}:{self.number}"
+
+
+class Tried(NamedTuple):
+    images: int
+    existing: str # a number, or "at most" one
+    failures: list
+
+    def __str__(self):
+        return f"{self.images} of {self.existing} images"
+
+    def summary(self):
+        """The failures, of equal ones the first."""
+        first = {}
+        for failure in self.failures:
+            first.setdefault(failure.split(": ", 1)[1], failure)
+        return "\n".join(list(first.values())[:20])
 
 
 def copy_pool(source, target):
@@ -85,12 +102,26 @@ class Recording:
         lines = [line.split() for line in r.stdout.splitlines()]
         return {words[0]: int(words[1]) for words in lines if len(words) == 2}
 
+    def existing(self):
+        """How many distinct images there are, for people: a number, or "at most" one."""
+        r = self.replay("count", self.initial, self.trace, str(COUNT_LIMIT))
+        wanted(r.returncode == 0, r.stderr)
+        return r.stdout.strip()
+
     def sample(self, count, seed):
-        """About `count` distinct images, spread over the run; 0 for all of them."""
+        """`count` distinct images, spread over the run; all of them if there are no more, or for 0."""
         r = self.replay("list", self.initial, self.trace, str(count), str(seed))
         wanted(r.returncode == 0, r.stderr)
-        return [Image(int(p), int(n), int(m), h)
-                for p, n, m, h in (line.split() for line in r.stdout.splitlines())]
+        sampled = [Image(int(p), int(n), int(m), h)
+                   for p, n, m, h in (line.split() for line in r.stdout.splitlines())]
+        wanted(len(sampled) == count or not count or self.existing() == str(len(sampled)),
+               f"{len(sampled)} images instead of {count}; there are {self.existing()}")
+        return sampled
+
+    def at_end(self):
+        """What is on the media after the machine is off: of the pending stores none."""
+        stats = self.stats()
+        return Image(stats["fences"] + 1, 0, stats["marks"], "")
 
     def make(self, image, path):
         copy_pool(self.initial, path)
@@ -107,8 +138,8 @@ class Recording:
             yield pool
 
     def try_images(self, count, oracle, enough=None):
-        """Run oracle(image, pool) on about `count` images, but stop after `enough` failures.
-        Returns the number of images and the failures."""
+        """Run oracle(image, pool) on `count` images, but stop after `enough` failures.
+        The result is a Tried."""
         images = [Image(*map(int, ONLY.split(":")), 0, "")] if ONLY else self.sample(count, SEED)
         wanted(images, "no image to try")
 
@@ -125,7 +156,7 @@ class Recording:
 
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
             list(workers.map(attempt, images))
-        return len(images), failures
+        return Tried(len(images), self.existing(), failures)
 
     def records(self):
         with open(self.trace, "rb") as f:

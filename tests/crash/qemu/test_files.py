@@ -46,8 +46,8 @@ class Tree:
             self.files[rest[0]] = self.files.pop(name)
         elif kind == "truncate":
             self.files[name] = self.files[name].ljust(int(rest[0]), b"\0")[:int(rest[0])]
-        elif kind == "write":
-            offset, length, seed = map(int, rest)
+        elif kind in ("write", "map"):
+            offset, length, seed = map(int, rest[:3])
             new = bytes((seed + 7 * i) & 255 for i in range(offset, offset + length))
             old = self.files[name].ljust(offset, b"\0")
             self.files[name] = old[:offset] + new + old[offset + length:]
@@ -68,7 +68,7 @@ def is_partly(tree, before, after, op):
     """The tree differs from `before` only in the file that `op` writes. Each byte of the file is
     old, new, or missing at the end."""
     kind, name, *_ = op.split(":")
-    if kind not in ("write", "truncate") or name not in tree.files:
+    if kind not in ("write", "map", "truncate") or name not in tree.files:
         return False
     got, old, new = (t.files[name] for t in (tree, before, after))
     trial = Tree(before)
@@ -96,7 +96,7 @@ def random_operation(dice, tree):
     place = dice.choice(sorted(tree.dirs))
     fresh = (place + "/" if place else "") + dice.choice("abcdef")
     kind = dice.choice(["mkdir", "rmdir", "create", "create", "unlink", "rename", "rename",
-                        "truncate", "write", "write", "write"])
+                        "truncate", "write", "write", "write", "map", "map"])
     taken = fresh in tree.files or fresh in tree.dirs
     if kind == "mkdir" and not taken and fresh.count("/") < 2:
         return f"mkdir:{fresh}"
@@ -117,6 +117,10 @@ def random_operation(dice, tree):
     if kind == "write":
         length = dice.choice([1, 8, 100, 4096, 6000])
         return f"write:{name}:{dice.choice([0, 3, 64, 4090, 5000])}:{length}:{dice.randrange(256)}"
+    if kind == "map" and tree.files[name]:
+        offset = dice.randrange(len(tree.files[name]))
+        length = dice.randrange(len(tree.files[name]) - offset) + 1
+        return f"map:{name}:{offset}:{length}:{dice.randrange(256)}:{dice.choice('mfds')}"
     return None
 
 
@@ -134,10 +138,10 @@ def describe(tree):
 
 
 class Sequence:
-    """A recorded run of random operations, with the expected tree after each."""
+    """A recorded run of operations, by default random ones, with the expected tree after each."""
 
-    def __init__(self, seed):
-        self.ops = random_operations(random.Random(seed), OPERATIONS)
+    def __init__(self, seed, ops=None):
+        self.ops = ops or random_operations(random.Random(seed), OPERATIONS)
         self.states = [Tree()]
         for op in self.ops:
             self.states.append(Tree(self.states[-1]))
@@ -173,14 +177,36 @@ def tree_in(pool):
 
 
 def test_files():
-    total, problems = 0, []
+    tried, problems = [], []
     for seed in range(powerfail.SEED * 1000, powerfail.SEED * 1000 + SEQUENCES):
         with Sequence(seed) as run:
-            count, failures = run.recording.try_images(IMAGES, run.oracle)
-        total += count
-        problems += [f"seed {seed}: {failure}" for failure in failures]
-    print(f"      {total} images of {SEQUENCES} sequences of {OPERATIONS} operations booted")
+            tried.append(run.recording.try_images(IMAGES, run.oracle))
+        problems += [f"seed {seed}: {failure}" for failure in tried[-1].failures]
+    print(f"      of {SEQUENCES} sequences of {OPERATIONS} operations booted: "
+          f"{', '.join(map(str, tried))}")
     wanted(not problems, "\n".join(problems[:10]))
+
+
+MAPPED = ["create:a", "write:a:0:9000:1", "map:a:100:8000:{}:{}", "create:b"]
+
+
+def test_each_way_to_make_a_mapping_durable():
+    """All images of the short run that lie around the way: none may lack an acknowledged store."""
+    total = []
+    for seed, how in enumerate("mfds"):
+        ops = [op.format(40 + seed, how) for op in MAPPED]
+        with Sequence(seed, ops) as run:
+            total.append(run.recording.try_images(powerfail.images(30), run.oracle))
+            wanted(not total[-1].failures, f"{how}: " + "\n".join(total[-1].failures[:5]))
+    print(f"      {', '.join(map(str, total))}")
+
+
+def test_stores_into_a_mapping_are_durable_after_the_end():
+    """Nothing makes them durable but the orderly end of the machine."""
+    with Sequence(0, [op.format(40, "n") for op in MAPPED[:3]]) as run, \
+            run.recording.pool_of(run.recording.at_end()) as pool:
+        same(describe(tree_in(pool)), describe(run.states[-1]), "the tree")
+        wanted(tree_in(pool) == run.states[-1], "the contents differ")
 
 
 def test_each_missing_flush_of_the_libraries_is_caught():
@@ -190,7 +216,7 @@ def test_each_missing_flush_of_the_libraries_is_caught():
         survivors = []
         for site in sites:
             with run.recording.without_flushes(site):
-                if not run.recording.try_images(150, run.oracle, enough=1)[1]:
+                if not run.recording.try_images(150, run.oracle, enough=1).failures:
                     survivors.append(f"{site:#x}")
     print(f"      {len(sites)} flush instructions, each removed")
     wanted(sites and not survivors, f"not caught: {survivors}")

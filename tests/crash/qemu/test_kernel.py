@@ -75,14 +75,14 @@ def recorded(pool):
 def test_churn():
     with Churn() as pool, recorded(pool) as recording:
         stats = recording.stats()
-        count, failures = recording.try_images(IMAGES, oracle_for(pool.anchor, stats["marks"]))
-        print(f"      {count} images booted; {stats}")
-        wanted(not failures, "\n".join(failures[:10]))
+        tried = recording.try_images(IMAGES, oracle_for(pool.anchor, stats["marks"]))
+        print(f"      {tried} booted; {stats}")
+        wanted(not tried.failures, "\n".join(tried.failures[:10]))
 
 
 def test_power_fails_again_in_recovery():
     """A boot from a crash image is recorded and interrupted in turn: the promises hold, too."""
-    tried, stored, problems = 0, 0, []
+    tried, stored, problems = [], 0, []
     with Churn() as pool, recorded(pool) as recording:
         for image in recording.sample(RECOVERIES, powerfail.SEED + 1):
             with recording.pool_of(image) as crashed, \
@@ -90,10 +90,9 @@ def test_power_fails_again_in_recovery():
                 same(again.result.returncode, 0, f"verify after {image}")
                 stored += again.stats()["stores"]
                 found = int(again.result.stdout.split()[0])
-                count, failures = again.try_images(CUTS, second_oracle(pool.anchor, found))
-                tried += count
-                problems += [f"after {image}: {failure}" for failure in failures]
-    print(f"      {tried} images of {RECOVERIES} recoveries booted, {stored} stores in them")
+                tried.append(again.try_images(CUTS, second_oracle(pool.anchor, found)))
+                problems += [f"after {image}: {failure}" for failure in tried[-1].failures]
+    print(f"      {sum(t.images for t in tried)} images of {RECOVERIES} recoveries booted, {stored} stores in them")
     wanted(not problems, "\n".join(problems[:10]))
 
 
@@ -120,8 +119,8 @@ def test_missing_flushes_are_caught():
     with Churn() as pool, recorded(pool) as recording:
         marks = recording.stats()["marks"]
         with recording.without_flushes():
-            _, failures = recording.try_images(30, oracle_for(pool.anchor, marks), enough=1)
-        wanted(failures, "no image of a run without flushes failed")
+            tried = recording.try_images(30, oracle_for(pool.anchor, marks), enough=1)
+        wanted(tried.failures, "no image of a run without flushes failed")
 
 
 counting.run(globals(), sys.argv[2] if len(sys.argv) > 2 else None)

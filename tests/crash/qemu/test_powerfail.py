@@ -47,9 +47,9 @@ def counted(runs):
     with pool_with("counter", runs) as pool, \
             powerfail.Recording(BUILD, pool, "/host/counter") as recording:
         same(recording.result.stdout, b"%d\n" % (runs + 1))
-        count, failures = recording.try_images(IMAGES, counter_oracle(recording, runs))
-        print(f"counter after {runs}: {count} images booted, {recording.stats()}")
-        wanted(not failures, "\n".join(failures[:10]))
+        tried = recording.try_images(IMAGES, counter_oracle(recording, runs))
+        print(f"counter after {runs}: {tried} booted, {recording.stats()}")
+        wanted(not tried.failures, "\n".join(tried.failures[:10]))
 
 
 def test_counter_first_run():
@@ -75,8 +75,8 @@ def test_missing_flushes_are_caught():
             powerfail.Recording(BUILD, pool, "/host/counter") as recording:
         oracle = counter_oracle(recording, 1)
         with recording.without_flushes():
-            _, failures = recording.try_images(IMAGES, oracle, enough=1)
-        wanted(failures, "no image of a run without flushes failed")
+            tried = recording.try_images(IMAGES, oracle, enough=1)
+        wanted(tried.failures, "no image of a run without flushes failed")
 
 
 def listed(runs):
@@ -96,9 +96,9 @@ def listed(runs):
                 wanted(output in allowed, f"printed {output!r}, wanted one of {allowed!r}")
                 crashed.check()
 
-            count, failures = recording.try_images(IMAGES, oracle)
-            print(f"list after {runs}: {count} images booted, {recording.stats()}")
-            wanted(not failures, "\n".join(failures[:10]))
+            tried = recording.try_images(IMAGES, oracle)
+            print(f"list after {runs}: {tried} booted, {recording.stats()}")
+            wanted(not tried.failures, "\n".join(tried.failures[:10]))
 
 
 def test_list_first_run():
