@@ -2,7 +2,7 @@
 """Breaks the sources, one place at a time, and sees whether the tests notice: how dense the net is.
 
 Usage: ./twz test --mutants [N | MODULE]... [--seed S] [--jobs J] [--tests NAME]... [--again]
-                            [--survivors] [--list] [--table]
+                            [--survivors] [--fast] [--list] [--table]
 
 A MODULE is a group (store, kernel, hier, libtwz, libtwix, twz-obj) or a folder, kernel/obj; none: all.
 N mutants (default 12) are drawn: groups in turn, then an operator of sites.py, then one of its sites.
@@ -11,7 +11,8 @@ compiler makes the same code of it, it is no mutant and another one is drawn; al
 compile. Then the tests of its group run until one fails, within LIMIT times the time that they take on
 the whole tree. Outcomes lie in BUILD/mutants/results.jsonl, and a mutant of unchanged code that has one
 is not tried again, so an interrupted run goes on where it was. --again tries all of the draw again,
---survivors those of earlier runs that survived. --list names the draw, --table prints all outcomes.
+--survivors those of earlier runs that survived. --fast leaves the slow tests out: run --survivors after
+it. --list names the draw, --table prints all outcomes.
 
 survivors.txt has the mutants that do no harm, with the reason. An entry without a site is an error, and
 so is one whose mutant is caught. Exit status 1: a mutant survived that has no entry, or such an error.
@@ -47,7 +48,7 @@ def parse_arguments(words):
     parser.add_argument("--jobs", type=int, default=1, help="copies of the tree that work at a time")
     parser.add_argument("--tests", action="append", help="only these tests")
     parser.add_argument("--folder", help="where the copies and the outcomes are")
-    for name in ("--again", "--survivors", "--list", "--table"):
+    for name in ("--again", "--survivors", "--fast", "--list", "--table"):
         parser.add_argument(name, action="store_true")
     args = parser.parse_intermixed_args(words)
     numbers = [w for w in args.what if w.isdigit()]
@@ -146,7 +147,8 @@ def show(entry):
 
 def try_site(shop, group, site, args, results):
     """Builds and tests one mutant. The entry of its outcome."""
-    names = plan.order_tests(args.tests or plan.tests_of(group, shop.known), shop.seconds,
+    names = plan.order_tests(args.tests or plan.tests_of(group, shop.known, args.fast),
+                             shop.seconds,
                              results.history(os.path.dirname(site.file)))
     with shop.broken(site):
         entry = shop.judge(site, names)
@@ -247,7 +249,7 @@ def main(words):
                  for n in range(max(1, args.jobs))]
         for shop in shops:
             shop.prepare({name for group in found
-                          for name in args.tests or plan.tests_of(group, shop.known)})
+                          for name in args.tests or plan.tests_of(group, shop.known, args.fast)})
         entries = run_draw(order, args, results, shops)
     excused, problems = check_excuses(args.top, entries)
     total = print_table(entries, found, excused)

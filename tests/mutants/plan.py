@@ -45,6 +45,9 @@ WORDS = {"crash/kernel-powerfail": ["test_churn"], "crash/durable-powerfail": ["
          "crash/powerfail": ["later_run"], "crash/store-crash": ["--no-mutants", "--random", "0"]}
 # Smaller samples, for which a mutant is enough of a fault.
 ENVIRONMENT = {"TWZ_CRASH_IMAGES": "40"}
+# --fast leaves these out.
+SLOW_TESTS = ("crash/", "posix/", "must-show/", "twz-obj/stop", "libtwz/hier-crash", "unit/store-scale",
+              "twz-obj/pools")
 SYSTEM_TESTS = ("guest/", "posix/", "must-show/", "crash/", "libtwz/guest")
 HOST_TESTS = ("crash/store-crash",)
 
@@ -61,9 +64,10 @@ def files(top, group):
             and not tree.is_test(path)]
 
 
-def tests_of(group, known):
+def tests_of(group, known, fast=False):
     """The names of the group's tests, of those that exist."""
-    return [name for name in GROUPS[group][2] if name in known]
+    return [name for name in GROUPS[group][2]
+            if name in known and not (fast and name.startswith(SLOW_TESTS))]
 
 
 def needs_system(name):

@@ -5,7 +5,7 @@
  *   check INITIAL TRACE FINAL           whether the trace applied to INITIAL gives FINAL
  *   stats INITIAL TRACE                 counts, and the stores that no flush covers
  *   list  INITIAL TRACE COUNT SEED      COUNT different crash images, all where there are no more:
- *                                       lines of "POINT NUMBER MARKS HASH", in trace order; COUNT 0: all
+ *                                       lines of "POINT NUMBER MARKS HASH", in trace order; 0: all
  *   count INITIAL TRACE LIMIT           how many different ones there are; beyond LIMIT "at most N"
  *   image INITIAL TRACE POINT NUMBER OUT   turns OUT, a copy of INITIAL, into that crash image
  *
@@ -182,7 +182,7 @@ static void add_all(struct sample *s, char **args)
 }
 
 /* Draws the same share of images for every point, so that each phase of the run has some. Half of
- * them are corners, which show a single missing flush or fence. `share` is in 1/65536 of an image. */
+ * them are corners, which show a single missing flush or fence. `share` is in 1/65536. */
 static void add_share(struct sample *s, char **args, uint64_t share)
 {
     struct model *m = model_open(args[0], args[1], mark_queue);
@@ -222,8 +222,8 @@ static void print_images(struct sample *s, uint64_t count)
     }
 }
 
-/* Most draws of one pass may be images that are there already, so passes with more draws follow, and
- * last of all every image. */
+/* Most draws of one pass may be images that are there already, so passes with more draws follow,
+ * and last of all every image. */
 static int run_list(char **args)
 {
     uint64_t count = strtoull(args[2], NULL, 0);

@@ -6,8 +6,8 @@
  *
  *   mkdir:PATH rmdir:PATH create:PATH unlink:PATH rename:PATH:PATH truncate:PATH:LEN
  *   write:PATH:OFFSET:LEN:SEED   byte i of the file is (SEED + 7 * i) & 255 from OFFSET on
- *   map:PATH:OFFSET:LEN:SEED:HOW the same by stores into a mapping of the file, which is long enough;
- *                                HOW makes them durable: m msync, f fsync, d fdatasync, s sync, n nothing
+ *   map:PATH:OFFSET:LEN:SEED:HOW   the same by stores into a mapping of the file, which is long
+ *      enough; HOW makes them durable: m msync, f fsync, d fdatasync, s sync, n nothing
  */
 #include <dirent.h>
 #include <fcntl.h>

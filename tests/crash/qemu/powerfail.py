@@ -119,7 +119,7 @@ class Recording:
         return sampled
 
     def at_end(self):
-        """What is on the media after the machine is off: of the pending stores none."""
+        """The media after the machine is off, without the stores that are pending."""
         stats = self.stats()
         return Image(stats["fences"] + 1, 0, stats["marks"], "")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the kernel makes durable by itself, under power failure. The first program
+"""The promises of the kernel to make stores durable, under power failure. The first program
 (tests/guest/raw/durable.c) stores and flushes nothing; after each step that promises it, a power
 failure must leave the stores of all steps so far.
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * durable ANCHOR setup|run|verify N: what the kernel makes durable by itself. `run` stores with plain
- * instructions, and flushes nothing. Each step (`steps`) uses one way by which the kernel
- * promises that the stores are durable, then prints a dot; the last one is the end of the machine. After a power failure `verify N` must find
+ * durable ANCHOR setup|run|verify N: the ways by which the kernel makes stores durable. `run`
+ * stores with plain instructions, and flushes nothing. Each step (`steps`) uses one way, then
+ * prints a dot; the last way is the end of the machine. After a power failure `verify N` must find
  * all stores of the first N steps; status 1 with a message if one is missing.
  *
  * The anchor, initially zero, holds the IDs of the objects that setup made.
@@ -10,7 +10,7 @@
 #include "raw.h"
 
 #define PAGES   12u
-#define CROWD   1100u /* more objects than the kernel caches */
+#define MANY    1100u /* more objects than the kernel caches */
 #define WAIT_NS 5000000000ull
 #define RW      (TWZ_READ | TWZ_WRITE)
 
@@ -20,7 +20,7 @@
 
 struct anchor {
     objid_t object[64]; /* one or two for each step */
-    objid_t crowd[CROWD];
+    objid_t many[MANY];
 };
 #define ANCHOR ((struct anchor *)(TWZ_SLOT_ADDR(SLOT_ANCHOR) + TWZ_OBJ_BASE))
 
@@ -141,8 +141,8 @@ static void run_evicted(uint64_t step, objid_t first, objid_t second)
     (void)second;
     fill(step, first, PAGES);
     raw_map(SLOT_WORK, ANCHOR->object[0], TWZ_READ);
-    for (unsigned n = 0; n < CROWD; n++)
-        raw_call(TWZ_SYS_obj_stat, ANCHOR->crowd[n].lo, ANCHOR->crowd[n].hi, (uint64_t)&stat,
+    for (unsigned n = 0; n < MANY; n++)
+        raw_call(TWZ_SYS_obj_stat, ANCHOR->many[n].lo, ANCHOR->many[n].hi, (uint64_t)&stat,
                  sizeof(stat), 0, 0);
     range(first, TWZ_RANGE_PERSIST, PAGES);
 }
@@ -223,8 +223,8 @@ static int setup(void)
 {
     for (unsigned n = 0; n < 2 * STEPS; n++)
         ANCHOR->object[n] = create(&steps[n / 2]);
-    for (unsigned n = 0; n < CROWD; n++)
-        ANCHOR->crowd[n] = create(&steps[0]);
+    for (unsigned n = 0; n < MANY; n++)
+        ANCHOR->many[n] = create(&steps[0]);
     raw_persist(ANCHOR, sizeof(*ANCHOR));
     return 0;
 }
