@@ -7,7 +7,7 @@
  */
 #include <kernel/defer.h>
 
-static struct spinlock lock;
+static SHARED_LOCK struct spinlock lock;
 static struct list unowned; /* queued by cores without a thread */
 
 void defer(struct deferred *work)

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the random generator: a hash generator over BLAKE2b.
+ * Owns the random generators, one for each core: hash generators over BLAKE2b.
  *
- * From the key K a refill computes out_i = H(K, i) for i = 1 .. n, then K = H(K, 0). So neither the
+ * From its key K a refill computes out_i = H(K, i) for i = 1 .. n, then K = H(K, 0). So neither the
  * bytes given out nor an earlier key can be computed from the state that is left. Bytes are wiped
- * as they are given out. The first key, and a part of each later one, comes from the processor's
- * random source. Without such a source the first key has the clock only, and the log says so.
+ * as they are given out. A core's first key is derived from the root key, and its number; a part of
+ * each later one comes from the processor's random source. The root key does too; without such a
+ * source it has the clock only, and the log says so.
  *
- * One lock, taken last.
+ * random_mix changes the root key. Each core then derives a new key from it at its next use.
+ *
+ * The lock guards the root key. A generator belongs to its core. The lock is taken last.
  */
 #include <kernel/arch.h>
+#include <kernel/cpu.h>
 #include <kernel/lock.h>
 #include <kernel/log.h>
 #include <kernel/random.h>
@@ -21,19 +25,26 @@
 #define OUT_BLOCKS 4u
 #define SEED_WORDS 8u
 
-static struct spinlock lock;
-static uint8_t key[KEY_BYTES];
-static uint8_t pool[OUT_BLOCKS * OUT_BYTES];
-static size_t pool_left; /* the last pool_left bytes of pool are unused */
+struct generator {
+    uint32_t mixes; /* value of `mixes` when the key was derived */
+    uint8_t key[KEY_BYTES];
+    uint8_t pool[OUT_BLOCKS * OUT_BYTES];
+    size_t pool_left; /* the last pool_left bytes of pool are unused */
+};
+
+static SHARED_LOCK struct spinlock lock;
+static uint8_t root_key[KEY_BYTES];
+static _Atomic uint32_t mixes; /* number of changes of the root key */
+static struct generator generators[MAX_CPUS];
 
 /* H(key, index, extra). */
-static void derive_bytes(void *out, size_t size, uint64_t index, const void *extra,
-                         size_t extra_len)
+static void derive_bytes(const uint8_t key[KEY_BYTES], void *out, size_t size, uint64_t index,
+                         const void *extra, size_t extra_len)
 {
     struct hash hash;
 
     hash_init(&hash, size);
-    hash_update(&hash, key, sizeof(key));
+    hash_update(&hash, key, KEY_BYTES);
     hash_update(&hash, &index, sizeof(index));
     hash_update(&hash, extra, extra_len);
     hash_final(&hash, out, size);
@@ -41,15 +52,36 @@ static void derive_bytes(void *out, size_t size, uint64_t index, const void *ext
     __asm__ volatile("" : : "r"(&hash) : "memory");
 }
 
-static void refill_pool(void)
+static void refill_pool(struct generator *g)
 {
     uint64_t fresh[2] = { 0, arch_boot_ticks() };
 
     (void)arch_random64(&fresh[0]);
     for (uint64_t i = 0; i < OUT_BLOCKS; i++)
-        derive_bytes(pool + i * OUT_BYTES, OUT_BYTES, i + 1, NULL, 0);
-    derive_bytes(key, sizeof(key), 0, fresh, sizeof(fresh));
-    pool_left = sizeof(pool);
+        derive_bytes(g->key, g->pool + i * OUT_BYTES, OUT_BYTES, i + 1, NULL, 0);
+    derive_bytes(g->key, g->key, KEY_BYTES, 0, fresh, sizeof(fresh));
+    g->pool_left = sizeof(g->pool);
+}
+
+/* Changes the root key. The caller must hold the lock, or be the only core. */
+static void mix_root(const void *data, size_t len)
+{
+    derive_bytes(root_key, root_key, KEY_BYTES, 0, data, len);
+    atomic_fetch_add(&mixes, 1);
+}
+
+/* Gives this core's generator a key of its own, and the root key a new value. */
+static void seed_generator(struct generator *g)
+{
+    uint64_t core = cpu_this()->id;
+
+    spin_lock(&lock);
+    g->mixes = atomic_load(&mixes);
+    derive_bytes(root_key, g->key, KEY_BYTES, 1, &core, sizeof(core));
+    derive_bytes(root_key, root_key, KEY_BYTES, 2, &core, sizeof(core));
+    spin_unlock(&lock);
+    memset(g->pool, 0, sizeof(g->pool));
+    g->pool_left = 0;
 }
 
 void random_init(void)
@@ -63,7 +95,7 @@ void random_init(void)
         log_printf("random: this processor has no random source; IDs may repeat");
     seed[SEED_WORDS] = arch_boot_ticks();
     seed[SEED_WORDS + 1] = arch_clock_ns();
-    derive_bytes(key, sizeof(key), 0, seed, sizeof(seed));
+    mix_root(seed, sizeof(seed));
     memset(seed, 0, sizeof(seed));
     __asm__ volatile("" : : "r"(seed) : "memory");
 }
@@ -71,30 +103,29 @@ void random_init(void)
 void random_mix(const void *data, size_t len)
 {
     spin_lock(&lock);
-    derive_bytes(key, sizeof(key), 0, data, len);
-    memset(pool, 0, sizeof(pool));
-    pool_left = 0;
+    mix_root(data, len);
     spin_unlock(&lock);
 }
 
 void random_bytes(void *out, size_t len)
 {
+    struct generator *g = &generators[cpu_this()->id];
     uint8_t *to = out;
 
-    spin_lock(&lock);
+    if (g->mixes != atomic_load(&mixes))
+        seed_generator(g);
     while (len) {
         size_t part;
         uint8_t *from;
 
-        if (!pool_left)
-            refill_pool();
-        part = len < pool_left ? len : pool_left;
-        from = pool + sizeof(pool) - pool_left;
+        if (!g->pool_left)
+            refill_pool(g);
+        part = len < g->pool_left ? len : g->pool_left;
+        from = g->pool + sizeof(g->pool) - g->pool_left;
         memcpy(to, from, part);
         memset(from, 0, part);
-        pool_left -= part;
+        g->pool_left -= part;
         to += part;
         len -= part;
     }
-    spin_unlock(&lock);
 }

@@ -20,7 +20,7 @@
 #include <lib/string.h>
 #include <store/persist.h>
 
-static struct spinlock kso_lock;
+static SHARED_LOCK struct spinlock kso_lock;
 static struct object *root;
 static struct object *system_obj;
 static struct twz_system *info; /* the system information page */

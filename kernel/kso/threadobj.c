@@ -23,7 +23,7 @@
 
 #define BUCKETS 256u
 
-static struct spinlock threads_lock; /* guards obj->thread, table and nthreads */
+static SHARED_LOCK struct spinlock threads_lock; /* guards obj->thread, table and nthreads */
 static struct thread *table[BUCKETS];
 static uint64_t nthreads;
 static struct object *init_obj;

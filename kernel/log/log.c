@@ -11,7 +11,7 @@
 #define LINE_MAX_BYTES 320u
 #define PANIC_SPINS    100000u
 
-static struct spinlock lock;
+static SHARED_LOCK struct spinlock lock;
 static bool panicking;
 
 /* True: the lock is held. False: the kernel panics, and the caller must write without it. */

@@ -29,7 +29,7 @@ struct free_block {
     struct free_block **link; /* the pointer that points here */
 };
 
-static struct spinlock lock;
+static SHARED_LOCK struct spinlock lock;
 static struct free_block *free_blocks[PHYS_MAX_ORDER + 1];
 static uint32_t *words;
 static uint64_t frame_end; /* frames [0, frame_end) have words */

@@ -2,10 +2,12 @@
 /*
  * Owns the creation of objects. The kernel chooses a random nonce, and the ID follows from it. A
  * volatile object exists when it is in the table. A persistent object exists when the store has
- * committed it (store_obj_create). The kernel inserts it into the table in the same critical
- * section.
+ * committed it (store_obj_create_as). It is in the table before, but look-ups do not find it until
+ * then. So no look-up can load it a second time.
  *
- * Lock order: table -> pool -> kmem.
+ * No lock is held while the ID is computed and the store's entry is written.
+ *
+ * Lock order: shard -> pool -> kmem.
  */
 #include <kernel/kmem.h>
 #include <kernel/log.h>
@@ -18,15 +20,42 @@ static int create_volatile(const struct obj_spec *spec, struct object *obj)
 {
     random_bytes(obj->nonce, sizeof(obj->nonce));
     obj->id = hash_objid(obj->nonce, spec->perms, spec->kuid);
-    table_lock();
+    shard_lock(obj->id);
     obj_ref(obj);
     obj->exists = true;
     table_insert_locked(obj);
-    table_unlock();
+    shard_unlock(obj->id);
     return 0;
 }
 
-/* Creates the object in the store, which derives the ID. */
+/* Inserts an object that look-ups do not find yet. */
+static int begin_creation(struct object *obj)
+{
+    int err = 0;
+
+    obj->creating = true;
+    shard_lock(obj->id);
+    if (table_find_locked(obj->id) || table_is_evicting_locked(obj->id))
+        err = -TWZ_EEXIST;
+    else
+        table_insert_locked(obj);
+    shard_unlock(obj->id);
+    return err;
+}
+
+/* Lets look-ups find the object of `row`, or removes it after an error. */
+static void end_creation(struct object *obj, int err, uint32_t row)
+{
+    shard_lock(obj->id);
+    if (err < 0)
+        table_remove_locked(obj);
+    else
+        obj->row = row;
+    obj->creating = false;
+    shard_unlock(obj->id);
+}
+
+/* Creates the object in the store. */
 static int create_persistent(const struct obj_spec *spec, struct object *obj)
 {
     struct store_create create = { .kuid = spec->kuid,
@@ -35,9 +64,12 @@ static int create_persistent(const struct obj_spec *spec, struct object *obj)
                                    .kind = spec->kind,
                                    .account = spec->account,
                                    .persist = spec->persist };
-    struct store *store;
-    int err = -TWZ_ENOTSUP;
+    struct store *store = pool_store();
+    uint32_t row = OBJ_NO_ROW;
+    int err;
 
+    if (!store)
+        return -TWZ_ENOTSUP;
     random_bytes(create.nonce, sizeof(create.nonce));
     if ((spec->flags & TWZ_OBJ_PROVISIONAL) != 0) {
         create.witness = spec->witness;
@@ -46,13 +78,12 @@ static int create_persistent(const struct obj_spec *spec, struct object *obj)
     }
     obj->nonce[0] = create.nonce[0];
     obj->nonce[1] = create.nonce[1];
-    store = pool_store();
-    table_lock();
-    if (store)
-        err = store_obj_create(store, &create, &obj->row, &obj->id); /* COMMIT: created */
-    if (err == 0)
-        table_insert_locked(obj);
-    table_unlock();
+    obj->id = store_obj_id(&create);
+    err = begin_creation(obj);
+    if (err < 0)
+        return err;
+    err = store_obj_create_as(store, &create, obj->id, &row); /* COMMIT: created */
+    end_creation(obj, err, row);
     if (err == 0 && spec->persist == TWZ_PERSIST_PERIODIC)
         flush_watch();
     return err;

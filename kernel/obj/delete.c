@@ -97,7 +97,7 @@ int obj_pin(struct object *obj, bool pin)
 /* --- persistent objects that are tied to the deleted one -------------------------------------- */
 
 #define CHUNK_ROWS   62u
-#define DELETE_BATCH 64u /* buckets visited in one batch */
+#define DELETE_BATCH 64u /* chains visited in one batch */
 
 /* The rows that store_obj_delete has deleted. */
 struct row_chunk {
@@ -128,19 +128,22 @@ static void list_deleted_row(void *ctx, uint32_t row)
     chunk->row[chunk->n++] = row;
 }
 
+static objid_t id_of_row(uint32_t row)
+{
+    struct store *store = pool_lock();
+    objid_t id = store ? store_obj_id_of(store, row) : TWZ_OBJID_NONE;
+
+    pool_unlock();
+    return id;
+}
+
 /* Completes the deletion of the object of one row. Frees the object if nothing uses it; otherwise
  * drops its pin and deletes its volatile children. */
 static void complete_row(uint32_t row)
 {
     struct object *cached, *used;
-    bool known;
+    bool known = table_delete_row(id_of_row(row), row, &cached, &used);
 
-    table_lock();
-    cached = table_delete_row_locked(row, &known);
-    used = !cached && known ? table_find_row_locked(row) : NULL;
-    if (used)
-        obj_ref(used);
-    table_unlock();
     if (!known && row_release(row) < 0)
         log_printf("pool: the space of row %u could not be released", row);
     if (cached)

@@ -5,15 +5,18 @@
  * Each mapping, pin, thread, waiter and running call holds a reference. A volatile object has one
  * more, the existence reference, which its deletion drops. Invariants:
  *
- *   - The count falls from 1 to 0, and rises from 0, only under the table's lock (obj_release,
- *     obj_get). A look-up therefore never finds an object that is being freed.
+ *   - The count falls from 1 to 0, and rises from 0, only under the lock of the ID's shard
+ *     (obj_release, obj_get). A look-up therefore never finds an object that is being freed.
+ *   - A holder that sees a count of 1 under that lock is the only one, unless the object is tied:
+ *     the parent's deletion finds it in the parent's list, under the table's lock. So the last
+ *     reference of a tied object is dropped under both locks, and the object leaves the list.
  *   - At 0, a persistent object that is not deleted is cached, and every other one is freed.
- *   - An evicted object is flushed after the table's lock is released. obj_get must
- *     wait for this flush before it loads the ID again. Otherwise a flush of the new in-core object
- *     would miss the stores made through the old one.
+ *   - An evicted object is flushed after the shard's lock is released. obj_get must wait for this
+ *     flush before it loads the ID again. Otherwise a flush of the new in-core object would miss
+ *     the stores made through the old one.
  *
- * Lock order: table -> pool -> kmem -> phys. In this file, the object's lock must be taken only
- * while the table's is not held.
+ * Lock order: table -> shard -> pool -> kmem -> phys. In this file, the object's lock must be taken
+ * only while no lock of the table is held.
  */
 #include <kernel/kmem.h>
 #include <kernel/log.h>
@@ -62,28 +65,51 @@ void incore_free(struct object *obj)
     kmem_free(obj, sizeof(*obj));
 }
 
+/*
+ * Drops a reference. After the last one, *unused is the object to free, if any, and *parent the one
+ * that it was tied to. Returns false, and does nothing, if the caller must hold the table's lock:
+ * `tied` says that it does.
+ */
+static bool drop_reference(struct object *obj, bool tied, struct object **unused,
+                           struct object **parent)
+{
+    bool last, done;
+
+    shard_lock(obj->id);
+    last = atomic_load_explicit(&obj->tree.refs, memory_order_acquire) == 1;
+    done = !last || tied || !obj->tie_parent;
+    if (done) {
+        uint32_t before = atomic_fetch_sub_explicit(&obj->tree.refs, 1, memory_order_acq_rel);
+
+        last = before == 1;
+        kassert(before > 1 || (last && list_is_empty(&obj->tree.mappings) && !obj->cached));
+    }
+    if (done && last) {
+        if (obj_is_persistent(obj) && !obj_is_deleted(obj)) {
+            *unused = table_cache_locked(obj);
+        } else {
+            table_remove_locked(obj);
+            *parent = tie_cut_locked(obj);
+            *unused = obj;
+        }
+    }
+    shard_unlock(obj->id);
+    return done;
+}
+
 /* Drops the caller's reference, which may be the last one. */
 void obj_release(struct subtree *tree)
 {
     struct object *obj = obj_of_tree(tree);
     struct object *unused = NULL, *parent = NULL;
-    uint32_t before;
 
     if (obj->persist == TWZ_PERSIST_RELEASE && obj_is_persistent(obj))
         page_flush_unmapped(obj);
-    table_lock();
-    before = atomic_fetch_sub_explicit(&tree->refs, 1, memory_order_acq_rel);
-    kassert(before > 1 || (before == 1 && list_is_empty(&tree->mappings) && !obj->cached));
-    if (before == 1) {
-        if (obj_is_persistent(obj) && !obj_is_deleted(obj)) {
-            unused = table_cache_locked(obj);
-        } else {
-            table_remove_locked(obj);
-            parent = tie_cut_locked(obj);
-            unused = obj;
-        }
+    if (!drop_reference(obj, false, &unused, &parent)) {
+        table_lock();
+        (void)drop_reference(obj, true, &unused, &parent);
+        table_unlock();
     }
-    table_unlock();
     if (unused)
         incore_free(unused);
     if (parent)
@@ -138,14 +164,16 @@ int obj_get(objid_t id, struct object **out)
     struct object *obj;
     int err = 0;
 
-    table_lock();
+    shard_lock(id);
     while (!(obj = table_find_locked(id)) && table_is_evicting_locked(id)) {
-        table_unlock();
+        shard_unlock(id);
         arch_preemption_point();
-        table_lock();
+        shard_lock(id);
     }
     if (!obj) {
         err = load_locked(id, out);
+    } else if (obj->creating) {
+        err = -TWZ_ENOOBJ;
     } else if (obj_is_deleted(obj)) {
         err = -TWZ_EDELETED;
     } else {
@@ -154,6 +182,6 @@ int obj_get(objid_t id, struct object **out)
         obj_ref(obj);
         *out = obj;
     }
-    table_unlock();
+    shard_unlock(id);
     return err;
 }

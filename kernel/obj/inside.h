@@ -8,8 +8,15 @@
 
 /* --- the object table (table.c) --------------------------------------------------------------- */
 
-/* A caller must take the table's lock before any object's lock and before the pool's. The functions
- * are inline, because each look-up and each last reference takes the lock. */
+/*
+ * Two kinds of locks:
+ *   - The table is in shards by ID, each with a lock. "_locked" in this section: the caller must
+ *     hold the lock of the ID's shard.
+ *   - The relations of objects (ties, pins, existence references, the begin and the end of a
+ *     migration) are under one lock, the table's lock. It is held for one step of a relation.
+ *
+ * Lock order: table -> shard -> object -> pool.
+ */
 extern struct spinlock table_spinlock;
 
 static inline void table_lock(void)
@@ -22,38 +29,37 @@ static inline void table_unlock(void)
     spin_unlock(&table_spinlock);
 }
 
-/* Finds an in-core object by ID or by row. Takes no reference. Returns NULL if there is none. */
-struct object *table_find_locked(objid_t id);
-struct object *table_find_row_locked(uint32_t row);
+void shard_lock(objid_t id);
+void shard_unlock(objid_t id);
 
-/* Insert or remove an object: by ID, and also by row if it is persistent. */
+/* Finds an in-core object by ID. Takes no reference. Returns NULL if there is none. */
+struct object *table_find_locked(objid_t id);
+
 void table_insert_locked(struct object *obj);
 void table_remove_locked(struct object *obj);
 
-/* Insert or remove an object by row only, when it gets or loses its row. */
-void table_insert_row_locked(struct object *obj);
-void table_remove_row_locked(struct object *obj);
-
-/* Caches a persistent object whose last reference was dropped. If the cache is full, this evicts
- * another object, removes it from the table and returns it; otherwise it returns NULL. The caller
- * must pass an evicted object to incore_free with no lock held. */
+/* Caches a persistent object whose last reference was dropped. If the shard's cache is full, this
+ * evicts another object, removes it from the table and returns it; otherwise it returns NULL. The
+ * caller must pass an evicted object to incore_free with no lock held. */
 struct object *table_cache_locked(struct object *obj);
 
 /* Removes an object from the cache, because it gets a reference or is freed. */
 void table_uncache_locked(struct object *obj);
 
 /* Returns true if an evicted object of that ID is not flushed yet. After the flush, incore_free
- * must call table_end_eviction, which takes the lock. */
+ * must call table_end_eviction, which takes the shard's lock. */
 bool table_is_evicting_locked(objid_t id);
 void table_end_eviction(struct object *obj);
 
-/* Marks the in-core object of a row deleted; *known tells whether there is one. If the object was
- * cached, this removes it from the table and returns it; otherwise it returns NULL. The caller must
- * pass a returned object to incore_free with no lock held. */
-struct object *table_delete_row_locked(uint32_t row, bool *known);
+/*
+ * Marks the in-core object of a row deleted. Takes the locks. Returns false if there is none. If
+ * the object was cached, this removes it from the table, and the caller must pass *cached to
+ * incore_free; otherwise *used is the object, with a reference. The other pointer is NULL.
+ */
+bool table_delete_row(objid_t id, uint32_t row, struct object **cached, struct object **used);
 
-/* Takes the lock, and calls act for each persistent in-core object in `count` buckets from `first`
- * on. act may take the object's lock. Returns false if these were the last buckets. */
+/* Calls act for each persistent in-core object in `count` chains from `first` on, under the lock of
+ * its shard. act may take the object's lock. Returns false if these were the last chains. */
 bool table_visit_stored(uint32_t first, uint32_t count, void (*act)(struct object *obj, void *ctx),
                         void *ctx);
 

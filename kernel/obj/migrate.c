@@ -79,7 +79,6 @@ static int begin_to_nvm(struct object *obj)
         err = create_row(obj, store);
     if (err < 0 && !obj_is_persistent(obj))
         return err == -TWZ_EEXIST ? -TWZ_EBUSY : err; /* the former row is still being released */
-    table_insert_row_locked(obj);
     __atomic_fetch_or(&obj->flags, TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
     obj->migrating = err < 0 ? MIGRATE_TO_DRAM : MIGRATE_TO_NVM;
     obj->migrate_error = err;
@@ -331,7 +330,6 @@ static int commit_to_dram(struct object *obj, uint32_t *row)
     if (err != 0)
         return err > 0 ? -TWZ_EBUSY : err;
     *row = obj->row;
-    table_remove_row_locked(obj);
     obj->row = OBJ_NO_ROW;
     __atomic_fetch_and(&obj->flags, ~(TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL), __ATOMIC_ACQ_REL);
     obj->migrating = MIGRATE_NONE;

@@ -1,139 +1,154 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the table of in-core objects, which finds each by ID, and a persistent one also by row. It
- * also owns the LRU list of cached objects: persistent objects without a reference, retained so
- * that their next use finds the page tables. References are explained in incore.c.
+ * Owns the table of in-core objects, which finds each by ID. It is in shards, each with a lock of
+ * its own, so cores that use different objects seldom meet. A shard also owns an LRU list of cached
+ * objects: persistent objects without a reference, retained so that their next use finds the page
+ * tables. References are explained in incore.c.
  *
- * Lock order: table -> object -> pool. A caller must hold no object's lock when it takes the
- * table's.
+ * Lock order: table -> shard -> object -> pool. Two shards are never locked together. A caller must
+ * hold no object's lock when it takes a shard's.
  */
 #include <kernel/page.h>
 #include "inside.h"
 
-#define BUCKETS    4096u
-#define CACHED_MAX 1024u
+#define SHARDS     64u
+#define CHAINS     64u /* of a shard */
+#define CACHED_MAX 16u /* of a shard */
 
-struct spinlock table_spinlock;
-static struct object *by_id[BUCKETS];
-static struct object *by_row[BUCKETS];
-static struct list lru; /* the cached objects, least recently used first */
-static unsigned ncached;
-static struct list evicting;
+struct shard {
+    struct spinlock lock;
+    unsigned ncached;
+    struct list lru; /* the cached objects, least recently used first */
+    struct list evicting;
+    struct object *chain[CHAINS];
+};
 
-static struct object **hash_chain_of(objid_t id)
+SHARED_LOCK struct spinlock table_spinlock;
+static struct shard shards[SHARDS];
+
+static struct shard *shard_of(objid_t id)
 {
-    return &by_id[objid_hash(id) % BUCKETS];
+    return &shards[objid_hash(id) % SHARDS];
+}
+
+static struct object **chain_of(objid_t id)
+{
+    return &shard_of(id)->chain[objid_hash(id) / SHARDS % CHAINS];
+}
+
+void shard_lock(objid_t id)
+{
+    spin_lock(&shard_of(id)->lock);
+}
+
+void shard_unlock(objid_t id)
+{
+    spin_unlock(&shard_of(id)->lock);
 }
 
 struct object *table_find_locked(objid_t id)
 {
-    struct object *obj = *hash_chain_of(id);
+    struct object *obj = *chain_of(id);
 
     while (obj && !objid_equal(obj->id, id))
         obj = obj->hash_next;
     return obj;
 }
 
-struct object *table_find_row_locked(uint32_t row)
-{
-    struct object *obj = by_row[row % BUCKETS];
-
-    while (obj && obj->row != row)
-        obj = obj->row_next;
-    return obj;
-}
-
 void table_insert_locked(struct object *obj)
 {
-    struct object **head = hash_chain_of(obj->id);
+    struct object **head = chain_of(obj->id);
 
     obj->hash_next = *head;
     *head = obj;
-    if (obj_is_persistent(obj))
-        table_insert_row_locked(obj);
-}
-
-void table_insert_row_locked(struct object *obj)
-{
-    struct object **head = &by_row[obj->row % BUCKETS];
-
-    obj->row_next = *head;
-    *head = obj;
-}
-
-void table_remove_row_locked(struct object *obj)
-{
-    struct object **at = &by_row[obj->row % BUCKETS];
-
-    while (*at != obj)
-        at = &(*at)->row_next;
-    *at = obj->row_next;
 }
 
 void table_remove_locked(struct object *obj)
 {
-    struct object **at = hash_chain_of(obj->id);
+    struct object **at = chain_of(obj->id);
 
     while (*at != obj)
         at = &(*at)->hash_next;
     *at = obj->hash_next;
-    if (obj_is_persistent(obj))
-        table_remove_row_locked(obj);
 }
 
 void table_uncache_locked(struct object *obj)
 {
-    list_remove(&lru, &obj->lru_link);
+    struct shard *shard = shard_of(obj->id);
+
+    list_remove(&shard->lru, &obj->lru_link);
     obj->cached = false;
-    ncached--;
+    shard->ncached--;
 }
 
 struct object *table_cache_locked(struct object *obj)
 {
+    struct shard *shard = shard_of(obj->id);
     struct object *old = NULL;
 
-    if (ncached >= CACHED_MAX) {
-        old = LIST_FIRST(&lru, struct object, lru_link);
+    if (shard->ncached >= CACHED_MAX) {
+        old = LIST_FIRST(&shard->lru, struct object, lru_link);
         table_uncache_locked(old);
         table_remove_locked(old);
         old->evicting = true;
-        list_add_last(&evicting, &old->lru_link);
+        list_add_last(&shard->evicting, &old->lru_link);
     }
-    list_add_last(&lru, &obj->lru_link);
+    list_add_last(&shard->lru, &obj->lru_link);
     obj->cached = true;
-    ncached++;
+    shard->ncached++;
     return old;
 }
 
 void table_end_eviction(struct object *obj)
 {
-    table_lock();
-    list_remove(&evicting, &obj->lru_link);
-    table_unlock();
+    shard_lock(obj->id);
+    list_remove(&shard_of(obj->id)->evicting, &obj->lru_link);
+    shard_unlock(obj->id);
 }
 
 bool table_is_evicting_locked(objid_t id)
 {
-    struct list_node *node = evicting.first;
+    struct list_node *node = shard_of(id)->evicting.first;
 
     while (node && !objid_equal(LIST_ITEM(node, struct object, lru_link)->id, id))
         node = node->next;
     return node != NULL;
 }
 
-struct object *table_delete_row_locked(uint32_t row, bool *known)
+bool table_delete_row(objid_t id, uint32_t row, struct object **cached, struct object **used)
 {
-    struct object *obj = table_find_row_locked(row);
+    struct object *obj;
 
-    *known = obj != NULL;
-    if (!obj)
-        return NULL;
-    obj_mark_deleted(obj);
-    if (!obj->cached)
-        return NULL;
-    table_uncache_locked(obj);
-    table_remove_locked(obj);
-    return obj;
+    *cached = *used = NULL;
+    shard_lock(id);
+    obj = table_find_locked(id);
+    if (obj && obj->row != row)
+        obj = NULL;
+    if (obj) {
+        obj_mark_deleted(obj);
+        if (obj->cached) {
+            table_uncache_locked(obj);
+            table_remove_locked(obj);
+            *cached = obj;
+        } else {
+            obj_ref(obj);
+            *used = obj;
+        }
+    }
+    shard_unlock(id);
+    return obj != NULL;
+}
+
+static void visit_chain(uint32_t number, void (*act)(struct object *obj, void *ctx), void *ctx)
+{
+    struct shard *shard = &shards[number / CHAINS];
+    struct object *obj;
+
+    spin_lock(&shard->lock);
+    for (obj = shard->chain[number % CHAINS]; obj; obj = obj->hash_next)
+        if (obj_is_persistent(obj))
+            act(obj, ctx);
+    spin_unlock(&shard->lock);
 }
 
 bool table_visit_stored(uint32_t first, uint32_t count, void (*act)(struct object *obj, void *ctx),
@@ -141,15 +156,9 @@ bool table_visit_stored(uint32_t first, uint32_t count, void (*act)(struct objec
 {
     uint32_t i;
 
-    table_lock();
-    for (i = first; i < BUCKETS && i - first < count; i++) {
-        struct object *obj;
-
-        for (obj = by_row[i]; obj; obj = obj->row_next)
-            act(obj, ctx);
-    }
-    table_unlock();
-    return i < BUCKETS;
+    for (i = first; i < SHARDS * CHAINS && i - first < count; i++)
+        visit_chain(i, act, ctx);
+    return i < SHARDS * CHAINS;
 }
 
 bool obj_mark_deleted(struct object *obj)

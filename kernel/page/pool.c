@@ -19,7 +19,7 @@
 
 #define PREZERO_BATCH 2u
 
-static struct spinlock store_locks[2]; /* by STORE_LOCK_* */
+static SHARED_LOCK struct spinlock store_locks[2]; /* by STORE_LOCK_* */
 static struct store *_Atomic store;
 static phys_t pool_base;
 static uint64_t pool_bytes;

@@ -286,69 +286,70 @@ static void write_entry(const struct cursor *cursor, const struct store_entry *f
 static int begin_create(struct store *store, const struct store_create *create, objid_t id,
                         uint64_t value, struct cursor *cursor)
 {
+    uint16_t salt = word_salt_object(store->salt, id);
     struct cursor parent;
-    int err = check_create(store, create, id, value, &parent);
+    int err;
 
-    if (err < 0)
-        return err;
-    err = reserve_row(store);
-    if (err < 0)
-        return err;
-    cursor_set(cursor, store, bits_first(&store->free_rows));
-    bits_drop(&store->free_rows, cursor->number);
-    cursor->salt = word_salt_object(store->salt, id);
-    *cursor->row = (struct row){ .salt = cursor->salt, .state = STORE_FREE, .flags = ROW_VERIFIED };
-    persist_copy(&cursor->entry->id, &id, sizeof(id)); /* the index compares it */
-    index_add(store, cursor);
-    return 0;
+    env_lock(store, STORE_LOCK_TABLE);
+    err = check_create(store, create, id, value, &parent);
+    if (err == 0)
+        err = reserve_row(store);
+    if (err == 0) {
+        cursor_set(cursor, store, bits_first(&store->free_rows));
+        bits_drop(&store->free_rows, cursor->number);
+        cursor->salt = salt;
+        *cursor->row = (struct row){ .salt = salt, .state = STORE_FREE, .flags = ROW_VERIFIED };
+        persist_copy(&cursor->entry->id, &id, sizeof(id)); /* the index compares it */
+        index_add(store, cursor);
+    }
+    env_unlock(store, STORE_LOCK_TABLE);
+    return err;
 }
 
 /* Make the row an object, unless its parent was deleted after begin_create. */
-static int end_create(struct store *store, const struct store_create *create, uint32_t crc,
+static int end_create(struct store *store, const struct store_create *create, uint64_t commit,
                       const struct cursor *cursor)
 {
-    uint32_t state = objid_is_none(create->witness) ? STORE_LIVE : STORE_PROVISIONAL;
     bool tied = !objid_is_none(create->tie_parent);
     struct cursor parent;
-    int err = tied ? find_parent(store, create->tie_parent, &parent) : 0;
+    int err = 0;
 
+    env_lock(store, STORE_LOCK_TABLE);
+    if (tied)
+        err = find_parent(store, create->tie_parent, &parent);
     if (err < 0) {
         index_remove(store, cursor);
         *cursor->row = (struct row){ .state = STORE_FREE };
         bits_add(&store->free_rows, cursor->number);
-        return err;
+    } else {
+        persist_commit64(&cursor->entry->commit, commit); /* COMMIT: the object exists */
+        cursor->row->state = (uint8_t)STORE_COMMIT_STATE(commit);
+        if (tied)
+            tie_link(cursor, &parent);
+        store->objects++;
     }
-    persist_commit64(&cursor->entry->commit, /* COMMIT: the object exists */
-                     word_commit(state, 0, crc, store->salt, cursor->number));
-    cursor->row->state = (uint8_t)state;
-    if (tied)
-        tie_link(cursor, &parent);
-    store->objects++;
-    return 0;
+    env_unlock(store, STORE_LOCK_TABLE);
+    return err;
 }
 
 int store_obj_create_as(struct store *store, const struct store_create *create, objid_t id,
                         uint32_t *row)
 {
     uint64_t value = create->witness_value ? create->witness_value : id.lo;
+    uint32_t state = objid_is_none(create->witness) ? STORE_LIVE : STORE_PROVISIONAL;
     struct store_entry entry;
     struct cursor cursor;
     uint32_t crc;
-    int err;
+    int err = begin_create(store, create, id, value, &cursor);
 
-    env_lock(store, STORE_LOCK_TABLE);
-    err = begin_create(store, create, id, value, &cursor);
-    env_unlock(store, STORE_LOCK_TABLE);
     if (err < 0)
         return err;
-    fill_entry(&entry, create, &cursor, id, objid_is_none(create->witness) ? 0 : value);
+    fill_entry(&entry, create, &cursor, id, state == STORE_LIVE ? 0 : value);
     write_entry(&cursor, &entry);
     crc = entry_crc(id, &entry.identity, &entry.version[0]);
-    env_lock(store, STORE_LOCK_TABLE);
-    err = end_create(store, create, crc, &cursor);
-    env_unlock(store, STORE_LOCK_TABLE);
     *row = cursor.number;
-    return err;
+    return end_create(store, create, word_commit(state, 0, crc, store->salt, cursor.number),
+                      &cursor);
 }
 
 int store_obj_create(struct store *store, const struct store_create *create, uint32_t *row,

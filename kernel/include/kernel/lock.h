@@ -15,6 +15,10 @@ struct spinlock {
     _Atomic uint32_t owner;
 };
 
+/* Must mark each static lock, or the variable that contains it: all cores share it. The section
+ * lets tests/kernel/locks.py find them. */
+#define SHARED_LOCK __attribute__((section(".data.locks"), aligned(64)))
+
 static inline void spin_lock(struct spinlock *l)
 {
     uint32_t me = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);

@@ -10,8 +10,9 @@
  * the function works in batches with preemption points between them, so its caller must hold no
  * lock. No function blocks.
  *
- * Lock order: table -> object (obj->tree.lock) -> pool -> kmem -> phys; object -> address space. A
- * caller that locks two objects must first lock the one at the lower address.
+ * Lock order: table -> shard of the table -> object (obj->tree.lock) -> pool -> kmem -> phys;
+ * object
+ * -> address space. A caller that locks two objects must first lock the one at the lower address.
  */
 #ifndef KERNEL_OBJECT_H
 #define KERNEL_OBJECT_H
@@ -47,13 +48,14 @@ struct object {
     uint32_t kind;
     uint32_t class_;   /* TWZ_CLASS_* */
     uint32_t perms_id; /* default permissions that are part of the ID */
-    /* under the table's lock */
+    /* under the lock of the ID's shard of the table */
     struct object *hash_next;
-    struct object *row_next;   /* persistent: next object in the row bucket */
     struct list_node lru_link; /* cached: in the LRU list; evicting: in the evicting list */
+    bool creating;             /* persistent, not in the store yet: look-ups do not find it */
     bool cached;               /* persistent, without a reference, in the LRU list */
     bool evicting;             /* removed from the LRU list, being flushed and freed */
-    bool pinned;               /* the pin holds a reference */
+    /* under the table's lock */
+    bool pinned; /* the pin holds a reference */
     /* has the existence reference: the object is volatile or migrates, and is not deleted */
     bool exists;
     struct list_node tie_link; /* in tie_parent->tie_children */
@@ -113,7 +115,7 @@ static inline struct object *obj_of_tree(struct subtree *tree)
     return CONTAINER_OF(tree, struct object, tree);
 }
 
-/* Adds a reference. The caller must hold a reference already, or the table's lock. */
+/* Adds a reference. The caller must hold a reference already, or the lock of the ID's shard. */
 static inline void obj_ref(struct object *obj)
 {
     subtree_get(&obj->tree);

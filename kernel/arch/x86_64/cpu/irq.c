@@ -18,7 +18,7 @@ struct irq {
 
 static struct irq irqs[VEC_MSI_COUNT];
 static unsigned irqs_used;
-static struct spinlock lock;
+static SHARED_LOCK struct spinlock lock;
 
 int arch_msi_alloc(arch_irq_fn fn, void *arg, uint64_t *address, uint32_t *data)
 {

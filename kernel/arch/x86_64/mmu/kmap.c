@@ -31,7 +31,7 @@ static _Alignas(4096) uint64_t kernel_pml4[512];
 /* Tables made before the allocator starts, and the second level under each fixed top entry. */
 static _Alignas(4096) uint64_t early_tables[EARLY_MAX][512];
 static unsigned early_used;
-static struct spinlock lock;
+static SHARED_LOCK struct spinlock lock;
 static uint64_t mmio_next = MMIO_VIRT;
 
 uint64_t *x86_table(uint64_t phys)

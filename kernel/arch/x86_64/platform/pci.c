@@ -7,7 +7,7 @@
 #define DATA    0xcfcu
 #define ENABLE  0x80000000u
 
-static struct spinlock lock;
+static SHARED_LOCK struct spinlock lock;
 
 static void select_register(unsigned bus, unsigned dev, unsigned fn, unsigned off)
 {
