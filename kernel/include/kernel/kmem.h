@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Small kernel allocations: size classes over whole frames, and blocks up to the largest of phys.
+ * A frame without an item in use goes back to phys, but for one slab a class.
  * Any core; takes spin locks of its own, last but for that of phys.
  */
 #ifndef KERNEL_KMEM_H
@@ -13,5 +14,8 @@ void *kmem_alloc(size_t size);
 
 /* size must be that of the allocation. p may be NULL. */
 void kmem_free(void *p, size_t size);
+
+/* Bytes of the frames that allocations have now, free items among them included. */
+uint64_t kmem_bytes(void);
 
 #endif
