@@ -11,6 +11,7 @@
 #include <kernel/upcall.h>
 #include "faultframe.h"
 #include "faulttext.h"
+#include "sigqueue.h"
 
 static const uint8_t kind_signals[] = {
 #define TWZ_FAULT_KIND(name, number, signal, text) [number] = TWZ_SIGNAL_##signal,
@@ -35,6 +36,18 @@ void fault_end(const struct twz_fault *fault)
     thread_end(exit_status(fault), fault);
 }
 
+int fault_set_location(struct twz_fault_location *location, uint64_t base, uint64_t len)
+{
+    if (base == 0 && len == 0) {
+        *location = (struct twz_fault_location){ .mode = TWZ_FAULTS_OWN };
+        return 0;
+    }
+    if (base == 0 || len == 0 || base >= ARCH_USER_LIMIT || len > ARCH_USER_LIMIT - base)
+        return -TWZ_EINVAL;
+    *location = (struct twz_fault_location){ .mode = TWZ_FAULTS_STACK, .base = base, .len = len };
+    return 0;
+}
+
 void fault_raise(struct arch_frame *frame, struct twz_fault *fault)
 {
     struct thread *t = current();
@@ -55,6 +68,8 @@ void fault_raise(struct arch_frame *frame, struct twz_fault *fault)
         fault_end(fault);
         return;
     }
+    if (fault->kind == TWZ_FAULT_SIGNAL)
+        (void)sigqueue_set_mask(t, ~0ull); /* until fault_return */
     progress_handler_entered(&frame->regs);
     arch_regs_upcall(&frame->regs, entry, at - sizeof(uint64_t), at);
     frame->flags = ARCH_FRAME_FULL;
@@ -62,15 +77,17 @@ void fault_raise(struct arch_frame *frame, struct twz_fault *fault)
 
 int fault_return(struct arch_frame *frame, uint64_t addr)
 {
-    struct twz_regs regs;
-    int err = faultframe_load(addr, &regs);
+    struct twz_fault_frame in;
+    int err = faultframe_load(addr, &in);
 
     if (err < 0)
         return err;
-    progress_handler_left(&regs);
-    frame->regs = regs;
+    progress_handler_left(&in.regs);
+    frame->regs = in.regs;
     frame->flags = ARCH_FRAME_FULL;
     arch_frame_load(frame);
+    if ((in.flags & TWZ_FRAME_MASK) != 0)
+        (void)sigqueue_set_mask(current(), in.mask);
     if (atomic_load_explicit(&current()->pending, memory_order_relaxed) != 0)
         cpu_set_need_resched(); /* for the next of several signals */
     return 0;
@@ -79,14 +96,19 @@ int fault_return(struct arch_frame *frame, uint64_t addr)
 void kernel_page_fault(struct arch_frame *frame, uint64_t addr, unsigned access)
 {
     unsigned need = TWZ_READ;
-    struct twz_fault fault;
+    struct twz_fault fault = { 0 };
 
     if ((access & ARCH_ACCESS_EXEC) != 0)
         need = TWZ_EXEC;
     else if ((access & ARCH_ACCESS_WRITE) != 0)
         need = TWZ_WRITE;
-    if (upcall.resolve_fault(current(), addr, need, &fault) < 0)
-        fault_raise(frame, &fault);
+    if ((access & ARCH_ACCESS_KERNEL) != 0)
+        fault = (struct twz_fault){
+            .kind = TWZ_FAULT_PERM, .reason = TWZ_REASON_KERNEL, .need = need, .addr = addr
+        };
+    else if (upcall.resolve_fault(current(), addr, need, &fault) == 0)
+        return;
+    fault_raise(frame, &fault);
 }
 
 void kernel_exception(struct arch_frame *frame, unsigned vector, uint64_t error)

@@ -10,9 +10,10 @@
  *
  * Locks: thread->lock -> runq.lock.
  */
+#include <kernel/arch_regs.h>
 #include <kernel/defer.h>
+#include <kernel/fault.h>
 #include <kernel/kmem.h>
-#include <kernel/log.h>
 #include <kernel/panic.h>
 #include <kernel/sched.h>
 #include <kernel/signal.h>
@@ -97,6 +98,18 @@ static void switch_out(struct cpu *cpu, struct thread *t, struct arch_frame *fra
         sched_enqueue(t);
 }
 
+/* Ends the running thread, whose registers cannot be loaded: user code has set a base that it must
+ * not have. */
+static void end_unloadable(const struct arch_frame *frame)
+{
+    struct twz_fault fault = { .kind = TWZ_FAULT_EXCEPTION,
+                               .addr = arch_regs_bad_address(&frame->regs),
+                               .ip = arch_regs_ip(&frame->regs),
+                               .code = ARCH_BAD_REGS };
+
+    fault_end(&fault);
+}
+
 /* Runs t on this core. False: its registers cannot be loaded, and it has ended. */
 static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *frame)
 {
@@ -112,8 +125,7 @@ static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *fram
     else
         arch_root_load(t->root);
     if (!t->ended && thread_load(t, frame) < 0) {
-        log_printf("thread " IDFMT ": its saved registers cannot be loaded, it ends", IDPR(t->id));
-        thread_end(TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_KILL), NULL);
+        end_unloadable(frame);
         return false;
     }
     others_wait = atomic_load_explicit(&cpu->runq.count, memory_order_relaxed) != 0;

@@ -18,8 +18,7 @@
 #include <kernel/sched.h>
 #include <kernel/sync.h>
 
-#define BUCKETS    1024u
-#define WAKE_BATCH 64u /* threads woken with interrupts off */
+#define BUCKETS 1024u
 
 struct bucket {
     struct spinlock lock;
@@ -151,10 +150,10 @@ unsigned sync_wake_all_batches(const void *object, uint64_t off, uint64_t count)
     do {
         uint64_t left = count - woken;
 
-        n = sync_wake(object, off, left < WAKE_BATCH ? left : WAKE_BATCH);
+        n = sync_wake(object, off, left < SYNC_WAKE_BATCH ? left : SYNC_WAKE_BATCH);
         woken += n;
-        if (n == WAKE_BATCH)
+        if (n == SYNC_WAKE_BATCH)
             arch_preemption_point();
-    } while (n == WAKE_BATCH && woken < count);
+    } while (n == SYNC_WAKE_BATCH && woken < count);
     return woken;
 }

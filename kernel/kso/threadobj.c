@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the link between threads and objects: the kernel-only pages of a THREAD object, the table of
- * all threads by generation, and the upcalls about threads.
+ * Owns the link between threads and objects: the record and the user page of a THREAD object, the
+ * table of all threads by generation, and the upcalls about threads.
  *
- * A thread holds a reference on its object, which owns the user page and the save areas. The
- * kernel keeps the addresses of these pages, because a THREAD object cannot lose pages.
+ * A thread holds a reference on its object, which owns the frames of the record. They are DRAM, for
+ * a persistent object too: kso/threadsave.c writes its slots.
  *
- * Lock order: threads_lock -> thread, sync bucket, kmem -> phys.
+ * A waiter may read the exit record as soon as the exit word is set, and start another thread on
+ * the object. So the exit word is set, after the record, while the object has no thread and
+ * threads_lock is held.
+ *
+ * Lock order: threads_lock -> thread, sync bucket, in-core object -> pool -> kmem -> phys.
  */
+#include <kernel/defer.h>
 #include <kernel/kmem.h>
+#include <kernel/kso.h>
 #include <kernel/log.h>
 #include <kernel/panic.h>
 #include <kernel/page.h>
@@ -28,10 +34,10 @@ static struct thread *table[BUCKETS];
 static uint64_t nthreads;
 static struct object *init_obj;
 
-/* Allocates the kernel-only pages: one block of frames, half of it for each save area. */
+/* Allocates the frames of the record. */
 static int alloc_kernel_pages(struct object *obj)
 {
-    size_t bytes = 2 * ((thread_save_size() + TWZ_PAGE_SIZE - 1) & ~(size_t)(TWZ_PAGE_SIZE - 1));
+    size_t bytes = thread_save_size();
     unsigned order = 0;
 
     if (!phys_is_none(obj->kpages))
@@ -44,14 +50,6 @@ static int alloc_kernel_pages(struct object *obj)
     obj->korder = order;
     memset(arch_virt(obj->kpages), 0, (size_t)TWZ_PAGE_SIZE << order);
     return 0;
-}
-
-static struct twz_thread_save *save_area(const struct object *obj, unsigned i)
-{
-    uint8_t *base = arch_virt(obj->kpages);
-    size_t half = ((size_t)TWZ_PAGE_SIZE << obj->korder) / 2;
-
-    return (struct twz_thread_save *)(void *)(base + i * half);
 }
 
 static void add_thread_locked(struct thread *t)
@@ -85,16 +83,77 @@ bool threadobj_is_alive(uint32_t generation)
     return t != NULL;
 }
 
-static void init_user_words(struct thread *t)
-{
-    struct twz_thread *user = t->user;
+#define USER_OFF(field) (TWZ_OBJ_BASE + offsetof(struct twz_thread, field))
 
-    user->id = t->id;
-    user->magic = TWZ_THREAD_MAGIC;
-    user->generation = t->generation;
-    user->exit_fault = 0;
-    __atomic_store_n(&user->exit, 0, __ATOMIC_RELEASE);
-    __atomic_store_n(&user->spawned, 1, __ATOMIC_RELEASE);
+/* Stores into the user page of t, durably if its object is persistent. */
+static int store_user(const struct thread *t, uint64_t off, const void *from, size_t len)
+{
+    if (!t->user)
+        return obj_write(t->obj, off, from, len);
+    memcpy((uint8_t *)t->user + off % TWZ_PAGE_SIZE, from, len);
+    return 0;
+}
+
+/* Sets a word of the user page, after all that was stored before. */
+static int store_word(const struct thread *t, uint64_t off, uint64_t value)
+{
+    if (!t->user)
+        return obj_write(t->obj, off, &value, sizeof(value));
+    __atomic_store_n((uint64_t *)(void *)((uint8_t *)t->user + off % TWZ_PAGE_SIZE), value,
+                     __ATOMIC_RELEASE);
+    return 0;
+}
+
+/* Writes the words of a new thread; the last one tells that it was started. */
+static void init_user_words(const struct thread *t)
+{
+    const uint64_t magic = TWZ_THREAD_MAGIC;
+    int err = store_user(t, USER_OFF(id), &t->id, sizeof(t->id));
+
+    if (err == 0)
+        err = store_user(t, USER_OFF(magic), &magic, sizeof(magic));
+    if (err == 0)
+        err = store_word(t, USER_OFF(generation), t->generation);
+    if (err == 0)
+        err = store_word(t, USER_OFF(boot), kso_resume_count());
+    if (err == 0)
+        err = store_word(t, USER_OFF(exit_fault), 0);
+    if (err == 0)
+        err = store_word(t, USER_OFF(exit), 0);
+    if (err == 0)
+        err = store_word(t, USER_OFF(spawned), 1);
+    if (err < 0)
+        log_printf("thread " IDFMT ": its page is lost", IDPR(t->id));
+}
+
+/* Writes the exit record, then the exit word. */
+static void write_exit_record(const struct thread *t, uint64_t code, const struct twz_fault *fault)
+{
+    int err = 0;
+
+    if (fault)
+        err = store_user(t, USER_OFF(fault), fault, sizeof(*fault));
+    if (err == 0)
+        err = store_word(t, USER_OFF(exit_fault), fault != NULL);
+    if (err == 0)
+        err = store_word(t, USER_OFF(exit_code), code);
+    if (err == 0)
+        err = store_word(t, USER_OFF(exit), 1);
+    if (err < 0)
+        log_printf("thread " IDFMT ": its exit record is lost", IDPR(t->id));
+}
+
+/* Makes sure that the user page exists. *user is its address, or NULL if the object is
+ * persistent. */
+static int get_user_page(struct object *obj, struct twz_thread **user)
+{
+    const uint64_t zero = 0;
+
+    *user = NULL;
+    if (obj_is_persistent(obj))
+        return obj_write(obj, USER_OFF(reserved), &zero, sizeof(zero)) < 0 ? -TWZ_ENOSPC : 0;
+    *user = obj_frame(obj, 1);
+    return *user ? 0 : -TWZ_ENOMEM;
 }
 
 /* Creates a thread on obj. The caller must hold threads_lock. Returns NULL if there is no
@@ -105,8 +164,7 @@ static struct thread *create_thread_locked(struct object *obj, struct thread_ini
 
     if (alloc_kernel_pages(obj) < 0)
         return NULL;
-    init->save[0] = save_area(obj, 0);
-    init->save[1] = save_area(obj, 1);
+    init->save = arch_virt(obj->kpages);
     t = thread_create(init);
     if (!t)
         return NULL;
@@ -119,12 +177,12 @@ static struct thread *create_thread_locked(struct object *obj, struct thread_ini
 
 /* Starts a thread on obj. On success the thread owns the caller's reference on the address
  * space. */
-static int start_in_addrspace(struct object *obj, struct addrspace *addrspace,
+static int start_in_addrspace(struct object *obj, struct object *view, struct addrspace *addrspace,
                               const struct thread_start *start)
 {
     struct thread_init init = { .id = obj->id,
                                 .obj = obj,
-                                .user = obj_frame(obj, 1),
+                                .view = view->id,
                                 .addrspace = addrspace,
                                 .root = &addrspace->root,
                                 .sctx = start->sctx,
@@ -133,9 +191,10 @@ static int start_in_addrspace(struct object *obj, struct addrspace *addrspace,
                                 .cores = start->cores };
     struct thread *t = NULL;
     bool busy;
+    int err = get_user_page(obj, &init.user);
 
-    if (!init.user)
-        return -TWZ_ENOMEM;
+    if (err < 0)
+        return err;
     spin_lock(&threads_lock);
     busy = obj->thread != NULL;
     if (!busy)
@@ -143,7 +202,7 @@ static int start_in_addrspace(struct object *obj, struct addrspace *addrspace,
     spin_unlock(&threads_lock);
     if (!t)
         return busy ? -TWZ_EBUSY : -TWZ_ENOMEM;
-    sync_wake(obj, TWZ_OBJ_BASE + offsetof(struct twz_thread, spawned), UINT64_MAX);
+    sync_wake(obj, USER_OFF(spawned), UINT64_MAX);
     sched_start(t);
     return 0;
 }
@@ -155,12 +214,10 @@ int threadobj_start(struct object *obj, struct object *view, const struct thread
 
     if (obj->kind != TWZ_KIND_THREAD)
         return -TWZ_ETYPE;
-    if (obj_is_persistent(obj))
-        return -TWZ_ENOTSUP;
     err = view_addrspace_get(view, start->sctx, &addrspace);
     if (err < 0)
         return err;
-    err = start_in_addrspace(obj, addrspace, start);
+    err = start_in_addrspace(obj, view, addrspace, start);
     if (err < 0)
         view_addrspace_put(addrspace);
     return err;
@@ -186,6 +243,7 @@ int threadobj_switch_view(struct thread *t, struct object *view)
 
     if (err < 0)
         return err;
+    t->view = view->id;
     t->addrspace = addrspace;
     t->root = &addrspace->root;
     arch_root_load(t->root);
@@ -250,23 +308,34 @@ static void put_wait_object(const void *object)
     obj_put((struct object *)(uintptr_t)object);
 }
 
-void threadobj_ended(struct thread *t)
+/* Wakes one batch of those that wait for the end of t, then drops what t holds. */
+static bool finish_end(struct deferred *work)
+{
+    struct thread *t = CONTAINER_OF(work, struct thread, ending);
+
+    if (sync_wake(t->obj, USER_OFF(exit), SYNC_WAKE_BATCH) == SYNC_WAKE_BATCH)
+        return true;
+    view_addrspace_put(t->addrspace);
+    obj_put(t->obj);
+    return false;
+}
+
+void threadobj_ended(struct thread *t, uint64_t code, const struct twz_fault *fault)
 {
     struct object *obj = t->obj;
-    uint64_t code = t->user->exit_code;
 
-    if (t->nwaiters > 0) /* damaged save areas: the thread could not end its sleep */
+    if (t->nwaiters > 0) /* its registers could not be loaded, so it did not end its sleep */
         (void)sync_cancel(t, put_wait_object);
     threadobj_drop_progress(t);
     spin_lock(&threads_lock);
     obj->thread = NULL;
     remove_thread_locked(t);
-    __atomic_store_n(&t->user->exit, 1, __ATOMIC_RELEASE);
+    write_exit_record(t, code, fault);
     spin_unlock(&threads_lock);
-    sync_wake_all_batches(obj, TWZ_OBJ_BASE + offsetof(struct twz_thread, exit), UINT64_MAX);
-    view_addrspace_put(t->addrspace);
     if (obj == init_obj)
         fatal(TWZ_HOST_STOP_PANIC, "the first program ended with status %llu",
               (unsigned long long)code);
-    obj_put(obj);
+    t->ending.step = finish_end;
+    if (finish_end(&t->ending))
+        defer(&t->ending);
 }

@@ -11,6 +11,27 @@
 
 #define SIGNALS_MAX 64u /* the highest number */
 
+static uint64_t existing_cores(void)
+{
+    unsigned n = arch_cpu_count();
+
+    return n < 64 ? (1ull << n) - 1 : UINT64_MAX;
+}
+
+/* Checks what the new thread gets besides registers, and fills *start with it. */
+static int check_spawn(const struct thread *self, const struct twz_spawn *in,
+                       struct thread_start *start)
+{
+    if (in->flags != 0)
+        return -TWZ_EINVAL;
+    if (!objid_is_none(in->account) ||
+        (!objid_is_none(in->sctx) && !objid_equal(in->sctx, self->sctx)))
+        return -TWZ_ENOTSUP;
+    if (in->cores != 0)
+        start->cores = in->cores & existing_cores();
+    return start->cores == 0 ? -TWZ_EINVAL : 0;
+}
+
 int64_t sys_thread_spawn(struct user_spawn spawn)
 {
     struct thread *self = current();
@@ -19,12 +40,12 @@ int64_t sys_thread_spawn(struct user_spawn spawn)
                                   .cores = self->cores };
     struct object *obj, *view;
     struct twz_spawn in;
-    int err = USER_IN(&in, spawn);
+    int err = USER_IN_SIZED(&in, spawn, TWZ_SPAWN_MIN);
 
+    if (err == 0)
+        err = check_spawn(self, &in, &start);
     if (err < 0)
         return err;
-    if (in.flags != 0)
-        return -TWZ_EINVAL;
     arch_regs_start(&start.regs, in.entry, in.stack, in.arg, in.arg2);
     arch_regs_set_bases(&start.regs, in.fsbase, in.gsbase);
     err = arch_regs_validate(&start.regs);
@@ -48,13 +69,25 @@ int64_t sys_thread_exit(uint64_t code)
     return SYS_KEEP;
 }
 
+/* The location of fault frames after a become into `view` that names none. */
+static struct twz_fault_location unnamed_location(const struct thread *t, const struct object *view)
+{
+    if (t->addrspace->owner == view)
+        return t->faults;
+    return (struct twz_fault_location){ .mode = TWZ_FAULTS_NONE };
+}
+
 int64_t sys_thread_become(struct arch_frame *frame, struct user_become become)
 {
+    struct twz_fault_location faults = { 0 };
     struct thread *t = current();
     struct twz_become in;
     struct object *view;
-    int err = USER_IN(&in, become);
+    int err = USER_IN_SIZED(&in, become, TWZ_BECOME_MIN);
 
+    if (err == 0)
+        err =
+            in.flags != 0 ? -TWZ_EINVAL : fault_set_location(&faults, in.fault_base, in.fault_len);
     if (err == 0)
         err = arch_regs_validate(&in.regs);
     if (err < 0)
@@ -64,10 +97,13 @@ int64_t sys_thread_become(struct arch_frame *frame, struct user_become become)
     err = sys_get(in.view, TWZ_USE, &view);
     if (err < 0)
         return err;
+    if (faults.mode != TWZ_FAULTS_STACK)
+        faults = unnamed_location(t, view);
     err = threadobj_switch_view(t, view);
     obj_put(view);
     if (err < 0)
         return err;
+    t->faults = faults;
     frame->regs = in.regs;
     frame->flags = ARCH_FRAME_FULL;
     arch_frame_load(frame);
@@ -111,10 +147,7 @@ struct ctl_args {
 
 static int set_cores(struct thread *t, uint64_t cores)
 {
-    unsigned n = arch_cpu_count();
-
-    if (n < 64)
-        cores &= (1ull << n) - 1;
+    cores &= existing_cores();
     if (cores == 0)
         return -TWZ_EINVAL;
     __atomic_store_n(&t->cores, cores, __ATOMIC_RELAXED);
@@ -162,7 +195,19 @@ static int64_t end_by_fault(uint64_t addr)
     return SYS_KEEP;
 }
 
-int64_t sys_thread_ctl(objid_t thread, uint64_t op, uint64_t arg)
+static int64_t set_mask(uint64_t mask, uint64_t before_at)
+{
+    uint64_t before = current()->signal_mask;
+    int err = 0;
+
+    if (before_at != 0)
+        err = user_copy_out(before_at, &before, sizeof(before));
+    if (err == 0)
+        signal_set_mask(mask);
+    return err;
+}
+
+int64_t sys_thread_ctl(objid_t thread, uint64_t op, uint64_t arg, uint64_t arg2)
 {
     struct ctl_args args = { op, arg };
     struct object *obj;
@@ -176,6 +221,10 @@ int64_t sys_thread_ctl(objid_t thread, uint64_t op, uint64_t arg)
         return owner_lives(arg);
     if (op == TWZ_THREAD_FAULT)
         return end_by_fault(arg);
+    if (op == TWZ_THREAD_FAULT_STACK)
+        return fault_set_location(&current()->faults, arg, arg2);
+    if (op == TWZ_THREAD_MASK)
+        return set_mask(arg, arg2);
     if (objid_is_none(thread))
         return act_ctl(current(), &args);
     err = sys_get(thread, TWZ_USE, &obj);

@@ -201,7 +201,10 @@ static void call_with_right_kinds(uint64_t *r)
         a = user_thread_page((unsigned)(n >> 50) % WORKERS)->id;
         CALL(thread_signal, IDARG(a), 10 + (n >> 40 & 3), n);
         break;
-    default: CALL(thread_spawn, fill_block(r, block)); break;
+    default:
+        fill_block(r, block);
+        CALL(thread_spawn, block, sizeof(struct twz_spawn));
+        break;
     }
 }
 

@@ -174,7 +174,7 @@ static long try_view(void)
         return ret;
     next.view = id;
     next.regs.rip = 1ull << 60;
-    CHECK_IS(CALL(thread_become, &next), -TWZ_EINVAL);
+    CHECK_IS(CALL(thread_become, &next, sizeof(next)), -TWZ_EINVAL);
     CHECK_IS(CALL(obj_delete, IDARG(id), 0), 0);
     return ret;
 }

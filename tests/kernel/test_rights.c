@@ -155,14 +155,14 @@ static long spawn(objid_t thread, objid_t view)
 {
     struct twz_spawn spawn = { .thread = thread, .view = view, .entry = TWZ_OBJ_SIZE + 4096 };
 
-    return CALL(thread_spawn, &spawn);
+    return CALL(thread_spawn, &spawn, sizeof(spawn));
 }
 
 static long become(objid_t view)
 {
     struct twz_become next = { .view = view };
 
-    return CALL(thread_become, &next);
+    return CALL(thread_become, &next, sizeof(next));
 }
 
 static long tie(objid_t child, objid_t parent)

@@ -110,28 +110,6 @@ static void child_other(uint64_t arg)
     SHARED->word[2] = *BASE(SLOT_TEST) + arg;
 }
 
-/* A view with text, view, shared words, the slots of thread n, and `what` at SLOT_TEST. */
-static objid_t make_child_view(unsigned n, objid_t what)
-{
-    static const uint32_t same[] = { TWZ_SLOT_TEXT, SLOT_SHARED };
-    volatile struct twz_view_entry *mine =
-        (volatile struct twz_view_entry *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_VIEW_TABLE);
-    objid_t view = user_object(0, TWZ_PERMS, TWZ_KIND_VIEW);
-    uint64_t base = TWZ_SLOT_ADDR(SLOT_TEST + 1);
-    unsigned i;
-
-    user_map(SLOT_TEST + 1, view, TWZ_READ | TWZ_WRITE);
-    for (i = 0; i < 4; i++) {
-        uint32_t slot = i < 2 ? same[i] : i == 2 ? SLOT_THREAD + n : SLOT_STACK + n;
-        objid_t id = { mine[slot].id.lo, mine[slot].id.hi };
-
-        user_map_in(view, base, slot, id, mine[slot].flags & TWZ_PERMS);
-    }
-    user_map_in(view, base, SLOT_TEST, what, TWZ_READ);
-    user_map_in(view, base, TWZ_SLOT_VIEW, view, TWZ_READ | TWZ_WRITE);
-    return view;
-}
-
 static void test_spawn_in_another_view(void)
 {
     objid_t a = user_object(0, TWZ_PERMS, TWZ_KIND_DATA),
@@ -141,7 +119,7 @@ static void test_spawn_in_another_view(void)
     user_join(0);
     user_map(SLOT_TEST, b, TWZ_READ | TWZ_WRITE);
     *BASE(SLOT_TEST) = 500;
-    view = make_child_view(0, b);
+    view = user_child_view(0, b);
     user_map(SLOT_TEST, a, TWZ_READ | TWZ_WRITE);
     *BASE(SLOT_TEST) = 1;
     user_thread_page(0)->exit_code = 99;
@@ -166,7 +144,7 @@ static void child_become(uint64_t arg)
     next.regs.rdi = arg;
     next.regs.rflags = ~(uint64_t)0x40500; /* all but trap, direction, alignment check */
     next.regs.gsbase = (uint64_t)(uintptr_t)user_thread_page(0);
-    CALL(thread_become, &next);
+    CALL(thread_become, &next, sizeof(next));
     CALL(thread_exit, 1);
 }
 
@@ -176,18 +154,18 @@ static void test_become_enters_another_view(void)
     struct twz_become next = { .view = { 1, 2 } };
     objid_t b = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), view, id;
 
-    CHECK_IS(CALL(thread_become, &next), -TWZ_ENOOBJ);
+    CHECK_IS(CALL(thread_become, &next, sizeof(next)), -TWZ_ENOOBJ);
     next.view = b;
-    CHECK_IS(CALL(thread_become, &next), -TWZ_ETYPE);
+    CHECK_IS(CALL(thread_become, &next, sizeof(next)), -TWZ_ETYPE);
     next.regs.rip = 1ull << 63;
-    CHECK_IS(CALL(thread_become, &next), -TWZ_EINVAL);
-    CHECK_IS(CALL(thread_become, 1), -TWZ_EFAULT);
+    CHECK_IS(CALL(thread_become, &next, sizeof(next)), -TWZ_EINVAL);
+    CHECK_IS(CALL(thread_become, 1, sizeof(next)), -TWZ_EFAULT);
 
     id = user_thread(0, child_exit, 0);
     user_join(0);
     user_map(SLOT_TEST, b, TWZ_READ | TWZ_WRITE);
     *BASE(SLOT_TEST) = 600;
-    view = make_child_view(0, b);
+    view = user_child_view(0, b);
     SHARED->word[4] = view.lo;
     SHARED->word[5] = view.hi;
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
@@ -551,26 +529,26 @@ static void test_spawn_rejects_bad_arguments(void)
     objid_t weak = user_object(0, TWZ_READ | TWZ_WRITE, TWZ_KIND_THREAD);
     struct twz_spawn spawn = { .thread = thread, .view = user_view(), .entry = 1ull << 47 };
 
-    CHECK_IS(CALL(thread_spawn, 0), -TWZ_EFAULT);
-    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_EINVAL);
+    CHECK_IS(CALL(thread_spawn, 0, sizeof(spawn)), -TWZ_EFAULT);
+    CHECK_IS(CALL(thread_spawn, &spawn, sizeof(spawn)), -TWZ_EINVAL);
     spawn.entry = (uint64_t)(uintptr_t)child_exit;
     spawn.fsbase = 1ull << 50;
-    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_EINVAL);
+    CHECK_IS(CALL(thread_spawn, &spawn, sizeof(spawn)), -TWZ_EINVAL);
     spawn.fsbase = 0;
     spawn.thread = data;
-    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_ETYPE);
+    CHECK_IS(CALL(thread_spawn, &spawn, sizeof(spawn)), -TWZ_ETYPE);
     spawn.thread = weak;
-    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_EDENIED);
+    CHECK_IS(CALL(thread_spawn, &spawn, sizeof(spawn)), -TWZ_EDENIED);
     spawn.thread = thread;
     spawn.view = data;
-    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_ETYPE);
+    CHECK_IS(CALL(thread_spawn, &spawn, sizeof(spawn)), -TWZ_ETYPE);
     spawn.view = TWZ_OBJID_NONE;
-    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_ENOOBJ);
+    CHECK_IS(CALL(thread_spawn, &spawn, sizeof(spawn)), -TWZ_ENOOBJ);
     spawn.thread = user_self();
     spawn.view = user_view();
-    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_EBUSY);
+    CHECK_IS(CALL(thread_spawn, &spawn, sizeof(spawn)), -TWZ_EBUSY);
     spawn.flags = 1;
-    CHECK_IS(CALL(thread_spawn, &spawn), -TWZ_EINVAL);
+    CHECK_IS(CALL(thread_spawn, &spawn, sizeof(spawn)), -TWZ_EINVAL);
     CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_ALIVE, 1ull << 40), 0);
     CHECK_IS(CALL(obj_delete, IDARG(thread), 0), 0);
     CHECK_IS(CALL(obj_delete, IDARG(weak), 0), -TWZ_EDENIED);

@@ -248,7 +248,7 @@ long user_spawn(unsigned n, objid_t thread, objid_t view, void (*fn)(uint64_t ar
                                .arg2 = arg };
 
     spawn.gsbase = (uint64_t)(uintptr_t)user_thread_page(n);
-    return CALL(thread_spawn, &spawn);
+    return CALL(thread_spawn, &spawn, sizeof(spawn));
 }
 
 objid_t user_thread(unsigned n, void (*fn)(uint64_t arg), uint64_t arg)
@@ -293,6 +293,27 @@ long user_wake(volatile uint64_t *word, uint64_t count)
                            .op = TWZ_SYNC_WAKE | TWZ_SYNC_64 };
 
     return CALL(thread_sync, &op, 1, 0);
+}
+
+objid_t user_child_view(unsigned n, objid_t what)
+{
+    static const uint32_t same[] = { TWZ_SLOT_TEXT, SLOT_SHARED };
+    volatile struct twz_view_entry *mine =
+        (volatile struct twz_view_entry *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_VIEW_TABLE);
+    objid_t view = user_object(0, TWZ_PERMS, TWZ_KIND_VIEW);
+    uint64_t base = TWZ_SLOT_ADDR(SLOT_CHILD_VIEW);
+    unsigned i;
+
+    user_map(SLOT_CHILD_VIEW, view, TWZ_READ | TWZ_WRITE);
+    for (i = 0; i < 4; i++) {
+        uint32_t slot = i < 2 ? same[i] : i == 2 ? SLOT_THREAD + n : SLOT_STACK + n;
+        objid_t id = { mine[slot].id.lo, mine[slot].id.hi };
+
+        user_map_in(view, base, slot, id, mine[slot].flags & TWZ_PERMS);
+    }
+    user_map_in(view, base, SLOT_TEST, what, TWZ_READ);
+    user_map_in(view, base, TWZ_SLOT_VIEW, view, TWZ_READ | TWZ_WRITE);
+    return view;
 }
 
 /* --- faults ----------------------------------------------------------------------------------- */

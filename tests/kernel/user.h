@@ -23,10 +23,11 @@ long user_call(long number, long a, long b, long c, long d, long e, long f);
 #define SIZED(p)  (p), sizeof(*(p)) /* a struct that may grow: its address and size */
 
 /* Slots of a test. */
-#define SLOT_SHARED 64u
-#define SLOT_TEST   100u /* and up: for the test */
-#define SLOT_THREAD 200u /* thread objects, one each */
-#define SLOT_STACK  300u
+#define SLOT_SHARED     64u
+#define SLOT_TEST       100u /* and up: for the test */
+#define SLOT_THREAD     200u /* thread objects, one each */
+#define SLOT_STACK      300u
+#define SLOT_CHILD_VIEW 99u
 
 #define SHARED ((struct shared *)(TWZ_SLOT_ADDR(SLOT_SHARED) + TWZ_OBJ_BASE))
 
@@ -66,6 +67,10 @@ struct twz_thread *user_thread_page(unsigned n);
 uint64_t user_join(unsigned n); /* exit code */
 void user_yield(void);
 long user_spawn(unsigned n, objid_t thread, objid_t view, void (*fn)(uint64_t arg), uint64_t arg);
+
+/* A view with text, shared words, the slots of thread n, and `what` at SLOT_TEST, read-only. It is
+ * mapped in this view at SLOT_CHILD_VIEW. */
+objid_t user_child_view(unsigned n, objid_t what);
 
 /* Sleeping on words. */
 long user_wait(volatile uint64_t *word, uint64_t value, uint64_t deadline);

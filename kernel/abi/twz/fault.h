@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Faults are delivered to user code. The view names one entry point for each kind (twz/view.h). The
- * kernel writes a struct twz_fault_frame on the thread's alternate stack (twz/thread.h), or below
- * the red zone of its own stack where none is set. It puts the frame's address into rdi and jumps
- * to the entry point. The handler continues with fault_return(frame), which loads frame->regs, or
- * never returns. A fault without a handler ends the thread, and stands in the thread's KSO and in
- * the log. A fault whose frame cannot be written is a double fault, which ends the thread.
+ * kernel writes a struct twz_fault_frame, puts its address into rdi and jumps to the entry point.
+ * The handler continues with fault_return(frame), which loads frame->regs, or never returns. A
+ * fault without a handler ends the thread, and stands in the thread's KSO and in the log. A fault
+ * whose frame cannot be written is a double fault, which ends the thread.
+ *
+ * The kernel holds the location of the frames for each thread in its view. No word of user memory
+ * holds it, so code in one view cannot choose an address in another one.
+ *   - A new thread takes faults below the red zone of its own stack.
+ *   - thread_ctl(TWZ_THREAD_FAULT_STACK) names a fault stack in the caller's view. A fault while
+ *     the stack pointer is in the fault stack goes below it, so handlers may nest. A frame that
+ *     does not fit into the fault stack is a double fault.
+ *   - thread_become into another view carries the location in that view, or none. With none, a
+ *     fault that has a handler is a double fault until code of the new view names a location: the
+ *     stack pointer comes from the view that was left.
+ *
+ * While a SIGNAL handler runs, the thread's other signals wait: the kernel masks them, and
+ * fault_return restores the mask that the frame carries (thread_ctl, TWZ_THREAD_MASK).
  */
 #ifndef TWZ_FAULT_H
 #define TWZ_FAULT_H
@@ -48,7 +60,11 @@ struct twz_fault_frame {
     struct twz_regs regs; /* where fault_return continues; the handler may change them */
     uint64_t xsave;       /* address of the XSAVE image on the same stack; 0: none */
     uint64_t xsave_size;  /* bytes of that image */
+    uint64_t flags;       /* TWZ_FRAME_* */
+    uint64_t mask;        /* with TWZ_FRAME_MASK: the signal mask after fault_return */
 };
-_Static_assert(sizeof(struct twz_fault_frame) == 240, "fault frame size");
+_Static_assert(sizeof(struct twz_fault_frame) == 256, "fault frame size");
+
+#define TWZ_FRAME_MASK 1ull
 
 #endif

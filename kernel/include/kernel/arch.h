@@ -50,10 +50,14 @@ MUST_CHECK int arch_regs_validate(struct twz_regs *regs);
  * Vector state of the running thread, in XSAVE format. An area must be 64-byte aligned and have
  * arch_xsave_size() bytes. arch_xsave_init makes the state of a new thread. arch_xsave_restore
  * accepts an image that user code wrote, or writes meanwhile. -TWZ_EINVAL: the image is malformed.
+ * arch_xsave_load takes an image that arch_xsave_init or arch_xsave_save made. arch_xsave_mask
+ * tells the components that an image may hold.
  */
 size_t arch_xsave_size(void);
+uint64_t arch_xsave_mask(void);
 void arch_xsave_init(void *area);
 void arch_xsave_save(void *area);
+void arch_xsave_load(const void *area);
 MUST_CHECK int arch_xsave_restore(void *area);
 
 /* ---- what arch calls ---- */
@@ -65,6 +69,7 @@ void kernel_syscall(struct arch_frame *frame); /* sys/dispatch.c */
 #define ARCH_ACCESS_WRITE   1u
 #define ARCH_ACCESS_EXEC    2u
 #define ARCH_ACCESS_PRESENT 4u /* a translation exists, but its rights do not suffice */
+#define ARCH_ACCESS_KERNEL  8u /* made with the kernel's rights: of a table, for a far return */
 void kernel_page_fault(struct arch_frame *frame, uint64_t addr, unsigned access); /* core/fault.c */
 void kernel_exception(struct arch_frame *frame, unsigned vector, uint64_t error); /* core/fault.c */
 

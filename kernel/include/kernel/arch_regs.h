@@ -11,6 +11,9 @@
 #define ARCH_CALL_ARGS 6u
 #define ARCH_RED_ZONE  128u /* bytes below the stack pointer that user code may use */
 
+/* twz_fault.code of registers that cannot be loaded: a general protection exception. */
+#define ARCH_BAD_REGS (13ull << 32)
+
 static inline uint64_t arch_call_number(const struct twz_regs *regs)
 {
     return regs->rax;
@@ -36,6 +39,14 @@ static inline uint64_t arch_regs_ip(const struct twz_regs *regs)
 static inline uint64_t arch_regs_stack(const struct twz_regs *regs)
 {
     return regs->rsp;
+}
+
+/* The first address in the registers that is not below the user limit; else 0. */
+static inline uint64_t arch_regs_bad_address(const struct twz_regs *regs)
+{
+    if (regs->rip >> 47 != 0)
+        return regs->rip;
+    return regs->fsbase >> 47 != 0 ? regs->fsbase : regs->gsbase >> 47 != 0 ? regs->gsbase : 0;
 }
 
 /* The two bases that a thread keeps for itself: thread-local storage, and its user page. */

@@ -5,10 +5,15 @@
 
 #include <kernel/thread.h>
 
+/* Sets a location of fault frames: the fault stack of len bytes from base up, or the thread's own
+ * stack where both are 0. -TWZ_EINVAL: the fault stack is not in user memory. */
+MUST_CHECK int fault_set_location(struct twz_fault_location *location, uint64_t base, uint64_t len);
+
 /*
- * Delivers a fault to the running thread: writes a frame on its stack and points *frame at the
- * handler that its view names. Without a handler, or without a stack, the thread ends (fault_end).
- * Sets fault->ip. The caller must hold no lock.
+ * Delivers a fault to the running thread: writes a frame at its location of fault frames and points
+ * *frame at the handler that its view names. Without a handler, or without a location, the thread
+ * ends (fault_end). A SIGNAL masks the thread's signals until fault_return. Sets fault->ip. The
+ * caller must hold no lock.
  */
 void fault_raise(struct arch_frame *frame, struct twz_fault *fault);
 

@@ -33,6 +33,8 @@ void sync_deadline(struct thread *t, uint64_t deadline);
  * Returns how the sleep was claimed, or SYNC_SLEEPING. The caller must hold no lock. */
 enum sync_state sync_cancel(struct thread *t, void (*release)(const void *object));
 
+#define SYNC_WAKE_BATCH 64u /* threads woken in one batch */
+
 /* Wakes at most count sleepers of the key; returns how many. Takes the bucket's lock, and under it
  * those of threads and run queues. The caller must hold none of these, and no timer heap's. */
 unsigned sync_wake(const void *object, uint64_t off, uint64_t count);

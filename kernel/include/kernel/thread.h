@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads. A thread that is off a core is wholly its thread object: its registers and vector state
- * lie in one of two save areas in the object's kernel-only pages. struct thread is a cache of that,
- * and holds what is meaningful on this boot only (queues, timers).
+ * Threads. A thread that is off a core is wholly its record, which belongs to its thread object
+ * (twz/thread.h). struct thread holds what is meaningful on this boot only (queues, timers), and
+ * those fields of the record that other cores or the running thread change.
  */
 #ifndef KERNEL_THREAD_H
 #define KERNEL_THREAD_H
 
+#include <kernel/deferred.h>
 #include <kernel/timer.h>
 #include <twz/thread.h>
 
@@ -24,13 +25,7 @@ enum thread_state {
 #define THREAD_KILL   1u
 #define THREAD_SIGNAL 2u
 
-#define THREAD_SIGNALS 8u /* queued at most */
 #define THREAD_WAITERS 4u /* sleeps in one thread_sync without an allocation */
-
-struct thread_signal {
-    uint64_t signal;
-    uint64_t value;
-};
 
 /* One sleep of a thread on one word (core/sync.c). */
 struct sync_waiter {
@@ -55,19 +50,21 @@ struct thread {
     /* constant */
     objid_t id;
     struct object *obj;      /* referenced */
-    struct twz_thread *user; /* its user page, in the kernel's map */
-    struct twz_thread_save *save[2];
+    struct twz_thread *user; /* its user page in DRAM; NULL: the object is persistent */
+    struct twz_thread_save *save;
     uint64_t generation;       /* unique over all threads of this boot; never 0 */
     struct thread *table_next; /* of all threads, under the table's lock (obj/threadobj.c) */
     /* the thread's own: touched only while it is current */
     struct addrspace *addrspace; /* referenced */
     struct arch_root *root;      /* of addrspace */
+    objid_t view;                /* of addrspace */
     objid_t sctx;
     void (*resume)(struct thread *t, struct arch_frame *frame); /* called when it runs again */
     struct progress progress;
-    struct list owed; /* struct deferred: done before the thread returns to user mode */
-    bool ended;       /* it has no registers and no address space; it only does what it owes */
-    uint64_t epoch; /* of the save area written last */
+    struct deferred ending; /* of its object and address space, when it has ended */
+    struct list owed;       /* struct deferred: done before the thread returns to user mode */
+    bool ended; /* it has no registers and no address space; it only does what it owes */
+    struct twz_fault_location faults; /* of its fault frames in the view it is in */
     /* under lock */
     struct spinlock lock;
     enum thread_state state;
@@ -77,7 +74,8 @@ struct thread {
     unsigned priority;
     uint64_t cores; /* bit set of cores it may run on */
     unsigned nsignals;
-    struct thread_signal signals[THREAD_SIGNALS];
+    uint64_t signal_mask; /* changed by the thread itself */
+    struct twz_queued_signal signals[TWZ_SIGNALS_QUEUED];
     _Atomic uint32_t pending;
     /* under the run queue's lock */
     struct runq *queue; /* NULL: on none */
@@ -98,7 +96,8 @@ struct thread_init {
     objid_t id;
     struct object *obj;
     struct twz_thread *user;
-    struct twz_thread_save *save[2];
+    struct twz_thread_save *save; /* thread_save_size bytes, 64-byte aligned */
+    objid_t view;
     struct addrspace *addrspace;
     struct arch_root *root;
     objid_t sctx;
@@ -107,18 +106,21 @@ struct thread_init {
     uint64_t cores;
 };
 
-/* Creates a thread, blocked, and writes its first save area. NULL: no memory. */
+/* Creates a thread, blocked, and writes its record. NULL: no memory. */
 struct thread *thread_create(const struct thread_init *init);
 
-/* Bytes of one save area. */
+/* Bytes of a record. */
 size_t thread_save_size(void);
 
-/* Writes the registers of *frame and the vector state of this core to the older save area. */
+/* Writes the registers of *frame and the vector state of this core to the record. */
 void thread_save(struct thread *t, struct arch_frame *frame);
 
-/* Loads the newer save area into *frame and this core. -TWZ_EDAMAGED: its check fails; -TWZ_EINVAL:
- * it holds what must not be loaded. */
+/* Loads the record into *frame and this core. -TWZ_EINVAL: user code has set registers that must
+ * not be loaded; they are in *frame, and the core's are unchanged. */
 MUST_CHECK int thread_load(struct thread *t, struct arch_frame *frame);
+
+/* Completes the record of t, which no core may run, with its epoch and check. Takes t's lock. */
+const struct twz_thread_save *thread_seal(struct thread *t, uint64_t epoch);
 
 /* Ends the running thread with its exit record. fault may be NULL. The caller must hold no lock,
  * and must return to kernel_exit without another access to the thread, which does there what it

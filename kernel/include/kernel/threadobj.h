@@ -20,10 +20,10 @@ struct thread_start {
 };
 
 /*
- * Starts a thread on a volatile THREAD object in a view. The thread holds a reference on both. An
+ * Starts a thread on a THREAD object in a view. The thread holds a reference on both. An
  * earlier thread may have ended on the object; the words of the user page are set anew. Errors:
- * -TWZ_ETYPE; -TWZ_EBUSY if a thread runs on the object; -TWZ_ENOMEM; -TWZ_ENOTSUP if the object is
- * persistent.
+ * -TWZ_ETYPE; -TWZ_EBUSY if a thread runs on the object; -TWZ_ENOMEM; -TWZ_ENOSPC if a
+ * page of a persistent object cannot be written.
  */
 MUST_CHECK int threadobj_start(struct object *obj, struct object *view,
                                const struct thread_start *start);
@@ -52,6 +52,6 @@ MUST_CHECK int threadobj_resolve_fault(struct thread *t, uint64_t addr, unsigned
 uint64_t threadobj_fault_entry(struct thread *t, unsigned kind);
 bool threadobj_locate(struct thread *t, uint64_t addr, objid_t *object, uint64_t *off);
 void threadobj_drop_progress(struct thread *t);
-void threadobj_ended(struct thread *t);
+void threadobj_ended(struct thread *t, uint64_t code, const struct twz_fault *fault);
 
 #endif

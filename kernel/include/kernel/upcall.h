@@ -44,10 +44,11 @@ struct upcall {
      * must hold no lock. Long. */
     void (*drop_progress)(struct thread *t);
 
-    /* t has ended and its exit record is written: sets its exit word, wakes those that wait for it
-     * and drops its address space and object. The core frees t afterwards, so no other core may
-     * find it when the upcall returns. The caller must hold no lock. Long. */
-    void (*thread_ended)(struct thread *t);
+    /* t has ended, by `fault` unless that is NULL: writes its exit record, sets its exit word,
+     * wakes those that wait for it and drops its address space and object. The core frees t
+     * afterwards, so no other core may find it when the upcall returns. The caller must hold no
+     * lock. Long. */
+    void (*thread_ended)(struct thread *t, uint64_t code, const struct twz_fault *fault);
 
     /* --- from core: this core ----------------------------------------------------------------- */
 

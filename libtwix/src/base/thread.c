@@ -72,5 +72,5 @@ int64_t linux_set_robust_list(void *head, uint64_t len)
 
 int64_t linux_sched_yield(void)
 {
-    return err_linux(twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_YIELD, 0));
+    return err_linux(twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_YIELD, 0, 0));
 }

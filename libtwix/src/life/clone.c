@@ -45,7 +45,7 @@ static void setup_alt_stack(struct thread *t)
         return;
     for (uint64_t off = FAULT_STACK - FAULT_READY; off < FAULT_STACK; off += TWZ_PAGE_SIZE)
         ((volatile uint8_t *)t->fault_stack)[off] = 0;
-    twz_fault_stack(t->fault_stack, FAULT_STACK);
+    (void)!twz_fault_stack(t->fault_stack, FAULT_STACK);
 }
 
 void clone_first(const struct twix_table *table)

@@ -6,7 +6,7 @@
  *      the instruction then runs again. It returns 0 if it does not take the fault.
  *   3. The entry that the view had before this copy of the library. Two copies may share a view.
  *   4. The kernel. It ends the thread and records the fault in the thread object.
- * A handler runs on the alternate stack of the thread, if there is one. A handler must call only
+ * A handler runs on the fault stack of the thread, if there is one. A handler must call only
  * functions that are safe at the faulting instruction.
  */
 #ifndef TWZ_FAULTS_H
@@ -56,9 +56,10 @@ TWZ_CHECKED int twz_fault_set(uint32_t kind, twz_fault_handler handler);
  * if a handler returns 1. */
 void twz_fault_raise(const struct twz_fault *fault);
 
-/* Set the alternate stack of the calling thread: `len` bytes from `low` up. A thread without an
- * alternate stack cannot handle its stack overflow. */
-void twz_fault_stack(void *low, uint64_t len);
+/* Set the fault stack of the calling thread in this view: `len` bytes from `low` up; NULL and 0: it
+ * takes faults on its own stack, and cannot handle its stack overflow. -TWZ_EINVAL if the fault
+ * stack is not in user memory. */
+TWZ_CHECKED int twz_fault_stack(void *low, uint64_t len);
 
 /* --- text ---------------------------------------------------------------------------------- */
 

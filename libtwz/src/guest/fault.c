@@ -33,7 +33,7 @@ static struct twz_catch **catch_chain(void)
 /* The calling thread ends as by this fault. */
 static _Noreturn void end_thread_by(const struct twz_fault *fault)
 {
-    (void)twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_FAULT, (uint64_t)(uintptr_t)fault);
+    (void)twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_FAULT, (uint64_t)(uintptr_t)fault, 0);
     for (;;)
         (void)twz_sys_thread_exit(TWZ_EXIT_BY_SIGNAL((uint64_t)twz_fault_signal(fault)));
 }
@@ -120,13 +120,10 @@ int twz_fault_set(uint32_t kind, twz_fault_handler handler)
     return 0;
 }
 
-void twz_fault_stack(void *low, uint64_t len)
+int twz_fault_stack(void *low, uint64_t len)
 {
-    struct twz_thread *repr = twz_thread_repr_base();
-
-    __atomic_store_n(&repr->alt_stack, 0, __ATOMIC_RELEASE);
-    repr->alt_stack_len = len;
-    __atomic_store_n(&repr->alt_stack, (uint64_t)(uintptr_t)low, __ATOMIC_RELEASE);
+    return (int)twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_FAULT_STACK, (uint64_t)(uintptr_t)low,
+                                   len);
 }
 
 /* --- faults from software --------------------------------------------------------------------- */

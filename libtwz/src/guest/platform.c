@@ -159,6 +159,6 @@ bool plat_owner_is_alive(uint64_t owner)
 
     if (owner == plat_owner())
         return 1;
-    ret = twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_ALIVE, owner);
+    ret = twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_ALIVE, owner, 0);
     return ret != 0; /* an error decides nothing, so the owner counts as alive */
 }

@@ -64,6 +64,11 @@ size_t arch_xsave_size(void)
     return x86_features.xsave_size;
 }
 
+uint64_t arch_xsave_mask(void)
+{
+    return x86_features.xcr0;
+}
+
 void arch_xsave_init(void *area)
 {
     struct xsave_head *head = area;
@@ -76,6 +81,11 @@ void arch_xsave_init(void *area)
 void arch_xsave_save(void *area)
 {
     __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+}
+
+void arch_xsave_load(const void *area)
+{
+    __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
 }
 
 /* Checks what XRSTOR should reject, because not every emulator does. XRSTOR still needs its fix-up:

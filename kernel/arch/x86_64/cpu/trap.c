@@ -21,6 +21,7 @@
 /* Page-fault error code. */
 #define PF_PRESENT 1u
 #define PF_WRITE   2u
+#define PF_USER    4u
 #define PF_EXEC    16u
 
 struct gate {
@@ -89,6 +90,7 @@ void x86_trap_user(struct arch_frame *frame, uint64_t vector, uint64_t error)
         access = error & PF_WRITE ? ARCH_ACCESS_WRITE : 0;
         access |= error & PF_EXEC ? ARCH_ACCESS_EXEC : 0;
         access |= error & PF_PRESENT ? ARCH_ACCESS_PRESENT : 0;
+        access |= error & PF_USER ? 0 : ARCH_ACCESS_KERNEL;
         kernel_page_fault(frame, x86_read_cr2(), access);
     } else {
         kernel_exception(frame, (unsigned)vector, error);
