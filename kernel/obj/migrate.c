@@ -4,8 +4,8 @@
  * its ID and its mappings, and programs use the object meanwhile.
  *
  *   to NVM                                                     after a power failure
- *   1  the store creates a provisional object with the same    recovery frees that object: no word
- *      nonce, so the same ID; its witness value is random      holds the witness value
+ *   1  the store creates an unnamed provisional object with    recovery frees that object, whatever
+ *      the same nonce, so the same ID                          words are damaged
  *   2  batch by batch, each page is write-protected, copied    as after step 1
  *      to the pool, and unmapped
  *   3  COMMIT: store_obj_permanent                             the object is persistent
@@ -32,7 +32,6 @@
 #include <kernel/panic.h>
 #include <kernel/page.h>
 #include <kernel/phys.h>
-#include <kernel/random.h>
 #include <lib/string.h>
 #include <store/persist.h>
 #include "inside.h"
@@ -51,13 +50,11 @@ static int create_row(struct object *obj, struct store *store)
                                    .perms = obj->perms_id,
                                    .kind = obj->kind,
                                    .persist = obj->persist,
-                                   .witness = store_super_get(store)->roots.names,
-                                   .witness_off = TWZ_OBJ_BASE };
+                                   .unnamed = true };
     struct store_update narrow = { .which = STORE_UPDATE_PERMS, .perms = obj->perms };
     uint32_t row;
     int err;
 
-    random_bytes(&create.witness_value, sizeof(create.witness_value));
     err = store_obj_create_as(store, &create, obj->id, &row);
     if (err < 0)
         return err;

@@ -19,7 +19,7 @@
 
 #define PREZERO_BATCH 2u
 
-static SHARED_LOCK struct spinlock store_locks[2]; /* by STORE_LOCK_* */
+static SHARED_LOCK struct spinlock store_locks[STORE_LOCKS]; /* by STORE_LOCK_* */
 static struct store *_Atomic store;
 static phys_t pool_base;
 static uint64_t pool_bytes;
@@ -111,8 +111,8 @@ static NORETURN void refuse_pool(int code, const struct store_report *why)
     case TWZ_ENOTPOOL:
         fatal(TWZ_HOST_STOP_DAMAGED, "no pool: the NVDIMM does not hold one (%s)", what);
     case TWZ_EVERSION:
-        fatal(TWZ_HOST_STOP_DAMAGED, "pool of another version: %llu, this kernel knows %llu",
-              (unsigned long long)why->found, (unsigned long long)why->wanted);
+        fatal(TWZ_HOST_STOP_DAMAGED, "pool of another version: %s: %llu, this kernel knows %llu",
+              what, (unsigned long long)why->found, (unsigned long long)why->wanted);
     case TWZ_ESHORT:
         fatal(TWZ_HOST_STOP_DAMAGED, "short pool: %llu bytes, its superblock says %llu",
               (unsigned long long)why->found, (unsigned long long)why->wanted);
@@ -176,6 +176,10 @@ void pool_init(void)
     err = store_recover(opened, &done);
     if (err == -TWZ_ENOMEM)
         refuse_pool(err, &why);
+    if (err == -TWZ_EVERSION)
+        fatal(TWZ_HOST_STOP_DAMAGED,
+              "pool of another version: superblock: read-only-compatible features %llx",
+              (unsigned long long)store_unknown_features(store));
     if (err < 0)
         fatal(TWZ_HOST_STOP_DAMAGED, "damaged pool: both copies of a word it needs are lost");
     atomic_store_explicit(&store, opened, memory_order_release);

@@ -51,7 +51,7 @@ static void check_super(const struct store *store)
 {
     const struct store_super *super = env_frame(store, store->super_copy);
 
-    if (!is_zero(super->reserved, sizeof(super->reserved)))
+    if (!super->compatible && !is_zero(super->reserved, sizeof(super->reserved)))
         env_report_pool(store, super->reserved, 1, 0, "superblock: reserved bytes");
 }
 
@@ -109,10 +109,9 @@ static void check_object(const struct cursor *cursor)
         return;
     check_id(cursor);
     check_parent(cursor);
-    if (!is_zero(entry->reserved, sizeof(entry->reserved)))
-        cursor_report(cursor, entry->reserved, 1, 0, "entry: reserved bytes");
-    if (version->perms_mask & ~TWZ_PERMS || entry->identity.perms & ~TWZ_PERMS)
-        cursor_report(cursor, version, version->perms_mask, TWZ_PERMS, "permission bits");
+    if (!cursor->store->super.compatible &&
+        (entry->identity.reserved || !is_zero(version->reserved, sizeof(version->reserved))))
+        cursor_report(cursor, version->reserved, 1, 0, "entry: reserved bytes");
     if (version->witness_off % sizeof(uint64_t) || version->witness_off >= TWZ_OBJ_RECORD)
         cursor_report(cursor, &version->witness_off, version->witness_off, 0, "witness offset");
 }

@@ -6,11 +6,12 @@
  *   frame 0, 1   superblock, two copies
  *   mono[0,1]    monotonic counters, two copies in frames of their own
  *   dir[0,1]     directory: one store word for each chunk of the object table, two copies
- *   anywhere     chunks (8 entries of 512 bytes), node frames, page frames
+ *   bad          first frame of the bad-frame list
+ *   anywhere     chunks (8 entries of 512 bytes), node frames, page frames, frames of the list
  *
  * The media hold no allocator state. A frame is in use if and only if it is one of the fixed frames
- * above, or reachable: directory -> chunk -> entry -> node -> page. Recovery rebuilds the volatile
- * tables by walking these words.
+ * above, or reachable: directory -> chunk -> entry -> node -> page, or bad-frame list -> frame.
+ * Recovery rebuilds the volatile tables by walking these words.
  *
  * A STORE WORD is a checked pointer to a frame, and the unit of every commit:
  *
@@ -22,9 +23,9 @@
  *
  * AN ENTRY (512 bytes, 8 lines) describes one object:
  *
- *   line 0     ID, commit word, root of the page tree, revocation epoch
- *   line 1, 2  words of the 16 direct pages: data pages 1..12, user's metadata page, 3 FOT pages
- *   line 3     identity: nonce, kuid, default permissions, kind ...; written once
+ *   line 0, 1  ID, commit word, root of the page tree, revocation epoch; identity: nonce, kuid,
+ *              default permissions, kind, root of the hash tree ...; the identity is written once
+ *   line 2, 3  words of the 16 direct pages: data pages 1..12, user's metadata page, 3 FOT pages
  *   line 4, 5  version 0 of all that changes (struct store_version)
  *   line 6, 7  version 1
  *
@@ -35,6 +36,26 @@
  *
  * A page p that is not direct is reached by root[p >> 9] -> leaf[p & 511]. Root and leaf are nodes:
  * frames of 512 store words.
+ *
+ * THE BAD-FRAME LIST names every frame that lost data. Nothing allocates such a frame again, also
+ * after the page that it was part of is gone. A frame of the list has 512 store words: word 0 links
+ * the next frame of the list, or is ABSENT; each other word is POISONED with the number of a bad
+ * frame, or ABSENT.
+ *
+ * UNKNOWN THINGS are refused. A later version that changes the meaning of anything here, or takes
+ * reserved bytes, sets a bit in a feature word of the superblock:
+ *
+ *   incompatible            a version that does not know the bit must not open the pool
+ *   read-only-compatible    ... may read the pool, and must not change it
+ *   compatible              ... may use the pool; it keeps reserved bytes as they are
+ *
+ * An entry with an unknown class, flag, kind, permission or persistence mode is an object of a
+ * later version: this one neither uses, changes nor frees it. Such a later version must not use
+ * unknown states of store words without an incompatible bit.
+ *
+ * store_layout() is a fingerprint of all that layout.def lists: every struct and number here, and
+ * those of an object's own layout. A pool with another fingerprint is not opened. A feature does
+ * not change layout.def: its bit names its fields.
  */
 #ifndef STORE_FORMAT_H
 #define STORE_FORMAT_H
@@ -43,7 +64,12 @@
 #include <twz/types.h>
 
 #define STORE_MAGIC   0x316c6f6f707a7774ull /* "twzpool1" */
-#define STORE_VERSION 1u
+#define STORE_VERSION 2u
+
+/* Feature bits that this version knows. */
+#define STORE_INCOMPATIBLE        0ull
+#define STORE_READONLY_COMPATIBLE 0ull
+#define STORE_COMPATIBLE          0ull
 
 #define STORE_FRAME_SHIFT 12
 #define STORE_FRAME_SIZE  4096u
@@ -83,6 +109,7 @@
 #define STORE_LOC_REVOKE 6u /* owner: object, index 0 */
 #define STORE_LOC_MONO   7u /* owner: 0, index: STORE_MONO_* */
 #define STORE_LOC_EPOCH  8u /* owner: 0, index 0 */
+#define STORE_LOC_BAD    9u /* owner: 0, index: frame of the list * 512 + word */
 
 #define STORE_NODE_WORDS    512u
 #define STORE_NODE_SHIFT    9
@@ -108,46 +135,49 @@
 struct store_identity {
     uint64_t nonce[2];
     objid_t kuid;
-    uint32_t perms;  /* default permissions: part of the ID, so they never change */
-    uint32_t kind;   /* TWZ_KIND_* */
-    uint32_t class_; /* which durability promise holds; 0 today */
-    uint32_t pad;
+    uint32_t perms; /* default permissions: part of the ID, so they never change */
+    uint32_t kind;  /* TWZ_KIND_* */
     uint64_t born_epoch;
+    uint8_t seal[32]; /* reserved: root digest of the hash tree of a sealed object */
     uint64_t reserved;
 };
-_Static_assert(sizeof(struct store_identity) == 64, "identity is one line");
+_Static_assert(sizeof(struct store_identity) == 88, "identity size");
 
 struct store_version {
-    uint32_t flags;      /* STORE_OBJ_* */
-    uint32_t persist;    /* TWZ_PERSIST_* */
-    uint32_t perms_mask; /* default permissions that are still granted */
-    uint32_t pad;
-    objid_t account;
+    uint32_t flags;         /* STORE_OBJ_* */
+    uint32_t persist;       /* TWZ_PERSIST_* */
+    uint32_t perms_mask;    /* default permissions that are still granted */
+    uint32_t class_;        /* STORE_CLASS_* */
+    objid_t account;        /* the account object that pays for it; 0: none */
     objid_t tie_parent;     /* 0: none; its deletion deletes this object, too */
     objid_t witness;        /* provisional: recovery retains this object if this one ... */
     uint64_t witness_off;   /* ... has at this offset ... */
-    uint64_t witness_value; /* ... this value */
+    uint64_t witness_value; /* ... this value; witness 0: only if it was made permanent */
     uint64_t deleted_epoch;
-    uint8_t seal[32]; /* sealed objects: root of the hash tree */
-    uint64_t reserved;
+    objid_t hash_tree; /* sealed objects: the object that holds the hash tree; 0: none */
+    uint64_t reserved[3];
 };
 _Static_assert(sizeof(struct store_version) == 128, "version is two lines");
 
-#define STORE_OBJ_SEALED 0x1u
+/* The class of an object is its durability promise. */
+#define STORE_CLASS_DURABLE 0u /* durable data stays, whatever the committed epoch */
+#define STORE_CLASSES       1u /* number of classes that this version knows */
+
+#define STORE_OBJ_SEALED 0x1u /* reserved: the ID covers the content */
+#define STORE_OBJ_KNOWN  0u   /* flags that this version knows */
 
 struct store_entry {
     objid_t id;
     uint64_t commit;
     uint64_t tree;   /* STORE_ABSENT or STORE_NODE */
     uint64_t revoke; /* 47..0 revocation epoch, check */
-    uint64_t reserved[3];
-    uint64_t direct[STORE_DIRECT];
     struct store_identity identity;
+    uint64_t direct[STORE_DIRECT];
     struct store_version version[2];
 };
 _Static_assert(sizeof(struct store_entry) == 512, "entry size");
-_Static_assert(offsetof(struct store_entry, direct) == 64, "direct words on line 1");
-_Static_assert(offsetof(struct store_entry, identity) == 192, "identity on line 3");
+_Static_assert(offsetof(struct store_entry, identity) == 40, "identity on lines 0 and 1");
+_Static_assert(offsetof(struct store_entry, direct) == 128, "direct words on line 2");
 _Static_assert(offsetof(struct store_entry, version) == 256, "versions from line 4");
 
 #define STORE_MEMBERS 8u
@@ -172,7 +202,10 @@ _Static_assert(sizeof(struct store_roots) == 128, "roots size");
 struct store_super {
     uint64_t magic;
     uint32_t version;
-    uint32_t layout; /* fingerprint of every struct here (store_layout) */
+    uint32_t layout;       /* fingerprint (store_layout) */
+    uint64_t incompatible; /* feature words */
+    uint64_t readonly_compatible;
+    uint64_t compatible;
     uint8_t uuid[16];
     uint64_t frames; /* size of this member */
     uint32_t member_index;
@@ -181,10 +214,11 @@ struct store_super {
     uint64_t mono[2];   /* frame of each copy */
     uint64_t dir[2];    /* first frame of each copy */
     uint64_t dir_words; /* chunks at most: up to STORE_CHUNKS_MAX, and up to frames */
+    uint64_t bad;       /* first frame of the bad-frame list */
     uint64_t created;   /* seconds since 1970, advisory */
     uint8_t label[32];  /* NUL-terminated */
     struct store_roots roots;
-    uint64_t reserved[62];
+    uint64_t reserved[58];
     uint64_t sequence; /* the valid copy with the higher one is current */
     uint64_t commit;   /* 31..0 CRC-32C of all before it, 63..32 the complement of the CRC */
 };
@@ -195,11 +229,12 @@ _Static_assert(offsetof(struct store_super, commit) == sizeof(struct store_super
 /* In both superblock frames, on a line of its own: the committed epoch. Reserved. */
 #define STORE_EPOCH_OFFSET 2048u
 
-/* In both mono frames, counter i at i * 64: 47..0 value, 63..48 check. */
+/* In both mono frames, counter i at i * 64: 47..0 value, 63..48 check. No rollback changes them. */
 #define STORE_MONO_TIME   0u /* security time, seconds: high-water mark */
-#define STORE_MONO_RESUME 1u /* resume count: +1 at each boot */
+#define STORE_MONO_RESUME 1u /* resume count: +1 at each boot; only the kernel raises it */
 #define STORE_MONO_REVOKE 2u /* upper bound of every revocation epoch granted so far */
 #define STORE_MONO_NONCE  3u /* floor for counters used as nonces */
+#define STORE_MONO_WRITER 4u /* writer generation: +1 by each writer, before its first store */
 #define STORE_MONO_COUNT  8u
 #define STORE_MONO_STRIDE 64u
 #define STORE_MONO_MAX    0xffffffffffffull

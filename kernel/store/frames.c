@@ -26,6 +26,7 @@
  *
  * Reference counts:
  *   - A frame that a SHARED word reaches does not have REF_SOLE.
+ *   - A frame on the bad-frame list has one reference for it, on top of those of page words.
  *   - At most REF_MAX words reach a frame. page.c copies a frame instead of exceeding the limit; on
  *     the media an excess is damage.
  *   - A count falls under the lock of the object whose word lost the frame. It rises only in
@@ -229,6 +230,19 @@ void frame_ref(struct store *store, uint32_t frame)
     __atomic_fetch_add(ref_of(store, frame), 1, __ATOMIC_RELAXED);
 }
 
+void frame_retire(struct store *store, uint32_t frame)
+{
+    uint32_t refs = frame_refs(store, frame);
+
+    frame_mark_shared(store, frame);
+    if (refs <= REF_MAX) /* more only if hostile media list it many times */
+        frame_ref(store, frame);
+    if (refs)
+        return;
+    bits_drop(&store->free_frames, frame); /* in recovery */
+    store->available--;
+}
+
 void frame_defer_free(struct store *store, uint32_t frame, enum frame_use use, uint64_t epoch)
 {
     uint16_t *ref = ref_of(store, frame);
@@ -300,6 +314,7 @@ void store_usage(const struct store *store, struct store_usage *usage)
     usage->free = frames_free(store);
     usage->meta = __atomic_load_n(&store->meta, __ATOMIC_RELAXED);
     usage->pages = usage->frames - usage->free - usage->meta;
+    usage->bad = __atomic_load_n(&store->bad_count, __ATOMIC_RELAXED);
     usage->objects = store->objects;
     usage->rows = (uint64_t)store->chunks * STORE_CHUNK_ENTRIES;
     usage->rows_max = store->super.dir_words * STORE_CHUNK_ENTRIES;

@@ -13,6 +13,7 @@
  *   object, change    operations on entries, changes of page words
  *   index, walk       ID -> row, the words of one object
  *   table             entries, rows, ties
+ *   badframes         the list of frames that lost data
  *   super, frames     superblock and monotonic counters, frame allocator
  *   env               the caller's environment
  *   word, bits        pure
@@ -44,6 +45,7 @@ struct row {
 #define ROW_DAMAGED  0x01u
 #define ROW_VERIFIED 0x02u /* the ID was derived from the identity, and matches */
 #define ROW_INDEXED  0x04u
+#define ROW_LATER    0x08u /* damaged, because it is an object of a later version */
 #define ROW_MARKED   0x20u /* recovery: in the queue of objects to be reclaimed */
 #define ROW_TIED     0x40u /* on the list of its parent */
 #define ROW_FREEING  0x80u /* free on the media; some of its frames are not free yet */
@@ -93,6 +95,12 @@ struct store {
     struct reserve *reserve;
     uint32_t reserves; /* length of the array */
 
+    /* bad-frame list: its last frame, the number of that frame, its first free word */
+    uint32_t bad_frame;
+    uint32_t bad_number;
+    uint32_t bad_free; /* STORE_NODE_WORDS: none is free */
+    uint32_t bad_count;
+
     /* object table */
     struct segment **segment;
     uint32_t segments; /* length of the array */
@@ -132,9 +140,9 @@ static inline void *env_frame(const struct store *store, uint32_t frame)
 
 #define REF_SOLE 0x8000u /* one word reaches the frame, and it is not a SHARED word */
 #ifndef REF_MAX          /* the crash test builds the store with a lower limit */
-#define REF_MAX 0x7fffu
+#define REF_MAX 0x7ffeu
 #endif
-_Static_assert(REF_MAX < REF_SOLE, "a reference count does not reach the flag");
+_Static_assert(REF_MAX + 1u < REF_SOLE, "a count, and one for the bad-frame list, spare the flag");
 
 enum frame_use { FRAME_META, FRAME_PAGE };
 
@@ -157,6 +165,9 @@ uint32_t frame_refs(const struct store *store, uint32_t frame);
 void frame_mark_shared(struct store *store, uint32_t frame);
 /* Count one more SHARED word. frame_refs must be below REF_MAX. */
 void frame_ref(struct store *store, uint32_t frame);
+/* Count the word of the bad-frame list that reaches a frame, whatever else does: the frame is never
+ * free again. */
+void frame_retire(struct store *store, uint32_t frame);
 /*
  * Drop one reference. The last one frees the frame; no durable word may reach it by then. All frees
  * go through this function. `epoch` is the last epoch that used the frame; it has no effect today.
@@ -180,9 +191,24 @@ void super_write(void *base, uint32_t copy, const struct store_super *super);
 /* Check the fields of a valid copy against a mapping of `frames`: the errors of store_open, with
  * the details in *why. */
 int super_check(const struct store_super *super, uint64_t frames, struct store_report *why);
+/* Read a mirrored word: the value of the higher valid copy. False, reported, if none is valid. */
+bool super_highest(const struct store *store, uint64_t *const copy[2], uint32_t loc, uint32_t index,
+                   uint64_t *value);
+/* Raise the writer generation; durable on return. The first store of a writer. -TWZ_EDAMAGED if
+ * both copies are lost, -TWZ_ERANGE if it cannot rise. */
+int super_raise_writer(struct store *store);
 /* Media addresses of the committed epoch and of a monotonic counter, in one of the two copies. */
 uint64_t *epoch_word(const struct store *store, uint32_t copy);
 uint64_t *mono_word(const struct store *store, uint32_t copy, uint32_t which);
+
+/* --- badframes.c --------------------------------------------------------------------------- */
+
+/* Recovery: claim the frames of the list and find its end. Damage is reported. */
+void badframes_open(struct store *store);
+/* Recovery, after all other claims: retire the frames on the list. */
+void badframes_claim(struct store *store);
+/* Enter a frame in the list, unless it is there; durable on return. -TWZ_ENOSPC. */
+int badframes_add(struct store *store, uint32_t frame);
 
 /* --- table.c: entries, rows, ties ---------------------------------------------------------- */
 
@@ -217,6 +243,9 @@ uint32_t table_rows(const struct store *store);
 struct row *table_row(const struct store *store, uint32_t number);
 /* The current version of an entry. */
 const struct store_version *entry_version(const struct store_entry *entry);
+/* The object of an intact entry is of a later version: what this one does not know, or NULL. */
+const char *entry_unknown(const struct store_identity *identity,
+                          const struct store_version *version);
 /* CRC of the commit word for an entry with this version. */
 uint32_t entry_crc(objid_t id, const struct store_identity *identity,
                    const struct store_version *version);
@@ -276,7 +305,8 @@ int walk_leaf(const struct cursor *cursor, uint32_t page, uint64_t **leaf, uint6
               uint32_t *loc);
 /* As store_page_get. */
 int walk_page(const struct cursor *cursor, uint32_t page, struct store_page *out);
-/* Read the 8 bytes at an offset, 0 if there is no page. -TWZ_EDAMAGED, -TWZ_ERANGE. */
+/* Read the 8 bytes at an offset, 0 if there is no page. -TWZ_EDAMAGED, -TWZ_ERANGE, -TWZ_EPOISON.
+ * */
 int walk_value(const struct cursor *cursor, uint64_t offset, uint64_t *value);
 
 /* --- object.c, release.c ------------------------------------------------------------------- */

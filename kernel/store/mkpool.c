@@ -6,7 +6,7 @@
  *   1 COMMIT: wipe the magic of both old       -                     the old pool, or none
  *     superblocks
  *   2 wipe the rest of their frames, write     both magics are 0     no pool
- *     counters and directory
+ *     counters, directory and bad-frame list
  *   3 COMMIT: superblock copy 0                all of step 2         no pool, or the new one
  *   4 write superblock copy 1                  copy 0                the new pool; recovery
  *                                                                    writes copy 1
@@ -29,7 +29,7 @@ static uint64_t count_dir_words(uint64_t frames, uint64_t max_objects)
     return (max_objects + STORE_CHUNK_ENTRIES - 1) / STORE_CHUNK_ENTRIES;
 }
 
-/* Lay out the fixed frames: counters and directory, then their second copies. */
+/* Lay out the fixed frames: counters and directory, their second copies, the bad-frame list. */
 static void plan_super(struct store_super *super, const struct store_mkpool *params,
                        uint64_t frames)
 {
@@ -39,6 +39,9 @@ static void plan_super(struct store_super *super, const struct store_mkpool *par
     super->magic = STORE_MAGIC;
     super->version = STORE_VERSION;
     super->layout = store_layout();
+    super->incompatible = STORE_INCOMPATIBLE;
+    super->readonly_compatible = STORE_READONLY_COMPATIBLE;
+    super->compatible = STORE_COMPATIBLE;
     memcpy(super->uuid, params->uuid, sizeof(super->uuid));
     super->frames = frames;
     super->member_count = 1;
@@ -50,6 +53,7 @@ static void plan_super(struct store_super *super, const struct store_mkpool *par
     super->dir[0] = 3;
     super->mono[1] = super->dir[0] + dir_frames;
     super->dir[1] = super->mono[1] + 1;
+    super->bad = super->dir[1] + dir_frames;
     super->created = params->created;
     memcpy(super->label, params->label, sizeof(super->label) - 1);
     super->sequence = 1;
@@ -104,7 +108,7 @@ int store_mkpool(const struct store_env *env, const struct store_mkpool *params)
     if (frames > STORE_FRAMES_MAX)
         return -TWZ_EINVAL;
     plan_super(&super, params, frames);
-    if (super.dir[1] + (super.dir[1] - super.mono[1]) >= frames)
+    if (super.bad >= frames)
         return -TWZ_ESHORT;
     wipe_supers(env);
     for (uint32_t copy = 0; copy < 2; copy++) {
@@ -116,6 +120,8 @@ int store_mkpool(const struct store_env *env, const struct store_mkpool *params)
         fill_words(frame_at(env, super.dir[copy]), super.dir_words, salt, STORE_LOC_DIR,
                    word_body(STORE_ABSENT, 0, 0));
     }
+    fill_words(frame_at(env, super.bad), STORE_NODE_WORDS, salt, STORE_LOC_BAD,
+               word_body(STORE_ABSENT, 0, 0));
     persist_fence(); /* all that the superblock points to, before its first copy */
     super_write(env->base, 0, &super);
     super_write(env->base, 1, &super);

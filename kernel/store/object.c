@@ -106,17 +106,19 @@ int store_obj_info(const struct store *store, uint32_t row, struct store_stat *s
                                  .witness = version->witness,
                                  .witness_off = version->witness_off,
                                  .witness_value = version->witness_value,
+                                 .hash_tree = version->hash_tree,
                                  .revoke_epoch = STORE_WORD_BODY(entry->revoke),
                                  .born_epoch = entry->identity.born_epoch,
                                  .deleted_epoch = version->deleted_epoch,
                                  .state = cursor.row->state,
                                  .damaged = err == -TWZ_EDAMAGED,
+                                 .later = (cursor.row->flags & ROW_LATER) != 0,
                                  .perms = entry->identity.perms & version->perms_mask,
                                  .perms_id = entry->identity.perms,
                                  .kind = entry->identity.kind,
                                  .persist = version->persist,
                                  .flags = version->flags,
-                                 .class_ = entry->identity.class_ };
+                                 .class_ = version->class_ };
     return 0;
 }
 
@@ -198,16 +200,26 @@ static int find_parent(const struct store *store, objid_t id, struct cursor *par
     return index_find(store, id, parent) ? cursor_usable(parent) : -TWZ_ENOOBJ;
 }
 
+/* This version knows all that the object is to be. */
+static bool is_known(const struct store_create *create)
+{
+    return create->class_ < STORE_CLASSES && create->kind < TWZ_KINDS &&
+           create->persist <= TWZ_PERSIST_PERIODIC && !(create->perms & ~TWZ_PERMS);
+}
+
 static int check_create(const struct store *store, const struct store_create *create, objid_t id,
                         uint64_t value, struct cursor *parent)
 {
+    bool named = !objid_is_none(create->witness);
     int err = env_writable(store);
     struct cursor existing;
 
     if (err < 0)
         return err;
-    if (create->perms & ~TWZ_PERMS || objid_is_none(id))
+    if (!is_known(create) || objid_is_none(id) || (create->unnamed && named))
         return -TWZ_EINVAL;
+    if (create->revoke_epoch > STORE_MONO_MAX)
+        return -TWZ_ERANGE;
     if (index_find(store, id, &existing))
         return -TWZ_EEXIST;
     if (!objid_is_none(create->tie_parent)) {
@@ -215,7 +227,7 @@ static int check_create(const struct store *store, const struct store_create *cr
         if (err < 0)
             return err;
     }
-    return objid_is_none(create->witness) ? 0 : check_witness(store, create, value);
+    return named ? check_witness(store, create, value) : 0;
 }
 
 /* Make sure that there is a free row and memory for its place in the index. */
@@ -249,7 +261,7 @@ static void fill_entry(struct store_entry *entry, const struct store_create *cre
     memset(entry, 0, sizeof(*entry));
     entry->id = id;
     entry->tree = word_absent(salt, STORE_LOC_TREE, 0);
-    entry->revoke = word_seal(0, salt, STORE_LOC_REVOKE, 0);
+    entry->revoke = word_seal(create->revoke_epoch, salt, STORE_LOC_REVOKE, 0);
     for (uint32_t i = 0; i < STORE_DIRECT; i++) {
         uint32_t page = page_of_direct(i);
 
@@ -263,6 +275,8 @@ static void fill_entry(struct store_entry *entry, const struct store_create *cre
     entry->identity.kind = create->kind;
     version->persist = create->persist;
     version->perms_mask = TWZ_PERMS;
+    version->class_ = create->class_;
+    version->hash_tree = create->hash_tree;
     version->account = create->account;
     version->tie_parent = create->tie_parent;
     version->witness = create->witness;
@@ -336,7 +350,8 @@ int store_obj_create_as(struct store *store, const struct store_create *create, 
                         uint32_t *row)
 {
     uint64_t value = create->witness_value ? create->witness_value : id.lo;
-    uint32_t state = objid_is_none(create->witness) ? STORE_LIVE : STORE_PROVISIONAL;
+    bool named = !objid_is_none(create->witness);
+    uint32_t state = named || create->unnamed ? STORE_PROVISIONAL : STORE_LIVE;
     struct store_entry entry;
     struct cursor cursor;
     uint32_t crc;
@@ -344,7 +359,7 @@ int store_obj_create_as(struct store *store, const struct store_create *create, 
 
     if (err < 0)
         return err;
-    fill_entry(&entry, create, &cursor, id, state == STORE_LIVE ? 0 : value);
+    fill_entry(&entry, create, &cursor, id, named ? value : 0);
     write_entry(&cursor, &entry);
     crc = entry_crc(id, &entry.identity, &entry.version[0]);
     *row = cursor.number;
@@ -392,6 +407,12 @@ int store_obj_update(struct store *store, uint32_t row, const struct store_updat
         version.persist = update->persist;
     if (update->which & STORE_UPDATE_ACCOUNT)
         version.account = update->account;
+    if (update->which & STORE_UPDATE_CLASS)
+        version.class_ = update->class_;
+    if (update->which & STORE_UPDATE_TREE)
+        version.hash_tree = update->hash_tree;
+    if (entry_unknown(&cursor.entry->identity, &version))
+        return -TWZ_EINVAL;
     commit_version(&cursor, &version);
     return 0;
 }

@@ -10,13 +10,23 @@ static int merge_errors(int a, int b)
     return a == -TWZ_EDAMAGED || b == -TWZ_EDAMAGED ? -TWZ_EDAMAGED : -TWZ_ENOTPOOL;
 }
 
-static const char *super_error_text(int err)
+/* Describe the error of a copy: what was found there, and what this version expects. */
+static void explain_copy(const struct store_super *copy, int err, struct store_report *why)
 {
-    if (err == -TWZ_EVERSION)
-        return "superblock: version or layout";
-    if (err == -TWZ_EDAMAGED)
-        return "superblock: checksum of both copies";
-    return err == -TWZ_ENOTPOOL ? "superblock: magic" : "superblock: second copy is cut off";
+    if (err == -TWZ_ENOTPOOL) {
+        why->what = "superblock: magic";
+        why->found = copy->magic;
+        why->wanted = STORE_MAGIC;
+    } else if (err == -TWZ_EVERSION && copy->version == STORE_VERSION) {
+        why->what = "superblock: layout";
+        why->found = copy->layout;
+        why->wanted = store_layout();
+    } else {
+        why->what =
+            err == -TWZ_EVERSION ? "superblock: version" : "superblock: checksum of both copies";
+        why->found = copy->version;
+        why->wanted = STORE_VERSION;
+    }
 }
 
 /* Read the superblock. Returns the number of the current copy, or an error with *why filled in. */
@@ -37,12 +47,11 @@ static int read_super(const struct store_env *env, struct store_super *super,
     if (state[chosen] < 0) {
         int err = merge_errors(state[0], state[1]);
 
+        if (env->size >= STORE_FRAME_SIZE)
+            explain_copy(copy[state[0] == err ? 0 : 1], err, why);
+        else
+            why->what = "superblock: cut off";
         why->code = -err;
-        why->what = super_error_text(err);
-        if (env->size >= STORE_FRAME_SIZE) {
-            why->found = err == -TWZ_ENOTPOOL ? copy[0]->magic : copy[0]->version;
-            why->wanted = err == -TWZ_ENOTPOOL ? STORE_MAGIC : STORE_VERSION;
-        }
         return err;
     }
     *super = *copy[chosen];

@@ -202,8 +202,8 @@ static int plan_poison(struct change *change, uint32_t page, uint64_t word)
 {
     uint32_t state = STORE_WORD_STATE(word);
 
-    (void)change;
     (void)page;
+    change->frame = STORE_WORD_FRAME(word);
     return state == STORE_PRESENT || state == STORE_SHARED ? PLAN_CHANGE : -TWZ_EINVAL;
 }
 
@@ -219,8 +219,13 @@ int store_page_poison(struct store *store, uint32_t row, uint32_t page)
     struct change change = {
         .store = store, .plan = plan_poison, .make_body = make_poison_body, .changes_absent = true
     };
+    int err = change_plan(&change, row, page, 1);
 
-    return change_pages(&change, row, page, 1);
+    if (err == 0)
+        err = badframes_add(store, change.frame);
+    if (err == 0)
+        change_apply(&change, page, 1);
+    return err;
 }
 
 /* --- share --------------------------------------------------------------------------------- */

@@ -3,11 +3,13 @@
  * The last phase of recovery: which objects are retained, and which are reclaimed.
  *
  *   committed   a provisional object whose witness word has its value. If the word cannot be read
- *               because its object is damaged, the object counts as committed: suspicion alone must
- *               not delete an object.
+ *               because its object is damaged or its page is poisoned, the object counts as
+ *               committed: suspicion alone must not delete an object. A provisional object without
+ *               a witness is never committed, whatever is damaged.
  *   marked      an object that is deleted, or provisional and not committed. Also an object that is
  *               tied to a marked one, and a provisional one whose witness word is in a marked one.
- *               The witness of an object is older than the object, so witnesses form no circle.
+ *               The witness of an object is older than the object, so witnesses form no circle. An
+ *               object of a later version is never marked.
  *
  *   step                                    durable before it     after a crash in this step
  *   1 mark objects; the queue has each      -                     old state
@@ -30,6 +32,21 @@ static bool is_provisional(const struct cursor *cursor)
     return cursor->row->state == STORE_PROVISIONAL;
 }
 
+static bool is_later(const struct cursor *cursor)
+{
+    return (cursor->row->flags & ROW_LATER) != 0;
+}
+
+/* The version of the object is intact and names no witness. */
+static bool is_unnamed(const struct cursor *cursor)
+{
+    const struct store_entry *entry = cursor->entry;
+    const struct store_version *version = entry_version(entry);
+
+    return objid_is_none(version->witness) &&
+           entry_crc(entry->id, &entry->identity, version) == STORE_COMMIT_CRC(entry->commit);
+}
+
 /* For a provisional object. */
 static bool is_committed(const struct cursor *cursor)
 {
@@ -37,6 +54,8 @@ static bool is_committed(const struct cursor *cursor)
     struct cursor holder;
     uint64_t value;
 
+    if (is_unnamed(cursor))
+        return false;
     if (cursor->row->flags & ROW_DAMAGED)
         return true;
     if (!index_find(cursor->store, version->witness, &holder) || holder.row->state == STORE_DELETED)
@@ -73,8 +92,9 @@ static uint32_t link_objects(const struct store *store)
     for (uint32_t number = 0; store_obj_next(store, &number) == 0; number++) {
         cursor_set(&cursor, store, number);
         not_live += cursor.row->state != STORE_LIVE;
-        if (!(cursor.row->flags & ROW_DAMAGED))
-            link_tie(&cursor);
+        if (cursor.row->flags & ROW_DAMAGED)
+            continue;
+        link_tie(&cursor);
         if (is_provisional(&cursor))
             link_witness(&cursor);
     }
@@ -99,6 +119,8 @@ static void mark_objects(struct reclaim *reclaim)
 
     for (uint32_t number = 0; store_obj_next(store, &number) == 0; number++) {
         cursor_set(&cursor, store, number);
+        if (is_later(&cursor))
+            continue;
         if (cursor.row->state == STORE_DELETED ||
             (is_provisional(&cursor) && !is_committed(&cursor)))
             mark_object(reclaim, number);

@@ -2,16 +2,20 @@
 /*
  * Recovery: from the state that a power failure left to a consistent pool and its volatile tables.
  *
+ *   0 writer     Raise the writer generation; durable before any other store. A hint, a snapshot or
+ *                a copy that names a generation is therefore out of date once the pool may differ.
  *   1 mirrors    Superblock, monotonic counters and directory have two copies. The current one is
  *                known by its sequence number, the higher value, or the only word present. Recovery
  *                completes the other copy from it. One copy may be torn or lost.
  *   2 rollback   Objects of a resume set return to the committed epoch. No object is in one today.
  *   3 walk       Visit every entry and every word once; build rows, index and frame counts. Store
- *                nothing. A word that fails its check makes one object a damaged object.
+ *                nothing. A word that fails its check makes one object a damaged object, as does
+ *                anything in an entry that this version does not know.
  *   4 reclaim    Retain or free provisional, deleted and tied objects (reclaim.c).
  *
- * Each phase depends only on the media, and finds less to do when it is repeated. A power failure
- * in recovery is therefore recovered by the next one, and a second recovery stores nothing.
+ * Each phase depends only on the media. Phases 1 to 4 find less to do when they are repeated. A
+ * power failure in recovery is therefore recovered by the next one, and a second recovery stores
+ * nothing but the generation.
  */
 #include <store/inside.h>
 
@@ -41,23 +45,11 @@ static void repair_copy(struct store *store, uint64_t *at, uint64_t word,
 }
 
 /* Both copies of a monotonic word become the higher valid one. */
-static int recover_monotonic(struct store *store, uint64_t *copy[2], uint32_t loc, uint32_t index,
-                             uint64_t *value, struct store_recovery *result)
+static int recover_monotonic(struct store *store, uint64_t *const copy[2], uint32_t loc,
+                             uint32_t index, uint64_t *value, struct store_recovery *result)
 {
-    bool valid = false;
-
-    *value = 0;
-    for (uint32_t i = 0; i < 2; i++) {
-        if (!word_is_valid(*copy[i], store->salt, loc, index))
-            continue;
-        valid = true;
-        if (STORE_WORD_BODY(*copy[i]) > *value)
-            *value = STORE_WORD_BODY(*copy[i]);
-    }
-    if (!valid) {
-        env_report_pool(store, copy[0], *copy[0], *copy[1], "monotonic counter: both copies");
+    if (!super_highest(store, copy, loc, index, value))
         return -TWZ_EDAMAGED;
-    }
     for (uint32_t i = 0; i < 2; i++)
         repair_copy(store, copy[i], word_seal(*value, store->salt, loc, index), result);
     return 0;
@@ -147,6 +139,7 @@ static void claim_fixed(struct store *store)
     uint64_t dir_frames = (store->super.dir_words + STORE_DIR_WORDS - 1) / STORE_DIR_WORDS;
 
     frames_fill(store);
+    (void)frame_claim(store, (uint32_t)store->super.bad, FRAME_META, false);
     for (uint32_t copy = 0; copy < 2; copy++) {
         (void)frame_claim(store, copy, FRAME_META, false);
         (void)frame_claim(store, (uint32_t)store->super.mono[copy], FRAME_META, false);
@@ -222,6 +215,8 @@ static void recover_state(const struct cursor *cursor)
 {
     const struct store_entry *entry = cursor->entry;
     uint32_t state = STORE_COMMIT_STATE(entry->commit);
+    const struct store_version *version = entry_version(entry);
+    const char *unknown;
     uint32_t crc;
 
     if (!word_is_valid(entry->commit, cursor->store->salt, STORE_LOC_COMMIT, cursor->number) ||
@@ -230,10 +225,16 @@ static void recover_state(const struct cursor *cursor)
         return;
     }
     cursor->row->state = (uint8_t)state;
-    crc = entry_crc(entry->id, &entry->identity, entry_version(entry));
-    if (crc != STORE_COMMIT_CRC(entry->commit))
-        set_damaged(cursor, entry_version(entry), crc, STORE_COMMIT_CRC(entry->commit),
-                    "entry checksum");
+    crc = entry_crc(entry->id, &entry->identity, version);
+    if (crc != STORE_COMMIT_CRC(entry->commit)) {
+        set_damaged(cursor, version, crc, STORE_COMMIT_CRC(entry->commit), "entry checksum");
+        return;
+    }
+    unknown = entry_unknown(&entry->identity, version);
+    if (!unknown)
+        return;
+    set_damaged(cursor, version, version->flags, entry->identity.kind, unknown);
+    cursor->row->flags |= ROW_LATER;
 }
 
 static int recover_object(struct store *store, struct cursor *cursor, struct store_recovery *result)
@@ -271,6 +272,7 @@ static int recover_walk(struct store *store, struct store_recovery *result)
 
     claim_fixed(store);
     err = claim_chunks(store);
+    badframes_open(store);
     for (uint32_t number = 0; err == 0 && number < table_rows(store); number++) {
         cursor_set(&cursor, store, number);
         if (is_free_row(&cursor)) {
@@ -280,6 +282,7 @@ static int recover_walk(struct store *store, struct store_recovery *result)
             err = recover_object(store, &cursor, result);
         }
     }
+    badframes_claim(store);
     return err;
 }
 
@@ -309,7 +312,13 @@ static int recover_pool(struct store *store, struct store_recovery *result)
 
 int store_recover(struct store *store, struct store_recovery *result)
 {
-    return recover_pool(store, result);
+    int err = 0;
+
+    if (store_unknown_features(store))
+        return -TWZ_EVERSION;
+    if (!store->env.scratch)
+        err = super_raise_writer(store);
+    return err < 0 ? err : recover_pool(store, result);
 }
 
 int store_recover_readonly(struct store *store, struct store_recovery *result)

@@ -52,6 +52,8 @@ int store_obj_delete(struct store *store, uint32_t row, void (*deleted)(void *ct
 
     if (err < 0 && err != -TWZ_EDAMAGED)
         return err;
+    if (at.row->flags & ROW_LATER)
+        return -TWZ_EVERSION;
     if (at.row->state == STORE_DELETED)
         return -TWZ_EDELETED;
     if (object_parent(&at, &parent))
@@ -183,7 +185,7 @@ int store_obj_release_some(struct store *store, uint32_t row, uint32_t batches)
         return free_batches(store, &cursor, batches);
     if (err < 0 && err != -TWZ_EDELETED && err != -TWZ_EDAMAGED)
         return err;
-    if (cursor.row->state != STORE_DELETED)
+    if (cursor.row->state != STORE_DELETED || cursor.row->flags & ROW_LATER)
         return -TWZ_EINVAL;
     commit_free(store, &cursor);
     return free_batches(store, &cursor, batches);

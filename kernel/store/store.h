@@ -4,7 +4,7 @@
  * and calls only its environment and the persistence seam.
  *
  * Rules for every function
- *   locks       Two locks of the caller (struct store_env) and one for each object:
+ *   locks       Locks of the caller (struct store_env) and one for each object:
  *                 - Functions marked (object) need the lock of each object that they name. They run
  *                   together with all others. They use only the object's own words, and frames.
  *                 - store_obj_create and store_obj_create_as take TABLE; the caller must not hold
@@ -22,8 +22,8 @@
  *               it happened, unless the function says otherwise.
  *   rows        An object is named by its row while the pool is open. store_lookup finds the row,
  *               which stays valid until store_obj_release.
- *   damage      For an object whose words fail their checks, calls return -TWZ_EDAMAGED. All other
- *               objects stay usable.
+ *   damage      For an object whose words fail their checks, and for an object of a later version
+ *               (format.h), calls return -TWZ_EDAMAGED. All other objects stay usable.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -48,10 +48,11 @@ struct store_report {
 };
 #define STORE_NO_ROW 0xffffffffu
 
-/* The locks of struct store_env. The store takes FRAMES while the caller or the store holds TABLE,
- * never the other way round. */
+/* The locks of struct store_env, in the order in which they are taken. */
 #define STORE_LOCK_TABLE  0u /* rows, index, ties, superblock */
-#define STORE_LOCK_FRAMES 1u /* the frames that no core has in reserve */
+#define STORE_LOCK_BAD    1u /* the bad-frame list */
+#define STORE_LOCK_FRAMES 2u /* the frames that no core has in reserve */
+#define STORE_LOCKS       3u
 
 struct store_env {
     void *base;    /* mapping of the pool, must be 4 KiB aligned; frame f is at base + f * 4096 */
@@ -72,6 +73,7 @@ struct store_env {
     void (*unlock)(void *ctx, uint32_t which);
     /* May be NULL. Called for all damage found while the store is open. Must not call the store. */
     void (*report)(void *ctx, const struct store_report *report);
+    bool scratch; /* the mapping is a private copy, and its stores are thrown away */
 };
 
 /* --- the pool as a whole ------------------------------------------------------------------- */
@@ -93,8 +95,10 @@ STORE_WARN int store_mkpool(const struct store_env *env, const struct store_mkpo
 /*
  * Validate the superblock and allocate the volatile tables. Stores nothing to the media. Fills in
  * *why (which may be NULL) on an error:
- *   -TWZ_ENOTPOOL no copy has the magic           -TWZ_EVERSION another version or layout
- *   -TWZ_EDAMAGED both copies fail their checks   -TWZ_ESHORT   smaller than the superblock says
+ *   -TWZ_ENOTPOOL no copy has the magic
+ *   -TWZ_EVERSION another version or layout, or an unknown incompatible feature (why->found)
+ *   -TWZ_EDAMAGED both copies fail their checks
+ *   -TWZ_ESHORT   smaller than the superblock says
  *   -TWZ_EMEMBER  a member is missing (why->found is its index)
  *   -TWZ_ERANGE   larger than the superblock says
  *   -TWZ_ENOMEM   no memory for the volatile tables
@@ -111,15 +115,21 @@ struct store_recovery {
     uint32_t retained;  /* provisional objects made permanent */
     uint32_t reclaimed; /* provisional objects freed */
     uint32_t deleted;   /* deleted objects freed, and those tied to them */
-    uint32_t damaged;   /* objects with damage */
+    uint32_t damaged;   /* objects with damage, and objects of a later version */
 };
 
+/* (shared) Read-only-compatible features of the pool that this version does not know. If there are
+ * any, store_recover fails and only store_recover_readonly may follow. */
+uint64_t store_unknown_features(const struct store *store);
+
 /*
- * Bring the pool into a consistent state and build the volatile tables. Must be called once, before
- * any other operation. Idempotent: after a power failure in it, the next one completes the work.
- * Stores nothing if the pool is consistent. Damage is reported, and affects its object alone.
- * -TWZ_ENOMEM; -TWZ_EDAMAGED if both copies of a mirrored word are lost. After an error the caller
- * must close the store.
+ * Become the writer of the pool, bring it into a consistent state and build the volatile tables.
+ * Must be called once, before any other operation. Raises the writer generation first, unless
+ * env->scratch. Idempotent: after a power failure in it, the next one completes the work. Stores
+ * nothing else if the pool is consistent. Damage is reported, and affects its object alone.
+ * -TWZ_ENOMEM; -TWZ_EDAMAGED if both copies of a mirrored word are lost; -TWZ_EVERSION, with
+ * nothing stored, for store_unknown_features; -TWZ_ERANGE if the generation is STORE_MONO_MAX.
+ * After an error the caller must close the store.
  */
 STORE_WARN int store_recover(struct store *store, struct store_recovery *result);
 
@@ -147,7 +157,8 @@ struct store_usage {
     uint64_t frames;
     uint64_t free;
     uint64_t meta;  /* fixed frames, chunks, nodes */
-    uint64_t pages; /* page frames; a shared one counts once */
+    uint64_t pages; /* page frames; a shared one counts once, a bad one too */
+    uint64_t bad;   /* frames on the bad-frame list; never allocated again */
     uint64_t objects;
     uint64_t rows;     /* rows of the object table, free ones too */
     uint64_t rows_max; /* limit of rows */
@@ -160,15 +171,18 @@ void store_usage(const struct store *store, struct store_usage *usage);
 struct store_create {
     uint64_t nonce[2]; /* must be random */
     objid_t kuid;
-    objid_t account;
+    objid_t account;        /* the account object that pays for it; 0: none */
     objid_t tie_parent;     /* 0: none; else an object of this pool that is not deleted */
     objid_t witness;        /* 0: the object is live at once; else it is provisional */
     uint64_t witness_off;   /* must be a multiple of 8 */
     uint64_t witness_value; /* 0: the low half of the new ID */
+    objid_t hash_tree;      /* the object that holds its hash tree; 0: none */
+    uint64_t revoke_epoch;  /* its first revocation epoch */
     uint32_t perms;         /* TWZ_READ ... */
-    uint32_t kind;
-    uint32_t persist; /* TWZ_PERSIST_* */
-    uint32_t pad;
+    uint32_t kind;          /* TWZ_KIND_* */
+    uint32_t persist;       /* TWZ_PERSIST_* */
+    uint32_t class_;        /* STORE_CLASS_* */
+    bool unnamed; /* provisional, with witness 0: only store_obj_permanent makes it stay */
 };
 
 /*
@@ -182,9 +196,11 @@ STORE_WARN int store_lookup(struct store *store, objid_t id, uint32_t *row);
  * Create an object without pages. Its ID is derived from nonce, perms and kuid. With a witness the
  * object is provisional: recovery retains it iff the 8-byte word at (witness, witness_off) has the
  * value witness_value. The word must not have the value yet. The caller must make the object
- * permanent before the word may change again.
+ * permanent before the word may change again. Recovery frees an unnamed object that was not made
+ * permanent, whatever any word holds.
  * -TWZ_EEXIST if the ID exists or the word has the value; -TWZ_ENOOBJ if parent or witness does not
- * exist; -TWZ_EINVAL; -TWZ_ENOSPC; -TWZ_ENOMEM; -TWZ_EFULL if the table is full.
+ * exist; -TWZ_EINVAL, for an unknown kind, class or mode, too; -TWZ_ERANGE for the epoch;
+ * -TWZ_ENOSPC; -TWZ_ENOMEM; -TWZ_EFULL if the table is full.
  */
 STORE_WARN int store_obj_create(struct store *store, const struct store_create *create,
                                 uint32_t *row, objid_t *id);
@@ -200,7 +216,7 @@ STORE_WARN int store_obj_create_as(struct store *store, const struct store_creat
  * Delete an object, the objects tied to it, and so on. The first commit decides: recovery completes
  * the rest. `deleted` (may be NULL) is called for each of these objects, parents first, and must
  * not call the store. The pages of each object can be read and changed until its store_obj_release.
- * -TWZ_EDELETED if it is deleted already.
+ * -TWZ_EDELETED if it is deleted already; -TWZ_EVERSION for an object of a later version.
  */
 STORE_WARN int store_obj_delete(struct store *store, uint32_t row,
                                 void (*deleted)(void *ctx, uint32_t row), void *ctx);
@@ -233,6 +249,7 @@ struct store_stat {
     objid_t witness;
     uint64_t witness_off;
     uint64_t witness_value;
+    objid_t hash_tree;
     uint64_t revoke_epoch;
     uint64_t born_epoch;
     uint64_t deleted_epoch;
@@ -245,6 +262,7 @@ struct store_stat {
     uint32_t flags; /* STORE_OBJ_* */
     uint32_t class_;
     bool damaged; /* other calls return -TWZ_EDAMAGED; the rest of this may be wrong */
+    bool later;   /* damaged, because it is an object of a later version: it is kept as it is */
 };
 /* (shared) Describe an object, deleted and damaged ones too. `pages` stays 0. Bounded. */
 STORE_WARN int store_obj_info(const struct store *store, uint32_t row, struct store_stat *stat);
@@ -254,13 +272,17 @@ STORE_WARN int store_obj_stat(const struct store *store, uint32_t row, struct st
 #define STORE_UPDATE_PERMS   0x1u /* must not add permissions: -TWZ_EDENIED */
 #define STORE_UPDATE_PERSIST 0x2u
 #define STORE_UPDATE_ACCOUNT 0x4u
+#define STORE_UPDATE_CLASS   0x8u
+#define STORE_UPDATE_TREE    0x10u
 struct store_update {
     uint32_t which; /* STORE_UPDATE_*: the fields that change, all in one commit */
     uint32_t perms;
     uint32_t persist;
-    uint32_t pad;
+    uint32_t class_;
     objid_t account;
+    objid_t hash_tree;
 };
+/* -TWZ_EINVAL for an unknown class or mode. */
 STORE_WARN int store_obj_update(struct store *store, uint32_t row,
                                 const struct store_update *update);
 
@@ -324,7 +346,7 @@ STORE_WARN int store_page_protect(struct store *store, uint32_t row, uint32_t fi
 /*
  * (object, and TABLE) Share `count` pages of src with dst, whose pages must be ABSENT or holes. The
  * words of both become SHARED; absent pages and holes are copied as such. The caller must have made
- * the mappings of the source's pages read-only. A frame that 32,767 words reach is copied instead,
+ * the mappings of the source's pages read-only. A frame that 32,766 words reach is copied instead,
  * once for all pages that need the copy in a row. After a power failure any of the pages may be
  * shared.
  * -TWZ_EEXIST, -TWZ_EPOISON, -TWZ_ENOSPC; -TWZ_EINVAL if the ranges overlap.
@@ -339,8 +361,12 @@ STORE_WARN int store_page_share(struct store *store, uint32_t dst, uint32_t dst_
 STORE_WARN int store_page_break_cow(struct store *store, uint32_t row, uint32_t page,
                                     uint32_t *frame);
 
-/* (object) Record that the frame of a PRESENT or SHARED page lost data: it becomes POISONED.
- * -TWZ_EINVAL. */
+/*
+ * (object) Record that the frame of a PRESENT or SHARED page lost data: the frame enters the
+ * bad-frame list, then the page becomes POISONED. The frame is never allocated again. After a power
+ * failure the frame may be on the list alone. Takes time linear in the list. -TWZ_EINVAL;
+ * -TWZ_ENOSPC if the list has to grow.
+ */
 STORE_WARN int store_page_poison(struct store *store, uint32_t row, uint32_t page);
 
 /* (object) Find the first page at or after out->page that is not ABSENT. -TWZ_ENOOBJ at the end.

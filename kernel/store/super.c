@@ -20,35 +20,11 @@
 
 uint32_t store_layout(void)
 {
-    const uint32_t layout[] = {
-        sizeof(struct store_super),
-        offsetof(struct store_super, member),
-        offsetof(struct store_super, mono),
-        offsetof(struct store_super, roots),
-        offsetof(struct store_super, commit),
-        sizeof(struct store_entry),
-        offsetof(struct store_entry, commit),
-        offsetof(struct store_entry, tree),
-        offsetof(struct store_entry, revoke),
-        offsetof(struct store_entry, direct),
-        offsetof(struct store_entry, identity),
-        offsetof(struct store_entry, version),
-        offsetof(struct store_identity, kuid),
-        offsetof(struct store_identity, perms),
-        offsetof(struct store_version, account),
-        offsetof(struct store_version, tie_parent),
-        offsetof(struct store_version, witness),
-        offsetof(struct store_version, witness_value),
-        offsetof(struct store_version, seal),
-        STORE_CHUNK_ENTRIES,
-        STORE_NODE_WORDS,
-        STORE_DIRECT_DATA,
-        STORE_DIRECT,
-        STORE_EPOCH_OFFSET,
-        STORE_MONO_COUNT,
-        STORE_MONO_STRIDE,
-        TWZ_OBJ_PAGES,
-        TWZ_PAGE_META,
+#define LAYOUT_STRUCT(name)       sizeof(struct name),
+#define LAYOUT_FIELD(name, field) offsetof(struct name, field), sizeof(((struct name *)0)->field),
+#define LAYOUT_NUMBER(name)       name,
+    static const uint64_t layout[] = {
+#include <store/layout.def>
     };
 
     return crc32c(0, layout, sizeof(layout));
@@ -120,8 +96,13 @@ int super_check(const struct store_super *super, uint64_t frames, struct store_r
         { super->mono[1], 1 },
         { super->dir[0], dir_frames },
         { super->dir[1], dir_frames },
+        { super->bad, 1 },
     };
+    uint64_t unknown = super->incompatible & ~STORE_INCOMPATIBLE;
 
+    if (unknown)
+        return set_report(why, TWZ_EVERSION, unknown, STORE_INCOMPATIBLE,
+                          "superblock: unknown incompatible features");
     if (super->frames > frames)
         return set_report(why, TWZ_ESHORT, frames << STORE_FRAME_SHIFT,
                           super->frames << STORE_FRAME_SHIFT, "size in bytes against superblock");
@@ -139,11 +120,16 @@ int super_check(const struct store_super *super, uint64_t frames, struct store_r
         super->dir_words > super->frames || /* a chunk is a frame */
         !are_disjoint(fixed, sizeof(fixed) / sizeof(fixed[0]), super->frames))
         return set_report(why, TWZ_EDAMAGED, super->dir[0], super->dir_words,
-                          "superblock: location of directory or counters");
+                          "superblock: location of directory, counters or list");
     if (super->frames < frames)
         return set_report(why, TWZ_ERANGE, frames << STORE_FRAME_SHIFT,
                           super->frames << STORE_FRAME_SHIFT, "size in bytes against superblock");
     return 0;
+}
+
+uint64_t store_unknown_features(const struct store *store)
+{
+    return store->super.readonly_compatible & ~STORE_READONLY_COMPATIBLE;
 }
 
 const struct store_super *store_super_get(const struct store *store)
@@ -185,10 +171,51 @@ uint64_t store_mono_get(const struct store *store, uint32_t which)
     return which < STORE_MONO_COUNT ? store->mono[which] : 0;
 }
 
+/* Store a higher value in both copies of a counter. */
+static void raise_counter(struct store *store, uint32_t which, uint64_t value)
+{
+    uint64_t word = word_seal(value, store->salt, STORE_LOC_MONO, which);
+
+    persist_publish64(mono_word(store, 0, which), word); /* COMMIT: the counter */
+    persist_commit64(mono_word(store, 1, which), word);  /* COMMIT: the mirror */
+    store->mono[which] = value;
+}
+
+bool super_highest(const struct store *store, uint64_t *const copy[2], uint32_t loc, uint32_t index,
+                   uint64_t *value)
+{
+    bool valid = false;
+
+    *value = 0;
+    for (uint32_t i = 0; i < 2; i++) {
+        if (!word_is_valid(*copy[i], store->salt, loc, index))
+            continue;
+        valid = true;
+        if (STORE_WORD_BODY(*copy[i]) > *value)
+            *value = STORE_WORD_BODY(*copy[i]);
+    }
+    if (!valid)
+        env_report_pool(store, copy[0], *copy[0], *copy[1], "monotonic counter: both copies");
+    return valid;
+}
+
+int super_raise_writer(struct store *store)
+{
+    uint64_t *const copy[2] = { mono_word(store, 0, STORE_MONO_WRITER),
+                                mono_word(store, 1, STORE_MONO_WRITER) };
+    uint64_t generation;
+
+    if (!super_highest(store, copy, STORE_LOC_MONO, STORE_MONO_WRITER, &generation))
+        return -TWZ_EDAMAGED;
+    if (generation >= STORE_MONO_MAX)
+        return -TWZ_ERANGE;
+    raise_counter(store, STORE_MONO_WRITER, generation + 1);
+    return 0;
+}
+
 int store_mono_raise(struct store *store, uint32_t which, uint64_t value)
 {
     int err = env_writable(store);
-    uint64_t word;
 
     if (err < 0)
         return err;
@@ -196,11 +223,7 @@ int store_mono_raise(struct store *store, uint32_t which, uint64_t value)
         return -TWZ_EINVAL;
     if (value > STORE_MONO_MAX)
         return -TWZ_ERANGE;
-    if (value <= store->mono[which])
-        return 0;
-    word = word_seal(value, store->salt, STORE_LOC_MONO, which);
-    persist_publish64(mono_word(store, 0, which), word); /* COMMIT: the counter */
-    persist_commit64(mono_word(store, 1, which), word);  /* COMMIT: the mirror */
-    store->mono[which] = value;
+    if (value > store->mono[which])
+        raise_counter(store, which, value);
     return 0;
 }

@@ -51,6 +51,22 @@ uint32_t entry_crc(objid_t id, const struct store_identity *identity,
     return crc32c(crc, version, sizeof(*version));
 }
 
+const char *entry_unknown(const struct store_identity *identity,
+                          const struct store_version *version)
+{
+    if (version->class_ >= STORE_CLASSES)
+        return "object of a later version: class";
+    if (version->flags & ~STORE_OBJ_KNOWN)
+        return "object of a later version: flags";
+    if (identity->kind >= TWZ_KINDS)
+        return "object of a later version: kind";
+    if (version->persist > TWZ_PERSIST_PERIODIC)
+        return "object of a later version: persistence mode";
+    if ((identity->perms | version->perms_mask) & ~TWZ_PERMS)
+        return "object of a later version: permissions";
+    return NULL;
+}
+
 void cursor_set(struct cursor *cursor, const struct store *store, uint32_t number)
 {
     struct chunk *chunk = chunk_at(store, number >> STORE_CHUNK_SHIFT);

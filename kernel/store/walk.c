@@ -105,6 +105,8 @@ int walk_value(const struct cursor *cursor, uint64_t offset, uint64_t *value)
     const uint64_t *words;
 
     *value = 0;
+    if (err == 0 && page.state == STORE_POISONED)
+        return -TWZ_EPOISON;
     if (err < 0 || (page.state != STORE_PRESENT && page.state != STORE_SHARED))
         return err;
     words = env_frame(cursor->store, page.frame);

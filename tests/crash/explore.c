@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <store/persist.h>
+#include <store/word.h>
 #include <twz/error.h>
 
 #include "explore.h"
@@ -160,14 +161,54 @@ static bool is_no_pool(int err)
     return err == -TWZ_ENOTPOOL || err == -TWZ_EDAMAGED;
 }
 
+/* The writer generation of an image: the higher valid copy. */
+static uint64_t generation_of(const struct store *store)
+{
+    const struct store_super *super = store_super_get(store);
+    uint16_t salt = word_salt_pool(super->uuid);
+    uint64_t highest = 0;
+
+    for (uint32_t i = 0; i < 2; i++) {
+        const uint64_t *word = store_frame_ptr(store, (uint32_t)super->mono[i]);
+
+        word += STORE_MONO_WRITER * STORE_MONO_STRIDE / sizeof(*word);
+        if (word_is_valid(*word, salt, STORE_LOC_MONO, STORE_MONO_WRITER) &&
+            STORE_WORD_BODY(*word) > highest)
+            highest = STORE_WORD_BODY(*word);
+    }
+    return highest;
+}
+
+/* Check the generation before a recovery, and remember it. NULL, or the failure. */
+static const char *check_began(struct explorer *explorer, const struct store *store, uint64_t hash,
+                               uint64_t *generation)
+{
+    const struct run *run = &explorer->run;
+    uint64_t k = run->after[explorer->k][0].mono[STORE_MONO_WRITER] - 1;
+    uint64_t last =
+        explorer->returned ? k : run->after[explorer->k + 1][0].mono[STORE_MONO_WRITER] - 1;
+
+    *generation = generation_of(store);
+    if (explorer->inside && *generation == explorer->began_generation &&
+        hash != explorer->began_hash)
+        return "recovery has stored something before the writer generation";
+    if (explorer->inside)
+        return NULL;
+    explorer->began_hash = hash;
+    explorer->began_generation = *generation;
+    if (explorer->mkpool)
+        return NULL;
+    return *generation < k || *generation > last ? "the writer generation of the image" : NULL;
+}
+
 /* Recover an image and check it. `log`, if not NULL, records the recovery. NULL, or the failure. */
 static const char *check_image(struct explorer *explorer, void *image, struct dirty *dirty,
-                               struct event_log *log, bool try_use)
+                               struct event_log *log, uint64_t hash, bool try_use)
 {
     struct store_recovery recovery;
     struct store_env env;
     struct store *store, *again;
-    uint64_t stores;
+    uint64_t stores, generation;
     const char *what;
     int err;
 
@@ -177,8 +218,13 @@ static const char *check_image(struct explorer *explorer, void *image, struct di
     err = store_open(&env, &store, NULL);
     if (err < 0)
         return explorer->mkpool && !explorer->returned && is_no_pool(err) ? NULL : "open fails";
+    what = check_began(explorer, store, hash, &generation);
+    if (what)
+        return what;
     if (store_recover(store, &recovery) < 0)
         return "recovery fails";
+    if (store_mono_get(store, STORE_MONO_WRITER) != generation + 1)
+        return "recovery does not raise the writer generation by one";
     record_attach(image, POOL_BYTES, NULL, dirty);
     if (recovery.damaged)
         return "recovery finds damage";
@@ -191,6 +237,7 @@ static const char *check_image(struct explorer *explorer, void *image, struct di
     if (what)
         return what;
     stores = record.stores;
+    env.scratch = true;
     if (store_open(&env, &again, NULL) < 0 || store_recover(again, &recovery) < 0)
         return "second recovery fails";
     if (record.stores != stores)
@@ -216,7 +263,10 @@ static int visit_second(void *ctx, uint64_t hash, uint32_t number)
     explorer->second_images++;
     if (explorer->count_distinct)
         (void)add_hash(&explorer->distinct, hash);
-    what = check_image(explorer, explorer->second.image, &explorer->second.dirty, NULL, false);
+    explorer->inside = true;
+    what =
+        check_image(explorer, explorer->second.image, &explorer->second.dirty, NULL, hash, false);
+    explorer->inside = false;
     if (!what)
         return 0;
     explorer->failure = what;
@@ -263,9 +313,9 @@ static int visit_first(void *ctx, uint64_t hash, uint32_t number)
     if (explorer->count_distinct)
         (void)add_hash(&explorer->distinct, hash);
     explorer->recovery_log.count = 0;
-    what =
-        check_image(explorer, explorer->first.image, &explorer->first.dirty,
-                    deeper ? &explorer->recovery_log : NULL, mix64(expected, 3) % USE_EVERY == 0);
+    what = check_image(explorer, explorer->first.image, &explorer->first.dirty,
+                       deeper ? &explorer->recovery_log : NULL, hash,
+                       mix64(expected, 3) % USE_EVERY == 0);
     if (what) {
         explorer->failure = what;
         return -1;
@@ -357,6 +407,7 @@ int explore_mkpool(struct explorer *explorer, bool over_pool)
     run->after[0][0] = run->now;
     model_recover(&run->after[0][0]);
     memset(&run->after[1][0], 0, sizeof(run->after[1][0]));
+    run->after[1][0].mono[STORE_MONO_WRITER] = 1;
     run->variants[0] = run->variants[1] = 1;
     run->mixed[1] = false;
     images_reset(&explorer->first, run->pool);

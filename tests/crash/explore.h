@@ -7,6 +7,8 @@
  *   - the state is the model's after k or k + 1 operations, at a return after exactly k;
  *   - the mirrors are complete, at a return;
  *   - a second recovery stores nothing, and the invariant walk finds no problem;
+ *   - recovery has raised the writer generation by one, and a power failure inside it leaves the
+ *     pool as it was, or a higher generation;
  *   - create, map, write and delete work (one image in eight).
  * One in second_level of the recoveries that store is interrupted at each of its own crash points.
  * At its return nothing must be left for another recovery.
@@ -46,8 +48,11 @@ struct explorer {
     uint32_t only_image; /* replay: only this image, ~0 for all */
 
     /* the current crash point */
-    uint32_t k;     /* operations that have returned */
-    bool returned;  /* the state after exactly k operations must be found */
+    uint32_t k;    /* operations that have returned */
+    bool returned; /* the state after exactly k operations must be found */
+    bool inside;   /* the image is one of a recovery, which began with these: */
+    uint64_t began_hash;
+    uint64_t began_generation;
     bool recovered; /* a recovery has returned: the next one must find nothing to do */
     bool mkpool;    /* the workload is store_mkpool: until its return there may be no pool */
     uint64_t point;

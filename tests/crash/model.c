@@ -64,16 +64,19 @@ static struct model_object *find_object(struct model *model, objid_t id)
     return NULL;
 }
 
-static uint64_t word_value(struct model_object *witness, uint64_t offset)
+/* The word has the value, or its page is poisoned: then it may have had it. */
+static bool may_hold(struct model_object *witness, uint64_t offset, uint64_t value)
 {
     struct model_page *page = model_page(witness, (uint32_t)(offset >> 12));
 
+    if (page && page->state == STORE_POISONED)
+        return true;
     if (!page || (page->state != STORE_PRESENT && page->state != STORE_SHARED))
-        return 0;
+        return value == 0;
     for (uint32_t i = 0; i < page->words; i++)
         if (page->at[i] == offset % 4096 / 8)
-            return page->word[i];
-    return page->fill * 0x0101010101010101ull;
+            return page->word[i] == value;
+    return page->fill * 0x0101010101010101ull == value;
 }
 
 /* The witness of a provisional object, if it is not deleted and its word has the value. */
@@ -83,7 +86,7 @@ static struct model_object *find_witness(struct model *model, struct model_objec
 
     if (!witness || witness->state == STORE_DELETED)
         return NULL;
-    return word_value(witness, object->witness_off) == object->witness_value ? witness : NULL;
+    return may_hold(witness, object->witness_off, object->witness_value) ? witness : NULL;
 }
 
 /* Find the objects that are live, or whose witness is, round by round. */
@@ -107,6 +110,7 @@ void model_recover(struct model *model)
 {
     uint8_t rooted[MODEL_OBJECTS] = { 0 };
 
+    model->mono[STORE_MONO_WRITER]++;
     find_rooted(model, rooted);
     for (uint32_t i = 0; i < model->count; i++)
         if (model->object[i].state == STORE_PROVISIONAL && !rooted[i])
@@ -204,6 +208,8 @@ static const char *object_differs(struct store *store, const struct model_object
         return "an object is not live";
     if (stat.perms != a->perms || stat.persist != a->persist)
         return "an object's attributes";
+    if (!objid_equal(stat.account, a->account) || !objid_equal(stat.hash_tree, a->hash_tree))
+        return "an object's account or hash tree";
     if (stat.revoke_epoch != a->revoke)
         return "an object's revocation epoch";
     if (!objid_equal(stat.tie_parent, a->tie))
@@ -228,12 +234,14 @@ const char *model_differs(struct store *store, const struct model *a, const stru
             return what;
     }
     store_usage(store, &usage);
+    if (usage.bad != a->bad && !(mixed && usage.bad == b->bad))
+        return "the bad-frame list";
     if (usage.objects != live)
         return "an object too many";
     if (memcmp(&store_super_get(store)->roots, &a->roots, sizeof(a->roots)) != 0)
         return "the superblock's roots";
     for (uint32_t i = 0; i < STORE_MONO_COUNT; i++)
-        if (store_mono_get(store, i) != a->mono[i])
+        if (i != STORE_MONO_WRITER && store_mono_get(store, i) != a->mono[i])
             return "a monotonic counter";
     return NULL;
 }

@@ -31,7 +31,9 @@ struct model_object {
     uint32_t pages;
     uint64_t revoke;
     objid_t tie;
-    objid_t witness;
+    objid_t account;
+    objid_t hash_tree;
+    objid_t witness; /* of a provisional object; 0: unnamed */
     uint64_t witness_off;
     uint64_t witness_value;
     struct model_page page[MODEL_PAGES];
@@ -40,6 +42,7 @@ struct model_object {
 struct model {
     uint32_t count; /* objects created so far; an object keeps its number */
     struct model_object object[MODEL_OBJECTS];
+    uint64_t bad; /* frames on the bad-frame list */
     struct store_roots roots;
     uint64_t mono[STORE_MONO_COUNT];
 };
@@ -54,12 +57,13 @@ struct model_page *model_set(struct model_object *object, uint32_t page, uint32_
 bool model_word(struct model_page *page, uint16_t at, uint64_t value);
 /* Delete an object and the objects tied to it. */
 void model_delete(struct model *model, uint32_t number);
-/* Apply a recovery. */
+/* Apply a recovery by a writer. */
 void model_recover(struct model *model);
 
 /*
  * Compare a store with `a`. With `mixed`, each page may be as in `b` instead. NULL, or the
- * difference. The store must be recovered: it has no provisional and no deleted objects.
+ * difference. The store must be recovered: it has no provisional and no deleted objects. Does not
+ * compare the writer generation.
  */
 const char *model_differs(struct store *store, const struct model *a, const struct model *b,
                           bool mixed);

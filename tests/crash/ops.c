@@ -68,9 +68,11 @@ static int create_object(struct run *run, struct store_create *create, const str
     run->row[run->now.count++] = row;
     *object = (struct model_object){
         .id = id,
-        .state = create->witness.lo ? STORE_PROVISIONAL : STORE_LIVE,
+        .state = create->witness.lo || create->unnamed ? STORE_PROVISIONAL : STORE_LIVE,
         .perms = create->perms,
         .persist = create->persist,
+        .revoke = create->revoke_epoch,
+        .account = create->account,
         .tie = create->tie_parent,
         .witness = create->witness,
         .witness_off = create->witness_off,
@@ -82,6 +84,14 @@ static int create_object(struct run *run, struct store_create *create, const str
 static int op_create(struct run *run, const struct op *op)
 {
     struct store_create arg = { .kuid = { 0, 0 } };
+
+    return create_object(run, &arg, op);
+}
+
+/* As the first step of a migration: only store_obj_permanent makes the object stay. */
+static int op_unnamed(struct run *run, const struct op *op)
+{
+    struct store_create arg = { .account = { 7, 8 }, .revoke_epoch = 3, .unnamed = true };
 
     return create_object(run, &arg, op);
 }
@@ -354,13 +364,17 @@ static int op_poison(struct run *run, const struct op *op)
 {
     struct model_object *object = get_usable(run, op->a);
     struct model_page *page = object ? model_page(object, op->b) : NULL;
+    struct store_usage usage;
     int err;
 
     if (!page || page->state == STORE_HOLE || page->state == STORE_POISONED)
         return SKIP;
     err = expect(run, store_page_poison(run->store, row_of_object(run, object), op->b), 0);
-    if (!err)
+    if (!err) {
+        store_usage(run->store, &usage);
+        run->now.bad = usage.bad;
         page->state = STORE_POISONED;
+    }
     return err;
 }
 
@@ -428,20 +442,28 @@ static int op_tie(struct run *run, const struct op *op)
 static int op_update(struct run *run, const struct op *op)
 {
     struct model_object *object = get_usable(run, op->a);
-    struct store_update update = { .which = op->b, .perms = op->c, .persist = op->c };
+    struct store_update update = { .which = op->b,
+                                   .perms = op->c,
+                                   .persist = op->c,
+                                   .account = { op->c, 1 },
+                                   .hash_tree = { op->c, 2 } };
     int err;
 
     if (!object)
         return SKIP;
-    if (op->b == STORE_UPDATE_PERMS && update.perms & ~object->perms)
+    if (op->b & STORE_UPDATE_PERMS && update.perms & ~object->perms)
         return SKIP;
     err = expect(run, store_obj_update(run->store, row_of_object(run, object), &update), 0);
     if (err)
         return err;
-    if (op->b == STORE_UPDATE_PERMS)
+    if (op->b & STORE_UPDATE_PERMS)
         object->perms = op->c;
-    else
+    if (op->b & STORE_UPDATE_PERSIST)
         object->persist = op->c;
+    if (op->b & STORE_UPDATE_ACCOUNT)
+        object->account = update.account;
+    if (op->b & STORE_UPDATE_TREE)
+        object->hash_tree = update.hash_tree;
     return 0;
 }
 
@@ -494,6 +516,7 @@ static const struct op op_table[] = {
     { "name the provisional", op_name, .a = 0 },
     { "name the provisional, unflushed", op_name, .a = 1 },
     { "remove the name", op_name, .a = 0, .b = 1 },
+    { "create, unnamed", op_unnamed, .d = 1 },
     { "make the newest permanent", op_permanent, .a = NEWEST },
     { "make P permanent", op_permanent, .a = P },
     { "add root 2", op_add, .a = ROOT, .b = 2 },
@@ -537,7 +560,10 @@ static const struct op op_table[] = {
     { "break copy-on-write of C 20", op_break_cow, .a = C, .b = 20, .flush_loose = true },
     { "break copy-on-write of A 2", op_break_cow, .a = A, .b = 2, .flush_loose = true },
     { "break copy-on-write of E 2", op_break_cow, .a = E, .b = 2, .flush_loose = true },
-    { "poison A 2", op_poison, .a = A, .b = 2, .flush_loose = true },
+    { "poison A 2", op_poison, .a = A, .b = 2, .mixed = true, .flush_loose = true },
+    { "poison E 3", op_poison, .a = E, .b = 3, .mixed = true, .flush_loose = true },
+    { "poison root 1, the page of P's name", op_poison, .a = ROOT, .b = 1, .mixed = true,
+      .flush_loose = true },
     { "write A 1", op_write, .a = A, .b = 1, .flush_loose = true },
     { "delete A", op_delete, .a = A, .b = 0, .flush_loose = true },
     { "delete and release C", op_delete, .a = C, .b = 1, .flush_loose = true },
@@ -552,6 +578,8 @@ static const struct op op_table[] = {
     { "untie B", op_tie, .a = B, .b = MODEL_OBJECTS },
     { "update A's permissions", op_update, .a = A, .b = STORE_UPDATE_PERMS, .c = TWZ_READ },
     { "update A's persistence", op_update, .a = A, .b = STORE_UPDATE_PERSIST, .c = 2 },
+    { "update A's account, class and hash tree", op_update, .a = A,
+      .b = STORE_UPDATE_ACCOUNT | STORE_UPDATE_CLASS | STORE_UPDATE_TREE, .c = 9 },
     { "revoke A", op_revoke, .a = A },
     { "set the superblock", op_super, .a = 0 },
     { "raise a monotonic counter", op_mono, .a = STORE_MONO_TIME },

@@ -106,6 +106,7 @@ int run_start(struct run *run, uint32_t start)
     arena_env(&run->arena, &env, run->pool, POOL_BYTES);
     if (store_mkpool(&env, &params) < 0 || run_open(run) < 0)
         return -1;
+    run->now.mono[STORE_MONO_WRITER] = 1;
     return ops_start(run, start);
 }
 

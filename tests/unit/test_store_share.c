@@ -12,7 +12,7 @@
 #include "mempool.h"
 #include "units.h"
 
-#define HOLDERS_MAX 0x7fffu /* number of words that may share a frame */
+#define HOLDERS_MAX 0x7ffeu /* number of words that may share a frame */
 #define BATCH       256u    /* number of pages in a call */
 #define FIRST       1000u
 #define FILL        0x5c

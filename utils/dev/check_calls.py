@@ -58,7 +58,7 @@ UPCALLS = "kernel/include/kernel/upcall.h"
 # module: its C files, the lowest layer first. A file may use the files of lower layers only.
 LAYERS = {
     # The list of kernel/store/inside.h.
-    "kernel/store": ["bits word host/persist_plain x86/persist_x86", "env", "frames super", "table",
+    "kernel/store": ["bits word host/persist_plain x86/persist_x86", "env", "frames super", "badframes", "table",
                      "index walk", "change object", "page release", "reclaim", "recover",
                      "mkpool open", "check"],
 }

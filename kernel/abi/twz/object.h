@@ -94,6 +94,7 @@ _Static_assert(sizeof(struct twz_meta) <= TWZ_PAGE_SIZE, "meta fits its page");
 #define TWZ_KIND_DIR     6u /* a KSO directory (twz/kso.h) */
 #define TWZ_KIND_SYSTEM  7u /* the system information page (twz/kso.h) */
 #define TWZ_KIND_ACCOUNT 8u /* an account (twz/kso.h) */
+#define TWZ_KINDS        9u /* kinds below this are known; the store refuses all others */
 
 /* Object flags. */
 #define TWZ_OBJ_PERSIST     0x01u /* the pool has it */

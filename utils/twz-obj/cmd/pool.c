@@ -250,9 +250,11 @@ static void df_json(const struct pool *pool, const struct store_super *super,
     out_u64("free", space->free * STORE_FRAME_SIZE);
     out_u64("meta", space->meta * STORE_FRAME_SIZE);
     out_u64("data", space->pages * STORE_FRAME_SIZE);
+    out_u64("bad", space->bad * STORE_FRAME_SIZE);
     out_u64("objects", space->objects);
     out_u64("objects_max", space->rows_max);
     out_u64("boots", store_mono_get(pool->store, STORE_MONO_RESUME));
+    out_u64("generation", store_mono_get(pool->store, STORE_MONO_WRITER));
     out_id("names", super->roots.names);
     out_id("init", super->roots.init);
     out_end();
@@ -290,11 +292,15 @@ int cmd_df(struct tool *tool, const struct args *args)
     printf("%-10s %s\n", "made", out_time_text(text, super->created * 1000000000u));
     printf("%-10s %llu times\n", "booted",
            (unsigned long long)store_mono_get(pool->store, STORE_MONO_RESUME));
+    printf("%-10s %llu\n", "generation",
+           (unsigned long long)store_mono_get(pool->store, STORE_MONO_WRITER));
     if (!objid_is_none(super->roots.init))
         printf("%-10s %s\n", "boots", out_id_text(id, super->roots.init, 32));
     printf("%-10s %14llu of %llu\n", "objects", (unsigned long long)space.objects,
            (unsigned long long)space.rows_max);
     print_size_line("data", space.pages, space.frames, human);
+    if (space.bad)
+        print_size_line("bad", space.bad, space.frames, human);
     print_size_line("metadata", space.meta, space.frames, human);
     print_size_line("free", space.free, space.frames, human);
     print_size_line("size", space.frames, space.frames, human);

@@ -47,6 +47,7 @@ void pool_env(struct pool *pool, struct store_env *env)
         .alloc = alloc_for_store,
         .free = free_for_store,
         .report = warn_damage,
+        .scratch = pool->mode == POOL_READ,
     };
 }
 
@@ -102,10 +103,27 @@ int pool_validate(struct pool *pool)
     return err < 0 ? explain_open(pool->path, err, &why) : TOOL_OK;
 }
 
+/* A pool with features that this version may only read is opened as it is, and only for reading. */
+static int recover_unknown(struct pool *pool)
+{
+    if (pool->mode == POOL_READ)
+        return store_recover_readonly(pool->store, &pool->recovery);
+    return fail(TOOL_DAMAGED,
+                "%s: made by another version (superblock: read-only-compatible features %llx): "
+                "only read it, or use the twz-obj of that version",
+                pool->path, (unsigned long long)store_unknown_features(pool->store));
+}
+
 int pool_recover(struct pool *pool)
 {
-    int err = store_recover(pool->store, &pool->recovery);
+    int err;
 
+    if (store_unknown_features(pool->store))
+        err = recover_unknown(pool);
+    else
+        err = store_recover(pool->store, &pool->recovery);
+    if (err > 0)
+        return err;
     if (err < 0)
         return fail(fail_code(err), "%s: %s (recovery): restore it from a copy", pool->path,
                     fail_text(err));
