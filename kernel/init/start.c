@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The first program: an object that the pool's superblock names, an ELF file from its base on,
- * mapped in place. The kernel maps it and the few objects that every program finds in fixed slots
- * (twz/view.h), and starts a thread at its entry. The program's start code does the rest.
+ * mapped in place. The kernel maps it, its view, thread and stack, and starts a thread at its entry.
+ * The program's start code does the rest.
  */
 #include <kernel/arch_regs.h>
 #include <kernel/console.h>
@@ -28,6 +28,14 @@ struct elf_head {
 _Static_assert(sizeof(struct elf_head) == 32, "elf header size");
 #define ELF_MACHINE_X86_64 62u
 
+/* The slots of the first program. It finds its view through its thread's page, and creates its data
+ * in the slot above its text. The slot below the stack stays empty, so that a stack overflow
+ * faults. */
+#define SLOT_TEXT   1u
+#define SLOT_VIEW   5u
+#define SLOT_THREAD 6u
+#define SLOT_STACK  13u
+
 static struct object *create_object(uint32_t kind)
 {
     struct obj_spec spec = { .kind = kind, .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL };
@@ -49,17 +57,6 @@ static objid_t init_id(void)
     return id;
 }
 
-static objid_t names_id(void)
-{
-    struct store *store = pool_lock();
-    objid_t id = TWZ_OBJID_NONE;
-
-    if (store)
-        id = store_super_get(store)->roots.names;
-    pool_unlock();
-    return id;
-}
-
 /* The view address of the program's entry point. */
 static uint64_t program_entry(struct object *program)
 {
@@ -73,10 +70,10 @@ static uint64_t program_entry(struct object *program)
         elf.entry >= TWZ_OBJ_DATA_MAX)
         fatal(TWZ_HOST_STOP_DAMAGED, "the first program " IDFMT " is no x86-64 ELF program",
               IDPR(program->id));
-    return TWZ_SLOT_ADDR(TWZ_SLOT_TEXT) + TWZ_OBJ_BASE + elf.entry;
+    return TWZ_SLOT_ADDR(SLOT_TEXT) + TWZ_OBJ_BASE + elf.entry;
 }
 
-static void map_fixed_slot(struct object *view, uint32_t slot, objid_t id, unsigned rights)
+static void map_first_slot(struct object *view, uint32_t slot, objid_t id, unsigned rights)
 {
     if (objid_is_none(id))
         return;
@@ -91,19 +88,18 @@ static void fill_first_view(struct object *view, objid_t program, objid_t thread
 
     if (obj_write(view, TWZ_OBJ_BASE, &head, sizeof(head)) < 0)
         fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
-    map_fixed_slot(view, TWZ_SLOT_TEXT, program, TWZ_READ | TWZ_EXEC);
-    map_fixed_slot(view, TWZ_SLOT_VIEW, view->id, rw);
-    map_fixed_slot(view, TWZ_SLOT_THREAD, thread, rw);
-    map_fixed_slot(view, TWZ_SLOT_STACK, stack, rw);
-    map_fixed_slot(view, TWZ_SLOT_SYSTEM, kso_system()->id, TWZ_READ);
-    map_fixed_slot(view, TWZ_SLOT_CONSOLE, console_id(), rw);
-    map_fixed_slot(view, TWZ_SLOT_ROOT, names_id(), rw);
+    map_first_slot(view, SLOT_TEXT, program, TWZ_READ | TWZ_EXEC);
+    map_first_slot(view, SLOT_VIEW, view->id, rw);
+    map_first_slot(view, SLOT_THREAD, thread, rw);
+    map_first_slot(view, SLOT_STACK, stack, rw);
+    map_first_slot(view, TWZ_SLOT_SYSTEM, kso_system()->id, TWZ_READ);
+    map_first_slot(view, TWZ_SLOT_CONSOLE, console_id(), rw);
 }
 
 static void start_thread(struct object *thread, struct object *view, uint64_t entry)
 {
-    uint64_t top = TWZ_SLOT_ADDR(TWZ_SLOT_STACK) + TWZ_OBJ_DATA_TOP;
-    uint64_t page = TWZ_SLOT_ADDR(TWZ_SLOT_THREAD) + TWZ_OBJ_BASE;
+    uint64_t top = TWZ_SLOT_ADDR(SLOT_STACK) + TWZ_OBJ_DATA_TOP;
+    uint64_t page = TWZ_SLOT_ADDR(SLOT_THREAD) + TWZ_OBJ_BASE;
     struct thread_start start = { .priority = PRIORITIES / 2, .cores = UINT64_MAX };
     struct twz_thread *user = obj_frame(thread, 1);
 
@@ -112,6 +108,7 @@ static void start_thread(struct object *thread, struct object *view, uint64_t en
     arch_regs_start(&start.regs, entry, top, 0, 0);
     arch_regs_set_bases(&start.regs, 0, page);
     user->self = page;
+    user->view = TWZ_SLOT_ADDR(SLOT_VIEW);
     if (arch_regs_validate(&start.regs) < 0 || threadobj_start(thread, view, &start) < 0)
         fatal(TWZ_HOST_STOP_PANIC, "the first program cannot be started");
 }

@@ -57,9 +57,16 @@ HELLO = "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n"
 
 
 def test_a_newer_program_is_refused():
-    path = patched(program("newer", HELLO), NOTE + b"\1\0\0\0", NOTE + b"\x63\0\0\0")
+    path = patched(program("newer", HELLO), NOTE + b"\2\0\0\0", NOTE + b"\x63\0\0\0")
     r = run(path, expect=127)
     holds(r.stderr, b"older than this program needs", b"99")
+    same(r.stdout, b"")
+
+
+def test_a_program_of_version_1_is_refused():
+    path = patched(program("older", HELLO), NOTE + b"\2\0\0\0", NOTE + b"\1\0\0\0")
+    r = run(path, expect=127)
+    holds(r.stderr, b"build the program again", b"version is 1")
     same(r.stdout, b"")
 
 

@@ -19,7 +19,7 @@ static void expect_fault(int faulted, unsigned kind, unsigned reason, uint64_t a
 
 static void test_null_page_faults(void)
 {
-    uint64_t null_page = TWZ_SLOT_ADDR(TWZ_SLOT_STACK) + 16;
+    uint64_t null_page = TWZ_SLOT_ADDR(SLOT_OF(__builtin_frame_address(0))) + 16;
 
     EXPECT(user_store_faults(LOW_ADDR), NULL, NONE, LOW_ADDR);
     CHECK_IS(SHARED->fault.need, TWZ_WRITE);
@@ -104,7 +104,8 @@ static void test_write_and_execute_exclude_each_other(void)
 static void test_kernel_memory_faults(void)
 {
     uint64_t kernel = 0xffff800000001000ull;
-    uint64_t own = TWZ_SLOT_ADDR(TWZ_SLOT_THREAD) + TWZ_THREAD_KPAGE * TWZ_PAGE_SIZE;
+    uint64_t own =
+        (uint64_t)(uintptr_t)user_own_page() - TWZ_OBJ_BASE + TWZ_THREAD_KPAGE * TWZ_PAGE_SIZE;
 
     EXPECT(user_load_faults(kernel), PERM, KERNEL, kernel);
     EXPECT(user_store_faults(0xffffffff80000000ull), PERM, KERNEL, 0xffffffff80000000ull);

@@ -110,7 +110,7 @@ static uint64_t pick_pointer(uint64_t *r, uint64_t *block)
     switch (n % 12) {
     case 0: return 0xffff800000001000ull + n % 4096;
     case 1: return TWZ_SLOT_ADDR(5000) + n % TWZ_OBJ_SIZE;
-    case 2: return TWZ_SLOT_ADDR(TWZ_SLOT_TEXT) + TWZ_OBJ_BASE + n % 4096;
+    case 2: return TWZ_SLOT_ADDR(SLOT_TEXT) + TWZ_OBJ_BASE + n % 4096;
     case 3: return (1ull << 47) - n % 64;
     case 4: return (uint64_t)(uintptr_t)user_thread_page(0) + 8000;
     default: return fill_block(r, block) + (n % 5 == 0 ? n % 8 : 0);

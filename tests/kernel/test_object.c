@@ -417,7 +417,7 @@ static void test_reduced_permissions_take_effect(uint32_t flags)
     CHECK_IS(CALL(obj_stat, IDARG(id), SIZED(&stat)), 0);
     CHECK_IS(stat.perms, TWZ_READ | TWZ_USE);
     CHECK_IS(CALL(obj_stat, IDARG(id), 0xffffffff80000000ull, sizeof(stat)), -TWZ_EFAULT);
-    CHECK_IS(CALL(obj_stat, IDARG(id), TWZ_SLOT_ADDR(TWZ_SLOT_TEXT) + TWZ_OBJ_BASE, sizeof(stat)),
+    CHECK_IS(CALL(obj_stat, IDARG(id), TWZ_SLOT_ADDR(SLOT_TEXT) + TWZ_OBJ_BASE, sizeof(stat)),
              -TWZ_EFAULT);
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
 }

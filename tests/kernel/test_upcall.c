@@ -63,7 +63,7 @@ static uint64_t become_and_run(void (*entry)(uint64_t arg), uint64_t base, uint6
     user_map(SLOT_TEST + 2, victim, TWZ_READ);
     for (i = 0; i < TWZ_FAULT_KINDS; i++)
         ((struct twz_view *)BASE(SLOT_CHILD_VIEW))->fault_entry[i] =
-            ((struct twz_view *)BASE(TWZ_SLOT_VIEW))->fault_entry[i];
+            ((struct twz_view *)BASE(SLOT_OF(user_view_at())))->fault_entry[i];
     SHARED->word[4] = view.lo;
     SHARED->word[5] = view.hi;
     *become_args = (struct become_args){ entry, base, len };

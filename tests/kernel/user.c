@@ -169,18 +169,27 @@ uint64_t user_now(void)
                       s->clock_shift);
 }
 
-objid_t user_self(void)
+struct twz_thread *user_own_page(void)
 {
-    const struct twz_thread *t;
+    struct twz_thread *t;
 
     __asm__("mov %%gs:0, %0" : "=r"(t));
-    return t->id;
+    return t;
+}
+
+objid_t user_self(void)
+{
+    return user_own_page()->id;
+}
+
+uint64_t user_view_at(void)
+{
+    return user_own_page()->view;
 }
 
 objid_t user_view(void)
 {
-    const struct twz_record *r =
-        (const struct twz_record *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_RECORD);
+    const struct twz_record *r = (const struct twz_record *)(user_view_at() + TWZ_OBJ_RECORD);
 
     return r->id;
 }
@@ -222,7 +231,7 @@ void user_map_in(objid_t view_object, uint64_t view_base, uint32_t slot, objid_t
 
 void user_map(uint32_t slot, objid_t id, uint64_t rights)
 {
-    user_map_in(user_view(), TWZ_SLOT_ADDR(TWZ_SLOT_VIEW), slot, id, rights);
+    user_map_in(user_view(), user_view_at(), slot, id, rights);
 }
 
 /* --- threads ---------------------------------------------------------------------------------- */
@@ -259,6 +268,7 @@ objid_t user_thread(unsigned n, void (*fn)(uint64_t arg), uint64_t arg)
     user_map(SLOT_THREAD + n, thread, TWZ_READ | TWZ_WRITE);
     user_map(SLOT_STACK + n, stack, TWZ_READ | TWZ_WRITE);
     user_thread_page(n)->self = (uint64_t)(uintptr_t)user_thread_page(n);
+    user_thread_page(n)->view = user_view_at();
     CHECK_IS(user_spawn(n, thread, user_view(), fn, arg), 0);
     return thread;
 }
@@ -297,9 +307,9 @@ long user_wake(volatile uint64_t *word, uint64_t count)
 
 objid_t user_child_view(unsigned n, objid_t what)
 {
-    static const uint32_t same[] = { TWZ_SLOT_TEXT, SLOT_SHARED };
+    const uint32_t same[] = { SLOT_TEXT, SLOT_SHARED };
     volatile struct twz_view_entry *mine =
-        (volatile struct twz_view_entry *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_VIEW_TABLE);
+        (volatile struct twz_view_entry *)(user_view_at() + TWZ_VIEW_TABLE);
     objid_t view = user_object(0, TWZ_PERMS, TWZ_KIND_VIEW);
     uint64_t base = TWZ_SLOT_ADDR(SLOT_CHILD_VIEW);
     unsigned i;
@@ -312,7 +322,7 @@ objid_t user_child_view(unsigned n, objid_t what)
         user_map_in(view, base, slot, id, mine[slot].flags & TWZ_PERMS);
     }
     user_map_in(view, base, SLOT_TEST, what, TWZ_READ);
-    user_map_in(view, base, TWZ_SLOT_VIEW, view, TWZ_READ | TWZ_WRITE);
+    user_map_in(view, base, SLOT_OF(user_view_at()), view, TWZ_READ | TWZ_WRITE);
     return view;
 }
 
@@ -336,8 +346,7 @@ void user_handler(struct twz_fault_frame *frame)
 
 void user_set_handler(unsigned kind, void (*entry)(struct twz_fault_frame *frame))
 {
-    volatile struct twz_view *view =
-        (volatile struct twz_view *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
+    volatile struct twz_view *view = (volatile struct twz_view *)(user_view_at() + TWZ_OBJ_BASE);
 
     view->fault_entry[kind] = (uint64_t)(uintptr_t)entry;
 }

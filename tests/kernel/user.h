@@ -22,7 +22,9 @@ long user_call(long number, long a, long b, long c, long d, long e, long f);
 #define IDARG(id) (id).lo, (id).hi
 #define SIZED(p)  (p), sizeof(*(p)) /* a struct that may grow: its address and size */
 
-/* Slots of a test. */
+/* Slots of a test. Those of its text and stack are found through addresses. */
+#define SLOT_TEXT       SLOT_OF(user_call)
+#define SLOT_OF(addr)   ((uint32_t)((uint64_t)(uintptr_t)(addr) >> TWZ_OBJ_SHIFT))
 #define SLOT_SHARED     64u
 #define SLOT_TEST       100u /* and up: for the test */
 #define SLOT_THREAD     200u /* thread objects, one each */
@@ -43,6 +45,8 @@ struct shared {
 };
 
 objid_t user_view(void);
+uint64_t user_view_at(void); /* address of the start of the view object */
+struct twz_thread *user_own_page(void);
 objid_t user_self(void);
 uint64_t user_now(void); /* ns */
 

@@ -23,7 +23,7 @@ static struct twz_console *console_header(void)
 
 static const struct twz_view_entry *console_entry(void)
 {
-    uint64_t table = TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_VIEW_TABLE;
+    uint64_t table = twz_thread_repr_base()->view + TWZ_VIEW_TABLE;
 
     return (const struct twz_view_entry *)(uintptr_t)table + TWZ_SLOT_CONSOLE;
 }

@@ -19,6 +19,8 @@ struct twz_thread {
     uint64_t self;  /* d-ptr to this page in the thread's view; gsbase points here */
     uint64_t magic; /* TWZ_THREAD_MAGIC */
     objid_t id;     /* of the thread object */
+    uint64_t view;  /* view address of the start of the thread's view object; 0: not mapped */
+    uint64_t args;  /* view address of the program's arguments; 0: the kernel started it */
     /* sync words: 0, then 1 */
     uint64_t spawned;       /* set by the kernel: the thread was started */
     uint64_t ready;         /* set by the thread itself (twz_thread_ready) */
@@ -27,11 +29,12 @@ struct twz_thread {
     struct twz_fault fault; /* the fault that ended the thread, if exit_fault is 1 */
     uint64_t exit_fault;    /* 1: a fault ended the thread */
     uint64_t boot;          /* set by the kernel: the resume count of the boot of the spawn */
-    uint64_t reserved;      /* 0 */
     uint64_t generation;    /* set by the kernel: unique over all threads of this boot; never 0 */
+    uint64_t reserved[11];  /* 0 */
     uint64_t user[32];      /* for the runtime */
 };
-_Static_assert(sizeof(struct twz_thread) == 416, "thread page size");
+_Static_assert(sizeof(struct twz_thread) == 512, "thread page size");
+_Static_assert(offsetof(struct twz_thread, user) == 256, "the words of the runtime have a place");
 
 /* A thread of an earlier boot does not run: no boot resumes it (today). So a thread object with
  * exit 0 and another resume count in `boot` than the system information page was stopped by the end

@@ -37,22 +37,14 @@ struct twz_view {
 };
 #define TWZ_VIEW_TABLE (2ull << 20) /* offset of struct twz_view_entry[TWZ_SLOTS] in the object */
 
-/* Slots with a fixed meaning in every view that libtwz creates. */
+/*
+ * Slots with a fixed meaning in every view. The loader of a program chooses all others. A program
+ * must find its view and its arguments through its thread's page (twz/thread.h), and the rest
+ * through the arguments (libtwz's twz/program.h).
+ */
 #define TWZ_SLOT_NONE    0u /* never mapped, so that small addresses fault */
-#define TWZ_SLOT_TEXT    1u /* the program, mapped in place */
-#define TWZ_SLOT_DATA    2u /* its writable data; link-time distance to TEXT: 1 GiB */
-#define TWZ_SLOT_RT_TEXT 3u /* the runtime (libtwix) */
-#define TWZ_SLOT_RT_DATA 4u
-#define TWZ_SLOT_VIEW    5u /* the view itself, read-write */
-#define TWZ_SLOT_THREAD  6u /* the first thread's KSO */
-/* 7 stays free */
-#define TWZ_SLOT_SYSTEM  8u  /* the system information page (twz/kso.h), read-only */
-#define TWZ_SLOT_CONSOLE 9u  /* the host console device (twz/device.h) */
-#define TWZ_SLOT_ARGS    10u /* the arguments from the spawner */
-#define TWZ_SLOT_ROOT    11u /* root of the namespace */
-/* 12 stays empty, so that a stack overflow faults, however far it goes */
-#define TWZ_SLOT_STACK 13u /* the first thread's stack */
-#define TWZ_SLOT_FIRST 64u /* first slot that libtwz hands out */
+#define TWZ_SLOT_SYSTEM  8u /* the system information page (twz/kso.h), read-only */
+#define TWZ_SLOT_CONSOLE 9u /* the host console device (twz/device.h) */
 
 #define TWZ_SLOT_ADDR(slot) ((uint64_t)(slot) << TWZ_OBJ_SHIFT)
 

@@ -155,6 +155,8 @@ static int spawn_thread(struct thread *t, void *stack, void *tls)
     repr->self = spawn.gsbase;
     repr->magic = TWZ_THREAD_MAGIC;
     repr->id = t->repr.id;
+    repr->view = twz_thread_repr_base()->view;
+    repr->args = twz_thread_repr_base()->args;
     bind_tls(t, repr, twz_thread_repr_base()->user[TWIX_USER_TABLE]);
     err = err_linux(twz_sys_thread_spawn(&spawn));
     if (err < 0) {

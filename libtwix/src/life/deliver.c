@@ -178,7 +178,7 @@ static void interrupt_program(struct twz_fault_frame *frame, int signo, int code
 
 static bool is_in_runtime(uint64_t ip)
 {
-    return ip >> TWZ_OBJ_SHIFT == TWZ_SLOT_RT_TEXT;
+    return ip >> TWZ_OBJ_SHIFT == (uint64_t)(uintptr_t)is_in_runtime >> TWZ_OBJ_SHIFT;
 }
 
 /* Prints the fault of a thread other than the first, and ends the process. The parent reads only

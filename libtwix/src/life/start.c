@@ -86,7 +86,7 @@ static bool is_traced(const struct twz_args *args)
 static void start_process(const struct twz_args *args)
 {
     const struct twz_record *view =
-        (const struct twz_record *)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_RECORD);
+        (const struct twz_record *)(twz_thread_repr_base()->view + TWZ_OBJ_RECORD);
     const struct inherit *head = inherit_find(args);
 
     process.args = args;
@@ -174,13 +174,12 @@ static uint64_t *build_stack(const struct twz_args *args)
 static uint32_t wanted_version(const struct twz_args *args)
 {
     const Elf64_Phdr *phdr = (const Elf64_Phdr *)(uintptr_t)args->phdr;
-    const uint64_t base = TWZ_SLOT_ADDR(TWZ_SLOT_TEXT) + TWZ_OBJ_BASE;
     const uint32_t *note;
 
     for (uint64_t i = 0; i < args->phnum; i++) {
         if (phdr[i].p_type != PT_NOTE || phdr[i].p_filesz < 20)
             continue;
-        note = (const uint32_t *)(base + phdr[i].p_vaddr);
+        note = (const uint32_t *)(args->bias + phdr[i].p_vaddr);
         if (note[0] == 4 && note[1] >= 4 && note[2] == 1 && note[3] == NOTE_NAME)
             return note[4];
     }
@@ -214,6 +213,10 @@ _Noreturn void twix_main(const void *given)
     if (version == 0)
         refuse_program("this program was not built for it: use twz-cc; its table has version ",
                        TWIX_VERSION);
+    if (version < TWIX_VERSION_MIN)
+        refuse_program("newer than this program's C library: build the program again with twz-cc; "
+                       "its version is ",
+                       version);
     if (version > TWIX_VERSION)
         refuse_program("older than this program needs: put a newer one at /sys/twix, of version ",
                        version);

@@ -31,11 +31,12 @@
 
 #define TWZ_PROGRAM_DATA (1ull << 30) /* link-time address of the writable segment */
 
-/* The arguments of a program. They lie at the base of the args object, in the slot TWZ_SLOT_ARGS.
+/* The arguments of a program. They lie at the base of the args object, which the page of each thread
+ * names (twz/thread.h).
  * An offset is counted from the start of this struct. The args object is writable, and is tied to
  * the view of the process. */
 #define TWZ_ARGS_MAGIC   0x3173677261777a74ull
-#define TWZ_ARGS_VERSION 1u
+#define TWZ_ARGS_VERSION 2u
 struct twz_args {
     uint64_t magic;
     uint32_t version;
@@ -53,6 +54,7 @@ struct twz_args {
     objid_t runtime; /* 0: none */
     objid_t parent;  /* thread object of the spawner, 0: none */
     uint64_t entry;  /* the program's entry, view address */
+    uint64_t bias;   /* the program's load bias */
     uint64_t phdr;   /* view address of its ELF program headers, and how many */
     uint64_t phnum;
     uint64_t phent;
@@ -61,7 +63,7 @@ struct twz_args {
     uint64_t stack_top;
     uint64_t opaque;     /* offset of the data that the runtime inherits (descriptors), by 16 */
     uint64_t opaque_len; /* their length; 0: none */
-    uint64_t reserved[8];
+    uint64_t reserved[7];
 };
 _Static_assert(sizeof(struct twz_args) == 280, "args size");
 

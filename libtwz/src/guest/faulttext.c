@@ -5,6 +5,8 @@
 #include <twz/name.h>
 #include <twz/view.h>
 
+#include "guest.h"
+
 struct text {
     char *at;
     size_t space; /* without the NUL */
@@ -143,7 +145,7 @@ static void text_add_page_hint(struct text *t, const struct twz_fault *f)
 
     if (!has_address(f))
         return;
-    if (slot == TWZ_SLOT_STACK - 1 || (slot == TWZ_SLOT_STACK && f->kind == TWZ_FAULT_NULL))
+    if (slot == SLOT_STACK - 1 || (slot == SLOT_STACK && f->kind == TWZ_FAULT_NULL))
         text_add(t, ": stack overflow");
     else if (f->kind == TWZ_FAULT_NULL && slot != TWZ_SLOT_NONE)
         text_add(t, ": the first page of an object");

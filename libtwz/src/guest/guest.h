@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Declarations shared by the files of the guest platform: the fixed slots of the view. */
+/* Declarations shared by the files of the guest platform: the view, and the system page. */
 #ifndef LIBTWZ_GUEST_H
 #define LIBTWZ_GUEST_H
 
@@ -11,6 +11,10 @@
 
 #include "../platform.h"
 
+/* The slot of a new program's first stack. The slot below it stays empty, so that a stack overflow
+ * faults, however far it goes. */
+#define SLOT_STACK 13u
+
 static inline void *slot_start(uint32_t slot)
 {
     return (void *)(uintptr_t)TWZ_SLOT_ADDR(slot);
@@ -21,9 +25,15 @@ static inline const struct twz_system *system_page(void)
     return (const struct twz_system *)(uintptr_t)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
 }
 
+/* The start of the view object of this program, which its thread's page names. */
+static inline void *view_start(void)
+{
+    return (void *)(uintptr_t)twz_thread_repr_base()->view;
+}
+
 static inline struct twz_view *view_head(void)
 {
-    return (struct twz_view *)(uintptr_t)(TWZ_SLOT_ADDR(TWZ_SLOT_VIEW) + TWZ_OBJ_BASE);
+    return (struct twz_view *)(void *)((uint8_t *)view_start() + TWZ_OBJ_BASE);
 }
 
 /* The table of the view mapped at `start`. */
@@ -34,13 +44,13 @@ static inline struct twz_view_entry *view_table(void *start)
 
 static inline struct twz_view_entry *view_entry(uint32_t slot)
 {
-    return view_table(slot_start(TWZ_SLOT_VIEW)) + slot;
+    return view_table(view_start()) + slot;
 }
 
 /* The view that this program runs in. */
 static inline objid_t view_id(void)
 {
-    return view_entry(TWZ_SLOT_VIEW)->id;
+    return view_entry((uint32_t)(twz_thread_repr_base()->view >> TWZ_OBJ_SHIFT))->id;
 }
 
 /* Fill in an entry of any view's table. It must not be valid before. */

@@ -31,7 +31,9 @@ static struct twz_mutex lock;
 static struct map maps[MAPS];
 static uint32_t idle;
 static uint64_t releases;
-static uint32_t next_slot = TWZ_SLOT_FIRST;
+#define SLOT_FIRST 64u /* first slot that libtwz hands out */
+
+static uint32_t next_slot = SLOT_FIRST;
 
 static void lock_maps(void)
 {
@@ -51,12 +53,12 @@ void view_entry_write(struct twz_view_entry *entry, objid_t id, uint64_t flags)
 /* 0: the view has no free slot. */
 static uint32_t claim_slot(void)
 {
-    for (uint32_t i = TWZ_SLOT_FIRST; i < TWZ_SLOTS; i++) {
+    for (uint32_t i = SLOT_FIRST; i < TWZ_SLOTS; i++) {
         uint32_t slot = next_slot++;
         uint64_t none = 0;
 
         if (next_slot >= TWZ_SLOTS)
-            next_slot = TWZ_SLOT_FIRST;
+            next_slot = SLOT_FIRST;
         if (__atomic_compare_exchange_n(&view_entry(slot)->flags, &none, TWZ_VE_TAKEN, 0,
                                         __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
             return slot;

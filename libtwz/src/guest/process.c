@@ -14,6 +14,14 @@
 
 #define RW (TWZ_READ | TWZ_WRITE)
 
+/* The slots of a new program's view. No program knows them: it finds its objects through its thread's
+ * page and its arguments. */
+#define SLOT_TEXT    1u
+#define SLOT_RT_TEXT 3u
+#define SLOT_VIEW    5u
+#define SLOT_THREAD  6u
+#define SLOT_ARGS    10u
+
 /* --- args ------------------------------------------------------------------------------------- */
 
 struct pack {
@@ -57,7 +65,7 @@ static int fill_args(const struct twz_program_spec *spec, const struct twz_loade
     const char *const self[] = { spec->path, NULL };
     uint64_t stack = spec->stack_size ? spec->stack_size : STACK_DEFAULT;
     struct pack p = { .args = args, .at = sizeof(*args) };
-    uint64_t bottom = TWZ_SLOT_ADDR(TWZ_SLOT_STACK) + TWZ_OBJ_BASE;
+    uint64_t bottom = TWZ_SLOT_ADDR(SLOT_STACK) + TWZ_OBJ_BASE;
 
     *args = (struct twz_args){
         .magic = TWZ_ARGS_MAGIC,
@@ -72,6 +80,7 @@ static int fill_args(const struct twz_program_spec *spec, const struct twz_loade
         .runtime = spec->runtime,
         .parent = twz_thread_repr_base()->id,
         .entry = loaded->entry,
+        .bias = TWZ_SLOT_ADDR(SLOT_TEXT) + TWZ_OBJ_BASE,
         .phdr = loaded->phdr,
         .phnum = loaded->phnum,
         .phent = loaded->phent,
@@ -126,21 +135,20 @@ static int fill_view_slots(const struct new_process *new)
     if (err < 0)
         return err;
     head->magic = TWZ_VIEW_MAGIC;
-    set_view_slot(new, TWZ_SLOT_VIEW, new->view.id, RW);
-    set_view_slot(new, TWZ_SLOT_THREAD, new->thread.id, RW);
-    set_view_slot(new, TWZ_SLOT_STACK, stack, RW);
+    set_view_slot(new, SLOT_VIEW, new->view.id, RW);
+    set_view_slot(new, SLOT_THREAD, new->thread.id, RW);
+    set_view_slot(new, SLOT_STACK, stack, RW);
     set_view_slot(new, TWZ_SLOT_SYSTEM, view_entry(TWZ_SLOT_SYSTEM)->id, TWZ_READ);
     set_view_slot(new, TWZ_SLOT_CONSOLE, view_entry(TWZ_SLOT_CONSOLE)->id, RW);
-    set_view_slot(new, TWZ_SLOT_ROOT, plat_names_root(), RW);
     return 0;
 }
 
 static int load_programs(const struct twz_program_spec *spec, struct new_process *new)
 {
-    int err = twz_program_load(&new->view, spec->program, TWZ_SLOT_TEXT, &new->program);
+    int err = twz_program_load(&new->view, spec->program, SLOT_TEXT, &new->program);
 
     if (err >= 0 && !objid_is_none(spec->runtime))
-        err = twz_program_load(&new->view, spec->runtime, TWZ_SLOT_RT_TEXT, &new->runtime);
+        err = twz_program_load(&new->view, spec->runtime, SLOT_RT_TEXT, &new->runtime);
     return err;
 }
 
@@ -152,21 +160,23 @@ static int start_first_thread(const struct twz_program_spec *spec, const struct 
         .thread = new->thread.id,
         .view = new->view.id,
         .entry = objid_is_none(spec->runtime) ? new->program.entry : new->runtime.entry,
-        .arg = TWZ_SLOT_ADDR(TWZ_SLOT_ARGS) + TWZ_OBJ_BASE,
-        .gsbase = TWZ_SLOT_ADDR(TWZ_SLOT_THREAD) + TWZ_OBJ_BASE,
+        .arg = TWZ_SLOT_ADDR(SLOT_ARGS) + TWZ_OBJ_BASE,
+        .gsbase = TWZ_SLOT_ADDR(SLOT_THREAD) + TWZ_OBJ_BASE,
     };
     twzobj args;
     int err = create_object(TWZ_KIND_DATA, new->view.id, &args);
 
     if (err < 0)
         return err;
-    set_view_slot(new, TWZ_SLOT_ARGS, args.id, RW);
+    set_view_slot(new, SLOT_ARGS, args.id, RW);
     err = fill_args(spec, &new->program, twz_object_base(&args));
     spawn.stack = ((struct twz_args *)twz_object_base(&args))->stack_top;
     twz_object_release(&args);
     if (err < 0)
         return err;
     repr->self = spawn.gsbase;
+    repr->view = TWZ_SLOT_ADDR(SLOT_VIEW);
+    repr->args = spawn.arg;
     return (int)twz_sys_thread_spawn(&spawn);
 }
 

@@ -54,8 +54,9 @@ static void relocate_self(uint8_t *base)
 static void load_self(void)
 {
     struct twz_create create = { .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL };
-    uint8_t *base = (uint8_t *)slot_start(TWZ_SLOT_DATA) + TWZ_OBJ_BASE;
-    struct twz_view_entry *entry = view_entry(TWZ_SLOT_DATA);
+    uint32_t slot = (uint32_t)((uint64_t)(uintptr_t)__twz_image >> TWZ_OBJ_SHIFT) + 1;
+    uint8_t *base = (uint8_t *)slot_start(slot) + TWZ_OBJ_BASE;
+    struct twz_view_entry *entry = view_entry(slot);
     objid_t data;
 
     if (twz_sys_obj_create(&create, &data) < 0)

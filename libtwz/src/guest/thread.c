@@ -66,6 +66,8 @@ int twz_thread_spawn(struct twz_thrd *thread, const struct twz_thrd_spawn *spawn
         return err;
     thread->start = (uint64_t)(uintptr_t)repr_page(thread);
     repr_page(thread)->self = thread->start;
+    repr_page(thread)->view = twz_thread_repr_base()->view;
+    repr_page(thread)->args = twz_thread_repr_base()->args;
     args.thread = thread->repr.id;
     args.gsbase = thread->start;
     args.stack = (uint64_t)(uintptr_t)twz_object_base(&thread->stack) + (size & ~15ull) - 8;

@@ -29,8 +29,8 @@ struct entry {
     uint64_t pad[5];
 };
 
-#define SLOT_ANCHOR (TWZ_SLOT_FIRST)
-#define SLOT_WORK   (TWZ_SLOT_FIRST + 1)
+#define SLOT_ANCHOR (RAW_SLOT_FIRST)
+#define SLOT_WORK   (RAW_SLOT_FIRST + 1)
 #define ENTRIES     ((struct entry *)(TWZ_SLOT_ADDR(SLOT_ANCHOR) + TWZ_OBJ_BASE))
 
 /* The word that fills page `page` of the object of a round. */

@@ -27,13 +27,13 @@ static uint64_t map_and_read(uint32_t slot, objid_t id)
 
 int raw_main(struct raw *raw)
 {
-    (void)map_and_read(TWZ_SLOT_FIRST, raw_id(raw_arg(raw, 1)));
+    (void)map_and_read(RAW_SLOT_FIRST, raw_id(raw_arg(raw, 1)));
     for (uint32_t n = 2; n < raw->argc; n++) {
         objid_t id = raw_id(raw_arg(raw, n));
 
-        raw_say_number(map_and_read(TWZ_SLOT_FIRST + 2 * n, id));
+        raw_say_number(map_and_read(RAW_SLOT_FIRST + 2 * n, id));
         raw_say(" ");
-        raw_say_number(map_and_read(TWZ_SLOT_FIRST + 2 * n + 1, id));
+        raw_say_number(map_and_read(RAW_SLOT_FIRST + 2 * n + 1, id));
         raw_say("\n");
     }
     return 0;

@@ -24,7 +24,18 @@ int raw_main(struct raw *raw);
 
 #define RAW_CONSOLE ((struct twz_console *)(TWZ_SLOT_ADDR(TWZ_SLOT_CONSOLE) + TWZ_OBJ_BASE))
 #define RAW_SYSTEM  ((const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE))
-#define RAW_VIEW    TWZ_SLOT_ADDR(TWZ_SLOT_VIEW)
+#define RAW_VIEW    raw_view()
+
+/* The start of the program's view object, which its thread's page names. */
+static inline uint64_t raw_view(void)
+{
+    const struct twz_thread *self;
+
+    __asm__("mov %%gs:0, %0" : "=r"(self));
+    return self->view;
+}
+
+#define RAW_SLOT_FIRST 64u /* first slot that a test may use */
 
 int64_t raw_call(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
                  uint64_t f);
