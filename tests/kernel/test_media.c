@@ -12,10 +12,8 @@
 /* Waits until an access to `at` faults, and checks the fault. */
 static void await_media_error(uint64_t at, objid_t object)
 {
-    uint64_t end = user_now() + 60000000000ull;
-
     user_log("ready for a media error");
-    while (user_load_faults(at) == 0 && user_now() < end)
+    while (user_load_faults(at) == 0)
         user_yield();
     CHECK_IS(user_load_faults(at), 1);
     CHECK_IS(SHARED->fault.kind, TWZ_FAULT_PAGE);

@@ -101,10 +101,11 @@ static bool page_before_a_hole_to_nvm(void)
     return met;
 }
 
-/* Reads a page of zeros until it has another value. */
+/* Reads a page of zeros until it is told that the page has another value. */
 static void child_watch(uint64_t arg)
 {
-    while (*user_page(SLOT_TEST, PAGE) == 0 && SHARED->word[8] == 0)
+    while (__atomic_load_n(&SHARED->word[8], __ATOMIC_ACQUIRE) == 0 &&
+           *user_page(SLOT_TEST, PAGE) == 0)
         SHARED->word[9]++;
     CALL(thread_exit, *user_page(SLOT_TEST, PAGE) == arg);
 }
@@ -114,7 +115,7 @@ static void child_watch(uint64_t arg)
 static bool page_of_shown_zeros_to_dram(void)
 {
     objid_t id = create_mapped(TWZ_OBJ_PERSIST, PAGE - 1);
-    uint64_t seen, end;
+    uint64_t seen;
     bool met;
 
     SHARED->word[8] = 0;
@@ -127,10 +128,7 @@ static bool page_of_shown_zeros_to_dram(void)
     CALL(thread_signal, IDARG(user_thread_page(0)->id), TWZ_SIGNAL_KILL, 0);
     user_join(0); /* no thread continues the migration */
     *user_page(SLOT_TEST, PAGE) = 5;
-    end = user_now() + 5000000000ull;
-    while (__atomic_load_n(&user_thread_page(1)->exit, __ATOMIC_ACQUIRE) == 0 && user_now() < end)
-        user_yield();
-    SHARED->word[8] = 1;
+    __atomic_store_n(&SHARED->word[8], 1, __ATOMIC_RELEASE); /* its next look is the last one */
     CHECK_IS(user_join(1), 1);
     unmap_and_delete(id);
     return met;

@@ -273,6 +273,33 @@ objid_t user_thread(unsigned n, void (*fn)(uint64_t arg), uint64_t arg)
     return thread;
 }
 
+#define PRIORITY_LOW    5u
+#define PRIORITY_NORMAL 16u
+
+void user_pin(void)
+{
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, 1), 0);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, PRIORITY_LOW), 0);
+    user_yield();
+}
+
+objid_t user_thread_first(unsigned n, void (*fn)(uint64_t arg), uint64_t arg)
+{
+    objid_t thread;
+
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, PRIORITY_NORMAL), 0);
+    thread = user_thread(n, fn, arg);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, PRIORITY_LOW), 0);
+    user_yield();
+    return thread;
+}
+
+void user_unpin(void)
+{
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, PRIORITY_NORMAL), 0);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, ~0ull), 0);
+}
+
 uint64_t user_join(unsigned n)
 {
     struct twz_thread *t = user_thread_page(n);
