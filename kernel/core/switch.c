@@ -10,11 +10,13 @@
  *
  * Locks: thread->lock -> runq.lock.
  */
+#include <kernel/addrspace.h>
 #include <kernel/arch_regs.h>
 #include <kernel/defer.h>
 #include <kernel/fault.h>
 #include <kernel/kmem.h>
 #include <kernel/panic.h>
+#include <kernel/phys.h>
 #include <kernel/sched.h>
 #include <kernel/signal.h>
 #include <kernel/upcall.h>
@@ -47,6 +49,7 @@ static struct thread *wait_for_thread(struct cpu *cpu)
         return t;
     arch_root_unload();
     timer_slice(TIMER_NEVER);
+    phys_limit(false);
     atomic_fetch_or(&idle_cpus, bit);
     while (!(t = runq_pop(&cpu->runq, cpu->id)) && !(t = steal_thread(cpu))) {
         if (defer_idle() || upcall.idle_work())
@@ -124,6 +127,7 @@ static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *fram
         arch_root_unload();
     else
         arch_root_load(t->root);
+    phys_limit(!t->ended && !t->addrspace->first);
     if (!t->ended && thread_load(t, frame) < 0) {
         end_unloadable(frame);
         return false;

@@ -99,12 +99,20 @@ static void init_record(struct twz_thread_save *save, const struct thread_init *
     arch_xsave_init(save_xsave(save));
 }
 
+static _Atomic uint64_t nthreads;
+
+uint64_t thread_count(void)
+{
+    return atomic_load_explicit(&nthreads, memory_order_relaxed);
+}
+
 struct thread *thread_create(const struct thread_init *init)
 {
     struct thread *t = kmem_alloc(sizeof(*t));
 
     if (!t)
         return NULL;
+    atomic_fetch_add_explicit(&nthreads, 1, memory_order_relaxed);
     t->id = init->id;
     t->obj = init->obj;
     t->user = init->user;
@@ -136,5 +144,6 @@ void thread_end(uint64_t code, const struct twz_fault *fault)
 void thread_free(struct thread *t)
 {
     cpu_drop_thread();
+    atomic_fetch_sub_explicit(&nthreads, 1, memory_order_relaxed);
     kmem_free(t, sizeof(*t));
 }

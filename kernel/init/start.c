@@ -126,6 +126,7 @@ void start_init(void)
         fatal(TWZ_HOST_STOP_DAMAGED, "the first program " IDFMT " is %s", IDPR(id),
               err == -TWZ_EDAMAGED ? "damaged" : "missing");
     view = create_object(TWZ_KIND_VIEW);
+    view->first = true;
     thread = create_object(TWZ_KIND_THREAD);
     stack = create_object(TWZ_KIND_DATA);
     threadobj_set_init(thread);

@@ -10,12 +10,14 @@
  * Lock order: kso_lock -> object.
  */
 #include <kernel/boot.h>
+#include <kernel/kmem.h>
 #include <kernel/kso.h>
 #include <kernel/log.h>
-#include <kernel/panic.h>
 #include <kernel/page.h>
+#include <kernel/panic.h>
 #include <kernel/phys.h>
 #include <kernel/pool.h>
+#include <kernel/thread.h>
 #include <kernel/view.h>
 #include <lib/string.h>
 #include <store/persist.h>
@@ -83,6 +85,9 @@ void kso_system_update(void)
     info->pool_free = usage.free * STORE_FRAME_SIZE;
     info->memory_free = phys_free_frames() * TWZ_PAGE_SIZE;
     info->cores = arch_cpu_count();
+    info->kernel_memory = kmem_bytes();
+    info->objects = obj_count();
+    info->threads = thread_count();
 }
 
 void kso_init(void)

@@ -29,9 +29,8 @@
 
 #define BUCKETS 256u
 
-static SHARED_LOCK struct spinlock threads_lock; /* guards obj->thread, table and nthreads */
+static SHARED_LOCK struct spinlock threads_lock; /* guards obj->thread and table */
 static struct thread *table[BUCKETS];
-static uint64_t nthreads;
 static struct object *init_obj;
 
 /* Allocates the frames of the record. */
@@ -58,7 +57,6 @@ static void add_thread_locked(struct thread *t)
 
     t->table_next = *head;
     *head = t;
-    nthreads++;
 }
 
 static void remove_thread_locked(struct thread *t)
@@ -68,7 +66,6 @@ static void remove_thread_locked(struct thread *t)
     while (*at != t)
         at = &(*at)->table_next;
     *at = t->table_next;
-    nthreads--;
 }
 
 bool threadobj_is_alive(uint32_t generation)
@@ -247,13 +244,9 @@ int threadobj_switch_view(struct thread *t, struct object *view)
     t->addrspace = addrspace;
     t->root = &addrspace->root;
     arch_root_load(t->root);
+    phys_limit(!addrspace->first);
     view_addrspace_put(old);
     return 0;
-}
-
-uint64_t threadobj_count(void)
-{
-    return nthreads;
 }
 
 void threadobj_set_init(struct object *obj)

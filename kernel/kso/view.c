@@ -58,6 +58,7 @@ int view_addrspace_get(struct object *view, objid_t sctx, struct addrspace **out
         fresh = addrspace_create(view, sctx);
         if (!fresh)
             return -TWZ_ENOMEM;
+        fresh->first = view->first;
     }
     if (fresh)
         addrspace_destroy(fresh);

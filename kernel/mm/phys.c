@@ -11,8 +11,17 @@
  * clears those of their buddies, because a merge reads them; a split writes the words of both
  * halves. The ranges of boot_info.ram are maximal, so the first blocks never merge.
  *
- * A free block is linked through its own first bytes, and leaves its list without naming it. One
- * lock, taken last.
+ * A free block is linked through its own first bytes, and leaves its list without naming it.
+ *
+ * A single frame comes from the stash of the calling core: a block of 2^STASH_ORDER frames that the
+ * core took at once. The words of the stashed frames are 0, so no merge takes them.
+ *
+ * The reserve is a number of free frames that only some cores may take from: those that do the
+ * kernel's own work or run the first program. Other programs that exhaust the memory therefore
+ * leave the machine alive.
+ *
+ * The lock guards the blocks and is taken last. A stash belongs to its core. free_frames counts
+ * stashed frames, too, and is atomic.
  */
 #include <kernel/boot.h>
 #include <kernel/lock.h>
@@ -23,6 +32,9 @@
 #define FRAME_SHIFT 12u
 #define FRAME_SIZE  4096ull
 #define WORD_FREE   0x80000000u
+#define STASH_ORDER 4u
+#define RESERVE_MIN 256u  /* frames */
+#define RESERVE_MAX 4096u /* frames */
 
 struct free_block {
     struct free_block *next;
@@ -33,8 +45,18 @@ static SHARED_LOCK struct spinlock lock;
 static struct free_block *free_blocks[PHYS_MAX_ORDER + 1];
 static uint32_t *words;
 static uint64_t frame_end; /* frames [0, frame_end) have words */
-static uint64_t free_frames;
+static _Atomic uint64_t free_frames;
 static uint64_t total_frames;
+static uint64_t reserve; /* frames */
+
+/* The state of one core. */
+struct stash {
+    uint64_t next; /* frame */
+    uint32_t left; /* frames */
+    bool limited;  /* the core must leave the reserve alone */
+} __attribute__((aligned(64)));
+
+static struct stash stashes[MAX_CPUS];
 
 static struct free_block *block_of(uint64_t frame)
 {
@@ -103,7 +125,7 @@ static void clear_buddy(uint64_t frame, unsigned order)
 static void add_block(uint64_t frame, unsigned order)
 {
     push_block(frame, order);
-    free_frames += 1ull << order;
+    atomic_fetch_add_explicit(&free_frames, 1ull << order, memory_order_relaxed);
 }
 
 /* Takes the memory of the words off the end of the first range that is large enough. */
@@ -129,6 +151,9 @@ void phys_init(void)
         frame_end = end > frame_end ? end : frame_end;
         total_frames += boot_info.ram[i].len >> FRAME_SHIFT;
     }
+    reserve = total_frames / 64;
+    reserve = reserve < RESERVE_MIN ? RESERVE_MIN : reserve;
+    reserve = reserve > RESERVE_MAX ? RESERVE_MAX : reserve;
     allocate_words((frame_end * sizeof(*words) + FRAME_SIZE - 1) & ~(FRAME_SIZE - 1));
     for (unsigned i = 0; i < boot_info.nram; i++)
         for_each_block(&boot_info.ram[i], clear_buddy);
@@ -157,13 +182,12 @@ static phys_t alloc_block_locked(unsigned order)
         push_block(frame + (1ull << have), have);
     }
     words[frame] = 1;
-    free_frames -= 1ull << order;
     return (phys_t){ frame << FRAME_SHIFT };
 }
 
 static void free_block_locked(uint64_t frame, unsigned order)
 {
-    free_frames += 1ull << order;
+    atomic_fetch_add_explicit(&free_frames, 1ull << order, memory_order_relaxed);
     while (order < PHYS_MAX_ORDER) {
         uint64_t buddy = frame ^ 1ull << order;
 
@@ -176,7 +200,14 @@ static void free_block_locked(uint64_t frame, unsigned order)
     push_block(frame, order);
 }
 
-phys_t phys_alloc(unsigned order)
+static bool may_take(const struct stash *own, unsigned order)
+{
+    uint64_t least = (1ull << order) + (own->limited ? reserve : 0);
+
+    return phys_free_frames() >= least;
+}
+
+static phys_t alloc_block(unsigned order)
 {
     phys_t p;
 
@@ -186,12 +217,58 @@ phys_t phys_alloc(unsigned order)
     return p;
 }
 
+static void fill_stash(struct stash *own)
+{
+    phys_t block;
+
+    spin_lock(&lock);
+    block = alloc_block_locked(STASH_ORDER);
+    if (!phys_is_none(block)) {
+        own->next = block.addr >> FRAME_SHIFT;
+        own->left = 1u << STASH_ORDER;
+        memset(&words[own->next], 0, own->left * sizeof(*words));
+    }
+    spin_unlock(&lock);
+}
+
+static phys_t alloc_frame(struct stash *own)
+{
+    uint64_t frame;
+
+    if (!own->left)
+        fill_stash(own);
+    if (!own->left)
+        return alloc_block(0);
+    own->left--;
+    frame = own->next++;
+    words[frame] = 1;
+    return (phys_t){ frame << FRAME_SHIFT };
+}
+
+phys_t phys_alloc(unsigned order)
+{
+    struct stash *own = &stashes[arch_cpu_id()];
+    phys_t p = PHYS_NONE;
+
+    if (!may_take(own, order))
+        return p;
+    p = order == 0 ? alloc_frame(own) : alloc_block(order);
+    if (!phys_is_none(p))
+        atomic_fetch_sub_explicit(&free_frames, 1ull << order, memory_order_relaxed);
+    return p;
+}
+
+void phys_limit(bool limited)
+{
+    stashes[arch_cpu_id()].limited = limited;
+}
+
 phys_t phys_alloc_zeroed(void)
 {
     phys_t p = phys_alloc(0);
 
     if (!phys_is_none(p))
-        memset(arch_virt(p), 0, FRAME_SIZE);
+        arch_zero_frame(arch_virt(p));
     return p;
 }
 
@@ -250,7 +327,7 @@ uint32_t phys_refs(phys_t p)
 
 uint64_t phys_free_frames(void)
 {
-    return __atomic_load_n(&free_frames, __ATOMIC_RELAXED);
+    return atomic_load_explicit(&free_frames, memory_order_relaxed);
 }
 
 uint64_t phys_total_frames(void)

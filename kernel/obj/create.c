@@ -9,7 +9,6 @@
  *
  * Lock order: shard -> pool -> kmem.
  */
-#include <kernel/kmem.h>
 #include <kernel/log.h>
 #include <kernel/random.h>
 #include <lib/string.h>
@@ -135,7 +134,7 @@ int obj_create(const struct obj_spec *spec, struct object **out)
     obj->flags = spec->flags;
     err = persistent ? create_persistent(spec, obj) : create_volatile(spec, obj);
     if (err < 0) {
-        kmem_free(obj, sizeof(*obj));
+        incore_discard(obj);
         return err;
     }
     if (!persistent && !objid_is_none(spec->tie))

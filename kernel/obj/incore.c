@@ -25,12 +25,20 @@
 #include <kernel/phys.h>
 #include "inside.h"
 
+static _Atomic uint64_t nobjects;
+
+uint64_t obj_count(void)
+{
+    return atomic_load_explicit(&nobjects, memory_order_relaxed);
+}
+
 struct object *incore_alloc(void)
 {
     struct object *obj = kmem_alloc(sizeof(*obj));
 
     if (!obj)
         return NULL;
+    atomic_fetch_add_explicit(&nobjects, 1, memory_order_relaxed);
     obj->row = OBJ_NO_ROW;
     obj->record = PHYS_NONE;
     obj->kpages = PHYS_NONE;
@@ -53,6 +61,12 @@ int row_release(uint32_t row)
     return err;
 }
 
+void incore_discard(struct object *obj)
+{
+    atomic_fetch_sub_explicit(&nobjects, 1, memory_order_relaxed);
+    kmem_free(obj, sizeof(*obj));
+}
+
 void incore_free(struct object *obj)
 {
     page_drop_all(obj);
@@ -62,7 +76,7 @@ void incore_free(struct object *obj)
         phys_free(obj->kpages, obj->korder);
     if (obj_is_persistent(obj) && obj_is_deleted(obj) && row_release(obj->row) < 0)
         log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
-    kmem_free(obj, sizeof(*obj));
+    incore_discard(obj);
 }
 
 /*

@@ -73,6 +73,9 @@ bool obj_mark_deleted(struct object *obj);
  * memory. */
 struct object *incore_alloc(void);
 
+/* Frees an in-core object that was in no table and has nothing. */
+void incore_discard(struct object *obj);
+
 /* Frees an in-core object with its pages, and with its row if it is deleted. The object must have
  * no reference and must be in no table. Long. */
 void incore_free(struct object *obj);

@@ -174,13 +174,13 @@ static uint64_t cow_cost(void)
 void test_main(void)
 {
     figure("null call", null_cost(), 110);
-    figure("first write, volatile page", touch_cost(0, TWZ_PAGE_SIZE), 1200);
-    figure("first write, persistent page", touch_cost(TWZ_OBJ_PERSIST, TWZ_PAGE_SIZE), 3400);
+    figure("first write, volatile page", touch_cost(0, TWZ_PAGE_SIZE), 700);
+    figure("first write, persistent page", touch_cost(TWZ_OBJ_PERSIST, TWZ_PAGE_SIZE), 900);
     figure("map 256 written pages, touch all, unmap", map_cost(), 13000);
-    figure("wait/wake round trip", wake_cost(), 4400);
+    figure("wait/wake round trip", wake_cost(), 4450);
     figure("yield", yield_cost(), 760);
     figure("spawn and join", spawn_cost(), 6000);
     figure("create and delete, volatile", create_cost(0), 8000);
-    figure("create and delete, persistent", create_cost(TWZ_OBJ_PERSIST), 14000);
+    figure("create and delete, persistent", create_cost(TWZ_OBJ_PERSIST), 12500);
     figure("copy-on-write, each page", cow_cost(), 450);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program of locks.py: a null call begins and ends each interval. The intervals are page adds in a
- * persistent object, page adds in a volatile one, and creations of persistent objects.
+ * The program of locks.py: a null call begins and ends each interval. The intervals are page adds
+ * in a persistent object, page adds in a volatile one, and creations of persistent objects.
  */
 #include "user.h"
 

@@ -69,7 +69,8 @@ struct twz_system {
     int64_t wall_offset;     /* ns since 1970 at monotonic 0 */
     uint64_t cores;          /* cores that run */
     uint64_t memory;         /* bytes of DRAM */
-    uint64_t memory_free;    /* bytes; obj_stat on this object updates both free figures */
+    uint64_t memory_free;    /* bytes; obj_stat on this object updates both free figures and the
+                              * last three fields */
     uint64_t pool_size;      /* bytes; 0: there is no pool */
     uint64_t pool_free;      /* bytes */
     uint8_t pool_uuid[16];   /* of the pool */
@@ -82,6 +83,9 @@ struct twz_system {
     uint64_t persist_traced; /* 1: load the line before each flush (tracer runs) */
     uint64_t xsave_size;     /* bytes of the XSAVE image of a thread */
     uint8_t kernel_hash[32]; /* BLAKE2b-256 of the kernel's text */
+    uint64_t kernel_memory;  /* bytes of DRAM that the kernel's small allocations hold */
+    uint64_t objects;        /* in-core objects, cached ones included */
+    uint64_t threads;        /* threads that have not ended */
 };
 
 #endif

@@ -219,6 +219,7 @@ NORETURN void x86_ap_start(struct x86_cpu *cpu); /* smp.c, called by the trampol
 /* features.c: the processor's features, read once by the first core. */
 struct x86_features {
     bool nx, gb_pages, smep, smap, umip, fsgsbase, xsave, rdrand, pge, mce;
+    bool wide;     /* AVX, which is enabled on each core before the core allocates */
     uint8_t flush; /* 0 clflush, 1 clflushopt, 2 clwb */
     uint64_t xcr0;
     uint32_t xsave_size;

@@ -22,6 +22,7 @@ struct addrspace {
     struct mapping **leaf[ADDRSPACE_LEAVES]; /* slot -> mapping, under lock */
     void *owner;                             /* the view (kso/view.c) */
     objid_t sctx;
+    bool first;             /* of the first program, whose threads may use the reserve of memory */
     struct addrspace *next; /* of the view, under the lock of the view's list */
 };
 

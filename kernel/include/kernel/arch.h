@@ -171,6 +171,9 @@ unsigned arch_flush_kind(void);
 /* Returns true if a streaming store may move 32 bytes (store/x86). */
 bool arch_has_wide_stores(void);
 
+/* Zeroes a frame of DRAM at its address in the kernel's map. */
+void arch_zero_frame(void *frame);
+
 /*
  * Page tables. A ptree is the page-table subtree of one object: a table of 512 entries for 2 MiB
  * each, which a slot entry points to, and the tables below it. Any number of roots map one ptree.

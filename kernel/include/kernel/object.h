@@ -76,6 +76,7 @@ struct object {
     /* THREAD: kernel-only pages, never in the subtree */
     phys_t kpages;
     unsigned korder;
+    bool first; /* VIEW: of the first program; constant */
     /* VIEW: its address spaces, under addrspaces_lock */
     struct spinlock addrspaces_lock;
     struct addrspace *addrspaces;
@@ -174,6 +175,9 @@ MUST_CHECK int obj_ctl(struct object *obj, uint64_t op, uint64_t arg);
  * -TWZ_EFULL, -TWZ_ENOMEM, -TWZ_EPOISON, -TWZ_EDAMAGED. Long.
  */
 MUST_CHECK int obj_migrate(struct object *obj, bool persistent);
+
+/* Number of in-core objects, cached ones included. */
+uint64_t obj_count(void);
 
 /* Writes back every persistent in-core object, for the orderly shutdown. The caller must hold no
  * lock. */

@@ -17,6 +17,10 @@ void phys_init(void);
 /* A block with one reference, its contents undefined. PHYS_NONE: no block is large enough. */
 phys_t phys_alloc(unsigned order);
 
+/* Sets for this core whether allocations must leave the reserve alone: a 64th of the memory, of at
+ * least 1 MiB, for the kernel's own work and for the first program. Not limited after boot. */
+void phys_limit(bool limited);
+
 /* One frame of zeros, with one reference. */
 phys_t phys_alloc_zeroed(void);
 

@@ -109,6 +109,9 @@ struct thread_init {
 /* Creates a thread, blocked, and writes its record. NULL: no memory. */
 struct thread *thread_create(const struct thread_init *init);
 
+/* Number of threads whose memory is not freed yet. Takes no lock. */
+uint64_t thread_count(void);
+
 /* Bytes of a record. */
 size_t thread_save_size(void);
 

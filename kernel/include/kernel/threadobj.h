@@ -41,7 +41,6 @@ bool threadobj_is_alive(uint32_t generation);
  * -TWZ_ENOMEM. */
 MUST_CHECK int threadobj_switch_view(struct thread *t, struct object *view);
 
-uint64_t threadobj_count(void); /* number of threads; takes no lock */
 
 /* When the thread on this object ends, the machine ends. */
 void threadobj_set_init(struct object *obj);
