@@ -264,14 +264,21 @@ int64_t kso_detach(struct object *parent, objid_t child, uint64_t index)
     return ret;
 }
 
-int kso_invalidate(struct object *obj, uint64_t first, uint64_t count)
+int kso_invalidate(struct object *obj, uint64_t first, uint64_t count, uint32_t *done)
 {
+    uint32_t slot;
+    bool more;
+
     if (obj->kind == TWZ_KIND_DATA)
         return -TWZ_ETYPE;
     if (obj->kind != TWZ_KIND_VIEW)
         return 0;
     if (first >= TWZ_SLOTS || count > TWZ_SLOTS - first)
         return -TWZ_ERANGE;
-    view_invalidate(obj, (uint32_t)first, (uint32_t)count);
-    return 0;
+    if (*done >= count)
+        return 0;
+    slot = (uint32_t)first + *done;
+    more = view_invalidate_some(obj, &slot, (uint32_t)(first + count));
+    *done = slot - (uint32_t)first;
+    return more ? 1 : 0;
 }

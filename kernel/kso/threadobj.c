@@ -287,6 +287,7 @@ void threadobj_drop_progress(struct thread *t)
 {
     struct object *obj = t->progress.obj;
 
+    copy_unreserve(&t->progress.reserved);
     t->progress.call = 0;
     t->progress.obj = NULL;
     if (!obj)

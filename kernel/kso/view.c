@@ -17,6 +17,7 @@
  *
  * Lock order: a view's addrspaces_lock alone; object -> address space, one object at a time.
  */
+#include <kernel/defer.h>
 #include <kernel/page.h>
 #include <kernel/upcall.h>
 #include <kernel/view.h>
@@ -34,6 +35,24 @@ static struct addrspace *find_addrspace_locked(struct object *view, objid_t sctx
     return addrspace;
 }
 
+/* Destroys an address space without a reference, and drops its reference on the view. */
+static bool destroy_step(struct deferred *work)
+{
+    struct addrspace *addrspace = CONTAINER_OF(work, struct addrspace, work);
+    struct object *view = addrspace->owner;
+
+    if (addrspace_destroy_some(addrspace))
+        return true;
+    obj_put(view);
+    return false;
+}
+
+static void destroy_later(struct addrspace *addrspace)
+{
+    addrspace->work.step = destroy_step;
+    defer(&addrspace->work);
+}
+
 int view_addrspace_get(struct object *view, objid_t sctx, struct addrspace **out)
 {
     struct addrspace *addrspace, *fresh = NULL;
@@ -49,7 +68,6 @@ int view_addrspace_get(struct object *view, objid_t sctx, struct addrspace **out
             fresh->next = view->addrspaces;
             view->addrspaces = fresh;
             addrspace = fresh;
-            obj_ref(view);
             fresh = NULL;
         }
         spin_unlock(&view->addrspaces_lock);
@@ -59,9 +77,10 @@ int view_addrspace_get(struct object *view, objid_t sctx, struct addrspace **out
         if (!fresh)
             return -TWZ_ENOMEM;
         fresh->first = view->first;
+        obj_ref(view);
     }
     if (fresh)
-        addrspace_destroy(fresh);
+        destroy_later(fresh);
     *out = addrspace;
     return 0;
 }
@@ -85,10 +104,8 @@ void view_addrspace_put(struct addrspace *addrspace)
         *at = addrspace->next;
     }
     spin_unlock(&view->addrspaces_lock);
-    if (last) {
-        addrspace_destroy(addrspace);
-        obj_put(view);
-    }
+    if (last)
+        destroy_later(addrspace);
 }
 
 /* --- entries ---------------------------------------------------------------------------------- */
@@ -167,6 +184,8 @@ static int map_slot_locked(struct addrspace *addrspace, uint32_t slot, struct ob
     if ((rights & fault->need) != fault->need)
         return set_view_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_NONE);
     err = addrspace_map_locked(addrspace, slot, &obj->tree, rights, seen);
+    if (err == 0 && (rights & TWZ_WRITE) != 0)
+        obj_written_locked(obj);
     if (err == -TWZ_EDENIED)
         return set_view_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
     return err == -TWZ_ENOMEM ? set_view_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM) : err;
@@ -277,25 +296,35 @@ int view_lookup(struct addrspace *addrspace, uint64_t addr, unsigned need, struc
     return get_object_at(addrspace, addr, need, obj, &fault);
 }
 
-/* Holds a reference on an address space while its slots are unmapped, so that it stays in the
+/* Returns a referenced address space of the view: the one after `before`, which loses its
+ * reference, or the first one. NULL: there is none. The reference keeps an address space in the
  * list. */
-void view_invalidate(struct object *view, uint32_t first, uint32_t count)
+static struct addrspace *next_addrspace(struct object *view, struct addrspace *before)
 {
-    struct addrspace *addrspace, *next;
+    struct addrspace *next;
 
     spin_lock(&view->addrspaces_lock);
-    addrspace = view->addrspaces;
-    if (addrspace)
-        view_addrspace_ref(addrspace);
+    next = before ? before->next : view->addrspaces;
+    if (next)
+        view_addrspace_ref(next);
     spin_unlock(&view->addrspaces_lock);
-    while (addrspace) {
-        addrspace_unmap_range(addrspace, first, count);
-        spin_lock(&view->addrspaces_lock);
-        next = addrspace->next;
-        if (next)
-            view_addrspace_ref(next);
-        spin_unlock(&view->addrspaces_lock);
-        view_addrspace_put(addrspace);
-        addrspace = next;
+    if (before)
+        view_addrspace_put(before);
+    return next;
+}
+
+bool view_invalidate_some(struct object *view, uint32_t *first, uint32_t end)
+{
+    struct addrspace *addrspace = next_addrspace(view, NULL);
+    uint32_t budget = DEFERRED_STEP, reached = end;
+
+    for (; addrspace; addrspace = next_addrspace(view, addrspace)) {
+        uint32_t slot = *first;
+
+        budget = budget > 0 ? budget : 1; /* one slot at least */
+        (void)addrspace_unmap_some(addrspace, &slot, reached, &budget);
+        reached = slot; /* the others need not get further */
     }
+    *first = reached;
+    return reached < end;
 }

@@ -7,7 +7,7 @@
  *     reference on the subtree, and the slot entry of the root shows exactly its rights.
  *   - Rights that are revoked are gone on every core before the function returns.
  *   - No address space has both WRITE and EXEC on one subtree, whatever the slots.
- *   - A view entry that was read before addrspace_unmap_range is not mapped after it: the range
+ *   - A view entry that was read before addrspace_unmap_some is not mapped after it: the range
  *     raises addrspace->changes first, and a mapping is added only if `changes` is still the value
  *     from before the entry was read. Both happen under the address space's lock.
  *
@@ -19,6 +19,12 @@
 #include <twz/object.h>
 
 #define SCAN_BATCH 64u /* mappings looked at with a subtree's lock held */
+
+/* Estimated instructions: of a slot that is unmapped, of an empty slot or a mapping that stays, of
+ * a leaf. */
+#define UNMAP_COST 1000u
+#define EMPTY_COST 8u
+#define LEAF_COST  20u
 
 struct addrspace *addrspace_create(void *owner, objid_t sctx)
 {
@@ -194,40 +200,62 @@ static uint32_t next_in_leaf(const struct addrspace *addrspace, uint32_t slot)
     return slot;
 }
 
-void addrspace_unmap_range(struct addrspace *addrspace, uint32_t first, uint32_t count)
+bool addrspace_unmap_some(struct addrspace *addrspace, uint32_t *slot, uint32_t end,
+                          uint32_t *budget)
 {
-    uint32_t slot = first;
-
     spin_lock(&addrspace->lock);
     __atomic_fetch_add(&addrspace->changes, 1, __ATOMIC_RELEASE);
     spin_unlock(&addrspace->lock);
-    while (slot - first < count) {
-        uint32_t at = next_in_leaf(addrspace, slot);
-        bool end = at % ADDRSPACE_LEAF == 0 && at != slot;
+    while (*slot < end && *budget != 0) {
+        uint32_t at = next_in_leaf(addrspace, *slot);
+        bool is_end = at % ADDRSPACE_LEAF == 0 && at != *slot;
+        uint32_t cost = LEAF_COST + (at - *slot) * EMPTY_COST;
 
-        if (!end && at - first < count)
-            addrspace_unmap(addrspace, at);
-        slot = end ? at : at + 1;
-        arch_preemption_point();
+        if (!is_end && at < end && addrspace_unmap(addrspace, at))
+            cost += UNMAP_COST;
+        *slot = is_end ? at : at + 1;
+        *budget -= cost < *budget ? cost : *budget;
     }
+    return *slot < end;
 }
 
-void addrspace_destroy(struct addrspace *addrspace)
+static bool is_loaded(const struct addrspace *addrspace)
 {
     for (unsigned i = 0; i < ARRAY_LEN(addrspace->root.loaded); i++)
-        while (__atomic_load_n(&addrspace->root.loaded[i], __ATOMIC_ACQUIRE) != 0)
-            arch_pause();
-    for (uint32_t leaf = 0; leaf < ADDRSPACE_LEAVES; leaf++) {
+        if (__atomic_load_n(&addrspace->root.loaded[i], __ATOMIC_ACQUIRE) != 0)
+            return true;
+    return false;
+}
+
+/* Unmaps the slots of some leaves, and frees these leaves. Returns true if leaves are left. */
+static bool destroy_leaves(struct addrspace *addrspace)
+{
+    uint32_t budget = DEFERRED_STEP, leaf;
+
+    for (leaf = addrspace->work_at / ADDRSPACE_LEAF; leaf < ADDRSPACE_LEAVES; leaf++) {
         if (!addrspace->leaf[leaf])
             continue;
-        addrspace_unmap_range(addrspace, leaf * ADDRSPACE_LEAF, ADDRSPACE_LEAF);
+        if (addrspace->work_at < leaf * ADDRSPACE_LEAF)
+            addrspace->work_at = leaf * ADDRSPACE_LEAF;
+        if (budget == 0 || addrspace_unmap_some(addrspace, &addrspace->work_at,
+                                                (leaf + 1) * ADDRSPACE_LEAF, &budget))
+            return true;
         kmem_free(addrspace->leaf[leaf], ADDRSPACE_LEAF * sizeof(*addrspace->leaf[leaf]));
+        addrspace->leaf[leaf] = NULL;
     }
+    return false;
+}
+
+bool addrspace_destroy_some(struct addrspace *addrspace)
+{
+    if (is_loaded(addrspace) || destroy_leaves(addrspace))
+        return true;
     /* A core in remove_mapping holds the lock until its last access. */
     spin_lock(&addrspace->lock);
     spin_unlock(&addrspace->lock);
     arch_root_destroy(&addrspace->root);
     kmem_free(addrspace, sizeof(*addrspace));
+    return false;
 }
 
 /* Subtree's lock held. Removes and returns the first of at most SCAN_BATCH mappings that exceeds
@@ -247,12 +275,13 @@ static struct mapping *remove_one_exceeding(struct subtree *tree, unsigned keep)
     return NULL;
 }
 
-void addrspace_unmap_everywhere(struct subtree *tree, unsigned keep)
+bool addrspace_unmap_excess(struct subtree *tree, unsigned keep, uint32_t *budget)
 {
-    bool more;
+    bool more = true;
 
-    do {
+    while (more && *budget > 0) {
         struct mapping *m = NULL;
+        uint32_t cost = SCAN_BATCH * EMPTY_COST;
 
         spin_lock(&tree->lock);
         more = subtree_exceeds_locked(tree, keep);
@@ -260,9 +289,11 @@ void addrspace_unmap_everywhere(struct subtree *tree, unsigned keep)
             m = remove_one_exceeding(tree, keep);
         spin_unlock(&tree->lock);
         if (m) {
+            cost += UNMAP_COST;
             kmem_free(m, sizeof(*m));
             subtree_put(tree);
         }
-        arch_preemption_point();
-    } while (more);
+        *budget -= cost < *budget ? cost : *budget;
+    }
+    return more;
 }

@@ -78,10 +78,16 @@ bool subtree_exceeds_locked(const struct subtree *tree, unsigned keep)
            ((keep & TWZ_EXEC) == 0 && tree->nexec > 0);
 }
 
+#define SHOOT_MAX 16u /* mappings that are shot down one by one */
+
 void subtree_shoot_locked(struct subtree *tree, uint32_t page, uint32_t count)
 {
     const struct list_node *node;
 
+    if (tree->nmappings > SHOOT_MAX) {
+        arch_shootdown_all();
+        return;
+    }
     for (node = tree->mappings.first; node; node = node->next) {
         const struct mapping *m = LIST_ITEM(node, struct mapping, link);
 

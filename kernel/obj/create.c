@@ -34,7 +34,7 @@ static int begin_creation(struct object *obj)
 
     obj->creating = true;
     shard_lock(obj->id);
-    if (table_find_locked(obj->id) || table_is_evicting_locked(obj->id))
+    if (table_find_locked(obj->id))
         err = -TWZ_EEXIST;
     else
         table_insert_locked(obj);
@@ -83,8 +83,6 @@ static int create_persistent(const struct obj_spec *spec, struct object *obj)
         return err;
     err = store_obj_create_as(store, &create, obj->id, &row); /* COMMIT: created */
     end_creation(obj, err, row);
-    if (err == 0 && spec->persist == TWZ_PERSIST_PERIODIC)
-        flush_watch();
     return err;
 }
 

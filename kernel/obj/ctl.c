@@ -5,55 +5,24 @@
  *
  * Lock order: object -> pool.
  */
+#include <kernel/defer.h>
+#include <kernel/kmem.h>
 #include <kernel/page.h>
 #include "inside.h"
 
-#define COUNT_BATCH  32u   /* pages counted in one batch */
-#define COUNT_WINDOW 1024u /* page words scanned in one batch */
-
-/* Counts the pages of one batch. Returns false if there are no more pages, or the rest cannot be
- * read. */
-static bool count_batch_locked(struct object *obj, struct store_page *p, uint64_t *pages)
+static uint64_t count_stored_pages_locked(struct object *obj)
 {
+    struct store_stat stat = { .pages = 0 };
     struct store *store = pool_lock();
-    uint32_t end = p->page + COUNT_WINDOW;
-    int err = -TWZ_ENOTSUP;
 
-    for (uint32_t i = 0; store && i < COUNT_BATCH; i++) {
-        err = store_page_next_before(store, obj->row, end, p);
-        if (err < 0)
-            break;
-        *pages += p->state != STORE_HOLE;
-        p->page++;
-    }
+    if (store && store_obj_info(store, obj->row, &stat) < 0)
+        stat.pages = 0;
     pool_unlock();
-    if (err == -TWZ_ENOOBJ && end <= TWZ_PAGE_META) {
-        p->page = end;
-        err = 0;
-    }
-    return err == 0;
-}
-
-/* Counts the object's pages in the store. The object may change between two batches. */
-static uint64_t count_stored_pages(struct object *obj)
-{
-    struct store_page p = { .page = 1 };
-    uint64_t pages = 0;
-    bool more;
-
-    do {
-        spin_lock(&obj->tree.lock);
-        more = obj_is_persistent(obj) && count_batch_locked(obj, &p, &pages);
-        spin_unlock(&obj->tree.lock);
-        arch_preemption_point();
-    } while (more);
-    return pages;
+    return stat.pages;
 }
 
 void obj_stat(struct object *obj, struct twz_stat *out)
 {
-    bool persistent;
-
     *out = (struct twz_stat){ .id = obj->id,
                               .kuid = obj->kuid,
                               .kind = obj->kind,
@@ -62,15 +31,12 @@ void obj_stat(struct object *obj, struct twz_stat *out)
                               .account = obj->account,
                               .tree = obj->hash_tree };
     spin_lock(&obj->tree.lock);
-    out->flags = obj->flags | (obj->pinned ? TWZ_OBJ_PINNED : 0);
+    out->flags = obj->flags | (obj->pins > 0 ? TWZ_OBJ_PINNED : 0);
     out->perms = obj->perms;
     out->persist = obj->persist;
-    out->uses = obj->tree.nmappings + (obj->pinned ? 1u : 0u);
-    out->pages = obj->pages;
-    persistent = obj_is_persistent(obj);
+    out->uses = obj->tree.nmappings + obj->pins;
+    out->pages = obj_is_persistent(obj) ? count_stored_pages_locked(obj) : obj->pages;
     spin_unlock(&obj->tree.lock);
-    if (persistent)
-        out->pages = count_stored_pages(obj);
 }
 
 static int update_store_locked(struct object *obj, const struct store_update *update)
@@ -130,6 +96,53 @@ static int set_persist_mode_locked(struct object *obj, uint32_t mode)
         return err;
     obj->persist = mode;
     page_record_update_locked(obj);
+    if (obj->tree.nmappings > 0)
+        obj_written_locked(obj);
+    return 0;
+}
+
+/* --- permissions ------------------------------------------------------------------------------ */
+
+/* The removal of the mappings that have more rights than `keep`. */
+struct reduction {
+    struct deferred work;
+    struct object *obj; /* referenced */
+    unsigned keep;
+};
+
+static bool reduction_step(struct deferred *work)
+{
+    struct reduction *r = CONTAINER_OF(work, struct reduction, work);
+    uint32_t budget = DEFERRED_STEP;
+
+    if (addrspace_unmap_excess(&r->obj->tree, r->keep, &budget))
+        return true;
+    obj_put(r->obj);
+    kmem_free(r, sizeof(*r));
+    return false;
+}
+
+/* Reduces the default permissions, then owes the removal. The memory for that is allocated first,
+ * because nothing may fail after the commit. */
+static int reduce_perms(struct object *obj, uint32_t perms)
+{
+    struct reduction *r = kmem_alloc(sizeof(*r));
+    int err;
+
+    if (!r)
+        return -TWZ_ENOMEM;
+    spin_lock(&obj->tree.lock);
+    err = reduce_perms_locked(obj, perms);
+    spin_unlock(&obj->tree.lock);
+    if (err < 0) {
+        kmem_free(r, sizeof(*r));
+        return err;
+    }
+    obj_ref(obj);
+    r->obj = obj;
+    r->keep = perms;
+    r->work.step = reduction_step;
+    defer(&r->work);
     return 0;
 }
 
@@ -139,17 +152,13 @@ int obj_ctl(struct object *obj, uint64_t op, uint64_t arg)
 
     if (op == TWZ_CTL_PERSIST)
         return arg > 1 ? -TWZ_EINVAL : obj_migrate(obj, arg == 1);
+    if (op == TWZ_CTL_PERMS)
+        return (arg & ~(uint64_t)TWZ_PERMS) != 0 ? -TWZ_EINVAL : reduce_perms(obj, (uint32_t)arg);
     spin_lock(&obj->tree.lock);
     if (op == TWZ_CTL_PERMANENT)
         err = make_permanent_locked(obj);
     else if (op == TWZ_CTL_MODE && arg <= TWZ_PERSIST_PERIODIC)
         err = set_persist_mode_locked(obj, (uint32_t)arg);
-    else if (op == TWZ_CTL_PERMS && (arg & ~(uint64_t)TWZ_PERMS) == 0)
-        err = reduce_perms_locked(obj, (uint32_t)arg);
     spin_unlock(&obj->tree.lock);
-    if (err == 0 && op == TWZ_CTL_PERMS)
-        addrspace_unmap_everywhere(&obj->tree, (unsigned)arg);
-    if (err == 0 && op == TWZ_CTL_MODE && arg == TWZ_PERSIST_PERIODIC)
-        flush_watch();
     return err;
 }

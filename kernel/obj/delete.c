@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the deletion of objects, and their pins.
+ * Owns the deletion of objects.
  *
- *   step of obj_delete                                            after a power failure
- *   1  persistent: COMMIT: store_obj_delete, for the object and   before the commit: no change;
- *      then for each persistent one tied to it                    after: recovery frees the space
+ *   step of a deletion                                            after a power failure
+ *   1  persistent: COMMIT: store_obj_delete_begin                 before the commit: no change;
+ *                                                                 after: recovery frees the space
  *   2  the in-core object is marked deleted, so that its ID       a volatile object does not exist
  *      cannot be found
- *   3  each persistent object tied to it is marked, and freed
- *      if nothing uses it
- *   4  the existence reference and the pin are dropped
+ *   3  the existence reference and the pins are dropped
+ *   4  COMMIT: store_obj_delete_tied for each persistent object   recovery does steps 4 and 5
+ *      tied to it; the in-core one is marked, and freed if
+ *      nothing uses it
  *   5  the object's volatile children are deleted
  *   6  with `now`: the object is unmapped everywhere
  *
  * Steps 1 and 2 are one critical section, so a batch of a migration runs before both or after both.
- * Mappings stay usable until they are removed. The drop of the last reference frees the pages and
- * the row (incore_free).
+ * Steps 4 to 6 are deferred work (kernel/defer.h), which holds a reference. Mappings stay usable
+ * until they are removed. The drop of the last reference frees the pages and the row (incore_free).
  *
  * Lock order: table alone; object -> pool -> kmem.
  */
-#include <kernel/kmem.h>
+#include <kernel/defer.h>
 #include <kernel/log.h>
 #include "inside.h"
 
@@ -55,78 +56,19 @@ static bool delete_child_step(struct object *parent)
     return true;
 }
 
-static void delete_children(struct object *parent)
-{
-    while (delete_child_step(parent))
-        arch_preemption_point();
-}
-
-/* --- pins ------------------------------------------------------------------------------------- */
-
-static void drop_pin(struct object *obj)
-{
-    bool pinned;
-
-    table_lock();
-    pinned = obj->pinned;
-    obj->pinned = false;
-    table_unlock();
-    if (pinned)
-        obj_put(obj);
-}
-
-int obj_pin(struct object *obj, bool pin)
-{
-    int err = 0;
-
-    if (!pin) {
-        drop_pin(obj);
-        return 0;
-    }
-    table_lock();
-    if (!obj->pinned && obj_is_deleted(obj)) {
-        err = -TWZ_EDELETED;
-    } else if (!obj->pinned) {
-        obj->pinned = true;
-        obj_ref(obj); /* before the lock is released, because drop_pin may follow at once */
-    }
-    table_unlock();
-    return err;
-}
-
 /* --- persistent objects that are tied to the deleted one -------------------------------------- */
 
-#define CHUNK_ROWS   62u
-#define DELETE_BATCH 64u /* chains visited in one batch */
+/* Estimated instructions of one step. */
+#define COST_TIED    1500u
+#define COST_CHILD   3000u
+#define COST_RELEASE 12000u
 
-/* The rows that store_obj_delete has deleted. */
-struct row_chunk {
-    struct row_chunk *next;
-    uint64_t n;
-    uint32_t row[CHUNK_ROWS];
-};
-
-struct row_list {
-    struct row_chunk *first;
-    uint64_t unlisted; /* number of rows for which there was no memory */
-};
-
-static void list_deleted_row(void *ctx, uint32_t row)
+static void spend(uint32_t *budget, uint32_t cost)
 {
-    struct row_list *list = ctx;
-    struct row_chunk *chunk = list->first;
-
-    if (!chunk || chunk->n == CHUNK_ROWS) {
-        chunk = kmem_alloc(sizeof(*chunk));
-        if (!chunk) {
-            list->unlisted++;
-            return;
-        }
-        chunk->next = list->first;
-        list->first = chunk;
-    }
-    chunk->row[chunk->n++] = row;
+    *budget -= cost < *budget ? cost : *budget;
 }
+
+static void delete_dependents(struct object *obj, bool now);
 
 static objid_t id_of_row(uint32_t row)
 {
@@ -138,84 +80,116 @@ static objid_t id_of_row(uint32_t row)
 }
 
 /* Completes the deletion of the object of one row. Frees the object if nothing uses it; otherwise
- * drops its pin and deletes its volatile children. */
-static void complete_row(uint32_t row)
+ * drops its pins and deletes its volatile children. Returns true if the caller must release the
+ * row, because there is no in-core object. */
+static bool complete_row(uint32_t row)
 {
-    struct object *cached, *used;
-    bool known = table_delete_row(id_of_row(row), row, &cached, &used);
+    bool used;
+    struct object *obj = table_delete_row(id_of_row(row), row, &used);
 
-    if (!known && row_release(row) < 0)
-        log_printf("pool: the space of row %u could not be released", row);
-    if (cached)
-        incore_free(cached);
+    if (!obj)
+        return true;
     if (used) {
-        drop_pin(used);
-        delete_children(used);
-        obj_put(used);
+        pins_drop(obj);
+        delete_dependents(obj, false);
+        obj_put(obj);
+    } else {
+        incore_free(obj);
     }
+    return false;
 }
 
-static void mark_if_deleted(struct object *obj, void *ctx)
+/* Does step 4 for some objects. Returns true if some are left. */
+static bool delete_tied(struct object *obj, uint32_t *budget)
 {
-    struct store *store = pool_lock();
-    struct store_stat stat;
+    while (*budget > 0) {
+        struct store *store;
+        uint32_t row;
+        int more = 0;
 
-    (void)ctx;
-    if (store && store_obj_info(store, obj->row, &stat) == 0 && stat.state == STORE_DELETED)
-        obj_mark_deleted(obj);
-    pool_unlock();
+        if (obj->release_row != OBJ_NO_ROW) {
+            more = row_release_some(obj->release_row);
+            obj->release_row = more > 0 ? obj->release_row : OBJ_NO_ROW;
+            spend(budget, COST_RELEASE);
+            continue;
+        }
+        store = pool_lock();
+        if (store && obj_is_persistent(obj))
+            more = store_obj_delete_tied(store, obj->row, &row); /* COMMIT: deleted */
+        pool_unlock();
+        if (more <= 0)
+            return false;
+        if (row != obj->row && complete_row(row))
+            obj->release_row = row;
+        spend(budget, COST_TIED);
+    }
+    return true;
 }
 
-/* Marks the in-core objects of unlisted rows deleted, so that look-ups fail. Recovery frees their
- * space. */
-static void mark_unlisted(uint64_t count)
+/* Does step 5 for some objects. Returns true if some are left. */
+static bool delete_children(struct object *obj, uint32_t *budget)
 {
-    uint32_t bucket = 0;
-
-    while (table_visit_stored(bucket, DELETE_BATCH, mark_if_deleted, NULL)) {
-        bucket += DELETE_BATCH;
-        arch_preemption_point();
+    while (*budget > 0) {
+        if (!delete_child_step(obj))
+            return false;
+        spend(budget, COST_CHILD);
     }
-    log_printf("pool: %llu tied objects stay until recovery", (unsigned long long)count);
-}
-
-/* Completes the deletion of all rows but `own`, whose in-core object the caller references. */
-static void complete_rows(struct row_list *list, uint32_t own)
-{
-    struct row_chunk *chunk = list->first, *next;
-
-    for (; chunk; chunk = next) {
-        for (uint64_t i = 0; i < chunk->n; i++)
-            if (chunk->row[i] != own)
-                complete_row(chunk->row[i]);
-        next = chunk->next;
-        kmem_free(chunk, sizeof(*chunk));
-        arch_preemption_point();
-    }
-    if (list->unlisted > 0)
-        mark_unlisted(list->unlisted);
+    return true;
 }
 
 /* --- deletion --------------------------------------------------------------------------------- */
 
-/* Does steps 1 and 2. */
-static int commit_deletion(struct object *obj, struct row_list *list)
+/* Does a batch of steps 4 to 6. */
+static bool dependents_step(struct deferred *work)
+{
+    struct object *obj = CONTAINER_OF(work, struct object, work);
+    uint32_t budget = DEFERRED_STEP;
+
+    if (delete_tied(obj, &budget) || delete_children(obj, &budget))
+        return true;
+    if (obj->unmap_now && addrspace_unmap_excess(&obj->tree, 0, &budget))
+        return true;
+    obj_put(obj);
+    return false;
+}
+
+/* Must be called once for an object, by the caller that has marked it deleted. */
+static void delete_dependents(struct object *obj, bool now)
+{
+    obj_ref(obj);
+    obj->unmap_now = now;
+    obj->work.step = dependents_step;
+    defer(&obj->work);
+}
+
+/* Does steps 1 and 2. Returns 1 if persistent objects are tied to this one, else 0. */
+static int commit_deletion(struct object *obj)
 {
     struct store *store;
-    int err = 0;
+    int ret = 0;
 
     spin_lock(&obj->tree.lock);
     if (obj_is_persistent(obj)) {
         store = pool_lock();
-        err = store
-                  ? store_obj_delete(store, obj->row, list_deleted_row, list) /* COMMIT: deleted */
-                  : -TWZ_ENOTSUP;
+        ret = store ? store_obj_delete_begin(store, obj->row) /* COMMIT: deleted */
+                    : -TWZ_ENOTSUP;
         pool_unlock();
     }
-    if (err == 0 && !obj_mark_deleted(obj))
-        err = -TWZ_EDELETED;
+    if (ret >= 0 && !obj_mark_deleted(obj))
+        ret = -TWZ_EDELETED;
     spin_unlock(&obj->tree.lock);
-    return err;
+    return ret;
+}
+
+/* After step 2 an object gets no more children. */
+static bool has_children(struct object *obj)
+{
+    bool has;
+
+    table_lock();
+    has = !list_is_empty(&obj->tie_children);
+    table_unlock();
+    return has;
 }
 
 static void drop_existence(struct object *obj)
@@ -232,16 +206,13 @@ static void drop_existence(struct object *obj)
 
 int obj_delete(struct object *obj, bool now)
 {
-    struct row_list list = { .first = NULL };
-    int err = commit_deletion(obj, &list);
+    int tied = commit_deletion(obj);
 
-    complete_rows(&list, obj->row);
-    if (err < 0 && !(err == -TWZ_EDELETED && now))
-        return err;
+    if (tied < 0)
+        return tied;
     drop_existence(obj);
-    drop_pin(obj);
-    delete_children(obj);
-    if (now)
-        addrspace_unmap_everywhere(&obj->tree, 0);
+    pins_drop(obj);
+    if (tied > 0 || now || has_children(obj))
+        delete_dependents(obj, now);
     return 0;
 }

@@ -1,29 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns automatic write-back: every second for objects of mode PERIODIC, and of all objects at an
- * orderly shutdown. obj_release does the write-back at the last use (mode RELEASE).
+ * Owns automatic write-back: once a second for the objects of mode PERIODIC that are in use, and of
+ * all objects at an orderly shutdown. The write-back at the last use is in incore.c.
  *
- * The periodic walk is deferred work. A timer requests one batch, and a core does this batch on its
- * way out of the kernel or in its idle loop. The timer is not set while no object has mode
- * PERIODIC. The state of the walk belongs to the core that has set `walker`.
+ * An object that an address space maps with WRITE is watched until its last reference is dropped.
+ * Each second a round begins: all objects that are watched then are due. A timer requests a batch
+ * for one of them, and a core does it on its way out of the kernel or in its idle loop. The timer
+ * is not set while no object is watched. In the list, the objects that are due come first.
  *
- * Lock order: table -> object.
+ * Lock order: table -> object -> the lock of this file -> timer heap.
  */
 #include <kernel/page.h>
 #include <kernel/sched.h>
 #include "inside.h"
 
-#define PERIOD_NS    1000000000ull
-#define BATCH_NS     1000000ull /* between two batches of one walk */
-#define BUCKET_BATCH 256u
+#define PERIOD_NS 1000000000ull
+#define BATCH_NS  1000000ull /* between two batches */
 
+static SHARED_LOCK struct spinlock lock; /* guards the next three, and the links of the objects */
+static struct list watched;
+static uint32_t round; /* an object is due unless it was last written back in this round */
+static bool armed;     /* the timer is set, or a batch is requested */
 static struct timer tick;
-static _Atomic uint32_t watching; /* the timer is set, or a batch is being done */
-static _Atomic uint32_t calls;    /* number of calls of flush_watch */
-static _Atomic uint32_t walker;   /* a core is doing a batch */
-static uint32_t bucket;           /* bucket at which the walk continues; 0 if it must begin */
-static uint32_t calls_at_start;   /* value of `calls` when this walk began */
-static bool found;                /* this walk has met an object of mode PERIODIC */
+static _Atomic uint32_t busy; /* a core is doing a batch */
 
 static void flush_object(struct object *obj, void *ctx)
 {
@@ -42,71 +41,124 @@ static void request_batch(struct timer *t)
     sched_defer_work();
 }
 
-static void start_timer(void)
+static void arm_locked(uint64_t wait)
 {
-    if (atomic_exchange(&watching, 1) != 0)
+    if (armed)
         return;
+    armed = true;
     tick.fire = request_batch;
-    timer_set(&tick, arch_clock_ns() + PERIOD_NS);
+    timer_set(&tick, arch_clock_ns() + wait);
 }
 
-void flush_watch(void)
+static void watch_locked(struct object *obj)
 {
-    atomic_fetch_add(&calls, 1); /* must precede the test of `watching`; pairs with stop_timer */
-    start_timer();
+    obj->watched = true;
+    obj->flush_round = round;
+    list_add_last(&watched, &obj->watch_link);
 }
 
-static void clean_object(struct object *obj, void *ctx)
+static void unwatch_locked(struct object *obj)
 {
-    bool *more = ctx;
+    if (obj->watched)
+        list_remove(&watched, &obj->watch_link);
+    obj->watched = false;
+}
 
-    if (obj->persist != TWZ_PERSIST_PERIODIC || obj_is_deleted(obj))
+void obj_written_locked(struct object *obj)
+{
+    obj->written = true;
+    if (obj->persist != TWZ_PERSIST_PERIODIC || !obj_is_persistent(obj))
         return;
-    found = true;
-    spin_lock(&obj->tree.lock);
-    if (page_clean_locked(obj, &obj->flush_at))
-        *more = true;
-    else
-        obj->flush_at = 0;
-    spin_unlock(&obj->tree.lock);
+    spin_lock(&lock);
+    if (!obj->watched)
+        watch_locked(obj);
+    arm_locked(PERIOD_NS);
+    spin_unlock(&lock);
 }
 
-/* Does one batch: some buckets, and one batch of pages of each object in them. Returns true if the
- * walk is not complete. */
-static bool walk_batch(void)
+void flush_unwatch(struct object *obj)
+{
+    if (!obj->watched)
+        return;
+    spin_lock(&lock);
+    unwatch_locked(obj);
+    spin_unlock(&lock);
+}
+
+static struct object *first_due_locked(void)
+{
+    struct object *obj = LIST_FIRST(&watched, struct object, watch_link);
+
+    return obj && obj->flush_round != round ? obj : NULL;
+}
+
+/* Adds a reference, unless the last one has been dropped. */
+static bool get_reference(struct object *obj)
+{
+    uint32_t refs = atomic_load_explicit(&obj->tree.refs, memory_order_relaxed);
+
+    while (refs > 0)
+        if (atomic_compare_exchange_weak(&obj->tree.refs, &refs, refs + 1))
+            return true;
+    return false;
+}
+
+/* The next object that is due, referenced. NULL: there is none, or its last reference has just been
+ * dropped. If no object is due, a round begins. */
+static struct object *next_due(void)
+{
+    struct object *obj;
+
+    spin_lock(&lock);
+    armed = false;
+    if (!first_due_locked())
+        round++;
+    obj = first_due_locked();
+    if (obj && !get_reference(obj)) {
+        unwatch_locked(obj);
+        obj = NULL;
+    }
+    spin_unlock(&lock);
+    return obj;
+}
+
+/* Does one batch for an object. Returns true if it must stay due. */
+static bool clean_batch(struct object *obj)
 {
     bool more = false;
 
-    if (bucket == 0) {
-        calls_at_start = atomic_load(&calls);
-        found = false;
-    }
-    if (!table_visit_stored(bucket, BUCKET_BATCH, clean_object, &more) && !more) {
-        bucket = 0;
-        return false;
-    }
-    bucket += more ? 0 : BUCKET_BATCH;
-    return true;
+    spin_lock(&obj->tree.lock);
+    if (obj_is_persistent(obj) && !obj_is_deleted(obj))
+        more = page_clean_locked(obj, &obj->flush_at);
+    if (!more)
+        obj->flush_at = 0;
+    spin_unlock(&obj->tree.lock);
+    return more;
 }
 
-/* Stops the periodic write-back, unless flush_watch was called after the walk began. */
-static void stop_timer(void)
+/* After a batch: the object stays watched if its mode has stayed. Requests the next batch. */
+static void finish_batch(struct object *obj, bool more)
 {
-    atomic_store(&watching, 0); /* must precede the load of `calls`; pairs with flush_watch */
-    if (calls_at_start != atomic_load(&calls))
-        start_timer();
+    spin_lock(&lock);
+    if (obj && !more) {
+        unwatch_locked(obj);
+        if (obj->persist == TWZ_PERSIST_PERIODIC)
+            watch_locked(obj);
+    }
+    if (!list_is_empty(&watched))
+        arm_locked(first_due_locked() ? BATCH_NS : PERIOD_NS);
+    spin_unlock(&lock);
 }
 
 void flush_periodic(void)
 {
-    bool more;
+    struct object *obj;
 
-    if (atomic_exchange(&walker, 1) != 0)
+    if (atomic_exchange(&busy, 1) != 0)
         return;
-    more = walk_batch();
-    if (more || found || calls_at_start != atomic_load(&calls))
-        timer_set(&tick, arch_clock_ns() + (more ? BATCH_NS : PERIOD_NS));
-    else
-        stop_timer();
-    atomic_store(&walker, 0);
+    obj = next_due();
+    finish_batch(obj, obj && clean_batch(obj));
+    atomic_store(&busy, 0);
+    if (obj)
+        obj_put(obj);
 }

@@ -11,13 +11,18 @@
  *     the parent's deletion finds it in the parent's list, under the table's lock. So the last
  *     reference of a tied object is dropped under both locks, and the object leaves the list.
  *   - At 0, a persistent object that is not deleted is cached, and every other one is freed.
- *   - An evicted object is flushed after the shard's lock is released. obj_get must wait for this
- *     flush before it loads the ID again. Otherwise a flush of the new in-core object would miss
- *     the stores made through the old one.
+ *   - An object is freed only when no page of it may be dirty in a cache: before that, the
+ *     write-back below has ended, and no address space has mapped the object with WRITE since.
+ *
+ * The write-back at the last use (of modes RELEASE and PERIODIC) and of an evicted object is
+ * deferred work. It keeps the last reference, or takes one, so the object stays in the table, and a
+ * look-up gets it as it is. At its end it drops the reference; if the object was written meanwhile,
+ * that begins anew.
  *
  * Lock order: table -> shard -> pool -> kmem -> phys. In this file, the object's lock must be taken
  * only while no lock of the table is held.
  */
+#include <kernel/defer.h>
 #include <kernel/kmem.h>
 #include <kernel/log.h>
 #include <kernel/panic.h>
@@ -40,6 +45,7 @@ struct object *incore_alloc(void)
         return NULL;
     atomic_fetch_add_explicit(&nobjects, 1, memory_order_relaxed);
     obj->row = OBJ_NO_ROW;
+    obj->release_row = OBJ_NO_ROW;
     obj->record = PHYS_NONE;
     obj->kpages = PHYS_NONE;
     obj->tree.pt.top = PHYS_NONE;
@@ -47,17 +53,12 @@ struct object *incore_alloc(void)
     return obj;
 }
 
-int row_release(uint32_t row)
+int row_release_some(uint32_t row)
 {
-    int err;
+    struct store *store = pool_lock();
+    int err = store ? store_obj_release_some(store, row, 1) : 0;
 
-    do {
-        struct store *store = pool_lock();
-
-        err = store ? store_obj_release_some(store, row, 1) : 0;
-        pool_unlock();
-        arch_preemption_point();
-    } while (err > 0);
+    pool_unlock();
     return err;
 }
 
@@ -67,16 +68,143 @@ void incore_discard(struct object *obj)
     kmem_free(obj, sizeof(*obj));
 }
 
-void incore_free(struct object *obj)
+struct row_release {
+    struct deferred work;
+    uint32_t row;
+};
+
+static bool release_step(struct deferred *work)
 {
-    page_drop_all(obj);
-    if (obj->evicting)
-        table_end_eviction(obj);
+    struct row_release *r = CONTAINER_OF(work, struct row_release, work);
+    int err = row_release_some(r->row);
+
+    if (err > 0)
+        return true;
+    if (err < 0)
+        log_printf("pool: the space of row %u could not be released", r->row);
+    kmem_free(r, sizeof(*r));
+    return false;
+}
+
+struct row_release *row_release_prepare(uint32_t row)
+{
+    struct row_release *r = kmem_alloc(sizeof(*r));
+
+    if (r)
+        *r = (struct row_release){ .work.step = release_step, .row = row };
+    return r;
+}
+
+void row_release_drop(struct row_release *r)
+{
+    kmem_free(r, sizeof(*r));
+}
+
+void row_release_start(struct row_release *r)
+{
+    defer(&r->work);
+}
+
+/* --- destruction ------------------------------------------------------------------------------ */
+
+/* Frees the pages, then the row. */
+static bool destroy_step(struct deferred *work)
+{
+    struct object *obj = CONTAINER_OF(work, struct object, work);
+    int err = 0;
+
+    if (page_drop_some(obj, &obj->work_at))
+        return true;
+    if (obj_is_persistent(obj) && obj_is_deleted(obj))
+        err = row_release_some(obj->row);
+    if (err > 0)
+        return true;
+    if (err < 0)
+        log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
     if (!phys_is_none(obj->kpages))
         phys_free(obj->kpages, obj->korder);
-    if (obj_is_persistent(obj) && obj_is_deleted(obj) && row_release(obj->row) < 0)
-        log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
     incore_discard(obj);
+    return false;
+}
+
+void incore_free(struct object *obj)
+{
+    obj->work_at = 0;
+    obj->work.step = destroy_step;
+    defer(&obj->work);
+}
+
+/* --- write-back at the last use --------------------------------------------------------------- */
+
+static bool clean_step(struct deferred *work)
+{
+    struct object *obj = CONTAINER_OF(work, struct object, clean);
+    bool more = false;
+
+    spin_lock(&obj->tree.lock);
+    if (obj_is_persistent(obj) && !obj_is_deleted(obj))
+        more = page_clean_locked(obj, &obj->clean_at);
+    spin_unlock(&obj->tree.lock);
+    if (!more)
+        obj_release(&obj->tree);
+    return more;
+}
+
+/* Starts the write-back. It takes over a reference. The caller must hold the table's lock, and the
+ * object must have no other reference, so nothing maps it. */
+static void clean_later(struct object *obj)
+{
+    obj->written = false;
+    obj->clean_at = 1;
+    obj->clean.step = clean_step;
+    defer(&obj->clean);
+}
+
+/* --- references ------------------------------------------------------------------------------- */
+
+/* Removes the least recently used object from the cache. Returns it if it can be freed at once. */
+static struct object *evict_locked(objid_t id)
+{
+    struct object *old = table_uncache_oldest_locked(id);
+
+    if (!old)
+        return NULL;
+    if (old->written) {
+        old->evicting = true;
+        obj_ref(old);
+        clean_later(old);
+        return NULL;
+    }
+    table_remove_locked(old);
+    return old;
+}
+
+/* Caches, cleans, evicts or removes an object whose last reference was dropped. Returns an object
+ * to free, or NULL; in *parent the one that it was tied to. The caller must hold the shard's lock.
+ * */
+static struct object *retire_locked(struct object *obj, struct object **parent)
+{
+    bool evicting = obj->evicting;
+
+    if (!obj_is_persistent(obj) || obj_is_deleted(obj)) {
+        flush_unwatch(obj);
+        table_remove_locked(obj);
+        *parent = tie_cut_locked(obj);
+        return obj;
+    }
+    if (obj->written && obj->persist != TWZ_PERSIST_EXPLICIT) {
+        obj_ref(obj);
+        clean_later(obj);
+        return NULL;
+    }
+    flush_unwatch(obj);
+    obj->evicting = false;
+    if (evicting && !obj->written) {
+        table_remove_locked(obj);
+        return obj;
+    }
+    table_cache_locked(obj);
+    return evict_locked(obj->id);
 }
 
 /*
@@ -98,15 +226,8 @@ static bool drop_reference(struct object *obj, bool tied, struct object **unused
         last = before == 1;
         kassert(before > 1 || (last && list_is_empty(&obj->tree.mappings) && !obj->cached));
     }
-    if (done && last) {
-        if (obj_is_persistent(obj) && !obj_is_deleted(obj)) {
-            *unused = table_cache_locked(obj);
-        } else {
-            table_remove_locked(obj);
-            *parent = tie_cut_locked(obj);
-            *unused = obj;
-        }
-    }
+    if (done && last)
+        *unused = retire_locked(obj, parent);
     shard_unlock(obj->id);
     return done;
 }
@@ -117,8 +238,6 @@ void obj_release(struct subtree *tree)
     struct object *obj = obj_of_tree(tree);
     struct object *unused = NULL, *parent = NULL;
 
-    if (obj->persist == TWZ_PERSIST_RELEASE && obj_is_persistent(obj))
-        page_flush_unmapped(obj);
     if (!drop_reference(obj, false, &unused, &parent)) {
         table_lock();
         (void)drop_reference(obj, true, &unused, &parent);
@@ -129,6 +248,8 @@ void obj_release(struct subtree *tree)
     if (parent)
         obj_put(parent);
 }
+
+/* --- look-up ---------------------------------------------------------------------------------- */
 
 /* Loads a persistent object that is in the store and not in the table. Returns a reference in
  * *out. */
@@ -166,8 +287,6 @@ static int load_locked(objid_t id, struct object **out)
     obj->flags = TWZ_OBJ_PERSIST;
     if (stat.state == STORE_PROVISIONAL)
         obj->flags |= TWZ_OBJ_PROVISIONAL;
-    if (stat.persist == TWZ_PERSIST_PERIODIC)
-        flush_watch();
     table_insert_locked(obj);
     *out = obj;
     return 0;
@@ -179,11 +298,7 @@ int obj_get(objid_t id, struct object **out)
     int err = 0;
 
     shard_lock(id);
-    while (!(obj = table_find_locked(id)) && table_is_evicting_locked(id)) {
-        shard_unlock(id);
-        arch_preemption_point();
-        shard_lock(id);
-    }
+    obj = table_find_locked(id);
     if (!obj) {
         err = load_locked(id, out);
     } else if (obj->creating) {
@@ -193,6 +308,7 @@ int obj_get(objid_t id, struct object **out)
     } else {
         if (obj->cached)
             table_uncache_locked(obj);
+        obj->evicting = false;
         obj_ref(obj);
         *out = obj;
     }

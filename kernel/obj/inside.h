@@ -12,7 +12,7 @@
  * Two kinds of locks:
  *   - The table is in shards by ID, each with a lock. "_locked" in this section: the caller must
  *     hold the lock of the ID's shard.
- *   - The relations of objects (ties, pins, existence references, the begin and the end of a
+ *   - The relations of objects (ties, existence references, the begin and the end of a
  *     migration) are under one lock, the table's lock. It is held for one step of a relation.
  *
  * Lock order: table -> shard -> object -> pool.
@@ -38,25 +38,20 @@ struct object *table_find_locked(objid_t id);
 void table_insert_locked(struct object *obj);
 void table_remove_locked(struct object *obj);
 
-/* Caches a persistent object whose last reference was dropped. If the shard's cache is full, this
- * evicts another object, removes it from the table and returns it; otherwise it returns NULL. The
- * caller must pass an evicted object to incore_free with no lock held. */
-struct object *table_cache_locked(struct object *obj);
+/* Caches a persistent object whose last reference was dropped. */
+void table_cache_locked(struct object *obj);
+
+/* If the cache of the ID's shard is too large, removes the least recently used object from it, and
+ * returns that object, which is still in the table; otherwise returns NULL. */
+struct object *table_uncache_oldest_locked(objid_t id);
 
 /* Removes an object from the cache, because it gets a reference or is freed. */
 void table_uncache_locked(struct object *obj);
 
-/* Returns true if an evicted object of that ID is not flushed yet. After the flush, incore_free
- * must call table_end_eviction, which takes the shard's lock. */
-bool table_is_evicting_locked(objid_t id);
-void table_end_eviction(struct object *obj);
-
-/*
- * Marks the in-core object of a row deleted. Takes the locks. Returns false if there is none. If
- * the object was cached, this removes it from the table, and the caller must pass *cached to
- * incore_free; otherwise *used is the object, with a reference. The other pointer is NULL.
- */
-bool table_delete_row(objid_t id, uint32_t row, struct object **cached, struct object **used);
+/* Marks the in-core object of a row deleted, and returns it, or NULL if there is none. Takes the
+ * shard's lock. An object that is in use gets a reference, and *used is true. A cached one is
+ * removed from the table; the caller must pass it to incore_free. */
+struct object *table_delete_row(objid_t id, uint32_t row, bool *used);
 
 /* Calls act for each persistent in-core object in `count` chains from `first` on, under the lock of
  * its shard. act may take the object's lock. Returns false if these were the last chains. */
@@ -76,12 +71,24 @@ struct object *incore_alloc(void);
 /* Frees an in-core object that was in no table and has nothing. */
 void incore_discard(struct object *obj);
 
-/* Frees an in-core object with its pages, and with its row if it is deleted. The object must have
- * no reference and must be in no table. Long. */
+/* The running thread then owes the destruction of an in-core object, with its pages, and with its
+ * row if it is deleted. The object must have no reference and must be in no table. */
 void incore_free(struct object *obj);
 
-/* Frees the row and the frames of a deleted object in the store. Long. */
-int row_release(uint32_t row);
+/* Does one batch of the release of a deleted object's row and frames in the store. Returns 1 if the
+ * caller must call again, else 0 or an error. */
+int row_release_some(uint32_t row);
+
+/* The same as deferred work. The memory is allocated ahead, because nothing may fail after the
+ * commit of the deletion; NULL: there is none. It is then dropped, or the work is started. */
+struct row_release *row_release_prepare(uint32_t row);
+void row_release_drop(struct row_release *r);
+void row_release_start(struct row_release *r);
+
+/* --- pins (pin.c) ----------------------------------------------------------------------------- */
+
+/* Removes all pins of a deleted object. The caller must hold a reference and no lock. */
+void pins_drop(struct object *obj);
 
 /* --- ties (tie.c) ----------------------------------------------------------------------------- */
 
@@ -95,8 +102,7 @@ struct object *tie_cut_locked(struct object *child);
 
 /* --- write-back (flush.c) --------------------------------------------------------------------- */
 
-/* Must be called when an object gets mode PERIODIC. Starts the periodic write-back. Takes a timer
- * heap's lock; the caller may hold any other lock. */
-void flush_watch(void);
+/* Ends the periodic write-back of an object, if it is watched. Takes the lock of flush.c. */
+void flush_unwatch(struct object *obj);
 
 #endif

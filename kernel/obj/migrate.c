@@ -14,21 +14,21 @@
  *   1  the object gets its existence reference                 the object is as the pool has it
  *   2  batch by batch, each page is unmapped, flushed, and     the same; stores to the DRAM copies
  *      copied to DRAM                                          are lost
- *   3  COMMIT: store_obj_delete; then the row is released      the object does not exist
+ *   3  COMMIT: store_obj_delete_begin; then the row is         the object does not exist
+ *      released, as deferred work
  *
  * During a migration the object counts as persistent. A leaf that is a DRAM frame or a hole is the
  * truth about its page (page/stored.c). A fault adds a new page in the pool during a migration to
  * NVM, and in DRAM during a migration to DRAM. So all pages below obj->migrated have migrated.
  * While a page is copied, the kernel holds the object's lock, and no core can write the page.
  *
- * During a migration, ranges, copies and ties fail with -TWZ_EBUSY; deletion succeeds. The state is
- * in the object, so any caller of obj_migrate continues the migration. If a migration to NVM fails,
- * for example because the pool is full, it becomes a migration to DRAM. That migration ends with
- * the error of the first.
+ * During a migration, ranges, copies, ties and pins fail with -TWZ_EBUSY; deletion succeeds. The
+ * state is in the object, so any caller of obj_migrate continues the migration. If a migration to
+ * NVM fails, for example because the pool is full, it becomes a migration to DRAM. That migration
+ * ends with the error of the first.
  *
  * Lock order: table -> object -> pool -> kmem -> phys.
  */
-#include <kernel/log.h>
 #include <kernel/panic.h>
 #include <kernel/page.h>
 #include <kernel/phys.h>
@@ -36,13 +36,15 @@
 #include <store/persist.h>
 #include "inside.h"
 
-#define MIGRATE_BATCH 16u   /* pages copied in one batch */
-#define SCAN_BATCH    8192u /* leaves or page words scanned in one batch */
+/* Pages copied in one batch: to the pool a page takes about 5,000 instructions, to DRAM 2,500. */
+#define TO_NVM_BATCH  4u
+#define TO_DRAM_BATCH 8u
+#define SCAN_BATCH    1024u /* leaves or page words scanned in one batch */
 
 /* --- to NVM ----------------------------------------------------------------------------------- */
 
-/* Step 1: gives the object a row. If the update of the permissions then fails, the object keeps the
- * row. */
+/* Step 1: gives the object a row, with the account, the revocation epoch and the permissions that
+ * it has. If a later part fails, the object keeps the row. */
 static int create_row(struct object *obj, struct store *store)
 {
     struct store_create create = { .nonce = { obj->nonce[0], obj->nonce[1] },
@@ -50,6 +52,7 @@ static int create_row(struct object *obj, struct store *store)
                                    .perms = obj->perms_id,
                                    .kind = obj->kind,
                                    .persist = obj->persist,
+                                   .account = obj->account,
                                    .unnamed = true };
     struct store_update narrow = { .which = STORE_UPDATE_PERMS, .perms = obj->perms };
     uint32_t row;
@@ -59,9 +62,12 @@ static int create_row(struct object *obj, struct store *store)
     if (err < 0)
         return err;
     obj->row = row;
-    if (obj->perms == obj->perms_id)
-        return 0;
-    err = pool_lock() ? store_obj_update(store, row, &narrow) : -TWZ_ENOTSUP;
+    if (!pool_lock())
+        err = -TWZ_ENOTSUP;
+    if (err == 0 && obj->revocation_epoch > 0)
+        err = store_obj_revoke(store, row, obj->revocation_epoch);
+    if (err == 0 && obj->perms != obj->perms_id)
+        err = store_obj_update(store, row, &narrow);
     pool_unlock();
     return err;
 }
@@ -139,14 +145,14 @@ static bool find_batch_to_nvm(const struct object *obj, uint32_t *page, uint32_t
     *end = *page + SCAN_BATCH < TWZ_PAGE_RECORD ? *page + SCAN_BATCH : TWZ_PAGE_RECORD;
     if (!arch_ptree_next(&obj->tree.pt, page, *end, &frame, &flags))
         return false;
-    *end = *page + MIGRATE_BATCH < *end ? *page + MIGRATE_BATCH : *end;
+    *end = *page + TO_NVM_BATCH < *end ? *page + TO_NVM_BATCH : *end;
     return true;
 }
 
 /* Does one batch of step 2 to NVM. An error turns the migration back. */
 static void migrate_batch_to_nvm(struct object *obj)
 {
-    phys_t old[MIGRATE_BATCH], frame;
+    phys_t old[TO_NVM_BATCH], frame;
     uint32_t page, end, n = 0;
     struct store *store;
     unsigned flags;
@@ -188,8 +194,8 @@ static int commit_to_nvm(struct object *obj)
     __atomic_fetch_and(&obj->flags, ~TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
     obj->migrating = MIGRATE_NONE;
     page_record_update_locked(obj);
-    if (obj->persist == TWZ_PERSIST_PERIODIC)
-        flush_watch();
+    if (obj->tree.nmappings > 0)
+        obj_written_locked(obj);
     return 0;
 }
 
@@ -254,11 +260,11 @@ static bool is_in_dram(const struct object *obj, uint32_t page)
     return (flags & ARCH_PT_HOLE) != 0 || (!phys_is_none(frame) && !pool_has(frame));
 }
 
-/* Unmaps pool frames and the frame of zeros in [first, end). At most MIGRATE_BATCH of these pages
+/* Unmaps pool frames and the frame of zeros in [first, end). At most TO_DRAM_BATCH of these pages
  * may be in the pool. Dirty pages are flushed, because the migration may never commit. */
 static void unmap_pool_leaves(struct object *obj, uint32_t first, uint32_t end)
 {
-    phys_t dirty[MIGRATE_BATCH], frame;
+    phys_t dirty[TO_DRAM_BATCH], frame;
     uint32_t page = first, n = 0;
     unsigned flags;
 
@@ -267,7 +273,7 @@ static void unmap_pool_leaves(struct object *obj, uint32_t first, uint32_t end)
         if (phys_is_none(frame) || !pool_has(frame))
             continue;
         arch_ptree_unmap(&obj->tree.pt, page, 1);
-        if ((flags & ARCH_PT_DIRTY) != 0 && n < MIGRATE_BATCH)
+        if ((flags & ARCH_PT_DIRTY) != 0 && n < TO_DRAM_BATCH)
             dirty[n++] = frame;
     }
     subtree_shoot_locked(&obj->tree, first, end - first);
@@ -299,10 +305,10 @@ static int migrate_batch_to_dram(struct object *obj)
 
     end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
     if (err == 0 && p.page < end)
-        end = p.page + MIGRATE_BATCH < end ? p.page + MIGRATE_BATCH : end;
+        end = p.page + TO_DRAM_BATCH < end ? p.page + TO_DRAM_BATCH : end;
     if (err == 0)
         unmap_pool_leaves(obj, obj->migrated, end);
-    while (err == 0 && p.page < end && n++ < MIGRATE_BATCH) {
+    while (err == 0 && p.page < end && n++ < TO_DRAM_BATCH) {
         if (!is_in_dram(obj, p.page))
             err = copy_page_to_dram(obj, store, &p);
         p.page++;
@@ -315,18 +321,25 @@ static int migrate_batch_to_dram(struct object *obj)
 }
 
 /* Does step 3 to DRAM. The caller must hold the table's and the object's lock. After it has
- * released them, it must release *row. */
-static int commit_to_dram(struct object *obj, uint32_t *row)
+ * released them, it must start *release. */
+static int commit_to_dram(struct object *obj, struct row_release **release)
 {
-    struct store *store = pool_lock();
-    int err = store ? store_obj_has_tied(store, obj->row) : -TWZ_ENOTSUP;
+    struct row_release *r = row_release_prepare(obj->row);
+    struct store *store;
+    int err;
 
+    if (!r)
+        return -TWZ_ENOMEM;
+    store = pool_lock();
+    err = store ? store_obj_has_tied(store, obj->row) : -TWZ_ENOTSUP;
     if (err == 0)
-        err = store_obj_delete(store, obj->row, NULL, NULL); /* COMMIT: volatile */
+        err = store_obj_delete_begin(store, obj->row); /* COMMIT: volatile */
     pool_unlock();
-    if (err != 0)
+    if (err != 0) {
+        row_release_drop(r);
         return err > 0 ? -TWZ_EBUSY : err;
-    *row = obj->row;
+    }
+    *release = r;
     obj->row = OBJ_NO_ROW;
     __atomic_fetch_and(&obj->flags, ~(TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL), __ATOMIC_ACQ_REL);
     obj->migrating = MIGRATE_NONE;
@@ -354,17 +367,19 @@ static int migrate_batch(struct object *obj)
 }
 
 /* Does step 1 or 3. The caller must hold the table's and the object's lock. After it has released
- * them, it must release *row if that is set. Returns 1 if the caller must call again. */
-static int begin_or_commit_locked(struct object *obj, bool persistent, uint32_t *row)
+ * them, it must start *release if that is set. Returns 1 if the caller must call again. */
+static int begin_or_commit_locked(struct object *obj, bool persistent, struct row_release **release)
 {
     int err = 0;
 
     if (obj->migrating == MIGRATE_TO_NVM)
         return commit_to_nvm(obj);
     if (obj->migrating == MIGRATE_TO_DRAM)
-        return commit_to_dram(obj, row);
+        return commit_to_dram(obj, release);
     if (obj_is_persistent(obj) == persistent)
         return 0;
+    if (obj->pins > 0)
+        return -TWZ_EBUSY; /* a pinned object keeps its frames */
     if (phys_is_none(obj->tree.pt.top))
         err = arch_ptree_init(&obj->tree.pt);
     if (err == 0)
@@ -375,7 +390,7 @@ static int begin_or_commit_locked(struct object *obj, bool persistent, uint32_t 
 /* Does step 1 or 3, and drops the existence reference after a migration to NVM. */
 static int begin_or_commit(struct object *obj, bool persistent)
 {
-    uint32_t row = OBJ_NO_ROW;
+    struct row_release *release = NULL;
     bool is_stored;
     int err = 1;
 
@@ -384,7 +399,7 @@ static int begin_or_commit(struct object *obj, bool persistent)
     if (obj_is_deleted(obj))
         err = -TWZ_EDELETED;
     else if (!has_pages_left(obj))
-        err = begin_or_commit_locked(obj, persistent, &row);
+        err = begin_or_commit_locked(obj, persistent, &release);
     /* The migration that has ended may have been in the other direction. */
     if (err == 0 && obj_is_persistent(obj) != persistent)
         err = obj->migrate_error < 0 ? obj->migrate_error : 1;
@@ -394,8 +409,8 @@ static int begin_or_commit(struct object *obj, bool persistent)
         obj->exists = false;
     spin_unlock(&obj->tree.lock);
     table_unlock();
-    if (row != OBJ_NO_ROW && row_release(row) < 0)
-        log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
+    if (release)
+        row_release_start(release);
     if (is_stored)
         obj_put(obj);
     return err;

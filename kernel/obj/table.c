@@ -19,7 +19,6 @@ struct shard {
     struct spinlock lock;
     unsigned ncached;
     struct list lru; /* the cached objects, least recently used first */
-    struct list evicting;
     struct object *chain[CHAINS];
 };
 
@@ -81,62 +80,47 @@ void table_uncache_locked(struct object *obj)
     shard->ncached--;
 }
 
-struct object *table_cache_locked(struct object *obj)
+void table_cache_locked(struct object *obj)
 {
     struct shard *shard = shard_of(obj->id);
-    struct object *old = NULL;
 
-    if (shard->ncached >= CACHED_MAX) {
-        old = LIST_FIRST(&shard->lru, struct object, lru_link);
-        table_uncache_locked(old);
-        table_remove_locked(old);
-        old->evicting = true;
-        list_add_last(&shard->evicting, &old->lru_link);
-    }
     list_add_last(&shard->lru, &obj->lru_link);
     obj->cached = true;
     shard->ncached++;
+}
+
+struct object *table_uncache_oldest_locked(objid_t id)
+{
+    struct shard *shard = shard_of(id);
+    struct object *old = NULL;
+
+    if (shard->ncached > CACHED_MAX)
+        old = LIST_FIRST(&shard->lru, struct object, lru_link);
+    if (old)
+        table_uncache_locked(old);
     return old;
 }
 
-void table_end_eviction(struct object *obj)
-{
-    shard_lock(obj->id);
-    list_remove(&shard_of(obj->id)->evicting, &obj->lru_link);
-    shard_unlock(obj->id);
-}
-
-bool table_is_evicting_locked(objid_t id)
-{
-    struct list_node *node = shard_of(id)->evicting.first;
-
-    while (node && !objid_equal(LIST_ITEM(node, struct object, lru_link)->id, id))
-        node = node->next;
-    return node != NULL;
-}
-
-bool table_delete_row(objid_t id, uint32_t row, struct object **cached, struct object **used)
+struct object *table_delete_row(objid_t id, uint32_t row, bool *used)
 {
     struct object *obj;
 
-    *cached = *used = NULL;
     shard_lock(id);
     obj = table_find_locked(id);
     if (obj && obj->row != row)
         obj = NULL;
+    *used = obj && !obj->cached;
     if (obj) {
         obj_mark_deleted(obj);
-        if (obj->cached) {
+        if (*used) {
+            obj_ref(obj);
+        } else {
             table_uncache_locked(obj);
             table_remove_locked(obj);
-            *cached = obj;
-        } else {
-            obj_ref(obj);
-            *used = obj;
         }
     }
     shard_unlock(id);
-    return obj != NULL;
+    return obj;
 }
 
 static void visit_chain(uint32_t number, void (*act)(struct object *obj, void *ctx), void *ctx)

@@ -2,8 +2,13 @@
 /*
  * Owns copies of whole pages between objects. Two volatile objects share DRAM frames (phys_ref) and
  * two persistent ones share pool frames (page word SHARED), both copy-on-write. Between DRAM and
- * pool the bytes are copied. The old pages of the destination are discarded first. Where the source
- * has an absent page or a hole, the destination gets the same.
+ * pool the bytes are copied. Where the source has an absent page or a hole, the destination gets
+ * the same.
+ *
+ * A batch finds every error, and gets all memory, before it changes a page of the destination. The
+ * store replaces each page word by one store, so a page is as before or complete, also after a
+ * power failure. The frames of the pool that a whole range takes are reserved before its first
+ * batch (copy_reserve).
  *
  * A copy that shares frames makes the source's leaves read-only or removes them, and completes the
  * shootdown. Only then does it release the locks, so no core can write a shared frame.
@@ -11,11 +16,11 @@
  * Lock order: object (two: lower address first) -> pool -> kmem -> phys.
  */
 #include <kernel/page.h>
+#include <kernel/panic.h>
 #include <kernel/phys.h>
 #include <lib/string.h>
+#include <store/format.h>
 #include "inside.h"
-
-#define COPY_BATCH 32u /* pages whose bytes are copied in one batch */
 
 /* One batch: page from + i of src goes to page to + i of dst, for each i below count. */
 struct span {
@@ -24,6 +29,7 @@ struct span {
     uint32_t to;
     uint32_t from;
     uint32_t count;
+    uint64_t *reserved; /* frames of the pool that the whole copy has left */
 };
 
 void obj_lock_pair(struct object *a, struct object *b)
@@ -43,39 +49,27 @@ void obj_unlock_pair(struct object *a, struct object *b)
     spin_unlock(&a->tree.lock);
 }
 
-/* Copies the bytes of the frame `from` to a new DRAM frame, which it maps at an absent page of
- * dst. */
-static int copy_frame(const struct span *s, uint32_t page, phys_t from)
+/* Allocates the page table of the destination that the batch needs. */
+static int ensure_table(const struct span *s)
 {
-    phys_t frame = phys_alloc(0);
-    const void *data = pool_has(from) ? arch_virt_nvm(from) : arch_virt(from);
+    unsigned flags = 0;
+    phys_t frame = arch_ptree_lookup(&s->dst->tree.pt, s->to, &flags);
     int err;
 
-    if (phys_is_none(frame))
-        return -TWZ_ENOMEM;
-    memcpy(arch_virt(frame), data, TWZ_PAGE_SIZE);
-    err = arch_ptree_map(&s->dst->tree.pt, page, frame, ARCH_PT_WRITE);
-    if (err < 0)
-        phys_free(frame, 0);
-    else
-        s->dst->pages++;
+    if (!phys_is_none(frame) || flags != 0)
+        return 0;
+    err = arch_ptree_map(&s->dst->tree.pt, s->to, PHYS_NONE, ARCH_PT_HOLE);
+    if (err == 0)
+        arch_ptree_unmap(&s->dst->tree.pt, s->to, 1);
     return err;
 }
 
-/* Maps a frame of a volatile source at an absent page of dst. Both leaves become read-only; the
- * caller must complete the shootdown of src. */
-static int share_frame(const struct span *s, uint32_t page, phys_t frame, unsigned flags)
+/* The page table exists, so this cannot fail. */
+static void map_page(struct object *obj, uint32_t page, phys_t frame, unsigned flags)
 {
-    uint32_t to = page - s->from + s->to;
-    int err = arch_ptree_map(&s->dst->tree.pt, to, frame, ARCH_PT_COW);
+    int err = arch_ptree_map(&obj->tree.pt, page, frame, flags);
 
-    if (err < 0)
-        return err;
-    phys_ref(frame);
-    s->dst->pages++;
-    if ((flags & ARCH_PT_WRITE) != 0)
-        err = arch_ptree_map(&s->src->tree.pt, page, frame, ARCH_PT_COW);
-    return err;
+    kassert(err == 0);
 }
 
 /* Shares the frames of the source, page by page. */
@@ -86,88 +80,108 @@ static int volatile_to_volatile(const struct span *s)
     bool writable = false;
     unsigned flags;
     phys_t frame;
-    int err = 0;
+    int err = arch_ptree_next(pt, &page, s->from + s->count, &frame, &flags) ? ensure_table(s) : 0;
 
-    for (; err == 0 && arch_ptree_next(pt, &page, s->from + s->count, &frame, &flags); page++) {
+    if (err == 0)
+        err = range_drop_locked(s->dst, s->to, s->count, false);
+    if (err < 0)
+        return err;
+    for (; arch_ptree_next(pt, &page, s->from + s->count, &frame, &flags); page++) {
         if (phys_is_none(frame)) {
-            err = arch_ptree_map(&s->dst->tree.pt, page - s->from + s->to, PHYS_NONE, ARCH_PT_HOLE);
+            map_page(s->dst, page - s->from + s->to, PHYS_NONE, ARCH_PT_HOLE);
             continue;
         }
+        phys_ref(frame);
+        map_page(s->dst, page - s->from + s->to, frame, ARCH_PT_COW);
+        s->dst->pages++;
+        if ((flags & ARCH_PT_WRITE) != 0)
+            map_page(s->src, page, frame, ARCH_PT_COW);
         writable |= (flags & ARCH_PT_WRITE) != 0;
-        err = share_frame(s, page, frame, flags);
     }
     if (writable)
         subtree_shoot_locked(&s->src->tree, s->from, s->count);
-    return err;
-}
-
-/* Copies the bytes of each page into a new frame of DRAM. */
-static int persistent_to_volatile(const struct span *s)
-{
-    int err;
-
-    for (uint32_t i = 0; i < s->count; i++) {
-        struct store_page p = { .page = s->from + i };
-        struct store *store = pool_lock();
-
-        err = store ? store_page_get(store, s->src->row, s->from + i, &p) : -TWZ_ENOTSUP;
-        if (err == 0)
-            badpage_mark(store, s->src, &p);
-        pool_unlock();
-        if (err < 0)
-            return err;
-        if (p.state == STORE_PRESENT || p.state == STORE_SHARED)
-            err = copy_frame(s, s->to + i, pool_frame_phys(p.frame));
-        else if (p.state == STORE_POISONED)
-            err = -TWZ_EPOISON;
-        else if (p.state == STORE_HOLE)
-            err = arch_ptree_map(&s->dst->tree.pt, s->to + i, PHYS_NONE, ARCH_PT_HOLE);
-        if (err < 0)
-            return err;
-    }
     return 0;
 }
 
-/* Callback of store_page_add_many: returns the bytes for a page of the destination, or NULL for
- * zeros. */
-static const void *bytes_of_source(void *ctx, uint32_t page)
+/* Reads the page word of a page of the source. */
+static int read_source(const struct span *s, uint32_t i, struct store_page *p)
 {
-    const struct span *s = ctx;
-    phys_t frame = arch_ptree_lookup(&s->src->tree.pt, page - s->to + s->from, NULL);
-
-    return phys_is_none(frame) ? NULL : arch_virt(frame);
-}
-
-/* Copies `run` present pages of the source from `page` on. With run 0, makes a hole of one
- * page. */
-static int copy_run(struct span *s, uint32_t page, uint32_t run)
-{
-    uint32_t to = page - s->from + s->to;
-    struct store *store = pool_lock();
+    struct store *store = pool_store();
     int err = -TWZ_ENOTSUP;
 
+    *p = (struct store_page){ .page = s->from + i };
     if (store)
-        err = run > 0 ? store_page_add_many(store, s->dst->row, to, run, bytes_of_source, s)
-                      : store_page_discard(store, s->dst->row, to, 1, STORE_HOLE);
-    pool_unlock();
+        err = store_page_get(store, s->src->row, s->from + i, p);
+    if (err == 0)
+        badpage_mark(store, s->src, p);
+    return err == 0 && p->state == STORE_POISONED ? -TWZ_EPOISON : err;
+}
+
+/* New leaves of the destination. */
+struct copies {
+    uint32_t n; /* pages done */
+    phys_t frame[RANGE_BATCH];
+    bool hole[RANGE_BATCH];
+};
+
+/* Copies the next page of the source into a new DRAM frame. */
+static int copy_next(const struct span *s, struct copies *c)
+{
+    struct store_page p;
+    phys_t frame = PHYS_NONE;
+    int err = read_source(s, c->n, &p);
+
+    if (err < 0)
+        return err;
+    if (p.state == STORE_PRESENT || p.state == STORE_SHARED) {
+        frame = phys_alloc(0);
+        if (phys_is_none(frame))
+            return -TWZ_ENOMEM;
+        memcpy(arch_virt(frame), pool_frame_read(p.frame), TWZ_PAGE_SIZE);
+    }
+    c->hole[c->n] = p.state == STORE_HOLE;
+    c->frame[c->n++] = frame;
+    return 0;
+}
+
+/* Copies the bytes of each page into a new frame of DRAM, then replaces the old pages. */
+static int persistent_to_volatile(const struct span *s)
+{
+    struct copies c = { .n = 0 };
+    int err = ensure_table(s);
+
+    while (err == 0 && c.n < s->count)
+        err = copy_next(s, &c);
+    if (err == 0)
+        err = range_drop_locked(s->dst, s->to, s->count, false);
+    for (uint32_t i = 0; i < c.n; i++) {
+        if (err == 0 && c.hole[i])
+            map_page(s->dst, s->to + i, PHYS_NONE, ARCH_PT_HOLE);
+        if (phys_is_none(c.frame[i]))
+            continue;
+        if (err < 0) {
+            phys_free(c.frame[i], 0);
+            continue;
+        }
+        map_page(s->dst, s->to + i, c.frame[i], ARCH_PT_WRITE);
+        s->dst->pages++;
+    }
     return err;
 }
 
-static int volatile_to_persistent(struct span *s)
+/* Callback of store_page_replace: the content of a page of the destination. */
+static uint32_t content_of_source(void *ctx, uint32_t page, const void **bytes)
 {
-    struct arch_ptree *pt = &s->src->tree.pt;
-    uint32_t end = s->from + s->count, page = s->from, run;
-    unsigned flags;
-    phys_t frame;
-    int err = 0;
+    const struct span *s = ctx;
+    unsigned flags = 0;
+    phys_t frame = arch_ptree_lookup(&s->src->tree.pt, page - s->to + s->from, &flags);
 
-    while (err == 0 && arch_ptree_next(pt, &page, end, &frame, &flags)) {
-        for (run = 0; page + run < end && !phys_is_none(arch_ptree_lookup(pt, page + run, NULL));)
-            run++;
-        err = copy_run(s, page, run);
-        page += run > 0 ? run : 1;
-    }
-    return err;
+    if ((flags & ARCH_PT_HOLE) != 0)
+        return STORE_HOLE;
+    if (phys_is_none(frame))
+        return STORE_ABSENT;
+    *bytes = arch_virt(frame);
+    return STORE_PRESENT;
 }
 
 /* Checks the page words of the source first, because a bad page must not be shared. Marks the first
@@ -186,53 +200,103 @@ static int mark_bad_pages(const struct span *s, struct store *store)
     return err;
 }
 
-static int persistent_to_persistent(const struct span *s)
+/* Unmaps the pages of a persistent destination. Lists the writable frames that they had. */
+static unsigned unmap_destination(const struct span *s, phys_t *list)
 {
-    struct store *store;
-    int err = -TWZ_ENOTSUP;
+    uint32_t page = s->to;
+    unsigned flags, n = 0;
+    phys_t frame;
 
-    page_unmap_stored_locked(s->src, s->from, s->count);
-    store = pool_lock();
-    if (store)
-        err = mark_bad_pages(s, store);
+    for (; arch_ptree_next(&s->dst->tree.pt, &page, s->to + s->count, &frame, &flags); page++)
+        if ((flags & ARCH_PT_WRITE) != 0)
+            list[n++] = frame;
+    arch_ptree_unmap(&s->dst->tree.pt, s->to, s->count);
+    subtree_shoot_locked(&s->dst->tree, s->to, s->count);
+    return n;
+}
+
+/* Shares the pages of a persistent source. */
+static int share_words(struct span *s)
+{
+    struct store *store = pool_lock();
+    int err = store ? mark_bad_pages(s, store) : -TWZ_ENOTSUP;
+
     if (err == 0)
-        err = store_page_share(store, s->dst->row, s->to, s->src->row, s->from, s->count);
+        err = store_page_share_reserved(store, s->dst->row, s->to, s->src->row, s->from, s->count,
+                                        s->reserved);
     pool_unlock();
+    return err;
+}
+
+static int replace_words(struct span *s)
+{
+    struct store *store = pool_store();
+
+    if (!store)
+        return -TWZ_ENOTSUP;
+    return store_page_replace(store, s->dst->row, s->to, s->count, content_of_source, s,
+                              s->reserved);
+}
+
+/* Replaces the page words of a persistent destination. */
+static int to_persistent(struct span *s)
+{
+    phys_t list[RANGE_BATCH];
+    unsigned n;
+    int err;
+
+    if (obj_is_persistent(s->src))
+        page_unmap_stored_locked(s->src, s->from, s->count);
+    n = unmap_destination(s, list);
+    err = obj_is_persistent(s->src) ? share_words(s) : replace_words(s);
+    if (err < 0)
+        page_flush_frames(list, n);
     return err;
 }
 
 static int copy_span(struct span *s)
 {
-    bool from = obj_is_persistent(s->src), to = obj_is_persistent(s->dst);
-    int err = range_drop_locked(s->dst, s->to, s->count, false);
-
-    if (err == 0 && phys_is_none(s->dst->tree.pt.top))
-        err = arch_ptree_init(&s->dst->tree.pt);
-    if (err < 0)
-        return err;
-    if (from)
-        return to ? persistent_to_persistent(s) : persistent_to_volatile(s);
-    if (phys_is_none(s->src->tree.pt.top))
-        return 0;
-    return to ? volatile_to_persistent(s) : volatile_to_volatile(s);
+    if (obj_is_persistent(s->dst))
+        return to_persistent(s);
+    return obj_is_persistent(s->src) ? persistent_to_volatile(s) : volatile_to_volatile(s);
 }
 
-/* Counts pages without a leaf from `first` on; it may stop early. Returns 0 for a persistent
- * object, because a page in the store need not have a leaf. */
-static uint32_t count_unmapped(const struct object *obj, uint32_t first, uint32_t count)
+/* Estimates the instructions for one page. */
+static uint32_t cost_of_copy(const struct span *s)
 {
-    uint32_t page = first;
-    unsigned flags;
-    phys_t frame;
+    bool from = obj_is_persistent(s->src), to = obj_is_persistent(s->dst);
 
-    if (obj_is_persistent(obj))
-        return 0;
-    if (phys_is_none(obj->tree.pt.top))
-        return count;
-    count = count < SCAN_BATCH ? count : SCAN_BATCH;
-    if (!arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags))
-        return count;
-    return page - first;
+    if (from != to)
+        return 2 * COST_VISIT + COST_FREE + COST_COPY + (to ? COST_STREAM : 0);
+    return 2 * COST_VISIT + COST_FREE + (to ? 2 * COST_WORD + COST_FLUSH : COST_WORD);
+}
+
+static uint32_t pages_to_boundary(uint32_t page)
+{
+    return STORE_NODE_WORDS - page % STORE_NODE_WORDS;
+}
+
+/* Skips pages that are absent in both objects, then sets how many pages make one batch. They lie in
+ * one node of each page table and of the store. */
+static void plan_batch(struct span *s, uint32_t left)
+{
+    uint32_t to = page_next_locked(s->dst, s->to, s->to + left) - s->to;
+    uint32_t from = page_next_locked(s->src, s->from, s->from + left) - s->from;
+    uint32_t skip = to < from ? to : from, budget = PAGE_BUDGET;
+
+    s->to += skip;
+    s->from += skip;
+    s->count = left - skip;
+    if (s->count > pages_to_boundary(s->to))
+        s->count = pages_to_boundary(s->to);
+    if (s->count > pages_to_boundary(s->from))
+        s->count = pages_to_boundary(s->from);
+    if (s->to % STORE_NODE_WORDS == 0 || s->dst->tree.pt.tables == 0)
+        page_spend(&budget, COST_TABLE);
+    budget = budget / cost_of_copy(s) + 1;
+    budget = budget < RANGE_BATCH ? budget : RANGE_BATCH;
+    if (s->count > budget)
+        s->count = budget;
 }
 
 static bool is_range_valid(uint32_t first, uint32_t count)
@@ -245,34 +309,97 @@ static bool is_copyable(const struct object *obj)
     return obj->kind == TWZ_KIND_DATA || obj->kind == TWZ_KIND_VIEW;
 }
 
-int copy_apply(struct object *dst, uint32_t dst_first, struct object *src, uint32_t src_first,
-               uint32_t count, uint32_t *done)
+static int check_copy(const struct object *dst, uint32_t dst_first, const struct object *src,
+                      uint32_t src_first, uint32_t count)
 {
-    struct span s = { .dst = dst, .src = src };
-    uint32_t batch = obj_is_persistent(dst) == obj_is_persistent(src) ? RANGE_BATCH : COPY_BATCH;
-    uint32_t skip, other;
-    int err = 0;
-
     if (dst == src || !is_copyable(dst) || !is_copyable(src))
         return -TWZ_EINVAL;
     if (!is_range_valid(dst_first, count) || !is_range_valid(src_first, count))
         return -TWZ_ERANGE;
-    obj_lock_pair(dst, src);
-    if (dst->migrating != MIGRATE_NONE || src->migrating != MIGRATE_NONE) {
-        obj_unlock_pair(dst, src);
+    return 0;
+}
+
+/* The caller must hold both locks. */
+static int check_busy(const struct object *dst, const struct object *src)
+{
+    bool shares = obj_is_persistent(dst) == obj_is_persistent(src);
+
+    if (dst->migrating != MIGRATE_NONE || src->migrating != MIGRATE_NONE)
         return -TWZ_EBUSY;
+    if (dst->tree.nexec > 0)
+        return -TWZ_EBUSY; /* a copy must not write what runs */
+    /* A pinned object keeps its frames. A store to a shared frame would replace it. */
+    return dst->pins > 0 || (shares && src->pins > 0) ? -TWZ_EBUSY : 0;
+}
+
+int copy_apply(struct object *dst, uint32_t dst_first, struct object *src, uint32_t src_first,
+               uint32_t count, uint32_t *done, uint64_t *reserved)
+{
+    struct span s = { .dst = dst,
+                      .src = src,
+                      .to = dst_first + *done,
+                      .from = src_first + *done,
+                      .reserved = reserved };
+    int err = check_copy(dst, dst_first, src, src_first, count);
+
+    if (err < 0)
+        return err;
+    obj_lock_pair(dst, src);
+    err = check_busy(dst, src);
+    if (err == 0) {
+        plan_batch(&s, count - *done);
+        if (s.count > 0)
+            err = copy_span(&s);
+        *done = s.to + s.count - dst_first;
     }
-    skip = count_unmapped(dst, dst_first + *done, count - *done);
-    other = count_unmapped(src, src_first + *done, count - *done);
-    *done += skip < other ? skip : other;
-    s.to = dst_first + *done;
-    s.from = src_first + *done;
-    s.count = count - *done < batch ? count - *done : batch;
-    if (s.count > 0)
-        err = copy_span(&s);
     obj_unlock_pair(dst, src);
-    *done += s.count;
     if (err < 0)
         return err;
     return *done < count ? 1 : 0;
+}
+
+/* Returns the bound for the frames that the copy takes, or an error. */
+static int64_t bound_of_copy(const struct object *src, uint32_t count)
+{
+    struct store_stat stat = { .pages = 0 };
+    struct store *store;
+    int err = -TWZ_ENOTSUP;
+
+    if (!obj_is_persistent(src))
+        return (int64_t)store_replace_bound(count, src->pages);
+    store = pool_lock();
+    if (store)
+        err = store_obj_info(store, src->row, &stat);
+    pool_unlock();
+    return err < 0 ? err : (int64_t)store_share_bound(store, count, stat.pages);
+}
+
+int copy_reserve(struct object *dst, uint32_t dst_first, struct object *src, uint32_t src_first,
+                 uint32_t count, uint64_t *reserved)
+{
+    struct store *store = pool_store();
+    int err = check_copy(dst, dst_first, src, src_first, count);
+    int64_t bound = 0;
+
+    if (err < 0 || !store || !obj_is_persistent(dst))
+        return err;
+    obj_lock_pair(dst, src);
+    if (obj_is_persistent(dst))
+        bound = bound_of_copy(src, count);
+    obj_unlock_pair(dst, src);
+    if (bound < 0)
+        return (int)bound;
+    err = store_reserve(store, (uint64_t)bound);
+    if (err == 0)
+        *reserved += (uint64_t)bound;
+    return err;
+}
+
+void copy_unreserve(uint64_t *reserved)
+{
+    struct store *store = pool_store();
+
+    if (*reserved > 0 && store)
+        store_unreserve(store, *reserved);
+    *reserved = 0;
 }

@@ -12,9 +12,26 @@
 
 #include <kernel/page.h>
 
-#define RANGE_BATCH 256u  /* pages handled in one batch */
-#define SCAN_BATCH  8192u /* leaves scanned in one batch */
-#define AHEAD_MAX   16u   /* pages that one fault adds at most */
+/* A batch ends when its estimated cost exceeds this number of instructions. */
+#define PAGE_BUDGET 16000u
+
+/* Estimated instructions for a page. */
+#define COST_VISIT  150u  /* reading a leaf and a page word */
+#define COST_WORD   450u  /* a page word that changes */
+#define COST_FREE   150u  /* a frame that is freed */
+#define COST_ALLOC  900u  /* a frame that is allocated and zeroed */
+#define COST_COPY   2000u /* a frame that is copied */
+#define COST_STREAM 2000u /* more, if it is copied to the pool */
+#define COST_FLUSH  450u  /* the lines of a page */
+#define COST_TABLE  7000u /* the first page in a node of the store, and in its page table */
+
+static inline void page_spend(uint32_t *budget, uint32_t cost)
+{
+    *budget -= cost < *budget ? cost : *budget;
+}
+
+#define RANGE_BATCH 64u /* pages handled in one batch, at most */
+#define AHEAD_MAX   16u /* pages that one fault adds at most */
 
 /* Flags of a touch. A touch is an access, by user code or the kernel, that gives a page a leaf. */
 #define TOUCH_WRITE 1u
@@ -53,8 +70,17 @@ uint32_t stored_count_absent(const struct object *obj, const struct store *store
  * pages that were writable, because their dirty bits are lost with the leaves. */
 void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count);
 
-/* Makes pages absent, or holes if `hole` is set. `count` must not exceed RANGE_BATCH. */
+/* Makes pages absent, or holes if `hole` is set. `count` must not exceed RANGE_BATCH. Returns
+ * -TWZ_EDENIED, and has changed nothing, if a protected page were to become absent. */
 int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool hole);
+
+/* Returns the first page in [page, end) that may not be absent, or `end`. Stops early after a
+ * bounded amount of work. */
+uint32_t page_next_locked(struct object *obj, uint32_t page, uint32_t end);
+
+/* Flushes those of the frames that lie in the pool, after a change that failed: the pages stay in
+ * the object, but their dirty bits were lost with the leaves. */
+void page_flush_frames(const phys_t *list, unsigned n);
 
 /* The frame of zeros (zeropage.c). */
 bool zeropage_is(phys_t frame);

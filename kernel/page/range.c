@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns obj_range: discard, hole, protect, populate, persist. Each call of range_apply handles one
- * batch, because interrupts are off. While pages are left, the handler in sys/ restarts the
- * thread's call.
+ * batch, because interrupts are off. A batch is as many pages as its budget of instructions allows,
+ * by estimates for each page. While pages are left, the handler in sys/ restarts the thread's call.
  *
  * The shootdown must be complete before an unmapped frame is freed.
  *
@@ -10,21 +10,25 @@
  */
 #include <kernel/page.h>
 #include <kernel/phys.h>
+#include <store/format.h>
 #include <store/persist.h>
 #include "inside.h"
 
-#define PERSIST_BATCH 64u /* pages flushed in one batch */
-
-/* Lists the frames that the pages [first, first + count) map. Returns how many there are. */
-static unsigned list_frames(struct object *obj, uint32_t first, uint32_t count, phys_t *list)
+/* Lists the frames that the pages [first, first + count) map, and returns how many there are. A
+ * protected page is refused, unless it becomes a hole. */
+static int list_frames(struct object *obj, uint32_t first, uint32_t count, bool hole, phys_t *list)
 {
     uint32_t page = first;
-    unsigned flags, n = 0;
+    unsigned flags;
     phys_t frame;
+    int n = 0;
 
-    for (; arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags); page++)
+    for (; arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags); page++) {
+        if ((flags & ARCH_PT_PROTECT) != 0 && !hole)
+            return -TWZ_EDENIED;
         if (!phys_is_none(frame))
             list[n++] = frame;
+    }
     return n;
 }
 
@@ -46,9 +50,7 @@ static int discard_stored(struct object *obj, uint32_t first, uint32_t count, bo
     return store_page_discard(store, obj->row, first, count, hole ? STORE_HOLE : STORE_ABSENT);
 }
 
-/* Flushes the frames after a discard that failed: the pages stay in the object, but their dirty
- * bits were lost with the leaves. */
-static void flush_frames(const phys_t *list, unsigned n)
+void page_flush_frames(const phys_t *list, unsigned n)
 {
     while (n-- > 0)
         if (pool_has(list[n]))
@@ -59,11 +61,12 @@ static void flush_frames(const phys_t *list, unsigned n)
 int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool hole)
 {
     phys_t list[RANGE_BATCH];
-    unsigned n = 0;
-    int err = 0;
+    int n = 0, err = 0;
 
     if (!phys_is_none(obj->tree.pt.top)) {
-        n = list_frames(obj, first, count, list);
+        n = list_frames(obj, first, count, hole, list);
+        if (n < 0)
+            return n;
         arch_ptree_unmap(&obj->tree.pt, first, count);
         if (n > 0)
             subtree_shoot_locked(&obj->tree, first, count);
@@ -73,12 +76,12 @@ int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool h
     if (obj_is_persistent(obj)) {
         err = err < 0 ? err : discard_stored(obj, first, count, hole);
         if (err < 0)
-            flush_frames(list, n);
+            page_flush_frames(list, (unsigned)n);
         return err;
     }
-    for (unsigned i = 0; i < n; i++)
+    for (int i = 0; i < n; i++)
         page_frame_put(list[i]);
-    obj->pages -= n;
+    obj->pages -= (unsigned)n;
     if (err == 0 && hole)
         err = mark_holes(obj, first, count);
     return err;
@@ -108,23 +111,6 @@ static int protect_volatile(struct object *obj, uint32_t first, uint32_t count)
     return 0;
 }
 
-static int protect_pages(struct object *obj, uint32_t first, uint32_t count)
-{
-    struct store *store;
-    int err = -TWZ_ENOTSUP;
-
-    if (!obj_is_persistent(obj)) {
-        err = protect_volatile(obj, first, count);
-        subtree_shoot_locked(&obj->tree, first, count);
-        return err;
-    }
-    page_unmap_stored_locked(obj, first, count);
-    store = pool_store();
-    if (store)
-        err = store_page_protect(store, obj->row, first, count, true);
-    return err;
-}
-
 /* Adds absent pages run by run. The store then fences a few times for each run, and not for each
  * page. */
 static int add_absent(struct object *obj, uint32_t first, uint32_t count)
@@ -142,6 +128,25 @@ static int add_absent(struct object *obj, uint32_t first, uint32_t count)
     return err;
 }
 
+/* Absent pages are added first, so that all pages are protected. */
+static int protect_pages(struct object *obj, uint32_t first, uint32_t count)
+{
+    struct store *store;
+    int err;
+
+    if (!obj_is_persistent(obj)) {
+        err = protect_volatile(obj, first, count);
+        subtree_shoot_locked(&obj->tree, first, count);
+        return err;
+    }
+    page_unmap_stored_locked(obj, first, count);
+    err = add_absent(obj, first, count);
+    if (err < 0)
+        return err;
+    store = pool_store();
+    return store ? store_page_protect(store, obj->row, first, count, true) : -TWZ_ENOTSUP;
+}
+
 static int populate_pages(struct object *obj, uint32_t first, uint32_t count)
 {
     int err = 0;
@@ -152,24 +157,27 @@ static int populate_pages(struct object *obj, uint32_t first, uint32_t count)
     }
     for (uint32_t page = first; err == 0 && page < first + count; page++) {
         err = page_ensure_locked(obj, page, !obj_is_persistent(obj));
-        err = err == -TWZ_EFAULT ? 0 : err; /* a hole stays a hole */
+        if (err == -TWZ_EFAULT || err == -TWZ_EDENIED)
+            err = 0; /* a hole stays a hole; a protected page is there */
     }
     return err;
 }
 
-static int flush_pages(struct object *obj, uint32_t first, uint32_t count)
+/* Flushes dirty pages from *first on, and advances *first past what its budget allows. */
+static void flush_pages(struct object *obj, uint32_t *first, uint32_t end)
 {
-    uint32_t page = first;
+    uint32_t budget = PAGE_BUDGET;
     unsigned flags;
     phys_t frame;
 
-    if (!obj_is_persistent(obj) || phys_is_none(obj->tree.pt.top))
-        return 0;
-    for (; arch_ptree_next(&obj->tree.pt, &page, first + count, &frame, &flags); page++)
-        if ((flags & ARCH_PT_DIRTY) != 0 && pool_has(frame))
+    while (arch_ptree_scan(&obj->tree.pt, first, end, &frame, &flags, &budget)) {
+        if ((flags & ARCH_PT_DIRTY) != 0 && pool_has(frame)) {
             persist_flush(arch_virt_nvm(frame), TWZ_PAGE_SIZE);
+            page_spend(&budget, COST_FLUSH);
+        }
+        ++*first;
+    }
     persist_fence(); /* the pages of this batch must be durable before the call returns */
-    return 0;
 }
 
 static int apply_range_locked(struct object *obj, uint64_t op, uint32_t first, uint32_t count)
@@ -179,7 +187,6 @@ static int apply_range_locked(struct object *obj, uint64_t op, uint32_t first, u
     case TWZ_RANGE_HOLE: return range_drop_locked(obj, first, count, op == TWZ_RANGE_HOLE);
     case TWZ_RANGE_PROTECT: return protect_pages(obj, first, count);
     case TWZ_RANGE_POPULATE: return populate_pages(obj, first, count);
-    case TWZ_RANGE_PERSIST: return flush_pages(obj, first, count);
     default: return -TWZ_EINVAL;
     }
 }
@@ -190,44 +197,112 @@ static bool is_allowed_for_kind(const struct object *obj, uint64_t op)
            (op == TWZ_RANGE_POPULATE && obj->kind == TWZ_KIND_SCTX);
 }
 
-/* Returns the first page to handle. A page without a leaf needs no DISCARD in a volatile object,
- * and no PERSIST in any object. For these two operations the function skips pages without a leaf:
- * at most SCAN_BATCH, or all if there is no page table. */
-static uint32_t skip_unmapped(struct object *obj, uint64_t op, uint32_t first, uint32_t end)
+#define NEXT_WINDOW 1024u /* page words scanned at once */
+
+uint32_t page_next_locked(struct object *obj, uint32_t page, uint32_t end)
 {
-    uint32_t page = first;
+    uint32_t budget = PAGE_BUDGET / 2;
+    struct store_page p = { .page = page };
+    struct store *store;
     unsigned flags;
     phys_t frame;
+    int err = 0;
 
-    if (op != TWZ_RANGE_PERSIST && (op != TWZ_RANGE_DISCARD || obj_is_persistent(obj)))
-        return first;
-    if (phys_is_none(obj->tree.pt.top))
-        return end;
-    end = end - first > SCAN_BATCH ? first + SCAN_BATCH : end;
-    return arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags) ? page : end;
+    if (!obj_is_persistent(obj)) {
+        (void)arch_ptree_scan(&obj->tree.pt, &page, end, &frame, &flags, &budget);
+        return page;
+    }
+    if (end - page > NEXT_WINDOW)
+        end = page + NEXT_WINDOW;
+    store = pool_store();
+    if (store)
+        err = store_page_next_before(store, obj->row, end, &p);
+    return err == -TWZ_ENOOBJ ? end : p.page;
+}
+
+/* Returns the first page at or after `first` that the operation may change. It stops early after
+ * some work. DISCARD skips the pages that are absent. */
+static uint32_t skip_absent(struct object *obj, uint64_t op, uint32_t first, uint32_t end)
+{
+    return op == TWZ_RANGE_DISCARD ? page_next_locked(obj, first, end) : first;
+}
+
+/* Estimates the instructions for one page, whose leaf is given. */
+static uint32_t cost_of_page(const struct object *obj, uint64_t op, phys_t frame, unsigned flags)
+{
+    bool stored = obj_is_persistent(obj), mapped = !phys_is_none(frame);
+
+    switch (op) {
+    case TWZ_RANGE_PROTECT:
+        if (stored)
+            return COST_VISIT + COST_WORD +
+                   ((flags & ARCH_PT_WRITE) != 0 ? COST_FLUSH : COST_ALLOC + COST_WORD);
+        break; /* a page is populated first */
+    case TWZ_RANGE_POPULATE: break;
+    default: return COST_VISIT + COST_FREE + (stored || op == TWZ_RANGE_HOLE ? COST_WORD : 0);
+    }
+    if ((flags & ARCH_PT_COW) != 0 && !stored)
+        return COST_VISIT + COST_COPY;
+    if (mapped && !zeropage_is(frame))
+        return 2 * COST_VISIT;
+    return 2 * COST_VISIT + COST_ALLOC + (stored ? COST_WORD : 0);
+}
+
+/* Returns how many pages from `first` on make one batch. All lie in one node of the page table and
+ * of the store. */
+static uint32_t count_batch(const struct object *obj, uint64_t op, uint32_t first, uint32_t end)
+{
+    uint32_t budget = PAGE_BUDGET, count = 0;
+
+    if (end > (first | (STORE_NODE_WORDS - 1)) + 1)
+        end = (first | (STORE_NODE_WORDS - 1)) + 1;
+    if (first % STORE_NODE_WORDS == 0 || obj->tree.pt.tables == 0)
+        page_spend(&budget, COST_TABLE);
+    for (; first + count < end && count < RANGE_BATCH && budget > 0; count++) {
+        unsigned flags = 0;
+        phys_t frame = arch_ptree_lookup(&obj->tree.pt, first + count, &flags);
+
+        page_spend(&budget, cost_of_page(obj, op, frame, flags));
+    }
+    return count;
+}
+
+/* Handles one batch, and advances *first past it. */
+static int apply_batch_locked(struct object *obj, uint64_t op, uint32_t *first, uint32_t end)
+{
+    uint32_t count;
+    int err;
+
+    if (op == TWZ_RANGE_PERSIST) {
+        if (obj_is_persistent(obj))
+            flush_pages(obj, first, end);
+        else
+            *first = end;
+        return 0;
+    }
+    if (obj->pins > 0 && op != TWZ_RANGE_POPULATE && op != TWZ_RANGE_PROTECT)
+        return -TWZ_EBUSY; /* the frames of a pinned object stay its pages */
+    *first = skip_absent(obj, op, *first, end);
+    if (*first >= end)
+        return 0;
+    count = count_batch(obj, op, *first, end);
+    err = apply_range_locked(obj, op, *first, count);
+    *first += count;
+    return err;
 }
 
 int range_apply(struct object *obj, uint64_t op, uint32_t *first, uint32_t end)
 {
-    uint32_t count = op == TWZ_RANGE_PERSIST ? PERSIST_BATCH : RANGE_BATCH;
-    int err = 0;
+    int err = -TWZ_EBUSY;
 
     if (*first == 0 || end > TWZ_PAGE_RECORD || *first > end)
         return -TWZ_ERANGE;
     if (op > TWZ_RANGE_PERSIST || !is_allowed_for_kind(obj, op))
         return -TWZ_EINVAL;
     spin_lock(&obj->tree.lock);
-    if (obj->migrating != MIGRATE_NONE) {
-        spin_unlock(&obj->tree.lock);
-        return -TWZ_EBUSY;
-    }
-    *first = skip_unmapped(obj, op, *first, end);
-    if (count > end - *first)
-        count = end - *first;
-    if (count > 0)
-        err = apply_range_locked(obj, op, *first, count);
+    if (obj->migrating == MIGRATE_NONE)
+        err = apply_batch_locked(obj, op, first, end);
     spin_unlock(&obj->tree.lock);
-    *first += count;
     if (err < 0)
         return err;
     return *first < end ? 1 : 0;

@@ -5,7 +5,8 @@
  *   - the kernel frees an object.
  *
  * A dirty bit is lost with its leaf. This file must therefore flush the lines of a page that may be
- * dirty and stays in the pool.
+ * dirty and stays in the pool. The pages of an object that the kernel frees are clean, or the
+ * object is deleted.
  *
  * Lock order: object -> phys.
  */
@@ -33,53 +34,34 @@ void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count
     persist_fence(); /* the data must be durable before the caller changes the page words */
 }
 
-/* Calls act for each leaf of an object that maps a frame. The object must have no reference left.
- * Long. */
-static void visit_leaves(struct object *obj, void (*act)(phys_t frame, unsigned flags))
+/* Drops the references of the leaves on DRAM frames, from page *at on. A frame of the pool belongs
+ * to the store. Returns true if leaves are left. */
+static bool drop_leaves(struct object *obj, uint32_t *at)
 {
-    uint32_t end, page = 0, n = 0;
+    uint32_t budget = PAGE_BUDGET;
     unsigned flags;
     phys_t frame;
 
-    for (end = SCAN_BATCH; page < TWZ_PAGE_RECORD; end += SCAN_BATCH) {
-        end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
-        for (; arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
-            if (!phys_is_none(frame))
-                act(frame, flags);
-            if (++n % RANGE_BATCH == 0)
-                arch_preemption_point();
+    while (arch_ptree_scan(&obj->tree.pt, at, TWZ_PAGE_RECORD, &frame, &flags, &budget)) {
+        if (!phys_is_none(frame) && !pool_has(frame)) {
+            page_frame_put(frame);
+            page_spend(&budget, COST_FREE);
         }
-        page = end;
-        arch_preemption_point();
+        ++*at;
     }
+    return *at < TWZ_PAGE_RECORD;
 }
 
-/* Drops the leaf's reference on a DRAM frame. A frame of the pool belongs to the store. */
-static void drop_leaf(phys_t frame, unsigned flags)
+bool page_drop_some(struct object *obj, uint32_t *at)
 {
-    (void)flags;
-    if (!pool_has(frame))
-        page_frame_put(frame);
-}
-
-static void drop_leaf_flushed(phys_t frame, unsigned flags)
-{
-    drop_leaf(frame, flags);
-    if ((flags & ARCH_PT_DIRTY) != 0 && pool_has(frame))
-        persist_flush(arch_virt_nvm(frame), TWZ_PAGE_SIZE);
-}
-
-void page_drop_all(struct object *obj)
-{
+    if (*at < TWZ_PAGE_RECORD && obj->kind != TWZ_KIND_DEVICE && obj->tree.pt.tables > 0 &&
+        drop_leaves(obj, at))
+        return true;
+    *at = TWZ_PAGE_RECORD; /* the tables are next */
+    if (arch_ptree_destroy_some(&obj->tree.pt, PAGE_BUDGET))
+        return true;
     if (!phys_is_none(obj->record))
         phys_free(obj->record, 0);
-    if (phys_is_none(obj->tree.pt.top))
-        return;
-    if (obj_is_persistent(obj) && !obj_is_deleted(obj)) {
-        visit_leaves(obj, drop_leaf_flushed);
-        persist_fence(); /* dirty pages must be durable before obj_get can load the object anew */
-    } else if (obj->kind != TWZ_KIND_DEVICE) {
-        visit_leaves(obj, drop_leaf);
-    }
-    arch_ptree_destroy(&obj->tree.pt);
+    obj->record = PHYS_NONE;
+    return false;
 }

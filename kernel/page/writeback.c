@@ -18,20 +18,19 @@
 
 bool page_clean_locked(struct object *obj, uint32_t *from)
 {
-    uint32_t page = *from, end = page + SCAN_BATCH, n = 0;
+    uint32_t page = *from, n = 0, budget = PAGE_BUDGET;
     phys_t list[CLEAN_BATCH], frame;
     unsigned flags;
 
-    if (phys_is_none(obj->tree.pt.top) || page >= TWZ_PAGE_RECORD)
-        return false;
-    end = end < TWZ_PAGE_RECORD ? end : TWZ_PAGE_RECORD;
-    for (; n < CLEAN_BATCH && arch_ptree_next(&obj->tree.pt, &page, end, &frame, &flags); page++) {
-        if ((flags & ARCH_PT_DIRTY) == 0 || !pool_has(frame))
-            continue;
-        if (arch_ptree_map(&obj->tree.pt, page, frame, flags & ~ARCH_PT_DIRTY) == 0)
+    while (n < CLEAN_BATCH &&
+           arch_ptree_scan(&obj->tree.pt, &page, TWZ_PAGE_RECORD, &frame, &flags, &budget)) {
+        if ((flags & ARCH_PT_DIRTY) != 0 && pool_has(frame) &&
+            arch_ptree_map(&obj->tree.pt, page, frame, flags & ~ARCH_PT_DIRTY) == 0) {
             list[n++] = frame;
+            page_spend(&budget, COST_FLUSH);
+        }
+        page++;
     }
-    page = n < CLEAN_BATCH ? end : page;
     if (n > 0)
         subtree_shoot_locked(&obj->tree, *from, page - *from);
     while (n-- > 0)
@@ -50,18 +49,5 @@ void obj_flush(struct object *obj)
         spin_lock(&obj->tree.lock);
         more = obj_is_persistent(obj) && page_clean_locked(obj, &from);
         spin_unlock(&obj->tree.lock);
-    } while (more);
-}
-
-void page_flush_unmapped(struct object *obj)
-{
-    uint32_t from = 1;
-    bool more;
-
-    do {
-        spin_lock(&obj->tree.lock);
-        more = obj->tree.nmappings == 0 && page_clean_locked(obj, &from);
-        spin_unlock(&obj->tree.lock);
-        arch_preemption_point();
     } while (more);
 }

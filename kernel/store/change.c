@@ -159,6 +159,15 @@ static bool is_same_line(const void *a, const void *b)
     return (uintptr_t)a / PERSIST_LINE == (uintptr_t)b / PERSIST_LINE;
 }
 
+/* Update the count of the object's pages for a word that has changed. */
+static void count_page(const struct change *change, uint64_t before, uint64_t after)
+{
+    struct row *row = change->object.row;
+
+    row->pages += STORE_WORD_FRAME(after) != 0;
+    row->pages -= STORE_WORD_FRAME(before) != 0;
+}
+
 /* Do steps 3 and 4. */
 static void commit_pending(struct change *change, const struct pending *pending)
 {
@@ -177,6 +186,7 @@ static void commit_pending(struct change *change, const struct pending *pending)
     for (uint32_t i = 0; i < pending->count; i++) {
         uint32_t old = STORE_WORD_FRAME(pending->word[i].before);
 
+        count_page(change, pending->word[i].before, pending->word[i].after);
         if (old && old != STORE_WORD_FRAME(pending->word[i].after))
             frame_defer_free(change->store, old, FRAME_PAGE, 0);
     }
@@ -225,6 +235,7 @@ static uint32_t build_leaf(struct change *change, const struct span *span)
 
         if (first + i >= span->first && first + i < span->end)
             word = new_word(change, first + i, word_body(STORE_ABSENT, 0, 0));
+        count_page(change, 0, word);
         persist_store64(&leaf[i], word ? word : word_absent_at(absent, change->store->low, i));
     }
     persist_flush(leaf, STORE_FRAME_SIZE);
@@ -296,13 +307,25 @@ void change_apply(struct change *change, uint32_t first, uint32_t count)
     frames_return(change->store, change->frames);
 }
 
+bool change_promise(struct change *change)
+{
+    uint64_t own = change->reserved ? *change->reserved : 0;
+
+    own = own < change->frames ? own : change->frames;
+    if (!frames_promise(change->store, change->frames - own))
+        return false;
+    if (own)
+        *change->reserved -= own;
+    return true;
+}
+
 int change_pages(struct change *change, uint32_t row, uint32_t first, uint32_t count)
 {
     int err = change_plan(change, row, first, count);
 
     if (err < 0)
         return err;
-    if (!frames_promise(change->store, change->frames))
+    if (!change_promise(change))
         return -TWZ_ENOSPC;
     change_apply(change, first, count);
     return 0;

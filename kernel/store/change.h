@@ -34,7 +34,9 @@ struct change {
     uint32_t flags;
     uint32_t frame; /* result: the last page's frame, set by plan or make_body */
     const void *(*source)(void *ctx, uint32_t page);
+    uint32_t (*content)(void *ctx, uint32_t page, const void **bytes);
     void *ctx;
+    uint64_t *reserved; /* frames promised to the caller already, or NULL */
     /* Only for store_page_share. If REF_MAX words reach a source frame already, store_page_share
      * copies the frame, and later pages share the copy. */
     const struct cursor *other; /* source object */
@@ -58,6 +60,8 @@ uint32_t change_frame(struct change *change, enum frame_use use);
  * durable on return.
  */
 void change_apply(struct change *change, uint32_t first, uint32_t count);
+/* Get change->frames promised, those of change->reserved first. False if there are fewer. */
+bool change_promise(struct change *change);
 /* Plan and apply. Returns the errors of change_plan, or -TWZ_ENOSPC if there are fewer free frames
  * than planned. */
 int change_pages(struct change *change, uint32_t row, uint32_t first, uint32_t count);

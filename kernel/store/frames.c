@@ -147,6 +147,33 @@ void frames_return(struct store *store, uint64_t count)
         __atomic_fetch_add(&store->available, count, __ATOMIC_RELEASE);
 }
 
+int store_reserve(struct store *store, uint64_t frames)
+{
+    return frames_promise(store, frames) ? 0 : -TWZ_ENOSPC;
+}
+
+void store_unreserve(struct store *store, uint64_t frames)
+{
+    frames_return(store, frames);
+}
+
+/* The pages may lie in different leaves. One frame more is for the root. */
+uint64_t store_replace_bound(uint32_t count, uint64_t pages)
+{
+    uint64_t leaves = count / STORE_NODE_WORDS + 2;
+
+    pages = pages < count ? pages : count;
+    return pages + leaves + 1;
+}
+
+uint64_t store_share_bound(const struct store *store, uint32_t count, uint64_t pages)
+{
+    uint64_t bound = store_replace_bound(count, pages);
+
+    pages = pages < count ? pages : count;
+    return __atomic_load_n(&store->saturating, __ATOMIC_RELAXED) ? bound : bound - pages;
+}
+
 static uint16_t *ref_of(const struct store *store, uint32_t frame)
 {
     return &store->refs[frame / REF_CHUNK][frame % REF_CHUNK];
@@ -206,6 +233,7 @@ int frame_claim(struct store *store, uint32_t frame, enum frame_use use, bool sh
     if (refs >= REF_MAX)
         return -TWZ_EFULL;
     *ref = (uint16_t)((refs + 1u) | (shared ? 0u : REF_SOLE));
+    store->saturating |= (refs & ~REF_SOLE) >= REF_MAX / 2;
     if (refs)
         return 0;
     if (use == FRAME_META)
@@ -227,7 +255,10 @@ void frame_mark_shared(struct store *store, uint32_t frame)
 
 void frame_ref(struct store *store, uint32_t frame)
 {
-    __atomic_fetch_add(ref_of(store, frame), 1, __ATOMIC_RELAXED);
+    uint16_t refs = __atomic_add_fetch(ref_of(store, frame), 1, __ATOMIC_RELAXED);
+
+    if (refs > REF_MAX / 2)
+        __atomic_store_n(&store->saturating, true, __ATOMIC_RELAXED);
 }
 
 void frame_retire(struct store *store, uint32_t frame)

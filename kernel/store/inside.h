@@ -31,13 +31,16 @@
 
 /* Volatile state of a row of the object table. A link is the number of a row + 1; 0 ends a list. */
 struct row {
-    uint32_t tie_first;  /* list of the objects tied to this one */
-    uint32_t tie_next;   /* this object on the list of its parent */
-    uint32_t tie_prev;   /* 0: the first on that list */
-    uint32_t wit_first;  /* recovery: list of provisional objects whose witness is this object */
-    uint32_t wit_next;   /* recovery: this object on the list of its witness */
+    uint32_t tie_first; /* list of the objects tied to this one */
+    uint32_t tie_next;  /* this object on the list of its parent */
+    uint32_t tie_prev;  /* 0: the first on that list */
+    /* recovery: list of provisional objects whose witness is this object, and the link in it;
+     * deletion: list of the parents whose children are being deleted (release.c) */
+    uint32_t wit_first;
+    uint32_t wit_next;
     uint32_t index_next; /* next row in the same bucket of the index */
     uint32_t freed;      /* ROW_FREEING: batches of words whose frames are free (release.c) */
+    uint32_t pages;      /* page words with a frame; under the object's lock */
     uint16_t salt;       /* of the object's words */
     uint8_t state;       /* STORE_FREE ... STORE_DELETED; LIVE if the commit word is damaged */
     uint8_t flags;       /* ROW_* */
@@ -92,6 +95,7 @@ struct store {
     struct bits free_frames;
     uint64_t available; /* free frames less the promised ones; atomic */
     uint64_t meta;      /* fixed frames, chunks, nodes; atomic */
+    bool saturating;    /* some frame has, or had, more than REF_MAX / 2 references; atomic */
     struct reserve *reserve;
     uint32_t reserves; /* length of the array */
 

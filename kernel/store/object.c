@@ -110,6 +110,7 @@ int store_obj_info(const struct store *store, uint32_t row, struct store_stat *s
                                  .revoke_epoch = STORE_WORD_BODY(entry->revoke),
                                  .born_epoch = entry->identity.born_epoch,
                                  .deleted_epoch = version->deleted_epoch,
+                                 .pages = cursor.row->pages,
                                  .state = cursor.row->state,
                                  .damaged = err == -TWZ_EDAMAGED,
                                  .later = (cursor.row->flags & ROW_LATER) != 0,
@@ -129,6 +130,7 @@ int store_obj_stat(const struct store *store, uint32_t row, struct store_stat *s
 
     if (err < 0)
         return err;
+    stat->pages = 0;
     cursor_set(&cursor, store, row);
     return walk_object(&cursor, count_page, &stat->pages);
 }
@@ -442,20 +444,22 @@ bool object_parent(const struct cursor *cursor, struct cursor *parent)
     return !objid_is_none(id) && index_find(cursor->store, id, parent);
 }
 
-/* `start` is `row`, or is tied to it directly or through others. True for a circle of ties, which
- * only damaged media contain. */
-static bool is_tied_below(const struct cursor *start, uint32_t row)
+#define TIE_DEPTH 128u /* longest chain of parents above an object that store_obj_tie ties */
+
+/* 0: `start` is not `row`, and is not tied to it directly or through others. -TWZ_EINVAL if it is;
+ * -TWZ_EFULL if the chain of its parents is too long to tell. */
+static int check_chain(const struct cursor *start, uint32_t row)
 {
     struct cursor at = *start, parent;
 
-    for (uint64_t steps = at.store->objects; steps; steps--) {
+    for (unsigned depth = 0; depth < TIE_DEPTH; depth++) {
         if (at.number == row)
-            return true;
+            return -TWZ_EINVAL;
         if (!object_parent(&at, &parent))
-            return false;
+            return 0;
         at = parent;
     }
-    return true;
+    return -TWZ_EFULL;
 }
 
 int store_obj_tie(struct store *store, uint32_t row, objid_t parent)
@@ -471,8 +475,9 @@ int store_obj_tie(struct store *store, uint32_t row, objid_t parent)
         err = find_parent(store, parent, &above);
         if (err < 0)
             return err;
-        if (is_tied_below(&above, row))
-            return -TWZ_EINVAL;
+        err = check_chain(&above, row);
+        if (err < 0)
+            return err;
     }
     was_tied = object_parent(&cursor, &old);
     version = *entry_version(cursor.entry);

@@ -90,6 +90,7 @@ static void add_run(struct store *store, const struct cursor *cursor, uint64_t *
                                   STORE_LOC_PAGE, first + i);
 
         persist_store64(&words[i], word); /* COMMIT: the page's word */
+        cursor->row->pages++;
         if (i + 1 == count || (uintptr_t)&words[i + 1] % PERSIST_LINE == 0)
             persist_flush(&words[i], sizeof(uint64_t));
     }
@@ -138,11 +139,63 @@ int store_page_add_many(struct store *store, uint32_t row, uint32_t first, uint3
     return change_pages(&change, row, first, count);
 }
 
+/* --- replace ------------------------------------------------------------------------------- */
+
+/* A READONLY page keeps its content: only STORE_HOLE removes it. */
+static bool is_protected(uint64_t word)
+{
+    return (STORE_WORD_FLAGS(word) & STORE_FLAG_READONLY) != 0 && STORE_WORD_FRAME(word) != 0;
+}
+
+static int plan_replace(struct change *change, uint32_t page, uint64_t word)
+{
+    const void *content;
+    uint32_t state = change->content(change->ctx, page, &content);
+
+    if (is_protected(word))
+        return -TWZ_EDENIED;
+    if (state == STORE_PRESENT)
+        return PLAN_ALLOC;
+    return STORE_WORD_STATE(word) == state ? PLAN_KEEP : PLAN_CHANGE;
+}
+
+static uint64_t make_replace_body(struct change *change, uint32_t page, uint64_t word)
+{
+    const void *content;
+    uint32_t state = change->content(change->ctx, page, &content);
+    uint32_t frame;
+
+    (void)word;
+    if (state != STORE_PRESENT)
+        return word_body(state, 0, 0);
+    frame = change_frame(change, FRAME_PAGE);
+    persist_copy_nt(env_frame(change->store, frame), content, STORE_FRAME_SIZE);
+    change->unfenced = true;
+    return word_body(STORE_PRESENT, 0, frame);
+}
+
+int store_page_replace(struct store *store, uint32_t row, uint32_t first, uint32_t count,
+                       uint32_t (*content)(void *ctx, uint32_t page, const void **bytes), void *ctx,
+                       uint64_t *reserved)
+{
+    struct change change = { .store = store,
+                             .plan = plan_replace,
+                             .make_body = make_replace_body,
+                             .changes_absent = true,
+                             .content = content,
+                             .ctx = ctx,
+                             .reserved = reserved };
+
+    return change_pages(&change, row, first, count);
+}
+
 /* --- discard ------------------------------------------------------------------------------- */
 
 static int plan_discard(struct change *change, uint32_t page, uint64_t word)
 {
     (void)page;
+    if (change->state == STORE_ABSENT && is_protected(word))
+        return -TWZ_EDENIED;
     return STORE_WORD_STATE(word) == change->state ? PLAN_KEEP : PLAN_CHANGE;
 }
 
@@ -269,9 +322,11 @@ static int plan_dest(struct change *change, uint32_t page, uint64_t word)
 
     if (err < 0)
         return err;
-    if (state != STORE_ABSENT && state != STORE_HOLE)
-        return -TWZ_EEXIST;
-    return from.state == state ? PLAN_KEEP : PLAN_CHANGE;
+    if (is_protected(word))
+        return -TWZ_EDENIED;
+    if (STORE_WORD_FRAME(word) == from.frame && from.state == state)
+        return PLAN_KEEP; /* absent, a hole, or shared already */
+    return PLAN_CHANGE;
 }
 
 enum share { SHARE_FRAME, SHARE_LAST_COPY, SHARE_NEW_COPY };
@@ -313,9 +368,14 @@ static uint64_t make_dest_body(struct change *change, uint32_t page, uint64_t wo
     return word_body(STORE_SHARED, 0, from.frame);
 }
 
+/* The page gets a frame that is SHARED already. */
 static bool has_shared_source(const struct change *change, uint32_t page, struct store_page *from)
 {
-    return get_source_page(change, page, from) == 0 && from->state == STORE_SHARED;
+    struct store_page to;
+
+    if (get_source_page(change, page, from) < 0 || from->state != STORE_SHARED)
+        return false;
+    return walk_page(&change->object, page, &to) < 0 || to.frame != from->frame;
 }
 
 /*
@@ -342,13 +402,20 @@ static uint64_t count_copies(struct change *change, uint32_t first, uint32_t cou
 int store_page_share(struct store *store, uint32_t dst, uint32_t dst_first, uint32_t src,
                      uint32_t src_first, uint32_t count)
 {
+    return store_page_share_reserved(store, dst, dst_first, src, src_first, count, NULL);
+}
+
+int store_page_share_reserved(struct store *store, uint32_t dst, uint32_t dst_first, uint32_t src,
+                              uint32_t src_first, uint32_t count, uint64_t *reserved)
+{
     struct change source = { .store = store, .plan = plan_source, .make_body = make_source_body };
     struct change dest = { .store = store,
                            .plan = plan_dest,
                            .make_body = make_dest_body,
                            .changes_absent = true,
                            .other = &source.object,
-                           .other_first = src_first };
+                           .other_first = src_first,
+                           .reserved = reserved };
     int err;
 
     if (dst == src && dst_first < src_first + count && src_first < dst_first + count)
@@ -361,7 +428,7 @@ int store_page_share(struct store *store, uint32_t dst, uint32_t dst_first, uint
         return err;
     if (source.saturated)
         dest.frames += count_copies(&dest, dst_first, count);
-    if (!frames_promise(store, dest.frames))
+    if (!change_promise(&dest))
         return -TWZ_ENOSPC;
     change_apply(&source, src_first, count);
     change_apply(&dest, dst_first, count);

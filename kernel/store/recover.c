@@ -191,8 +191,10 @@ static int claim_word(void *ctx, const struct walk_word *word)
         return 0;
     err = frame_claim(claim->store, frame, word->loc == STORE_LOC_PAGE ? FRAME_PAGE : FRAME_META,
                       state == STORE_SHARED || state == STORE_POISONED);
-    if (err == 0)
+    if (err == 0) {
+        claim->cursor->row->pages += word->loc == STORE_LOC_PAGE;
         return 1;
+    }
     set_damaged(claim->cursor, word->at, word->word, frame,
                 err == -TWZ_EFULL ? "frame is shared by too many words" : "frame is reached twice");
     return 0;

@@ -6,7 +6,7 @@
  *   delete
  *   1 COMMIT: commit word DELETED             -                   old or new state
  *   2 COMMIT: the same for each object tied   the parent's word   recovery deletes the others, too
- *     to it, parents first
+ *     to it, parents first, one a step
  *   release
  *   3 COMMIT: commit word FREE                -                   deleted; recovery releases it
  *   4 free the frames, batch by batch, then   the commit word     the frames and the row are free
@@ -21,50 +21,80 @@
 #define BATCH_WORDS  (STORE_NODE_WORDS / LEAF_BATCHES)
 #define ALL_BATCHES  (STORE_NODE_WORDS * LEAF_BATCHES)
 
-/* Advance to the next object in the tree of ties below `top`, parents first. False at the end.
- * `top` must not be on the list of a parent: then even a circle of ties ends. */
-static bool next_tied(uint32_t top, struct cursor *at)
+/* The parents whose children are being deleted, the deepest first, form a list through wit_next
+ * that begins at wit_first of the object that the caller deleted. */
+static void push_parent(const struct cursor *top, const struct cursor *parent)
 {
-    const struct store *store = at->store;
-    struct cursor parent;
+    parent->row->wit_next = top->row->wit_first;
+    top->row->wit_first = parent->number + 1;
+}
 
-    if (at->row->tie_first) {
-        cursor_set(at, store, at->row->tie_first - 1);
-        return true;
+static int commit_deletion(struct cursor *cursor, const struct store *store, uint32_t row)
+{
+    struct cursor parent;
+    int err = cursor_open_writable(cursor, store, row);
+
+    if (err < 0 && err != -TWZ_EDAMAGED)
+        return err;
+    if (cursor->row->flags & ROW_LATER)
+        return -TWZ_EVERSION;
+    if (cursor->row->state == STORE_DELETED)
+        return -TWZ_EDELETED;
+    if (object_parent(cursor, &parent))
+        tie_unlink(cursor, &parent);
+    object_commit_state(cursor, STORE_DELETED);
+    cursor->row->wit_first = 0;
+    return 0;
+}
+
+int store_obj_delete_begin(struct store *store, uint32_t row)
+{
+    struct cursor cursor;
+    int err = commit_deletion(&cursor, store, row);
+
+    return err < 0 ? err : cursor.row->tie_first != 0;
+}
+
+/* Each step deletes the first child of the deepest parent, or finds that this parent has no child
+ * left. */
+int store_obj_delete_tied(struct store *store, uint32_t row, uint32_t *deleted)
+{
+    struct cursor top, parent, child;
+
+    cursor_set(&top, store, row);
+    parent = top;
+    if (top.row->wit_first)
+        cursor_set(&parent, store, top.row->wit_first - 1);
+    *deleted = parent.number;
+    if (!parent.row->tie_first) {
+        top.row->wit_first = parent.row->wit_next;
+        return parent.number != row;
     }
-    while (at->number != top) {
-        if (at->row->tie_next) {
-            cursor_set(at, store, at->row->tie_next - 1);
-            return true;
-        }
-        if (!object_parent(at, &parent))
-            return false;
-        *at = parent;
-    }
-    return false;
+    cursor_set(&child, store, parent.row->tie_first - 1);
+    tie_unlink(&child, &parent);
+    *deleted = row;
+    if (commit_deletion(&child, store, child.number) < 0)
+        return 1;
+    if (child.row->tie_first)
+        push_parent(&top, &child);
+    else
+        *deleted = child.number;
+    return 1;
 }
 
 int store_obj_delete(struct store *store, uint32_t row, void (*deleted)(void *ctx, uint32_t row),
                      void *ctx)
 {
-    struct cursor at, parent;
-    int err = cursor_open_writable(&at, store, row);
+    int err = store_obj_delete_begin(store, row);
+    uint32_t tied;
 
-    if (err < 0 && err != -TWZ_EDAMAGED)
+    if (err < 0)
         return err;
-    if (at.row->flags & ROW_LATER)
-        return -TWZ_EVERSION;
-    if (at.row->state == STORE_DELETED)
-        return -TWZ_EDELETED;
-    if (object_parent(&at, &parent))
-        tie_unlink(&at, &parent);
-    do {
-        if (at.row->state == STORE_DELETED)
-            continue;
-        object_commit_state(&at, STORE_DELETED);
-        if (deleted)
-            deleted(ctx, at.number);
-    } while (next_tied(row, &at));
+    if (deleted)
+        deleted(ctx, row);
+    while (store_obj_delete_tied(store, row, &tied) > 0)
+        if (deleted && tied != row)
+            deleted(ctx, tied);
     return 0;
 }
 

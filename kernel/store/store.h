@@ -214,12 +214,22 @@ STORE_WARN int store_obj_create_as(struct store *store, const struct store_creat
 
 /*
  * Delete an object, the objects tied to it, and so on. The first commit decides: recovery completes
- * the rest. `deleted` (may be NULL) is called for each of these objects, parents first, and must
- * not call the store. The pages of each object can be read and changed until its store_obj_release.
- * -TWZ_EDELETED if it is deleted already; -TWZ_EVERSION for an object of a later version.
+ * the rest. `deleted` (may be NULL) is called for each of these objects, the object itself first,
+ * and must not call the store. The pages of each object can be read and changed until its
+ * store_obj_release. -TWZ_EDELETED if it is deleted already; -TWZ_EVERSION for an object of a later
+ * version.
  */
 STORE_WARN int store_obj_delete(struct store *store, uint32_t row,
                                 void (*deleted)(void *ctx, uint32_t row), void *ctx);
+
+/* The same in bounded steps. store_obj_delete_begin commits; it returns 1 if objects are tied to
+ * this one, else 0. */
+STORE_WARN int store_obj_delete_begin(struct store *store, uint32_t row);
+
+/* The next step: deletes at most one of the objects tied to a deleted one. Returns 0 when none is
+ * left, else 1 with the row of an object whose deletion is complete in *deleted, or `row` itself if
+ * there is none. The caller must not release an object before *deleted has named it. */
+STORE_WARN int store_obj_delete_tied(struct store *store, uint32_t row, uint32_t *deleted);
 
 /* Free the frames and the row of a deleted object. The caller must have ended all use of it.
  * Objects tied to it may be released before it or after it. -TWZ_EINVAL if it is not deleted. */
@@ -234,7 +244,8 @@ STORE_WARN int store_obj_release_some(struct store *store, uint32_t row, uint32_
 STORE_WARN int store_obj_permanent(struct store *store, uint32_t row);
 
 /* Tie an object to a parent, whose deletion then deletes it (0: to none). -TWZ_ENOOBJ; -TWZ_EINVAL
- * for a circle; -TWZ_EDELETED if either is deleted. */
+ * for a circle; -TWZ_EFULL for a chain of more than 128 parents; -TWZ_EDELETED if either is
+ * deleted. */
 STORE_WARN int store_obj_tie(struct store *store, uint32_t row, objid_t parent);
 
 /* (shared) 1 if other objects are tied to this one, else 0. */
@@ -264,9 +275,10 @@ struct store_stat {
     bool damaged; /* other calls return -TWZ_EDAMAGED; the rest of this may be wrong */
     bool later;   /* damaged, because it is an object of a later version: it is kept as it is */
 };
-/* (shared) Describe an object, deleted and damaged ones too. `pages` stays 0. Bounded. */
+/* (shared) Describe an object, deleted and damaged ones too. Bounded: `pages` is a count that the
+ * store keeps. */
 STORE_WARN int store_obj_info(const struct store *store, uint32_t row, struct store_stat *stat);
-/* (shared) The same with `pages`, which visits all nodes of the object. */
+/* (shared) The same with `pages` counted anew, which visits all nodes of the object. */
 STORE_WARN int store_obj_stat(const struct store *store, uint32_t row, struct store_stat *stat);
 
 #define STORE_UPDATE_PERMS   0x1u /* must not add permissions: -TWZ_EDENIED */
@@ -333,8 +345,20 @@ STORE_WARN int store_page_add_many(struct store *store, uint32_t row, uint32_t f
                                    uint32_t count, const void *(*source)(void *ctx, uint32_t page),
                                    void *ctx);
 
+/*
+ * (object) Replace pages. `content` returns the state that a page gets: STORE_PRESENT with its 4096
+ * bytes in *bytes, STORE_ABSENT or STORE_HOLE. It must return the same each time. The caller must
+ * have unmapped the pages. *reserved (which may be NULL) frames of store_reserve are taken first,
+ * and subtracted. After an error no page has changed; after a power failure each one is as before,
+ * or complete. -TWZ_EDENIED at a READONLY page; -TWZ_ENOSPC.
+ */
+STORE_WARN int store_page_replace(struct store *store, uint32_t row, uint32_t first, uint32_t count,
+                                  uint32_t (*content)(void *ctx, uint32_t page, const void **bytes),
+                                  void *ctx, uint64_t *reserved);
+
 /* (object) Remove pages: their state becomes `state`, STORE_ABSENT or STORE_HOLE. The caller must
- * have unmapped them. After a power failure any of them may still exist. */
+ * have unmapped them. After a power failure any of them may still exist. -TWZ_EDENIED if a READONLY
+ * page were to become ABSENT; no page has changed then. */
 STORE_WARN int store_page_discard(struct store *store, uint32_t row, uint32_t first, uint32_t count,
                                   uint32_t state);
 
@@ -344,15 +368,21 @@ STORE_WARN int store_page_protect(struct store *store, uint32_t row, uint32_t fi
                                   bool readonly);
 
 /*
- * (object, and TABLE) Share `count` pages of src with dst, whose pages must be ABSENT or holes. The
- * words of both become SHARED; absent pages and holes are copied as such. The caller must have made
- * the mappings of the source's pages read-only. A frame that 32,766 words reach is copied instead,
- * once for all pages that need the copy in a row. After a power failure any of the pages may be
- * shared.
- * -TWZ_EEXIST, -TWZ_EPOISON, -TWZ_ENOSPC; -TWZ_EINVAL if the ranges overlap.
+ * (object, and TABLE) Share `count` pages of src with dst, whose old pages are replaced. The words
+ * of both become SHARED; absent pages and holes are copied as such. The caller must have made the
+ * mappings of the source's pages read-only, and must have unmapped the pages of dst. A frame that
+ * 32,766 words reach is copied instead, once for all pages that need the copy in a row. After an
+ * error no page of dst has changed; after a power failure each one is as before, or shared.
+ * -TWZ_EDENIED at a READONLY page of dst; -TWZ_EPOISON, -TWZ_ENOSPC; -TWZ_EINVAL if the ranges
+ * overlap.
  */
 STORE_WARN int store_page_share(struct store *store, uint32_t dst, uint32_t dst_first, uint32_t src,
                                 uint32_t src_first, uint32_t count);
+
+/* The same with reserved frames, as for store_page_replace. */
+STORE_WARN int store_page_share_reserved(struct store *store, uint32_t dst, uint32_t dst_first,
+                                         uint32_t src, uint32_t src_first, uint32_t count,
+                                         uint64_t *reserved);
 
 /* (object) Break copy-on-write before a write to a SHARED page: copy its frame, unless no other
  * word reaches it, and make the page PRESENT. *frame is the frame to map. The caller must have
@@ -379,6 +409,18 @@ STORE_WARN int store_page_next_before(const struct store *store, uint32_t row, u
 
 /* (no lock) Address of a frame in the mapping of the pool. */
 void *store_frame_ptr(const struct store *store, uint32_t frame);
+
+/* (no lock) Reserve free frames, for store_page_replace and store_page_share_reserved. The caller
+ * must give back what is left. -TWZ_ENOSPC. */
+STORE_WARN int store_reserve(struct store *store, uint64_t frames);
+void store_unreserve(struct store *store, uint64_t frames);
+
+/* (no lock) A bound for the frames that store_page_share takes, if `count` pages of a source object
+ * of `pages` pages are shared: nodes, and copies of frames that too many words reach. */
+uint64_t store_share_bound(const struct store *store, uint32_t count, uint64_t pages);
+
+/* (no lock) The same for store_page_replace with at most `pages` pages PRESENT. */
+uint64_t store_replace_bound(uint32_t count, uint64_t pages);
 
 /* Zero up to `count` free frames of the calling core's reserve in idle time, so that store_page_add
  * need not. Returns how many it zeroed, 0 if enough are ready or the pool is nearly full. */

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Handlers of the kso_* calls and dev_ctl. */
 #include <kernel/kso.h>
+#include <kernel/progress.h>
 #include <kernel/sec.h>
 #include "calls.h"
 
-int64_t sys_kso_invalidate(objid_t id, uint64_t first, uint64_t count)
+int64_t sys_kso_invalidate(struct arch_frame *frame, objid_t id, uint64_t first, uint64_t count)
 {
     struct object *obj;
-    int err = sys_get(id, TWZ_USE, &obj);
+    int err;
 
-    if (err < 0)
-        return err;
-    err = kso_invalidate(obj, first, count);
-    obj_put(obj);
+    progress_begin(&frame->regs);
+    err = sys_get(id, TWZ_USE, &obj);
+    if (err == 0) {
+        err = kso_invalidate(obj, first, count, &current()->progress.at);
+        obj_put(obj);
+    }
+    if (err == 1)
+        return sys_again(frame);
+    progress_end();
     return err;
 }
 

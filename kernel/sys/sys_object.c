@@ -30,8 +30,8 @@ static int pages_of_copy(const struct twz_copy *c, uint32_t *to, uint32_t *from,
     return 0;
 }
 
-/* One batch of one range. 1: there is more to do. */
-static int copy_batch(struct object *dst, const struct twz_copy *c)
+/* One batch of one range; or the reservation for the whole range. 1: there is more to do. */
+static int copy_batch(struct object *dst, const struct twz_copy *c, bool reserve)
 {
     struct thread *t = current();
     uint32_t to, from, count;
@@ -45,37 +45,48 @@ static int copy_batch(struct object *dst, const struct twz_copy *c)
     err = sys_get(c->src, TWZ_READ, &src);
     if (err < 0)
         return err;
-    err = copy_apply(dst, to, src, from, count, &t->progress.at);
+    if (reserve)
+        err = copy_reserve(dst, to, src, from, count, &t->progress.reserved);
+    else
+        err = copy_apply(dst, to, src, from, count, &t->progress.at, &t->progress.reserved);
     obj_put(src);
     return err;
 }
 
-/* One batch of an array of ranges in user memory. dst NULL: each range names its own. 1: there is
- * more to do. */
-static int copy_next(struct user_ranges ranges, uint64_t count, struct object *dst)
+/* The same for range `index` of an array in user memory. dst NULL: the range names its own. */
+static int copy_element(struct user_ranges ranges, uint64_t index, struct object *dst, bool reserve)
 {
-    struct thread *t = current();
     struct object *own = NULL;
     struct twz_copy c;
-    int err;
+    int err = USER_IN_ELEMENT(&c, ranges, index, TWZ_COPY_MIN);
 
-    if (t->progress.index >= count)
-        return 0;
-    err = USER_IN_ELEMENT(&c, ranges, t->progress.index, TWZ_COPY_MIN);
     if (err == 0 && c.flags != 0)
         err = -TWZ_EINVAL;
     if (err == 0 && !dst)
         err = sys_get(c.dst, TWZ_WRITE, &own);
     if (err < 0)
         return err;
-    err = copy_batch(dst ? dst : own, &c);
+    err = copy_batch(dst ? dst : own, &c, reserve);
     if (own)
         obj_put(own);
+    return err;
+}
+
+/* One batch of an array of ranges. progress.index counts the ranges that are done, from `first` on.
+ * 1: there is more to do. */
+static int copy_next(struct user_ranges ranges, uint64_t first, uint64_t count, struct object *dst)
+{
+    struct thread *t = current();
+    int err;
+
+    if (t->progress.index - first >= count)
+        return 0;
+    err = copy_element(ranges, t->progress.index - first, dst, false);
     if (err != 0)
         return err;
     t->progress.at = 0;
     t->progress.index++;
-    return t->progress.index < count ? 1 : 0;
+    return t->progress.index - first < count ? 1 : 0;
 }
 
 /* 0: the caller has the rights `need` on the object, or id is none. */
@@ -149,7 +160,7 @@ int64_t sys_obj_create(struct arch_frame *frame, struct user_spec spec, struct u
     if (!t->progress.obj)
         err = create_blank(&in, &t->progress.obj);
     if (err == 0)
-        err = copy_next(sources, in.nsources, t->progress.obj);
+        err = copy_next(sources, 0, in.nsources, t->progress.obj);
     if (err == 1)
         return sys_again(frame);
     if (err == 0)
@@ -179,18 +190,37 @@ int64_t sys_obj_delete(objid_t id, uint64_t flags)
     return err;
 }
 
+/* Space for all ranges is reserved first: progress.index is below count until then. A call that
+ * fails for space has thus changed nothing. */
 int64_t sys_obj_copy(struct arch_frame *frame, struct user_ranges ranges, uint64_t count)
 {
-    int err;
+    struct progress *p = &current()->progress;
+    int err = 0;
 
     if (count > SOURCES_MAX)
         return -TWZ_EINVAL;
     progress_begin(&frame->regs);
-    err = copy_next(ranges, count, NULL);
+    if (p->index < count) {
+        err = copy_element(ranges, p->index, NULL, true);
+        if (err == 0 && ++p->index < count)
+            err = 1;
+    }
+    if (err == 0)
+        err = copy_next(ranges, count, count, NULL);
     if (err == 1)
         return sys_again(frame);
+    copy_unreserve(&p->reserved);
     progress_end();
     return err;
+}
+
+static unsigned rights_for_range(uint64_t op)
+{
+    if (op == TWZ_RANGE_PERSIST)
+        return TWZ_READ;
+    if (op == TWZ_RANGE_HOLE || op == TWZ_RANGE_PROTECT)
+        return TWZ_WRITE | TWZ_DEL;
+    return TWZ_WRITE;
 }
 
 int64_t sys_obj_range(struct arch_frame *frame, objid_t id, uint64_t op, uint64_t start,
@@ -206,7 +236,7 @@ int64_t sys_obj_range(struct arch_frame *frame, objid_t id, uint64_t op, uint64_
     if (start >= TWZ_OBJ_SIZE || len > TWZ_OBJ_SIZE - start)
         return -TWZ_ERANGE;
     progress_begin(&frame->regs);
-    err = sys_get(id, op == TWZ_RANGE_PERSIST ? TWZ_READ : TWZ_WRITE, &obj);
+    err = sys_get(id, rights_for_range(op), &obj);
     if (err < 0) {
         progress_end();
         return err;
@@ -231,7 +261,7 @@ int64_t sys_obj_pin(objid_t id, uint64_t pin)
     err = sys_get(id, TWZ_USE, &obj);
     if (err < 0)
         return err;
-    err = obj_pin(obj, pin == 1);
+    err = obj_pin(obj, current()->sctx, pin == 1);
     obj_put(obj);
     return err;
 }

@@ -98,7 +98,7 @@ static void test_ptree_maps_and_walks(void)
     arch_ptree_unmap(&pt, 0, TWZ_OBJ_PAGES);
     page = 0;
     good &= !arch_ptree_next(&pt, &page, TWZ_OBJ_PAGES, &frame, &flags);
-    arch_ptree_destroy(&pt);
+    good &= arch_ptree_destroy_some(&pt, 1) && !arch_ptree_destroy_some(&pt, UINT32_MAX);
     add_result("page-table subtrees: map, look up, walk, unmap", good);
 }
 

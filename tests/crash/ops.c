@@ -251,6 +251,18 @@ static int op_many(struct run *run, const struct op *op)
     return err;
 }
 
+/* A protected page is not made absent. */
+static int expect_discard(struct model_object *object, const struct op *op)
+{
+    for (uint32_t i = 0; i < op->c; i++) {
+        struct model_page *page = model_page(object, op->b + i);
+
+        if (op->d == STORE_ABSENT && page && (page->flags & STORE_FLAG_READONLY) != 0)
+            return -TWZ_EDENIED;
+    }
+    return 0;
+}
+
 /* a: object, b: first, c: count, d: state */
 static int op_discard(struct run *run, const struct op *op)
 {
@@ -259,8 +271,9 @@ static int op_discard(struct run *run, const struct op *op)
 
     if (!object)
         return SKIP;
-    err = expect(
-        run, store_page_discard(run->store, row_of_object(run, object), op->b, op->c, op->d), 0);
+    err =
+        expect(run, store_page_discard(run->store, row_of_object(run, object), op->b, op->c, op->d),
+               expect_discard(object, op));
     for (uint32_t i = 0; i < op->c && !err; i++)
         if (!model_set(object, op->b + i, op->d, 0) && op->d != STORE_ABSENT)
             return set_error(run, "model is too small");
@@ -297,8 +310,8 @@ static int expect_share(struct model_object *dst, struct model_object *src, cons
     for (uint32_t i = 0; i < op->e; i++) {
         struct model_page *page = model_page(dst, op->b + i);
 
-        if (page && page->state != STORE_HOLE)
-            return -TWZ_EEXIST;
+        if (page && (page->flags & STORE_FLAG_READONLY) != 0)
+            return -TWZ_EDENIED;
     }
     return 0;
 }

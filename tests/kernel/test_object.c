@@ -284,6 +284,10 @@ static void test_range_operations(uint32_t flags)
     CHECK_IS(user_store_faults(TWZ_SLOT_ADDR(SLOT_TEST) + 5 * PAGE), 1);
     CHECK_IS(SHARED->fault.kind, TWZ_FAULT_PERM);
     CHECK_IS(*user_page(SLOT_TEST, 5), 4);
+    CHECK_IS(user_range(id, TWZ_RANGE_POPULATE, 5, 1), 0);
+    CHECK_IS(user_range(id, TWZ_RANGE_DISCARD, 1, TWZ_PAGE_META), -TWZ_EDENIED);
+    CHECK_IS(*user_page(SLOT_TEST, 5), 4);
+    CHECK_IS(user_range(id, TWZ_RANGE_HOLE, 5, 1), 0);
     CHECK_IS(user_range(id, TWZ_RANGE_DISCARD, 1, TWZ_PAGE_META), 0);
     CHECK_IS(stat_of(id).pages, 0);
     CHECK_IS(user_range(id, TWZ_RANGE_DISCARD, 0, 1), -TWZ_ERANGE);
@@ -542,19 +546,85 @@ static void test_automatic_write_back_changes_nothing(void)
     }
 }
 
-static void test_pin_is_not_counted(void)
+/* Pins are counted, and the frames of a pinned object stay. A deletion removes them. */
+static void test_pins(uint32_t flags)
 {
-    objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+    objid_t id = user_object(flags, TWZ_PERMS, TWZ_KIND_DATA);
+    objid_t other = user_object(flags, TWZ_PERMS, TWZ_KIND_DATA);
     struct twz_stat stat;
 
+    CHECK_IS(user_range(id, TWZ_RANGE_POPULATE, 1, 4), 0);
+    CHECK_IS(CALL(obj_pin, IDARG(id), 0), -TWZ_EINVAL);
     CHECK_IS(CALL(obj_pin, IDARG(id), 1), 0);
     CHECK_IS(CALL(obj_pin, IDARG(id), 1), 0);
-    CHECK_IS(stat_of(id).flags, TWZ_OBJ_PINNED);
+    CHECK_IS(stat_of(id).flags, flags | TWZ_OBJ_PINNED);
+    CHECK_IS(stat_of(id).uses, 2);
     CHECK_IS(CALL(obj_pin, IDARG(id), 0), 0);
-    CHECK_IS(stat_of(id).flags, 0);
+    CHECK_IS(stat_of(id).flags, flags | TWZ_OBJ_PINNED);
+    CHECK_IS(user_range(id, TWZ_RANGE_DISCARD, 1, 1), -TWZ_EBUSY);
+    CHECK_IS(user_range(id, TWZ_RANGE_HOLE, 1, 1), -TWZ_EBUSY);
+    CHECK_IS(copy_pages(id, 1, other, 1, 1), -TWZ_EBUSY);
+    CHECK_IS(copy_pages(other, 1, id, 1, 1), -TWZ_EBUSY);
+    CHECK_IS(CALL(obj_ctl, IDARG(id), TWZ_CTL_PERSIST, flags == 0), -TWZ_EBUSY);
+    CHECK_IS(user_range(id, TWZ_RANGE_POPULATE, 1, 8), 0);
+    CHECK_IS(CALL(obj_pin, IDARG(id), 0), 0);
+    CHECK_IS(stat_of(id).flags, flags);
+    CHECK_IS(copy_pages(other, 1, id, 1, 1), 0);
+    CHECK_IS(user_range(id, TWZ_RANGE_DISCARD, 1, 1), 0);
     CHECK_IS(CALL(obj_pin, IDARG(id), 1), 0);
     CHECK_IS(CALL(obj_delete, IDARG(id), 0), 0);
-    CHECK_IS(CALL(obj_stat, IDARG(id), SIZED(&stat)), -TWZ_ENOOBJ);
+    CHECK_IS(CALL(obj_stat, IDARG(id), &stat), -TWZ_ENOOBJ);
+    CHECK_IS(CALL(obj_delete, IDARG(other), 0), 0);
+}
+
+/* HOLE and PROTECT need WRITE and DEL; DISCARD and POPULATE need WRITE. */
+static void test_range_rights(uint32_t flags)
+{
+    objid_t id = user_object(flags, TWZ_PERMS, TWZ_KIND_DATA);
+
+    CHECK_IS(user_range(id, TWZ_RANGE_PROTECT, 1, 1), 0);
+    CHECK_IS(user_range(id, TWZ_RANGE_HOLE, 1, 1), 0);
+    CHECK_IS(CALL(obj_ctl, IDARG(id), TWZ_CTL_PERMS, TWZ_READ | TWZ_WRITE), 0);
+    CHECK_IS(user_range(id, TWZ_RANGE_PROTECT, 1, 1), -TWZ_EDENIED);
+    CHECK_IS(user_range(id, TWZ_RANGE_HOLE, 2, 1), -TWZ_EDENIED);
+    CHECK_IS(user_range(id, TWZ_RANGE_POPULATE, 2, 1), 0);
+    CHECK_IS(user_range(id, TWZ_RANGE_DISCARD, 2, 1), 0);
+    id = user_object(flags, TWZ_READ | TWZ_DEL, TWZ_KIND_DATA);
+    CHECK_IS(user_range(id, TWZ_RANGE_PROTECT, 1, 1), -TWZ_EDENIED);
+    CHECK_IS(user_range(id, TWZ_RANGE_HOLE, 1, 1), -TWZ_EDENIED);
+    CHECK_IS(CALL(obj_delete, IDARG(id), 0), 0);
+}
+
+/* A copy neither undoes a protection nor writes what is mapped executable. */
+static void test_copy_respects_its_destination(uint32_t from, uint32_t to)
+{
+    objid_t src = user_object(from, TWZ_PERMS, TWZ_KIND_DATA);
+    objid_t dst = user_object(to, TWZ_PERMS, TWZ_KIND_DATA);
+
+    user_map(SLOT_TEST, src, RW);
+    user_map(SLOT_TEST + 1, dst, RW);
+    *user_page(SLOT_TEST, 1) = 1;
+    *user_page(SLOT_TEST, 2) = 2;
+    *user_page(SLOT_TEST + 1, 1) = 11;
+    *user_page(SLOT_TEST + 1, 2) = 12;
+    CHECK_IS(user_range(dst, TWZ_RANGE_PROTECT, 2, 1), 0);
+    CHECK_IS(copy_pages(dst, 1, src, 1, 2), -TWZ_EDENIED);
+    CHECK_IS(*user_page(SLOT_TEST + 1, 1), 11);
+    CHECK_IS(*user_page(SLOT_TEST + 1, 2), 12);
+    CHECK_IS(copy_pages(dst, 1, src, 1, 1), 0);
+    CHECK_IS(*user_page(SLOT_TEST + 1, 1), 1);
+    user_map(SLOT_TEST + 1, dst, TWZ_READ | TWZ_EXEC);
+    *user_page(SLOT_TEST, 1) = 3;
+    CHECK_IS(*user_page(SLOT_TEST + 1, 1), 1);
+    CHECK_IS(copy_pages(dst, 1, src, 1, 1), -TWZ_EBUSY);
+    CHECK_IS(*user_page(SLOT_TEST + 1, 1), 1);
+    user_map(SLOT_TEST + 1, dst, TWZ_READ);
+    CHECK_IS(copy_pages(dst, 1, src, 1, 1), 0);
+    CHECK_IS(*user_page(SLOT_TEST + 1, 1), 3);
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    user_map(SLOT_TEST + 1, TWZ_OBJID_NONE, 0);
+    CHECK_IS(CALL(obj_delete, IDARG(src), 0), 0);
+    CHECK_IS(CALL(obj_delete, IDARG(dst), 0), 0);
 }
 
 /* Attach and detach in the root KSO, and arguments that the KSO calls reject. */
@@ -651,7 +721,14 @@ void test_main(void)
     test_migration_keeps_contents(TWZ_OBJ_PERSIST);
     test_migration_loses_no_store();
     test_automatic_write_back_changes_nothing();
-    test_pin_is_not_counted();
+    test_pins(0);
+    test_pins(TWZ_OBJ_PERSIST);
+    test_range_rights(0);
+    test_range_rights(TWZ_OBJ_PERSIST);
+    test_copy_respects_its_destination(0, 0);
+    test_copy_respects_its_destination(0, TWZ_OBJ_PERSIST);
+    test_copy_respects_its_destination(TWZ_OBJ_PERSIST, 0);
+    test_copy_respects_its_destination(TWZ_OBJ_PERSIST, TWZ_OBJ_PERSIST);
     test_kso_calls();
     test_other_calls_check_arguments();
     test_delete_frees_memory(0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rights: for each use of an object by a call, exactly the rights that syscall.def names. With these
- * and no other the use succeeds (or ends with the error of an object that is idle or of another
- * kind, which is found later); without one of them, and with all others, it is denied.
+ * Rights: for each use of an object by a call, exactly the rights that syscall.def names. With
+ * these and no other the use succeeds (or ends with the error of an object that is idle or of
+ * another kind, which is found later); without one of them, and with all others, it is denied.
  */
 #include "user.h"
 
@@ -64,8 +64,8 @@ static const struct row rows[] = {
     { TWZ_SYS_obj_copy - TWZ_SYSCALL_BASE, COPY_FROM, DATA, 0, TWZ_READ, 0 },
     { TWZ_SYS_obj_copy - TWZ_SYSCALL_BASE, COPY_TO, DATA, 0, TWZ_WRITE, 0 },
     { TWZ_SYS_obj_range - TWZ_SYSCALL_BASE, RANGE_DISCARD, DATA, 0, TWZ_WRITE, 0 },
-    { TWZ_SYS_obj_range - TWZ_SYSCALL_BASE, RANGE_HOLE, DATA, 0, TWZ_WRITE, 0 },
-    { TWZ_SYS_obj_range - TWZ_SYSCALL_BASE, RANGE_PROTECT, DATA, 0, TWZ_WRITE, 0 },
+    { TWZ_SYS_obj_range - TWZ_SYSCALL_BASE, RANGE_HOLE, DATA, 0, TWZ_WRITE | TWZ_DEL, 0 },
+    { TWZ_SYS_obj_range - TWZ_SYSCALL_BASE, RANGE_PROTECT, DATA, 0, TWZ_WRITE | TWZ_DEL, 0 },
     { TWZ_SYS_obj_range - TWZ_SYSCALL_BASE, RANGE_POPULATE, DATA, 0, TWZ_WRITE, 0 },
     { TWZ_SYS_obj_range - TWZ_SYSCALL_BASE, RANGE_PERSIST, DATA, PERSISTENT, TWZ_READ, 0 },
     { TWZ_SYS_obj_pin - TWZ_SYSCALL_BASE, PIN, DATA, 0, TWZ_USE, 0 },

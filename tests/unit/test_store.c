@@ -113,6 +113,8 @@ START_TEST(test_pages)
     }
     assert_same(store_page_next(pool.store, row, &at), -TWZ_ENOOBJ);
     change_states(&pool, row);
+    assert_same(store_page_discard(pool.store, row, 1, TWZ_PAGE_META, STORE_ABSENT), -TWZ_EDENIED);
+    assert_same(store_page_protect(pool.store, row, 1, TWZ_PAGE_META, false), 0);
     assert_same(store_page_discard(pool.store, row, 1, TWZ_PAGE_META, STORE_ABSENT), 0);
     assert_same(store_obj_delete(pool.store, row, NULL, NULL), 0);
     assert_same(store_obj_release(pool.store, row), 0);

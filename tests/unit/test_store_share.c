@@ -138,7 +138,8 @@ START_TEST(test_saturated_in_a_range)
     assert_same(store_page_add(pool.store, a, 638, &frame), 0);
     assert_same(store_page_poison(pool.store, a, 638), 0);
     before = mempool_free(&pool);
-    assert_same(store_page_share(pool.store, b, 623, a, 600, 38), -TWZ_EEXIST);
+    assert_same(store_page_protect(pool.store, b, 660, 1, true), 0);
+    assert_same(store_page_share(pool.store, b, 623, a, 600, 38), -TWZ_EDENIED);
     assert_same(store_page_share(pool.store, b, 600, a, 600, 39), -TWZ_EPOISON);
     assert_same(mempool_free(&pool), before);
 

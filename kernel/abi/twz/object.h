@@ -177,7 +177,7 @@ struct twz_stat {
     uint32_t persist;          /* as in struct twz_record */
     uint32_t class_;           /* as in struct twz_record */
     uint64_t pages;            /* frames it owns, 4 KiB each */
-    uint64_t uses;             /* mappings in address spaces, plus the pin */
+    uint64_t uses;             /* mappings in address spaces, plus the pins */
     uint64_t revocation_epoch; /* as in struct twz_record */
     objid_t account;           /* as in struct twz_record */
     objid_t tree;              /* as in struct twz_record */
@@ -190,7 +190,7 @@ _Static_assert(sizeof(struct twz_stat) == TWZ_STAT_MIN, "stat size");
 #define TWZ_DELETE_NOW      1u /* the object is unmapped everywhere first */
 
 /* Operations of obj_range on the whole pages of [start, start + len). */
-#define TWZ_RANGE_DISCARD  0u /* pages become absent: they read as zero */
+#define TWZ_RANGE_DISCARD  0u /* pages become absent: they read as zero; not protected ones */
 #define TWZ_RANGE_HOLE     1u /* pages become holes: any access faults */
 #define TWZ_RANGE_PROTECT  2u /* pages become read-only, whatever the rights */
 #define TWZ_RANGE_POPULATE 3u /* pages are allocated and mapped ahead */

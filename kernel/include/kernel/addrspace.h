@@ -8,6 +8,7 @@
 #ifndef KERNEL_ADDRSPACE_H
 #define KERNEL_ADDRSPACE_H
 
+#include <kernel/deferred.h>
 #include <kernel/subtree.h>
 
 #define ADDRSPACE_LEAF   256u
@@ -18,20 +19,23 @@ struct addrspace {
     struct spinlock lock;
     _Atomic uint32_t refs;                   /* threads in it, cores that have it loaded */
     uint64_t nmapped;                        /* slots in use, under lock */
-    uint64_t changes;                        /* calls of addrspace_unmap_range, under lock */
+    uint64_t changes;                        /* calls of addrspace_unmap_some, under lock */
     struct mapping **leaf[ADDRSPACE_LEAVES]; /* slot -> mapping, under lock */
     void *owner;                             /* the view (kso/view.c) */
     objid_t sctx;
     bool first;             /* of the first program, whose threads may use the reserve of memory */
     struct addrspace *next; /* of the view, under the lock of the view's list */
+    struct deferred work;   /* without a reference: the destruction, by its owner */
+    uint32_t work_at;       /* slot that the destruction has reached */
 };
 
 /* An address space with nothing mapped and one reference. NULL: no memory. */
 struct addrspace *addrspace_create(void *owner, objid_t sctx);
 
-/* Unmaps all slots and frees. There must be no reference, and the caller must hold no lock. Waits
- * until no core has it loaded. Long. */
-void addrspace_destroy(struct addrspace *addrspace);
+/* Does one batch of the destruction: unmaps slots, then frees. Returns true if the caller must call
+ * again: slots are left, or a core has the address space loaded. There must be no reference, and
+ * the caller must hold no lock. */
+MUST_CHECK bool addrspace_destroy_some(struct addrspace *addrspace);
 
 /* The subtree that slot maps, referenced, and its rights; NULL: none. Takes the address space's
  * lock. */
@@ -59,11 +63,15 @@ MUST_CHECK int addrspace_map_locked(struct addrspace *addrspace, uint32_t slot,
  * must hold none. */
 bool addrspace_unmap(struct addrspace *addrspace, uint32_t slot);
 
-/* Unmaps the slots [first, first + count) that are in use. The caller must hold no lock. Long. */
-void addrspace_unmap_range(struct addrspace *addrspace, uint32_t first, uint32_t count);
+/* Unmaps the slots [*slot, end) that are in use, and advances *slot past them. Takes the estimated
+ * instructions off *budget, and stops when that is 0. Returns true if slots are left. Unmaps at
+ * least one slot if *budget is not 0. The caller must hold no lock. */
+bool addrspace_unmap_some(struct addrspace *addrspace, uint32_t *slot, uint32_t end,
+                          uint32_t *budget);
 
-/* Unmaps tree from each slot where it has more rights than `keep`. A mapping that is added
- * meanwhile with no more than `keep` stays. The caller must hold a reference and no lock. Long. */
-void addrspace_unmap_everywhere(struct subtree *tree, unsigned keep);
+/* Unmaps tree from each slot where it has more rights than `keep`, until *budget is 0 as above.
+ * Returns true if such mappings are left. A mapping that is added meanwhile with no more than
+ * `keep` stays. The caller must hold a reference and no lock. */
+MUST_CHECK bool addrspace_unmap_excess(struct subtree *tree, unsigned keep, uint32_t *budget);
 
 #endif

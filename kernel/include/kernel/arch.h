@@ -190,7 +190,9 @@ struct arch_ptree {
     uint32_t tables; /* tables below top, for accounting */
 };
 MUST_CHECK int arch_ptree_init(struct arch_ptree *pt); /* -TWZ_ENOMEM */
-void arch_ptree_destroy(struct arch_ptree *pt);        /* no root may map it */
+/* Frees the tables, at most as many as the budget of instructions allows. True: some are left. No
+ * root may map it, and it must not be used afterwards. */
+MUST_CHECK bool arch_ptree_destroy_some(struct arch_ptree *pt, uint32_t budget);
 
 #define ARCH_PT_WRITE    1u
 #define ARCH_PT_UNCACHED 2u
@@ -207,9 +209,14 @@ void arch_ptree_unmap(struct arch_ptree *pt, uint32_t page, uint32_t count);
 /* The frame at page, or PHYS_NONE. flags may be NULL. */
 phys_t arch_ptree_lookup(const struct arch_ptree *pt, uint32_t page, unsigned *flags);
 /* Finds the first page in [*page, end) that is mapped or a hole, and sets *page, *frame (PHYS_NONE
- * for a hole) and *flags. False: there is none. Skips absent tables. */
+ * for a hole) and *flags. False: there is none, and *page is `end`. Skips absent tables. */
 bool arch_ptree_next(const struct arch_ptree *pt, uint32_t *page, uint32_t end, phys_t *frame,
                      unsigned *flags);
+
+/* The same, within bounds: takes the instructions that it needs off *budget, and stops when that is
+ * 0. False: there is no page before *page, which is less than `end` if the budget is 0. */
+bool arch_ptree_scan(const struct arch_ptree *pt, uint32_t *page, uint32_t end, phys_t *frame,
+                     unsigned *flags, uint32_t *budget);
 
 struct arch_root {
     phys_t top;                            /* PML4 frame */
@@ -232,6 +239,8 @@ void arch_root_unload(void);
  * count 0: of the whole slot. Waits until they are gone. The caller may hold locks that are waited
  * for with arch_pause, and must hold no other. */
 void arch_shootdown(struct arch_root *root, uint32_t slot, uint32_t page, uint32_t count);
+/* The same for all slots of every root. */
+void arch_shootdown_all(void);
 
 /* ---- user memory ---- */
 

@@ -33,8 +33,10 @@ MUST_CHECK int64_t kso_attach(struct object *parent, struct object *child, uint6
  * Returns the index. Errors: -TWZ_ENOOBJ if child is not there; errors of kso_attach. */
 MUST_CHECK int64_t kso_detach(struct object *parent, objid_t child, uint64_t index);
 
-/* Must be called after a change of a KSO. For a view, invalidates `count` slots from `first` on.
- * Errors: -TWZ_ETYPE if obj is no KSO; -TWZ_ERANGE. Passes preemption points. */
-MUST_CHECK int kso_invalidate(struct object *obj, uint64_t first, uint64_t count);
+/* Must be called after a change of a KSO. For a view, does one batch of the invalidation of `count`
+ * slots from `first` on. *done must be 0 at the first call; it counts the slots done so far.
+ * Returns 1 if the caller must call again, else 0. Errors: -TWZ_ETYPE if obj is no KSO;
+ * -TWZ_ERANGE. */
+MUST_CHECK int kso_invalidate(struct object *obj, uint64_t first, uint64_t count, uint32_t *done);
 
 #endif

@@ -11,13 +11,14 @@
  * lock. No function blocks.
  *
  * Lock order: table -> shard of the table -> object (obj->tree.lock) -> pool -> kmem -> phys;
- * object
- * -> address space. A caller that locks two objects must first lock the one at the lower address.
+ * object -> address space. A caller that locks two objects must first lock the one at the lower
+ * address.
  */
 #ifndef KERNEL_OBJECT_H
 #define KERNEL_OBJECT_H
 
 #include <kernel/addrspace.h>
+#include <kernel/deferred.h>
 #include <lib/list.h>
 #include <twz/fault.h>
 #include <twz/object.h>
@@ -50,12 +51,11 @@ struct object {
     uint32_t perms_id; /* default permissions that are part of the ID */
     /* under the lock of the ID's shard of the table */
     struct object *hash_next;
-    struct list_node lru_link; /* cached: in the LRU list; evicting: in the evicting list */
+    struct list_node lru_link; /* cached: in the LRU list */
     bool creating;             /* persistent, not in the store yet: look-ups do not find it */
     bool cached;               /* persistent, without a reference, in the LRU list */
-    bool evicting;             /* removed from the LRU list, being flushed and freed */
+    bool evicting;             /* removed from the LRU list, being written back */
     /* under the table's lock */
-    bool pinned; /* the pin holds a reference */
     /* has the existence reference: the object is volatile or migrates, and is not deleted */
     bool exists;
     struct list_node tie_link; /* in tie_parent->tie_children */
@@ -69,10 +69,25 @@ struct object {
     uint32_t row;       /* OBJ_NO_ROW if volatile; a change needs the table's lock as well */
     uint64_t pages;     /* number of DRAM frames that are pages of the object */
     phys_t record;      /* frame of the record page; PHYS_NONE until the first fault on it */
-    uint32_t flush_at;  /* the page at which the periodic write-back continues */
+    bool written;       /* mapped with WRITE since the last complete write-back without mappings */
+    struct pin *pin;    /* list of the holders of pins (obj/pin.c) */
+    uint32_t pins;      /* in that list; if there are any, they hold a reference */
     uint32_t migrating; /* MIGRATE_* */
     uint32_t migrated;  /* pages below this one have migrated */
     int migrate_error;  /* error that turned a migration to NVM back, or 0 */
+    /* write-back at the last use (incore.c): the struct holds a reference while it is queued */
+    struct deferred clean;
+    uint32_t clean_at; /* page that it has reached */
+    /* deletion of what is tied to the object, then its destruction (delete.c, incore.c) */
+    struct deferred work;
+    uint32_t work_at;     /* destruction: the page that it has reached */
+    uint32_t release_row; /* deletion: row of a tied object, being released, or OBJ_NO_ROW */
+    bool unmap_now;       /* deletion: the object is unmapped everywhere */
+    /* periodic write-back, under the lock of flush.c */
+    struct list_node watch_link;
+    bool watched;
+    uint32_t flush_round; /* in which it was written back last */
+    uint32_t flush_at;    /* under tree.lock: the page at which it continues */
     /* THREAD: kernel-only pages, never in the subtree */
     phys_t kpages;
     unsigned korder;
@@ -108,7 +123,7 @@ struct obj_spec {
 MUST_CHECK int obj_create(const struct obj_spec *spec, struct object **out);
 
 /* Finds an object by ID, in core or in the store, and returns a reference in *out. Errors:
- * -TWZ_ENOOBJ, -TWZ_EDELETED, -TWZ_EDAMAGED, -TWZ_ENOMEM. Long. */
+ * -TWZ_ENOOBJ, -TWZ_EDELETED, -TWZ_EDAMAGED, -TWZ_ENOMEM. */
 MUST_CHECK int obj_get(objid_t id, struct object **out);
 
 static inline struct object *obj_of_tree(struct subtree *tree)
@@ -122,7 +137,8 @@ static inline void obj_ref(struct object *obj)
     subtree_get(&obj->tree);
 }
 
-/* Drops a reference. The drop of the last one caches or frees the object. Long. */
+/* Drops a reference. The drop of the last one caches the object, or the running thread owes its
+ * write-back or destruction (kernel/defer.h). */
 static inline void obj_put(struct object *obj)
 {
     subtree_put(&obj->tree);
@@ -139,10 +155,11 @@ static inline bool obj_is_deleted(const struct object *obj)
 }
 
 /*
- * Deletes an object and the objects tied to it: look-ups fail at once, and the drop of the last
- * reference frees the memory. With `now`, it also unmaps the object everywhere. The deletion of a
- * persistent object is durable on return. Errors: -TWZ_EDELETED if the object was deleted before (0
- * with `now`); -TWZ_EDAMAGED; -TWZ_ENOTSUP for a persistent object without a pool. Long.
+ * Deletes an object: look-ups fail at once, and the drop of the last reference frees the memory.
+ * The deletion of a persistent object is durable on return. The running thread owes the deletion of
+ * the objects tied to it and, with `now`, the removal of all mappings (kernel/defer.h). Errors:
+ * -TWZ_EDELETED if the object was deleted before; -TWZ_EDAMAGED; -TWZ_ENOTSUP for a persistent
+ * object without a pool.
  */
 MUST_CHECK int obj_delete(struct object *obj, bool now);
 
@@ -150,15 +167,17 @@ MUST_CHECK int obj_delete(struct object *obj, bool now);
  * Ties child's life to parent's, or unties child if parent is NULL. The tie of a persistent child
  * is durable on return. Errors: -TWZ_EINVAL for a circle, or for a persistent child of a volatile
  * parent; -TWZ_EDELETED; -TWZ_EFULL for too long a chain of parents; -TWZ_EBUSY while either object
- * migrates. Long.
+ * migrates.
  */
 MUST_CHECK int obj_tie(struct object *child, struct object *parent);
 
-/* Adds or drops the object's pin, which is one reference. Returns -TWZ_EDELETED for a new pin of a
- * deleted object. Long. */
-MUST_CHECK int obj_pin(struct object *obj, bool pin);
+/* Adds a pin of a holder, or removes one of its pins. A pinned object keeps its frames, and does
+ * not migrate. A deletion removes all pins. Errors: -TWZ_EINVAL if the holder has no pin to remove;
+ * -TWZ_EBUSY while the object migrates; -TWZ_EFULL for too many holders or pins; -TWZ_EDELETED;
+ * -TWZ_ENOMEM. */
+MUST_CHECK int obj_pin(struct object *obj, objid_t holder, bool pin);
 
-/* Describes an object. If the object is damaged, the pages are counted up to the damage. Long. */
+/* Describes an object. */
 void obj_stat(struct object *obj, struct twz_stat *out);
 
 /* Changes a property (TWZ_CTL_*), durably on return. Returns 1 if the caller must call again.
@@ -178,6 +197,10 @@ MUST_CHECK int obj_migrate(struct object *obj, bool persistent);
 
 /* Number of in-core objects, cached ones included. */
 uint64_t obj_count(void);
+
+/* Locked (obj->tree.lock). Must be called when an address space maps the object with WRITE, and
+ * when a mapped one becomes persistent or PERIODIC: its pages may become dirty. */
+void obj_written_locked(struct object *obj);
 
 /* Writes back every persistent in-core object, for the orderly shutdown. The caller must hold no
  * lock. */

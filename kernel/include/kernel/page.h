@@ -74,22 +74,33 @@ MUST_CHECK int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, 
  * Does one batch of obj_range (twz/object.h) on pages [*first, end), and advances *first past the
  * batch. Returns 1 if the caller must call again, 0 if all pages are done. Errors: -TWZ_ERANGE;
  * -TWZ_EINVAL if the operation is unknown or the object's kind does not allow it; -TWZ_EBUSY while
- * the object migrates; -TWZ_EDENIED if a populate meets a protected page of a volatile object;
- * -TWZ_ENOMEM, -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED; -TWZ_ENOTSUP if the pool is closed. In a
- * persistent object the batch is durable on return.
+ * the object migrates, or if pages of a pinned one were to go; -TWZ_EDENIED if a protected page
+ * were to become absent; -TWZ_ENOMEM, -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED; -TWZ_ENOTSUP if the
+ * pool is closed. In a persistent object the batch is durable on return.
  */
 MUST_CHECK int range_apply(struct object *obj, uint64_t op, uint32_t *first, uint32_t end);
 
 /*
  * Handles one batch of a copy of `count` whole pages. It shares frames copy-on-write where
- * possible. *done must be 0 at the first call; it counts the pages handled so far. Returns 1 if the
- * caller must call again, 0 if the copy is complete. Errors: -TWZ_ERANGE; -TWZ_EINVAL if dst is
- * src, or for a kind that cannot be copied; -TWZ_EBUSY while dst or src migrates; -TWZ_ENOMEM,
- * -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED; -TWZ_ENOTSUP if the pool is closed. In a persistent dst
- * the batch is durable on return.
+ * possible. *done must be 0 at the first call; it counts the pages handled so far. *reserved is
+ * that of copy_reserve, or 0. Returns 1 if the caller must call again, 0 if the copy is complete.
+ * Errors: -TWZ_ERANGE; -TWZ_EINVAL if dst is src, or for a kind that cannot be copied; -TWZ_EBUSY
+ * while dst or src migrates or is pinned, or dst is mapped executable; -TWZ_EDENIED if a page of
+ * dst is protected; -TWZ_ENOMEM, -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED; -TWZ_ENOTSUP if the pool
+ * is closed. After an error no page of the batch has changed. In a persistent dst the batch is
+ * durable on return.
  */
 MUST_CHECK int copy_apply(struct object *dst, uint32_t dst_first, struct object *src,
-                          uint32_t src_first, uint32_t count, uint32_t *done);
+                          uint32_t src_first, uint32_t count, uint32_t *done, uint64_t *reserved);
+
+/* Reserves the frames of the pool that the whole copy takes at most, and adds their number to
+ * *reserved. If the source does not grow, no batch then fails for space. Errors: -TWZ_ENOSPC, and
+ * those of copy_apply for its arguments. */
+MUST_CHECK int copy_reserve(struct object *dst, uint32_t dst_first, struct object *src,
+                            uint32_t src_first, uint32_t count, uint64_t *reserved);
+
+/* Gives back the reserved frames. *reserved is 0 afterwards. */
+void copy_unreserve(uint64_t *reserved);
 
 /* Take and release the locks of two objects; a may be b. The caller of obj_unlock_pair must hold
  * both locks. */
@@ -106,10 +117,6 @@ bool page_clean_locked(struct object *obj, uint32_t *from);
 /* Writes back all dirty pages of an object if it is persistent. They are durable on return. */
 void obj_flush(struct object *obj);
 
-/* Writes back dirty pages as obj_flush does, but stops when an address space maps the object. The
- * remaining pages then stay dirty. Long. */
-void page_flush_unmapped(struct object *obj);
-
 /* --- for kernel/obj --------------------------------------------------------------------------- */
 
 /* Locked. Copies the object's fields to its record page, if that page has a frame. User code sees a
@@ -123,10 +130,11 @@ void page_unmap_zeros_locked(struct object *obj, uint32_t first, uint32_t count)
  * and completed the shootdown, unless the object has no reference left. Takes no object's lock. */
 void page_frame_put(phys_t frame);
 
-/* Frees the page tables, record page and DRAM frames of an object; the frames of a DEVICE object
- * are not its own and stay. The object must have no reference left, so this takes no lock. Dirty
- * pages of a persistent object become durable, unless the object is deleted. Long. */
-void page_drop_all(struct object *obj);
+/* Does one batch of the destruction of an object's pages: frees its DRAM frames, page tables and
+ * record page; the frames of a DEVICE object are not its own and stay. *at must be 0 at the first
+ * call. Returns true if the caller must call again. The object must have no reference left, so this
+ * takes no lock; and no dirty page, unless it is deleted. */
+MUST_CHECK bool page_drop_some(struct object *obj, uint32_t *at);
 
 /* --- bad pages (badpages.c) ------------------------------------------------------------------- */
 

@@ -56,7 +56,7 @@ bool subtree_mixes_locked(const struct subtree *tree, const struct addrspace *ad
 bool subtree_exceeds_locked(const struct subtree *tree, unsigned keep);
 
 /* Locked. Drops the translations of the pages in every address space that maps tree, and waits
- * until they are gone. count 0: of all pages. */
+ * until they are gone. count 0: of all pages. Bounded, however many mappings there are. */
 void subtree_shoot_locked(struct subtree *tree, uint32_t page, uint32_t count);
 
 #endif

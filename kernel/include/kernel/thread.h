@@ -44,6 +44,7 @@ struct progress {
     bool below;         /* a handler was entered above it and has not returned */
     uint64_t location;  /* of the interrupted call, while `below` */
     struct object *obj; /* referenced; created by the call so far */
+    uint64_t reserved;  /* frames of the pool that the call has reserved */
 };
 
 struct thread {

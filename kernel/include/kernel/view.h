@@ -18,8 +18,8 @@ MUST_CHECK int view_addrspace_get(struct object *view, objid_t sctx, struct addr
 /* Adds a reference. The caller must hold a reference already, or the view's addrspaces_lock. */
 void view_addrspace_ref(struct addrspace *addrspace);
 
-/* Drops a reference; the last one unmaps everything and frees the address space. Passes
- * preemption points. */
+/* Drops a reference. After the last one the running thread owes the destruction of the address
+ * space (kernel/defer.h). */
 void view_addrspace_put(struct addrspace *addrspace);
 
 /*
@@ -37,9 +37,9 @@ MUST_CHECK int view_lookup(struct addrspace *addrspace, uint64_t addr, unsigned 
 /* Returns the address of the handler for a kind of fault, or 0 if there is none. */
 uint64_t view_fault_entry(struct addrspace *addrspace, unsigned kind);
 
-/* Unmaps slots [first, first + count) in each address space of the view, so that the next touch
- * reads their entries again. Passes preemption points. */
-void view_invalidate(struct object *view, uint32_t first, uint32_t count);
+/* Does one batch: unmaps slots of [*first, end) in each address space of the view, so that the next
+ * touch reads their entries again, and advances *first. Returns true if slots are left. */
+MUST_CHECK bool view_invalidate_some(struct object *view, uint32_t *first, uint32_t end);
 
 /* Writes an entry of a view, which no thread must be using. Returns the errors of obj_write. */
 MUST_CHECK int view_set(struct object *view, uint32_t slot, objid_t id, unsigned rights);

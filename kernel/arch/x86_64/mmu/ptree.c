@@ -30,21 +30,28 @@ int arch_ptree_init(struct arch_ptree *pt)
     return phys_is_none(pt->top) ? -TWZ_ENOMEM : 0;
 }
 
-void arch_ptree_destroy(struct arch_ptree *pt)
+#define FREE_COST 90u /* instructions to free a table */
+
+bool arch_ptree_destroy_some(struct arch_ptree *pt, uint32_t budget)
 {
+    uint32_t tables = budget / FREE_COST;
     uint64_t *top;
 
     if (phys_is_none(pt->top))
-        return;
+        return false;
     top = x86_table(pt->top.addr);
     for (unsigned i = 0; i < ENTRIES && pt->tables; i++) {
         if (!top[i])
             continue;
+        if (tables-- == 0)
+            return true;
         phys_free((phys_t){ top[i] & PTE_ADDR }, 0);
+        top[i] = 0;
         pt->tables--;
     }
     phys_free(pt->top, 0);
     pt->top = PHYS_NONE;
+    return false;
 }
 
 /* The leaf of page. NULL: its table is absent. */
@@ -145,25 +152,61 @@ phys_t arch_ptree_lookup(const struct arch_ptree *pt, uint32_t page, unsigned *f
     return frame_of_leaf(leaf);
 }
 
+/* Instructions to look at a leaf, and at the entry of an absent table. */
+#define LEAF_COST  5u
+#define TABLE_COST 4u
+
+/* Looks at no more leaves of a table than the budget allows, but at one. Returns how many are zero
+ * in a row. */
+static uint32_t count_zero(const uint64_t *leaf, uint32_t most, uint32_t *budget)
+{
+    uint32_t n = 0, cost;
+
+    if (most > *budget / LEAF_COST + 1)
+        most = *budget / LEAF_COST + 1;
+    while (n < most && !leaf[n])
+        n++;
+    cost = (n + 1) * LEAF_COST;
+    *budget -= cost < *budget ? cost : *budget;
+    return n;
+}
+
+bool arch_ptree_scan(const struct arch_ptree *pt, uint32_t *page, uint32_t end, phys_t *frame,
+                     unsigned *flags, uint32_t *budget)
+{
+    const uint64_t *top = phys_is_none(pt->top) ? NULL : x86_table(pt->top.addr);
+    uint32_t at = *page;
+
+    if (!top)
+        at = end;
+    while (at < end && *budget != 0) {
+        uint32_t run = pages_left_in_table(at) < end - at ? pages_left_in_table(at) : end - at;
+        const uint64_t *leaf;
+        uint32_t n;
+
+        if (!top[at / ENTRIES]) {
+            at += run;
+            *budget -= TABLE_COST < *budget ? TABLE_COST : *budget;
+            continue;
+        }
+        leaf = &x86_table(top[at / ENTRIES])[at % ENTRIES];
+        n = count_zero(leaf, run, budget);
+        at += n;
+        if (n < run && leaf[n]) {
+            *page = at;
+            *frame = frame_of_leaf(leaf[n]);
+            *flags = flags_of_leaf(leaf[n]);
+            return true;
+        }
+    }
+    *page = at;
+    return false;
+}
+
 bool arch_ptree_next(const struct arch_ptree *pt, uint32_t *page, uint32_t end, phys_t *frame,
                      unsigned *flags)
 {
-    uint32_t at = *page;
+    uint32_t budget = UINT32_MAX;
 
-    while (at < end) {
-        const uint64_t *table = find_leaf(pt, at);
-        uint32_t run = pages_left_in_table(at) < end - at ? pages_left_in_table(at) : end - at;
-        uint32_t i = 0;
-
-        while (table && i < run && !table[i])
-            i++;
-        if (table && i < run) {
-            *page = at + i;
-            *frame = frame_of_leaf(table[i]);
-            *flags = flags_of_leaf(table[i]);
-            return true;
-        }
-        at += run;
-    }
-    return false;
+    return arch_ptree_scan(pt, page, end, frame, flags, &budget);
 }

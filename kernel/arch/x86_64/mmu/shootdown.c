@@ -54,19 +54,15 @@ static bool has_loaded(const struct arch_root *root, unsigned core)
     return (__atomic_load_n(&root->loaded[core / 64], __ATOMIC_SEQ_CST) >> (core % 64) & 1) != 0;
 }
 
-void arch_shootdown(struct arch_root *root, uint32_t slot, uint32_t page, uint32_t count)
+/* Does steps 1 and 3 for the cores of a bit set, of which this core is none. */
+static void flush_cores(const uint64_t *set)
 {
     unsigned cores = arch_cpu_count();
-    unsigned self = arch_cpu_id();
     uint64_t ticket[MAX_CPUS];
 
-    /* The changed entry, before root->loaded is read. Pairs with set_loaded. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (has_loaded(root, self))
-        flush_here(slot, page, count);
     for (unsigned i = 0; i < cores; i++) {
         ticket[i] = 0;
-        if (i == self || !has_loaded(root, i))
+        if ((set[i / 64] >> (i % 64) & 1) == 0)
             continue;
         ticket[i] =
             atomic_fetch_add_explicit(&x86_cpus[i]->flush_wanted, 1, memory_order_acq_rel) + 1;
@@ -78,4 +74,37 @@ void arch_shootdown(struct arch_root *root, uint32_t slot, uint32_t page, uint32
         while (atomic_load_explicit(&x86_cpus[i]->flush_done, memory_order_acquire) < ticket[i])
             arch_pause();
     }
+}
+
+void arch_shootdown(struct arch_root *root, uint32_t slot, uint32_t page, uint32_t count)
+{
+    uint64_t set[(MAX_CPUS + 63) / 64], others = 0;
+    unsigned self = arch_cpu_id();
+
+    /* The changed entry, before root->loaded is read. Pairs with set_loaded. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (has_loaded(root, self))
+        flush_here(slot, page, count);
+    for (unsigned i = 0; i < ARRAY_LEN(set); i++) {
+        set[i] = __atomic_load_n(&root->loaded[i], __ATOMIC_SEQ_CST);
+        if (self / 64 == i)
+            set[i] &= ~(1ull << (self % 64));
+        others |= set[i];
+    }
+    if (others)
+        flush_cores(set);
+}
+
+void arch_shootdown_all(void)
+{
+    uint64_t set[(MAX_CPUS + 63) / 64];
+    unsigned self = arch_cpu_id();
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the changed entries, before the flushes */
+    flush_user_half();
+    for (unsigned i = 0; i < ARRAY_LEN(set); i++)
+        set[i] = UINT64_MAX;
+    set[self / 64] &= ~(1ull << (self % 64));
+    if (arch_cpu_count() > 1)
+        flush_cores(set);
 }
