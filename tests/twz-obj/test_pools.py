@@ -17,7 +17,7 @@ import sys
 
 import backstop
 import counting
-from objtool import Pool, digest, holds, id_bytes, one_line, same, wanted
+from objtool import Pool, content, digest, holds, id_bytes, one_line, same, wanted
 
 TOOL = os.path.abspath(sys.argv[1])
 SIZE = 4 << 20
@@ -25,7 +25,8 @@ ROUNDS = 3000 if os.environ.get("TWZ_TEST_LONG") else 300
 
 # Of struct store_super (kernel/store/format.h).
 FRAME = 4096
-VERSION_AT, LAYOUT_AT, FRAMES_AT, COUNT_AT, MEMBERS_AT, COMMIT_AT = 8, 12, 32, 44, 48, 1016
+VERSION_AT, LAYOUT_AT, FRAMES_AT, COUNT_AT, MEMBERS_AT, COMMIT_AT = 8, 12, 56, 68, 72, 1016
+INCOMPATIBLE_AT, READONLY_COMPATIBLE_AT, COMPATIBLE_AT = 16, 24, 32
 MEMBER_BYTES = 32
 # In struct hier_dir (objects/hier/layout.h): the word with the offset of the table of names.
 DIR_TABLE = 24
@@ -113,8 +114,44 @@ def test_random_bytes_and_zeroes():
 
 def test_other_version():
     with Pool(TOOL) as pool:
-        change(pool.path, VERSION_AT, struct.pack("<I", 99))
-        refused(pool, "another version", "99")
+        for version in (1, 99):
+            change(pool.path, VERSION_AT, struct.pack("<I", version))
+            refused(pool, "another version", f"version: {version}, this one has 2")
+
+
+def test_unknown_features():
+    """An incompatible one refuses the pool, a read-only-compatible one every change of it."""
+    with Pool(TOOL) as pool:
+        pool("put", pool.file("f", b"text"), "/data/f")
+        os.unlink(os.path.join(pool.dir, "f"))
+        change(pool.path, COMPATIBLE_AT, struct.pack("<Q", 1))
+        pool("new")
+        change(pool.path, READONLY_COMPATIBLE_AT, struct.pack("<Q", 64))
+        before = digest(pool.path)
+        for words in READ:
+            pool(*words)
+        for words in WRITE:
+            one_line(pool(*words, code=4).stderr, pool.path, "another version", "read-only-compatible", "40")
+        same(digest(pool.path), before)
+        change(pool.path, INCOMPATIBLE_AT, struct.pack("<Q", 2))
+        refused(pool, "another version", "incompatible features: 2")
+
+
+def test_writer_generation():
+    """Each command that may change the pool raises it, also if it then changes nothing."""
+    with Pool(TOOL) as pool:
+        def generation():
+            return pool.json("df")[0]["generation"]
+
+        first = generation()
+        for words in READ[:4]:
+            pool(*words)
+        same(generation(), first)
+        pool("new")
+        pool("rm", "/no", code=3)
+        pool("batch", input="new\nnew\n")
+        same(generation(), first + 3)
+        same(pool.json("df")[0]["boots"], 0)
 
 
 def test_other_layout():
@@ -262,11 +299,11 @@ def test_nothing_is_deleted_while_references_are_unknown():
             lost = pool.line("new")
             old = [pool.line("put", f, f"/data/{name}") for name in "abcd"]
             spoil(pool, "/data/bad")
-            before = digest(pool.path)
+            before = content(pool.path)
             r = pool("lost", "--delete", code=4)
             holds(r.stderr, f"{bad[:16]}:{bad[16:]}", "nothing is deleted")
             holds(pool("del", lost, code=4).stderr, f"{bad[:16]}:{bad[16:]}", "--force")
-            same(digest(pool.path), before)
+            same(content(pool.path), before)
             r = pool("lost")
             holds(r.stdout, lost)
             holds(r.stderr, f"{bad[:16]}:{bad[16:]}")

@@ -13,7 +13,7 @@ from objtool import FRAME, Pool, holds, one_line, same, wanted
 
 TOOL = os.path.abspath(sys.argv[1])
 # Of struct store_super (kernel/store/format.h) and struct hier_dir (objects/hier/layout.h).
-DIR_AT, TABLE_AT = 320, 24
+DIR_AT, TABLE_AT = 344, 24
 
 
 def lacks(text, *parts):
