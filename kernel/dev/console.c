@@ -291,12 +291,11 @@ static int start_device(void)
 static struct twz_console *create_console_object(void)
 {
     static const struct device device = { .ctl = console_ctl };
-    struct obj_spec spec = { .perms = TWZ_READ | TWZ_WRITE | TWZ_USE, .kind = TWZ_KIND_DEVICE };
     uint32_t page = TWZ_OBJ_BASE >> TWZ_PAGE_SHIFT;
     phys_t frame;
 
-    if (obj_create(&spec, &console.object) < 0 ||
-        map_zeroed_pages(&page, TWZ_PAGE_SIZE, &frame) < 0)
+    console.object = kso_create("console", TWZ_KIND_DEVICE, TWZ_READ | TWZ_WRITE | TWZ_USE);
+    if (map_zeroed_pages(&page, TWZ_PAGE_SIZE, &frame) < 0)
         panic("console: no memory for its object");
     console.object->device = &device;
     return arch_virt(frame);

@@ -5,6 +5,7 @@
  */
 #include <kernel/arch.h>
 #include <kernel/boot.h>
+#include <kernel/clock.h>
 #include <kernel/console.h>
 #include <kernel/cpu.h>
 #include <kernel/init.h>
@@ -55,6 +56,7 @@ void kernel_main(void)
     trace_init();
     page_init();
     pool_init(); /* finds the pool, recovers it */
+    clock_init(); /* time goes on where the pool's last boot was */
     kso_init();  /* the root KSO and the system information page */
     mix_boot_number();
     console_init();   /* the link to the host */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The first program: an object that the pool's superblock names, an ELF file from its base on,
- * mapped in place. The kernel maps it, its view, thread and stack, and starts a thread at its entry.
- * The program's start code does the rest.
+ * mapped in place. The kernel maps it, its view, thread and stack, and starts a thread at its
+ * entry. The program's start code does the rest.
  */
 #include <kernel/arch_regs.h>
 #include <kernel/console.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns the tree of kernel state objects: the root, the directories, and the system object with its
- * information page. The root and the system object are volatile and created at each boot.
+ * information page. The root and the system object are volatile and created at each boot, with the
+ * same IDs at each boot of a pool.
  *
  * User code may read a table while the kernel changes it. The kernel must therefore write the whole
  * entry before it raises the count to include the entry. The kernel does not trust the table of a
@@ -21,19 +22,36 @@
 #include <kernel/view.h>
 #include <lib/string.h>
 #include <store/persist.h>
+#include <verify/hash.h>
 
 static SHARED_LOCK struct spinlock kso_lock;
 static struct object *root;
 static struct object *system_obj;
 static struct twz_system *info; /* the system information page */
 
-static struct object *create_first_object(uint32_t kind, uint32_t perms)
+/* The nonce of one of the kernel's own objects: a hash of its name and of the pool's UUID. */
+static void derive_nonce(const char *name, uint64_t nonce[2])
 {
-    struct obj_spec spec = { .kind = kind, .perms = perms };
+    struct store *store = pool_lock();
+    struct hash hash;
+
+    hash_init(&hash, 2 * sizeof(nonce[0]));
+    if (store)
+        hash_update(&hash, store_super_get(store)->uuid, sizeof(store_super_get(store)->uuid));
+    pool_unlock();
+    hash_update(&hash, name, strlen(name));
+    hash_final(&hash, nonce, 2 * sizeof(nonce[0]));
+}
+
+struct object *kso_create(const char *name, uint32_t kind, uint32_t perms)
+{
+    uint64_t nonce[2];
+    struct obj_spec spec = { .kind = kind, .perms = perms, .nonce = nonce };
     struct object *obj;
 
+    derive_nonce(name, nonce);
     if (obj_create(&spec, &obj) < 0)
-        panic("no memory for the first objects");
+        panic("no memory for the object %s", name);
     return obj;
 }
 
@@ -43,7 +61,7 @@ static void fill_system_info(void)
 
     arch_clock_params(&clock);
     info->magic = TWZ_SYSTEM_MAGIC;
-    info->version = 1;
+    info->version = TWZ_SYSTEM_VERSION;
     info->clock_mult = clock.mult;
     info->clock_shift = clock.shift;
     info->clock_offset = clock.offset;
@@ -95,8 +113,8 @@ void kso_init(void)
     static const char name[] = "root";
     struct twz_kso_dir *dir;
 
-    root = create_first_object(TWZ_KIND_ROOT, TWZ_READ | TWZ_USE);
-    system_obj = create_first_object(TWZ_KIND_SYSTEM, TWZ_READ);
+    root = kso_create("root", TWZ_KIND_ROOT, TWZ_READ | TWZ_USE);
+    system_obj = kso_create("system", TWZ_KIND_SYSTEM, TWZ_READ);
     dir = obj_frame(root, 1);
     info = obj_frame(system_obj, 1);
     if (!dir || !info)

@@ -17,7 +17,10 @@
 
 static int create_volatile(const struct obj_spec *spec, struct object *obj)
 {
-    random_bytes(obj->nonce, sizeof(obj->nonce));
+    if (spec->nonce)
+        memcpy(obj->nonce, spec->nonce, sizeof(obj->nonce));
+    else
+        random_bytes(obj->nonce, sizeof(obj->nonce));
     obj->id = hash_objid(obj->nonce, spec->perms, spec->kuid);
     shard_lock(obj->id);
     obj_ref(obj);

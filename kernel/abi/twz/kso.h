@@ -54,11 +54,12 @@ _Static_assert(sizeof(struct twz_account) == 160, "account size");
 
 /*
  * The system information page, at the base of the system object; mapped read-only in
- * TWZ_SLOT_SYSTEM. The monotonic clock is ns = clock_offset + ((tsc * clock_mult) >> clock_shift),
+ * TWZ_SLOT_SYSTEM. The monotonic clock goes on over the boots of a pool. It is ns = clock_offset + ((tsc * clock_mult) >> clock_shift),
  * with a 128-bit product; the wall clock is that plus wall_offset. A reader must read clock_seq
  * until it is even, then the four fields, then clock_seq again, and repeat if it has changed.
  */
-#define TWZ_SYSTEM_MAGIC 0x317379732d7a7774ull
+#define TWZ_SYSTEM_MAGIC   0x317379732d7a7774ull
+#define TWZ_SYSTEM_VERSION 2u
 struct twz_system {
     uint64_t magic;          /* TWZ_SYSTEM_MAGIC */
     uint64_t version;        /* of this layout */
@@ -66,7 +67,7 @@ struct twz_system {
     uint64_t clock_mult;     /* see above */
     uint64_t clock_shift;    /* see above */
     int64_t clock_offset;    /* ns */
-    int64_t wall_offset;     /* ns since 1970 at monotonic 0 */
+    int64_t wall_offset;     /* ns since 1970 at monotonic 0; may be negative */
     uint64_t cores;          /* cores that run */
     uint64_t memory;         /* bytes of DRAM */
     uint64_t memory_free;    /* bytes; obj_stat on this object updates both free figures and the

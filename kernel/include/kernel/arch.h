@@ -131,7 +131,10 @@ struct arch_clock {
     int64_t wall_offset; /* wall clock = ns + wall_offset, from the RTC at boot */
 };
 void arch_clock_params(struct arch_clock *out);
-uint64_t arch_clock_ns(void); /* monotonic, since boot */
+uint64_t arch_clock_ns(void); /* monotonic, over boots */
+
+/* Moves the clock forward, so that it now tells `ns`. Must be called before any timer is set. */
+void arch_clock_continue(uint64_t ns);
 
 /* Arms the one-shot timer of this core; UINT64_MAX disarms it. A deadline in the past expires at
  * once. One that is too far for the hardware expires early, so kernel_timer must read the clock. */

@@ -14,6 +14,10 @@
  * is no memory. */
 void kso_init(void);
 
+/* Creates one of the kernel's own objects, which has the same ID at each boot of a pool. Names are
+ * constants of the kernel. Panics if there is no memory. */
+struct object *kso_create(const char *name, uint32_t kind, uint32_t perms);
+
 struct object *kso_root(void);
 struct object *kso_system(void);
 uint64_t kso_resume_count(void); /* boots of this pool */

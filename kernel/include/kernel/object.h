@@ -112,6 +112,7 @@ struct obj_spec {
     uint64_t witness_off;
     uint64_t witness_value;
     objid_t tie;
+    const uint64_t *nonce; /* of one of the kernel's own objects; NULL: a random one */
 };
 
 /*

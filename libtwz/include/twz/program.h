@@ -31,10 +31,9 @@
 
 #define TWZ_PROGRAM_DATA (1ull << 30) /* link-time address of the writable segment */
 
-/* The arguments of a program. They lie at the base of the args object, which the page of each thread
- * names (twz/thread.h).
- * An offset is counted from the start of this struct. The args object is writable, and is tied to
- * the view of the process. */
+/* The arguments of a program. They lie at the base of the args object, which the page of each
+ * thread names (twz/thread.h). An offset is counted from the start of this struct. The args object
+ * is writable, and is tied to the view of the process. */
 #define TWZ_ARGS_MAGIC   0x3173677261777a74ull
 #define TWZ_ARGS_VERSION 2u
 struct twz_args {

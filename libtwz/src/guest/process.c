@@ -14,8 +14,8 @@
 
 #define RW (TWZ_READ | TWZ_WRITE)
 
-/* The slots of a new program's view. No program knows them: it finds its objects through its thread's
- * page and its arguments. */
+/* The slots of a new program's view. No program knows them: it finds its objects through its
+ * thread's page and its arguments. */
 #define SLOT_TEXT    1u
 #define SLOT_RT_TEXT 3u
 #define SLOT_VIEW    5u

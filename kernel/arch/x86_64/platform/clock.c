@@ -31,7 +31,7 @@
 
 static uint64_t tsc_mult;   /* ns = (tsc - origin) * mult >> SHIFT */
 static uint64_t timer_mult; /* timer ticks = ns * mult >> SHIFT */
-static uint64_t origin_ns;  /* value of the product at boot */
+static uint64_t origin_ns;  /* value of the product at monotonic 0, modulo 2^64 */
 static int64_t wall_offset;
 
 #define SHIFT 32u
@@ -255,6 +255,14 @@ void arch_clock_params(struct arch_clock *out)
 uint64_t arch_clock_ns(void)
 {
     return multiply_scaled(x86_rdtsc(), tsc_mult) - origin_ns;
+}
+
+void arch_clock_continue(uint64_t ns)
+{
+    uint64_t forward = ns - arch_clock_ns();
+
+    origin_ns -= forward;
+    wall_offset -= (int64_t)forward;
 }
 
 uint64_t arch_boot_ticks(void)

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* Monotonic time that goes on over the boots of a pool. */
+#ifndef KERNEL_CLOCK_H
+#define KERNEL_CLOCK_H
+
+/* Must be called once, after pool_init and before any time is told to user code. The clock then
+ * goes on behind all times that earlier boots of the pool told. Without a pool it starts at 0. */
+void clock_init(void);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns monotonic time over boots. Telling the time is a load, so the kernel cannot record each time
+ * that it tells. It keeps a durable bound ahead of them: the pool's counter STORE_MONO_CLOCK, in ms.
+ *
+ *   1 boot      the clock starts at the bound
+ *   2           COMMIT: the bound is raised to the clock + AHEAD, before the first program starts
+ *   3 each      COMMIT: the bound is raised to the clock + AHEAD, while the clock is still PERIOD
+ *     PERIOD    or more below it
+ *   after a power failure  the next boot starts at the bound, up to AHEAD later than the last time
+ *
+ * A machine that is suspended for longer than AHEAD - PERIOD, and then loses power before step 3,
+ * can tell a time twice.
+ *
+ * Lock order: pool.
+ */
+#include <kernel/arch.h>
+#include <kernel/clock.h>
+#include <kernel/defer.h>
+#include <kernel/log.h>
+#include <kernel/pool.h>
+#include <kernel/timer.h>
+
+#define NS_PER_MS 1000000ull
+#define PERIOD_NS 30000000000ull
+#define AHEAD_NS  90000000000ull
+
+static struct timer tick;
+static struct deferred work;
+
+static void raise_bound(void)
+{
+    uint64_t bound = (arch_clock_ns() + AHEAD_NS) / NS_PER_MS;
+    struct store *store = pool_lock();
+
+    /* COMMIT: no later boot tells a time below the bound */
+    if (store && store_mono_raise(store, STORE_MONO_CLOCK, bound) < 0)
+        log_printf("pool: the bound of the clock could not be raised");
+    pool_unlock();
+}
+
+static void request_raise(struct timer *t)
+{
+    (void)t;
+    defer(&work);
+}
+
+static bool raise_and_wait(struct deferred *unused)
+{
+    (void)unused;
+    raise_bound();
+    timer_set(&tick, arch_clock_ns() + PERIOD_NS);
+    return false;
+}
+
+void clock_init(void)
+{
+    struct store *store = pool_lock();
+    bool has_pool = store != NULL;
+    uint64_t bound = store ? store_mono_get(store, STORE_MONO_CLOCK) : 0;
+
+    pool_unlock();
+    if (!has_pool)
+        return;
+    arch_clock_continue(bound * NS_PER_MS);
+    tick.fire = request_raise;
+    work.step = raise_and_wait;
+    (void)raise_and_wait(&work);
+}
