@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns monotonic time over boots. Telling the time is a load, so the kernel cannot record each time
- * that it tells. It keeps a durable bound ahead of them: the pool's counter STORE_MONO_CLOCK, in ms.
+ * Owns monotonic time over boots. User code reads the time by loads, so the kernel cannot record
+ * each time that a program sees. It keeps a durable bound above them: the pool's counter
+ * STORE_MONO_CLOCK, in ms.
  *
- *   1 boot      the clock starts at the bound
- *   2           COMMIT: the bound is raised to the clock + AHEAD, before the first program starts
- *   3 each      COMMIT: the bound is raised to the clock + AHEAD, while the clock is still PERIOD
- *     PERIOD    or more below it
- *   after a power failure  the next boot starts at the bound, up to AHEAD later than the last time
+ *   1 boot         the clock starts at the bound
+ *   2              COMMIT: the bound is raised to the clock + AHEAD, before the first program starts
+ *   3 each PERIOD  COMMIT: the bound is raised to the clock + AHEAD
+ *   after a power failure, the next boot starts at the bound: later than any time read before, by
+ *   AHEAD at most
  *
- * A machine that is suspended for longer than AHEAD - PERIOD, and then loses power before step 3,
- * can tell a time twice.
+ * If the machine is suspended for longer than AHEAD - PERIOD, and loses power before step 3, a
+ * later boot can report a time twice.
  *
  * Lock order: pool.
  */
@@ -33,7 +34,7 @@ static void raise_bound(void)
     uint64_t bound = (arch_clock_ns() + AHEAD_NS) / NS_PER_MS;
     struct store *store = pool_lock();
 
-    /* COMMIT: no later boot tells a time below the bound */
+    /* COMMIT: no later boot reports a time below the bound */
     if (store && store_mono_raise(store, STORE_MONO_CLOCK, bound) < 0)
         log_printf("pool: the bound of the clock could not be raised");
     pool_unlock();

@@ -91,9 +91,12 @@ static int create_persistent(const struct obj_spec *spec, struct object *obj)
 
 static bool is_spec_valid(const struct obj_spec *spec)
 {
+    const uint32_t known = TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL | TWZ_OBJ_FLAT;
     uint32_t flags = spec->flags;
 
-    if ((flags & ~(TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL)) != 0 || (spec->perms & ~TWZ_PERMS) != 0)
+    if ((flags & ~known) != 0 || (spec->perms & ~TWZ_PERMS) != 0)
+        return false;
+    if ((flags & TWZ_OBJ_FLAT) != 0 && (flags != TWZ_OBJ_FLAT || spec->kind != TWZ_KIND_DATA))
         return false;
     if (spec->persist > TWZ_PERSIST_PERIODIC || spec->class_ != TWZ_CLASS_DURABLE)
         return false;

@@ -78,7 +78,7 @@ static int begin_to_nvm(struct object *obj)
     struct store *store = pool_store();
     int err = -TWZ_ENOTSUP;
 
-    if (obj->kind == TWZ_KIND_DATA && !obj->tie_parent && store)
+    if (obj->kind == TWZ_KIND_DATA && !obj_is_flat(obj) && !obj->tie_parent && store)
         err = create_row(obj, store);
     if (err < 0 && !obj_is_persistent(obj))
         return err == -TWZ_EEXIST ? -TWZ_EBUSY : err; /* the former row is still being released */

@@ -20,7 +20,7 @@ void *page_write_begin(struct object *obj, uint32_t page)
 {
     phys_t frame;
 
-    if (page == 0 || page >= TWZ_PAGE_RECORD || page_is_kernel_only(obj, page))
+    if (page < obj_first_page(obj) || page >= obj_end_page(obj) || page_is_kernel_only(obj, page))
         return NULL;
     spin_lock(&obj->tree.lock);
     if (page_ensure_locked(obj, page, true) < 0) {
@@ -62,9 +62,10 @@ static int find_page_locked(struct object *obj, uint32_t page, const void **data
 
 static bool is_span_valid(const struct object *obj, uint64_t off, size_t len)
 {
+    uint64_t end = (uint64_t)obj_end_page(obj) << TWZ_PAGE_SHIFT;
     uint64_t first = off >> TWZ_PAGE_SHIFT, last = (off + len - 1) >> TWZ_PAGE_SHIFT;
 
-    if (off < TWZ_OBJ_BASE || off >= TWZ_OBJ_RECORD || len > TWZ_OBJ_RECORD - off)
+    if (first < obj_first_page(obj) || off > end || len > end - off)
         return false;
     return len == 0 || (!page_is_kernel_only(obj, (uint32_t)first) &&
                         !page_is_kernel_only(obj, (uint32_t)last));

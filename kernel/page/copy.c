@@ -299,9 +299,11 @@ static void plan_batch(struct span *s, uint32_t left)
         s->count = budget;
 }
 
-static bool is_range_valid(uint32_t first, uint32_t count)
+static bool is_range_valid(const struct object *obj, uint32_t first, uint32_t count)
 {
-    return first > 0 && first <= TWZ_PAGE_RECORD && count <= TWZ_PAGE_RECORD - first;
+    uint32_t end = obj_end_page(obj);
+
+    return first >= obj_first_page(obj) && first <= end && count <= end - first;
 }
 
 static bool is_copyable(const struct object *obj)
@@ -314,7 +316,7 @@ static int check_copy(const struct object *dst, uint32_t dst_first, const struct
 {
     if (dst == src || !is_copyable(dst) || !is_copyable(src))
         return -TWZ_EINVAL;
-    if (!is_range_valid(dst_first, count) || !is_range_valid(src_first, count))
+    if (!is_range_valid(dst, dst_first, count) || !is_range_valid(src, src_first, count))
         return -TWZ_ERANGE;
     return 0;
 }

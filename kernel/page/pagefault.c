@@ -59,14 +59,14 @@ int page_fault(struct object *obj, uint32_t page, bool write, struct twz_fault *
 {
     int err;
 
-    if (page == 0)
+    if (page < obj_first_page(obj))
         return set_page_fault(fault, TWZ_FAULT_NULL, TWZ_REASON_NONE, 0);
     if (page_is_kernel_only(obj, page))
         return set_page_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL, 0);
-    if (page == TWZ_PAGE_RECORD && write)
+    if (page >= obj_end_page(obj) && write)
         return set_page_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL, TWZ_PERMS & ~TWZ_WRITE);
     spin_lock(&obj->tree.lock);
-    if (page == TWZ_PAGE_RECORD)
+    if (page >= obj_end_page(obj))
         err = record_map_locked(obj);
     else
         err = touch_page(obj, page, write ? TOUCH_WRITE | TOUCH_AHEAD : 0);

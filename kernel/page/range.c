@@ -295,7 +295,7 @@ int range_apply(struct object *obj, uint64_t op, uint32_t *first, uint32_t end)
 {
     int err = -TWZ_EBUSY;
 
-    if (*first == 0 || end > TWZ_PAGE_RECORD || *first > end)
+    if (*first < obj_first_page(obj) || end > obj_end_page(obj) || *first > end)
         return -TWZ_ERANGE;
     if (op > TWZ_RANGE_PERSIST || !is_allowed_for_kind(obj, op))
         return -TWZ_EINVAL;

@@ -38,26 +38,26 @@ void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count
  * to the store. Returns true if leaves are left. */
 static bool drop_leaves(struct object *obj, uint32_t *at)
 {
-    uint32_t budget = PAGE_BUDGET;
+    uint32_t last = obj_end_page(obj), budget = PAGE_BUDGET;
     unsigned flags;
     phys_t frame;
 
-    while (arch_ptree_scan(&obj->tree.pt, at, TWZ_PAGE_RECORD, &frame, &flags, &budget)) {
+    while (arch_ptree_scan(&obj->tree.pt, at, last, &frame, &flags, &budget)) {
         if (!phys_is_none(frame) && !pool_has(frame)) {
             page_frame_put(frame);
             page_spend(&budget, COST_FREE);
         }
         ++*at;
     }
-    return *at < TWZ_PAGE_RECORD;
+    return *at < last;
 }
 
 bool page_drop_some(struct object *obj, uint32_t *at)
 {
-    if (*at < TWZ_PAGE_RECORD && obj->kind != TWZ_KIND_DEVICE && obj->tree.pt.tables > 0 &&
+    if (*at < obj_end_page(obj) && obj->kind != TWZ_KIND_DEVICE && obj->tree.pt.tables > 0 &&
         drop_leaves(obj, at))
         return true;
-    *at = TWZ_PAGE_RECORD; /* the tables are next */
+    *at = obj_end_page(obj); /* the tables are next */
     if (arch_ptree_destroy_some(&obj->tree.pt, PAGE_BUDGET))
         return true;
     if (!phys_is_none(obj->record))

@@ -22,7 +22,8 @@
  * most AHEAD_MAX, and at least 1. The function probes only the pages at distances 1, 2, 4, ...
  * before `page`, so it does not notice all gaps. The pages counted end before the next leaf or
  * hole, and before the end of the last-level page table that contains `page`. If the page after
- * them would be the metadata page or a later one, the function returns 1.
+ * them would be the metadata page or a later one of an object that is not flat, the function
+ * returns 1.
  */
 uint32_t volatile_count_ahead(const struct object *obj, uint32_t page)
 {
@@ -36,7 +37,7 @@ uint32_t volatile_count_ahead(const struct object *obj, uint32_t page)
     for (back = 1; back < n && (page + back) % STORE_NODE_WORDS != 0; back++)
         if (!phys_is_none(arch_ptree_lookup(&obj->tree.pt, page + back, &flags)) || flags != 0)
             break;
-    return page + back < TWZ_PAGE_META ? back : 1;
+    return obj_is_flat(obj) || page + back < TWZ_PAGE_META ? back : 1;
 }
 
 static int add_volatile_page(struct object *obj, uint32_t page)

@@ -235,7 +235,7 @@ _Static_assert(offsetof(struct store_super, commit) == sizeof(struct store_super
 #define STORE_MONO_REVOKE 2u /* upper bound of every revocation epoch granted so far */
 #define STORE_MONO_NONCE  3u /* floor for counters used as nonces */
 #define STORE_MONO_WRITER 4u /* writer generation: +1 by each writer, before its first store */
-#define STORE_MONO_CLOCK  5u /* monotonic clock, ms: upper bound of every time told so far */
+#define STORE_MONO_CLOCK  5u /* monotonic clock, ms: upper bound of every time reported so far */
 #define STORE_MONO_COUNT  8u
 #define STORE_MONO_STRIDE 64u
 #define STORE_MONO_MAX    0xffffffffffffull

@@ -67,9 +67,65 @@ static void test_account(void)
     CHECK_IS(user_create(&spec, &id), -TWZ_EINVAL);
 }
 
+/* All pages of a flat object are data, the first and the last too, and consecutive ones are one
+ * range of memory. */
+static void test_flat_objects(void)
+{
+    struct twz_create spec = { .flags = TWZ_OBJ_FLAT, .perms = TWZ_PERMS };
+    objid_t flat[2], plain = user_object(0, TWZ_PERMS, 0);
+    struct twz_copy c = { .src = plain, .src_off = TWZ_OBJ_BASE, .len = TWZ_PAGE_SIZE };
+    volatile uint64_t *edge = (volatile uint64_t *)TWZ_SLOT_ADDR(SLOT_TEST + 1);
+
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_IS(user_create(&spec, &flat[i]), 0);
+        user_map(SLOT_TEST + i, flat[i], TWZ_READ | TWZ_WRITE);
+    }
+    user_map(SLOT_TEST + 2, plain, TWZ_READ | TWZ_WRITE);
+    edge[-1] = 1; /* the last word of one, where others have their record */
+    edge[0] = 2;  /* the first word of the next, where others have their null page */
+    CHECK(edge[-1] == 1 && edge[0] == 2);
+    CHECK((stat_of(flat[1]).flags & TWZ_OBJ_FLAT) != 0);
+    *BASE(SLOT_TEST + 2) = 7;
+    c.dst = flat[0];
+    c.dst_off = TWZ_OBJ_SIZE - TWZ_PAGE_SIZE;
+    CHECK_IS(CALL(obj_copy, SIZED(&c), 1), 0);
+    CHECK_IS(edge[-512], 7);
+    CHECK_IS(user_range(flat[0], TWZ_RANGE_DISCARD, 0, TWZ_OBJ_PAGES), 0);
+    CHECK_IS(stat_of(flat[0]).pages, 0);
+    CHECK_IS(user_range(plain, TWZ_RANGE_DISCARD, 0, 1), -TWZ_ERANGE);
+    CHECK_IS(CALL(obj_ctl, IDARG(flat[0]), TWZ_CTL_PERSIST, 1), -TWZ_ENOTSUP);
+    spec.kind = TWZ_KIND_VIEW;
+    CHECK_IS(user_create(&spec, &plain), -TWZ_EINVAL);
+    spec.kind = TWZ_KIND_DATA;
+    spec.flags |= TWZ_OBJ_PERSIST;
+    CHECK_IS(user_create(&spec, &plain), -TWZ_EINVAL);
+}
+
+/* The frames of the edge pages come back with the object. */
+static void test_flat_object_frees_its_edges(void)
+{
+    struct twz_create spec = { .flags = TWZ_OBJ_FLAT, .perms = TWZ_PERMS };
+    uint64_t before = 0;
+    objid_t id;
+
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK_IS(user_create(&spec, &id), 0);
+        user_map(SLOT_TEST, id, TWZ_READ | TWZ_WRITE);
+        *user_page(SLOT_TEST, 0) = 1;
+        *user_page(SLOT_TEST, TWZ_OBJ_PAGES - 1) = 1;
+        user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+        CHECK_IS(CALL(obj_delete, IDARG(id), TWZ_DELETE_NOW), 0);
+        if (i == 1)
+            before = user_memory_free();
+    }
+    CHECK_IS(user_memory_free(), before);
+}
+
 void test_main(void)
 {
     user_handlers();
     test_sized_arguments();
     test_account();
+    test_flat_objects();
+    test_flat_object_frees_its_edges();
 }

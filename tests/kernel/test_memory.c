@@ -193,16 +193,6 @@ static long try_many_sleeps(void)
     return ret == -TWZ_ETIMEDOUT ? 0 : ret;
 }
 
-static uint64_t memory_free(void)
-{
-    const struct twz_record *r =
-        (const struct twz_record *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_RECORD);
-    struct twz_stat stat;
-
-    CHECK_IS(CALL(obj_stat, IDARG(r->id), SIZED(&stat)), 0);
-    return user_system()->memory_free;
-}
-
 static void exhaust(const char *name, long (*call)(void))
 {
     unsigned frames, denied = 0;
@@ -241,7 +231,7 @@ void test_main(void)
     for (i = 1; i < 20; i++) /* pages that the tests need */
         *(volatile uint64_t *)(TWZ_SLOT_ADDR(SLOT_STACK) + TWZ_OBJ_DATA_TOP - i * 512) = 0;
     for (i = 0; i < 5; i++) { /* the first round allocates what stays */
-        before = memory_free();
+        before = user_memory_free();
         fill_memory();
         exhaust("create volatile", try_volatile);
         exhaust("create persistent", try_persistent);
@@ -253,7 +243,7 @@ void test_main(void)
         exhaust("view", try_view);
         exhaust("many sleeps", try_many_sleeps);
         free_frames(SHARED->word[2] - 1);
-        user_log_value("lost", before - memory_free());
+        user_log_value("lost", before - user_memory_free());
     }
-    CHECK(memory_free() + 4 * PAGE >= before);
+    CHECK(user_memory_free() + 4 * PAGE >= before);
 }

@@ -199,6 +199,16 @@ long user_create(const struct twz_create *spec, objid_t *id)
     return CALL(obj_create, SIZED(spec), id);
 }
 
+uint64_t user_memory_free(void)
+{
+    const struct twz_record *r =
+        (const struct twz_record *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_RECORD);
+    struct twz_stat stat;
+
+    CHECK_IS(CALL(obj_stat, IDARG(r->id), SIZED(&stat)), 0);
+    return user_system()->memory_free;
+}
+
 long user_range(objid_t id, uint64_t op, uint64_t page, uint64_t pages)
 {
     return CALL(obj_range, IDARG(id), op, page * TWZ_PAGE_SIZE, pages * TWZ_PAGE_SIZE);

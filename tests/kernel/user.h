@@ -59,6 +59,7 @@ void user_map_in(objid_t view_object, uint64_t view_base, uint32_t slot, objid_t
 #define BASE(slot) ((volatile uint64_t *)(TWZ_SLOT_ADDR(slot) + TWZ_OBJ_BASE))
 long user_range(objid_t id, uint64_t op, uint64_t page, uint64_t pages);
 const volatile struct twz_system *user_system(void);
+uint64_t user_memory_free(void); /* bytes, as the kernel counts them now */
 
 static inline volatile uint64_t *user_page(uint32_t slot, uint64_t page)
 {

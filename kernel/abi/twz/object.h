@@ -8,6 +8,9 @@
  *              foreign object table (FOT), grows down: entry i ends at TWZ_OBJ_META - i * 32
  *   1G - 8K    the user's metadata page: struct twz_meta
  *   1G - 4K    the kernel's record, read-only: struct twz_record
+ *
+ * A flat object (TWZ_OBJ_FLAT) is volatile, of kind DATA, and has data in all its pages. Flat
+ * objects in consecutive slots are memory of any size. Persistent pointers do not lead into them.
  */
 #ifndef TWZ_OBJECT_H
 #define TWZ_OBJECT_H
@@ -103,6 +106,7 @@ _Static_assert(sizeof(struct twz_meta) <= TWZ_PAGE_SIZE, "meta fits its page");
 #define TWZ_OBJ_DELETED     0x08u /* its ID is gone; uses keep its memory */
 #define TWZ_OBJ_PINNED      0x10u /* obj_pin */
 #define TWZ_OBJ_DAMAGED     0x20u /* its metadata in the pool is not valid */
+#define TWZ_OBJ_FLAT        0x40u /* every page is data: no null page, metadata, FOT or record */
 
 /* Classes: the promise that a persistent object keeps over a power failure. */
 #define TWZ_CLASS_DURABLE 0u /* durable data stays; the kernel refuses other classes */
@@ -136,7 +140,7 @@ _Static_assert(sizeof(struct twz_record) == 136, "record size");
 /* Argument of obj_create. A witness makes a persistent object provisional (doc/spec.md, 1). */
 #define TWZ_CREATE_MIN 120u /* bytes of its first version */
 struct twz_create {
-    uint32_t flags;         /* TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL */
+    uint32_t flags;         /* TWZ_OBJ_PERSIST, TWZ_OBJ_PROVISIONAL, TWZ_OBJ_FLAT */
     uint32_t perms;         /* default permissions */
     uint32_t kind;          /* TWZ_KIND_DATA, VIEW, THREAD, DIR or SCTX */
     uint32_t persist;       /* TWZ_PERSIST_* */

@@ -3,8 +3,9 @@
 #ifndef KERNEL_CLOCK_H
 #define KERNEL_CLOCK_H
 
-/* Must be called once, after pool_init and before any time is told to user code. The clock then
- * goes on behind all times that earlier boots of the pool told. Without a pool it starts at 0. */
+/* Must be called once, after pool_init and before user code can read a time. The clock then
+ * continues after all times that earlier boots of the pool reported. Without a pool it starts at
+ * 0. */
 void clock_init(void);
 
 #endif

@@ -101,7 +101,7 @@ struct object {
 };
 
 struct obj_spec {
-    uint32_t flags; /* TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL */
+    uint32_t flags; /* TWZ_OBJ_PERSIST, TWZ_OBJ_PROVISIONAL, TWZ_OBJ_FLAT */
     uint32_t perms;
     uint32_t kind;
     uint32_t persist;
@@ -148,6 +148,22 @@ static inline void obj_put(struct object *obj)
 static inline bool obj_is_persistent(const struct object *obj)
 {
     return obj->row != OBJ_NO_ROW;
+}
+
+static inline bool obj_is_flat(const struct object *obj)
+{
+    return (obj->flags & TWZ_OBJ_FLAT) != 0; /* constant */
+}
+
+/* The pages that may hold data or metadata of the user: [first, end). */
+static inline uint32_t obj_first_page(const struct object *obj)
+{
+    return obj_is_flat(obj) ? 0 : 1;
+}
+
+static inline uint32_t obj_end_page(const struct object *obj)
+{
+    return obj_is_flat(obj) ? TWZ_OBJ_PAGES : TWZ_PAGE_RECORD;
 }
 
 static inline bool obj_is_deleted(const struct object *obj)
