@@ -14,9 +14,9 @@
 #define WAIT_NS 5000000000ull
 #define RW      (TWZ_READ | TWZ_WRITE)
 
-#define SLOT_ANCHOR (TWZ_SLOT_FIRST)
-#define SLOT_WORK   (TWZ_SLOT_FIRST + 1)
-#define SLOT_CHECK  (TWZ_SLOT_FIRST + 2)
+#define SLOT_ANCHOR (RAW_SLOT_FIRST)
+#define SLOT_WORK   (RAW_SLOT_FIRST + 1)
+#define SLOT_CHECK  (RAW_SLOT_FIRST + 2)
 
 struct anchor {
     objid_t object[64]; /* one or two for each step */
