@@ -5,7 +5,7 @@
  * STORE_MONO_CLOCK, in ms.
  *
  *   1 boot         the clock starts at the bound
- *   2              COMMIT: the bound is raised to the clock + AHEAD, before the first program starts
+ *   2              COMMIT: the bound is raised to the clock + AHEAD, before the first program
  *   3 each PERIOD  COMMIT: the bound is raised to the clock + AHEAD
  *   after a power failure, the next boot starts at the bound: later than any time read before, by
  *   AHEAD at most
