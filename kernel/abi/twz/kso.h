@@ -54,10 +54,12 @@ _Static_assert(sizeof(struct twz_account) == 160, "account size");
 
 /*
  * The system information page, at the base of the system object; mapped read-only in
- * TWZ_SLOT_SYSTEM. The monotonic clock continues over the boots of a pool. It is
- * ns = clock_offset + ((tsc * clock_mult) >> clock_shift), with a 128-bit product; the wall clock is
- * that plus wall_offset. A reader must read clock_seq until it is even, then the four fields, then clock_seq
- * again, and repeat if it has changed.
+ * TWZ_SLOT_SYSTEM. The monotonic clock continues over the boots of a pool:
+ *
+ *   ns = clock_offset + ((tsc * clock_mult) >> clock_shift), with a 128-bit product
+ *
+ * The wall clock is that plus wall_offset. A reader must read clock_seq until it is even, then the
+ * four fields, then clock_seq again, and repeat if it has changed.
  */
 #define TWZ_SYSTEM_MAGIC   0x317379732d7a7774ull
 #define TWZ_SYSTEM_VERSION 2u
