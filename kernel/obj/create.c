@@ -64,6 +64,7 @@ static int create_persistent(const struct obj_spec *spec, struct object *obj)
                                    .tie_parent = spec->tie,
                                    .perms = spec->perms,
                                    .kind = spec->kind,
+                                   .class_ = spec->class_,
                                    .account = spec->account,
                                    .persist = spec->persist };
     struct store *store = pool_store();
@@ -88,6 +89,8 @@ static int create_persistent(const struct obj_spec *spec, struct object *obj)
     end_creation(obj, err, row);
     return err;
 }
+
+_Static_assert(TWZ_CLASS_DURABLE == STORE_CLASS_DURABLE, "one number for a class");
 
 static bool is_spec_valid(const struct obj_spec *spec)
 {

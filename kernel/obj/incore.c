@@ -277,6 +277,7 @@ static int load_locked(objid_t id, struct object **out)
     obj->nonce[0] = stat.nonce[0];
     obj->nonce[1] = stat.nonce[1];
     obj->account = stat.account;
+    obj->hash_tree = stat.hash_tree;
     obj->class_ = stat.class_;
     obj->revocation_epoch = stat.revoke_epoch;
     obj->kind = stat.kind;

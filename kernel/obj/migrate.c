@@ -53,6 +53,7 @@ static int create_row(struct object *obj, struct store *store)
                                    .kind = obj->kind,
                                    .persist = obj->persist,
                                    .account = obj->account,
+                                   .class_ = obj->class_,
                                    .unnamed = true };
     struct store_update narrow = { .which = STORE_UPDATE_PERMS, .perms = obj->perms };
     uint32_t row;

@@ -179,7 +179,7 @@ void pool_init(void)
     if (err == -TWZ_EVERSION)
         fatal(TWZ_HOST_STOP_DAMAGED,
               "pool of another version: superblock: read-only-compatible features %llx",
-              (unsigned long long)store_unknown_features(store));
+              (unsigned long long)store_unknown_features(opened));
     if (err < 0)
         fatal(TWZ_HOST_STOP_DAMAGED, "damaged pool: both copies of a word it needs are lost");
     atomic_store_explicit(&store, opened, memory_order_release);

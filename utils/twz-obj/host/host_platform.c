@@ -80,6 +80,7 @@ int plat_obj_create(const struct twz_create *create, objid_t *id)
         .perms = create->perms,
         .kind = create->kind,
         .account = create->account,
+        .class_ = create->class_,
         .persist = create->persist,
     };
     uint32_t row;
@@ -166,6 +167,7 @@ int plat_obj_stat(objid_t id, struct twz_stat *stat)
         .revocation_epoch = s.revoke_epoch,
         .class_ = s.class_,
         .account = s.account,
+        .tree = s.hash_tree,
         .rights = s.perms,
     };
     return 0;
