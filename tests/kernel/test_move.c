@@ -101,7 +101,7 @@ static bool page_before_a_hole_to_nvm(void)
     return met;
 }
 
-/* Reads a page of zeros until it is told that the page has another value. */
+/* Reads a page of zeros until word 8 is set or the page has another value. */
 static void child_watch(uint64_t arg)
 {
     while (__atomic_load_n(&SHARED->word[8], __ATOMIC_ACQUIRE) == 0 &&

@@ -72,8 +72,8 @@ struct twz_thread *user_thread_page(unsigned n);
 uint64_t user_join(unsigned n); /* exit code */
 void user_yield(void);
 
-/* user_pin keeps this thread on core 0 with a low priority. A thread of user_thread_first runs there
- * with the usual one, at once, until it sleeps or ends; so this thread continues after that,
+/* user_pin keeps this thread on core 0 with a low priority. A thread of user_thread_first runs
+ * there with the usual one, at once, until it sleeps or ends. So this thread continues after that,
  * however busy the machine is. user_unpin ends it. */
 void user_pin(void);
 objid_t user_thread_first(unsigned n, void (*fn)(uint64_t arg), uint64_t arg);
