@@ -242,8 +242,9 @@ static int copy_page_to_dram(struct object *obj, struct store *store, struct sto
     frame = phys_alloc(0);
     if (phys_is_none(frame))
         return -TWZ_ENOMEM;
-    memcpy(arch_virt(frame), pool_frame_read(p->frame), TWZ_PAGE_SIZE);
-    err = arch_ptree_map(&obj->tree.pt, p->page, frame, flags);
+    err = page_read_frame(arch_virt(frame), pool_frame_phys(p->frame), 0, TWZ_PAGE_SIZE);
+    if (err == 0)
+        err = arch_ptree_map(&obj->tree.pt, p->page, frame, flags);
     if (err < 0)
         phys_free(frame, 0);
     else

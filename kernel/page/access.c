@@ -37,15 +37,15 @@ void page_write_end(struct object *obj, uint32_t page)
     spin_unlock(&obj->tree.lock);
 }
 
-/* Finds the address of a page for reading. The caller must hold the object's lock. An absent page
- * of a volatile object stays absent: it reads as zeros, and *data is NULL. */
-static int find_page_locked(struct object *obj, uint32_t page, const void **data)
+/* Finds the frame of a page for reading. The caller must hold the object's lock. An absent page of
+ * a volatile object stays absent: it reads as zeros, and *out is PHYS_NONE. */
+static int find_page_locked(struct object *obj, uint32_t page, phys_t *out)
 {
     unsigned flags = 0;
     phys_t frame = PHYS_NONE;
     int err = 0;
 
-    *data = NULL;
+    *out = PHYS_NONE;
     if (!phys_is_none(obj->tree.pt.top))
         frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
     if ((flags & ARCH_PT_HOLE) != 0)
@@ -55,8 +55,8 @@ static int find_page_locked(struct object *obj, uint32_t page, const void **data
         if (err == 0)
             frame = arch_ptree_lookup(&obj->tree.pt, page, NULL);
     }
-    if (err == 0 && !phys_is_none(frame))
-        *data = pool_has(frame) ? arch_virt_nvm(frame) : arch_virt(frame);
+    if (err == 0)
+        *out = frame;
     return err;
 }
 
@@ -85,13 +85,13 @@ int obj_read(struct object *obj, uint64_t off, void *buf, size_t len)
         return -TWZ_ERANGE;
     while (len > 0) {
         size_t n = bytes_in_page(off, len);
-        const void *data;
+        phys_t frame;
         int err;
 
         spin_lock(&obj->tree.lock);
-        err = find_page_locked(obj, (uint32_t)(off >> TWZ_PAGE_SHIFT), &data);
-        if (err == 0 && data)
-            memcpy(buf, (const uint8_t *)data + off % TWZ_PAGE_SIZE, n);
+        err = find_page_locked(obj, (uint32_t)(off >> TWZ_PAGE_SHIFT), &frame);
+        if (err == 0 && !phys_is_none(frame))
+            err = page_read_frame(buf, frame, off % TWZ_PAGE_SIZE, n);
         else if (err == 0)
             memset(buf, 0, n);
         spin_unlock(&obj->tree.lock);

@@ -10,8 +10,11 @@
  * The list lasts for one boot, and entries are only added. If the list is full, a bad frame is
  * still handled where it is mapped.
  *
- * Lock order: object -> pool. The list has no lock: a reader must load the count before the
- * entries.
+ * A read by the kernel that meets such an error ends with -TWZ_EPOISON (page_read_frame), and lists
+ * the frame before the machine's report arrives.
+ *
+ * Lock order: object -> the list's lock, which is for additions only. A reader takes none: it must
+ * load the count before the entries.
  */
 #include <kernel/log.h>
 #include <kernel/page.h>
@@ -19,6 +22,7 @@
 
 #define BAD_MAX 64u
 
+static SHARED_LOCK struct spinlock list_lock;
 static uint32_t bad_frames[BAD_MAX];
 static _Atomic uint32_t nbad;
 
@@ -51,14 +55,26 @@ void badpage_add(uint32_t frame)
 {
     uint32_t at;
 
-    if (badpage_is_listed(frame))
-        return;
+    spin_lock(&list_lock);
     at = atomic_load(&nbad);
-    if (at < BAD_MAX) {
+    if (at < BAD_MAX && !badpage_is_listed(frame)) {
         bad_frames[at] = frame;
         /* The entry must be stored before the count includes it; pairs with badpage_is_listed. */
         atomic_store_explicit(&nbad, at + 1, memory_order_release);
     }
+    spin_unlock(&list_lock);
+}
+
+int page_read_frame(void *dst, phys_t frame, size_t off, size_t len)
+{
+    const void *data = pool_has(frame) ? arch_virt_nvm(frame) : arch_virt(frame);
+
+    if (!arch_copy_frame_bytes(dst, (const uint8_t *)data + off, len))
+        return 0;
+    (void)arch_lost_read();
+    if (pool_has(frame))
+        badpage_add(pool_frame_number(frame));
+    return -TWZ_EPOISON;
 }
 
 /* Unmaps a page and marks its page word POISONED. The caller must hold the object's lock. */

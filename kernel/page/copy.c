@@ -137,7 +137,11 @@ static int copy_next(const struct span *s, struct copies *c)
         frame = phys_alloc(0);
         if (phys_is_none(frame))
             return -TWZ_ENOMEM;
-        memcpy(arch_virt(frame), pool_frame_read(p.frame), TWZ_PAGE_SIZE);
+        err = page_read_frame(arch_virt(frame), pool_frame_phys(p.frame), 0, TWZ_PAGE_SIZE);
+        if (err < 0) {
+            phys_free(frame, 0);
+            return err;
+        }
     }
     c->hole[c->n] = p.state == STORE_HOLE;
     c->frame[c->n++] = frame;

@@ -97,11 +97,6 @@ uint32_t pool_frame_number(phys_t frame)
     return (uint32_t)((frame.addr - pool_base.addr) >> STORE_FRAME_SHIFT);
 }
 
-const void *pool_frame_read(uint32_t frame)
-{
-    return arch_virt_nvm(pool_frame_phys(frame));
-}
-
 /* Ends the boot with the reason that the store gives. */
 static NORETURN void refuse_pool(int code, const struct store_report *why)
 {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A media error while a program runs: media.py POOL-MAKER KERNEL TEST
+"""Media errors while a program runs: media.py POOL-MAKER KERNEL TEST
 
 When the test reports that it is ready, this raises a machine check by QEMU's monitor, with the
-address of the page that the test has filled with its pattern.
+address of the page that the test has filled with its pattern: one pattern for each report.
 """
 
 import os
@@ -15,7 +15,8 @@ import threading
 
 import boot
 
-PATTERN = (0x6c6f73742d70616f).to_bytes(8, "little") * 512
+PATTERNS = {"ready for a media error": 0x6c6f73742d70616f,
+            "ready for an error in a kernel read": 0x6c6f73742d726561}
 MCE = "mce 0 9 0xbd80000000000090 0 {address:#x} 0\n"
 
 
@@ -31,11 +32,10 @@ def run_command(monitor, line, end=b"(qemu) "):
     return answer.decode(errors="replace")
 
 
-def raise_machine_check(monitor, pool):
-    monitor.recv(4096)
+def raise_machine_check(monitor, pool, pattern):
     base = int(re.search(r"addr: (0x[0-9a-f]+)", run_command(monitor, "info memory-devices\n"))[1], 16)
     with open(pool, "rb") as f:
-        at = f.read().find(PATTERN)
+        at = f.read().find(pattern.to_bytes(8, "little") * 512)
     if at < 0:
         raise AssertionError("the test's page is not in the pool")
     run_command(monitor, MCE.format(address=base + at + 64))
@@ -52,11 +52,12 @@ def main(maker, kernel, test):
                               errors="replace", pass_fds=[machine_end.fileno()]) as qemu:
             limit = threading.Timer(boot.LIMIT, qemu.kill)
             limit.start()
+            run_command(test_end, "")  # the monitor's greeting
             log = ""
             for line in qemu.stdout:
                 log += line
-                if line.startswith("ready for a media error"):
-                    raise_machine_check(test_end, pool)
+                if line.rstrip() in PATTERNS:
+                    raise_machine_check(test_end, pool, PATTERNS[line.rstrip()])
             limit.cancel()
         check = subprocess.run([maker, pool], capture_output=True, text=True, timeout=boot.LIMIT)
     print(log, end="")

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An uncorrectable memory error in the pool, which media.py raises: accesses to the page fault in
- * each object that has it, and all other pages stay usable.
+ * Uncorrectable memory errors in the pool, which media.py raises. The first hits a page that user
+ * code reads: accesses to the page fault in each object that has it, and all other pages stay
+ * usable. The second hits a page that the kernel copies all the time: the copy fails, and the
+ * kernel goes on.
  */
 #include "user.h"
 
 #define PATTERN 0x6c6f73742d70616full /* media.py searches the pool for a page full of it */
+#define COPIED  0x6c6f73742d726561ull /* the same, of the second page */
 #define RW      (TWZ_READ | TWZ_WRITE)
 #define PAGE    TWZ_PAGE_SIZE
 
@@ -20,6 +23,33 @@ static void await_media_error(uint64_t at, objid_t object)
     CHECK_IS(SHARED->fault.reason, TWZ_REASON_POISON);
     CHECK_IS(SHARED->fault.object.lo, object.lo);
     CHECK_IS(user_store_faults(at), 1);
+}
+
+/* Copies a page again and again until the kernel finds it lost. */
+static void test_error_in_a_kernel_read(void)
+{
+    objid_t from = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
+    objid_t to = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+    struct twz_copy c = {
+        .src = from, .dst = to, .src_off = 7 * PAGE, .dst_off = PAGE, .len = PAGE
+    };
+    long ret = 0;
+    uint64_t i;
+
+    user_map(SLOT_TEST + 2, from, RW);
+    *user_page(SLOT_TEST + 2, 8) = 88;
+    for (i = 0; i < PAGE / 8; i++)
+        user_page(SLOT_TEST + 2, 7)[i] = COPIED;
+    user_log("ready for an error in a kernel read");
+    while (ret == 0)
+        ret = CALL(obj_copy, SIZED(&c), 1);
+    CHECK_IS(ret, -TWZ_EPOISON);
+    CHECK_IS(CALL(obj_copy, SIZED(&c), 1), -TWZ_EPOISON);
+    CHECK_IS(user_load_faults(TWZ_SLOT_ADDR(SLOT_TEST + 2) + 7 * PAGE), 1);
+    CHECK_IS(SHARED->fault.reason, TWZ_REASON_POISON);
+    c.src_off = 8 * PAGE;
+    CHECK_IS(CALL(obj_copy, SIZED(&c), 1), 0);
+    CHECK_IS(CALL(obj_delete, IDARG(from), TWZ_DELETE_NOW), 0);
 }
 
 void test_main(void)
@@ -57,4 +87,5 @@ void test_main(void)
     CHECK_IS(user_store_faults(at), 0);
     CHECK_IS(CALL(obj_delete, IDARG(lost), TWZ_DELETE_NOW), 0);
     CHECK_IS(CALL(obj_delete, IDARG(other), TWZ_DELETE_NOW), 0);
+    test_error_in_a_kernel_read();
 }

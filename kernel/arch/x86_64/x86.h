@@ -184,6 +184,7 @@ struct x86_cpu {
     /* Memory errors that the #MC handler stored, and irq.c has not reported yet. */
     _Atomic uint32_t media_count;
     phys_t media_addr[X86_MEDIA_ERRORS];
+    bool lost_read; /* an error has ended a read since arch_lost_read */
     uint64_t gdt[7];
     struct x86_tss tss;
     _Alignas(64) uint8_t ist_stack[3][4096];

@@ -156,6 +156,17 @@ const void *arch_virt_nvm(phys_t p); /* NVM, all of it, read-only */
 phys_t arch_phys(const void *kernel_virt);
 
 /*
+ * Copies bytes of a frame, at its address in one of the kernel's maps. Returns 1, with part of them
+ * copied, if the memory reports an uncorrectable error meanwhile; else 0. The error itself arrives
+ * by kernel_media_error later.
+ */
+MUST_CHECK int arch_copy_frame_bytes(void *dst, const void *src, size_t len);
+
+/* Returns true if such an error has ended a read of this core since the last call: of the function
+ * above, or of persist_copy_nt, which copies zeros for what it cannot read. */
+bool arch_lost_read(void);
+
+/*
  * NVM has a second map, read-write at arch_nvm_store. Only the store may write through it: its
  * metadata, and user pages by way of persist.h. arch_map_nvm makes both maps for a range, rounded
  * out to 2 MiB. Takes the lock of the kernel's map. -TWZ_ERANGE: beyond both maps; -TWZ_ENOMEM: no

@@ -138,8 +138,14 @@ MUST_CHECK bool page_drop_some(struct object *obj, uint32_t *at);
 
 /* --- bad pages (badpages.c) ------------------------------------------------------------------- */
 
-/* Lists a frame of the pool that has an uncorrectable memory error. Takes no lock. */
+/* Lists a frame of the pool that has an uncorrectable memory error. Takes a lock of its own, last.
+ */
 void badpage_add(uint32_t frame);
+
+/* Copies bytes of a frame of DRAM or of the pool. The caller must hold the lock of the object whose
+ * page it is. -TWZ_EPOISON, with part of them copied, if the memory has an uncorrectable error; a
+ * frame of the pool is then listed. */
+MUST_CHECK int page_read_frame(void *dst, phys_t frame, size_t off, size_t len);
 
 /* Unmaps the object's pages that map the frame, and marks their page words POISONED, durably. If
  * the store cannot mark a page word, the function only logs the failure. */

@@ -31,8 +31,7 @@ uint64_t pool_size(void); /* bytes */
 /* Convert addresses and frame numbers of the pool. These functions take no lock. */
 bool pool_has(phys_t frame); /* returns true if the address lies in the pool */
 phys_t pool_frame_phys(uint32_t frame);
-uint32_t pool_frame_number(phys_t frame);    /* the address must lie in the pool */
-const void *pool_frame_read(uint32_t frame); /* address in the kernel's read-only map */
+uint32_t pool_frame_number(phys_t frame); /* the address must lie in the pool */
 
 /* Zeroes a few free frames in advance for the calling core, which is idle. Returns false if enough
  * are zeroed or there is no pool. Takes no lock. */

@@ -41,17 +41,30 @@ static inline void stream_zero_line(uint64_t *dst)
                      : "memory");
 }
 
+/* Load a word that may be lost: after a machine check the kernel continues behind the load, with 0
+ * in rax (arch_lost_read). Its trap handler expects the source in rsi. */
+static inline uint64_t load_or_zero(const void *from)
+{
+    uint64_t value;
+
+    __asm__ volatile("1: movq (%[from]), %[value]\n"
+                     "2:\n\t"
+                     ".pushsection .fixup, \"a\"\n\t"
+                     ".long 1b - ., 2b - .\n\t"
+                     ".popsection"
+                     : [value] "=a"(value)
+                     : [from] "S"(from)
+                     : "memory");
+    return value;
+}
+
 void persist_copy_nt(void *dst, const void *src, size_t len)
 {
     uint64_t *to = dst;
     const uint8_t *from = src;
 
-    for (size_t i = 0; i < len / 8; i++) {
-        uint64_t value;
-
-        memcpy(&value, from + i * 8, sizeof(value));
-        stream64(&to[i], value);
-    }
+    for (size_t i = 0; i < len / 8; i++)
+        stream64(&to[i], load_or_zero(from + i * 8));
 }
 
 #define WIDE_BYTES 512u /* of one step of stream_zeros */

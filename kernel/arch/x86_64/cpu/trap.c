@@ -17,6 +17,8 @@
 
 #define MC_VALID      (1ull << 63)
 #define MC_ADDR_VALID (1ull << 58)
+#define MC_ACTION     (1ull << 55) /* the core cannot go on with the data */
+#define MCG_EIPV      2u           /* the error belongs to the interrupted instruction */
 
 /* Page-fault error code. */
 #define PF_PRESENT 1u
@@ -118,9 +120,45 @@ void x86_trap_kernel(struct x86_trap *trap)
         x86_trap_panic(trap, "exception in the kernel");
 }
 
-static void store_media_errors(struct x86_cpu *cpu)
+/* The kernel reads the frame of `addr` at an instruction that has a fixup: rsi is its source. */
+static bool is_reading(const struct x86_trap *trap, phys_t addr)
+{
+    uint64_t source = trap->rsi;
+
+    if ((trap->cs & 3) != 0 || source < DIRECT_VIRT)
+        return false;
+    return arch_phys((const void *)source).addr >> 12 == addr.addr >> 12 ||
+           arch_phys((const void *)(source - 8)).addr >> 12 == addr.addr >> 12;
+}
+
+/*
+ * Ends the read that an uncorrectable error has hit. The processor says that the error belongs to
+ * the interrupted instruction (EIPV), or the instruction reads the frame. Elsewhere the kernel
+ * cannot go on without the data.
+ */
+static void end_read(struct x86_trap *trap, struct x86_cpu *cpu, bool exact, phys_t addr)
+{
+    if ((trap->cs & 3) != 0 || (!exact && !is_reading(trap, addr)))
+        return;
+    if (apply_fixup(trap))
+        cpu->lost_read = true;
+    else if (exact)
+        x86_trap_panic(trap, "uncorrectable memory error in the kernel");
+}
+
+bool arch_lost_read(void)
+{
+    struct x86_cpu *cpu = x86_this();
+    bool lost = cpu->lost_read;
+
+    cpu->lost_read = false;
+    return lost;
+}
+
+static void store_media_errors(struct x86_trap *trap, struct x86_cpu *cpu)
 {
     uint32_t banks = (uint32_t)x86_rdmsr(MSR_MCG_CAP) & 0xff;
+    bool exact = (x86_rdmsr(MSR_MCG_STATUS) & MCG_EIPV) != 0;
 
     for (uint32_t i = 0; i < banks; i++) {
         uint64_t status = x86_rdmsr(MSR_MC0_CTL + i * 4 + 1);
@@ -129,6 +167,8 @@ static void store_media_errors(struct x86_cpu *cpu)
         if ((status & MC_VALID) && (status & MC_ADDR_VALID) && n < X86_MEDIA_ERRORS) {
             cpu->media_addr[n].addr = x86_rdmsr(MSR_MC0_CTL + i * 4 + 2);
             cpu->media_count = n + 1;
+            if (status & MC_ACTION)
+                end_read(trap, cpu, exact, cpu->media_addr[n]);
         }
         x86_wrmsr(MSR_MC0_CTL + i * 4 + 1, 0);
     }
@@ -140,7 +180,7 @@ void x86_trap_ist(struct x86_trap *trap, struct x86_cpu *cpu)
 {
     kassert(x86_this() == cpu);
     if (trap->vector == VEC_MC) {
-        store_media_errors(cpu);
+        store_media_errors(trap, cpu);
         return;
     }
     if (trap->vector == VEC_DF)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The only instructions of the kernel that may fault. Each has an entry in .fixup: the core
- * continues at the address given there, with the faulting address in rax. */
+/* The instructions of the kernel that may fault, with those of persist_copy_nt (store/x86). Each
+ * has an entry in .fixup: after a page fault or a machine check the core continues at the address
+ * given there, with the faulting address in rax. */
 
     .macro fixup from, to
     .pushsection .fixup, "a"
@@ -48,6 +49,24 @@ fault_bytes:
     fixup 1b, fault_words
     fixup 2b, fault_bytes
     fixup 3b, fault_bytes
+
+/* int arch_copy_frame_bytes(void *dst, const void *src, size_t len): 0, or 1 after an uncorrectable
+ * memory error in the source. */
+    .globl arch_copy_frame_bytes
+arch_copy_frame_bytes:
+    movq %rdx, %rcx
+    shrq $3, %rcx
+    andl $7, %edx
+5:  rep movsq
+    movl %edx, %ecx
+6:  rep movsb
+    xorl %eax, %eax
+    ret
+lost:
+    movl $1, %eax
+    ret
+    fixup 5b, lost
+    fixup 6b, lost
 
 /* int x86_xrstor(const void *area): 0, or 1 if the processor rejected the image. */
     .globl x86_xrstor
