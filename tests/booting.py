@@ -72,7 +72,7 @@ class Pool:
     def put_system(self):
         lines = ["mkdir -p /host"]
         for host, path in self.system():
-            lines += [f"mkdir -p {os.path.dirname(path)}", f"put {host} {path}"]
+            lines += [f"mkdir -p {os.path.dirname(path)}", f"put --perms rx {host} {path}"]
             lines += [f"boot {path}"] if path == "/bin/init" else []
         self.tool("batch", "-", input="\n".join(lines) + "\n")
 
@@ -112,6 +112,11 @@ class Pool:
     def log(self):
         with open(self.log_path, "rb") as f:
             return f.read()
+
+    def kernel_log(self):
+        """The lines of the log that no program wrote."""
+        return b"".join(line for line in self.log().splitlines(keepends=True)
+                        if not line.startswith(b"[thread "))
 
     def check(self):
         """Checks the pool's invariants."""

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the kernel's log, on arch_log_write. One lock keeps lines whole; it is taken last, under any
- * other. A core that panics may hold it already, or a core that is stopped does. So a panicking
- * kernel waits a bounded time for the lock, then writes without it.
+ * Owns the kernel's log, on arch_log_write. A line of a program begins with a mark, one of the
+ * kernel never does; so each is known by its start. One lock keeps lines whole; it is taken last,
+ * under any other. A core that panics may hold it already, or a core that is stopped does. So a
+ * panicking kernel waits a bounded time for the lock, then writes without it.
  */
 #include <kernel/lock.h>
 #include <kernel/log.h>
@@ -27,11 +28,11 @@ static bool lock_log(void)
     return false;
 }
 
-void log_bytes(const char *text, size_t len)
+static void write_line(const char *line, size_t len)
 {
     bool locked = lock_log();
 
-    arch_log_write(text, len);
+    arch_log_write(line, len);
     if (locked)
         spin_unlock(&lock);
 }
@@ -48,7 +49,42 @@ void log_printf(const char *fmt, ...)
     if (len > sizeof(line) - 2)
         len = sizeof(line) - 2;
     line[len++] = '\n';
-    log_bytes(line, len);
+    write_line(line, len);
+}
+
+static bool is_printable(char c)
+{
+    return (c >= 32 && c <= 126) || c == '\t';
+}
+
+/* Stores the text's next line, without its newline, at `to`. Returns the line's length. */
+static size_t copy_user_line(char *to, const char *text, size_t len)
+{
+    size_t n = 0;
+
+    for (; n < len && text[n] != '\n'; n++)
+        to[n] = is_printable(text[n]) ? text[n] : '.';
+    return n;
+}
+
+void log_user(uint64_t thread, const char *text, size_t len)
+{
+    char line[LINE_MAX_BYTES];
+    size_t mark = fmt_print(line, sizeof(line), "[thread %llu] ", (unsigned long long)thread);
+
+    while (len > 0) {
+        size_t space = sizeof(line) - mark - 1;
+        size_t n = copy_user_line(line + mark, text, len < space ? len : space);
+
+        if (n > 0) {
+            line[mark + n] = '\n';
+            write_line(line, mark + n + 1);
+        }
+        if (n < len && text[n] == '\n')
+            n++;
+        text += n;
+        len -= n;
+    }
 }
 
 void log_panicking(void)

@@ -2,6 +2,7 @@
 /* Handlers of the calls that belong to no object: null, random, log_write, shutdown. */
 #include <kernel/log.h>
 #include <kernel/random.h>
+#include <kernel/sched.h>
 #include <kernel/upcall.h>
 #include "calls.h"
 
@@ -25,11 +26,6 @@ int64_t sys_random(struct user_buf buf, uint64_t len)
     return err < 0 ? err : (int64_t)len;
 }
 
-static bool is_printable(char c)
-{
-    return (c >= 32 && c <= 126) || c == '\n' || c == '\t';
-}
-
 int64_t sys_log_write(struct user_text text, uint64_t len)
 {
     char line[LOG_MAX];
@@ -40,10 +36,7 @@ int64_t sys_log_write(struct user_text text, uint64_t len)
     err = user_copy_in(line, USER_ADDR(text), len);
     if (err < 0)
         return err;
-    for (uint64_t i = 0; i < len; i++)
-        if (!is_printable(line[i]))
-            line[i] = '.';
-    log_bytes(line, len);
+    log_user(current()->generation, line, len);
     return (int64_t)len;
 }
 

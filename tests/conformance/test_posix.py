@@ -45,7 +45,7 @@ def compare(name):
                                           n=1, lineterm=""))
         booting.wanted(not lines, "\n".join(lines[:40]) + f"\n{cpus} cores, errors: {errors}")
         booting.same(status, wanted_status, "status")
-        booting.wanted(not booting.PANIC.search(POOL.log()), f"kernel log: {POOL.log()!r}")
+        booting.wanted(not booting.PANIC.search(POOL.kernel_log()), f"kernel log: {POOL.log()!r}")
 
 
 def test_files():

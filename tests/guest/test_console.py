@@ -19,7 +19,7 @@ def run_attack(options):
         pool.put(f"{BUILD}/tests/guest/raw/raw-attack", "/bin/init")
         pool.tool("boot", "/bin/init")
         r = pool.run("attack", options=options)
-        wanted(not booting.PANIC.search(pool.log()), f"the kernel's log: {pool.log()!r}")
+        wanted(not booting.PANIC.search(pool.kernel_log()), f"the kernel's log: {pool.log()!r}")
         same((r.returncode, r.stdout), (0, b"before\nafter\n"))
 
 

@@ -22,7 +22,7 @@ POOL.put(f"{BUILD}/examples/hello", "/host/hello")
 def run_fault(kind):
     r = POOL.run("/host/fault", kind)
     wanted(b"continued" not in r.stdout, f"{kind}: the program continued")
-    wanted(not booting.PANIC.search(POOL.log()), f"{kind}: the kernel's log: {POOL.log()!r}")
+    wanted(not booting.PANIC.search(POOL.kernel_log()), f"{kind}: the kernel's log: {POOL.log()!r}")
     return r.returncode, r.stdout.decode().strip(), r.stderr.decode()
 
 

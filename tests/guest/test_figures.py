@@ -131,7 +131,7 @@ def test_machine_without_nvdimm_ends_with_a_message():
                            capture_output=True, stdin=subprocess.DEVNULL,
                            timeout=booting.BOOT_LIMIT, check=False)
         wanted(r.returncode not in (0, 128 + 9), f"status {r.returncode}")
-        booting.holds(pool.log(), b"twz: fatal:", b"pool")
+        booting.holds(pool.kernel_log(), b"twz: fatal:", b"pool")
 
 
 counting.run(globals(), sys.argv[3] if len(sys.argv) > 3 else None)

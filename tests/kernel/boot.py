@@ -16,7 +16,8 @@ import backstop
 
 LIMIT = backstop.seconds(100)
 POOL_MIB = "64"
-SUMMARY = re.compile(r"^\d+ passed, \d+ failed$", re.MULTILINE)
+MARK = re.compile(r"^\[thread \d+\] ")
+SUMMARY = re.compile(r"^\[thread \d+\] (\d+ passed, \d+ failed)$", re.MULTILINE)
 
 
 def command(kernel, pool, cores, words):

@@ -56,8 +56,9 @@ def main(maker, kernel, test):
             log = ""
             for line in qemu.stdout:
                 log += line
-                if line.rstrip() in PATTERNS:
-                    raise_machine_check(test_end, pool, PATTERNS[line.rstrip()])
+                text = boot.MARK.sub("", line.rstrip())
+                if text in PATTERNS:
+                    raise_machine_check(test_end, pool, PATTERNS[text])
             limit.cancel()
         check = subprocess.run([maker, pool], capture_output=True, text=True, timeout=boot.LIMIT)
     print(log, end="")

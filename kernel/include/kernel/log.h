@@ -6,7 +6,11 @@
 #include <kernel/types.h>
 
 void log_printf(const char *fmt, ...) PRINTF(1, 2); /* one line; a newline is added */
-void log_bytes(const char *text, size_t len);
+
+/* Writes the lines of a program's text, each behind the mark "[thread N] ". No line of the kernel
+ * begins like that, and the text has no part in a line without the mark: the last line ends with
+ * the text. Empty lines are left out; bytes that are not printable become dots. */
+void log_user(uint64_t thread, const char *text, size_t len);
 void log_panicking(void); /* from now on writers wait a bounded time for the log's lock */
 
 #endif

@@ -46,7 +46,7 @@ def oracle_for(anchor, total_marks):
         wanted(len(before) <= found <= len(after) + 1, f"{found} objects")
         if image.marks >= total_marks:
             same(found, len(after), "objects after the last word of the program")
-        wanted(not booting.PANIC.search(pool.log()), f"the kernel's log: {pool.log()!r}")
+        wanted(not booting.PANIC.search(pool.kernel_log()), f"the kernel's log: {pool.log()!r}")
         holds(pool.run("churn", anchor, str(ROUNDS), expect=0).stdout, b"rounds")
         pool.run("churn", anchor, "verify", expect=0)
         pool.check()
