@@ -155,6 +155,32 @@ static void play_echo(const struct twz_host_run *run, const char *strings)
     }
 }
 
+/* A guest that sends what would excuse it from a deadline, again and again. */
+static void play_deaf(const char *word)
+{
+    char *payload;
+    struct twz_host_frame f;
+
+    if (strcmp(word, "exited") == 0)
+        end_program(0);
+    send_frame(TWZ_HOST_READY, NULL, 0);
+    dprintf(out, "waiting\n");
+    while (true) {
+        f = next_frame(&payload);
+        free(payload);
+        send_frame(TWZ_HOST_READY, NULL, 0);
+        if (f.type == TWZ_HOST_SIGNAL && strcmp(word, "exits") == 0)
+            end_program(0);
+        dprintf(out, "deaf\n");
+    }
+}
+
+static void play_log(int lines)
+{
+    for (int i = 0; i < lines; i++)
+        dprintf(STDOUT_FILENO, "line %d of the log\n", i);
+}
+
 /* The plays that end before the guest is ready. */
 static void play_boot(const char *name, const char *word)
 {
@@ -190,6 +216,10 @@ static void play(const struct twz_host_run *run, const char *strings)
         return;
     }
 
+    if (strcmp(name, "deaf") == 0)
+        play_deaf(word);
+    if (strcmp(name, "log") == 0)
+        play_log(atoi(word));
     if (strcmp(name, "exit") == 0) {
         dprintf(err, "to error\n");
         status = atoi(word);
@@ -204,9 +234,9 @@ static void play(const struct twz_host_run *run, const char *strings)
         play_echo(run, strings);
     }
     end_program(status);
-    if (strcmp(name, "late") == 0)
+    if (strncmp(name, "late", 4) == 0)
         write_all(out, late, sizeof(late));
-    while (strcmp(name, "stay") == 0)
+    while (strcmp(name, "stay") == 0 || strcmp(name, "late-deaf") == 0)
         pause();
 }
 

@@ -112,7 +112,8 @@ def test_first_run_makes_the_pool_and_reports_it():
         same((r.returncode, r.stdout), (0, ""))
         holds(r.stderr, f"made the pool {t.pool} (1G")
         same(os.stat(t.pool).st_size, 1 << 30)
-        holds(t.notes(), "[mkpool] [--size] [1G]", "put --update", "/bin/init\nboot /bin/init\n",
+        holds(t.notes(), "[mkpool] [--size] [1G]", "put --update --perms rx init /bin/init\n",
+              "/bin/init\nboot /bin/init\n",
               f"twz-run [--pool] [{t.pool}] [--] [cat]\n")
 
 
@@ -157,7 +158,7 @@ def test_host_program_is_put_first():
         t.write("my program", "\x7fELF")
         r = t.twz("run", "--", "./my program", "a b", "", "it's", "--cpus")
         same((r.returncode, r.stdout), (0, ""))
-        holds(t.notes(), "[put] [--update] [./my program] [/host/my program]",
+        holds(t.notes(), "[put] [--update] [--perms] [rxd] [./my program] [/host/my program]",
               f"twz-run [--pool] [{t.pool}] [--] [/host/my program] [a b] [] [it's] [--cpus]\n")
 
 

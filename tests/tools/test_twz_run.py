@@ -129,6 +129,59 @@ def test_second_interrupt_ends_the_machine():
     same(end_with([signal.SIGINT, signal.SIGINT], "signal", "ignore"), (130, b""))
 
 
+def end_deaf(word, signals):
+    p = start("deaf", word, stdin=subprocess.DEVNULL)
+    same(p.stdout.readline(), b"waiting\n")
+    for signo in signals:
+        p.send_signal(signo)
+        p.stdout.readline()
+    p.stdout.read()
+    p.stdout.close()
+    p.stderr.close()
+    return p.wait(LIMIT)
+
+
+def test_second_signal_ends_a_deaf_guest():
+    for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        same((signo, end_deaf("", [signo, signo])), (signo, 128 + signo))
+        same((signo, end_deaf("exited", [signo, signo])), (signo, 0))
+
+
+def test_deaf_guest_does_not_move_the_deadline():
+    """The guest answers each signal with READY or EXIT; the one signal's deadline stays."""
+    for word, signo, status in (("", signal.SIGTERM, 143), ("", signal.SIGINT, 130),
+                                ("exited", signal.SIGQUIT, 0), ("exits", signal.SIGHUP, 0)):
+        same((word, end_deaf(word, [signo])), (word, status))
+
+
+def test_signal_ends_a_run_whose_output_is_not_read():
+    p = start("late-deaf", stdin=subprocess.DEVNULL)
+    same(p.stdout.readline()[:5], b"argc ")
+    p.send_signal(signal.SIGTERM)
+    p.send_signal(signal.SIGTERM)
+    same(p.wait(LIMIT), 0)
+    p.stdout.close()
+    p.stderr.close()
+
+
+def log_of(lines, size):
+    path = os.path.join(DIR.name, "log")
+    run("log", str(lines), options=["--log", path, "--log-size", size])
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def test_log_is_bounded_and_says_so():
+    whole = b"".join(b"line %d of the log\n" % i for i in range(20000))
+    same(log_of(20000, "1M"), whole)
+    log = log_of(20000, "64K")
+    same(len(log) <= 64 << 10 and len(log) >= 32 << 10, True)
+    first, _, rest = log.partition(b"\n")
+    same(whole.endswith(rest), True)
+    holds(first, b"older log were dropped here")
+    same(int(first.split()[2]), len(whole) - len(rest))
+
+
 def test_guest_that_does_not_come_up():
     r = run("hang-at-boot", options=["--boot-seconds", "1"])
     same(r.returncode, 125)
@@ -204,7 +257,7 @@ def test_trace_reaches_the_program():
 
 def test_wrong_use():
     for options in (["--cpus", "0"], ["--cpus", "x"], ["--memory", "1K"], ["--memory", "G"],
-                    ["--env", "NOTHING"], ["--nonsense"], ["--bare"], ["--trace=call,nothing"],
+                    ["--env", "NOTHING"], ["--log-size", "1K"], ["--log-size", "x"], ["--nonsense"], ["--bare"], ["--trace=call,nothing"],
                     ["--deterministic", "--cpus", "2"]):
         same((options, run("exit", "0", options=options).returncode), (options, 2))
 

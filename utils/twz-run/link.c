@@ -5,8 +5,10 @@
  * for it.
  *
  * A first ending signal goes to the program, a second one ends the machine. Before the guest is
- * ready, the first one ends the machine. The loop ends when the machine's process is gone and both
- * outputs are delivered.
+ * ready, the first one ends the machine. TERM and HUP, and without a terminal INT and QUIT, set a
+ * deadline for the machine too. Nothing that the guest sends moves a deadline to later: the guest
+ * is ready once, and exits once. The loop ends when the machine's process is gone and both outputs
+ * are delivered; after the end by a signal, without the outputs if nothing reads them.
  */
 #define _GNU_SOURCE
 #include "link.h"
@@ -25,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TERM_MS   5000  /* from SIGTERM or SIGHUP to the machine's end */
+#define TERM_MS   5000  /* from the first ending signal to the machine's end */
 #define EXIT_MS   10000 /* from the program's end to the machine's */
 #define REPEAT_MS 1000  /* at the prompt, a second Ctrl-C within this ends the machine */
 
@@ -40,10 +42,13 @@ struct link {
     const struct options *o;
     const struct machine *m;
     struct link_result *r;
-    bool gone; /* the machine's process was reaped */
+    bool gone;   /* the machine's process was reaped */
+    bool killed; /* by this program, for a signal or a deadline */
     bool ctl_ended;
-    int64_t deadline; /* ms, 0: none */
-    int64_t signaled; /* when the last ending signal came */
+    int64_t boot_deadline; /* ms, 0: none; until the guest is ready */
+    int64_t deadline;      /* ms, 0: none; only moves to earlier */
+    int64_t signaled;      /* when the last ending signal came */
+    struct log *log;
     struct queue to_ctl;
     unsigned char frame[sizeof(struct twz_host_frame) + sizeof(struct twz_host_exit)];
     size_t frame_len;
@@ -58,7 +63,7 @@ struct link {
     unsigned char give[sizeof(struct twz_host_give) + TWZ_HOST_LEN_MAX];
 };
 
-enum { WAIT_SIGNALS, WAIT_CTL, WAIT_IN, WAIT_STDIN, WAIT_OUT, WAIT_ERR, WAIT_COUNT };
+enum { WAIT_SIGNALS, WAIT_CTL, WAIT_IN, WAIT_STDIN, WAIT_OUT, WAIT_ERR, WAIT_LOG, WAIT_COUNT };
 
 static int64_t now_ms(void)
 {
@@ -159,19 +164,28 @@ static void flush_ctl(struct link *l)
 
 /* Frames from the guest */
 
+/* End the machine in `ms` from now on, unless it ends earlier anyway. */
+static void set_deadline(struct link *l, int64_t ms)
+{
+    int64_t at = now_ms() + ms;
+
+    if (!l->deadline || at < l->deadline)
+        l->deadline = at;
+}
+
 static void handle_frame(struct link *l, const struct twz_host_frame *f)
 {
     if (f->type == TWZ_HOST_READY) {
         l->r->ready = true;
-        l->deadline = 0;
+        l->boot_deadline = 0;
     }
-    if (f->type == TWZ_HOST_EXIT && f->len == sizeof(struct twz_host_exit)) {
+    if (f->type == TWZ_HOST_EXIT && f->len == sizeof(struct twz_host_exit) && !l->r->exited) {
         struct twz_host_exit e;
 
         memcpy(&e, l->frame + sizeof(*f), sizeof(e));
         l->r->exited = true;
         l->r->status = e.status & 0xff;
-        l->deadline = now_ms() + EXIT_MS;
+        set_deadline(l, EXIT_MS);
     }
 }
 
@@ -304,7 +318,14 @@ static void write_give(struct link *l)
 static void end_by_signal(struct link *l, int signo)
 {
     l->r->signal = signo;
+    l->killed = true;
     machine_kill(l->m);
+}
+
+/* At a terminal, INT and QUIT are keys: a program may handle them and go on. */
+static bool must_end(int signo)
+{
+    return signo == SIGTERM || signo == SIGHUP || !(terminal_bits() & TWZ_HOST_TTY_IN);
 }
 
 static void handle_ending_signal(struct link *l, int signo)
@@ -319,9 +340,9 @@ static void handle_ending_signal(struct link *l, int signo)
         return;
     }
     send_signal(l, signo);
-    if (signo == SIGTERM || signo == SIGHUP) {
+    if (must_end(signo) || l->r->exited) {
         l->r->signal = signo;
-        l->deadline = now + TERM_MS;
+        set_deadline(l, TERM_MS);
     }
 }
 
@@ -337,7 +358,7 @@ static void read_signal(struct link *l, int signals)
         l->gone |= waitpid(l->m->pid, &l->r->wait_status, WNOHANG) == l->m->pid;
     else if (signo == SIGWINCH)
         send_winch(l);
-    else if (!l->r->exited)
+    else
         handle_ending_signal(l, signo);
 }
 
@@ -363,6 +384,8 @@ static void prepare_poll(const struct link *l, struct pollfd *p, int signals)
         p[WAIT_IN] = (struct pollfd){ .fd = l->m->port[PORT_IN], .events = POLLIN };
     p[WAIT_OUT] = channel_wants(&l->out);
     p[WAIT_ERR] = channel_wants(&l->err);
+    if (!l->log->ended)
+        p[WAIT_LOG] = (struct pollfd){ .fd = l->log->from, .events = POLLIN };
 }
 
 static void handle_ready(struct link *l, const struct pollfd *p, int signals)
@@ -381,34 +404,52 @@ static void handle_ready(struct link *l, const struct pollfd *p, int signals)
         send_loss(l, TWZ_HOST_OUT, l->out.error);
     if (p[WAIT_ERR].revents && channel_move(&l->err))
         send_loss(l, TWZ_HOST_ERR, l->err.error);
+    if (p[WAIT_LOG].revents)
+        log_move(l->log);
     if (p[WAIT_SIGNALS].revents)
         read_signal(l, signals);
 }
 
 static int time_left(struct link *l)
 {
+    int64_t at = l->deadline;
     int64_t left;
 
-    if (!l->deadline)
+    if (l->boot_deadline && (!at || l->boot_deadline < at))
+        at = l->boot_deadline;
+    if (!at || l->killed)
         return -1;
-    left = l->deadline - now_ms();
+    left = at - now_ms();
     return left > 0 ? (int)left : 0;
 }
 
 static void handle_deadline(struct link *l)
 {
-    l->deadline = 0;
     l->r->stuck = l->r->exited;
     l->r->boot_timeout = !l->r->ready;
+    l->killed = true;
     machine_kill(l->m);
 }
 
-static bool is_done(const struct link *l)
+/* Can an output that has bytes take some now? */
+static bool is_writable(const struct link *l)
 {
-    return l->gone && l->ctl_ended && channel_done(&l->out) && channel_done(&l->err);
+    struct pollfd p[] = { channel_wants(&l->out), channel_wants(&l->err) };
+
+    return poll(p, 2, 0) > 0;
 }
 
-int link_run(const struct options *o, const struct machine *m, int signals, struct link_result *r)
+/* A user who ended the machine by a signal does not wait for a reader of the output either. */
+static bool is_done(const struct link *l)
+{
+    bool delivered = channel_done(&l->out) && channel_done(&l->err);
+
+    return l->gone && l->ctl_ended && l->log->ended &&
+           (delivered || (l->killed && l->r->signal && !is_writable(l)));
+}
+
+int link_run(const struct options *o, const struct machine *m, struct log *log, int signals,
+             struct link_result *r)
 {
     static struct link l; /* zero; one run for each process */
     int err;
@@ -417,12 +458,13 @@ int link_run(const struct options *o, const struct machine *m, int signals, stru
     l.o = o;
     l.m = m;
     l.r = r;
+    l.log = log;
     *r = (struct link_result){ .ready = o->bare };
     channel_init(&l.out, m->port[PORT_OUT], STDOUT_FILENO);
     channel_init(&l.err, m->port[PORT_ERR], STDERR_FILENO);
     l.ctl_ended = l.in_ended = l.out.ended = l.err.ended = o->bare;
     if (o->boot_seconds && !o->bare && !o->gdb)
-        l.deadline = now_ms() + (int64_t)o->boot_seconds * 1000;
+        l.boot_deadline = now_ms() + (int64_t)o->boot_seconds * 1000;
 
     err = o->bare ? 0 : send_run(&l);
     if (err)
@@ -435,7 +477,7 @@ int link_run(const struct options *o, const struct machine *m, int signals, stru
         n = poll(p, WAIT_COUNT, time_left(&l));
         if (n > 0)
             handle_ready(&l, p, signals);
-        if (l.deadline && now_ms() >= l.deadline)
+        if (time_left(&l) == 0)
             handle_deadline(&l);
     }
     lost = l.out.error && l.out.error != EPIPE ? l.out.error : l.err.error;

@@ -3,6 +3,7 @@
 #ifndef LINK_H
 #define LINK_H
 
+#include "log.h"
 #include "machine.h"
 #include "options.h"
 
@@ -22,12 +23,12 @@ struct link_result {
 };
 
 /*
- * Carry input, output and signals until the machine has ended and all output is delivered.
+ * Carry input, output, log and signals until the machine has ended and all output is delivered.
  * `signals` must be a signalfd for SIGCHLD, SIGWINCH and the ending signals, all blocked. Returns
  * 0, or an exit code after a message if the request cannot be sent. The machine has ended in both
  * cases.
  */
-int link_run(const struct options *o, const struct machine *m, int signals, struct link_result *r)
-    __attribute__((warn_unused_result));
+int link_run(const struct options *o, const struct machine *m, struct log *log, int signals,
+             struct link_result *r) __attribute__((warn_unused_result));
 
 #endif

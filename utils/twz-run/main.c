@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "link.h"
+#include "log.h"
 #include "machine.h"
 #include "options.h"
 #include "report.h"
@@ -98,19 +99,29 @@ static int open_pool(const struct options *o, struct machine_parts *parts)
     return 0;
 }
 
-static int open_log(const struct options *o, char *path, size_t size, int *fd)
+/* Open the log and find the descriptor that the machine gets: standard error itself, or a pipe into
+ * the bounded file. A file that is not a regular one, like a pipe or a terminal, is not bounded. */
+static int open_log(const struct options *o, char *path, size_t size, struct log *log, int *fd)
 {
+    struct stat st;
+    int file;
+
     path[0] = '\0';
-    if (o->log && strcmp(o->log, "-") == 0) {
-        *fd = STDERR_FILENO;
+    *log = (struct log){ .from = -1, .to = -1, .ended = true };
+    *fd = STDERR_FILENO;
+    if (o->show || (o->log && strcmp(o->log, "-") == 0))
         return 0;
-    }
     snprintf(path, size, o->log ? "%s" : "%s.log", o->log ? o->log : o->pool);
-    *fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file < 0 || fstat(file, &st) < 0) {
+        report_message("%s: %s: name another log with --log", path, strerror(errno));
+        return EXIT_MISSING;
+    }
+    *fd = S_ISREG(st.st_mode) ? log_connect(log, file, o->log_size) : file;
     if (*fd >= 0)
         return 0;
-    report_message("%s: %s: name another log with --log", path, strerror(errno));
-    return EXIT_MISSING;
+    report_message("pipe: %s", strerror(errno));
+    return EXIT_MACHINE;
 }
 
 static int block_signals(void)
@@ -172,6 +183,7 @@ static int run_machine(const struct options *o)
 {
     char kernel[PATH_MAX + 32], log[PATH_MAX];
     struct machine_parts parts = { .kernel = kernel, .pool_fd = -1 };
+    struct log file;
     int err = find_kernel(o, kernel, sizeof(kernel));
     int signals;
     struct machine m;
@@ -181,7 +193,7 @@ static int run_machine(const struct options *o)
     if (!err && o->pool)
         err = open_pool(o, &parts);
     if (!err)
-        err = open_log(o, log, sizeof(log), &parts.log_fd);
+        err = open_log(o, log, sizeof(log), &file, &parts.log_fd);
     if (err)
         return err;
 
@@ -194,7 +206,9 @@ static int run_machine(const struct options *o)
     prompt = !o->bare && o->program_count == 0;
     if (prompt && terminal_prepare())
         report_message("leave with exit or Ctrl-D; Ctrl-A X, or Ctrl-C twice, stops the machine");
-    err = link_run(o, &m, signals, &r);
+    if (file.from >= 0)
+        close(parts.log_fd); /* the log ends when the machine closes its copy */
+    err = link_run(o, &m, &file, signals, &r);
     terminal_restore();
     return err ? err : status_of_run(o, &r, log);
 }

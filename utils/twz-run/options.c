@@ -16,6 +16,7 @@ enum {
     OPT_KERNEL,
     OPT_QEMU,
     OPT_LOG,
+    OPT_LOG_SIZE,
     OPT_TRACE,
     OPT_APPEND,
     OPT_CPUS,
@@ -35,6 +36,7 @@ static const struct option table[] = {
     { "kernel", required_argument, NULL, OPT_KERNEL },
     { "qemu", required_argument, NULL, OPT_QEMU },
     { "log", required_argument, NULL, OPT_LOG },
+    { "log-size", required_argument, NULL, OPT_LOG_SIZE },
     { "trace", required_argument, NULL, OPT_TRACE },
     { "append", required_argument, NULL, OPT_APPEND },
     { "cpus", required_argument, NULL, OPT_CPUS },
@@ -59,6 +61,7 @@ static const char help[] =
     "  --pool FILE       the persistent memory, made by twz-obj mkpool (default: none)\n"
     "  --kernel FILE     the kernel (default: kernel/twz.elf of the same build)\n"
     "  --log FILE        the kernel's log, - is standard error (default: beside the pool)\n"
+    "  --log-size N[KMG] the log's file keeps the newest N bytes or half of them (default 16M)\n"
     "  --cpus N          number of cores (default 2)\n"
     "  --memory N[KMG]   size of the DRAM (default 512M)\n"
     "  --env NAME=VALUE  a variable for the program; may be repeated\n"
@@ -125,7 +128,7 @@ static bool parse_size(const char *s, uint64_t *bytes)
     return true;
 }
 
-/* --cpus, --boot-seconds or --memory. */
+/* --cpus, --boot-seconds, --log-size or --memory. */
 static int parse_number_option(struct options *o, int option, const char *value)
 {
     uint64_t n = 0;
@@ -140,6 +143,11 @@ static int parse_number_option(struct options *o, int option, const char *value)
         if (!parse_count(value, 1000000, &n))
             return report_bad_value("boot-seconds", value, "give a number");
         o->boot_seconds = (uint32_t)n;
+        return -1;
+    case OPT_LOG_SIZE:
+        if (!parse_size(value, &n) || n < 64u << 10 || n > 1ull << 40)
+            return report_bad_value("log-size", value, "give a size from 64K on, like 16M");
+        o->log_size = n;
         return -1;
     default:
         if (!parse_size(value, &n) || n < 16u << 20 || n > 1ull << 40)
@@ -212,6 +220,7 @@ static int parse_option(struct options *o, int option, char *value)
     case OPT_APPEND: o->append = value; return -1;
     case OPT_CPUS:
     case OPT_MEMORY:
+    case OPT_LOG_SIZE:
     case OPT_BOOT_SECONDS: return parse_number_option(o, option, value);
     case OPT_ENV:
     case OPT_MACHINE_ARG: return parse_list_option(o, option, value);
@@ -225,6 +234,7 @@ int options_parse(struct options *o, int argc, char **argv)
 
     *o = (struct options){ .qemu = "qemu-system-x86_64", .memory = 512u << 20 };
     o->boot_seconds = 120;
+    o->log_size = 16u << 20;
     while ((option = getopt_long(argc, argv, "+", table, NULL)) != -1) {
         int code = parse_option(o, option, optarg);
 

@@ -13,6 +13,7 @@ struct options {
     const char *kernel; /* NULL: ../kernel/twz.elf, relative to this program */
     const char *qemu;
     const char *log;    /* "-" is standard error; NULL: POOL.log, or "-" without a pool */
+    uint64_t log_size;  /* bytes that the log's file may have */
     const char *trace;  /* NULL, or a list for the kernel's command line */
     const char *append; /* NULL, or more words for the kernel's command line */
     uint32_t cpus;
