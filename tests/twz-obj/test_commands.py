@@ -370,6 +370,28 @@ def test_put_destinations():
         pool.check()
 
 
+def test_put_gives_permissions_that_bind_programs_only():
+    with new_pool() as pool:
+        f = pool.file("f", b"1")
+        a = pool.line("put", "--perms", "rx", f, "/bin/f")
+        same(pool.json("stat", "/bin/f")[0]["perms"], "r-x--")
+        same(pool.line("put", "--update", "--perms", "rx", f, "/bin/f"), a)
+        b = pool.line("put", "--update", f, "/bin/f")
+        wanted(a != b, "other permissions make a new object")
+        same(pool.json("stat", "/bin/f")[0]["perms"], "rwxud")
+        pool("put", "--perms", "rz", f, "/bin/g", code=2)
+        pool("put", "--perms", "-", f, "/bin/g", code=2)
+        pool("rm", "/bin/f")
+        same([o["id"] for o in pool.json("lost")], [b])
+        pool.check()
+
+
+def test_mkpool_protects_the_systems_directories():
+    with new_pool() as pool:
+        same([pool.json("stat", path)[0]["perms"] for path in ("/", "/bin", "/sys", "/tmp")],
+             ["rw-u-", "r--u-", "r--u-", "rw-u-"])
+
+
 def test_put_keeps_the_mode_and_get_restores_it():
     with new_pool() as pool:
         pool("put", pool.file("x", b"#!", 0o755), "/bin/x")

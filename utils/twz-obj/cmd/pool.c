@@ -33,13 +33,25 @@
 
 /* --- mkpool -------------------------------------------------------------------------------- */
 
-/* The directories that the system expects. */
-static const char *const first_names[] = { "/bin", "/sys", "/host", "/data", "/tmp" };
+/* The directories that the system expects. No program may delete one, make holes in it or change
+ * its permissions: all that needs DEL. Programs in the system may not change the first two; this
+ * tool, which owns the pool, may. */
+#define SYSTEM_DIR (TWZ_READ | TWZ_USE)
+#define OPEN_DIR   (TWZ_READ | TWZ_WRITE | TWZ_USE)
+
+static const struct {
+    const char *path;
+    uint32_t perms;
+} first_dirs[] = { { "/bin", SYSTEM_DIR },
+                   { "/sys", SYSTEM_DIR },
+                   { "/host", OPEN_DIR },
+                   { "/data", OPEN_DIR },
+                   { "/tmp", OPEN_DIR } };
 
 static int make_root(struct pool *pool)
 {
     twzobj root;
-    int err = twz_object_new(&root, NULL, NULL, TWZ_OC_PERSIST);
+    int err = twz_object_new(&root, NULL, NULL, TWZ_OC_PERSIST | OPEN_DIR);
     struct store_roots roots;
 
     if (err < 0)
@@ -59,8 +71,8 @@ static int make_namespace(struct pool *pool)
 {
     int err = make_root(pool);
 
-    for (size_t i = 0; err >= 0 && i < sizeof(first_names) / sizeof(first_names[0]); i++)
-        err = names_mkdir_parents(pool, first_names[i], NULL);
+    for (size_t i = 0; err >= 0 && i < sizeof(first_dirs) / sizeof(first_dirs[0]); i++)
+        err = names_mkdir(pool, first_dirs[i].path, first_dirs[i].perms);
     return err;
 }
 

@@ -23,6 +23,7 @@
 #include "destination.h"
 #include "platform.h"
 #include "pool.h"
+#include "text.h"
 #include "window.h"
 
 /* --- the source of the bytes --------------------------------------------------------------- */
@@ -202,17 +203,21 @@ static int compare_chunk(void *ctx, const uint8_t *bytes, uint64_t len)
     return 0;
 }
 
-/* Does the object hold the file's bytes and mode? 1: yes; 0: no; -1 after a message. */
-static int same_content(struct tool *tool, struct input *in, uint32_t row)
+/* Does the object hold the file's bytes and mode, with these permissions? 1: yes; 0: no; -1 after a
+ * message. */
+static int same_content(struct tool *tool, struct input *in, uint32_t row, uint32_t perms)
 {
     uint8_t buffer[TWZ_PAGE_SIZE];
     struct comparison c = { .in = in, .buffer = buffer };
+    struct store_stat stat;
     struct twz_meta meta;
     struct twz_meta want;
     uint64_t length;
     int err;
 
     meta_for(in, 0, &want);
+    if (store_obj_stat(tool->pool->store, row, &stat) < 0 || stat.perms != perms)
+        return 0;
     if (!S_ISREG(in->st.st_mode) || content_meta(tool->pool, row, &meta) < 0 ||
         meta.mode != want.mode || content_length(tool->pool, row, &length) < 0 ||
         length != (uint64_t)in->st.st_size)
@@ -255,19 +260,16 @@ static int check_destination(struct tool *tool, const char *path)
 }
 
 /* Put the input at `path`; with `update` only if the object there has another content. */
-static int put_input(struct tool *tool, struct input *in, const char *path, const char *leaf,
-                     bool update)
+static int put_input(struct tool *tool, struct input *in, const char *path,
+                     const struct object_spec *spec, bool update)
 {
     objid_t id;
     uint32_t row;
-    struct object_spec spec = {
-        .perms = TWZ_PERMS, .leaf = leaf, .fill = fill_from_input, .ctx = in
-    };
     int err;
 
-    if (update && path && destination_find(tool->pool, path, leaf, &id) == 0 &&
+    if (update && path && destination_find(tool->pool, path, spec->leaf, &id) == 0 &&
         store_lookup(tool->pool->store, id, &row) == 0) {
-        int same = same_content(tool, in, row);
+        int same = same_content(tool, in, row, spec->perms);
 
         if (same < 0)
             return TOOL_NO;
@@ -276,7 +278,7 @@ static int put_input(struct tool *tool, struct input *in, const char *path, cons
             return TOOL_OK;
         }
     }
-    err = destination_create(tool->pool, path, &spec, &id);
+    err = destination_create(tool->pool, path, spec, &id);
     if (err == TOOL_OK)
         print_put(tool, id, path, in->done, true);
     return err;
@@ -287,16 +289,21 @@ int cmd_put(struct tool *tool, const struct args *args)
     struct input in;
     const char *host = args->argv[0];
     const char *path = args->argc == 2 ? args->argv[1] : NULL;
+    const char *perms = args_option(args, "perms");
     bool standard = strcmp(host, "-") == 0;
+    struct object_spec spec = { .perms = TWZ_PERMS, .fill = fill_from_input, .ctx = &in };
     int err = path ? check_destination(tool, path) : TOOL_OK;
     char *leaf;
 
+    if (perms && (!text_perms(perms, &spec.perms) || spec.perms == 0))
+        return fail(TOOL_USAGE, "--perms %s: give letters of rwxud", perms);
     if (err == TOOL_OK)
         err = input_open(&in, host);
     if (err != TOOL_OK)
         return err;
     leaf = names_base(standard ? "stdin" : host);
-    err = leaf ? put_input(tool, &in, path, leaf, args_flag(args, "update"))
+    spec.leaf = leaf;
+    err = leaf ? put_input(tool, &in, path, &spec, args_flag(args, "update"))
                : fail(TOOL_FULL, "out of memory");
     input_close(&in);
     free(leaf);

@@ -168,7 +168,7 @@ int plat_obj_stat(objid_t id, struct twz_stat *stat)
         .class_ = s.class_,
         .account = s.account,
         .tree = s.hash_tree,
-        .rights = s.perms,
+        .rights = TWZ_PERMS, /* the owner of the pool's file owns all of it */
     };
     return 0;
 }

@@ -288,7 +288,7 @@ struct hier_name names_leaf(const struct hier_where *where)
     return (struct hier_name){ where->leaf, where->len };
 }
 
-static int mkdir_one(const struct pool *pool, const char *path, bool *made)
+static int mkdir_one(const struct pool *pool, const char *path, uint32_t perms, bool *made)
 {
     struct hier_where where;
     int err = names_walk(pool, path, 0, &where);
@@ -296,7 +296,7 @@ static int mkdir_one(const struct pool *pool, const char *path, bool *made)
     if (err < 0)
         return err;
     if (where.kind == 0) {
-        static const struct hier_create create = { .kind = HIER_DIR };
+        const struct hier_create create = { .kind = HIER_DIR, .perms = perms };
 
         err = hier_create(&where.dir, names_leaf(&where), &create, NULL);
         if (err >= 0 && made)
@@ -306,6 +306,11 @@ static int mkdir_one(const struct pool *pool, const char *path, bool *made)
     }
     hier_where_close(&where);
     return err;
+}
+
+int names_mkdir(const struct pool *pool, const char *path, uint32_t perms)
+{
+    return mkdir_one(pool, path, perms, NULL);
 }
 
 int names_mkdir_parents(const struct pool *pool, const char *path, bool *made)
@@ -320,7 +325,7 @@ int names_mkdir_parents(const struct pool *pool, const char *path, bool *made)
         p += strcspn(p, "/");
         end = *p;
         *p = '\0';
-        err = mkdir_one(pool, part, made);
+        err = mkdir_one(pool, part, 0, made);
         *p = end;
     }
     free(part);

@@ -85,6 +85,9 @@ typedef int (*names_broken)(void *ctx, objid_t dir, const char *path, int error)
 int names_each_whole(const struct pool *pool, objid_t dir, const char *path, names_visitor visitor,
                      names_broken broken, void *ctx);
 
+/* Make a directory with these default permissions (0: hier's own), unless it exists. */
+int names_mkdir(const struct pool *pool, const char *path, uint32_t perms);
+
 /* Make a directory and its missing parents, as mkdir -p. *made (may be NULL) becomes true if one
  * was made. */
 int names_mkdir_parents(const struct pool *pool, const char *path, bool *made);
