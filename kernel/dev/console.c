@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host console: a DEVICE object whose rings user code fills and empties, over the ports of a
- * virtio-serial device (twz/device.h: the object's layout; twz/hostlink.h: the use of each port).
+ * The link to the host: DEVICE objects whose rings user code fills and empties, over the ports of a
+ * virtio-serial device (twz/device.h: the objects' layout; twz/hostlink.h: the use of each port).
+ *
+ * Two objects, because a program that has the control port can speak for init. Only a program that
+ * knows the control object's ID can map it. The ID is random; the first program alone gets it.
  *
  * To the host: the device reads [sent, tail) straight from the ring's frames, in several buffers.
  * When the device has used a buffer, the kernel advances head. From the host: the device writes
  * into bounce buffers that user code cannot map, and the kernel copies them into the ring, because
  * a buffer that the device fills only in part would leave a gap there.
  *
- * User code may store anything in a ring header, so the kernel
+ * User code cannot store to the page of the kernel's words, nor to the bytes from the host. It may
+ * store anything in its own words, so the kernel
  *   - keeps its own counters and sizes (struct channel) and trusts no others;
- *   - reads one word of a header for each direction, the user's counter, once each time, and treats
- *     an impossible value as "nothing new";
+ *   - reads one word for each direction, the user's counter, once each time, and treats an
+ *     impossible value as "nothing new";
  *   - computes the addresses that the device gets from its own counters and from constant sizes.
  * Therefore the device reads only ring bytes, and writes only bounce buffers.
  *
@@ -44,25 +48,18 @@
 
 #define DRAIN_TIMEOUT 2000000000ull /* ns without progress */
 
-/* Bytes of the rings and bounce buffers of each port; all powers of two. */
+/* Bytes of the bounce buffers of each port, and its number on the device. */
 static const struct {
-    uint32_t to_host;
-    uint32_t from_host;
     uint32_t bounce;
-    uint8_t nr; /* the virtio port */
+    uint8_t nr;
 } shape[TWZ_PORTS] = {
-    [TWZ_PORT_CTL] = { 16384, 16384, 4 * BOUNCE_BYTES, TWZ_HOST_CTL },
-    [TWZ_PORT_IN] = { 16384, 262144, 16 * BOUNCE_BYTES, TWZ_HOST_IN },
-    [TWZ_PORT_OUT] = { 262144, 0, 0, TWZ_HOST_OUT },
-    [TWZ_PORT_ERR] = { 16384, 0, 0, TWZ_HOST_ERR },
+    [TWZ_PORT_CTL] = { 4 * BOUNCE_BYTES, TWZ_HOST_CTL },
+    [TWZ_PORT_IN] = { 16 * BOUNCE_BYTES, TWZ_HOST_IN },
+    [TWZ_PORT_OUT] = { 0, TWZ_HOST_OUT },
+    [TWZ_PORT_ERR] = { 0, TWZ_HOST_ERR },
 };
 
 struct console console;
-
-static void wake_word(uint64_t off)
-{
-    sync_wake(console.object, off, UINT64_MAX);
-}
 
 /* Wakes the waiters of WAKE_* bits. The caller must not hold console.lock. */
 static void wake_waiters(unsigned wakes)
@@ -72,11 +69,11 @@ static void wake_waiters(unsigned wakes)
         uint64_t open = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].open);
 
         if (wakes & WAKE_HEAD(i))
-            wake_word(p->out.ring_off + offsetof(struct twz_ring, head));
+            sync_wake(p->object, p->out.mine_off, UINT64_MAX);
         if (wakes & WAKE_TAIL(i))
-            wake_word(p->in.ring_off + offsetof(struct twz_ring, tail));
+            sync_wake(p->object, p->in.mine_off, UINT64_MAX);
         if (wakes & WAKE_OPEN(i))
-            wake_word(open);
+            sync_wake(p->object, open, UINT64_MAX);
     }
 }
 
@@ -141,10 +138,14 @@ objid_t console_id(void)
     return console.object->id;
 }
 
+objid_t console_control_id(void)
+{
+    return console.control->id;
+}
+
 static int64_t console_ctl(struct object *obj, uint64_t op, uint64_t arg)
 {
-    (void)obj;
-    if (op != TWZ_DEV_NOTIFY || arg >= TWZ_PORTS)
+    if (op != TWZ_DEV_NOTIFY || arg >= TWZ_PORTS || console.port[arg].object != obj)
         return -TWZ_EINVAL;
     notify_port((unsigned)arg);
     return 0;
@@ -161,16 +162,18 @@ static unsigned order_of_bytes(uint64_t bytes)
     return order;
 }
 
-/* Allocates zeroed, contiguous frames and maps them in the object from page *page on, which it
- * advances. */
-static int map_zeroed_pages(uint32_t *page, uint64_t bytes, phys_t *start)
+/* Allocates zeroed, contiguous frames and maps them at offset `off` of the object. `access` is
+ * ARCH_PT_WRITE, or ARCH_PT_PROTECT: read-only for user code. */
+static int map_zeroed_pages(struct object *obj, uint64_t off, uint64_t bytes, unsigned access,
+                            phys_t *start)
 {
     *start = phys_alloc(order_of_bytes(bytes));
     if (phys_is_none(*start))
         return -TWZ_ENOMEM;
     memset(arch_virt(*start), 0, bytes);
     for (uint64_t at = 0; at < bytes; at += TWZ_PAGE_SIZE) {
-        int err = obj_map_foreign(console.object, (*page)++, (phys_t){ start->addr + at }, false);
+        int err = obj_map_foreign(obj, (uint32_t)((off + at) >> TWZ_PAGE_SHIFT),
+                                  (phys_t){ start->addr + at }, access);
 
         if (err < 0)
             return err;
@@ -178,42 +181,43 @@ static int map_zeroed_pages(uint32_t *page, uint64_t bytes, phys_t *start)
     return 0;
 }
 
-/* Makes a ring of that length, which lies at ring_off in the object. 0 bytes: none. */
-static int init_ring(struct channel *c, struct twz_ring *ring, uint64_t ring_off, uint64_t bytes,
-                     uint32_t *page)
+/* Makes a ring at offset `off` of the object. 0 bytes: none. */
+static int init_ring(struct object *obj, struct channel *c, uint64_t off, uint64_t bytes,
+                     unsigned access)
 {
-    uint32_t first = *page;
     int err;
 
     if (!bytes)
         return 0;
-    err = map_zeroed_pages(page, bytes, &c->phys);
+    err = map_zeroed_pages(obj, off, bytes, access, &c->phys);
     if (err < 0)
         return err;
-    c->ring = ring;
-    c->ring_off = ring_off;
     c->data = arch_virt(c->phys);
     c->size = bytes;
-    ring->size = bytes;
-    ring->data = (uint64_t)first << TWZ_PAGE_SHIFT;
     return 0;
 }
 
-static int init_rings(struct twz_console *header, uint32_t page)
+/* Connects port i with its words in the two pages of counters, and makes its rings. */
+static int init_port(struct object *obj, unsigned i, struct twz_console *kern,
+                     const struct twz_console_user *user)
 {
-    int err = 0;
+    struct port *p = &console.port[i];
+    int err;
 
-    for (unsigned i = 0; i < TWZ_PORTS && err == 0; i++) {
-        struct port *p = &console.port[i];
-        uint64_t out = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].to_host);
-        uint64_t in = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].from_host);
-
-        p->shared = &header->port[i];
-        p->nr = shape[i].nr;
-        err = init_ring(&p->out, &p->shared->to_host, out, shape[i].to_host, &page);
-        if (err == 0)
-            err = init_ring(&p->in, &p->shared->from_host, in, shape[i].from_host, &page);
-    }
+    p->object = obj;
+    p->shared = &kern->port[i];
+    p->nr = shape[i].nr;
+    p->out.mine = &p->shared->out_head;
+    p->out.mine_twin = &p->shared->out_released;
+    p->out.theirs = &user->port[i].out_tail;
+    p->out.mine_off = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].out_head);
+    p->in.mine = &p->shared->in_tail;
+    p->in.mine_twin = &p->shared->in_retired;
+    p->in.theirs = &user->port[i].in_head;
+    p->in.mine_off = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].in_tail);
+    err = init_ring(obj, &p->out, TWZ_RING_OUT(i), TWZ_RING_OUT_SIZE(i), ARCH_PT_WRITE);
+    if (err == 0)
+        err = init_ring(obj, &p->in, TWZ_RING_IN(i), TWZ_RING_IN_SIZE(i), ARCH_PT_PROTECT);
     return err;
 }
 
@@ -288,29 +292,50 @@ static int start_device(void)
     return 0;
 }
 
-static struct twz_console *create_console_object(void)
+/* Makes a device object's pages, for the ports of a bit set. Returns the page of the kernel. */
+static struct twz_console *fill_device_object(struct object *obj, unsigned ports)
 {
     static const struct device device = { .ctl = console_ctl };
-    uint32_t page = TWZ_OBJ_BASE >> TWZ_PAGE_SHIFT;
-    phys_t frame;
+    struct twz_console *kern;
+    phys_t page, user;
 
-    console.object = kso_create("console", TWZ_KIND_DEVICE, TWZ_READ | TWZ_WRITE | TWZ_USE);
-    if (map_zeroed_pages(&page, TWZ_PAGE_SIZE, &frame) < 0)
-        panic("console: no memory for its object");
-    console.object->device = &device;
-    return arch_virt(frame);
+    if (map_zeroed_pages(obj, TWZ_OBJ_BASE, TWZ_PAGE_SIZE, ARCH_PT_PROTECT, &page) < 0 ||
+        map_zeroed_pages(obj, TWZ_CONSOLE_USER, TWZ_PAGE_SIZE, ARCH_PT_WRITE, &user) < 0)
+        panic("console: no memory for its objects");
+    obj->device = &device;
+    kern = arch_virt(page);
+    kern->magic = TWZ_CONSOLE_MAGIC;
+    for (unsigned i = 0; i < TWZ_PORTS; i++)
+        if ((ports >> i & 1) != 0 && init_port(obj, i, kern, arch_virt(user)) < 0)
+            panic("console: no memory for its rings");
+    return kern;
+}
+
+/* The control object has a random ID, unlike the objects that programs find by theirs. */
+static struct object *create_control_object(void)
+{
+    struct obj_spec spec = { .perms = TWZ_READ | TWZ_WRITE | TWZ_USE, .kind = TWZ_KIND_DEVICE };
+    struct object *obj;
+
+    if (obj_create(&spec, &obj) < 0)
+        panic("console: no memory for its objects");
+    return obj;
 }
 
 void console_init(void)
 {
-    _Static_assert(sizeof(struct twz_console) <= TWZ_PAGE_SIZE, "console header fits a page");
-    struct twz_console *header = create_console_object();
-    int err = init_rings(header, (TWZ_OBJ_BASE >> TWZ_PAGE_SHIFT) + 1);
+    const unsigned control = 1u << TWZ_PORT_CTL;
+    const unsigned others = 1u << TWZ_PORT_IN | 1u << TWZ_PORT_OUT | 1u << TWZ_PORT_ERR;
+    struct twz_console *console_page, *control_page;
+    int err;
 
-    if (err == 0)
-        err = start_device();
-    header->magic = TWZ_CONSOLE_MAGIC;
-    header->ports = err == 0 ? TWZ_PORTS : 0;
+    console.object = kso_create("console", TWZ_KIND_DEVICE, TWZ_READ | TWZ_WRITE | TWZ_USE);
+    console.control = create_control_object();
+    console_page = fill_device_object(console.object, others);
+    control_page = fill_device_object(console.control, control);
+    err = start_device();
+    console_page->ports = err == 0 ? others : 0;
+    control_page->ports = err == 0 ? control : 0;
     if (err < 0)
         log_printf("console: no link to the host (%d)", -err);
     if (kso_attach(kso_root(), console.object, UINT64_MAX) < 0)

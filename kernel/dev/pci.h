@@ -4,8 +4,8 @@
  * message interrupt. Boot only, on the first core: nothing here takes a lock.
  *
  * A driver in user space would get the range of pci_bar as pages of its DEVICE object
- * (obj_map_foreign, uncached), and for each message vector a handler that adds one to a word of
- * that object and wakes it (sync_wake). To take the device back, the kernel must call
+ * (obj_map_foreign, ARCH_PT_UNCACHED), and for each message vector a handler that adds one to a
+ * word of that object and wakes it (sync_wake). To take the device back, the kernel must call
  * pci_master(fn, false), then mask, unmap and unpin, in this order.
  */
 #ifndef DEV_PCI_H

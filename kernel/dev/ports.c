@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Moves bytes between the console's rings and its virtio queues. console.c states what may be
- * trusted: c->done and c->sent are the kernel's own; of a ring header only the user's counter may
- * be read, once each time.
+ * trusted: c->done and c->sent are the kernel's own; of the shared words only c->theirs may be
+ * read, once each time.
  */
 #include "ports.h"
 
@@ -14,11 +14,11 @@ static uint64_t min64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Stores a counter of the ring, and its twin for later use (twz/device.h). */
-static void publish_counter(uint64_t *counter, uint64_t *twin, uint64_t value)
+/* Stores the kernel's counter of the ring for user code. */
+static void publish_counter(const struct channel *c)
 {
-    __atomic_store_n(twin, value, __ATOMIC_RELAXED);
-    __atomic_store_n(counter, value, __ATOMIC_RELEASE);
+    __atomic_store_n(c->mine_twin, c->done, __ATOMIC_RELAXED);
+    __atomic_store_n(c->mine, c->done, __ATOMIC_RELEASE);
 }
 
 /* ---- to the host --------------------------------------------------------------------------- */
@@ -35,7 +35,7 @@ static bool free_sent(struct port *p)
         c->done += p->sent_len[id];
     if (c->done == before)
         return false;
-    publish_counter(&c->ring->head, &c->ring->released, c->done);
+    publish_counter(c);
     return true;
 }
 
@@ -43,7 +43,7 @@ static bool free_sent(struct port *p)
 static bool send_new(struct port *p)
 {
     struct channel *c = &p->out;
-    uint64_t tail = __atomic_load_n(&c->ring->tail, __ATOMIC_ACQUIRE);
+    uint64_t tail = __atomic_load_n(c->theirs, __ATOMIC_ACQUIRE);
     bool some = false;
 
     if (tail - c->done > c->size || tail - c->done < c->sent - c->done)
@@ -59,8 +59,10 @@ static bool send_new(struct port *p)
         c->sent += len;
         some = true;
     }
-    if (some)
+    if (some) {
+        __atomic_store_n(&p->shared->out_taken, c->sent, __ATOMIC_RELEASE);
         virtq_notify(&p->outq);
+    }
     return some;
 }
 
@@ -108,17 +110,25 @@ static bool get_filled_buffer(struct port *p)
     return true;
 }
 
+/* Accepts the user's counter, if readers can have moved it there. */
+static void accept_head(struct port *p)
+{
+    struct channel *c = &p->in;
+    uint64_t head = __atomic_load_n(c->theirs, __ATOMIC_ACQUIRE);
+
+    if (head - c->sent > c->done - c->sent)
+        return;
+    c->sent = head;
+    __atomic_store_n(&p->shared->in_read, head, __ATOMIC_RELEASE);
+}
+
 /* Copies from the current bounce buffer as much as fits in the ring. False: nothing. */
 static bool copy_to_ring(struct port *p)
 {
     struct channel *c = &p->in;
-    uint64_t head = __atomic_load_n(&c->ring->head, __ATOMIC_ACQUIRE);
     uint64_t at = c->done & (c->size - 1);
-    uint64_t len;
+    uint64_t len = min64(c->size - (c->done - c->sent), c->size - at);
 
-    if (c->done - head > c->size)
-        return false;
-    len = min64(c->size - (c->done - head), c->size - at);
     len = min64(len, p->unread_len);
     memcpy(c->data + at, p->unread, len);
     p->unread += len;
@@ -135,6 +145,7 @@ unsigned port_in_pump(unsigned i)
 
     if (!p->in.size)
         return 0;
+    accept_head(p);
     while (p->unread_len || get_filled_buffer(p)) {
         if (p->unread_len && !copy_to_ring(p))
             break;
@@ -147,7 +158,7 @@ unsigned port_in_pump(unsigned i)
         virtq_notify(&p->inbox.q);
     if (p->in.done == before)
         return 0;
-    publish_counter(&p->in.ring->tail, &p->in.ring->retired, p->in.done);
+    publish_counter(&p->in);
     return WAKE_TAIL(i);
 }
 
@@ -174,8 +185,7 @@ static unsigned set_port_open(unsigned i, bool open)
     struct port *p = &console.port[i];
 
     p->opened |= open;
-    __atomic_store_n(&p->shared->to_host.closed, !open, __ATOMIC_RELEASE);
-    __atomic_store_n(&p->shared->from_host.closed, !open, __ATOMIC_RELEASE);
+    __atomic_store_n(&p->shared->closed, !open, __ATOMIC_RELEASE);
     __atomic_store_n(&p->shared->open, open, __ATOMIC_RELEASE);
     return WAKE_OPEN(i) | WAKE_HEAD(i) | WAKE_TAIL(i);
 }

@@ -34,13 +34,15 @@ _Static_assert(MESSAGE_BYTES *VIRTQ_SIZE <= VIRTQ_BUFFER_BYTES, "control message
 
 /* The kernel's own state of a ring. */
 struct channel {
-    struct twz_ring *ring; /* in the object's first page */
-    uint64_t ring_off;     /* offset of *ring in the object */
+    uint64_t *mine;         /* the counter that the kernel raises, in the page of the kernel */
+    uint64_t *mine_twin;    /* its twin for later use (twz/device.h) */
+    const uint64_t *theirs; /* the counter of user code */
+    uint64_t mine_off;      /* offset of *mine in the object */
     uint8_t *data;
     phys_t phys;
     uint64_t size; /* 0: no ring */
     uint64_t done; /* to host: head; from host: tail */
-    uint64_t sent; /* to host: end of the bytes that the device has */
+    uint64_t sent; /* to host: end of the bytes that the device has; from host: in_read */
 };
 
 /* A queue with buffers that the device fills. */
@@ -52,6 +54,7 @@ struct inbox {
 };
 
 struct port {
+    struct object *object; /* that has this port */
     struct twz_port *shared;
     struct channel out;
     struct channel in;
@@ -67,7 +70,8 @@ struct port {
 
 struct console {
     struct spinlock lock;
-    struct object *object;
+    struct object *object;  /* the console: ports IN, OUT and ERR */
+    struct object *control; /* port CTL */
     struct virtio virtio;
     bool present;
     struct inbox control_in;

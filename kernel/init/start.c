@@ -93,6 +93,7 @@ static void fill_first_view(struct object *view, objid_t program, objid_t thread
     map_first_slot(view, SLOT_THREAD, thread, rw);
     map_first_slot(view, SLOT_STACK, stack, rw);
     map_first_slot(view, TWZ_SLOT_SYSTEM, kso_system()->id, TWZ_READ);
+    map_first_slot(view, TWZ_SLOT_CONTROL, console_control_id(), rw);
     map_first_slot(view, TWZ_SLOT_CONSOLE, console_id(), rw);
 }
 

@@ -141,7 +141,7 @@ void *obj_frame(struct object *obj, uint32_t page)
     return data;
 }
 
-int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, bool uncached)
+int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, unsigned flags)
 {
     int err = 0;
 
@@ -151,8 +151,7 @@ int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, bool uncach
     if (phys_is_none(obj->tree.pt.top))
         err = arch_ptree_init(&obj->tree.pt);
     if (err == 0)
-        err = arch_ptree_map(&obj->tree.pt, page, frame,
-                             ARCH_PT_WRITE | (uncached ? ARCH_PT_UNCACHED : 0));
+        err = arch_ptree_map(&obj->tree.pt, page, frame, flags);
     spin_unlock(&obj->tree.lock);
     return err;
 }

@@ -4,8 +4,8 @@
  * user that executes commands from the control port (console.py sends them):
  *
  *   e N   copy N bytes (decimal, ends with a newline) from IN to OUT
- *   h N   the same, with impossible values in every word of both rings while bytes are under way
- *   a     attack: store impossible values in each word of each ring, notify, and restore the word
+ *   h N   the same, with impossible values in every word of user code meanwhile
+ *   a     attack: impossible values in each word of user code, a notification, the word restored
  *   r     write to ERR the port names and open flags that the driver has stored
  *   q     drain and end the machine: 0x10 if no byte outside of the rings changed
  *
@@ -22,7 +22,7 @@
 #include <kernel/sync.h>
 #include <lib/string.h>
 
-#define PAGES      512u
+#define PAGES      1024u
 #define GUARD      0xa5
 #define MEMORY     0x4000000ull /* start of the frames; a guard page precedes each run */
 #define MEMORY_TOP 0x5000000ull
@@ -36,8 +36,8 @@ int bare_main(void);
 static uint64_t memory_next = MEMORY;
 static uint64_t guards[64];
 static unsigned nguards;
-static uint8_t *pages[PAGES];
-static struct object object;
+static uint8_t *pages[2][PAGES]; /* of the console object, of the control object */
+static struct object object[2];
 static arch_irq_fn handler;
 static void *handler_arg;
 static uint64_t ticks;
@@ -134,23 +134,30 @@ struct object *kso_create(const char *name, uint32_t kind, uint32_t perms)
 {
     (void)name;
     (void)perms;
-    object.kind = kind;
-    object.id = (objid_t){ 1, 2 };
-    return &object;
+    object[0].kind = kind;
+    object[0].id = (objid_t){ 1, 1 };
+    return &object[0];
 }
 
-int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, bool uncached)
+int obj_create(const struct obj_spec *spec, struct object **out)
 {
-    (void)obj;
-    if (page >= PAGES || uncached)
+    *out = &object[1];
+    object[1].kind = spec->kind;
+    object[1].id = (objid_t){ 1, 2 };
+    return 0;
+}
+
+int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, unsigned flags)
+{
+    if (page >= PAGES || (flags != ARCH_PT_WRITE && flags != ARCH_PT_PROTECT))
         return -TWZ_EINVAL;
-    pages[page] = arch_virt(frame);
+    pages[obj - object][page] = arch_virt(frame);
     return 0;
 }
 
 struct object *kso_root(void)
 {
-    return &object;
+    return &object[0];
 }
 
 int64_t kso_attach(struct object *parent, struct object *child, uint64_t index)
@@ -169,7 +176,7 @@ void kso_set_console(struct object *console)
 unsigned sync_wake(const void *key, uint64_t off, uint64_t count)
 {
     (void)count;
-    return key == &object && off % 8 == 0;
+    return key && off % 8 == 0;
 }
 
 void log_printf(const char *fmt, ...)
@@ -189,16 +196,39 @@ void panic_at(const char *file, int line, const char *fmt, ...)
 
 /* ---- the user -------------------------------------------------------------------------------- */
 
-static struct twz_console *console_header(void)
+static unsigned object_of(unsigned port)
 {
-    return (struct twz_console *)(void *)pages[1];
+    return port == TWZ_PORT_CTL;
 }
 
-static uint8_t *ring_byte(const struct twz_ring *ring, uint64_t position)
+static struct twz_console *kernel_page(unsigned port)
 {
-    uint64_t at = ring->data + position % ring->size;
+    return (struct twz_console *)(void *)pages[object_of(port)][TWZ_OBJ_BASE >> 12];
+}
 
-    return pages[at >> 12] + (at & 4095);
+static struct twz_port *kernel_words(unsigned port)
+{
+    return &kernel_page(port)->port[port];
+}
+
+static struct twz_port_user *user_of(unsigned port)
+{
+    return &((struct twz_console_user *)(void *)pages[object_of(port)][TWZ_CONSOLE_USER >> 12])
+                ->port[port];
+}
+
+static uint8_t *byte_out(unsigned port, uint64_t position)
+{
+    uint64_t at = TWZ_RING_OUT(port) + position % TWZ_RING_OUT_SIZE(port);
+
+    return pages[object_of(port)][at >> 12] + (at & 4095);
+}
+
+static uint8_t *byte_in(unsigned port, uint64_t position)
+{
+    uint64_t at = TWZ_RING_IN(port) + position % TWZ_RING_IN_SIZE(port);
+
+    return pages[object_of(port)][at >> 12] + (at & 4095);
 }
 
 static void poll_device(void)
@@ -209,38 +239,45 @@ static void poll_device(void)
 
 static void notify(unsigned port)
 {
-    if (object.device->ctl(&object, TWZ_DEV_NOTIFY, port) < 0)
+    struct object *obj = &object[object_of(port)];
+
+    if (obj->device->ctl(obj, TWZ_DEV_NOTIFY, port) < 0)
         panic("notify");
 }
 
 static uint64_t readable_bytes(unsigned port)
 {
-    const struct twz_ring *ring = &console_header()->port[port].from_host;
-
-    return __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) - ring->head;
+    return __atomic_load_n(&kernel_words(port)->in_tail, __ATOMIC_ACQUIRE) - user_of(port)->in_head;
 }
 
 static uint8_t get_byte(unsigned port)
 {
-    struct twz_ring *ring = &console_header()->port[port].from_host;
+    struct twz_port_user *user = user_of(port);
     uint8_t byte;
 
     while (!readable_bytes(port))
         poll_device();
-    byte = *ring_byte(ring, ring->head);
-    ring->head++;
+    byte = *byte_in(port, user->in_head);
+    user->in_head++;
     notify(port);
     return byte;
 }
 
+static uint64_t space_out(unsigned port)
+{
+    return TWZ_RING_OUT_SIZE(port) -
+           (user_of(port)->out_tail -
+            __atomic_load_n(&kernel_words(port)->out_head, __ATOMIC_ACQUIRE));
+}
+
 static void put_byte(unsigned port, uint8_t byte)
 {
-    struct twz_ring *ring = &console_header()->port[port].to_host;
+    struct twz_port_user *user = user_of(port);
 
-    while (ring->tail - __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE) == ring->size)
+    while (!space_out(port))
         poll_device();
-    *ring_byte(ring, ring->tail) = byte;
-    __atomic_store_n(&ring->tail, ring->tail + 1, __ATOMIC_RELEASE);
+    *byte_out(port, user->out_tail) = byte;
+    __atomic_store_n(&user->out_tail, user->out_tail + 1, __ATOMIC_RELEASE);
 }
 
 /* Stores values in one word that would mislead a driver which trusted them. */
@@ -258,37 +295,37 @@ static void attack_word(unsigned port, uint64_t *word)
     }
 }
 
-/* Attacks every word but the user's counter, just after the counter has moved. */
-static void attack_other_words(unsigned port, struct twz_ring *ring)
+/* Attacks the words of user code that the driver must not read, just after a counter has moved. */
+static void attack_other_words(unsigned port)
 {
-    attack_word(port, &ring->size);
-    attack_word(port, &ring->data);
-    attack_word(port, &ring->released);
-    attack_word(port, &ring->retired);
+    attack_word(port, &user_of(port)->lock);
+    attack_word(port, &user_of(port)->state);
+    attack_word(port, &user_of(port)->out_retired);
+    attack_word(port, &user_of(port)->in_released);
 }
 
 /* Copies as many bytes at once as are there and fit, then notifies both ports. */
 static void echo_bytes(uint64_t bytes, bool hostile)
 {
-    struct twz_ring *from = &console_header()->port[TWZ_PORT_IN].from_host;
-    struct twz_ring *to = &console_header()->port[TWZ_PORT_OUT].to_host;
+    struct twz_port_user *from = user_of(TWZ_PORT_IN);
+    struct twz_port_user *to = user_of(TWZ_PORT_OUT);
 
     while (bytes) {
         uint64_t n = readable_bytes(TWZ_PORT_IN);
-        uint64_t space = to->size - (to->tail - __atomic_load_n(&to->head, __ATOMIC_ACQUIRE));
+        uint64_t space = space_out(TWZ_PORT_OUT);
 
         n = n < space ? n : space;
         for (uint64_t i = 0; i < n; i++)
-            *ring_byte(to, to->tail + i) = *ring_byte(from, from->head + i);
+            *byte_out(TWZ_PORT_OUT, to->out_tail + i) = *byte_in(TWZ_PORT_IN, from->in_head + i);
         if (hostile)
-            attack_word(TWZ_PORT_IN, &from->head);
-        __atomic_store_n(&from->head, from->head + n, __ATOMIC_RELEASE);
-        __atomic_store_n(&to->tail, to->tail + n, __ATOMIC_RELEASE);
+            attack_word(TWZ_PORT_IN, &from->in_head);
+        __atomic_store_n(&from->in_head, from->in_head + n, __ATOMIC_RELEASE);
+        __atomic_store_n(&to->out_tail, to->out_tail + n, __ATOMIC_RELEASE);
         bytes -= n;
         if (n && hostile) {
-            attack_other_words(TWZ_PORT_OUT, to);
-            attack_other_words(TWZ_PORT_IN, from);
-            attack_word(TWZ_PORT_OUT, &to->tail);
+            attack_other_words(TWZ_PORT_OUT);
+            attack_other_words(TWZ_PORT_IN);
+            attack_word(TWZ_PORT_OUT, &to->out_tail);
         }
         if (n) {
             notify(TWZ_PORT_IN);
@@ -298,37 +335,34 @@ static void echo_bytes(uint64_t bytes, bool hostile)
     }
 }
 
-/* Impossible values in each word of each idle ring, then in all words at once. */
+/* Impossible values in each word of each idle port, then in all words at once. */
 static void attack_all_rings(void)
 {
     for (unsigned port = 0; port < TWZ_PORTS; port++) {
-        struct twz_port *p = &console_header()->port[port];
+        struct twz_port_user *user = user_of(port);
+        const struct twz_port_user good = *user;
 
-        attack_word(port, &p->to_host.tail);
-        attack_word(port, &p->from_host.head);
-        for (unsigned i = 0; i < 2; i++) {
-            struct twz_ring *ring = i ? &p->from_host : &p->to_host;
-            const struct twz_ring good = *ring;
-
-            attack_word(port, &ring->size);
-            attack_word(port, &ring->data);
-            ring->head = ring->tail = ring->released = ring->retired = ring->closed = ~0ull;
-            notify(port);
-            *ring = good;
-        }
+        attack_word(port, &user->out_tail);
+        attack_word(port, &user->in_head);
+        memset(user, 0xff, sizeof(*user));
+        notify(port);
+        *user = good;
     }
     for (uint64_t op = 0; op < 3; op++) {
-        int64_t ret = object.device->ctl(&object, op, op ? 0 : TWZ_PORTS);
+        for (unsigned i = 0; i < ARRAY_LEN(object); i++) {
+            uint64_t port = op ? 0 : i ? TWZ_PORT_OUT : TWZ_PORT_CTL;
 
-        if (ret != -TWZ_EINVAL)
-            panic("ctl");
+            if (object[i].device->ctl(&object[i], op, op ? 0 : TWZ_PORTS) != -TWZ_EINVAL ||
+                object[i].device->ctl(&object[i], op, port) != -TWZ_EINVAL)
+                panic("ctl");
+        }
     }
 }
 
 static void write_report(void)
 {
     for (unsigned port = 0; port < TWZ_PORTS; port++) {
-        const struct twz_port *p = &console_header()->port[port];
+        const struct twz_port *p = kernel_words(port);
 
         while (!__atomic_load_n(&p->open,
                                 __ATOMIC_ACQUIRE)) /* the control message is still under way */
@@ -378,10 +412,12 @@ int bare_main(void)
 {
     memset((void *)MEMORY, GUARD, MEMORY_TOP - MEMORY);
     console_init();
-    if (console_header()->magic != TWZ_CONSOLE_MAGIC)
-        return END_BAD;
-    if (!console_header()->ports)
-        return END_BAD + 1;
+    for (unsigned port = 0; port < TWZ_PORTS; port++) {
+        if (kernel_page(port)->magic != TWZ_CONSOLE_MAGIC)
+            return END_BAD;
+        if (!(kernel_page(port)->ports >> port & 1))
+            return END_BAD + 1;
+    }
     while (run_command())
         ;
     put_byte(TWZ_PORT_OUT, '!');

@@ -4,6 +4,10 @@
  * and the device, and wakes the position that it changed. Positions never wrap. Each side stores
  * its position with release order, after the bytes that the position covers. That pairs with the
  * other side's load of the position, with acquire order, before it accesses the bytes.
+ *
+ * Only this program has the control port. Every program writes to the words of OUT and ERR, so
+ * nothing here believes them: offsets and sizes are constants, counters are validated against the
+ * kernel's, and no wait is for a change that only such a word promises.
  */
 #include <twz/call.h>
 #include <twz/threads.h>
@@ -11,56 +15,99 @@
 
 #include "link.h"
 
-static uint8_t *console_bytes(void)
-{
-    return (uint8_t *)(uintptr_t)TWZ_SLOT_ADDR(TWZ_SLOT_CONSOLE);
-}
+/* A port in this program's view: the slot of its object, and the words of both sides. */
+struct end {
+    uint32_t port;
+    uint8_t *start;
+    objid_t device;
+    const struct twz_port *kern;
+    struct twz_port_user *user;
+};
 
-static struct twz_console *console_header(void)
-{
-    return (struct twz_console *)(void *)(console_bytes() + TWZ_OBJ_BASE);
-}
-
-static const struct twz_view_entry *console_entry(void)
+static const struct twz_view_entry *entry_of(uint32_t slot)
 {
     uint64_t table = twz_thread_repr_base()->view + TWZ_VIEW_TABLE;
 
-    return (const struct twz_view_entry *)(uintptr_t)table + TWZ_SLOT_CONSOLE;
+    return (const struct twz_view_entry *)(uintptr_t)table + slot;
 }
 
-static void notify_kernel(uint32_t port)
+static struct end end_of(uint32_t port)
 {
-    (void)twz_sys_dev_ctl(console_entry()->id, TWZ_DEV_NOTIFY, port);
+    uint32_t slot = port == TWZ_PORT_CTL ? TWZ_SLOT_CONTROL : TWZ_SLOT_CONSOLE;
+    uint8_t *start = (uint8_t *)(uintptr_t)TWZ_SLOT_ADDR(slot);
+    const struct twz_console *kern = (const void *)(start + TWZ_OBJ_BASE);
+    struct twz_console_user *user = (void *)(start + TWZ_CONSOLE_USER);
+
+    return (struct end){ port, start, entry_of(slot)->id, &kern->port[port], &user->port[port] };
+}
+
+static void notify_kernel(const struct end *e)
+{
+    (void)twz_sys_dev_ctl(e->device, TWZ_DEV_NOTIFY, e->port);
+}
+
+static uint64_t load_word(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static bool has_ports(uint32_t slot, uint64_t ports)
+{
+    const struct twz_console *kern = (const void *)(uintptr_t)(TWZ_SLOT_ADDR(slot) + TWZ_OBJ_BASE);
+
+    return (entry_of(slot)->flags & TWZ_VE_VALID) && kern->magic == TWZ_CONSOLE_MAGIC &&
+           (kern->ports & ports) == ports;
 }
 
 int link_open(void)
 {
-    if (!(console_entry()->flags & TWZ_VE_VALID) || console_header()->magic != TWZ_CONSOLE_MAGIC ||
-        console_header()->ports != TWZ_PORTS)
+    if (!has_ports(TWZ_SLOT_CONTROL, 1u << TWZ_PORT_CTL) ||
+        !has_ports(TWZ_SLOT_CONSOLE, 1u << TWZ_PORT_OUT | 1u << TWZ_PORT_ERR))
         return -TWZ_ENOOBJ;
     return 0;
 }
 
+/* The end of the bytes in the ring. Programs write to OUT and ERR too, and may have stored any
+ * value; one that no writer can have stored counts as the end of what the device was given. */
+static uint64_t valid_tail(const struct end *e)
+{
+    uint64_t tail = load_word(&e->user->out_tail);
+    uint64_t taken = load_word(&e->kern->out_taken);
+    uint64_t size = TWZ_RING_OUT_SIZE(e->port);
+
+    return tail - load_word(&e->kern->out_head) <= size && tail - taken <= size ? tail : taken;
+}
+
+/* Sleep until the device has read more bytes. False: it has none to read, so none will come. */
+static bool wait_read(const struct end *e)
+{
+    uint64_t head = load_word(&e->kern->out_head);
+
+    if (load_word(&e->kern->out_taken) == head)
+        return false;
+    (void)twz_sync_wait(&e->kern->out_head, head, TWZ_FOREVER);
+    return true;
+}
+
 void link_write(uint32_t port, const void *bytes, uint64_t len)
 {
-    struct twz_ring *ring = &console_header()->port[port].to_host;
+    const struct end e = end_of(port);
+    const uint64_t size = TWZ_RING_OUT_SIZE(port);
     const uint8_t *from = bytes;
-    uint64_t tail = ring->tail;
 
     while (len > 0) {
-        uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
-        uint64_t room = ring->size - (tail - head);
+        uint64_t tail = valid_tail(&e);
+        uint64_t room = size - (tail - load_word(&e.kern->out_head));
         uint64_t n = room < len ? room : len;
 
         for (uint64_t i = 0; i < n; i++)
-            console_bytes()[ring->data + (tail + i) % ring->size] = from[i];
-        tail += n;
+            e.start[TWZ_RING_OUT(port) + (tail + i) % size] = from[i];
         from += n;
         len -= n;
-        __atomic_store_n(&ring->tail, tail, __ATOMIC_RELEASE);
-        notify_kernel(port);
-        if (len > 0 && n == 0)
-            (void)twz_sync_wait(&ring->head, head, TWZ_FOREVER);
+        __atomic_store_n(&e.user->out_tail, tail + n, __ATOMIC_RELEASE);
+        notify_kernel(&e);
+        if (n == 0 && !wait_read(&e))
+            return; /* the host never opened the port, or the port's words change all the time */
     }
 }
 
@@ -75,20 +122,17 @@ void link_text(const char *text)
 
 void link_drain(uint32_t port)
 {
-    struct twz_ring *ring = &console_header()->port[port].to_host;
+    const struct end e = end_of(port);
+    uint64_t end = valid_tail(&e);
 
-    for (;;) {
-        uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
-
-        if (head == __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE))
-            return;
-        (void)twz_sync_wait(&ring->head, head, TWZ_FOREVER);
-    }
+    notify_kernel(&e);
+    while ((int64_t)(end - load_word(&e.kern->out_head)) > 0 && wait_read(&e))
+        notify_kernel(&e);
 }
 
 void link_set_error(uint32_t port, uint32_t error)
 {
-    __atomic_store_n(&console_header()->port[port].state, error, __ATOMIC_RELEASE);
+    __atomic_store_n(&end_of(port).user->state, error, __ATOMIC_RELEASE);
 }
 
 void link_send(uint16_t type, const void *payload, uint32_t len)
@@ -99,54 +143,58 @@ void link_send(uint16_t type, const void *payload, uint32_t len)
     link_write(TWZ_PORT_CTL, payload, len);
 }
 
-/* Block until the ring has bytes (true), or until the word `until` is not 0 (false). */
-static bool wait_bytes(struct twz_ring *ring, const uint64_t *until)
+/* Block until the ring has bytes (true), or until the process has ended (false). */
+static bool wait_bytes(const struct end *e, const struct twz_process *process,
+                       struct twz_program_end *end)
 {
-    struct twz_sync ops[] = {
-        { .addr = (uint64_t)(uintptr_t)&ring->tail, .op = TWZ_SYNC_SLEEP | TWZ_SYNC_64 },
-        { .addr = (uint64_t)(uintptr_t)until, .op = TWZ_SYNC_SLEEP | TWZ_SYNC_64 },
-    };
+    struct twz_sync ops[3];
 
+    if (process)
+        twz_program_sleeps(process, &ops[1], &ops[2]);
     for (;;) {
-        uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+        uint64_t tail = load_word(&e->kern->in_tail);
 
-        if (tail != ring->head)
+        if (tail != e->user->in_head)
             return true;
-        if (until && __atomic_load_n(until, __ATOMIC_ACQUIRE))
+        if (process && twz_program_poll(process, end))
             return false;
-        ops[0].value = tail;
-        (void)twz_sys_thread_sync(ops, until ? 2 : 1, TWZ_FOREVER);
+        ops[0] = (struct twz_sync){ .addr = (uint64_t)(uintptr_t)&e->kern->in_tail,
+                                    .value = tail,
+                                    .op = TWZ_SYNC_SLEEP | TWZ_SYNC_64 };
+        (void)twz_sys_thread_sync(ops, process ? 2 : 1, TWZ_FOREVER);
     }
 }
 
-/* Read exactly len bytes; the first `size` of them go to `to`. False: as wait_bytes, before the
- * first byte. */
-static bool read_bytes(void *to, uint64_t size, uint64_t len, const uint64_t *until)
+/* Read exactly len bytes, at least one, of which the first `size` go to `to`. */
+static void read_bytes(void *to, uint64_t size, uint64_t len)
 {
-    struct twz_ring *ring = &console_header()->port[TWZ_PORT_CTL].from_host;
+    const struct end e = end_of(TWZ_PORT_CTL);
+    const uint64_t ring = TWZ_RING_IN_SIZE(TWZ_PORT_CTL);
     uint8_t *out = to;
 
     for (uint64_t got = 0; got < len; got++) {
-        uint64_t head = ring->head;
+        uint64_t head = e.user->in_head;
 
-        if (!wait_bytes(ring, got ? NULL : until))
-            return false;
+        (void)wait_bytes(&e, NULL, NULL);
         if (got < size)
-            out[got] = console_bytes()[ring->data + head % ring->size];
-        __atomic_store_n(&ring->head, head + 1, __ATOMIC_RELEASE);
-        if ((got + 1) % (ring->size / 2) == 0 || got + 1 == len)
-            notify_kernel(TWZ_PORT_CTL);
+            out[got] = e.start[TWZ_RING_IN(TWZ_PORT_CTL) + head % ring];
+        __atomic_store_n(&e.user->in_head, head + 1, __ATOMIC_RELEASE);
+        if ((got + 1) % (ring / 2) == 0 || got + 1 == len)
+            notify_kernel(&e);
     }
-    return true;
 }
 
-bool link_receive(struct twz_host_frame *frame, void *payload, uint32_t size, const uint64_t *until)
+bool link_receive(struct twz_host_frame *frame, void *payload, uint32_t size,
+                  const struct twz_process *process, struct twz_program_end *end)
 {
-    if (!read_bytes(frame, sizeof(*frame), sizeof(*frame), until))
+    const struct end e = end_of(TWZ_PORT_CTL);
+
+    if (!wait_bytes(&e, process, end))
         return false;
+    read_bytes(frame, sizeof(*frame), sizeof(*frame));
     if (frame->len > TWZ_HOST_LEN_MAX || frame->magic != TWZ_HOST_MAGIC)
         frame->len = 0;
     if (frame->len)
-        (void)read_bytes(payload, size, frame->len, NULL);
+        read_bytes(payload, size, frame->len);
     return true;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <twz/device.h>
 #include <twz/hostlink.h>
+#include <twz/program.h>
 #include <twz/sync.h>
 
 /* 0, or -TWZ_ENOOBJ: the machine has no console. Must precede all other calls. */
@@ -30,9 +31,9 @@ void link_send(uint16_t type, const void *payload, uint32_t len);
 
 /*
  * Receive the next frame from the host; its payload is cut to `size` bytes. Blocks until a frame
- * comes (true), or until the word `until`, if not NULL, is not 0 (false).
+ * comes (true), or until `process`, if not NULL, has ended (false, and *end).
  */
 bool link_receive(struct twz_host_frame *frame, void *payload, uint32_t size,
-                  const uint64_t *until);
+                  const struct twz_process *process, struct twz_program_end *end);
 
 #endif

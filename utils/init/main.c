@@ -5,6 +5,12 @@
  * to it. At the end init reports the exit status and powers the machine off.
  *
  *   status 127  no such program     126  cannot be run     128 + n  ended by a fault or signal n
+ *
+ * init is the one program whose end is the machine's end. So it survives what other programs leave:
+ *   - It touches the pages that it needs later before it starts a program, which may use up memory.
+ *   - It walks names, which programs may have damaged, under a catch.
+ *   - It reads words that a program can store only through twz/program.h and link.c, which doubt
+ *     them.
  */
 #include <twz/call.h>
 #include <twz/faults.h>
@@ -69,7 +75,7 @@ static int receive_request(struct twz_program_spec *spec)
     const char *end;
 
     do {
-        (void)link_receive(&frame, box.bytes, sizeof(box.bytes) - 1, NULL);
+        (void)link_receive(&frame, box.bytes, sizeof(box.bytes) - 1, NULL, NULL);
     } while (frame.type != TWZ_HOST_RUN || frame.magic != TWZ_HOST_MAGIC);
     end = text + frame.len - sizeof(*run);
     if (frame.len < sizeof(*run) || run->argc > STRINGS_MAX || run->envc > STRINGS_MAX ||
@@ -126,6 +132,55 @@ static int resolve_program(struct twz_program_spec *spec)
     return STATUS_NOT_RUN;
 }
 
+/* The search for a program among names that programs may have damaged. */
+struct resolution {
+    struct twz_program_spec *spec;
+    int status;
+};
+
+static void resolve_all(void *arg)
+{
+    struct resolution *r = arg;
+    int err;
+
+    r->status = resolve_program(r->spec);
+    if (r->status != 0)
+        return;
+    err = twz_name_resolve(RUNTIME, &r->spec->runtime);
+    if (err < 0) {
+        print_message(RUNTIME, twz_error_text(err));
+        r->status = STATUS_NOT_RUN;
+    }
+}
+
+/* Find program and runtime. 0, or an exit status after a message. */
+static int resolve_request(struct twz_program_spec *spec)
+{
+    struct resolution r = { .spec = spec };
+    struct twz_fault fault;
+
+    if (!twz_try(resolve_all, &r, &fault))
+        return r.status;
+    print_message("init", "a directory on the path to the program or to " RUNTIME
+                          " is damaged: see twz-obj check");
+    return STATUS_NOT_RUN;
+}
+
+/* Print the fault that ended the program. Its text names the object, so init searches all names. */
+static void report_fault(const char *name, const struct twz_fault *fault)
+{
+    static char text[600];
+    struct twz_catch c;
+
+    if (twz_catch(&c)) {
+        print_message(name, "ended by a fault; names that cannot be read hide the object");
+        return;
+    }
+    (void)twz_fault_print(fault, text, sizeof(text));
+    twz_catch_end(&c);
+    print_message(name, text);
+}
+
 /* The runtime reads this word before it writes (libtwix/src/file/console.c). */
 static void set_output_error(const struct twz_host_lost *lost)
 {
@@ -172,8 +227,6 @@ static int run_request(const struct twz_program_spec *spec)
     struct twz_program_end end;
     struct twz_host_frame frame;
     _Alignas(8) uint8_t payload[64];
-    const struct twz_thread *repr;
-    char text[600];
     int err;
 
     reserve_memory();
@@ -182,16 +235,13 @@ static int run_request(const struct twz_program_spec *spec)
         print_not_run(spec, err);
         return STATUS_NOT_RUN;
     }
-    repr = twz_object_base(&process.repr);
-    while (link_receive(&frame, payload, sizeof(payload), &repr->exit))
+    while (link_receive(&frame, payload, sizeof(payload), &process, &end))
         forward_frame(&process, &frame, payload);
     err = twz_program_wait(&process, TWZ_FOREVER, &end);
     if (err < 0)
         return STATUS_NOT_RUN;
-    if (end.by_fault && end.fault.kind != TWZ_FAULT_SIGNAL) {
-        (void)twz_fault_print(&end.fault, text, sizeof(text));
-        print_message(spec->argv[0], text);
-    }
+    if (end.by_fault && end.fault.kind != TWZ_FAULT_SIGNAL)
+        report_fault(spec->argv[0], &end.fault);
     return (int)(end.code & 0xff);
 }
 
@@ -207,15 +257,8 @@ static int serve_request(void)
         print_message("init", "malformed request: kernel and twz-run differ in version");
         return STATUS_NOT_RUN;
     }
-    err = resolve_program(&spec);
-    if (err != 0)
-        return err;
-    err = twz_name_resolve(RUNTIME, &spec.runtime);
-    if (err < 0) {
-        print_message(RUNTIME, twz_error_text(err));
-        return STATUS_NOT_RUN;
-    }
-    return run_request(&spec);
+    err = resolve_request(&spec);
+    return err != 0 ? err : run_request(&spec);
 }
 
 int main(int argc, char **argv, char **envp)

@@ -43,6 +43,7 @@ struct twz_view {
  * through the arguments (libtwz's twz/program.h).
  */
 #define TWZ_SLOT_NONE    0u /* never mapped, so that small addresses fault */
+#define TWZ_SLOT_CONTROL 7u /* the first program's control port (twz/device.h); else free */
 #define TWZ_SLOT_SYSTEM  8u /* the system information page (twz/kso.h), read-only */
 #define TWZ_SLOT_CONSOLE 9u /* the host console device (twz/device.h) */
 

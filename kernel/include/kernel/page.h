@@ -63,10 +63,10 @@ MUST_CHECK int obj_write(struct object *obj, uint64_t off, const void *buf, size
  */
 void *obj_frame(struct object *obj, uint32_t page);
 
-/* Maps a frame that is not the object's own (device registers, ring memory) into a DEVICE object.
- * Errors: -TWZ_EINVAL for another kind or for page 0, the metadata page or the record page;
- * -TWZ_ENOMEM. */
-MUST_CHECK int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, bool uncached);
+/* Maps a frame that is not the object's own (device registers, ring memory) into a DEVICE object,
+ * with the leaf flags ARCH_PT_WRITE or ARCH_PT_PROTECT, and ARCH_PT_UNCACHED. Errors: -TWZ_EINVAL
+ * for another kind or for page 0, the metadata page or the record page; -TWZ_ENOMEM. */
+MUST_CHECK int obj_map_foreign(struct object *obj, uint32_t page, phys_t frame, unsigned flags);
 
 /* --- ranges and copies ------------------------------------------------------------------------ */
 

@@ -12,9 +12,9 @@ struct thread_table threads;
 
 /* The kernel's thread generations are unique for one boot. Their low bits serve as tids and pids,
  * too. */
-int thread_number(const struct twz_thread *repr)
+int thread_number(uint64_t generation)
 {
-    return (int)(repr->generation & 0x3fffffff);
+    return (int)(generation & 0x3fffffff);
 }
 
 struct thread *thread_find(int64_t tid)
@@ -35,16 +35,16 @@ void thread_clear_pending(uint64_t bit)
             __atomic_fetch_and(&threads.entry[i].pending, ~bit, __ATOMIC_ACQ_REL);
 }
 
-uint64_t thread_owner_word(const struct twz_thread *repr)
+uint64_t thread_owner_word(uint64_t generation)
 {
     uint64_t resumed = process_system()->resume_count & 0x7fffffff;
 
-    return (repr->generation & 0xffffffffu) | resumed << 32;
+    return (generation & 0xffffffffu) | resumed << 32;
 }
 
 uint64_t thread_process_word(void)
 {
-    return thread_owner_word(thread_repr(thread_first()));
+    return thread_owner_word(thread_repr(thread_first())->generation);
 }
 
 /* --- the calls -------------------------------------------------------------------------------- */

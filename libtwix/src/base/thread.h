@@ -93,9 +93,9 @@ static inline bool thread_leave_call(struct thread *t)
     return (__atomic_load_n(&t->pending, __ATOMIC_ACQUIRE) & ~t->mask) != 0;
 }
 
-/* Returns the number of a thread object, which is the thread's tid. The number of the first thread
- * is also the process's pid. */
-int thread_number(const struct twz_thread *repr);
+/* Returns the tid of the thread of that generation. The tid of the first thread is also the
+ * process's pid. */
+int thread_number(uint64_t generation);
 
 /* Returns the live thread of that tid, or NULL. Takes no lock; the thread may end at any time. */
 struct thread *thread_find(int64_t tid);
@@ -122,7 +122,7 @@ static inline void thread_mark_others(void)
  * process's first thread (thread_process_word). So other processes can find out whether the process
  * is alive.
  */
-uint64_t thread_owner_word(const struct twz_thread *repr);
+uint64_t thread_owner_word(uint64_t generation);
 uint64_t thread_process_word(void);
 
 #endif

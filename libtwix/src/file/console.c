@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rings of the console page. All processes share them. Each port has a lock for each direction.
- * The locks are twz_mutexes, so a process that dies releases its locks. A writer that dies has
- * published whole chunks only, because the tail moves after the bytes are in the ring.
+ * The rings of the console object. All processes share them. Each port has a lock for each
+ * direction. The locks are twz_mutexes, so a process that dies releases its locks. A writer that
+ * dies has published whole chunks only, because the tail moves after the bytes are in the ring.
+ *
+ * Any process may store any value in the words of user code: the counters out_tail and in_head, the
+ * locks and the states. The rings' offsets and sizes are constants, and the kernel's counters are
+ * read-only. A stored value must not decide where this file reads or writes. So the two counters
+ * are validated against the kernel's before each use (valid_tail, valid_head), and a bad one is
+ * replaced. Bytes of other processes may be lost by that; the port is usable again.
  *
  * Input comes on request: the reader sends a `want`, the host answers with a `give` and at most
  * that many bytes. Bytes of a give that no reader took stay in the ring for the next reader, of any
@@ -16,7 +22,8 @@
  * init stores that error. Each later write fails with the same error, because its bytes would be
  * lost.
  *
- * A waiting thread holds no lock. It sleeps on the ring counter that the kernel moves.
+ * A waiting thread holds no lock. It sleeps on the ring counter that the kernel moves, and only
+ * while the kernel has a reason to move it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,14 +45,35 @@
 #define INPUT_WANTED (1ull << 63)
 #define ERROR_MASK   0xfffu /* any process may write the word: no more than an errno is used */
 
-static struct twz_console *console_page(void)
+/* A port: its number, the words of the kernel, and those of user code. */
+struct port {
+    uint32_t number;
+    const struct twz_port *kern;
+    struct twz_port_user *user;
+};
+
+static struct port port_of(uint32_t number)
 {
-    return (struct twz_console *)(TWZ_SLOT_ADDR(TWZ_SLOT_CONSOLE) + TWZ_OBJ_BASE);
+    const uint8_t *start = (const uint8_t *)TWZ_SLOT_ADDR(TWZ_SLOT_CONSOLE);
+    const struct twz_console *kern = (const struct twz_console *)(start + TWZ_OBJ_BASE);
+    struct twz_console_user *user = (struct twz_console_user *)(start + TWZ_CONSOLE_USER);
+
+    return (struct port){ number, &kern->port[number], &user->port[number] };
 }
 
-static uint8_t *ring_data(const struct twz_ring *ring)
+static uint8_t *ring_out(uint32_t number)
 {
-    return (uint8_t *)(TWZ_SLOT_ADDR(TWZ_SLOT_CONSOLE) + ring->data);
+    return (uint8_t *)TWZ_SLOT_ADDR(TWZ_SLOT_CONSOLE) + TWZ_RING_OUT(number);
+}
+
+static const uint8_t *ring_in(uint32_t number)
+{
+    return (const uint8_t *)TWZ_SLOT_ADDR(TWZ_SLOT_CONSOLE) + TWZ_RING_IN(number);
+}
+
+static struct twz_mutex *lock_of(uint64_t *word)
+{
+    return (struct twz_mutex *)(void *)word;
 }
 
 static void notify_host(uint32_t port)
@@ -60,38 +88,60 @@ static uint64_t load_word(const uint64_t *word)
 
 /* --- output ----------------------------------------------------------------------------------- */
 
-/* Writes as many bytes as there is space for, at least one. Returns their number or an error;
- * -EAGAIN: the ring is full. The caller must hold the direction's lock. */
-static int64_t write_to_host(struct twz_ring *ring, const uint8_t *buf, uint64_t len)
+/* Returns the end of the bytes in the ring; replaces a counter that no writer can have stored. The
+ * caller must hold the port's lock for output. */
+static uint64_t valid_tail(const struct port *p)
 {
-    uint64_t tail = ring->tail;
-    uint64_t space = ring->size - (tail - load_word(&ring->head));
-    uint64_t at = tail & (ring->size - 1);
+    uint64_t tail = load_word(&p->user->out_tail);
+    uint64_t taken = load_word(&p->kern->out_taken);
+    uint64_t head = load_word(&p->kern->out_head);
+    uint64_t size = TWZ_RING_OUT_SIZE(p->number);
+
+    if (tail - head <= size && tail - taken <= size)
+        return tail;
+    __atomic_store_n(&p->user->out_tail, taken, __ATOMIC_RELEASE);
+    return taken;
+}
+
+/* Writes as many bytes as there is space for, at least one. Returns their number or an error;
+ * -EAGAIN: the ring is full. The caller must hold the port's lock for output. */
+static int64_t write_to_host(const struct port *p, const uint8_t *buf, uint64_t len)
+{
+    uint64_t size = TWZ_RING_OUT_SIZE(p->number);
+    uint8_t *ring = ring_out(p->number);
+    uint64_t tail = valid_tail(p);
+    uint64_t space = size - (tail - load_word(&p->kern->out_head));
+    uint64_t at = tail & (size - 1);
     uint64_t first;
     int err;
 
-    if (space == 0 || space > ring->size)
+    if (space == 0 || space > size) /* > size: another writer without the lock moved the tail */
         return -EAGAIN;
     if (len > space)
         len = space;
-    first = len < ring->size - at ? len : ring->size - at;
-    err = copy_bytes(ring_data(ring) + at, buf, first, console_page());
+    first = len < size - at ? len : size - at;
+    err = copy_bytes(ring + at, buf, first, ring);
     if (err == 0 && len > first)
-        err = copy_bytes(ring_data(ring), buf + first, len - first, console_page());
+        err = copy_bytes(ring, buf + first, len - first, ring);
     if (err < 0)
         return err;
-    __atomic_store_n(&ring->tail, tail + len, __ATOMIC_RELEASE);
+    __atomic_store_n(&p->user->out_tail, tail + len, __ATOMIC_RELEASE);
     return (int64_t)len;
 }
 
-/* Waits until the ring may have space. Returns 0 or -EINTR. */
-static int wait_for_space(struct twz_ring *ring)
+/* Waits until the ring may have space. Returns 0 or -EINTR. The kernel raises out_head as long as
+ * the device has bytes to read. */
+static int wait_for_space(const struct port *p)
 {
-    uint64_t head = load_word(&ring->head);
+    uint64_t head;
 
-    if (ring->tail - head < ring->size)
+    if (!load_word(&p->kern->open))
+        return wait_word(&p->kern->open, 0, TWZ_FOREVER);
+    notify_host(p->number);
+    head = load_word(&p->kern->out_head);
+    if (load_word(&p->kern->out_taken) == head)
         return 0;
-    return wait_word(&ring->head, head, TWZ_FOREVER);
+    return wait_word(&p->kern->out_head, head, TWZ_FOREVER);
 }
 
 /* Returns the port for output on f. If output and errors are one terminal on the host, both use one
@@ -105,11 +155,11 @@ static uint32_t out_port(const struct file *f)
 
 /* Checks whether the host still takes output. Returns 0 or the host's error. If the host stopped
  * reading, raises SIGPIPE and returns -EPIPE. */
-static int check_output(const struct twz_port *port)
+static int check_output(const struct port *p)
 {
-    uint64_t error = load_word(&port->state) & ERROR_MASK;
+    uint64_t error = load_word(&p->user->state) & ERROR_MASK;
 
-    if (!load_word(&port->to_host.closed))
+    if (!load_word(&p->kern->closed))
         return -(int)error;
     signals_raise(SIGPIPE);
     return -EPIPE;
@@ -119,26 +169,23 @@ static int check_output(const struct twz_port *port)
  * the wait. */
 static int64_t console_write(struct file *f, const void *buf, uint64_t len, uint64_t off)
 {
-    uint32_t number = out_port(f);
-    struct twz_port *port = &console_page()->port[number];
-    struct twz_ring *ring = &port->to_host;
-    struct twz_mutex *lock = (struct twz_mutex *)(void *)&port->lock;
+    struct port p = port_of(out_port(f));
     uint64_t done = 0;
     int64_t ret = 0;
 
     (void)off;
     while (done < len && ret >= 0) {
-        ret = check_output(port);
+        ret = check_output(&p);
         if (ret < 0)
             break;
-        lock_acquire(lock);
-        ret = write_to_host(ring, (const uint8_t *)buf + done, len - done);
-        lock_release(lock);
+        lock_acquire(lock_of(&p.user->lock));
+        ret = write_to_host(&p, (const uint8_t *)buf + done, len - done);
+        lock_release(lock_of(&p.user->lock));
         if (ret > 0) {
             done += (uint64_t)ret;
-            notify_host(number);
+            notify_host(p.number);
         } else if (ret == -EAGAIN && !(f->state->flags & O_NONBLOCK)) {
-            ret = wait_for_space(ring);
+            ret = wait_for_space(&p);
         }
     }
     return done ? (int64_t)done : ret;
@@ -146,78 +193,99 @@ static int64_t console_write(struct file *f, const void *buf, uint64_t len, uint
 
 /* --- input ------------------------------------------------------------------------------------ */
 
-/* Copies bytes out of the ring; the head does not move. */
-static void peek_ring(struct twz_ring *ring, void *buf, uint64_t len)
+/* Returns the position of the first byte that no reader took; replaces a counter that no reader can
+ * have stored. The caller must hold lock_in. */
+static uint64_t valid_head(const struct port *p, uint64_t tail)
 {
-    uint64_t at = ring->head & (ring->size - 1);
-    uint64_t first = len < ring->size - at ? len : ring->size - at;
+    uint64_t head = load_word(&p->user->in_head);
+    uint64_t read = load_word(&p->kern->in_read);
 
-    copy_raw(buf, ring_data(ring) + at, first);
-    copy_raw((uint8_t *)buf + first, ring_data(ring), len - first);
+    if (head - read <= tail - read)
+        return head;
+    __atomic_store_n(&p->user->in_head, read, __ATOMIC_RELEASE);
+    return read;
 }
 
-static void send_want(struct twz_port *port, uint64_t len)
+/* Marks the bytes before `head` as read. */
+static void take_input(const struct port *p, uint64_t head)
+{
+    __atomic_store_n(&p->user->in_head, head, __ATOMIC_RELEASE);
+    notify_host(p->number);
+}
+
+/* Copies bytes out of the ring; the head does not move. */
+static void peek_ring(const struct port *p, uint64_t head, void *buf, uint64_t len)
+{
+    uint64_t at = head & (TWZ_RING_IN_SIZE(p->number) - 1);
+    uint64_t rest = TWZ_RING_IN_SIZE(p->number) - at;
+    uint64_t first = len < rest ? len : rest;
+
+    copy_raw(buf, ring_in(p->number) + at, first);
+    copy_raw((uint8_t *)buf + first, ring_in(p->number), len - first);
+}
+
+static void send_want(const struct port *p, uint64_t len)
 {
     struct twz_host_want want = { .len = len < TWZ_HOST_LEN_MAX ? len : TWZ_HOST_LEN_MAX };
 
-    if (write_to_host(&port->to_host, (const uint8_t *)&want, sizeof(want)) == sizeof(want))
-        port->state = INPUT_WANTED;
+    if (write_to_host(p, (const uint8_t *)&want, sizeof(want)) == sizeof(want))
+        p->user->state = INPUT_WANTED;
 }
 
 /* Advances the input protocol as far as possible without a wait. Returns 1 if there are bytes, 0 at
- * the end of the file. Returns -EAGAIN if the caller must wait until the ring's tail is not *tail.
- * The caller must hold lock_in. */
-static int advance_input(struct twz_port *port, uint64_t len, uint64_t *tail)
+ * the end of the file. Returns -EAGAIN if the caller must wait until in_tail is not *tail. The
+ * caller must hold lock_in. */
+static int advance_input(const struct port *p, uint64_t len, uint64_t *tail)
 {
-    struct twz_ring *ring = &port->from_host;
     struct twz_host_give give;
+    uint64_t head;
 
-    *tail = load_word(&ring->tail);
-    if (port->state == 0) {
-        send_want(port, len);
-        notify_host(TWZ_PORT_IN);
+    *tail = load_word(&p->kern->in_tail);
+    head = valid_head(p, *tail);
+    if (p->user->state == 0) {
+        send_want(p, len);
+        notify_host(p->number);
     }
-    if (port->state == INPUT_WANTED) {
-        if (*tail - ring->head < sizeof(give))
+    if (p->user->state == INPUT_WANTED) {
+        if (*tail - head < sizeof(give))
             return -EAGAIN;
-        peek_ring(ring, &give, sizeof(give));
-        port->state = give.len <= TWZ_HOST_LEN_MAX ? give.len : 0;
-        __atomic_store_n(&ring->head, ring->head + sizeof(give), __ATOMIC_RELEASE);
-        notify_host(TWZ_PORT_IN);
-        if (port->state == 0)
+        peek_ring(p, head, &give, sizeof(give));
+        head += sizeof(give);
+        p->user->state = give.len <= TWZ_HOST_LEN_MAX ? give.len : 0;
+        take_input(p, head);
+        if (p->user->state == 0)
             return 0;
     }
-    return *tail == ring->head ? -EAGAIN : 1;
+    return *tail == head ? -EAGAIN : 1;
 }
 
-/* Reads bytes of the current give, at least one. Returns their number or an error. The caller must
- * hold lock_in. */
-static int64_t read_input(struct twz_port *port, uint8_t *buf, uint64_t len)
+/* Reads bytes of the current give. Returns their number or an error. The caller must hold
+ * lock_in. */
+static int64_t read_input(const struct port *p, uint8_t *buf, uint64_t len)
 {
-    struct twz_ring *ring = &port->from_host;
-    uint64_t there = load_word(&ring->tail) - ring->head;
-    uint64_t n = len < port->state ? len : port->state;
-    uint64_t at = ring->head & (ring->size - 1);
+    uint64_t tail = load_word(&p->kern->in_tail);
+    uint64_t head = valid_head(p, tail);
+    uint64_t left = load_word(&p->user->state);
+    uint64_t at = head & (TWZ_RING_IN_SIZE(p->number) - 1);
+    uint64_t n = len < left ? len : left;
     int err;
 
-    if (n > there)
-        n = there;
-    if (n > ring->size - at)
-        n = ring->size - at;
-    err = copy_bytes(buf, ring_data(ring) + at, n, console_page());
+    if (n > tail - head)
+        n = tail - head;
+    if (n > TWZ_RING_IN_SIZE(p->number) - at)
+        n = TWZ_RING_IN_SIZE(p->number) - at;
+    err = copy_bytes(buf, ring_in(p->number) + at, n, ring_in(p->number));
     if (err < 0)
         return err;
-    port->state -= n;
-    __atomic_store_n(&ring->head, ring->head + n, __ATOMIC_RELEASE);
-    notify_host(TWZ_PORT_IN);
+    p->user->state = left - n;
+    take_input(p, head + n);
     return (int64_t)n;
 }
 
 /* Reads the bytes that are there; requests and waits for more only if there are none. */
 static int64_t console_read(struct file *f, void *buf, uint64_t len, uint64_t off)
 {
-    struct twz_port *port = &console_page()->port[TWZ_PORT_IN];
-    struct twz_mutex *lock = (struct twz_mutex *)(void *)&port->lock_in;
+    struct port p = port_of(TWZ_PORT_IN);
     uint64_t tail;
     int64_t ret;
 
@@ -225,16 +293,16 @@ static int64_t console_read(struct file *f, void *buf, uint64_t len, uint64_t of
     if (len == 0)
         return 0;
     for (;;) {
-        if (load_word(&port->from_host.closed) && port->state == 0)
+        if (load_word(&p.kern->closed) && p.user->state == 0)
             return 0;
-        lock_acquire(lock);
-        ret = advance_input(port, len, &tail);
+        lock_acquire(lock_of(&p.user->lock_in));
+        ret = advance_input(&p, len, &tail);
         if (ret == 1)
-            ret = read_input(port, buf, len);
-        lock_release(lock);
+            ret = read_input(&p, buf, len);
+        lock_release(lock_of(&p.user->lock_in));
         if (ret != -EAGAIN || (f->state->flags & O_NONBLOCK))
             return ret;
-        ret = wait_word(&port->from_host.tail, tail, TWZ_FOREVER);
+        ret = wait_word(&p.kern->in_tail, tail, TWZ_FOREVER);
         if (ret < 0)
             return ret;
     }
@@ -291,13 +359,19 @@ static int get_window_size(struct winsize *size)
     return 0;
 }
 
+/* The bytes of a give that no reader took yet. */
+static int count_input(void)
+{
+    uint64_t left = load_word(&port_of(TWZ_PORT_IN).user->state);
+
+    return left <= TWZ_HOST_LEN_MAX ? (int)left : 0;
+}
+
 /* Requests that set terminal modes succeed and do nothing. */
 static int console_ioctl(struct file *f, int64_t request, void *arg)
 {
-    const struct twz_port *port = &console_page()->port[TWZ_PORT_IN];
-
     switch (request) {
-    case FIONREAD: *(int *)arg = port->state == INPUT_WANTED ? 0 : (int)port->state; return 0;
+    case FIONREAD: *(int *)arg = count_input(); return 0;
     case TIOCGWINSZ: return is_terminal(f) ? get_window_size(arg) : -ENOTTY;
     case TCGETS: return is_terminal(f) ? get_terminal_modes(arg) : -ENOTTY;
     case TCSETS:
@@ -316,30 +390,31 @@ static int console_ioctl(struct file *f, int64_t request, void *arg)
 
 static uint32_t poll_in(struct twz_sync *wait)
 {
-    struct twz_port *port = &console_page()->port[TWZ_PORT_IN];
-    struct twz_mutex *lock = (struct twz_mutex *)(void *)&port->lock_in;
+    struct port p = port_of(TWZ_PORT_IN);
     uint64_t tail;
     int64_t ret;
 
-    lock_acquire(lock);
-    ret = advance_input(port, 1, &tail);
-    lock_release(lock);
+    lock_acquire(lock_of(&p.user->lock_in));
+    ret = advance_input(&p, 1, &tail);
+    lock_release(lock_of(&p.user->lock_in));
     if (ret != -EAGAIN)
         return POLLIN | POLLRDNORM;
-    *wait = wait_sleep_op(&port->from_host.tail, tail);
+    *wait = wait_sleep_op(&p.kern->in_tail, tail);
     return 0;
 }
 
+/* A tail that no writer can have stored does not fill the ring: the next writer replaces it. */
 static uint32_t poll_out(uint32_t number, struct twz_sync *wait)
 {
-    const struct twz_ring *ring = &console_page()->port[number].to_host;
-    uint64_t head = load_word(&ring->head);
+    struct port p = port_of(number);
+    uint64_t head = load_word(&p.kern->out_head);
 
-    if (load_word(&ring->closed))
+    if (load_word(&p.kern->closed))
         return POLLOUT | POLLERR;
-    if (ring->tail - head < ring->size)
+    if (load_word(&p.user->out_tail) - head != TWZ_RING_OUT_SIZE(number) ||
+        load_word(&p.kern->out_taken) == head)
         return POLLOUT | POLLWRNORM;
-    *wait = wait_sleep_op(&ring->head, head);
+    *wait = wait_sleep_op(&p.kern->out_head, head);
     return 0;
 }
 

@@ -260,13 +260,13 @@ int64_t file_inherit(struct file *f, objid_t *id)
     return ret;
 }
 
-void file_transfer(struct file *f, uint64_t entry, const struct twz_thread *child)
+void file_transfer(struct file *f, uint64_t entry, uint64_t owner)
 {
     struct file_shared *shared = twz_object_base(&f->state_obj);
 
     lock_acquire(&shared->lock);
     if (shared->holder[entry].word == thread_process_word())
-        shared->holder[entry].word = thread_owner_word(child);
+        shared->holder[entry].word = owner;
     lock_release(&shared->lock);
 }
 

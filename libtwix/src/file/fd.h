@@ -150,9 +150,9 @@ void fd_close_all(void);
  * -ENFILE: there are too many holders. */
 int64_t file_inherit(struct file *f, objid_t *id);
 
-/* In the parent: store the child's owner word in the entry, unless file_attach in the child did so
- * already. Either process may run first. */
-void file_transfer(struct file *f, uint64_t entry, const struct twz_thread *child);
+/* In the parent: store `owner`, the child's owner word, in the entry, unless file_attach in the
+ * child did so already. Either process may run first. */
+void file_transfer(struct file *f, uint64_t entry, uint64_t owner);
 
 /* Free an entry, and delete the state's object if no living process has an entry. */
 void file_revoke(struct file *f, uint64_t entry);

@@ -94,13 +94,13 @@ int64_t pipe_inherit(struct file *f)
     return end;
 }
 
-void pipe_transfer(struct file *f, uint64_t end, const struct twz_thread *child)
+void pipe_transfer(struct file *f, uint64_t end, uint64_t owner)
 {
     struct pipe *p = pipe_of(f);
 
     lock_acquire(&p->lock);
     if (p->ends[end].owner.word == thread_process_word())
-        p->ends[end].owner.word = thread_owner_word(child);
+        p->ends[end].owner.word = owner;
     lock_release(&p->lock);
 }
 

@@ -18,9 +18,9 @@ extern const struct file_ops pipe_ops;
  * pipe_transfer or pipe_revoke. Returns the entry; -ENFILE: there are too many ends. */
 int64_t pipe_inherit(struct file *f);
 
-/* In the parent: store the child's owner word in the entry, unless pipe_reopen in the child did so
- * already. Either process may run first. */
-void pipe_transfer(struct file *f, uint64_t end, const struct twz_thread *child);
+/* In the parent: store `owner`, the child's owner word, in the entry, unless pipe_reopen in the
+ * child did so already. Either process may run first. */
+void pipe_transfer(struct file *f, uint64_t end, uint64_t owner);
 
 /* Free an entry, wake the other side, and delete the pipe if no living process has an end open. */
 void pipe_revoke(struct file *f, uint64_t end);

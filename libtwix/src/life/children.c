@@ -41,27 +41,30 @@ int children_signal(int64_t pid, int64_t signo)
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
-static const struct twz_thread *repr_of_child(const struct child *c)
-{
-    return twz_object_base(&c->process.repr);
-}
-
 static bool is_wanted(const struct child *c, int64_t pid)
 {
     return c->pid && (pid <= 0 || c->pid == pid);
 }
 
 /* Prints the fault that ended the child on standard error, because a wait status has only the
- * fault's signal. */
+ * fault's signal. The text has the object's name, and a program may have damaged directories. */
 static void report_fault(const struct child *c, const struct twz_program_end *end)
 {
     char line[640];
+    struct twz_catch catch;
     struct text t;
 
     text_init(&t, line, sizeof(line) - 1);
     text_str(&t, c->name);
     text_str(&t, ": ");
+    if (twz_catch(&catch)) {
+        static const char damaged[] = "ended by a fault; names cannot be read\n";
+
+        (void)linux_write(2, damaged, sizeof(damaged) - 1);
+        return;
+    }
     t.len += twz_fault_print(&end->fault, line + t.len, t.size - t.len);
+    twz_catch_end(&catch);
     line[t.len] = '\n';
     (void)linux_write(2, line, t.len + 1);
 }
@@ -98,19 +101,16 @@ static int64_t poll_children(int64_t pid, bool keep, int *status, struct twz_syn
     lock_acquire(&children_lock);
     for (unsigned i = 0; i < CHILDREN; i++) {
         struct child *c = &children[i];
-        const struct twz_thread *repr = repr_of_child(c);
         struct twz_program_end end;
+        struct twz_sync unused;
 
         if (!is_wanted(c, pid))
             continue;
         ret = 0;
-        if (__atomic_load_n(&repr->exit, __ATOMIC_ACQUIRE) == 0) {
-            ops[(*count)++] = wait_sleep_op(&repr->exit, 0);
+        if (!twz_program_poll(&c->process, &end)) {
+            twz_program_sleeps(&c->process, &ops[(*count)++], &unused);
             continue;
         }
-        end = (struct twz_program_end){ .code = repr->exit_code,
-                                        .by_fault = repr->exit_fault,
-                                        .fault = repr->fault };
         *status = status_of_end(&end);
         ret = c->pid;
         if (!keep)
@@ -133,7 +133,7 @@ static int64_t wait_child(int64_t pid, uint32_t options, bool keep, int *status)
         if (ret != 0 || (options & WNOHANG))
             return ret;
         err = wait_ops(ops, count, TWZ_FOREVER);
-        if (err < 0)
+        if (err < 0 && err != -EFAULT) /* -EFAULT: a child destroyed the word; poll tells which */
             return err;
     }
 }

@@ -53,7 +53,7 @@ void clone_first(const struct twix_table *table)
     struct thread *t = &threads.entry[0];
 
     t->state = THREAD_LIVE;
-    t->tid = thread_number(twz_thread_repr_base());
+    t->tid = thread_number(twz_thread_repr_base()->generation);
     bind_tls(t, twz_thread_repr_base(), (uint64_t)(uintptr_t)table);
     /* Touches the page of `others`: on_fault reads this word, perhaps when no memory is left. */
     __atomic_store_n(&threads.others, 0, __ATOMIC_RELAXED);
@@ -114,7 +114,7 @@ static _Noreturn void end_thread(struct thread *t);
  * both call this, so the tid is stored whichever of them runs first. */
 static void publish_tid(struct thread *t, int *ptid, int *ctid)
 {
-    t->tid = thread_number(thread_repr(t));
+    t->tid = thread_number(thread_repr(t)->generation);
     if (ptid)
         *ptid = t->tid;
     if (ctid)

@@ -57,16 +57,16 @@ int inherit_prepare(struct inherit_all *all, struct plan *p, const struct linux_
     return err;
 }
 
-void inherit_transfer(const struct inherit_all *all, struct plan *p, const struct twz_thread *child)
+void inherit_transfer(const struct inherit_all *all, struct plan *p, uint64_t owner)
 {
     for (uint32_t i = 0; i < all->head.count; i++) {
         const struct inherit_file *in = &all->file[i];
         struct file *f = p->file[in->fd];
 
         if (in->kind == FILE_PIPE)
-            pipe_transfer(f, in->end, child);
+            pipe_transfer(f, in->end, owner);
         else if (!objid_is_none(in->state))
-            file_transfer(f, in->end, child);
+            file_transfer(f, in->end, owner);
     }
 }
 

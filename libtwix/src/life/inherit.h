@@ -60,11 +60,10 @@ struct inherit_all {
 /* --- the parent ------------------------------------------------------------------------------- */
 
 /* Fill in `all` from the plan, and make the entries for the child. If the child starts, the caller
- * must call inherit_transfer. If the child does not start, or this function fails, the caller must
- * call inherit_revoke. */
+ * must call inherit_transfer with the child's owner word. If the child does not start, or this
+ * function fails, the caller must call inherit_revoke. */
 int inherit_prepare(struct inherit_all *all, struct plan *p, const struct linux_spawn *spawn);
-void inherit_transfer(const struct inherit_all *all, struct plan *p,
-                      const struct twz_thread *child);
+void inherit_transfer(const struct inherit_all *all, struct plan *p, uint64_t owner);
 void inherit_revoke(const struct inherit_all *all, struct plan *p);
 
 /* The states and pipes that a child shares, for inherit_reap. If there is no memory for the list,

@@ -133,7 +133,7 @@ static int start_child(struct plan *p, struct inherit_all *all, const struct lin
         inherit_revoke(all, p);
         return err;
     }
-    inherit_transfer(all, p, twz_object_base(&c->process.repr));
+    inherit_transfer(all, p, thread_owner_word(c->process.generation));
     record_child(c, all, spec.argv[0] ? spec.argv[0] : p->found);
     return 0;
 }
@@ -142,15 +142,27 @@ static int start_child(struct plan *p, struct inherit_all *all, const struct lin
  * close or remove those files earlier. */
 static void wait_ready(const struct child *c)
 {
-    const struct twz_thread *child = twz_object_base(&c->process.repr);
+    struct twz_sync ops[2];
 
-    while (!__atomic_load_n(&child->ready, __ATOMIC_ACQUIRE) &&
-           !__atomic_load_n(&child->exit, __ATOMIC_ACQUIRE)) {
-        struct twz_sync ops[2] = { wait_sleep_op(&child->ready, 0),
-                                   wait_sleep_op(&child->exit, 0) };
-
+    while (!twz_program_ready(&c->process)) {
+        twz_program_sleeps(&c->process, &ops[0], &ops[1]);
         (void)twz_sys_thread_sync(ops, 2, TWZ_FOREVER);
     }
+}
+
+/* Gives the child's entry its pid, which it returns. A child that has destroyed its thread object
+ * already has no pid; it is over. */
+static int64_t enter_child(struct child *c)
+{
+    struct twz_program_end end;
+
+    if (c->process.generation) {
+        c->pid = thread_number(c->process.generation);
+        return c->pid;
+    }
+    (void)!twz_program_wait(&c->process, TWZ_FOREVER, &end);
+    inherit_reap(&c->inherited);
+    return -EAGAIN;
 }
 
 int64_t linux_twix_spawn(const void *given)
@@ -172,8 +184,7 @@ int64_t linux_twix_spawn(const void *given)
         ret = c ? start_child(p, all, spawn, c) : -EAGAIN;
     if (ret == 0) {
         wait_ready(c);
-        c->pid = thread_number(twz_object_base(&c->process.repr));
-        ret = c->pid;
+        ret = enter_child(c);
     }
     lock_release(&children_lock);
     plan_end(p);

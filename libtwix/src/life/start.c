@@ -94,7 +94,7 @@ static void start_process(const struct twz_args *args)
     process.root = args->root;
     process.cwd = objid_is_none(args->cwd) ? args->root : args->cwd;
     process.umask = 022;
-    process.pid = thread_number(twz_thread_repr_base());
+    process.pid = thread_number(twz_thread_repr_base()->generation);
     if (head) {
         process.ppid = head->ppid;
         process.umask = head->umask & 0777;

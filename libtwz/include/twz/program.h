@@ -27,6 +27,7 @@
 
 #include <twz/fault.h>
 #include <twz/obj.h>
+#include <twz/sync.h>
 #include <twz/view.h>
 
 #define TWZ_PROGRAM_DATA (1ull << 30) /* link-time address of the writable segment */
@@ -51,7 +52,6 @@ struct twz_args {
     objid_t root;      /* root directory, a hier */
     objid_t program;
     objid_t runtime; /* 0: none */
-    objid_t parent;  /* thread object of the spawner, 0: none */
     uint64_t entry;  /* the program's entry, view address */
     uint64_t bias;   /* the program's load bias */
     uint64_t phdr;   /* view address of its ELF program headers, and how many */
@@ -64,7 +64,7 @@ struct twz_args {
     uint64_t opaque_len; /* their length; 0: none */
     uint64_t reserved[7];
 };
-_Static_assert(sizeof(struct twz_args) == 280, "args size");
+_Static_assert(sizeof(struct twz_args) == 264, "args size");
 
 /* --- loading ------------------------------------------------------------------------------- */
 
@@ -104,11 +104,15 @@ struct twz_program_spec {
     uint64_t stack_size; /* 0: 8 MiB */
 };
 
-/* A running process: its first thread's object and its view. */
+/* A running process: its first thread's object and its view. The process itself may store anything
+ * in the page of that object, and may delete the object. So its parent must not touch the page
+ * outside of a catch; twz_program_poll and twz_program_ready do that. A process is given no ID of
+ * its parent's objects. */
 struct twz_process {
     objid_t thread;
     objid_t view;
-    twzobj repr; /* the thread object, open READ | WRITE */
+    twzobj repr;         /* the thread object, open READ | WRITE */
+    uint64_t generation; /* of the first thread; 0: the process has destroyed that object */
 };
 
 /* Start a process in a new view. Its volatile objects are tied to the view, and the view is tied to
@@ -121,6 +125,18 @@ struct twz_program_end {
     uint64_t by_fault; /* 1: `fault` ended it */
     struct twz_fault fault;
 };
+
+/* Returns 1 if the first thread of the process has ended, or has destroyed its object, which counts
+ * as an end by TWZ_SIGNAL_KILL. Fills in *end then. Returns 0 if the process runs. */
+int twz_program_poll(const struct twz_process *process, struct twz_program_end *end);
+
+/* Returns 1 if the first thread has called twz_thread_ready, or has ended; else 0. */
+int twz_program_ready(const struct twz_process *process);
+
+/* Fills in a sleep that ends with the process's first thread, and one that ends when it is ready.
+ * A thread_sync on them fails with -TWZ_EFAULT once the process has destroyed its object. */
+void twz_program_sleeps(const struct twz_process *process, struct twz_sync *end,
+                        struct twz_sync *ready);
 
 /* Block until the first thread of the process ends, then delete all objects of the process. Returns
  * -TWZ_ETIMEDOUT after `deadline` (ns of the monotonic clock, or TWZ_FOREVER); then no object is

@@ -3,7 +3,11 @@
  * Processes: a program in a view of its own. All objects of a process are volatile and tied,
  * directly or through others, to its first thread's object. The deletion of that object deletes
  * all.
+ *
+ * The process may destroy its first thread's object. So its parent reads the object's page under a
+ * catch. It cannot destroy an object of its parent, because it is given the ID of none.
  */
+#include <twz/faults.h>
 #include <twz/name.h>
 
 #include "../elf.h"
@@ -78,7 +82,6 @@ static int fill_args(const struct twz_program_spec *spec, const struct twz_loade
         .cwd = objid_is_none(spec->cwd) ? plat_names_root() : spec->cwd,
         .program = spec->program,
         .runtime = spec->runtime,
-        .parent = twz_thread_repr_base()->id,
         .entry = loaded->entry,
         .bias = TWZ_SLOT_ADDR(SLOT_TEXT) + TWZ_OBJ_BASE,
         .phdr = loaded->phdr,
@@ -180,6 +183,19 @@ static int start_first_thread(const struct twz_program_spec *spec, const struct 
     return (int)twz_sys_thread_spawn(&spawn);
 }
 
+static uint64_t read_generation(const twzobj *thread)
+{
+    const struct twz_thread *repr = twz_object_base(thread);
+    struct twz_catch c;
+    uint64_t generation;
+
+    if (twz_catch(&c))
+        return 0;
+    generation = repr->generation;
+    twz_catch_end(&c);
+    return generation;
+}
+
 int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *process)
 {
     struct new_process new = { 0 };
@@ -204,6 +220,7 @@ int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *p
         .thread = new.thread.id,
         .view = new.view.id,
         .repr = new.thread,
+        .generation = read_generation(&new.thread),
     };
     twz_object_release(&new.view);
     return 0;
@@ -211,21 +228,62 @@ int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *p
 
 /* --- its end ---------------------------------------------------------------------------------- */
 
-int twz_program_wait(struct twz_process *process, uint64_t deadline, struct twz_program_end *end)
+int twz_program_poll(const struct twz_process *process, struct twz_program_end *end)
 {
     const struct twz_thread *repr = twz_object_base(&process->repr);
+    struct twz_catch c;
 
-    while (!__atomic_load_n(&repr->exit, __ATOMIC_ACQUIRE)) {
-        int err = twz_sync_wait(&repr->exit, 0, deadline);
-
-        if (err == -TWZ_ETIMEDOUT)
-            return err;
+    if (twz_catch(&c)) {
+        *end = (struct twz_program_end){ .code = TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_KILL) };
+        return 1;
+    }
+    if (!__atomic_load_n(&repr->exit, __ATOMIC_ACQUIRE)) {
+        twz_catch_end(&c);
+        return 0;
     }
     *end = (struct twz_program_end){
         .code = repr->exit_code,
         .by_fault = repr->exit_fault != 0,
         .fault = repr->fault,
     };
+    twz_catch_end(&c);
+    return 1;
+}
+
+int twz_program_ready(const struct twz_process *process)
+{
+    const struct twz_thread *repr = twz_object_base(&process->repr);
+    struct twz_catch c;
+    int ready;
+
+    if (twz_catch(&c))
+        return 1;
+    ready = __atomic_load_n(&repr->ready, __ATOMIC_ACQUIRE) ||
+            __atomic_load_n(&repr->exit, __ATOMIC_ACQUIRE);
+    twz_catch_end(&c);
+    return ready;
+}
+
+void twz_program_sleeps(const struct twz_process *process, struct twz_sync *end,
+                        struct twz_sync *ready)
+{
+    const struct twz_thread *repr = twz_object_base(&process->repr);
+    const struct twz_sync sleep = { .op = TWZ_SYNC_SLEEP | TWZ_SYNC_64 };
+
+    *end = *ready = sleep;
+    end->addr = (uint64_t)(uintptr_t)&repr->exit;
+    ready->addr = (uint64_t)(uintptr_t)&repr->ready;
+}
+
+int twz_program_wait(struct twz_process *process, uint64_t deadline, struct twz_program_end *end)
+{
+    struct twz_sync op, unused;
+
+    twz_program_sleeps(process, &op, &unused);
+    while (!twz_program_poll(process, end)) {
+        if (twz_sys_thread_sync(&op, 1, deadline) == -TWZ_ETIMEDOUT)
+            return -TWZ_ETIMEDOUT;
+    }
     twz_object_delete(&process->repr, TWZ_DELETE_DEFERRED);
     twz_object_release(&process->repr);
     return 0;

@@ -77,62 +77,86 @@ static void sleep_on_word(const uint64_t *word, uint64_t value)
     (void)raw_call(TWZ_SYS_thread_sync, (uint64_t)&op, 1, TWZ_FOREVER, 0, 0, 0);
 }
 
+static uint32_t slot_of(unsigned port)
+{
+    return port == TWZ_PORT_CTL ? TWZ_SLOT_CONTROL : TWZ_SLOT_CONSOLE;
+}
+
+const struct twz_port *raw_port(unsigned port)
+{
+    uint64_t at = TWZ_SLOT_ADDR(slot_of(port)) + TWZ_OBJ_BASE;
+
+    return &((const struct twz_console *)at)->port[port];
+}
+
+struct twz_port_user *raw_port_user(unsigned port)
+{
+    uint64_t at = TWZ_SLOT_ADDR(slot_of(port)) + TWZ_CONSOLE_USER;
+
+    return &((struct twz_console_user *)at)->port[port];
+}
+
+objid_t raw_device(unsigned port)
+{
+    return ((const struct twz_view_entry *)(RAW_VIEW + TWZ_VIEW_TABLE) + slot_of(port))->id;
+}
+
 static void notify_port(unsigned port)
 {
-    objid_t id = RAW_SYSTEM->console;
+    objid_t id = raw_device(port);
 
     (void)raw_call(TWZ_SYS_dev_ctl, id.lo, id.hi, TWZ_DEV_NOTIFY, port, 0, 0);
 }
 
-static char *ring_byte(const struct twz_ring *ring, uint64_t position)
-{
-    return (char *)(TWZ_SLOT_ADDR(TWZ_SLOT_CONSOLE) + ring->data + position % ring->size);
-}
-
 static void send_bytes(unsigned port, const void *data, uint64_t len)
 {
-    struct twz_ring *ring = &RAW_CONSOLE->port[port].to_host;
+    const struct twz_port *kern = raw_port(port);
+    struct twz_port_user *user = raw_port_user(port);
+    char *ring = (char *)(TWZ_SLOT_ADDR(slot_of(port)) + TWZ_RING_OUT(port));
+    uint64_t size = TWZ_RING_OUT_SIZE(port);
     const char *from = data;
 
     while (len) {
-        uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+        uint64_t head = __atomic_load_n(&kern->out_head, __ATOMIC_ACQUIRE);
 
-        if (ring->tail - head == ring->size) {
-            sleep_on_word(&ring->head, head);
+        if (user->out_tail - head == size) {
+            sleep_on_word(&kern->out_head, head);
             continue;
         }
-        *ring_byte(ring, ring->tail) = *from++;
-        __atomic_store_n(&ring->tail, ring->tail + 1, __ATOMIC_RELEASE);
-        if (!--len || ring->tail - head == ring->size)
+        ring[user->out_tail % size] = *from++;
+        __atomic_store_n(&user->out_tail, user->out_tail + 1, __ATOMIC_RELEASE);
+        if (!--len || user->out_tail - head == size)
             notify_port(port);
     }
 }
 
 static void await_sent(unsigned port)
 {
-    struct twz_ring *ring = &RAW_CONSOLE->port[port].to_host;
-    uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+    const struct twz_port *kern = raw_port(port);
+    uint64_t head = __atomic_load_n(&kern->out_head, __ATOMIC_ACQUIRE);
 
-    while (head != ring->tail) {
-        sleep_on_word(&ring->head, head);
-        head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+    while (head != raw_port_user(port)->out_tail) {
+        sleep_on_word(&kern->out_head, head);
+        head = __atomic_load_n(&kern->out_head, __ATOMIC_ACQUIRE);
     }
 }
 
 static void receive_bytes(unsigned port, void *data, uint64_t len)
 {
-    struct twz_ring *ring = &RAW_CONSOLE->port[port].from_host;
+    const struct twz_port *kern = raw_port(port);
+    struct twz_port_user *user = raw_port_user(port);
+    const char *ring = (const char *)(TWZ_SLOT_ADDR(slot_of(port)) + TWZ_RING_IN(port));
     char *to = data;
 
     while (len) {
-        uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+        uint64_t tail = __atomic_load_n(&kern->in_tail, __ATOMIC_ACQUIRE);
 
-        if (tail == ring->head) {
-            sleep_on_word(&ring->tail, tail);
+        if (tail == user->in_head) {
+            sleep_on_word(&kern->in_tail, tail);
             continue;
         }
-        *to++ = *ring_byte(ring, ring->head);
-        __atomic_store_n(&ring->head, ring->head + 1, __ATOMIC_RELEASE);
+        *to++ = ring[user->in_head % TWZ_RING_IN_SIZE(port)];
+        __atomic_store_n(&user->in_head, user->in_head + 1, __ATOMIC_RELEASE);
         len--;
     }
     notify_port(port);
@@ -211,7 +235,7 @@ void raw_exit(int status)
     send_bytes(TWZ_PORT_CTL, &end, sizeof(end.frame) + sizeof(end.exit));
     (void)raw_call(TWZ_SYS_shutdown, TWZ_SHUTDOWN_OFF, 0, 0, 0, 0, 0);
     for (;;)
-        sleep_on_word(&RAW_CONSOLE->pad[0], 0);
+        sleep_on_word(&raw_port(TWZ_PORT_CTL)->open, 1);
 }
 
 static void read_command(struct raw *raw)

@@ -22,7 +22,6 @@ struct raw {
 
 int raw_main(struct raw *raw);
 
-#define RAW_CONSOLE ((struct twz_console *)(TWZ_SLOT_ADDR(TWZ_SLOT_CONSOLE) + TWZ_OBJ_BASE))
 #define RAW_SYSTEM  ((const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE))
 #define RAW_VIEW    raw_view()
 
@@ -36,6 +35,11 @@ static inline uint64_t raw_view(void)
 }
 
 #define RAW_SLOT_FIRST 64u /* first slot that a test may use */
+
+/* The words of a port: the kernel's, user code's, and the object that has them. */
+const struct twz_port *raw_port(unsigned port);
+struct twz_port_user *raw_port_user(unsigned port);
+objid_t raw_device(unsigned port);
 
 int64_t raw_call(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
                  uint64_t f);
