@@ -222,6 +222,8 @@ static int map_entry(struct addrspace *addrspace, uint32_t slot, struct object *
     if (err < 0 || (entry.flags & TWZ_VE_VALID) == 0)
         return set_view_fault(fault, TWZ_FAULT_OBJECT, TWZ_REASON_EMPTY);
     fault->object = entry.id;
+    if ((entry.flags & ~TWZ_VE_KNOWN) != 0 || entry.pad != 0)
+        return set_view_fault(fault, TWZ_FAULT_OBJECT, TWZ_REASON_FLAGS);
     err = obj_get(entry.id, &obj);
     if (err < 0)
         return set_lookup_fault(fault, err);

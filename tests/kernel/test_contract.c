@@ -121,6 +121,31 @@ static void test_flat_object_frees_its_edges(void)
     CHECK_IS(user_memory_free(), before);
 }
 
+/* A view entry with a flag or a field that the kernel does not know maps nothing. */
+static void test_unknown_view_flags(void)
+{
+    volatile struct twz_view_entry *entry =
+        (volatile struct twz_view_entry *)(user_view_at() + TWZ_VIEW_TABLE) + SLOT_TEST;
+    uint64_t at = TWZ_SLOT_ADDR(SLOT_TEST) + TWZ_OBJ_BASE;
+    objid_t id = user_object(0, TWZ_PERMS, 0);
+
+    for (unsigned bit = 0; bit < 64; bit++) {
+        uint64_t flag = 1ull << bit;
+
+        user_map(SLOT_TEST, id, TWZ_READ);
+        entry->flags |= flag;
+        CHECK_IS(user_load_faults(at), (flag & ~(uint64_t)TWZ_VE_KNOWN) != 0);
+        if ((flag & ~(uint64_t)TWZ_VE_KNOWN) != 0)
+            CHECK_IS(SHARED->fault.reason, TWZ_REASON_FLAGS);
+    }
+    user_map(SLOT_TEST, id, TWZ_READ);
+    entry->pad = 1;
+    CHECK_IS(user_load_faults(at), 1);
+    CHECK_IS(SHARED->fault.kind, TWZ_FAULT_OBJECT);
+    entry->pad = 0;
+    CHECK_IS(user_load_faults(at), 0);
+}
+
 void test_main(void)
 {
     user_handlers();
@@ -128,4 +153,5 @@ void test_main(void)
     test_account();
     test_flat_objects();
     test_flat_object_frees_its_edges();
+    test_unknown_view_flags();
 }
