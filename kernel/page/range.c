@@ -244,7 +244,7 @@ static uint32_t cost_of_page(const struct object *obj, uint64_t op, phys_t frame
     if ((flags & ARCH_PT_COW) != 0 && !stored)
         return COST_VISIT + COST_COPY;
     if (mapped && !zeropage_is(frame))
-        return 2 * COST_VISIT;
+        return stored ? 5 * COST_VISIT : 2 * COST_VISIT;
     return 2 * COST_VISIT + COST_ALLOC + (stored ? COST_WORD : 0);
 }
 

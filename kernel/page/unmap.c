@@ -54,7 +54,7 @@ static bool drop_leaves(struct object *obj, uint32_t *at)
 
 bool page_drop_some(struct object *obj, uint32_t *at)
 {
-    if (*at < obj_end_page(obj) && obj->kind != TWZ_KIND_DEVICE && obj->tree.pt.tables > 0 &&
+    if (*at < obj_end_page(obj) && obj->kind != TWZ_KIND_DEVICE && obj->pages > 0 &&
         drop_leaves(obj, at))
         return true;
     *at = obj_end_page(obj); /* the tables are next */

@@ -111,6 +111,15 @@ void user_log_value(const char *text, uint64_t value)
     put_line(line, put_number(line, n, value, 16));
 }
 
+void user_log_count(const char *text, uint64_t value)
+{
+    char line[200];
+    unsigned n = put_text(line, 0, text);
+
+    n = put_text(line, n, ": ");
+    put_line(line, put_number(line, n, value, 10));
+}
+
 static void print_failure(const char *what, int line_number)
 {
     char line[200];

@@ -99,6 +99,7 @@ int user_jump_faults(uint64_t addr);
 /* Results. */
 void user_log(const char *text);
 void user_log_value(const char *text, uint64_t value);
+void user_log_count(const char *text, uint64_t value); /* in decimal */
 void user_check(int good, const char *what, int line);
 #define CHECK(what)           user_check((what) != 0, #what, __LINE__)
 #define CHECK_IS(got, wanted) user_check_is((uint64_t)(got), (uint64_t)(wanted), #got, __LINE__)

@@ -152,22 +152,27 @@ phys_t arch_ptree_lookup(const struct arch_ptree *pt, uint32_t page, unsigned *f
     return frame_of_leaf(leaf);
 }
 
-/* Instructions to look at a leaf, and at the entry of an absent table. */
+/* Instructions to look at a leaf, to return one to a caller's loop, and for an absent table. */
 #define LEAF_COST  5u
+#define FOUND_COST 100u
 #define TABLE_COST 4u
+
+static void spend(uint32_t *budget, uint32_t cost)
+{
+    *budget -= cost < *budget ? cost : *budget;
+}
 
 /* Looks at no more leaves of a table than the budget allows, but at one. Returns how many are zero
  * in a row. */
 static uint32_t count_zero(const uint64_t *leaf, uint32_t most, uint32_t *budget)
 {
-    uint32_t n = 0, cost;
+    uint32_t n = 0;
 
     if (most > *budget / LEAF_COST + 1)
         most = *budget / LEAF_COST + 1;
     while (n < most && !leaf[n])
         n++;
-    cost = (n + 1) * LEAF_COST;
-    *budget -= cost < *budget ? cost : *budget;
+    spend(budget, (n + 1) * LEAF_COST);
     return n;
 }
 
@@ -186,13 +191,14 @@ bool arch_ptree_scan(const struct arch_ptree *pt, uint32_t *page, uint32_t end, 
 
         if (!top[at / ENTRIES]) {
             at += run;
-            *budget -= TABLE_COST < *budget ? TABLE_COST : *budget;
+            spend(budget, TABLE_COST);
             continue;
         }
         leaf = &x86_table(top[at / ENTRIES])[at % ENTRIES];
         n = count_zero(leaf, run, budget);
         at += n;
         if (n < run && leaf[n]) {
+            spend(budget, FOUND_COST);
             *page = at;
             *frame = frame_of_leaf(leaf[n]);
             *flags = flags_of_leaf(leaf[n]);
