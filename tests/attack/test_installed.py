@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Calls of a program on the objects that the system needs to boot: each is refused, and the next
+boot works. The owner of the pool changes them, and a program what is its own.
+
+Usage: test_installed.py BUILD [PART-OF-A-NAME]
+"""
+
+import os
+import sys
+
+import booting
+import counting
+from booting import same
+
+BUILD = os.path.abspath(sys.argv[1])
+POOL = booting.Pool(BUILD)
+POOL.put(f"{BUILD}/tests/attack/installed", "/host/installed")
+SEGV = 128 + 11
+NEED_WRITE = ["discard", "copy"]
+NEED_DEL = ["delete", "delete-now", "perms", "volatile", "hole", "protect"]
+
+
+def attack(path, *ops):
+    r = POOL.run("/host/installed", path, *ops)
+    return r.returncode, r.stdout.decode()
+
+
+def denied(ops):
+    return "".join(f"{op} -3\n" for op in ops)
+
+
+def test_system_is_not_changed():
+    for path in "/bin/init", "/sys/twix", "/bin/prompt", "/bin", "/sys":
+        ops = NEED_WRITE + NEED_DEL
+        same(attack(path, "touch", *ops, "patch"), (SEGV, "touch 0\n" + denied(ops)), path)
+    POOL.check()
+
+
+def test_shared_directories_are_not_destroyed():
+    for path in "/", "/tmp", "/data", "/host":
+        same(attack(path, *NEED_DEL), (0, denied(NEED_DEL)), path)
+    POOL.run("mkdir", "/tmp/mine", expect=0)
+    POOL.run("rmdir", "/tmp/mine", expect=0)
+    POOL.check()
+
+
+def test_names_of_the_system_stay():
+    for command in (("rm", "/bin/cat"), ("mv", "/bin/cat", "/tmp/cat"), ("mkdir", "/bin/new"),
+                    ("cp", "/bin/cat", "/bin/dog"), ("ln", "/bin/cat", "/sys/cat")):
+        same(POOL.run(*command).returncode, 1, " ".join(command))
+    POOL.run("echo", expect=0)
+    POOL.check()
+
+
+def test_owner_of_the_pool_and_of_an_object_may():
+    POOL.tool("put", "--update", "--perms", "rx", f"{BUILD}/tests/attack/installed", "/bin/cat")
+    POOL.put_system()
+    POOL.run("cp", "/bin/cat", "/tmp/own", expect=0)
+    ops = "protect", "hole", "discard", "delete"
+    same(attack("/tmp/own", *ops), (0, "".join(f"{op} 0\n" for op in ops)))
+
+
+with POOL:
+    counting.run(globals(), sys.argv[2] if len(sys.argv) > 2 else None)
