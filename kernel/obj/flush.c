@@ -8,7 +8,7 @@
  * for one of them, and a core does it on its way out of the kernel or in its idle loop. The timer
  * is not set while no object is watched. In the list, the objects that are due come first.
  *
- * Lock order: table -> object -> the lock of this file -> timer heap.
+ * Lock order: shard of the table -> object -> the lock of this file -> timer heap.
  */
 #include <kernel/page.h>
 #include <kernel/sched.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool OUT MIB PROGRAM makes a pool file with PROGRAM as the first program, and an empty object as
- * the root of the namespace. pool FILE checks the invariants of a pool.
+ * pool OUT MIB PROGRAM makes a pool file with PROGRAM as the first program, and an object that
+ * names another one as the root of the namespace. pool FILE checks the invariants of a pool.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -56,6 +56,29 @@ static int read_program(const char *path, struct program *p)
     return fclose(f);
 }
 
+/* Page 2 of the root of the namespace begins with the ID of an object with a revocation epoch and
+ * an account. */
+static const void *revoked_page(void *ctx, uint32_t page)
+{
+    static uint8_t bytes[STORE_FRAME_SIZE];
+
+    (void)page;
+    memcpy(bytes, ctx, sizeof(objid_t));
+    return bytes;
+}
+
+static int add_revoked(struct store *store, uint32_t names)
+{
+    struct store_create create = { .nonce = { 3, 3 }, .perms = TWZ_PERMS, .account = { 7, 9 } };
+    uint32_t row;
+    objid_t id;
+    int err = store_obj_create(store, &create, &row, &id);
+
+    if (err == 0)
+        err = store_obj_revoke(store, row, 5);
+    return err < 0 ? err : store_page_add_many(store, names, 2, 1, revoked_page, &id);
+}
+
 static int fill_pool(struct store *store, struct program *p)
 {
     struct store_create program = { .nonce = { 1, 1 }, .perms = TWZ_READ | TWZ_EXEC };
@@ -69,6 +92,8 @@ static int fill_pool(struct store *store, struct program *p)
         err = store_page_add_many(store, row, 1, pages, program_page, p);
     if (err == 0)
         err = store_obj_create(store, &names, &row, &roots.names);
+    if (err == 0)
+        err = add_revoked(store, row);
     return err < 0 ? err : store_super_set(store, &roots);
 }
 

@@ -165,6 +165,32 @@ static bool abandoned_migration_to_nvm(void)
     return abandoned_migration(0);
 }
 
+#define OTHERS 2000u /* more objects than the kernel keeps in memory */
+
+/* The store has the epoch and the account: the object is read from it anew. */
+static void test_epoch_and_account_are_kept(void)
+{
+    objid_t id;
+    struct twz_stat stat;
+    unsigned i;
+
+    user_map(SLOT_TEST, user_system()->names_root, TWZ_READ);
+    id.lo = user_page(SLOT_TEST, 2)[0];
+    id.hi = user_page(SLOT_TEST, 2)[1];
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    for (i = 0; i < 2; i++) {
+        CHECK_IS(CALL(obj_ctl, IDARG(id), TWZ_CTL_PERSIST, 0), 0);
+        CHECK_IS(CALL(obj_ctl, IDARG(id), TWZ_CTL_PERSIST, 1), 0);
+    }
+    for (i = 0; i < OTHERS; i++)
+        user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
+    CHECK_IS(CALL(obj_stat, IDARG(id), SIZED(&stat)), 0);
+    CHECK_IS(stat.flags, TWZ_OBJ_PERSIST);
+    CHECK_IS(stat.revocation_epoch, 5);
+    CHECK_IS(stat.account.lo, 7);
+    CHECK_IS(stat.account.hi, 9);
+}
+
 /* Repeats a test until it has observed a migration in progress, which it needs to show anything. */
 static void repeat_until_met(bool (*test)(void))
 {
@@ -184,4 +210,5 @@ void test_main(void)
     repeat_until_met(page_of_shown_zeros_to_dram);
     repeat_until_met(abandoned_migration_to_dram);
     repeat_until_met(abandoned_migration_to_nvm);
+    test_epoch_and_account_are_kept();
 }

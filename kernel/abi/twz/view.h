@@ -17,8 +17,8 @@
 /* For user code: the slot is allocated, but not valid yet. Several libraries that share a view
  * allocate slots by a compare-exchange of flags from 0 to this. */
 #define TWZ_VE_TAKEN 0x200ull
-/* The low bits of flags are TWZ_READ | TWZ_WRITE | TWZ_EXEC. A touch through a valid entry is a fault
- * if the entry has WRITE and EXEC together, another flag, or a `pad` that is not 0. */
+/* The low bits of flags are TWZ_READ | TWZ_WRITE | TWZ_EXEC. A touch through a valid entry is a
+ * fault if the entry has WRITE and EXEC together, another flag, or a `pad` that is not 0. */
 #define TWZ_VE_KNOWN (TWZ_VE_VALID | TWZ_VE_TAKEN | TWZ_READ | TWZ_WRITE | TWZ_EXEC)
 
 struct twz_view_entry {
