@@ -46,6 +46,15 @@ void progress_begin(const struct twz_regs *regs)
     t->progress.call = call;
 }
 
+uint64_t progress_of(const struct twz_regs *regs)
+{
+    const struct progress *p = &current()->progress;
+
+    if (p->call == 0 || p->below || p->call != fingerprint_of(regs))
+        return 0;
+    return p->index;
+}
+
 void progress_handler_entered(const struct twz_regs *regs)
 {
     struct thread *t = current();

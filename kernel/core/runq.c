@@ -30,8 +30,12 @@ bool runq_push(unsigned core, struct thread *t)
     }
     t->queue = q;
     t->queue_priority = p;
+    t->queue_movable = (t->cores & all_cpus() & ~(1ull << core)) != 0;
     list_add_last(&q->list[p], &t->queue_link);
     q->ready |= 1u << p;
+    q->nmovable[p] += t->queue_movable;
+    if (t->queue_movable)
+        __atomic_store_n(&q->movable, q->movable | 1u << p, __ATOMIC_RELAXED);
     atomic_fetch_add_explicit(&q->count, 1, memory_order_relaxed);
     spin_unlock(&q->lock);
     return true;
@@ -45,15 +49,21 @@ static void remove_locked(struct runq *q, struct thread *t)
     list_remove(&q->list[p], &t->queue_link);
     if (list_is_empty(&q->list[p]))
         q->ready &= ~(1u << p);
+    q->nmovable[p] -= t->queue_movable;
+    if (q->nmovable[p] == 0)
+        __atomic_store_n(&q->movable, q->movable & ~(1u << p), __ATOMIC_RELAXED);
     atomic_fetch_sub_explicit(&q->count, 1, memory_order_relaxed);
 }
 
-/* The first thread of priority p that may run on `core`, or NULL. */
+#define SCAN 64u /* threads of one priority looked at for another core */
+
+/* The first thread of priority p that may run on `core`, or NULL. On the core's own queue that is
+ * the first one. */
 static struct thread *find_first_locked(const struct runq *q, unsigned p, unsigned core)
 {
-    const struct list_node *node;
+    const struct list_node *node = q->list[p].first;
 
-    for (node = q->list[p].first; node; node = node->next) {
+    for (unsigned i = 0; node && i < SCAN; i++, node = node->next) {
         struct thread *t = LIST_ITEM(node, struct thread, queue_link);
 
         if ((t->cores >> core & 1) != 0)
@@ -62,7 +72,7 @@ static struct thread *find_first_locked(const struct runq *q, unsigned p, unsign
     return NULL;
 }
 
-struct thread *runq_pop(struct runq *q, unsigned core)
+struct thread *runq_pop(struct runq *q, unsigned core, unsigned level)
 {
     struct thread *t = NULL;
     uint32_t ready;
@@ -70,9 +80,9 @@ struct thread *runq_pop(struct runq *q, unsigned core)
     if (atomic_load_explicit(&q->count, memory_order_relaxed) == 0)
         return NULL;
     spin_lock(&q->lock);
-    ready = q->ready;
-    while (ready != 0 && !t) {
-        unsigned p = 31u - (unsigned)__builtin_clz(ready);
+    ready = q == &cpus[core].runq ? q->ready : q->movable;
+    while (runq_level(ready) > level && !t) {
+        unsigned p = runq_level(ready) - 1;
 
         ready &= ~(1u << p);
         t = find_first_locked(q, p, core);
@@ -81,6 +91,21 @@ struct thread *runq_pop(struct runq *q, unsigned core)
     }
     spin_unlock(&q->lock);
     return t;
+}
+
+bool runq_remove(struct thread *t)
+{
+    struct runq *q = __atomic_load_n(&t->queue, __ATOMIC_RELAXED);
+    bool queued;
+
+    if (!q)
+        return false;
+    spin_lock(&q->lock);
+    queued = t->queue == q;
+    if (queued)
+        remove_locked(q, t);
+    spin_unlock(&q->lock);
+    return queued;
 }
 
 bool runq_evict(struct thread *t)

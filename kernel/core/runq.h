@@ -9,8 +9,18 @@
  * `core` already. False: t may not run on that core; t->cores has just changed. */
 MUST_CHECK bool runq_push(unsigned core, struct thread *t);
 
-/* Takes the first thread of the highest priority that may run on `core`, or NULL. */
-struct thread *runq_pop(struct runq *q, unsigned core);
+/* The level of a set of priorities: the highest one + 1; 0: the set is empty. */
+static inline unsigned runq_level(uint32_t priorities)
+{
+    return priorities == 0 ? 0 : 32u - (unsigned)__builtin_clz(priorities);
+}
+
+/* Takes the first thread of the highest priority above `level` - 1 that may run on `core`, or
+ * NULL. */
+struct thread *runq_pop(struct runq *q, unsigned core, unsigned level);
+
+/* Takes t, which must not end meanwhile, off its queue. False: it is on none. */
+bool runq_remove(struct thread *t);
 
 /* Takes t off the queue of the core in t->cpu, if it waits there and may not run there. True: it
  * did, and the caller must queue it elsewhere. */

@@ -2,6 +2,13 @@
 /*
  * Owns the state of a thread between running and blocked, and the choice of its core.
  *
+ * A ready thread waits only where each core that it may use runs its priority or a higher one:
+ *   - A thread that becomes ready goes to an idle core, else to its last one, else to the one of
+ *     the lowest priority, if that is below its own. The core gets a reschedule IPI.
+ *   - A core that looks for a thread takes the highest one of all queues (core/switch.c).
+ *   - A core that leaves a thread on its queue for a higher one tells the core of the lowest
+ *     priority, which then looks again.
+ *
  * Invariants
  *   - thread->state changes under thread->lock; to RUNNING only by the core that took the thread
  *     off a queue.
@@ -17,31 +24,89 @@
 
 static _Atomic uint32_t deferred_work;
 
-/* An idle core if there is one, else the core that t ran on last. */
+/* Of the cores in `allowed`, the one that runs the lowest priority; `first` of equal ones. */
+static unsigned find_lowest(uint64_t allowed, unsigned first)
+{
+    unsigned best = first;
+    uint32_t lowest = atomic_load_explicit(&cpus[first].level, memory_order_relaxed);
+
+    for (allowed &= ~(1ull << first); allowed != 0; allowed &= allowed - 1) {
+        unsigned core = (unsigned)__builtin_ctzll(allowed);
+        uint32_t level = atomic_load_explicit(&cpus[core].level, memory_order_relaxed);
+
+        if (level < lowest) {
+            lowest = level;
+            best = core;
+        }
+    }
+    return best;
+}
+
+/* An idle core if there is one, else the core that t ran on last if it runs a lower priority, else
+ * the one of the lowest priority if that is below t's, else the last one. */
 static unsigned select_cpu(const struct thread *t)
 {
-    uint64_t idle = atomic_load_explicit(&idle_cpus, memory_order_relaxed) & t->cores;
-    uint64_t all = arch_cpu_count() >= 64 ? UINT64_MAX : (1ull << arch_cpu_count()) - 1;
+    uint64_t allowed = t->cores & all_cpus();
+    uint64_t idle = atomic_load_explicit(&idle_cpus, memory_order_relaxed) & allowed;
+    unsigned last = (allowed >> t->cpu & 1) != 0 ? t->cpu : (unsigned)__builtin_ctzll(allowed);
+    unsigned lowest;
 
-    if (idle >> t->cpu & 1 || (idle == 0 && (t->cores >> t->cpu & 1) != 0))
-        return t->cpu;
     if (idle != 0)
-        return (unsigned)__builtin_ctzll(idle);
-    return (unsigned)__builtin_ctzll(t->cores & all);
+        return (idle >> last & 1) != 0 ? last : (unsigned)__builtin_ctzll(idle);
+    if (atomic_load_explicit(&cpus[last].level, memory_order_relaxed) <= t->priority)
+        return last;
+    lowest = find_lowest(allowed, last);
+    return atomic_load_explicit(&cpus[lowest].level, memory_order_relaxed) <= t->priority ? lowest
+                                                                                          : last;
 }
 
 void sched_enqueue(struct thread *t)
 {
+    struct cpu *cpu = cpu_this();
     unsigned core;
 
+    if (cpu->handing && !cpu->handover && (t->cores >> cpu->id & 1) != 0) {
+        t->cpu = cpu->id;
+        cpu->handover = t;
+        return;
+    }
     do {
         core = select_cpu(t);
         t->cpu = core;
     } while (!runq_push(core, t));
-    if (core == cpu_this()->id)
+    if (core == cpu->id)
         kernel_reschedule();
     else
         arch_ipi_reschedule(core);
+}
+
+void sched_handover_begin(void)
+{
+    cpu_this()->handing = true;
+}
+
+void sched_handover_end(void)
+{
+    struct cpu *cpu = cpu_this();
+    struct thread *t = cpu->handover;
+
+    cpu->handing = false;
+    if (!t || cpu->current->parked)
+        return;
+    cpu->handover = NULL;
+    sched_enqueue(t);
+}
+
+void sched_offer(struct cpu *cpu)
+{
+    unsigned waiting = runq_level(__atomic_load_n(&cpu->runq.movable, __ATOMIC_RELAXED));
+    unsigned lowest;
+
+    if (waiting == 0)
+        return;
+    lowest = find_lowest(all_cpus(), cpu->id);
+    if (atomic_load_explicit(&cpus[lowest].level, memory_order_relaxed) < waiting)
+        arch_ipi_reschedule(lowest);
 }
 
 void sched_start(struct thread *t)
@@ -74,7 +139,7 @@ void sched_wake(struct thread *t)
 void sched_reevaluate(struct thread *t)
 {
     if (t == current())
-        cpu_set_need_resched();
+        kernel_reschedule();
     else
         arch_ipi_reschedule(t->cpu);
 }
@@ -85,8 +150,17 @@ void sched_migrate(struct thread *t)
         sched_enqueue(t);
 }
 
+void sched_set_priority(struct thread *t, unsigned priority)
+{
+    __atomic_store_n(&t->priority, priority, __ATOMIC_RELAXED);
+    if (runq_remove(t))
+        sched_enqueue(t);
+    else
+        sched_reevaluate(t);
+}
+
 /* A thread was queued on this core, or the running one was changed. A thread of higher priority
- * runs at once, one of the same priority after a slice. */
+ * runs at once (core/switch.c), one of the same priority after a slice. */
 void kernel_reschedule(void)
 {
     struct cpu *cpu = cpu_this();
@@ -95,9 +169,8 @@ void kernel_reschedule(void)
     cpu_set_need_resched();
     if (!t)
         return;
-    if ((cpu->runq.ready >> t->priority) > 1)
-        cpu->yield = true;
-    else if (cpu->runq.ready != 0 && cpu->slice_end == TIMER_NEVER)
+    atomic_store_explicit(&cpu->level, t->priority + 1, memory_order_relaxed);
+    if (cpu->runq.ready != 0 && cpu->slice_end == TIMER_NEVER)
         timer_slice(arch_clock_ns() + SCHED_SLICE_NS);
 }
 

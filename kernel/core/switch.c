@@ -22,17 +22,54 @@
 #include <kernel/upcall.h>
 #include "runq.h"
 
-/* A thread that waits for another core, or NULL. */
-static struct thread *steal_thread(struct cpu *cpu)
+/* The highest level of the threads that wait on queues of other cores and may move; *core is the
+ * core of that queue. 0: none. */
+static unsigned highest_elsewhere(const struct cpu *cpu, unsigned *core)
 {
-    unsigned n = arch_cpu_count();
+    unsigned n = arch_cpu_count(), best = 0;
 
     for (unsigned i = 1; i < n; i++) {
-        struct thread *t = runq_pop(&cpus[(cpu->id + i) % n].runq, cpu->id);
+        unsigned other = (cpu->id + i) % n;
+        unsigned level = runq_level(__atomic_load_n(&cpus[other].runq.movable, __ATOMIC_RELAXED));
 
-        if (t)
-            return t;
+        if (level > best) {
+            best = level;
+            *core = other;
+        }
     }
+    return best;
+}
+
+/* The ready thread of the highest priority that may run on this core, or NULL. */
+static struct thread *pick_thread(struct cpu *cpu)
+{
+    unsigned own = runq_level(cpu->runq.ready), core = cpu->id;
+    struct thread *t = NULL;
+
+    if (highest_elsewhere(cpu, &core) > own)
+        t = runq_pop(&cpus[core].runq, cpu->id, own);
+    if (!t)
+        t = runq_pop(&cpu->runq, cpu->id, 0);
+    for (unsigned i = 0; !t && i < arch_cpu_count(); i++)
+        t = runq_pop(&cpus[i].runq, cpu->id, 0);
+    return t;
+}
+
+/* The thread that the last one has woken and parked for, unless a higher one is ready or the slice
+ * is over. */
+static struct thread *take_handover(struct cpu *cpu)
+{
+    struct thread *t = cpu->handover;
+    unsigned core = 0;
+
+    if (!t)
+        return NULL;
+    cpu->handover = NULL;
+    if (!cpu->yield && (t->cores >> cpu->id & 1) != 0 &&
+        runq_level(cpu->runq.ready) <= t->priority + 1 &&
+        highest_elsewhere(cpu, &core) <= t->priority + 1)
+        return t;
+    sched_enqueue(t);
     return NULL;
 }
 
@@ -40,18 +77,16 @@ static struct thread *steal_thread(struct cpu *cpu)
 static struct thread *wait_for_thread(struct cpu *cpu)
 {
     uint64_t bit = 1ull << cpu->id;
-    struct thread *t = runq_pop(&cpu->runq, cpu->id);
+    struct thread *t = pick_thread(cpu);
 
-    if (t)
-        return t;
-    t = steal_thread(cpu);
     if (t)
         return t;
     arch_root_unload();
     timer_slice(TIMER_NEVER);
     phys_limit(false);
+    atomic_store_explicit(&cpu->level, 0, memory_order_relaxed);
     atomic_fetch_or(&idle_cpus, bit);
-    while (!(t = runq_pop(&cpu->runq, cpu->id)) && !(t = steal_thread(cpu))) {
+    while (!(t = pick_thread(cpu))) {
         if (defer_idle() || upcall.idle_work())
             arch_preemption_point();
         else
@@ -65,22 +100,24 @@ static struct thread *wait_for_thread(struct cpu *cpu)
 /* The running thread keeps the core: it is woken already, or no other thread is due. */
 static bool keep_running(struct cpu *cpu, struct thread *t)
 {
+    unsigned core = 0;
     bool stay;
 
     if (t->parked) {
+        if (!__atomic_load_n(&t->woken, __ATOMIC_RELAXED))
+            return false; /* switch_out looks again, under the lock */
         spin_lock(&t->lock);
-        stay = t->woken;
-        if (stay) {
-            t->parked = false;
-            t->woken = false;
-        }
+        t->parked = false;
+        t->woken = false;
         spin_unlock(&t->lock);
-        return stay;
-    }
-    if (!cpu->yield && (t->cores >> cpu->id & 1) != 0)
         return true;
+    }
+    if ((t->cores >> cpu->id & 1) == 0 || runq_level(cpu->runq.ready) > t->priority + 1 ||
+        highest_elsewhere(cpu, &core) > t->priority + 1)
+        return false;
+    stay = !cpu->yield || (cpu->runq.ready >> t->priority) == 0;
     cpu->yield = false;
-    return (t->cores >> cpu->id & 1) != 0 && (cpu->runq.ready >> t->priority) == 0;
+    return stay;
 }
 
 /* Takes the running thread off the core: blocked, or behind others on a queue. */
@@ -113,14 +150,14 @@ static void end_unloadable(const struct arch_frame *frame)
     fault_end(&fault);
 }
 
-/* Runs t on this core. False: its registers cannot be loaded, and it has ended. */
-static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *frame)
+/* Runs t on this core, in a slice of its own or in the rest of the last thread's. False: its
+ * registers cannot be loaded, and it has ended. */
+static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *frame, bool same_slice)
 {
-    bool others_wait;
-
     t->state = THREAD_RUNNING;
     t->cpu = cpu->id;
     cpu->current = t;
+    atomic_store_explicit(&cpu->level, t->priority + 1, memory_order_relaxed);
     cpu->yield = false;
     cpu->switches++;
     if (t->ended)
@@ -132,8 +169,13 @@ static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *fram
         end_unloadable(frame);
         return false;
     }
-    others_wait = atomic_load_explicit(&cpu->runq.count, memory_order_relaxed) != 0;
-    timer_slice(others_wait ? arch_clock_ns() + SCHED_SLICE_NS : TIMER_NEVER);
+    if (atomic_load_explicit(&cpu->runq.count, memory_order_relaxed) == 0) {
+        timer_slice(TIMER_NEVER);
+        return true;
+    }
+    if (!same_slice || cpu->slice_end == TIMER_NEVER)
+        timer_slice(arch_clock_ns() + SCHED_SLICE_NS);
+    sched_offer(cpu);
     return true;
 }
 
@@ -163,11 +205,21 @@ static void do_owed_work(struct thread *t)
     }
 }
 
+/* The thread that was to park stays, so the one that it has woken waits like any other. */
+static void flush_handover(struct cpu *cpu)
+{
+    struct thread *t = cpu->handover;
+
+    cpu->handover = NULL;
+    sched_enqueue(t);
+}
+
 /* Returns with a thread in cpu->current and its registers in *frame. */
 static __attribute__((noinline)) void reschedule(struct cpu *cpu, struct arch_frame *frame)
 {
     do {
         struct thread *t = cpu->current;
+        bool handed;
 
         atomic_store_explicit(&cpu->need_resched, 0, memory_order_relaxed);
         sched_run_deferred_work();
@@ -176,9 +228,13 @@ static __attribute__((noinline)) void reschedule(struct cpu *cpu, struct arch_fr
         if (!t || !keep_running(cpu, t)) {
             if (t)
                 switch_out(cpu, t, frame);
-            if (!switch_in(cpu, wait_for_thread(cpu), frame))
+            t = take_handover(cpu);
+            handed = t;
+            if (!switch_in(cpu, t ? t : wait_for_thread(cpu), frame, handed))
                 continue;
             t = cpu->current;
+        } else if (cpu->handover) {
+            flush_handover(cpu);
         }
         if (!t->ended)
             prepare_thread(t, frame);

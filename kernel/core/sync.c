@@ -3,35 +3,97 @@
  * Owns the buckets of waiters and thread->sync_state.
  *
  * Invariants
+ *   - A bucket's list holds one waiter of each key, the head. The other waiters of the key are in
+ *     the head's ring, so a wake meets only waiters of its own key.
  *   - A sleep is claimed once: the winner of the compare-exchange of sync_state from SLEEPING ends
- *     it, and must call sched_wake. A waker that meets a claimed waiter tries the next one, so no
- *     wake is spent on a thread that is awake already.
+ *     it, and must call sched_wake.
+ *   - A waker removes each waiter that it meets, claimed by it or before. So no waiter is met
+ *     twice, and N wakes of N waiters are linear.
  *   - Wakers claim and call sched_wake under the bucket's lock, the timer under its heap's. So once
  *     sync_cancel has taken these locks, no core touches the thread for this sleep. A signal's
  *     sched_wake may come late; a sleeper that is resumed unclaimed parks again.
  *   - No wake is lost: the sleeper queues, then compares; the waker stores, then looks. The lock of
  *     the bucket orders the two.
  *
+ * The keys of the hash are random, so user code cannot choose words that share a bucket.
+ *
  * Locks: bucket -> thread->lock -> runq.lock. One bucket at a time.
  */
+#include <kernel/defer.h>
 #include <kernel/kmem.h>
+#include <kernel/random.h>
 #include <kernel/sched.h>
 #include <kernel/sync.h>
 
-#define BUCKETS 1024u
+#define BUCKET_BITS 10u
 
 struct bucket {
-    struct spinlock lock;
-    struct list waiters;
+    _Alignas(64) struct spinlock lock;
+    struct list heads;
 };
 
-static struct bucket buckets[BUCKETS];
+static struct bucket buckets[1u << BUCKET_BITS];
+static uint64_t hash_keys[2]; /* odd */
+
+void sync_init(void)
+{
+    random_bytes(hash_keys, sizeof(hash_keys));
+    hash_keys[0] |= 1;
+    hash_keys[1] |= 1;
+}
 
 static struct bucket *bucket_of_key(const void *object, uint64_t off)
 {
-    uint64_t h = ((uint64_t)(uintptr_t)object >> 4) ^ (off * 0x9e3779b97f4a7c15ull >> 17);
+    uint64_t h = (uint64_t)(uintptr_t)object * hash_keys[0] + off * hash_keys[1];
 
-    return &buckets[(h ^ (h >> 20)) % BUCKETS];
+    return &buckets[h >> (64 - BUCKET_BITS)];
+}
+
+static struct sync_waiter *find_head_locked(const struct bucket *b, const void *object,
+                                            uint64_t off)
+{
+    struct list_node *node;
+
+    for (node = b->heads.first; node; node = node->next) {
+        struct sync_waiter *w = LIST_ITEM(node, struct sync_waiter, bucket_link);
+
+        if (w->object == object && w->off == off)
+            return w;
+    }
+    return NULL;
+}
+
+static void add_waiter_locked(struct bucket *b, struct sync_waiter *w)
+{
+    struct sync_waiter *head = find_head_locked(b, w->object, w->off);
+
+    w->queued = true;
+    w->head = !head;
+    if (!head) {
+        w->next = w;
+        w->prev = w;
+        list_add_last(&b->heads, &w->bucket_link);
+        return;
+    }
+    w->next = head;
+    w->prev = head->prev;
+    head->prev->next = w;
+    head->prev = w;
+}
+
+/* The next waiter of the key becomes the head in the place of a head that is removed. */
+static void remove_waiter_locked(struct bucket *b, struct sync_waiter *w)
+{
+    w->queued = false;
+    w->next->prev = w->prev;
+    w->prev->next = w->next;
+    if (!w->head)
+        return;
+    list_remove(&b->heads, &w->bucket_link);
+    if (w->next != w) {
+        w->next->head = true;
+        list_add_first(&b->heads, &w->next->bucket_link);
+    }
 }
 
 /* True: the caller ends the sleep, and must call sched_wake. */
@@ -72,12 +134,13 @@ void sync_queue(struct thread *t, const void *object, uint64_t off, unsigned ind
     struct sync_waiter *w = &t->waiters[t->nwaiters++];
     struct bucket *b = bucket_of_key(object, off);
 
+    w->bucket = b;
     w->thread = t;
     w->object = object;
     w->off = off;
     w->index = index;
     spin_lock(&b->lock);
-    list_add_last(&b->waiters, &w->bucket_link);
+    add_waiter_locked(b, w);
     spin_unlock(&b->lock);
     /* The waiter, before the caller compares the word. Pairs with sync_wake. */
     atomic_thread_fence(memory_order_seq_cst);
@@ -91,14 +154,16 @@ void sync_deadline(struct thread *t, uint64_t deadline)
 
 static void unqueue_waiter(struct sync_waiter *w)
 {
-    struct bucket *b = bucket_of_key(w->object, w->off);
+    struct bucket *b = w->bucket;
 
     spin_lock(&b->lock);
-    list_remove(&b->waiters, &w->bucket_link);
+    if (w->queued)
+        remove_waiter_locked(b, w);
     spin_unlock(&b->lock);
 }
 
-enum sync_state sync_cancel(struct thread *t, void (*release)(const void *object))
+/* Ends a sleep on many words, or one that was not woken. */
+static void unqueue_all(struct thread *t, void (*release)(const void *object))
 {
     for (unsigned i = 0; i < t->nwaiters; i++) {
         unqueue_waiter(&t->waiters[i]);
@@ -108,52 +173,81 @@ enum sync_state sync_cancel(struct thread *t, void (*release)(const void *object
     if (t->waiters != t->few)
         kmem_free(t->waiters, t->waiters_max * sizeof(*t->waiters));
     t->waiters = t->few;
-    t->nwaiters = 0;
-    return (enum sync_state)atomic_exchange(&t->sync_state, SYNC_NONE);
 }
 
-unsigned sync_wake(const void *object, uint64_t off, uint64_t count)
+enum sync_state sync_cancel(struct thread *t, void (*release)(const void *object))
+{
+    uint32_t state = atomic_load_explicit(&t->sync_state, memory_order_acquire);
+
+    /* The waker has removed the only waiter before the claim, and does not touch it again. */
+    if (state == SYNC_WOKEN && t->nwaiters == 1 && t->waiters == t->few) {
+        release(t->few[0].object);
+        if (t->timer.heap)
+            timer_cancel(&t->timer);
+        atomic_store_explicit(&t->sync_state, SYNC_NONE, memory_order_relaxed);
+    } else {
+        unqueue_all(t, release);
+        state = atomic_exchange(&t->sync_state, SYNC_NONE);
+    }
+    t->nwaiters = 0;
+    return (enum sync_state)state;
+}
+
+bool sync_wake(const void *object, uint64_t off, uint64_t count, unsigned *woken)
 {
     struct bucket *b = bucket_of_key(object, off);
-    struct list_node *node;
-    unsigned woken = 0;
+    struct sync_waiter *w, *next;
+    unsigned met = 0, n = 0;
 
     /* The caller's store of the word, before the bucket is read. Pairs with sync_queue. An empty
      * bucket needs no lock. */
     atomic_thread_fence(memory_order_seq_cst);
-    if (!__atomic_load_n(&b->waiters.first, __ATOMIC_RELAXED))
-        return 0;
+    if (!__atomic_load_n(&b->heads.first, __ATOMIC_RELAXED))
+        return false;
     spin_lock(&b->lock);
-    for (node = b->waiters.first; node && woken < count; node = node->next) {
-        struct sync_waiter *w = LIST_ITEM(node, struct sync_waiter, bucket_link);
+    w = find_head_locked(b, object, off);
+    while (w && n < count && met < SYNC_WAKE_BATCH) {
+        struct thread *t = w->thread;
 
-        if (w->object != object || w->off != off || !claim_sleep(w->thread, SYNC_WOKEN))
-            continue;
-        w->thread->sync_index = w->index;
-        sched_wake(w->thread);
-        woken++;
+        next = w->next != w ? w->next : NULL;
+        remove_waiter_locked(b, w);
+        met++;
+        if (claim_sleep(t, SYNC_WOKEN)) {
+            t->sync_index = w->index;
+            sched_wake(t);
+            n++;
+        }
+        w = next;
     }
     spin_unlock(&b->lock);
-    return woken;
+    *woken += n;
+    return w && n < count;
+}
+
+static bool wake_rest(struct deferred *work)
+{
+    struct sync_waker *w = CONTAINER_OF(work, struct sync_waker, work);
+    unsigned woken = 0;
+
+    if (sync_wake(w->object, w->off, UINT64_MAX, &woken))
+        return true;
+    w->release(w->object);
+    return false;
+}
+
+void sync_wake_all(struct sync_waker *w, const void *object, uint64_t off,
+                   void (*release)(const void *object))
+{
+    w->work.step = wake_rest;
+    w->object = object;
+    w->off = off;
+    w->release = release;
+    if (wake_rest(&w->work))
+        defer(&w->work);
 }
 
 void sync_interrupt(struct thread *t)
 {
     if (claim_sleep(t, SYNC_INTERRUPTED))
         sched_wake(t);
-}
-
-unsigned sync_wake_all_batches(const void *object, uint64_t off, uint64_t count)
-{
-    unsigned woken = 0, n;
-
-    do {
-        uint64_t left = count - woken;
-
-        n = sync_wake(object, off, left < SYNC_WAKE_BATCH ? left : SYNC_WAKE_BATCH);
-        woken += n;
-        if (n == SYNC_WAKE_BATCH)
-            arch_preemption_point();
-    } while (n == SYNC_WAKE_BATCH && woken < count);
-    return woken;
 }

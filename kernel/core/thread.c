@@ -12,6 +12,7 @@
  * interrupts it. Other cores reach a struct thread through a run queue, a bucket, the thread table
  * or a timer heap, each under its lock; the thread must have left all of them before it is freed.
  */
+#include <kernel/arch_regs.h>
 #include <kernel/kmem.h>
 #include <kernel/thread.h>
 #include <kernel/upcall.h>
@@ -35,7 +36,7 @@ void thread_save(struct thread *t, struct arch_frame *frame)
     struct twz_thread_save *save = t->save;
 
     arch_frame_sync(frame);
-    save->regs = frame->regs;
+    arch_regs_copy(&save->regs, &frame->regs);
     save->state = frame->flags;
     arch_xsave_save(save_xsave(save));
 }
@@ -45,7 +46,7 @@ int thread_load(struct thread *t, struct arch_frame *frame)
     struct twz_thread_save *save = t->save;
     int err;
 
-    frame->regs = save->regs;
+    arch_regs_copy(&frame->regs, &save->regs);
     frame->flags = save->state;
     err = arch_regs_validate(&frame->regs);
     if (err < 0)

@@ -65,14 +65,19 @@ void timer_slice(uint64_t deadline)
         arm_hardware(cpu, deadline);
 }
 
-/* Fires all timers that are due; returns the earliest deadline left, or TIMER_NEVER. */
+#define FIRE_BATCH 64u /* timers fired in one interrupt */
+
+/* Fires timers that are due, one batch; returns the earliest deadline left, or TIMER_NEVER. If that
+ * is due as well, the hardware timer goes off again at once: what the core runs is heeded
+ * between. */
 static uint64_t fire_due(struct timer_heap *heap, uint64_t now)
 {
     uint64_t next = TIMER_NEVER;
     struct heap_node *top;
+    unsigned fired = 0;
 
     spin_lock(&heap->lock);
-    while ((top = heap->heap.top) && top->key <= now) {
+    while ((top = heap->heap.top) && top->key <= now && fired++ < FIRE_BATCH) {
         struct timer *t = CONTAINER_OF(top, struct timer, node);
 
         heap_remove(&heap->heap, top);

@@ -4,7 +4,7 @@
  * resolves the fault as for the thread's own touch, and the copy continues there. A page that other
  * cores unmap again and again ends the copy after ROUNDS faults in a row without progress.
  */
-#include <kernel/cpu.h>
+#include <kernel/thread.h>
 #include <kernel/upcall.h>
 #include <kernel/user.h>
 #include <lib/string.h>
@@ -23,6 +23,7 @@ static int resolve_touch(uint64_t addr, unsigned need)
     struct thread *t = current();
     struct twz_fault fault;
 
+    t->touches++;
     if (!is_user_range(addr, 1) || upcall.resolve_fault(t, addr, need, &fault) < 0)
         return -TWZ_EFAULT;
     return 0;

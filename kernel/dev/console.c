@@ -61,6 +61,14 @@ static const struct {
 
 struct console console;
 
+static void wake_word(struct object *object, uint64_t off)
+{
+    unsigned woken = 0;
+
+    while (sync_wake(object, off, UINT64_MAX, &woken))
+        continue;
+}
+
 /* Wakes the waiters of WAKE_* bits. The caller must not hold console.lock. */
 static void wake_waiters(unsigned wakes)
 {
@@ -69,11 +77,11 @@ static void wake_waiters(unsigned wakes)
         uint64_t open = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].open);
 
         if (wakes & WAKE_HEAD(i))
-            sync_wake(p->object, p->out.mine_off, UINT64_MAX);
+            wake_word(p->object, p->out.mine_off);
         if (wakes & WAKE_TAIL(i))
-            sync_wake(p->object, p->in.mine_off, UINT64_MAX);
+            wake_word(p->object, p->in.mine_off);
         if (wakes & WAKE_OPEN(i))
-            sync_wake(p->object, open, UINT64_MAX);
+            wake_word(p->object, open);
     }
 }
 
@@ -338,7 +346,7 @@ void console_init(void)
     control_page->ports = err == 0 ? control : 0;
     if (err < 0)
         log_printf("console: no link to the host (%d)", -err);
-    if (kso_attach(kso_root(), console.object, UINT64_MAX) < 0)
+    if (kso_attach_fixed(console.object) < 0)
         panic("console: the root KSO is full");
     kso_set_console(console.object);
 }

@@ -16,6 +16,7 @@
 #include <kernel/pool.h>
 #include <kernel/random.h>
 #include <kernel/start.h>
+#include <kernel/sync.h>
 #include <kernel/trace.h>
 
 #define MIB_FRAMES_SHIFT 8u /* frames of 4 KiB in a MiB: 256 */
@@ -52,12 +53,13 @@ void kernel_main(void)
     phys_init();
     cpu_init();
     random_init();
+    sync_init();
     log_version();
     trace_init();
     page_init();
-    pool_init(); /* finds the pool, recovers it */
+    pool_init();  /* finds the pool, recovers it */
     clock_init(); /* time goes on where the pool's last boot was */
-    kso_init();  /* the root KSO and the system information page */
+    kso_init();   /* the root KSO and the system information page */
     mix_boot_number();
     console_init();   /* the link to the host */
     arch_smp_start(); /* the other cores, which idle until there are threads */

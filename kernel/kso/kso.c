@@ -125,7 +125,7 @@ void kso_init(void)
     fill_system_info();
     fill_pool_info();
     kso_system_update();
-    if (kso_attach(root, system_obj, UINT64_MAX) < 0)
+    if (kso_attach_fixed(system_obj) < 0)
         panic("no memory for the first objects");
 }
 
@@ -152,6 +152,7 @@ void kso_set_console(struct object *console)
 /* --- tables ----------------------------------------------------------------------------------- */
 
 #define FIND_BATCH   32u
+#define FIND_STAY    1024u /* entries looked at in one stay in the kernel */
 #define COUNT_OFFSET (TWZ_OBJ_BASE + offsetof(struct twz_kso_dir, count))
 
 static uint64_t child_offset(uint64_t index)
@@ -173,23 +174,39 @@ static int read_child_count(struct object *dir, uint32_t *count)
     return err;
 }
 
-/* Returns the first index below count of an entry with that ID, or count if there is none.
- * TWZ_OBJID_NONE stands for a free entry. */
-static int64_t find_child(struct object *dir, uint32_t count, objid_t id)
+/* Finds the first entry with that ID from *at on, and moves *at to it, or to count if there is
+ * none. TWZ_OBJID_NONE stands for a free entry. Looks at FIND_STAY entries; then returns
+ * -TWZ_EAGAIN, with *at behind them. */
+static int find_child(struct object *dir, uint32_t count, objid_t id, uint64_t *at)
 {
     struct twz_kso_child child[FIND_BATCH];
+    uint64_t end = *at + FIND_STAY;
 
-    for (uint32_t at = 0; at < count; at += FIND_BATCH) {
-        uint32_t n = count - at < FIND_BATCH ? count - at : FIND_BATCH;
-        int err = obj_read(dir, child_offset(at), child, n * sizeof(child[0]));
+    while (*at < count && *at < end) {
+        uint32_t n = count - *at < FIND_BATCH ? count - (uint32_t)*at : FIND_BATCH;
+        int err = obj_read(dir, child_offset(*at), child, n * sizeof(child[0]));
 
         if (err < 0)
             return err;
-        for (uint32_t i = 0; i < n; i++)
+        for (uint32_t i = 0; i < n; i++, (*at)++)
             if (objid_equal(child[i].id, id))
-                return at + i;
+                return 0;
     }
-    return count;
+    return *at < count ? -TWZ_EAGAIN : 0;
+}
+
+/* Moves *at to the entry that the caller means: `index`, or the first one with that ID. */
+static int choose_child(struct object *dir, uint64_t index, objid_t id, uint32_t *count,
+                        uint64_t *at)
+{
+    int err = read_child_count(dir, count);
+
+    if (err < 0)
+        return err;
+    if (index == UINT64_MAX)
+        return find_child(dir, *count, id, at);
+    *at = index;
+    return 0;
 }
 
 /* Writes an entry, then raises the count if the count does not include the entry yet. */
@@ -207,79 +224,94 @@ static int write_child(struct object *dir, uint64_t index, const struct twz_kso_
     return err;
 }
 
-/* Enters child at `index`; UINT64_MAX stands for the first free entry. An entry with a zero ID is
- * free, below the count and above it. The caller must hold kso_lock. */
-static int64_t attach_locked(struct object *parent, struct object *child, uint64_t index)
+/* Enters child at the entry that *at or index means. An entry with a zero ID is free, below the
+ * count and above it. The caller must hold kso_lock. */
+static int attach_locked(struct object *parent, const struct twz_kso_child *child, uint64_t index,
+                         uint64_t *at)
 {
-    struct twz_kso_child entry = { .id = child->id, .kind = child->kind };
-    struct twz_kso_child old = { .id = TWZ_OBJID_NONE };
+    struct twz_kso_child entry = *child, old = { .id = TWZ_OBJID_NONE };
     uint32_t count;
-    int64_t at = read_child_count(parent, &count);
+    int err = choose_child(parent, index, TWZ_OBJID_NONE, &count, at);
 
-    if (at == 0 && index == UINT64_MAX)
-        at = find_child(parent, count, TWZ_OBJID_NONE);
-    else if (at == 0)
-        at = (int64_t)index;
-    if (at < 0)
-        return at;
-    if (at >= (int64_t)TWZ_KSO_MAX_CHILDREN)
+    if (err < 0)
+        return err;
+    if (*at >= TWZ_KSO_MAX_CHILDREN)
         return -TWZ_EFULL;
-    if (obj_read(parent, child_offset((uint64_t)at), &old, sizeof(old)) < 0)
+    if (obj_read(parent, child_offset(*at), &old, sizeof(old)) < 0)
         return -TWZ_EDAMAGED;
     if (!objid_is_none(old.id))
         return -TWZ_EEXIST;
-    entry.index = (uint32_t)at;
-    return write_child(parent, (uint64_t)at, &entry) < 0 ? -TWZ_ENOMEM : at;
+    entry.index = (uint32_t)*at;
+    return write_child(parent, *at, &entry) < 0 ? -TWZ_ENOMEM : 0;
 }
 
-int64_t kso_attach(struct object *parent, struct object *child, uint64_t index)
+static int check_table(const struct object *parent, uint64_t index)
 {
-    int64_t ret;
-
     if (!is_kso_directory(parent))
         return -TWZ_ETYPE;
-    if (index != UINT64_MAX && index >= TWZ_KSO_MAX_CHILDREN)
-        return -TWZ_ERANGE;
-    spin_lock(&kso_lock);
-    ret = attach_locked(parent, child, index);
-    spin_unlock(&kso_lock);
-    return ret;
+    return index != UINT64_MAX && index >= TWZ_KSO_MAX_CHILDREN ? -TWZ_ERANGE : 0;
 }
 
-/* Removes child at `index`; UINT64_MAX stands for the first entry of child. The caller must hold
- * kso_lock. */
-static int64_t detach_locked(struct object *parent, objid_t child, uint64_t index)
+int kso_attach(struct object *parent, struct object *child, uint64_t index, uint64_t *at)
+{
+    struct twz_kso_child entry = { .id = child->id, .kind = child->kind };
+    int err = check_table(parent, index);
+
+    if (err < 0)
+        return err;
+    spin_lock(&kso_lock);
+    err = attach_locked(parent, &entry, index, at);
+    spin_unlock(&kso_lock);
+    return err;
+}
+
+int kso_attach_fixed(struct object *child)
+{
+    struct twz_kso_child entry = { .id = child->id,
+                                   .kind = child->kind,
+                                   .flags = TWZ_KSO_CHILD_FIXED };
+    uint64_t at = 0;
+    int err;
+
+    do {
+        spin_lock(&kso_lock);
+        err = attach_locked(root, &entry, UINT64_MAX, &at);
+        spin_unlock(&kso_lock);
+    } while (err == -TWZ_EAGAIN);
+    return err;
+}
+
+/* Removes the entry that *at or index means. The caller must hold kso_lock. */
+static int detach_locked(struct object *parent, objid_t child, uint64_t index, uint64_t *at)
 {
     static const struct twz_kso_child none;
     struct twz_kso_child old;
     uint32_t count;
-    int64_t at = read_child_count(parent, &count);
+    int err = choose_child(parent, index, child, &count, at);
 
-    if (at == 0)
-        at = index == UINT64_MAX ? find_child(parent, count, child) : (int64_t)index;
-    if (at < 0)
-        return at;
-    if (at >= (int64_t)count)
+    if (err < 0)
+        return err;
+    if (*at >= count)
         return -TWZ_ENOOBJ;
-    if (obj_read(parent, child_offset((uint64_t)at), &old, sizeof(old)) < 0)
+    if (obj_read(parent, child_offset(*at), &old, sizeof(old)) < 0)
         return -TWZ_EDAMAGED;
     if (!objid_equal(old.id, child))
         return -TWZ_ENOOBJ;
-    return write_child(parent, (uint64_t)at, &none) < 0 ? -TWZ_ENOMEM : at;
+    if (parent == root && (old.flags & TWZ_KSO_CHILD_FIXED) != 0)
+        return -TWZ_EDENIED;
+    return write_child(parent, *at, &none) < 0 ? -TWZ_ENOMEM : 0;
 }
 
-int64_t kso_detach(struct object *parent, objid_t child, uint64_t index)
+int kso_detach(struct object *parent, objid_t child, uint64_t index, uint64_t *at)
 {
-    int64_t ret;
+    int err = objid_is_none(child) ? -TWZ_ETYPE : check_table(parent, index);
 
-    if (!is_kso_directory(parent) || objid_is_none(child))
-        return -TWZ_ETYPE;
-    if (index != UINT64_MAX && index >= TWZ_KSO_MAX_CHILDREN)
-        return -TWZ_ERANGE;
+    if (err < 0)
+        return err;
     spin_lock(&kso_lock);
-    ret = detach_locked(parent, child, index);
+    err = detach_locked(parent, child, index, at);
     spin_unlock(&kso_lock);
-    return ret;
+    return err;
 }
 
 int kso_invalidate(struct object *obj, uint64_t first, uint64_t count, uint32_t *done)

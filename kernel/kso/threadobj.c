@@ -12,7 +12,6 @@
  *
  * Lock order: threads_lock -> thread, sync bucket, in-core object -> pool -> kmem -> phys.
  */
-#include <kernel/defer.h>
 #include <kernel/kmem.h>
 #include <kernel/kso.h>
 #include <kernel/log.h>
@@ -172,6 +171,20 @@ static struct thread *create_thread_locked(struct object *obj, struct thread_ini
     return t;
 }
 
+static void put_object(const void *object)
+{
+    obj_put((struct object *)(uintptr_t)object);
+}
+
+/* The first thread has no spawner, and nothing waits for it. */
+static void wake_spawned(struct object *obj)
+{
+    if (!current())
+        return;
+    obj_ref(obj);
+    sync_wake_all(&current()->waker, obj, USER_OFF(spawned), put_object);
+}
+
 /* Starts a thread on obj. On success the thread owns the caller's reference on the address
  * space. */
 static int start_in_addrspace(struct object *obj, struct object *view, struct addrspace *addrspace,
@@ -199,8 +212,8 @@ static int start_in_addrspace(struct object *obj, struct object *view, struct ad
     spin_unlock(&threads_lock);
     if (!t)
         return busy ? -TWZ_EBUSY : -TWZ_ENOMEM;
-    sync_wake(obj, USER_OFF(spawned), UINT64_MAX);
     sched_start(t);
+    wake_spawned(obj);
     return 0;
 }
 
@@ -297,29 +310,12 @@ void threadobj_drop_progress(struct thread *t)
     obj_put(obj);
 }
 
-static void put_wait_object(const void *object)
-{
-    obj_put((struct object *)(uintptr_t)object);
-}
-
-/* Wakes one batch of those that wait for the end of t, then drops what t holds. */
-static bool finish_end(struct deferred *work)
-{
-    struct thread *t = CONTAINER_OF(work, struct thread, ending);
-
-    if (sync_wake(t->obj, USER_OFF(exit), SYNC_WAKE_BATCH) == SYNC_WAKE_BATCH)
-        return true;
-    view_addrspace_put(t->addrspace);
-    obj_put(t->obj);
-    return false;
-}
-
 void threadobj_ended(struct thread *t, uint64_t code, const struct twz_fault *fault)
 {
     struct object *obj = t->obj;
 
     if (t->nwaiters > 0) /* its registers could not be loaded, so it did not end its sleep */
-        (void)sync_cancel(t, put_wait_object);
+        (void)sync_cancel(t, put_object);
     threadobj_drop_progress(t);
     spin_lock(&threads_lock);
     obj->thread = NULL;
@@ -329,7 +325,6 @@ void threadobj_ended(struct thread *t, uint64_t code, const struct twz_fault *fa
     if (obj == init_obj)
         fatal(TWZ_HOST_STOP_PANIC, "the first program ended with status %llu",
               (unsigned long long)code);
-    t->ending.step = finish_end;
-    if (finish_end(&t->ending))
-        defer(&t->ending);
+    view_addrspace_put(t->addrspace);
+    sync_wake_all(&t->end_waker, obj, USER_OFF(exit), put_object);
 }

@@ -289,12 +289,19 @@ int view_fault(struct addrspace *addrspace, uint64_t addr, unsigned need, struct
     return err;
 }
 
-int view_lookup(struct addrspace *addrspace, uint64_t addr, unsigned need, struct object **obj,
-                uint64_t *off)
+struct object *view_find(struct addrspace *addrspace, uint64_t addr, unsigned *rights)
+{
+    struct subtree *tree = NULL;
+
+    if (addr >> TWZ_OBJ_SHIFT < TWZ_SLOTS)
+        tree = addrspace_slot(addrspace, (uint32_t)(addr >> TWZ_OBJ_SHIFT), rights);
+    return tree ? obj_of_tree(tree) : NULL;
+}
+
+int view_lookup(struct addrspace *addrspace, uint64_t addr, unsigned need, struct object **obj)
 {
     struct twz_fault fault;
 
-    *off = addr % TWZ_OBJ_SIZE;
     return get_object_at(addrspace, addr, need, obj, &fault);
 }
 

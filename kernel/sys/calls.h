@@ -20,13 +20,14 @@
 
 /* EACH(m, a, b, ...): m(a) m(b) ..., at most five. */
 #define EACH_0(m)
-#define EACH_1(m, a)                      m(a)
-#define EACH_2(m, a, ...)                 m(a) EACH_1(m, __VA_ARGS__)
-#define EACH_3(m, a, ...)                 m(a) EACH_2(m, __VA_ARGS__)
-#define EACH_4(m, a, ...)                 m(a) EACH_3(m, __VA_ARGS__)
-#define PICK(zero, a, b, c, d, name, ...) name
+#define EACH_1(m, a)                         m(a)
+#define EACH_2(m, a, ...)                    m(a) EACH_1(m, __VA_ARGS__)
+#define EACH_3(m, a, ...)                    m(a) EACH_2(m, __VA_ARGS__)
+#define EACH_4(m, a, ...)                    m(a) EACH_3(m, __VA_ARGS__)
+#define EACH_5(m, a, ...)                    m(a) EACH_4(m, __VA_ARGS__)
+#define PICK(zero, a, b, c, d, e, name, ...) name
 #define EACH(m, ...) \
-    PICK(0, ##__VA_ARGS__, EACH_4, EACH_3, EACH_2, EACH_1, EACH_0)(m, ##__VA_ARGS__)
+    PICK(0, ##__VA_ARGS__, EACH_5, EACH_4, EACH_3, EACH_2, EACH_1, EACH_0)(m, ##__VA_ARGS__)
 
 /* LIST(none, m, a, b, ...): m(a), m(b), ..., or `none`. */
 #define LIST_0(none, m)         none
@@ -34,8 +35,10 @@
 #define LIST_2(none, m, a, ...) m(a), LIST_1(none, m, __VA_ARGS__)
 #define LIST_3(none, m, a, ...) m(a), LIST_2(none, m, __VA_ARGS__)
 #define LIST_4(none, m, a, ...) m(a), LIST_3(none, m, __VA_ARGS__)
-#define LIST(none, m, ...) \
-    PICK(0, ##__VA_ARGS__, LIST_4, LIST_3, LIST_2, LIST_1, LIST_0)(none, m, ##__VA_ARGS__)
+#define LIST_5(none, m, a, ...) m(a), LIST_4(none, m, __VA_ARGS__)
+#define LIST(none, m, ...)                                                 \
+    PICK(0, ##__VA_ARGS__, LIST_5, LIST_4, LIST_3, LIST_2, LIST_1, LIST_0) \
+    (none, m, ##__VA_ARGS__)
 
 /* The pointer types. */
 #define POINTER_TYPE(arg) POINTER_TYPE_##arg

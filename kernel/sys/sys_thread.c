@@ -164,8 +164,7 @@ static int act_ctl(struct thread *t, void *arg)
     case TWZ_THREAD_PRIORITY:
         if (c->arg >= PRIORITIES)
             return -TWZ_EINVAL;
-        t->priority = (unsigned)c->arg;
-        sched_reevaluate(t);
+        sched_set_priority(t, (unsigned)c->arg);
         return 0;
     case TWZ_THREAD_CORES: return set_cores(t, c->arg);
     default: return -TWZ_EINVAL;

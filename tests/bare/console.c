@@ -97,6 +97,13 @@ void arch_pause(void)
     __asm__ volatile("pause");
 }
 
+__attribute__((no_caller_saved_registers)) void arch_wait_word(const _Atomic uint32_t *word,
+                                                               uint32_t value)
+{
+    while (*word != value)
+        arch_pause();
+}
+
 uint64_t arch_clock_ns(void)
 {
     return ticks += 1000;
@@ -160,11 +167,9 @@ struct object *kso_root(void)
     return &object[0];
 }
 
-int64_t kso_attach(struct object *parent, struct object *child, uint64_t index)
+int kso_attach_fixed(struct object *child)
 {
-    (void)parent;
     (void)child;
-    (void)index;
     return 0;
 }
 
@@ -173,10 +178,11 @@ void kso_set_console(struct object *console)
     (void)console;
 }
 
-unsigned sync_wake(const void *key, uint64_t off, uint64_t count)
+bool sync_wake(const void *key, uint64_t off, uint64_t count, unsigned *woken)
 {
     (void)count;
-    return key && off % 8 == 0;
+    *woken += key && off % 8 == 0;
+    return false;
 }
 
 void log_printf(const char *fmt, ...)

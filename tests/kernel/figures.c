@@ -62,22 +62,17 @@ static uint64_t map_cost(void)
 
 static void child_pong(uint64_t arg)
 {
-    struct twz_sync op[2] = { { .addr = (uint64_t)(uintptr_t)&SHARED->word[1],
-                                .value = 1,
-                                .op = TWZ_SYNC_WAKE | TWZ_SYNC_64 },
-                              { .addr = (uint64_t)(uintptr_t)&SHARED->word[0],
-                                .op = TWZ_SYNC_SLEEP | TWZ_SYNC_64 } };
     uint64_t i;
 
     for (i = 0; i < arg; i++) {
-        op[1].value = i;
         while (__atomic_load_n(&SHARED->word[0], __ATOMIC_ACQUIRE) == i)
-            CALL(thread_sync, &op[1], 1, TWZ_FOREVER);
+            CALL(thread_wait, &SHARED->word[0], i, TWZ_FOREVER, TWZ_SYNC_64);
         __atomic_store_n(&SHARED->word[1], i + 1, __ATOMIC_RELEASE);
-        CALL(thread_sync, op, 1, 0);
+        CALL(thread_wake_wait, &SHARED->word[1], &SHARED->word[0], i + 1, TWZ_FOREVER, TWZ_SYNC_64);
     }
 }
 
+/* Both threads wake the other one and sleep in one call. */
 static uint64_t wake_cost(void)
 {
     uint64_t start, end, i;
@@ -85,12 +80,47 @@ static uint64_t wake_cost(void)
     SHARED->word[0] = 0;
     SHARED->word[1] = 0;
     user_thread(0, child_pong, ROUNDS);
+    user_yield();
     start = user_now();
     for (i = 0; i < ROUNDS; i++) {
         __atomic_store_n(&SHARED->word[0], i + 1, __ATOMIC_RELEASE);
-        user_wake(&SHARED->word[0], 1);
+        CALL(thread_wake_wait, &SHARED->word[0], &SHARED->word[1], i, TWZ_FOREVER, TWZ_SYNC_64);
         while (__atomic_load_n(&SHARED->word[1], __ATOMIC_ACQUIRE) == i)
-            user_wait(&SHARED->word[1], i, TWZ_FOREVER);
+            CALL(thread_wait, &SHARED->word[1], i, TWZ_FOREVER, TWZ_SYNC_64);
+    }
+    end = user_now();
+    SHARED->word[0] = ROUNDS + 1;
+    user_wake(&SHARED->word[0], 1);
+    user_join(0);
+    return (end - start) / ROUNDS;
+}
+
+static void child_pong_apart(uint64_t arg)
+{
+    uint64_t i;
+
+    for (i = 0; i < arg; i++) {
+        while (__atomic_load_n(&SHARED->word[0], __ATOMIC_ACQUIRE) == i)
+            CALL(thread_wait, &SHARED->word[0], i, TWZ_FOREVER, TWZ_SYNC_64);
+        __atomic_store_n(&SHARED->word[1], i + 1, __ATOMIC_RELEASE);
+        CALL(thread_wake, &SHARED->word[1], 1);
+    }
+}
+
+/* Both threads wake the other one in one call and sleep in another. */
+static uint64_t wake_apart_cost(void)
+{
+    uint64_t start, end, i;
+
+    SHARED->word[0] = 0;
+    SHARED->word[1] = 0;
+    user_thread(0, child_pong_apart, ROUNDS);
+    start = user_now();
+    for (i = 0; i < ROUNDS; i++) {
+        __atomic_store_n(&SHARED->word[0], i + 1, __ATOMIC_RELEASE);
+        CALL(thread_wake, &SHARED->word[0], 1);
+        while (__atomic_load_n(&SHARED->word[1], __ATOMIC_ACQUIRE) == i)
+            CALL(thread_wait, &SHARED->word[1], i, TWZ_FOREVER, TWZ_SYNC_64);
     }
     end = user_now();
     user_join(0);
@@ -178,7 +208,8 @@ void test_main(void)
     figure("first write, volatile page", touch_cost(0, SEQUENCE), 700);
     figure("first write, persistent page", touch_cost(TWZ_OBJ_PERSIST, SEQUENCE), 900);
     figure("map 256 written pages, touch all, unmap", map_cost(), 13000);
-    figure("wait/wake round trip", wake_cost(), 4450);
+    figure("wait/wake round trip, one call each way", wake_cost(), 2000);
+    figure("wait/wake round trip, two calls each way", wake_apart_cost(), 3200);
     figure("yield", yield_cost(), 760);
     figure("spawn and join", spawn_cost(), 6000);
     figure("create and delete, volatile", create_cost(0), 8000);

@@ -174,8 +174,10 @@ static void call_at_random(uint64_t *r)
             arg[i] = (long)(n == 1 ? pick_pointer(r, block) : pick_number(r));
         }
     }
-    if (number == 18 && (uint64_t)arg[2] > 1000)
+    if ((number == 18 || number == 23) && (uint64_t)arg[2] > 1000)
         arg[2] = 1; /* no endless sleep */
+    if (number == 25 && (uint64_t)arg[3] > 1000)
+        arg[3] = 1;
     user_call((long)(TWZ_SYSCALL_BASE + number), arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 }
 

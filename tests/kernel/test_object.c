@@ -627,6 +627,46 @@ static void test_copy_respects_its_destination(uint32_t from, uint32_t to)
     CHECK_IS(CALL(obj_delete, IDARG(dst), 0), 0);
 }
 
+/* The children that the kernel has entered into the root stay there. */
+static void test_kernel_children_stay(void)
+{
+    const volatile struct twz_system *s = user_system();
+    objid_t root = s->kso_root, system, console = s->console;
+    volatile struct twz_kso_dir *dir = (volatile struct twz_kso_dir *)BASE(SLOT_TEST);
+
+    user_map(SLOT_TEST, root, TWZ_READ);
+    system = (objid_t){ dir->child[0].id.lo, dir->child[0].id.hi };
+    CHECK_IS(dir->child[0].kind, TWZ_KIND_SYSTEM);
+    CHECK_IS(dir->child[0].flags, TWZ_KSO_CHILD_FIXED);
+    CHECK_IS(CALL(kso_detach, IDARG(root), IDARG(system), ~0ull), -TWZ_EDENIED);
+    CHECK_IS(CALL(kso_detach, IDARG(root), IDARG(system), 0), -TWZ_EDENIED);
+    if (console.lo != 0)
+        CHECK_IS(CALL(kso_detach, IDARG(root), IDARG(console), ~0ull), -TWZ_EDENIED);
+    CHECK_IS(dir->child[0].id.lo, system.lo);
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+}
+
+/* The search takes several stays in the kernel. */
+static void test_full_table(objid_t child)
+{
+    objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DIR);
+    volatile struct twz_kso_dir *dir = (volatile struct twz_kso_dir *)BASE(SLOT_TEST);
+    unsigned i;
+
+    user_map(SLOT_TEST, id, TWZ_READ | TWZ_WRITE);
+    for (i = 0; i < TWZ_KSO_MAX_CHILDREN - 1; i++)
+        dir->child[i].id.lo = i + 1;
+    dir->count = TWZ_KSO_MAX_CHILDREN - 1;
+    CHECK_IS(CALL(kso_attach, IDARG(id), IDARG(child), ~0ull), TWZ_KSO_MAX_CHILDREN - 1);
+    CHECK_IS(CALL(kso_attach, IDARG(id), IDARG(child), ~0ull), -TWZ_EFULL);
+    CHECK_IS(CALL(kso_detach, IDARG(id), IDARG(child), ~0ull), TWZ_KSO_MAX_CHILDREN - 1);
+    CHECK_IS(CALL(kso_detach, IDARG(id), IDARG(child), ~0ull), -TWZ_ENOOBJ);
+    dir->child[2000].id.lo = 0;
+    CHECK_IS(CALL(kso_attach, IDARG(id), IDARG(child), ~0ull), 2000);
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    CHECK_IS(CALL(obj_delete, IDARG(id), 0), 0);
+}
+
 /* Attach and detach in the root KSO, and arguments that the KSO calls reject. */
 static void test_kso_calls(void)
 {
@@ -652,6 +692,8 @@ static void test_kso_calls(void)
     CHECK_IS(d->child[at].kind, 0);
     CHECK_IS(CALL(kso_attach, IDARG(data), IDARG(dir), ~0ull), -TWZ_ETYPE);
     CHECK_IS(CALL(kso_attach, IDARG(dir), IDARG(data), 1ull << 40), -TWZ_ERANGE);
+    test_kernel_children_stay();
+    test_full_table(data);
     CHECK_IS(CALL(kso_invalidate, IDARG(data), 0, 1), -TWZ_ETYPE);
     CHECK_IS(CALL(kso_invalidate, IDARG(user_view()), TWZ_SLOTS, 1), -TWZ_ERANGE);
     CHECK_IS(CALL(kso_invalidate, IDARG(user_view()), 5000, ~0ull), -TWZ_ERANGE);

@@ -342,6 +342,8 @@ static void test_pointers_need_the_rights_of_their_mapping(void)
         CHECK_IS(CALL(log_write, at, 1), 1);
         CHECK_IS(CALL(random, at, 8), write ? 8 : -TWZ_EFAULT);
         CHECK_IS(user_wait((volatile uint64_t *)at, 1, 0), 1);
+        CHECK_IS(CALL(thread_wait, at, 1, 0, TWZ_SYNC_64), 0);
+        CHECK_IS(CALL(thread_wake, at, 1), write ? 0 : -TWZ_EFAULT);
     }
     user_map(SLOT_WORD, TWZ_OBJID_NONE, 0);
     CHECK_IS(CALL(log_write, at, 1), -TWZ_EFAULT);
@@ -356,8 +358,9 @@ static void test_each_call_has_rows(void)
 #include <twz/syscall.def>
     };
 #undef SYSCALL
-    /* null, stat (above), exit, sync (by mappings), return, random, shutdown, log: no object */
-    static const uint8_t other[] = { 0, 7, 14, 18, 19, 20, 21, 22 };
+    /* null, stat (above), exit, sync and waits (by mappings), return, random, shutdown, log: no
+     * object */
+    static const uint8_t other[] = { 0, 7, 14, 18, 19, 20, 21, 22, 23, 24, 25 };
     uint64_t covered = 0;
     unsigned i;
 

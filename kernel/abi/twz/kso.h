@@ -15,9 +15,12 @@ struct twz_kso_child {
     objid_t id;     /* the child; 0: the entry is free */
     uint32_t kind;  /* TWZ_KIND_* of the child */
     uint32_t index; /* of this entry */
-    uint64_t flags; /* 0 */
+    uint64_t flags; /* TWZ_KSO_CHILD_* */
 };
 _Static_assert(sizeof(struct twz_kso_child) == 32, "kso child size");
+
+/* In the root KSO: the kernel has entered the child, and kso_detach refuses it. */
+#define TWZ_KSO_CHILD_FIXED 1ull
 
 /* At the base of root and directory KSOs. */
 struct twz_kso_dir {

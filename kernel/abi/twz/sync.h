@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread_sync: many sleeps and wakes in one call.
+ * thread_wait, thread_wake and thread_wake_wait sleep on one word and wake one, with all arguments
+ * in registers. thread_sync: many sleeps and wakes in one call.
  *   1. The wakes are done, in order.
  *   2. The words of the sleeps are compared. If none differs from its value, the thread sleeps
  *      until one is woken or the deadline passes.
@@ -23,7 +24,7 @@
 #define TWZ_SYNC_MAX 64u /* operations in one call */
 
 struct twz_sync {
-    uint64_t addr;  /* view address of the word, aligned to its width */
+    uint64_t addr;  /* view address of the word, aligned to its width; a wake needs WRITE of it */
     uint64_t value; /* sleep: only while the word equals this; wake: threads at most */
     uint32_t op;    /* TWZ_SYNC_SLEEP or TWZ_SYNC_WAKE, | TWZ_SYNC_64 */
     int32_t result; /* written: sleep: 1 ready, 0 not; wake: threads woken; or a negative error */

@@ -99,6 +99,10 @@ void arch_smp_start(void);
 
 /* Must be called in each iteration of a loop that waits for another core. Serves shootdowns. */
 void arch_pause(void);
+/* Waits with arch_pause until *word is `value`; an acquire. It changes no register of its caller,
+ * so that a function that takes a lock keeps its values in registers. */
+void arch_wait_word(const _Atomic uint32_t *word, uint32_t value)
+    __attribute__((no_caller_saved_registers));
 /* Opens an interrupt window and halts until an interrupt was served. The caller must hold no
  * lock. */
 void arch_idle(void);
@@ -267,6 +271,10 @@ void arch_shootdown_all(void);
 MUST_CHECK size_t arch_user_copy_in(void *dst, uint64_t user_src, size_t len, uint64_t *fault_addr);
 MUST_CHECK size_t arch_user_copy_out(uint64_t user_dst, const void *src, size_t len,
                                      uint64_t *fault_addr);
+
+/* One load of an aligned word, whose address must be below ARCH_USER_LIMIT. False: it faults. */
+bool arch_user_load64(uint64_t addr, uint64_t *value);
+bool arch_user_load32(uint64_t addr, uint64_t *value);
 
 /* ---- devices ---- */
 

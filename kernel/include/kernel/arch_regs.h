@@ -49,6 +49,13 @@ static inline uint64_t arch_regs_bad_address(const struct twz_regs *regs)
     return regs->fsbase >> 47 != 0 ? regs->fsbase : regs->gsbase >> 47 != 0 ? regs->gsbase : 0;
 }
 
+static inline void arch_regs_copy(struct twz_regs *to, const struct twz_regs *from)
+{
+    size_t words = sizeof(*to) / sizeof(uint64_t);
+
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+
 /* The two bases that a thread keeps for itself: thread-local storage, and its user page. */
 static inline void arch_regs_set_bases(struct twz_regs *regs, uint64_t tls, uint64_t user_page)
 {

@@ -18,8 +18,10 @@ struct thread;
 struct runq {
     struct spinlock lock;
     uint32_t ready;         /* bit p: list[p] is not empty */
+    uint32_t movable;       /* bit p: nmovable[p] is not 0; also read without the lock */
     _Atomic uint32_t count; /* threads in all lists */
     struct list list[PRIORITIES];
+    uint32_t nmovable[PRIORITIES]; /* threads of list[p] that may run on other cores, too */
 };
 
 struct timer_heap {
@@ -30,6 +32,9 @@ struct timer_heap {
 struct cpu {
     unsigned id;
     struct thread *current;        /* NULL: the core is idle or between two threads */
+    _Atomic uint32_t level;        /* priority + 1 of the running thread; 0: none */
+    struct thread *handover;       /* ready, on no queue: gets the core if this thread parks */
+    bool handing;                  /* the next thread that wakes becomes `handover` */
     _Atomic uint32_t need_resched; /* kernel_exit must take its slow path */
     bool yield;                    /* the running thread goes behind others of its priority */
     uint64_t slice_end;            /* ns; TIMER_NEVER: no other thread waits for the core */
@@ -41,6 +46,12 @@ struct cpu {
 };
 
 extern struct cpu cpus[MAX_CPUS];
+
+/* Bit set of all cores that run. */
+static inline uint64_t all_cpus(void)
+{
+    return arch_cpu_count() >= 64 ? UINT64_MAX : (1ull << arch_cpu_count()) - 1;
+}
 
 /* Bit set of the cores without a thread. */
 extern _Atomic uint64_t idle_cpus;

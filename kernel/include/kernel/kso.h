@@ -28,14 +28,22 @@ void kso_system_update(void);
 /* Publishes the console object's ID in the system information page. */
 void kso_set_console(struct object *console);
 
-/* Enters child into parent's table at index; UINT64_MAX stands for the first free index. Returns
- * the index. Errors: -TWZ_ETYPE if parent is no directory; -TWZ_ERANGE; -TWZ_EEXIST if the index is
- * in use; -TWZ_EFULL; -TWZ_EDAMAGED; -TWZ_ENOMEM. */
-MUST_CHECK int64_t kso_attach(struct object *parent, struct object *child, uint64_t index);
+/*
+ * Enters child into parent's table at index; UINT64_MAX stands for the first free index. *at must
+ * be 0 at the first call, and is the index at the end. -TWZ_EAGAIN: the search has reached *at, and
+ * the caller must call again. Other errors: -TWZ_ETYPE if parent is no directory; -TWZ_ERANGE;
+ * -TWZ_EEXIST if the index is in use; -TWZ_EFULL; -TWZ_EDAMAGED; -TWZ_ENOMEM.
+ */
+MUST_CHECK int kso_attach(struct object *parent, struct object *child, uint64_t index,
+                          uint64_t *at);
 
-/* Removes child from parent's table at index; UINT64_MAX stands for the first index of child.
- * Returns the index. Errors: -TWZ_ENOOBJ if child is not there; errors of kso_attach. */
-MUST_CHECK int64_t kso_detach(struct object *parent, objid_t child, uint64_t index);
+/* Enters a child of the kernel into the root, for good. */
+MUST_CHECK int kso_attach_fixed(struct object *child);
+
+/* Removes child from parent's table at index; UINT64_MAX stands for the first index of child. *at
+ * as for kso_attach. Errors: -TWZ_ENOOBJ if child is not there; -TWZ_EDENIED if the kernel has
+ * entered it; errors of kso_attach. */
+MUST_CHECK int kso_detach(struct object *parent, objid_t child, uint64_t index, uint64_t *at);
 
 /* Must be called after a change of a KSO. For a view, does one batch of the invalidation of `count`
  * slots from `first` on. *done must be 0 at the first call; it counts the slots done so far.

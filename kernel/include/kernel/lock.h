@@ -23,8 +23,8 @@ static inline void spin_lock(struct spinlock *l)
 {
     uint32_t me = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
 
-    while (atomic_load_explicit(&l->owner, memory_order_acquire) != me)
-        arch_pause();
+    if (__builtin_expect(atomic_load_explicit(&l->owner, memory_order_acquire) != me, 0))
+        arch_wait_word(&l->owner, me);
 }
 
 static inline bool spin_trylock(struct spinlock *l)

@@ -14,6 +14,10 @@
  * call had made is deleted. The caller must hold no lock. Long. */
 void progress_begin(const struct twz_regs *regs);
 
+/* Returns the index that an earlier batch of this call has left, or 0. Ends no other call's
+ * progress, so a call that is seldom long need not begin one in its first batch. */
+uint64_t progress_of(const struct twz_regs *regs);
+
 /* Must be called when the call has ended, with a result or an error. */
 void progress_end(void);
 

@@ -26,7 +26,20 @@ void sched_wake(struct thread *t);
  * that core. */
 void sched_enqueue(struct thread *t);
 
-/* Must be called after a change of t's priority, cores or pending bits: its core looks at t again.
+/* Changes the priority of t, which must not end meanwhile. */
+void sched_set_priority(struct thread *t, unsigned priority);
+
+/* Between the two calls, the first thread that the running one wakes gets this core at once if the
+ * running one has parked (core/switch.c): past the run queue and the choice of a core. Both must be
+ * in one call of the kernel, the second one behind sched_park. */
+void sched_handover_begin(void);
+void sched_handover_end(void);
+
+/* If a thread on this core's queue may run elsewhere, and another core runs a lower priority, that
+ * core looks for the thread. */
+void sched_offer(struct cpu *cpu);
+
+/* Must be called after a change of t's cores or pending bits: its core looks at t again.
  * A sleep goes on. */
 void sched_reevaluate(struct thread *t);
 

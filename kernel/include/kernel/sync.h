@@ -20,6 +20,9 @@ enum sync_state {
     SYNC_INTERRUPTED
 };
 
+/* Must be called once, after random_init and before any other function here. */
+void sync_init(void);
+
 /* Prepares a sleep of the running thread on n words; its state becomes SLEEPING. -TWZ_ENOMEM. */
 MUST_CHECK int sync_begin(struct thread *t, unsigned n);
 
@@ -33,15 +36,18 @@ void sync_deadline(struct thread *t, uint64_t deadline);
  * Returns how the sleep was claimed, or SYNC_SLEEPING. The caller must hold no lock. */
 enum sync_state sync_cancel(struct thread *t, void (*release)(const void *object));
 
-#define SYNC_WAKE_BATCH 64u /* threads woken in one batch */
+#define SYNC_WAKE_BATCH 64u /* waiters met in one batch */
 
-/* Wakes at most count sleepers of the key; returns how many. Takes the bucket's lock, and under it
- * those of threads and run queues. The caller must hold none of these, and no timer heap's. */
-unsigned sync_wake(const void *object, uint64_t off, uint64_t count);
+/* Wakes at most count sleepers of the key, in one batch, and adds their number to *woken. Returns
+ * true if the batch has ended before the sleepers or the count. Takes the bucket's lock, and under
+ * it those of threads and run queues. The caller must hold none of these, and no timer heap's. */
+bool sync_wake(const void *object, uint64_t off, uint64_t count, unsigned *woken);
 
-/* The same in bounded batches with preemption points between them. The caller must hold no lock and
- * must not be in an interrupt. */
-unsigned sync_wake_all_batches(const void *object, uint64_t off, uint64_t count);
+/* Wakes all sleepers of the key: one batch at once, the others as work that the running thread owes
+ * (kernel/defer.h). Takes over a reference on object, which it drops by `release` at the end. *w
+ * must not be in use, and belongs to the work until then. The caller must hold no lock. */
+void sync_wake_all(struct sync_waker *w, const void *object, uint64_t off,
+                   void (*release)(const void *object));
 
 /* Ends the sleep of t, if it sleeps, for a signal. t must not end meanwhile. */
 void sync_interrupt(struct thread *t);

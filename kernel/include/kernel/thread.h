@@ -30,10 +30,23 @@ enum thread_state {
 /* One sleep of a thread on one word (core/sync.c). */
 struct sync_waiter {
     struct thread *thread;
-    const void *object;           /* key: a referenced object ... */
-    uint64_t off;                 /* ... and an offset in it */
-    unsigned index;               /* operation in the user's array */
-    struct list_node bucket_link; /* under the bucket's lock */
+    const void *object; /* key: a referenced object ... */
+    uint64_t off;       /* ... and an offset in it */
+    unsigned index;     /* operation in the user's array */
+    struct bucket *bucket;
+    /* under the bucket's lock */
+    bool queued;
+    bool head;                       /* it stands in the bucket's list for all waiters of its key */
+    struct list_node bucket_link;    /* of a head */
+    struct sync_waiter *next, *prev; /* ring of the waiters of one key, the head's eldest first */
+};
+
+/* Wakes all sleepers of one word, the first batch at once (core/sync.c). */
+struct sync_waker {
+    struct deferred work;
+    const void *object; /* referenced */
+    uint64_t off;
+    void (*release)(const void *object);
 };
 
 /* A long call that works in batches (core/progress.c). */
@@ -62,8 +75,9 @@ struct thread {
     objid_t sctx;
     void (*resume)(struct thread *t, struct arch_frame *frame); /* called when it runs again */
     struct progress progress;
-    struct deferred ending; /* of its object and address space, when it has ended */
-    struct list owed;       /* struct deferred: done before the thread returns to user mode */
+    struct sync_waker waker;     /* of the word that its call has set */
+    struct sync_waker end_waker; /* of its own exit word */
+    struct list owed;            /* struct deferred: done before the thread returns to user mode */
     bool ended; /* it has no registers and no address space; it only does what it owes */
     struct twz_fault_location faults; /* of its fault frames in the view it is in */
     /* under lock */
@@ -81,11 +95,13 @@ struct thread {
     /* under the run queue's lock */
     struct runq *queue; /* NULL: on none */
     unsigned queue_priority;
+    bool queue_movable; /* counted in queue->nmovable */
     struct list_node queue_link;
     /* thread_sync */
     struct timer timer;
     _Atomic uint32_t sync_state;
     unsigned sync_index; /* operation that was woken */
+    uint32_t touches;    /* faults that the kernel resolved for it, ever */
     unsigned nwaiters;
     unsigned waiters_max;
     struct sync_waiter *waiters;

@@ -29,10 +29,14 @@ void view_addrspace_put(struct addrspace *addrspace);
 MUST_CHECK int view_fault(struct addrspace *addrspace, uint64_t addr, unsigned need,
                           struct twz_fault *fault);
 
-/* Returns in *obj a reference on the object that the view has at addr, and in *off the offset in
- * that object. Returns -TWZ_EFAULT if there is none, or not with the right `need`. */
+/* Returns a reference on the object that is mapped at addr, and the mapping's rights. Returns NULL
+ * if none is mapped; view_lookup may map it. Takes the address space's lock. */
+struct object *view_find(struct addrspace *addrspace, uint64_t addr, unsigned *rights);
+
+/* Returns in *obj a reference on the object that the view has at addr. Returns -TWZ_EFAULT if there
+ * is none, or not with the right `need`. */
 MUST_CHECK int view_lookup(struct addrspace *addrspace, uint64_t addr, unsigned need,
-                           struct object **obj, uint64_t *off);
+                           struct object **obj);
 
 /* Returns the address of the handler for a kind of fault, or 0 if there is none. */
 uint64_t view_fault_entry(struct addrspace *addrspace, unsigned kind);

@@ -28,10 +28,7 @@
 
 int64_t futex_wake(const int *word, uint64_t count)
 {
-    struct twz_sync op = { .addr = (uint64_t)(uintptr_t)word, .value = count, .op = TWZ_SYNC_WAKE };
-    int64_t ret = twz_sys_thread_sync(&op, 1, 0);
-
-    return ret < 0 ? ret_linux(ret) : op.result;
+    return ret_linux(twz_sys_thread_wake((uint64_t)(uintptr_t)word, count));
 }
 
 /* Sleeps while *word has `value`. Returns 0 when the caller must check its condition again, -EAGAIN

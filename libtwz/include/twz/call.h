@@ -32,13 +32,15 @@ static inline int64_t twz_syscall(uint64_t number, const uint64_t a[6])
 #define TWZ_REGS_S(type, name) (uint64_t)(uintptr_t)(name), sizeof(type)
 #define TWZ_REGS_ID(name)      (name).lo, (name).hi
 
-#define TWZ_MAP_1(m, a)                         m##a
-#define TWZ_MAP_2(m, a, b)                      m##a, m##b
-#define TWZ_MAP_3(m, a, b, c)                   m##a, m##b, m##c
-#define TWZ_MAP_4(m, a, b, c, d)                m##a, m##b, m##c, m##d
-#define TWZ_MAP_PICK(_1, _2, _3, _4, name, ...) name
-#define TWZ_MAP(m, ...) \
-    TWZ_MAP_PICK(__VA_ARGS__, TWZ_MAP_4, TWZ_MAP_3, TWZ_MAP_2, TWZ_MAP_1, 0)(m, __VA_ARGS__)
+#define TWZ_MAP_1(m, a)                             m##a
+#define TWZ_MAP_2(m, a, b)                          m##a, m##b
+#define TWZ_MAP_3(m, a, b, c)                       m##a, m##b, m##c
+#define TWZ_MAP_4(m, a, b, c, d)                    m##a, m##b, m##c, m##d
+#define TWZ_MAP_5(m, a, b, c, d, e)                 m##a, m##b, m##c, m##d, m##e
+#define TWZ_MAP_PICK(_1, _2, _3, _4, _5, name, ...) name
+#define TWZ_MAP(m, ...)                                                                 \
+    TWZ_MAP_PICK(__VA_ARGS__, TWZ_MAP_5, TWZ_MAP_4, TWZ_MAP_3, TWZ_MAP_2, TWZ_MAP_1, 0) \
+    (m, __VA_ARGS__)
 
 #define TWZ_STUB_0(name, ...)                  \
     static inline int64_t twz_sys_##name(void) \

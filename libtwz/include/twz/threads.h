@@ -63,6 +63,11 @@ int twz_sync_wait32(const uint32_t *word, uint32_t value, uint64_t deadline);
 /* Wake up to `count` threads that sleep on the word. Returns their number, or an error. */
 int twz_sync_wake(const uint64_t *word, uint64_t count);
 
+/* Wake one thread that sleeps on `wake`, then sleep as twz_sync_wait does, in one call: the thread
+ * that is woken may get the caller's core at once. */
+int twz_sync_wake_wait(const uint64_t *wake, const uint64_t *word, uint64_t value,
+                       uint64_t deadline);
+
 /* The time of the monotonic clock, and that of the wall clock since 1970, in nanoseconds. These
  * functions only load from memory; they do not enter the kernel. */
 uint64_t twz_clock(void);

@@ -95,38 +95,26 @@ uint64_t guest_deadline_in(uint64_t ns)
 
 /* --- sleeping and waking ---------------------------------------------------------------------- */
 
-static int sleep_on_word(const void *word, uint64_t value, uint32_t width, uint64_t deadline)
-{
-    struct twz_sync op = {
-        .addr = (uint64_t)(uintptr_t)word,
-        .value = value,
-        .op = TWZ_SYNC_SLEEP | width,
-    };
-    int64_t ret = twz_sys_thread_sync(&op, 1, deadline);
-
-    return ret < 0 ? (int)ret : op.result < 0 ? op.result : 0;
-}
-
 int twz_sync_wait(const uint64_t *word, uint64_t value, uint64_t deadline)
 {
-    return sleep_on_word(word, value, TWZ_SYNC_64, deadline);
+    return (int)twz_sys_thread_wait((uint64_t)(uintptr_t)word, value, deadline, TWZ_SYNC_64);
 }
 
 int twz_sync_wait32(const uint32_t *word, uint32_t value, uint64_t deadline)
 {
-    return sleep_on_word(word, value, TWZ_SYNC_32, deadline);
+    return (int)twz_sys_thread_wait((uint64_t)(uintptr_t)word, value, deadline, TWZ_SYNC_32);
 }
 
 int twz_sync_wake(const uint64_t *word, uint64_t count)
 {
-    struct twz_sync op = {
-        .addr = (uint64_t)(uintptr_t)word,
-        .value = count,
-        .op = TWZ_SYNC_WAKE | TWZ_SYNC_64,
-    };
-    int64_t ret = twz_sys_thread_sync(&op, 1, 0);
+    return (int)twz_sys_thread_wake((uint64_t)(uintptr_t)word, count);
+}
 
-    return ret < 0 ? (int)ret : op.result;
+int twz_sync_wake_wait(const uint64_t *wake, const uint64_t *word, uint64_t value,
+                       uint64_t deadline)
+{
+    return (int)twz_sys_thread_wake_wait((uint64_t)(uintptr_t)wake, (uint64_t)(uintptr_t)word,
+                                         value, deadline, TWZ_SYNC_64);
 }
 
 void plat_wait(const uint64_t *word, uint64_t value, uint64_t ns)

@@ -68,6 +68,29 @@ lost:
     fixup 5b, lost
     fixup 6b, lost
 
+/* bool arch_user_load64(uint64_t addr, uint64_t *value), arch_user_load32: false after a fault. */
+    .globl arch_user_load64, arch_user_load32
+arch_user_load64:
+    smap_site 0xcb
+7:  movq (%rdi), %rax
+    smap_site 0xca
+    movq %rax, (%rsi)
+    movl $1, %eax
+    ret
+arch_user_load32:
+    smap_site 0xcb
+8:  movl (%rdi), %eax
+    smap_site 0xca
+    movq %rax, (%rsi)
+    movl $1, %eax
+    ret
+load_faulted:
+    smap_site 0xca
+    xorl %eax, %eax
+    ret
+    fixup 7b, load_faulted
+    fixup 8b, load_faulted
+
 /* int x86_xrstor(const void *area): 0, or 1 if the processor rejected the image. */
     .globl x86_xrstor
 x86_xrstor:

@@ -37,6 +37,13 @@ void arch_pause(void)
     x86_shootdown_serve(x86_this());
 }
 
+__attribute__((no_caller_saved_registers)) void arch_wait_word(const _Atomic uint32_t *word,
+                                                               uint32_t value)
+{
+    while (atomic_load_explicit(word, memory_order_acquire) != value)
+        arch_pause();
+}
+
 static void flush_here(uint32_t slot, uint32_t page, uint32_t count)
 {
     uint64_t addr = ((uint64_t)slot << 30) + ((uint64_t)page << 12);
