@@ -260,6 +260,9 @@ def test_flaws():
             shutil.copy(good, pool.path)
             flaw(pool.path, rng)
             before = digest(pool.path)
+            if pool("check", code=None).returncode == 0:
+                r = pool("stat", "/data/f", "/data/g", "/data/d", "/data/d/c", "/data/d/e", "/tmp", code=None)
+                wanted(r.returncode != 4, f"flaw {n}: check finds nothing, stat: {r.stderr}")
             for words in rng.sample(READ, 3):
                 r = pool(*words, code=None, text=False)
                 wanted(r.returncode == 0 or r.stderr or words == ["check"] or b"damage" in r.stdout,
@@ -272,6 +275,15 @@ def test_flaws():
                 wanted(r.returncode == 0 or r.stderr or r.stdout, f"flaw {n}: {words} without a word")
         wanted(refusals > ROUNDS / 20, f"only {refusals} commands noticed anything")
         print(f"{ROUNDS} broken pools, {refusals} times refused")
+
+
+def test_check_finds_what_stat_finds():
+    for spoil in (spoil_meta, Pool.spoil_id):
+        with Pool(TOOL) as pool:
+            bad = pool.line("put", pool.file("f", b"text"), "/data/bad")
+            spoil(pool, "/data/bad")
+            pool("stat", "/data/bad", code=4)
+            holds(pool.out("check", code=4), f"{bad[:16]}:{bad[16:]}")
 
 
 def change_directory(pool, path, old, new):
