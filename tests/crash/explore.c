@@ -14,6 +14,8 @@
 #define SECOND_MAX    64u  /* the same inside a recovery */
 #define RANDOM_SECOND 8u
 #define USE_EVERY     8u
+#define RAISE_EVENTS  7u  /* of a recovery that only raises the writer generation ... */
+#define RAISE_EVERY   16u /* ... of which so many are skipped for one that is interrupted */
 
 /* --- sets ---------------------------------------------------------------------------------- */
 
@@ -320,7 +322,9 @@ static int visit_first(void *ctx, uint64_t hash, uint32_t number)
         explorer->failure = what;
         return -1;
     }
-    if (!deeper || !explorer->recovery_log.count)
+    if (!deeper)
+        return 0;
+    if (explorer->recovery_log.count <= RAISE_EVENTS && mix64(expected, 7) % RAISE_EVERY)
         return 0;
     images_fork(&explorer->second, &explorer->first, hash);
     return explore_recovery(explorer);

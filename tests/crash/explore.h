@@ -10,7 +10,8 @@
  *   - recovery has raised the writer generation by one, and a power failure inside it leaves the
  *     pool as it was, or a higher generation;
  *   - create, map, write and delete work (one image in eight).
- * One in second_level of the recoveries that store is interrupted at each of its own crash points.
+ * One in second_level of the recoveries is interrupted at each of its own crash points; of those
+ * that only raise the generation, one in 16 of these.
  * At its return nothing must be left for another recovery.
  */
 #ifndef CRASH_EXPLORE_H

@@ -149,8 +149,8 @@ static bool is_store_site(uint32_t site)
     return strncmp(record.site[site], "user", 4) != 0;
 }
 
-/* Some workload fails while this site is disabled. */
-static bool is_caught(struct harness *harness, uint32_t site)
+/* Some workload fails: a bug of the store is found. */
+static bool is_found(struct harness *harness)
 {
     struct explorer *explorer = &harness->explorer;
 
@@ -158,11 +158,10 @@ static bool is_caught(struct harness *harness, uint32_t site)
         if (explore_mkpool(explorer, over_pool) < 0)
             return true;
     for (harness->shuffle = 0; harness->shuffle < 3; harness->shuffle++)
-        for (uint32_t start = 0; start < 2; start++)
+        for (uint32_t start = 2; start-- > 0;)
             for (uint32_t a = 0; a < op_count(); a++) {
                 struct workload workload = { start, 1, { (uint8_t)a } };
 
-                record.hit[site] = false;
                 if (run_one(harness, &workload, 0) < 0)
                     return true;
             }
@@ -182,7 +181,7 @@ static int run_mutants(struct harness *harness)
             continue;
         total++;
         record.disabled = site;
-        if (is_caught(harness, site))
+        if (is_found(harness))
             found++;
         else
             printf("mutant survives: %s\n", record.site[site]);
@@ -191,6 +190,19 @@ static int run_mutants(struct harness *harness)
     printf("mutants: %u of %u caught\n", found, total);
     harness->explorer.count_distinct = true;
     return (int)(total - found);
+}
+
+/* Explore mkpool and one operation until a failure, and describe it. */
+static bool find_failure(struct harness *harness)
+{
+    harness->explorer.second_level = 1;
+    if (!is_found(harness)) {
+        printf("nothing found in %llu images\n", (unsigned long long)harness->explorer.images);
+        return false;
+    }
+    printf("found: %s, after %llu images\n", harness->explorer.failure,
+           (unsigned long long)harness->explorer.images);
+    return true;
 }
 
 /* --- replay -------------------------------------------------------------------------------- */
@@ -258,6 +270,7 @@ struct options {
     const char *replay; /* or NULL */
     uint64_t random;
     bool with_mutants;
+    bool find; /* stop at the first failure */
 };
 
 /* False for an unknown option. */
@@ -270,6 +283,8 @@ static bool parse_options(int argc, char **argv, struct harness *harness, struct
             harness->is_long = true;
         else if (strcmp(argv[i], "--no-mutants") == 0)
             options->with_mutants = false;
+        else if (strcmp(argv[i], "--find") == 0)
+            options->find = true;
         else if (strcmp(argv[i], "--seed") == 0 && ++i)
             harness->seed = strtoull(value, NULL, 10);
         else if (strcmp(argv[i], "--shuffle") == 0 && ++i)
@@ -312,13 +327,15 @@ int main(int argc, char **argv)
     harness.seed = 1;
     harness.is_long = getenv("TWZ_TEST_LONG") != NULL;
     if (!parse_options(argc, argv, &harness, &options)) {
-        printf("usage: store-crash [--long] [--seed N] [--random N] [--no-mutants] "
+        printf("usage: store-crash [--long] [--seed N] [--random N] [--no-mutants] [--find] "
                "[--replay START:OPS@POINT.IMAGE [--shuffle N]]\n");
         return 2;
     }
     explorer_init(&harness.explorer, harness.seed);
     if (options.replay)
         return run_replay(&harness, options.replay);
+    if (options.find)
+        return find_failure(&harness) ? 1 : 0;
     run_all(&harness, &options);
     explorer_end(&harness.explorer);
     return harness.tally.failed != 0;
