@@ -49,6 +49,9 @@ void subtree_set_rights_locked(struct subtree *tree, struct mapping *m, unsigned
     m->rights = rights;
 }
 
+#define LOOK_MAX 2048u /* mappings that the look for WRITE and EXEC visits */
+
+/* With more mappings than LOOK_MAX it answers yes without a proof, so that it stays short. */
 bool subtree_mixes_locked(const struct subtree *tree, const struct addrspace *addrspace,
                           uint32_t slot, unsigned rights)
 {
@@ -61,6 +64,8 @@ bool subtree_mixes_locked(const struct subtree *tree, const struct addrspace *ad
         other = TWZ_WRITE;
     if (other == 0)
         return false;
+    if (tree->nmappings > LOOK_MAX)
+        return true;
     for (node = tree->mappings.first; node; node = node->next) {
         const struct mapping *m = LIST_ITEM(node, struct mapping, link);
 

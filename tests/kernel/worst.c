@@ -187,6 +187,15 @@ static void worst_mappings(void)
 {
     objid_t a = object(0), b = object(TWZ_OBJ_PERSIST);
 
+    map_many(b, TWZ_READ | TWZ_EXEC);
+    user_map(SLOT_TEST, b, RW);
+    CHECK_IS(user_store_faults((uint64_t)(uintptr_t)BASE(SLOT_TEST)), 1);
+    CHECK_IS(SHARED->fault.reason, TWZ_REASON_WX);
+    report("fault that asks for W beside many X");
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    unmap_many();
+    CHECK_IS(CALL(kso_invalidate, IDARG(user_view()), MANY, SLOTS), 0);
+    report("kso_invalidate");
     map_many(a, RW);
     report("faults that map an object");
     WORST_OF("obj_range PROTECT, many mappings", user_range(a, TWZ_RANGE_PROTECT, 1, 64), 0);
@@ -244,6 +253,68 @@ static void child_waits(uint64_t arg)
     user_wait(&SHARED->word[DONE], 0, arg);
 }
 
+/* A directory that is full but for its last entry. */
+static void worst_directory(void)
+{
+    objid_t dir = user_object(0, TWZ_PERMS, TWZ_KIND_DIR), child = object(0);
+    volatile struct twz_kso_dir *d = (volatile struct twz_kso_dir *)BASE(SLOT_TEST);
+    uint32_t i;
+
+    user_map(SLOT_TEST, dir, RW);
+    for (i = 0; i < TWZ_KSO_MAX_CHILDREN - 1; i++) {
+        d->child[i].id.lo = i + 1;
+        d->child[i].kind = TWZ_KIND_DIR;
+    }
+    d->count = TWZ_KSO_MAX_CHILDREN - 1;
+    WORST_OF("kso_attach, 4,095 children", CALL(kso_attach, IDARG(dir), IDARG(child), ~0ull),
+             TWZ_KSO_MAX_CHILDREN - 1);
+    WORST_OF("kso_detach, 4,096 children", CALL(kso_detach, IDARG(dir), IDARG(child), ~0ull),
+             TWZ_KSO_MAX_CHILDREN - 1);
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    drop(dir);
+    drop(child);
+}
+
+#define SLEEPERS 1000u
+#define SLEEP_OP ((struct twz_sync *)&SHARED->word[16])
+
+/* A thread without a stack. It sleeps on the word of the operation that it gets, then ends. */
+void sleeper(void);
+__asm__(".text\n"
+        ".globl sleeper\n"
+        "sleeper: mov $1, %esi\n"
+        "mov $-1, %rdx\n"
+        "mov $0x1012, %eax\n"
+        "syscall\n"
+        "xor %edi, %edi\n"
+        "mov $0x100e, %eax\n"
+        "syscall\n"
+        "ud2\n");
+
+static void worst_wake(void)
+{
+    struct twz_create spec = { .perms = TWZ_PERMS, .kind = TWZ_KIND_THREAD };
+    struct twz_spawn spawn = { .view = user_view(),
+                               .entry = (uint64_t)(uintptr_t)sleeper,
+                               .stack = (uint64_t)(uintptr_t)SLEEP_OP,
+                               .arg = (uint64_t)(uintptr_t)SLEEP_OP };
+    unsigned i;
+
+    *SLEEP_OP = (struct twz_sync){ .addr = (uint64_t)(uintptr_t)&SHARED->word[DONE],
+                                   .op = TWZ_SYNC_SLEEP | TWZ_SYNC_64 };
+    SHARED->word[DONE] = 0;
+    for (i = 0; i < SLEEPERS; i++) {
+        CHECK_IS(user_create(&spec, &spawn.thread), 0);
+        CHECK_IS(CALL(thread_spawn, SIZED(&spawn)), 0);
+    }
+    user_wait(&SHARED->word[NOTHING], 0, user_now() + 20000000);
+    report("thread_spawn, many threads");
+    SHARED->word[DONE] = 1;
+    WORST_OF("thread_sync, wake of many", user_wake(&SHARED->word[DONE], UINT64_MAX), SLEEPERS);
+    user_wait(&SHARED->word[NOTHING], 0, user_now() + 20000000);
+    report("thread_exit of many");
+}
+
 static void worst_threads(void)
 {
     uint8_t bytes[256];
@@ -279,7 +350,9 @@ void test_main(void)
     worst_mappings();
     worst_ties("volatile", 0);
     worst_ties("persistent", TWZ_OBJ_PERSIST);
+    worst_directory();
     worst_threads();
+    worst_wake();
     __atomic_store_n(&SHARED->word[STOP], 1, __ATOMIC_RELEASE);
     CHECK_IS(user_join(0), 0);
 }

@@ -48,7 +48,8 @@ void subtree_remove_locked(struct subtree *tree, struct mapping *m);
 /* Locked. Gives m of this subtree other rights. */
 void subtree_set_rights_locked(struct subtree *tree, struct mapping *m, unsigned rights);
 
-/* Locked. True: with `rights` in this slot, the address space would have WRITE and EXEC on tree. */
+/* Locked. True: with `rights` in this slot, the address space would have WRITE and EXEC on tree; or
+ * tree has thousands of mappings, some of them with WRITE or EXEC against `rights`. */
 bool subtree_mixes_locked(const struct subtree *tree, const struct addrspace *addrspace,
                           uint32_t slot, unsigned rights);
 
