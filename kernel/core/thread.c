@@ -82,21 +82,20 @@ const struct twz_thread_save *thread_seal(struct thread *t, uint64_t epoch)
     return save;
 }
 
-/* Writes the constant fields of the record and the first registers. */
+/* Writes the constant fields of the record and the first registers. thread_seal writes the other
+ * fields; the reserved ones are zero since the object was created. */
 static void init_record(struct twz_thread_save *save, const struct thread_init *init)
 {
-    size_t size = thread_save_size();
-
-    *save = (struct twz_thread_save){ .magic = TWZ_SAVE_MAGIC,
-                                      .version = TWZ_SAVE_VERSION,
-                                      .header = sizeof(*save),
-                                      .size = size,
-                                      .thread = init->id,
-                                      .regs = init->regs,
-                                      .state = ARCH_FRAME_FULL,
-                                      .xsave_mask = arch_xsave_mask(),
-                                      .xsave_size = arch_xsave_size(),
-                                      .xsave_off = sizeof(*save) };
+    save->magic = TWZ_SAVE_MAGIC;
+    save->version = TWZ_SAVE_VERSION;
+    save->header = sizeof(*save);
+    save->size = thread_save_size();
+    save->thread = init->id;
+    arch_regs_copy(&save->regs, &init->regs);
+    save->state = ARCH_FRAME_FULL;
+    save->xsave_mask = arch_xsave_mask();
+    save->xsave_size = arch_xsave_size();
+    save->xsave_off = sizeof(*save);
     arch_xsave_init(save_xsave(save));
 }
 
