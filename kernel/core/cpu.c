@@ -4,6 +4,7 @@
 
 struct cpu cpus[MAX_CPUS];
 _Atomic uint64_t idle_cpus;
+_Atomic uint64_t online_cpus;
 
 void cpu_init(void)
 {
@@ -13,4 +14,5 @@ void cpu_init(void)
     cpu->armed = TIMER_NEVER;
     cpu->slice_end = TIMER_NEVER;
     arch_cpu_bind(cpu);
+    atomic_fetch_or(&online_cpus, 1ull << cpu->id);
 }

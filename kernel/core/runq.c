@@ -41,6 +41,32 @@ bool runq_push(unsigned core, struct thread *t)
     return true;
 }
 
+/* The bits and counts of the queue stay, because one thread replaces another of its kind. */
+struct thread *runq_swap(unsigned core, struct thread *t)
+{
+    struct runq *q = &cpus[core].runq;
+    unsigned p = t->priority;
+    bool movable = (t->cores & all_cpus() & ~(1ull << core)) != 0;
+    struct thread *first = NULL;
+
+    spin_lock(&q->lock);
+    if (runq_level(q->ready) == p + 1)
+        first = LIST_FIRST(&q->list[p], struct thread, queue_link);
+    if (first &&
+        (first->queue_movable != movable || !may_run_on(first, core) || !may_run_on(t, core)))
+        first = NULL;
+    if (first) {
+        first->queue = NULL;
+        list_remove(&q->list[p], &first->queue_link);
+        t->queue = q;
+        t->queue_priority = p;
+        t->queue_movable = movable;
+        list_add_last(&q->list[p], &t->queue_link);
+    }
+    spin_unlock(&q->lock);
+    return first;
+}
+
 static void remove_locked(struct runq *q, struct thread *t)
 {
     unsigned p = t->queue_priority;

@@ -9,6 +9,10 @@
  * `core` already. False: t may not run on that core; t->cores has just changed. */
 MUST_CHECK bool runq_push(unsigned core, struct thread *t);
 
+/* Queues t on the queue of its core as runq_push does, and takes the first thread of the same
+ * priority, if that is the highest one there. Otherwise does nothing and returns NULL. */
+struct thread *runq_swap(unsigned core, struct thread *t);
+
 /* The level of a set of priorities: the highest one + 1; 0: the set is empty. */
 static inline unsigned runq_level(uint32_t priorities)
 {

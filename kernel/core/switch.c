@@ -26,10 +26,11 @@
  * core of that queue. 0: none. */
 static unsigned highest_elsewhere(const struct cpu *cpu, unsigned *core)
 {
-    unsigned n = arch_cpu_count(), best = 0;
+    uint64_t others = all_cpus() & ~(1ull << cpu->id);
+    unsigned best = 0;
 
-    for (unsigned i = 1; i < n; i++) {
-        unsigned other = (cpu->id + i) % n;
+    for (; others != 0; others &= others - 1) {
+        unsigned other = (unsigned)__builtin_ctzll(others);
         unsigned level = runq_level(__atomic_load_n(&cpus[other].runq.movable, __ATOMIC_RELAXED));
 
         if (level > best) {
@@ -120,9 +121,12 @@ static bool keep_running(struct cpu *cpu, struct thread *t)
     return stay;
 }
 
-/* Takes the running thread off the core: blocked, or behind others on a queue. */
-static void switch_out(struct cpu *cpu, struct thread *t, struct arch_frame *frame)
+/* Takes the running thread off the core: blocked, or behind others on a queue. Returns the thread
+ * that gets the core, if that is known already. */
+static struct thread *switch_out(struct cpu *cpu, struct thread *t, struct arch_frame *frame)
 {
+    struct thread *next = NULL;
+    unsigned core = 0;
     bool ready;
 
     if (!t->ended)
@@ -134,8 +138,13 @@ static void switch_out(struct cpu *cpu, struct thread *t, struct arch_frame *fra
     t->woken = false;
     t->state = ready ? THREAD_READY : THREAD_BLOCKED;
     spin_unlock(&t->lock);
-    if (ready && !runq_push(cpu->id, t))
+    if (!ready)
+        return NULL;
+    if (!cpu->handover && highest_elsewhere(cpu, &core) <= t->priority + 1)
+        next = runq_swap(cpu->id, t);
+    if (!next && !runq_push(cpu->id, t))
         sched_enqueue(t);
+    return next;
 }
 
 /* Ends the running thread, whose registers cannot be loaded: user code has set a base that it must
@@ -218,7 +227,7 @@ static void flush_handover(struct cpu *cpu)
 static __attribute__((noinline)) void reschedule(struct cpu *cpu, struct arch_frame *frame)
 {
     do {
-        struct thread *t = cpu->current;
+        struct thread *t = cpu->current, *next = NULL;
         bool handed;
 
         atomic_store_explicit(&cpu->need_resched, 0, memory_order_relaxed);
@@ -227,9 +236,9 @@ static __attribute__((noinline)) void reschedule(struct cpu *cpu, struct arch_fr
             t->parked = false; /* it works first, then makes its call again */
         if (!t || !keep_running(cpu, t)) {
             if (t)
-                switch_out(cpu, t, frame);
-            t = take_handover(cpu);
-            handed = t;
+                next = switch_out(cpu, t, frame);
+            t = next ? next : take_handover(cpu);
+            handed = !next && t;
             if (!switch_in(cpu, t ? t : wait_for_thread(cpu), frame, handed))
                 continue;
             t = cpu->current;

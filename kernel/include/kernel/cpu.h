@@ -47,10 +47,12 @@ struct cpu {
 
 extern struct cpu cpus[MAX_CPUS];
 
-/* Bit set of all cores that run. */
+/* Bit set of the cores that have called cpu_init; only grows. */
+extern _Atomic uint64_t online_cpus;
+
 static inline uint64_t all_cpus(void)
 {
-    return arch_cpu_count() >= 64 ? UINT64_MAX : (1ull << arch_cpu_count()) - 1;
+    return atomic_load_explicit(&online_cpus, memory_order_relaxed);
 }
 
 /* Bit set of the cores without a thread. */
