@@ -73,6 +73,10 @@ uint32_t hier_count(const twzobj *dir);
  * change its link count. -TWZ_EEXIST if the name exists. */
 TWZ_CHECKED int hier_insert(const twzobj *dir, struct hier_name name, objid_t id);
 
+/* Add a name for the directory `id`, which must have no other name, and whose parent must be `dir`.
+ * For repairs: the function checks neither. -TWZ_EEXIST if the name exists. */
+TWZ_CHECKED int hier_insert_dir(const twzobj *dir, struct hier_name name, objid_t id);
+
 /* Add another name for object `id` and add 1 to its meta.links, in one atomic change. The object
  * must have a name already. -TWZ_EEXIST if the new name exists. */
 TWZ_CHECKED int hier_link(const twzobj *dir, struct hier_name name, objid_t id);

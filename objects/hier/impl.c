@@ -61,6 +61,13 @@ int hier_insert(const twzobj *obj, struct hier_name name, objid_t id)
     return objid_is_none(id) ? -TWZ_EINVAL : add_entry(obj, &entry);
 }
 
+int hier_insert_dir(const twzobj *obj, struct hier_name name, objid_t id)
+{
+    struct hier_new_entry entry = { .name = name, .kind = HIER_DIR, .id = id };
+
+    return objid_is_none(id) ? -TWZ_EINVAL : add_entry(obj, &entry);
+}
+
 int hier_symlink(const twzobj *obj, struct hier_name name, const char *text, size_t text_len)
 {
     struct hier_new_entry entry = {

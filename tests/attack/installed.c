@@ -2,8 +2,7 @@
 /*
  * installed PATH OP...: attacks on the object that PATH names, with the calls that every program
  * has. Prints each OP and the result of its call, 0 or a negative error. OP is delete, delete-now,
- * discard, hole, protect, perms, volatile, copy (onto the object), patch (a store) or touch (a
- * load).
+ * discard, hole, protect, perms, volatile, copy (onto the object), patch (a store), touch (a load).
  */
 #include <twz/error.h>
 #include <twz/name.h>

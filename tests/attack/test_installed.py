@@ -10,7 +10,7 @@ import sys
 
 import booting
 import counting
-from booting import same
+from booting import holds, same, wanted
 
 BUILD = os.path.abspath(sys.argv[1])
 POOL = booting.Pool(BUILD)
@@ -49,6 +49,24 @@ def test_names_of_the_system_stay():
                     ("cp", "/bin/cat", "/bin/dog"), ("ln", "/bin/cat", "/sys/cat")):
         same(POOL.run(*command).returncode, 1, " ".join(command))
     POOL.run("echo", expect=0)
+    POOL.check()
+
+
+def test_root_directory_is_repaired_at_the_next_boot():
+    """A program may write "/". The names of the system come back, with an unusable directory too."""
+    POOL.run("mv", "/bin", "/moved")
+    names = POOL.run("ls", "/", expect=0)
+    for name in b"bin", b"sys", b"host", b"data", b"tmp":
+        wanted(name in names.stdout.split(), f"{name!r} in {names.stdout!r}")
+    POOL.run("mkdir", "/kept", expect=0)
+    holds(POOL.run("ls", "/", expect=0).stdout, b"kept")
+    for attack_on_root in ["discard"], ["patch"]:
+        POOL.run("/host/installed", "/", *attack_on_root)
+        r = POOL.run("ls", "/", expect=0)
+        holds(r.stderr, b"the root directory was damaged")
+        same(r.stdout.split(), [b"bin", b"data", b"host", b"sys", b"tmp"], attack_on_root[0])
+        same(POOL.run("ls", "/", expect=0).stderr, b"", "the second boot")
+        POOL.put(f"{BUILD}/tests/attack/installed", "/host/installed")
     POOL.check()
 
 

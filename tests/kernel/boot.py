@@ -17,7 +17,7 @@ import backstop
 LIMIT = backstop.seconds(100)
 POOL_MIB = "64"
 MARK = re.compile(r"^\[thread \d+\] ")
-SUMMARY = re.compile(r"^\[thread \d+\] (\d+ passed, \d+ failed)$", re.MULTILINE)
+SUMMARY = re.compile(r"^(?:\[thread \d+\] )?(\d+ passed, \d+ failed)$", re.MULTILINE)
 
 
 def command(kernel, pool, cores, words):

@@ -19,6 +19,7 @@
 #include <twz/threads.h>
 
 #include "link.h"
+#include "names.h"
 
 #define READY_STACK 32768u /* bytes */
 #define STRINGS_MAX 4096u
@@ -251,6 +252,8 @@ static int serve_request(void)
     struct twz_program_spec spec;
     int err;
 
+    if (names_repair())
+        print_message("init", "the root directory was damaged: the system's names are restored");
     link_send(TWZ_HOST_READY, NULL, 0);
     err = receive_request(&spec);
     if (err < 0) {

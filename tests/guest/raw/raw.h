@@ -22,8 +22,8 @@ struct raw {
 
 int raw_main(struct raw *raw);
 
-#define RAW_SYSTEM  ((const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE))
-#define RAW_VIEW    raw_view()
+#define RAW_SYSTEM ((const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE))
+#define RAW_VIEW   raw_view()
 
 /* The start of the program's view object, which its thread's page names. */
 static inline uint64_t raw_view(void)

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <twz/error.h>
+#include <twz/persist.h>
+#include <twz/ptr.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -202,6 +204,51 @@ static int delete_former(struct pool *pool, objid_t former)
     return err < 0 && err != -TWZ_ENOOBJ ? fail_twz(pool->path, err) : TOOL_OK;
 }
 
+/* Store FOT entry `index` of the program. */
+static int point_to(const twzobj *program, uint32_t index, objid_t id)
+{
+    struct twz_fot_entry *entry = twz_fot_entry(program, index);
+    struct twz_meta *meta = twz_object_meta(program);
+    int err = twz_touch(entry, sizeof(*entry));
+
+    if (err >= 0)
+        err = twz_touch(meta, sizeof(*meta));
+    if (err < 0)
+        return err;
+    twz_persist_commit64(&entry->flags, 0); /* COMMIT: the entry is free while its ID changes */
+    twz_persist_store64(&entry->id.lo, id.lo);
+    twz_persist_store64(&entry->id.hi, id.hi);
+    if (meta->fot_count < index)
+        twz_persist_store64(&meta->fot_count, index);
+    twz_persist_fence(); /* the ID, before the flags make it an entry */
+    twz_persist_commit64(&entry->flags, TWZ_FOT_VALID | TWZ_READ); /* COMMIT: the entry */
+    return 0;
+}
+
+/* The first program finds the directories that no program may change through its FOT, and restores
+ * their names (utils/init/names.h). */
+static int point_to_system(struct pool *pool, objid_t id)
+{
+    twzobj program;
+    uint32_t index = 0;
+    int err = twz_object_init_guid(&program, id, TWZ_READ | TWZ_WRITE);
+
+    for (size_t i = 0; err >= 0 && i < sizeof(first_dirs) / sizeof(first_dirs[0]); i++) {
+        struct hier_where where;
+
+        if (first_dirs[i].perms != SYSTEM_DIR)
+            continue;
+        index++;
+        if (names_walk(pool, first_dirs[i].path, 0, &where) < 0)
+            continue;
+        if (where.kind == HIER_DIR)
+            err = point_to(&program, index, where.id);
+        hier_where_close(&where);
+    }
+    twz_object_release(&program);
+    return err < 0 ? fail_twz(pool->path, err) : TOOL_OK;
+}
+
 static bool is_elf(const struct pool *pool, uint32_t row)
 {
     uint8_t start[4];
@@ -227,7 +274,9 @@ int cmd_boot(struct tool *tool, const struct args *args)
     else if (!is_elf(tool->pool, program.row))
         err = fail(TOOL_NO, "%s: not a program (not an ELF file): name a program for twz",
                    program.text);
-    else if (!objid_equal(former, program.id))
+    else
+        err = point_to_system(tool->pool, program.id);
+    if (err == TOOL_OK && !objid_equal(former, program.id))
         err = pool_roots_set(tool->pool, &roots);
     if (err == TOOL_OK && !objid_equal(former, program.id))
         err = delete_former(tool->pool, former);
