@@ -56,6 +56,10 @@ def test_directories():
     compare("dirs")
 
 
+def test_edges():
+    compare("edges")
+
+
 def test_streams():
     compare("streams")
 

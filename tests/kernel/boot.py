@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Boots a kernel test and shows its log: boot.py POOL-MAKER KERNEL TEST CORES [WORDS...]
+"""Boots a kernel test and shows its log: boot.py POOL-MAKER KERNEL TEST CORES [NUMBER...] [WORDS...]
 
 The test is the first program of a new pool, which is checked afterwards. Its last line must be
-"N passed, N failed". CORES "count": one core, with a clock that counts instructions. WORDS are the
-kernel's command line. A boot that takes longer than LIMIT seconds fails.
+"N passed, N failed". CORES "count": one core, with a clock that counts instructions; "2s": two cores
+that the emulator runs in one thread. NUMBERs are for the test (pool.c), WORDS are the kernel's command
+line. A boot that takes longer than LIMIT seconds fails.
 """
 
 import os
@@ -25,8 +26,10 @@ def command(kernel, pool, cores, words):
     accel, cpu = "tcg", "max"
     if cores == "count":
         accel, cpu, cores = "tcg,thread=single", "max,-erms,-fsrm", "1"
+    elif cores.endswith("s"):
+        accel, cores = "tcg,thread=single", cores[:-1]
     counting = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc",
-                "base=2026-01-01T00:00:00,clock=vm"] if accel != "tcg" else []
+                "base=2026-01-01T00:00:00,clock=vm"] if accel != "tcg" and cpu != "max" else []
     return [
         os.environ.get("TWZ_QEMU", "qemu-system-x86_64"), "-machine", "q35,nvdimm=on", "-bios",
         "qboot.rom", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-accel",
@@ -53,7 +56,9 @@ def print_result(log, check):
 def main(maker, kernel, test, cores, *words):
     with tempfile.TemporaryDirectory(prefix="twz-kernel.") as where:
         pool = os.path.join(where, "pool")
-        subprocess.run([maker, pool, POOL_MIB, test], check=True, timeout=LIMIT)
+        numbers = [word for word in words if word.isdigit()]
+        words = [word for word in words if not word.isdigit()]
+        subprocess.run([maker, pool, POOL_MIB, test, *numbers], check=True, timeout=LIMIT)
         try:
             run = subprocess.run(command(kernel, pool, cores, words), stdin=subprocess.DEVNULL,
                                  capture_output=True, text=True, errors="replace", timeout=LIMIT)

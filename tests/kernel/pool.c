@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool OUT MIB PROGRAM makes a pool file with PROGRAM as the first program, and an object that
- * names another one as the root of the namespace. pool FILE checks the invariants of a pool.
+ * pool OUT MIB PROGRAM [NUMBER...] makes a pool file with PROGRAM as the first program, and an
+ * object that names another one as the root of the namespace; the numbers, 8 bytes each, are at its
+ * base. pool FILE checks the invariants of a pool.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@ struct program {
     uint8_t *bytes;
     size_t len;
     uint8_t page[STORE_FRAME_SIZE];
+    uint64_t numbers[STORE_FRAME_SIZE / 8];
 };
 
 static void *env_alloc(void *ctx, size_t bytes)
@@ -79,6 +81,12 @@ static int add_revoked(struct store *store, uint32_t names)
     return err < 0 ? err : store_page_add_many(store, names, 2, 1, revoked_page, &id);
 }
 
+static const void *numbers_page(void *ctx, uint32_t page)
+{
+    (void)page;
+    return ctx;
+}
+
 static int fill_pool(struct store *store, struct program *p)
 {
     struct store_create program = { .nonce = { 1, 1 }, .perms = TWZ_READ | TWZ_EXEC };
@@ -92,6 +100,8 @@ static int fill_pool(struct store *store, struct program *p)
         err = store_page_add_many(store, row, 1, pages, program_page, p);
     if (err == 0)
         err = store_obj_create(store, &names, &row, &roots.names);
+    if (err == 0 && p->numbers[0] != 0)
+        err = store_page_add_many(store, row, 1, 1, numbers_page, p->numbers);
     if (err == 0)
         err = add_revoked(store, row);
     return err < 0 ? err : store_super_set(store, &roots);
@@ -158,17 +168,19 @@ static int check_pool(const char *path)
 
 int main(int argc, char **argv)
 {
-    struct program p;
+    static struct program p;
     size_t size;
     void *base;
     int err;
 
     if (argc == 2)
         return check_pool(argv[1]);
-    if (argc != 4 || read_program(argv[3], &p) < 0) {
-        fprintf(stderr, "usage: pool OUT MIB PROGRAM | pool FILE\n");
+    if (argc < 4 || argc > 12 || read_program(argv[3], &p) < 0) {
+        fprintf(stderr, "usage: pool OUT MIB PROGRAM [NUMBER...] | pool FILE\n");
         return 2;
     }
+    for (int i = 4; i < argc; i++)
+        p.numbers[i - 4] = strtoull(argv[i], NULL, 0);
     size = strtoull(argv[2], NULL, 0) << 20;
     base = map_file(argv[1], O_RDWR | O_CREAT | O_TRUNC, &size);
     err = make_pool(base, size, &p);
