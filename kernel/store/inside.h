@@ -39,11 +39,14 @@ struct row {
     uint32_t wit_first;
     uint32_t wit_next;
     uint32_t index_next; /* next row in the same bucket of the index */
-    uint32_t freed;      /* ROW_FREEING: batches of words whose frames are free (release.c) */
-    uint32_t pages;      /* page words with a frame; under the object's lock */
-    uint16_t salt;       /* of the object's words */
-    uint8_t state;       /* STORE_FREE ... STORE_DELETED; LIVE if the commit word is damaged */
-    uint8_t flags;       /* ROW_* */
+    union {
+        uint32_t freed;       /* ROW_FREEING: batches of words whose frames are free (release.c) */
+        uint32_t marked_next; /* ROW_MARKED: next row in the queue of reclaim.c */
+    };
+    uint32_t pages; /* page words with a frame; under the object's lock */
+    uint16_t salt;  /* of the object's words */
+    uint8_t state;  /* STORE_FREE ... STORE_DELETED; LIVE if the commit word is damaged */
+    uint8_t flags;  /* ROW_* */
 };
 #define ROW_DAMAGED  0x01u
 #define ROW_VERIFIED 0x02u /* the ID was derived from the identity, and matches */
@@ -324,8 +327,7 @@ void object_free(struct store *store, const struct cursor *cursor);
 
 /* --- reclaim.c ----------------------------------------------------------------------------- */
 
-/* Retain or free provisional objects, free deleted ones and those tied to them. Adds to *result.
- * -TWZ_ENOMEM, before the first store. */
-int reclaim_objects(struct store *store, struct store_recovery *result);
+/* Retain or free provisional objects, free deleted ones and those tied to them. Adds to *result. */
+void reclaim_objects(struct store *store, struct store_recovery *result);
 
 #endif

@@ -21,10 +21,12 @@
  */
 #include <store/inside.h>
 
+/* The queue of marked objects is linked through their rows, so a recovery of any size needs no
+ * memory for it. A link is the number of a row + 1; 0 ends the queue. */
 struct reclaim {
     struct store *store;
-    uint32_t *queue; /* rows of the marked objects, each after the one it depends on */
-    uint32_t count;
+    uint32_t first;
+    uint32_t last;
 };
 
 static bool is_provisional(const struct cursor *cursor)
@@ -108,7 +110,12 @@ static void mark_object(struct reclaim *reclaim, uint32_t number)
     if (row->flags & ROW_MARKED)
         return;
     row->flags |= ROW_MARKED;
-    reclaim->queue[reclaim->count++] = number;
+    row->marked_next = 0;
+    if (reclaim->last)
+        table_row(reclaim->store, reclaim->last - 1)->marked_next = number + 1;
+    else
+        reclaim->first = number + 1;
+    reclaim->last = number + 1;
 }
 
 /* Step 1. */
@@ -125,8 +132,8 @@ static void mark_objects(struct reclaim *reclaim)
             (is_provisional(&cursor) && !is_committed(&cursor)))
             mark_object(reclaim, number);
     }
-    for (uint32_t i = 0; i < reclaim->count; i++) {
-        const struct row *cause = table_row(store, reclaim->queue[i]);
+    for (uint32_t in = reclaim->first; in; in = table_row(store, in - 1)->marked_next) {
+        const struct row *cause = table_row(store, in - 1);
 
         for (uint32_t at = cause->tie_first; at; at = table_row(store, at - 1)->tie_next)
             mark_object(reclaim, at - 1);
@@ -151,14 +158,34 @@ static void retain_provisional(struct store *store, struct store_recovery *resul
     }
 }
 
+/* Reverse the queue, so that the objects that depend on another one come first. */
+static void reverse_queue(struct reclaim *reclaim)
+{
+    uint32_t before = 0, at = reclaim->first;
+
+    while (at) {
+        struct row *row = table_row(reclaim->store, at - 1);
+        uint32_t next = row->marked_next;
+
+        row->marked_next = before;
+        before = at;
+        at = next;
+    }
+    reclaim->last = reclaim->first;
+    reclaim->first = before;
+}
+
 /* Step 3. In a read-only store, only leave the objects out. */
 static void free_marked(struct reclaim *reclaim, struct store_recovery *result)
 {
     struct store *store = reclaim->store;
     struct cursor cursor;
 
-    while (reclaim->count) {
-        cursor_set(&cursor, store, reclaim->queue[--reclaim->count]);
+    reverse_queue(reclaim);
+    while (reclaim->first) {
+        cursor_set(&cursor, store, reclaim->first - 1);
+        reclaim->first = cursor.row->marked_next;
+        cursor.row->marked_next = 0;
         if (is_provisional(&cursor))
             result->reclaimed++;
         else
@@ -170,19 +197,13 @@ static void free_marked(struct reclaim *reclaim, struct store_recovery *result)
     }
 }
 
-int reclaim_objects(struct store *store, struct store_recovery *result)
+void reclaim_objects(struct store *store, struct store_recovery *result)
 {
     struct reclaim reclaim = { .store = store };
-    size_t bytes = (size_t)store->objects * sizeof(*reclaim.queue);
 
     if (!link_objects(store))
-        return 0;
-    reclaim.queue = env_alloc(store, bytes);
-    if (!reclaim.queue)
-        return -TWZ_ENOMEM;
+        return;
     mark_objects(&reclaim);
     retain_provisional(store, result);
     free_marked(&reclaim, result);
-    env_free(store, reclaim.queue, bytes);
-    return 0;
 }

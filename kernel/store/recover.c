@@ -303,9 +303,7 @@ static int recover_pool(struct store *store, struct store_recovery *result)
     err = recover_walk(store, result);
     if (err < 0)
         return err;
-    err = reclaim_objects(store, result);
-    if (err < 0)
-        return err;
+    reclaim_objects(store, result);
     result->objects = store->objects;
     result->frames = store->frames - frames_free(store);
     store->recovered = true;
