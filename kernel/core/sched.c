@@ -186,3 +186,45 @@ void sched_run_deferred_work(void)
         atomic_exchange(&deferred_work, 0) != 0)
         upcall.deferred_work();
 }
+
+/* --- the end of the machine ------------------------------------------------------------------- */
+
+#define STOP_CLAIMED 1u
+#define STOP_WANTED  2u
+
+static _Atomic uint32_t stop_state;
+static _Atomic uint32_t stopped; /* cores */
+static unsigned stop_core;       /* constant once the stop is wanted, as is the next one */
+static bool stop_reboot;
+
+void sched_stop_machine(bool reboot)
+{
+    uint32_t none = 0;
+
+    if (atomic_compare_exchange_strong(&stop_state, &none, STOP_CLAIMED)) {
+        stop_core = cpu_this()->id;
+        stop_reboot = reboot;
+        atomic_store(&stop_state, STOP_WANTED);
+        for (unsigned i = 0; i < arch_cpu_count(); i++)
+            if (i != stop_core)
+                arch_ipi_reschedule(i);
+    }
+    cpu_set_need_resched();
+}
+
+bool sched_is_stopping(void)
+{
+    return atomic_load_explicit(&stop_state, memory_order_acquire) == STOP_WANTED;
+}
+
+NORETURN void sched_stop_here(void)
+{
+    atomic_fetch_add(&stopped, 1);
+    if (cpu_this()->id == stop_core) {
+        while (atomic_load(&stopped) < arch_cpu_count())
+            arch_pause();
+        upcall.shutdown(stop_reboot);
+    }
+    for (;;)
+        arch_idle();
+}

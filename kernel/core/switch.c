@@ -74,7 +74,8 @@ static struct thread *take_handover(struct cpu *cpu)
     return NULL;
 }
 
-/* The next thread of this core. Until there is one the core does idle work or halts. */
+/* The next thread of this core. Until there is one the core does idle work or halts. NULL: the
+ * machine ends. */
 static struct thread *wait_for_thread(struct cpu *cpu)
 {
     uint64_t bit = 1ull << cpu->id;
@@ -87,7 +88,7 @@ static struct thread *wait_for_thread(struct cpu *cpu)
     phys_limit(false);
     atomic_store_explicit(&cpu->level, 0, memory_order_relaxed);
     atomic_fetch_or(&idle_cpus, bit);
-    while (!(t = pick_thread(cpu))) {
+    while (!sched_is_stopping() && !(t = pick_thread(cpu))) {
         if (defer_idle() || upcall.idle_work())
             arch_preemption_point();
         else
@@ -223,6 +224,14 @@ static void flush_handover(struct cpu *cpu)
     sched_enqueue(t);
 }
 
+static NORETURN void stop_this_core(struct cpu *cpu, struct thread *t, struct arch_frame *frame)
+{
+    if (t)
+        (void)switch_out(cpu, t, frame); /* no other thread runs either */
+    arch_root_unload();
+    sched_stop_here();
+}
+
 /* Returns with a thread in cpu->current and its registers in *frame. */
 static __attribute__((noinline)) void reschedule(struct cpu *cpu, struct arch_frame *frame)
 {
@@ -232,6 +241,8 @@ static __attribute__((noinline)) void reschedule(struct cpu *cpu, struct arch_fr
 
         atomic_store_explicit(&cpu->need_resched, 0, memory_order_relaxed);
         sched_run_deferred_work();
+        if (sched_is_stopping())
+            stop_this_core(cpu, t, frame);
         if (t && defer_owes(t))
             t->parked = false; /* it works first, then makes its call again */
         if (!t || !keep_running(cpu, t)) {
@@ -239,7 +250,9 @@ static __attribute__((noinline)) void reschedule(struct cpu *cpu, struct arch_fr
                 next = switch_out(cpu, t, frame);
             t = next ? next : take_handover(cpu);
             handed = !next && t;
-            if (!switch_in(cpu, t ? t : wait_for_thread(cpu), frame, handed))
+            if (!t)
+                t = wait_for_thread(cpu);
+            if (!t || !switch_in(cpu, t, frame, handed))
                 continue;
             t = cpu->current;
         } else if (cpu->handover) {

@@ -22,6 +22,7 @@
 #include <kernel/sched.h>
 #include <kernel/sync.h>
 #include <kernel/threadobj.h>
+#include <kernel/threadsave.h>
 #include <kernel/view.h>
 #include <lib/string.h>
 #include <twz/hostlink.h>
@@ -260,6 +261,16 @@ int threadobj_switch_view(struct thread *t, struct object *view)
     phys_limit(!addrspace->first);
     view_addrspace_put(old);
     return 0;
+}
+
+void threadobj_save_all(void)
+{
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        for (struct thread *t = table[i]; t; t = t->table_next) {
+            if (!t->user && threadsave_write(t) < 0)
+                log_printf("thread " IDFMT ": its record cannot be written", IDPR(t->id));
+        }
+    }
 }
 
 void threadobj_set_init(struct object *obj)

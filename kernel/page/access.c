@@ -16,11 +16,12 @@
 #include <store/persist.h>
 #include "inside.h"
 
-void *page_write_begin(struct object *obj, uint32_t page)
+/* As page_write_begin, for kernel-only pages too. */
+static void *begin_write(struct object *obj, uint32_t page)
 {
     phys_t frame;
 
-    if (page < obj_first_page(obj) || page >= obj_end_page(obj) || page_is_kernel_only(obj, page))
+    if (page < obj_first_page(obj) || page >= obj_end_page(obj))
         return NULL;
     spin_lock(&obj->tree.lock);
     if (page_ensure_locked(obj, page, true) < 0) {
@@ -29,6 +30,11 @@ void *page_write_begin(struct object *obj, uint32_t page)
     }
     frame = arch_ptree_lookup(&obj->tree.pt, page, NULL);
     return pool_has(frame) ? arch_nvm_store(frame) : arch_virt(frame);
+}
+
+void *page_write_begin(struct object *obj, uint32_t page)
+{
+    return page_is_kernel_only(obj, page) ? NULL : begin_write(obj, page);
 }
 
 void page_write_end(struct object *obj, uint32_t page)
@@ -60,15 +66,16 @@ static int find_page_locked(struct object *obj, uint32_t page, phys_t *out)
     return err;
 }
 
-static bool is_span_valid(const struct object *obj, uint64_t off, size_t len)
+/* True: the pages of the span are the object's, and are all kernel-only or all not. */
+static bool is_span_valid(const struct object *obj, uint64_t off, size_t len, bool kernel_only)
 {
     uint64_t end = (uint64_t)obj_end_page(obj) << TWZ_PAGE_SHIFT;
     uint64_t first = off >> TWZ_PAGE_SHIFT, last = (off + len - 1) >> TWZ_PAGE_SHIFT;
 
     if (first < obj_first_page(obj) || off > end || len > end - off)
         return false;
-    return len == 0 || (!page_is_kernel_only(obj, (uint32_t)first) &&
-                        !page_is_kernel_only(obj, (uint32_t)last));
+    return len == 0 || (page_is_kernel_only(obj, (uint32_t)first) == kernel_only &&
+                        page_is_kernel_only(obj, (uint32_t)last) == kernel_only);
 }
 
 /* Returns how many of the `len` bytes at `off` lie in the first page. */
@@ -79,10 +86,8 @@ static size_t bytes_in_page(uint64_t off, size_t len)
     return len < rest ? len : rest;
 }
 
-int obj_read(struct object *obj, uint64_t off, void *buf, size_t len)
+static int read_span(struct object *obj, uint64_t off, void *buf, size_t len)
 {
-    if (!is_span_valid(obj, off, len))
-        return -TWZ_ERANGE;
     while (len > 0) {
         size_t n = bytes_in_page(off, len);
         phys_t frame;
@@ -104,14 +109,22 @@ int obj_read(struct object *obj, uint64_t off, void *buf, size_t len)
     return 0;
 }
 
-int obj_write(struct object *obj, uint64_t off, const void *buf, size_t len)
+int obj_read(struct object *obj, uint64_t off, void *buf, size_t len)
 {
-    if (!is_span_valid(obj, off, len))
-        return -TWZ_ERANGE;
+    return is_span_valid(obj, off, len, false) ? read_span(obj, off, buf, len) : -TWZ_ERANGE;
+}
+
+int obj_read_kernel_only(struct object *obj, uint64_t off, void *buf, size_t len)
+{
+    return is_span_valid(obj, off, len, true) ? read_span(obj, off, buf, len) : -TWZ_ERANGE;
+}
+
+static int write_span(struct object *obj, uint64_t off, const void *buf, size_t len)
+{
     while (len > 0) {
         uint32_t page = (uint32_t)(off >> TWZ_PAGE_SHIFT);
         size_t n = bytes_in_page(off, len);
-        uint8_t *data = page_write_begin(obj, page);
+        uint8_t *data = begin_write(obj, page);
 
         if (!data)
             return -TWZ_EFAULT;
@@ -128,6 +141,16 @@ int obj_write(struct object *obj, uint64_t off, const void *buf, size_t len)
         len -= n;
     }
     return 0;
+}
+
+int obj_write(struct object *obj, uint64_t off, const void *buf, size_t len)
+{
+    return is_span_valid(obj, off, len, false) ? write_span(obj, off, buf, len) : -TWZ_ERANGE;
+}
+
+int obj_write_kernel_only(struct object *obj, uint64_t off, const void *buf, size_t len)
+{
+    return is_span_valid(obj, off, len, true) ? write_span(obj, off, buf, len) : -TWZ_ERANGE;
 }
 
 void *obj_frame(struct object *obj, uint32_t page)

@@ -3,7 +3,7 @@
 #include <kernel/log.h>
 #include <kernel/random.h>
 #include <kernel/sched.h>
-#include <kernel/upcall.h>
+#include <kernel/sched.h>
 #include "calls.h"
 
 #define RANDOM_MAX 256u
@@ -44,5 +44,6 @@ int64_t sys_shutdown(uint64_t mode)
 {
     if (mode > TWZ_SHUTDOWN_REBOOT)
         return -TWZ_EINVAL;
-    upcall.shutdown(mode == TWZ_SHUTDOWN_REBOOT);
+    sched_stop_machine(mode == TWZ_SHUTDOWN_REBOOT);
+    return 0;
 }

@@ -55,6 +55,10 @@ MUST_CHECK int obj_read(struct object *obj, uint64_t off, void *buf, size_t len)
  * page_write_begin failed on a page. The pages before that page are then written. */
 MUST_CHECK int obj_write(struct object *obj, uint64_t off, const void *buf, size_t len);
 
+/* The same for the kernel-only pages of a THREAD object, which obj_read and obj_write refuse. */
+MUST_CHECK int obj_read_kernel_only(struct object *obj, uint64_t off, void *buf, size_t len);
+MUST_CHECK int obj_write_kernel_only(struct object *obj, uint64_t off, const void *buf, size_t len);
+
 /*
  * Returns the kernel's address of a page, which is valid as long as the object exists. An absent
  * page is allocated first, but not in a DEVICE object. The object must be volatile, and neither

@@ -47,6 +47,12 @@ void sched_reevaluate(struct thread *t);
  * not end meanwhile. */
 void sched_migrate(struct thread *t);
 
+/* The machine ends: each core leaves its thread at kernel_exit, with its registers in its record,
+ * and takes no other. Then the caller's core calls upcall.shutdown. */
+void sched_stop_machine(bool reboot);
+bool sched_is_stopping(void);
+NORETURN void sched_stop_here(void); /* this core has left its thread */
+
 /* Has upcall.deferred_work called once, soon, on this core or another. Any lock may be held. */
 void sched_defer_work(void);
 

@@ -41,6 +41,8 @@ bool threadobj_is_alive(uint32_t generation);
  * -TWZ_ENOMEM. */
 MUST_CHECK int threadobj_switch_view(struct thread *t, struct object *view);
 
+/* Writes the record of each thread on a persistent object. No core may run a thread any more. */
+void threadobj_save_all(void);
 
 /* When the thread on this object ends, the machine ends. */
 void threadobj_set_init(struct object *obj);
