@@ -14,7 +14,8 @@ import tree
 
 KERNEL_TESTS = [
     "kernel/object-1", "kernel/fault-1", "kernel/thread-1", "kernel/sync-1", "kernel/memory-1",
-    "kernel/media", "kernel/fault-2", "kernel/thread-2", "kernel/thread-4", "kernel/sync-4",
+    "kernel/media", "kernel/rights-1", "kernel/contract-1", "kernel/sync-count", "kernel/shoot-2",
+    "kernel/storm-1", "kernel/storm-2s", "kernel/upcall-1", "kernel/space-1", "kernel/fault-2", "kernel/thread-2", "kernel/thread-4", "kernel/sync-4",
     "kernel/object-2", "kernel/move-2", "kernel/race-2", "kernel/figures-count", "kernel/fuzz-1",
     "bare/machine", "bare/console", "guest/endings", "guest/console", "libtwz/guest",
 ]
