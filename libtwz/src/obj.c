@@ -11,7 +11,7 @@
  * An entry with tag 0 names no header. With an off it is being filled, or a crash left it; an adder
  * must skip it.
  */
-#include <twz/obj.h>
+#include <twz/guard.h>
 
 #include "platform.h"
 
@@ -70,6 +70,7 @@ int twz_object_init_guid(twzobj *obj, objid_t id, uint32_t rights)
     if (err < 0)
         return err;
     *obj = (twzobj){ .start = start, .id = id, .rights = rights };
+    twz_guard_opened(obj);
     return 0;
 }
 
@@ -90,6 +91,7 @@ void twz_object_release(twzobj *obj)
 {
     if (!obj->start)
         return;
+    twz_guard_closed(obj);
     plat_unmap(obj->start, obj->id, obj->rights);
     *obj = (twzobj){ 0 };
 }

@@ -69,6 +69,15 @@ void plat_wait(const uint64_t *word, uint64_t value, uint64_t ns);
 void plat_wake(const uint64_t *word, uint64_t count);
 void plat_pause(void); /* in a short spin */
 
+/* Returns the address of the calling thread's innermost guard (libtwz/src/guard.c). A platform also
+ * implements twz_catch, twz_catch_end, twz_try and twz_fault_raise (twz/faults.h). */
+struct twz_guard;
+struct twz_catch;
+struct twz_guard **plat_guard(void);
+
+/* Put a catch that twz_catch_end removed on the thread's list again. */
+void plat_catch_again(struct twz_catch *c);
+
 /* Returns the address of the calling thread's word for twz_error_last. */
 int64_t *plat_error(void);
 

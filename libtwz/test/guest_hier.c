@@ -38,7 +38,7 @@ static void run_round(const twzobj *a, const twzobj *b, uint32_t who, uint32_t i
     err = hier_create(a, f, &file, NULL);
     CHECK(err == 0 || err == -TWZ_EEXIST);
     if (hier_lookup(a, f, &found) == 0)
-        (void)!hier_link(b, g, found.id);
+        (void)!hier_link(b, g, &found);
     err = hier_rename(a, f, b, f, HIER_DELETE);
     CHECK(err == 0 || err == -TWZ_ENONAME);
     err = hier_create(b, d, &dir, NULL);

@@ -39,7 +39,8 @@ extern const size_t crash_ops_count;
 
 struct crash_ids {
     objid_t root;
-    objid_t a; /* has several names */
+    objid_t attrs; /* the attribute table */
+    objid_t a;     /* has several names */
     objid_t d;
     objid_t e;     /* in d */
     objid_t empty; /* an empty directory */

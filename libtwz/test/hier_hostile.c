@@ -30,6 +30,7 @@ static unsigned long long round_seed;
 static const char *current = "nothing";
 
 struct hostile_world hostile;
+static const struct attr_values plain;
 
 /* --- functions that the library calls --------------------------------------------------------- */
 
@@ -116,7 +117,8 @@ static void make_world(void)
 {
     host_reset();
     CHECK(twz_object_new(&hostile.root, NULL, NULL, TWZ_OC_PERSIST) == 0);
-    CHECK(hier_init(&hostile.root, TWZ_OBJID_NONE) == 0);
+    CHECK(twz_object_new(&hostile.attrs, NULL, NULL, TWZ_OC_PERSIST) == 0);
+    CHECK(hier_init_volume(&hostile.root, &hostile.attrs) == 0);
     host_root_set(hostile.root.id);
     hostile.other = create_in(&hostile.root, "other", HIER_DIR);
     hostile.mine = create_in(&hostile.root, "mine", HIER_DIR);
@@ -125,6 +127,9 @@ static void make_world(void)
     hostile.precious = create_in(&hostile.other, "precious", HIER_OBJECT).id;
     hostile.empty = create_in(&hostile.other, "empty", HIER_DIR).id;
     hostile.file = create_in(&hostile.mine, "f", HIER_OBJECT).id;
+    host_owner_set(hostile.other.id, hostile.mine.id); /* any other owner */
+    host_owner_set(hostile.precious, hostile.mine.id);
+    host_owner_set(hostile.empty, hostile.mine.id);
     (void)create_in(&hostile.mine, "sub", HIER_DIR);
     (void)create_in(&hostile.shared, "a", HIER_OBJECT);
     (void)create_in(&hostile.shared, "b", HIER_OBJECT);
@@ -132,7 +137,7 @@ static void make_world(void)
     (void)create_in(&hostile.d, "in", HIER_DIR);
     (void)create_in(&hostile.d, "f", HIER_OBJECT);
     CHECK(hier_symlink(&hostile.shared, n("s"), "d/in/../f", 9) == 0);
-    CHECK(hier_insert(&hostile.shared, n("gone"), hostile.file) == 0);
+    CHECK(hier_insert(&hostile.shared, n("gone"), hostile.file, &plain) == 0);
     CHECK(hier_remove(&hostile.shared, n("gone"), 0) == 0);
 }
 
@@ -159,7 +164,7 @@ static uint64_t sum_of_others(void)
         if (twz_object_init_guid(&obj, ids[i], TWZ_READ) < 0)
             return 0;
         sum = page_sum(sum, twz_object_base(&obj), offsetof(struct hier_dir, lock), 64);
-        sum = page_sum(sum, twz_object_meta(&obj), offsetof(struct twz_meta, links_lock), 8);
+        sum = page_sum(sum, twz_object_meta(&obj), 0, 0);
     }
     return sum;
 }
@@ -201,7 +206,7 @@ static void do_iter(void)
 
 static void do_insert(void)
 {
-    (void)!hier_insert(any_dir(), any_name(), hostile.file);
+    (void)!hier_insert(any_dir(), any_name(), hostile.file, &plain);
 }
 
 void hostile_insert_many(const twzobj *dir)
@@ -211,7 +216,7 @@ void hostile_insert_many(const twzobj *dir)
     for (uint32_t i = 0; i < 40; i++) {
         steps = 0;
         snprintf(name, sizeof(name), "many%u", i);
-        (void)!hier_insert(dir, n(name), hostile.file);
+        (void)!hier_insert(dir, n(name), hostile.file, &plain);
     }
 }
 
@@ -244,12 +249,16 @@ static void do_create(void)
 
 static void do_link(void)
 {
-    (void)!hier_link(any_dir(), any_name(), hostile.file);
+    struct hier_found found = { .id = hostile.file,
+                                .kind = HIER_OBJECT,
+                                .attr = (uint32_t)(rnd() % 24) };
+
+    (void)!hier_link(any_dir(), any_name(), &found);
 }
 
 static void do_replace(void)
 {
-    (void)!hier_replace(any_dir(), any_name(), hostile.file, delete_flag);
+    (void)!hier_replace(any_dir(), any_name(), hostile.file, &plain, delete_flag);
 }
 
 static void do_remove(void)
@@ -434,7 +443,11 @@ static void mutate_state(const twzobj *dir)
         break;
     case 2:
         *(rnd() % 2 ? &i->moved : &i->victim) = any_id();
-        i->victim_links = UINT64_MAX - rnd() % 3;
+        i->victim_names = UINT64_MAX - rnd() % 3;
+        i->victim_delete = rnd() % 3;
+        i->victim_attr = (uint32_t)(rnd() % 24);
+        i->named = any_id();
+        i->named_attr = (uint32_t)(rnd() % 24);
         break;
     case 3:
         i->to_bucket = bucket_of(dir, &value) + rnd() % 8 * 8;
@@ -445,14 +458,28 @@ static void mutate_state(const twzobj *dir)
     }
 }
 
+/* Change a record, preferably into one that consents to an intent. */
+static void mutate_record(void)
+{
+    struct attr_record *record = attr_at(&hostile.attrs, 1 + rnd() % 20);
+
+    switch (rnd() % 4) {
+    case 0: ((uint64_t *)(void *)record)[rnd() % 16] = some_word(&hostile.attrs); break;
+    case 1: record->id = any_id(); break;
+    case 2: record->names_by = any_dir()->id; break;
+    default: ((uint64_t *)twz_object_base(&hostile.attrs))[rnd() % 16] = some_word(&hostile.attrs);
+    }
+}
+
 static void mutate(void)
 {
     const twzobj *dir = any_dir();
     uint8_t *base = twz_object_base(dir);
     uint64_t at = rnd() % (rnd() % 2 ? 512 : 1536);
 
-    switch (rnd() % 4) {
+    switch (rnd() % 5) {
     case 0: base[at] = (uint8_t)rnd(); break;
+    case 4: mutate_record(); break;
     case 1: ((uint64_t *)(void *)base)[at / 8] = some_word(dir); break;
     case 2: mutate_state(dir); break;
     default: ((uint64_t *)twz_object_meta(dir))[rnd() % 20] = some_word(dir); break;

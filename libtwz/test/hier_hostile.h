@@ -12,6 +12,7 @@
 /* The adversary may write `shared`, `d` in it, and the objects in both. */
 struct hostile_world {
     twzobj root;
+    twzobj attrs; /* the attribute table; the adversary may write it, too */
     twzobj shared;
     twzobj d;
     twzobj mine;      /* of the accessor */

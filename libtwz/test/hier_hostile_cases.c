@@ -18,7 +18,7 @@ static struct hier_intent *intent(const twzobj *dir)
 /* The directory is usable again. */
 static int usable(void)
 {
-    return hier_insert(&hostile.shared, n("added"), hostile.file) == 0;
+    return hier_insert(&hostile.shared, n("added"), hostile.file, &(struct attr_values){ 0 }) == 0;
 }
 
 static int child_lives(void)
@@ -155,10 +155,43 @@ static void case_victim(void)
     struct hier_intent *i = intent(&hostile.shared);
 
     i->victim = hostile.precious;
-    i->victim_links = HIER_LINKS_DELETE;
+    i->victim_delete = 1;
     i = intent(&hostile.d);
     i->victim = hostile.precious;
-    i->victim_links = 77;
+    i->victim_names = 77;
+    i->victim_attr = 1;
+}
+
+/* The record consents, but the object is another owner's. */
+static void case_victim_record(void)
+{
+    struct hier_intent *i = intent(&hostile.shared);
+    struct attr_record *record = attr_at(&hostile.attrs, 1);
+
+    record->id = hostile.precious;
+    record->names_by = hostile.shared.id;
+    i->victim = hostile.precious;
+    i->victim_attr = 1;
+    i->victim_delete = 1;
+}
+
+static void case_record_end(void)
+{
+    struct attr_head *head = twz_object_base(&hostile.attrs);
+    struct hier_intent *i = intent(&hostile.shared);
+
+    head->end = UINT64_MAX;
+    head->next = UINT64_MAX - 2;
+    head->sweep = UINT64_MAX - 4;
+    i->named = hostile.file;
+    i->named_attr = UINT32_MAX;
+}
+
+/* The directory names a table that is none. */
+static void case_no_table(void)
+{
+    header(&hostile.shared)->attrs = hostile.precious;
+    header(&hostile.d)->attrs = hostile.root.id;
 }
 
 static void case_victim_dir(void)
@@ -166,10 +199,10 @@ static void case_victim_dir(void)
     struct hier_intent *i = intent(&hostile.shared);
 
     i->victim = hostile.empty;
-    i->victim_links = HIER_LINKS_DELETE;
+    i->victim_delete = 1;
     i = intent(&hostile.d);
     i->victim = hostile.other.id;
-    i->victim_links = HIER_LINKS_DELETE;
+    i->victim_delete = 1;
 }
 
 static void case_victim_full(void)
@@ -177,7 +210,7 @@ static void case_victim_full(void)
     struct hier_intent *i = intent(&hostile.shared);
 
     i->victim = hostile.d.id;
-    i->victim_links = HIER_LINKS_DELETE;
+    i->victim_delete = 1;
 }
 
 static void case_from(void)
@@ -260,6 +293,9 @@ const struct hostile_case hostile_cases[] = {
     { "cycles in the free lists", case_list_cycle, NULL },
     { "the rest of a chunk does not exist", case_rest_far, NULL },
     { "an intent deletes an object", case_victim, NULL },
+    { "a record consents to a deletion", case_victim_record, NULL },
+    { "the hints of a table lead nowhere", case_record_end, usable },
+    { "the attribute table is none", case_no_table, NULL },
     { "an intent deletes a directory", case_victim_dir, NULL },
     { "an intent deletes a directory with names", case_victim_full, child_lives },
     { "an intent removes a name of another directory", case_from, NULL },

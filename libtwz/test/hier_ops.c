@@ -26,6 +26,7 @@ struct tlist {
 };
 
 struct crash_ids crash_ids;
+static const struct attr_values plain;
 
 /* --- directories ----------------------------------------------------------------------------- */
 
@@ -39,9 +40,33 @@ twzobj crash_open(const char *path)
 
 static void op_create(void)
 {
+    const struct hier_create create = { .kind = HIER_OBJECT, .values = { 0100640, 7, 8 } };
+    twzobj root = crash_open("/");
+
+    (void)!hier_create(&root, crash_name("new"), &create, NULL);
+}
+
+/* A volume's table, as a named object. */
+static void op_attrs(void)
+{
     twzobj obj;
 
-    (void)!twz_name_create("/new", 0, NULL, NULL, &obj);
+    (void)!twz_name_create("/attrs", 0, attr_init, NULL, &obj);
+}
+
+static void show_attrs(char *text, size_t size)
+{
+    twzobj table;
+    objid_t id;
+    int err = 0;
+
+    if (twz_name_resolve("/attrs", &id) == 0)
+        err = attr_open(id, TWZ_READ, &table);
+    if (err == 0 && twz_name_resolve("/attrs", &id) == 0)
+        err = twz_object_meta(&table)->type == ATTR_MAGIC && twz_object_getext(&table, ATTR_TAG)
+                  ? 0
+                  : 1;
+    snprintf(text, size, "table %d\n", err);
 }
 
 static void op_mkdir(void)
@@ -55,7 +80,7 @@ static void op_insert_long(void)
     char name[200];
 
     memset(name, 'n', sizeof(name));
-    (void)!hier_insert(&root, (struct hier_name){ name, sizeof(name) }, crash_ids.root);
+    (void)!hier_insert(&root, (struct hier_name){ name, sizeof(name) }, crash_ids.root, &plain);
 }
 
 static void op_symlink(void)
@@ -68,11 +93,11 @@ static void op_symlink(void)
 
 static void op_link(void)
 {
-    twzobj d = crash_open("/d");
-    objid_t id;
+    twzobj root = crash_open("/"), d = crash_open("/d");
+    struct hier_found found;
 
-    if (twz_name_resolve("/a", &id) == 0)
-        (void)!hier_link(&d, crash_name("a3"), id);
+    if (hier_lookup(&root, crash_name("a"), &found) == 0)
+        (void)!hier_link(&d, crash_name("a3"), &found);
 }
 
 static void op_unlink_last(void)
@@ -102,7 +127,7 @@ static void op_replace(void)
     objid_t id;
 
     if (twz_name_resolve("/d/x", &id) == 0)
-        (void)!hier_replace(&root, crash_name("b"), id, HIER_DELETE);
+        (void)!hier_replace(&root, crash_name("b"), id, &plain, HIER_DELETE);
 }
 
 static void op_rename_here(void)
@@ -150,7 +175,7 @@ static void op_grow(void)
 
     for (uint32_t i = 0; i < 24 && dir->table == table; i++) {
         snprintf(name, sizeof(name), "g%u", i);
-        (void)!hier_insert(&root, crash_name(name), crash_ids.root);
+        (void)!hier_insert(&root, crash_name(name), crash_ids.root, &plain);
     }
 }
 
@@ -161,7 +186,7 @@ static void op_grow_one(void)
 
     if (!e.start)
         return;
-    (void)!hier_insert(&e, crash_name("grown"), crash_ids.root);
+    (void)!hier_insert(&e, crash_name("grown"), crash_ids.root, &plain);
 }
 
 static void op_symlink_long(void)
@@ -352,6 +377,7 @@ static void show_ptr(char *text, size_t size)
 
 const struct crash_op crash_ops[] = {
     { "create", op_create, NULL, FOLLOW_MOVE, 0 },
+    { "attrs", op_attrs, show_attrs, 0, 0 },
     { "mkdir", op_mkdir, NULL, 0, 0 },
     { "insert-long", op_insert_long, NULL, 0, 0 },
     { "symlink", op_symlink, NULL, 0, 0 },
@@ -392,7 +418,7 @@ static int used_again[2]; /* 1: the name was free and has a new object */
 
 static void use_name_again(int which, const twzobj *dir, const char *name)
 {
-    used_again[which] = hier_insert(dir, crash_name(name), crash_ids.root) == 0;
+    used_again[which] = hier_insert(dir, crash_name(name), crash_ids.root, &plain) == 0;
 }
 
 void crash_follow(uint32_t what)
@@ -457,11 +483,11 @@ static void setup_full(void)
     const struct hier_dir *dir = twz_object_base(&e);
     char name[8];
 
-    CHECK(hier_insert(&e, crash_name("k1"), crash_ids.root) == 0);
-    CHECK(hier_insert(&e, crash_name("k2"), crash_ids.root) == 0);
+    CHECK(hier_insert(&e, crash_name("k1"), crash_ids.root, &plain) == 0);
+    CHECK(hier_insert(&e, crash_name("k2"), crash_ids.root, &plain) == 0);
     for (uint32_t i = 0; (dir->used + 1) * 4 <= 3 * HIER_BUCKETS_MIN; i++) {
         snprintf(name, sizeof(name), "t%u", i);
-        CHECK(hier_insert(&e, crash_name(name), crash_ids.root) == 0);
+        CHECK(hier_insert(&e, crash_name(name), crash_ids.root, &plain) == 0);
         CHECK(hier_remove(&e, crash_name(name), 0) == 0);
     }
 }
@@ -470,9 +496,9 @@ static void setup_full(void)
  * them. */
 static void setup_chunks(const twzobj *root)
 {
-    CHECK(hier_insert(root, crash_name(LONG_NAME "1"), root->id) == 0);
-    CHECK(hier_insert(root, crash_name(LONG_NAME "2"), root->id) == 0);
-    CHECK(hier_insert(root, crash_name("short"), root->id) == 0);
+    CHECK(hier_insert(root, crash_name(LONG_NAME "1"), root->id, &plain) == 0);
+    CHECK(hier_insert(root, crash_name(LONG_NAME "2"), root->id, &plain) == 0);
+    CHECK(hier_insert(root, crash_name("short"), root->id, &plain) == 0);
     CHECK(twz_name_unassign("/short") == 0);
     CHECK(hier_symlink(root, crash_name("long"), LONG_TEXT, sizeof(LONG_TEXT) - 1) == 0);
     CHECK(hier_symlink(root, crash_name("less"), LONG_TEXT, sizeof(LONG_TEXT) - 70) == 0);
@@ -485,15 +511,19 @@ static void setup_chunks(const twzobj *root)
 void crash_setup(void)
 {
     struct twz_name_info info;
-    twzobj root, a, d;
+    struct hier_found found;
+    twzobj root, attrs, a, d;
 
     host_reset();
     CHECK(twz_object_new(&root, NULL, NULL, TWZ_OC_PERSIST) == 0);
-    CHECK(hier_init(&root, TWZ_OBJID_NONE) == 0);
+    CHECK(twz_object_new(&attrs, NULL, NULL, TWZ_OC_PERSIST) == 0);
+    CHECK(hier_init_volume(&root, &attrs) == 0);
+    crash_ids.attrs = attrs.id;
     crash_ids.root = root.id;
     host_root_set(root.id);
     CHECK(twz_name_create("/a", 0, NULL, NULL, &a) == 0);
-    CHECK(hier_link(&root, crash_name("a2"), a.id) == 0);
+    CHECK(hier_lookup(&root, crash_name("a"), &found) == 0);
+    CHECK(hier_link(&root, crash_name("a2"), &found) == 0);
     crash_ids.a = a.id;
     CHECK(twz_name_create("/b", 0, NULL, NULL, &a) == 0);
     CHECK(twz_name_mkdir("/d") == 0 && twz_name_mkdir("/d/e") == 0);
@@ -504,7 +534,7 @@ void crash_setup(void)
     crash_ids.empty = info.id;
     d = crash_open("/d");
     crash_ids.d = d.id;
-    CHECK(hier_link(&d, crash_name("a4"), crash_ids.a) == 0);
+    CHECK(hier_link(&d, crash_name("a4"), &found) == 0);
     CHECK(hier_symlink(&root, crash_name("s"), "a", 1) == 0);
     CHECK(twz_open("/list", struct tlist, TWZ_CREATE));
     CHECK(twz_open("/d/list", struct tlist, TWZ_CREATE));

@@ -19,6 +19,7 @@ static uint64_t next_id = 1;
 static uint64_t resume = 1;
 static objid_t root;
 static int64_t last_error;
+static int ctl_error;
 
 _Noreturn void host_fail(const char *file, int line, const char *what)
 {
@@ -79,6 +80,11 @@ void host_root_set(objid_t id)
     root = id;
 }
 
+void host_ctl_fail(int error)
+{
+    ctl_error = error;
+}
+
 size_t host_objects(objid_t *ids, size_t max)
 {
     size_t n = 0;
@@ -127,8 +133,13 @@ int plat_obj_stat(objid_t id, struct twz_stat *stat)
 
     if (!o)
         return -TWZ_ENOOBJ;
-    *stat = (struct twz_stat){ .id = id, .flags = TWZ_OBJ_PERSIST };
+    *stat = (struct twz_stat){ .id = id, .flags = TWZ_OBJ_PERSIST, .kuid = o->create.kuid };
     return 0;
+}
+
+void host_owner_set(objid_t id, objid_t kuid)
+{
+    object_of(id)->create.kuid = kuid;
 }
 
 int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg)
@@ -138,6 +149,8 @@ int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg)
     (void)arg;
     if (!o)
         return -TWZ_ENOOBJ;
+    if (ctl_error)
+        return ctl_error;
     if (op == TWZ_CTL_PERMANENT)
         o->provisional = 0;
     return 0;

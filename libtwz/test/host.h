@@ -25,6 +25,16 @@ void host_reset(void);
 /* Set the root directory of twz_name_root. */
 void host_root_set(objid_t id);
 
+/* Make a page of an object fault at each access (PROT_NONE) or at each store (PROT_READ), or be as
+ * before (PROT_READ | PROT_WRITE). Faults reach twz_catch from the first call on. */
+void host_page_protect(const twzobj *obj, uint64_t off, int prot);
+
+/* Set the owner (kuid) of an object. */
+void host_owner_set(objid_t id, objid_t kuid);
+
+/* Make the calls obj_ctl of this process fail with `error`; 0: not. */
+void host_ctl_fail(int error);
+
 /* The number of objects that exist; their IDs in the order of creation, at most `max`. */
 size_t host_objects(objid_t *ids, size_t max);
 

@@ -31,7 +31,7 @@ static void start(void)
 
     host_reset();
     CHECK(twz_object_new(&root, NULL, NULL, TWZ_OC_PERSIST) == 0);
-    CHECK(hier_init(&root, TWZ_OBJID_NONE) == 0);
+    CHECK(hier_init(&root, TWZ_OBJID_NONE, TWZ_OBJID_NONE) == 0);
     host_root_set(root.id);
 }
 

@@ -31,6 +31,7 @@
 #ifndef HIER_H
 #define HIER_H
 
+#include <attr/attr.h>
 #include <hier/layout.h>
 #include <twz/name.h>
 #include <twz/obj.h>
@@ -44,13 +45,20 @@ struct hier_found {
     objid_t id;        /* 0: the name is a symbolic link */
     uint32_t kind;     /* HIER_OBJECT ... */
     uint32_t text_len; /* of a symbolic link; else 0 */
-    uint64_t cookie;   /* identifies an entry while it exists; hier_iter finds it at this cursor */
+    uint32_t attr;     /* index of its record in the volume's attribute table; 0: none */
+    uint32_t pad;
+    uint64_t cookie; /* identifies an entry while it exists; hier_iter finds it at this cursor */
 };
 
 /* Make an empty directory out of a blank object. `parent` is the ID of its parent; 0: the directory
- * is its own parent. The function is not atomic: the caller must call it before it stores a name or
- * a pointer that leads to the object. */
-TWZ_CHECKED int hier_init(const twzobj *dir, objid_t parent);
+ * is its own parent. `attrs` is the attribute table of its volume (attr/attr.h); 0: names in it
+ * have no attributes. The function is not atomic: the caller must call it before it stores a
+ * name or a pointer that leads to the object. */
+TWZ_CHECKED int hier_init(const twzobj *dir, objid_t parent, objid_t attrs);
+
+/* Make the root directory of a volume, with its attribute table, out of two blank objects. As
+ * hier_init. */
+TWZ_CHECKED int hier_init_volume(const twzobj *dir, const twzobj *attrs);
 
 /* Check the header. Returns 0 if the object is a directory. -TWZ_ETYPE, -TWZ_EVERSION,
  * -TWZ_EDAMAGED. */
@@ -69,17 +77,19 @@ TWZ_CHECKED int hier_parent(const twzobj *dir, objid_t *parent);
 /* Returns the number of names; 0 if the object is not a directory. */
 uint32_t hier_count(const twzobj *dir);
 
-/* Add a name for object `id`. The function does not check that the object exists, and does not
- * change its link count. -TWZ_EEXIST if the name exists. */
-TWZ_CHECKED int hier_insert(const twzobj *dir, struct hier_name name, objid_t id);
+/* Add a name for object `id`, with attributes of its own. The function does not check that the
+ * object exists, and does not count its other names. -TWZ_EEXIST if the name exists. */
+TWZ_CHECKED int hier_insert(const twzobj *dir, struct hier_name name, objid_t id,
+                            const struct attr_values *values);
 
 /* Add a name for the directory `id`, which must have no other name, and whose parent must be `dir`.
  * For repairs: the function checks neither. -TWZ_EEXIST if the name exists. */
 TWZ_CHECKED int hier_insert_dir(const twzobj *dir, struct hier_name name, objid_t id);
 
-/* Add another name for object `id` and add 1 to its meta.links, in one atomic change. The object
- * must have a name already. -TWZ_EEXIST if the new name exists. */
-TWZ_CHECKED int hier_link(const twzobj *dir, struct hier_name name, objid_t id);
+/* Add another name for the object of an entry that was found in the same volume, and count it in
+ * the object's record, in one atomic change. -TWZ_EEXIST if the new name exists, -TWZ_EXDEV if
+ * the record is not one of this volume, -TWZ_ENOTSUP if the entry has none. */
+TWZ_CHECKED int hier_link(const twzobj *dir, struct hier_name name, const struct hier_found *found);
 
 /* Add a symbolic link. text_len must be 1 .. TWZ_PATH_MAX - 1. -TWZ_EEXIST, -TWZ_ENAMELEN. */
 TWZ_CHECKED int hier_symlink(const twzobj *dir, struct hier_name name, const char *text,
@@ -90,35 +100,40 @@ TWZ_CHECKED int hier_symlink(const twzobj *dir, struct hier_name name, const cha
  * (may be NULL) before the name exists. `fill` must flush the data that it stores; hier_create then
  * fences. If `fill` returns an error, hier_create deletes the object and returns this error. On
  * success the caller gets the object in *obj (obj may be NULL), open with TWZ_READ | TWZ_WRITE.
+ * The index of its record is stored in *attr (may be NULL).
  */
 struct hier_create {
     uint32_t kind;  /* HIER_OBJECT or HIER_DIR */
     uint32_t perms; /* default permissions; 0: TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL */
     twz_fill fill;
     void *ctx;
+    struct attr_values values; /* its attributes */
+    uint32_t *attr;
 };
 TWZ_CHECKED int hier_create(const twzobj *dir, struct hier_name name,
                             const struct hier_create *create, twzobj *obj);
 
-/* Make the name refer to object `id`. The function adds the name if it does not exist. HIER_DELETE
- * applies to the object to which the name referred before. -TWZ_EISDIR if the name refers to a
- * directory. */
-TWZ_CHECKED int hier_replace(const twzobj *dir, struct hier_name name, objid_t id, uint32_t flags);
+/* Make the name refer to object `id`, with attributes of its own. The function adds the name if it
+ * does not exist. HIER_DELETE applies to the object to which the name referred before. -TWZ_EISDIR
+ * if the name refers to a directory. */
+TWZ_CHECKED int hier_replace(const twzobj *dir, struct hier_name name, objid_t id,
+                             const struct attr_values *values, uint32_t flags);
 
 /* Flags of remove, replace and rename. */
-#define HIER_DELETE   1u /* as POSIX: subtract 1 from meta.links, or delete the object if it is 0 */
+#define HIER_DELETE   1u /* delete the object with its last name */
 #define HIER_WANT_DIR 2u /* remove: -TWZ_ENOTDIR if the name is not a directory's (rmdir) */
 #define HIER_NOT_DIR  4u /* remove: -TWZ_EISDIR if the name is a directory's (unlink) */
 #define HIER_EXCL     8u /* rename: -TWZ_EEXIST if the new name exists */
 
 /* Remove the name. A directory must be empty (-TWZ_ENOTEMPTY). Even without HIER_DELETE, the
- * function deletes a directory whose parent is `dir`. */
+ * function deletes a directory whose parent is `dir`. An object that the caller may not delete
+ * stays without a name. */
 TWZ_CHECKED int hier_remove(const twzobj *dir, struct hier_name name, uint32_t flags);
 
 /* As POSIX rename. If the new name exists, rename replaces it. Only a directory may replace a
  * directory, and the replaced directory must be empty. If both names refer to the same object, the
  * function does nothing and returns 0. HIER_DELETE applies to a replaced object. -TWZ_EINVAL if a
- * directory would move below itself. */
+ * directory would move below itself, -TWZ_EXDEV if the directories are of two volumes. */
 TWZ_CHECKED int hier_rename(const twzobj *from, struct hier_name name, const twzobj *to,
                             struct hier_name new_name, uint32_t flags);
 
@@ -145,7 +160,10 @@ struct hier_where {
     objid_t id;        /* the object; 0: the name does not exist (kind 0), or is a symbolic link */
     uint32_t kind;     /* HIER_OBJECT ...; 0: the name does not exist in `dir` */
     uint32_t must_dir; /* 1: the path ends with '/', so the object must be a directory */
-    uint64_t cookie;   /* as in struct hier_found */
+    uint32_t attr;     /* as in struct hier_found; of a directory without a name, too */
+    uint32_t pad;
+    objid_t attrs;   /* the attribute table of the volume; 0: none */
+    uint64_t cookie; /* as in struct hier_found */
     size_t len; /* of leaf; 0: the path leads to directory `id` without a name ("/", ".", "a/..") */
     char leaf[TWZ_NAME_MAX + 1]; /* the name of the last component, with a NUL */
 };

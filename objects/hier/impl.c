@@ -13,156 +13,6 @@
 
 #define DEFAULT_PERMS (TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL)
 
-/* --- adding a name ---------------------------------------------------------------------------- */
-
-static void commit_bucket(struct hier *h, uint64_t bucket, uint64_t value)
-{
-    int used = *hier_word(h, bucket) == 0;
-
-    twz_persist_fence(); /* the entry, before its bucket makes it a name */
-    twz_persist_commit64(hier_word(h, bucket), value); /* COMMIT: the name exists */
-    hier_count_add(h, 1, used);
-}
-
-/* Insert an entry for an object that exists, or a symbolic link. */
-static int add_entry(const twzobj *obj, struct hier_new_entry *entry)
-{
-    struct hier_bucket hit;
-    uint64_t chunk, bucket;
-    struct hier h;
-    int err = hier_open_name(obj, entry->name, &h);
-
-    if (err < 0)
-        return err;
-    entry->hash = hier_hash(entry->name);
-    err = hier_lock_one(&h);
-    if (err < 0)
-        return err;
-    err = hier_find(&h, entry->name, &hit);
-    if (err == -TWZ_ENONAME) {
-        hier_begin_change(&h);
-        err = hier_reserve_entry(&h, entry, &chunk, &bucket);
-        if (err >= 0) {
-            hier_entry_write(&h, chunk, entry);
-            commit_bucket(&h, bucket, HIER_BUCKET(entry->hash, chunk));
-        }
-        hier_end_change(&h);
-    } else if (err == 0) {
-        err = -TWZ_EEXIST;
-    }
-    hier_unlock_one(&h);
-    return err;
-}
-
-int hier_insert(const twzobj *obj, struct hier_name name, objid_t id)
-{
-    struct hier_new_entry entry = { .name = name, .kind = HIER_OBJECT, .id = id };
-
-    return objid_is_none(id) ? -TWZ_EINVAL : add_entry(obj, &entry);
-}
-
-int hier_insert_dir(const twzobj *obj, struct hier_name name, objid_t id)
-{
-    struct hier_new_entry entry = { .name = name, .kind = HIER_DIR, .id = id };
-
-    return objid_is_none(id) ? -TWZ_EINVAL : add_entry(obj, &entry);
-}
-
-int hier_symlink(const twzobj *obj, struct hier_name name, const char *text, size_t text_len)
-{
-    struct hier_new_entry entry = {
-        .name = name, .kind = HIER_SYMLINK, .text = text, .text_len = text_len
-    };
-
-    if (text_len == 0 || text_len >= TWZ_PATH_MAX)
-        return text_len ? -TWZ_ENAMELEN : -TWZ_EINVAL;
-    return add_entry(obj, &entry);
-}
-
-/* --- creating and naming in one step ---------------------------------------------------------- */
-
-/* Create the object with the bucket as its witness, and call `fill`. On an error it is deleted. */
-static int create_provisional(const struct hier *h, const struct hier_create *create,
-                              uint64_t bucket, uint64_t value, twzobj *obj)
-{
-    struct twz_create spec = {
-        .flags = TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL,
-        .perms = create->perms ? create->perms : DEFAULT_PERMS,
-        .witness = h->id,
-        .witness_off = bucket,
-        .witness_value = value,
-    };
-    int err = twz_object_create(obj, &spec);
-
-    if (err < 0)
-        return err;
-    if (create->kind == HIER_DIR)
-        err = hier_init(obj, h->id);
-    if (err >= 0 && create->fill)
-        err = create->fill(obj, create->ctx);
-    if (err < 0) {
-        twz_object_delete(obj, TWZ_DELETE_NOW);
-        twz_object_release(obj);
-    }
-    return err;
-}
-
-/* -TWZ_EFULL, or an error of create_provisional: then nothing has changed. */
-static int create_entry_locked(struct hier *h, struct hier_new_entry *entry,
-                               const struct hier_create *create, twzobj *obj)
-{
-    uint64_t chunk, bucket, value;
-    int err = hier_reserve_entry(h, entry, &chunk, &bucket);
-
-    if (err < 0)
-        return err;
-    value = HIER_BUCKET(entry->hash, chunk);
-    err = create_provisional(h, create, bucket, value, obj);
-    if (err < 0) {
-        hier_chunk_free(h, chunk);
-        return err;
-    }
-    entry->id = obj->id;
-    hier_entry_write(h, chunk, entry);
-    /* for the next owner if this thread dies; pairs with make_permanent */
-    twz_persist_store64(&h->dir->intent.to_bucket, bucket);
-    commit_bucket(h, bucket, value);
-    return twz_object_ctl(obj->id, TWZ_CTL_PERMANENT, 0);
-}
-
-int hier_create(const twzobj *dir, struct hier_name name, const struct hier_create *create,
-                twzobj *out)
-{
-    struct hier_new_entry entry = { .name = name, .kind = create->kind };
-    struct hier_bucket hit;
-    struct hier h;
-    twzobj obj = { 0 };
-    int err = hier_open_name(dir, name, &h);
-
-    if (err < 0)
-        return err;
-    if (create->kind != HIER_OBJECT && create->kind != HIER_DIR)
-        return -TWZ_EINVAL;
-    entry.hash = hier_hash(name);
-    err = hier_lock_one(&h);
-    if (err < 0)
-        return err;
-    err = hier_find(&h, name, &hit);
-    if (err == -TWZ_ENONAME) {
-        hier_begin_change(&h);
-        err = create_entry_locked(&h, &entry, create, &obj);
-        hier_end_change(&h);
-    } else if (err == 0) {
-        err = -TWZ_EEXIST;
-    }
-    hier_unlock_one(&h);
-    if (err >= 0 && out)
-        *out = obj;
-    else
-        twz_object_release(&obj);
-    return err;
-}
-
 /* --- removing a name -------------------------------------------------------------------------- */
 
 /* Remove the name of a bucket, with an intent if its object changes too. */
@@ -184,9 +34,7 @@ static int remove_entry_locked(struct hier *h, const struct hier_bucket *hit, ui
     if (objid_is_none(v.id)) {
         twz_persist_commit64(hier_word(h, hit->off), HIER_TOMB); /* COMMIT: the name is gone */
     } else {
-        intent.victim = v.id;
-        intent.victim_links = v.links;
-        hier_victim_mark(h, &v);
+        hier_victim_mark(h, &v, &intent);
         hier_commit_intent(h, h, &intent);
     }
     hier_chunk_free(h, HIER_BUCKET_OFF(hit->value));
@@ -195,6 +43,185 @@ static int remove_entry_locked(struct hier *h, const struct hier_bucket *hit, ui
     hier_victim_release(&v);
     return 0;
 }
+
+/* --- adding a name ---------------------------------------------------------------------------- */
+
+static void commit_bucket(struct hier *h, uint64_t bucket, uint64_t value)
+{
+    int used = *hier_word(h, bucket) == 0;
+
+    twz_persist_fence(); /* the entry, before its bucket makes it a name */
+    twz_persist_commit64(hier_word(h, bucket), value); /* COMMIT: the name exists */
+    hier_count_add(h, 1, used);
+}
+
+int hier_do_symlink(const twzobj *obj, struct hier_name name, const char *text, size_t text_len)
+{
+    struct hier_new_entry entry = {
+        .name = name, .kind = HIER_SYMLINK, .text = text, .text_len = text_len
+    };
+    struct hier_bucket hit;
+    uint64_t chunk, bucket;
+    struct hier h;
+    int err = hier_open_name(obj, name, &h);
+
+    if (err >= 0 && (text_len == 0 || text_len >= TWZ_PATH_MAX))
+        err = text_len ? -TWZ_ENAMELEN : -TWZ_EINVAL;
+    if (err < 0)
+        return err;
+    entry.hash = hier_hash(name);
+    err = hier_lock_one(&h);
+    if (err < 0)
+        return err;
+    err = hier_find(&h, name, &hit);
+    if (err == -TWZ_ENONAME) {
+        hier_begin_change(&h);
+        err = hier_reserve_entry(&h, &entry, &chunk, &bucket);
+        if (err >= 0) {
+            hier_entry_write(&h, chunk, &entry);
+            commit_bucket(&h, bucket, HIER_BUCKET(entry.hash, chunk));
+        }
+        hier_end_change(&h);
+    } else if (err == 0) {
+        err = -TWZ_EEXIST;
+    }
+    hier_unlock_one(&h);
+    return err;
+}
+
+/* --- creating and naming in one step ---------------------------------------------------------- */
+
+/* Take the record of a new object; without a table it has none. */
+static int create_record(const struct hier *h, objid_t id, const struct attr_values *values,
+                         uint32_t *attr)
+{
+    twzobj table;
+    int err = hier_attrs_open(h, &table);
+
+    *attr = 0;
+    if (err < 0)
+        return err == -TWZ_ENOTSUP ? 0 : err;
+    err = attr_new(&table, id, values, TWZ_OBJID_NONE, hier_has_committed, attr);
+    twz_object_release(&table);
+    return err;
+}
+
+static void drop_record(const struct hier *h, uint32_t attr)
+{
+    twzobj table;
+
+    if (attr == 0 || hier_attrs_open(h, &table) < 0)
+        return;
+    attr_drop(&table, attr);
+    twz_object_release(&table);
+}
+
+/* Create the object with the bucket as its witness and take its record, and call `fill`. On an
+ * error both are gone. */
+static int create_provisional(const struct hier *h, const struct hier_create *create,
+                              uint64_t bucket, uint64_t value, twzobj *obj, uint32_t *attr)
+{
+    struct twz_create spec = {
+        .flags = TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL,
+        .perms = create->perms ? create->perms : DEFAULT_PERMS,
+        .witness = h->id,
+        .witness_off = bucket,
+        .witness_value = value,
+    };
+    int err = twz_object_create(obj, &spec);
+
+    if (err < 0)
+        return err;
+    err = create_record(h, obj->id, &create->values, attr);
+    if (err >= 0 && create->kind == HIER_DIR)
+        err = hier_init_at(obj, h->id, h->dir->attrs, *attr);
+    if (err >= 0 && create->fill) {
+        struct twz_guard *guard = twz_guard_leave(); /* a fault in it is not the directory's */
+
+        err = create->fill(obj, create->ctx);
+        twz_guard_enter(guard);
+    }
+    if (err < 0) {
+        drop_record(h, *attr);
+        twz_object_delete(obj, TWZ_DELETE_NOW);
+        twz_object_release(obj);
+    }
+    return err;
+}
+
+/* -TWZ_EFULL, or an error of create_provisional: then nothing has changed. */
+static int create_entry_locked(struct hier *h, struct hier_new_entry *entry,
+                               const struct hier_create *create, twzobj *obj)
+{
+    uint64_t chunk, bucket, value;
+    int err = hier_reserve_entry(h, entry, &chunk, &bucket);
+
+    if (err < 0)
+        return err;
+    value = HIER_BUCKET(entry->hash, chunk);
+    err = create_provisional(h, create, bucket, value, obj, &entry->attr);
+    if (err < 0) {
+        hier_chunk_free(h, chunk);
+        return err;
+    }
+    entry->id = obj->id;
+    hier_entry_write(h, chunk, entry);
+    /* for the next owner if this thread dies; pairs with make_permanent */
+    twz_persist_store64(&h->dir->intent.to_bucket, bucket);
+    commit_bucket(h, bucket, value);
+    return 0;
+}
+
+/* The object must not stay provisional: a later change of the bucket would lose it. If it cannot be
+ * made permanent, the name goes again, before another thread sees it. */
+static int keep_created_locked(struct hier *h, struct hier_name name, const twzobj *obj)
+{
+    struct hier_bucket hit;
+    int err = twz_object_ctl(obj->id, TWZ_CTL_PERMANENT, 0);
+
+    if (err < 0 && hier_find(h, name, &hit) == 0)
+        (void)!remove_entry_locked(h, &hit, HIER_DELETE);
+    return err;
+}
+
+int hier_do_create(const twzobj *dir, struct hier_name name, const struct hier_create *create,
+                   twzobj *out)
+{
+    struct hier_new_entry entry = { .name = name, .kind = create->kind };
+    struct hier_bucket hit;
+    struct hier h;
+    twzobj obj = { 0 };
+    int err = hier_open_name(dir, name, &h);
+
+    if (err < 0)
+        return err;
+    if (create->kind != HIER_OBJECT && create->kind != HIER_DIR)
+        return -TWZ_EINVAL;
+    entry.hash = hier_hash(name);
+    err = hier_lock_one(&h);
+    if (err < 0)
+        return err;
+    err = hier_find(&h, name, &hit);
+    if (err == -TWZ_ENONAME) {
+        hier_begin_change(&h);
+        err = create_entry_locked(&h, &entry, create, &obj);
+        hier_end_change(&h);
+        if (err >= 0)
+            err = keep_created_locked(&h, name, &obj);
+    } else if (err == 0) {
+        err = -TWZ_EEXIST;
+    }
+    hier_unlock_one(&h);
+    if (err >= 0 && create->attr)
+        *create->attr = entry.attr;
+    if (err >= 0 && out)
+        *out = obj;
+    else
+        twz_object_release(&obj);
+    return err;
+}
+
+/* --- hier_remove ------------------------------------------------------------------------------ */
 
 /* Open the directory that `found` names and lock it together with h. */
 static int lock_with_child(struct hier *h, const struct hier_found *found, twzobj *obj,
@@ -257,7 +284,7 @@ static int remove_once(struct hier *h, struct hier_name name, uint32_t flags)
     return err == 1 ? remove_dir(h, name, &hit.found) : err;
 }
 
-int hier_remove(const twzobj *obj, struct hier_name name, uint32_t flags)
+int hier_do_remove(const twzobj *obj, struct hier_name name, uint32_t flags)
 {
     struct hier h;
     int err = hier_open_name(obj, name, &h);
@@ -270,13 +297,14 @@ int hier_remove(const twzobj *obj, struct hier_name name, uint32_t flags)
     return err;
 }
 
-/* --- replacing -------------------------------------------------------------------------------- */
+/* --- inserting and replacing ------------------------------------------------------------------ */
 
-/* `exists`: the name does. The new entry and the victim are one change, so both take an intent. */
+/* `exists`: the name does. The new entry, the record of the new object and the victim are one
+ * change. */
 static int commit_replace(struct hier *h, const struct hier_new_entry *entry, bool exists,
-                          const struct hier_victim *v)
+                          const struct hier_victim *named, const struct hier_victim *v)
 {
-    struct hier_intent intent = { .victim = v->id, .victim_links = v->links };
+    struct hier_intent intent = { .named = named->id, .named_attr = named->attr };
     struct hier_bucket old;
     uint64_t chunk;
     int used;
@@ -292,7 +320,7 @@ static int commit_replace(struct hier *h, const struct hier_new_entry *entry, bo
     hier_entry_write(h, chunk, entry);
     intent.to_bucket = exists ? old.off : intent.to_bucket;
     intent.to_value = HIER_BUCKET(entry->hash, chunk);
-    hier_victim_mark(h, v);
+    hier_victim_mark(h, v, &intent);
     hier_commit_intent(h, h, &intent);
     if (exists)
         hier_chunk_free(h, HIER_BUCKET_OFF(old.value));
@@ -300,45 +328,87 @@ static int commit_replace(struct hier *h, const struct hier_new_entry *entry, bo
     return 0;
 }
 
+/* The arguments of hier_insert and hier_replace. */
+struct naming {
+    struct hier_new_entry entry;
+    const struct attr_values *values;
+    uint32_t flags;
+    bool insert; /* the name must not exist */
+};
+
 /* Point the name at entry->id. */
-static int replace_entry_locked(struct hier *h, const struct hier_new_entry *entry, uint32_t flags)
+static int replace_entry_locked(struct hier *h, struct naming *n)
 {
-    struct hier_victim v = { .links = HIER_LINKS_KEEP };
+    struct hier_victim v = { .names = HIER_NAMES_KEEP }, named;
     struct hier_bucket old;
-    int err = hier_find(h, entry->name, &old);
+    int err = hier_find(h, n->entry.name, &old);
     bool exists = err == 0;
 
     if (err < 0 && err != -TWZ_ENONAME)
         return err;
-    if (exists && old.found.kind == HIER_DIR)
-        return -TWZ_EISDIR;
-    if (exists && objid_equal(old.found.id, entry->id))
+    if (exists && (n->insert || old.found.kind == HIER_DIR))
+        return n->insert ? -TWZ_EEXIST : -TWZ_EISDIR;
+    if (exists && objid_equal(old.found.id, n->entry.id))
         return 0;
-    err = exists ? hier_victim_prepare(h, &old.found, flags, &v) : 0;
+    err = exists ? hier_victim_prepare(h, &old.found, n->flags, &v) : 0;
     if (err < 0)
         return err;
-    hier_begin_change(h);
-    err = commit_replace(h, entry, exists, &v);
-    hier_end_change(h);
+    err = hier_named_prepare(h, n->entry.id, n->values, &named);
+    if (err >= 0) {
+        n->entry.attr = named.attr;
+        hier_begin_change(h);
+        err = commit_replace(h, &n->entry, exists, &named, &v);
+        hier_end_change(h);
+        hier_victim_release(&named);
+    }
     hier_victim_release(&v);
     return err;
 }
 
-int hier_replace(const twzobj *obj, struct hier_name name, objid_t id, uint32_t flags)
+static int set_name(const twzobj *obj, struct naming *n)
 {
-    struct hier_new_entry entry = { .name = name, .kind = HIER_OBJECT, .id = id };
     struct hier h;
-    int err = hier_open_name(obj, name, &h);
+    int err = hier_open_name(obj, n->entry.name, &h);
 
-    if (err < 0 || objid_is_none(id))
+    if (err < 0 || objid_is_none(n->entry.id))
         return err < 0 ? err : -TWZ_EINVAL;
-    entry.hash = hier_hash(name);
+    n->entry.hash = hier_hash(n->entry.name);
     do {
         err = hier_lock_one(&h);
         if (err < 0)
             return err;
-        err = replace_entry_locked(&h, &entry, flags);
+        err = replace_entry_locked(&h, n);
         hier_unlock_one(&h);
     } while (hier_retry(&h, err));
     return err;
+}
+
+int hier_do_insert(const twzobj *obj, struct hier_name name, objid_t id,
+                   const struct attr_values *values)
+{
+    struct naming n = { .entry = { .name = name, .kind = HIER_OBJECT, .id = id },
+                        .values = values,
+                        .insert = true };
+
+    return set_name(obj, &n);
+}
+
+int hier_do_insert_dir(const twzobj *obj, struct hier_name name, objid_t id)
+{
+    const struct attr_values plain = { 0 };
+    struct naming n = { .entry = { .name = name, .kind = HIER_DIR, .id = id },
+                        .values = &plain,
+                        .insert = true };
+
+    return set_name(obj, &n);
+}
+
+int hier_do_replace(const twzobj *obj, struct hier_name name, objid_t id,
+                    const struct attr_values *values, uint32_t flags)
+{
+    struct naming n = { .entry = { .name = name, .kind = HIER_OBJECT, .id = id },
+                        .values = values,
+                        .flags = flags };
+
+    return set_name(obj, &n);
 }

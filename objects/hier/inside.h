@@ -6,7 +6,7 @@
  * adversary may write the object (layout.h, TRUST).
  *
  * The functions of a file may call those of the files before it in this list: open, space, table,
- * rebuild, intent, lock, read, links, impl, rename, path, name. check and show are for tools.
+ * rebuild, intent, lock, read, links, impl, rename, path, api, name. check and show are for tools.
  *
  * "h must be locked" means: the caller must hold the `lock` of directory h. "h must be dirty"
  * means: op of h must be HIER_DIRTY.
@@ -15,6 +15,7 @@
 #define HIER_INSIDE_H
 
 #include <hier/hier.h>
+#include <twz/guard.h>
 #include <twz/persist.h>
 
 #define HIER_DEPTH        65536u         /* largest number of parents that a loop follows */
@@ -27,9 +28,9 @@ struct hier {
     struct hier_dir *dir;
     objid_t id;
     uint32_t rights;
-    uint32_t retries;    /* number of times that the operation started over */
-    objid_t pending_obj; /* with -TWZ_EAGAIN: an object whose links_by is pending_dir */
-    objid_t pending_dir; /* the directory to finish before a retry; 0: none */
+    uint32_t retries;      /* number of times that the operation started over */
+    objid_t pending_dir;   /* with -TWZ_EAGAIN: the directory to finish before a retry; 0: none */
+    uint32_t pending_attr; /* a record of this volume whose names_by is pending_dir */
 };
 
 /* The data of an entry that hier_entry_write will write. */
@@ -37,6 +38,7 @@ struct hier_new_entry {
     struct hier_name name;
     uint32_t hash;
     uint32_t kind;
+    uint32_t attr;
     objid_t id;
     const char *text;
     size_t text_len;
@@ -57,6 +59,12 @@ int hier_attach(const twzobj *obj, struct hier *h);
 
 /* Call hier_name_check, then hier_attach. */
 int hier_open_name(const twzobj *obj, struct hier_name name, struct hier *h);
+
+/* As hier_init; `attr` is the index of the directory's record. */
+int hier_init_at(const twzobj *obj, objid_t parent, objid_t attrs, uint32_t attr);
+
+/* Open the attribute table of the volume for writing. -TWZ_ENOTSUP if it has none. */
+int hier_attrs_open(const struct hier *h, twzobj *table);
 
 /* Check that a name is valid. -TWZ_EINVAL, -TWZ_ENAMELEN. */
 int hier_name_check(struct hier_name name);
@@ -187,32 +195,68 @@ void hier_tree_target_set(const twzobj *root, objid_t to);
  * hier_lock fails, the function returns its error. */
 int hier_read(const struct hier *h, int (*body)(const struct hier *h, void *ctx), void *ctx);
 
-/* --- read.c ----------------------------------------------------------------------------------- */
+/* --- api.c ------------------------------------------------------------------------------------ */
 
 /* As hier_iter, but subtract 1 from *steps for each chunk visited. -TWZ_EFULL if *steps was 0. */
 int hier_iter_some(const twzobj *dir, uint64_t *cursor, struct hier_item *item, uint64_t *steps);
 
+/* The functions of hier.h without a guard: a fault in a directory is a fault of the caller. */
+int hier_do_probe(const twzobj *dir);
+int hier_do_lookup(const twzobj *dir, struct hier_name name, struct hier_found *found);
+int hier_do_readlink(const twzobj *dir, struct hier_name name, char *text, size_t size);
+int hier_do_parent(const twzobj *dir, objid_t *parent);
+int hier_do_count(const twzobj *dir);
+int hier_do_iter_some(const twzobj *dir, uint64_t *cursor, struct hier_item *item, uint64_t *steps);
+int hier_do_insert(const twzobj *dir, struct hier_name name, objid_t id,
+                   const struct attr_values *values);
+int hier_do_insert_dir(const twzobj *dir, struct hier_name name, objid_t id);
+int hier_do_link(const twzobj *dir, struct hier_name name, const struct hier_found *found);
+int hier_do_symlink(const twzobj *dir, struct hier_name name, const char *text, size_t text_len);
+int hier_do_create(const twzobj *dir, struct hier_name name, const struct hier_create *create,
+                   twzobj *obj);
+int hier_do_replace(const twzobj *dir, struct hier_name name, objid_t id,
+                    const struct attr_values *values, uint32_t flags);
+int hier_do_remove(const twzobj *dir, struct hier_name name, uint32_t flags);
+int hier_do_rename(const twzobj *from, struct hier_name name, const twzobj *to,
+                   struct hier_name new_name, uint32_t flags);
+int hier_do_walk(objid_t root, objid_t cwd, const char *path, uint32_t flags,
+                 struct hier_where *where);
+int hier_do_path_of(objid_t root, objid_t dir, char *path, size_t size);
+
 /* --- links.c ---------------------------------------------------------------------------------- */
 
-/* An object that gains or loses a name. While `obj` is open, the thread holds its links_lock. */
+/* An object that loses or gains a name, or gets its first one, and its record. While `table` is
+ * open, the thread holds the record's lock. */
 struct hier_victim {
-    twzobj obj;
-    objid_t id;     /* 0: no object changes */
-    uint64_t links; /* new value of meta.links, or HIER_LINKS_KEEP or HIER_LINKS_DELETE */
+    twzobj table;
+    struct attr_record *record; /* NULL: it has none */
+    objid_t id;                 /* 0: no object changes */
+    uint64_t names;             /* new value of record->names, or HIER_NAMES_KEEP */
+    uint32_t attr;              /* index of the record; 0: none */
+    uint32_t remove;            /* HIER_DELETE_*: the object is deleted; 0: not */
 };
 
-/* Compute how the object of an entry must change when the entry is removed, and lock its links. It
+/* True if directory `dir` has a committed change of the record. */
+bool hier_has_committed(objid_t dir, uint32_t index);
+
+/* Compute how the object of an entry must change when the entry is removed, and lock its record. It
  * is no error if the object does not exist. h must be locked. On -TWZ_EAGAIN the caller must unlock
  * h, then call hier_retry. */
 int hier_victim_prepare(struct hier *h, const struct hier_found *found, uint32_t flags,
                         struct hier_victim *v);
 
-/* Store the ID of h to links_by of the victim. The caller must call this before it commits the
- * intent. */
-void hier_victim_mark(const struct hier *h, const struct hier_victim *v);
+/* Take a record for an object that gets its first name in h, which must be locked. Without a table
+ * the object gets no record, which is no error. */
+int hier_named_prepare(struct hier *h, objid_t id, const struct attr_values *values,
+                       struct hier_victim *v);
 
-/* Clear links_by, release links_lock and close the object. The caller must call this after it has
- * applied the intent. */
+/* Store the victim in the intent, and the ID of h to names_by of its record. The caller must call
+ * this before it commits the intent. */
+void hier_victim_mark(const struct hier *h, const struct hier_victim *v,
+                      struct hier_intent *intent);
+
+/* Clear names_by, release the record's lock and close the table. The caller must call this after it
+ * has applied the intent, or instead. */
 void hier_victim_release(struct hier_victim *v);
 
 /* Returns true if the caller must start over: `err` is -TWZ_EAGAIN and retries are left. The

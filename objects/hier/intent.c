@@ -10,6 +10,8 @@
  *   - The finishing thread must copy the intent before it checks the intent, and must apply the
  *     copy: an adversary may store to the directory at any time.
  *   - A thread must check all steps of its own intent before it commits the intent.
+ *   - A step that changes another object has a guard of its own. If that object is destroyed, the
+ *     step is left out: else the directory with the intent would be lost, too.
  */
 #include "inside.h"
 
@@ -67,15 +69,16 @@ static int open_for_store(objid_t id, twzobj *obj, struct hier *h)
     return err < 0 ? err : 0;
 }
 
-/* Nothing happens if the directory does not exist. */
-static void set_parent(objid_t id, objid_t parent)
+/* An error if the directory does not exist. */
+static int set_parent(objid_t id, objid_t parent)
 {
     twzobj obj;
     struct hier h;
     uint64_t which;
+    int err = open_for_store(id, &obj, &h);
 
-    if (open_for_store(id, &obj, &h) < 0)
-        return;
+    if (err < 0)
+        return err;
     which = h.dir->parent_which & 1;
     if (!objid_equal(h.dir->parent[which], parent)) {
         which = 1 - which;
@@ -84,25 +87,56 @@ static void set_parent(objid_t id, objid_t parent)
     }
     twz_persist_commit64(&h.dir->parent_which, which); /* COMMIT: the parent, on this line */
     twz_object_release(&obj);
+    return 0;
 }
 
-/* Store the victim's link count or delete it; nothing happens if it does not exist. */
-static void set_victim(objid_t id, uint64_t links)
+/* Mark a directory that will be deleted, for threads that have it open. */
+static int mark_dead(objid_t id)
 {
     twzobj obj;
     struct hier h;
+    int err = open_for_store(id, &obj, &h);
 
-    if (links == HIER_LINKS_KEEP || twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE) < 0)
-        return;
-    if (links != HIER_LINKS_DELETE) {
-        if (twz_touch(twz_object_meta(&obj), sizeof(struct twz_meta)) >= 0)
-            twz_persist_commit64(&twz_object_meta(&obj)->links, links); /* COMMIT: the count */
-    } else {
-        if (hier_attach(&obj, &h) == 0 && twz_touch(h.dir, sizeof(*h.dir)) >= 0)
-            twz_persist_store64(&h.dir->dead, 1);     /* for threads that have it open */
-        twz_object_delete(&obj, TWZ_DELETE_DEFERRED); /* COMMIT: durable on return */
-    }
+    if (err < 0)
+        return err;
+    twz_persist_store64(&h.dir->dead, 1);
     twz_object_release(&obj);
+    return 0;
+}
+
+static void delete_object(objid_t id, bool dir)
+{
+    if (dir)
+        (void)!TWZ_GUARDED(mark_dead(id));
+    twz_object_delete_guid(id, TWZ_DELETE_DEFERRED); /* COMMIT: durable on return */
+}
+
+/* Open the volume's table and find the record of an object; false if there is none. */
+static bool open_record(const struct hier *h, objid_t id, uint32_t attr, twzobj *table,
+                        struct attr_record **record)
+{
+    if (attr == 0 || hier_attrs_open(h, table) < 0)
+        return false;
+    *record = attr_at(table, attr);
+    if (*record && attr_is_of(*record, id) && twz_touch(*record, sizeof(**record)) >= 0)
+        return true;
+    twz_object_release(table);
+    return false;
+}
+
+/* Store `names` of the object's record; `first`: only if it is 0. */
+static int set_names(const struct hier *h, objid_t id, uint32_t attr, uint64_t names, bool first)
+{
+    struct attr_record *record;
+    twzobj table;
+
+    if (!open_record(h, id, attr, &table, &record))
+        return 0;
+    if (first && record->names != 0)
+        names = record->names;
+    twz_persist_commit64(&record->names, names); /* COMMIT: the count, or the free record */
+    twz_object_release(&table);
+    return 0;
 }
 
 /* Each step is durable on its own and may be repeated. A step must be flushed even if it seems to
@@ -118,9 +152,13 @@ static void apply_steps(struct hier *h, struct hier *from, const struct hier_int
         twz_persist_commit64(bucket, *bucket == i->from_value ? HIER_TOMB : *bucket);
     }
     if (!objid_is_none(i->moved))
-        set_parent(i->moved, h->id);
-    if (!objid_is_none(i->victim))
-        set_victim(i->victim, i->victim_links);
+        (void)!TWZ_GUARDED(set_parent(i->moved, h->id));
+    if (!objid_is_none(i->victim) && i->victim_delete)
+        delete_object(i->victim, i->victim_delete == HIER_DELETE_DIR);
+    if (!objid_is_none(i->victim) && i->victim_names != HIER_NAMES_KEEP)
+        (void)!TWZ_GUARDED(set_names(h, i->victim, i->victim_attr, i->victim_names, false));
+    if (!objid_is_none(i->named))
+        (void)!TWZ_GUARDED(set_names(h, i->named, i->named_attr, 1, true));
 }
 
 static void write_intent(struct hier *h, const struct hier_intent *intent)
@@ -162,30 +200,50 @@ int hier_child_check(objid_t id, objid_t parent)
 }
 
 /* Consent of a directory to its deletion. */
-static bool is_empty_child(objid_t id, objid_t parent)
+static int check_empty_child(objid_t id, objid_t parent)
 {
     struct hier h;
     twzobj obj;
     bool empty;
 
     if (hier_child_check(id, parent) <= 0 || open_for_store(id, &obj, &h) < 0)
-        return false;
+        return 0;
     empty = hier_is_empty(&h);
     twz_object_release(&obj);
     return empty;
 }
 
-/* Consent of an object to a change of its links: its links_by names directory `dir`. */
-static bool validate_links(objid_t id, objid_t dir)
+static bool is_empty_child(objid_t id, objid_t parent)
 {
-    twzobj obj;
+    return TWZ_GUARDED(check_empty_child(id, parent)) > 0;
+}
+
+/* Consent of a record: it holds the object's ID, and its names_by names h. */
+static int check_record(const struct hier *h, objid_t id, uint32_t attr)
+{
+    struct attr_record *record;
+    twzobj table;
     bool valid;
 
-    if (twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE) < 0)
+    if (objid_is_none(id) || !open_record(h, id, attr, &table, &record))
         return false;
-    valid = objid_equal(twz_object_meta(&obj)->links_by, dir);
-    twz_object_release(&obj);
+    valid = objid_equal(record->names_by, h->id);
+    twz_object_release(&table);
     return valid;
+}
+
+static bool validate_record(const struct hier *h, objid_t id, uint32_t attr)
+{
+    return TWZ_GUARDED(check_record(h, id, attr)) > 0;
+}
+
+/* Consent of an object to its deletion, besides that of its record: the directory has its owner. */
+static bool has_same_owner(objid_t a, objid_t b)
+{
+    struct twz_stat one, other;
+
+    return twz_object_stat(a, &one) >= 0 && twz_object_stat(b, &other) >= 0 &&
+           objid_equal(one.kuid, other.kuid);
 }
 
 /* Consent of the source of a rename: its peer_intent names h. */
@@ -198,7 +256,8 @@ static bool validate_source(const struct hier *from, const struct hier *h)
 /* Consent of a directory to another parent. */
 static bool validate_moved(objid_t id, const struct hier *from, const struct hier *h)
 {
-    return hier_child_check(id, from->id) > 0 || hier_child_check(id, h->id) > 0;
+    return TWZ_GUARDED(hier_child_check(id, from->id)) > 0 ||
+           TWZ_GUARDED(hier_child_check(id, h->id)) > 0;
 }
 
 void hier_finish_intent(struct hier *h, struct hier *from)
@@ -212,8 +271,13 @@ void hier_finish_intent(struct hier *h, struct hier *from)
         i.from_bucket = 0;
     if (!across || !validate_moved(i.moved, from, h))
         i.moved = TWZ_OBJID_NONE;
-    if (!validate_links(i.victim, h->id) &&
-        !(i.victim_links == HIER_LINKS_DELETE && is_empty_child(i.victim, h->id)))
-        i.victim = TWZ_OBJID_NONE;
+    if (!validate_record(h, i.victim, i.victim_attr)) {
+        i.victim_names = HIER_NAMES_KEEP;
+        i.victim_delete = i.victim_delete && is_empty_child(i.victim, h->id);
+    } else if (i.victim_delete && !has_same_owner(i.victim, h->id)) {
+        i.victim_delete = is_empty_child(i.victim, h->id);
+    }
+    if (!validate_record(h, i.named, i.named_attr))
+        i.named = TWZ_OBJID_NONE;
     apply_steps(h, from, &i);
 }

@@ -43,11 +43,11 @@
  *   1 tree_lock          the root        move a directory to another parent; change tree_to
  *   2 lock               a directory     change this directory; change the parent, or `dead`, of a
  *                                        subdirectory of this directory
- *   3 meta.links_lock    an object       change links and links_by of this object
+ *   3 lock               a record        change `names` and names_by of this record (attr/layout.h)
  * A move needs `lock` of the old parent and of the new parent. Without tree_lock, two concurrent
  * moves could close a cycle.
- * A thread that finishes the intent of a dead thread needs neither tree_lock nor links_lock. The
- * words that lead to the intent keep other threads away (WORDS THAT LEAD TO AN INTENT).
+ * A thread that finishes the intent of a dead thread needs neither tree_lock nor the lock of a
+ * record. The words that lead to the intent keep other threads away (WORDS THAT LEAD TO AN INTENT).
  * `lock` of a directory does not guard the parent, `dead` and tree_to of this same directory.
  * A thread that locks several directories must lock them in the order of their IDs (hi, then
  * lo). All locks are twz_mutex words, so a thread can take a lock whose owner is dead.
@@ -65,7 +65,8 @@
  *   durable before   the steps that must be durable before this step
  *   after a crash    what the next owner does after a crash between this step and the next one
  *
- * A CHANGE OF ONE BUCKET: insert, symlink, create; remove, if no other object changes.
+ * A CHANGE OF ONE BUCKET: symlink, create; remove, if no other object and no
+ * record changes. The record of a created object is durable before step 3 (attr/layout.h).
  *   step                                  durable before  after a crash
  *   1 COMMIT op = HIER_DIRTY              -               the owner rebuilds lists and counts
  *   2 write a new entry to a free chunk   1               as 1; the entry is free space
@@ -76,29 +77,32 @@
  * `op` shares its cache line with bump, count, used and the list heads. Stores to one line reach
  * the media in program order. So media that hold HIER_IDLE also hold the new lists and counts.
  *
- * A CHANGE OF SEVERAL WORDS: replace, rename, link; remove, if another object changes. The intent
- * in the header describes the whole change. `from`, `moved` and `victim` are words of the intent.
+ * A CHANGE OF SEVERAL WORDS: insert, replace, rename, link; remove, if another object or a record
+ * changes. The intent in the header describes the whole change. `from`, `moved`, `victim` and
+ * `named` are words of the intent.
  *   step                                  durable before  after a crash
  *   0 write tree_to, if a directory       -               nothing has changed; the next thread that
  *     moves                                               takes tree_lock looks at tree_to in vain
  *   1 COMMIT op = HIER_DIRTY              -               the owner rebuilds lists and counts
  *   2 write the new entry, the intent,    1               as 1; no name has changed
- *     peer_intent, links_by
+ *     peer_intent, names_by
  *   3 COMMIT op = HIER_COMMITTED          0, 2            the change has happened: the owner
- *                                                         applies 4a to 4d as TRUST permits, then
+ *                                                         applies 4a to 4e as TRUST permits, then
  *                                                         does as in 1
- *   4 apply the intent, 4a to 4d:         3               as 3
+ *   4 apply the intent, 4a to 4e:         3               as 3
  *     4a COMMIT to_bucket = to_value
  *     4b COMMIT from_bucket of `from` = HIER_TOMB, if the bucket holds from_value
  *     4c COMMIT parent of `moved` = this directory
- *     4d COMMIT meta.links of `victim` = victim_links, or delete `victim`
+ *     4d COMMIT names of the record of `victim` = victim_names; if victim_delete is not 0,
+ *        delete `victim` before
+ *     4e COMMIT names of the record of `named` = 1, if it is 0
  *   5 op = HIER_DIRTY, no flush           4               if the media hold HIER_COMMITTED: as 3;
  *                                                         if they hold HIER_DIRTY: as 1
  *   6 peer_intent_valid = 0               4               as 5
  *   7 update counts and free lists        4               as 5
  *   8 op = HIER_IDLE, flush, no fence     6, 7            if the media hold HIER_IDLE: nothing,
  *                                                         else as 5
- *   9 links_by = 0, tree_valid = 0        4               as 8; a word that is still set costs one
+ *   9 names_by = 0, tree_valid = 0        4               as 8; a word that is still set costs one
  *                                                         needless look-up
  * In a rename between two directories, steps 1, 7 and 8 are also done for `from`.
  * After step 8 the media may still hold HIER_COMMITTED, until the next change of this directory
@@ -111,10 +115,11 @@
  * WORDS THAT LEAD TO AN INTENT. Step 2 stores the first two, step 0 the third.
  *   word          lies in                  names            the intent must be finished by
  *   peer_intent   the source of a rename   the destination  a thread that locks the source
- *   links_by      metadata of `victim`     this directory   a thread that locks links of `victim`
+ *   names_by      records of `victim`      this directory   a thread that locks the record
+ *                 and `named`
  *   tree_to       the root                 the new parent   a thread that takes tree_lock
  * The intent of a rename between two directories lies in the destination.
- * A crash may leave half of an ID in tree_to or links_by. Half of an ID names no object, and costs
+ * A crash may leave half of an ID in tree_to or names_by. Half of an ID names no object, and costs
  * one needless look-up.
  *
  * DEATH OF A THREAD. The machine continues when a thread dies. The dead thread may have stored op,
@@ -142,20 +147,24 @@
  *   4b, in another directory       peer_intent of `from` is valid and names this directory
  *   4c                             `from` consents to 4b, and the parent of `moved` is `from` or
  *                                  this directory
- *   4d, new links                  links_by of `victim` names this directory
- *   4d, deletion                   links_by of `victim` names this directory, or `victim` is an
- *                                  empty directory whose parent is this directory
+ *   4d, 4e, names                  the record holds the ID of `victim` or `named`, and names_by of
+ *                                  the record names this directory
+ *   4d, deletion                   the same, and `victim` has the owner (kuid) of this directory,
+ *                                  or `victim` is an empty directory whose parent is this directory
+ * A record lies in the attribute table that this directory names. So the owner of a volume decides
+ * about the names in it, and the owner of an object about its deletion.
  * An entry of kind HIER_DIR may name a directory whose parent is not the directory that holds the
  * entry. The removal of such an entry does not delete the named directory. hier_rename refuses to
  * move such an entry to another directory.
  *
  * An adversary can still do harm:
  *   it may write   it can store               effect on an accessor
- *   an object X    the ID of any directory D  An accessor that finishes the intent of D deletes X,
- *                  in links_by of X, where    if the accessor has the right.
- *                  an intent in D deletes X
+ *   a table        any ID in a record,        An accessor that finishes the intent of D deletes X,
+ *   and D in its   where an intent in D       if the accessor has the right, and D and X have the
+ *   volume         deletes X                  same owner.
  *   a directory    an entry for any object    An accessor that removes the name with HIER_DELETE
- *                                             also deletes the object, if meta.links is 0.
+ *                                             also deletes the object, if the entry has no record,
+ *                                             or the record has one name.
  *   a directory    in intent.to_bucket, the   An accessor that finishes the change makes X
  *                  offset of a bucket whose   permanent.
  *                  entry names any object X
@@ -165,12 +174,13 @@
 #ifndef HIER_LAYOUT_H
 #define HIER_LAYOUT_H
 
+#include <attr/layout.h>
 #include <twz/mutex.h>
 #include <twz/object.h>
 
 #define HIER_TAG     0x7265696800000001ull
 #define HIER_MAGIC   0x317265696800747aull
-#define HIER_VERSION 1u
+#define HIER_VERSION 2u
 
 #define HIER_CELL        64u /* bytes of a cell; the length of a chunk is a multiple of it */
 #define HIER_START       (TWZ_OBJ_BASE + 512u)
@@ -208,19 +218,26 @@
 /* The number of free lists (SPACE). */
 #define HIER_LISTS 6u
 
-#define HIER_LINKS_KEEP   UINT64_MAX        /* the links of `victim` do not change */
-#define HIER_LINKS_DELETE (UINT64_MAX - 1u) /* `victim` is deleted */
+/* Values of victim_delete. */
+#define HIER_DELETE_OBJECT 1u
+#define HIER_DELETE_DIR    2u /* and its word `dead` is stored before */
+
+#define HIER_NAMES_KEEP UINT64_MAX /* the record of `victim` does not change */
 
 struct hier_intent {
-    uint64_t to_bucket;    /* offset of a bucket of this directory; 0: none */
-    uint64_t to_value;     /* new value of that bucket */
-    uint64_t from_bucket;  /* offset of a bucket of directory `from`; 0: none */
-    uint64_t from_value;   /* value that the bucket has before the change */
-    objid_t from;          /* the directory that loses a name; may be this directory */
-    objid_t moved;         /* the directory that gets another parent; 0: none */
-    objid_t victim;        /* the object whose links change, or that is deleted; 0: none */
-    uint64_t victim_links; /* new value of meta.links, or HIER_LINKS_KEEP or _DELETE */
-    uint64_t pad[5];
+    uint64_t to_bucket;     /* offset of a bucket of this directory; 0: none */
+    uint64_t to_value;      /* new value of that bucket */
+    uint64_t from_bucket;   /* offset of a bucket of directory `from`; 0: none */
+    uint64_t from_value;    /* value that the bucket has before the change */
+    objid_t from;           /* the directory that loses a name; may be this directory */
+    objid_t moved;          /* the directory that gets another parent; 0: none */
+    objid_t victim;         /* the object that loses or gains a name, or is deleted; 0: none */
+    objid_t named;          /* the object that gets its first name in this volume; 0: none */
+    uint64_t victim_names;  /* new value of `names` of its record, or HIER_NAMES_KEEP */
+    uint32_t victim_attr;   /* index of the record of `victim`; 0: none */
+    uint32_t named_attr;    /* index of the record of `named` */
+    uint64_t victim_delete; /* 0, or HIER_DELETE_*: `victim` is deleted */
+    uint64_t pad;
 };
 _Static_assert(sizeof(struct hier_intent) == 128, "hier intent size");
 
@@ -231,7 +248,8 @@ struct hier_dir {
     uint64_t start; /* HIER_START */
     uint64_t table; /* COMMIT word of a new table */
     uint64_t dead;  /* 1: the directory was removed; a thread must not add a name */
-    uint64_t pad0[3];
+    objid_t attrs;  /* attribute table of the volume; 0: names in it have no attributes */
+    uint64_t attr;  /* index of this directory's record in it; 0: none */
     /* cache line 1: a thread must hold `lock` to change it */
     uint64_t op;               /* COMMIT word: HIER_IDLE .. HIER_COMMITTED */
     uint64_t bump;             /* offset of the end of the last chunk */
@@ -267,8 +285,11 @@ _Static_assert(offsetof(struct hier_dir, intent) == 320, "intent lines");
 
 struct hier_entry {
     uint64_t chunk; /* the first word of the chunk, HIER_CHUNK */
-    uint32_t next;  /* in a free chunk: offset of the next chunk of the list; 0: none */
-    uint32_t hash;  /* of the name */
+    union {
+        uint32_t next; /* in a free chunk: offset of the next chunk of the list; 0: none */
+        uint32_t attr; /* in an entry: index of the object's record; 0: none */
+    };
+    uint32_t hash; /* of the name */
     objid_t id;
     uint8_t kind; /* HIER_OBJECT, HIER_DIR or HIER_SYMLINK */
     uint8_t name_len;

@@ -3,7 +3,7 @@
  * Locks of directories. hier_lock returns only when no directory that it locks has an interrupted
  * change.
  *
- * Lock order: tree_lock of the root; directories by ID; meta.links_lock of an object. A thread must
+ * Lock order: tree_lock of the root; directories by ID; the lock of a record. A thread must
  * not wait for a lock while it holds one that comes later in this order. So a thread that finds an
  * interrupted change of two directories must release all directory locks. Then it takes the locks
  * of these two in order, and checks again whether the change is unfinished.
@@ -30,12 +30,14 @@ static int acquire_lock(struct hier *h)
         err = twz_mutex_lock_for(&h->dir->lock, HIER_LOCK_TIMEOUT);
     if (err < 0)
         return err;
+    twz_guard_lock(&h->dir->lock);
     __atomic_fetch_add(&h->dir->seq, 1, __ATOMIC_RELEASE);
     return 0; /* a dead owner's change is found by op and peer_intent */
 }
 
 static void release_lock(struct hier *h)
 {
+    twz_guard_unlock(&h->dir->lock);
     twz_mutex_unlock(&h->dir->lock);
 }
 
@@ -146,38 +148,40 @@ static int acquire_two(struct hier *a, struct hier *b)
     return err;
 }
 
-/* Lock h and directory `other`, and finish both. If `other` does not exist, h is finished alone.
- * The caller must hold no directory lock. */
-static int finish_with_peer(struct hier *h, objid_t other)
+/* Lock h and directory `other`, and finish both. */
+static int finish_both(struct hier *h, objid_t other)
 {
     struct hier peer;
     twzobj obj;
     int err = twz_object_init_guid(&obj, other, TWZ_READ | TWZ_WRITE);
-    bool gone = err == -TWZ_ENOOBJ || err == -TWZ_EDELETED;
 
+    if (err < 0)
+        return err;
+    err = hier_attach(&obj, &peer);
+    if (err >= 0)
+        err = is_before(h, &peer) ? acquire_two(h, &peer) : acquire_two(&peer, h);
     if (err >= 0) {
-        err = hier_attach(&obj, &peer);
-        gone = err == -TWZ_ETYPE;
-        if (err < 0)
-            twz_object_release(&obj);
-    }
-    if (err < 0 && !gone)
-        return err;
-    if (gone) {
-        err = acquire_lock(h);
-        if (err < 0)
-            return err;
-        err = objid_equal(peer_of(h), other) ? finish_change_locked(h, NULL) : 0;
-        release_lock(h);
-        return err;
-    }
-    err = is_before(h, &peer) ? acquire_two(h, &peer) : acquire_two(&peer, h);
-    if (err == 0) {
         err = finish_pair_locked(h, &peer);
         release_lock(&peer);
         release_lock(h);
     }
     twz_object_release(&obj);
+    return err;
+}
+
+/* As finish_both; if `other` does not exist or is destroyed, h is finished alone. The caller must
+ * hold no directory lock. */
+static int finish_with_peer(struct hier *h, objid_t other)
+{
+    int err = TWZ_GUARDED(finish_both(h, other));
+
+    if (err == -TWZ_ENOOBJ || err == -TWZ_EDELETED || err == -TWZ_ETYPE || err == -TWZ_EIO) {
+        err = acquire_lock(h);
+        if (err < 0)
+            return err;
+        err = objid_equal(peer_of(h), other) ? finish_change_locked(h, NULL) : 0;
+        release_lock(h);
+    }
     return err == -TWZ_EAGAIN ? 0 : err;
 }
 
@@ -322,6 +326,12 @@ static int finish_move(const struct hier *root)
     return err;
 }
 
+static void release_tree_lock(struct hier_dir *dir)
+{
+    twz_guard_unlock(&dir->tree_lock);
+    twz_mutex_unlock(&dir->tree_lock);
+}
+
 int hier_tree_lock(objid_t dir, twzobj *obj)
 {
     struct hier root;
@@ -334,10 +344,11 @@ int hier_tree_lock(objid_t dir, twzobj *obj)
         err = twz_touch(root.dir, sizeof(*root.dir));
     if (err >= 0)
         err = twz_mutex_lock_for(&root.dir->tree_lock, HIER_LOCK_TIMEOUT);
-    if (err >= 0 && root.dir->tree_valid) {
-        err = finish_move(&root);
+    if (err >= 0) {
+        twz_guard_lock(&root.dir->tree_lock);
+        err = root.dir->tree_valid ? finish_move(&root) : 0;
         if (err < 0)
-            twz_mutex_unlock(&root.dir->tree_lock);
+            release_tree_lock(root.dir);
     }
     if (err < 0)
         twz_object_release(obj);
@@ -360,7 +371,7 @@ void hier_tree_unlock(twzobj *root)
 
     if (dir->tree_valid)
         twz_persist_store64(&dir->tree_valid, 0); /* no flush: a loss costs the next move a look */
-    twz_mutex_unlock(&dir->tree_lock);
+    release_tree_lock(dir);
     twz_object_release(root);
 }
 

@@ -5,6 +5,8 @@
 #define SEARCH_DEPTH 64u
 #define SEARCH_STEPS (1u << 18) /* chunks read in all; directories may contain each other */
 
+static const struct attr_values plain; /* of a name that POSIX did not make */
+
 static int walk_from_root(const char *path, uint32_t flags, struct hier_where *where)
 {
     objid_t root = twz_name_root();
@@ -74,7 +76,7 @@ int twz_name_assign(const char *path, objid_t id)
 
     if (err < 0)
         return err;
-    err = where.must_dir ? -TWZ_ENOTDIR : hier_insert(&where.dir, leaf_name(&where), id);
+    err = where.must_dir ? -TWZ_ENOTDIR : hier_insert(&where.dir, leaf_name(&where), id, &plain);
     hier_where_close(&where);
     return err;
 }
@@ -89,7 +91,7 @@ int twz_name_reassign(const char *path, objid_t id)
     if (where.len == 0 || where.must_dir)
         err = -TWZ_EISDIR;
     else
-        err = hier_replace(&where.dir, leaf_name(&where), id, 0);
+        err = hier_replace(&where.dir, leaf_name(&where), id, &plain, 0);
     hier_where_close(&where);
     return err;
 }

@@ -28,8 +28,10 @@ uint32_t hier_hash(struct hier_name name)
 
 int hier_attach(const twzobj *obj, struct hier *h)
 {
-    struct hier_dir *dir = twz_object_getext(obj, HIER_TAG);
+    struct hier_dir *dir;
 
+    twz_guard_watch(obj->start);
+    dir = twz_object_getext(obj, HIER_TAG);
     if (!dir || (uint8_t *)dir != obj->start + TWZ_OBJ_BASE || dir->magic != HIER_MAGIC)
         return -TWZ_ETYPE;
     if (dir->version != HIER_VERSION)
@@ -40,6 +42,13 @@ int hier_attach(const twzobj *obj, struct hier *h)
     return 0;
 }
 
+int hier_attrs_open(const struct hier *h, twzobj *table)
+{
+    const objid_t id = h->dir->attrs;
+
+    return objid_is_none(id) ? -TWZ_ENOTSUP : attr_open(id, TWZ_READ | TWZ_WRITE, table);
+}
+
 int hier_open_name(const twzobj *obj, struct hier_name name, struct hier *h)
 {
     int err = hier_name_check(name);
@@ -48,7 +57,7 @@ int hier_open_name(const twzobj *obj, struct hier_name name, struct hier *h)
 }
 
 /* The first table follows the header, so that a small directory is one page. */
-int hier_init(const twzobj *obj, objid_t parent)
+int hier_init_at(const twzobj *obj, objid_t parent, objid_t attrs, uint32_t attr)
 {
     struct hier h = { .start = obj->start, .dir = twz_object_base(obj), .id = obj->id };
     struct twz_meta *meta = twz_object_meta(obj);
@@ -69,6 +78,9 @@ int hier_init(const twzobj *obj, objid_t parent)
     twz_persist_store64(&dir->table,
                         HIER_TABLE(HIER_START, (uint32_t)__builtin_ctz(HIER_BUCKETS_MIN)));
     twz_persist_store64(&dir->bump, end);
+    twz_persist_store64(&dir->attrs.lo, attrs.lo);
+    twz_persist_store64(&dir->attrs.hi, attrs.hi);
+    twz_persist_store64(&dir->attr, attr);
     if (objid_is_none(parent))
         parent = obj->id;
     twz_persist_store64(&dir->parent[0].lo, parent.lo);
@@ -78,4 +90,28 @@ int hier_init(const twzobj *obj, objid_t parent)
     twz_persist_flush(meta, sizeof(*meta));
     twz_persist_flush(dir, end - TWZ_OBJ_BASE); /* addext fences; not reachable yet */
     return twz_object_addext(obj, HIER_TAG, dir);
+}
+
+int hier_init(const twzobj *dir, objid_t parent, objid_t attrs)
+{
+    return hier_init_at(dir, parent, attrs, 0);
+}
+
+static bool has_no_change(objid_t dir, uint32_t index)
+{
+    (void)dir;
+    (void)index;
+    return false;
+}
+
+/* The root has no name, so its record counts as a name. */
+int hier_init_volume(const twzobj *dir, const twzobj *attrs)
+{
+    const struct attr_values values = { 0 };
+    uint32_t attr;
+    int err = attr_init(attrs, NULL);
+
+    if (err >= 0)
+        err = attr_new(attrs, dir->id, &values, TWZ_OBJID_NONE, has_no_change, &attr);
+    return err < 0 ? err : hier_init_at(dir, TWZ_OBJID_NONE, attrs->id, attr);
 }

@@ -4,7 +4,7 @@
  * lies at the end of a buffer, so that a walk can insert the text of a symbolic link before the
  * rest.
  */
-#include <hier/hier.h>
+#include "inside.h"
 
 struct walk {
     objid_t root;
@@ -24,7 +24,7 @@ static int enter_dir(struct walk *w, objid_t id)
     w->dir = id;
     err = twz_object_init_guid(&w->obj, id, TWZ_READ | TWZ_WRITE);
     if (err >= 0)
-        err = hier_probe(&w->obj);
+        err = hier_do_probe(&w->obj);
     return err == -TWZ_ETYPE ? -TWZ_ENOTDIR : err;
 }
 
@@ -35,7 +35,7 @@ static int enter_parent(struct walk *w)
 
     if (objid_equal(w->dir, w->root))
         return 0;
-    err = hier_parent(&w->obj, &up);
+    err = hier_do_parent(&w->obj, &up);
     return err < 0 ? err : enter_dir(w, up);
 }
 
@@ -57,7 +57,7 @@ static int follow_link(struct walk *w, struct hier_name name)
 
     if (++w->links > HIER_LINKS_MAX)
         return -TWZ_ELOOP;
-    len = hier_readlink(&w->obj, name, text, sizeof(text));
+    len = hier_do_readlink(&w->obj, name, text, sizeof(text));
     if (len < 0)
         return len;
     err = prepend_text(w, text, (size_t)len);
@@ -93,9 +93,12 @@ static bool is_dot_name(const char *part, size_t len)
 
 static void set_where_dir(const struct walk *w, struct hier_where *where)
 {
+    const struct hier_dir *dir = twz_object_base(&w->obj);
+
     where->id = w->dir;
     where->kind = HIER_DIR;
     where->len = 0;
+    where->attr = dir->attr < ATTR_MAX ? (uint32_t)dir->attr : 0;
 }
 
 static void set_where_leaf(const char *part, size_t len, const struct hier_found *found, bool slash,
@@ -108,6 +111,7 @@ static void set_where_leaf(const char *part, size_t len, const struct hier_found
     where->kind = found->kind;
     where->id = found->id;
     where->cookie = found->cookie;
+    where->attr = found->attr;
 }
 
 /* Walk one component. 1: `where` is filled in and the walk is over. */
@@ -126,7 +130,7 @@ static int walk_component(struct walk *w, struct hier_where *where)
             set_where_dir(w, where);
         return err < 0 ? err : last;
     }
-    err = hier_lookup(&w->obj, name, &found);
+    err = hier_do_lookup(&w->obj, name, &found);
     if (err < 0 && !(err == -TWZ_ENONAME && last))
         return err;
     if (found.kind == HIER_SYMLINK && (!last || slash || !(w->flags & HIER_NOFOLLOW)))
@@ -139,7 +143,8 @@ static int walk_component(struct walk *w, struct hier_where *where)
     return 1;
 }
 
-int hier_walk(objid_t root, objid_t cwd, const char *path, uint32_t flags, struct hier_where *where)
+int hier_do_walk(objid_t root, objid_t cwd, const char *path, uint32_t flags,
+                 struct hier_where *where)
 {
     struct walk w = { .root = root, .flags = flags, .at = TWZ_PATH_MAX };
     size_t len = 0;
@@ -162,6 +167,7 @@ int hier_walk(objid_t root, objid_t cwd, const char *path, uint32_t flags, struc
         return err;
     }
     where->dir = w.obj;
+    where->attrs = ((const struct hier_dir *)twz_object_base(&w.obj))->attrs;
     return 0;
 }
 
@@ -175,14 +181,14 @@ void hier_where_close(struct hier_where *where)
 /* The name that `dir` has in directory `parent`. -TWZ_ENONAME. */
 static int find_name_in(objid_t parent, objid_t dir, struct hier_item *item)
 {
-    uint64_t cursor = 0;
+    uint64_t cursor = 0, steps = UINT64_MAX;
     twzobj obj;
     int err = twz_object_init_guid(&obj, parent, TWZ_READ | TWZ_WRITE);
 
     if (err < 0)
         return err;
     do {
-        err = hier_iter(&obj, &cursor, item);
+        err = hier_do_iter_some(&obj, &cursor, item, &steps);
     } while (err > 0 && !(item->found.kind == HIER_DIR && objid_equal(item->found.id, dir)));
     twz_object_release(&obj);
     return err == 0 ? -TWZ_ENONAME : err;
@@ -195,12 +201,12 @@ static int get_parent(objid_t dir, objid_t *parent)
 
     if (err < 0)
         return err;
-    err = hier_parent(&obj, parent);
+    err = hier_do_parent(&obj, parent);
     twz_object_release(&obj);
     return err;
 }
 
-int hier_path_of(objid_t root, objid_t dir, char *path, size_t size)
+int hier_do_path_of(objid_t root, objid_t dir, char *path, size_t size)
 {
     struct hier_item item;
     size_t at = size;

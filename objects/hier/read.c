@@ -2,7 +2,7 @@
 /* Reads a directory. Each body that runs in hier_read must check each value that it loads. */
 #include "inside.h"
 
-int hier_probe(const twzobj *obj)
+int hier_do_probe(const twzobj *obj)
 {
     struct hier h;
     uint64_t buckets;
@@ -12,11 +12,12 @@ int hier_probe(const twzobj *obj)
     return err < 0 ? err : hier_table_get(&h, &buckets, &bits);
 }
 
-uint32_t hier_count(const twzobj *obj)
+int hier_do_count(const twzobj *obj)
 {
     struct hier h;
+    int err = hier_attach(obj, &h);
 
-    return hier_attach(obj, &h) < 0 ? 0 : __atomic_load_n(&h.dir->count, __ATOMIC_RELAXED);
+    return err < 0 ? err : (int)(__atomic_load_n(&h.dir->count, __ATOMIC_RELAXED) & INT32_MAX);
 }
 
 struct lookup {
@@ -33,7 +34,7 @@ static int lookup_body(const struct hier *h, void *ctx)
     return hier_find(h, l->name, &l->hit);
 }
 
-int hier_lookup(const twzobj *obj, struct hier_name name, struct hier_found *found)
+int hier_do_lookup(const twzobj *obj, struct hier_name name, struct hier_found *found)
 {
     struct lookup l = { .name = name };
     struct hier h;
@@ -64,7 +65,7 @@ static int readlink_body(const struct hier *h, void *ctx)
     return (int)l->hit.found.text_len;
 }
 
-int hier_readlink(const twzobj *obj, struct hier_name name, char *text, size_t size)
+int hier_do_readlink(const twzobj *obj, struct hier_name name, char *text, size_t size)
 {
     struct lookup l = { .name = name, .text = text, .size = size };
     struct hier h;
@@ -78,7 +79,7 @@ static int parent_body(const struct hier *h, void *ctx)
     return hier_parent_get(h, ctx);
 }
 
-int hier_parent(const twzobj *obj, objid_t *parent)
+int hier_do_parent(const twzobj *obj, objid_t *parent)
 {
     struct hier h;
     int err = hier_attach(obj, &h);
@@ -99,7 +100,9 @@ static bool fill_item(const struct hier_entry *e, struct iter *it)
 {
     struct hier_item *item = it->item;
 
-    item->found = (struct hier_found){ e->id, e->kind, e->text_len, it->at };
+    item->found = (struct hier_found){
+        .id = e->id, .kind = e->kind, .text_len = e->text_len, .attr = e->attr, .cookie = it->at
+    };
     item->len = e->name_len;
     __builtin_memcpy(item->name, e->bytes, item->len);
     item->name[item->len] = 0;
@@ -133,7 +136,7 @@ static int iter_body(const struct hier *h, void *ctx)
     return 0;
 }
 
-int hier_iter_some(const twzobj *obj, uint64_t *cursor, struct hier_item *item, uint64_t *steps)
+int hier_do_iter_some(const twzobj *obj, uint64_t *cursor, struct hier_item *item, uint64_t *steps)
 {
     struct iter it = { .from = *cursor, .item = item, .steps = steps };
     struct hier h;
@@ -145,11 +148,4 @@ int hier_iter_some(const twzobj *obj, uint64_t *cursor, struct hier_item *item, 
     if (err > 0)
         *cursor = it.next;
     return err;
-}
-
-int hier_iter(const twzobj *obj, uint64_t *cursor, struct hier_item *item)
-{
-    uint64_t steps = UINT64_MAX;
-
-    return hier_iter_some(obj, cursor, item, &steps);
 }

@@ -50,7 +50,7 @@ static int check_not_above(objid_t id, objid_t to)
         err = twz_object_init_guid(&obj, to, TWZ_READ | TWZ_WRITE);
         if (err < 0)
             return err;
-        err = hier_parent(&obj, &up);
+        err = hier_do_parent(&obj, &up);
         twz_object_release(&obj);
         if (err < 0 || objid_equal(up, to))
             return err;
@@ -66,6 +66,8 @@ static int check_rules(const struct rename *r)
 
     if (r->from->dir->dead || r->to->dir->dead)
         return -TWZ_EDELETED;
+    if (r->src.found.attr && !objid_equal(r->from->dir->attrs, r->to->dir->attrs))
+        return -TWZ_EXDEV;
     if (!r->exists)
         return 0;
     if (r->flags & HIER_EXCL)
@@ -96,6 +98,7 @@ static int copy_entry(const struct rename *r, struct hier_new_entry *entry)
         .name = r->new_name,
         .hash = hier_hash(r->new_name),
         .kind = e->kind,
+        .attr = e->attr,
         .id = e->id,
         .text = (const char *)e->bytes + e->name_len,
         .text_len = e->text_len,
@@ -114,14 +117,12 @@ static void commit_rename(struct rename *r, const struct hier_victim *v,
         .from_bucket = r->src.off,
         .from_value = r->src.value,
         .from = r->from->id,
-        .victim = v->id,
-        .victim_links = v->links,
     };
 
     if (entry->kind == HIER_DIR && r->from != r->to)
         intent.moved = entry->id;
     hier_entry_write(r->to, chunk, entry);
-    hier_victim_mark(r->to, v);
+    hier_victim_mark(r->to, v, &intent);
     hier_commit_intent(r->to, r->from, &intent);
     hier_chunk_free(r->from, HIER_BUCKET_OFF(r->src.value));
     hier_count_add(r->from, -1, 0);
@@ -133,7 +134,7 @@ static void commit_rename(struct rename *r, const struct hier_victim *v,
 /* Both directories are locked and all checks made. */
 static int rename_locked(struct rename *r)
 {
-    struct hier_victim v = { .links = HIER_LINKS_KEEP };
+    struct hier_victim v = { .names = HIER_NAMES_KEEP };
     struct hier_new_entry entry;
     uint64_t chunk, bucket;
     int err = copy_entry(r, &entry);
@@ -249,8 +250,8 @@ static int rename_once(struct rename *r)
     return err;
 }
 
-int hier_rename(const twzobj *from, struct hier_name name, const twzobj *to,
-                struct hier_name new_name, uint32_t flags)
+int hier_do_rename(const twzobj *from, struct hier_name name, const twzobj *to,
+                   struct hier_name new_name, uint32_t flags)
 {
     struct rename r = { .old_name = name, .new_name = new_name, .flags = flags };
     int err = hier_open_name(from, name, &r.from_dir);

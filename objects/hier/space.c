@@ -194,6 +194,7 @@ void hier_entry_write(struct hier *h, uint64_t off, const struct hier_new_entry 
     uint8_t *to = h->start + off;
     struct hier_entry head = {
         .chunk = HIER_CHUNK(HIER_CHUNK_ENTRY, cells),
+        .attr = entry->attr,
         .hash = entry->hash,
         .id = entry->id,
         .kind = (uint8_t)entry->kind,

@@ -63,7 +63,11 @@ int hier_find(const struct hier *h, struct hier_name name, struct hier_bucket *h
         *hit = (struct hier_bucket){
             .off = off,
             .value = value,
-            .found = { e->id, e->kind, e->text_len, HIER_BUCKET_OFF(value) },
+            .found = { .id = e->id,
+                       .kind = e->kind,
+                       .text_len = e->text_len,
+                       .attr = e->attr,
+                       .cookie = HIER_BUCKET_OFF(value) },
         };
         return 0;
     }

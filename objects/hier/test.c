@@ -7,7 +7,8 @@
 
 #include "../../libtwz/test/host.h"
 
-static twzobj root;
+static twzobj root, attrs;
+static const struct attr_values plain;
 
 static struct hier_name n(const char *text)
 {
@@ -18,7 +19,8 @@ static void start_test(void)
 {
     host_reset();
     CHECK(twz_object_new(&root, NULL, NULL, TWZ_OC_PERSIST) == 0);
-    CHECK(hier_init(&root, TWZ_OBJID_NONE) == 0);
+    CHECK(twz_object_new(&attrs, NULL, NULL, TWZ_OC_PERSIST) == 0);
+    CHECK(hier_init_volume(&root, &attrs) == 0);
     host_root_set(root.id);
 }
 
@@ -69,15 +71,15 @@ static void test_names(void)
     a = create_file(&root, "a");
     CHECK(lookup(&root, "a", &id) == 0 && objid_equal(id, a));
     CHECK(lookup(&root, "b", &id) == -TWZ_ENONAME);
-    CHECK(hier_insert(&root, n("a"), a) == -TWZ_EEXIST);
-    CHECK(hier_insert(&root, n("b"), a) == 0);
+    CHECK(hier_insert(&root, n("a"), a, &plain) == -TWZ_EEXIST);
+    CHECK(hier_insert(&root, n("b"), a, &plain) == 0);
     CHECK(hier_count(&root) == 2);
-    CHECK(hier_insert(&root, n("x/y"), a) == -TWZ_EINVAL);
-    CHECK(hier_insert(&root, n(".."), a) == -TWZ_EINVAL);
-    CHECK(hier_insert(&root, n(""), a) == -TWZ_EINVAL);
+    CHECK(hier_insert(&root, n("x/y"), a, &plain) == -TWZ_EINVAL);
+    CHECK(hier_insert(&root, n(".."), a, &plain) == -TWZ_EINVAL);
+    CHECK(hier_insert(&root, n(""), a, &plain) == -TWZ_EINVAL);
     memset(long_name, 'l', sizeof(long_name));
-    CHECK(hier_insert(&root, (struct hier_name){ long_name, 256 }, a) == -TWZ_ENAMELEN);
-    CHECK(hier_insert(&root, (struct hier_name){ long_name, 255 }, a) == 0);
+    CHECK(hier_insert(&root, (struct hier_name){ long_name, 256 }, a, &plain) == -TWZ_ENAMELEN);
+    CHECK(hier_insert(&root, (struct hier_name){ long_name, 255 }, a, &plain) == 0);
     CHECK(hier_lookup(&root, (struct hier_name){ long_name, 255 }, &found) == 0);
     CHECK(hier_symlink(&root, n("s"), "to/there", 8) == 0);
     CHECK(hier_readlink(&root, n("s"), text, sizeof(text)) == 8);
@@ -89,9 +91,33 @@ static void test_names(void)
     check_clean(&root);
 }
 
+/* Without the attribute table. */
 static size_t object_count(void)
 {
-    return host_objects(NULL, 0);
+    return host_objects(NULL, 0) - 1;
+}
+
+/* Names of the object of a name, as its record counts them; 0: it has no record. */
+static uint64_t names_of(const twzobj *dir, const char *name)
+{
+    struct hier_found found;
+    struct attr_values values;
+    uint64_t names = 0;
+
+    CHECK(hier_lookup(dir, n(name), &found) == 0);
+    if (!found.attr || !attr_get(attr_at(&attrs, found.attr), found.id, &values, &names))
+        return 0;
+    return names;
+}
+
+/* Records in use, besides the root's. */
+static uint64_t records(void)
+{
+    uint64_t used = 0;
+
+    for (uint64_t i = 1; i < attr_end(&attrs); i++)
+        used += attr_at(&attrs, i)->names != 0;
+    return used - 1;
 }
 
 static void test_links(void)
@@ -101,22 +127,106 @@ static void test_links(void)
 
     start_test();
     a = create_file(&root, "a");
-    CHECK(hier_link(&root, n("a2"), a) == 0);
+    CHECK(hier_lookup(&root, n("a"), &found) == 0 && names_of(&root, "a") == 1);
+    CHECK(hier_link(&root, n("a2"), &found) == 0);
+    CHECK(names_of(&root, "a") == 2 && names_of(&root, "a2") == 2 && records() == 1);
+    CHECK(hier_rename(&root, n("a2"), &root, n("a3"), 0) == 0 && names_of(&root, "a3") == 2);
     CHECK(hier_remove(&root, n("a"), HIER_DELETE) == 0);
-    CHECK(object_count() == 2);
-    CHECK(hier_remove(&root, n("a2"), HIER_DELETE) == 0);
-    CHECK(object_count() == 1);
+    CHECK(object_count() == 2 && names_of(&root, "a3") == 1);
+    CHECK(hier_remove(&root, n("a3"), HIER_DELETE) == 0);
+    CHECK(object_count() == 1 && records() == 0);
+    CHECK(hier_link(&root, n("a4"), &found) == -TWZ_EXDEV); /* its record is free */
     a = create_file(&root, "a");
     CHECK(hier_remove(&root, n("a"), 0) == 0 &&
           object_count() == 2); /* the object is not deleted */
-    CHECK(hier_insert(&root, n("a"), a) == 0);
+    CHECK(records() == 0);
+    CHECK(hier_insert(&root, n("a"), a, &plain) == 0 && names_of(&root, "a") == 1);
     b = create_file(&root, "b");
-    CHECK(hier_replace(&root, n("a"), b, HIER_DELETE) == 0);
-    CHECK(object_count() == 2);
+    CHECK(hier_replace(&root, n("a"), b, &plain, HIER_DELETE) == 0);
+    CHECK(object_count() == 2 && names_of(&root, "a") == 1 && records() == 2);
     CHECK(hier_lookup(&root, n("a"), &found) == 0 && objid_equal(found.id, b));
     twz_object_delete_guid(b, 0);
     CHECK(hier_remove(&root, n("b"), HIER_DELETE) == 0); /* a name without an object */
+    CHECK(hier_remove(&root, n("a"), HIER_DELETE) == 0 && records() == 0);
     check_clean(&root);
+}
+
+static struct attr_record *record_of(const char *name)
+{
+    struct hier_found found;
+
+    CHECK(hier_lookup(&root, n(name), &found) == 0);
+    return attr_at(&attrs, found.attr);
+}
+
+/* A record that does not belong to its entry is an error of that name only. */
+static void test_records(void)
+{
+    struct hier_create create = { .kind = HIER_OBJECT, .values = { 0100644, 5, 6 } };
+    struct hier_found found;
+    uint32_t attr;
+    objid_t a;
+
+    start_test();
+    create.attr = &attr;
+    CHECK(hier_create(&root, n("x"), &create, NULL) == 0);
+    CHECK(hier_lookup(&root, n("x"), &found) == 0 && found.attr == attr);
+    CHECK(record_of("x")->mode == 0100644 && record_of("x")->mtime_ns == 5);
+    CHECK(hier_rename(&root, n("x"), &root, n("y"), 0) == 0);
+    CHECK(record_of("y")->ctime_ns == 6 && record_of("y") == attr_at(&attrs, attr));
+    a = create_file(&root, "a");
+    record_of("a")->id.lo ^= 1;
+    CHECK(hier_lookup(&root, n("a"), &found) == 0);
+    CHECK(hier_link(&root, n("a2"), &found) == -TWZ_EXDEV);
+    CHECK(hier_remove(&root, n("a"), HIER_DELETE) == 0);
+    CHECK(twz_object_stat(a, &(struct twz_stat){ 0 }) == 0); /* it may have other names */
+    CHECK(names_of(&root, "y") == 1);
+    /* An entry that names no record, and one of a table that does not exist. */
+    found.attr = ATTR_MAX;
+    CHECK(hier_link(&root, n("a2"), &found) == -TWZ_EXDEV);
+    found.attr = 0;
+    CHECK(hier_link(&root, n("a2"), &found) == -TWZ_ENOTSUP);
+    twz_object_delete_guid(attrs.id, 0);
+    CHECK(hier_create(&root, n("z"), &create, NULL) == -TWZ_ENOOBJ);
+    CHECK(hier_remove(&root, n("y"), HIER_DELETE) == 0);
+    check_clean(&root);
+}
+
+/* If the object cannot be made permanent, neither the name nor the object remains. */
+static void test_create_fails(void)
+{
+    struct hier_create create = { .kind = HIER_OBJECT };
+    struct hier_found found;
+
+    start_test();
+    host_ctl_fail(-TWZ_EIO);
+    CHECK(hier_create(&root, n("a"), &create, NULL) == -TWZ_EIO);
+    create.kind = HIER_DIR;
+    CHECK(hier_create(&root, n("d"), &create, NULL) == -TWZ_EIO);
+    host_ctl_fail(0);
+    CHECK(hier_lookup(&root, n("a"), &found) == -TWZ_ENONAME);
+    CHECK(hier_lookup(&root, n("d"), &found) == -TWZ_ENONAME);
+    CHECK(object_count() == 1 && records() == 0);
+    CHECK(hier_create(&root, n("a"), &create, NULL) == 0);
+    check_clean(&root);
+}
+
+static void test_volumes(void)
+{
+    twzobj other, other_attrs, d;
+
+    start_test();
+    CHECK(twz_object_new(&other, NULL, NULL, TWZ_OC_PERSIST) == 0);
+    CHECK(twz_object_new(&other_attrs, NULL, NULL, TWZ_OC_PERSIST) == 0);
+    CHECK(hier_init_volume(&other, &other_attrs) == 0);
+    (void)create_file(&root, "a");
+    d = create_dir(&root, "d");
+    CHECK(hier_symlink(&root, n("s"), "a", 1) == 0);
+    CHECK(hier_rename(&root, n("a"), &other, n("a"), 0) == -TWZ_EXDEV);
+    CHECK(hier_rename(&root, n("s"), &other, n("s"), 0) == 0); /* it has no record */
+    CHECK(hier_rename(&root, n("a"), &d, n("a"), 0) == 0 && names_of(&d, "a") == 1);
+    check_clean(&root);
+    check_clean(&other);
 }
 
 static void test_dirs(void)
@@ -132,7 +242,7 @@ static void test_dirs(void)
     CHECK(hier_remove(&root, n("d"), 0) == -TWZ_ENOTEMPTY);
     CHECK(hier_remove(&d, n("e"), HIER_NOT_DIR) == -TWZ_EISDIR);
     CHECK(hier_remove(&d, n("e"), HIER_WANT_DIR) == 0);
-    CHECK(hier_insert(&e, n("late"), root.id) == -TWZ_EDELETED);
+    CHECK(hier_insert(&e, n("late"), root.id, &plain) == -TWZ_EDELETED);
     CHECK(object_count() == 2);
     (void)create_file(&d, "f");
     CHECK(hier_remove(&d, n("f"), HIER_WANT_DIR) == -TWZ_ENOTDIR);
@@ -168,7 +278,7 @@ static void test_rename(void)
     CHECK(hier_rename(&root, n("d"), &d, n("x"), 0) == -TWZ_EINVAL);
     CHECK(hier_rename(&d, n("e"), &root, n("g"), 0) == 0); /* g was empty */
     CHECK(hier_parent(&e, &up) == 0 && objid_equal(up, root.id));
-    CHECK(hier_insert(&g, n("late"), a) == -TWZ_EDELETED);
+    CHECK(hier_insert(&g, n("late"), a, &plain) == -TWZ_EDELETED);
     CHECK(hier_rename(&root, n("d"), &root, n("g"), 0) == -TWZ_ENOTEMPTY);
     (void)create_file(&root, "f");
     CHECK(hier_rename(&root, n("f"), &root, n("d"), 0) == -TWZ_EISDIR);
@@ -191,7 +301,7 @@ static void test_many(void)
     start_test();
     for (uint32_t i = 0; i < count; i++) {
         snprintf(name, sizeof(name), "name%u", i);
-        CHECK(hier_insert(&root, n(name), (objid_t){ i + 1, 5 }) == 0);
+        CHECK(hier_insert(&root, n(name), (objid_t){ i + 1, 5 }, &plain) == 0);
     }
     CHECK(hier_count(&root) == count);
     for (uint32_t i = 0; i < count; i++) {
@@ -207,7 +317,7 @@ static void test_many(void)
     CHECK(seen == count / 2 && hier_count(&root) == count / 2);
     for (uint32_t i = 0; i < count; i++) { /* free chunks are used again */
         snprintf(name, sizeof(name), "again%u", i % 100);
-        if (hier_insert(&root, n(name), root.id) == -TWZ_EEXIST)
+        if (hier_insert(&root, n(name), root.id, &plain) == -TWZ_EEXIST)
             CHECK(hier_remove(&root, n(name), 0) == 0);
     }
     check_clean(&root);
@@ -296,11 +406,14 @@ int main(void)
 {
     test_names();
     test_links();
+    test_records();
+    test_create_fails();
+    test_volumes();
     test_dirs();
     test_rename();
     test_paths();
     test_hostile();
     test_many();
-    printf("7 passed, 0 failed\n");
+    printf("10 passed, 0 failed\n");
     return 0;
 }

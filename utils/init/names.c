@@ -93,7 +93,7 @@ static void make_root_anew(void *arg)
     r->err = (int)twz_sys_obj_range(r->root.id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE,
                                     TWZ_OBJ_RECORD - TWZ_OBJ_BASE);
     if (r->err >= 0)
-        r->err = hier_init(&r->root, TWZ_OBJID_NONE);
+        r->err = hier_init(&r->root, TWZ_OBJID_NONE, TWZ_OBJID_NONE);
 }
 
 bool names_repair(void)

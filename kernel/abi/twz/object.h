@@ -65,23 +65,17 @@ struct twz_ext {
 _Static_assert(sizeof(struct twz_ext) == 16, "ext size");
 #define TWZ_EXT_MAX 64u
 
-/* The user's metadata page. All zero (never written) is a valid, empty object. */
-#define TWZ_META_MAGIC 0x3174656d2d7a7774ull /* "twz-met1" */
+/* The user's metadata page. All zero (never written) is a valid, empty object. The attributes that
+ * naming and POSIX change lie in a volume's attribute table (objects/attr). */
+#define TWZ_META_MAGIC 0x3274656d2d7a7774ull /* "twz-met2" */
 struct twz_meta {
     uint64_t magic;        /* 0 or TWZ_META_MAGIC */
     uint64_t size;         /* bytes of data from the base on; the length of a file */
     uint64_t fot_count;    /* highest FOT index allocated; raised by fetch-add */
     uint64_t type;         /* fingerprint of the type at the base; 0: untyped */
     uint64_t type_version; /* of that type */
-    uint64_t mode;         /* POSIX mode bits, advisory; 0: a twz object */
-    uint64_t mtime_ns;     /* advisory, ns since 1970 */
-    uint64_t ctime_ns;     /* advisory, ns since 1970 */
     uint64_t next;         /* p-ptr: continuation of a file beyond TWZ_OBJ_DATA_MAX; 0: none */
-    uint64_t links;        /* names in namespaces beyond the first; 0: one name or none */
-    uint64_t lock;         /* a twz_mutex of libtwix: held while a file's size changes */
-    uint64_t links_lock;   /* a twz_mutex: guards links; means nothing after a boot */
-    objid_t links_by;      /* directory with an unfinished change of links; 0: none */
-    uint64_t reserved[2];  /* 0 */
+    uint64_t reserved[10]; /* 0 */
     struct twz_ext ext[TWZ_EXT_MAX];
 };
 _Static_assert(sizeof(struct twz_meta) == 128 + 16 * TWZ_EXT_MAX, "meta size");

@@ -17,6 +17,7 @@ static int errno_of(int64_t error)
     case TWZ_EFULL: return ENOSPC;
     case TWZ_ENOMEM: return ENOMEM;
     case TWZ_EFAULT: return EFAULT;
+    case TWZ_EXDEV: return EXDEV;
     case TWZ_EEXIST: return EEXIST;
     case TWZ_EBUSY: return EBUSY;
     case TWZ_EAGAIN: return EAGAIN;

@@ -7,11 +7,10 @@
 #include <fcntl.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
-#include <twz/persist.h>
 #include <twz/threads.h>
 #include <unistd.h>
 
-#include "base/err.h"
+#include "base/guard.h"
 #include "base/linux.h"
 #include "base/process.h"
 #include "base/times.h"
@@ -39,14 +38,15 @@ static int stat_link(const struct hier_where *w, struct stat *st)
     return 0;
 }
 
-static int stat_object(objid_t id, uint32_t kind, struct stat *st)
+static int stat_object(const struct hier_where *w, struct stat *st)
 {
+    const struct record_ref record = record_of_walk(w);
     twzobj obj;
-    int err = regular_map(&obj, id, TWZ_READ);
+    int err = regular_map(&obj, w->id, TWZ_READ);
 
     if (err < 0)
         return err;
-    regular_stat(&obj, kind == HIER_DIR ? S_IFDIR : S_IFREG, st);
+    regular_stat(&obj, &record, w->kind == HIER_DIR ? S_IFDIR : S_IFREG, st);
     twz_object_release(&obj);
     return 0;
 }
@@ -58,7 +58,7 @@ int64_t linux_fstat(int fd, void *st)
 
     if (!f)
         return -EBADF;
-    err = f->ops->stat(f, st);
+    err = (int)GUARDED(file_stat(f, st));
     file_put(f);
     return err;
 }
@@ -75,7 +75,7 @@ int64_t linux_newfstatat(int dir, const char *path, void *st, uint32_t flags)
     err = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
     if (err < 0)
         return err;
-    err = w.kind == HIER_SYMLINK ? stat_link(&w, st) : stat_object(w.id, w.kind, st);
+    err = w.kind == HIER_SYMLINK ? stat_link(&w, st) : (int)GUARDED(stat_object(&w, st));
     hier_where_close(&w);
     return err;
 }
@@ -175,25 +175,39 @@ int64_t linux_access(const char *path, uint32_t mode)
 
 /* --- mode, owner, times ----------------------------------------------------------------------- */
 
-/* A change of an object's metadata line. The change is durable when the call returns. */
+/* A change of attributes. `what` is a set of RECORD_*; ctime is always set. */
 struct change {
-    void (*apply)(struct twz_meta *meta, const void *arg);
-    const void *arg;
+    uint32_t what;
+    struct attr_values values;
 };
 
-static int change_object(objid_t id, const struct change *change)
+/* The type bits stay. */
+static struct attr_values apply_change(const struct change *change, uint64_t mode, bool dir)
 {
-    struct twz_meta *meta;
-    twzobj obj;
-    int err = regular_map(&obj, id, TWZ_READ | TWZ_WRITE);
+    struct attr_values values = change->values;
+    uint64_t type = mode & S_IFMT;
 
-    if (err < 0)
-        return err == -EACCES ? -EPERM : err;
-    meta = twz_object_meta(&obj);
-    change->apply(meta, change->arg);
-    twz_persist(meta, TWZ_PERSIST_LINE);
-    twz_object_release(&obj);
-    return 0;
+    if (!type)
+        type = dir ? S_IFDIR : S_IFREG;
+    values.mode = type | (values.mode & 07777);
+    return values;
+}
+
+static int change_walked(const struct hier_where *w, const struct change *change)
+{
+    const struct record_ref record = record_of_walk(w);
+    struct attr_values values = { 0 };
+    struct twz_stat stat;
+    uint64_t names;
+
+    if (record_get(&record, w->id, &values, &names)) {
+        values = apply_change(change, values.mode, w->kind == HIER_DIR);
+        if (record_set(&record, w->id, &values, change->what))
+            return 0;
+    }
+    if (err_linux(twz_object_stat(w->id, &stat)) == -ENOENT)
+        return -ENOENT;
+    return record.index ? -EIO : -EPERM;
 }
 
 static int change_path(int dir, const char *path, uint32_t flags, const struct change *change)
@@ -206,36 +220,46 @@ static int change_path(int dir, const char *path, uint32_t flags, const struct c
     err = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
     if (err < 0)
         return err;
-    err = w.kind == HIER_SYMLINK ? 0 : change_object(w.id, change);
+    err = w.kind == HIER_SYMLINK ? 0 : (int)GUARDED(change_walked(&w, change));
     hier_where_close(&w);
     return err;
+}
+
+static int change_file(struct file *f, const struct change *change)
+{
+    struct attr_values values = f->state->attrs;
+    uint64_t names;
+
+    (void)!record_get(&f->record, f->obj.id, &values, &names);
+    values = apply_change(change, values.mode, f->kind == FILE_DIRECTORY);
+    regular_set_attrs(f, &values, change->what);
+    return 0;
 }
 
 static int change_fd(int fd, const struct change *change)
 {
     struct file *f = fd_get(fd);
-    int err;
+    int err = 0;
 
     if (!f)
         return -EBADF;
-    err =
-        f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ? change_object(f->obj.id, change) : 0;
+    if (f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY)
+        err = (int)GUARDED(file_watch(f), change_file(f, change));
     file_put(f);
     return err;
 }
 
-static void apply_mode(struct twz_meta *meta, const void *arg)
+static struct change change_of_mode(uint32_t mode)
 {
-    const uint32_t *mode = arg;
-    uint64_t type = meta->mode & S_IFMT ? meta->mode & S_IFMT : S_IFREG;
-
-    meta->mode = type | (*mode & 07777);
-    meta->ctime_ns = twz_clock_wall();
+    return (struct change){ .what = RECORD_MODE,
+                            .values = { .mode = mode, .ctime_ns = twz_clock_wall() } };
 }
 
 int64_t linux_fchmodat(int dir, const char *path, uint32_t mode)
 {
-    return change_path(dir, path, 0, &(struct change){ apply_mode, &mode });
+    const struct change change = change_of_mode(mode);
+
+    return change_path(dir, path, 0, &change);
 }
 
 int64_t linux_chmod(const char *path, uint32_t mode)
@@ -245,7 +269,9 @@ int64_t linux_chmod(const char *path, uint32_t mode)
 
 int64_t linux_fchmod(int fd, uint32_t mode)
 {
-    return change_fd(fd, &(struct change){ apply_mode, &mode });
+    const struct change change = change_of_mode(mode);
+
+    return change_fd(fd, &change);
 }
 
 int64_t linux_fchownat(int dir, const char *path, int64_t uid, int64_t gid, uint32_t flags)
@@ -274,16 +300,19 @@ int64_t linux_fchown(int fd, int64_t uid, int64_t gid)
     return fd_cloexec(fd) < 0 ? -EBADF : 0;
 }
 
-static void apply_time(struct twz_meta *meta, const void *arg)
+/* `times`: of access and modification; NULL: both now. */
+static struct change change_of_times(const struct timespec *times)
 {
-    const struct timespec *times = arg; /* of access and modification; NULL: both now */
-    uint64_t now = twz_clock_wall();
+    const uint64_t now = twz_clock_wall();
+    struct change change = { .values = { .mtime_ns = now, .ctime_ns = now } };
 
-    meta->ctime_ns = now;
-    if (!times || times[1].tv_nsec == UTIME_NOW)
-        meta->mtime_ns = now;
-    else if (times[1].tv_nsec != UTIME_OMIT)
-        meta->mtime_ns = (uint64_t)times[1].tv_sec * TIMES_SECOND + (uint64_t)times[1].tv_nsec;
+    if (times && times[1].tv_nsec == UTIME_OMIT)
+        return change;
+    change.what = RECORD_MTIME;
+    if (times && times[1].tv_nsec != UTIME_NOW)
+        change.values.mtime_ns =
+            (uint64_t)times[1].tv_sec * TIMES_SECOND + (uint64_t)times[1].tv_nsec;
+    return change;
 }
 
 static bool is_valid_time(const struct timespec *t)
@@ -295,9 +324,10 @@ static bool is_valid_time(const struct timespec *t)
 int64_t linux_utimensat(int dir, const char *path, const void *times, uint32_t flags)
 {
     const struct timespec *t = times;
-    const struct change change = { apply_time, times };
+    struct change change;
 
     if (t && (!is_valid_time(&t[0]) || !is_valid_time(&t[1])))
         return -EINVAL;
+    change = change_of_times(t);
     return path ? change_path(dir, path, flags, &change) : change_fd(dir, &change);
 }

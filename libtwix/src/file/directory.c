@@ -6,7 +6,7 @@
 #include <hier/hier.h>
 #include <unistd.h>
 
-#include "base/err.h"
+#include "base/guard.h"
 #include "base/linux.h"
 #include "base/process.h"
 #include "directory.h"
@@ -90,6 +90,18 @@ static int64_t list_entries(struct file *f, struct file_state *s, uint8_t *buf, 
     }
 }
 
+static int64_t read_entries(struct file *f, uint8_t *buf, uint64_t len)
+{
+    struct file_state *s;
+    int64_t ret;
+
+    file_watch(f);
+    s = file_lock_state(f);
+    ret = list_entries(f, s, buf, len);
+    file_unlock_state(s);
+    return ret;
+}
+
 int64_t linux_getdents64(int fd, void *buf, uint64_t len)
 {
     struct file *f = fd_get(fd);
@@ -97,12 +109,8 @@ int64_t linux_getdents64(int fd, void *buf, uint64_t len)
 
     if (!f)
         return -EBADF;
-    if (f->kind == FILE_DIRECTORY) {
-        struct file_state *s = file_lock_state(f);
-
-        ret = list_entries(f, s, buf, len);
-        file_unlock_state(s);
-    }
+    if (f->kind == FILE_DIRECTORY)
+        ret = GUARDED(read_entries(f, buf, len));
     file_put(f);
     return ret;
 }
@@ -118,17 +126,23 @@ static int64_t directory_seek(struct file *f, int64_t off, int64_t whence)
 
 static int directory_stat(struct file *f, struct stat *st)
 {
-    regular_stat_open(&f->obj, S_IFDIR, st);
+    regular_stat_open(f, S_IFDIR, st);
     return 0;
 }
 
 int directory_open(struct file *f, objid_t id)
 {
     int err = twz_object_init_guid(&f->obj, id, TWZ_READ | TWZ_WRITE);
+    uint64_t names;
 
     if (err < 0)
         return err_linux(err);
-    return err_linux(hier_probe(&f->obj));
+    err = err_linux(hier_probe(&f->obj));
+    if (err == 0)
+        (void)!record_get(&f->record, id, &f->own.attrs, &names);
+    else
+        twz_object_release(&f->obj);
+    return err;
 }
 
 const struct file_ops directory_ops = {

@@ -8,7 +8,8 @@
 
 extern const struct file_ops directory_ops;
 
-/* Open the hier `id` as the object of f. Returns -ENOTDIR if the object is not a hier. */
+/* Open the hier `id` as the object of f, under a guard; f->record must be set. Returns -ENOTDIR
+ * if the object is not a hier. */
 int directory_open(struct file *f, objid_t id);
 
 #endif

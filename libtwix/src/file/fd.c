@@ -4,9 +4,8 @@
 #include <fcntl.h>
 #include <sys/sysmacros.h>
 
-#include "base/err.h"
+#include "base/guard.h"
 #include "base/linux.h"
-#include "base/lock.h"
 #include "base/thread.h"
 #include "fd.h"
 
@@ -192,21 +191,35 @@ int fd_set_cloexec(int fd, bool cloexec)
 
 /* --- the state -------------------------------------------------------------------------------- */
 
+void file_watch(const struct file *f)
+{
+    if (f->obj.start)
+        twz_guard_watch(f->obj.start);
+    if (f->state_obj.start)
+        twz_guard_watch(f->state_obj.start);
+}
+
+int file_stat(struct file *f, struct stat *st)
+{
+    file_watch(f);
+    return f->ops->stat(f, st);
+}
+
 struct file_state *file_lock_state(struct file *f)
 {
     for (;;) {
         struct file_state *s = __atomic_load_n(&f->state, __ATOMIC_ACQUIRE);
 
-        lock_acquire(&s->lock);
+        lock_acquire_shared(&s->lock);
         if (s == __atomic_load_n(&f->state, __ATOMIC_ACQUIRE))
             return s;
-        lock_release(&s->lock); /* the state moved into its object during the wait */
+        lock_release_shared(&s->lock); /* the state moved into its object during the wait */
     }
 }
 
 void file_unlock_state(struct file_state *s)
 {
-    lock_release(&s->lock);
+    lock_release_shared(&s->lock);
 }
 
 /* --- inheritance of a shared state ------------------------------------------------------------ */
@@ -217,14 +230,14 @@ static int64_t acquire_holder(struct file_shared *shared)
 {
     int64_t entry = -ENFILE;
 
-    lock_acquire(&shared->lock);
+    lock_acquire_shared(&shared->lock);
     for (uint32_t i = 0; i < FILE_HOLDERS && entry < 0; i++) {
         if (twz_mutex_trylock(&shared->holder[i]) < 0)
             continue;
         shared->holder[i].word = thread_process_word();
         entry = i;
     }
-    lock_release(&shared->lock);
+    lock_release_shared(&shared->lock);
     return entry;
 }
 
@@ -239,35 +252,49 @@ static int share_state(struct file *f)
         return err_linux(err);
     shared = twz_object_base(&obj);
     f->end = (uint32_t)acquire_holder(shared);
-    lock_acquire(&f->own.lock);
+    lock_acquire_shared(&f->own.lock);
     shared->state = f->own;
     shared->state.lock.word = 0;
     f->state_obj = obj;
     __atomic_store_n(&f->state, &shared->state, __ATOMIC_RELEASE);
-    lock_release(&f->own.lock);
+    lock_release_shared(&f->own.lock);
     return 0;
 }
 
-int64_t file_inherit(struct file *f, objid_t *id)
+static int64_t add_holder(struct file *f, objid_t *id)
 {
     int64_t ret = f->state == &f->own ? share_state(f) : 0;
 
     if (ret < 0)
         return ret;
+    file_watch(f);
     ret = acquire_holder(twz_object_base(&f->state_obj));
     if (ret >= 0)
         *id = f->state_obj.id;
     return ret;
 }
 
-void file_transfer(struct file *f, uint64_t entry, uint64_t owner)
+int64_t file_inherit(struct file *f, objid_t *id)
+{
+    return GUARDED(add_holder(f, id));
+}
+
+static int set_holder(struct file *f, uint64_t entry, uint64_t owner)
 {
     struct file_shared *shared = twz_object_base(&f->state_obj);
 
-    lock_acquire(&shared->lock);
+    file_watch(f);
+    lock_acquire_shared(&shared->lock);
     if (shared->holder[entry].word == thread_process_word())
         shared->holder[entry].word = owner;
-    lock_release(&shared->lock);
+    lock_release_shared(&shared->lock);
+    return 0;
+}
+
+/* A state that another process destroyed has no holders to care for. */
+void file_transfer(struct file *f, uint64_t entry, uint64_t owner)
+{
+    (void)GUARDED(set_holder(f, entry, owner));
 }
 
 /* Deletes the object if no living process has an entry in it. */
@@ -276,7 +303,7 @@ static void delete_unheld_state(const twzobj *obj)
     struct file_shared *shared = twz_object_base(obj);
     bool used = false;
 
-    lock_acquire(&shared->lock);
+    lock_acquire_shared(&shared->lock);
     for (uint32_t i = 0; i < FILE_HOLDERS && !used; i++) {
         if (!shared->holder[i].word)
             continue;
@@ -284,19 +311,26 @@ static void delete_unheld_state(const twzobj *obj)
         if (!used)
             shared->holder[i].word = 0;
     }
-    lock_release(&shared->lock);
+    lock_release_shared(&shared->lock);
     if (!used)
         (void)!twz_object_delete(obj, TWZ_DELETE_DEFERRED);
 }
 
-void file_revoke(struct file *f, uint64_t entry)
+static int free_holder(struct file *f, uint64_t entry)
 {
     struct file_shared *shared = twz_object_base(&f->state_obj);
 
-    lock_acquire(&shared->lock);
+    file_watch(f);
+    lock_acquire_shared(&shared->lock);
     shared->holder[entry].word = 0;
-    lock_release(&shared->lock);
+    lock_release_shared(&shared->lock);
     delete_unheld_state(&f->state_obj);
+    return 0;
+}
+
+void file_revoke(struct file *f, uint64_t entry)
+{
+    (void)GUARDED(free_holder(f, entry));
 }
 
 static bool is_state(const struct file_state *s)
@@ -304,13 +338,20 @@ static bool is_state(const struct file_state *s)
     return s->magic == FILE_STATE_MAGIC && s->version == FILE_STATE_VERSION;
 }
 
-void file_reap(const twzobj *obj)
+static int reap_state(const twzobj *obj)
 {
+    twz_guard_watch(obj->start);
     if (is_state(twz_object_base(obj)))
         delete_unheld_state(obj);
+    return 0;
 }
 
-int file_attach(struct file *f, objid_t id, uint64_t entry)
+void file_reap(const twzobj *obj)
+{
+    (void)GUARDED(reap_state(obj));
+}
+
+static int attach_state(struct file *f, objid_t id, uint64_t entry)
 {
     twzobj obj;
     struct file_shared *shared;
@@ -323,13 +364,18 @@ int file_attach(struct file *f, objid_t id, uint64_t entry)
         twz_object_release(&obj);
         return -EINVAL;
     }
-    lock_acquire(&shared->lock);
+    lock_acquire_shared(&shared->lock);
     shared->holder[entry].word = thread_process_word();
-    lock_release(&shared->lock);
+    lock_release_shared(&shared->lock);
     f->state_obj = obj;
     f->state = &shared->state;
     f->end = (uint32_t)entry;
     return 0;
+}
+
+int file_attach(struct file *f, objid_t id, uint64_t entry)
+{
+    return (int)GUARDED(attach_state(f, id, entry));
 }
 
 /* --- attributes ------------------------------------------------------------------------------- */
@@ -394,11 +440,19 @@ static int fcntl_record_lock(int64_t cmd, int64_t arg)
 
 static int set_state_flags(struct file *f, uint64_t flags)
 {
-    struct file_state *s = file_lock_state(f);
+    struct file_state *s;
 
+    file_watch(f);
+    s = file_lock_state(f);
     s->flags = flags;
     file_unlock_state(s);
     return 0;
+}
+
+static int64_t get_state_flags(const struct file *f, uint64_t settable)
+{
+    file_watch(f);
+    return (int64_t)(f->access | (f->state->flags & settable) | O_LARGEFILE);
 }
 
 /* Serves fcntl on f, the file that fd led to. F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD and F_SETFD use fd
@@ -416,8 +470,8 @@ static int64_t fcntl_file(struct file *f, int fd, int64_t cmd, int64_t arg)
         return f ? fd_install(f, (int)arg, cmd == F_DUPFD_CLOEXEC) : -EBADF;
     case F_GETFD: return fd_cloexec(fd);
     case F_SETFD: return fd_set_cloexec(fd, (arg & FD_CLOEXEC) != 0);
-    case F_GETFL: return (int64_t)(f->access | (f->state->flags & settable) | O_LARGEFILE);
-    case F_SETFL: return set_state_flags(f, (uint64_t)arg & settable);
+    case F_GETFL: return GUARDED(get_state_flags(f, settable));
+    case F_SETFL: return GUARDED(set_state_flags(f, (uint64_t)arg & settable));
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW: return fcntl_record_lock(cmd, arg);
@@ -451,7 +505,7 @@ int64_t linux_ioctl(int fd, int64_t request, void *arg)
     if (!f)
         return -EBADF;
     if (f->ops->ioctl)
-        err = f->ops->ioctl(f, request, arg);
+        err = (int)GUARDED(file_watch(f), f->ops->ioctl(f, request, arg));
     file_put(f);
     return err;
 }

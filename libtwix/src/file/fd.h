@@ -26,6 +26,8 @@
 #include <twz/sync.h>
 #include <twz/thread.h>
 
+#include "record.h"
+
 #define FD_MAX 1024
 
 /* Kinds of open files. The struct inherit_file of a descriptor tells a child the kind
@@ -39,16 +41,17 @@
 #define FILE_PIPE      7u /* sub: 0 read end, 1 write end */
 
 #define FILE_STATE_MAGIC   0x3174736674777a74ull
-#define FILE_STATE_VERSION 2u
+#define FILE_STATE_VERSION 3u
 struct file_state {
     uint64_t magic;
     uint32_t version;
     uint32_t kind;
     struct twz_mutex lock;
-    uint64_t offset; /* of the next byte; in a directory, a cursor */
-    uint64_t flags;  /* O_APPEND, O_NONBLOCK */
+    uint64_t offset;          /* of the next byte; in a directory, a cursor */
+    uint64_t flags;           /* O_APPEND, O_NONBLOCK */
+    struct attr_values attrs; /* as last seen; those of a file without a name or a record */
 };
-_Static_assert(sizeof(struct file_state) == 40, "file state size");
+_Static_assert(sizeof(struct file_state) == 64, "file state size");
 
 /*
  * A shared state, at the base of its object. Each open file that shares the state owns an entry of
@@ -96,6 +99,7 @@ struct file {
     struct file_state own;
     twzobj state_obj;
     twzobj obj; /* regular file, directory, pipe: the object, open; start NULL: none */
+    struct record_ref record; /* regular file, directory: its attributes */
 };
 
 /* --- open files ------------------------------------------------------------------------------- */
@@ -107,8 +111,15 @@ struct file *file_new(const struct file_ops *ops, uint32_t kind, uint32_t flags)
 void file_ref(struct file *f);
 void file_put(struct file *f);
 
-/* Lock the state of f and return it. Until file_unlock_state the state does not move into another
- * object. */
+/* Faults in the objects of f, and in its shared state, count for the guard of the caller
+ * (base/guard.h). */
+void file_watch(const struct file *f);
+
+/* Serve fstat; under a guard. */
+int file_stat(struct file *f, struct stat *st);
+
+/* Lock the state of f and return it; under a guard. Until file_unlock_state the state does not
+ * move into another object. */
 struct file_state *file_lock_state(struct file *f);
 void file_unlock_state(struct file_state *s);
 

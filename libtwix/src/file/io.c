@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/guard.h"
 #include "base/linux.h"
 #include "fd.h"
 #include "regular.h"
@@ -23,11 +24,12 @@ static bool is_writable(const struct file *f)
     return (f->access & O_ACCMODE) != O_RDONLY && !(f->access & O_PATH);
 }
 
-int64_t file_read(struct file *f, void *buf, uint64_t len, int64_t off)
+static int64_t read_file(struct file *f, void *buf, uint64_t len, int64_t off)
 {
     struct file_state *s;
     int64_t n;
 
+    file_watch(f);
     if (!is_readable(f))
         return -EBADF;
     if (!f->ops->read)
@@ -46,11 +48,17 @@ int64_t file_read(struct file *f, void *buf, uint64_t len, int64_t off)
     return n;
 }
 
-int64_t file_write(struct file *f, const void *buf, uint64_t len, int64_t off)
+int64_t file_read(struct file *f, void *buf, uint64_t len, int64_t off)
+{
+    return GUARDED(read_file(f, buf, len, off));
+}
+
+static int64_t write_file(struct file *f, const void *buf, uint64_t len, int64_t off)
 {
     struct file_state *s;
     int64_t n;
 
+    file_watch(f);
     if (!is_writable(f))
         return -EBADF;
     if (!f->ops->write)
@@ -73,6 +81,11 @@ int64_t file_write(struct file *f, const void *buf, uint64_t len, int64_t off)
     }
     file_unlock_state(s);
     return n;
+}
+
+int64_t file_write(struct file *f, const void *buf, uint64_t len, int64_t off)
+{
+    return GUARDED(write_file(f, buf, len, off));
 }
 
 int64_t linux_read(int fd, void *buf, uint64_t len)
@@ -182,23 +195,28 @@ int64_t linux_pwritev(int fd, const void *iov, uint64_t count, int64_t off)
     return off < 0 ? -EINVAL : transfer_vector(fd, iov, count, off, true);
 }
 
-int64_t linux_lseek(int fd, int64_t off, int64_t whence)
+static int64_t seek_file(struct file *f, int64_t off, int64_t whence)
 {
-    struct file *f = fd_get(fd);
     struct file_state *s;
     int64_t to;
 
-    if (!f)
-        return -EBADF;
-    if (!f->ops->seek) {
-        file_put(f);
-        return -ESPIPE;
-    }
+    file_watch(f);
     s = file_lock_state(f);
     to = f->ops->seek(f, off, whence);
     if (to >= 0)
         s->offset = (uint64_t)to;
     file_unlock_state(s);
+    return to;
+}
+
+int64_t linux_lseek(int fd, int64_t off, int64_t whence)
+{
+    struct file *f = fd_get(fd);
+    int64_t to;
+
+    if (!f)
+        return -EBADF;
+    to = f->ops->seek ? GUARDED(seek_file(f, off, whence)) : -ESPIPE;
     file_put(f);
     return to;
 }
@@ -253,9 +271,11 @@ static uint64_t advance_offset(struct file *f, uint64_t n)
 static int64_t copy_from(struct file *in, int64_t *off, struct file *out, int64_t out_off,
                          uint64_t len)
 {
-    uint64_t from = off ? (uint64_t)*off : advance_offset(in, 0);
+    uint64_t from;
     int64_t n;
 
+    file_watch(in);
+    from = off ? (uint64_t)*off : advance_offset(in, 0);
     if (in->kind != FILE_REGULAR || (in->access & O_ACCMODE) == O_WRONLY)
         return in->kind == FILE_REGULAR ? -EBADF : -EINVAL;
     if (off && *off < 0)
@@ -276,7 +296,7 @@ static int64_t copy_between(int in_fd, int64_t *in_off, int out_fd, int64_t *out
     int64_t n = -EBADF;
 
     if (in && out)
-        n = copy_from(in, in_off, out, out_off ? *out_off : -1, len);
+        n = GUARDED(copy_from(in, in_off, out, out_off ? *out_off : -1, len));
     if (n > 0 && out_off)
         *out_off += n;
     if (in)

@@ -26,8 +26,8 @@ static size_t text_length(const char *s)
 
 int64_t linux_mkdirat(int dir, const char *path, uint32_t mode)
 {
-    uint32_t bits = (mode & ~process.umask & 07777) | S_IFDIR;
-    struct hier_create create = { .kind = HIER_DIR, .fill = regular_fill, .ctx = &bits };
+    const uint32_t bits = (mode & ~process.umask & 07777) | S_IFDIR;
+    struct hier_create create = { .kind = HIER_DIR, .values = regular_attrs(bits) };
     struct hier_where w;
     int err = path_walk(dir, path, HIER_NOFOLLOW, &w);
 
@@ -138,6 +138,15 @@ int64_t linux_rename(const char *from, const char *to)
 
 /* --- link, symlink, readlink ------------------------------------------------------------------ */
 
+static int link_walked(const struct hier_where *from, const struct hier_where *to)
+{
+    const struct hier_found found = { .id = from->id, .kind = from->kind, .attr = from->attr };
+
+    if (!objid_equal(from->attrs, to->attrs))
+        return -EXDEV;
+    return err_linux(hier_link(&to->dir, path_leaf(to), &found));
+}
+
 int64_t linux_linkat(int fromdir, const char *from, int todir, const char *to, uint32_t flags)
 {
     struct hier_where a, b;
@@ -150,7 +159,7 @@ int64_t linux_linkat(int fromdir, const char *from, int todir, const char *to, u
         return err;
     err = a.kind == HIER_OBJECT ? path_walk(todir, to, HIER_NOFOLLOW, &b) : -EPERM;
     if (err == 0) {
-        err = b.kind || b.len == 0 ? -EEXIST : err_linux(hier_link(&b.dir, path_leaf(&b), a.id));
+        err = b.kind || b.len == 0 ? -EEXIST : link_walked(&a, &b);
         hier_where_close(&b);
     }
     hier_where_close(&a);

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "base/err.h"
+#include "base/guard.h"
 #include "base/linux.h"
 #include "base/process.h"
 #include "device.h"
@@ -20,9 +20,9 @@ static uint32_t access_of(uint32_t flags)
 }
 
 /* Opens an object that a walk found. */
-static int open_object(objid_t id, uint32_t kind, uint32_t flags, struct file **out)
+static int open_object(const struct hier_where *w, uint32_t flags, struct file **out)
 {
-    bool is_dir = kind == HIER_DIR;
+    bool is_dir = w->kind == HIER_DIR;
     struct file *f;
     int err;
 
@@ -34,9 +34,15 @@ static int open_object(objid_t id, uint32_t kind, uint32_t flags, struct file **
                  flags);
     if (!f)
         return -ENFILE;
-    err = is_dir ? directory_open(f, id) : regular_open(f, id, access_of(flags));
+    f->record = record_of_walk(w);
+    if (is_dir)
+        err = (int)GUARDED(directory_open(f, w->id));
+    else
+        err = (int)GUARDED(regular_open(f, w->id, access_of(flags)));
+    if (err < 0)
+        f->obj.start = NULL; /* released, by the function or by the guard */
     if (err == 0 && !is_dir && (flags & O_TRUNC) && access_of(flags) != O_RDONLY)
-        err = regular_resize(&f->obj, 0);
+        err = (int)GUARDED(regular_resize(f, 0));
     if (err < 0) {
         file_put(f);
         return err;
@@ -46,10 +52,19 @@ static int open_object(objid_t id, uint32_t kind, uint32_t flags, struct file **
 }
 
 /* Creates the file that a walk did not find. -EEXIST: another process created it meanwhile. */
+/* The kernel maps an object at its first access. From then on the mapping keeps the object, even if
+ * the file loses its name. Returns -EEXIST if it lost the name already. */
+static int map_created(const struct file *f)
+{
+    const struct twz_record *record = (const void *)(f->obj.start + TWZ_OBJ_RECORD);
+
+    twz_guard_watch(f->obj.start);
+    return __atomic_load_n(&record->magic, __ATOMIC_RELAXED) == TWZ_RECORD_MAGIC ? 0 : -EEXIST;
+}
+
 static int create_at(struct hier_where *w, uint32_t flags, uint32_t mode, struct file **out)
 {
-    uint32_t bits = (mode & ~process.umask & 07777) | S_IFREG;
-    struct hier_create create = { .kind = HIER_OBJECT, .fill = regular_fill, .ctx = &bits };
+    struct hier_create create = { .kind = HIER_OBJECT };
     struct file *f;
     int err;
 
@@ -58,7 +73,15 @@ static int create_at(struct hier_where *w, uint32_t flags, uint32_t mode, struct
     f = file_new(&regular_ops, FILE_REGULAR, flags);
     if (!f)
         return -ENFILE;
+    create.values = regular_attrs((mode & ~process.umask & 07777) | S_IFREG);
+    create.attr = &f->record.index;
+    f->record.table = w->attrs;
+    f->own.attrs = create.values;
     err = err_linux(hier_create(&w->dir, path_leaf(w), &create, &f->obj));
+    if (err == 0 && GUARDED(map_created(f)) < 0) {
+        twz_object_release(&f->obj);
+        err = -EEXIST;
+    }
     if (err < 0) {
         f->obj.start = NULL;
         file_put(f);
@@ -78,7 +101,7 @@ static int open_walked(struct hier_where *w, uint32_t flags, uint32_t mode, stru
         return -ELOOP;
     if (w->must_dir && w->kind != HIER_DIR)
         return -ENOTDIR;
-    return open_object(w->id, w->kind, flags, out);
+    return open_object(w, flags, out);
 }
 
 int open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, struct file **out)
@@ -148,7 +171,7 @@ int64_t linux_truncate(const char *path, int64_t len)
     err = open_at(AT_FDCWD, path, O_WRONLY, 0, &f);
     if (err < 0)
         return err;
-    err = f->ops->truncate ? f->ops->truncate(f, (uint64_t)len) : -EINVAL;
+    err = f->ops->truncate ? (int)GUARDED(f->ops->truncate(f, (uint64_t)len)) : -EINVAL;
     file_put(f);
     return err;
 }
@@ -176,9 +199,15 @@ int64_t linux_ftruncate(int fd, int64_t len)
 
     if (err < 0)
         return err;
-    err = f->ops->truncate(f, (uint64_t)len);
+    err = (int)GUARDED(f->ops->truncate(f, (uint64_t)len));
     file_put(f);
     return err;
+}
+
+static int extend_file(struct file *f, uint64_t len)
+{
+    file_watch(f);
+    return len > twz_object_size(&f->obj) ? regular_resize(f, len) : 0;
 }
 
 int64_t linux_fallocate(int fd, uint32_t mode, int64_t off, int64_t len)
@@ -195,9 +224,9 @@ int64_t linux_fallocate(int fd, uint32_t mode, int64_t off, int64_t len)
     if (err < 0)
         return err == -EINVAL ? -EBADF : err;
     if (mode == punch)
-        err = regular_punch(&f->obj, (uint64_t)off, (uint64_t)len);
-    else if (mode == 0 && (uint64_t)off + (uint64_t)len > twz_object_size(&f->obj))
-        err = regular_resize(&f->obj, (uint64_t)off + (uint64_t)len);
+        err = (int)GUARDED(regular_punch(f, (uint64_t)off, (uint64_t)len));
+    else if (mode == 0)
+        err = (int)GUARDED(extend_file(f, (uint64_t)off + (uint64_t)len));
     file_put(f);
     return err;
 }

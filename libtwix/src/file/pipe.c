@@ -20,9 +20,8 @@
 #include <twz/threads.h>
 
 #include "base/copy.h"
-#include "base/err.h"
+#include "base/guard.h"
 #include "base/linux.h"
-#include "base/lock.h"
 #include "base/signals.h"
 #include "base/thread.h"
 #include "base/wait.h"
@@ -77,12 +76,12 @@ static uint64_t use_of_end(const struct file *f)
     return f->sub ? END_WRITE : END_READ;
 }
 
-int64_t pipe_inherit(struct file *f)
+static int64_t add_end(struct file *f)
 {
     struct pipe *p = pipe_of(f);
     int64_t end = -ENFILE;
 
-    lock_acquire(&p->lock);
+    lock_acquire_shared(&p->lock);
     for (uint32_t i = 0; i < PIPE_ENDS && end < 0; i++) {
         if (p->ends[i].use != END_FREE)
             continue;
@@ -90,18 +89,30 @@ int64_t pipe_inherit(struct file *f)
         p->ends[i].use = use_of_end(f);
         end = i;
     }
-    lock_release(&p->lock);
+    lock_release_shared(&p->lock);
     return end;
 }
 
-void pipe_transfer(struct file *f, uint64_t end, uint64_t owner)
+int64_t pipe_inherit(struct file *f)
+{
+    return GUARDED(file_watch(f), add_end(f));
+}
+
+static int set_end(struct file *f, uint64_t end, uint64_t owner)
 {
     struct pipe *p = pipe_of(f);
 
-    lock_acquire(&p->lock);
+    lock_acquire_shared(&p->lock);
     if (p->ends[end].owner.word == thread_process_word())
         p->ends[end].owner.word = owner;
-    lock_release(&p->lock);
+    lock_release_shared(&p->lock);
+    return 0;
+}
+
+/* A pipe that another process destroyed has no ends to care for. */
+void pipe_transfer(struct file *f, uint64_t end, uint64_t owner)
+{
+    (void)GUARDED(file_watch(f), set_end(f, end, owner));
 }
 
 /* Returns whether a living process has an end of this `use` open. Frees the entries of dead
@@ -110,7 +121,7 @@ static bool has_open_end(struct pipe *p, uint64_t use)
 {
     bool found = false;
 
-    lock_acquire(&p->lock);
+    lock_acquire_shared(&p->lock);
     for (uint32_t i = 0; i < PIPE_ENDS; i++) {
         if (p->ends[i].use != use)
             continue;
@@ -121,7 +132,7 @@ static bool has_open_end(struct pipe *p, uint64_t use)
             p->ends[i].owner.word = 0;
         }
     }
-    lock_release(&p->lock);
+    lock_release_shared(&p->lock);
     return found;
 }
 
@@ -134,24 +145,37 @@ static void delete_unused_pipe(const twzobj *obj)
         (void)!twz_object_delete(obj, TWZ_DELETE_DEFERRED);
 }
 
-void pipe_revoke(struct file *f, uint64_t end)
+static int free_end(struct file *f, uint64_t end)
 {
     struct pipe *p = pipe_of(f);
 
-    lock_acquire(&p->lock);
+    lock_acquire_shared(&p->lock);
     p->ends[end].use = END_FREE;
     p->ends[end].owner.word = 0;
-    lock_release(&p->lock);
+    lock_release_shared(&p->lock);
     (void)twz_sync_wake(f->sub ? &p->tail : &p->head, UINT32_MAX);
     delete_unused_pipe(&f->obj);
+    return 0;
+}
+
+void pipe_revoke(struct file *f, uint64_t end)
+{
+    (void)GUARDED(file_watch(f), free_end(f, end));
+}
+
+static int reap_pipe(const twzobj *obj)
+{
+    const struct pipe *p = twz_object_base(obj);
+
+    twz_guard_watch(obj->start);
+    if (p->magic == PIPE_MAGIC && p->version == PIPE_VERSION)
+        delete_unused_pipe(obj);
+    return 0;
 }
 
 void pipe_reap(const twzobj *obj)
 {
-    const struct pipe *p = twz_object_base(obj);
-
-    if (p->magic == PIPE_MAGIC && p->version == PIPE_VERSION)
-        delete_unused_pipe(obj);
+    (void)GUARDED(reap_pipe(obj));
 }
 
 static void pipe_release(struct file *f)
@@ -193,7 +217,7 @@ static int64_t read_ring(struct file *f, void *buf, uint64_t len)
     struct pipe *p = pipe_of(f);
     int64_t n;
 
-    lock_acquire(&p->read_lock);
+    lock_acquire_shared(&p->read_lock);
     n = bytes_in_ring(p);
     if (n > 0) {
         uint64_t part = len < (uint64_t)n ? len : (uint64_t)n;
@@ -203,7 +227,7 @@ static int64_t read_ring(struct file *f, void *buf, uint64_t len)
         if (err == 0)
             __atomic_store_n(&p->head, p->head + part, __ATOMIC_SEQ_CST);
     }
-    lock_release(&p->read_lock);
+    lock_release_shared(&p->read_lock);
     if (n > 0)
         (void)twz_sync_wake(&p->head, UINT32_MAX);
     return n;
@@ -216,7 +240,7 @@ static int64_t write_ring(struct file *f, const void *buf, uint64_t len)
     struct pipe *p = pipe_of(f);
     int64_t n;
 
-    lock_acquire(&p->write_lock);
+    lock_acquire_shared(&p->write_lock);
     n = bytes_in_ring(p);
     if (n >= 0) {
         uint64_t space = PIPE_BYTES - (uint64_t)n;
@@ -230,7 +254,7 @@ static int64_t write_ring(struct file *f, const void *buf, uint64_t len)
             n = (int64_t)part;
         }
     }
-    lock_release(&p->write_lock);
+    lock_release_shared(&p->write_lock);
     if (n > 0)
         (void)twz_sync_wake(&p->tail, UINT32_MAX);
     return n;
@@ -349,7 +373,10 @@ static int open_pipe(struct file *f, objid_t id)
     if (err < 0)
         return err;
     p = pipe_of(f);
-    return p->magic == PIPE_MAGIC && p->version == PIPE_VERSION && f->sub <= 1 ? 0 : -EINVAL;
+    if (p->magic == PIPE_MAGIC && p->version == PIPE_VERSION && f->sub <= 1)
+        return 0;
+    twz_object_release(&f->obj);
+    return -EINVAL;
 }
 
 int pipe_reopen(struct file *f, objid_t id, uint64_t end)
@@ -360,11 +387,13 @@ int pipe_reopen(struct file *f, objid_t id, uint64_t end)
     if (err < 0)
         return err;
     p = pipe_of(f);
-    if (end >= PIPE_ENDS || p->ends[end].use != use_of_end(f))
+    if (end >= PIPE_ENDS || p->ends[end].use != use_of_end(f)) {
+        twz_object_release(&f->obj);
         return -EINVAL;
-    lock_acquire(&p->lock);
+    }
+    lock_acquire_shared(&p->lock);
     p->ends[end].owner.word = thread_process_word();
-    lock_release(&p->lock);
+    lock_release_shared(&p->lock);
     f->end = (uint32_t)end;
     return 0;
 }
@@ -388,8 +417,10 @@ static int64_t open_end(objid_t id, uint32_t sub, uint32_t flags)
     if (!f)
         return -ENFILE;
     f->sub = sub;
-    ret = open_pipe(f, id);
-    if (ret == 0)
+    ret = GUARDED(open_pipe(f, id));
+    if (ret < 0)
+        f->obj.start = NULL; /* released, by the function or by the guard */
+    else
         ret = pipe_inherit(f);
     if (ret < 0) {
         file_put(f);

@@ -7,6 +7,7 @@
 #include <twz/syscall.h>
 #include <twz/threads.h>
 
+#include "base/guard.h"
 #include "base/linux.h"
 #include "base/thread.h"
 #include "base/times.h"
@@ -27,12 +28,15 @@ static uint32_t poll_fd(int fd, uint32_t want, struct waits *w)
 {
     struct twz_sync wait = { 0 };
     struct file *f = fd_get(fd);
-    uint32_t there;
+    uint32_t there = want & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
+    int64_t ret;
 
     if (!f)
         return POLLNVAL;
-    there = f->ops->poll ? f->ops->poll(f, want, &wait)
-                         : want & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
+    if (f->ops->poll) {
+        ret = GUARDED(file_watch(f), f->ops->poll(f, want, &wait));
+        there = ret < 0 ? POLLERR : (uint32_t)ret;
+    }
     file_put(f);
     if (there || wait.addr == 0)
         return there;

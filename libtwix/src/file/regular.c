@@ -9,15 +9,16 @@
  * Invariants
  *   - Bytes at and past the length have no meaning. A call that moves the length past them must set
  *     them to zero first.
- *   - A call that changes the length must hold meta.lock.
+ *   - A call that changes the length must hold its lock (record_size_lock).
  *
  * A write that grows the file:
  *   step                                    durable before   after a crash
  *   1  zero the gap, copy the data, flush   2                the old length
- *   2  mtime and COMMIT: meta.size          the return       the new length, with all its bytes
+ *   2  mtime, flush                         the return       the old length, perhaps with the time
+ *   3  COMMIT: meta.size                    the return       the new length, with all its bytes
  *
- * mtime and mode lie on the line of meta.size and are stored before it. A write inside the file has
- * no commit: after a crash each aligned word of 8 bytes is the old one or the new one.
+ * A write inside the file has no commit: after a crash each aligned word of 8 bytes is the old one
+ * or the new one. Another process may destroy the object, so each operation runs under a guard.
  */
 #include <elf.h>
 #include <errno.h>
@@ -29,14 +30,18 @@
 #include <unistd.h>
 
 #include "base/copy.h"
-#include "base/err.h"
-#include "base/lock.h"
+#include "base/guard.h"
 #include "base/times.h"
 #include "regular.h"
 
-static struct twz_mutex *size_lock(const twzobj *obj)
+/* Take the lock of the length. */
+static struct twz_mutex *lock_size(const struct file *f)
 {
-    return (struct twz_mutex *)(void *)&twz_object_meta(obj)->lock;
+    struct twz_mutex *lock = record_size_lock(&f->record, f->obj.id);
+
+    twz_guard_watch(f->obj.start);
+    lock_acquire_shared(lock);
+    return lock;
 }
 
 /* --- zeroes ----------------------------------------------------------------------------------- */
@@ -82,17 +87,19 @@ static int zero_range(const twzobj *obj, uint64_t from, uint64_t to)
 
 /* Stores the length and the times, durable on return. The caller must have made the bytes up to
  * `size` durable. */
-static int commit_size(const twzobj *obj, uint64_t size)
+static int commit_size(struct file *f, uint64_t size)
 {
-    struct twz_meta *meta = twz_object_meta(obj);
+    uint64_t now = twz_clock_wall();
 
-    meta->mtime_ns = twz_clock_wall();
-    meta->ctime_ns = meta->mtime_ns;
-    return err_linux(twz_object_set_size(obj, size)); /* COMMIT: the length, with its bytes */
+    f->state->attrs.mtime_ns = now;
+    f->state->attrs.ctime_ns = now;
+    record_written(&f->record, f->obj.id, now, true);
+    return err_linux(twz_object_set_size(&f->obj, size)); /* COMMIT: the length, with its bytes */
 }
 
-static int resize_locked(const twzobj *obj, uint64_t len)
+static int resize_locked(struct file *f, uint64_t len)
 {
+    const twzobj *obj = &f->obj;
     uint64_t size = twz_object_size(obj);
     uint64_t end = (size + TWZ_PAGE_SIZE - 1) & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
     uint64_t keep = (len + TWZ_PAGE_SIZE - 1) & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
@@ -104,36 +111,38 @@ static int resize_locked(const twzobj *obj, uint64_t len)
             return err;
         twz_persist_fence(); /* the zeroes, before the length that covers them */
     }
-    err = commit_size(obj, len);
+    err = commit_size(f, len);
     if (err == 0 && keep < end)
         (void)twz_sys_obj_range(obj->id, TWZ_RANGE_DISCARD, TWZ_OBJ_BASE + keep, end - keep);
     return err;
 }
 
-int regular_resize(const twzobj *obj, uint64_t len)
+int regular_resize(struct file *f, uint64_t len)
 {
+    struct twz_mutex *lock;
     int err;
 
     if (len > REGULAR_MAX)
         return -EFBIG;
-    lock_acquire(size_lock(obj));
-    err = resize_locked(obj, len);
-    lock_release(size_lock(obj));
+    lock = lock_size(f);
+    err = resize_locked(f, len);
+    lock_release_shared(lock);
     return err;
 }
 
-int regular_punch(const twzobj *obj, uint64_t off, uint64_t len)
+int regular_punch(struct file *f, uint64_t off, uint64_t len)
 {
+    struct twz_mutex *lock = lock_size(f);
+    const twzobj *obj = &f->obj;
     uint64_t size, end;
     int err = 0;
 
-    lock_acquire(size_lock(obj));
     size = twz_object_size(obj);
     end = len > size || off > size - len ? size : off + len;
     if (off < end)
         err = zero_range(obj, off, end);
     twz_persist_fence();
-    lock_release(size_lock(obj));
+    lock_release_shared(lock);
     return err;
 }
 
@@ -167,7 +176,7 @@ static int64_t store_data(struct file *f, const void *buf, uint64_t len, uint64_
     return (int64_t)len;
 }
 
-/* A write that may grow the file. The caller must hold meta.lock. */
+/* A write that may grow the file. The caller must hold the lock of the length. */
 static int64_t write_growing(struct file *f, const void *buf, uint64_t len, uint64_t off)
 {
     uint64_t size = twz_object_size(&f->obj);
@@ -185,25 +194,26 @@ static int64_t write_growing(struct file *f, const void *buf, uint64_t len, uint
     n = store_data(f, buf, len, off);
     if (n < 0 || off + len <= size)
         return n;
-    ret = commit_size(&f->obj, off + len);
+    ret = commit_size(f, off + len);
     return ret < 0 ? ret : n;
 }
 
 static int64_t regular_write(struct file *f, const void *buf, uint64_t len, uint64_t off)
 {
-    struct twz_meta *meta = twz_object_meta(&f->obj);
     uint64_t size = twz_object_size(&f->obj);
+    struct twz_mutex *lock;
     int64_t n;
 
     if (len == 0)
         return 0;
     if (off != FILE_AT_END && off <= size && len <= size - off) {
-        meta->mtime_ns = twz_clock_wall();
+        f->state->attrs.mtime_ns = twz_clock_wall();
+        record_written(&f->record, f->obj.id, f->state->attrs.mtime_ns, false);
         return store_data(f, buf, len, off);
     }
-    lock_acquire(size_lock(&f->obj));
+    lock = lock_size(f);
     n = write_growing(f, buf, len, off);
-    lock_release(size_lock(&f->obj));
+    lock_release_shared(lock);
     return n;
 }
 
@@ -272,57 +282,84 @@ static bool has_elf_magic(const twzobj *obj)
            b[2] == ELFMAG2 && b[3] == ELFMAG3;
 }
 
-void regular_stat(const twzobj *obj, uint32_t type, struct stat *st)
+static void fill_stat(const twzobj *obj, const struct attr_values *attrs, uint64_t names,
+                      uint32_t type, struct stat *st)
 {
-    const struct twz_meta *meta = twz_object_meta(obj);
-    uint32_t mode = (uint32_t)meta->mode & 07777;
+    uint32_t mode = (uint32_t)attrs->mode & 07777;
 
-    if (meta->mode == 0)
+    if (attrs->mode == 0)
         mode = type == S_IFDIR || has_elf_magic(obj) ? 0755 : 0644;
     *st = (struct stat){ 0 };
     st->st_dev = 1;
     st->st_ino = obj->id.lo;
     st->st_mode = type | mode;
-    st->st_nlink = type == S_IFDIR ? 2 : meta->links + 1;
+    st->st_nlink = type == S_IFDIR && names ? 2 : names;
     st->st_size = (off_t)(type == S_IFDIR ? TWZ_PAGE_SIZE : whole_size(obj));
     st->st_blksize = TWZ_PAGE_SIZE;
     st->st_blocks = (st->st_size + TWZ_PAGE_SIZE - 1) / TWZ_PAGE_SIZE * (TWZ_PAGE_SIZE / 512);
-    st->st_mtim = times_spec(meta->mtime_ns);
-    st->st_ctim = times_spec(meta->ctime_ns);
+    st->st_mtim = times_spec(attrs->mtime_ns);
+    st->st_ctim = times_spec(attrs->ctime_ns);
     st->st_atim = st->st_mtim;
 }
 
-void regular_stat_open(const twzobj *obj, uint32_t type, struct stat *st)
+void regular_stat(const twzobj *obj, const struct record_ref *record, uint32_t type,
+                  struct stat *st)
 {
-    regular_stat(obj, type, st);
-    if (err_linux(twz_sys_obj_range(obj->id, TWZ_RANGE_PERSIST, TWZ_OBJ_BASE, 0)) == -ENOENT)
-        st->st_nlink = 0;
+    struct attr_values attrs = { 0 };
+    uint64_t names = 1;
+
+    twz_guard_watch(obj->start);
+    (void)!record_get(record, obj->id, &attrs, &names);
+    fill_stat(obj, &attrs, names, type, st);
+}
+
+/* A name without a record is not counted anywhere, so the object's own state decides. */
+static uint64_t count_names(const struct file *f)
+{
+    if (f->record.index == 0 &&
+        err_linux(twz_sys_obj_range(f->obj.id, TWZ_RANGE_PERSIST, TWZ_OBJ_BASE, 0)) != -ENOENT)
+        return 1;
+    return 0;
+}
+
+void regular_stat_open(struct file *f, uint32_t type, struct stat *st)
+{
+    uint64_t names;
+
+    twz_guard_watch(f->obj.start);
+    if (!record_get(&f->record, f->obj.id, &f->state->attrs, &names))
+        names = count_names(f);
+    fill_stat(&f->obj, &f->state->attrs, names, type, st);
+}
+
+void regular_set_attrs(struct file *f, const struct attr_values *values, uint32_t what)
+{
+    struct attr_values *attrs = &f->state->attrs;
+
+    (void)!record_set(&f->record, f->obj.id, values, what);
+    if (what & RECORD_MODE)
+        attrs->mode = values->mode;
+    if (what & RECORD_MTIME)
+        attrs->mtime_ns = values->mtime_ns;
+    attrs->ctime_ns = values->ctime_ns;
 }
 
 static int regular_file_stat(struct file *f, struct stat *st)
 {
-    regular_stat_open(&f->obj, S_IFREG, st);
+    regular_stat_open(f, S_IFREG, st);
     return 0;
 }
 
 static int regular_truncate(struct file *f, uint64_t len)
 {
-    return regular_resize(&f->obj, len);
+    return regular_resize(f, len);
 }
 
-int regular_fill(const twzobj *obj, void *ctx)
+struct attr_values regular_attrs(uint32_t mode)
 {
-    struct twz_meta *meta = twz_object_meta(obj);
-    const uint32_t *mode = ctx;
-    int err = twz_touch(meta, sizeof(*meta));
+    const uint64_t now = twz_clock_wall();
 
-    if (err < 0)
-        return err;
-    meta->mode = *mode;
-    meta->mtime_ns = twz_clock_wall();
-    meta->ctime_ns = meta->mtime_ns;
-    twz_persist(meta, TWZ_PERSIST_LINE);
-    return S_ISREG(*mode) ? twz_object_set_size(obj, 0) : 0;
+    return (struct attr_values){ .mode = mode, .mtime_ns = now, .ctime_ns = now };
 }
 
 /* Opens an object and reads its kernel record. The first access makes the kernel map the object;
@@ -372,7 +409,10 @@ int regular_open(struct file *f, objid_t id, uint32_t access)
 {
     uint32_t rights = access == O_RDONLY ? TWZ_READ : TWZ_READ | TWZ_WRITE;
     int err = regular_map(&f->obj, id, rights);
+    uint64_t names;
 
+    if (err == 0)
+        (void)!record_get(&f->record, id, &f->own.attrs, &names);
     if (err == 0 && twz_object_meta(&f->obj)->next) {
         twz_object_release(&f->obj);
         err = -EFBIG;

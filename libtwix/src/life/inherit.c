@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <twz/device.h>
 
+#include "base/guard.h"
 #include "base/process.h"
 #include "base/signals.h"
 #include "base/thread.h"
@@ -23,8 +24,10 @@ static int prepare_file(struct inherit_all *all, int fd, struct file *f)
     int64_t ret = 0;
 
     *in = (struct inherit_file){ .fd = fd, .kind = f->kind, .sub = f->sub, .access = f->access };
+    file_watch(f);
     in->flags = f->state->flags;
     in->obj = f->obj.id;
+    in->record = f->record;
     if (f->ops->offsets)
         ret = file_inherit(f, &in->state);
     else if (f->kind == FILE_PIPE)
@@ -53,7 +56,7 @@ int inherit_prepare(struct inherit_all *all, struct plan *p, const struct linux_
         all->head.sigignored &= ~*spawn->def;
     for (int fd = 0; fd < FD_MAX && err == 0; fd++)
         if (p->file[fd] && !p->cloexec[fd])
-            err = prepare_file(all, fd, p->file[fd]);
+            err = (int)GUARDED(prepare_file(all, fd, p->file[fd]));
     return err;
 }
 
@@ -159,7 +162,10 @@ static void open_entry(const struct inherit_file *in)
     if (!f)
         return;
     f->sub = in->sub;
-    err = reopen_object(f, in);
+    f->record = in->record;
+    err = (int)GUARDED(reopen_object(f, in));
+    if (err < 0)
+        f->obj.start = NULL; /* released, by the function or by the guard */
     if (err == 0 && !objid_is_none(in->state))
         err = file_attach(f, in->state, in->end);
     if (err < 0)

@@ -25,7 +25,7 @@
 #include "plan.h"
 
 #define INHERIT_MAGIC   0x3168697774777a74ull
-#define INHERIT_VERSION 1u
+#define INHERIT_VERSION 2u
 
 /* The opaque area of the child's struct twz_args: this head, then `count` structs inherit_file. */
 struct inherit {
@@ -49,8 +49,9 @@ struct inherit_file {
     objid_t state;  /* the object of the shared state; 0: none */
     objid_t obj;
     uint64_t end; /* the child's entry in a pipe's ends or a state's holders */
+    struct record_ref record;
 };
-_Static_assert(sizeof(struct inherit_file) == 64, "inherited file size");
+_Static_assert(sizeof(struct inherit_file) == 88, "inherited file size");
 
 struct inherit_all {
     struct inherit head;

@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 #include "base/copy.h"
-#include "base/err.h"
+#include "base/guard.h"
 #include "base/process.h"
 #include "mapping.h"
 
@@ -108,7 +108,7 @@ static int64_t map_object(struct mapping *m, const struct file *f, uint64_t off,
         ret = err_linux(twz_object_init_guid(&m->obj, f->obj.id, rights));
     if (ret < 0)
         return ret;
-    m->addr = m->obj.start + TWZ_OBJ_BASE + off;
+    m->addr = m->obj.start + TWZ_OBJ_BASE + off; /* last: a fault before leaves the entry free */
     m->len = len;
     m->shared = shared && (prot & PROT_WRITE);
     return (int64_t)(uintptr_t)m->addr;
@@ -134,6 +134,12 @@ static struct mapping *find_free_entry(void)
     return NULL;
 }
 
+static int64_t map_guarded(struct mapping *m, const struct file *f, uint64_t off, uint64_t len,
+                           uint32_t prot, bool shared)
+{
+    return GUARDED(map_object(m, f, off, len, prot, shared));
+}
+
 int64_t mapping_new(const struct file *f, uint64_t off, uint64_t len, uint32_t prot, bool shared)
 {
     struct mapping *m = find_free_entry();
@@ -144,7 +150,7 @@ int64_t mapping_new(const struct file *f, uint64_t off, uint64_t len, uint32_t p
     len = len > TWZ_OBJ_DATA_MAX ? len : arena_pages(len) * TWZ_PAGE_SIZE;
     if (!m || off > TWZ_OBJ_DATA_MAX || len > TWZ_OBJ_DATA_MAX - off)
         return -ENOMEM;
-    return map_object(m, f, off, len, prot, shared);
+    return map_guarded(m, f, off, len, prot, shared);
 }
 
 /* --- unmap ------------------------------------------------------------------------------------ */
@@ -264,6 +270,11 @@ int mapping_unmap(uint8_t *at, uint8_t *end)
 
 /* --- resize ----------------------------------------------------------------------------------- */
 
+static int64_t fill_guarded(const struct mapping *m, uint8_t *from, uint8_t *to)
+{
+    return GUARDED(twz_guard_watch(m->file.start), fill_copy(m, from, to));
+}
+
 int64_t mapping_resize(struct mapping *m, uint64_t oldlen, uint64_t newlen)
 {
     uint64_t off = (uint64_t)(m->addr - m->obj.start) - TWZ_OBJ_BASE;
@@ -277,7 +288,7 @@ int64_t mapping_resize(struct mapping *m, uint64_t oldlen, uint64_t newlen)
     if (to < end && m->shared)
         ret = mapping_flush(m);
     else if (to > end && m->file.start)
-        ret = fill_copy(m, end, to);
+        ret = fill_guarded(m, end, to);
     if (ret < 0)
         return ret;
     m->len = newlen;

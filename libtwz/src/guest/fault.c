@@ -97,6 +97,17 @@ void twz_catch_end(struct twz_catch *c)
     *catch_chain() = c->outer;
 }
 
+void plat_catch_again(struct twz_catch *c)
+{
+    c->outer = *catch_chain();
+    *catch_chain() = c;
+}
+
+struct twz_guard **plat_guard(void)
+{
+    return (struct twz_guard **)(void *)&twz_thread_repr_base()->user[TWZ_USER_GUARD];
+}
+
 int twz_try(void (*fn)(void *arg), void *arg, struct twz_fault *fault)
 {
     struct twz_catch c;

@@ -16,6 +16,7 @@
 #include "names.h"
 #include "out.h"
 #include "pool.h"
+#include "posix.h"
 
 /* A problem that store_check found. */
 static void print_store_problem(void *ctx, const struct store_report *report)
@@ -61,6 +62,9 @@ static void print_directory_problem(void *ctx, const struct hier_problem *proble
 struct dir_walk {
     struct pool *pool;
     uint64_t directories, names, problems;
+    twzobj table;    /* the attribute table; start NULL: none */
+    uint32_t *named; /* for each record: names that hold its index */
+    uint64_t records;
     objid_t reported; /* the last directory whose problems were reported */
 };
 
@@ -81,6 +85,25 @@ static void check_hier(struct dir_walk *walk, objid_t id)
         walk->reported = id;
 }
 
+/* The record of a name must be that of its object. Records are counted, for check_records. */
+static void check_record(struct dir_walk *walk, const struct name_visit *visit)
+{
+    const struct attr_record *record;
+    objid_t dir = visit->dir;
+
+    if (!walk->table.start || visit->name->attr == 0)
+        return;
+    record = attr_at(&walk->table, visit->name->attr);
+    if (record && visit->name->attr < walk->records) {
+        walk->named[visit->name->attr]++;
+        if (record->names != 0 && attr_is_of(record, visit->name->id))
+            return;
+    }
+    walk->problems++;
+    print_directory_problem(
+        &dir, &(struct hier_problem){ 0, "a name whose attributes are of another object" });
+}
+
 /* Each name must mean an object that exists, and a directory must have one name. */
 static int check_name(void *ctx, const struct name_visit *visit)
 {
@@ -97,7 +120,10 @@ static int check_name(void *ctx, const struct name_visit *visit)
 
         walk->problems++;
         print_directory_problem(&dir, &(struct hier_problem){ 0, "a name of a missing object" });
-    } else if (visit->again) {
+        return 0;
+    }
+    check_record(walk, visit);
+    if (visit->again) {
         objid_t dir = visit->dir;
 
         walk->problems++;
@@ -120,6 +146,52 @@ static int report_unlistable(void *ctx, objid_t dir, const char *path, int error
     return 0;
 }
 
+static void print_table_problem(void *ctx, uint64_t off, const char *what)
+{
+    print_directory_problem(ctx, &(struct hier_problem){ off, what });
+}
+
+/* Open the attribute table and check it by itself. */
+static int check_table(struct pool *pool, struct dir_walk *walk)
+{
+    objid_t id = posix_table(pool);
+    int err = objid_is_none(id) ? 0 : attr_open(id, TWZ_READ, &walk->table);
+
+    if (err < 0 || !walk->table.start) {
+        walk->problems += err < 0 ? 1 : 0;
+        if (err < 0)
+            print_table_problem(&id, 0, fail_text(err));
+        walk->table.start = NULL;
+        return TOOL_OK;
+    }
+    err = attr_check(&walk->table, print_table_problem, &id);
+    walk->problems += err < 0 ? 1 : (uint64_t)err;
+    walk->records = attr_end(&walk->table);
+    walk->named = calloc(walk->records, sizeof(*walk->named));
+    return walk->named ? TOOL_OK : fail(TOOL_FULL, "out of memory");
+}
+
+/* A record of an object that exists must count the names. A record of another object waits for its
+ * reuse, and the root's has no name. */
+static void check_records(struct dir_walk *walk)
+{
+    objid_t id = walk->table.id;
+    uint32_t row;
+
+    for (uint64_t i = 1; walk->table.start && i < walk->records; i++) {
+        const struct attr_record *record = attr_at(&walk->table, i);
+
+        if (record->names == walk->named[i] || objid_equal(record->id, walk->pool->names) ||
+            store_lookup(walk->pool->store, record->id, &row) < 0)
+            continue;
+        walk->problems++;
+        print_table_problem(&id, ATTR_RECORDS + i * ATTR_RECORD,
+                            "a record that does not count its names");
+    }
+    free(walk->named);
+    twz_object_release(&walk->table);
+}
+
 static int check_names(struct pool *pool, struct dir_walk *walk)
 {
     int err;
@@ -128,11 +200,15 @@ static int check_names(struct pool *pool, struct dir_walk *walk)
     if (objid_is_none(pool->names))
         return TOOL_OK;
     check_hier(walk, pool->names);
+    err = check_table(pool, walk);
+    if (err != TOOL_OK)
+        return err;
     err = names_each_whole(pool, pool->names, "/", check_name, report_unlistable, walk);
     if (err < 0) {
         walk->problems++;
         print_directory_problem(&pool->names, &(struct hier_problem){ 0, fail_text(err) });
     }
+    check_records(walk);
     return TOOL_OK;
 }
 
@@ -156,7 +232,8 @@ static void check_objects(struct pool *pool, struct dir_walk *walk)
     struct attrs attrs;
 
     for (uint32_t row = 0; store_obj_next(pool->store, &row) == 0; row++) {
-        if (attrs_get(pool, row, &attrs) < 0 || attrs.stat.damaged || attrs.error >= 0)
+        if (attrs_get(pool, row, ATTRS_UNNAMED, &attrs) < 0 || attrs.stat.damaged ||
+            attrs.error >= 0)
             continue;
         walk->problems++;
         print_object_problem(attrs.stat.id, attrs.error);

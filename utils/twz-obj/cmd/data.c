@@ -121,13 +121,13 @@ static int get_regular(struct tool *tool, const struct ident *item, const char *
 {
     struct attrs attrs;
     struct host_file file;
-    int err = attrs_get(tool->pool, item->row, &attrs);
+    int err = attrs_get(tool->pool, item->row, 0, &attrs);
     uint32_t mode;
     struct output out;
 
     if (err < 0 || attrs.error < 0)
         return fail_twz(item->text, err < 0 ? err : attrs.error);
-    mode = attrs.meta.mode ? (uint32_t)attrs.meta.mode & 0777u : 0666u;
+    mode = attrs.posix.mode ? (uint32_t)attrs.posix.mode & 0777u : 0666u;
     err = host_file_create(&file, path, NULL, mode);
     if (err != TOOL_OK)
         return err;

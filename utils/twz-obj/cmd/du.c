@@ -28,7 +28,7 @@ static void add_object(struct usage *usage, objid_t id)
         struct attrs attrs;
         uint32_t next;
 
-        if (attrs_get(usage->pool, row, &attrs) < 0)
+        if (attrs_get(usage->pool, row, ATTRS_UNNAMED, &attrs) < 0)
             return;
         usage->objects++;
         usage->media += attrs_media(&attrs);

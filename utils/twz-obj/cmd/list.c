@@ -26,7 +26,7 @@ static int colour_of(const struct name *name, const struct attrs *attrs)
         return 34;
     if (name->kind == HIER_SYMLINK)
         return 36;
-    return attrs->meta.mode & 0111 ? 32 : 0;
+    return attrs->posix.mode & 0111 ? 32 : 0;
 }
 
 /* The attributes of the object that a name means; zeroes: a symbolic link or a missing object. */
@@ -41,7 +41,7 @@ static void attrs_of_name(const struct listing *ls, const struct name *name, str
         return;
     err = store_lookup(ls->tool->pool->store, name->id, &row);
     if (err == 0 || err == -TWZ_EDAMAGED)
-        err = attrs_get(ls->tool->pool, row, attrs);
+        err = attrs_get(ls->tool->pool, row, name->attr, attrs);
     if (err < 0)
         attrs->type = "missing";
 }
@@ -85,7 +85,7 @@ static void name_text(const struct listing *ls, objid_t dir, const struct name *
             out_id_text(id, name->id, ids_shown(ls->tool->pool, name->id));
         printf("%s %s %*s %s %*s ", mode, out_perms_text(perms, attrs->stat.perms),
                ls->human ? 6 : 12, out_size_text(size, attrs->length, ls->human),
-               out_time_text(when, attrs->meta.mtime_ns), out_terminal() ? -8 : -32, id);
+               out_time_text(when, attrs->posix.mtime_ns), out_terminal() ? -8 : -32, id);
     }
     colour = colour_of(name, attrs);
     fputs(colour ? out_colour(colour) : "", stdout);
@@ -182,7 +182,7 @@ static int list_all(struct listing *ls, const struct ident_list *list)
 
     for (size_t i = 0; i < list->count; i++) {
         const struct ident *item = &list->item[i];
-        struct name name = { (char *)item->text, item->id, item->kind };
+        struct name name = { (char *)item->text, item->id, item->kind, 0 };
 
         if (!is_listable(item))
             print_name(ls, item->text, TWZ_OBJID_NONE, &name);

@@ -26,6 +26,7 @@
 #include "names.h"
 #include "out.h"
 #include "pool.h"
+#include "posix.h"
 #include "refs.h"
 
 /* --- mkdir --------------------------------------------------------------------------------- */
@@ -102,7 +103,8 @@ static uint32_t replace_flags(struct tool *tool, const struct hier_where *where)
 }
 
 /* Replace a name by a further name of an object. */
-static int replace_by_link(struct tool *tool, const struct hier_where *where, objid_t id)
+static int replace_by_link(struct tool *tool, const struct hier_where *where,
+                           const struct hier_found *found)
 {
     char text[32];
     struct hier_name beside = { .text = text };
@@ -110,7 +112,7 @@ static int replace_by_link(struct tool *tool, const struct hier_where *where, ob
 
     for (unsigned n = 0; err == -TWZ_EEXIST; n++) {
         beside.len = (size_t)snprintf(text, sizeof(text), ".twz-obj.ln.%u", n);
-        err = hier_link(&where->dir, beside, id);
+        err = hier_link(&where->dir, beside, found);
     }
     if (err < 0)
         return err;
@@ -122,11 +124,16 @@ static int replace_by_link(struct tool *tool, const struct hier_where *where, ob
     return err;
 }
 
+static const struct attr_values plain; /* of a first name */
+
 /* Give an object the name at `where`, and replace what is there. */
 static int link_object(struct tool *tool, const char *target, const struct hier_where *where)
 {
+    struct hier_found found = { .kind = HIER_OBJECT };
     struct ident object;
     int err = ident_one(tool, target, &object);
+    twzobj obj;
+    int opened;
     bool named;
     bool directory;
     bool itself;
@@ -134,22 +141,29 @@ static int link_object(struct tool *tool, const char *target, const struct hier_
     if (err != TOOL_OK)
         return err;
     /* An object given by its ID may have any number of names. A first name is no link. */
-    named = object.kind || refs_pointed(tool->pool, object.id, true);
+    found.id = object.id;
+    found.attr = posix_index(tool->pool, object.id, 0);
+    named = found.attr && (object.kind || refs_pointed(tool->pool, object.id, true));
     directory = object.kind == HIER_DIR || names_is_directory(object.id);
     itself = objid_equal(object.id, where->id);
+    opened = twz_object_init_guid(&obj, object.id, TWZ_READ); /* refuses a damaged object */
     ident_done(&object);
+    if (opened < 0)
+        return fail_twz(target, opened);
+    twz_object_release(&obj);
     if (directory)
         return fail(TOOL_NO, "%s: a directory can have only one name: use ln -s", target);
     if (itself)
         return TOOL_OK;
     if (where->kind && named)
-        err = replace_by_link(tool, where, object.id);
+        err = replace_by_link(tool, where, &found);
     else if (where->kind)
-        err = hier_replace(&where->dir, names_leaf(where), object.id, replace_flags(tool, where));
+        err = hier_replace(&where->dir, names_leaf(where), object.id, &plain,
+                           replace_flags(tool, where));
     else if (named)
-        err = hier_link(&where->dir, names_leaf(where), object.id);
+        err = hier_link(&where->dir, names_leaf(where), &found);
     else
-        err = hier_insert(&where->dir, names_leaf(where), object.id);
+        err = hier_insert(&where->dir, names_leaf(where), object.id, &plain);
     return err < 0 ? fail_twz(target, err) : TOOL_OK;
 }
 

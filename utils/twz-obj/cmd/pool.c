@@ -52,19 +52,22 @@ static const struct {
 
 static int make_root(struct pool *pool)
 {
-    twzobj root;
+    twzobj root, attrs = { 0 };
     int err = twz_object_new(&root, NULL, NULL, TWZ_OC_PERSIST | OPEN_DIR);
     struct store_roots roots;
 
     if (err < 0)
         return err;
-    err = hier_init(&root, TWZ_OBJID_NONE);
+    err = twz_object_new(&attrs, NULL, NULL, TWZ_OC_PERSIST | OPEN_DIR);
+    if (err >= 0)
+        err = hier_init_volume(&root, &attrs);
     roots = store_super_get(pool->store)->roots;
     roots.names = root.id;
     if (err >= 0)
         err = store_super_set(pool->store, &roots);
     if (err >= 0)
         pool->names = root.id;
+    twz_object_release(&attrs);
     twz_object_release(&root);
     return err;
 }

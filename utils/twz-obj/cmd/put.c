@@ -108,14 +108,13 @@ static void input_close(struct input *in)
 
 /* --- filling ------------------------------------------------------------------------------- */
 
-static void meta_for(const struct input *in, uint64_t size, struct twz_meta *meta)
+static struct attr_values values_for(const struct input *in)
 {
     bool regular = S_ISREG(in->st.st_mode);
     uint32_t mode = regular ? in->st.st_mode & 07777u : 0644u;
     uint64_t now = plat_time();
 
-    *meta = (struct twz_meta){
-        .size = size,
+    return (struct attr_values){
         .mode = S_IFREG | mode,
         .mtime_ns = regular ? (uint64_t)in->st.st_mtim.tv_sec * 1000000000u +
                                   (uint64_t)in->st.st_mtim.tv_nsec
@@ -154,7 +153,6 @@ static int fill_continuation(struct input *in, struct pool *pool, uint32_t first
 static int fill_part(struct input *in, struct pool *pool, uint32_t row)
 {
     uint64_t size;
-    struct twz_meta meta;
     objid_t next = TWZ_OBJID_NONE;
     int err = content_fill(pool, row, input_read, in, &size);
     int more = err == 0 && size == TWZ_OBJ_DATA_MAX ? input_more(in) : 0;
@@ -165,8 +163,7 @@ static int fill_part(struct input *in, struct pool *pool, uint32_t row)
         err = fill_continuation(in, pool, row, &next);
     if (err != 0)
         return err;
-    meta_for(in, size, &meta);
-    err = content_meta_add(pool, row, &meta, next);
+    err = content_meta_add(pool, row, &(struct twz_meta){ .size = size }, next);
     return err < 0 || objid_is_none(next) ? err : plat_obj_ctl(next, TWZ_CTL_PERMANENT, 0);
 }
 
@@ -205,21 +202,20 @@ static int compare_chunk(void *ctx, const uint8_t *bytes, uint64_t len)
 
 /* Does the object hold the file's bytes and mode, with these permissions? 1: yes; 0: no; -1 after a
  * message. */
-static int same_content(struct tool *tool, struct input *in, uint32_t row, uint32_t perms)
+static int same_content(struct tool *tool, struct input *in, uint32_t row, uint32_t attr,
+                        uint32_t perms)
 {
     uint8_t buffer[TWZ_PAGE_SIZE];
     struct comparison c = { .in = in, .buffer = buffer };
+    struct attr_values values;
     struct store_stat stat;
-    struct twz_meta meta;
-    struct twz_meta want;
-    uint64_t length;
+    uint64_t length, names;
     int err;
 
-    meta_for(in, 0, &want);
     if (store_obj_stat(tool->pool->store, row, &stat) < 0 || stat.perms != perms)
         return 0;
-    if (!S_ISREG(in->st.st_mode) || content_meta(tool->pool, row, &meta) < 0 ||
-        meta.mode != want.mode || content_length(tool->pool, row, &length) < 0 ||
+    if (!S_ISREG(in->st.st_mode) || !posix_get(tool->pool, stat.id, attr, &values, &names) ||
+        values.mode != values_for(in).mode || content_length(tool->pool, row, &length) < 0 ||
         length != (uint64_t)in->st.st_size)
         return 0;
     err = content_each(tool->pool, row, compare_chunk, &c);
@@ -264,12 +260,12 @@ static int put_input(struct tool *tool, struct input *in, const char *path,
                      const struct object_spec *spec, bool update)
 {
     objid_t id;
-    uint32_t row;
+    uint32_t row, attr;
     int err;
 
-    if (update && path && destination_find(tool->pool, path, spec->leaf, &id) == 0 &&
+    if (update && path && destination_find(tool->pool, path, spec->leaf, &id, &attr) == 0 &&
         store_lookup(tool->pool->store, id, &row) == 0) {
-        int same = same_content(tool, in, row, spec->perms);
+        int same = same_content(tool, in, row, attr, spec->perms);
 
         if (same < 0)
             return TOOL_NO;
@@ -303,6 +299,7 @@ int cmd_put(struct tool *tool, const struct args *args)
         return err;
     leaf = names_base(standard ? "stdin" : host);
     spec.leaf = leaf;
+    spec.values = values_for(&in);
     err = leaf ? put_input(tool, &in, path, &spec, args_flag(args, "update"))
                : fail(TOOL_FULL, "out of memory");
     input_close(&in);
@@ -328,8 +325,6 @@ static int fill_shared(void *ctx, struct pool *pool, uint32_t row)
         err = window_refresh(source->row);
     if (err < 0 || meta.magic == 0)
         return err;
-    meta.links = 0;
-    meta.ctime_ns = plat_time();
     return content_meta_add(pool, row, &meta, TWZ_OBJID_NONE);
 }
 
@@ -338,6 +333,7 @@ int cmd_cp(struct tool *tool, const struct args *args)
     struct ident source;
     struct store_stat stat;
     objid_t id;
+    uint64_t names;
     int err = check_destination(tool, args->argv[1]);
     int got;
     char *leaf;
@@ -352,6 +348,8 @@ int cmd_cp(struct tool *tool, const struct args *args)
     spec = (struct object_spec){
         .perms = stat.perms, .leaf = leaf, .fill = fill_shared, .ctx = &source
     };
+    if (posix_get(tool->pool, source.id, 0, &spec.values, &names))
+        spec.values.ctime_ns = plat_time();
     if (got < 0)
         err = fail_twz(source.text, got);
     else if (source.kind == HIER_DIR || names_is_directory(source.id))

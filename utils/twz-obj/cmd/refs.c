@@ -266,7 +266,7 @@ static void lost_print(struct tool *tool, objid_t id, uint32_t row)
     char text[OUT_ID_TEXT];
     struct attrs attrs;
 
-    if (attrs_get(tool->pool, row, &attrs) < 0)
+    if (attrs_get(tool->pool, row, ATTRS_UNNAMED, &attrs) < 0)
         return;
     if (out_is_json()) {
         out_begin();
@@ -283,7 +283,7 @@ static int lost_link(objid_t id, const twzobj *dir)
     char text[OUT_ID_TEXT];
 
     out_id_text(text, id, 32);
-    return hier_insert(dir, (struct hier_name){ text, 32 }, id);
+    return hier_insert(dir, (struct hier_name){ text, 32 }, id, &(struct attr_values){ 0 });
 }
 
 /* Print each lost object, and link or delete it. */

@@ -48,13 +48,13 @@ static void print_stat(const struct ident *item, const struct attrs *attrs)
     print_u64_line("size", attrs->length);
     print_u64_line("pages", attrs->stat.pages);
     printf("  %-10s %s\n", "perms", out_perms_text(perms, attrs->stat.perms));
-    if (attrs->meta.mode)
+    if (attrs->posix.mode)
         printf("  %-10s %s (%llo)\n", "mode", attrs_mode(mode, attrs),
-               (unsigned long long)attrs->meta.mode);
-    if (attrs->meta.links)
-        print_u64_line("names", attrs->meta.links + 1);
-    print_time_line("modified", attrs->meta.mtime_ns);
-    print_time_line("changed", attrs->meta.ctime_ns);
+               (unsigned long long)attrs->posix.mode);
+    if (attrs->names > 1)
+        print_u64_line("names", attrs->names);
+    print_time_line("modified", attrs->posix.mtime_ns);
+    print_time_line("changed", attrs->posix.ctime_ns);
 }
 
 /* --- info: what stat does not print -------------------------------------------------------- */
@@ -78,6 +78,16 @@ static void print_directory_header(objid_t id)
         (void)!hier_show(&dir, print_directory_line, NULL);
     }
     twz_object_release(&dir);
+}
+
+static void print_table_header(objid_t id)
+{
+    twzobj table;
+
+    if (attr_open(id, TWZ_READ, &table) < 0)
+        return;
+    (void)!attr_show(&table, print_directory_line, NULL);
+    twz_object_release(&table);
 }
 
 /* The rest of the entry in the object table and of the metadata page. */
@@ -117,6 +127,8 @@ static void print_info(const struct attrs *attrs)
     }
     if (strcmp(attrs->type, "directory") == 0)
         print_directory_header(stat->id);
+    if (strcmp(attrs->type, "attribute table") == 0)
+        print_table_header(stat->id);
 }
 
 /* The same as fields of a JSON entry. */
@@ -157,7 +169,7 @@ static int print_all(struct tool *tool, const struct args *args, bool full)
     for (size_t i = 0; i < list.count; i++) {
         struct attrs attrs;
         const struct ident *item = &list.item[i];
-        int got = attrs_get(tool->pool, item->row, &attrs);
+        int got = attrs_get(tool->pool, item->row, 0, &attrs);
 
         if (got < 0) {
             err = fail_first(err, fail_twz(item->text, got));

@@ -16,6 +16,7 @@
 #include <sys/random.h>
 #include <time.h>
 #include <twz/error.h>
+#include <twz/guard.h>
 
 #include "fail.h"
 #include "platform.h"
@@ -26,6 +27,7 @@ static struct {
     struct pool *pool;
     uint64_t owner; /* owner word of this process in locks */
     int64_t error;
+    struct twz_guard *guard;
 } host;
 
 int host_platform_attach(struct pool *pool)
@@ -43,6 +45,42 @@ void host_platform_detach(const struct pool *pool)
     window_detach(pool);
     if (host.pool == pool)
         host.pool = NULL;
+}
+
+/* --- guards: a fault of a page in the pool ends the command (host_fault.c) -------------------- */
+
+int twz_catch(struct twz_catch *c)
+{
+    (void)c;
+    return 0;
+}
+
+void twz_catch_end(struct twz_catch *c)
+{
+    (void)c;
+}
+
+void plat_catch_again(struct twz_catch *c)
+{
+    (void)c;
+}
+
+int twz_try(void (*fn)(void *arg), void *arg, struct twz_fault *fault)
+{
+    (void)fault;
+    fn(arg);
+    return 0;
+}
+
+void twz_fault_raise(const struct twz_fault *fault)
+{
+    (void)fault;
+    abort();
+}
+
+struct twz_guard **plat_guard(void)
+{
+    return &host.guard;
 }
 
 /* --- objects ------------------------------------------------------------------------------- */

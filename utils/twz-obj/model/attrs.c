@@ -11,7 +11,7 @@
 
 const char *attrs_tag(uint64_t tag)
 {
-    return tag == HIER_TAG ? "hier" : NULL;
+    return tag == HIER_TAG ? "hier" : tag == ATTR_TAG ? "attr" : NULL;
 }
 
 static bool has_tag(const struct twz_meta *meta, uint64_t tag)
@@ -35,10 +35,12 @@ static const char *type_name(const struct attrs *attrs)
                                                                  : "unknown";
     if (has_tag(&attrs->meta, HIER_TAG))
         return "directory";
-    return attrs->meta.mode ? "file" : "object";
+    if (has_tag(&attrs->meta, ATTR_TAG))
+        return "attribute table";
+    return attrs->posix.mode ? "file" : "object";
 }
 
-int attrs_get(const struct pool *pool, uint32_t row, struct attrs *attrs)
+int attrs_get(const struct pool *pool, uint32_t row, uint32_t attr, struct attrs *attrs)
 {
     int err;
 
@@ -53,6 +55,8 @@ int attrs_get(const struct pool *pool, uint32_t row, struct attrs *attrs)
     attrs->error = attrs->stat.damaged ? -TWZ_EDAMAGED : content_meta(pool, row, &attrs->meta);
     if (attrs->error == 0)
         attrs->error = content_length(pool, row, &attrs->length);
+    if (!posix_get(pool, attrs->stat.id, attr, &attrs->posix, &attrs->names))
+        attrs->names = 0;
     attrs->type = type_name(attrs);
     return 0;
 }
@@ -69,7 +73,7 @@ const char *attrs_mode(char text[ATTRS_MODE_TEXT], const struct attrs *attrs)
     uint64_t mode;
 
     text[0] = dir ? 'd' : '-';
-    mode = attrs->meta.mode;
+    mode = attrs->posix.mode;
     for (int i = 0; i < 9; i++)
         text[1 + i] = mode & (0400u >> i) ? letters[i] : '-';
     text[10] = '\0';
@@ -86,14 +90,14 @@ void attrs_fields(const struct attrs *attrs)
     out_id("id", stat->id);
     out_str("type", attrs->type);
     out_u64("size", attrs->length);
-    out_u64("mode", attrs->meta.mode);
+    out_u64("mode", attrs->posix.mode);
     out_str("perms", out_perms_text(perms, stat->perms));
     out_u64("pages", stat->pages);
     out_u64("media", attrs_media(attrs));
-    out_u64("links", attrs->meta.links);
+    out_u64("links", attrs->names ? attrs->names - 1 : 0);
     out_u64("fot", attrs->meta.fot_count);
-    out_u64("mtime_ns", attrs->meta.mtime_ns);
-    out_u64("ctime_ns", attrs->meta.ctime_ns);
+    out_u64("mtime_ns", attrs->posix.mtime_ns);
+    out_u64("ctime_ns", attrs->posix.ctime_ns);
     out_str("state", state[stat->state < 5 ? stat->state : 0]);
     out_str("persist", stat->persist < 3 ? persist[stat->persist] : "unknown");
     out_id("kuid", stat->kuid);

@@ -57,6 +57,7 @@ static int make_named(struct filling *filling, struct hier_where *where, objid_t
         .perms = filling->spec->perms,
         .fill = fill_created,
         .ctx = filling,
+        .values = filling->spec->values,
     };
     int err = hier_create(&where->dir, names_leaf(where), &create, &obj);
 
@@ -98,7 +99,8 @@ static int replace_named(struct filling *filling, struct hier_where *where, obji
     if (err < 0)
         return err;
     pointed = refs_pointed(filling->pool, where->id, false);
-    err = hier_replace(&where->dir, names_leaf(where), *id, pointed ? 0 : HIER_DELETE);
+    err = hier_replace(&where->dir, names_leaf(where), *id, &filling->spec->values,
+                       pointed ? 0 : HIER_DELETE);
     if (err < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0)
         return -TWZ_EDAMAGED;
     return err;
@@ -123,7 +125,8 @@ static int walk_to(struct pool *pool, const char *path, const char *leaf, struct
     return err;
 }
 
-int destination_find(struct pool *pool, const char *path, const char *leaf, objid_t *id)
+int destination_find(struct pool *pool, const char *path, const char *leaf, objid_t *id,
+                     uint32_t *attr)
 {
     struct hier_where where;
     int err = walk_to(pool, path, leaf, &where);
@@ -131,6 +134,7 @@ int destination_find(struct pool *pool, const char *path, const char *leaf, obji
     if (err < 0)
         return err;
     *id = where.id;
+    *attr = where.attr;
     err = where.kind == HIER_OBJECT ? 0 : -TWZ_ENONAME;
     hier_where_close(&where);
     return err;

@@ -3,7 +3,7 @@
 #ifndef DESTINATION_H
 #define DESTINATION_H
 
-#include "pool.h"
+#include "posix.h"
 
 struct object_spec {
     uint32_t perms;
@@ -11,6 +11,7 @@ struct object_spec {
     /* Fills the provisional object. 0, -TWZ_E*, or 1 after a message. */
     int (*fill)(void *ctx, struct pool *pool, uint32_t row);
     void *ctx;
+    struct attr_values values; /* of its name */
 };
 
 /*
@@ -22,7 +23,9 @@ struct object_spec {
 int destination_create(struct pool *pool, const char *path, const struct object_spec *spec,
                        objid_t *id);
 
-/* The object that destination_create would replace; -TWZ_ENONAME: there is none. */
-int destination_find(struct pool *pool, const char *path, const char *leaf, objid_t *id);
+/* The object that destination_create would replace, and the index of its record (0: none).
+ * -TWZ_ENONAME: there is none. */
+int destination_find(struct pool *pool, const char *path, const char *leaf, objid_t *id,
+                     uint32_t *attr);
 
 #endif

@@ -89,7 +89,7 @@ static int list_add(struct name_list *list, size_t *room, const struct hier_item
         *room = more;
     }
     name = &list->name[list->count];
-    *name = (struct name){ strdup(item->name), item->found.id, item->found.kind };
+    *name = (struct name){ strdup(item->name), item->found.id, item->found.kind, item->found.attr };
     if (!name->text)
         return -TWZ_ENOMEM;
     list->count++;
@@ -269,7 +269,7 @@ int names_scratch(const struct pool *pool, objid_t parent, twzobj *dir)
 
     if (err < 0)
         return err;
-    err = hier_init(dir, parent);
+    err = hier_init(dir, parent, TWZ_OBJID_NONE);
     if (err < 0 && names_scratch_delete(dir) < 0)
         return -TWZ_EDAMAGED;
     return err;

@@ -14,6 +14,7 @@ struct name {
     char *text;
     objid_t id;    /* 0: a symbolic link */
     uint32_t kind; /* HIER_* */
+    uint32_t attr; /* index of its record; 0: none */
 };
 
 struct name_list {

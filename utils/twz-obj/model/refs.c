@@ -9,6 +9,7 @@
 #include "fail.h"
 #include "ids.h"
 #include "names.h"
+#include "posix.h"
 
 #define NAME_MAX_READ 1024u
 
@@ -124,6 +125,7 @@ static int visit_roots(const struct visit *visit)
     const struct store_roots *roots = &store_super_get(visit->pool->store)->roots;
     const struct ref ref[] = {
         { .kind = REF_ROOT, .to = roots->names, .path = "names" },
+        { .kind = REF_ROOT, .to = posix_table(visit->pool), .path = "attributes" },
         { .kind = REF_ROOT, .to = roots->init, .path = "init" },
         { .kind = REF_ROOT, .to = roots->sctx, .path = "sctx" },
         { .kind = REF_ROOT, .to = roots->owner, .path = "owner" },

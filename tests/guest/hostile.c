@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Programs that deny or destroy what they share with others: a directory, a pipe, an open file.
+ * The other program must get an error and go on. The first argument is the case; a
+ * case that is right ends with status 0.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <hier/hier.h>
+#include <twz/call.h>
+#include <twz/name.h>
+#include <twz/threads.h>
+#include <twz/view.h>
+
+#define CHECK(cond)                                                             \
+    do {                                                                        \
+        if (!(cond)) {                                                          \
+            fprintf(stderr, "line %d: %s: errno %d\n", __LINE__, #cond, errno); \
+            exit(1);                                                            \
+        }                                                                       \
+    } while (0)
+
+extern char **environ;
+
+/* --- what a hostile program does -------------------------------------------------------------- */
+
+static int hole_in(const char *path, uint64_t op, uint64_t off, uint64_t len)
+{
+    objid_t id;
+
+    CHECK(twz_name_resolve(path, &id) == 0);
+    CHECK(twz_sys_obj_range(id, op, off, len) == 0);
+    return 0;
+}
+
+/* End by a fault: init then looks for the name of the object, through all directories. */
+static void end_by_fault(void)
+{
+    *(volatile int *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + 4096) = 1;
+}
+
+/* Make a hole over the data of each object of this view that other programs may use, too: volatile,
+ * writable, mapped more than once. */
+static int destroy_shared(void)
+{
+    const volatile struct twz_view_entry *entry =
+        (const volatile struct twz_view_entry *)(uintptr_t)(twz_thread_repr_base()->view +
+                                                            TWZ_VIEW_TABLE);
+    int count = 0;
+
+    for (int slot = 64; slot < 5000; slot++) {
+        objid_t id = { entry[slot].id.lo, entry[slot].id.hi };
+        struct twz_stat stat;
+
+        if (!(entry[slot].flags & TWZ_VE_VALID) || (entry[slot].flags & 3) != 3 ||
+            twz_object_stat(id, &stat) < 0 || stat.kind != TWZ_KIND_DATA ||
+            (stat.flags & TWZ_OBJ_PERSIST) || stat.uses < 2)
+            continue;
+        count += twz_sys_obj_range(id, TWZ_RANGE_HOLE, TWZ_OBJ_BASE, 32 * TWZ_PAGE_SIZE) == 0;
+    }
+    return count;
+}
+
+/* --- the other side --------------------------------------------------------------------------- */
+
+static void run_destroyer(const char *self)
+{
+    char *args[] = { (char *)self, "destroy", NULL };
+    int status;
+    pid_t pid;
+
+    CHECK(posix_spawn(&pid, self, NULL, NULL, args, environ) == 0);
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static int check_pipe(const char *self)
+{
+    char bytes[10];
+    int ends[2];
+
+    CHECK(pipe(ends) == 0 && write(ends[1], "x", 1) == 1);
+    run_destroyer(self);
+    CHECK(read(ends[0], bytes, sizeof(bytes)) == -1 && errno == EIO);
+    CHECK(write(ends[1], "y", 1) == -1 && errno == EIO);
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+    CHECK(pipe(ends) == 0 && write(ends[1], "z", 1) == 1 && read(ends[0], bytes, 1) == 1);
+    return 0;
+}
+
+static int check_state(const char *self)
+{
+    int fd = open("/tmp/shared", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    char bytes[4];
+
+    CHECK(fd >= 0 && write(fd, "abcd", 4) == 4);
+    run_destroyer(self);
+    CHECK(lseek(fd, 0, SEEK_SET) == -1 && errno == EIO);
+    CHECK(read(fd, bytes, 4) == -1 && errno == EIO);
+    CHECK(fcntl(fd, F_GETFL) == -1 && errno == EIO);
+    CHECK(pread(fd, bytes, 4, 0) == 4 && memcmp(bytes, "abcd", 4) == 0);
+    CHECK(close(fd) == 0);
+    CHECK((fd = open("/tmp/shared", O_RDONLY)) >= 0 && read(fd, bytes, 4) == 4);
+    return 0;
+}
+
+/* Another program destroys a file that this one has open. */
+static int check_file(void)
+{
+    int fd = open("/tmp/file", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    struct stat st;
+    char bytes[4];
+    objid_t id;
+
+    CHECK(fd >= 0 && write(fd, "abcd", 4) == 4);
+    hole_in("/tmp/file", TWZ_RANGE_HOLE, TWZ_OBJ_META, TWZ_PAGE_SIZE);
+    CHECK(pread(fd, bytes, 4, 0) == -1 && errno == EIO);
+    CHECK(pwrite(fd, bytes, 4, 0) == -1 && errno == EIO);
+    CHECK(fstat(fd, &st) == -1 && errno == EIO);
+    CHECK(stat("/tmp/file", &st) == -1 && errno == EIO);
+    CHECK(twz_name_resolve("/tmp/file", &id) == 0 &&
+          twz_object_delete_guid(id, TWZ_DELETE_NOW) == 0);
+    CHECK(pread(fd, bytes, 4, 0) == -1 && errno == EIO);
+    CHECK(close(fd) == 0 && unlink("/tmp/file") == 0);
+    return 0;
+}
+
+/* Each call on a name in a directory that was destroyed is an error. */
+static int check_dir(const char *path, int want)
+{
+    char name[64], other[64];
+    struct stat st;
+    int fd;
+
+    snprintf(name, sizeof(name), "%s/x", path);
+    snprintf(other, sizeof(other), "%s/y", path);
+    errno = 0;
+    fd = open(name, O_RDWR | O_CREAT, 0600);
+    if (fd >= 0 || errno != want)
+        printf("open: %d, errno %d\n", fd, errno);
+    CHECK(fd == -1 && errno == want);
+    CHECK(mkdir(name, 0700) == -1 && errno == want);
+    CHECK(symlink("a", name) == -1 && errno == want);
+    CHECK(rename(name, other) == -1);
+    CHECK(rename("/host/hostile", name) == -1 && errno == want);
+    CHECK(link("/host/hostile", name) == -1 && errno == want);
+    CHECK(unlink(name) == -1);
+    CHECK(stat("/host/hostile", &st) == 0 && st.st_nlink == 1);
+    return 0;
+}
+
+/* --- objects that no program may write -------------------------------------------------------- */
+
+/* Names and attributes of an object change without a right on it. */
+static int check_readonly(const char *path, uint32_t perms)
+{
+    const struct timespec times[2] = { { 0 }, { .tv_sec = 77 } };
+    struct stat st;
+    objid_t id;
+
+    CHECK(twz_name_resolve(path, &id) == 0 && twz_object_ctl(id, TWZ_CTL_PERMS, perms) == 0);
+    CHECK(open(path, O_RDWR) == -1 && errno == EACCES);
+    CHECK(link(path, "/tmp/second") == 0 && stat(path, &st) == 0 && st.st_nlink == 2);
+    CHECK(chmod(path, 0751) == 0 && stat("/tmp/second", &st) == 0);
+    CHECK((st.st_mode & 07777) == 0751);
+    CHECK(utimensat(AT_FDCWD, path, times, 0) == 0 && stat(path, &st) == 0);
+    CHECK(st.st_mtim.tv_sec == 77);
+    CHECK(rename("/tmp/second", "/tmp/third") == 0 && rename(path, "/tmp/second") == 0);
+    CHECK(unlink("/tmp/third") == 0 && stat("/tmp/second", &st) == 0 && st.st_nlink == 1);
+    CHECK(unlink("/tmp/second") == 0 && stat("/tmp/second", &st) == -1 && errno == ENOENT);
+    CHECK((twz_object_stat(id, &(struct twz_stat){ 0 }) < 0) == ((perms & TWZ_DEL) != 0));
+    return 0;
+}
+
+static void create_file(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+
+    CHECK(fd >= 0 && write(fd, "text", 4) == 4 && close(fd) == 0);
+}
+
+static void name_volatile(const char *path)
+{
+    twzobj obj;
+
+    CHECK(twz_object_new(&obj, NULL, NULL, TWZ_READ | TWZ_WRITE | TWZ_DEL) == 0);
+    CHECK(twz_object_set_size(&obj, 5) == 0 && twz_name_assign(path, obj.id) == 0);
+    twz_object_release(&obj);
+}
+
+static int check_all_readonly(void)
+{
+    create_file("/tmp/ro");
+    check_readonly("/tmp/ro", TWZ_READ | TWZ_DEL);
+    create_file("/tmp/ro");
+    check_readonly("/tmp/ro", TWZ_READ);
+    name_volatile("/tmp/ro");
+    check_readonly("/tmp/ro", TWZ_READ | TWZ_DEL);
+    name_volatile("/tmp/ro");
+    return check_readonly("/tmp/ro", TWZ_READ);
+}
+
+/* A new file loses its name before the first access. */
+static void check_tmpfile(void)
+{
+    int fd = open("/tmp/tmpfile", O_RDWR | O_CREAT | O_EXCL, 0600);
+    char bytes[4] = { 0 };
+
+    CHECK(fd >= 0 && unlink("/tmp/tmpfile") == 0);
+    CHECK(write(fd, "abcd", 4) == 4 && lseek(fd, 0, SEEK_SET) == 0 && read(fd, bytes, 4) == 4);
+    CHECK(memcmp(bytes, "abcd", 4) == 0 && close(fd) == 0);
+}
+
+/* An open file without a name keeps its attributes, also after its record has another owner. */
+static int check_unlinked(void)
+{
+    int fd = open("/tmp/gone", O_RDWR | O_CREAT | O_EXCL, 0640);
+    struct stat st;
+
+    CHECK(fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 1 && (st.st_mode & 07777) == 0640);
+    CHECK(chmod("/tmp/gone", 0604) == 0 && unlink("/tmp/gone") == 0);
+    CHECK(fstat(fd, &st) == 0 && st.st_nlink == 0 && (st.st_mode & 07777) == 0604);
+    create_file("/tmp/other"); /* takes the record */
+    CHECK(fstat(fd, &st) == 0 && st.st_nlink == 0 && (st.st_mode & 07777) == 0604);
+    CHECK(fchmod(fd, 0611) == 0 && fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0611);
+    CHECK(stat("/tmp/other", &st) == 0 && (st.st_mode & 07777) == 0600 && st.st_nlink == 1);
+    CHECK(write(fd, "abc", 3) == 3 && fstat(fd, &st) == 0 && st.st_size == 3);
+    CHECK(ftruncate(fd, 1) == 0 && fstat(fd, &st) == 0 && st.st_size == 1);
+    CHECK(close(fd) == 0 && unlink("/tmp/other") == 0);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "";
+
+    if (strcmp(what, "destroy") == 0)
+        return destroy_shared() > 0 ? 0 : 1;
+    if (strcmp(what, "pipe") == 0)
+        return check_pipe(argv[0]);
+    if (strcmp(what, "state") == 0)
+        return check_state(argv[0]);
+    if (strcmp(what, "file") == 0)
+        return check_file();
+    if (strcmp(what, "readonly") == 0)
+        return check_all_readonly();
+    if (strcmp(what, "unlinked") == 0)
+        return check_tmpfile(), check_unlinked();
+    if (strcmp(what, "dir") == 0 && argc == 4)
+        return check_dir(argv[2], atoi(argv[3]));
+    if (strcmp(what, "spoil") == 0 && argc == 5) {
+        (void)!mkdir(argv[2], 0700);
+        hole_in(argv[2], strtoull(argv[3], NULL, 0), strtoull(argv[4], NULL, 0), TWZ_PAGE_SIZE);
+        end_by_fault();
+    }
+    if (strcmp(what, "perms") == 0 && argc == 4) {
+        objid_t id;
+
+        (void)!mkdir(argv[2], 0700);
+        CHECK(twz_name_resolve(argv[2], &id) == 0);
+        CHECK(twz_object_ctl(id, TWZ_CTL_PERMS, strtoull(argv[3], NULL, 0)) == 0);
+        end_by_fault();
+    }
+    return 2;
+}
