@@ -111,13 +111,13 @@ class Pool:
         os.chmod(path, mode)
         return path
 
-    def overwrite(self, page, at, data):
-        """Change bytes of the one frame of the pool file that begins with `page`."""
+    def overwrite(self, page, at, data, nth=0, of=1):
+        """Change bytes of the nth of the `of` frames of the pool file that begin with `page`."""
         with open(self.path, "r+b") as f:
             pool = f.read()
             frames = [o for o in range(0, len(pool), FRAME) if pool.startswith(page, o)]
-            wanted(len(frames) == 1, f"the page is found {len(frames)} times")
-            f.seek(frames[0] + at)
+            wanted(len(frames) == of, f"the page is found {len(frames)} times")
+            f.seek(frames[nth] + at)
             f.write(data)
 
     def page(self, obj, at=FRAME):
