@@ -13,7 +13,6 @@
  * The lock guards the root key. A generator belongs to its core. The lock is taken last.
  */
 #include <kernel/arch.h>
-#include <kernel/cpu.h>
 #include <kernel/lock.h>
 #include <kernel/log.h>
 #include <kernel/random.h>
@@ -73,7 +72,7 @@ static void mix_root(const void *data, size_t len)
 /* Gives this core's generator a key of its own, and the root key a new value. */
 static void seed_generator(struct generator *g)
 {
-    uint64_t core = cpu_this()->id;
+    uint64_t core = arch_cpu_id();
 
     spin_lock(&lock);
     g->mixes = atomic_load(&mixes);
@@ -109,7 +108,7 @@ void random_mix(const void *data, size_t len)
 
 void random_bytes(void *out, size_t len)
 {
-    struct generator *g = &generators[cpu_this()->id];
+    struct generator *g = &generators[arch_cpu_id()];
     uint8_t *to = out;
 
     if (g->mixes != atomic_load(&mixes))
