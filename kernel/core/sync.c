@@ -179,8 +179,8 @@ enum sync_state sync_cancel(struct thread *t, void (*release)(const void *object
 {
     uint32_t state = atomic_load_explicit(&t->sync_state, memory_order_acquire);
 
-    /* The waker has removed the only waiter before the claim, and does not touch it again. */
     if (state == SYNC_WOKEN && t->nwaiters == 1 && t->waiters == t->few) {
+        unqueue_waiter(&t->few[0]); /* waits until the waker has left the bucket */
         release(t->few[0].object);
         if (t->timer.heap)
             timer_cancel(&t->timer);
