@@ -4,10 +4,10 @@
  *
  * Invariants
  *   - A thread on a queue has its registers in its save areas, and no core runs it.
- *   - A queued thread may run on the queue's core. runq_push is called with t->cpu written, and
- *     reads t->cores under the queue's lock; runq_evict is called with t->cores written, and reads
- *     t->cpu, then looks at that queue under its lock. So either the one that queues t sees the new
- *     cores, or runq_evict finds t.
+ *   - A queued thread may run on the queue's core, and is queued by the cores and the priority that
+ *     it has. runq_push is called with t->cpu written, and reads both under the queue's lock;
+ *     runq_evict is called with the new value written, and reads t->cpu, then looks at that queue
+ *     under its lock. So either the one that queues t sees the new value, or runq_evict finds t.
  *
  * Locks: runq.lock, the last one. Two run queues are never locked together.
  */
@@ -21,13 +21,14 @@ static bool may_run_on(const struct thread *t, unsigned core)
 bool runq_push(unsigned core, struct thread *t)
 {
     struct runq *q = &cpus[core].runq;
-    unsigned p = t->priority;
+    unsigned p;
 
     spin_lock(&q->lock);
     if (!may_run_on(t, core)) {
         spin_unlock(&q->lock);
         return false;
     }
+    p = __atomic_load_n(&t->priority, __ATOMIC_RELAXED);
     t->queue = q;
     t->queue_priority = p;
     t->queue_movable = (t->cores & all_cpus() & ~(1ull << core)) != 0;
@@ -45,11 +46,13 @@ bool runq_push(unsigned core, struct thread *t)
 struct thread *runq_swap(unsigned core, struct thread *t)
 {
     struct runq *q = &cpus[core].runq;
-    unsigned p = t->priority;
-    bool movable = (t->cores & all_cpus() & ~(1ull << core)) != 0;
     struct thread *first = NULL;
+    bool movable;
+    unsigned p;
 
     spin_lock(&q->lock);
+    p = __atomic_load_n(&t->priority, __ATOMIC_RELAXED);
+    movable = (__atomic_load_n(&t->cores, __ATOMIC_RELAXED) & all_cpus() & ~(1ull << core)) != 0;
     if (runq_level(q->ready) == p + 1)
         first = LIST_FIRST(&q->list[p], struct thread, queue_link);
     if (first &&
@@ -119,33 +122,18 @@ struct thread *runq_pop(struct runq *q, unsigned core, unsigned level)
     return t;
 }
 
-bool runq_remove(struct thread *t)
-{
-    struct runq *q = __atomic_load_n(&t->queue, __ATOMIC_RELAXED);
-    bool queued;
-
-    if (!q)
-        return false;
-    spin_lock(&q->lock);
-    queued = t->queue == q;
-    if (queued)
-        remove_locked(q, t);
-    spin_unlock(&q->lock);
-    return queued;
-}
-
 bool runq_evict(struct thread *t)
 {
     unsigned core;
     struct runq *q;
     bool evicted;
 
-    /* The new t->cores, before the core it is queued on. Pairs with runq_push's lock. */
+    /* The new cores or priority, before the core t is queued on. Pairs with runq_push's lock. */
     atomic_thread_fence(memory_order_seq_cst);
     core = __atomic_load_n(&t->cpu, __ATOMIC_RELAXED);
     q = &cpus[core].runq;
     spin_lock(&q->lock);
-    evicted = t->queue == q && !may_run_on(t, core);
+    evicted = t->queue == q;
     if (evicted)
         remove_locked(q, t);
     spin_unlock(&q->lock);

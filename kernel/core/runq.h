@@ -23,11 +23,8 @@ static inline unsigned runq_level(uint32_t priorities)
  * NULL. */
 struct thread *runq_pop(struct runq *q, unsigned core, unsigned level);
 
-/* Takes t, which must not end meanwhile, off its queue. False: it is on none. */
-bool runq_remove(struct thread *t);
-
-/* Takes t off the queue of the core in t->cpu, if it waits there and may not run there. True: it
- * did, and the caller must queue it elsewhere. */
+/* Takes t off the queue of the core in t->cpu, if it waits there: its cores or its priority have
+ * changed. t must not end meanwhile. True: it waited, and the caller must queue it anew. */
 bool runq_evict(struct thread *t);
 
 #endif

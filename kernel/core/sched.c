@@ -153,7 +153,7 @@ void sched_migrate(struct thread *t)
 void sched_set_priority(struct thread *t, unsigned priority)
 {
     __atomic_store_n(&t->priority, priority, __ATOMIC_RELAXED);
-    if (runq_remove(t))
+    if (runq_evict(t))
         sched_enqueue(t);
     else
         sched_reevaluate(t);

@@ -255,8 +255,10 @@ static __attribute__((noinline)) void reschedule(struct cpu *cpu, struct arch_fr
             if (!t || !switch_in(cpu, t, frame, handed))
                 continue;
             t = cpu->current;
-        } else if (cpu->handover) {
-            flush_handover(cpu);
+        } else {
+            if (cpu->handover)
+                flush_handover(cpu);
+            sched_offer(cpu);
         }
         if (!t->ended)
             prepare_thread(t, frame);
