@@ -107,6 +107,8 @@ struct object *table_delete_row(objid_t id, uint32_t row, bool *used)
 
     shard_lock(id);
     obj = table_find_locked(id);
+    if (obj && obj->creating)
+        obj->row = row; /* committed, but its creator has not come to end_creation */
     if (obj && obj->row != row)
         obj = NULL;
     *used = obj && !obj->cached;
