@@ -93,7 +93,9 @@ static void enable_xsave(void)
                      : "c"(0), "a"((uint32_t)x86_features.xcr0),
                        "d"((uint32_t)(x86_features.xcr0 >> 32)));
     x86_features.xsave_size = (x86_cpuid(0xd, 0).b + 63u) & ~63u;
-    x86_features.wide = (x86_features.xcr0 & XCR0_AVX) != 0 && has_bit(x86_cpuid(1, 0).c, 28);
+    /* A 32-byte store clears the upper part of a 64-byte register, which may be the program's. */
+    x86_features.wide = (x86_features.xcr0 & (XCR0_AVX | XCR0_AVX512)) == XCR0_AVX &&
+                        has_bit(x86_cpuid(1, 0).c, 28);
 }
 
 /* Lets every bank report, and clears errors of an earlier boot. */
