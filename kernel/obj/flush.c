@@ -22,7 +22,8 @@ static struct list watched;
 static uint32_t round; /* an object is due unless it was last written back in this round */
 static bool armed;     /* the timer is set, or a batch is requested */
 static struct timer tick;
-static _Atomic uint32_t busy; /* a core is doing a batch */
+static _Atomic uint32_t busy;  /* a core is doing a batch */
+static _Atomic uint32_t again; /* a batch was requested meanwhile */
 
 static void flush_object(struct object *obj, void *ctx)
 {
@@ -154,11 +155,18 @@ void flush_periodic(void)
 {
     struct object *obj;
 
-    if (atomic_exchange(&busy, 1) != 0)
+    if (atomic_exchange(&busy, 1) != 0) {
+        atomic_store(&again, 1); /* before the second look; pairs with the end of the batch */
+        if (atomic_load(&busy) != 0)
+            return;
+        sched_defer_work();
         return;
+    }
     obj = next_due();
     finish_batch(obj, obj && clean_batch(obj));
     atomic_store(&busy, 0);
+    if (atomic_exchange(&again, 0) != 0)
+        sched_defer_work();
     if (obj)
         obj_put(obj);
 }
