@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The upcalls of the kernel, joined with the functions that serve them. */
+#include <kernel/clock.h>
 #include <kernel/object.h>
 #include <kernel/pool.h>
 #include <kernel/sec.h>
 #include <kernel/start.h>
 #include <kernel/threadobj.h>
 #include <kernel/upcall.h>
+
+static void do_deferred_work(void)
+{
+    clock_work();
+    flush_periodic();
+}
 
 const struct upcall upcall = {
     .release_subtree = obj_release,
@@ -15,7 +22,7 @@ const struct upcall upcall = {
     .drop_progress = threadobj_drop_progress,
     .thread_ended = threadobj_ended,
     .idle_work = pool_idle,
-    .deferred_work = flush_periodic,
+    .deferred_work = do_deferred_work,
     .media_error = obj_media_error,
     .decide_access = sec_decide,
     .shutdown = shutdown,

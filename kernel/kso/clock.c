@@ -17,17 +17,16 @@
  */
 #include <kernel/arch.h>
 #include <kernel/clock.h>
-#include <kernel/defer.h>
 #include <kernel/log.h>
 #include <kernel/pool.h>
-#include <kernel/timer.h>
+#include <kernel/sched.h>
 
 #define NS_PER_MS 1000000ull
 #define PERIOD_NS 30000000000ull
 #define AHEAD_NS  90000000000ull
 
 static struct timer tick;
-static struct deferred work;
+static _Atomic uint32_t due; /* the timer has fired */
 
 static void raise_bound(void)
 {
@@ -43,15 +42,20 @@ static void raise_bound(void)
 static void request_raise(struct timer *t)
 {
     (void)t;
-    defer(&work);
+    atomic_store(&due, 1);
+    sched_defer_work();
 }
 
-static bool raise_and_wait(struct deferred *unused)
+static void raise_and_wait(void)
 {
-    (void)unused;
     raise_bound();
     timer_set(&tick, arch_clock_ns() + PERIOD_NS);
-    return false;
+}
+
+void clock_work(void)
+{
+    if (atomic_exchange(&due, 0) != 0)
+        raise_and_wait();
 }
 
 void clock_init(void)
@@ -65,6 +69,5 @@ void clock_init(void)
         return;
     arch_clock_continue(bound * NS_PER_MS);
     tick.fire = request_raise;
-    work.step = raise_and_wait;
-    (void)raise_and_wait(&work);
+    raise_and_wait();
 }

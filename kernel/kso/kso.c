@@ -22,6 +22,7 @@
 #include <kernel/view.h>
 #include <lib/string.h>
 #include <store/persist.h>
+#include <twz/hostlink.h>
 #include <verify/hash.h>
 
 static SHARED_LOCK struct spinlock kso_lock;
@@ -87,7 +88,7 @@ static void fill_pool_info(void)
         info->init = super->roots.init;
         info->resume_count = store_mono_get(store, STORE_MONO_RESUME) + 1;
         if (store_mono_raise(store, STORE_MONO_RESUME, info->resume_count) < 0)
-            log_printf("pool: the count of boots could not be raised");
+            fatal(TWZ_HOST_STOP_DAMAGED, "the pool's count of boots cannot be raised");
     }
     pool_unlock();
 }

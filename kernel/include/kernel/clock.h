@@ -8,4 +8,7 @@
  * 0. */
 void clock_init(void);
 
+/* A part of the upcall deferred_work (kernel/upcall.h). */
+void clock_work(void);
+
 #endif
