@@ -49,8 +49,9 @@ static int expect(struct run *run, int got, int want)
     return set_error(run, "a call has another result than expected");
 }
 
-/* Create an object in the store and in the model. */
-static int create_object(struct run *run, struct store_create *create, const struct op *op)
+/* Create an object in the store and in the model, or fail with the error `want`. */
+static int create_expecting(struct run *run, struct store_create *create, const struct op *op,
+                            int want)
 {
     struct model_object *object = &run->now.object[run->now.count];
     uint32_t row;
@@ -62,7 +63,7 @@ static int create_object(struct run *run, struct store_create *create, const str
     create->nonce[0] = ++run->nonce;
     create->perms = TWZ_READ | TWZ_WRITE;
     create->persist = op->d;
-    err = expect(run, store_obj_create(run->store, create, &row, &id), 0);
+    err = expect(run, store_obj_create(run->store, create, &row, &id), want);
     if (err)
         return err;
     run->row[run->now.count++] = row;
@@ -79,6 +80,11 @@ static int create_object(struct run *run, struct store_create *create, const str
         .witness_value = create->witness_value ? create->witness_value : id.lo,
     };
     return 0;
+}
+
+static int create_object(struct run *run, struct store_create *create, const struct op *op)
+{
+    return create_expecting(run, create, op, 0);
 }
 
 static int op_create(struct run *run, const struct op *op)
@@ -113,11 +119,14 @@ static int op_provisional(struct run *run, const struct op *op)
 {
     struct model_object *witness = get_usable(run, op->a);
     struct store_create arg = { .witness_off = op->b * 4096ull + (op->c + run->now.count) * 8ull };
+    struct model_page *page;
 
     if (!witness)
         return SKIP;
     arg.witness = witness->id;
-    return create_object(run, &arg, op);
+    page = model_page(witness, (uint32_t)(arg.witness_off >> 12));
+    return create_expecting(run, &arg, op,
+                            page && page->state == STORE_POISONED ? -TWZ_EPOISON : 0);
 }
 
 /* Store a word of user data; flush it unless `loose`. */
