@@ -23,7 +23,7 @@ static void test_sized_arguments(void)
         struct twz_stat known;
         uint64_t more[2];
     } answer = { .more = { 1, 1 } };
-    uint64_t zeros[TWZ_SIZED_MAX / 8 + 1] = { 0 }; /* an object without rights */
+    static const uint64_t zeros[TWZ_SIZED_MAX / 8 + 1]; /* an object without rights */
     objid_t id, closed;
 
     CHECK_IS(CALL(obj_create, SIZED(&spec), &id), 0);
