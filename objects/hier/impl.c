@@ -172,16 +172,14 @@ static int create_entry_locked(struct hier *h, struct hier_new_entry *entry,
     return 0;
 }
 
-/* The object must not stay provisional: a later change of the bucket would lose it. If it cannot be
- * made permanent, the name goes again, before another thread sees it. */
-static int keep_created_locked(struct hier *h, struct hier_name name, const twzobj *obj)
+/* The object cannot be made permanent, and a later change of the bucket would lose it: the name
+ * goes again, before another thread sees it. */
+static void drop_created_locked(struct hier *h, struct hier_name name)
 {
     struct hier_bucket hit;
-    int err = twz_object_ctl(obj->id, TWZ_CTL_PERMANENT, 0);
 
-    if (err < 0 && hier_find(h, name, &hit) == 0)
+    if (hier_find(h, name, &hit) == 0)
         (void)!remove_entry_locked(h, &hit, HIER_DELETE);
-    return err;
 }
 
 int hier_do_create(const twzobj *dir, struct hier_name name, const struct hier_create *create,
@@ -191,6 +189,7 @@ int hier_do_create(const twzobj *dir, struct hier_name name, const struct hier_c
     struct hier_bucket hit;
     struct hier h;
     twzobj obj = { 0 };
+    bool is_named = false;
     int err = hier_open_name(dir, name, &h);
 
     if (err < 0)
@@ -205,9 +204,12 @@ int hier_do_create(const twzobj *dir, struct hier_name name, const struct hier_c
     if (err == -TWZ_ENONAME) {
         hier_begin_change(&h);
         err = create_entry_locked(&h, &entry, create, &obj);
+        is_named = err >= 0;
+        if (is_named)
+            err = twz_object_ctl(obj.id, TWZ_CTL_PERMANENT, 0); /* before op becomes idle */
         hier_end_change(&h);
-        if (err >= 0)
-            err = keep_created_locked(&h, name, &obj);
+        if (is_named && err < 0)
+            drop_created_locked(&h, name);
     } else if (err == 0) {
         err = -TWZ_EEXIST;
     }

@@ -158,8 +158,13 @@ int hier_victim_prepare(struct hier *h, const struct hier_found *found, uint32_t
     *v = (struct hier_victim){ .names = HIER_NAMES_KEEP };
     if (found->kind == HIER_SYMLINK || objid_is_none(found->id))
         return 0;
-    if (dir && hier_child_check(found->id, h->id) <= 0)
-        return 0; /* it has another parent: only the name goes */
+    if (dir) {
+        err = hier_child_check(found->id, h->id);
+        if (err == 0 || err == -TWZ_ENOOBJ || err == -TWZ_EDELETED || err == -TWZ_ETYPE)
+            return 0; /* it has another parent, or is no directory: only the name goes */
+        if (err < 0)
+            return err;
+    }
     err = lock_record(h, found, v);
     if (err < 0)
         return err;

@@ -60,6 +60,8 @@ int hier_find(const struct hier *h, struct hier_name name, struct hier_bucket *h
             return err;
         if (!has_name(e, name))
             continue;
+        if (e->kind < HIER_OBJECT || e->kind > HIER_SYMLINK)
+            return -TWZ_EDAMAGED;
         *hit = (struct hier_bucket){
             .off = off,
             .value = value,
