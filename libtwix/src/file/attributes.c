@@ -232,8 +232,7 @@ static int change_file(struct file *f, const struct change *change)
 
     (void)!record_get(&f->record, f->obj.id, &values, &names);
     values = apply_change(change, values.mode, f->kind == FILE_DIRECTORY);
-    regular_set_attrs(f, &values, change->what);
-    return 0;
+    return regular_set_attrs(f, &values, change->what);
 }
 
 static int change_fd(int fd, const struct change *change)

@@ -104,11 +104,14 @@ static int open_walked(struct hier_where *w, uint32_t flags, uint32_t mode, stru
     return open_object(w, flags, out);
 }
 
+#define OPEN_TRIES 1000u /* times that the name may come and go meanwhile */
+
 int open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, struct file **out)
 {
     const bool excl = (flags & O_CREAT) && (flags & O_EXCL);
     uint32_t how = excl || (flags & O_NOFOLLOW) ? HIER_NOFOLLOW : 0;
     struct hier_where w;
+    unsigned tries = 0;
     int err;
 
     if (device_is_named(path))
@@ -119,7 +122,7 @@ int open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, str
             return err;
         err = open_walked(&w, flags, mode, out);
         hier_where_close(&w);
-    } while (err == -EEXIST && (flags & O_CREAT) && !excl);
+    } while (err == -EEXIST && (flags & O_CREAT) && !excl && ++tries < OPEN_TRIES);
     return err;
 }
 
@@ -192,6 +195,12 @@ static int get_sized(int fd, struct file **out)
     return 0;
 }
 
+static int truncate_watched(struct file *f, uint64_t len)
+{
+    file_watch(f);
+    return f->ops->truncate(f, len);
+}
+
 int64_t linux_ftruncate(int fd, int64_t len)
 {
     struct file *f;
@@ -199,7 +208,7 @@ int64_t linux_ftruncate(int fd, int64_t len)
 
     if (err < 0)
         return err;
-    err = (int)GUARDED(f->ops->truncate(f, (uint64_t)len));
+    err = (int)GUARDED(truncate_watched(f, (uint64_t)len));
     file_put(f);
     return err;
 }

@@ -332,16 +332,21 @@ void regular_stat_open(struct file *f, uint32_t type, struct stat *st)
     fill_stat(&f->obj, &f->state->attrs, names, type, st);
 }
 
-void regular_set_attrs(struct file *f, const struct attr_values *values, uint32_t what)
+int regular_set_attrs(struct file *f, const struct attr_values *values, uint32_t what)
 {
     struct attr_values *attrs = &f->state->attrs;
+    struct attr_values now;
+    uint64_t names;
 
-    (void)!record_set(&f->record, f->obj.id, values, what);
+    if (!record_set(&f->record, f->obj.id, values, what) &&
+        record_get(&f->record, f->obj.id, &now, &names))
+        return -EIO;
     if (what & RECORD_MODE)
         attrs->mode = values->mode;
     if (what & RECORD_MTIME)
         attrs->mtime_ns = values->mtime_ns;
     attrs->ctime_ns = values->ctime_ns;
+    return 0;
 }
 
 static int regular_file_stat(struct file *f, struct stat *st)

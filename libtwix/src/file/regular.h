@@ -36,8 +36,9 @@ void regular_stat(const twzobj *obj, const struct record_ref *record, uint32_t t
  * lie in the file's state. */
 void regular_stat_open(struct file *f, uint32_t type, struct stat *st);
 
-/* Set attributes of an open file, as record_set. Without a record the file's state has them. */
-void regular_set_attrs(struct file *f, const struct attr_values *values, uint32_t what);
+/* Set attributes of an open file, as record_set. Without a record the file's state has them. -EIO:
+ * the file has a record, which could not be changed. */
+int regular_set_attrs(struct file *f, const struct attr_values *values, uint32_t what);
 
 /* Set the length, durable on return. Bytes past the old length are zero. Returns 0, or -EFBIG,
  * -ENOSPC or another error. May block on the lock of the length. */
