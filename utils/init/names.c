@@ -43,14 +43,15 @@ static objid_t target_of(uint32_t index)
     return id;
 }
 
-/* Name the directory again. Something else under its name loses it. */
+/* Name the directory again. Something else under its name loses it; a directory that is not empty
+ * stays, and the name with it. */
 static int restore_name(struct repair *r, struct hier_name name, objid_t id)
 {
     int err = hier_remove(&r->root, name, 0);
 
-    r->changed = true;
     if (err < 0 && err != -TWZ_ENONAME)
         return err;
+    r->changed = true;
     return hier_insert_dir(&r->root, name, id);
 }
 
@@ -76,13 +77,23 @@ static int check_name(struct repair *r, struct hier_name name, uint32_t fot)
     return hier_create(&r->root, name, &open_dir, NULL);
 }
 
+/* The root directory itself is unusable. Other errors, such as a full pool or a name in use, leave
+ * its names as they are. */
+static bool is_damage(int err)
+{
+    return err == -TWZ_ETYPE || err == -TWZ_EVERSION || err == -TWZ_EDAMAGED || err == -TWZ_EIO ||
+           err == -TWZ_EPOISON;
+}
+
 static void check_names(void *arg)
 {
     struct repair *r = arg;
 
-    r->err = hier_probe(&r->root);
-    for (unsigned i = 0; r->err >= 0 && i < sizeof(system_dirs) / sizeof(system_dirs[0]); i++)
-        r->err = check_name(r, system_dirs[i].name, system_dirs[i].fot);
+    int err = hier_probe(&r->root);
+
+    for (unsigned i = 0; i < sizeof(system_dirs) / sizeof(system_dirs[0]) && !is_damage(err); i++)
+        err = check_name(r, system_dirs[i].name, system_dirs[i].fot);
+    r->err = err;
 }
 
 static void make_root_anew(void *arg)
@@ -100,11 +111,12 @@ bool names_repair(void)
 {
     struct repair r = { .changed = false };
     struct twz_fault fault;
+    bool damaged;
 
     if (twz_object_init_guid(&r.root, twz_name_root(), TWZ_READ | TWZ_WRITE) < 0)
         return false;
-    if ((twz_try(check_names, &r, &fault) || r.err < 0) && !twz_try(make_root_anew, &r, &fault) &&
-        r.err >= 0)
+    damaged = twz_try(check_names, &r, &fault) || is_damage(r.err);
+    if (damaged && !twz_try(make_root_anew, &r, &fault) && r.err >= 0)
         (void)twz_try(check_names, &r, &fault);
     twz_object_release(&r.root);
     return r.changed;
