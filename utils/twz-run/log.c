@@ -54,7 +54,8 @@ static uint64_t find_line(const struct log *l, uint64_t from)
 /* Keep the newer half of the file, behind a line that counts what is gone. */
 static bool drop_older_half(struct log *l)
 {
-    uint64_t from = find_line(l, l->size - l->limit / 2);
+    uint64_t half = l->limit / 2;
+    uint64_t from = l->size > half ? find_line(l, l->size - half) : l->size;
     char piece[PIECE];
     uint64_t to;
 
@@ -62,7 +63,7 @@ static bool drop_older_half(struct log *l)
     to = (uint64_t)snprintf(piece, sizeof(piece),
                             "twz: run: %llu bytes of older log were dropped here\n",
                             (unsigned long long)l->dropped);
-    if (to > from || !write_at(l, piece, (size_t)to, 0))
+    if ((to > from && from < l->size) || !write_at(l, piece, (size_t)to, 0))
         return false;
     l->dropped -= to; /* this line is dropped, too, the next time */
     while (from < l->size) {
