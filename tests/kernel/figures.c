@@ -208,7 +208,7 @@ void test_main(void)
     figure("first write, volatile page", touch_cost(0, SEQUENCE), 700);
     figure("first write, persistent page", touch_cost(TWZ_OBJ_PERSIST, SEQUENCE), 900);
     figure("map 256 written pages, touch all, unmap", map_cost(), 13000);
-    figure("wait/wake round trip, one call each way", wake_cost(), 2000);
+    figure("wait/wake round trip, one call each way", wake_cost(), 2100);
     figure("wait/wake round trip, two calls each way", wake_apart_cost(), 3200);
     figure("yield", yield_cost(), 760);
     figure("spawn and join", spawn_cost(), 6000);
