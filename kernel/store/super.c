@@ -16,6 +16,7 @@
  * the higher valid copy, so neither a power failure nor one bad line can lower the counter.
  */
 #include <lib/crc32c.h>
+#include <stdatomic.h>
 #include <store/inside.h>
 
 uint32_t store_layout(void)
@@ -27,7 +28,14 @@ uint32_t store_layout(void)
 #include <store/layout.def>
     };
 
-    return crc32c(0, layout, sizeof(layout));
+    static _Atomic uint32_t known; /* 0: not computed yet */
+    uint32_t crc = atomic_load_explicit(&known, memory_order_relaxed);
+
+    if (crc == 0) {
+        crc = crc32c(0, layout, sizeof(layout));
+        atomic_store_explicit(&known, crc, memory_order_relaxed);
+    }
+    return crc;
 }
 
 /* The last word of a copy: the check of all before it. */

@@ -178,6 +178,17 @@ uint64_t user_now(void)
                       s->clock_shift);
 }
 
+/* The compiler may call this in freestanding code. */
+void *memset(void *dst, int byte, size_t len);
+
+void *memset(void *dst, int byte, size_t len)
+{
+    void *to = dst;
+
+    __asm__ volatile("rep stosb" : "+D"(to), "+c"(len) : "a"(byte) : "memory");
+    return dst;
+}
+
 struct twz_thread *user_own_page(void)
 {
     struct twz_thread *t;
