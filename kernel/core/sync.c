@@ -122,6 +122,7 @@ int sync_begin(struct thread *t, unsigned n)
             return -TWZ_ENOMEM;
     }
     t->waiters_max = n;
+    __atomic_store_n(&t->woken, false, __ATOMIC_RELAXED); /* of an earlier sleep */
     /* SLEEPING, before the pending bits are read. Pairs with signal_send. */
     atomic_store(&t->sync_state, SYNC_SLEEPING);
     if (atomic_load(&t->pending) != 0)

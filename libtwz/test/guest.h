@@ -9,6 +9,9 @@
 void check(int good, const char *what, const char *file, uint32_t line);
 void say(const char *text);
 
+/* Sleeps until `deadline`, ns of the monotonic clock. */
+void sleep_until(uint64_t deadline);
+
 /* Start this program as a process with argv { "child", "a", word }. */
 void run_child(const char *word, int envs, struct twz_process *process);
 
