@@ -92,6 +92,37 @@ static void test_many_sleepers_wake(void)
         CHECK_IS(user_join(i), i);
 }
 
+static void child_wakes(uint64_t arg)
+{
+    uint64_t i;
+
+    for (i = 0; i < arg; i++) {
+        while (__atomic_load_n(OTHER, __ATOMIC_ACQUIRE) == i)
+            ;
+        __atomic_store_n(WORD, i + 1, __ATOMIC_RELEASE);
+        CALL(thread_wake, WORD, 1);
+    }
+}
+
+/* A wake that comes while the waiter queues ends that wait, and no later one. */
+static void test_wake_ends_one_wait(void)
+{
+    uint64_t rounds = user_system()->cores == 1 ? 20 : 4000, early = 0,
+             i; /* a round takes a slice */
+
+    *WORD = 0;
+    *OTHER = 0;
+    user_thread(0, child_wakes, rounds);
+    for (i = 0; i < rounds; i++) {
+        __atomic_store_n(OTHER, i + 1, __ATOMIC_RELEASE);
+        while (__atomic_load_n(WORD, __ATOMIC_ACQUIRE) == i)
+            (void)wait_word(WORD, i, TWZ_FOREVER);
+        early += wait_word(&SHARED->word[4], 0, user_now() + 1000) == 0;
+    }
+    user_join(0);
+    CHECK_IS(early, 0);
+}
+
 static void child_answers(uint64_t arg)
 {
     uint64_t i;
@@ -195,6 +226,7 @@ void test_main(void)
     test_wait_checks_its_arguments();
     test_wake_needs_write();
     test_many_sleepers_wake();
+    test_wake_ends_one_wait();
     test_handed_core_is_shared();
     test_higher_priority_takes_another_core();
 }
