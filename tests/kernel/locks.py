@@ -20,7 +20,8 @@ INTERVALS = ("page add, persistent", "page add, volatile", "create, persistent")
 
 def symbols(kernel):
     names = subprocess.run(["nm", kernel], check=True, capture_output=True, text=True).stdout
-    return {line.split()[2]: line.split()[0] for line in names.splitlines() if len(line.split()) == 3}
+    found = (line.split() for line in names.splitlines())
+    return {words[2].split(".")[0]: words[0] for words in found if len(words) == 3}
 
 
 def count(maker, kernel, test, plugin):
@@ -29,7 +30,7 @@ def count(maker, kernel, test, plugin):
     with tempfile.TemporaryDirectory(prefix="twz-locks.") as where:
         pool, out = os.path.join(where, "pool"), os.path.join(where, "out")
         subprocess.run([maker, pool, boot.POOL_MIB, test], check=True)
-        args = (f"{plugin},toggle=0x{at['sys_null']},start=0x{at['shared_locks_start']},"
+        args = (f"{plugin},toggle=0x{at['call_null']},start=0x{at['shared_locks_start']},"
                 f"end=0x{at['shared_locks_end']},out={out}")
         run = subprocess.run(boot.command(kernel, pool, "count", []) + ["-plugin", args],
                              stdin=subprocess.DEVNULL, capture_output=True, text=True,

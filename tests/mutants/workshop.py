@@ -90,7 +90,7 @@ class Workshop:
         copy_tree(top, self.tree)
         if not os.path.exists(os.path.join(self.build, "build.ninja")):
             self.command(["meson", "setup", "--wipe" if os.path.isdir(self.build) else "--buildtype=debugoptimized",
-                          "-Dwerror=false", self.build, self.tree])
+                          "-Dwerror=false", "-Dlto=false", self.build, self.tree])
         self.tests = {t.name: t for t in run.load_tests(self.build)}
         self.known = set(self.tests)
         self.targets = {}
