@@ -101,6 +101,23 @@ static struct thread *find_first_locked(const struct runq *q, unsigned p, unsign
     return NULL;
 }
 
+uint64_t runq_wanted(struct runq *q, unsigned *level)
+{
+    const struct list_node *node;
+    uint64_t wanted = 0;
+
+    spin_lock(&q->lock);
+    *level = runq_level(q->movable);
+    node = *level != 0 ? q->list[*level - 1].first : NULL;
+    for (unsigned i = 0; node && i < SCAN; i++, node = node->next) {
+        const struct thread *t = LIST_ITEM(node, struct thread, queue_link);
+
+        wanted |= t->queue_movable ? __atomic_load_n(&t->cores, __ATOMIC_RELAXED) : 0;
+    }
+    spin_unlock(&q->lock);
+    return wanted;
+}
+
 struct thread *runq_pop(struct runq *q, unsigned core, unsigned level)
 {
     struct thread *t = NULL;

@@ -23,6 +23,10 @@ static inline unsigned runq_level(uint32_t priorities)
  * NULL. */
 struct thread *runq_pop(struct runq *q, unsigned core, unsigned level);
 
+/* The cores that the waiting threads may use, of those of the highest priority that may move;
+ * *level: that priority + 1. 0: none. */
+uint64_t runq_wanted(struct runq *q, unsigned *level);
+
 /* Takes t off the queue of the core in t->cpu, if it waits there: its cores or its priority have
  * changed. t must not end meanwhile. True: it waited, and the caller must queue it anew. */
 bool runq_evict(struct thread *t);

@@ -6,23 +6,24 @@
  *   - A thread that becomes ready goes to an idle core, else to its last one, else to the one of
  *     the lowest priority, if that is below its own. The core gets a reschedule IPI.
  *   - A core that looks for a thread takes the highest one of all queues (core/switch.c).
- *   - A core that leaves a thread on its queue for a higher one tells the core of the lowest
- *     priority, which then looks again.
+ *   - A core that leaves a thread on its queue for a higher one tells, of the cores that the thread
+ *     may use, the one of the lowest priority, which then looks again.
  *
  * Invariants
- *   - thread->state changes under thread->lock; to RUNNING only by the core that took the thread
- *     off a queue.
- *   - No wake is lost: sched_wake either finds the thread BLOCKED and queues it, or sets `woken`,
- *     which the thread's core reads under thread->lock before it blocks the thread (core/switch.c).
+ *   - The core that runs a thread changes its state, and sched_wake does, from RUNNING to WOKEN and
+ *     from BLOCKED to READY. The one that changes it to READY queues the thread.
+ *   - No wake is lost: the core blocks the thread by a compare-exchange from RUNNING, which fails
+ *     after a wake (core/switch.c).
+ *   - A thread that is READY needs no wake: it ends its sleep when it runs.
  *
- * Locks: thread->lock -> runq.lock. sched_wake may be called under the lock of a timer heap or of a
- * sync bucket.
+ * Locks: sched_wake may be called under the lock of a timer heap or of a sync bucket. It takes that
+ * of a run queue.
  */
 #include <kernel/sched.h>
 #include <kernel/upcall.h>
 #include "runq.h"
 
-static _Atomic uint32_t deferred_work;
+_Atomic uint32_t sched_events;
 
 /* Of the cores in `allowed`, the one that runs the lowest priority; `first` of equal ones. */
 static unsigned find_lowest(uint64_t allowed, unsigned first)
@@ -60,16 +61,10 @@ static unsigned select_cpu(const struct thread *t)
                                                                                           : last;
 }
 
-void sched_enqueue(struct thread *t)
+static __attribute__((noinline)) void queue_ready(const struct cpu *cpu, struct thread *t)
 {
-    struct cpu *cpu = cpu_this();
     unsigned core;
 
-    if (cpu->handing && !cpu->handover && (t->cores >> cpu->id & 1) != 0) {
-        t->cpu = cpu->id;
-        cpu->handover = t;
-        return;
-    }
     do {
         core = select_cpu(t);
         t->cpu = core;
@@ -78,6 +73,18 @@ void sched_enqueue(struct thread *t)
         kernel_reschedule();
     else
         arch_ipi_reschedule(core);
+}
+
+void sched_enqueue(struct thread *t)
+{
+    struct cpu *cpu = cpu_this();
+
+    if (!cpu->handing || cpu->handover || (t->cores >> cpu->id & 1) == 0) {
+        queue_ready(cpu, t);
+        return;
+    }
+    t->cpu = cpu->id;
+    cpu->handover = t;
 }
 
 void sched_handover_begin(void)
@@ -99,19 +106,22 @@ void sched_handover_end(void)
 
 void sched_offer(struct cpu *cpu)
 {
-    unsigned waiting = runq_level(__atomic_load_n(&cpu->runq.movable, __ATOMIC_RELAXED));
-    unsigned lowest;
+    uint64_t wanted;
+    unsigned waiting, lowest;
 
-    if (waiting == 0)
+    if (__atomic_load_n(&cpu->runq.movable, __ATOMIC_RELAXED) == 0)
         return;
-    lowest = find_lowest(all_cpus(), cpu->id);
+    wanted = runq_wanted(&cpu->runq, &waiting) & all_cpus() & ~(1ull << cpu->id);
+    if (wanted == 0)
+        return;
+    lowest = find_lowest(wanted, (unsigned)__builtin_ctzll(wanted));
     if (atomic_load_explicit(&cpus[lowest].level, memory_order_relaxed) < waiting)
         arch_ipi_reschedule(lowest);
 }
 
 void sched_start(struct thread *t)
 {
-    t->state = THREAD_READY;
+    atomic_store(&t->state, THREAD_READY);
     sched_enqueue(t);
 }
 
@@ -123,16 +133,14 @@ void sched_park(void)
 
 void sched_wake(struct thread *t)
 {
-    bool blocked;
+    uint32_t state = THREAD_BLOCKED;
 
-    spin_lock(&t->lock);
-    blocked = t->state == THREAD_BLOCKED;
-    if (blocked)
-        t->state = THREAD_READY;
-    else
-        t->woken = true;
-    spin_unlock(&t->lock);
-    if (blocked)
+    while (!atomic_compare_exchange_weak(&t->state, &state,
+                                         state == THREAD_BLOCKED ? THREAD_READY : THREAD_WOKEN)) {
+        if (state == THREAD_READY || state == THREAD_WOKEN)
+            return;
+    }
+    if (state == THREAD_BLOCKED)
         sched_enqueue(t);
 }
 
@@ -176,35 +184,32 @@ void kernel_reschedule(void)
 
 void sched_defer_work(void)
 {
-    atomic_store(&deferred_work, 1);
+    atomic_fetch_or(&sched_events, SCHED_WORK);
     cpu_set_need_resched();
 }
 
 void sched_run_deferred_work(void)
 {
-    if (atomic_load_explicit(&deferred_work, memory_order_relaxed) != 0 &&
-        atomic_exchange(&deferred_work, 0) != 0)
+    if ((atomic_load_explicit(&sched_events, memory_order_relaxed) & SCHED_WORK) != 0 &&
+        (atomic_fetch_and(&sched_events, ~SCHED_WORK) & SCHED_WORK) != 0)
         upcall.deferred_work();
 }
 
 /* --- the end of the machine ------------------------------------------------------------------- */
 
-#define STOP_CLAIMED 1u
-#define STOP_WANTED  2u
-
-static _Atomic uint32_t stop_state;
+static _Atomic uint32_t stop_claimed;
 static _Atomic uint32_t stopped; /* cores */
-static unsigned stop_core;       /* constant once the stop is wanted, as is the next one */
+static unsigned stop_core;       /* constant from SCHED_STOP on, as is the next one */
 static bool stop_reboot;
 
 void sched_stop_machine(bool reboot)
 {
     uint32_t none = 0;
 
-    if (atomic_compare_exchange_strong(&stop_state, &none, STOP_CLAIMED)) {
+    if (atomic_compare_exchange_strong(&stop_claimed, &none, 1)) {
         stop_core = cpu_this()->id;
         stop_reboot = reboot;
-        atomic_store(&stop_state, STOP_WANTED);
+        atomic_fetch_or(&sched_events, SCHED_STOP);
         for (unsigned i = 0; i < arch_cpu_count(); i++)
             if (i != stop_core)
                 arch_ipi_reschedule(i);
@@ -214,7 +219,7 @@ void sched_stop_machine(bool reboot)
 
 bool sched_is_stopping(void)
 {
-    return atomic_load_explicit(&stop_state, memory_order_acquire) == STOP_WANTED;
+    return (atomic_load_explicit(&sched_events, memory_order_acquire) & SCHED_STOP) != 0;
 }
 
 NORETURN void sched_stop_here(void)

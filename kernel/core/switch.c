@@ -5,10 +5,8 @@
  * Invariants
  *   - While cpu->current is a thread, its root is loaded or about to be. An idle core has the
  *     kernel's own root. So a root is loaded on no core soon after its last thread has left.
- *   - A core that blocks its thread has read `woken` under thread->lock before (pairs with
- *     sched_wake).
- *
- * Locks: thread->lock -> runq.lock.
+ *   - A core blocks its thread after it has saved its registers, and by a compare-exchange that
+ *     fails after a wake (pairs with sched_wake).
  */
 #include <kernel/addrspace.h>
 #include <kernel/arch_regs.h>
@@ -16,7 +14,6 @@
 #include <kernel/fault.h>
 #include <kernel/kmem.h>
 #include <kernel/panic.h>
-#include <kernel/phys.h>
 #include <kernel/sched.h>
 #include <kernel/signal.h>
 #include <kernel/upcall.h>
@@ -85,7 +82,7 @@ static struct thread *wait_for_thread(struct cpu *cpu)
         return t;
     arch_root_unload();
     timer_slice(TIMER_NEVER);
-    phys_limit(false);
+    cpu_limit_memory(false);
     atomic_store_explicit(&cpu->level, 0, memory_order_relaxed);
     atomic_fetch_or(&idle_cpus, bit);
     while (!sched_is_stopping() && !(t = pick_thread(cpu))) {
@@ -106,12 +103,10 @@ static bool keep_running(struct cpu *cpu, struct thread *t)
     bool stay;
 
     if (t->parked) {
-        if (!__atomic_load_n(&t->woken, __ATOMIC_RELAXED))
-            return false; /* switch_out looks again, under the lock */
-        spin_lock(&t->lock);
+        if (atomic_load_explicit(&t->state, memory_order_acquire) != THREAD_WOKEN)
+            return false; /* switch_out looks again */
         t->parked = false;
-        t->woken = false;
-        spin_unlock(&t->lock);
+        atomic_store_explicit(&t->state, THREAD_RUNNING, memory_order_relaxed);
         return true;
     }
     if ((t->cores >> cpu->id & 1) == 0 || runq_level(cpu->runq.ready) > t->priority + 1 ||
@@ -124,23 +119,20 @@ static bool keep_running(struct cpu *cpu, struct thread *t)
 
 /* Takes the running thread off the core: blocked, or behind others on a queue. Returns the thread
  * that gets the core, if that is known already. */
-static struct thread *switch_out(struct cpu *cpu, struct thread *t, struct arch_frame *frame)
+static struct thread *switch_out(struct cpu *cpu, struct thread *t)
 {
+    uint32_t running = THREAD_RUNNING;
+    bool parked = t->parked;
     struct thread *next = NULL;
     unsigned core = 0;
-    bool ready;
 
     if (!t->ended)
-        thread_save(t, frame);
+        thread_save(t);
     cpu->current = NULL;
-    spin_lock(&t->lock);
-    ready = !t->parked || t->woken;
     t->parked = false;
-    t->woken = false;
-    t->state = ready ? THREAD_READY : THREAD_BLOCKED;
-    spin_unlock(&t->lock);
-    if (!ready)
+    if (parked && atomic_compare_exchange_strong(&t->state, &running, THREAD_BLOCKED))
         return NULL;
+    atomic_store(&t->state, THREAD_READY);
     if (!cpu->handover && highest_elsewhere(cpu, &core) <= t->priority + 1)
         next = runq_swap(cpu->id, t);
     if (!next && !runq_push(cpu->id, t))
@@ -150,11 +142,11 @@ static struct thread *switch_out(struct cpu *cpu, struct thread *t, struct arch_
 
 /* Ends the running thread, whose registers cannot be loaded: user code has set a base that it must
  * not have. */
-static void end_unloadable(const struct arch_frame *frame)
+static void end_unloadable(const struct thread *t)
 {
     struct twz_fault fault = { .kind = TWZ_FAULT_EXCEPTION,
-                               .addr = arch_regs_bad_address(&frame->regs),
-                               .ip = arch_regs_ip(&frame->regs),
+                               .addr = arch_regs_bad_address(&t->save->regs),
+                               .ip = arch_regs_ip(&t->save->regs),
                                .code = ARCH_BAD_REGS };
 
     fault_end(&fault);
@@ -162,9 +154,9 @@ static void end_unloadable(const struct arch_frame *frame)
 
 /* Runs t on this core, in a slice of its own or in the rest of the last thread's. False: its
  * registers cannot be loaded, and it has ended. */
-static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *frame, bool same_slice)
+static bool switch_in(struct cpu *cpu, struct thread *t, bool same_slice)
 {
-    t->state = THREAD_RUNNING;
+    atomic_store_explicit(&t->state, THREAD_RUNNING, memory_order_relaxed);
     t->cpu = cpu->id;
     cpu->current = t;
     atomic_store_explicit(&cpu->level, t->priority + 1, memory_order_relaxed);
@@ -174,9 +166,9 @@ static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *fram
         arch_root_unload();
     else
         arch_root_load(t->root);
-    phys_limit(!t->ended && !t->addrspace->first);
-    if (!t->ended && thread_load(t, frame) < 0) {
-        end_unloadable(frame);
+    cpu_limit_memory(t->limited);
+    if (!t->ended && thread_load(t) < 0) {
+        end_unloadable(t);
         return false;
     }
     if (atomic_load_explicit(&cpu->runq.count, memory_order_relaxed) == 0) {
@@ -190,8 +182,9 @@ static bool switch_in(struct cpu *cpu, struct thread *t, struct arch_frame *fram
 }
 
 /* Finishes the call that the thread slept in, then acts on its pending bits. */
-static void prepare_thread(struct thread *t, struct arch_frame *frame)
+static void prepare_thread(struct thread *t)
 {
+    struct arch_frame *frame = thread_frame(t);
     void (*resume)(struct thread * thread, struct arch_frame * f) = t->resume;
 
     if (resume) {
@@ -224,35 +217,41 @@ static void flush_handover(struct cpu *cpu)
     sched_enqueue(t);
 }
 
-static NORETURN void stop_this_core(struct cpu *cpu, struct thread *t, struct arch_frame *frame)
+static NORETURN void stop_this_core(struct cpu *cpu, struct thread *t)
 {
     if (t)
-        (void)switch_out(cpu, t, frame); /* no other thread runs either */
+        (void)switch_out(cpu, t); /* no other thread runs either */
     arch_root_unload();
     sched_stop_here();
 }
 
-/* Returns with a thread in cpu->current and its registers in *frame. */
-static __attribute__((noinline)) void reschedule(struct cpu *cpu, struct arch_frame *frame)
+static void see_to_events(struct cpu *cpu, struct thread *t)
+{
+    sched_run_deferred_work();
+    if (sched_is_stopping())
+        stop_this_core(cpu, t);
+}
+
+/* Returns with a thread in cpu->current. */
+static __attribute__((noinline)) void reschedule(struct cpu *cpu)
 {
     do {
         struct thread *t = cpu->current, *next = NULL;
         bool handed;
 
         atomic_store_explicit(&cpu->need_resched, 0, memory_order_relaxed);
-        sched_run_deferred_work();
-        if (sched_is_stopping())
-            stop_this_core(cpu, t, frame);
+        if (sched_has_events())
+            see_to_events(cpu, t);
         if (t && defer_owes(t))
             t->parked = false; /* it works first, then makes its call again */
         if (!t || !keep_running(cpu, t)) {
             if (t)
-                next = switch_out(cpu, t, frame);
+                next = switch_out(cpu, t);
             t = next ? next : take_handover(cpu);
             handed = !next && t;
             if (!t)
                 t = wait_for_thread(cpu);
-            if (!t || !switch_in(cpu, t, frame, handed))
+            if (!t || !switch_in(cpu, t, handed))
                 continue;
             t = cpu->current;
         } else {
@@ -261,24 +260,22 @@ static __attribute__((noinline)) void reschedule(struct cpu *cpu, struct arch_fr
             sched_offer(cpu);
         }
         if (!t->ended)
-            prepare_thread(t, frame);
+            prepare_thread(t);
         if (cpu->current)
             do_owed_work(cpu->current);
     } while (!cpu->current || atomic_load_explicit(&cpu->need_resched, memory_order_relaxed) != 0);
 }
 
-void kernel_exit(struct arch_frame *frame)
+void kernel_exit(void)
 {
     struct cpu *cpu = cpu_this();
 
     if (__builtin_expect(atomic_load_explicit(&cpu->need_resched, memory_order_relaxed) != 0, 0))
-        reschedule(cpu, frame);
+        reschedule(cpu);
 }
 
 NORETURN void kernel_cpu_main(void)
 {
-    static const struct arch_frame none;
-    struct arch_frame frame = none;
     struct cpu *cpu;
 
     if (!arch_cpu_this())
@@ -287,6 +284,6 @@ NORETURN void kernel_cpu_main(void)
     cpu->xsave = kmem_alloc((arch_xsave_size() + 4095u) & ~(size_t)4095u);
     if (!cpu->xsave)
         panic("no memory for a core's buffers");
-    reschedule(cpu, &frame);
-    arch_enter_user(&frame);
+    reschedule(cpu);
+    arch_enter_user();
 }

@@ -17,7 +17,7 @@
  *
  * The keys of the hash are random, so user code cannot choose words that share a bucket.
  *
- * Locks: bucket -> thread->lock -> runq.lock. One bucket at a time.
+ * Locks: bucket -> runq.lock. One bucket at a time.
  */
 #include <kernel/defer.h>
 #include <kernel/kmem.h>
@@ -122,7 +122,7 @@ int sync_begin(struct thread *t, unsigned n)
             return -TWZ_ENOMEM;
     }
     t->waiters_max = n;
-    __atomic_store_n(&t->woken, false, __ATOMIC_RELAXED); /* of an earlier sleep */
+    sched_forget_wake(t); /* of an earlier sleep */
     /* SLEEPING, before the pending bits are read. Pairs with signal_send. */
     atomic_store(&t->sync_state, SYNC_SLEEPING);
     if (atomic_load(&t->pending) != 0)
@@ -164,7 +164,8 @@ static void unqueue_waiter(struct sync_waiter *w)
 }
 
 /* Ends a sleep on many words, or one that was not woken. */
-static void unqueue_all(struct thread *t, void (*release)(const void *object))
+static __attribute__((noinline)) enum sync_state cancel_all(struct thread *t,
+                                                            void (*release)(const void *object))
 {
     for (unsigned i = 0; i < t->nwaiters; i++) {
         unqueue_waiter(&t->waiters[i]);
@@ -174,24 +175,20 @@ static void unqueue_all(struct thread *t, void (*release)(const void *object))
     if (t->waiters != t->few)
         kmem_free(t->waiters, t->waiters_max * sizeof(*t->waiters));
     t->waiters = t->few;
+    t->nwaiters = 0;
+    return (enum sync_state)atomic_exchange(&t->sync_state, SYNC_NONE);
 }
 
 enum sync_state sync_cancel(struct thread *t, void (*release)(const void *object))
 {
-    uint32_t state = atomic_load_explicit(&t->sync_state, memory_order_acquire);
-
-    if (state == SYNC_WOKEN && t->nwaiters == 1 && t->waiters == t->few) {
-        unqueue_waiter(&t->few[0]); /* waits until the waker has left the bucket */
-        release(t->few[0].object);
-        if (t->timer.heap)
-            timer_cancel(&t->timer);
-        atomic_store_explicit(&t->sync_state, SYNC_NONE, memory_order_relaxed);
-    } else {
-        unqueue_all(t, release);
-        state = atomic_exchange(&t->sync_state, SYNC_NONE);
-    }
+    if (atomic_load_explicit(&t->sync_state, memory_order_acquire) != SYNC_WOKEN ||
+        t->nwaiters != 1 || t->waiters != t->few || t->timer.heap)
+        return cancel_all(t, release);
+    unqueue_waiter(&t->few[0]); /* waits until the waker has left the bucket */
     t->nwaiters = 0;
-    return (enum sync_state)state;
+    atomic_store_explicit(&t->sync_state, SYNC_NONE, memory_order_relaxed);
+    release(t->few[0].object);
+    return SYNC_WOKEN;
 }
 
 bool sync_wake(const void *object, uint64_t off, uint64_t count, unsigned *woken)

@@ -2,11 +2,12 @@
 /*
  * Owns struct thread: its creation, the saving and loading of its registers, its end.
  *
- * The record (twz/thread.h) lies in kernel memory that belongs to the thread object. A switch
- * writes and loads only what changes with each run: registers and vector state. User code cannot
- * reach the record, so a load needs no check. thread_seal completes the record, with its check, for
- * a slot that is made durable. Nothing else is needed to continue the thread: a parked thread is on
- * its SYSCALL instruction, with the arguments in their registers.
+ * The record (twz/thread.h) lies in kernel memory that belongs to the thread object. Entries save
+ * the running thread's registers in it; a switch adds the segment bases and the vector state. User
+ * code cannot reach the record, and registers that come from outside are checked where they arrive.
+ * But user code can set the bases, so a load checks these. thread_seal completes the record, with
+ * its check, for a slot that is made durable. Nothing else is needed to continue the thread: a
+ * parked thread is on its SYSCALL instruction, with the arguments in their registers.
  *
  * A thread ends only on its own core, while it is current; another core sets a pending bit and
  * interrupts it. Other cores reach a struct thread through a run queue, a bucket, the thread table
@@ -31,28 +32,25 @@ static void *save_xsave(struct twz_thread_save *save)
     return save + 1;
 }
 
-void thread_save(struct thread *t, struct arch_frame *frame)
-{
-    struct twz_thread_save *save = t->save;
+_Static_assert(offsetof(struct twz_thread_save, state) - offsetof(struct twz_thread_save, regs) ==
+                   offsetof(struct arch_frame, flags),
+               "a frame is a part of the record");
 
-    arch_frame_sync(frame);
-    arch_regs_copy(&save->regs, &frame->regs);
-    save->state = frame->flags;
-    arch_xsave_save(save_xsave(save));
+void thread_save(struct thread *t)
+{
+    arch_frame_sync(thread_frame(t));
+    arch_xsave_save(save_xsave(t->save));
 }
 
-int thread_load(struct thread *t, struct arch_frame *frame)
+int thread_load(struct thread *t)
 {
-    struct twz_thread_save *save = t->save;
-    int err;
+    struct arch_frame *frame = thread_frame(t);
 
-    arch_regs_copy(&frame->regs, &save->regs);
-    frame->flags = save->state;
-    err = arch_regs_validate(&frame->regs);
-    if (err < 0)
-        return err;
+    if (arch_regs_bad_address(&frame->regs) != 0)
+        return -TWZ_EINVAL;
+    arch_frame_use(frame);
     arch_frame_load(frame);
-    arch_xsave_load(save_xsave(save));
+    arch_xsave_load(save_xsave(t->save));
     return 0;
 }
 
@@ -91,7 +89,7 @@ static void init_record(struct twz_thread_save *save, const struct thread_init *
     save->header = sizeof(*save);
     save->size = thread_save_size();
     save->thread = init->id;
-    arch_regs_copy(&save->regs, &init->regs);
+    save->regs = init->regs;
     save->state = ARCH_FRAME_FULL;
     save->xsave_mask = arch_xsave_mask();
     save->xsave_size = arch_xsave_size();
@@ -124,6 +122,7 @@ struct thread *thread_create(const struct thread_init *init)
     t->priority = init->priority;
     t->cores = init->cores;
     t->cpu = arch_cpu_id();
+    t->limited = init->limited;
     t->state = THREAD_BLOCKED;
     t->generation = atomic_fetch_add(&last_generation, 1) + 1;
     init_record(t->save, init);
@@ -134,10 +133,11 @@ void thread_end(uint64_t code, const struct twz_fault *fault)
 {
     struct thread *t = current();
 
-    t->state = THREAD_ENDED;
     arch_root_unload();
     upcall.thread_ended(t, code, fault);
+    arch_frame_use(NULL); /* the record may be another thread's already */
     t->ended = true;
+    t->limited = false;
     cpu_set_need_resched();
 }
 

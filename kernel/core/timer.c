@@ -8,7 +8,7 @@
  *   - The hardware timer of a core is armed for no later than the earliest deadline of its heap and
  *     its slice. After a cancel it may go off without work.
  *
- * Locks: heap->lock -> thread->lock -> runq.lock. `fire` runs under the heap's lock; so once
+ * Locks: heap->lock -> runq.lock. `fire` runs under the heap's lock; so once
  * timer_cancel has returned, the timer's memory belongs to its owner again.
  */
 #include <kernel/timer.h>

@@ -199,7 +199,8 @@ static int start_in_addrspace(struct object *obj, struct object *view, struct ad
                                 .sctx = start->sctx,
                                 .regs = start->regs,
                                 .priority = start->priority,
-                                .cores = start->cores };
+                                .cores = start->cores,
+                                .limited = !addrspace->first };
     struct thread *t = NULL;
     bool busy;
     int err = get_user_page(obj, &init.user);
@@ -258,7 +259,8 @@ int threadobj_switch_view(struct thread *t, struct object *view)
     t->addrspace = addrspace;
     t->root = &addrspace->root;
     arch_root_load(t->root);
-    phys_limit(!addrspace->first);
+    t->limited = !addrspace->first;
+    cpu_limit_memory(t->limited);
     view_addrspace_put(old);
     return 0;
 }

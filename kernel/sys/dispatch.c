@@ -77,22 +77,30 @@ static void raise_foreign_call(struct arch_frame *frame, uint64_t number)
     fault_raise(frame, &fault);
 }
 
-void kernel_syscall(struct arch_frame *frame)
+/* A number of another system, one that does not exist, or any number while calls are traced. */
+static __attribute__((noinline)) int64_t call_rare(struct arch_frame *frame, uint64_t index)
 {
     uint64_t number = arch_call_number(&frame->regs);
-    uint64_t index = number - TWZ_SYSCALL_BASE;
+
+    if (number < TWZ_SYSCALL_BASE) {
+        raise_foreign_call(frame, number);
+        return SYS_KEEP;
+    }
+    if (index >= ARRAY_LEN(calls))
+        return -TWZ_ENOSYS;
+    log_syscall(&frame->regs, index, current()->id);
+    return calls[index](frame);
+}
+
+void kernel_syscall(struct arch_frame *frame)
+{
+    uint64_t index = arch_call_number(&frame->regs) - TWZ_SYSCALL_BASE;
     int64_t result;
 
-    if (__builtin_expect(index >= ARRAY_LEN(calls), 0)) {
-        if (number < TWZ_SYSCALL_BASE)
-            raise_foreign_call(frame, number);
-        else
-            arch_call_set_result(&frame->regs, -TWZ_ENOSYS);
-        return;
-    }
-    if (__builtin_expect(trace_call, 0))
-        log_syscall(&frame->regs, index, current()->id);
-    result = calls[index](frame);
+    if (__builtin_expect(index < ARRAY_LEN(calls) && !trace_call, 1))
+        result = calls[index](frame);
+    else
+        result = call_rare(frame, index);
     if (result != SYS_KEEP)
         arch_call_set_result(&frame->regs, result);
 }

@@ -5,19 +5,11 @@
 #include <kernel/view.h>
 #include "word.h"
 
-int word_object(uint64_t addr, unsigned need, struct object **obj, unsigned *rights)
+int word_object_touch(uint64_t addr, unsigned need, struct object **obj)
 {
     struct thread *t = current();
-    struct object *found = view_find(t->addrspace, addr, rights);
 
-    if (found && (*rights & need) == need) {
-        *obj = found;
-        return 0;
-    }
-    if (found)
-        obj_put(found);
     t->touches++;
-    *rights = need;
     return view_lookup(t->addrspace, addr, need, obj);
 }
 

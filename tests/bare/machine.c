@@ -203,7 +203,7 @@ static void kern_readonly(struct arch_frame *frame)
     ok = store_faults(code) && store_faults(constant);
     ok &= store_faults(code - KERNEL_VIRT + DIRECT_VIRT) != 0;
     ok &= store_faults(constant - KERNEL_VIRT + DIRECT_VIRT) != 0;
-    ok &= store_faults(x86_boot_cpu.frame + X86_FRAME_BELOW_TOP - STACK_BYTES - 8) != 0; /* guard */
+    ok &= store_faults(x86_boot_cpu.stack + X86_ENTRY_BYTES - STACK_BYTES - 8) != 0; /* guard */
 }
 
 static void kern_root(struct arch_frame *frame)
@@ -527,9 +527,8 @@ void kernel_exception(struct arch_frame *frame, unsigned vector, uint64_t error)
 }
 
 /* Changes all registers that a function may change. */
-void kernel_exit(struct arch_frame *frame)
+void kernel_exit(void)
 {
-    (void)frame;
     __asm__ volatile("movq $-1, %%rax\n\t"
                      "movq %%rax, %%rcx\n\t"
                      "movq %%rax, %%rdx\n\t"
@@ -656,13 +655,14 @@ static void make_addrspace(void)
 
 void kernel_cpu_main(void)
 {
-    struct arch_frame frame;
+    static struct arch_frame frame;
 
     __atomic_fetch_add(&idle_cores, 1, __ATOMIC_RELEASE);
     if (arch_cpu_id() == 1) {
         arch_root_load(&root);
         start_routine(&frame, user_reader);
-        arch_enter_user(&frame);
+        arch_frame_use(&frame);
+        arch_enter_user();
     }
     for (;;)
         arch_idle();
@@ -733,7 +733,7 @@ static void crash_if_requested(void)
 
 void kernel_main(void)
 {
-    struct arch_frame frame;
+    static struct arch_frame frame;
     const char *text;
     size_t len;
 
@@ -750,5 +750,6 @@ void kernel_main(void)
         test_shootdown_reaches_other_cores((unsigned)(*text - '0'));
     arch_root_load(&root);
     start_step(&frame);
-    arch_enter_user(&frame);
+    arch_frame_use(&frame);
+    arch_enter_user();
 }

@@ -204,15 +204,15 @@ static uint64_t cow_cost(void)
 
 void test_main(void)
 {
-    figure("null call", null_cost(), 110);
-    figure("first write, volatile page", touch_cost(0, SEQUENCE), 700);
-    figure("first write, persistent page", touch_cost(TWZ_OBJ_PERSIST, SEQUENCE), 900);
-    figure("map 256 written pages, touch all, unmap", map_cost(), 13000);
-    figure("wait/wake round trip, one call each way", wake_cost(), 2100);
-    figure("wait/wake round trip, two calls each way", wake_apart_cost(), 3200);
-    figure("yield", yield_cost(), 760);
-    figure("spawn and join", spawn_cost(), 6000);
-    figure("create and delete, volatile", create_cost(0), 8000);
-    figure("create and delete, persistent", create_cost(TWZ_OBJ_PERSIST), 12500);
-    figure("copy-on-write, each page", cow_cost(), 600);
+    figure("null call", null_cost(), 100);
+    figure("first write, volatile page", touch_cost(0, SEQUENCE), 500);
+    figure("first write, persistent page", touch_cost(TWZ_OBJ_PERSIST, SEQUENCE), 700);
+    figure("map 256 written pages, touch all, unmap", map_cost(), 3500);
+    figure("wait/wake round trip, one call each way", wake_cost(), 1600);
+    figure("wait/wake round trip, two calls each way", wake_apart_cost(), 2800);
+    figure("yield", yield_cost(), 500);
+    figure("spawn and join", spawn_cost(), 4000);
+    figure("create and delete, volatile", create_cost(0), 7000);
+    figure("create and delete, persistent", create_cost(TWZ_OBJ_PERSIST), 12000);
+    figure("copy-on-write, each page", cow_cost(), 550);
 }

@@ -220,6 +220,68 @@ static void test_higher_priority_takes_another_core(void)
     CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 16);
 }
 
+static void child_spins(uint64_t priority)
+{
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, priority);
+    __atomic_fetch_add(&SHARED->word[20], 1, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&SHARED->word[21], __ATOMIC_ACQUIRE) == 0)
+        __asm__ volatile("pause");
+}
+
+/* On core 0, where only core 1 is left to it when a thread of priority 31 comes. */
+static void child_runs_on_two(uint64_t arg)
+{
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 20);
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, 3);
+    __atomic_store_n(&SHARED->word[22], 1, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&SHARED->word[23], __ATOMIC_ACQUIRE) == 0)
+        __atomic_fetch_add(&SHARED->word[24], 1, __ATOMIC_RELAXED);
+    (void)arg;
+}
+
+static void wait_for(unsigned word, uint64_t least)
+{
+    while (__atomic_load_n(&SHARED->word[word], __ATOMIC_ACQUIRE) < least)
+        __asm__ volatile("pause"); /* for ever, if a thread does not run */
+}
+
+static void start_pinned(unsigned n, uint64_t priority, uint64_t core)
+{
+    objid_t t = user_thread(n, child_spins, priority);
+
+    CHECK_IS(CALL(thread_ctl, IDARG(t), TWZ_THREAD_CORES, 1ull << core), 0);
+}
+
+/* Core 1 runs priority 15, core 2 priority 5. A thread of priority 20 that may use cores 0 and 1
+ * loses core 0: it takes core 1, although core 2 runs a lower one. */
+static void test_displaced_thread_takes_a_core_it_may_use(void)
+{
+    objid_t displaced;
+    unsigned i;
+
+    if (user_system()->cores < 4)
+        return;
+    for (i = 20; i <= 24; i++)
+        SHARED->word[i] = 0;
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, 8);
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 25);
+    start_pinned(0, 5, 2);
+    start_pinned(1, 15, 1);
+    wait_for(20, 2);
+    displaced = user_thread(2, child_runs_on_two, 0);
+    CHECK_IS(CALL(thread_ctl, IDARG(displaced), TWZ_THREAD_CORES, 1), 0);
+    wait_for(22, 1);
+    start_pinned(3, 31, 0);
+    wait_for(20, 3);
+    wait_for(24, __atomic_load_n(&SHARED->word[24], __ATOMIC_RELAXED) + 1);
+    __atomic_store_n(&SHARED->word[23], 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&SHARED->word[21], 1, __ATOMIC_RELEASE);
+    for (i = 0; i < 4; i++)
+        user_join(i);
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, ~0ull);
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 16);
+}
+
 void test_main(void)
 {
     user_handlers();
@@ -229,4 +291,5 @@ void test_main(void)
     test_wake_ends_one_wait();
     test_handed_core_is_shared();
     test_higher_priority_takes_another_core();
+    test_displaced_thread_takes_a_core_it_may_use();
 }

@@ -22,8 +22,8 @@
 
 #define STACK_BYTES 16384
 
-/* The entry frame's distance from the top of a kernel stack (drawn in entry.S). */
-#define X86_FRAME_BELOW_TOP 224
+/* Bytes at the top of a kernel stack for the processor and for entry.S, which draws them. */
+#define X86_ENTRY_BYTES 64
 
 /* Selectors. SYSRET takes user stack = base + 8 and user code = base + 16 from one base. */
 #define SEL_KERNEL_CODE 0x08

@@ -8,6 +8,7 @@ void offsets(void);
 void offsets(void)
 {
     DEFINE(CPU_FRAME, offsetof(struct x86_cpu, frame));
+    DEFINE(CPU_STACK, offsetof(struct x86_cpu, stack));
     DEFINE(CPU_SCRATCH0, offsetof(struct x86_cpu, scratch));
     DEFINE(CPU_SCRATCH1, offsetof(struct x86_cpu, scratch) + 8);
     DEFINE(REG_RAX, offsetof(struct arch_frame, regs.rax));
@@ -29,6 +30,5 @@ void offsets(void)
     DEFINE(REG_RIP, offsetof(struct arch_frame, regs.rip));
     DEFINE(REG_RFLAGS, offsetof(struct arch_frame, regs.rflags));
     DEFINE(FRAME_FLAGS, offsetof(struct arch_frame, flags));
-    DEFINE(FRAME_SIZE, sizeof(struct arch_frame));
     DEFINE(FRAME_FULL, ARCH_FRAME_FULL);
 }

@@ -174,8 +174,10 @@ _Static_assert(sizeof(struct x86_tss) == 104, "tss size");
 struct x86_cpu {
     struct cpu *generic; /* arch_cpu_bind; arch.h reads it at offset 0 */
     uint64_t id;         /* arch_cpu_id; arch.h reads it at offset 8 */
-    uint64_t frame;      /* address of the entry frame, at the top of the kernel stack */
-    uint64_t scratch[2]; /* entry code only */
+    struct x86_cpu *self;
+    struct arch_frame *frame; /* of the running thread (arch_frame_use) */
+    uint64_t stack;           /* where the kernel's part of an entry begins, in the kernel stack */
+    uint64_t scratch[2];      /* entry code only */
     uint32_t apic_id;
     struct arch_root *root; /* loaded; NULL: the kernel's own */
     /* Shootdown mailbox (shootdown.c): other cores raise wanted, this core raises done. */
@@ -190,9 +192,12 @@ struct x86_cpu {
     _Alignas(64) uint8_t ist_stack[3][4096];
 };
 
-static inline struct x86_cpu *x86_cpu_of(uint64_t gs_base)
+static inline struct x86_cpu *x86_this(void)
 {
-    return (struct x86_cpu *)gs_base;
+    struct x86_cpu *cpu;
+
+    __asm__("movq %%gs:%c1, %0" : "=r"(cpu) : "i"(offsetof(struct x86_cpu, self)));
+    return cpu;
 }
 
 /* Pushed by entry.S when the kernel was interrupted. */
@@ -229,18 +234,17 @@ extern struct x86_features x86_features;
 void x86_features_read(void);
 void x86_features_enable(void); /* control registers of this core */
 
-/* desc.c: descriptor tables of a core. cpu must be zero but for id, apic_id and frame. */
+/* desc.c: descriptor tables of a core. cpu must be zero but for id, apic_id and stack. */
 extern struct x86_cpu x86_boot_cpu;
 extern struct x86_cpu *x86_cpus[MAX_CPUS];
 extern unsigned x86_cpu_running;
 void x86_desc_load(struct x86_cpu *cpu);
-struct x86_cpu *x86_this(void);
 void x86_syscall_init(void); /* SYSCALL entry of this core */
 
 /* usercopy.S */
 size_t x86_user_copy(void *dst, const void *src, size_t len, uint64_t *fault_addr);
 int x86_xrstor(const void *area);
-NORETURN void x86_leave(struct arch_frame *frame); /* entry.S: frame at the top of the stack */
+NORETURN void x86_leave(void); /* entry.S */
 
 /* trap.c */
 void x86_idt_init(void); /* builds the table, once */

@@ -8,9 +8,9 @@
  *     most one entry is on a core's stack, and no core is preempted inside the kernel.
  *   - Only arch_idle and arch_preemption_point open an interrupt window. The caller must hold no
  *     lock there. An interrupt handler must not change the core's thread.
- *   - On entry arch saves the user registers in a struct arch_frame at the top of the core's stack,
- *     calls one of the kernel_* functions below, then kernel_exit(frame). kernel_exit chooses the
- *     thread that continues and leaves its registers in *frame. Then arch returns to user mode.
+ *   - On entry arch saves the user registers in the frame that arch_frame_use named last, calls one
+ *     of the kernel_* functions below, then kernel_exit. That chooses the thread that continues and
+ *     names its frame. Then arch returns to user mode with the registers in that frame.
  *   - A loop that waits for another core must call arch_pause, which serves shootdowns. Two cores
  *     that wait for each other therefore both make progress.
  *
@@ -26,9 +26,10 @@
 /* ---- registers ---- */
 
 /*
- * The user registers of the entry in progress. An entry does not save regs.fsbase and regs.gsbase.
- * flags: with ARCH_FRAME_FULL the core leaves by IRET, which loads rcx and r11 as well; this must
- * be set for faults, interrupts, fault_return and new threads. Without it SYSRET is allowed.
+ * The user registers of a thread that is in the kernel. An entry does not save regs.fsbase and
+ * regs.gsbase. flags: with ARCH_FRAME_FULL the core leaves by IRET, which loads rcx and r11 as
+ * well; this must be set for faults, interrupts, fault_return and new threads. Without it SYSRET is
+ * allowed.
  */
 struct arch_frame {
     struct twz_regs regs;
@@ -36,10 +37,14 @@ struct arch_frame {
 };
 #define ARCH_FRAME_FULL 1u
 
+/* Entries of this core save the registers in *frame, and exits load them from it, from now on.
+ * NULL: the core must not leave the kernel before another call of this. */
+void arch_frame_use(struct arch_frame *frame);
+
 /* Copies fsbase and gsbase from the processor to the frame (sync), or from the frame to the
  * processor (load). A thread switch must do both, one for each thread. */
 void arch_frame_sync(struct arch_frame *frame);
-void arch_frame_load(struct arch_frame *frame);
+void arch_frame_load(const struct arch_frame *frame);
 
 /* Registers from user space or from a thread object must pass this before they are loaded. Checks
  * that rip, fsbase and gsbase lie below the user limit, and clears the flags that user code must
@@ -79,7 +84,7 @@ void kernel_reschedule(void);         /* core/sched.c: another core sent arch_ip
 void kernel_media_error(phys_t addr); /* core/fault.c: uncorrectable memory error at addr */
 
 /* core/switch.c: chooses the thread that the core returns to. The last call of every entry. */
-void kernel_exit(struct arch_frame *frame);
+void kernel_exit(void);
 /* core/switch.c: this core is set up and enters the scheduler. */
 NORETURN void kernel_cpu_main(void);
 
@@ -109,8 +114,8 @@ void arch_idle(void);
 /* Opens an interrupt window for the interrupts that are pending. Long work must call it between two
  * batches. The caller must hold no lock. */
 void arch_preemption_point(void);
-/* Enters user mode for the first time on this core, with a copy of *frame, on an empty stack. */
-NORETURN void arch_enter_user(struct arch_frame *frame);
+/* Enters user mode for the first time on this core, on an empty stack. */
+NORETURN void arch_enter_user(void);
 
 /* Interrupts a core so that it calls kernel_reschedule. Several requests may become one call. */
 void arch_ipi_reschedule(unsigned cpu);

@@ -44,16 +44,11 @@ static inline uint64_t arch_regs_stack(const struct twz_regs *regs)
 /* The first address in the registers that is not below the user limit; else 0. */
 static inline uint64_t arch_regs_bad_address(const struct twz_regs *regs)
 {
+    if ((regs->rip | regs->fsbase | regs->gsbase) >> 47 == 0)
+        return 0;
     if (regs->rip >> 47 != 0)
         return regs->rip;
     return regs->fsbase >> 47 != 0 ? regs->fsbase : regs->gsbase >> 47 != 0 ? regs->gsbase : 0;
-}
-
-static inline void arch_regs_copy(struct twz_regs *to, const struct twz_regs *from)
-{
-    size_t words = sizeof(*to) / sizeof(uint64_t);
-
-    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
 }
 
 /* The two bases that a thread keeps for itself: thread-local storage, and its user page. */

@@ -7,6 +7,7 @@
 #define KERNEL_CPU_H
 
 #include <kernel/lock.h>
+#include <kernel/phys.h>
 #include <lib/heap.h>
 #include <lib/list.h>
 
@@ -42,6 +43,7 @@ struct cpu {
     void *xsave; /* arch_xsave_size() bytes: vector state on its way to or from user memory */
     struct timer_heap timers;
     struct runq runq;
+    bool limited; /* by phys_limit */
     uint64_t switches;
 };
 
@@ -87,6 +89,17 @@ static inline void cpu_drop_thread(void)
 {
     cpu_this()->current = NULL;
     cpu_set_need_resched();
+}
+
+/* This core's allocations leave the reserve of memory alone, or may use it (phys_limit). */
+static inline void cpu_limit_memory(bool limited)
+{
+    struct cpu *cpu = cpu_this();
+
+    if (cpu->limited == limited)
+        return;
+    cpu->limited = limited;
+    phys_limit(limited);
 }
 
 /* Binds the struct cpu of this core. Must be called on each core before any other function of the

@@ -3,7 +3,7 @@
  * When and where threads run. One run queue a core, by priority, round robin within one. A slice
  * timer runs only while other threads wait. An idle core takes work from other cores, or halts.
  *
- * Lock order: thread->lock -> runq.lock. Two run queues are never locked together.
+ * Two run queues are never locked together.
  */
 #ifndef KERNEL_SCHED_H
 #define KERNEL_SCHED_H
@@ -18,9 +18,15 @@ void sched_start(struct thread *t);
 /* The running thread leaves the core at kernel_exit, unless sched_wake comes before. */
 void sched_park(void);
 
-/* Ends a park of t, present or about to begin. Any core; takes t's lock. The caller may hold the
- * lock of a sync bucket or of a timer heap. */
+/* Ends a park of t, present or about to begin. Any core. The caller may hold the lock of a sync
+ * bucket or of a timer heap. */
 void sched_wake(struct thread *t);
+
+/* The running thread's next park lasts until a sched_wake that comes after this. */
+static inline void sched_forget_wake(struct thread *t)
+{
+    atomic_store_explicit(&t->state, THREAD_RUNNING, memory_order_relaxed);
+}
 
 /* Queues t, which must be READY and on no queue, on an idle core or its last one, and interrupts
  * that core. */
@@ -55,6 +61,16 @@ NORETURN void sched_stop_here(void); /* this core has left its thread */
 
 /* Has upcall.deferred_work called once, soon, on this core or another. Any lock may be held. */
 void sched_defer_work(void);
+
+/* A core that looks for a thread must see to these first. */
+#define SCHED_WORK 1u /* deferred work */
+#define SCHED_STOP 2u /* the end of the machine */
+extern _Atomic uint32_t sched_events;
+
+static inline bool sched_has_events(void)
+{
+    return atomic_load_explicit(&sched_events, memory_order_acquire) != 0;
+}
 
 /* Does the deferred work, if there is any. The caller must hold no lock. */
 void sched_run_deferred_work(void);

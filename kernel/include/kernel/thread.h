@@ -15,10 +15,10 @@ struct object;
 struct addrspace;
 
 enum thread_state {
-    THREAD_READY,   /* on a run queue */
+    THREAD_READY,   /* on a run queue, or on its way to a core */
     THREAD_RUNNING, /* on a core, or leaving it */
-    THREAD_BLOCKED, /* off a core until sched_wake */
-    THREAD_ENDED
+    THREAD_WOKEN,   /* the same, and it does not park: sched_wake was called */
+    THREAD_BLOCKED  /* off a core until sched_wake */
 };
 
 /* Bits of thread.pending. */
@@ -78,16 +78,17 @@ struct thread {
     struct sync_waker waker;     /* of the word that its call has set */
     struct sync_waker end_waker; /* of its own exit word */
     struct list owed;            /* struct deferred: done before the thread returns to user mode */
-    bool ended; /* it has no registers and no address space; it only does what it owes */
+    bool ended;   /* it has no registers and no address space; it only does what it owes */
+    bool limited; /* phys_limit */
+    bool parked;  /* it leaves the core at kernel_exit unless woken */
     struct twz_fault_location faults; /* of its fault frames in the view it is in */
-    /* under lock */
-    struct spinlock lock;
-    enum thread_state state;
-    bool parked;  /* set by the thread: it leaves the core at kernel_exit unless woken */
-    bool woken;   /* sched_wake was called before it was off the core */
-    unsigned cpu; /* the core that it runs on, waits for or ran on last */
+    /* changed by several cores (core/sched.c, core/runq.c) */
+    _Atomic uint32_t state; /* enum thread_state */
+    unsigned cpu;           /* the core that it runs on, waits for or ran on last */
     unsigned priority;
     uint64_t cores; /* bit set of cores it may run on */
+    /* under lock */
+    struct spinlock lock;
     unsigned nsignals;
     uint64_t signal_mask; /* changed by the thread itself */
     struct twz_queued_signal signals[TWZ_SIGNALS_QUEUED];
@@ -121,6 +122,7 @@ struct thread_init {
     struct twz_regs regs; /* must have passed arch_regs_validate */
     unsigned priority;
     uint64_t cores;
+    bool limited; /* phys_limit */
 };
 
 /* Creates a thread, blocked, and writes its record. NULL: no memory. */
@@ -132,12 +134,18 @@ uint64_t thread_count(void);
 /* Bytes of a record. */
 size_t thread_save_size(void);
 
-/* Writes the registers of *frame and the vector state of this core to the record. */
-void thread_save(struct thread *t, struct arch_frame *frame);
+/* The registers of t in its record, where the entries of its core save them. */
+static inline struct arch_frame *thread_frame(const struct thread *t)
+{
+    return (struct arch_frame *)(void *)&t->save->regs;
+}
 
-/* Loads the record into *frame and this core. -TWZ_EINVAL: user code has set registers that must
- * not be loaded; they are in *frame, and the core's are unchanged. */
-MUST_CHECK int thread_load(struct thread *t, struct arch_frame *frame);
+/* Writes what an entry does not save: the segment bases and the vector state of this core. */
+void thread_save(struct thread *t);
+
+/* Makes this core's entries and exits use the record, and loads the rest of it. -TWZ_EINVAL: user
+ * code has set registers that must not be loaded; nothing is. */
+MUST_CHECK int thread_load(struct thread *t);
 
 /* Completes the record of t, which no core may run, with its epoch and check. Takes t's lock. */
 const struct twz_thread_save *thread_seal(struct thread *t, uint64_t epoch);

@@ -48,10 +48,10 @@ static struct x86_cpu *prepare_core(unsigned id, uint32_t apic_id)
         return NULL;
     cpu->id = id;
     cpu->apic_id = apic_id;
-    cpu->frame = virt + STACK_BYTES - X86_FRAME_BELOW_TOP;
+    cpu->stack = virt + STACK_BYTES - X86_ENTRY_BYTES;
     x86_cpus[id] = cpu;
     x86_ap_cpu = cpu;
-    x86_ap_stack = virt + STACK_BYTES - 256; /* below the entry frame */
+    x86_ap_stack = cpu->stack;
     return cpu;
 }
 

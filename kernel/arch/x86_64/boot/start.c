@@ -33,7 +33,7 @@ void x86_start(uint32_t start_info)
 
     relocate_image();
     x86_serial_init();
-    x86_boot_cpu.frame = (uint64_t)x86_boot_stack_top - X86_FRAME_BELOW_TOP;
+    x86_boot_cpu.stack = (uint64_t)x86_boot_stack_top - X86_ENTRY_BYTES;
     x86_desc_load(&x86_boot_cpu);
     x86_idt_init();
     x86_idt_load();

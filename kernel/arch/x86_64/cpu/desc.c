@@ -38,7 +38,7 @@ static void set_ist(struct x86_cpu *cpu, unsigned index, uint8_t *stack)
 static void fill_tables(struct x86_cpu *cpu)
 {
     uint64_t tss = (uint64_t)&cpu->tss;
-    uint64_t top = cpu->frame + X86_FRAME_BELOW_TOP;
+    uint64_t top = cpu->stack + X86_ENTRY_BYTES;
 
     cpu->gdt[1] = DESC_KERNEL_CODE;
     cpu->gdt[2] = DESC_KERNEL_DATA;
@@ -59,6 +59,7 @@ void x86_desc_load(struct x86_cpu *cpu)
     struct descriptor gdtr = { sizeof(cpu->gdt) - 1, (uint64_t)cpu->gdt };
     uint64_t scratch;
 
+    cpu->self = cpu;
     fill_tables(cpu);
     __asm__ volatile("lgdt %1\n\t"
                      "pushq %2\n\t"
@@ -85,11 +86,6 @@ void x86_syscall_init(void)
     x86_wrmsr(MSR_STAR, (uint64_t)(SEL_USER_DATA - 8) << 48 | (uint64_t)SEL_KERNEL_CODE << 32);
     x86_wrmsr(MSR_LSTAR, (uint64_t)x86_syscall_entry);
     x86_wrmsr(MSR_SFMASK, SFMASK);
-}
-
-struct x86_cpu *x86_this(void)
-{
-    return x86_cpus[arch_cpu_id()];
 }
 
 unsigned arch_cpu_count(void)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All entries from user mode into the kernel, and the exits. The top of a core's stack, downwards:
+ * All entries from user mode into the kernel, and the exits. The registers are saved in the running
+ * thread's record, a struct arch_frame (CPU_FRAME in struct x86_cpu); kernel_exit may put another
+ * thread's in its place. The top of a core's stack, downwards:
  *
  *   top - 40    rip cs rflags rsp ss    pushed by the processor, or filled in before IRET
  *   top - 48    error code              0 where the processor pushes none
  *   top - 56    vector
- *   top - 224   struct arch_frame       (CPU_FRAME in struct x86_cpu)
+ *   top - 64    rdi, for a moment; below it the kernel's functions (CPU_STACK)
  *
- * Interrupts are off from entry to exit. GS holds the user's base in user mode, and struct x86_cpu
+ * While registers are saved and loaded, rsp may point to the record. Nothing is pushed there, because
+ * interrupts are off from entry to exit. GS holds the user's base in user mode, and struct x86_cpu
  * in the kernel. Vectors with a stack of their own (NMI, #DF, #MC) may arrive at any instruction,
  * with either base in GS. They find struct x86_cpu at the top of that stack, and return to the
  * interrupted instruction with GS as it was.
@@ -15,13 +18,14 @@
 #include "../layout.h"
 #include "offsets.h"
 
-#define TRAP_VECTOR FRAME_SIZE
-#define TRAP_ERROR  (FRAME_SIZE + 8)
-#define TRAP_RIP    (FRAME_SIZE + 16)
-#define TRAP_CS     (FRAME_SIZE + 24)
-#define TRAP_RFLAGS (FRAME_SIZE + 32)
-#define TRAP_RSP    (FRAME_SIZE + 40)
-#define TRAP_SS     (FRAME_SIZE + 48)
+/* Where these lie, from CPU_STACK. */
+#define TRAP_VECTOR 8
+#define TRAP_ERROR  16
+#define TRAP_RIP    24
+#define TRAP_CS     32
+#define TRAP_RFLAGS 40
+#define TRAP_RSP    48
+#define TRAP_SS     56
 
 /* A 3-byte NOP that features.c replaces by CLAC or STAC where the processor has SMAP. */
     .macro smap_site opcode
@@ -31,22 +35,22 @@
     .popsection
     .endm
 
-    .macro save_regs
-    movq %rax, REG_RAX(%rsp)
-    movq %rbx, REG_RBX(%rsp)
-    movq %rcx, REG_RCX(%rsp)
-    movq %rdx, REG_RDX(%rsp)
-    movq %rsi, REG_RSI(%rsp)
-    movq %rdi, REG_RDI(%rsp)
-    movq %rbp, REG_RBP(%rsp)
-    movq %r8, REG_R8(%rsp)
-    movq %r9, REG_R9(%rsp)
-    movq %r10, REG_R10(%rsp)
-    movq %r11, REG_R11(%rsp)
-    movq %r12, REG_R12(%rsp)
-    movq %r13, REG_R13(%rsp)
-    movq %r14, REG_R14(%rsp)
-    movq %r15, REG_R15(%rsp)
+/* All but rdi and rsp, into the frame at `base`. */
+    .macro save_regs base
+    movq %rax, REG_RAX(\base)
+    movq %rbx, REG_RBX(\base)
+    movq %rcx, REG_RCX(\base)
+    movq %rdx, REG_RDX(\base)
+    movq %rsi, REG_RSI(\base)
+    movq %rbp, REG_RBP(\base)
+    movq %r8, REG_R8(\base)
+    movq %r9, REG_R9(\base)
+    movq %r10, REG_R10(\base)
+    movq %r11, REG_R11(\base)
+    movq %r12, REG_R12(\base)
+    movq %r13, REG_R13(\base)
+    movq %r14, REG_R14(\base)
+    movq %r15, REG_R15(\base)
     .endm
 
 /* All but rcx, r11 and rsp. */
@@ -75,19 +79,21 @@ x86_syscall_entry:
     swapgs
     movq %rsp, %gs:CPU_SCRATCH0
     movq %gs:CPU_FRAME, %rsp
-    save_regs
+    movq %rdi, REG_RDI(%rsp)
+    save_regs %rsp
     movq %gs:CPU_SCRATCH0, %rax
     movq %rax, REG_RSP(%rsp)
     movq %rcx, REG_RIP(%rsp)
     movq %r11, REG_RFLAGS(%rsp)
     movq $0, FRAME_FLAGS(%rsp)
     movq %rsp, %rdi
+    movq %gs:CPU_STACK, %rsp
     call kernel_syscall
 
-/* rsp = frame: the kernel chooses a thread, and the core leaves with its registers. */
+/* The kernel chooses a thread, and the core leaves with the registers in its frame. */
 x86_exit:
-    movq %rsp, %rdi
     call kernel_exit
+    movq %gs:CPU_FRAME, %rsp
     testb $FRAME_FULL, FRAME_FLAGS(%rsp)
     jnz exit_iret
     movq REG_RIP(%rsp), %rcx
@@ -101,27 +107,29 @@ x86_exit:
     sysretq
 
 exit_iret:
+    movq %gs:CPU_STACK, %rdi
     movq REG_RIP(%rsp), %rax
     movq REG_RFLAGS(%rsp), %rcx
     movq REG_RSP(%rsp), %rdx
-    movq %rax, TRAP_RIP(%rsp)
-    movq $SEL_USER_CODE, TRAP_CS(%rsp)
-    movq %rcx, TRAP_RFLAGS(%rsp)
-    movq %rdx, TRAP_RSP(%rsp)
-    movq $SEL_USER_DATA, TRAP_SS(%rsp)
+    movq %rax, TRAP_RIP(%rdi)
+    movq $SEL_USER_CODE, TRAP_CS(%rdi)
+    movq %rcx, TRAP_RFLAGS(%rdi)
+    movq %rdx, TRAP_RSP(%rdi)
+    movq $SEL_USER_DATA, TRAP_SS(%rdi)
     load_regs
     movq REG_RCX(%rsp), %rcx
     movq REG_R11(%rsp), %r11
+    movq %gs:CPU_STACK, %rsp
     addq $TRAP_RIP, %rsp
     swapgs
     .globl x86_iret
 x86_iret:
     iretq
 
-/* x86_leave(frame at the stack's top): the first exit of a core. */
+/* The first exit of a core. */
     .globl x86_leave
 x86_leave:
-    movq %rdi, %rsp
+    movq %gs:CPU_STACK, %rsp
     jmp x86_exit
 
 /* A stub of 16 bytes for each vector: pushes an error code if the processor did not, and the
@@ -152,18 +160,20 @@ trap:
     swapgs
 trap_user:
     smap_site 0xca
-    subq $FRAME_SIZE, %rsp
-    save_regs
-    movq TRAP_RIP(%rsp), %rax
+    pushq %rdi
+    movq %gs:CPU_FRAME, %rdi
+    save_regs %rdi
+    movq (%rsp), %rax
+    movq TRAP_RIP(%rsp), %rbx
     movq TRAP_RFLAGS(%rsp), %rcx
-    movq TRAP_RSP(%rsp), %rdi
+    movq TRAP_RSP(%rsp), %rbp
     movq TRAP_VECTOR(%rsp), %rsi
     movq TRAP_ERROR(%rsp), %rdx
-    movq %rax, REG_RIP(%rsp)
-    movq %rcx, REG_RFLAGS(%rsp)
-    movq %rdi, REG_RSP(%rsp)
-    movq $FRAME_FULL, FRAME_FLAGS(%rsp)
-    movq %rsp, %rdi
+    movq %rax, REG_RDI(%rdi)
+    movq %rbx, REG_RIP(%rdi)
+    movq %rcx, REG_RFLAGS(%rdi)
+    movq %rbp, REG_RSP(%rdi)
+    movq $FRAME_FULL, FRAME_FLAGS(%rdi)
     cld
     call x86_trap_user
     jmp x86_exit

@@ -16,8 +16,6 @@
 #define MXCSR_START 0x1f80u
 #define MXCSR_MASK  0xffffu
 
-_Static_assert(sizeof(struct arch_frame) + 56 == X86_FRAME_BELOW_TOP, "entry.S draws the stack");
-
 /* The part of an XSAVE image that has a fixed layout. */
 struct xsave_head {
     uint16_t fcw;
@@ -31,6 +29,11 @@ struct xsave_head {
 };
 _Static_assert(sizeof(struct xsave_head) == 576, "xsave header size");
 
+void arch_frame_use(struct arch_frame *frame)
+{
+    x86_this()->frame = frame;
+}
+
 /* In the kernel GS holds the core's base, and KERNEL_GS_BASE the user's. */
 void arch_frame_sync(struct arch_frame *frame)
 {
@@ -41,7 +44,7 @@ void arch_frame_sync(struct arch_frame *frame)
         frame->regs.fsbase = x86_rdmsr(MSR_FS_BASE);
 }
 
-void arch_frame_load(struct arch_frame *frame)
+void arch_frame_load(const struct arch_frame *frame)
 {
     x86_wrmsr(MSR_KERNEL_GS_BASE, frame->regs.gsbase);
     if (x86_features.fsgsbase)
@@ -103,13 +106,11 @@ int arch_xsave_restore(void *area)
     return x86_xrstor(area) ? -TWZ_EINVAL : 0;
 }
 
-void arch_enter_user(struct arch_frame *frame)
+void arch_enter_user(void)
 {
-    struct arch_frame *top = (struct arch_frame *)x86_this()->frame;
     size_t len;
 
-    *top = *frame;
     if (x86_this() == &x86_boot_cpu && boot_option("boot.count", &len))
         log_printf("boot: %llu instructions", (unsigned long long)arch_boot_ticks());
-    x86_leave(top);
+    x86_leave();
 }

@@ -209,7 +209,7 @@ static bool follows_call(uint64_t addr)
 /* The end of the stack that sp is on. Moves an sp in the guard page up to the stack's bottom. */
 static uint64_t stack_end(uint64_t *sp)
 {
-    uint64_t top = x86_this()->frame + X86_FRAME_BELOW_TOP;
+    uint64_t top = x86_this()->stack + X86_ENTRY_BYTES;
     uint64_t bottom = top - STACK_BYTES;
 
     if (*sp >= top || *sp < bottom - 4096)
