@@ -54,6 +54,12 @@ static void unlock_store(void *ctx, uint32_t which)
     spin_unlock(&store_locks[which]);
 }
 
+static bool has_lost_read(void *ctx)
+{
+    (void)ctx;
+    return arch_lost_read();
+}
+
 static void report_damage(void *ctx, const struct store_report *r)
 {
     (void)ctx;
@@ -148,6 +154,7 @@ void pool_init(void)
                              .cores = MAX_CPUS,
                              .lock = lock_store,
                              .unlock = unlock_store,
+                             .lost = has_lost_read,
                              .report = report_damage };
     struct store_report why = { 0 };
     struct store_recovery done;

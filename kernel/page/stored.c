@@ -86,13 +86,7 @@ static int break_stored_cow(struct object *obj, struct store *store, uint32_t pa
     int err;
 
     page_unmap_stored_locked(obj, page, 1);
-    (void)arch_lost_read();
     err = store_page_break_cow(store, obj->row, page, &p.frame);
-    if (err == 0 && arch_lost_read()) {
-        /* The copy lacks bytes of the shared frame, so this page is lost, too. */
-        err = store_page_poison(store, obj->row, page);
-        return err < 0 ? err : -TWZ_EPOISON;
-    }
     return err < 0 ? err : map_stored_page(obj, &p);
 }
 

@@ -16,6 +16,10 @@
  *   - The list has a reference to each frame on it. So the frame may lose its page at any time, and
  *     a page of any state may still have it: after a crash between the list and the page's word the
  *     word is PRESENT or SHARED.
+ *   - One frame is promised to the list, so that it can grow in a full pool. When the list has used
+ *     it, the next free frame is promised: at each addition, and in a recovery. If none is free
+ *     until the list must grow again, 511 bad frames later, the page's word alone has the mark
+ *     (store_page_poison). It keeps the frame until the page ends.
  *   - The list has no mirror. A word that is lost is reported, and costs nothing but the knowledge
  *     that one frame is bad.
  */
@@ -80,7 +84,42 @@ static uint32_t find_free_word(const struct store *store, uint32_t frame, uint32
     return i;
 }
 
-void badframes_open(struct store *store)
+int badframes_open(struct store *store)
+{
+    uint32_t frames = (uint32_t)store->frames;
+    int err = env_alloc_parts(store, &store->bad_frames.words, bits_bytes(frames));
+
+    if (err == 0)
+        bits_init(&store->bad_frames, frames);
+    return err;
+}
+
+void badframes_close(struct store *store)
+{
+    env_free_parts(store, &store->bad_frames.words);
+}
+
+/* Have a frame promised to the list, if the pool is not full. It counts as metadata. */
+static void keep_spare(struct store *store)
+{
+    if (store->bad_spare || !frames_promise(store, 1))
+        return;
+    store->bad_spare = true;
+    __atomic_fetch_add(&store->meta, 1, __ATOMIC_RELAXED);
+}
+
+/* Get a promised frame for the list. False if the pool is full. */
+static bool take_spare(struct store *store)
+{
+    keep_spare(store);
+    if (!store->bad_spare)
+        return false;
+    store->bad_spare = false;
+    __atomic_fetch_sub(&store->meta, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
+void badframes_find(struct store *store)
 {
     uint32_t frame = (uint32_t)store->super.bad, number = 0, next;
 
@@ -100,10 +139,16 @@ void badframes_open(struct store *store)
     store->bad_free = find_free_word(store, frame, number);
 }
 
-/* Call `visit` for each frame on the list until it returns true. */
-static bool visit_list(struct store *store,
-                       bool (*visit)(struct store *store, uint32_t frame, uint32_t wanted),
-                       uint32_t wanted)
+static void retire_listed(struct store *store, uint32_t frame)
+{
+    if (bits_test(&store->bad_frames, frame))
+        return;
+    bits_add(&store->bad_frames, frame);
+    frame_retire(store, frame);
+    __atomic_fetch_add(&store->bad_count, 1, __ATOMIC_RELAXED);
+}
+
+void badframes_claim(struct store *store)
 {
     uint32_t frame = (uint32_t)store->super.bad;
 
@@ -111,32 +156,14 @@ static bool visit_list(struct store *store,
         for (uint32_t i = 1; i < LIST_WORDS; i++) {
             uint32_t bad = bad_frame_at(store, frame, number, i);
 
-            if (bad && visit(store, bad, wanted))
-                return true;
+            if (bad)
+                retire_listed(store, bad);
         }
         if (number == store->bad_number)
-            return false;
+            break;
         frame = next_list_frame(store, frame, number);
     }
-}
-
-static bool retire_listed(struct store *store, uint32_t frame, uint32_t unused)
-{
-    (void)unused;
-    frame_retire(store, frame);
-    __atomic_fetch_add(&store->bad_count, 1, __ATOMIC_RELAXED);
-    return false;
-}
-
-void badframes_claim(struct store *store)
-{
-    (void)visit_list(store, retire_listed, 0);
-}
-
-static bool is_listed(struct store *store, uint32_t frame, uint32_t wanted)
-{
-    (void)store;
-    return frame == wanted;
+    keep_spare(store);
 }
 
 /* Link a new frame of the list, with one bad frame. */
@@ -160,21 +187,22 @@ static void add_list_frame(struct store *store, uint32_t bad)
 
 static int add_frame(struct store *store, uint32_t frame)
 {
-    if (visit_list(store, is_listed, frame))
+    if (bits_test(&store->bad_frames, frame))
         return 0;
-    if (store->bad_free == LIST_WORDS && !frames_promise(store, 1))
-        return -TWZ_ENOSPC;
-    if (store->bad_free == LIST_WORDS) {
-        add_list_frame(store, frame);
-    } else {
+    if (store->bad_free < LIST_WORDS) {
         uint64_t *word = &list_words(store, store->bad_frame)[store->bad_free];
 
         persist_commit64(
             word, /* COMMIT: the frame is on the list */
             seal_list_word(store, STORE_POISONED, frame, store->bad_number, store->bad_free));
         store->bad_free++;
+    } else if (take_spare(store)) {
+        add_list_frame(store, frame);
+    } else {
+        return -TWZ_ENOSPC;
     }
-    (void)retire_listed(store, frame, 0);
+    retire_listed(store, frame);
+    keep_spare(store);
     return 0;
 }
 

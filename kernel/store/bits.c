@@ -20,17 +20,22 @@ size_t bits_bytes(uint32_t size)
     return words * sizeof(uint64_t);
 }
 
-void bits_init(struct bits *bits, uint32_t size, void *mem)
+/* Word i of a level. */
+static uint64_t *word_at(const struct bits *bits, uint32_t level, uint32_t i)
 {
-    uint64_t *at = mem;
-    uint32_t words = size;
+    return parts_at(&bits->words, ((size_t)bits->first[level] + i) * sizeof(uint64_t));
+}
+
+void bits_init(struct bits *bits, uint32_t size)
+{
+    uint32_t at = 0, words = size;
 
     bits->size = size;
     bits->count = 0;
     bits->levels = 0;
     do {
         words = words_of(words);
-        bits->level[bits->levels++] = at;
+        bits->first[bits->levels++] = at;
         at += words;
     } while (words > 1);
 }
@@ -41,18 +46,17 @@ void bits_fill(struct bits *bits)
 
     bits->count = bits->size;
     for (uint32_t k = 0; k < bits->levels; k++) {
-        uint32_t whole = left / 64;
-
-        memset(bits->level[k], 0xff, whole * sizeof(uint64_t));
+        for (uint32_t i = 0; i < left / 64; i++)
+            *word_at(bits, k, i) = ~0ull;
         if (left % 64)
-            bits->level[k][whole] = (1ull << (left % 64)) - 1;
+            *word_at(bits, k, left / 64) = (1ull << (left % 64)) - 1;
         left = words_of(left);
     }
 }
 
 bool bits_test(const struct bits *bits, uint32_t n)
 {
-    return bits->level[0][n / 64] >> (n % 64) & 1;
+    return *word_at(bits, 0, n / 64) >> (n % 64) & 1;
 }
 
 void bits_add(struct bits *bits, uint32_t n)
@@ -61,7 +65,7 @@ void bits_add(struct bits *bits, uint32_t n)
         return;
     bits->count++;
     for (uint32_t k = 0; k < bits->levels; k++) {
-        uint64_t *word = &bits->level[k][n / 64];
+        uint64_t *word = word_at(bits, k, n / 64);
         uint64_t before = *word;
 
         *word |= 1ull << (n % 64);
@@ -75,7 +79,7 @@ void bits_add(struct bits *bits, uint32_t n)
 static void clear_bit(struct bits *bits, uint32_t k, uint32_t n)
 {
     for (; k < bits->levels; k++) {
-        uint64_t *word = &bits->level[k][n / 64];
+        uint64_t *word = word_at(bits, k, n / 64);
 
         *word &= ~(1ull << (n % 64));
         if (*word)
@@ -99,7 +103,7 @@ uint32_t bits_first(const struct bits *bits)
     if (!bits->count)
         return BITS_NONE;
     for (uint32_t k = bits->levels; k-- > 0;)
-        n = n * 64 + (uint32_t)__builtin_ctzll(bits->level[k][n]);
+        n = n * 64 + (uint32_t)__builtin_ctzll(*word_at(bits, k, n));
     return n;
 }
 
@@ -111,8 +115,8 @@ uint32_t bits_take_word(struct bits *bits, uint32_t out[64])
     if (first == BITS_NONE)
         return 0;
     first /= 64;
-    word = bits->level[0][first];
-    bits->level[0][first] = 0;
+    word = *word_at(bits, 0, first);
+    *word_at(bits, 0, first) = 0;
     clear_bit(bits, 1, first);
     while (word) {
         uint32_t bit = 63u - (uint32_t)__builtin_clzll(word);

@@ -10,12 +10,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <store/parts.h>
 
 #define BITS_LEVELS 6
 #define BITS_NONE   0xffffffffu
 
 struct bits {
-    uint64_t *level[BITS_LEVELS]; /* level 0 has one bit for each number */
+    struct parts words;          /* of all levels, level 0 first; it has one bit for each number */
+    uint32_t first[BITS_LEVELS]; /* first word of each level */
     uint32_t levels;
     uint32_t size;
     uint32_t count; /* members */
@@ -23,8 +25,8 @@ struct bits {
 
 /* Bytes of memory for a set of `size` numbers. */
 size_t bits_bytes(uint32_t size);
-/* Initialize an empty set. `mem` must be bits_bytes(size) bytes, zeroed and 8-byte aligned. */
-void bits_init(struct bits *bits, uint32_t size, void *mem);
+/* Initialize an empty set. bits->words must be an array of bits_bytes(size) bytes, zeroed. */
+void bits_init(struct bits *bits, uint32_t size);
 /* Make every number a member. */
 void bits_fill(struct bits *bits);
 

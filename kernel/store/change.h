@@ -43,6 +43,7 @@ struct change {
     uint32_t other_first;       /* page of the source object that corresponds to `first` */
     uint32_t copied;            /* source frame of the last copy, 0 if there is no copy yet */
     uint32_t copy_refs;         /* number of words that reach the frame of the last copy */
+    bool copy_lost;             /* the last copy lacks bytes that the memory lost */
     bool saturated;             /* set by plan: a frame may get more than REF_MAX references */
 };
 

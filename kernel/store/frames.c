@@ -176,7 +176,7 @@ uint64_t store_share_bound(const struct store *store, uint32_t count, uint64_t p
 
 static uint16_t *ref_of(const struct store *store, uint32_t frame)
 {
-    return &store->refs[frame / REF_CHUNK][frame % REF_CHUNK];
+    return parts_at(&store->refs, (size_t)frame * sizeof(uint16_t));
 }
 
 static uint32_t give_frame(struct store *store, uint32_t frame, enum frame_use use)
@@ -297,40 +297,25 @@ void frame_defer_free(struct store *store, uint32_t frame, enum frame_use use, u
 
 /* --- tables -------------------------------------------------------------------------------- */
 
-static uint32_t count_ref_chunks(const struct store *store)
-{
-    return (uint32_t)((store->frames + REF_CHUNK - 1) / REF_CHUNK);
-}
-
 int frames_open(struct store *store)
 {
-    uint32_t chunks = count_ref_chunks(store), frames = (uint32_t)store->frames;
-    void *free_bits = env_alloc(store, bits_bytes(frames));
+    uint32_t frames = (uint32_t)store->frames;
+    int err = env_alloc_parts(store, &store->free_frames.words, bits_bytes(frames));
 
-    if (free_bits)
-        bits_init(&store->free_frames, frames, free_bits);
+    if (err == 0)
+        bits_init(&store->free_frames, frames);
+    if (err == 0)
+        err = env_alloc_parts(store, &store->refs, frames * sizeof(uint16_t));
     store->reserves = store->env.core ? store->env.cores : 1;
     store->reserve = env_alloc(store, store->reserves * sizeof(*store->reserve));
-    store->refs = env_alloc(store, chunks * sizeof(*store->refs));
-    if (!free_bits || !store->reserve || !store->refs)
-        return -TWZ_ENOMEM;
-    for (uint32_t i = 0; i < chunks; i++) {
-        store->refs[i] = env_alloc(store, REF_CHUNK * sizeof(**store->refs));
-        if (!store->refs[i])
-            return -TWZ_ENOMEM;
-    }
-    return 0;
+    return store->reserve ? err : -TWZ_ENOMEM;
 }
 
 void frames_close(struct store *store)
 {
-    uint32_t chunks = count_ref_chunks(store);
-
-    for (uint32_t i = 0; store->refs && i < chunks; i++)
-        env_free(store, store->refs[i], REF_CHUNK * sizeof(**store->refs));
-    env_free(store, store->refs, chunks * sizeof(*store->refs));
+    env_free_parts(store, &store->refs);
     env_free(store, store->reserve, store->reserves * sizeof(*store->reserve));
-    env_free(store, store->free_frames.level[0], bits_bytes((uint32_t)store->frames));
+    env_free_parts(store, &store->free_frames.words);
 }
 
 void frames_fill(struct store *store)

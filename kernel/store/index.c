@@ -2,7 +2,7 @@
 /*
  * ID -> row by linear hashing. There are at least as many buckets as objects. Adding an object when
  * both numbers are equal splits one bucket in two, the next in turn. A call therefore moves the
- * rows of one bucket at most, and memory grows in small arrays. A bucket is a list through
+ * rows of one bucket at most, and memory grows part by part. A bucket is a list through
  * row.index_next.
  *
  * Let `low` be the largest power of two up to the number of buckets. A hash belongs to bucket
@@ -12,7 +12,7 @@
 
 static uint32_t *bucket_at(const struct store *store, uint32_t number)
 {
-    return &store->index[number / INDEX_SEGMENT][number % INDEX_SEGMENT];
+    return parts_at(&store->index, (size_t)number * sizeof(uint32_t));
 }
 
 static uint32_t *bucket_for(const struct store *store, objid_t id)
@@ -25,15 +25,12 @@ static uint32_t *bucket_for(const struct store *store, objid_t id)
 
 int index_reserve(struct store *store)
 {
-    uint32_t **segment = &store->index[store->index_buckets / INDEX_SEGMENT];
+    size_t offset = (size_t)store->index_buckets * sizeof(uint32_t);
+    int err = env_alloc_part(store, &store->index, offset);
 
-    if (!*segment)
-        *segment = env_alloc(store, INDEX_SEGMENT * sizeof(**segment));
-    if (!*segment)
-        return -TWZ_ENOMEM;
-    if (!store->index_buckets)
+    if (err == 0 && !store->index_buckets)
         store->index_buckets = store->index_low = 1;
-    return 0;
+    return err;
 }
 
 bool index_find(const struct store *store, objid_t id, struct cursor *found)

@@ -16,7 +16,7 @@
  *   badframes         the list of frames that lost data
  *   super, frames     superblock and monotonic counters, frame allocator
  *   env               the caller's environment
- *   word, bits        pure
+ *   word, bits, parts pure
  */
 #ifndef STORE_INSIDE_H
 #define STORE_INSIDE_H
@@ -24,6 +24,7 @@
 #include <lib/string.h>
 #include <stdbool.h>
 #include <store/bits.h>
+#include <store/parts.h>
 #include <store/persist.h>
 #include <store/store.h>
 #include <store/word.h>
@@ -78,10 +79,6 @@ struct reserve {
     struct reserve_stack zeroed; /* the frames are zero; durable at the owner's next fence */
 };
 
-#define REF_CHUNK 32768u /* frames */
-
-#define INDEX_SEGMENT 512u
-
 struct store {
     struct store_env env;
     uint64_t frames;
@@ -94,7 +91,7 @@ struct store {
     uint64_t mono[STORE_MONO_COUNT];
 
     /* frames: how many words reach each, or REF_SOLE | 1; 0 for a free frame */
-    uint16_t **refs; /* arrays of REF_CHUNK */
+    struct parts refs; /* uint16_t */
     struct bits free_frames;
     uint64_t available; /* free frames less the promised ones; atomic */
     uint64_t meta;      /* fixed frames, chunks, nodes; atomic */
@@ -107,16 +104,17 @@ struct store {
     uint32_t bad_number;
     uint32_t bad_free; /* STORE_NODE_WORDS: none is free */
     uint32_t bad_count;
+    bool bad_spare;         /* a frame is promised to the list */
+    struct bits bad_frames; /* the frames on the list */
 
     /* object table */
-    struct segment **segment;
-    uint32_t segments; /* length of the array */
-    uint32_t chunks;   /* that exist: 0 .. chunks - 1 */
+    struct parts segments; /* struct segment *; NULL: not allocated */
+    uint32_t chunks;       /* that exist: 0 .. chunks - 1 */
     struct bits free_rows;
     uint64_t objects;
 
     /* ID -> row + 1 */
-    uint32_t **index; /* buckets, in arrays of INDEX_SEGMENT */
+    struct parts index; /* uint32_t: the buckets */
     uint32_t index_buckets;
     uint32_t index_low; /* the largest power of two up to index_buckets */
     uint32_t index_used;
@@ -127,9 +125,17 @@ struct store {
 /* Zeroed memory from the caller's environment, or NULL. env_free accepts NULL. */
 void *env_alloc(const struct store *store, size_t bytes);
 void env_free(const struct store *store, void *mem, size_t bytes);
+/* Set up an array of `bytes`, zeroed: without its parts; one part of it, if it is missing; with all
+ * of its parts. -TWZ_ENOMEM; the caller must call env_free_parts then, too. */
+int env_alloc_array(const struct store *store, struct parts *parts, size_t bytes);
+int env_alloc_part(const struct store *store, struct parts *parts, size_t offset);
+int env_alloc_parts(const struct store *store, struct parts *parts, size_t bytes);
+void env_free_parts(const struct store *store, struct parts *parts);
 /* Take and release a lock of the caller (STORE_LOCK_*). */
 void env_lock(const struct store *store, uint32_t which);
 void env_unlock(const struct store *store, uint32_t which);
+/* The memory lost a byte that persist_copy_nt has read on this core since the last call. */
+bool env_lost(const struct store *store);
 /* Report damage to the caller. `at` must be an address in the pool. */
 void env_report(const struct store *store, struct store_report *report, const void *at);
 /* The same for damage that belongs to no object. */
@@ -210,11 +216,16 @@ uint64_t *mono_word(const struct store *store, uint32_t copy, uint32_t which);
 
 /* --- badframes.c --------------------------------------------------------------------------- */
 
+/* Allocate and free the volatile set. -TWZ_ENOMEM; the caller must call badframes_close then, too.
+ */
+int badframes_open(struct store *store);
+void badframes_close(struct store *store);
 /* Recovery: claim the frames of the list and find its end. Damage is reported. */
-void badframes_open(struct store *store);
+void badframes_find(struct store *store);
 /* Recovery, after all other claims: retire the frames on the list. */
 void badframes_claim(struct store *store);
-/* Enter a frame in the list, unless it is there; durable on return. -TWZ_ENOSPC. */
+/* Enter a frame in the list, unless it is there; durable on return. -TWZ_ENOSPC if the list has to
+ * grow, the pool is full, and the frame that the list has in reserve is used up. */
 int badframes_add(struct store *store, uint32_t frame);
 
 /* --- table.c: entries, rows, ties ---------------------------------------------------------- */
@@ -256,8 +267,14 @@ const char *entry_unknown(const struct store_identity *identity,
 /* CRC of the commit word for an entry with this version. */
 uint32_t entry_crc(objid_t id, const struct store_identity *identity,
                    const struct store_version *version);
+/* Allocate and free the volatile table, without the state of the chunks. -TWZ_ENOMEM; the caller
+ * must call table_close then, too. */
+int table_open(struct store *store);
+void table_close(struct store *store);
 /* Allocate the volatile state of a chunk. -TWZ_ENOMEM. */
 int table_reserve(struct store *store, uint32_t chunk);
+/* Set the frame of a chunk, after table_reserve. */
+void table_set_chunk(struct store *store, uint32_t chunk, uint32_t frame);
 /* Add a chunk. The caller must have called table_reserve and must have seen a free frame. It must
  * fence before it commits an entry of the chunk. */
 void table_grow(struct store *store);

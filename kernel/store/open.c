@@ -58,50 +58,43 @@ static int read_super(const struct store_env *env, struct store_super *super,
     return chosen;
 }
 
-static uint32_t count_segments(const struct store *store)
-{
-    return (uint32_t)((store->super.dir_words + SEGMENT_CHUNKS - 1) / SEGMENT_CHUNKS);
-}
-
 static uint32_t count_rows(const struct store *store)
 {
     return (uint32_t)(store->super.dir_words * STORE_CHUNK_ENTRIES);
 }
 
 /* There is at most one bucket for each object, and one more. */
-static uint32_t count_index_segments(const struct store *store)
+static size_t index_bytes(const struct store *store)
 {
-    return count_rows(store) / INDEX_SEGMENT + 1;
+    return ((size_t)count_rows(store) + 1) * sizeof(uint32_t);
 }
 
 static int alloc_tables(struct store *store)
 {
     int err = frames_open(store);
-    void *row_bits;
-    bool all;
 
-    store->segments = count_segments(store);
-    store->segment = env_alloc(store, store->segments * sizeof(*store->segment));
-    row_bits = env_alloc(store, bits_bytes(count_rows(store)));
-    if (row_bits)
-        bits_init(&store->free_rows, count_rows(store), row_bits);
-    store->index = env_alloc(store, count_index_segments(store) * sizeof(*store->index));
-    all = err == 0 && store->segment && row_bits && store->index;
-    return all ? index_reserve(store) : -TWZ_ENOMEM;
+    if (err == 0)
+        err = badframes_open(store);
+    if (err == 0)
+        err = table_open(store);
+    if (err == 0)
+        err = env_alloc_parts(store, &store->free_rows.words, bits_bytes(count_rows(store)));
+    if (err == 0)
+        bits_init(&store->free_rows, count_rows(store));
+    if (err == 0)
+        err = env_alloc_array(store, &store->index, index_bytes(store));
+    return err < 0 ? err : index_reserve(store);
 }
 
 void store_close(struct store *store)
 {
     struct store_env env = store->env;
 
-    for (uint32_t i = 0; store->segment && i < store->segments; i++)
-        env_free(store, store->segment[i], sizeof(**store->segment));
-    env_free(store, store->segment, store->segments * sizeof(*store->segment));
+    table_close(store);
+    badframes_close(store);
     frames_close(store);
-    env_free(store, store->free_rows.level[0], bits_bytes(count_rows(store)));
-    for (uint32_t i = 0; store->index && i < count_index_segments(store); i++)
-        env_free(store, store->index[i], INDEX_SEGMENT * sizeof(**store->index));
-    env_free(store, store->index, count_index_segments(store) * sizeof(*store->index));
+    env_free_parts(store, &store->free_rows.words);
+    env_free_parts(store, &store->index);
     env.free(env.ctx, store, sizeof(*store));
 }
 

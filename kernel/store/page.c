@@ -12,16 +12,22 @@
  * At most REF_MAX words reach a frame. If a page would exceed the limit, it gets a copy of the
  * frame, which is filled like the frame of a new page. Later pages of the same frame share the
  * copy.
+ *
+ * A frame may be lost while it is copied. The copy then lacks bytes, and the commit that would have
+ * made the page PRESENT or SHARED makes it POISONED: no crash shows the copy as the page.
  */
 #include <store/change.h>
 
-/* Allocate a frame and fill it with the content of another one. Streamed, not fenced. */
+/* Allocate a frame and fill it with the content of another one. Streamed, not fenced. Sets
+ * copy_lost. */
 static uint32_t copy_page_frame(struct change *change, uint32_t frame)
 {
     uint32_t copy = change_frame(change, FRAME_PAGE);
 
+    (void)env_lost(change->store);
     persist_copy_nt(env_frame(change->store, copy), env_frame(change->store, frame),
                     STORE_FRAME_SIZE);
+    change->copy_lost = env_lost(change->store);
     change->unfenced = true;
     return copy;
 }
@@ -154,7 +160,7 @@ static int plan_replace(struct change *change, uint32_t page, uint64_t word)
 
     if (is_protected(word))
         return -TWZ_EDENIED;
-    if (state == STORE_PRESENT)
+    if (state == STORE_PRESENT || state == STORE_POISONED)
         return PLAN_ALLOC;
     return STORE_WORD_STATE(word) == state ? PLAN_KEEP : PLAN_CHANGE;
 }
@@ -166,12 +172,13 @@ static uint64_t make_replace_body(struct change *change, uint32_t page, uint64_t
     uint32_t frame;
 
     (void)word;
-    if (state != STORE_PRESENT)
+    if (state != STORE_PRESENT && state != STORE_POISONED)
         return word_body(state, 0, 0);
     frame = change_frame(change, FRAME_PAGE);
-    persist_copy_nt(env_frame(change->store, frame), content, STORE_FRAME_SIZE);
+    if (state == STORE_PRESENT)
+        persist_copy_nt(env_frame(change->store, frame), content, STORE_FRAME_SIZE);
     change->unfenced = true;
-    return word_body(STORE_PRESENT, 0, frame);
+    return word_body(state, 0, frame);
 }
 
 int store_page_replace(struct store *store, uint32_t row, uint32_t first, uint32_t count,
@@ -274,11 +281,11 @@ int store_page_poison(struct store *store, uint32_t row, uint32_t page)
     };
     int err = change_plan(&change, row, page, 1);
 
-    if (err == 0)
-        err = badframes_add(store, change.frame);
-    if (err == 0)
-        change_apply(&change, page, 1);
-    return err;
+    if (err < 0)
+        return err;
+    (void)!badframes_add(store, change.frame); /* without space for the list, the word alone */
+    change_apply(&change, page, 1);
+    return 0;
 }
 
 /* --- share --------------------------------------------------------------------------------- */
@@ -345,11 +352,13 @@ static enum share choose_share(struct change *change, uint32_t frame, uint32_t r
     return SHARE_NEW_COPY;
 }
 
-/* Take a reference to the frame of the source page, or to a copy of it. */
+/* Take a reference to the frame of the source page, or to a copy of it. A copy that lacks bytes is
+ * not what the page was to be: its pages are POISONED. */
 static uint64_t make_dest_body(struct change *change, uint32_t page, uint64_t word)
 {
     struct store *store = change->store;
     struct store_page from;
+    bool lost = false;
 
     (void)word;
     if (get_source_page(change, page, &from) < 0 || !from.frame)
@@ -359,13 +368,15 @@ static uint64_t make_dest_body(struct change *change, uint32_t page, uint64_t wo
     case SHARE_LAST_COPY:
         from.frame = change->frame;
         frame_ref(store, from.frame);
+        lost = change->copy_lost;
         break;
     case SHARE_NEW_COPY:
         from.frame = change->frame = copy_page_frame(change, from.frame);
         frame_mark_shared(store, from.frame);
+        lost = change->copy_lost;
         break;
     }
-    return word_body(STORE_SHARED, 0, from.frame);
+    return word_body(lost ? STORE_POISONED : STORE_SHARED, 0, from.frame);
 }
 
 /* The page gets a frame that is SHARED already. */
@@ -451,14 +462,20 @@ static int plan_break_cow(struct change *change, uint32_t page, uint64_t word)
     }
 }
 
-/* Copy the frame, unless no other word reaches it. */
+/* Copy the frame, unless no other word reaches it. If the frame is lost, the page keeps it, as in
+ * store_page_poison. */
 static uint64_t make_private_body(struct change *change, uint32_t page, uint64_t word)
 {
     uint32_t frame = STORE_WORD_FRAME(word);
 
     (void)page;
-    change->frame = frame_refs(change->store, frame) > 1 ? copy_page_frame(change, frame) : frame;
-    return word_body(STORE_PRESENT, STORE_WORD_FLAGS(word), change->frame);
+    change->frame = frame;
+    if (frame_refs(change->store, frame) > 1)
+        change->frame = copy_page_frame(change, frame);
+    if (!change->copy_lost)
+        return word_body(STORE_PRESENT, STORE_WORD_FLAGS(word), change->frame);
+    (void)!badframes_add(change->store, frame);
+    return word_body(STORE_POISONED, STORE_WORD_FLAGS(word), frame);
 }
 
 int store_page_break_cow(struct store *store, uint32_t row, uint32_t page, uint32_t *frame)
@@ -469,6 +486,10 @@ int store_page_break_cow(struct store *store, uint32_t row, uint32_t page, uint3
                              .changes_absent = true };
     int err = change_pages(&change, row, page, 1);
 
+    if (err == 0 && change.copy_lost) { /* no word reaches the copy */
+        frame_defer_free(store, change.frame, FRAME_PAGE, 0);
+        return -TWZ_EPOISON;
+    }
     if (err == 0)
         *frame = change.frame;
     return err;

@@ -109,8 +109,7 @@ static int recover_directory(struct store *store, struct store_recovery *result)
             return 0;
         if (table_reserve(store, chunk) < 0)
             return -TWZ_ENOMEM;
-        store->segment[chunk / SEGMENT_CHUNKS]->chunk[chunk % SEGMENT_CHUNKS].frame =
-            STORE_WORD_FRAME(word);
+        table_set_chunk(store, chunk, STORE_WORD_FRAME(word));
         store->chunks = chunk + 1;
     }
     return 0;
@@ -274,7 +273,7 @@ static int recover_walk(struct store *store, struct store_recovery *result)
 
     claim_fixed(store);
     err = claim_chunks(store);
-    badframes_open(store);
+    badframes_find(store);
     for (uint32_t number = 0; err == 0 && number < table_rows(store); number++) {
         cursor_set(&cursor, store, number);
         if (is_free_row(&cursor)) {
@@ -305,7 +304,7 @@ static int recover_pool(struct store *store, struct store_recovery *result)
         return err;
     reclaim_objects(store, result);
     result->objects = store->objects;
-    result->frames = store->frames - frames_free(store);
+    result->frames = store->frames - frames_free(store) - (store->bad_spare ? 1 : 0);
     store->recovered = true;
     return 0;
 }

@@ -73,6 +73,9 @@ struct store_env {
     void (*unlock)(void *ctx, uint32_t which);
     /* May be NULL. Called for all damage found while the store is open. Must not call the store. */
     void (*report)(void *ctx, const struct store_report *report);
+    /* May be NULL: reads never fail. Must return true if the memory has lost a byte that
+     * persist_copy_nt has read on this core since the last call. */
+    bool (*lost)(void *ctx);
     bool scratch; /* the mapping is a private copy, and its stores are thrown away */
 };
 
@@ -156,7 +159,7 @@ STORE_WARN int store_mono_raise(struct store *store, uint32_t which, uint64_t va
 struct store_usage {
     uint64_t frames;
     uint64_t free;
-    uint64_t meta;  /* fixed frames, chunks, nodes */
+    uint64_t meta;  /* fixed frames, chunks, nodes; one frame promised to the bad-frame list */
     uint64_t pages; /* page frames; a shared one counts once, a bad one too */
     uint64_t bad;   /* frames on the bad-frame list; never allocated again */
     uint64_t objects;
@@ -347,10 +350,11 @@ STORE_WARN int store_page_add_many(struct store *store, uint32_t row, uint32_t f
 
 /*
  * (object) Replace pages. `content` returns the state that a page gets: STORE_PRESENT with its 4096
- * bytes in *bytes, STORE_ABSENT or STORE_HOLE. It must return the same each time. The caller must
- * have unmapped the pages. *reserved (which may be NULL) frames of store_reserve are taken first,
- * and subtracted. After an error no page has changed; after a power failure each one is as before,
- * or complete. -TWZ_EDENIED at a READONLY page; -TWZ_ENOSPC.
+ * bytes in *bytes, STORE_ABSENT or STORE_HOLE, or STORE_POISONED for content that is lost: such a
+ * page keeps a frame, which is not on the bad-frame list. `content` must return the same each time.
+ * The caller must have unmapped the pages. *reserved (which may be NULL) frames of store_reserve
+ * are taken first, and subtracted. After an error no page has changed; after a power failure each
+ * one is as before, or complete. -TWZ_EDENIED at a READONLY page; -TWZ_ENOSPC.
  */
 STORE_WARN int store_page_replace(struct store *store, uint32_t row, uint32_t first, uint32_t count,
                                   uint32_t (*content)(void *ctx, uint32_t page, const void **bytes),
@@ -371,7 +375,8 @@ STORE_WARN int store_page_protect(struct store *store, uint32_t row, uint32_t fi
  * (object, and TABLE) Share `count` pages of src with dst, whose old pages are replaced. The words
  * of both become SHARED; absent pages and holes are copied as such. The caller must have made the
  * mappings of the source's pages read-only, and must have unmapped the pages of dst. A frame that
- * 32,766 words reach is copied instead, once for all pages that need the copy in a row. After an
+ * 32,766 words reach is copied instead, once for all pages that need the copy in a row; if the
+ * frame is lost while it is copied, these pages become POISONED. After an
  * error no page of dst has changed; after a power failure each one is as before, or shared.
  * -TWZ_EDENIED at a READONLY page of dst; -TWZ_EPOISON, -TWZ_ENOSPC; -TWZ_EINVAL if the ranges
  * overlap.
@@ -386,16 +391,16 @@ STORE_WARN int store_page_share_reserved(struct store *store, uint32_t dst, uint
 
 /* (object) Break copy-on-write before a write to a SHARED page: copy its frame, unless no other
  * word reaches it, and make the page PRESENT. *frame is the frame to map. The caller must have
- * unmapped the old frame. No effect on a PRESENT page. -TWZ_EPOISON; -TWZ_EINVAL if there is no
- * page. */
+ * unmapped the old frame. No effect on a PRESENT page. -TWZ_EPOISON; if the frame is lost while it
+ * is copied, the same commit makes the page POISONED. -TWZ_EINVAL if there is no page. */
 STORE_WARN int store_page_break_cow(struct store *store, uint32_t row, uint32_t page,
                                     uint32_t *frame);
 
 /*
  * (object) Record that the frame of a PRESENT or SHARED page lost data: the frame enters the
  * bad-frame list, then the page becomes POISONED. The frame is never allocated again. After a power
- * failure the frame may be on the list alone. Takes time linear in the list. -TWZ_EINVAL;
- * -TWZ_ENOSPC if the list has to grow.
+ * failure the frame may be on the list alone. If the list cannot grow (badframes.c), the page
+ * becomes POISONED all the same, and the frame is retained as long as the page. -TWZ_EINVAL.
  */
 STORE_WARN int store_page_poison(struct store *store, uint32_t row, uint32_t page);
 

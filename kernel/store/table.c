@@ -22,9 +22,15 @@
 #include <lib/crc32c.h>
 #include <store/inside.h>
 
+/* The segment of a chunk, or NULL before its table_reserve. */
+static struct segment **segment_at(const struct store *store, uint32_t chunk)
+{
+    return parts_at(&store->segments, (size_t)(chunk / SEGMENT_CHUNKS) * sizeof(struct segment *));
+}
+
 static struct chunk *chunk_at(const struct store *store, uint32_t chunk)
 {
-    return &store->segment[chunk / SEGMENT_CHUNKS]->chunk[chunk % SEGMENT_CHUNKS];
+    return &(*segment_at(store, chunk))->chunk[chunk % SEGMENT_CHUNKS];
 }
 
 struct row *table_row(const struct store *store, uint32_t number)
@@ -124,11 +130,37 @@ uint64_t *table_dir_word(const struct store *store, uint32_t copy, uint32_t chun
 
 int table_reserve(struct store *store, uint32_t chunk)
 {
-    struct segment **segment = &store->segment[chunk / SEGMENT_CHUNKS];
+    struct segment **segment = segment_at(store, chunk);
 
     if (!*segment)
         *segment = env_alloc(store, sizeof(**segment));
     return *segment ? 0 : -TWZ_ENOMEM;
+}
+
+void table_set_chunk(struct store *store, uint32_t chunk, uint32_t frame)
+{
+    chunk_at(store, chunk)->frame = frame;
+}
+
+int table_open(struct store *store)
+{
+    uint64_t segments = (store->super.dir_words + SEGMENT_CHUNKS - 1) / SEGMENT_CHUNKS;
+
+    return env_alloc_parts(store, &store->segments, segments * sizeof(struct segment *));
+}
+
+void table_close(struct store *store)
+{
+    struct parts *parts = &store->segments;
+    size_t count = parts->part ? parts_count(parts) : 0;
+
+    for (size_t at = 0; count && at < parts->bytes; at += sizeof(struct segment *)) {
+        struct segment **segment = parts->part[at >> PARTS_SHIFT] ? parts_at(parts, at) : NULL;
+
+        if (segment)
+            env_free(store, *segment, sizeof(**segment));
+    }
+    env_free_parts(store, parts);
 }
 
 void table_grow(struct store *store)
@@ -147,7 +179,7 @@ void table_grow(struct store *store)
     persist_fence(); /* the chunk, before a directory word points to it */
     persist_publish64(table_dir_word(store, 0, chunk), word); /* COMMIT: the chunk exists */
     persist_publish64(table_dir_word(store, 1, chunk), word); /* COMMIT: the mirror */
-    chunk_at(store, chunk)->frame = frame;
+    table_set_chunk(store, chunk, frame);
     /* Pairs with table_rows: the chunk must be set before another core can use its rows. */
     __atomic_store_n(&store->chunks, chunk + 1, __ATOMIC_RELEASE);
     for (uint32_t i = 0; i < STORE_CHUNK_ENTRIES; i++) {

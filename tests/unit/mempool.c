@@ -15,6 +15,7 @@ static void *pool_alloc(void *ctx, size_t bytes)
     if (pool->fail_after > 0)
         pool->fail_after--;
     pool->allocated += (long)bytes;
+    pool->largest = bytes > pool->largest ? bytes : pool->largest;
     return calloc(1, bytes);
 }
 
@@ -24,6 +25,14 @@ static void pool_free(void *ctx, void *mem, size_t bytes)
 
     pool->allocated -= (long)bytes;
     free(mem);
+}
+
+/* The store asks before and after each copy. */
+static bool has_lost(void *ctx)
+{
+    struct mempool *pool = ctx;
+
+    return pool->lost_after >= 0 && pool->lost_after-- == 0;
 }
 
 static void pool_report(void *ctx, const struct store_report *report)
@@ -38,11 +47,13 @@ void mempool_env(struct mempool *pool, void *base, uint64_t size)
 {
     memset(pool, 0, sizeof(*pool));
     pool->fail_after = -1;
+    pool->lost_after = -1;
     pool->env = (struct store_env){ .base = base,
                                     .size = size,
                                     .ctx = pool,
                                     .alloc = pool_alloc,
                                     .free = pool_free,
+                                    .lost = has_lost,
                                     .report = pool_report };
 }
 

@@ -13,7 +13,9 @@ struct mempool {
     struct store_report report; /* the last report */
     unsigned reports;
     long allocated;  /* bytes not freed yet */
+    size_t largest;  /* bytes of the largest allocation so far */
     long fail_after; /* number of allocations that still succeed; negative: all */
+    long lost_after; /* answers "no" before a lost read is reported; negative: all */
     uint64_t nonce;
 };
 

@@ -39,6 +39,36 @@ static uint8_t byte_of_page(struct mempool *pool, uint32_t row, uint32_t page, u
     return at.frame ? *(uint8_t *)store_frame_ptr(pool->store, at.frame) : 0;
 }
 
+static uint32_t lost_content(void *ctx, uint32_t page, const void **bytes)
+{
+    (void)ctx;
+    (void)page;
+    (void)bytes;
+    return STORE_POISONED;
+}
+
+/* Content that is lost makes pages POISONED. Their frames are no bad ones. */
+START_TEST(test_replace_by_lost_content)
+{
+    struct mempool pool;
+    uint32_t row, frame, state;
+    uint64_t before;
+
+    mempool_make(&pool, 256, 0);
+    row = mempool_object(&pool, NULL);
+    before = mempool_free(&pool);
+    assert_same(store_page_replace(pool.store, row, 2, 3, lost_content, NULL, NULL), 0);
+    (void)byte_of_page(&pool, row, 3, &state);
+    assert_same(state, STORE_POISONED);
+    assert_same(store_page_break_cow(pool.store, row, 3, &frame), -TWZ_EPOISON);
+    assert_same(mempool_free(&pool), before - 3);
+    mempool_clean(&pool);
+    assert_same(store_page_discard(pool.store, row, 2, 3, STORE_ABSENT), 0);
+    assert_same(mempool_free(&pool), before);
+    mempool_end(&pool);
+}
+END_TEST
+
 START_TEST(test_replace)
 {
     struct mempool pool;
@@ -212,8 +242,9 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { test_replace, test_share_over_pages, test_reserve,
-                                   test_delete_in_steps, test_tie_below_a_long_chain };
+    const TTest *const tests[] = { test_replace,          test_replace_by_lost_content,
+                                   test_share_over_pages, test_reserve,
+                                   test_delete_in_steps,  test_tie_below_a_long_chain };
 
     return units_finish(units_runner("store-copy", tests, sizeof(tests) / sizeof(tests[0])));
 }

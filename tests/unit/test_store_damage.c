@@ -291,6 +291,55 @@ START_TEST(test_forged)
 }
 END_TEST
 
+/* Seal an entry after a change of its current version. */
+static void seal_entry(struct store_entry *entry, uint32_t row, uint16_t pool_salt)
+{
+    uint32_t sequence = STORE_COMMIT_SEQ(entry->commit);
+    const struct store_version *version = &entry->version[sequence & 1u];
+    uint32_t crc = crc32c(0, &entry->id, sizeof(entry->id));
+
+    crc = crc32c(crc, &entry->identity, sizeof(entry->identity));
+    crc = crc32c(crc, version, sizeof(*version));
+    entry->commit = word_commit(STORE_COMMIT_STATE(entry->commit), sequence, crc, pool_salt, row);
+}
+
+#define CIRCLE 200u
+
+/* A chain of ties of any length is clean. One that is forged into a circle is reported once, and
+ * its objects can be deleted. */
+START_TEST(test_forged_circle)
+{
+    struct mempool pool;
+    struct store_recovery recovery;
+    struct store_entry *first;
+    objid_t id[CIRCLE];
+    uint32_t row[CIRCLE];
+    const uint64_t *dir;
+
+    mempool_make(&pool, 256, 0);
+    for (uint32_t i = 0; i < CIRCLE; i++) {
+        struct store_create create = { .nonce = { i + 1, 5 }, .perms = TWZ_READ };
+
+        if (i > 0)
+            create.tie_parent = id[i - 1];
+        assert_same(store_obj_create(pool.store, &create, &row[i], &id[i]), 0);
+    }
+    assert_same(mempool_check(&pool, false), 0);
+    dir = (const void *)((uint8_t *)pool.env.base +
+                         store_super_get(pool.store)->dir[0] * STORE_FRAME_SIZE);
+    first = store_frame_ptr(pool.store, STORE_WORD_FRAME(dir[0]));
+    first[0].version[0].tie_parent = id[CIRCLE - 1];
+    seal_entry(&first[0], 0, word_salt_pool(store_super_get(pool.store)->uuid));
+    assert_same(mempool_check(&pool, true), 1);
+    assert_same(mempool_reopen(&pool, &recovery), 0);
+    assert_same(recovery.damaged, 0);
+    assert_same(store_obj_delete(pool.store, row[7], NULL, NULL), 0);
+    assert_same(mempool_reopen(&pool, &recovery), 0);
+    assert_same(recovery.objects, 0);
+    mempool_end(&pool);
+}
+END_TEST
+
 static void seal_super(struct store_super *super)
 {
     uint32_t crc = crc32c(0, super, offsetof(struct store_super, commit));
@@ -412,8 +461,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { test_forged, test_forged_super, test_forged_super_large,
-                                   test_noise };
+    const TTest *const tests[] = { test_forged, test_forged_circle, test_forged_super,
+                                   test_forged_super_large, test_noise };
     SRunner *runner;
     int failed;
 

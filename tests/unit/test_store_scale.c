@@ -7,11 +7,13 @@
 #include <linux/perf_event.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <lib/crc32c.h>
 #include <store/store.h>
 #include <twz/error.h>
 
@@ -153,9 +155,58 @@ START_TEST(test_table_end)
 }
 END_TEST
 
+/* A directory for as many chunks as the format allows, whose first frame is that of `super`. */
+static void enlarge_directory(struct mempool *pool)
+{
+    uint8_t *base = pool->env.base;
+    struct store_super *super = pool->env.base;
+    const uint64_t dir[2] = { 1u << 20, 1u << 21 };
+
+    for (uint32_t copy = 0; copy < 2; copy++) {
+        memcpy(base + dir[copy] * STORE_FRAME_SIZE, base + super->dir[copy] * STORE_FRAME_SIZE,
+               STORE_FRAME_SIZE);
+        super->dir[copy] = dir[copy];
+    }
+    super->dir_words = STORE_CHUNKS_MAX;
+    super->sequence++;
+    super->commit = crc32c(0, super, offsetof(struct store_super, commit));
+    super->commit |= ~super->commit << 32;
+}
+
+#define BLOCK_MAX (2u << 20) /* bytes */
+
+/* The largest pool, 4 TiB, with the largest table: no table needs a large block of memory. */
+START_TEST(test_largest_pool)
+{
+    struct store_recovery recovery;
+    struct mempool pool;
+    struct store_usage usage;
+    uint32_t row, frame;
+
+    mempool_make(&pool, STORE_FRAMES_MAX, STORE_DIR_WORDS * STORE_CHUNK_ENTRIES);
+    store_close(pool.store);
+    pool.store = NULL;
+    enlarge_directory(&pool);
+    assert_same(mempool_reopen(&pool, &recovery), 0);
+    printf("a pool of 4 TiB: %ld MiB of tables, the largest block has %zu bytes\n",
+           pool.allocated >> 20, pool.largest);
+    ck_assert(pool.largest <= BLOCK_MAX);
+    assert_same(create_many(&pool, 0, 4000), 0);
+    store_usage(pool.store, &usage);
+    assert_same(usage.rows_max, 1ull << 31);
+    assert_same(store_lookup(pool.store, store_obj_id_of(pool.store, 3999), &row), 0);
+    assert_same(store_page_add(pool.store, row, 1, &frame), 0);
+    assert_same(mempool_reopen(&pool, &recovery), 0);
+    assert_same(recovery.objects, 4000);
+    ck_assert(pool.largest <= BLOCK_MAX);
+    mempool_end(&pool);
+    assert_same(pool.allocated, 0);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = { test_million, test_cost, test_table_end };
+    const TTest *const tests[] = { test_million, test_cost, test_table_end, test_largest_pool };
 
     counter_open();
     return units_run("store-scale", tests, sizeof(tests) / sizeof(tests[0]));

@@ -233,10 +233,79 @@ START_TEST(test_forged_saturated)
 }
 END_TEST
 
+static uint32_t state_of(const struct mempool *pool, uint32_t row, uint32_t page)
+{
+    struct store_page at;
+
+    assert_same(store_page_get(pool->store, row, page, &at), 0);
+    return at.state;
+}
+
+/* A frame that is lost while copy-on-write copies it: the page keeps the frame, POISONED, and the
+ * copy is free again. */
+START_TEST(test_lost_in_a_break)
+{
+    struct mempool pool;
+    uint32_t a, b, frame = 0, lost;
+    struct store_usage usage;
+    uint64_t before;
+
+    mempool_make(&pool, 256, 0);
+    a = mempool_object(&pool, NULL);
+    b = mempool_object(&pool, NULL);
+    assert_same(store_page_add(pool.store, a, 1, &frame), 0);
+    memset(store_frame_ptr(pool.store, frame), FILL, STORE_FRAME_SIZE);
+    assert_same(store_page_share(pool.store, b, 1, a, 1, 1), 0);
+    lost = frame;
+    before = mempool_free(&pool);
+    pool.lost_after = 0; /* an error before the copy is of no account */
+    assert_same(store_page_break_cow(pool.store, b, 1, &frame), 0);
+    assert_same(store_page_share(pool.store, b, 1, a, 1, 1), 0);
+    pool.lost_after = 1;
+    assert_same(store_page_break_cow(pool.store, b, 1, &frame), -TWZ_EPOISON);
+    assert_same(state_of(&pool, b, 1), STORE_POISONED);
+    assert_same(frame_at(&pool, b, 1), lost);
+    assert_same(mempool_free(&pool), before);
+    store_usage(pool.store, &usage);
+    assert_same(usage.bad, 1);
+    mempool_clean(&pool);
+    assert_same(store_page_break_cow(pool.store, b, 1, &frame), -TWZ_EPOISON);
+    mempool_end(&pool);
+}
+END_TEST
+
+/* The same where a saturated frame is copied for two pages of a range. */
+START_TEST(test_lost_in_a_saturated_share)
+{
+    struct mempool pool;
+    uint32_t a, b;
+    uint64_t before;
+
+    mempool_make(&pool, 512, 0);
+    a = mempool_object(&pool, NULL);
+    b = mempool_object(&pool, NULL);
+    share_frame(&pool, a, HOLDERS_MAX - 2);
+    assert_same(store_page_share(pool.store, b, 700, a, FIRST, 1), 0); /* creates the leaf */
+    before = mempool_free(&pool);
+    pool.lost_after = 1;
+    assert_same(store_page_share(pool.store, b, 600, a, FIRST, 3), 0);
+    assert_same(state_of(&pool, b, 600), STORE_SHARED);
+    assert_same(state_of(&pool, b, 601), STORE_POISONED);
+    assert_same(state_of(&pool, b, 602), STORE_POISONED);
+    assert_same(mempool_free(&pool), before - 1);
+    mempool_clean(&pool);
+    assert_same(store_page_discard(pool.store, b, 601, 2, STORE_ABSENT), 0);
+    assert_same(mempool_free(&pool), before);
+    mempool_clean(&pool);
+    mempool_end(&pool);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = { test_saturated_in_a_range, test_saturated_in_a_full_pool,
-                                   test_forged_saturated };
+                                   test_forged_saturated, test_lost_in_a_break,
+                                   test_lost_in_a_saturated_share };
     SRunner *runner = units_runner("store-share", tests, sizeof(tests) / sizeof(tests[0]));
 
     units_loop(runner, test_saturated, sizeof(counts) / sizeof(counts[0]));

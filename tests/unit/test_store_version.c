@@ -421,33 +421,76 @@ START_TEST(test_poisoned_shared_frame)
 }
 END_TEST
 
-/* The list grows beyond a frame, and says so where it cannot. */
+/* Poison pages from `first` on, and discard them. */
+static void lose_pages(struct mempool *pool, uint32_t row, uint32_t first, uint32_t count)
+{
+    for (uint32_t page = first; page < first + count; page++)
+        assert_same(store_page_poison(pool->store, row, page), 0);
+    assert_same(store_page_discard(pool->store, row, first, count, STORE_ABSENT), 0);
+}
+
+/* Add pages from `first` on until the pool is full. Returns the page after the last one. */
+static uint32_t fill_pool(struct mempool *pool, uint32_t row, uint32_t first)
+{
+    uint32_t frame;
+
+    while (store_page_add(pool->store, row, first, &frame) == 0)
+        first++;
+    return first;
+}
+
+/* The list grows beyond a frame. */
 START_TEST(test_bad_list_grows)
 {
     struct mempool pool;
-    const uint32_t many = 2 * STORE_NODE_WORDS + 10, rest = 3 * (STORE_NODE_WORDS - 1) - many;
-    uint32_t row, frame;
+    const uint32_t many = 2 * STORE_NODE_WORDS + 10;
     uint64_t before;
+    uint32_t row;
 
     mempool_make(&pool, 2048, 0);
     row = mempool_object(&pool, NULL);
     assert_same(store_page_add_many(pool.store, row, 1, many, NULL, NULL), 0);
-    for (uint32_t page = 1; page <= many; page++)
-        assert_same(store_page_poison(pool.store, row, page), 0);
-    assert_same(store_page_discard(pool.store, row, 1, many, STORE_ABSENT), 0);
+    lose_pages(&pool, row, 1, many);
     before = mempool_free(&pool);
     mempool_clean(&pool);
     assert_same(count_bad(&pool), many);
     assert_same(mempool_free(&pool), before);
-    /* Fill the third frame of the list, then the pool. */
-    assert_same(store_page_add_many(pool.store, row, 1, rest + 1, NULL, NULL), 0);
-    for (uint32_t page = 1; page <= rest; page++)
-        assert_same(store_page_poison(pool.store, row, page), 0);
-    for (uint32_t page = rest + 2; store_page_add(pool.store, row, page, &frame) == 0; page++)
-        ;
-    assert_same(store_page_poison(pool.store, row, rest + 1), -TWZ_ENOSPC);
+    mempool_end(&pool);
+}
+END_TEST
+
+/* One frame is promised to the list, so that it grows in a full pool, too. Without one, the page
+ * alone keeps the mark. */
+START_TEST(test_bad_list_in_a_full_pool)
+{
+    struct mempool pool;
+    const uint32_t each = STORE_NODE_WORDS - 1;
+    struct store_page at;
+    uint32_t row, end;
+
+    mempool_make(&pool, 2048, 0);
+    row = mempool_object(&pool, NULL);
+    assert_same(store_page_add_many(pool.store, row, 1, each, NULL, NULL), 0);
+    lose_pages(&pool, row, 1, each); /* the first frame of the list is full */
+    end = fill_pool(&pool, row, 1);
+    assert_same(mempool_free(&pool), 0);
     mempool_clean(&pool);
-    assert_same(count_bad(&pool), many + rest);
+    for (uint32_t page = 1; page <= each; page++)
+        assert_same(store_page_poison(pool.store, row, page), 0);
+    mempool_clean(&pool);
+    assert_same(count_bad(&pool), 2 * each);
+
+    assert_same(store_page_poison(pool.store, row, end - 1), 0);
+    assert_same(count_bad(&pool), 2 * each);
+    mempool_clean(&pool);
+    assert_same(store_page_get(pool.store, row, end - 1, &at), 0);
+    assert_same(at.state, STORE_POISONED);
+
+    /* A frame that is free again is promised to the list. */
+    assert_same(store_page_discard(pool.store, row, end - 2, 1, STORE_ABSENT), 0);
+    assert_same(store_page_poison(pool.store, row, end - 3), 0);
+    assert_same(count_bad(&pool), 2 * each + 1);
+    mempool_clean(&pool);
     mempool_end(&pool);
 }
 END_TEST
@@ -517,10 +560,11 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_refused_pools,     test_readonly_compatible, test_compatible,
-        test_unknown_arguments, test_attributes,          test_unnamed,
-        test_writer_generation, test_poisoned_frame,      test_poisoned_shared_frame,
-        test_bad_list_grows,    test_bad_list_damage,     test_poisoned_witness,
+        test_refused_pools,           test_readonly_compatible, test_compatible,
+        test_unknown_arguments,       test_attributes,          test_unnamed,
+        test_writer_generation,       test_poisoned_frame,      test_poisoned_shared_frame,
+        test_bad_list_grows,          test_bad_list_damage,     test_poisoned_witness,
+        test_bad_list_in_a_full_pool,
     };
     SRunner *runner = units_runner("store-version", tests, sizeof(tests) / sizeof(tests[0]));
 
