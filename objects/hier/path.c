@@ -3,6 +3,10 @@
  * Walks a path from directory to directory; one directory is open at a time. The rest of the path
  * lies at the end of a buffer, so that a walk can insert the text of a symbolic link before the
  * rest.
+ *
+ * A name that exists is found even while renames replace it: if its directory is deleted, or its
+ * link is replaced, between the look-up and the use, the walk looks the name up again. It reports
+ * the error if the name still has the same entry, or after HIER_RETRIES changes.
  */
 #include "inside.h"
 
@@ -12,20 +16,40 @@ struct walk {
     twzobj obj;     /* the same, open */
     uint32_t links; /* links followed */
     uint32_t flags;
-    size_t at; /* the rest of the path is text[at .. TWZ_PATH_MAX], with its NUL */
+    uint32_t retries; /* components that were looked up again */
+    size_t at;        /* the rest of the path is text[at .. TWZ_PATH_MAX], with its NUL */
     char text[TWZ_PATH_MAX + 1];
 };
 
+/* Open directory `id`, then close the directory reached. On an error the walk stays there. */
 static int enter_dir(struct walk *w, objid_t id)
 {
-    int err;
+    twzobj obj;
+    int err = twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE);
 
+    if (err >= 0) {
+        /* the first access maps the object, which may have been deleted */
+        err = TWZ_GUARDED(hier_do_probe(&obj));
+        if (err < 0)
+            twz_object_release(&obj);
+    }
+    if (err < 0)
+        return err == -TWZ_ETYPE ? -TWZ_ENOTDIR : err;
     twz_object_release(&w->obj);
+    w->obj = obj;
     w->dir = id;
-    err = twz_object_init_guid(&w->obj, id, TWZ_READ | TWZ_WRITE);
-    if (err >= 0)
-        err = hier_do_probe(&w->obj);
-    return err == -TWZ_ETYPE ? -TWZ_ENOTDIR : err;
+    return 0;
+}
+
+/* True if the name has another entry than `found` by now. */
+static bool is_replaced(const struct walk *w, struct hier_name name, const struct hier_found *found)
+{
+    struct hier_found now;
+    int err = hier_do_lookup(&w->obj, name, &now);
+
+    return err == -TWZ_ENONAME ||
+           (err >= 0 && (now.kind != found->kind || now.cookie != found->cookie ||
+                         !objid_equal(now.id, found->id)));
 }
 
 static int enter_parent(struct walk *w)
@@ -64,6 +88,25 @@ static int follow_link(struct walk *w, struct hier_name name)
     if (err < 0)
         return err;
     return w->text[w->at] == '/' ? enter_dir(w, w->root) : 0;
+}
+
+/* Follow the link or enter the directory that is the entry of a component. If the entry is replaced
+ * meanwhile, the component goes back to the rest, where it began at `at`. */
+static int enter_found(struct walk *w, size_t at, struct hier_name name,
+                       const struct hier_found *found)
+{
+    const bool link = found->kind == HIER_SYMLINK;
+    bool gone;
+    int err;
+
+    if (!link && found->kind != HIER_DIR)
+        return -TWZ_ENOTDIR;
+    err = link ? follow_link(w, name) : enter_dir(w, found->id);
+    gone = link ? err == -TWZ_EINVAL : err == -TWZ_ENOOBJ || err == -TWZ_EDELETED;
+    if (!gone || !is_replaced(w, name, found) || w->retries++ >= HIER_RETRIES)
+        return err;
+    w->at = at;
+    return 0;
 }
 
 /* Take the next component off the rest: its length, 0 at the end. *last: only slashes follow;
@@ -118,6 +161,7 @@ static void set_where_leaf(const char *part, size_t len, const struct hier_found
 static int walk_component(struct walk *w, struct hier_where *where)
 {
     struct hier_found found = { 0 };
+    const size_t at = w->at;
     const char *part;
     bool last, slash;
     int err;
@@ -133,10 +177,8 @@ static int walk_component(struct walk *w, struct hier_where *where)
     err = hier_do_lookup(&w->obj, name, &found);
     if (err < 0 && !(err == -TWZ_ENONAME && last))
         return err;
-    if (found.kind == HIER_SYMLINK && (!last || slash || !(w->flags & HIER_NOFOLLOW)))
-        return follow_link(w, name);
-    if (!last)
-        return found.kind == HIER_DIR ? enter_dir(w, found.id) : -TWZ_ENOTDIR;
+    if (!last || (found.kind == HIER_SYMLINK && (slash || !(w->flags & HIER_NOFOLLOW))))
+        return enter_found(w, at, name, &found);
     if (slash && found.kind && found.kind != HIER_DIR)
         return -TWZ_ENOTDIR;
     set_where_leaf(part, len, &found, slash, where);

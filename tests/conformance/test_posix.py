@@ -76,6 +76,10 @@ def test_processes():
     compare("processes")
 
 
+def test_races():
+    compare("races")
+
+
 def test_signals():
     compare("signals")
 

@@ -38,17 +38,33 @@ static int stat_link(const struct hier_where *w, struct stat *st)
     return 0;
 }
 
+/* Returns 1 if the record of the name does not count it. */
 static int stat_object(const struct hier_where *w, struct stat *st)
 {
     const struct record_ref record = record_of_walk(w);
     twzobj obj;
-    int err = regular_map(&obj, w->id, TWZ_READ);
+    bool counted;
+    int err;
 
+    if (w->len == 0) { /* the directory that is open, and may have lost its name */
+        (void)!regular_stat(&w->dir, &record, S_IFDIR, st);
+        return 0;
+    }
+    err = regular_map(&obj, w->id, TWZ_READ);
     if (err < 0)
         return err;
-    regular_stat(&obj, &record, w->kind == HIER_DIR ? S_IFDIR : S_IFREG, st);
+    counted = regular_stat(&obj, &record, w->kind == HIER_DIR ? S_IFDIR : S_IFREG, st);
     twz_object_release(&obj);
-    return 0;
+    return counted ? 0 : 1;
+}
+
+/* Sets *again if the object lost the name since the walk. */
+static int stat_walked(const struct hier_where *w, struct stat *st, bool *again)
+{
+    int ret = w->kind == HIER_SYMLINK ? stat_link(w, st) : (int)GUARDED(stat_object(w, st));
+
+    *again = (path_is_gone(ret) || ret == 1) && path_is_replaced(w);
+    return ret < 0 ? ret : 0;
 }
 
 int64_t linux_fstat(int fd, void *st)
@@ -65,18 +81,23 @@ int64_t linux_fstat(int fd, void *st)
 
 int64_t linux_newfstatat(int dir, const char *path, void *st, uint32_t flags)
 {
+    const uint32_t how = flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0;
     struct hier_where w;
+    unsigned tries = 0;
+    bool again;
     int err;
 
     if (path && !*path && (flags & AT_EMPTY_PATH))
         return dir == AT_FDCWD ? linux_newfstatat(dir, ".", st, 0) : linux_fstat(dir, st);
     if (path && device_is_named(path))
         return device_stat(path, st);
-    err = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
-    if (err < 0)
-        return err;
-    err = w.kind == HIER_SYMLINK ? stat_link(&w, st) : (int)GUARDED(stat_object(&w, st));
-    hier_where_close(&w);
+    do {
+        err = path_find(dir, path, how, &w);
+        if (err < 0)
+            return err;
+        err = stat_walked(&w, st, &again);
+        hier_where_close(&w);
+    } while (again && ++tries < PATH_TRIES);
     return err;
 }
 
@@ -210,18 +231,29 @@ static int change_walked(const struct hier_where *w, const struct change *change
     return record.index ? -EIO : -EPERM;
 }
 
+static int change_found(const struct hier_where *w, const struct change *change)
+{
+    return w->kind == HIER_SYMLINK ? 0 : (int)GUARDED(change_walked(w, change));
+}
+
 static int change_path(int dir, const char *path, uint32_t flags, const struct change *change)
 {
+    const uint32_t how = flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0;
     struct hier_where w;
+    unsigned tries = 0;
+    bool again;
     int err;
 
     if (path && device_is_named(path))
         return 0;
-    err = path_find(dir, path, flags & AT_SYMLINK_NOFOLLOW ? HIER_NOFOLLOW : 0, &w);
-    if (err < 0)
-        return err;
-    err = w.kind == HIER_SYMLINK ? 0 : (int)GUARDED(change_walked(&w, change));
-    hier_where_close(&w);
+    do {
+        err = path_find(dir, path, how, &w);
+        if (err < 0)
+            return err;
+        err = change_found(&w, change);
+        again = path_is_gone(err) && path_is_replaced(&w);
+        hier_where_close(&w);
+    } while (again && ++tries < PATH_TRIES);
     return err;
 }
 

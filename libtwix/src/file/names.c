@@ -149,20 +149,26 @@ static int link_walked(const struct hier_where *from, const struct hier_where *t
 
 int64_t linux_linkat(int fromdir, const char *from, int todir, const char *to, uint32_t flags)
 {
+    const uint32_t how = flags & AT_SYMLINK_FOLLOW ? 0 : HIER_NOFOLLOW;
     struct hier_where a, b;
+    unsigned tries = 0;
+    bool again;
     int err;
 
     if (flags & ~(uint32_t)AT_SYMLINK_FOLLOW)
         return -EINVAL;
-    err = path_find(fromdir, from, flags & AT_SYMLINK_FOLLOW ? 0 : HIER_NOFOLLOW, &a);
-    if (err < 0)
-        return err;
-    err = a.kind == HIER_OBJECT ? path_walk(todir, to, HIER_NOFOLLOW, &b) : -EPERM;
-    if (err == 0) {
-        err = b.kind || b.len == 0 ? -EEXIST : link_walked(&a, &b);
-        hier_where_close(&b);
-    }
-    hier_where_close(&a);
+    do {
+        err = path_find(fromdir, from, how, &a);
+        if (err < 0)
+            return err;
+        err = a.kind == HIER_OBJECT ? path_walk(todir, to, HIER_NOFOLLOW, &b) : -EPERM;
+        if (err == 0) {
+            err = b.kind || b.len == 0 ? -EEXIST : link_walked(&a, &b);
+            hier_where_close(&b);
+        }
+        again = err == -EXDEV && path_is_replaced(&a); /* its record is free */
+        hier_where_close(&a);
+    } while (again && ++tries < PATH_TRIES);
     return err;
 }
 

@@ -51,7 +51,6 @@ static int open_object(const struct hier_where *w, uint32_t flags, struct file *
     return 0;
 }
 
-/* Creates the file that a walk did not find. -EEXIST: another process created it meanwhile. */
 /* The kernel maps an object at its first access. From then on the mapping keeps the object, even if
  * the file loses its name. Returns -EEXIST if it lost the name already. */
 static int map_created(const struct file *f)
@@ -62,6 +61,7 @@ static int map_created(const struct file *f)
     return __atomic_load_n(&record->magic, __ATOMIC_RELAXED) == TWZ_RECORD_MAGIC ? 0 : -EEXIST;
 }
 
+/* Creates the file that a walk did not find. -EEXIST: another process created it meanwhile. */
 static int create_at(struct hier_where *w, uint32_t flags, uint32_t mode, struct file **out)
 {
     struct hier_create create = { .kind = HIER_OBJECT };
@@ -104,7 +104,13 @@ static int open_walked(struct hier_where *w, uint32_t flags, uint32_t mode, stru
     return open_object(w, flags, out);
 }
 
-#define OPEN_TRIES 1000u /* times that the name may come and go meanwhile */
+/* Whether open must walk again: the name came after the walk, or its object was replaced. */
+static bool must_walk_again(const struct hier_where *w, uint32_t flags, int err)
+{
+    if (err == -EEXIST)
+        return (flags & O_CREAT) && !(flags & O_EXCL);
+    return path_is_gone(err) && path_is_replaced(w);
+}
 
 int open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, struct file **out)
 {
@@ -112,6 +118,7 @@ int open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, str
     uint32_t how = excl || (flags & O_NOFOLLOW) ? HIER_NOFOLLOW : 0;
     struct hier_where w;
     unsigned tries = 0;
+    bool again;
     int err;
 
     if (device_is_named(path))
@@ -121,8 +128,9 @@ int open_from(objid_t base, const char *path, uint32_t flags, uint32_t mode, str
         if (err < 0)
             return err;
         err = open_walked(&w, flags, mode, out);
+        again = must_walk_again(&w, flags, err);
         hier_where_close(&w);
-    } while (err == -EEXIST && (flags & O_CREAT) && !excl && ++tries < OPEN_TRIES);
+    } while (again && ++tries < PATH_TRIES);
     return err;
 }
 

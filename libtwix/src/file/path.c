@@ -60,6 +60,18 @@ int path_find(int dirfd, const char *path, uint32_t flags, struct hier_where *wh
     return err;
 }
 
+bool path_is_replaced(const struct hier_where *where)
+{
+    struct hier_found now;
+    int err;
+
+    if (where->kind == 0 || where->len == 0)
+        return false;
+    err = hier_lookup(&where->dir, path_leaf(where), &now);
+    return err == -TWZ_ENONAME ||
+           (err >= 0 && (now.kind != where->kind || !objid_equal(now.id, where->id)));
+}
+
 struct hier_name path_leaf(const struct hier_where *where)
 {
     return (struct hier_name){ where->leaf, where->len };

@@ -302,15 +302,17 @@ static void fill_stat(const twzobj *obj, const struct attr_values *attrs, uint64
     st->st_atim = st->st_mtim;
 }
 
-void regular_stat(const twzobj *obj, const struct record_ref *record, uint32_t type,
+bool regular_stat(const twzobj *obj, const struct record_ref *record, uint32_t type,
                   struct stat *st)
 {
     struct attr_values attrs = { 0 };
     uint64_t names = 1;
+    bool counted;
 
     twz_guard_watch(obj->start);
-    (void)!record_get(record, obj->id, &attrs, &names);
+    counted = (record_get(record, obj->id, &attrs, &names) && names) || record->index == 0;
     fill_stat(obj, &attrs, names, type, st);
+    return counted;
 }
 
 /* A name without a record is not counted anywhere, so the object's own state decides. */

@@ -27,9 +27,10 @@ int regular_map(twzobj *obj, objid_t id, uint32_t rights);
 /* The attributes of a new file; `mode` has type and permission bits. */
 struct attr_values regular_attrs(uint32_t mode);
 
-/* Fill in the struct stat of an object; `type` is S_IFREG or S_IFDIR. Must be called under a guard,
+/* Fill in the struct stat of an object; `type` is S_IFREG or S_IFDIR. Returns false if the
+ * record, which the object's name holds, does not count a name of it. Must be called under a guard,
  * as all functions below. */
-void regular_stat(const twzobj *obj, const struct record_ref *record, uint32_t type,
+bool regular_stat(const twzobj *obj, const struct record_ref *record, uint32_t type,
                   struct stat *st);
 
 /* As regular_stat, for an open file: an object without a name has 0 links, and its attributes

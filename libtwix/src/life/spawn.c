@@ -101,14 +101,15 @@ static void record_child(struct child *c, const struct inherit_all *all, const c
     text_str(&t, name);
 }
 
-/* Starts the child that the plan describes. Fills in `all`, the description of the child's
+/* Starts `program` as the plan describes. Fills in `all`, the description of the child's
  * descriptors. */
-static int start_child(struct plan *p, struct inherit_all *all, const struct linux_spawn *spawn,
-                       struct child *c)
+static int start_program(struct plan *p, struct inherit_all *all, const struct linux_spawn *spawn,
+                         objid_t program, struct child *c)
 {
     static const char *const nothing[] = { NULL };
     const struct twz_args *args = process.args;
-    struct twz_program_spec spec = { .runtime = args->runtime,
+    struct twz_program_spec spec = { .program = program,
+                                     .runtime = args->runtime,
                                      .path = p->found,
                                      .argv = spawn->argv ? spawn->argv : nothing,
                                      .envp = spawn->envp ? spawn->envp : nothing,
@@ -118,10 +119,8 @@ static int start_child(struct plan *p, struct inherit_all *all, const struct lin
                                      .rows = args->rows,
                                      .cols = args->cols,
                                      .opaque = all };
-    int err = find_program(p, spawn, &spec.program);
+    int err = err_linux(hier_path_of(process.root, p->cwd, p->cwd_path, sizeof(p->cwd_path)));
 
-    if (err == 0)
-        err = err_linux(hier_path_of(process.root, p->cwd, p->cwd_path, sizeof(p->cwd_path)));
     if (err < 0)
         return err;
     err = inherit_prepare(all, p, spawn);
@@ -136,6 +135,28 @@ static int start_child(struct plan *p, struct inherit_all *all, const struct lin
     inherit_transfer(all, p, thread_owner_word(c->process.generation));
     record_child(c, all, spec.argv[0] ? spec.argv[0] : p->found);
     return 0;
+}
+
+/* Finds and starts the program; again, if another one took its name before it could be loaded. */
+static int start_child(struct plan *p, struct inherit_all *all, const struct linux_spawn *spawn,
+                       struct child *c)
+{
+    objid_t program, before = TWZ_OBJID_NONE;
+    int ret = -ENOENT;
+
+    for (unsigned tries = 0; tries < PATH_TRIES; tries++) {
+        int err = find_program(p, spawn, &program);
+
+        if (err < 0)
+            return err;
+        if (objid_equal(program, before))
+            break;
+        ret = start_program(p, all, spawn, program, c);
+        if (!path_is_gone(ret))
+            break;
+        before = program;
+    }
+    return ret;
 }
 
 /* Waits until the child has opened its inherited descriptors, or has ended. The parent must not
