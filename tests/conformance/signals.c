@@ -128,9 +128,7 @@ static void *send_ineffective(void *arg)
         pthread_kill(sleeper, SIGUSR2);
         usleep(1000);
     }
-    if (arg)
-        SAY(write(gate[1], "x", 1));
-    return NULL;
+    return (void *)(arg ? write(gate[1], "x", 1) : 0);
 }
 
 static void ineffective(void)
@@ -139,6 +137,7 @@ static void ineffective(void)
     struct timespec t = { 0, 30000000 };
     sigset_t set_, old, pending;
     pthread_t other;
+    void *written;
     char c = 0;
 
     set(SIGWINCH, SIG_DFL, 0);
@@ -148,7 +147,8 @@ static void ineffective(void)
     SAY(pipe(gate));
     pthread_create(&other, NULL, send_ineffective, gate);
     SAY(read(gate[0], &c, 1));
-    pthread_join(other, NULL);
+    pthread_join(other, &written);
+    SAY((long)written);
     pthread_create(&other, NULL, send_ineffective, NULL);
     SAY(nanosleep(&t, NULL));
     pthread_join(other, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Signal state and the calls that change it; see signals.h. */
 #include <errno.h>
+#include <twz/call.h>
 
 #include "signals.h"
 #include "thread.h"
@@ -59,15 +60,82 @@ void signals_raise(int signo)
         __atomic_fetch_or(&t->pending, SIGNALS_BIT(signo), __ATOMIC_ACQ_REL);
 }
 
+/* --- signals of the process ------------------------------------------------------------------- */
+
+/* Notifies a thread that does not block the signal. Another thread may take it meanwhile. */
+static void notify_thread(int signo)
+{
+    for (unsigned i = 0; i < THREADS_MAX; i++) {
+        const struct thread *t = &threads.entry[i];
+
+        if (t->state != THREAD_LIVE || !t->repr.start || t == thread_self() ||
+            (__atomic_load_n(&t->mask, __ATOMIC_RELAXED) & SIGNALS_BIT(signo)))
+            continue;
+        if (twz_sys_thread_signal(t->repr.id, (uint64_t)signo, SIGNALS_NOTIFY) >= 0)
+            return; /* else the thread has ended, or too many signals wait for it */
+    }
+}
+
+void signals_raise_process(int signo)
+{
+    const struct thread *t = thread_self();
+
+    if (!(t->mask & SIGNALS_BIT(signo)) && signals_is_ignored(signo))
+        return;
+    __atomic_fetch_or(&threads.pending, SIGNALS_BIT(signo), __ATOMIC_SEQ_CST);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the signal, before the masks are read */
+    if (t->mask & SIGNALS_BIT(signo))
+        notify_thread(signo);
+}
+
+bool signals_take(int signo)
+{
+    return __atomic_fetch_and(&threads.pending, ~SIGNALS_BIT(signo), __ATOMIC_ACQ_REL) &
+           SIGNALS_BIT(signo);
+}
+
+void signals_set_mask(struct thread *t, uint64_t mask)
+{
+    uint64_t back;
+
+    __atomic_store_n(&t->mask, mask, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the mask, before threads.pending is read */
+    back = __atomic_load_n(&t->taken, __ATOMIC_ACQUIRE) & mask;
+    if (!back)
+        return;
+    back = __atomic_fetch_and(&t->taken, ~back, __ATOMIC_ACQ_REL) & back;
+    back &= __atomic_fetch_and(&t->pending, ~back, __ATOMIC_ACQ_REL);
+    for (; back; back &= back - 1)
+        signals_raise_process(__builtin_ctzll(back) + 1);
+}
+
+/* --- what the calling thread delivers --------------------------------------------------------- */
+
+static uint64_t ready_signals(const struct thread *t)
+{
+    return (__atomic_load_n(&t->pending, __ATOMIC_ACQUIRE) |
+            __atomic_load_n(&threads.pending, __ATOMIC_ACQUIRE)) &
+           ~t->mask;
+}
+
+/* Removes a signal from the thread's set, else from the process's: false if it is in neither. */
+static bool remove_pending(struct thread *t, int signo)
+{
+    const uint64_t bit = SIGNALS_BIT(signo);
+
+    __atomic_fetch_and(&t->taken, ~bit, __ATOMIC_ACQ_REL);
+    return (__atomic_fetch_and(&t->pending, ~bit, __ATOMIC_ACQ_REL) & bit) || signals_take(signo);
+}
+
 bool signals_end_wait(void)
 {
     struct thread *t = thread_self();
     uint64_t ready;
 
-    while ((ready = __atomic_load_n(&t->pending, __ATOMIC_ACQUIRE) & ~t->mask) != 0) {
+    while ((ready = ready_signals(t)) != 0) {
         if (!signals_is_ignored(__builtin_ctzll(ready) + 1))
             return true;
-        __atomic_fetch_and(&t->pending, ~(ready & -ready), __ATOMIC_ACQ_REL);
+        (void)remove_pending(t, __builtin_ctzll(ready) + 1);
     }
     return false;
 }
@@ -75,14 +143,15 @@ bool signals_end_wait(void)
 int signals_dequeue(void)
 {
     struct thread *t = thread_self();
-    uint64_t ready = __atomic_load_n(&t->pending, __ATOMIC_ACQUIRE) & ~t->mask;
-    int signo;
+    uint64_t ready;
 
-    if (!ready)
-        return 0;
-    signo = __builtin_ctzll(ready) + 1;
-    __atomic_fetch_and(&t->pending, ~SIGNALS_BIT(signo), __ATOMIC_ACQ_REL);
-    return signo;
+    while ((ready = ready_signals(t)) != 0) {
+        int signo = __builtin_ctzll(ready) + 1;
+
+        if (remove_pending(t, signo))
+            return signo;
+    }
+    return 0;
 }
 
 /* --- the calls -------------------------------------------------------------------------------- */
@@ -125,7 +194,7 @@ int64_t linux_rt_sigprocmask(int64_t how, const void *set, void *old, uint64_t l
     }
     if (old)
         *(uint64_t *)old = t->mask;
-    t->mask = mask & ~SIGNALS_UNBLOCKABLE;
+    signals_set_mask(t, mask & ~SIGNALS_UNBLOCKABLE);
     return 0;
 }
 
@@ -135,7 +204,9 @@ int64_t linux_rt_sigpending(void *set, uint64_t len)
 
     if (len != 8)
         return -EINVAL;
-    *(uint64_t *)set = __atomic_load_n(&t->pending, __ATOMIC_ACQUIRE) & t->mask;
+    *(uint64_t *)set = (__atomic_load_n(&t->pending, __ATOMIC_ACQUIRE) |
+                        __atomic_load_n(&threads.pending, __ATOMIC_ACQUIRE)) &
+                       t->mask;
     return 0;
 }
 

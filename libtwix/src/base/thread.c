@@ -30,6 +30,7 @@ struct thread *thread_find(int64_t tid)
 
 void thread_clear_pending(uint64_t bit)
 {
+    __atomic_fetch_and(&threads.pending, ~bit, __ATOMIC_ACQ_REL);
     for (unsigned i = 0; i < THREADS_MAX; i++)
         if (threads.entry[i].state == THREAD_LIVE)
             __atomic_fetch_and(&threads.entry[i].pending, ~bit, __ATOMIC_ACQ_REL);

@@ -38,6 +38,7 @@ struct thread {
     struct twz_sync last_wake[2]; /* of the table's `live`, and of clear_tid */
 
     uint64_t pending; /* a set of signals; any thread may change it, atomically */
+    uint64_t taken;   /* those of `pending` that were sent to the process; as pending */
 
     /* signal state; only the running thread writes it, others read mask as a hint */
     uint64_t mask;
@@ -51,6 +52,9 @@ extern struct thread_table {
     struct twz_mutex lock;
     uint64_t live;   /* threads, without the first, that have not ended; a sync word, woken at 0 */
     uint32_t others; /* 1: a thread besides the first was started; atomic, without the lock */
+    /* Signals sent to the process that no thread has taken: all block them, or one was notified
+     * just now (base/signals.h). Changed atomically, without the lock. */
+    uint64_t pending;
     struct thread entry[THREADS_MAX];
 } threads;
 
@@ -77,7 +81,7 @@ static inline struct twz_thread *thread_repr(const struct thread *t)
  *
  * The leaving thread clears in_call, then reads pending; on_signal sets pending, then reads
  * in_call. So at least one of the two functions sees the signal. Both run on the same thread, so
- * compiler fences suffice.
+ * compiler fences suffice. The process's pending set is read too; base/signals.h orders that.
  */
 static inline void thread_enter_call(struct thread *t)
 {
@@ -90,7 +94,9 @@ static inline bool thread_leave_call(struct thread *t)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     __atomic_store_n(&t->in_call, 0, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    return (__atomic_load_n(&t->pending, __ATOMIC_ACQUIRE) & ~t->mask) != 0;
+    return ((__atomic_load_n(&t->pending, __ATOMIC_ACQUIRE) |
+             __atomic_load_n(&threads.pending, __ATOMIC_ACQUIRE)) &
+            ~t->mask) != 0;
 }
 
 /* Returns the tid of the thread of that generation. The tid of the first thread is also the
@@ -100,7 +106,7 @@ int thread_number(uint64_t generation);
 /* Returns the live thread of that tid, or NULL. Takes no lock; the thread may end at any time. */
 struct thread *thread_find(int64_t tid);
 
-/* Remove a signal from the pending set of every thread. */
+/* Remove a signal from the pending sets of the process and of every thread. */
 void thread_clear_pending(uint64_t bit);
 
 /* thread_has_others returns whether a thread besides the first was ever started. A caller that

@@ -52,7 +52,7 @@ int64_t linux_rt_sigsuspend(const void *set, uint64_t len)
         return -EINVAL;
     t->suspend_mask = t->mask;
     t->suspended = true;
-    t->mask = *(const uint64_t *)set & ~SIGNALS_UNBLOCKABLE;
+    signals_set_mask(t, *(const uint64_t *)set & ~SIGNALS_UNBLOCKABLE);
     return wait_signal();
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/guard.h"
 #include "base/linux.h"
+#include "base/signals.h"
 #include "base/thread.h"
 #include "base/times.h"
 #include "base/wait.h"
@@ -103,13 +104,13 @@ static int64_t with_mask(const uint64_t *mask, int64_t (*wait)(void *ctx), void 
     int64_t ret;
 
     if (mask)
-        t->mask = *mask;
+        signals_set_mask(t, *mask);
     ret = wait(ctx);
     if (mask && ret == -EINTR) {
         t->suspend_mask = old;
         t->suspended = true;
     } else {
-        t->mask = old;
+        signals_set_mask(t, old);
     }
     return ret;
 }

@@ -210,40 +210,15 @@ int clone_thread(int (*fn)(void *), void *stack, int flags, void *arg, int *ptid
 
 /* --- end -------------------------------------------------------------------------------------- */
 
-/* Sends a signal, which reached the first thread, to another live thread: if possible to one that
- * does not block the signal. */
-static void forward_signal(int signo)
-{
-    const struct thread *to = NULL;
-
-    for (unsigned i = 1; i < THREADS_MAX; i++) {
-        const struct thread *t = &threads.entry[i];
-
-        if (t->state != THREAD_LIVE || !t->repr.start)
-            continue;
-        if (!to || !(t->mask & SIGNALS_BIT(signo)))
-            to = t;
-        if (!(to->mask & SIGNALS_BIT(signo)))
-            break;
-    }
-    if (to)
-        (void)twz_sys_thread_signal(to->repr.id, (uint64_t)signo, 0);
-}
-
 /* Blocks the first thread until all others have ended, because the process ends with the first
- * thread. Meanwhile this function forwards the process's signals to the other threads. */
-static void wait_for_others(struct thread *first)
+ * thread. The signals of the process reach it still; on_signal passes them on, since it blocks
+ * all. */
+static void wait_for_others(void)
 {
-    uint64_t count, signals;
+    uint64_t count;
 
-    first->mask = 0;
-    while ((count = __atomic_load_n(&threads.live, __ATOMIC_ACQUIRE)) != 0) {
-        if (wait_word(&threads.live, count, TWZ_FOREVER) != -EINTR)
-            continue;
-        signals = __atomic_exchange_n(&first->pending, 0, __ATOMIC_ACQ_REL);
-        for (; signals; signals &= signals - 1)
-            forward_signal(__builtin_ctzll(signals) + 1);
-    }
+    while ((count = __atomic_load_n(&threads.live, __ATOMIC_ACQUIRE)) != 0)
+        (void)wait_word(&threads.live, count, TWZ_FOREVER);
 }
 
 static struct twz_sync wake_op(const void *word, uint64_t count, uint32_t width)
@@ -276,18 +251,20 @@ static _Noreturn void exit_unmapped(struct thread *t, int *clear)
     __builtin_unreachable();
 }
 
-/* Ends the calling thread: releases its robust locks and wakes the threads that wait for its end.
- * The first thread then waits for all others and ends the process. */
+/* Ends the calling thread: gives signals of the process back, releases its robust locks and wakes
+ * the threads that wait for its end. The first thread then waits for all others and ends the
+ * process. */
 static _Noreturn void end_thread(struct thread *t)
 {
     thread_enter_call(t);
+    signals_set_mask(t, ~0ull);
     futex_release_robust(t->robust, t->tid);
     if (t == thread_first()) {
         if (t->clear_tid) {
             __atomic_store_n(t->clear_tid, 0, __ATOMIC_SEQ_CST);
             (void)futex_wake(t->clear_tid, 1);
         }
-        wait_for_others(t);
+        wait_for_others();
         exit_process(0);
     }
     lock_acquire(&threads.lock);

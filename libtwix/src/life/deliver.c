@@ -75,35 +75,58 @@ static void apply_context(struct twz_regs *r, const ucontext_t *uc)
 
 /* --- running a handler ------------------------------------------------------------------------ */
 
-/* Calls the signal's handler with the action's mask blocked. The handler may change `regs`:
- * deliver_interrupting continues with the changed registers, deliver_pending drops them. An ignored
- * signal does nothing. Any other signal without a handler ends the process. */
-static void run_handler(int signo, siginfo_t *info, struct twz_regs *regs)
+/* A handler that was chosen for a signal. */
+struct handling {
+    struct linux_sigaction act;
+    uint64_t mask; /* the thread's mask after the handler */
+};
+
+/* Chooses the handler of a signal and blocks the action's mask. */
+static void choose_handler(int signo, struct handling *h)
 {
     struct thread *t = thread_self();
-    struct linux_sigaction act = signals_action[signo];
-    uint64_t mask = t->mask;
-    ucontext_t uc;
 
-    if (signals_is_ignored(signo))
-        return;
-    if (act.handler == SIG_DFL)
-        exit_by_signal(signo);
-    if (act.flags & SA_RESETHAND)
+    *h = (struct handling){ .act = signals_action[signo], .mask = t->mask };
+    if (h->act.flags & SA_RESETHAND)
         signals_action[signo].handler = SIG_DFL;
     if (t->suspended) {
-        mask = t->suspend_mask;
+        h->mask = t->suspend_mask;
         t->suspended = false;
     }
-    fill_context(&uc, regs, mask);
-    t->mask |= act.mask | (act.flags & SA_NODEFER ? 0 : SIGNALS_BIT(signo));
-    t->mask &= ~SIGNALS_UNBLOCKABLE;
-    if (act.flags & SA_SIGINFO)
-        ((void (*)(int, siginfo_t *, void *))(void (*)(void))act.handler)(signo, info, &uc);
+    signals_set_mask(
+        t, (t->mask | h->act.mask | (h->act.flags & SA_NODEFER ? 0 : SIGNALS_BIT(signo))) &
+               ~SIGNALS_UNBLOCKABLE);
+}
+
+/* Calls the handler, which may change `regs` and the mask after it: deliver_interrupting continues
+ * with the changed registers, deliver_pending drops them. */
+static void call_handler(struct handling *h, int signo, siginfo_t *info, struct twz_regs *regs)
+{
+    ucontext_t uc;
+
+    fill_context(&uc, regs, h->mask);
+    if (h->act.flags & SA_SIGINFO)
+        ((void (*)(int, siginfo_t *, void *))(void (*)(void))h->act.handler)(signo, info, &uc);
     else
-        act.handler(signo);
-    t->mask = uc.uc_sigmask.__bits[0] & ~SIGNALS_UNBLOCKABLE;
+        h->act.handler(signo);
+    h->mask = uc.uc_sigmask.__bits[0] & ~SIGNALS_UNBLOCKABLE;
     apply_context(regs, &uc);
+}
+
+/* Delivers a signal that the caller has dequeued and that is not ignored. Without a handler it ends
+ * the process. */
+static void handle_dequeued(int signo)
+{
+    siginfo_t info = { .si_signo = signo, .si_code = SI_USER };
+    struct twz_regs regs = { .rip = (uint64_t)(uintptr_t)__builtin_return_address(0) };
+    struct handling h;
+
+    info.si_pid = process.pid;
+    if (!signals_has_handler(signo))
+        exit_by_signal(signo);
+    choose_handler(signo, &h);
+    call_handler(&h, signo, &info, &regs);
+    signals_set_mask(thread_self(), h.mask);
 }
 
 bool deliver_pending(void)
@@ -112,15 +135,11 @@ bool deliver_pending(void)
     int signo;
 
     while ((signo = signals_dequeue()) != 0) {
-        siginfo_t info = { .si_signo = signo, .si_code = SI_USER };
-        struct twz_regs regs = { .rip = (uint64_t)(uintptr_t)__builtin_return_address(0) };
-
         if (signals_is_ignored(signo))
             continue;
         if (signo == CANCEL || !(signals_action[signo].flags & SA_RESTART))
             restart = false;
-        info.si_pid = process.pid;
-        run_handler(signo, &info, &regs);
+        handle_dequeued(signo);
         ran = true;
     }
     return ran && restart;
@@ -128,14 +147,57 @@ bool deliver_pending(void)
 
 /* --- interrupting ----------------------------------------------------------------------------- */
 
-/* The interrupted state. It lies on the stack of the handler: the program's stack or the
- * sigaltstack. */
+/*
+ * The interrupted state. It lies on the stack of the handler: the program's stack or the
+ * sigaltstack.
+ *
+ * A burst of signals must not fill that stack: at most one delivery for each signal may lie on it.
+ *   - interrupt_program blocks the handler's mask during the upcall, when the kernel masks all
+ *     signals. So no second delivery of a signal starts before the first one's handler ends.
+ *   - deliver_interrupting makes the kernel mask all signals before it unblocks them; fault_return
+ *     ends that together with the delivery.
+ */
 struct delivery {
     struct twz_fault_frame frame;
+    struct handling handling;
     int signo;
     int code;
     uint64_t addr;
 };
+
+/* Makes the kernel mask the thread's signals. */
+static void mask_kernel_signals(uint64_t mask)
+{
+    (void)twz_sys_thread_ctl(TWZ_OBJID_NONE, TWZ_THREAD_MASK, mask, 0);
+}
+
+/* Unblocks what the handler blocked and delivers what came meanwhile. On return the kernel masks
+ * all signals and none is pending. */
+static void end_delivery(uint64_t mask)
+{
+    struct thread *t = thread_self();
+    siginfo_t info = { .si_code = SI_USER };
+    int signo;
+
+    mask_kernel_signals(~0ull);
+    signals_set_mask(t, mask);
+    info.si_pid = process.pid;
+    while ((signo = signals_dequeue()) != 0) {
+        struct twz_regs regs = { .rip = (uint64_t)(uintptr_t)__builtin_return_address(0) };
+        struct handling h;
+
+        if (signals_is_ignored(signo))
+            continue;
+        if (!signals_has_handler(signo))
+            exit_by_signal(signo);
+        info.si_signo = signo;
+        choose_handler(signo, &h);
+        mask_kernel_signals(0);
+        call_handler(&h, signo, &info, &regs);
+        mask_kernel_signals(~0ull);
+        signals_set_mask(t, h.mask);
+    }
+}
 
 /* The thread continues here, on the handler's stack, when the fault upcall returns. */
 static _Noreturn void deliver_interrupting(struct delivery *d)
@@ -143,13 +205,14 @@ static _Noreturn void deliver_interrupting(struct delivery *d)
     siginfo_t info = { .si_signo = d->signo, .si_code = d->code };
 
     info.si_addr = (void *)(uintptr_t)d->addr;
-    run_handler(d->signo, &info, &d->frame.regs);
-    (void)deliver_pending();
+    call_handler(&d->handling, d->signo, &info, &d->frame.regs);
+    end_delivery(d->handling.mask);
     (void)twz_sys_fault_return(&d->frame);
     exit_by_signal(SIGSEGV);
 }
 
-/* Copies the frame to the handler's stack and makes the thread continue in deliver_interrupting. */
+/* Chooses the handler, copies the frame to its stack and makes the thread continue in
+ * deliver_interrupting. */
 static void interrupt_program(struct twz_fault_frame *frame, int signo, int code)
 {
     const struct thread *t = thread_self();
@@ -165,6 +228,9 @@ static void interrupt_program(struct twz_fault_frame *frame, int signo, int code
     copy_raw(xsave, (const void *)(uintptr_t)frame->xsave, frame->xsave_size);
     d->frame = *frame;
     d->frame.xsave = frame->xsave ? (uint64_t)(uintptr_t)xsave : 0;
+    d->frame.flags |= TWZ_FRAME_MASK; /* libtwix masks no signal of the kernel otherwise */
+    d->frame.mask = 0;
+    choose_handler(signo, &d->handling);
     d->signo = signo;
     d->code = code;
     d->addr = frame->fault.addr;
@@ -225,24 +291,42 @@ static void set_window_size(uint64_t size)
     args->cols = (uint32_t)size & 0xffff;
 }
 
+/* Whether the calling thread takes a signal that has reached it. A signal of the process that the
+ * thread blocks goes to another thread, or stays pending for the process. */
+static bool takes_signal(const struct thread *t, int signo, uint64_t value)
+{
+    const bool blocked = (t->mask & SIGNALS_BIT(signo)) != 0;
+
+    if (value & SIGNALS_TO_THREAD)
+        return blocked || !signals_is_ignored(signo);
+    if (blocked) {
+        if (!(value & SIGNALS_NOTIFY) || signals_take(signo))
+            signals_raise_process(signo);
+        return false;
+    }
+    if ((value & SIGNALS_NOTIFY) && !signals_take(signo))
+        return false; /* another thread has taken it */
+    return !signals_is_ignored(signo);
+}
+
 /* Handles a signal that another thread or process sent. Pairs with thread_leave_call. */
 static int on_signal(struct twz_fault_frame *frame)
 {
-    uint64_t signo = frame->fault.addr;
+    const uint64_t signo = frame->fault.addr, value = frame->fault.code;
     struct thread *t = thread_self();
 
-    if (signo == SIGWINCH && frame->fault.code)
-        set_window_size(frame->fault.code);
-    if (signo == EXIT_SIGNO && (frame->fault.code & EXIT_FLAG))
-        twz_thread_exit(frame->fault.code & ~EXIT_FLAG);
-    if (!t || signo == 0 || signo > SIGNALS_MAX)
+    if (signo == SIGWINCH && value && !(value & (SIGNALS_TO_THREAD | SIGNALS_NOTIFY)))
+        set_window_size(value);
+    if (signo == EXIT_SIGNO && (value & EXIT_FLAG))
+        twz_thread_exit(value & ~EXIT_FLAG);
+    if (!t || signo == 0 || signo > SIGNALS_MAX || !takes_signal(t, (int)signo, value))
         return 1;
-    if (!(t->mask & SIGNALS_BIT(signo)) && signals_is_ignored((int)signo))
+    if (__atomic_load_n(&t->in_call, __ATOMIC_RELAXED) || (t->mask & SIGNALS_BIT(signo))) {
+        if (!(value & SIGNALS_TO_THREAD))
+            __atomic_fetch_or(&t->taken, SIGNALS_BIT(signo), __ATOMIC_ACQ_REL);
+        __atomic_fetch_or(&t->pending, SIGNALS_BIT(signo), __ATOMIC_ACQ_REL);
         return 1;
-    __atomic_fetch_or(&t->pending, SIGNALS_BIT(signo), __ATOMIC_ACQ_REL);
-    if (__atomic_load_n(&t->in_call, __ATOMIC_RELAXED) || (t->mask & SIGNALS_BIT(signo)))
-        return 1;
-    __atomic_fetch_and(&t->pending, ~SIGNALS_BIT(signo), __ATOMIC_ACQ_REL);
+    }
     if (signals_has_handler((int)signo))
         interrupt_program(frame, (int)signo, SI_USER);
     else
@@ -273,7 +357,7 @@ static int signal_thread(const struct thread *t, int64_t signo)
     if (signo == SIGKILL)
         exit_by_signal(SIGKILL);
     if (t != thread_self())
-        return err_linux(twz_sys_thread_signal(t->repr.id, (uint64_t)signo, 0));
+        return err_linux(twz_sys_thread_signal(t->repr.id, (uint64_t)signo, SIGNALS_TO_THREAD));
     signals_raise((int)signo);
     return 0;
 }
@@ -288,12 +372,25 @@ int64_t linux_tgkill(int64_t pid, int64_t tid, int64_t signo)
     return pid == process.pid ? linux_tkill(tid, signo) : -ESRCH;
 }
 
+/* If the calling thread does not block the signal, it gets it before the call returns. */
+static void signal_process(int signo)
+{
+    if (signo == SIGKILL)
+        exit_by_signal(SIGKILL);
+    if (thread_self()->mask & SIGNALS_BIT(signo))
+        signals_raise_process(signo);
+    else
+        signals_raise(signo);
+}
+
 /* A process may signal itself and its children. Each process is the only member of its group. */
 int64_t linux_kill(int64_t pid, int64_t signo)
 {
-    if (pid == process.pid || pid == 0 || pid == -1 || pid == -process.pid)
-        return signal_thread(thread_self(), signo);
     if (signo < 0 || signo > SIGNALS_MAX)
         return -EINVAL;
-    return children_signal(pid, signo);
+    if (pid != process.pid && pid != 0 && pid != -1 && pid != -process.pid)
+        return children_signal(pid, signo);
+    if (signo)
+        signal_process((int)signo);
+    return 0;
 }
