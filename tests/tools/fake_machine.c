@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static int ctl = -1, in = -1, out = -1, err = -1;
@@ -181,6 +182,21 @@ static void play_log(int lines)
         dprintf(STDOUT_FILENO, "line %d of the log\n", i);
 }
 
+/* A process that outlives the machine, with the ends of the link and the log, until twz-run closes
+ * the other end. */
+static void leave_orphan(void)
+{
+    char c;
+
+    if (fork() == 0) {
+        prctl(PR_SET_PDEATHSIG, 0);
+        while (read(ctl, &c, 1) > 0)
+            ;
+        _exit(0);
+    }
+    dprintf(STDOUT_FILENO, "the last line of the log\n");
+}
+
 /* The plays that end before the guest is ready. */
 static void play_boot(const char *name, const char *word)
 {
@@ -234,6 +250,8 @@ static void play(const struct twz_host_run *run, const char *strings)
         play_echo(run, strings);
     }
     end_program(status);
+    if (strcmp(name, "orphan") == 0)
+        leave_orphan();
     if (strncmp(name, "late", 4) == 0)
         write_all(out, late, sizeof(late));
     while (strcmp(name, "stay") == 0 || strcmp(name, "late-deaf") == 0)

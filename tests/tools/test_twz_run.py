@@ -217,6 +217,27 @@ def test_guest_that_does_not_power_off():
     holds(r.stderr, b"did not power off")
 
 
+def test_power_off_is_seen_while_the_output_is_not_read():
+    """The other run's deadline, of the same length, begins later: it passes after this one's."""
+    p = start("late", stdin=subprocess.DEVNULL)
+    same(p.stdout.readline()[:5], b"argc ")
+    with tempfile.NamedTemporaryFile() as other:
+        other.truncate(2 << 20)
+        holds(run("stay", options=["--pool", other.name]).stderr, b"did not power off")
+    output, errors = p.stdout.read(), p.stderr.read()
+    same((p.wait(LIMIT), len(output.partition(b"[late]\n")[2]), errors), (0, 150000, b""))
+    p.stdout.close()
+    p.stderr.close()
+
+
+def test_machine_that_leaves_a_process_behind():
+    path = os.path.join(DIR.name, "orphan.log")
+    r = run("orphan", options=["--log", path])
+    same((r.returncode, r.stdout), (0, b"argc 1 envc 0 tty 0\n[orphan]\n"))
+    with open(path, "rb") as f:
+        same(f.read(), b"the last line of the log\n")
+
+
 def test_pool_in_use_names_its_holder():
     with open(KERNEL) as older, open(FAKE) as newer:
         fcntl.flock(older, fcntl.LOCK_EX)

@@ -9,6 +9,10 @@
  * deadline for the machine too. Nothing that the guest sends moves a deadline to later: the guest
  * is ready once, and exits once. The loop ends when the machine's process is gone and both outputs
  * are delivered; after the end by a signal, without the outputs if nothing reads them.
+ *
+ * When the process is gone, the deadlines for it are over, its number is not used any more, and all
+ * that it wrote is in the ports and the log's pipe. So a port or log that is empty then has ended,
+ * even if another process still holds its other end.
  */
 #define _GNU_SOURCE
 #include "link.h"
@@ -71,6 +75,13 @@ static int64_t now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* After the machine was reaped, its number may be that of another process. */
+static void kill_machine(const struct link *l)
+{
+    if (!l->gone)
+        machine_kill(l->m);
 }
 
 /* Frames to the guest */
@@ -210,7 +221,7 @@ static void end_ctl(struct link *l, const char *why)
         return;
     report_message("the guest speaks another protocol (%s): kernel and twz-run differ in version",
                    why);
-    machine_kill(l->m);
+    kill_machine(l);
 }
 
 /* Handle the frames in the received bytes; a frame may come in parts. */
@@ -293,7 +304,7 @@ static void read_stdin(struct link *l)
         return;
     if (n > 0 && terminal_is_leave(data, (size_t)n)) {
         l->r->left = true;
-        machine_kill(l->m);
+        kill_machine(l);
         return;
     }
     give.len = n > 0 ? (uint64_t)n : 0;
@@ -319,7 +330,7 @@ static void end_by_signal(struct link *l, int signo)
 {
     l->r->signal = signo;
     l->killed = true;
-    machine_kill(l->m);
+    kill_machine(l);
 }
 
 /* At a terminal, INT and QUIT are keys: a program may handle them and go on. */
@@ -417,18 +428,36 @@ static int time_left(struct link *l)
 
     if (l->boot_deadline && (!at || l->boot_deadline < at))
         at = l->boot_deadline;
-    if (!at || l->killed)
+    if (!at || l->killed || (l->gone && !l->r->signal))
         return -1;
     left = at - now_ms();
     return left > 0 ? (int)left : 0;
 }
 
+/* If the machine is gone, a signal set the deadline: for the delivery of the output. */
 static void handle_deadline(struct link *l)
 {
-    l->r->stuck = l->r->exited;
-    l->r->boot_timeout = !l->r->ready;
+    l->r->stuck = !l->gone && l->r->exited;
+    l->r->boot_timeout = !l->gone && !l->r->ready;
     l->killed = true;
-    machine_kill(l->m);
+    kill_machine(l);
+}
+
+static bool has_input(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    return poll(&p, 1, 0) > 0;
+}
+
+/* The machine is gone: what has nothing to read has ended. */
+static void end_empty(struct link *l)
+{
+    l->in_ended = true;
+    l->ctl_ended = l->ctl_ended || !has_input(l->m->port[PORT_CTL]);
+    l->out.ended = l->out.ended || !has_input(l->m->port[PORT_OUT]);
+    l->err.ended = l->err.ended || !has_input(l->m->port[PORT_ERR]);
+    l->log->ended = l->log->ended || !has_input(l->log->from);
 }
 
 /* Can an output that has bytes take some now? */
@@ -479,6 +508,8 @@ int link_run(const struct options *o, const struct machine *m, struct log *log, 
             handle_ready(&l, p, signals);
         if (time_left(&l) == 0)
             handle_deadline(&l);
+        if (l.gone)
+            end_empty(&l);
     }
     lost = l.out.error && l.out.error != EPIPE ? l.out.error : l.err.error;
     r->lost = lost == EPIPE ? 0 : lost;
