@@ -165,11 +165,15 @@ def load_tests(build):
     return [Test(entry, build) for entry in introspect(build, "tests")]
 
 
-def files_of(tests, build):
+def load_targets(build):
+    return introspect(build, "targets")
+
+
+def files_of(tests, build, targets=None):
     """The files, relative to the build directory, that the build description says they need."""
     wanted = {target for test in tests for target in test.depends}
     return sorted({os.path.relpath(name, os.path.abspath(build))
-                   for target in introspect(build, "targets") if target["id"] in wanted
+                   for target in targets or load_targets(build) if target["id"] in wanted
                    for name in target["filename"]})
 
 

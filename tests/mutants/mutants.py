@@ -8,8 +8,8 @@ A MODULE is a group (store, kernel, hier, libtwz, libtwix, twz-obj) or a folder,
 N mutants (default 12) are drawn: groups in turn, then an operator of sites.py, then one of its sites.
 Each is built in a copy of the tree below BUILD/mutants, where only what changed is compiled. If the
 compiler makes the same code of it, it is no mutant and another one is drawn; also if it does not
-compile. Then the tests of its group run until one fails, within LIMIT times the time that they take on
-the whole tree. Outcomes lie in BUILD/mutants/results.jsonl, and a mutant of unchanged code that has one
+compile. Then the tests of its group run until one fails, within LIMIT times of what they use on the
+whole tree. Outcomes lie in BUILD/mutants/results.jsonl, and a mutant of unchanged code that has one
 is not tried again, so an interrupted run goes on where it was. --again tries all of the draw again,
 --survivors those of earlier runs that survived. --fast leaves the slow tests out: run --survivors after
 it. --list names the draw, --table prints all outcomes.
@@ -20,6 +20,7 @@ so is one whose mutant is caught. Exit status 1: a mutant survived that has no e
 
 import argparse
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import os
@@ -145,17 +146,41 @@ def show(entry):
         print(f"          | {words}", flush=True)
 
 
-def try_site(shop, group, site, args, results):
+def open_shops(args, folder, groups, times):
+    """The copies of the tree, built. Tests of which it is not known what they use are run there."""
+    shops = [workshop.Workshop(args.top, os.path.join(folder, f"shop-{n}"))
+             for n in range(max(1, args.jobs))]
+    names = {name for group in groups
+             for name in args.tests or plan.tests_of(group, shops[0].known, args.fast)}
+    left = sorted(names - set(times.of))
+
+    def one_shop(shop):
+        shop.build_tests(names)
+        while left:
+            with contextlib.suppress(IndexError): # the other shops take from it as well
+                times.measure(shop, left.pop())
+
+    in_all(shops, one_shop)
+    return shops
+
+
+def in_all(shops, work):
+    """work(shop) of each shop, at a time."""
+    with concurrent.futures.ThreadPoolExecutor(len(shops)) as pool:
+        for future in [pool.submit(work, shop) for shop in shops]:
+            future.result()
+
+
+def try_site(shop, group, site, args, results, times):
     """Builds and tests one mutant. The entry of its outcome."""
     names = plan.order_tests(args.tests or plan.tests_of(group, shop.known, args.fast),
-                             shop.seconds,
-                             results.history(os.path.dirname(site.file)))
+                             times.seconds, results.history(os.path.dirname(site.file)))
     with shop.broken(site):
-        entry = shop.judge(site, names)
+        entry = shop.judge(site, names, times)
     return results.add(site, group=group, **entry)
 
 
-def run_draw(order, args, results, shops):
+def run_draw(order, args, results, shops, times):
     """Tries sites until `count` are mutants with a outcome. Their entries."""
     entries, lock = [], threading.Lock()
     left = iter(order)
@@ -170,7 +195,7 @@ def run_draw(order, args, results, shops):
             if not site:
                 return
             known = None if args.again else results.of(site)
-            entry = known or try_site(shop, group, site, args, results)
+            entry = known or try_site(shop, group, site, args, results, times)
             with lock:
                 shop.busy = False
                 if entry["outcome"] in ("caught", "survived"):
@@ -178,9 +203,7 @@ def run_draw(order, args, results, shops):
             if not known:
                 show(entry)
 
-    with concurrent.futures.ThreadPoolExecutor(len(shops)) as pool:
-        for future in [pool.submit(one_shop, shop) for shop in shops]:
-            future.result()
+    in_all(shops, one_shop)
     return entries
 
 
@@ -245,12 +268,8 @@ def main(words):
         for entry in entries:
             show(entry)
     else:
-        shops = [workshop.Workshop(args.top, os.path.join(folder, f"shop-{n}"))
-                 for n in range(max(1, args.jobs))]
-        for shop in shops:
-            shop.prepare({name for group in found
-                          for name in args.tests or plan.tests_of(group, shop.known, args.fast)})
-        entries = run_draw(order, args, results, shops)
+        times = workshop.Times(os.path.join(folder, "times.json"))
+        entries = run_draw(order, args, results, open_shops(args, folder, found, times), times)
     excused, problems = check_excuses(args.top, entries)
     total = print_table(entries, found, excused)
     print("\n".join(problems), end="\n" if problems else "")

@@ -15,13 +15,18 @@ import tree
 KERNEL_TESTS = [
     "kernel/object-1", "kernel/fault-1", "kernel/thread-1", "kernel/sync-1", "kernel/memory-1",
     "kernel/media", "kernel/rights-1", "kernel/contract-1", "kernel/sync-count", "kernel/shoot-2",
-    "kernel/storm-1", "kernel/storm-2s", "kernel/upcall-1", "kernel/space-1", "kernel/fault-2", "kernel/thread-2", "kernel/thread-4", "kernel/sync-4",
-    "kernel/object-2", "kernel/move-2", "kernel/race-2", "kernel/figures-count", "kernel/fuzz-1",
-    "bare/machine", "bare/console", "guest/endings", "guest/console", "libtwz/guest",
+    "kernel/storm-1", "kernel/storm-2s", "kernel/upcall-1", "kernel/upcall-2", "kernel/space-1",
+    "kernel/fault-2", "kernel/thread-2", "kernel/thread-4", "kernel/sync-4", "kernel/object-2",
+    "kernel/move-2", "kernel/race-2", "kernel/wait-1", "kernel/wait-2", "kernel/kernel_memory-1",
+    "kernel/boots", "kernel/threadsave", "kernel/worst-count", "kernel/figures-count",
+    "kernel/fuzz-1", "bare/machine", "bare/console", "guest/endings", "guest/console",
+    "attack/log", "attack/parent", "attack/installed", "libtwz/guest", "unit/heap", "unit/list",
+    "unit/threadsave",
 ]
-STORE_TESTS = ["unit/store", "unit/store-share", "unit/store-damage", "unit/store-scale",
-               "crash/store-crash", "twz-obj/commands", "twz-obj/pools", "twz-obj/refusals"]
-HIER_TESTS = ["libtwz/hier", "libtwz/hier-hostile", "libtwz/hier-crash", "libtwz/guest",
+STORE_TESTS = ["unit/store", "unit/store-share", "unit/store-copy", "unit/store-damage",
+               "unit/store-version", "unit/store-scale", "crash/store-crash", "twz-obj/commands",
+               "twz-obj/pools", "twz-obj/refusals"]
+HIER_TESTS = ["libtwz/attr", "libtwz/hier", "libtwz/hier-hostile", "libtwz/hier-crash", "libtwz/guest",
               "twz-obj/names", "twz-obj/pools", "posix/posix"]
 POWER_TESTS = ["crash/durable-powerfail", "crash/kernel-powerfail"]
 POSIX_TESTS = ["libtwix/libtwix", "guest/endings", "posix/posix", "posix/runtime", "posix/prompt",
@@ -35,7 +40,8 @@ GROUPS = {
     "hier": (["objects"], [], HIER_TESTS),
     "libtwz": (["libtwz/src"], [], ["libtwz/typed", "libtwz/elf", "libtwz/hier", "libtwz/guest",
                                     "libtwz/hier-crash", "twz-obj/names", "guest/endings",
-                                    "posix/posix", "posix/runtime", "crash/powerfail"]),
+                                    "attack/rings", "posix/posix", "posix/runtime",
+                                    "crash/powerfail"]),
     "libtwix": (["libtwix/src"], [], POSIX_TESTS),
     "twz-obj": (["utils/twz-obj"], [], ["twz-obj/commands", "twz-obj/names", "twz-obj/pools",
                                         "twz-obj/refusals", "twz-obj/words", "twz-obj/stop"]),
@@ -46,10 +52,13 @@ WORDS = {"crash/kernel-powerfail": ["test_churn"], "crash/durable-powerfail": ["
          "crash/powerfail": ["later_run"], "crash/store-crash": ["--no-mutants", "--random", "0"]}
 # Smaller samples, for which a mutant is enough of a fault.
 ENVIRONMENT = {"TWZ_CRASH_IMAGES": "40"}
-# --fast leaves these out.
-SLOW_TESTS = ("crash/", "posix/", "must-show/", "twz-obj/stop", "libtwz/hier-crash", "unit/store-scale",
-              "twz-obj/pools")
-SYSTEM_TESTS = ("guest/", "posix/", "must-show/", "crash/", "libtwz/guest")
+# --fast leaves these out: in all groups, and in some.
+SLOW_TESTS = ("crash/", "must-show/", "attack/", "posix/runtime", "posix/prompt", "twz-obj/stop",
+              "twz-obj/pools", "libtwz/hier-crash", "libtwz/hier-hostile", "unit/store-scale",
+              "unit/store-damage", "kernel/storm", "kernel/threadsave", "kernel/boots")
+SLOW_IN = {"kernel": ("guest/", "libtwz/", "bare/"), "store": ("twz-obj/",), "hier": ("posix/",),
+           "libtwz": ("posix/",)}
+SYSTEM_TESTS = ("guest/", "attack/", "posix/", "must-show/", "crash/", "libtwz/guest")
 HOST_TESTS = ("crash/store-crash",)
 
 
@@ -67,8 +76,8 @@ def files(top, group):
 
 def tests_of(group, known, fast=False):
     """The names of the group's tests, of those that exist."""
-    return [name for name in GROUPS[group][2]
-            if name in known and not (fast and name.startswith(SLOW_TESTS))]
+    slow = SLOW_TESTS + SLOW_IN.get(group, ()) if fast else ()
+    return [name for name in GROUPS[group][2] if name in known and not name.startswith(slow)]
 
 
 def needs_system(name):

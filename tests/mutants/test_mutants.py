@@ -20,6 +20,7 @@ import excuses
 import mutants
 import plan
 import sites
+import usage
 
 TEXT = """/* if (this is a comment) flush(); */
 static int first(struct thing *t, unsigned n)
@@ -167,6 +168,25 @@ def test_outcomes():
         status, again = small.run("100")
         wanted("limit: negate" not in again, f"tried again: {again}")
         wanted(again.endswith(out.splitlines()[-1] + "\n"), f"other sums: {again}")
+
+
+def hang(*words):
+    """(exit status, Usage) of a program that never ends, of 1 second each."""
+    process = subprocess.Popen(words, start_new_session=True)
+    found = usage.wait(process, usage.Usage(1, 1))
+    inside = usage.members(process.pid)
+    usage.end(process)
+    gone = [pid for pid in inside if not os.path.exists(f"/proc/{pid}") or
+            usage.fields(f"/proc/{pid}/stat")[:1] == ["Z"]]
+    same(len(gone), len(inside))
+    return *found, len(inside)
+
+
+def test_a_hang_is_seen_whatever_it_does():
+    status, used, _ = hang("sh", "-c", "while :; do :; done")
+    wanted(status is None and used.work > 1 > used.idle, f"{status} {used}")
+    status, used, count = hang("sh", "-c", "setsid -w sleep 1000")
+    wanted(status is None and used.idle > 1 > used.work and count == 2, f"{status} {used} {count}")
 
 
 def test_explained_survivor_and_stale_entries():

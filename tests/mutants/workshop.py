@@ -2,13 +2,14 @@
 """A copy of the tree in which mutants are built and tested.
 
     shop = Workshop(top, folder)
-    shop.prepare(names)            # brings the copy up to date, builds it, times the tests
+    shop.build_tests(names)        # on the whole tree
+    times.measure(shop, name)      # what the test uses there; it must pass
     with shop.broken(site):
-        shop.judge(site, names)    # {"outcome": …, "by": test, "how": …, "ran": […], "seconds": …}
+        shop.judge(site, names, times) # {"outcome": …, "by": test, "how": …, "ran": […], "seconds": …}
 
 Outcomes: "caught" (a test failed), "survived", "same code" (the compiler sees no difference),
 "invalid" (it does not compile). A test of a mutant may use LIMIT times the processor time that it uses
-on the whole tree; the clock's limit is longer by far, and grows with the load of the machine.
+on the whole tree, and be idle LIMIT times as long (usage.py); what other programs do changes neither.
 """
 
 import contextlib
@@ -17,17 +18,17 @@ import glob
 import json
 import os
 import re
-import resource
 import shutil
-import signal
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 import plan
 import run
+import usage
 
 LIMIT = 4
 SPARE = 8 # seconds
@@ -69,21 +70,10 @@ def copy_tree(top, target):
                 os.utime(copy)
 
 
-def load_factor():
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
-def end_group(process):
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 class Workshop:
     def __init__(self, top, folder):
         self.top, self.tree = top, os.path.join(folder, "tree")
         self.build = os.path.join(self.tree, "build")
-        self.times_path = os.path.join(folder, "times.json")
         self.logs = os.path.join(folder, "logs")
         self.busy = False
         os.makedirs(self.logs, exist_ok=True)
@@ -91,15 +81,13 @@ class Workshop:
         if not os.path.exists(os.path.join(self.build, "build.ninja")):
             self.command(["meson", "setup", "--wipe" if os.path.isdir(self.build) else "--buildtype=debugoptimized",
                           "-Dwerror=false", "-Dlto=false", self.build, self.tree])
+        else:
+            self.command(["ninja", "-C", self.build, "build.ninja"]) # its own description may be old
         self.tests = {t.name: t for t in run.load_tests(self.build)}
         self.known = set(self.tests)
+        self.known_targets = run.load_targets(self.build)
         self.targets = {}
-        self.times = {}
         self.whole = {} # machine code by object file, for each source file
-
-    @property
-    def seconds(self):
-        return {name: wall for name, (wall, _) in self.times.items()}
 
     def command(self, words):
         """Its output; Broken if it fails."""
@@ -112,59 +100,38 @@ class Workshop:
     def ninja(self, name):
         """Builds what a test needs."""
         if name not in self.targets:
-            files = run.files_of([self.tests[name]], self.build)
+            files = run.files_of([self.tests[name]], self.build, self.known_targets)
             tools = [f"bin/{tool}" for tool in ("twz-obj", "twz-run")
                      if os.path.exists(os.path.join(self.tree, "utils", tool))]
             self.targets[name] = [] if plan.needs_system(name) else files + tools
         self.command(["ninja", "-C", self.build, *self.targets[name]])
 
-    def prepare(self, names):
-        """Builds the whole tree and times the tests, which must pass."""
-        if os.path.exists(self.times_path):
-            with open(self.times_path, encoding="utf-8") as f:
-                self.times = {name: tuple(pair) for name, pair in json.load(f).items()}
+    def build_tests(self, names):
         missing = [name for name in sorted(names) if name not in self.known]
         if missing:
             raise Broken(f"no such test: {missing}")
+        if any(map(plan.needs_system, names)):
+            self.command(["ninja", "-C", self.build])
         for name in sorted(names):
             self.ninja(name)
-            if name in self.times:
-                continue
-            began, used = time.monotonic(), children_time()
-            result, text = self.run_test(name, None)
-            if result != "passed":
-                raise Broken(f"{name} fails on the whole tree: {result}\n{text[-3000:]}")
-            self.times[name] = (time.monotonic() - began, children_time() - used)
-            with open(self.times_path, "w", encoding="utf-8") as f:
-                json.dump(self.times, f)
 
     def run_test(self, name, limits):
-        """("passed", text) or (what happened, text). `limits`: seconds of the clock and of a
-        processor."""
+        """("passed", or what happened; the text; the Usage)."""
         test = self.tests[name]
         env = {**os.environ, **test.env, **plan.ENVIRONMENT}
-        wall, cpu = limits or (test.seconds * load_factor(), 0)
-
-        def limit():
-            if cpu:
-                resource.setrlimit(resource.RLIMIT_CPU, (int(cpu) + 1, int(cpu) + 2))
-
         with open(os.path.join(self.logs, name.replace("/", ".") + ".log"), "w+b") as log:
             process = subprocess.Popen(
-                test.command + plan.WORDS.get(name, []), cwd=test.cwd, env=env, preexec_fn=limit,
+                test.command + plan.WORDS.get(name, []), cwd=test.cwd, env=env,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True)
-            try:
-                status = process.wait(wall)
-            except subprocess.TimeoutExpired:
-                status = None
-            end_group(process)
+            status, used = usage.wait(process, limits)
+            usage.end(process)
             log.seek(0)
             text = log.read().decode(errors="replace")
         passed, failed, _, remark = run.count(text, status)
         if failed:
-            return remark or f"{failed} of {passed + failed} failed", text
-        return "passed", text
+            return remark or f"{failed} of {passed + failed} failed", text, used
+        return "passed", text, used
 
     @contextlib.contextmanager
     def broken(self, site):
@@ -202,7 +169,7 @@ class Workshop:
         return bool(self.whole[file]) and all(now.get(path) == code
                                               for path, code in self.whole[file].items())
 
-    def judge(self, site, names):
+    def judge(self, site, names, times):
         """The outcome on the tree as it is, which is broken at the site."""
         began = time.monotonic()
         ran = []
@@ -218,15 +185,33 @@ class Workshop:
                 return entry("invalid", how=str(problem).splitlines()[-1][:100])
             if not ran and self.is_same_code(site.file):
                 return entry("same code")
-            wall, cpu = self.times[name]
             ran.append(name)
-            result, _ = self.run_test(name, ((LIMIT * wall + SPARE) * 2 * load_factor(),
-                                             LIMIT * cpu + SPARE))
+            result, _, _ = self.run_test(name, times.of[name].times(LIMIT, SPARE))
             if result != "passed":
                 return entry("caught", name, result)
         return entry("survived")
 
 
-def children_time():
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+class Times:
+    """The Usage of each test on the whole tree, kept in a file."""
+
+    def __init__(self, path):
+        self.path, self.of = path, {}
+        self.lock = threading.Lock()
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as f:
+                self.of = {name: usage.Usage(*pair) for name, pair in json.load(f).items()}
+
+    @property
+    def seconds(self):
+        return {name: used.work + used.idle for name, used in self.of.items()}
+
+    def measure(self, shop, name):
+        longest = shop.tests[name].seconds
+        result, text, used = shop.run_test(name, usage.Usage(longest, longest) if longest > 0 else None)
+        if result != "passed":
+            raise Broken(f"{name} fails on the whole tree: {result}\n{text[-3000:]}")
+        with self.lock:
+            self.of[name] = used
+            with open(self.path, "w", encoding="utf-8") as f:
+                json.dump(self.of, f)
