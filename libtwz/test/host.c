@@ -19,7 +19,8 @@ static uint64_t next_id = 1;
 static uint64_t resume = 1;
 static objid_t root;
 static int64_t last_error;
-static int ctl_error;
+static int ctl_error, touch_error;
+static void (*ctl_before)(void);
 
 _Noreturn void host_fail(const char *file, int line, const char *what)
 {
@@ -85,6 +86,16 @@ void host_ctl_fail(int error)
     ctl_error = error;
 }
 
+void host_touch_fail(int error)
+{
+    touch_error = error;
+}
+
+void host_ctl_watch(void (*before)(void))
+{
+    ctl_before = before;
+}
+
 size_t host_objects(objid_t *ids, size_t max)
 {
     size_t n = 0;
@@ -145,10 +156,16 @@ void host_owner_set(objid_t id, objid_t kuid)
 int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg)
 {
     struct host_object *o = object_of(id);
+    void (*before)(void) = ctl_before;
 
     (void)arg;
     if (!o)
         return -TWZ_ENOOBJ;
+    if (before) {
+        ctl_before = NULL;
+        before();
+        ctl_before = before;
+    }
     if (ctl_error)
         return ctl_error;
     if (op == TWZ_CTL_PERMANENT)
@@ -207,6 +224,8 @@ int plat_touch(const void *p, uint64_t len)
     uint64_t first, last;
 
     CHECK(o && len > 0);
+    if (touch_error)
+        return touch_error;
     first = ((uintptr_t)p - (uintptr_t)o->start) / TWZ_PAGE_SIZE;
     last = ((uintptr_t)p + len - 1 - (uintptr_t)o->start) / TWZ_PAGE_SIZE;
     CHECK(first > 0 && last < TWZ_PAGE_RECORD);

@@ -35,6 +35,13 @@ void host_owner_set(objid_t id, objid_t kuid);
 /* Make the calls obj_ctl of this process fail with `error`; 0: not. */
 void host_ctl_fail(int error);
 
+/* Make each twz_touch fail with `error`; 0: not. */
+void host_touch_fail(int error);
+
+/* Call back before each obj_ctl, once: a callback that calls obj_ctl is not called for that. NULL:
+ * no more. */
+void host_ctl_watch(void (*before)(void));
+
 /* The number of objects that exist; their IDs in the order of creation, at most `max`. */
 size_t host_objects(objid_t *ids, size_t max);
 

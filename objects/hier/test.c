@@ -211,6 +211,80 @@ static void test_create_fails(void)
     check_clean(&root);
 }
 
+/* The creator is dead: another program gives the name away, and the machine is switched off. */
+static int rename_after_death(void *ctx)
+{
+    struct hier_found found;
+
+    (void)ctx;
+    host_ctl_watch(NULL);
+    CHECK(hier_rename(&root, n("a"), &root, n("b"), 0) == 0);
+    host_reboot();
+    CHECK(hier_lookup(&root, n("b"), &found) == 0);
+    CHECK(twz_object_stat(found.id, &(struct twz_stat){ 0 }) == 0);
+    CHECK(names_of(&root, "b") == 1);
+    check_clean(&root);
+    return 0;
+}
+
+static void die_before_ctl(void)
+{
+    CHECK(host_death(rename_after_death, NULL) == 0);
+}
+
+/* A creator that dies before the object is permanent leaves that to the next owner. */
+static void test_creator_dies(void)
+{
+    struct hier_create create = { .kind = HIER_OBJECT, .values = { 0100644, 5, 6 } };
+
+    start_test();
+    host_ctl_watch(die_before_ctl);
+    CHECK(hier_create(&root, n("a"), &create, NULL) == 0);
+    host_ctl_watch(NULL);
+}
+
+static struct hier_entry *entry_of(const twzobj *dir, const char *name)
+{
+    size_t len = strlen(name);
+    uint8_t *at = dir->start + HIER_START;
+
+    for (;; at += HIER_CELL) {
+        struct hier_entry *e = (void *)at;
+
+        if (HIER_CHUNK_KIND(e->chunk) == HIER_CHUNK_ENTRY && e->name_len == len &&
+            memcmp(e->bytes, name, len) == 0)
+            return e;
+    }
+}
+
+/* A kind that this version does not know is damage of that one name: no call takes it for another
+ * kind. */
+static void test_unknown_kinds(void)
+{
+    static const uint8_t unknown[] = { 0, HIER_SYMLINK + 1, 77, 255 };
+    struct hier_create create = { .kind = HIER_OBJECT };
+    struct hier_found found;
+    char text[8];
+
+    start_test();
+    (void)create_file(&root, "a");
+    (void)create_file(&root, "b");
+    for (size_t i = 0; i < sizeof(unknown); i++) {
+        entry_of(&root, "a")->kind = unknown[i];
+        CHECK(hier_lookup(&root, n("a"), &found) == -TWZ_EDAMAGED);
+        CHECK(hier_readlink(&root, n("a"), text, sizeof(text)) == -TWZ_EDAMAGED);
+        CHECK(hier_create(&root, n("a"), &create, NULL) == -TWZ_EDAMAGED);
+        CHECK(hier_rename(&root, n("a"), &root, n("c"), 0) == -TWZ_EDAMAGED);
+        CHECK(hier_rename(&root, n("b"), &root, n("a"), 0) == -TWZ_EDAMAGED);
+        CHECK(hier_remove(&root, n("a"), HIER_DELETE) == -TWZ_EDAMAGED);
+        CHECK(hier_lookup(&root, n("b"), &found) == 0);
+        CHECK(hier_check(&root, NULL, NULL) > 0);
+    }
+    entry_of(&root, "a")->kind = HIER_OBJECT;
+    CHECK(hier_lookup(&root, n("a"), &found) == 0);
+    check_clean(&root);
+}
+
 static void test_volumes(void)
 {
     twzobj other, other_attrs, d;
@@ -408,12 +482,14 @@ int main(void)
     test_links();
     test_records();
     test_create_fails();
+    test_creator_dies();
+    test_unknown_kinds();
     test_volumes();
     test_dirs();
     test_rename();
     test_paths();
     test_hostile();
     test_many();
-    printf("10 passed, 0 failed\n");
+    printf("12 passed, 0 failed\n");
     return 0;
 }
