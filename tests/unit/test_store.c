@@ -354,6 +354,43 @@ START_TEST(test_provisional)
 }
 END_TEST
 
+/* A witness's word on a shared page is read as any other; on a page without a frame it is 0. */
+START_TEST(test_witness_pages)
+{
+    struct mempool pool;
+    struct store_recovery recovery;
+    struct store_create create = { .nonce = { 300 }, .perms = TWZ_READ };
+    uint32_t root, row, frame, found;
+    uint64_t *words;
+    objid_t id, next;
+
+    mempool_make(&pool, 128, 0);
+    root = mempool_object(&pool, &create.witness);
+    assert_same(store_page_add(pool.store, root, 20, &frame), 0);
+    create.witness_off = 20 * STORE_FRAME_SIZE + 8;
+    assert_same(store_obj_create(pool.store, &create, &row, &id), 0);
+    words = store_frame_ptr(pool.store, frame);
+    words[1] = id.lo;
+    assert_same(store_page_share(pool.store, root, 40, root, 20, 1), 0);
+    create.nonce[0]++;
+    create.witness_value = id.lo;
+    assert_same(store_obj_create(pool.store, &create, &row, &next), -TWZ_EEXIST);
+    assert_same(mempool_reopen(&pool, &recovery), 0);
+    assert_same(recovery.retained, 1);
+    assert_same(store_lookup(pool.store, id, &found), 0);
+
+    assert_same(store_page_discard(pool.store, root, 20, 1, STORE_HOLE), 0);
+    words = store_frame_ptr(pool.store, 0);
+    create.witness_value = words[1]; /* the pool's first frame, which no page names */
+    ck_assert(create.witness_value);
+    assert_same(store_obj_create(pool.store, &create, &row, &next), 0);
+    create.nonce[0]++;
+    create.witness_off += 80 * STORE_FRAME_SIZE;
+    assert_same(store_obj_create(pool.store, &create, &row, &next), 0);
+    mempool_end(&pool);
+}
+END_TEST
+
 START_TEST(test_super)
 {
     struct mempool pool;
@@ -548,9 +585,9 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {
-        test_words, test_checksums,   test_objects,      test_pages,     test_release_some,
-        test_many,  test_share,       test_full,         test_ties,      test_provisional,
-        test_super, test_open_errors, test_open_largest, test_no_memory,
+        test_words,         test_checksums, test_objects,     test_pages,        test_release_some,
+        test_many,          test_share,     test_full,        test_ties,         test_provisional,
+        test_witness_pages, test_super,     test_open_errors, test_open_largest, test_no_memory,
     };
 
     return units_run("store", tests, sizeof(tests) / sizeof(tests[0]));
