@@ -106,6 +106,8 @@ static int check_state(const char *self)
     CHECK(lseek(fd, 0, SEEK_SET) == -1 && errno == EIO);
     CHECK(read(fd, bytes, 4) == -1 && errno == EIO);
     CHECK(fcntl(fd, F_GETFL) == -1 && errno == EIO);
+    CHECK(ftruncate(fd, 2) == -1 && errno == EIO);
+    CHECK(fchmod(fd, 0640) == -1 && errno == EIO);
     CHECK(pread(fd, bytes, 4, 0) == 4 && memcmp(bytes, "abcd", 4) == 0);
     CHECK(close(fd) == 0);
     CHECK((fd = open("/tmp/shared", O_RDONLY)) >= 0 && read(fd, bytes, 4) == 4);
@@ -154,6 +156,83 @@ static int check_dir(const char *path, int want)
     CHECK(link("/host/hostile", name) == -1 && errno == want);
     CHECK(unlink(name) == -1);
     CHECK(stat("/host/hostile", &st) == 0 && st.st_nlink == 1);
+    return 0;
+}
+
+/* --- words of shared directories and tables --------------------------------------------------- */
+
+static void open_dir(const char *path, twzobj *dir)
+{
+    objid_t id;
+
+    CHECK(twz_name_resolve(path, &id) == 0);
+    CHECK(twz_object_init_guid(dir, id, TWZ_READ | TWZ_WRITE) == 0);
+}
+
+static struct attr_record *record_of(const twzobj *dir, const char *name)
+{
+    const struct hier_dir *head = twz_object_base(dir);
+    struct hier_found found;
+    twzobj table;
+
+    CHECK(hier_lookup(dir, (struct hier_name){ name, strlen(name) }, &found) == 0 && found.attr);
+    CHECK(attr_open(head->attrs, TWZ_READ | TWZ_WRITE, &table) == 0);
+    return attr_at(&table, found.attr);
+}
+
+/* A record that cannot be locked does not change, and no call says that it has. */
+static int check_record(void)
+{
+    int fd = open("/tmp/locked", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    struct attr_record *record;
+    struct stat st;
+    twzobj dir;
+
+    CHECK(fd >= 0);
+    open_dir("/tmp", &dir);
+    record = record_of(&dir, "locked");
+    CHECK(twz_mutex_lock(&record->lock) == 0);
+    CHECK(fchmod(fd, 0611) == -1 && errno == EIO);
+    CHECK(chmod("/tmp/locked", 0611) == -1 && errno == EIO);
+    CHECK(futimens(fd, NULL) == -1 && errno == EIO);
+    CHECK(fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0600);
+    twz_mutex_unlock(&record->lock);
+    CHECK(fchmod(fd, 0611) == 0 && fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0611);
+    CHECK(close(fd) == 0 && unlink("/tmp/locked") == 0);
+    return 0;
+}
+
+static struct hier_entry *entry_of(const twzobj *dir, const char *name)
+{
+    uint8_t *at = dir->start + HIER_START;
+
+    for (;; at += HIER_CELL) {
+        struct hier_entry *e = (void *)at;
+
+        if (HIER_CHUNK_KIND(e->chunk) == HIER_CHUNK_ENTRY && e->name_len == strlen(name) &&
+            memcmp(e->bytes, name, e->name_len) == 0)
+            return e;
+    }
+}
+
+/* An open ends although the directory has the name and says that it leads to nothing. */
+static int check_kind(void)
+{
+    static const uint8_t unknown[] = { 0, HIER_SYMLINK + 1, 255 };
+    twzobj dir;
+    int fd;
+
+    CHECK(mkdir("/tmp/kinds", 0700) == 0);
+    CHECK((fd = open("/tmp/kinds/file", O_RDWR | O_CREAT, 0600)) >= 0 && close(fd) == 0);
+    open_dir("/tmp/kinds", &dir);
+    for (size_t i = 0; i < sizeof(unknown); i++) {
+        entry_of(&dir, "file")->kind = unknown[i];
+        CHECK(open("/tmp/kinds/file", O_RDWR | O_CREAT, 0600) == -1 && errno == EIO);
+        CHECK(open("/tmp/kinds/file", O_RDONLY) == -1 && errno == EIO);
+        CHECK(unlink("/tmp/kinds/file") == -1 && errno == EIO);
+    }
+    entry_of(&dir, "file")->kind = HIER_OBJECT;
+    CHECK(unlink("/tmp/kinds/file") == 0 && rmdir("/tmp/kinds") == 0);
     return 0;
 }
 
@@ -250,6 +329,10 @@ int main(int argc, char **argv)
         return check_state(argv[0]);
     if (strcmp(what, "file") == 0)
         return check_file();
+    if (strcmp(what, "record") == 0)
+        return check_record();
+    if (strcmp(what, "kind") == 0)
+        return check_kind();
     if (strcmp(what, "readonly") == 0)
         return check_all_readonly();
     if (strcmp(what, "unlinked") == 0)

@@ -70,6 +70,13 @@ def test_shared_objects_destroyed():
     check_alive(pool)
 
 
+def test_words_of_shared_tables():
+    pool = new_pool()
+    for case in "record", "kind":
+        pool.run("/host/hostile", case, expect=0)
+    check_alive(pool)
+
+
 def test_names_of_readonly_objects():
     pool = new_pool()
     for case in "readonly", "unlinked":
