@@ -70,6 +70,37 @@ def test_root_directory_is_repaired_at_the_next_boot():
     POOL.check()
 
 
+def names_of_root(pool):
+    return {line.split()[-1].rstrip("/") for line in pool.tool("ls", "/").stdout.splitlines()}
+
+
+def test_root_directory_is_kept_where_a_name_cannot_be_restored():
+    """A name in use, or a full pool, is no damage: all other names stay."""
+    with booting.Pool(BUILD, size="96M") as pool:
+        pool.tool("mkdir", "/kept")
+        pool.tool("mv", "/sys", "/moved")
+        pool.tool("mkdir", "-p", "/sys/full")
+        before = names_of_root(pool)
+        pool.run("echo")
+        same(names_of_root(pool), before, "a name in use")
+        wanted("full" in pool.tool("ls", "/sys").stdout, "the directory with the name is another")
+        pool.tool("rm", "-r", "/tmp")
+        fill(pool)
+        before = names_of_root(pool)
+        pool.run("echo")
+        same(names_of_root(pool) - {"tmp"}, before, "a full pool")
+        wanted({"kept", "moved", "bin"} <= before, before)
+        pool.check()
+
+
+def fill(pool):
+    """Files until nothing fits, the last ones of a page. Each size comes twice."""
+    for bits in range(26, 11, -1):
+        for twin in "a", "b":
+            pool.tool("put", "-", f"/data/{bits}{twin}", input=b"x" * 2**bits, text=False,
+                      expect=None)
+
+
 def test_owner_of_the_pool_and_of_an_object_may():
     POOL.tool("put", "--update", "--perms", "rx", f"{BUILD}/tests/attack/installed", "/bin/cat")
     POOL.put_system()
