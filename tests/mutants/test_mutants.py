@@ -52,6 +52,7 @@ BROKEN = {
 PROJECT = """project('small', 'c')
 test('numbers', executable('numbers', 'code/numbers.c', 'test.c'), suite: 'code')
 """
+OPTIONS = "option('lto', type: 'boolean', value: true)\n"
 NUMBERS = """int limit(int n);
 int unused(int n);
 int limit(int n)
@@ -132,7 +133,7 @@ class SmallTree:
         self.dir = self.temporary.name
         self.groups, self.here = plan.GROUPS, mutants.HERE
         plan.GROUPS, mutants.HERE = {"code": (["code"], [], ["code/numbers"])}, self.dir
-        for path, text in (("meson.build", PROJECT), ("code/numbers.c", NUMBERS), ("test.c", TEST),
+        for path, text in (("meson.build", PROJECT), ("meson_options.txt", OPTIONS), ("code/numbers.c", NUMBERS), ("test.c", TEST),
                            ("survivors.txt", "")):
             self.write(path, text)
         return self

@@ -10,6 +10,7 @@ that hangs does one or the other; one that only stands in line for a processor d
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import time
@@ -90,7 +91,12 @@ def wait(process, limits=None):
 
 def end(process):
     """Ends the session and what it started."""
+    ending = []
     for pid in members(process.pid):
         with contextlib.suppress(ProcessLookupError):
+            ending.append(os.pidfd_open(pid))
             os.kill(pid, signal.SIGKILL)
+    for pidfd in ending: # readable once the process has ended
+        select.select([pidfd], [], [])
+        os.close(pidfd)
     process.wait()
