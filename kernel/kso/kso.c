@@ -105,6 +105,7 @@ void kso_system_update(void)
     info->memory_free = phys_free_frames() * TWZ_PAGE_SIZE;
     info->cores = arch_cpu_count();
     info->kernel_memory = kmem_bytes();
+    info->kernel_used = kmem_used();
     info->objects = obj_count();
     info->threads = thread_count();
 }

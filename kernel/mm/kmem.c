@@ -44,6 +44,7 @@ struct class
     uint32_t order; /* of its slabs: the header costs an eighth at most */
     struct list slabs;
     struct slab *empty; /* the slab of the list that has only free items, or NULL */
+    uint64_t used;      /* items in use in all slabs; also read without the lock */
 };
 
 static SHARED_LOCK struct class classes[] = {
@@ -61,13 +62,22 @@ static SHARED_LOCK struct class classes[] = {
     { .size = CLASS_MAX, .order = 2 },
 };
 
-static _Atomic uint64_t bytes;
+static _Atomic uint64_t bytes; /* of slabs and blocks */
+static _Atomic uint64_t large; /* of blocks alone */
 
 static void count_bytes(unsigned order, bool add)
 {
     uint64_t size = (uint64_t)FRAME_SIZE << order;
 
     atomic_fetch_add_explicit(&bytes, add ? size : -size, memory_order_relaxed);
+}
+
+static void count_block(unsigned order, bool add)
+{
+    uint64_t size = (uint64_t)FRAME_SIZE << order;
+
+    count_bytes(order, add);
+    atomic_fetch_add_explicit(&large, add ? size : -size, memory_order_relaxed);
 }
 
 static struct class *class_of(size_t size)
@@ -139,6 +149,7 @@ static void *take_item_locked(struct class *c)
         slab->fresh += c->size;
     }
     slab->used++;
+    c->used++;
     if (is_full(c, slab))
         list_remove(&c->slabs, &slab->link);
     return item;
@@ -153,6 +164,7 @@ static struct slab *put_item_locked(struct class *c, struct free_item *item)
         list_add_first(&c->slabs, &slab->link);
     item->next = slab->first;
     slab->first = item;
+    c->used--;
     if (--slab->used)
         return NULL;
     list_remove(&c->slabs, &slab->link);
@@ -186,7 +198,7 @@ void *kmem_alloc(size_t size)
     block = phys_alloc(order);
     if (phys_is_none(block))
         return NULL;
-    count_bytes(order, true);
+    count_block(order, true);
     return memset(arch_virt(block), 0, size);
 }
 
@@ -198,7 +210,7 @@ void kmem_free(void *p, size_t size)
     if (!p)
         return;
     if (size > CLASS_MAX) {
-        count_bytes(order_of(size), false);
+        count_block(order_of(size), false);
         phys_free(arch_phys(p), order_of(size));
         return;
     }
@@ -215,4 +227,13 @@ void kmem_free(void *p, size_t size)
 uint64_t kmem_bytes(void)
 {
     return atomic_load_explicit(&bytes, memory_order_relaxed);
+}
+
+uint64_t kmem_used(void)
+{
+    uint64_t sum = atomic_load_explicit(&large, memory_order_relaxed);
+
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++)
+        sum += __atomic_load_n(&classes[i].used, __ATOMIC_RELAXED) * classes[i].size;
+    return sum;
 }

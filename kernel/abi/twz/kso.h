@@ -77,7 +77,7 @@ struct twz_system {
     uint64_t cores;          /* cores that run */
     uint64_t memory;         /* bytes of DRAM */
     uint64_t memory_free;    /* bytes; obj_stat on this object updates both free figures and the
-                              * last three fields */
+                              * last four fields */
     uint64_t pool_size;      /* bytes; 0: there is no pool */
     uint64_t pool_free;      /* bytes */
     uint8_t pool_uuid[16];   /* of the pool */
@@ -93,6 +93,7 @@ struct twz_system {
     uint64_t kernel_memory;  /* bytes of DRAM that the kernel's small allocations hold */
     uint64_t objects;        /* in-core objects, cached ones included */
     uint64_t threads;        /* threads that have not ended */
+    uint64_t kernel_used;    /* bytes of kernel_memory in use; the rest is free for allocations */
 };
 
 #endif

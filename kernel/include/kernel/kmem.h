@@ -18,4 +18,7 @@ void kmem_free(void *p, size_t size);
 /* Bytes of the frames that allocations have now, free items among them included. */
 uint64_t kmem_bytes(void);
 
+/* Bytes of the allocations that live, each rounded up to its size class. */
+uint64_t kmem_used(void);
+
 #endif
