@@ -312,13 +312,15 @@ bool threadobj_locate(struct thread *t, uint64_t addr, objid_t *object, uint64_t
 void threadobj_drop_progress(struct thread *t)
 {
     struct object *obj = t->progress.obj;
+    int err;
 
     copy_unreserve(&t->progress.reserved);
     t->progress.call = 0;
     t->progress.obj = NULL;
     if (!obj)
         return;
-    if (obj_delete(obj, false) < 0)
+    err = obj_delete(obj, false);
+    if (err < 0 && err != -TWZ_EDELETED) /* deleted by its parent's deletion, if that came first */
         log_printf("object " IDFMT ": left behind by a call that never ended", IDPR(obj->id));
     obj_put(obj);
 }

@@ -31,6 +31,7 @@
 static bool delete_child_step(struct object *parent)
 {
     struct object *child, *grandchild;
+    int err;
 
     table_lock();
     child = LIST_FIRST(&parent->tie_children, struct object, tie_link);
@@ -50,8 +51,9 @@ static bool delete_child_step(struct object *parent)
     tie_cut_locked(child);
     table_unlock();
     obj_put(parent);
-    if (obj_delete(child, false) < 0)
-        log_printf("object " IDFMT " was deleted before its parent", IDPR(child->id));
+    err = obj_delete(child, false);
+    if (err < 0 && err != -TWZ_EDELETED) /* another call may delete it at the same time */
+        log_printf("object " IDFMT ": not deleted with its parent", IDPR(child->id));
     obj_put(child);
     return true;
 }
