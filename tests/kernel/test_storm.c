@@ -1,327 +1,388 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A storm: workers on all cores mix the calls at random, on objects of their own, whose contents
- * they know, and on objects that they share, where any call may lose a race. storm.py gives the
- * seed and the number of operations. Afterwards everything is deleted, and the free memory and the
- * free pool are what they were after the storm before, which had another seed.
+ * they know, and on objects that they share, where any call may lose a race. Each worker also has
+ * children, which race with it until they end or are killed in the midst of a call.
+ *
+ * storm.py gives the seed, the operations of each worker in a round, and the number of rounds or
+ * the seconds that they last. In every fourth round the pool is almost full, so calls fail in all
+ * their steps. A round ends with the deletion of all that it made. Then the kernel's counters must
+ * be where they were before it, exactly:
+ *
+ *   objects, threads    in-core objects, threads
+ *   kernel_used         the kernel's small allocations
+ *   memory_free + kernel_memory
+ *                       all other frames of DRAM: pages of objects, page tables, thread records.
+ *                       Slabs move frames between the two, so only the sum is constant
+ *   pool_free           frames of the pool
+ *
+ * kernel_memory alone may rise by one slab of free items in each size class (kernel/mm/kmem.c).
+ * Tables that only grow (rows and index of the store, the page tables of this view) reach their
+ * size before the first round: grow_tables uses more of them than a round does.
+ *
+ * Work that ended threads owe, and that idle cores do, may still be in progress when the last
+ * thread is joined. The counters are read again, between naps that leave the cores idle, until they
+ * are equal; only a leak exhausts the naps.
  */
-#include "user.h"
+#include "storm.h"
 
-#define WORKERS 3u
-#define OWN     8u
-#define PAGES   6u
-#define COMMON  12u
-#define RW      (TWZ_READ | TWZ_WRITE)
-#define SLACK   (24u * TWZ_PAGE_SIZE) /* caches of the kernel */
-
-#define SLOT_OWN(w, i) (SLOT_TEST + (w)*16u + (i))
-#define SLOT_COMMON(w) (SLOT_TEST + (w)*16u + OWN)
-#define CHILD(w)       (WORKERS + (w))
-
-#define STORM_SEED (SHARED->word[50])
-#define STORM_OPS  (SHARED->word[51])
-#define BROKEN     (SHARED->word[52]) /* pages with other contents than their owner knows */
-
-struct worker {
-    uint64_t random;
-    unsigned number;
-    objid_t id[OWN];
-    uint64_t page[OWN][PAGES]; /* the first word of pages 1 .. PAGES */
-};
-
-static uint64_t next(struct worker *w)
-{
-    w->random ^= w->random << 13;
-    w->random ^= w->random >> 7;
-    w->random ^= w->random << 17;
-    return w->random * 0x2545f4914f6cdd1dull >> 16;
-}
-
-static objid_t common_id(uint64_t n)
-{
-    return (objid_t){ SHARED->word[2 * (n % COMMON)], SHARED->word[2 * (n % COMMON) + 1] };
-}
-
-/* --- own objects ------------------------------------------------------------------------------ */
-
-static void drop_own(struct worker *w, unsigned i)
-{
-    user_map(SLOT_OWN(w->number, i), TWZ_OBJID_NONE, 0);
-    CHECK_IS(CALL(obj_delete, IDARG(w->id[i]), next(w) & 1), 0);
-}
-
-static void make_own(struct worker *w, unsigned i)
-{
-    unsigned p;
-
-    w->id[i] = user_object(next(w) & 1 ? TWZ_OBJ_PERSIST : 0, TWZ_PERMS, TWZ_KIND_DATA);
-    user_map(SLOT_OWN(w->number, i), w->id[i], RW);
-    for (p = 0; p < PAGES; p++)
-        w->page[i][p] = 0;
-}
-
-static void check_own(struct worker *w, unsigned i)
-{
-    unsigned p;
-
-    for (p = 0; p < PAGES; p++)
-        if (*user_page(SLOT_OWN(w->number, i), 1 + p) != w->page[i][p])
-            __atomic_fetch_add(&BROKEN, 1, __ATOMIC_RELAXED);
-}
-
-static void copy_own(struct worker *w, unsigned from, unsigned to)
-{
-    uint64_t a = next(w) % PAGES, b = next(w) % PAGES;
-    struct twz_copy c = { .src = w->id[from],
-                          .dst = w->id[to],
-                          .src_off = (1 + a) * TWZ_PAGE_SIZE,
-                          .dst_off = (1 + b) * TWZ_PAGE_SIZE,
-                          .len = TWZ_PAGE_SIZE };
-
-    if (from != to && CALL(obj_copy, SIZED(&c), 1) == 0)
-        w->page[to][b] = w->page[from][a];
-}
-
-static void change_own(struct worker *w, unsigned i)
-{
-    uint64_t n = next(w), p = n % PAGES;
-
-    switch (n >> 8 & 7) {
-    case 0:
-        if (user_range(w->id[i], TWZ_RANGE_DISCARD, 1 + p, 1) == 0)
-            w->page[i][p] = 0;
-        break;
-    case 1: user_range(w->id[i], TWZ_RANGE_POPULATE, 1, PAGES); break;
-    case 2: user_range(w->id[i], TWZ_RANGE_PERSIST, 1, PAGES); break;
-    case 3: CALL(obj_ctl, IDARG(w->id[i]), TWZ_CTL_PERSIST, n >> 20 & 1); break;
-    case 4: copy_own(w, i, (unsigned)(n >> 20) % OWN); break;
-    default:
-        *user_page(SLOT_OWN(w->number, i), 1 + p) = n;
-        w->page[i][p] = n;
-        break;
-    }
-}
+#define NAPS  5000u
+#define SLABS (68u * 1024) /* one of each size class */
+#define LEAN  48u          /* frames that a lean round begins with */
+#define ROWS  512u         /* persistent objects, more than live at any time of a round */
 
 /* --- common objects --------------------------------------------------------------------------- */
 
+static objid_t make_common(struct worker *w)
+{
+    static const uint8_t kinds[] = { TWZ_KIND_DATA, TWZ_KIND_DATA,   TWZ_KIND_DATA, TWZ_KIND_DATA,
+                                     TWZ_KIND_VIEW, TWZ_KIND_THREAD, TWZ_KIND_DIR,  TWZ_KIND_SCTX };
+    uint64_t n = next(w);
+    struct twz_copy pages = { .src = common_id(n >> 40),
+                              .src_off = TWZ_PAGE_SIZE,
+                              .dst_off = TWZ_PAGE_SIZE,
+                              .len = 40 * TWZ_PAGE_SIZE };
+    struct twz_create spec = { .flags = n & 1 ? TWZ_OBJ_PERSIST : 0,
+                               .perms = TWZ_PERMS,
+                               .kind = kinds[n >> 8 & 7],
+                               .persist = (uint32_t)(n >> 16) % 3,
+                               .source_size = sizeof(pages),
+                               .sources = (uint64_t)(uintptr_t)&pages };
+    objid_t id = TWZ_OBJID_NONE;
+
+    if ((n >> 4 & 3) == 0)
+        spec.tie = common_id(n >> 32);
+    if ((n >> 6 & 3) == 0)
+        spec.nsources = 1;
+    if (user_create(&spec, &id) == 0)
+        return id;
+    spec.tie = TWZ_OBJID_NONE;
+    spec.nsources = 0;
+    if (STORM->lean != 0)
+        spec.flags = 0;
+    CHECK_IS(user_create(&spec, &id), 0);
+    return id;
+}
+
+/* The one that takes the old ID out puts the new one in, and deletes the old object, unless that
+ * was tied to one that was deleted. */
 static void replace_common(struct worker *w)
 {
-    static const uint8_t kinds[] = { TWZ_KIND_DATA, TWZ_KIND_DATA, TWZ_KIND_VIEW, TWZ_KIND_DIR };
-    uint64_t n = next(w), at = n % COMMON;
-    objid_t old = common_id(at);
-    objid_t id = user_object(n & 64 ? TWZ_OBJ_PERSIST : 0, TWZ_PERMS, kinds[n >> 8 & 3]);
-    uint64_t was = old.lo;
+    uint64_t n = next(w);
+    objid_t *at = &STORM->common[n % COMMON], old, id = make_common(w);
 
-    /* The one that takes the old ID out deletes it. */
-    if (__atomic_compare_exchange_n(&SHARED->word[2 * at], &was, id.lo, 0, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_RELAXED)) {
-        SHARED->word[2 * at + 1] = id.hi;
-        CALL(obj_delete, IDARG(old), n >> 16 & 1);
-    } else {
-        CALL(obj_delete, IDARG(id), 0);
+    old.lo = __atomic_exchange_n(&at->lo, 0, __ATOMIC_ACQ_REL);
+    if (old.lo == 0) {
+        CALL(obj_delete, IDARG(id), n >> 16 & 1);
+        return;
+    }
+    old.hi = at->hi;
+    at->hi = id.hi;
+    __atomic_store_n(&at->lo, id.lo, __ATOMIC_RELEASE);
+    CALL(obj_delete, IDARG(old), n >> 16 & 1);
+}
+
+void storm_copy_common(objid_t a, objid_t b, uint64_t n)
+{
+    uint64_t page = 1 + (n >> 8 & 15);
+    struct twz_copy c[2] = { { .src = a,
+                               .dst = b,
+                               .src_off = TWZ_PAGE_SIZE,
+                               .dst_off = TWZ_PAGE_SIZE * page,
+                               .len = TWZ_PAGE_SIZE * (n >> 16 & 63) },
+                             { .src = b,
+                               .dst = a,
+                               .src_off = TWZ_PAGE_SIZE * page,
+                               .dst_off = TWZ_PAGE_SIZE * 500,
+                               .len = TWZ_PAGE_SIZE * 24 } };
+
+    user_call(TWZ_SYS_obj_copy, (long)(uintptr_t)c, sizeof(c[0]), 1 + (n >> 24 & 1), 0, 0, 0);
+}
+
+/* Sleeps and wakes on words of a common object, of which some are gone meanwhile. */
+static void sync_common(struct worker *w, uint64_t at, uint64_t n)
+{
+    struct twz_sync ops[3] = { { .addr = at, .value = n & 1, .op = TWZ_SYNC_SLEEP },
+                               { .addr = at + 8, .value = 9, .op = TWZ_SYNC_WAKE },
+                               { .addr = at + 64, .op = TWZ_SYNC_SLEEP | TWZ_SYNC_64 } };
+
+    switch (n >> 8 & 3) {
+    case 0: CALL(thread_sync, ops, 3, soon(w)); break;
+    case 1: CALL(thread_wait, at, n & 1, soon(w), 0); break;
+    case 2: CALL(thread_wake_wait, at, at + 8, 0, soon(w), 0); break;
+    default: CALL(thread_wake, at, n >> 16 & 7); break;
     }
 }
 
-static void use_common(struct worker *w)
+/* Starts a thread that needs no stack, on an object that anybody may delete, signal or kill. */
+static void spawn_common(objid_t thread, uint64_t n)
+{
+    extern char storm_stackless[];
+    struct twz_spawn spawn = { .thread = thread,
+                               .view = user_view(),
+                               .entry = (uint64_t)(uintptr_t)storm_stackless,
+                               .arg = n & 0xfff };
+
+    CALL(thread_spawn, SIZED(&spawn));
+}
+
+__asm__(".text\n"
+        ".globl storm_stackless\n"
+        "storm_stackless: pause\n"
+        "sub $1, %rdi\n"
+        "jns storm_stackless\n"
+        "mov $0x100e, %eax\n"
+        "syscall\n"
+        "ud2\n");
+
+/* Signals a child of any worker, or changes its priority or cores. */
+static void disturb_child(uint64_t n)
+{
+    volatile objid_t *at = &STORM->child[n % WORKERS][n / WORKERS % CHILDREN];
+    objid_t id = { at->lo, at->hi };
+
+    if ((n >> 16 & 3) != 0)
+        CALL(thread_signal, IDARG(id), 10 + (n >> 24 & 15), n);
+    else
+        CALL(thread_ctl, IDARG(id), n >> 18 & 1, 1 + (n >> 24 & 7), 0);
+}
+
+void storm_use_common(struct worker *w)
 {
     uint64_t n = next(w), page = n >> 8 & 15;
     objid_t a = common_id(n), b = common_id(n >> 32);
     uint64_t at = (uint64_t)(uintptr_t)user_page(SLOT_COMMON(w->number), 1 + page);
-    struct twz_copy c = { .src = a,
-                          .dst = b,
-                          .src_off = TWZ_PAGE_SIZE,
-                          .dst_off = TWZ_PAGE_SIZE * (1 + page),
-                          .len = TWZ_PAGE_SIZE * 4 };
 
-    switch (n >> 16 & 15) {
+    switch (n >> 16 & 31) {
     case 0:
-    case 1: user_map(SLOT_COMMON(w->number), a, RW); break;
-    case 2:
-    case 3:
-    case 4: user_store_faults(at); break;
+    case 1:
+    case 2: user_map(SLOT_COMMON(w->number), a, RW); break;
+    case 3: user_map(SLOT_COMMON(w->number), a, TWZ_READ | TWZ_EXEC); break;
+    case 4:
     case 5:
-    case 6: user_load_faults(at); break;
-    case 7: CALL(obj_copy, SIZED(&c), 1); break;
-    case 8: CALL(obj_ctl, IDARG(a), TWZ_CTL_PERSIST, n >> 40 & 1); break;
-    case 9: CALL(obj_tie, IDARG(a), IDARG(b), n >> 40 & 1); break;
-    case 10: user_range(a, n >> 40 & 3, 1 + page, 4); break;
-    case 11: CALL(kso_invalidate, IDARG(a), 0, 100); break;
-    case 12: CALL(kso_attach, IDARG(a), IDARG(b), ~0ull); break;
-    case 13: CALL(kso_detach, IDARG(a), IDARG(b), ~0ull); break;
-    case 14: CALL(obj_pin, IDARG(a), n >> 40 & 1); break;
-    default: replace_common(w); break;
+    case 6: user_store_faults(at); break;
+    case 7:
+    case 8: user_load_faults(at); break;
+    case 9:
+    case 10: storm_copy_common(a, b, next(w)); break;
+    case 11:
+    case 12: CALL(obj_ctl, IDARG(a), TWZ_CTL_PERSIST, n >> 40 & 1); break;
+    case 13: CALL(obj_ctl, IDARG(a), TWZ_CTL_MODE, (n >> 40) % 3); break;
+    case 14: CALL(obj_ctl, IDARG(a), TWZ_CTL_PERMS, TWZ_PERMS & ~(n >> 40 & TWZ_WRITE)); break;
+    case 15:
+    case 16: CALL(obj_tie, IDARG(a), IDARG(b), n >> 40 & 1); break;
+    case 17:
+    case 18: user_range(a, n >> 40 & 3, 1 + page, 4 + (n >> 42 & 63)); break;
+    case 19: user_range(a, TWZ_RANGE_PERSIST, 1, 600); break;
+    case 20: CALL(kso_invalidate, IDARG(a), 0, 1000); break;
+    case 21: CALL(kso_attach, IDARG(a), IDARG(b), ~0ull); break;
+    case 22: CALL(kso_detach, IDARG(a), IDARG(b), ~0ull); break;
+    case 23: CALL(obj_pin, IDARG(a), n >> 40 & 1); break;
+    case 24: sync_common(w, at, next(w)); break;
+    case 25: spawn_common(a, next(w)); break;
+    case 26: CALL(thread_signal, IDARG(a), n >> 40 & 1 ? TWZ_SIGNAL_KILL : 1, n); break;
+    case 27: CALL(thread_ctl, IDARG(a), n >> 40 & 1, 1 + (n >> 48 & 7), 0); break;
+    case 28: disturb_child(next(w)); break;
+    case 29: CALL(kso_invalidate, IDARG(user_view()), SLOT_TEST, WORKERS * WORKER_SLOTS); break;
+    default:
+        if (!w->is_child)
+            replace_common(w);
+        break;
     }
 }
 
-/* --- threads ---------------------------------------------------------------------------------- */
+/* --- a round ---------------------------------------------------------------------------------- */
 
-static void child_ends(uint64_t arg)
-{
-    CALL(thread_exit, arg);
-}
-
-static void child_sleeps(uint64_t arg)
-{
-    volatile uint64_t *word = &SHARED->word[40 + arg];
-
-    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0)
-        user_wait(word, 0, TWZ_FOREVER);
-}
-
-static void child_becomes(uint64_t arg)
-{
-    struct twz_become next_state = { .view = user_view() };
-
-    next_state.regs.rip = (uint64_t)(uintptr_t)child_ends;
-    next_state.regs.rsp = TWZ_SLOT_ADDR(SLOT_STACK + CHILD(arg)) + TWZ_OBJ_DATA_TOP - 8;
-    next_state.regs.rdi = arg;
-    next_state.regs.gsbase = (uint64_t)(uintptr_t)user_thread_page((unsigned)CHILD(arg));
-    CALL(thread_become, SIZED(&next_state));
-    CALL(thread_exit, 99);
-}
-
-static void delete_slot(uint32_t slot)
-{
-    const struct twz_record *r = (const struct twz_record *)(TWZ_SLOT_ADDR(slot) + TWZ_OBJ_RECORD);
-    objid_t id = r->id;
-
-    user_map(slot, TWZ_OBJID_NONE, 0);
-    CHECK_IS(CALL(obj_delete, IDARG(id), 0), 0);
-}
-
-static void delete_thread(unsigned n)
-{
-    delete_slot(SLOT_THREAD + n);
-    delete_slot(SLOT_STACK + n);
-}
-
-static void use_thread(struct worker *w)
+static void do_operation(struct worker *w)
 {
     uint64_t n = next(w);
-    objid_t id;
+    unsigned o = (unsigned)(n >> 8) % OWN;
 
-    SHARED->word[40 + w->number] = 0;
-    switch (n & 3) {
+    switch (n & 31) {
     case 0:
-        user_thread(CHILD(w->number), child_ends, n);
-        CHECK_IS(user_join(CHILD(w->number)), n);
+        storm_drop_own(w, o);
+        storm_make_own(w, o, (unsigned)(n >> 16) % OWN);
         break;
-    case 1:
-        user_thread(CHILD(w->number), child_becomes, w->number);
-        CHECK_IS(user_join(CHILD(w->number)), w->number);
-        break;
+    case 1: storm_use_threads(w); break;
     case 2:
-        id = user_thread(CHILD(w->number), child_sleeps, w->number);
-        CALL(thread_signal, IDARG(id), 20, n);
-        CALL(thread_ctl, IDARG(id), TWZ_THREAD_PRIORITY, 10 + (n >> 8 & 7));
-        __atomic_store_n(&SHARED->word[40 + w->number], 1, __ATOMIC_RELEASE);
-        user_wake(&SHARED->word[40 + w->number], ~0ull);
-        CHECK_IS(user_join(CHILD(w->number)), 0);
-        break;
-    default:
-        id = user_thread(CHILD(w->number), child_sleeps, w->number);
-        CALL(thread_signal, IDARG(id), TWZ_SIGNAL_KILL, 0);
-        CHECK_IS(user_join(CHILD(w->number)), TWZ_EXIT_BY_SIGNAL(TWZ_SIGNAL_KILL));
-        break;
+    case 3: storm_check_own(w, o); break;
+    default: n >> 24 & 1 ? storm_use_common(w) : storm_change_own(w, o); break;
     }
-    delete_thread(CHILD(w->number));
 }
-
-/* --- the storm -------------------------------------------------------------------------------- */
 
 static void worker_main(uint64_t number)
 {
-    struct worker w = { .random = (STORM_SEED * WORKERS + number + 1) * 0x9e3779b97f4a7c15ull,
+    struct worker w = { .random = (STORM->seed * WORKERS + number + 1) * 0x9e3779b97f4a7c15ull,
                         .number = (unsigned)number };
     uint64_t i;
     unsigned o;
 
     for (o = 0; o < OWN; o++)
-        make_own(&w, o);
-    for (i = 0; i < STORM_OPS; i++) {
-        uint64_t n = next(&w);
-
-        o = (unsigned)(n >> 8) % OWN;
-        switch (n & 31) {
-        case 0:
-            drop_own(&w, o);
-            make_own(&w, o);
-            break;
-        case 1:
-        case 2: use_thread(&w); break;
-        case 3:
-        case 4: check_own(&w, o); break;
-        default: n & 1 ? use_common(&w) : change_own(&w, o); break;
-        }
-    }
+        storm_make_own(&w, o, o);
+    for (i = 0; i < STORM->ops; i++)
+        do_operation(&w);
     for (o = 0; o < OWN; o++) {
-        check_own(&w, o);
-        drop_own(&w, o);
+        storm_check_own(&w, o);
+        storm_drop_own(&w, o);
     }
     user_map(SLOT_COMMON(w.number), TWZ_OBJID_NONE, 0);
+    __atomic_fetch_add(&STORM->done, i, __ATOMIC_RELAXED);
 }
 
-static const volatile struct twz_system *fresh_system(void)
+/* Fills the pool but for LEAN frames. */
+static objid_t fill_pool(void)
 {
-    const struct twz_record *r =
-        (const struct twz_record *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_RECORD);
-    struct twz_stat stat;
+    objid_t hog = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
+    uint64_t page = 1, step;
 
-    CALL(obj_stat, IDARG(r->id), SIZED(&stat));
-    return user_system();
+    for (step = 512; step > 0; step /= 8)
+        while (user_range(hog, TWZ_RANGE_POPULATE, page, step) == 0)
+            page += step;
+    CHECK_IS(user_range(hog, TWZ_RANGE_DISCARD, page - LEAN, LEAN), 0);
+    return hog;
 }
 
 static void storm(void)
 {
+    objid_t hog = TWZ_OBJID_NONE;
     unsigned n;
 
-    for (n = 0; n < COMMON; n++) {
-        objid_t id = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
-
-        SHARED->word[2 * n] = id.lo;
-        SHARED->word[2 * n + 1] = id.hi;
-    }
+    if (STORM->lean != 0)
+        hog = fill_pool();
+    for (n = 0; n < COMMON; n++)
+        STORM->common[n] = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
     for (n = 0; n < WORKERS; n++)
         user_thread(n, worker_main, n);
     for (n = 0; n < WORKERS; n++) {
         CHECK_IS(user_join(n), 0);
-        delete_thread(n);
+        storm_delete_thread(n, 0);
     }
-    for (n = 0; n < COMMON; n++) {
-        objid_t id = common_id(n);
+    for (n = 0; n < COMMON; n++)
+        CALL(obj_delete, IDARG(common_id(n)), TWZ_DELETE_NOW);
+    if (STORM->lean != 0)
+        CHECK_IS(CALL(obj_delete, IDARG(hog), 0), 0);
+}
 
-        CALL(obj_pin, IDARG(id), 0);
-        CALL(obj_delete, IDARG(id), TWZ_DELETE_NOW);
+/* --- counters --------------------------------------------------------------------------------- */
+
+struct counters {
+    uint64_t objects;
+    uint64_t threads;
+    uint64_t used;   /* bytes of the kernel's allocations */
+    uint64_t kernel; /* bytes of their slabs */
+    uint64_t frames; /* bytes of DRAM that are free or in slabs */
+    uint64_t pool;   /* free bytes */
+};
+
+static struct counters read_counters(void)
+{
+    const volatile struct twz_system *s = user_system();
+    uint64_t memory = user_memory_free();
+
+    return (struct counters){ .objects = s->objects,
+                              .threads = s->threads,
+                              .used = s->kernel_used,
+                              .kernel = s->kernel_memory,
+                              .frames = memory + s->kernel_memory,
+                              .pool = s->pool_free };
+}
+
+static bool are_equal(const struct counters *a, const struct counters *b)
+{
+    return a->objects == b->objects && a->threads == b->threads && a->used == b->used &&
+           a->frames == b->frames && a->pool == b->pool && a->kernel <= b->kernel + SLABS;
+}
+
+/* The counters, once no thread but this one is left, and no work. */
+static struct counters settle(const struct counters *wanted)
+{
+    struct counters now = read_counters();
+    unsigned nap;
+
+    for (nap = 0; nap < NAPS && !are_equal(&now, wanted); nap++) {
+        CHECK_IS(user_wait(&SHARED->word[2], 0, user_now() + MS), (uint64_t)-TWZ_ETIMEDOUT);
+        now = read_counters();
     }
+    return now;
+}
+
+static void print_counters(const struct counters *c)
+{
+    user_log_count("objects", c->objects);
+    user_log_count("threads", c->threads);
+    user_log_count("kernel memory in use", c->used);
+    user_log_count("kernel memory", c->kernel);
+    user_log_count("frames of DRAM, free or kernel memory", c->frames / TWZ_PAGE_SIZE);
+    user_log_count("frames of the pool, free", c->pool / TWZ_PAGE_SIZE);
+}
+
+/* --- the test --------------------------------------------------------------------------------- */
+
+/* The tables that never shrink reach a size that a round does not exceed. */
+static void grow_tables(void)
+{
+    volatile objid_t *id = (volatile objid_t *)BASE(SLOT_TEST);
+    objid_t list = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+    volatile uint8_t deep[16 * TWZ_PAGE_SIZE];
+    uint32_t slot;
+    unsigned i;
+
+    for (i = 0; i < sizeof(deep); i += TWZ_PAGE_SIZE)
+        deep[i] = 1; /* the stack of this thread */
+    for (slot = SLOT_TEST; slot < SLOT_STACK + THREADS; slot++) {
+        user_map(slot, list, RW);
+        *BASE(slot) = 0;
+        user_map(slot, TWZ_OBJID_NONE, 0);
+    }
+    user_map(SLOT_TEST, list, RW);
+    for (i = 0; i < ROWS; i++) {
+        objid_t new = user_object(TWZ_OBJ_PERSIST, TWZ_PERMS, TWZ_KIND_DATA);
+
+        id[i].lo = new.lo;
+        id[i].hi = new.hi;
+    }
+    for (i = 0; i < ROWS; i++)
+        CHECK_IS(CALL(obj_delete, id[i].lo, id[i].hi, 0), 0);
+    storm_delete_slot(SLOT_TEST, 0);
 }
 
 /* The parameters are in the root of the namespace, which is an empty object otherwise. */
-static void read_parameters(void)
+static void read_parameters(uint64_t *rounds, uint64_t *end)
 {
     user_map(SLOT_TEST, user_system()->names_root, TWZ_READ);
-    STORM_SEED = BASE(SLOT_TEST)[0];
-    STORM_OPS = BASE(SLOT_TEST)[1];
+    STORM->seed = BASE(SLOT_TEST)[0];
+    STORM->ops = BASE(SLOT_TEST)[1];
+    *rounds = BASE(SLOT_TEST)[2];
+    *end = user_now() + BASE(SLOT_TEST)[3] * 1000 * MS;
     user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
-    CHECK(STORM_OPS != 0);
+    CHECK(STORM->ops != 0 && *rounds != 0);
 }
 
 void test_main(void)
 {
-    uint64_t memory, pool;
+    uint64_t rounds, end, i;
+    struct counters before, after;
+    objid_t view = user_view();
 
     user_handlers();
-    read_parameters();
-    user_log_value("seed", STORM_SEED);
-    storm(); /* fills the kernel's caches */
-    memory = fresh_system()->memory_free;
-    pool = fresh_system()->pool_free;
-    STORM_SEED += 1000;
-    storm();
-    user_log_value("memory", memory);
-    user_log_value("now   ", fresh_system()->memory_free);
-    user_log_value("pool  ", pool);
-    user_log_value("now   ", fresh_system()->pool_free);
-    CHECK(fresh_system()->memory_free + SLACK >= memory);
-    CHECK(fresh_system()->pool_free + SLACK >= pool);
-    CHECK_IS(BROKEN, 0);
+    SHARED->word[0] = view.lo;
+    SHARED->word[1] = view.hi;
+    read_parameters(&rounds, &end);
+    grow_tables();
+    before = read_counters();
+    after = before;
+    for (i = 0; are_equal(&after, &before) && (i < rounds || user_now() < end); i++) {
+        STORM->lean = i % 4 == 3;
+        storm();
+        after = settle(&before);
+        STORM->seed += 1000;
+    }
+    user_log_count("rounds", i);
+    user_log_count("operations", STORM->done);
+    user_log("before:");
+    print_counters(&before);
+    user_log("after:");
+    print_counters(&after);
+    CHECK(are_equal(&after, &before));
+    CHECK_IS(STORM->broken, 0);
 }
