@@ -5,6 +5,15 @@
  * committed it (store_obj_create_as). It is in the table before, but look-ups do not find it until
  * then. So no look-up can load it a second time.
  *
+ * An unfinished object is one that its creator fills before it returns the ID. One with a witness
+ * stays provisional until its owner makes it permanent. Else:
+ *
+ *   step                                              after a power failure
+ *   1 the store creates it, provisional and without   recovery frees it
+ *     a witness
+ *   2 the creator fills it                            the same
+ *   3 COMMIT: TWZ_CTL_PERMANENT                       the object exists, complete
+ *
  * No lock is held while the ID is computed and the store's entry is written.
  *
  * Lock order: shard -> pool -> kmem.
@@ -78,6 +87,8 @@ static int create_persistent(const struct obj_spec *spec, struct object *obj)
         create.witness = spec->witness;
         create.witness_off = spec->witness_off;
         create.witness_value = spec->witness_value;
+    } else {
+        create.unnamed = spec->unfinished;
     }
     obj->nonce[0] = create.nonce[0];
     obj->nonce[1] = create.nonce[1];
@@ -138,7 +149,7 @@ int obj_create(const struct obj_spec *spec, struct object **out)
     obj->perms_id = spec->perms;
     obj->perms = spec->perms;
     obj->persist = spec->persist;
-    obj->flags = spec->flags;
+    obj->flags = spec->flags | (persistent && spec->unfinished ? TWZ_OBJ_PROVISIONAL : 0);
     err = persistent ? create_persistent(spec, obj) : create_volatile(spec, obj);
     if (err < 0) {
         incore_discard(obj);

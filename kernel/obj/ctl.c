@@ -65,9 +65,11 @@ static int make_permanent_locked(struct object *obj)
     store = pool_lock();
     err = store ? store_obj_permanent(store, obj->row) : -TWZ_ENOTSUP; /* COMMIT: permanent */
     pool_unlock();
-    if (err == 0)
-        __atomic_fetch_and(&obj->flags, ~TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
-    return err;
+    if (err < 0)
+        return err;
+    __atomic_fetch_and(&obj->flags, ~TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
+    page_record_update_locked(obj);
+    return 0;
 }
 
 /* Reduces the default permissions. The caller must then unmap the mappings that have more

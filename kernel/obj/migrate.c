@@ -17,7 +17,10 @@
  *   3  COMMIT: store_obj_delete_begin; then the row is         the object does not exist
  *      released, as deferred work
  *
- * During a migration the object counts as persistent. A leaf that is a DRAM frame or a hole is the
+ * A page that the media lost does not hold a migration up. In DRAM its leaf is lost (ARCH_PT_LOST),
+ * in the pool its page word is POISONED: an access faults in both, until the page is discarded.
+ *
+ * During a migration the object counts as persistent. A leaf that is in DRAM, a hole or lost is the
  * truth about its page (page/stored.c). A fault adds a new page in the pool during a migration to
  * NVM, and in DRAM during a migration to DRAM. So all pages below obj->migrated have migrated.
  * While a page is copied, the kernel holds the object's lock, and no core can write the page.
@@ -98,6 +101,15 @@ static const void *bytes_of_leaf(void *ctx, uint32_t page)
     return arch_virt(arch_ptree_lookup(&obj->tree.pt, page, NULL));
 }
 
+/* Callback of store_page_replace for a page that is lost. */
+static uint32_t lost_content(void *ctx, uint32_t page, const void **bytes)
+{
+    (void)ctx;
+    (void)page;
+    (void)bytes;
+    return STORE_POISONED;
+}
+
 /* Copies one write-protected page to the pool and unmaps the page. The caller must complete the
  * shootdown and then drop the frame *old, unless that is PHYS_NONE. An error sets *old to
  * PHYS_NONE. */
@@ -109,7 +121,10 @@ static int copy_page_to_nvm(struct object *obj, struct store *store, uint32_t pa
     if ((flags & ARCH_PT_HOLE) != 0) {
         err = store_page_discard(store, obj->row, page, 1, STORE_HOLE);
     } else {
-        err = store_page_add_many(store, obj->row, page, 1, bytes_of_leaf, obj);
+        if ((flags & ARCH_PT_LOST) != 0)
+            err = store_page_replace(store, obj->row, page, 1, lost_content, NULL, NULL);
+        else
+            err = store_page_add_many(store, obj->row, page, 1, bytes_of_leaf, obj);
         if (err == 0 && (flags & ARCH_PT_PROTECT) != 0)
             err = store_page_protect(store, obj->row, page, 1, true);
     }
@@ -227,6 +242,17 @@ static int begin_to_dram(struct object *obj)
     return 0;
 }
 
+/* Gives a page that the media lost its leaf in DRAM. */
+static int lose_page(struct object *obj, uint32_t page, unsigned flags)
+{
+    int err =
+        arch_ptree_map(&obj->tree.pt, page, PHYS_NONE, ARCH_PT_LOST | (flags & ARCH_PT_PROTECT));
+
+    if (err == 0)
+        obj->has_lost = true;
+    return err;
+}
+
 /* Copies one page of the pool to a new DRAM frame, and maps that frame. */
 static int copy_page_to_dram(struct object *obj, struct store *store, struct store_page *p)
 {
@@ -238,28 +264,33 @@ static int copy_page_to_dram(struct object *obj, struct store *store, struct sto
     if (p->state == STORE_HOLE)
         return arch_ptree_map(&obj->tree.pt, p->page, PHYS_NONE, ARCH_PT_HOLE);
     if (p->state != STORE_PRESENT && p->state != STORE_SHARED)
-        return -TWZ_EPOISON;
+        return lose_page(obj, p->page, flags);
     frame = phys_alloc(0);
     if (phys_is_none(frame))
         return -TWZ_ENOMEM;
     err = page_read_frame(arch_virt(frame), pool_frame_phys(p->frame), 0, TWZ_PAGE_SIZE);
     if (err == 0)
         err = arch_ptree_map(&obj->tree.pt, p->page, frame, flags);
-    if (err < 0)
-        phys_free(frame, 0);
-    else
+    if (err == 0) {
         obj->pages++;
-    return err;
+        return 0;
+    }
+    phys_free(frame, 0);
+    if (err != -TWZ_EPOISON)
+        return err;
+    badpage_mark(store, obj, p);
+    return lose_page(obj, p->page, flags);
 }
 
-/* Returns true if the leaf is a DRAM frame or a hole. The page then has migrated, or was never in
- * the pool. */
+/* Returns true if the leaf is a DRAM frame, a hole or lost. The page then has migrated, or was
+ * never in the pool. */
 static bool is_in_dram(const struct object *obj, uint32_t page)
 {
     unsigned flags = 0;
     phys_t frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
 
-    return (flags & ARCH_PT_HOLE) != 0 || (!phys_is_none(frame) && !pool_has(frame));
+    return (flags & (ARCH_PT_HOLE | ARCH_PT_LOST)) != 0 ||
+           (!phys_is_none(frame) && !pool_has(frame));
 }
 
 /* Unmaps pool frames and the frame of zeros in [first, end). At most TO_DRAM_BATCH of these pages

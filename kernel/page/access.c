@@ -56,6 +56,8 @@ static int find_page_locked(struct object *obj, uint32_t page, phys_t *out)
         frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
     if ((flags & ARCH_PT_HOLE) != 0)
         return -TWZ_EFAULT;
+    if ((flags & ARCH_PT_LOST) != 0)
+        return -TWZ_EPOISON;
     if (phys_is_none(frame) && obj_is_persistent(obj)) {
         err = page_ensure_locked(obj, page, false);
         if (err == 0)

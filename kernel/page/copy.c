@@ -49,27 +49,27 @@ void obj_unlock_pair(struct object *a, struct object *b)
     spin_unlock(&a->tree.lock);
 }
 
-/* Allocates the page table of the destination that the batch needs. */
-static int ensure_table(const struct span *s)
-{
-    unsigned flags = 0;
-    phys_t frame = arch_ptree_lookup(&s->dst->tree.pt, s->to, &flags);
-    int err;
-
-    if (!phys_is_none(frame) || flags != 0)
-        return 0;
-    err = arch_ptree_map(&s->dst->tree.pt, s->to, PHYS_NONE, ARCH_PT_HOLE);
-    if (err == 0)
-        arch_ptree_unmap(&s->dst->tree.pt, s->to, 1);
-    return err;
-}
-
 /* The page table exists, so this cannot fail. */
 static void map_page(struct object *obj, uint32_t page, phys_t frame, unsigned flags)
 {
     int err = arch_ptree_map(&obj->tree.pt, page, frame, flags);
 
     kassert(err == 0);
+}
+
+/* Returns -TWZ_EPOISON if a page of a volatile source is lost. */
+static int check_lost(const struct span *s)
+{
+    uint32_t page = s->from;
+    unsigned flags;
+    phys_t frame;
+
+    if (!s->src->has_lost)
+        return 0;
+    for (; arch_ptree_next(&s->src->tree.pt, &page, s->from + s->count, &frame, &flags); page++)
+        if ((flags & ARCH_PT_LOST) != 0)
+            return -TWZ_EPOISON;
+    return 0;
 }
 
 /* Shares the frames of the source, page by page. */
@@ -80,7 +80,9 @@ static int volatile_to_volatile(const struct span *s)
     bool writable = false;
     unsigned flags;
     phys_t frame;
-    int err = arch_ptree_next(pt, &page, s->from + s->count, &frame, &flags) ? ensure_table(s) : 0;
+    int err = arch_ptree_next(pt, &page, s->from + s->count, &frame, &flags)
+                  ? page_ensure_table_locked(s->dst, s->to)
+                  : 0;
 
     if (err == 0)
         err = range_drop_locked(s->dst, s->to, s->count, false);
@@ -152,7 +154,7 @@ static int copy_next(const struct span *s, struct copies *c)
 static int persistent_to_volatile(const struct span *s)
 {
     struct copies c = { .n = 0 };
-    int err = ensure_table(s);
+    int err = page_ensure_table_locked(s->dst, s->to);
 
     while (err == 0 && c.n < s->count)
         err = copy_next(s, &c);
@@ -260,6 +262,10 @@ static int to_persistent(struct span *s)
 
 static int copy_span(struct span *s)
 {
+    int err = obj_is_persistent(s->src) ? 0 : check_lost(s);
+
+    if (err < 0)
+        return err;
     if (obj_is_persistent(s->dst))
         return to_persistent(s);
     return obj_is_persistent(s->src) ? persistent_to_volatile(s) : volatile_to_volatile(s);

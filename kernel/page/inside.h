@@ -70,8 +70,13 @@ uint32_t stored_count_absent(const struct object *obj, const struct store *store
  * pages that were writable, because their dirty bits are lost with the leaves. */
 void page_unmap_stored_locked(struct object *obj, uint32_t first, uint32_t count);
 
-/* Makes pages absent, or holes if `hole` is set. `count` must not exceed RANGE_BATCH. Returns
- * -TWZ_EDENIED, and has changed nothing, if a protected page were to become absent. */
+/* Makes sure that the page table of a page exists, so that mapping a page of it cannot fail.
+ * -TWZ_ENOMEM. */
+int page_ensure_table_locked(struct object *obj, uint32_t page);
+
+/* Makes pages absent, or holes if `hole` is set. `count` must not exceed RANGE_BATCH, and the pages
+ * must lie in one page table. After an error nothing has changed: -TWZ_EDENIED if a protected page
+ * were to become absent; -TWZ_ENOMEM. */
 int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool hole);
 
 /* Returns the first page in [page, end) that may not be absent, or `end`. Stops early after a

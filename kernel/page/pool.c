@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the pool: the mapped NVDIMM range, the store over it, and the store's two locks (store.h).
+ * Owns the pool: the mapped NVDIMM range, the store over it, and the locks of the store (store.h).
  * The pool's lock is STORE_LOCK_TABLE. Page words need only their object's lock, so a fault takes
  * neither, except to move 64 free frames into its core's reserve. The store names frames by number.
  * In the kernel outside of the store, only this file converts numbers to addresses.

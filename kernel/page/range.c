@@ -9,6 +9,7 @@
  * Lock order: object -> pool -> kmem -> phys.
  */
 #include <kernel/page.h>
+#include <kernel/panic.h>
 #include <kernel/phys.h>
 #include <store/format.h>
 #include <store/persist.h>
@@ -32,13 +33,28 @@ static int list_frames(struct object *obj, uint32_t first, uint32_t count, bool 
     return n;
 }
 
-static int mark_holes(struct object *obj, uint32_t first, uint32_t count)
+int page_ensure_table_locked(struct object *obj, uint32_t page)
 {
-    int err = 0;
+    unsigned flags = 0;
+    phys_t frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
+    int err;
 
-    for (uint32_t page = first; page < first + count && err == 0; page++)
-        err = arch_ptree_map(&obj->tree.pt, page, PHYS_NONE, ARCH_PT_HOLE);
+    if (!phys_is_none(frame) || flags != 0)
+        return 0;
+    err = arch_ptree_map(&obj->tree.pt, page, PHYS_NONE, ARCH_PT_HOLE);
+    if (err == 0)
+        arch_ptree_unmap(&obj->tree.pt, page, 1);
     return err;
+}
+
+/* The page table exists, so this cannot fail. */
+static void mark_holes(struct object *obj, uint32_t first, uint32_t count)
+{
+    for (uint32_t page = first; page < first + count; page++) {
+        int err = arch_ptree_map(&obj->tree.pt, page, PHYS_NONE, ARCH_PT_HOLE);
+
+        kassert(err == 0);
+    }
 }
 
 static int discard_stored(struct object *obj, uint32_t first, uint32_t count, bool hole)
@@ -63,6 +79,10 @@ int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool h
     phys_t list[RANGE_BATCH];
     int n = 0, err = 0;
 
+    if (hole && !obj_is_persistent(obj))
+        err = page_ensure_table_locked(obj, first);
+    if (err < 0)
+        return err;
     if (!phys_is_none(obj->tree.pt.top)) {
         n = list_frames(obj, first, count, hole, list);
         if (n < 0)
@@ -70,11 +90,9 @@ int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool h
         arch_ptree_unmap(&obj->tree.pt, first, count);
         if (n > 0)
             subtree_shoot_locked(&obj->tree, first, count);
-    } else if (hole) {
-        err = arch_ptree_init(&obj->tree.pt);
     }
     if (obj_is_persistent(obj)) {
-        err = err < 0 ? err : discard_stored(obj, first, count, hole);
+        err = discard_stored(obj, first, count, hole);
         if (err < 0)
             page_flush_frames(list, (unsigned)n);
         return err;
@@ -82,9 +100,9 @@ int range_drop_locked(struct object *obj, uint32_t first, uint32_t count, bool h
     for (int i = 0; i < n; i++)
         page_frame_put(list[i]);
     obj->pages -= (unsigned)n;
-    if (err == 0 && hole)
-        err = mark_holes(obj, first, count);
-    return err;
+    if (hole)
+        mark_holes(obj, first, count);
+    return 0;
 }
 
 /* Makes the pages read-only. An absent page gets a frame first, because only a leaf can be
@@ -98,7 +116,7 @@ static int protect_volatile(struct object *obj, uint32_t first, uint32_t count)
         phys_t frame;
 
         err = page_ensure_locked(obj, page, false);
-        if (err < 0 && err != -TWZ_EFAULT)
+        if (err < 0 && err != -TWZ_EFAULT && err != -TWZ_EPOISON)
             return err;
         frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
         if (phys_is_none(frame))

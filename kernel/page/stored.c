@@ -4,8 +4,8 @@
  * is a copy of this word. A leaf is writable only if the word is PRESENT, durable and not
  * protected. A read of an absent page maps the frame of zeros, except during a migration to DRAM.
  *
- * While an object migrates (obj/migrate.c), some of its leaves map DRAM frames or are holes. Such a
- * leaf is the truth about its page, as in a volatile object.
+ * While an object migrates (obj/migrate.c), some of its leaves map DRAM frames, are holes or are
+ * lost. Such a leaf is the truth about its page, as in a volatile object.
  *
  * Crash protocol: the store commits the page word before this file writes the leaf. Programs can
  * therefore store only into frames that are durably part of the object.
@@ -39,8 +39,9 @@ static void map_neighbours(struct object *obj, struct store *store, uint32_t pag
 
     for (at = at == 0 ? 1 : at; at < end && at < TWZ_PAGE_RECORD; at++) {
         struct store_page p = { .page = at };
+        unsigned flags = 0;
 
-        if (at == page || !phys_is_none(arch_ptree_lookup(&obj->tree.pt, at, NULL)))
+        if (at == page || !phys_is_none(arch_ptree_lookup(&obj->tree.pt, at, &flags)) || flags != 0)
             continue;
         if (store_page_get(store, obj->row, at, &p) < 0)
             continue;
@@ -133,7 +134,7 @@ static int fault_by_word(struct object *obj, struct store *store, uint32_t page,
  * page. */
 static bool is_dram_leaf(phys_t frame, unsigned flags)
 {
-    if ((flags & ARCH_PT_HOLE) != 0)
+    if ((flags & (ARCH_PT_HOLE | ARCH_PT_LOST)) != 0)
         return true;
     return !phys_is_none(frame) && !zeropage_is(frame) && !pool_has(frame);
 }

@@ -4,6 +4,7 @@
  *
  *   no leaf          absent; the next touch adds a zeroed frame (not in a DEVICE object)
  *   ARCH_PT_HOLE     a hole
+ *   ARCH_PT_LOST     its bytes were lost in the pool, before the object migrated to DRAM
  *   ARCH_PT_WRITE    the frame belongs to this leaf alone
  *   ARCH_PT_COW      other leaves may share the frame (phys_ref); a write ends the sharing
  *   ARCH_PT_PROTECT  read-only for all
@@ -100,6 +101,8 @@ int volatile_fault_locked(struct object *obj, uint32_t page, unsigned how)
 
     if ((flags & ARCH_PT_HOLE) != 0)
         return -TWZ_EFAULT;
+    if ((flags & ARCH_PT_LOST) != 0)
+        return -TWZ_EPOISON;
     if (phys_is_none(frame))
         return obj->kind == TWZ_KIND_DEVICE ? -TWZ_EFAULT : volatile_add_locked(obj, page, how);
     if ((how & TOUCH_WRITE) == 0 || (flags & ARCH_PT_WRITE) != 0)

@@ -132,7 +132,8 @@ static int create_blank(const struct twz_create *in, struct object **out)
                              .witness = in->witness,
                              .witness_off = in->witness_off,
                              .witness_value = in->witness_value,
-                             .tie = in->tie };
+                             .tie = in->tie,
+                             .unfinished = in->nsources > 0 };
     int err;
 
     if (!is_creatable(in->kind) || in->nsources > SOURCES_MAX)
@@ -143,6 +144,14 @@ static int create_blank(const struct twz_create *in, struct object **out)
     if (err == 0 && (in->flags & TWZ_OBJ_PROVISIONAL) != 0)
         err = check_rights(in->witness, TWZ_READ);
     return err < 0 ? err : obj_create(&spec, out);
+}
+
+/* Makes a new object permanent, now that its sources are copied. */
+static int finish_object(struct object *obj, const struct twz_create *in)
+{
+    if ((in->flags & TWZ_OBJ_PROVISIONAL) != 0 || (obj->flags & TWZ_OBJ_PROVISIONAL) == 0)
+        return 0;
+    return obj_ctl(obj, TWZ_CTL_PERMANENT, 0);
 }
 
 int64_t sys_obj_create(struct arch_frame *frame, struct user_spec spec, struct user_id id)
@@ -165,6 +174,8 @@ int64_t sys_obj_create(struct arch_frame *frame, struct user_spec spec, struct u
         return sys_again(frame);
     if (err == 0)
         err = USER_OUT(id, &t->progress.obj->id);
+    if (err == 0)
+        err = finish_object(t->progress.obj, &in); /* COMMIT: last, so nothing after it can fail */
     if (err < 0) {
         threadobj_drop_progress(t);
     } else {

@@ -2,7 +2,8 @@
 /*
  * The state that goes on over the boots of a pool. boots.py boots this program twice on one pool.
  * The first boot leaves its time and the IDs of the kernel's objects in the names root; the second
- * compares them with its own.
+ * compares them with its own. The first boot ends in the midst of a call that creates an object
+ * from a source; the second must find nothing of it.
  */
 #include "user.h"
 
@@ -10,6 +11,7 @@ struct left {
     uint64_t boots;
     uint64_t resume_count;
     uint64_t now;
+    uint64_t pool_free;
     objid_t root, system, console;
 };
 #define NS_PER_S 1000000000ull
@@ -28,6 +30,51 @@ static bool is_same(const volatile objid_t *a, objid_t b)
     return a->lo == b.lo && a->hi == b.hi;
 }
 
+#define SOURCE_PAGES 4000u
+#define COPIED_PAGES 40u /* that the unfinished object has at least */
+#define PAGE         TWZ_PAGE_SIZE
+
+static uint64_t pool_free(void)
+{
+    (void)user_memory_free(); /* makes the kernel count */
+    return user_system()->pool_free;
+}
+
+/* Creates a persistent object from the source whose ID is in the words. */
+static void child_creates(uint64_t pages)
+{
+    struct twz_copy from = { .src = { SHARED->word[2], SHARED->word[3] },
+                             .src_off = PAGE,
+                             .dst_off = PAGE,
+                             .len = pages * PAGE };
+    struct twz_create spec = {
+        .flags = TWZ_OBJ_PERSIST, .perms = TWZ_PERMS, .source_size = sizeof(from), .nsources = 1
+    };
+    objid_t id;
+
+    spec.sources = (uint64_t)(uintptr_t)&from;
+    (void)user_create(&spec, &id);
+    __atomic_store_n(&SHARED->word[1], 1, __ATOMIC_RELEASE);
+    CALL(thread_exit, 0);
+}
+
+static void begin_create(void)
+{
+    objid_t source = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+
+    user_map(SLOT_TEST + 1, source, TWZ_READ | TWZ_WRITE);
+    for (uint64_t page = 1; page <= SOURCE_PAGES; page++)
+        *user_page(SLOT_TEST + 1, page) = page;
+    SHARED->word[2] = source.lo;
+    SHARED->word[3] = source.hi;
+    LEFT->pool_free = pool_free();
+    (void)user_thread(0, child_creates, SOURCE_PAGES);
+    CHECK_IS(CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 20), 0);
+    while (pool_free() > LEFT->pool_free - COPIED_PAGES * PAGE)
+        user_wait(&SHARED->word[0], 0, user_now() + 100000);
+    CHECK_IS(__atomic_load_n(&SHARED->word[1], __ATOMIC_ACQUIRE), 0);
+}
+
 static void leave_state(void)
 {
     const volatile struct twz_system *s = user_system();
@@ -44,6 +91,7 @@ static void leave_state(void)
     /* longer than the kernel's bound of the clock lies ahead at boot */
     user_wait(&SHARED->word[0], 0, user_now() + 300 * NS_PER_S);
     LEFT->now = user_now();
+    begin_create();
 }
 
 static void compare_state(void)
@@ -56,6 +104,7 @@ static void compare_state(void)
     CHECK(is_same(&LEFT->root, root));
     CHECK(is_same(&LEFT->system, system_id()));
     CHECK(is_same(&LEFT->console, console));
+    CHECK(pool_free() >= LEFT->pool_free - COPIED_PAGES / 2 * PAGE);
     CHECK(!objid_equal(root, console) && !objid_equal(root, system_id()));
 }
 

@@ -271,6 +271,7 @@ void x86_irq(unsigned vector); /* any vector >= 32 */
 #define PTE_SW0  (1ull << 9)
 #define PTE_SW1  (1ull << 10)
 #define PTE_SW2  (1ull << 11)
+#define PTE_SW3  (1ull << 52)
 #define PTE_NX   (1ull << 63)
 #define PTE_ADDR 0x000ffffffffff000ull
 

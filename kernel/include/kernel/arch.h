@@ -222,6 +222,7 @@ MUST_CHECK bool arch_ptree_destroy_some(struct arch_ptree *pt, uint32_t budget);
 #define ARCH_PT_COW      4u  /* software bit: the frame may be shared; a write must copy it first */
 #define ARCH_PT_PROTECT  8u  /* software bit: obj_range made the page read-only */
 #define ARCH_PT_HOLE     16u /* frame PHYS_NONE: the page is a hole, without a translation */
+#define ARCH_PT_LOST     64u /* frame PHYS_NONE: its bytes are lost, without a translation */
 #define ARCH_PT_DIRTY    32u /* from lookup and next only: the processor wrote through the leaf */
 
 /* Maps a page (an index in units of 4 KiB) to frame, and replaces what was mapped there. Allocates
@@ -231,8 +232,9 @@ MUST_CHECK int arch_ptree_map(struct arch_ptree *pt, uint32_t page, phys_t frame
 void arch_ptree_unmap(struct arch_ptree *pt, uint32_t page, uint32_t count);
 /* The frame at page, or PHYS_NONE. flags may be NULL. */
 phys_t arch_ptree_lookup(const struct arch_ptree *pt, uint32_t page, unsigned *flags);
-/* Finds the first page in [*page, end) that is mapped or a hole, and sets *page, *frame (PHYS_NONE
- * for a hole) and *flags. False: there is none, and *page is `end`. Skips absent tables. */
+/* Finds the first page in [*page, end) that is mapped, a hole or lost, and sets *page, *frame
+ * (PHYS_NONE unless it is mapped) and *flags. False: there is none, and *page is `end`. Skips
+ * absent tables. */
 bool arch_ptree_next(const struct arch_ptree *pt, uint32_t *page, uint32_t end, phys_t *frame,
                      unsigned *flags);
 

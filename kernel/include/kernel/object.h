@@ -68,6 +68,7 @@ struct object {
     uint32_t persist;   /* TWZ_PERSIST_* */
     uint32_t row;       /* OBJ_NO_ROW if volatile; a change needs the table's lock as well */
     uint64_t pages;     /* number of DRAM frames that are pages of the object */
+    bool has_lost;      /* volatile: leaves may be lost (ARCH_PT_LOST) */
     phys_t record;      /* frame of the record page; PHYS_NONE until the first fault on it */
     bool written;       /* mapped with WRITE since the last complete write-back without mappings */
     struct pin *pin;    /* list of the holders of pins (obj/pin.c) */
@@ -112,12 +113,14 @@ struct obj_spec {
     uint64_t witness_off;
     uint64_t witness_value;
     objid_t tie;
+    bool unfinished;       /* the caller makes it permanent when it is complete */
     const uint64_t *nonce; /* of one of the kernel's own objects; NULL: a random one */
 };
 
 /*
  * Creates an object without pages, and returns a reference in *out. A persistent object exists
- * durably on return, live or provisional. Errors: -TWZ_EINVAL; -TWZ_ENOMEM, -TWZ_ENOSPC,
+ * durably on return, live or provisional; an unfinished one is provisional without a witness, so a
+ * power failure removes it. Errors: -TWZ_EINVAL; -TWZ_ENOMEM, -TWZ_ENOSPC,
  * -TWZ_EFULL; -TWZ_ENOOBJ or -TWZ_EDELETED for the parent or the witness; -TWZ_EEXIST if the
  * witness word has its value already; -TWZ_ENOTSUP for a persistent object without a pool. Long.
  */
@@ -208,7 +211,7 @@ MUST_CHECK int obj_ctl(struct object *obj, uint64_t op, uint64_t arg);
  * calls turn it back; the last of these returns the error. Errors: -TWZ_EDELETED; -TWZ_EBUSY if the
  * store has ties of the object, or its former row is still being released; -TWZ_ENOTSUP if the
  * object is not DATA or has a volatile tie to a parent, or there is no pool; -TWZ_ENOSPC,
- * -TWZ_EFULL, -TWZ_ENOMEM, -TWZ_EPOISON, -TWZ_EDAMAGED. Long.
+ * -TWZ_EFULL, -TWZ_ENOMEM, -TWZ_EDAMAGED. A page that the media lost stays lost. Long.
  */
 MUST_CHECK int obj_migrate(struct object *obj, bool persistent);
 

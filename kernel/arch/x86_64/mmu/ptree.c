@@ -7,7 +7,7 @@
  *   - A subtree has no rights: its upper entries allow everything, a leaf's W bit is the object's
  *     own state, and no entry has NX. Slot entries have the rights (root.c).
  *   - The accessed bit is set in every entry, so the processor writes only the dirty bit of leaves.
- *   - A leaf without PTE_P is zero (absent) or LEAF_HOLE.
+ *   - A leaf without PTE_P is zero (absent), LEAF_HOLE, or LEAF_LOST, perhaps with LEAF_PROTECT.
  *   - The processor walks a subtree at any time, so each entry changes by one store.
  *   - A table is freed only with its subtree.
  *
@@ -20,6 +20,7 @@
 #define LEAF_COW     PTE_SW0
 #define LEAF_PROTECT PTE_SW1
 #define LEAF_HOLE    PTE_SW2
+#define LEAF_LOST    PTE_SW3
 
 #define ENTRIES 512u
 
@@ -76,6 +77,8 @@ static uint64_t make_leaf(phys_t frame, unsigned flags)
 
     if (flags & ARCH_PT_HOLE)
         return LEAF_HOLE;
+    if (flags & ARCH_PT_LOST)
+        return LEAF_LOST | (flags & ARCH_PT_PROTECT ? LEAF_PROTECT : 0);
     value |= flags & ARCH_PT_WRITE ? PTE_W : 0;
     value |= flags & ARCH_PT_UNCACHED ? PTE_PCD | PTE_PWT : 0;
     value |= flags & ARCH_PT_COW ? LEAF_COW : 0;
@@ -133,6 +136,7 @@ static unsigned flags_of_leaf(uint64_t leaf)
     flags |= leaf & LEAF_COW ? ARCH_PT_COW : 0;
     flags |= leaf & LEAF_PROTECT ? ARCH_PT_PROTECT : 0;
     flags |= leaf & LEAF_HOLE ? ARCH_PT_HOLE : 0;
+    flags |= leaf & LEAF_LOST ? ARCH_PT_LOST : 0;
     flags |= leaf & PTE_D ? ARCH_PT_DIRTY : 0;
     return flags;
 }
