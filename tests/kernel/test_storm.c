@@ -33,6 +33,19 @@
 
 /* --- common objects --------------------------------------------------------------------------- */
 
+/* Flat objects, and provisional ones whose witness may go at any time. */
+static void vary(struct twz_create *spec, uint64_t n)
+{
+    if ((n & 3) == 0 && spec->flags == 0 && spec->kind == TWZ_KIND_DATA)
+        spec->flags = TWZ_OBJ_FLAT;
+    if ((n & 3) == 1 && spec->flags == TWZ_OBJ_PERSIST) {
+        spec->flags |= TWZ_OBJ_PROVISIONAL;
+        spec->witness = common_id(n >> 8);
+        spec->witness_off = TWZ_OBJ_BASE;
+        spec->witness_value = n;
+    }
+}
+
 static objid_t make_common(struct worker *w)
 {
     static const uint8_t kinds[] = { TWZ_KIND_DATA, TWZ_KIND_DATA,   TWZ_KIND_DATA, TWZ_KIND_DATA,
@@ -54,12 +67,12 @@ static objid_t make_common(struct worker *w)
         spec.tie = common_id(n >> 32);
     if ((n >> 6 & 3) == 0)
         spec.nsources = 1;
+    vary(&spec, next(w));
     if (user_create(&spec, &id) == 0)
         return id;
     spec.tie = TWZ_OBJID_NONE;
     spec.nsources = 0;
-    if (STORM->lean != 0)
-        spec.flags = 0;
+    spec.flags &= STORM->lean == 0 ? TWZ_OBJ_PERSIST : 0;
     CHECK_IS(user_create(&spec, &id), 0);
     return id;
 }
@@ -167,7 +180,7 @@ void storm_use_common(struct worker *w)
     case 10: storm_copy_common(a, b, next(w)); break;
     case 11:
     case 12: CALL(obj_ctl, IDARG(a), TWZ_CTL_PERSIST, n >> 40 & 1); break;
-    case 13: CALL(obj_ctl, IDARG(a), TWZ_CTL_MODE, (n >> 40) % 3); break;
+    case 13: CALL(obj_ctl, IDARG(a), n >> 42 & 2, (n >> 40) % 3); break; /* PERMANENT or MODE */
     case 14: CALL(obj_ctl, IDARG(a), TWZ_CTL_PERMS, TWZ_PERMS & ~(n >> 40 & TWZ_WRITE)); break;
     case 15:
     case 16: CALL(obj_tie, IDARG(a), IDARG(b), n >> 40 & 1); break;
