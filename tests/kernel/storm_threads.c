@@ -5,6 +5,8 @@
  */
 #include "storm.h"
 
+#define MANY 40u /* words */
+
 /* As user_thread, but its objects may be persistent, and the view another one. */
 static objid_t start_child(struct worker *w, unsigned i, objid_t view, void (*fn)(uint64_t arg))
 {
@@ -57,11 +59,41 @@ static void child_sleeps(uint64_t number)
     CALL(thread_exit, number);
 }
 
+/* Sleeps on many words at once, of which only the first one ends its sleep for good. */
+static void child_sleeps_on_many(uint64_t number)
+{
+    volatile uint64_t *word = &STORM->go[number];
+    struct twz_sync ops[MANY];
+    unsigned i;
+
+    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0) {
+        for (i = 0; i < MANY; i++) {
+            volatile uint64_t *other = &STORM->pong[i % WORKERS];
+
+            ops[i].addr = (uint64_t)(uintptr_t)(i == 0 ? word : other);
+            ops[i].value = i == 0 ? 0 : *other;
+            ops[i].op = TWZ_SYNC_SLEEP | TWZ_SYNC_64;
+            ops[i].result = 0;
+        }
+        CALL(thread_sync, ops, MANY, TWZ_FOREVER);
+    }
+    CALL(thread_exit, number);
+}
+
 /* Makes itself deaf to signals, then sleeps. */
 static void child_masks(uint64_t number)
 {
     CALL(thread_ctl, 0, 0, TWZ_THREAD_MASK, ~0ull, 0);
     child_sleeps(number);
+}
+
+static void child_rests(uint64_t number)
+{
+    switch (user_now() % 3) {
+    case 0: child_sleeps(number); break;
+    case 1: child_masks(number); break;
+    default: child_sleeps_on_many(number); break;
+    }
 }
 
 /* Hands the core to its worker and back. */
@@ -162,7 +194,7 @@ static void end_many(struct worker *w)
     unsigned i;
 
     for (i = 0; i < CHILDREN; i++)
-        child[i] = start_child(w, i, user_view(), n >> i & 1 ? child_sleeps : child_masks);
+        child[i] = start_child(w, i, user_view(), child_rests);
     for (i = 0; i < CHILDREN; i++) {
         CALL(thread_signal, IDARG(child[i]), 20, n);
         CALL(thread_ctl, IDARG(child[i]), TWZ_THREAD_PRIORITY, 10 + (n >> (8 + i) & 7));
