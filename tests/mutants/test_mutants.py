@@ -133,8 +133,8 @@ class SmallTree:
         self.dir = self.temporary.name
         self.groups, self.here = plan.GROUPS, mutants.HERE
         plan.GROUPS, mutants.HERE = {"code": (["code"], [], ["code/numbers"])}, self.dir
-        for path, text in (("meson.build", PROJECT), ("meson_options.txt", OPTIONS), ("code/numbers.c", NUMBERS), ("test.c", TEST),
-                           ("survivors.txt", "")):
+        for path, text in (("meson.build", PROJECT), ("meson_options.txt", OPTIONS),
+                           ("code/numbers.c", NUMBERS), ("test.c", TEST), ("survivors.txt", "")):
             self.write(path, text)
         return self
 
