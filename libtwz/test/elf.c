@@ -109,6 +109,32 @@ static void test_good(uint8_t *file)
         CHECK(elf_read(file, size, &plan) < 0);
 }
 
+/* Relocations that the loader does not know, or that lie outside of the data. */
+static void check_relocation(uint8_t *file, struct elf_rela rela)
+{
+    uint8_t *data = guarded(DATA + BSS);
+    struct elf_plan plan;
+
+    make_elf(file);
+    ((struct image *)(void *)file)->rela[1] = rela;
+    CHECK(elf_read(file, SIZE, &plan) == 0);
+    CHECK(elf_relocate(file, &plan, 0x40001000, data) == -TWZ_ETYPE);
+    guarded_free(data, DATA + BSS);
+}
+
+static void test_relocations(uint8_t *file)
+{
+    const uint64_t end = TWZ_PROGRAM_DATA + DATA + BSS;
+
+    check_relocation(file, (struct elf_rela){ TWZ_PROGRAM_DATA + 8, ELF_RELA_RELATIVE + 1, 1 });
+    check_relocation(file, (struct elf_rela){ TWZ_PROGRAM_DATA + 8, 1, 1 });
+    check_relocation(file, (struct elf_rela){ TWZ_PROGRAM_DATA - 8, ELF_RELA_RELATIVE, 1 });
+    check_relocation(file, (struct elf_rela){ 0, ELF_RELA_RELATIVE, 1 });
+    check_relocation(file, (struct elf_rela){ end - 7, ELF_RELA_RELATIVE, 1 });
+    check_relocation(file, (struct elf_rela){ end, ELF_RELA_RELATIVE, 1 });
+    check_relocation(file, (struct elf_rela){ UINT64_MAX, ELF_RELA_RELATIVE, 1 });
+}
+
 static void check_refused(uint8_t *file, uint64_t off, uint64_t value, size_t len)
 {
     struct elf_plan plan;
@@ -173,8 +199,9 @@ int main(void)
     uint8_t *file = guarded(SIZE);
 
     test_good(file);
+    test_relocations(file);
     test_refused(file);
     test_random(file);
-    printf("3 passed, 0 failed\n");
+    printf("4 passed, 0 failed\n");
     return 0;
 }

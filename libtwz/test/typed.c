@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <hier/hier.h>
+#include <twz/guard.h>
 #include <twz/mutex.h>
 #include <twz/typed.h>
 
@@ -136,6 +137,58 @@ static void test_typed(void)
     CHECK(twz_object_init_ptr(&obj, box) == 0);
     CHECK(twz_object_set_size(&obj, TWZ_OBJ_DATA_MAX - 8) == 0);
     CHECK(!twz_new(box, struct item) && twz_error_last() == -TWZ_EFULL);
+    CHECK(!twz_new_space(box, 0, 8) && twz_error_last() == -TWZ_EINVAL);
+    CHECK(!twz_new(box, struct item) && twz_error_last() == -TWZ_EFULL);
+    CHECK(!twz_new_space(box, 8, 3) && twz_error_last() == -TWZ_EINVAL);
+    CHECK(!twz_open_typed("/none", 1, TWZ_OBJ_DATA_MAX, 0) && twz_error_last() == -TWZ_ENONAME);
+    CHECK(!twz_open_typed("/none", 1, TWZ_OBJ_DATA_MAX + 1, 0) && twz_error_last() == -TWZ_EINVAL);
+}
+
+/* A full pool is an error of each call that needs a page. */
+static void test_no_space(void)
+{
+    const struct box *box;
+    twzobj a, b;
+    twz_pptr_t p;
+
+    start();
+    CHECK(twz_object_new(&a, NULL, NULL, 0) == 0 && twz_object_new(&b, NULL, NULL, 0) == 0);
+    box = twz_open("/box", struct box, TWZ_CREATE);
+    CHECK(box);
+    host_touch_fail(-TWZ_ENOSPC);
+    CHECK(twz_ptr_make(&a, b.id, TWZ_OBJ_BASE, TWZ_READ, &p) == -TWZ_ENOSPC);
+    CHECK(!twz_new(box, struct item) && twz_error_last() == -TWZ_ENOSPC);
+    host_touch_fail(0);
+    CHECK(twz_ptr_make(&a, b.id, TWZ_OBJ_BASE, TWZ_READ, &p) == 0 && twz_new(box, struct item));
+}
+
+/* What a guard holds: each object once for each time that it is open. */
+static void test_guards(void)
+{
+    struct twz_guard g = { 0 };
+    struct twz_mutex lock[2] = { 0 };
+    twzobj a, b;
+
+    start();
+    CHECK(twz_object_new(&a, NULL, NULL, 0) == 0 && twz_object_new(&b, NULL, NULL, 0) == 0);
+    twz_guard_begin(&g);
+    twz_guard_opened(&a);
+    twz_guard_opened(&b);
+    twz_guard_opened(&a);
+    twz_guard_closed(&a);
+    CHECK(g.objects == 2 && g.object[0].start == a.start && g.object[1].start == b.start);
+    twz_guard_closed(&a);
+    CHECK(g.objects == 1 && g.object[0].start == b.start);
+    twz_guard_closed(&a); /* was opened before the guard */
+    CHECK(g.objects == 1);
+    twz_guard_watch(a.start);
+    twz_guard_watch(a.start);
+    CHECK(g.watched == 1 && g.watch[0] == a.start);
+    twz_guard_lock(&lock[0]);
+    twz_guard_lock(&lock[1]);
+    twz_guard_unlock(&lock[0]);
+    CHECK(g.locks == 1 && g.lock[0] == &lock[1]);
+    twz_guard_end(&g);
 }
 
 int main(void)
@@ -144,6 +197,8 @@ int main(void)
     test_pointers();
     test_mutex();
     test_typed();
-    printf("4 passed, 0 failed\n");
+    test_no_space();
+    test_guards();
+    printf("6 passed, 0 failed\n");
     return 0;
 }

@@ -77,6 +77,8 @@ static void test_names(void)
     CHECK(hier_insert(&root, n("x/y"), a, &plain) == -TWZ_EINVAL);
     CHECK(hier_insert(&root, n(".."), a, &plain) == -TWZ_EINVAL);
     CHECK(hier_insert(&root, n(""), a, &plain) == -TWZ_EINVAL);
+    CHECK(hier_insert(&root, (struct hier_name){ "a\0b", 3 }, a, &plain) == -TWZ_EINVAL);
+    CHECK(hier_insert(&root, n("a\1b"), a, &plain) == 0 && hier_remove(&root, n("a\1b"), 0) == 0);
     memset(long_name, 'l', sizeof(long_name));
     CHECK(hier_insert(&root, (struct hier_name){ long_name, 256 }, a, &plain) == -TWZ_ENAMELEN);
     CHECK(hier_insert(&root, (struct hier_name){ long_name, 255 }, a, &plain) == 0);
@@ -431,9 +433,39 @@ static void test_paths(void)
     CHECK(hier_path_of(root.id, b.id, path, sizeof(path)) == 4 && strcmp(path, "/a/b") == 0);
     CHECK(hier_path_of(root.id, b.id, path, 4) == -TWZ_ERANGE);
     CHECK(twz_name_of(f, path, sizeof(path)) == 6 && strcmp(path, "/a/b/f") == 0);
+    for (size_t size = 2; size < 8; size++) { /* the path and its end fit, or nothing is stored */
+        memset(path, '#', sizeof(path));
+        CHECK(twz_name_of(f, path, size) == (size < 7 ? -TWZ_ENONAME : 6));
+        CHECK(path[size] == '#' && path[size + 1] == '#');
+    }
     CHECK(twz_name_mkdir("/a/c/") == 0 && twz_name_mkdir("/a/c") == -TWZ_EEXIST);
     CHECK(twz_name_rename("/a/c", "/a/b/c") == 0 && twz_name_unassign("/a/b/c/") == 0);
     CHECK(twz_name_unassign("/a/b/abs") == 0 && twz_name_resolve("/a/b/abs", &id) < 0);
+}
+
+/* What a tool shows of a header, whatever it holds. */
+static void keep_line(void *ctx, const char *line)
+{
+    snprintf(ctx, 256, "%s", line);
+}
+
+static void test_show(void)
+{
+    static const char *const states[] = { "idle", "dirty", "committed", "damaged" };
+    struct hier_dir *head;
+    char line[256], want[256];
+
+    start_test();
+    head = twz_object_base(&root);
+    for (uint64_t op = 0; op <= HIER_COMMITTED + 1; op++) {
+        head->op = op;
+        CHECK(hier_show(&root, keep_line, line) == 0);
+        snprintf(want, sizeof(want), "%s, parent %016llx:%016llx", states[op],
+                 (unsigned long long)root.id.hi, (unsigned long long)root.id.lo);
+        CHECK(strlen(line) > strlen(want));
+        CHECK(strcmp(line + strlen(line) - strlen(want), want) == 0);
+        CHECK(strncmp(line, "directory, names 0, buckets 32 used 0, bytes ", 45) == 0);
+    }
 }
 
 static void print(void *ctx, const char *line)
@@ -488,8 +520,9 @@ int main(void)
     test_dirs();
     test_rename();
     test_paths();
+    test_show();
     test_hostile();
     test_many();
-    printf("12 passed, 0 failed\n");
+    printf("13 passed, 0 failed\n");
     return 0;
 }
