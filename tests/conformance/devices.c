@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -94,7 +95,13 @@ static void machine(void)
     HOLDS(strlen(u.sysname) > 0 && !strcmp(u.machine, "x86_64"));
     SAY(getrlimit(RLIMIT_NOFILE, &limit));
     HOLDS(limit.rlim_cur >= 64);
+    SAY(setrlimit(RLIMIT_NOFILE, &limit));
+    limit.rlim_cur = limit.rlim_max + 1;
+    SAY(limit.rlim_max == RLIM_INFINITY ? -1 : setrlimit(RLIMIT_NOFILE, &limit));
     SAY(getrlimit(999, &limit));
+    HOLDS(getauxval(AT_UID) == getuid() && getauxval(AT_EUID) == geteuid());
+    HOLDS(getauxval(AT_GID) == getgid() && getauxval(AT_EGID) == getegid());
+    HOLDS(getauxval(AT_PAGESZ) == 4096 && getauxval(AT_CLKTCK) == 100 && !getauxval(AT_SECURE));
     SAY(getrusage(RUSAGE_SELF, &usage));
     HOLDS(usage.ru_utime.tv_sec >= 0 && usage.ru_utime.tv_usec < 1000000);
     SAY(getrandom(a, sizeof(a), 0));

@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/select.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -340,6 +341,26 @@ static void appending(void)
     printf("%d %d %d %d lines, %d torn\n", lines[0], lines[1], lines[2], lines[3], torn);
 }
 
+/* A child that begins in another directory. */
+static void spawn_in_a_directory(void)
+{
+    posix_spawn_file_actions_t actions;
+
+    SAY(mkdir("below", 0755));
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addchdir_np(&actions, "below");
+    finish(start(&actions, WORDS("append", "z")));
+    posix_spawn_file_actions_destroy(&actions);
+    SAY(access("below/log", R_OK));
+    SAY(rmdir("below"));
+    SAY(unlink("below/log"));
+    SAY(rmdir("below"));
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addchdir_np(&actions, "below");
+    (void)start(&actions, WORDS("append", "z"));
+    posix_spawn_file_actions_destroy(&actions);
+}
+
 static void pipe_rules(void)
 {
     struct pollfd p;
@@ -395,6 +416,7 @@ int main(int argc, char **argv)
     inherited();
     inherited_in_use();
     appending();
+    spawn_in_a_directory();
     pipe_rules();
     return 0;
 }
