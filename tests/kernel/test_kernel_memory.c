@@ -100,6 +100,30 @@ static void test_counters_of_threads_come_back(void)
     CHECK(after.kernel_memory <= before.kernel_memory + SPARE);
 }
 
+/* A view that a thread ran in is gone with its leaves and its tables, once it is deleted. */
+static void test_memory_of_views_comes_back(void)
+{
+    objid_t none = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
+    objid_t thread = user_thread(1, child_exit, 0);
+    struct counters before = { 0 }, after;
+    unsigned i;
+
+    user_join(1);
+    for (i = 0; i < 120; i++) {
+        objid_t view = user_child_view(1, none);
+
+        if (i == 20) /* the caches are full */
+            before = read_counters();
+        CHECK_IS(user_spawn(1, thread, view, child_exit, 0), 0);
+        user_join(1);
+        CHECK_IS(CALL(obj_delete, IDARG(view), TWZ_DELETE_NOW), 0);
+    }
+    after = read_counters();
+    CHECK(after.kernel_memory <= before.kernel_memory + SPARE);
+    CHECK(after.memory_free + SPARE >= before.memory_free);
+    CHECK_IS(CALL(obj_delete, IDARG(none), TWZ_DELETE_NOW), 0);
+}
+
 /* Adds pages to the object at SHARED->word[0] until there is no memory. */
 static void child_exhaust(uint64_t arg)
 {
@@ -147,5 +171,6 @@ void test_main(void)
     test_memory_of_objects_comes_back(TWZ_KIND_DATA);
     test_memory_of_objects_comes_back(TWZ_KIND_THREAD);
     test_counters_of_threads_come_back();
+    test_memory_of_views_comes_back();
     test_first_program_has_a_reserve();
 }

@@ -160,6 +160,39 @@ static void test_masked_signals_wait(void)
     CHECK_IS(SHARED->word[10], 3 + TWZ_SIGNALS_QUEUED);
 }
 
+/* A frame that the kernel does not know is refused, and the handler goes on. */
+static void on_signal_bad_frames(struct twz_fault_frame *frame)
+{
+    uint64_t flags = frame->flags, size = frame->xsave_size, bit;
+
+    for (bit = 1; bit != 0; bit <<= 1) {
+        if (bit & TWZ_FRAME_MASK)
+            continue;
+        frame->flags = flags | bit;
+        CHECK_IS(CALL(fault_return, frame), -TWZ_EINVAL);
+    }
+    frame->flags = flags;
+    if (frame->xsave) {
+        frame->xsave_size = size - 64;
+        CHECK_IS(CALL(fault_return, frame), -TWZ_EINVAL);
+        frame->xsave_size = size + 64;
+        CHECK_IS(CALL(fault_return, frame), -TWZ_EINVAL);
+        frame->xsave_size = size;
+    }
+    SHARED->word[10]++;
+    CALL(fault_return, frame);
+    CHECK(0);
+}
+
+static void test_unknown_frames_are_refused(void)
+{
+    user_set_handler(TWZ_FAULT_SIGNAL, on_signal_bad_frames);
+    SHARED->word[10] = 0;
+    CHECK_IS(CALL(thread_signal, 0, 0, 30, 0), 0);
+    CHECK_IS(SHARED->word[10], 1);
+    user_set_handler(TWZ_FAULT_SIGNAL, on_signal_log);
+}
+
 static void child_masks_all(uint64_t arg)
 {
     CALL(thread_ctl, 0, 0, TWZ_THREAD_MASK, ~0ull, 0);
@@ -251,6 +284,7 @@ void test_main(void)
     test_become_carries_the_place();
     test_frame_stays_in_the_fault_stack();
     test_masked_signals_wait();
+    test_unknown_frames_are_refused();
     test_kill_cannot_be_masked();
     user_handlers();
     test_far_return_to_the_kernel_ends_the_thread();
