@@ -61,6 +61,7 @@ def test_help_of_each_command():
         holds(text, f"usage: twz-obj {name}", operands)
         for option, argument in options(name).items():
             holds(text, f"{option} {argument}".rstrip())
+        same("[option...]" in text, bool(options(name)), f"{name}: options in the usage")
 
 
 def test_man_page_has_each_command_and_option():
