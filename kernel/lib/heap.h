@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pairing heap of structs that carry their own links; pure, and no call allocates. A heap that is
- * all zero is empty. Insertion is constant, removal logarithmic in the mean. The caller serialises
- * all access to a heap and its nodes.
+ * A leftist heap of structs that carry their own links; pure, and no call allocates. A heap that is
+ * all zero is empty. Insertion, and removal of any node, are logarithmic in the worst case. The
+ * caller serialises all access to a heap and its nodes.
  */
 #ifndef LIB_HEAP_H
 #define LIB_HEAP_H
@@ -11,9 +11,10 @@
 
 struct heap_node {
     uint64_t key; /* set by the caller before heap_insert, constant while in the heap */
-    struct heap_node *child;
-    struct heap_node *next; /* sibling */
-    struct heap_node *prev; /* sibling before, or the parent of a first child */
+    struct heap_node *left;
+    struct heap_node *right;
+    struct heap_node *up; /* NULL: the top */
+    uint32_t rank;        /* nodes on the path along `right`, this one included */
 };
 
 struct heap {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The pairing heap of the kernel's timers, against a sorted array. */
+/* The heap of the kernel's timers, against a sorted array. */
 #include <stdbool.h>
 
 #include <lib/heap.h>
@@ -85,10 +85,56 @@ START_TEST(test_pops_in_order)
 }
 END_TEST
 
+/* The length of the path along `right`, which bounds every operation. */
+static size_t path_length(const struct heap_node *at)
+{
+    size_t length = 0;
+
+    for (; at; at = at->right)
+        length++;
+    return length;
+}
+
+static void check_paths(void)
+{
+    for (size_t i = 0; i < NODES; i++) {
+        if (!queued[i])
+            continue;
+        ck_assert(path_length(&node[i]) <= 7); /* 2^8 - 1 nodes or more have a longer one */
+        ck_assert(path_length(node[i].left) >= path_length(node[i].right));
+    }
+}
+
+/* Keys that rise or fall, and removals at random, leave no long path. */
+START_TEST(test_paths_stay_short)
+{
+    static struct heap heap;
+    uint64_t state = 3;
+
+    for (size_t i = 0; i < NODES; i++) {
+        node[i].key = i % 2 == 0 ? i : 2 * NODES - i;
+        heap_insert(&heap, &node[i]);
+        queued[i] = true;
+        check_paths();
+    }
+    for (size_t left = NODES; left > 0;) {
+        size_t i = next_random(&state) % NODES;
+
+        if (!queued[i])
+            continue;
+        heap_remove(&heap, &node[i]);
+        queued[i] = false;
+        left--;
+        check_paths();
+    }
+    ck_assert_ptr_null(heap.top);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = { test_zeroed_heap_is_empty, test_top_is_the_least,
-                                   test_pops_in_order };
+                                   test_pops_in_order, test_paths_stay_short };
 
     return units_run("heap", tests, sizeof(tests) / sizeof(tests[0]));
 }
