@@ -205,6 +205,7 @@ static void do_owed_work(struct thread *t)
         cpu_set_need_resched();
     } else if (t->ended) {
         thread_free(t);
+        arch_preemption_point(); /* thousands of killed threads may end one after the other */
     }
 }
 

@@ -150,7 +150,7 @@ void sync_queue(struct thread *t, const void *object, uint64_t off, unsigned ind
 void sync_deadline(struct thread *t, uint64_t deadline)
 {
     t->timer.fire = time_out;
-    timer_set(&t->timer, deadline);
+    timer_set(&t->timer, deadline, t->priority);
 }
 
 static void unqueue_waiter(struct sync_waiter *w)

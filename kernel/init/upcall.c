@@ -8,10 +8,13 @@
 #include <kernel/threadobj.h>
 #include <kernel/upcall.h>
 
+/* Each kind has its own request. An interrupt window follows each, so that no stay has two. */
 static void do_deferred_work(void)
 {
-    clock_work();
-    flush_periodic();
+    if (clock_work())
+        arch_preemption_point();
+    if (flush_periodic())
+        arch_preemption_point();
 }
 
 const struct upcall upcall = {

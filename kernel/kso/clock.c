@@ -49,13 +49,15 @@ static void request_raise(struct timer *t)
 static void raise_and_wait(void)
 {
     raise_bound();
-    timer_set(&tick, arch_clock_ns() + PERIOD_NS);
+    timer_set(&tick, arch_clock_ns() + PERIOD_NS, TIMER_KERNEL);
 }
 
-void clock_work(void)
+bool clock_work(void)
 {
-    if (atomic_exchange(&due, 0) != 0)
-        raise_and_wait();
+    if (atomic_exchange(&due, 0) == 0)
+        return false;
+    raise_and_wait();
+    return true;
 }
 
 void clock_init(void)

@@ -22,6 +22,7 @@ static struct list watched;
 static uint32_t round; /* an object is due unless it was last written back in this round */
 static bool armed;     /* the timer is set, or a batch is requested */
 static struct timer tick;
+static _Atomic uint32_t requested;
 static _Atomic uint32_t busy;  /* a core is doing a batch */
 static _Atomic uint32_t again; /* a batch was requested meanwhile */
 
@@ -33,12 +34,13 @@ static void flush_object(struct object *obj, void *ctx)
 
 void obj_flush_all(void)
 {
-    table_visit_stored(0, UINT32_MAX, flush_object, NULL);
+    table_visit_stored(flush_object, NULL);
 }
 
 static void request_batch(struct timer *t)
 {
     (void)t;
+    atomic_store(&requested, 1);
     sched_defer_work();
 }
 
@@ -48,7 +50,7 @@ static void arm_locked(uint64_t wait)
         return;
     armed = true;
     tick.fire = request_batch;
-    timer_set(&tick, arch_clock_ns() + wait);
+    timer_set(&tick, arch_clock_ns() + wait, TIMER_KERNEL);
 }
 
 static void watch_locked(struct object *obj)
@@ -151,22 +153,24 @@ static void finish_batch(struct object *obj, bool more)
     spin_unlock(&lock);
 }
 
-void flush_periodic(void)
+bool flush_periodic(void)
 {
     struct object *obj;
 
+    if (atomic_exchange(&requested, 0) == 0)
+        return false;
     if (atomic_exchange(&busy, 1) != 0) {
         atomic_store(&again, 1); /* before the second look; pairs with the end of the batch */
-        if (atomic_load(&busy) != 0)
-            return;
-        sched_defer_work();
-        return;
+        if (atomic_load(&busy) == 0)
+            request_batch(NULL);
+        return false;
     }
     obj = next_due();
     finish_batch(obj, obj && clean_batch(obj));
     atomic_store(&busy, 0);
     if (atomic_exchange(&again, 0) != 0)
-        sched_defer_work();
+        request_batch(NULL);
     if (obj)
         obj_put(obj);
+    return true;
 }

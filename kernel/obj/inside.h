@@ -53,10 +53,17 @@ void table_uncache_locked(struct object *obj);
  * removed from the table; the caller must pass it to incore_free. */
 struct object *table_delete_row(objid_t id, uint32_t row, bool *used);
 
-/* Calls act for each persistent in-core object in `count` chains from `first` on, under the lock of
- * its shard. act may take the object's lock. Returns false if these were the last chains. */
-bool table_visit_stored(uint32_t first, uint32_t count, void (*act)(struct object *obj, void *ctx),
-                        void *ctx);
+#define TABLE_CHAINS 4096u
+
+/* Calls act for each persistent in-core object, under the lock of its shard. act may take the
+ * object's lock. */
+void table_visit_stored(void (*act)(struct object *obj, void *ctx), void *ctx);
+
+/* Returns a reference on the persistent in-core object after `before`, which is referenced and in
+ * chain *chain, or on the first one from that chain on if before is NULL. Moves *chain to the
+ * object's. NULL: there is none, and *chain is TABLE_CHAINS, or *budget (instructions) is spent.
+ * Takes the locks of shards. */
+struct object *table_next_stored(uint32_t *chain, const struct object *before, uint32_t *budget);
 
 /* Marks an object deleted, so that look-ups fail. Returns true if it was not marked before. Takes
  * no lock. */

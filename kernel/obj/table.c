@@ -12,7 +12,7 @@
 #include "inside.h"
 
 #define SHARDS     64u
-#define CHAINS     64u /* of a shard */
+#define CHAINS     (TABLE_CHAINS / SHARDS)
 #define CACHED_MAX 16u /* of a shard */
 
 struct shard {
@@ -137,14 +137,48 @@ static void visit_chain(uint32_t number, void (*act)(struct object *obj, void *c
     spin_unlock(&shard->lock);
 }
 
-bool table_visit_stored(uint32_t first, uint32_t count, void (*act)(struct object *obj, void *ctx),
-                        void *ctx)
+void table_visit_stored(void (*act)(struct object *obj, void *ctx), void *ctx)
 {
-    uint32_t i;
-
-    for (i = first; i < SHARDS * CHAINS && i - first < count; i++)
+    for (uint32_t i = 0; i < TABLE_CHAINS; i++)
         visit_chain(i, act, ctx);
-    return i < SHARDS * CHAINS;
+}
+
+#define CHAIN_COST  40u /* estimated instructions of a chain */
+#define OBJECT_COST 10u /* of an object that is skipped */
+#define GET_COST    500u
+
+/* Returns a reference on the first persistent object from `obj` on in its chain, or NULL. The
+ * caller must hold the lock of the shard. */
+static struct object *get_stored_locked(struct object *obj, uint32_t *cost)
+{
+    for (; obj && !obj_is_persistent(obj); obj = obj->hash_next)
+        *cost += OBJECT_COST;
+    if (!obj)
+        return NULL;
+    if (obj->cached)
+        table_uncache_locked(obj);
+    obj_ref(obj);
+    *cost += GET_COST;
+    return obj;
+}
+
+struct object *table_next_stored(uint32_t *chain, const struct object *before, uint32_t *budget)
+{
+    struct object *obj = NULL;
+
+    while (!obj && *chain<TABLE_CHAINS && * budget> 0) {
+        struct shard *shard = &shards[*chain / CHAINS];
+        uint32_t cost = CHAIN_COST;
+
+        spin_lock(&shard->lock);
+        obj = before ? before->hash_next : shard->chain[*chain % CHAINS];
+        obj = get_stored_locked(obj, &cost);
+        spin_unlock(&shard->lock);
+        before = NULL;
+        *chain += obj ? 0 : 1;
+        *budget -= cost < *budget ? cost : *budget;
+    }
+    return obj;
 }
 
 bool obj_mark_deleted(struct object *obj)

@@ -27,7 +27,8 @@ struct runq {
 
 struct timer_heap {
     struct spinlock lock;
-    struct heap heap; /* of struct timer by deadline */
+    uint32_t used;                /* bit p: heap[p] is not empty */
+    struct heap heap[PRIORITIES]; /* of struct timer by deadline */
 };
 
 struct cpu {

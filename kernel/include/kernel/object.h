@@ -226,9 +226,10 @@ void obj_written_locked(struct object *obj);
  * lock. */
 void obj_flush_all(void);
 
-/* The upcalls release_subtree, deferred_work and media_error (kernel/upcall.h). */
+/* The upcalls release_subtree and media_error, and a part of deferred_work (kernel/upcall.h), which
+ * returns true if there was work. */
 void obj_release(struct subtree *tree);
-void flush_periodic(void);
 void obj_media_error(phys_t addr);
+bool flush_periodic(void);
 
 #endif
