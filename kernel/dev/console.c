@@ -22,10 +22,16 @@
  * The kernel does not store to a ring through page_write_begin: the ring's frames belong to the
  * device, and a device object is never rolled back.
  *
- * Locks: console.lock guards everything here. Waiters are woken after it is released.
+ * One stay in the kernel pumps a bounded number of buffers and wakes SYNC_WAKE_BATCH threads. The
+ * rest is remembered in `owed`. No thread owes it (kernel/defer.h), because an interrupt hits a
+ * thread that has nothing to do with it, or an idle core.
+ *
+ * Locks: console.lock guards everything here but the state of the batches. Waiters are woken after
+ * it is released.
  */
 #include <kernel/console.h>
 
+#include <kernel/defer.h>
 #include <kernel/kso.h>
 #include <kernel/log.h>
 #include <kernel/panic.h>
@@ -61,28 +67,73 @@ static const struct {
 
 struct console console;
 
-static void wake_word(struct object *object, uint64_t off)
-{
-    unsigned woken = 0;
+/* ---- batches -------------------------------------------------------------------------------- */
 
-    while (sync_wake(object, off, UINT64_MAX, &woken))
-        continue;
+static struct deferred batch;
+static _Atomic uint32_t owed;   /* WAKE bits and PUMP_AGAIN */
+static _Atomic uint32_t queued; /* `batch` is queued */
+static _Atomic uint32_t first;  /* word that the next batch begins with, so that none starves */
+
+static bool batch_step(struct deferred *work);
+
+static void remember(unsigned left)
+{
+    atomic_fetch_or(&owed, left);
+    if (atomic_exchange(&queued, 1) != 0)
+        return;
+    batch.step = batch_step;
+    defer_unowned(&batch);
 }
 
-/* Wakes the waiters of WAKE_* bits. The caller must not hold console.lock. */
+/* Wakes one batch of the waiters of a word, and takes their number off *budget. Returns true if
+ * more are left. */
+static bool wake_word(unsigned number, unsigned *budget)
+{
+    unsigned i = number / WORDS, woken = 0;
+    const struct port *p = &console.port[i];
+    uint64_t off = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].open);
+    bool more;
+
+    if (number % WORDS == WORD_HEAD)
+        off = p->out.mine_off;
+    if (number % WORDS == WORD_TAIL)
+        off = p->in.mine_off;
+    more = sync_wake(p->object, off, *budget, &woken);
+    *budget -= woken;
+    return more || *budget == 0;
+}
+
+/* Wakes the waiters of WAKE bits: one batch at once, the others later. The caller must not hold
+ * console.lock. */
 static void wake_waiters(unsigned wakes)
 {
-    for (unsigned i = 0; wakes && i < TWZ_PORTS; i++) {
-        struct port *p = &console.port[i];
-        uint64_t open = TWZ_OBJ_BASE + offsetof(struct twz_console, port[i].open);
+    unsigned budget = SYNC_WAKE_BATCH, at = atomic_load(&first);
 
-        if (wakes & WAKE_HEAD(i))
-            wake_word(p->object, p->out.mine_off);
-        if (wakes & WAKE_TAIL(i))
-            wake_word(p->object, p->in.mine_off);
-        if (wakes & WAKE_OPEN(i))
-            wake_word(p->object, open);
+    for (unsigned n = 0; wakes != 0 && budget > 0 && n < WORDS * TWZ_PORTS; n++) {
+        if ((wakes >> at & 1) != 0 && !wake_word(at, &budget))
+            wakes &= ~(1u << at);
+        at = (at + 1) % (WORDS * TWZ_PORTS);
     }
+    if (wakes == 0)
+        return;
+    atomic_store(&first, at);
+    remember(wakes);
+}
+
+static bool batch_step(struct deferred *work)
+{
+    unsigned left;
+
+    (void)work;
+    atomic_store(&queued, 0); /* before what is owed is read: later, `remember` queues it again */
+    left = atomic_exchange(&owed, 0);
+    if ((left & PUMP_AGAIN) != 0) {
+        spin_lock(&console.lock);
+        left = (left & ~PUMP_AGAIN) | port_pump_all();
+        spin_unlock(&console.lock);
+    }
+    wake_waiters(left);
+    return false;
 }
 
 /* ---- entry points --------------------------------------------------------------------------- */

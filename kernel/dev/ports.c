@@ -66,24 +66,29 @@ static bool send_new(struct port *p)
     return some;
 }
 
+#define OUT_ROUNDS 4u  /* of one pump; a fast device and other writers could go on for ever */
+#define IN_BUFFERS 8u  /* that one pump copies */
+#define MESSAGES   32u /* that one pump handles */
+
 /* Enables the queue's interrupts only while the device has unread bytes. */
 unsigned port_out_pump(unsigned i)
 {
     struct port *p = &console.port[i];
-    bool moved = false;
+    bool moved = false, more = true;
 
     if (!p->opened || !p->out.size)
         return 0;
     virtq_interrupts(&p->outq, false);
-    do {
+    for (unsigned round = 0; more && round < OUT_ROUNDS; round++) {
         moved |= free_sent(p);
-    } while (send_new(p));
+        more = send_new(p);
+    }
     moved |= free_sent(p);
     if (p->out.sent != p->out.done) {
         virtq_interrupts(&p->outq, true);
         moved |= free_sent(p);
     }
-    return moved ? WAKE_HEAD(i) : 0;
+    return (moved ? WAKE(i, WORD_HEAD) : 0) | (more ? PUMP_AGAIN : 0);
 }
 
 /* ---- from the host ------------------------------------------------------------------------- */
@@ -141,25 +146,26 @@ unsigned port_in_pump(unsigned i)
 {
     struct port *p = &console.port[i];
     uint64_t before = p->in.done;
-    bool returned = false;
+    unsigned returned = 0, more;
 
     if (!p->in.size)
         return 0;
     accept_head(p);
-    while (p->unread_len || get_filled_buffer(p)) {
+    while (returned < IN_BUFFERS && (p->unread_len || get_filled_buffer(p))) {
         if (p->unread_len && !copy_to_ring(p))
             break;
         if (!p->unread_len) {
             inbox_add_buffer(&p->inbox, p->unread_buffer);
-            returned = true;
+            returned++;
         }
     }
-    if (returned)
+    if (returned > 0)
         virtq_notify(&p->inbox.q);
+    more = returned == IN_BUFFERS ? PUMP_AGAIN : 0;
     if (p->in.done == before)
-        return 0;
+        return more;
     publish_counter(&p->in);
-    return WAKE_TAIL(i);
+    return WAKE(i, WORD_TAIL) | more;
 }
 
 /* ---- control messages ---------------------------------------------------------------------- */
@@ -187,7 +193,7 @@ static unsigned set_port_open(unsigned i, bool open)
     p->opened |= open;
     __atomic_store_n(&p->shared->closed, !open, __ATOMIC_RELEASE);
     __atomic_store_n(&p->shared->open, open, __ATOMIC_RELEASE);
-    return WAKE_OPEN(i) | WAKE_HEAD(i) | WAKE_TAIL(i);
+    return WAKE(i, WORD_OPEN) | WAKE(i, WORD_HEAD) | WAKE(i, WORD_TAIL);
 }
 
 static void set_port_name(unsigned i, const uint8_t *name, uint32_t len)
@@ -226,21 +232,20 @@ static unsigned handle_control_message(const uint8_t *text, uint32_t len)
 static unsigned pump_control(void)
 {
     struct inbox *in = &console.control_in;
-    bool returned = false;
-    unsigned wakes = 0;
+    unsigned wakes = 0, returned = 0;
     uint32_t len;
     unsigned id;
 
-    while (virtq_get(&in->q, &id, &len)) {
+    while (returned < MESSAGES && virtq_get(&in->q, &id, &len)) {
         uint8_t buffer = in->buffer[id];
 
         wakes |= handle_control_message(in->q.frame + VIRTQ_BUFFERS + buffer * MESSAGE_BYTES, len);
         inbox_add_buffer(in, buffer);
-        returned = true;
+        returned++;
     }
-    if (returned)
+    if (returned > 0)
         virtq_notify(&in->q);
-    return wakes;
+    return wakes | (returned == MESSAGES ? PUMP_AGAIN : 0);
 }
 
 /* ---- all ports ------------------------------------------------------------------------------ */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Private to the console: its ports, and the functions that move bytes. The caller must hold
- * console.lock. Where a function returns WAKE_* bits, the caller must wake these waiters after it
- * has released the lock.
+ * console.lock. Where a function returns WAKE bits, the caller must wake these waiters after it has
+ * released the lock.
  */
 #ifndef DEV_PORTS_H
 #define DEV_PORTS_H
@@ -81,13 +81,15 @@ struct console {
 };
 extern struct console console;
 
-/* Waiters to wake: on a port's head (bit 2 * port), tail (the next bit), open word (bit 16 +
- * port). */
-#define WAKE_HEAD(port) (1u << 2 * (port))
-#define WAKE_TAIL(port) (2u << 2 * (port))
-#define WAKE_OPEN(port) (1u << (16 + (port)))
+/* The words that have waiters, numbered port after port, and the bits to wake those of one. */
+enum { WORD_HEAD, WORD_TAIL, WORD_OPEN, WORDS };
+#define WAKE(port, word) (1u << (WORDS * (port) + (word)))
+/* Bytes are left that the pump could move: it must be called again. */
+#define PUMP_AGAIN (1u << WORDS * TWZ_PORTS)
 
-/* Passes new bytes of the ring to the device, and frees the bytes that the device has read. */
+/* Each pump moves a bounded number of buffers.
+ *
+ * Passes new bytes of the ring to the device, and frees the bytes that the device has read. */
 unsigned port_out_pump(unsigned port);
 /* Copies the bytes that the device has written to the ring, as far as they fit. */
 unsigned port_in_pump(unsigned port);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The upcalls of the kernel, joined with the functions that serve them. */
 #include <kernel/clock.h>
+#include <kernel/defer.h>
 #include <kernel/object.h>
 #include <kernel/pool.h>
 #include <kernel/sec.h>
@@ -12,6 +13,8 @@
 static void do_deferred_work(void)
 {
     if (clock_work())
+        arch_preemption_point();
+    if (defer_work())
         arch_preemption_point();
     if (flush_periodic())
         arch_preemption_point();

@@ -13,9 +13,9 @@
  * test polls by calling the handler that the driver has registered.
  */
 #include <kernel/console.h>
+#include <kernel/defer.h>
 #include <kernel/kso.h>
 #include <kernel/log.h>
-#include <kernel/panic.h>
 #include <kernel/page.h>
 #include <kernel/panic.h>
 #include <kernel/phys.h>
@@ -185,6 +185,13 @@ bool sync_wake(const void *key, uint64_t off, uint64_t count, unsigned *woken)
     return false;
 }
 
+static struct deferred *deferred; /* queued by the driver; done at the next poll */
+
+void defer_unowned(struct deferred *work)
+{
+    deferred = work;
+}
+
 void log_printf(const char *fmt, ...)
 {
     (void)fmt;
@@ -239,6 +246,11 @@ static uint8_t *byte_in(unsigned port, uint64_t position)
 
 static void poll_device(void)
 {
+    struct deferred *work = deferred;
+
+    deferred = NULL;
+    if (work && work->step(work))
+        deferred = work;
     handler(handler_arg);
     arch_pause();
 }

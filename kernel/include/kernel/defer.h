@@ -11,9 +11,14 @@
 #include <kernel/deferred.h>
 #include <kernel/thread.h>
 
-/* Queues work, which must be on no list, on the running thread. On a core without a thread, idle
- * cores do it. Takes a lock of its own, last. */
+/* Queues work, which must be on no list, on the running thread. On a core without a thread, no
+ * thread owes it. Takes locks of its own, last. */
 void defer(struct deferred *work);
+
+/* Queues work that no thread owes, because an interrupt has made it. Idle cores do it; if there are
+ * none, a timer lets a core do one batch at a time, so it ends whatever the threads do, and takes a
+ * small share of a core from them. Takes locks of its own, last. */
+void defer_unowned(struct deferred *work);
 
 static inline bool defer_owes(const struct thread *t)
 {
@@ -26,5 +31,8 @@ void defer_step(struct thread *t);
 /* Does one batch of work that no thread owes. Returns false if there was none. The caller must hold
  * no lock. */
 bool defer_idle(void);
+
+/* The same, if the timer has asked for it: a part of the upcall deferred_work (kernel/upcall.h). */
+bool defer_work(void);
 
 #endif

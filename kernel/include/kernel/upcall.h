@@ -56,12 +56,12 @@ struct upcall {
      * none, and the core may halt. The caller must hold no lock. */
     bool (*idle_work)(void);
 
-    /* Does the work that sched_defer_work asked for, one bounded batch, on the way out of the
-     * kernel. The caller must hold no lock. */
+    /* Does the work that sched_defer_work asked for, one bounded batch of each kind, on the way out
+     * of the kernel. Opens an interrupt window after each. The caller must hold no lock. */
     void (*deferred_work)(void);
 
     /* The machine reported an uncorrectable memory error at addr. Called from an interrupt with no
-     * lock held; takes the locks of objects, and its length grows with the pages mapped. */
+     * lock held. Lists the frame, and begins the search for the objects that map it. Allocates. */
     void (*media_error)(phys_t addr);
 
     /* --- from kso ----------------------------------------------------------------------------- */
