@@ -90,16 +90,21 @@ static void poison_page(struct object *obj, uint32_t page)
     log_printf("object " IDFMT ": page %u is lost", IDPR(obj->id), page);
 }
 
-void badpage_unmap(struct object *obj, phys_t bad)
+#define POISON_COST 4000u /* estimated instructions; two lines of the log among them */
+
+bool badpage_unmap_some(struct object *obj, phys_t bad, uint32_t *page, uint32_t *budget)
 {
-    uint32_t page = 0;
+    const struct arch_ptree *pt = &obj->tree.pt;
     unsigned flags;
     phys_t frame;
 
     spin_lock(&obj->tree.lock);
-    if (!phys_is_none(obj->tree.pt.top))
-        for (; arch_ptree_next(&obj->tree.pt, &page, TWZ_PAGE_RECORD, &frame, &flags); page++)
-            if (frame.addr == bad.addr)
-                poison_page(obj, page);
+    for (; arch_ptree_scan(pt, page, TWZ_PAGE_RECORD, &frame, &flags, budget); ++*page) {
+        if (frame.addr != bad.addr)
+            continue;
+        poison_page(obj, *page);
+        *budget -= POISON_COST < *budget ? POISON_COST : *budget;
+    }
     spin_unlock(&obj->tree.lock);
+    return *page < TWZ_PAGE_RECORD;
 }

@@ -151,9 +151,12 @@ void badpage_add(uint32_t frame);
  * frame of the pool is then listed. */
 MUST_CHECK int page_read_frame(void *dst, phys_t frame, size_t off, size_t len);
 
-/* Unmaps the object's pages that map the frame, and marks their page words POISONED, durably. If
- * the store cannot mark a page word, the function only logs the failure. */
-void badpage_unmap(struct object *obj, phys_t bad);
+/* Unmaps the object's pages from *page on that map the frame, and marks their page words POISONED,
+ * durably. If the store cannot mark a page word, the function only logs the failure. Takes the
+ * instructions that it needs off *budget. Returns true if that is spent, with *page the next one.
+ */
+MUST_CHECK bool badpage_unmap_some(struct object *obj, phys_t bad, uint32_t *page,
+                                   uint32_t *budget);
 
 /* Code that uses the frame of a page for a fault, copy or migration must call this first, or must
  * skip the page if badpage_is_listed returns true. The caller must hold the lock of the object.
