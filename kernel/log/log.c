@@ -11,6 +11,7 @@
 
 #define LINE_MAX_BYTES 320u
 #define PANIC_SPINS    100000u
+#define BATCH_BYTES    1024u /* of a program's text that one call writes */
 
 static SHARED_LOCK struct spinlock lock;
 static bool panicking;
@@ -67,24 +68,27 @@ static size_t copy_user_line(char *to, const char *text, size_t len)
     return n;
 }
 
-void log_user(uint64_t thread, const char *text, size_t len)
+size_t log_user(uint64_t thread, const char *text, size_t len)
 {
     char line[LINE_MAX_BYTES];
     size_t mark = fmt_print(line, sizeof(line), "[thread %llu] ", (unsigned long long)thread);
+    size_t done = 0, written = 0;
 
-    while (len > 0) {
+    while (done < len && written < BATCH_BYTES) {
         size_t space = sizeof(line) - mark - 1;
-        size_t n = copy_user_line(line + mark, text, len < space ? len : space);
+        size_t left = len - done;
+        size_t n = copy_user_line(line + mark, text + done, left < space ? left : space);
 
         if (n > 0) {
             line[mark + n] = '\n';
             write_line(line, mark + n + 1);
+            written += mark + n + 1;
         }
-        if (n < len && text[n] == '\n')
+        if (n < left && text[done + n] == '\n')
             n++;
-        text += n;
-        len -= n;
+        done += n;
     }
+    return done;
 }
 
 void log_panicking(void)

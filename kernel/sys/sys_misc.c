@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Handlers of the calls that belong to no object: null, random, log_write, shutdown. */
 #include <kernel/log.h>
+#include <kernel/progress.h>
 #include <kernel/random.h>
-#include <kernel/sched.h>
 #include <kernel/sched.h>
 #include "calls.h"
 
@@ -26,18 +26,31 @@ int64_t sys_random(struct user_buf buf, uint64_t len)
     return err < 0 ? err : (int64_t)len;
 }
 
-int64_t sys_log_write(struct user_text text, uint64_t len)
+/* The thread's progress has the number of bytes that earlier stays have written. */
+int64_t sys_log_write(struct arch_frame *frame, struct user_text text, uint64_t len)
 {
-    char line[LOG_MAX];
-    int err;
+    uint64_t done = progress_of(&frame->regs);
+    bool continued = done != 0;
+    char part[LOG_MAX];
+    int64_t ret;
 
-    if (len > sizeof(line))
-        len = sizeof(line);
-    err = user_copy_in(line, USER_ADDR(text), len);
-    if (err < 0)
-        return err;
-    log_user(current()->generation, line, len);
-    return (int64_t)len;
+    if (len > sizeof(part))
+        len = sizeof(part);
+    if (done > len)
+        return -TWZ_EINVAL; /* user code has made the fingerprints of two calls equal */
+    ret = user_copy_in(part, USER_ADDR(text) + done, len - done);
+    if (ret == 0) {
+        done += log_user(current()->generation, part, len - done);
+        ret = (int64_t)done;
+    }
+    if (ret >= 0 && done < len) {
+        progress_begin(&frame->regs);
+        current()->progress.index = done;
+        return sys_again(frame);
+    }
+    if (continued)
+        progress_end();
+    return ret;
 }
 
 int64_t sys_shutdown(uint64_t mode)

@@ -104,7 +104,8 @@ int64_t sys_thread_wake(struct arch_frame *frame, uint64_t addr, uint64_t count)
     return (int64_t)(before + woken);
 }
 
-/* Wakes one sleeper of the word. `known` is the object at another address of the slot, or NULL. */
+/* Wakes one sleeper of the word. `known` is the object at another address of the slot, or NULL.
+ * Returns 1 if a batch met only waiters whose sleep had ended, and more are left. */
 static int wake_one(uint64_t addr, const struct object *known)
 {
     struct object *obj = NULL;
@@ -113,11 +114,10 @@ static int wake_one(uint64_t addr, const struct object *known)
 
     if (err < 0)
         return err;
-    while (sync_wake(known ? known : obj, addr % TWZ_OBJ_SIZE, 1, &woken))
-        continue;
+    err = sync_wake(known ? known : obj, addr % TWZ_OBJ_SIZE, 1, &woken);
     if (obj)
         obj_put(obj);
-    return 0;
+    return err;
 }
 
 int64_t sys_thread_wake_wait(struct arch_frame *frame, uint64_t wake, uint64_t addr, uint64_t value,
@@ -142,5 +142,5 @@ int64_t sys_thread_wake_wait(struct arch_frame *frame, uint64_t wake, uint64_t a
     else
         obj_put(obj);
     sched_handover_end();
-    return ret;
+    return ret == 1 ? sys_again(frame) : ret;
 }
