@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The orderly shutdown, when no core runs a thread any more: output to the host first, then the
- * records of threads and persistent objects, then the pool. */
+/*
+ * The orderly shutdown, when no core runs a thread any more: output to the host first, then the
+ * records of threads and persistent objects, then the pool.
+ *
+ * It is not in batches, and interrupts stay off. Every other core has halted for good, no thread
+ * will run again, and no timer or device is waited for. So it delays no kill and no priority, and a
+ * batch could only let a power failure come between two of them, as it can anyway.
+ */
 #include <kernel/arch.h>
 #include <kernel/console.h>
 #include <kernel/object.h>
