@@ -10,7 +10,10 @@
  * with the address of the last block of user code before the entry, and of the kernel's block in
  * which the entry passed `limit` instructions (0: it did not).
  *
- *   -plugin FILE.so,out=FILE[,limit=N]
+ * With `mark` it also writes, first, the longest entry of each interval, as "interval", then the
+ * same three numbers. An interval ends when the kernel runs the block at that address.
+ *
+ *   -plugin FILE.so,out=FILE[,limit=N][,mark=ADDRESS]
  *
  * One core, single-threaded TCG. A block is counted whole when it starts. User code lies above the
  * first GiB of the lower half of the address space (without the firmware), the kernel in the upper
@@ -44,6 +47,10 @@ struct block {
 
 static struct entry now;
 static struct entry worst[WORST];
+static struct entry longest; /* of the interval */
+static struct entry *intervals;
+static size_t nintervals;
+static uint64_t mark;
 static bool booted;
 static bool opened;
 static uint64_t limit = 50000;
@@ -59,7 +66,18 @@ static void end_entry(void)
         memmove(&worst[at + 1], &worst[at], (WORST - 1 - at) * sizeof(worst[0]));
         worst[at] = now;
     }
+    if (now.length > longest.length)
+        longest = now;
     now = (struct entry){ .user = now.user };
+}
+
+static void end_interval(void)
+{
+    intervals = realloc(intervals, (nintervals + 1) * sizeof(*intervals));
+    if (!intervals)
+        abort();
+    intervals[nintervals++] = longest;
+    longest = (struct entry){ 0 };
 }
 
 /* A block starts: ends the entry at user code or after a window, and counts the block. */
@@ -80,6 +98,8 @@ static void on_run(unsigned cpu, void *arg)
     }
     if (!booted)
         return;
+    if (mark && b->ip == mark)
+        end_interval();
     now.length += b->length;
     if (now.length > limit && !now.kernel)
         now.kernel = b->ip;
@@ -115,6 +135,9 @@ static void on_exit_machine(qemu_plugin_id_t id, void *arg)
     (void)arg;
     if (!f)
         return;
+    for (size_t i = 0; i < nintervals; i++)
+        fprintf(f, "interval %llu %#llx %#llx\n", (unsigned long long)intervals[i].length,
+                (unsigned long long)intervals[i].user, (unsigned long long)intervals[i].kernel);
     for (unsigned i = 0; i < WORST && worst[i].length; i++)
         fprintf(f, "%llu %#llx %#llx\n", (unsigned long long)worst[i].length,
                 (unsigned long long)worst[i].user, (unsigned long long)worst[i].kernel);
@@ -127,6 +150,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
     for (int i = 0; i < argc; i++) {
         if (!strncmp(argv[i], "limit=", 6))
             limit = strtoull(argv[i] + 6, NULL, 0);
+        else if (!strncmp(argv[i], "mark=", 5))
+            mark = strtoull(argv[i] + 5, NULL, 0);
         else if (!strncmp(argv[i], "out=", 4))
             out = strdup(argv[i] + 4);
     }
