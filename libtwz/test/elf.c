@@ -135,6 +135,21 @@ static void test_relocations(uint8_t *file)
     check_relocation(file, (struct elf_rela){ UINT64_MAX, ELF_RELA_RELATIVE, 1 });
 }
 
+/* A table for calls may be named if it is empty. */
+static void test_plt(uint8_t *file)
+{
+    struct elf_plan plan;
+    struct elf_dyn *dyn;
+
+    make_elf(file);
+    dyn = (struct elf_dyn *)(void *)(file + ((struct image *)(void *)file)->segment[2].offset);
+    CHECK(dyn[2].tag == ELF_DT_RELAENT && dyn[3].tag == 0);
+    for (uint64_t size = 0; size < 3; size++) {
+        dyn[3] = (struct elf_dyn){ ELF_DT_PLTRELSZ, size };
+        CHECK(elf_read(file, SIZE, &plan) == (size == 0 ? 0 : -TWZ_ETYPE));
+    }
+}
+
 static void check_refused(uint8_t *file, uint64_t off, uint64_t value, size_t len)
 {
     struct elf_plan plan;
@@ -200,8 +215,9 @@ int main(void)
 
     test_good(file);
     test_relocations(file);
+    test_plt(file);
     test_refused(file);
     test_random(file);
-    printf("4 passed, 0 failed\n");
+    printf("5 passed, 0 failed\n");
     return 0;
 }

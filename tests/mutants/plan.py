@@ -29,7 +29,7 @@ STORE_TESTS = ["unit/store", "unit/store-share", "unit/store-copy", "unit/store-
 HIER_TESTS = ["libtwz/attr", "libtwz/hier", "libtwz/hier-hostile", "libtwz/hier-crash", "libtwz/guest",
               "twz-obj/names", "twz-obj/pools", "posix/posix"]
 POWER_TESTS = ["crash/durable-powerfail", "crash/kernel-powerfail"]
-POSIX_TESTS = ["libtwix/libtwix", "guest/endings", "posix/posix", "posix/runtime", "posix/prompt",
+POSIX_TESTS = ["libtwix/libtwix", "guest/endings", "guest/hostile", "posix/posix", "posix/runtime", "posix/prompt",
                "must-show/programs", "crash/posix-powerfail"]
 
 # name: (folders, folders that are left out, tests)
@@ -40,7 +40,7 @@ GROUPS = {
     "hier": (["objects"], [], HIER_TESTS),
     "libtwz": (["libtwz/src"], [], ["libtwz/typed", "libtwz/elf", "libtwz/hier", "libtwz/guest",
                                     "libtwz/hier-crash", "twz-obj/names", "guest/endings",
-                                    "attack/rings", "posix/posix", "posix/runtime",
+                                    "attack/rings", "guest/hostile", "posix/posix", "posix/runtime",
                                     "crash/powerfail"]),
     "libtwix": (["libtwix/src"], [], POSIX_TESTS),
     "twz-obj": (["utils/twz-obj"], [], ["twz-obj/commands", "twz-obj/names", "twz-obj/pools",
@@ -53,7 +53,7 @@ WORDS = {"crash/kernel-powerfail": ["test_churn"], "crash/durable-powerfail": ["
 # Smaller samples, for which a mutant is enough of a fault.
 ENVIRONMENT = {"TWZ_CRASH_IMAGES": "40"}
 # --fast leaves these out: in all groups, and in some.
-SLOW_TESTS = ("crash/", "must-show/", "attack/", "posix/runtime", "posix/prompt", "twz-obj/stop",
+SLOW_TESTS = ("crash/", "guest/hostile", "must-show/", "attack/", "posix/runtime", "posix/prompt", "twz-obj/stop",
               "twz-obj/pools", "libtwz/hier-crash", "libtwz/hier-hostile", "unit/store-scale",
               "unit/store-damage", "kernel/storm", "kernel/threadsave", "kernel/boots")
 SLOW_IN = {"kernel": ("guest/", "libtwz/", "bare/"), "store": ("twz-obj/",), "hier": ("posix/",),
