@@ -63,7 +63,8 @@ static void attrs_text(const struct hier_found *found, char *text, size_t size)
 }
 
 /* Each record of an object that exists counts the entries that hold its index; other records may
- * wait for a look (attr/layout.h). Only the root has a record without an entry. */
+ * wait for a look (attr/layout.h). Only the root has a record without an entry. No record behind
+ * the table's end has an entry. */
 static void check_records(void)
 {
     struct twz_stat stat;
@@ -71,9 +72,10 @@ static void check_records(void)
 
     CHECK(attr_open(crash_ids.attrs, TWZ_READ, &table) == 0 && attr_end(&table) <= RECORDS);
     CHECK(attr_check(&table, NULL, NULL) == 0);
-    for (uint32_t i = 1; i < attr_end(&table); i++) {
+    for (uint32_t i = 1; i < RECORDS; i++) {
         const struct attr_record *r = attr_at(&table, i);
 
+        CHECK(i < attr_end(&table) || walk.named[i] == 0);
         if (i == 1 || (r->names && twz_object_stat(r->id, &stat) < 0))
             continue;
         if (r->names != walk.named[i] && !effort.quiet)

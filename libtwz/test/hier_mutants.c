@@ -24,6 +24,8 @@ static const struct {
 } exceptions[] = {
     { "apply_steps: commit(hier_word(h, i->to_bucket), i->to_value) fence",
       "the later steps fence, too; it counts where a fault ends each of them" },
+    { "raise_end: persist(&head->end) fence",
+      "the creator fences before it names the object; it counts for another thread's record" },
     { "hier_end_change: flush(&h->dir->op)",
       "op = HIER_IDLE lost: lists and counts are rebuilt once more" },
     { "hier_peer_intent_clear: flush(&h->dir->peer_intent_valid)",

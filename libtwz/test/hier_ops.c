@@ -508,6 +508,20 @@ static void setup_chunks(const twzobj *root)
     CHECK(twz_name_assign("/d/short", root->id) == 0 && twz_name_unassign("/d/short") == 0);
 }
 
+/* The next record that is not reused lies at the table's end, as after a full page of records. */
+static void setup_end(const twzobj *attrs)
+{
+    struct attr_head *head = twz_object_base(attrs);
+    uint64_t end = 1;
+
+    while (attr_at(attrs, end)->names || !objid_is_none(attr_at(attrs, end)->id))
+        end++;
+    head->next = 1;
+    head->fresh = head->ready = end;
+    twz_persist_store64(&head->end, end);
+    twz_persist(head, 2 * TWZ_PERSIST_LINE);
+}
+
 void crash_setup(void)
 {
     struct twz_name_info info;
@@ -542,4 +556,5 @@ void crash_setup(void)
     crash_ids.e = info.id;
     setup_object();
     setup_full();
+    setup_end(&attrs);
 }

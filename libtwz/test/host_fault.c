@@ -49,7 +49,13 @@ int twz_try(void (*fn)(void *arg), void *arg, struct twz_fault *fault)
 
 void twz_fault_raise(const struct twz_fault *fault)
 {
-    (void)fault;
+    struct twz_catch *c = innermost;
+
+    if (c) {
+        innermost = c->outer;
+        c->fault = *fault;
+        twz_catch_resume(c);
+    }
     host_fail(__FILE__, __LINE__, "a fault that no guard knows");
 }
 

@@ -58,7 +58,7 @@ void attr_hint(const twzobj *table, uint32_t index);
 bool attr_get(const struct attr_record *record, objid_t id, struct attr_values *values,
               uint64_t *names);
 
-/* Returns an index behind all records that were ever in use, for tools. */
+/* Returns an index behind all records that ever counted a name. */
 uint64_t attr_end(const twzobj *table);
 
 /* The lock for the length of object `id`. Several objects share one. */

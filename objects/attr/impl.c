@@ -11,8 +11,8 @@
 
 #define LOOKS      8u /* records looked at before the table grows */
 #define PAGE       (TWZ_PAGE_SIZE / ATTR_RECORD)
-#define SWEEP      8u  /* old records looked at for each new page */
-#define GROW_TRIES 40u /* steps behind `end`; they double after the first few */
+#define SWEEP      8u          /* old records looked at for each new page */
+#define GROW_TRIES (PAGE + 24) /* from `fresh` on; the steps double after a page of records */
 
 static struct attr_head *head_of(const twzobj *table)
 {
@@ -103,16 +103,12 @@ struct twz_mutex *attr_size_lock(const twzobj *table, objid_t id)
 }
 _Static_assert(ATTR_LOCKS == 256, "the hash selects one of 256 locks");
 
-/* `end` may be lost: the pages behind it that hold an ID count, too. */
 uint64_t attr_end(const twzobj *table)
 {
-    uint64_t end = head_of(table)->end;
-    uint64_t at = end ? end : 1;
+    uint64_t end = __atomic_load_n(&head_of(table)->end, __ATOMIC_RELAXED);
 
-    for (end = at; at < ATTR_MAX && at < end + PAGE; at++) {
-        if (!objid_is_none(attr_at(table, at)->id))
-            end = at + 1;
-    }
+    if (end == 0)
+        return 1;
     return end < ATTR_MAX ? end : ATTR_MAX;
 }
 
@@ -182,48 +178,76 @@ static void sweep_some(const twzobj *table, attr_is_busy is_busy)
     uint64_t at = __atomic_load_n(&head->sweep, __ATOMIC_RELAXED);
 
     for (uint32_t i = 0; i < SWEEP; i++, at++) {
-        if (at == 0 || at >= __atomic_load_n(&head->end, __ATOMIC_RELAXED) || at >= ATTR_MAX)
+        if (at == 0 || at >= attr_end(table))
             at = 1;
         sweep_record(table, (uint32_t)at, is_busy);
     }
     store_hint(&head->sweep, at);
 }
 
-/* Take a record behind `end`. */
-static int claim_behind_end(const twzobj *table, attr_is_busy is_busy, uint32_t *index)
+/* The end of the records that may be used: `end` is durable there, also if another thread, perhaps
+ * a dead one, has stored it. */
+static uint64_t usable_end(const twzobj *table)
+{
+    const uint64_t ready = __atomic_load_n(&head_of(table)->ready, __ATOMIC_ACQUIRE);
+    const uint64_t end = attr_end(table);
+
+    return ready && ready < end ? ready : ready ? end : 1;
+}
+
+/* Make `end` durable behind the page of record `at`. Two threads may do so at once. */
+static void raise_end(const twzobj *table, uint64_t at)
 {
     struct attr_head *head = head_of(table);
     uint64_t end = __atomic_load_n(&head->end, __ATOMIC_RELAXED);
-    uint64_t at = end && end < ATTR_MAX ? end : 1, step = 1;
+    const uint64_t want = (at / PAGE + 1) * PAGE;
 
-    for (uint32_t i = 0; i < GROW_TRIES; i++) {
+    while (end < want && !__atomic_compare_exchange_n(&head->end, &end, want, 0, __ATOMIC_RELAXED,
+                                                      __ATOMIC_RELAXED))
+        ;
+    twz_persist(&head->end, sizeof(head->end)); /* COMMIT: the records of the page may be used */
+    if (__atomic_load_n(&head->ready, __ATOMIC_RELAXED) < want)
+        __atomic_store_n(&head->ready, want, __ATOMIC_RELEASE);
+}
+
+/* Take a record that was not used yet: one between `fresh` and `end`, or at `end`. */
+static int claim_fresh(const twzobj *table, attr_is_busy is_busy, uint32_t *index)
+{
+    struct attr_head *head = head_of(table);
+    const uint64_t end = attr_end(table);
+    uint64_t at = __atomic_load_n(&head->fresh, __ATOMIC_RELAXED), step = 1;
+
+    if (at == 0 || at > end || end - at > PAGE)
+        at = end < ATTR_MAX ? end : 1; /* a program may have stored the end or the hint */
+    for (uint32_t i = 0; i < GROW_TRIES; i++, at += step) {
         int ret = claim_record(table, at, is_busy);
 
         if (ret < 0)
             return ret;
-        if (ret > 0) {
-            store_hint(&head->end, at + 1);
-            if (at / PAGE != (at - 1) / PAGE)
-                sweep_some(table, is_busy);
-            *index = (uint32_t)at;
-            return 0;
-        }
-        step = i < LOOKS ? 1 : step * 2;
-        at += step;
+        step = i < PAGE ? 1 : step * 2;
+        if (ret == 0)
+            continue;
+        store_hint(&head->fresh, at + 1);
+        if (at >= usable_end(table))
+            raise_end(table, at);
+        if (at % PAGE == 0)
+            sweep_some(table, is_busy);
+        *index = (uint32_t)at;
+        return 0;
     }
     return -TWZ_EFULL;
 }
 
-/* Take a record near `next`, else behind `end`. The caller holds its lock on success. */
+/* Take a record near `next`, else a fresh one. The caller holds its lock on success. */
 static int claim_free(const twzobj *table, attr_is_busy is_busy, uint32_t *index)
 {
     struct attr_head *head = head_of(table);
-    uint64_t end = __atomic_load_n(&head->end, __ATOMIC_RELAXED);
+    const uint64_t end = usable_end(table);
     uint64_t at = __atomic_load_n(&head->next, __ATOMIC_RELAXED);
     int ret;
 
     for (uint32_t i = 0; i < LOOKS; i++, at++) {
-        if (at == 0 || at >= end || at >= ATTR_MAX)
+        if (at == 0 || at >= end)
             at = 1;
         if (at >= end)
             break;
@@ -237,7 +261,7 @@ static int claim_free(const twzobj *table, attr_is_busy is_busy, uint32_t *index
         }
     }
     store_hint(&head->next, at);
-    return claim_behind_end(table, is_busy, index);
+    return claim_fresh(table, is_busy, index);
 }
 
 int attr_new(const twzobj *table, objid_t id, const struct attr_values *values, objid_t by,

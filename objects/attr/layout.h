@@ -25,6 +25,8 @@
  * pays for a look at some old ones: a record whose object does not exist is freed.
  *
  *   create                                    durable before   after a crash
+ *   0 COMMIT end, a page further, if the      1                the page's records are free
+ *     record lies at `end`
  *   1 claim: lock, names is 0                 -                the record is free
  *   2 id, mode and times; names = 1, on the   -                recovery deletes the object, whose
  *     line of the others, flush                                name is not there; so the record is
@@ -58,16 +60,18 @@ struct attr_head {
     uint64_t version;
     uint64_t record; /* ATTR_RECORD */
     uint64_t pad0[5];
-    /* cache line 1: hints */
-    uint64_t end;   /* all records from here on were free */
-    uint64_t next;  /* where to look for a free record */
-    uint64_t sweep; /* where to look for a record without an object */
-    uint64_t pad1[5];
+    /* cache line 1 */
+    uint64_t end;   /* COMMIT word: no record from here on has ever counted a name */
+    uint64_t next;  /* hint: where to look for a free record */
+    uint64_t sweep; /* hint: where to look for a record without an object */
+    uint64_t fresh; /* hint: the records from here to `end` were not used yet */
+    uint64_t ready; /* hint: `end` as it is known to be durable; stored after it, on its line */
+    uint64_t pad1[3];
     uint64_t pad2[240];
     /* Locks for the lengths of files, by ID (attr_size_lock). They outlive names. */
     struct twz_mutex size_lock[ATTR_LOCKS];
 };
-_Static_assert(offsetof(struct attr_head, end) == 64, "attr hints line");
+_Static_assert(offsetof(struct attr_head, end) == 64, "attr end line");
 _Static_assert(sizeof(struct attr_head) == TWZ_PAGE_SIZE, "attr head size");
 
 struct attr_record {

@@ -116,11 +116,40 @@ static void drop_record(const struct hier *h, uint32_t attr)
     twz_object_release(&table);
 }
 
+/* A call of `fill`. Its faults are not the directory's, but the directory is locked meanwhile. So
+ * the call runs outside of the guard and under a catch; hier_do_create raises the fault when it has
+ * released the lock. */
+struct fill {
+    const struct hier_create *create;
+    const twzobj *obj;
+    int err;
+    bool faulted;
+    struct twz_fault fault;
+};
+
+static void run_fill(void *arg)
+{
+    struct fill *f = arg;
+
+    f->err = f->create->fill(f->obj, f->create->ctx);
+}
+
+static int call_fill(struct fill *f, const twzobj *obj)
+{
+    struct twz_guard *guard = twz_guard_leave();
+
+    f->obj = obj;
+    f->faulted = twz_try(run_fill, f, &f->fault) != 0;
+    twz_guard_enter(guard);
+    return f->faulted ? -TWZ_EFAULT : f->err;
+}
+
 /* Create the object with the bucket as its witness and take its record, and call `fill`. On an
  * error both are gone. */
-static int create_provisional(const struct hier *h, const struct hier_create *create,
-                              uint64_t bucket, uint64_t value, twzobj *obj, uint32_t *attr)
+static int create_provisional(const struct hier *h, struct fill *fill, uint64_t bucket,
+                              uint64_t value, twzobj *obj, uint32_t *attr)
 {
+    const struct hier_create *create = fill->create;
     struct twz_create spec = {
         .flags = TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL,
         .perms = create->perms ? create->perms : DEFAULT_PERMS,
@@ -135,12 +164,8 @@ static int create_provisional(const struct hier *h, const struct hier_create *cr
     err = create_record(h, obj->id, &create->values, attr);
     if (err >= 0 && create->kind == HIER_DIR)
         err = hier_init_at(obj, h->id, h->dir->attrs, *attr);
-    if (err >= 0 && create->fill) {
-        struct twz_guard *guard = twz_guard_leave(); /* a fault in it is not the directory's */
-
-        err = create->fill(obj, create->ctx);
-        twz_guard_enter(guard);
-    }
+    if (err >= 0 && create->fill)
+        err = call_fill(fill, obj);
     if (err < 0) {
         drop_record(h, *attr);
         twz_object_delete(obj, TWZ_DELETE_NOW);
@@ -150,8 +175,8 @@ static int create_provisional(const struct hier *h, const struct hier_create *cr
 }
 
 /* -TWZ_EFULL, or an error of create_provisional: then nothing has changed. */
-static int create_entry_locked(struct hier *h, struct hier_new_entry *entry,
-                               const struct hier_create *create, twzobj *obj)
+static int create_entry_locked(struct hier *h, struct hier_new_entry *entry, struct fill *fill,
+                               twzobj *obj)
 {
     uint64_t chunk, bucket, value;
     int err = hier_reserve_entry(h, entry, &chunk, &bucket);
@@ -159,7 +184,7 @@ static int create_entry_locked(struct hier *h, struct hier_new_entry *entry,
     if (err < 0)
         return err;
     value = HIER_BUCKET(entry->hash, chunk);
-    err = create_provisional(h, create, bucket, value, obj, &entry->attr);
+    err = create_provisional(h, fill, bucket, value, obj, &entry->attr);
     if (err < 0) {
         hier_chunk_free(h, chunk);
         return err;
@@ -186,6 +211,7 @@ int hier_do_create(const twzobj *dir, struct hier_name name, const struct hier_c
                    twzobj *out)
 {
     struct hier_new_entry entry = { .name = name, .kind = create->kind };
+    struct fill fill = { .create = create };
     struct hier_bucket hit;
     struct hier h;
     twzobj obj = { 0 };
@@ -203,7 +229,7 @@ int hier_do_create(const twzobj *dir, struct hier_name name, const struct hier_c
     err = hier_find(&h, name, &hit);
     if (err == -TWZ_ENONAME) {
         hier_begin_change(&h);
-        err = create_entry_locked(&h, &entry, create, &obj);
+        err = create_entry_locked(&h, &entry, &fill, &obj);
         is_named = err >= 0;
         if (is_named)
             err = twz_object_ctl(obj.id, TWZ_CTL_PERMANENT, 0); /* before op becomes idle */
@@ -214,6 +240,8 @@ int hier_do_create(const twzobj *dir, struct hier_name name, const struct hier_c
         err = -TWZ_EEXIST;
     }
     hier_unlock_one(&h);
+    if (fill.faulted)
+        twz_fault_raise(&fill.fault);
     if (err >= 0 && create->attr)
         *create->attr = entry.attr;
     if (err >= 0 && out)

@@ -263,7 +263,7 @@ static bool validate_moved(objid_t id, const struct hier *from, const struct hie
 void hier_finish_intent(struct hier *h, struct hier *from)
 {
     struct hier_intent i;
-    bool across;
+    bool across, consent;
 
     __builtin_memcpy(&i, &h->dir->intent, sizeof(i));
     across = validate_source(from, h);
@@ -271,12 +271,13 @@ void hier_finish_intent(struct hier *h, struct hier *from)
         i.from_bucket = 0;
     if (!across || !validate_moved(i.moved, from, h))
         i.moved = TWZ_OBJID_NONE;
-    if (!validate_record(h, i.victim, i.victim_attr)) {
+    consent = validate_record(h, i.victim, i.victim_attr);
+    if (!consent)
         i.victim_names = HIER_NAMES_KEEP;
-        i.victim_delete = i.victim_delete && is_empty_child(i.victim, h->id);
-    } else if (i.victim_delete && !has_same_owner(i.victim, h->id)) {
-        i.victim_delete = is_empty_child(i.victim, h->id);
-    }
+    /* A directory may have got a name after the owner of its removal died. */
+    if (i.victim_delete &&
+        (!consent || i.victim_delete == HIER_DELETE_DIR || !has_same_owner(i.victim, h->id)))
+        i.victim_delete = is_empty_child(i.victim, h->id) ? HIER_DELETE_DIR : 0;
     if (!validate_record(h, i.named, i.named_attr))
         i.named = TWZ_OBJID_NONE;
     apply_steps(h, from, &i);

@@ -149,8 +149,9 @@
  *                                  this directory
  *   4d, 4e, names                  the record holds the ID of `victim` or `named`, and names_by of
  *                                  the record names this directory
- *   4d, deletion                   the same, and `victim` has the owner (kuid) of this directory,
- *                                  or `victim` is an empty directory whose parent is this directory
+ *   4d, deletion of an object      the same, and `victim` has the owner (kuid) of this directory
+ *   4d, deletion of a directory    `victim` is an empty directory whose parent is this directory; a
+ *                                  thread may have added a name after the owner of the change died
  * A record lies in the attribute table that this directory names. So the owner of a volume decides
  * about the names in it, and the owner of an object about its deletion.
  * An entry of kind HIER_DIR may name a directory whose parent is not the directory that holds the

@@ -25,14 +25,21 @@ static void set_names_by(struct attr_record *record, objid_t dir)
     twz_persist_flush(&record->names_by, sizeof(record->names_by)); /* write_intent fences */
 }
 
+/* Whether the error means that there is no such directory any more. */
+static bool is_gone(int err)
+{
+    return err == -TWZ_ENOOBJ || err == -TWZ_EDELETED || err == -TWZ_ETYPE || err == -TWZ_EIO;
+}
+
 static int check_committed(objid_t dir, uint32_t index)
 {
     struct hier h;
     twzobj obj;
     bool committed;
+    int err = twz_object_init_guid(&obj, dir, TWZ_READ);
 
-    if (twz_object_init_guid(&obj, dir, TWZ_READ) < 0)
-        return 0;
+    if (err < 0)
+        return err;
     committed = hier_attach(&obj, &h) == 0 &&
                 __atomic_load_n(&h.dir->op, __ATOMIC_ACQUIRE) == HIER_COMMITTED &&
                 (h.dir->intent.victim_attr == index || h.dir->intent.named_attr == index);
@@ -40,10 +47,13 @@ static int check_committed(objid_t dir, uint32_t index)
     return committed;
 }
 
-/* A directory that is destroyed has no change that could be finished. */
+/* A directory that is destroyed has no change that could be finished; one that cannot be opened may
+ * have one. */
 bool hier_has_committed(objid_t dir, uint32_t index)
 {
-    return TWZ_GUARDED(check_committed(dir, index)) > 0;
+    int ret = TWZ_GUARDED(check_committed(dir, index));
+
+    return ret > 0 || (ret < 0 && !is_gone(ret));
 }
 
 static void close_record(struct hier_victim *v)
@@ -124,12 +134,13 @@ static int finish_directory(objid_t id)
 }
 
 /* Finish the pending change, then clear names_by. If the directory stays locked, its owner may be
- * alive: names_by must stay. */
+ * alive; if it cannot be opened, others can finish the change: names_by must stay. */
 static void finish_pending_names(struct hier *h)
 {
     struct hier_victim v = { 0 };
+    int err = TWZ_GUARDED(finish_directory(h->pending_dir));
 
-    if (TWZ_GUARDED(finish_directory(h->pending_dir)) == -TWZ_EBUSY) {
+    if (err < 0 && !is_gone(err)) {
         h->retries = HIER_RETRIES;
     } else if (open_record_locked(h, h->pending_attr, &v) == 0) {
         if (objid_equal(v.record->names_by, h->pending_dir) &&

@@ -2,8 +2,10 @@
 /* Directories: each operation, its errors, growth, cursors, paths. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <hier/hier.h>
+#include <twz/faults.h>
 
 #include "../../libtwz/test/host.h"
 
@@ -287,6 +289,63 @@ static void test_unknown_kinds(void)
     check_clean(&root);
 }
 
+static int fill_from(const twzobj *obj, void *ctx)
+{
+    return *(const volatile uint8_t *)twz_object_base(ctx) + (obj->start ? 0 : 1);
+}
+
+static void create_by(void *arg)
+{
+    (void)!hier_create(&root, n("x"), arg, NULL);
+}
+
+/* A fault in `fill` is the caller's; the directory is unlocked, and nothing is left. */
+static void test_fill_faults(void)
+{
+    struct hier_create create = { .kind = HIER_OBJECT, .fill = fill_from };
+    struct hier_found found;
+    struct twz_fault fault;
+    twzobj source;
+
+    start_test();
+    CHECK(twz_object_new(&source, NULL, NULL, 0) == 0);
+    create.ctx = &source;
+    host_page_protect(&source, TWZ_OBJ_BASE, PROT_NONE);
+    CHECK(twz_try(create_by, &create, &fault) == 1);
+    CHECK(fault.addr == (uint64_t)(uintptr_t)twz_object_base(&source));
+    CHECK(hier_lookup(&root, n("x"), &found) == -TWZ_ENONAME);
+    CHECK(object_count() == 2 && records() == 0);
+    host_page_protect(&source, TWZ_OBJ_BASE, PROT_READ | PROT_WRITE);
+    CHECK(hier_create(&root, n("x"), &create, NULL) == 0);
+    check_clean(&root);
+}
+
+/* The thread that removes a directory dies after the commit; then the directory gets a name. */
+static void test_removal_of_a_dead_thread(void)
+{
+    struct hier_dir *head = twz_object_base(&root);
+    struct hier_found found;
+    twzobj d;
+
+    for (int empty = 0; empty < 2; empty++) {
+        start_test();
+        head = twz_object_base(&root);
+        d = create_dir(&root, "d");
+        CHECK(hier_lookup(&root, n("d"), &found) == 0);
+        attr_at(&attrs, found.attr)->names_by = root.id;
+        head->intent = (struct hier_intent){ .victim = d.id,
+                                             .victim_attr = found.attr,
+                                             .victim_delete = HIER_DELETE_DIR };
+        head->op = HIER_COMMITTED;
+        if (!empty)
+            CHECK(hier_symlink(&d, n("late"), "x", 1) == 0);
+        (void)create_file(&root, "next"); /* finishes the change */
+        CHECK(object_count() == (empty ? 2 : 3));
+        if (!empty)
+            CHECK(hier_lookup(&d, n("late"), &found) == 0);
+    }
+}
+
 static void test_volumes(void)
 {
     twzobj other, other_attrs, d;
@@ -516,6 +575,8 @@ int main(void)
     test_create_fails();
     test_creator_dies();
     test_unknown_kinds();
+    test_fill_faults();
+    test_removal_of_a_dead_thread();
     test_volumes();
     test_dirs();
     test_rename();
@@ -523,6 +584,6 @@ int main(void)
     test_show();
     test_hostile();
     test_many();
-    printf("13 passed, 0 failed\n");
+    printf("15 passed, 0 failed\n");
     return 0;
 }
