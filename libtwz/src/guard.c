@@ -12,6 +12,7 @@ void twz_guard_begin(struct twz_guard *g)
     g->locks = 0;
     g->objects = 0;
     g->watched = 0;
+    g->error = 0;
     g->outer = *plat_guard();
     *plat_guard() = g;
 }
@@ -47,6 +48,19 @@ void twz_guard_lock(struct twz_mutex *mutex)
 
     if (g && g->locks < TWZ_GUARD_LOCKS)
         g->lock[g->locks++] = mutex;
+}
+
+void twz_guard_acquire(struct twz_mutex *mutex)
+{
+    struct twz_guard *g = *plat_guard();
+    const struct twz_fault busy = { .kind = TWZ_FAULT_PAGE, .addr = (uint64_t)(uintptr_t)mutex };
+    int err = g ? twz_mutex_lock_for(mutex, TWZ_GUARD_WAIT) : twz_mutex_lock(mutex);
+
+    if (err < 0) {
+        g->error = err;
+        twz_fault_raise(&busy); /* to the guard's catch */
+    }
+    twz_guard_lock(mutex);
 }
 
 void twz_guard_unlock(struct twz_mutex *mutex)
@@ -138,6 +152,8 @@ int twz_guard_fault(struct twz_guard *g)
 
     *plat_guard() = g->outer;
     release_all(g);
+    if (g->error)
+        return g->error;
     if (!known) {
         twz_fault_raise(&g->fault.fault);
         return -TWZ_EFAULT;

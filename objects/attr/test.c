@@ -269,7 +269,7 @@ static void test_tools(void)
         (void)new_record(living, i);
     attr_drop(&table, 9);
     CHECK(attr_show(&table, keep_line, line) == 0);
-    CHECK(strcmp(line, "attribute table, records in use 19 of 20 seen") == 0);
+    CHECK(strcmp(line, "attribute table, records in use 19 of 31 seen") == 0);
     attr_at(&table, 5)->id = TWZ_OBJID_NONE;
     attr_at(&table, 6)->names = (1ull << 32) - 1;
     attr_at(&table, 7)->names = 1ull << 32;

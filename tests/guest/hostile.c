@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,6 +237,63 @@ static int check_kind(void)
     return 0;
 }
 
+/* --- locks that are never released ------------------------------------------------------------ */
+
+#define PIPE_MAGIC 0x3165706970777a74ull /* libtwix/src/file/pipe.c: then version and three locks */
+
+/* Store this thread's owner word in each lock for a length, and in the locks of each pipe. */
+static void keep_locks(void)
+{
+    const volatile struct twz_view_entry *entry =
+        (const volatile struct twz_view_entry *)(uintptr_t)(twz_thread_repr_base()->view +
+                                                            TWZ_VIEW_TABLE);
+    struct twz_mutex mine = { 0 };
+    struct attr_head *head;
+    twzobj root, table;
+
+    CHECK(twz_mutex_lock(&mine) == 0);
+    CHECK(twz_object_init_guid(&root, twz_name_root(), TWZ_READ) == 0);
+    CHECK(attr_open(((struct hier_dir *)twz_object_base(&root))->attrs, TWZ_READ | TWZ_WRITE,
+                    &table) == 0);
+    head = twz_object_base(&table);
+    for (unsigned i = 0; i < ATTR_LOCKS; i++)
+        head->size_lock[i].word = mine.word;
+    for (uint32_t slot = 64; slot < 5000; slot++) {
+        uint64_t *word = (uint64_t *)(uintptr_t)(TWZ_SLOT_ADDR(slot) + TWZ_OBJ_BASE);
+
+        if ((entry[slot].flags & TWZ_VE_VALID) && (entry[slot].flags & 3) == 3 &&
+            word[0] == PIPE_MAGIC)
+            word[2] = word[3] = word[4] = mine.word;
+    }
+    CHECK(mkdir("/tmp/kept", 0700) == 0);
+    for (;;)
+        pause();
+}
+
+/* The calls that need such a lock fail in the end; when its owner is dead, they succeed. */
+static int check_locks(const char *self)
+{
+    char *args[] = { (char *)self, "keep", NULL };
+    int fd = open("/tmp/length", O_RDWR | O_CREAT | O_TRUNC, 0600), ends[2], status;
+    struct stat st;
+    char c = 0;
+    pid_t pid;
+
+    CHECK(fd >= 0 && write(fd, "ab", 2) == 2 && pipe(ends) == 0 && write(ends[1], "x", 1) == 1);
+    CHECK(posix_spawn(&pid, self, NULL, NULL, args, environ) == 0);
+    while (stat("/tmp/kept", &st) != 0)
+        usleep(1000);
+    CHECK(write(fd, "cd", 2) == -1 && errno == EBUSY);
+    CHECK(ftruncate(fd, 1) == -1 && errno == EBUSY);
+    CHECK(pwrite(fd, "A", 1, 0) == 1 && fstat(fd, &st) == 0 && st.st_size == 2);
+    CHECK(write(ends[1], "y", 1) == -1 && errno == EBUSY);
+    CHECK(read(ends[0], &c, 1) == -1 && errno == EBUSY);
+    CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, &status, 0) == pid);
+    CHECK(write(fd, "cd", 2) == 2 && fstat(fd, &st) == 0 && st.st_size == 4);
+    CHECK(read(ends[0], &c, 1) == 1 && c == 'x' && write(ends[1], "y", 1) == 1);
+    return 0;
+}
+
 /* --- objects that no program may write -------------------------------------------------------- */
 
 /* Names and attributes of an object change without a right on it. */
@@ -334,6 +392,10 @@ int main(int argc, char **argv)
         return check_record();
     if (strcmp(what, "kind") == 0)
         return check_kind();
+    if (strcmp(what, "keep") == 0)
+        keep_locks();
+    if (strcmp(what, "locks") == 0)
+        return check_locks(argv[0]);
     if (strcmp(what, "readonly") == 0)
         return check_all_readonly();
     if (strcmp(what, "unlinked") == 0)

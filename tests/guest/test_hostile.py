@@ -77,6 +77,12 @@ def test_words_of_shared_tables():
     check_alive(pool)
 
 
+def test_locks_that_are_kept():
+    """In counted time: half a minute for each call passes while all threads sleep."""
+    pool = new_pool()
+    pool.run("/host/hostile", "locks", options=["--deterministic"], expect=0)
+
+
 def test_names_of_readonly_objects():
     pool = new_pool()
     for case in "readonly", "unlinked":

@@ -27,11 +27,11 @@ static inline int guard_errno(int fault)
     return fault == -TWZ_EDELETED ? -EIO : err_linux(fault);
 }
 
-/* Take and release a lock that lies in a shared object; a fault releases it. May block. */
+/* Take and release a lock that lies in a shared object; a fault releases it. May block, but if
+ * another process keeps the lock, the guard ends the call with -EBUSY (twz_guard_acquire). */
 static inline void lock_acquire_shared(struct twz_mutex *lock)
 {
-    lock_acquire(lock);
-    twz_guard_lock(lock);
+    twz_guard_acquire(lock);
 }
 
 static inline void lock_release_shared(struct twz_mutex *lock)

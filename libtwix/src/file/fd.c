@@ -210,7 +210,12 @@ struct file_state *file_lock_state(struct file *f)
     for (;;) {
         struct file_state *s = __atomic_load_n(&f->state, __ATOMIC_ACQUIRE);
 
-        lock_acquire_shared(&s->lock);
+        if (s == &f->own) { /* no other process can keep this lock */
+            lock_acquire(&s->lock);
+            twz_guard_lock(&s->lock);
+        } else {
+            lock_acquire_shared(&s->lock);
+        }
         if (s == __atomic_load_n(&f->state, __ATOMIC_ACQUIRE))
             return s;
         lock_release_shared(&s->lock); /* the state moved into its object during the wait */
@@ -252,7 +257,8 @@ static int share_state(struct file *f)
         return err_linux(err);
     shared = twz_object_base(&obj);
     f->end = (uint32_t)acquire_holder(shared);
-    lock_acquire_shared(&f->own.lock);
+    lock_acquire(&f->own.lock);
+    twz_guard_lock(&f->own.lock);
     shared->state = f->own;
     shared->state.lock.word = 0;
     f->state_obj = obj;

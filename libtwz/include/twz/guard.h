@@ -31,14 +31,14 @@ struct twz_guard {
     uint32_t locks;
     uint32_t objects;
     uint32_t watched;
-    uint32_t pad;
+    int32_t error; /* that ends the operation; 0: a fault does */
     struct twz_mutex *lock[TWZ_GUARD_LOCKS];
     twzobj object[TWZ_GUARD_OBJECTS];
     const uint8_t *watch[TWZ_GUARD_WATCHED];
 };
 
 /* The value of `call`, an int, or the error of a fault in it: -TWZ_EDENIED, -TWZ_ENOSPC,
- * -TWZ_ENOMEM, -TWZ_EDELETED or -TWZ_EIO. A local variable that the caller changes in `call` has no
+ * -TWZ_ENOMEM, -TWZ_EDELETED, -TWZ_EIO, or -TWZ_EBUSY of a lock (twz_guard_acquire). A local variable that the caller changes in `call` has no
  * known value after a fault. */
 #define TWZ_GUARDED(call)                        \
     __extension__({                              \
@@ -62,6 +62,12 @@ int twz_guard_fault(struct twz_guard *guard);
 /* Tell the thread's guard, if there is one, that the caller has taken or will release a lock. */
 void twz_guard_lock(struct twz_mutex *mutex);
 void twz_guard_unlock(struct twz_mutex *mutex);
+
+/* Take a lock that lies in an object which other programs may write. They may store the owner word
+ * of any living thread there. So if the lock is not free within TWZ_GUARD_WAIT, the operation ends
+ * with -TWZ_EBUSY, as by a fault. Without a guard the wait has no bound. */
+#define TWZ_GUARD_WAIT 30000000000ull /* ns */
+void twz_guard_acquire(struct twz_mutex *mutex);
 
 /* Tell the thread's guard that faults in the object count. twz_object_init_guid does so, and
  * twz_object_release ends it. */

@@ -78,6 +78,11 @@ TWZ_CHECKED int twz_ptr_swizzle(const twzobj *obj, const void *p, uint32_t right
  * -TWZ_EINVAL if the entry is free or malformed, or an error of the resolver. */
 TWZ_CHECKED int twz_fot_target(const twzobj *obj, uint32_t index, objid_t *id, uint32_t *rights);
 
+/* The resolver word of an entry by ID has no meaning to the library. In the first program's object,
+ * twz-obj boot marks its entries for the directories of the system by TWZ_FOT_SYSTEM + 1 and so on
+ * (utils/init/names.h). */
+#define TWZ_FOT_SYSTEM 0x7379732e7a777400ull
+
 /* Returns the address of a FOT entry; NULL if index is 0 or above TWZ_FOT_MAX. */
 struct twz_fot_entry *twz_fot_entry(const twzobj *obj, uint32_t index);
 

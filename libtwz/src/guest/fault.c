@@ -139,11 +139,40 @@ int twz_fault_stack(void *low, uint64_t len)
 
 /* --- faults from software --------------------------------------------------------------------- */
 
-/* If another copy of the library has the entry, it returns by the fault_return call. So the frame
- * must describe a return to here, which a catch records. */
+#define RAISE_ROOM 4096u
+
+/* Enter the fault entry with a frame that returns to `here`. A handler may place what it continues
+ * with below the stack pointer of the frame, as after an upcall on a fault stack. So that memory
+ * must not be the stack on which the handler itself runs: RAISE_ROOM bytes lie between them. */
+__attribute__((noinline)) static void enter_raised(struct twz_fault_frame *frame,
+                                                   const struct twz_catch *here, uint64_t entry)
+{
+    uint8_t room[RAISE_ROOM];
+
+    frame->regs = (struct twz_regs){
+        .rbx = here->regs[0],
+        .rbp = here->regs[1],
+        .r12 = here->regs[2],
+        .r13 = here->regs[3],
+        .r14 = here->regs[4],
+        .r15 = here->regs[5],
+        .rsp = here->regs[6],
+        .rip = here->regs[7],
+        .rax = 1,
+        .rflags = 0x202,
+        .gsbase = twz_thread_repr_base()->self,
+    };
+    __asm__ volatile("rdfsbase %0" : "=r"(frame->regs.fsbase));
+    ((void (*)(struct twz_fault_frame *))(uintptr_t)entry)(frame);
+    __asm__ volatile("" : : "r"(room) : "memory"); /* the room exists until here */
+}
+
+/* The entry is that of this copy or of another one. It continues by the fault_return call, so the
+ * frame must describe a return to here, which a catch records. */
 void twz_fault_raise(const struct twz_fault *fault)
 {
     struct twz_fault_frame frame = { .fault = *fault };
+    struct twz_catch here;
     uint64_t entry;
 
     if (frame.fault.ip == 0)
@@ -153,29 +182,11 @@ void twz_fault_raise(const struct twz_fault *fault)
     if (*catch_chain() && (CATCH_KINDS >> fault->kind & 1))
         resume_catch(&frame.fault);
     entry = view_head()->fault_entry[fault->kind];
-    if (entry && entry != (uint64_t)(uintptr_t)enter_fault) {
-        struct twz_catch here;
-
+    if (entry) {
         if (twz_catch(&here))
             return;
         twz_catch_end(&here);
-        frame.regs = (struct twz_regs){
-            .rbx = here.regs[0],
-            .rbp = here.regs[1],
-            .r12 = here.regs[2],
-            .r13 = here.regs[3],
-            .r14 = here.regs[4],
-            .r15 = here.regs[5],
-            .rsp = here.regs[6],
-            .rip = here.regs[7],
-            .rax = 1,
-            .rflags = 0x202,
-            .gsbase = twz_thread_repr_base()->self,
-        };
-        __asm__ volatile("rdfsbase %0" : "=r"(frame.regs.fsbase));
-        ((void (*)(struct twz_fault_frame *))(uintptr_t)entry)(&frame);
-    } else if (handlers[fault->kind] && handlers[fault->kind](&frame)) {
-        return;
+        enter_raised(&frame, &here, entry);
     }
     end_thread_by(&frame.fault);
 }
