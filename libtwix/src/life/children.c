@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/linux.h"
 #include "base/lock.h"
+#include "base/signals.h"
 #include "base/text.h"
 #include "base/wait.h"
 #include "children.h"
@@ -69,11 +70,19 @@ static void report_fault(const struct child *c, const struct twz_program_end *en
     (void)linux_write(2, line, t.len + 1);
 }
 
+/* Whether an exit code without EXIT_MARK means a signal. The program may have chosen any code. */
+static bool is_signal_code(uint64_t code)
+{
+    const uint64_t low = code & 0xffffffffu;
+
+    return low > TWZ_EXIT_BY_SIGNAL(0u) && low <= TWZ_EXIT_BY_SIGNAL((uint64_t)SIGNALS_MAX);
+}
+
 static int status_of_end(const struct twz_program_end *end)
 {
     if (end->by_fault)
         return twz_fault_signal(&end->fault) & 0x7f;
-    if (end->code & EXIT_MARK)
+    if ((end->code & EXIT_MARK) || !is_signal_code(end->code))
         return (int)(end->code & 0xff) << 8;
     return (int)TWZ_EXIT_SIGNAL(end->code) & 0x7f;
 }

@@ -207,7 +207,7 @@ _Noreturn void twix_main(const void *given)
     uint32_t version;
 
     if (!args || args->magic != TWZ_ARGS_MAGIC || args->version != TWZ_ARGS_VERSION)
-        twz_thread_exit(127);
+        twz_thread_exit(EXIT_STATUS(127));
     start_process(args);
     version = wanted_version(args);
     if (version == 0)
