@@ -6,6 +6,7 @@
  */
 #include <twz/error.h>
 #include <twz/name.h>
+#include <twz/ptr.h>
 
 #include "attack.h"
 
@@ -20,6 +21,19 @@ static int64_t copy_onto(objid_t id)
     int64_t err = twz_sys_obj_create(&spec, &copy.src);
 
     return err < 0 ? err : twz_sys_obj_copy(&copy, 1);
+}
+
+/* Add two FOT entries to the object. */
+static int64_t point_to_root(objid_t id)
+{
+    twz_pptr_t p;
+    twzobj obj;
+    int err = twz_object_init_guid(&obj, id, TWZ_READ | TWZ_WRITE);
+
+    for (uint32_t rights = TWZ_READ; err >= 0 && rights <= (TWZ_READ | TWZ_WRITE);
+         rights |= rights << 1)
+        err = twz_ptr_make(&obj, twz_name_root(), TWZ_OBJ_BASE, rights, &p);
+    return err < 0 ? err : 0;
 }
 
 static int64_t attack(const char *op, objid_t id)
@@ -44,6 +58,8 @@ static int64_t attack(const char *op, objid_t id)
         return twz_sys_obj_ctl(id, TWZ_CTL_PERSIST, 0);
     if (!strcmp(op, "copy"))
         return copy_onto(id);
+    if (!strcmp(op, "point"))
+        return point_to_root(id);
     if (!strcmp(op, "patch"))
         *(volatile char *)attack_map(ATTACK_SLOT, id, TWZ_READ | TWZ_WRITE) = 1;
     if (!strcmp(op, "touch"))

@@ -58,6 +58,7 @@ def test_root_directory_is_repaired_at_the_next_boot():
     names = POOL.run("ls", "/", expect=0)
     for name in b"bin", b"sys", b"host", b"data", b"tmp":
         wanted(name in names.stdout.split(), f"{name!r} in {names.stdout!r}")
+    wanted(b"moved" not in names.stdout, f"a second name: {names.stdout!r}")
     POOL.run("mkdir", "/kept", expect=0)
     holds(POOL.run("ls", "/", expect=0).stdout, b"kept")
     for attack_on_root in ["discard"], ["patch"]:
@@ -75,21 +76,15 @@ def names_of_root(pool):
 
 
 def test_root_directory_is_kept_where_a_name_cannot_be_restored():
-    """A name in use, or a full pool, is no damage: all other names stay."""
+    """A full pool is no damage: all other names stay."""
     with booting.Pool(BUILD, size="96M") as pool:
         pool.tool("mkdir", "/kept")
-        pool.tool("mv", "/sys", "/moved")
-        pool.tool("mkdir", "-p", "/sys/full")
-        before = names_of_root(pool)
-        pool.run("echo")
-        same(names_of_root(pool), before, "a name in use")
-        wanted("full" in pool.tool("ls", "/sys").stdout, "the directory with the name is another")
         pool.tool("rm", "-r", "/tmp")
         fill(pool)
         before = names_of_root(pool)
         pool.run("echo")
         same(names_of_root(pool) - {"tmp"}, before, "a full pool")
-        wanted({"kept", "moved", "bin"} <= before, before)
+        wanted({"kept", "sys", "bin"} <= before, before)
         pool.check()
 
 
@@ -99,6 +94,33 @@ def fill(pool):
         for twin in "a", "b":
             pool.tool("put", "-", f"/data/{bits}{twin}", input=b"x" * 2**bits, text=False,
                       expect=None)
+
+
+def test_impostor_of_a_system_directory_is_moved_aside():
+    """Another directory has its name, and is not empty."""
+    POOL.run("prompt", input=b"mv /sys /hidden\nmkdir /sys\nmkdir /sys/x\nmkdir /sys.1\n")
+    names = POOL.run("ls", "/", expect=0).stdout.split()
+    for name, there in ((b"sys", True), (b"hidden", False), (b"sys.1", True), (b"sys.2", True)):
+        same((name, name in names), (name, there))
+    same(POOL.run("ls", "/sys", expect=0).stdout.split(), [b"twix"])
+    same(POOL.run("ls", "/sys.2", expect=0).stdout.split(), [b"x"])
+    POOL.check()
+
+
+def test_first_program_keeps_its_own_pointers():
+    """twz-obj boot adds entries for /bin and /sys, and finds its own again."""
+    POOL.tool("put", "--perms", "rwxud", f"{BUILD}/utils/init/init", "/tmp/first")
+    POOL.run("/host/installed", "/tmp/first", "point", expect=0)
+    own = POOL.tool("fot", "/tmp/first").stdout
+    same(len(own.splitlines()), 2, own)
+    for _ in range(2):
+        POOL.tool("boot", "/tmp/first")
+        table = POOL.tool("fot", "/tmp/first").stdout
+        same((len(table.splitlines()), table.startswith(own)), (4, True), table)
+    POOL.run("mv", "/bin", "/moved", expect=0)
+    wanted(b"bin" in POOL.run("ls", "/", expect=0).stdout.split(), "/bin is back")
+    POOL.tool("boot", "/bin/init")
+    POOL.check()
 
 
 def test_owner_of_the_pool_and_of_an_object_may():

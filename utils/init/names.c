@@ -8,6 +8,10 @@
  *   1 discard all pages        2                the next boot finds no directory, and begins again
  *   2 hier_init                3                an empty directory: the next boot adds the names
  *   3 COMMIT: each name        -                the name is there
+ *
+ * A program may also rename a directory of the system within the root, and give its name to
+ * something else. Then what has the name is moved aside, and the directory's name is moved back:
+ * two renames, each of them atomic. After a power failure between them the next boot does the rest.
  */
 #include <hier/hier.h>
 #include <twz/call.h>
@@ -18,7 +22,7 @@
 
 static const struct {
     struct hier_name name;
-    uint32_t fot; /* entry of init's FOT; 0: any directory of that name will do */
+    uint32_t fot; /* init's FOT entry TWZ_FOT_SYSTEM + fot; 0: any directory of that name will do */
 } system_dirs[] = {
     { { "bin", 3 }, 1 },  { { "sys", 3 }, 2 }, { { "host", 4 }, 0 },
     { { "data", 4 }, 0 }, { { "tmp", 3 }, 0 },
@@ -30,29 +34,67 @@ struct repair {
     bool changed;
 };
 
-/* The directory's object by init's FOT. TWZ_OBJID_NONE: the entry names none. */
-static objid_t target_of(uint32_t index)
+/* The directory's object by init's FOT. TWZ_OBJID_NONE: no entry names one. */
+static objid_t target_of(uint32_t fot)
 {
-    objid_t id = TWZ_OBJID_NONE;
-    uint32_t rights;
     twzobj self;
+    uint64_t count;
 
-    if (twz_object_init_ptr(&self, (const void *)(uintptr_t)names_repair) < 0 ||
-        twz_fot_target(&self, index, &id, &rights) < 0)
+    if (twz_object_init_ptr(&self, (const void *)(uintptr_t)names_repair) < 0)
         return TWZ_OBJID_NONE;
-    return id;
+    count = twz_object_meta(&self)->fot_count;
+    for (uint32_t i = 1; i <= count && i <= TWZ_FOT_MAX; i++) {
+        const struct twz_fot_entry *entry = twz_fot_entry(&self, i);
+
+        if ((entry->flags & (TWZ_FOT_VALID | TWZ_FOT_NAME)) == TWZ_FOT_VALID &&
+            entry->resolver == TWZ_FOT_SYSTEM + fot)
+            return entry->id;
+    }
+    return TWZ_OBJID_NONE;
 }
 
-/* Name the directory again. Something else under its name loses it; a directory that is not empty
- * stays, and the name with it. */
-static int restore_name(struct repair *r, struct hier_name name, objid_t id)
+/* Give what has the name another one: NAME.1, NAME.2 and so on. */
+static int move_aside(struct repair *r, struct hier_name name)
 {
-    int err = hier_remove(&r->root, name, 0);
+    char text[16] = { 0 };
+    int err = -TWZ_EEXIST;
 
-    if (err < 0 && err != -TWZ_ENONAME)
+    __builtin_memcpy(text, name.text, name.len);
+    text[name.len] = '.';
+    for (char digit = '1'; digit <= '9' && err == -TWZ_EEXIST; digit++) {
+        text[name.len + 1] = digit;
+        err = hier_rename(&r->root, name, &r->root, (struct hier_name){ text, name.len + 2 },
+                          HIER_EXCL);
+    }
+    return err;
+}
+
+/* The name that directory `id` has in the root: 1; 0: none. A program cannot move it to another
+ * directory, since that changes the directory itself. */
+static int find_other_name(struct repair *r, objid_t id, struct hier_item *item)
+{
+    uint64_t cursor = 0;
+    int ret;
+
+    do {
+        ret = hier_iter(&r->root, &cursor, item);
+    } while (ret > 0 && !(item->found.kind == HIER_DIR && objid_equal(item->found.id, id)));
+    return ret;
+}
+
+/* Name the directory again. `taken`: something else has its name. */
+static int restore_name(struct repair *r, struct hier_name name, objid_t id, bool taken)
+{
+    static struct hier_item item;
+    int err = taken ? move_aside(r, name) : 0;
+
+    if (err < 0)
         return err;
     r->changed = true;
-    return hier_insert_dir(&r->root, name, id);
+    err = find_other_name(r, id, &item);
+    if (err > 0)
+        return hier_rename(&r->root, (struct hier_name){ item.name, item.len }, &r->root, name, 0);
+    return err < 0 ? err : hier_insert_dir(&r->root, name, id);
 }
 
 /* A directory of the system whose object is lost, too, is not made here: programs of the system
@@ -70,7 +112,7 @@ static int check_name(struct repair *r, struct hier_name name, uint32_t fot)
     if (fot)
         return objid_is_none(id) || (err == 0 && objid_equal(found.id, id))
                    ? 0
-                   : restore_name(r, name, id);
+                   : restore_name(r, name, id, err == 0);
     if (err == 0)
         return 0;
     r->changed = true;

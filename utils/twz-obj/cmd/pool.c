@@ -207,33 +207,68 @@ static int delete_former(struct pool *pool, objid_t former)
     return err < 0 && err != -TWZ_ENOOBJ ? fail_twz(pool->path, err) : TOOL_OK;
 }
 
-/* Store FOT entry `index` of the program. */
-static int point_to(const twzobj *program, uint32_t index, objid_t id)
+/*
+ * The first program finds the directories that no program may change through its FOT, and restores
+ * their names (utils/init/names.h). The resolver word of such an entry names the directory; the
+ * library does not read it in an entry by ID. All other entries belong to the program.
+ *
+ *   step                                  durable before   after a crash
+ *   0 COMMIT flags := 0, if the entry     1                init does not find the directory; boot
+ *     exists and has another ID                            is to be called again
+ *   1 resolver and ID; fot_count, flush   2                the entry is free
+ *   2 COMMIT flags                        the root         the entry exists
+ *   3 COMMIT the pool's first program     -                the program boots, with its entries
+ */
+
+/* The index of the program's entry with that resolver word, else of a free one; 0: none. */
+static uint32_t find_entry(const twzobj *program, uint64_t resolver)
 {
+    uint32_t unused = 0;
+
+    for (uint32_t i = 1; i <= TWZ_FOT_MAX; i++) {
+        const struct twz_fot_entry *entry = twz_fot_entry(program, i);
+
+        if ((entry->flags & (TWZ_FOT_VALID | TWZ_FOT_NAME)) == TWZ_FOT_VALID &&
+            entry->resolver == resolver)
+            return i;
+        if (entry->flags == 0 && unused == 0)
+            unused = i;
+        if (i > twz_object_meta(program)->fot_count && unused)
+            break;
+    }
+    return unused;
+}
+
+/* Make an entry of the program name a directory. -TWZ_EFULL. */
+static int point_to(const twzobj *program, uint64_t resolver, objid_t id)
+{
+    const uint32_t index = find_entry(program, resolver);
     struct twz_fot_entry *entry = twz_fot_entry(program, index);
     struct twz_meta *meta = twz_object_meta(program);
-    int err = twz_touch(entry, sizeof(*entry));
+    int err = entry ? twz_touch(entry, sizeof(*entry)) : -TWZ_EFULL;
 
     if (err >= 0)
         err = twz_touch(meta, sizeof(*meta));
-    if (err < 0)
+    if (err < 0 || (entry->flags != 0 && objid_equal(entry->id, id)))
         return err;
-    twz_persist_commit64(&entry->flags, 0); /* COMMIT: the entry is free while its ID changes */
+    if (entry->flags != 0)
+        twz_persist_commit64(&entry->flags, 0); /* COMMIT: no entry while its ID changes */
+    twz_persist_store64(&entry->resolver, resolver);
     twz_persist_store64(&entry->id.lo, id.lo);
     twz_persist_store64(&entry->id.hi, id.hi);
     if (meta->fot_count < index)
         twz_persist_store64(&meta->fot_count, index);
-    twz_persist_fence(); /* the ID, before the flags make it an entry */
+    twz_persist_flush(&meta->fot_count, sizeof(meta->fot_count));
+    twz_persist_flush(entry, sizeof(*entry));
+    twz_persist_fence(); /* ID and count, before the flags make it an entry */
     twz_persist_commit64(&entry->flags, TWZ_FOT_VALID | TWZ_READ); /* COMMIT: the entry */
     return 0;
 }
 
-/* The first program finds the directories that no program may change through its FOT, and restores
- * their names (utils/init/names.h). */
 static int point_to_system(struct pool *pool, objid_t id)
 {
     twzobj program;
-    uint32_t index = 0;
+    uint64_t resolver = TWZ_FOT_SYSTEM;
     int err = twz_object_init_guid(&program, id, TWZ_READ | TWZ_WRITE);
 
     for (size_t i = 0; err >= 0 && i < sizeof(first_dirs) / sizeof(first_dirs[0]); i++) {
@@ -241,11 +276,11 @@ static int point_to_system(struct pool *pool, objid_t id)
 
         if (first_dirs[i].perms != SYSTEM_DIR)
             continue;
-        index++;
+        resolver++;
         if (names_walk(pool, first_dirs[i].path, 0, &where) < 0)
             continue;
         if (where.kind == HIER_DIR)
-            err = point_to(&program, index, where.id);
+            err = point_to(&program, resolver, where.id);
         hier_where_close(&where);
     }
     twz_object_release(&program);
