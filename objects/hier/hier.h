@@ -99,9 +99,9 @@ TWZ_CHECKED int hier_symlink(const twzobj *dir, struct hier_name name, const cha
  * Create a persistent object and add a name for it, in one atomic change. hier_create calls `fill`
  * (may be NULL) before the name exists. `fill` must flush the data that it stores; hier_create then
  * fences. If `fill` returns an error, hier_create deletes the object and returns this error. If
- * `fill` ends by a fault, hier_create deletes the object, and raises the fault when the directory is
- * unlocked; a handler cannot repair it, and -TWZ_EFAULT is returned if one says so. On
- * success the caller gets the object in *obj (obj may be NULL), open with TWZ_READ | TWZ_WRITE.
+ * `fill` ends by a fault, hier_create deletes the object, and raises the fault when the directory
+ * is unlocked; a handler cannot repair it, and -TWZ_EFAULT is returned if one says so. On success
+ * the caller gets the object in *obj (obj may be NULL), open with TWZ_READ | TWZ_WRITE.
  * The index of its record is stored in *attr (may be NULL).
  */
 struct hier_create {

@@ -11,7 +11,8 @@
 #include <stdbool.h>
 
 /* Give the system's directories their names in the root directory again, if they have lost them.
- * A directory that was renamed loses its other name. What has taken its name gets another one. An unusable root directory becomes a new one first. Returns whether something was repaired. */
+ * A directory that was renamed loses its other name. An entry that has its name gets another one.
+ * An unusable root directory becomes a new one first. Returns whether something was repaired. */
 bool names_repair(void);
 
 #endif

@@ -38,8 +38,8 @@ struct twz_guard {
 };
 
 /* The value of `call`, an int, or the error of a fault in it: -TWZ_EDENIED, -TWZ_ENOSPC,
- * -TWZ_ENOMEM, -TWZ_EDELETED, -TWZ_EIO, or -TWZ_EBUSY of a lock (twz_guard_acquire). A local variable that the caller changes in `call` has no
- * known value after a fault. */
+ * -TWZ_ENOMEM, -TWZ_EDELETED, -TWZ_EIO, or -TWZ_EBUSY of a lock (twz_guard_acquire). A local
+ * variable that the caller changes in `call` has no known value after a fault. */
 #define TWZ_GUARDED(call)                        \
     __extension__({                              \
         struct twz_guard guard_;                 \

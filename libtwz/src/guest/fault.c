@@ -139,15 +139,15 @@ int twz_fault_stack(void *low, uint64_t len)
 
 /* --- faults from software --------------------------------------------------------------------- */
 
-#define RAISE_ROOM 4096u
+#define RAISE_GAP 4096u
 
 /* Enter the fault entry with a frame that returns to `here`. A handler may place what it continues
  * with below the stack pointer of the frame, as after an upcall on a fault stack. So that memory
- * must not be the stack on which the handler itself runs: RAISE_ROOM bytes lie between them. */
+ * must not be the stack on which the handler itself runs: RAISE_GAP bytes lie between them. */
 __attribute__((noinline)) static void enter_raised(struct twz_fault_frame *frame,
                                                    const struct twz_catch *here, uint64_t entry)
 {
-    uint8_t room[RAISE_ROOM];
+    uint8_t gap[RAISE_GAP];
 
     frame->regs = (struct twz_regs){
         .rbx = here->regs[0],
@@ -164,7 +164,7 @@ __attribute__((noinline)) static void enter_raised(struct twz_fault_frame *frame
     };
     __asm__ volatile("rdfsbase %0" : "=r"(frame->regs.fsbase));
     ((void (*)(struct twz_fault_frame *))(uintptr_t)entry)(frame);
-    __asm__ volatile("" : : "r"(room) : "memory"); /* the room exists until here */
+    __asm__ volatile("" : : "r"(gap) : "memory"); /* the gap exists until here */
 }
 
 /* The entry is that of this copy or of another one. It continues by the fault_return call, so the
