@@ -162,7 +162,7 @@ static void test_no_space(void)
     CHECK(twz_ptr_make(&a, b.id, TWZ_OBJ_BASE, TWZ_READ, &p) == 0 && twz_new(box, struct item));
 }
 
-/* What a guard holds: each object once for each time that it is open. */
+/* A guard holds each object once for each time that it is open. */
 static void test_guards(void)
 {
     struct twz_guard g = { 0 };

@@ -502,7 +502,7 @@ static void test_paths(void)
     CHECK(twz_name_unassign("/a/b/abs") == 0 && twz_name_resolve("/a/b/abs", &id) < 0);
 }
 
-/* What a tool shows of a header, whatever it holds. */
+/* A tool shows a header, whatever words it holds. */
 static void keep_line(void *ctx, const char *line)
 {
     snprintf(ctx, 256, "%s", line);
