@@ -67,6 +67,49 @@ static void test_account(void)
     CHECK_IS(user_create(&spec, &id), -TWZ_EINVAL);
 }
 
+/* The record page says what obj_stat says, after each change. */
+static void expect_record(objid_t id)
+{
+    const volatile struct twz_record *r =
+        (const volatile struct twz_record *)(TWZ_SLOT_ADDR(SLOT_TEST) + TWZ_OBJ_RECORD);
+    struct twz_stat stat = stat_of(id);
+
+    CHECK_IS(r->magic, TWZ_RECORD_MAGIC);
+    CHECK(r->id.lo == id.lo && r->id.hi == id.hi);
+    CHECK(r->kuid.lo == stat.kuid.lo && r->kuid.hi == stat.kuid.hi);
+    CHECK(r->account.lo == stat.account.lo && r->account.hi == stat.account.hi);
+    CHECK(r->tree.lo == stat.tree.lo && r->tree.hi == stat.tree.hi);
+    CHECK_IS(r->kind, stat.kind);
+    CHECK_IS(r->perms, stat.perms);
+    CHECK_IS(r->persist, stat.persist);
+    CHECK_IS(r->class_, stat.class_);
+    CHECK_IS(r->flags & TWZ_OBJ_PERSIST, stat.flags & TWZ_OBJ_PERSIST);
+    CHECK_IS(r->revocation_epoch, stat.revocation_epoch);
+    CHECK(r->nonce[0] != 0 && r->nonce[1] != 0);
+}
+
+static void test_record(void)
+{
+    struct twz_create spec = { .flags = TWZ_OBJ_PERSIST,
+                               .perms = TWZ_PERMS,
+                               .persist = TWZ_PERSIST_PERIODIC,
+                               .account = user_object(TWZ_OBJ_PERSIST, TWZ_USE, TWZ_KIND_ACCOUNT) };
+    objid_t id;
+
+    CHECK_IS(user_create(&spec, &id), 0);
+    user_map(SLOT_TEST, id, TWZ_READ);
+    expect_record(id);
+    CHECK_IS(stat_of(id).persist, TWZ_PERSIST_PERIODIC);
+    CHECK_IS(CALL(obj_ctl, IDARG(id), TWZ_CTL_MODE, TWZ_PERSIST_RELEASE), 0);
+    CHECK_IS(stat_of(id).persist, TWZ_PERSIST_RELEASE);
+    expect_record(id);
+    CHECK_IS(CALL(obj_ctl, IDARG(id), TWZ_CTL_PERSIST, 0), 0);
+    expect_record(id);
+    CHECK_IS(CALL(obj_ctl, IDARG(id), TWZ_CTL_PERMS, TWZ_READ), 0);
+    CHECK_IS(stat_of(id).perms, TWZ_READ);
+    expect_record(id);
+}
+
 /* All pages of a flat object are data, the first and the last too, and consecutive ones are one
  * range of memory. */
 static void test_flat_objects(void)
@@ -151,6 +194,7 @@ void test_main(void)
     user_handlers();
     test_sized_arguments();
     test_account();
+    test_record();
     test_flat_objects();
     test_flat_object_frees_its_edges();
     test_unknown_view_flags();
