@@ -81,11 +81,14 @@ int page_read_frame(void *dst, phys_t frame, size_t off, size_t len)
 static void poison_page(struct object *obj, uint32_t page)
 {
     struct store *store;
+    int err = 0;
 
     arch_ptree_unmap(&obj->tree.pt, page, 1);
     subtree_shoot_locked(&obj->tree, page, 1);
     store = pool_store();
-    if (store && store_page_poison(store, obj->row, page) < 0)
+    if (store)
+        err = store_page_poison(store, obj->row, page);
+    if (err < 0 && err != -TWZ_EINVAL) /* a read that met the error first has marked it */
         log_printf("object " IDFMT ": page %u could not be marked", IDPR(obj->id), page);
     log_printf("object " IDFMT ": page %u is lost", IDPR(obj->id), page);
 }
