@@ -5,7 +5,8 @@
  */
 #include "storm.h"
 
-#define MANY 40u /* words */
+#define MANY       40u /* words */
+#define MANY_FIRST 10u /* SHARED->word, and up */
 
 /* As user_thread, but its objects may be persistent, and the view another one. */
 static objid_t start_child(struct worker *w, unsigned i, objid_t view, void (*fn)(uint64_t arg))
@@ -59,7 +60,8 @@ static void child_sleeps(uint64_t number)
     CALL(thread_exit, number);
 }
 
-/* Sleeps on many words at once, of which only the first one ends its sleep for good. */
+/* Sleeps on many words at once, of which only the first one is woken. The others must not be words of
+ * a ping-pong, whose wakes are for one thread. */
 static void child_sleeps_on_many(uint64_t number)
 {
     volatile uint64_t *word = &STORM->go[number];
@@ -68,7 +70,7 @@ static void child_sleeps_on_many(uint64_t number)
 
     while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0) {
         for (i = 0; i < MANY; i++) {
-            volatile uint64_t *other = &STORM->pong[i % WORKERS];
+            volatile uint64_t *other = &SHARED->word[MANY_FIRST + i];
 
             ops[i].addr = (uint64_t)(uintptr_t)(i == 0 ? word : other);
             ops[i].value = i == 0 ? 0 : *other;
