@@ -253,7 +253,8 @@ bool addrspace_destroy_some(struct addrspace *addrspace)
     /* A core in remove_mapping holds the lock until its last access. */
     spin_lock(&addrspace->lock);
     spin_unlock(&addrspace->lock);
-    arch_root_destroy(&addrspace->root);
+    if (arch_root_destroy_some(&addrspace->root))
+        return true;
     kmem_free(addrspace, sizeof(*addrspace));
     return false;
 }

@@ -223,7 +223,8 @@ static void kern_root(struct arch_frame *frame)
     ok &= other.loaded[0] == 0 && root.loaded[0] == 1;
     arch_root_unmap(&other, DATA_SLOT);
     ok &= arch_root_rights(&other, DATA_SLOT) == 0;
-    arch_root_destroy(&other);
+    while (arch_root_destroy_some(&other))
+        continue;
 }
 
 static void kern_regs(struct arch_frame *frame)

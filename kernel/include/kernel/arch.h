@@ -248,7 +248,9 @@ struct arch_root {
     uint64_t loaded[(MAX_CPUS + 63) / 64]; /* cores that have it loaded, atomic */
 };
 MUST_CHECK int arch_root_init(struct arch_root *root); /* -TWZ_ENOMEM */
-void arch_root_destroy(struct arch_root *root);        /* no core may have it loaded */
+/* Frees one batch of the root's tables. Returns true if the caller must call again. No core may
+ * have the root loaded. */
+MUST_CHECK bool arch_root_destroy_some(struct arch_root *root);
 /* Maps pt in slot. rights: TWZ_READ | TWZ_WRITE | TWZ_EXEC, never both of the last two. pt must
  * have its top. -TWZ_ENOMEM. */
 MUST_CHECK int arch_root_map(struct arch_root *root, uint32_t slot, const struct arch_ptree *pt,

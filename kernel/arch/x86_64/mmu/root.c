@@ -32,21 +32,29 @@ int arch_root_init(struct arch_root *root)
     return 0;
 }
 
-void arch_root_destroy(struct arch_root *root)
+#define FREE_BATCH 64u /* tables freed in one batch */
+
+bool arch_root_destroy_some(struct arch_root *root)
 {
+    unsigned freed = 0;
     uint64_t *top;
 
     if (phys_is_none(root->top))
-        return;
+        return false;
     for (size_t i = 0; i < ARRAY_LEN(root->loaded); i++)
         kassert(!root->loaded[i]);
     top = x86_table(root->top.addr);
     for (unsigned i = 0; i < HALF; i++) {
-        if (top[i])
-            phys_free((phys_t){ top[i] & PTE_ADDR }, 0);
+        if (!top[i])
+            continue;
+        if (freed++ == FREE_BATCH)
+            return true;
+        phys_free((phys_t){ top[i] & PTE_ADDR }, 0);
+        top[i] = 0;
     }
     phys_free(root->top, 0);
     root->top = PHYS_NONE;
+    return false;
 }
 
 /* The entry of slot. NULL: its table is absent. */
