@@ -60,8 +60,8 @@ static void child_sleeps(uint64_t number)
     CALL(thread_exit, number);
 }
 
-/* Sleeps on many words at once, of which only the first one is woken. The others must not be words of
- * a ping-pong, whose wakes are for one thread. */
+/* Sleeps on many words at once, of which only the first one is woken. The others must not be words
+ * of a ping-pong, whose wakes are for one thread. */
 static void child_sleeps_on_many(uint64_t number)
 {
     volatile uint64_t *word = &STORM->go[number];
