@@ -57,7 +57,7 @@ void defer(struct deferred *work)
 {
     struct thread *t = current();
 
-    if (!t) {
+    if (!t || cpu_this()->unowned) {
         defer_unowned(work);
         return;
     }

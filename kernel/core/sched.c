@@ -191,8 +191,11 @@ void sched_defer_work(void)
 void sched_run_deferred_work(void)
 {
     if ((atomic_load_explicit(&sched_events, memory_order_relaxed) & SCHED_WORK) != 0 &&
-        (atomic_fetch_and(&sched_events, ~SCHED_WORK) & SCHED_WORK) != 0)
+        (atomic_fetch_and(&sched_events, ~SCHED_WORK) & SCHED_WORK) != 0) {
+        cpu_this()->unowned = true;
         upcall.deferred_work();
+        cpu_this()->unowned = false;
+    }
 }
 
 /* --- the end of the machine ------------------------------------------------------------------- */

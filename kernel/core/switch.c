@@ -156,8 +156,9 @@ static void end_unloadable(const struct thread *t)
  * registers cannot be loaded, and it has ended. */
 static bool switch_in(struct cpu *cpu, struct thread *t, bool same_slice)
 {
-    atomic_store_explicit(&t->state, THREAD_RUNNING, memory_order_relaxed);
     t->cpu = cpu->id;
+    /* The core, before t's priority and cores are read. Pairs with runq_evict. */
+    atomic_store(&t->state, THREAD_RUNNING);
     cpu->current = t;
     atomic_store_explicit(&cpu->level, t->priority + 1, memory_order_relaxed);
     cpu->yield = false;
@@ -167,6 +168,8 @@ static bool switch_in(struct cpu *cpu, struct thread *t, bool same_slice)
     else
         arch_root_load(t->root);
     cpu_limit_memory(t->limited);
+    if ((__atomic_load_n(&t->cores, __ATOMIC_RELAXED) >> cpu->id & 1) == 0)
+        cpu_set_need_resched(); /* changed on its way here */
     if (!t->ended && thread_load(t) < 0) {
         end_unloadable(t);
         return false;

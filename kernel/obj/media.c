@@ -13,6 +13,7 @@
  *
  * Lock order: shard of the table alone; object -> pool; kmem; the lock of this file, last.
  */
+#include <kernel/cpu.h>
 #include <kernel/defer.h>
 #include <kernel/kmem.h>
 #include <kernel/log.h>
@@ -78,6 +79,21 @@ static bool add_search(struct search *s)
     return !node;
 }
 
+/* May use the reserve of memory, whatever thread was interrupted. NULL: the next access to the page
+ * tries again. */
+static struct search *alloc_search(phys_t bad)
+{
+    bool limited = cpu_this()->limited;
+    struct search *s;
+
+    cpu_limit_memory(false);
+    s = kmem_alloc(sizeof(*s));
+    cpu_limit_memory(limited);
+    if (s)
+        *s = (struct search){ .work.step = search_step, .bad = bad };
+    return s;
+}
+
 static void log_error(phys_t addr)
 {
     log_printf("media error at physical address %llx", (unsigned long long)addr.addr);
@@ -93,9 +109,7 @@ void obj_media_error(phys_t addr)
         return;
     }
     badpage_add(pool_frame_number(bad));
-    s = kmem_alloc(sizeof(*s)); /* without memory, the next access to the page tries again */
-    if (s)
-        *s = (struct search){ .work.step = search_step, .bad = bad };
+    s = alloc_search(bad);
     if (s && !add_search(s)) {
         kmem_free(s, sizeof(*s));
         return;

@@ -147,11 +147,12 @@ void table_visit_stored(void (*act)(struct object *obj, void *ctx), void *ctx)
 #define OBJECT_COST 10u /* of an object that is skipped */
 #define GET_COST    500u
 
-/* Returns a reference on the first persistent object from `obj` on in its chain, or NULL. The
+/* Returns a reference on the first persistent object from `obj` on in its chain, or NULL. It skips
+ * objects in creation, which map nothing, and may be freed without a look at their references. The
  * caller must hold the lock of the shard. */
 static struct object *get_stored_locked(struct object *obj, uint32_t *cost)
 {
-    for (; obj && !obj_is_persistent(obj); obj = obj->hash_next)
+    for (; obj && (!obj_is_persistent(obj) || obj->creating); obj = obj->hash_next)
         *cost += OBJECT_COST;
     if (!obj)
         return NULL;

@@ -119,9 +119,9 @@ static int protect_volatile(struct object *obj, uint32_t first, uint32_t count)
         if (err < 0 && err != -TWZ_EFAULT && err != -TWZ_EPOISON)
             return err;
         frame = arch_ptree_lookup(&obj->tree.pt, page, &flags);
-        if (phys_is_none(frame))
+        if (phys_is_none(frame) && (flags & ARCH_PT_LOST) == 0)
             continue;
-        flags = (flags & ARCH_PT_COW) | ARCH_PT_PROTECT;
+        flags = (flags & (ARCH_PT_COW | ARCH_PT_LOST)) | ARCH_PT_PROTECT;
         err = arch_ptree_map(&obj->tree.pt, page, frame, flags);
         if (err < 0)
             return err;

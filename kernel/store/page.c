@@ -18,17 +18,22 @@
  */
 #include <store/change.h>
 
+/* Stream the content of a page to its frame. Returns false if the memory lost a part of it. */
+static bool copy_content(struct change *change, uint32_t frame, const void *content)
+{
+    (void)env_lost(change->store);
+    persist_copy_nt(env_frame(change->store, frame), content, STORE_FRAME_SIZE);
+    change->unfenced = true;
+    return !env_lost(change->store);
+}
+
 /* Allocate a frame and fill it with the content of another one. Streamed, not fenced. Sets
  * copy_lost. */
 static uint32_t copy_page_frame(struct change *change, uint32_t frame)
 {
     uint32_t copy = change_frame(change, FRAME_PAGE);
 
-    (void)env_lost(change->store);
-    persist_copy_nt(env_frame(change->store, copy), env_frame(change->store, frame),
-                    STORE_FRAME_SIZE);
-    change->copy_lost = env_lost(change->store);
-    change->unfenced = true;
+    change->copy_lost = !copy_content(change, copy, env_frame(change->store, frame));
     return copy;
 }
 
@@ -47,17 +52,18 @@ static int plan_add(struct change *change, uint32_t page, uint64_t word)
 static uint64_t make_add_body(struct change *change, uint32_t page, uint64_t word)
 {
     const void *content = change->source ? change->source(change->ctx, page) : NULL;
+    bool lost = false;
 
     (void)word;
     if (content) {
         change->frame = change_frame(change, FRAME_PAGE);
-        persist_copy_nt(env_frame(change->store, change->frame), content, STORE_FRAME_SIZE);
+        lost = !copy_content(change, change->frame, content);
     } else {
         change->frame = frame_alloc_zeroed(change->store, FRAME_PAGE);
         change->frames--;
+        change->unfenced = true;
     }
-    change->unfenced = true;
-    return word_body(STORE_PRESENT, 0, change->frame);
+    return word_body(lost ? STORE_POISONED : STORE_PRESENT, 0, change->frame);
 }
 
 int store_page_add(struct store *store, uint32_t row, uint32_t page, uint32_t *frame)
@@ -175,8 +181,8 @@ static uint64_t make_replace_body(struct change *change, uint32_t page, uint64_t
     if (state != STORE_PRESENT && state != STORE_POISONED)
         return word_body(state, 0, 0);
     frame = change_frame(change, FRAME_PAGE);
-    if (state == STORE_PRESENT)
-        persist_copy_nt(env_frame(change->store, frame), content, STORE_FRAME_SIZE);
+    if (state == STORE_PRESENT && !copy_content(change, frame, content))
+        state = STORE_POISONED;
     change->unfenced = true;
     return word_body(state, 0, frame);
 }

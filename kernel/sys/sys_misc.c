@@ -36,8 +36,10 @@ int64_t sys_log_write(struct arch_frame *frame, struct user_text text, uint64_t 
 
     if (len > sizeof(part))
         len = sizeof(part);
-    if (done > len)
-        return -TWZ_EINVAL; /* user code has made the fingerprints of two calls equal */
+    if (done > len) { /* user code has made the fingerprints of two calls equal */
+        progress_end();
+        return -TWZ_EINVAL;
+    }
     ret = user_copy_in(part, USER_ADDR(text) + done, len - done);
     if (ret == 0) {
         done += log_user(current()->generation, part, len - done);

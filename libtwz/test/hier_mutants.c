@@ -28,8 +28,6 @@ static const struct {
       "the creator fences before it names the object; it counts for another thread's record" },
     { "hier_end_change: flush(&h->dir->op)",
       "op = HIER_IDLE lost: lists and counts are rebuilt once more" },
-    { "hier_peer_intent_clear: flush(&h->dir->peer_intent_valid)",
-      "peer_intent left over: one look at a directory that has nothing to finish" },
 };
 #define EXCEPTIONS (sizeof(exceptions) / sizeof(exceptions[0]))
 

@@ -37,9 +37,7 @@ static void set_peer_intent(struct hier *h, objid_t other)
 
 void hier_peer_intent_clear(struct hier *h)
 {
-    twz_persist_store64(&h->dir->peer_intent_valid, 0);
-    /* no fence: a loss costs one look at the peer */
-    twz_persist_flush(&h->dir->peer_intent_valid, sizeof(h->dir->peer_intent_valid));
+    twz_persist_store64(&h->dir->peer_intent_valid, 0); /* a loss costs one look at the peer */
 }
 
 int hier_parent_get(const struct hier *h, objid_t *parent)

@@ -231,8 +231,11 @@ static int rename_after_death(void *ctx)
     return 0;
 }
 
+static unsigned deaths;
+
 static void die_before_ctl(void)
 {
+    deaths++;
     CHECK(host_death(rename_after_death, NULL) == 0);
 }
 
@@ -243,8 +246,10 @@ static void test_creator_dies(void)
 
     start_test();
     host_ctl_watch(die_before_ctl);
+    deaths = 0;
     CHECK(hier_create(&root, n("a"), &create, NULL) == 0);
     host_ctl_watch(NULL);
+    CHECK(deaths == 1);
 }
 
 static struct hier_entry *entry_of(const twzobj *dir, const char *name)

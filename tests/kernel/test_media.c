@@ -81,6 +81,7 @@ static void test_migration_of_a_lost_page(objid_t lost, objid_t to)
     CHECK_IS(CALL(obj_delete, IDARG(c.dst), TWZ_DELETE_NOW), 0);
     CHECK_IS(user_range(lost, TWZ_RANGE_POPULATE, 4, 2), -TWZ_EPOISON);
     CHECK_IS(user_range(lost, TWZ_RANGE_PROTECT, 4, 2), 0);
+    CHECK_IS(user_range(lost, TWZ_RANGE_DISCARD, 5, 1), -TWZ_EDENIED);
     CHECK_IS(user_store_faults(at - PAGE), 1);
     CHECK_IS(SHARED->fault.kind, TWZ_FAULT_PERM);
     expect_lost(at);

@@ -69,6 +69,39 @@ START_TEST(test_replace_by_lost_content)
 }
 END_TEST
 
+static const void *bytes_of_ones(void *ctx, uint32_t page)
+{
+    static uint8_t ones[STORE_FRAME_SIZE];
+
+    (void)ctx;
+    (void)page;
+    memset(ones, 1, sizeof(ones));
+    return ones;
+}
+
+/* Bytes that the memory loses while a page is filled with them make that page POISONED. */
+START_TEST(test_lost_while_copied)
+{
+    struct mempool pool;
+    uint32_t row, state;
+
+    mempool_make(&pool, 256, 0);
+    row = mempool_object(&pool, NULL);
+    pool.lost_after = 3; /* the second page: one question before each copy, one behind it */
+    assert_same(store_page_add_many(pool.store, row, 2, 3, bytes_of_ones, NULL), 0);
+    for (uint32_t page = 2; page < 5; page++) {
+        (void)byte_of_page(&pool, row, page, &state);
+        assert_same(state, page == 3 ? STORE_POISONED : STORE_PRESENT);
+    }
+    pool.lost_after = 1;
+    assert_same(store_page_replace(pool.store, row, 2, 1, content_by_page, NULL, NULL), 0);
+    (void)byte_of_page(&pool, row, 2, &state);
+    assert_same(state, STORE_POISONED);
+    mempool_clean(&pool);
+    mempool_end(&pool);
+}
+END_TEST
+
 START_TEST(test_replace)
 {
     struct mempool pool;
@@ -242,9 +275,13 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = { test_replace,          test_replace_by_lost_content,
-                                   test_share_over_pages, test_reserve,
-                                   test_delete_in_steps,  test_tie_below_a_long_chain };
+    const TTest *const tests[] = { test_replace,
+                                   test_replace_by_lost_content,
+                                   test_lost_while_copied,
+                                   test_share_over_pages,
+                                   test_reserve,
+                                   test_delete_in_steps,
+                                   test_tie_below_a_long_chain };
 
     return units_finish(units_runner("store-copy", tests, sizeof(tests) / sizeof(tests[0])));
 }

@@ -45,6 +45,7 @@ struct cpu {
     struct timer_heap timers;
     struct runq runq;
     bool limited; /* by phys_limit */
+    bool unowned; /* the work in progress is not the running thread's (core/defer.c) */
     uint64_t switches;
 };
 
