@@ -341,9 +341,9 @@ STORE_WARN int store_page_add_run(struct store *store, uint32_t row, uint32_t fi
 
 /*
  * (object) Add `count` pages from `first` on. They must be ABSENT; with a `source` they may also be
- * holes. `source` returns the 4096 bytes of a page, or NULL for zeros. A page whose bytes the memory
- * loses meanwhile becomes POISONED. After a power failure any of
- * the pages may exist, each complete. -TWZ_EEXIST, -TWZ_EFAULT as above.
+ * holes. `source` returns the 4096 bytes of a page, or NULL for zeros. A page whose bytes the
+ * memory loses meanwhile becomes POISONED. After a power failure any of the pages may exist, each
+ * complete. -TWZ_EEXIST, -TWZ_EFAULT as above.
  */
 STORE_WARN int store_page_add_many(struct store *store, uint32_t row, uint32_t first,
                                    uint32_t count, const void *(*source)(void *ctx, uint32_t page),
@@ -353,10 +353,10 @@ STORE_WARN int store_page_add_many(struct store *store, uint32_t row, uint32_t f
  * (object) Replace pages. `content` returns the state that a page gets: STORE_PRESENT with its 4096
  * bytes in *bytes, STORE_ABSENT or STORE_HOLE, or STORE_POISONED for content that is lost: such a
  * page keeps a frame, which is not on the bad-frame list. So does a page whose bytes the memory
- * loses while they are copied. `content` must return the same each time.
- * The caller must have unmapped the pages. *reserved (which may be NULL) frames of store_reserve
- * are taken first, and subtracted. After an error no page has changed; after a power failure each
- * one is as before, or complete. -TWZ_EDENIED at a READONLY page; -TWZ_ENOSPC.
+ * loses while they are copied. `content` must return the same each time. The caller must have
+ * unmapped the pages. *reserved (which may be NULL) frames of store_reserve are taken first, and
+ * subtracted. After an error no page has changed; after a power failure each one is as before, or
+ * complete. -TWZ_EDENIED at a READONLY page; -TWZ_ENOSPC.
  */
 STORE_WARN int store_page_replace(struct store *store, uint32_t row, uint32_t first, uint32_t count,
                                   uint32_t (*content)(void *ctx, uint32_t page, const void **bytes),

@@ -26,8 +26,6 @@ static const struct {
       "the later steps fence, too; it counts where a fault ends each of them" },
     { "raise_end: persist(&head->end) fence",
       "the creator fences before it names the object; it counts for another thread's record" },
-    { "hier_end_change: flush(&h->dir->op)",
-      "op = HIER_IDLE lost: lists and counts are rebuilt once more" },
 };
 #define EXCEPTIONS (sizeof(exceptions) / sizeof(exceptions[0]))
 
