@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -242,6 +243,31 @@ static void descriptors(void)
     close(two);
 }
 
+/* As many open files as a process may have: one more is refused, of whatever kind, and the others
+ * stay as they were. */
+static void too_many(void)
+{
+    const struct rlimit limit = { 1024, 1024 };
+    int ends[2], last = -1, fd;
+
+    SAY(setrlimit(RLIMIT_NOFILE, &limit));
+    while ((fd = open("s", O_RDONLY)) >= 0)
+        last = fd;
+    SAY(fd);
+    SAY(last);
+    SAY(open("s", O_RDONLY));
+    SAY(open("new", O_WRONLY | O_CREAT, 0644));
+    SAY(open(".", O_RDONLY));
+    SAY(open("/dev/null", O_RDONLY));
+    SAY(dup(1));
+    SAY(pipe(ends));
+    SAY(pread(last, buf, 2, 4));
+    SAY(close(last));
+    SAY(open("s", O_RDONLY));
+    while (last > 2)
+        close(last--);
+}
+
 /* Buffers that are not mapped; volatile hides the address from the compiler's warnings. */
 static void bad_buffers(void)
 {
@@ -308,6 +334,7 @@ int main(int argc, char **argv)
     names();
     renaming();
     descriptors();
+    too_many();
     bad_buffers();
     bad_paths();
     return 0;

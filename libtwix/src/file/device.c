@@ -164,7 +164,7 @@ int device_open(const char *path, uint32_t flags, struct file **out)
         return -ENOTDIR;
     f = file_new(device_ops(d->kind, d->sub), d->kind, flags);
     if (!f)
-        return -ENFILE;
+        return -EMFILE;
     f->sub = d->sub;
     *out = f;
     return 0;

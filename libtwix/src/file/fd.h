@@ -104,7 +104,7 @@ struct file {
 
 /* --- open files ------------------------------------------------------------------------------- */
 
-/* Make a new file with one reference. Returns NULL if there are too many (ENFILE). */
+/* Make a new file with one reference. Returns NULL if there are too many (EMFILE). */
 struct file *file_new(const struct file_ops *ops, uint32_t kind, uint32_t flags);
 
 /* Add a reference; drop a reference. The last file_put closes the file. */

@@ -33,7 +33,7 @@ static int open_object(const struct hier_where *w, uint32_t flags, struct file *
     f = file_new(is_dir ? &directory_ops : &regular_ops, is_dir ? FILE_DIRECTORY : FILE_REGULAR,
                  flags);
     if (!f)
-        return -ENFILE;
+        return -EMFILE;
     f->record = record_of_walk(w);
     if (is_dir)
         err = (int)GUARDED(directory_open(f, w->id));
@@ -72,7 +72,7 @@ static int create_at(struct hier_where *w, uint32_t flags, uint32_t mode, struct
         return -EISDIR;
     f = file_new(&regular_ops, FILE_REGULAR, flags);
     if (!f)
-        return -ENFILE;
+        return -EMFILE;
     create.values = regular_attrs((mode & ~process.umask & 07777) | S_IFREG);
     create.attr = &f->record.index;
     f->record.table = w->attrs;

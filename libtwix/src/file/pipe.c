@@ -415,7 +415,7 @@ static int64_t open_end(objid_t id, uint32_t sub, uint32_t flags)
     int64_t ret;
 
     if (!f)
-        return -ENFILE;
+        return -EMFILE;
     f->sub = sub;
     ret = GUARDED(open_pipe(f, id));
     if (ret < 0)
