@@ -14,6 +14,17 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static char type_letter(int type)
+{
+    switch (type) {
+    case DT_REG: return '-';
+    case DT_DIR: return 'd';
+    case DT_LNK: return 'l';
+    default: return '?';
+    }
+}
+
+/* Lists the names, each with a letter for its type behind it. */
 static void list(const char *dir)
 {
     char *names[300];
@@ -27,7 +38,8 @@ static void list(const char *dir)
         return;
     }
     while ((e = readdir(d)) && n < 300)
-        names[n++] = strdup(e->d_name);
+        if (asprintf(&names[n], "%s %c", e->d_name, type_letter(e->d_type)) > 0)
+            n++;
     closedir(d);
     qsort(names, (size_t)n, sizeof(names[0]), by_name);
     for (int i = 0; i < n; i++) {
@@ -125,9 +137,11 @@ static void linking(void)
     SAY(memcmp(text, "target", 6));
     SAY(readlink("l1", text, 3));
     SAY(readlink("target", text, 3));
+    SAY(stat("/dev/null", &st)); /* its st_rdev is not 0 */
     SAY(lstat("l1", &st));
     SAY(S_ISLNK(st.st_mode) != 0);
     SAY(st.st_size);
+    SAY(st.st_rdev);
     SAY(stat("l1", &st));
     SAY(S_ISREG(st.st_mode) != 0);
     SAY(symlink("nowhere", "l2"));
@@ -139,6 +153,7 @@ static void linking(void)
     SAY(open("l3", O_RDONLY));
     SAY(symlink("w", "dirlink"));
     SAY(access("dirlink/x/file", F_OK));
+    list(".");
     SAY(unlink("l1"));
     SAY(access("target", F_OK));
     SAY(rename("dirlink", "dirlink2"));

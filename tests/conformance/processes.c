@@ -157,10 +157,21 @@ static void endings(void)
     spawn_refused("");
     spawn_refused("no program\n");
     spawn_refused("\177ELF and not much more");
+}
+
+/* A running program cannot be written. An open that is refused must keep nothing: more of them than
+ * a process has open files. */
+static void busy_program(void)
+{
+    int refused = 0;
+
     SAY(open(self, O_WRONLY));
     SAY(open(self, O_RDWR));
     SAY(truncate(self, 0));
     SAY(access(self, R_OK));
+    for (int i = 0; i < 1100; i++)
+        refused += open(self, O_WRONLY) == -1 && errno == ETXTBSY;
+    SAY(refused);
 }
 
 /* A signal for a process whose first thread has ended. */
@@ -409,6 +420,7 @@ int main(int argc, char **argv)
         return 2;
     HOLDS(getpid() > 0 && getppid() >= 0);
     endings();
+    busy_program();
     signalled("");
     signalled("handler");
     arguments();

@@ -115,8 +115,9 @@ def test_trace():
     r = POOL.run("cat", "/none", options=["--env", "TWZ_TRACE=call,linux"], expect=1)
     holds(r.stderr, b"No such file")
     holds(POOL.log(), b"linux: ", b'open("/none", ', b") = -2", b"exit_group(1)")
-    POOL.run("cat", "/none", expect=1)
-    wanted(b"linux: " not in POOL.log(), "traced without a request")
+    for options in [], ["--env", "TWZ_TRACE=call"], ["--env", "TWZ_TRACE=linuxes,lin"]:
+        POOL.run("cat", "/none", options=options, expect=1)
+        wanted(b"linux: " not in POOL.log(), f"traced without a request: {options}")
 
 
 def test_program_text_is_not_writable_and_data_not_executable():
