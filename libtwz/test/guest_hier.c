@@ -76,10 +76,15 @@ static void read_names(void *arg)
 
 static void open_both(void)
 {
+    char path[32];
+
     (void)!twz_name_mkdir("/data/left");
     (void)!twz_name_mkdir("/data/right");
     CHECK(twz_object_init_name(&left, "/data/left", TWZ_READ | TWZ_WRITE) == 0);
     CHECK(twz_object_init_name(&right, "/data/right", TWZ_READ | TWZ_WRITE) == 0);
+    CHECK(hier_path_of(twz_name_root(), left.id, path, sizeof(path)) == 10);
+    for (int i = 0; i < 10; i++)
+        CHECK(path[i] == "/data/left"[i]);
 }
 
 /* The directory passes hier_check, and each name means an object that exists. */

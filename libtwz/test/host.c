@@ -20,6 +20,7 @@ static uint64_t resume = 1;
 static objid_t root;
 static int64_t last_error;
 static int ctl_error, touch_error;
+static uintptr_t touch_at; /* number of the page that fails; 0: each does */
 static void (*ctl_before)(void);
 
 _Noreturn void host_fail(const char *file, int line, const char *what)
@@ -89,6 +90,13 @@ void host_ctl_fail(int error)
 void host_touch_fail(int error)
 {
     touch_error = error;
+    touch_at = 0;
+}
+
+void host_touch_fail_at(const void *p, int error)
+{
+    touch_error = error;
+    touch_at = (uintptr_t)p / TWZ_PAGE_SIZE;
 }
 
 void host_ctl_watch(void (*before)(void))
@@ -224,7 +232,8 @@ int plat_touch(const void *p, uint64_t len)
     uint64_t first, last;
 
     CHECK(o && len > 0);
-    if (touch_error)
+    if (touch_error && (!touch_at || ((uintptr_t)p / TWZ_PAGE_SIZE <= touch_at &&
+                                      ((uintptr_t)p + len - 1) / TWZ_PAGE_SIZE >= touch_at)))
         return touch_error;
     first = ((uintptr_t)p - (uintptr_t)o->start) / TWZ_PAGE_SIZE;
     last = ((uintptr_t)p + len - 1 - (uintptr_t)o->start) / TWZ_PAGE_SIZE;

@@ -35,8 +35,9 @@ void host_owner_set(objid_t id, objid_t kuid);
 /* Make the calls obj_ctl of this process fail with `error`; 0: not. */
 void host_ctl_fail(int error);
 
-/* Make each twz_touch fail with `error`; 0: not. */
+/* Make each twz_touch fail with `error`, or each of the page of `p`; 0: not. */
 void host_touch_fail(int error);
+void host_touch_fail_at(const void *p, int error);
 
 /* Call back before each obj_ctl, once: a callback that calls obj_ctl is not called for that. NULL:
  * no more. */

@@ -59,6 +59,7 @@ static void test_ext(void)
 
 static void test_pointers(void)
 {
+    struct twz_fot_entry *entry;
     twzobj a, b;
     twz_pptr_t *field, p;
     void *d;
@@ -88,6 +89,12 @@ static void test_pointers(void)
     CHECK(twz_ptr_lea_try(field, *field, &d) == 0 && d == b.start + TWZ_OBJ_BASE);
     CHECK(twz_ptr_store_name(&a, field, "/none", TWZ_OBJ_BASE, 0, TWZ_READ) == 0);
     CHECK(twz_ptr_lea_try(field, *field, &d) == -TWZ_ENONAME);
+    CHECK(twz_ptr_store_name(&a, field, "/b", TWZ_OBJ_BASE, 1, TWZ_READ) == 0);
+    CHECK(twz_ptr_lea_try(field, *field, &d) == -TWZ_EINVAL); /* no such resolver */
+    entry = twz_fot_entry(&a, (uint32_t)TWZ_PPTR_FOT(field->raw));
+    entry->resolver = 0;
+    entry->name.name_off = TWZ_OBJ_BASE - 1; /* no data lies there */
+    CHECK(twz_ptr_lea_try(field, *field, &d) == -TWZ_EINVAL);
 }
 
 static void test_mutex(void)
@@ -144,7 +151,7 @@ static void test_typed(void)
     CHECK(!twz_open_typed("/none", 1, TWZ_OBJ_DATA_MAX + 1, 0) && twz_error_last() == -TWZ_EINVAL);
 }
 
-/* A full pool is an error of each call that needs a page. */
+/* A full pool is an error of each call that needs a page, whichever page it is. */
 static void test_no_space(void)
 {
     const struct box *box;
@@ -158,6 +165,8 @@ static void test_no_space(void)
     host_touch_fail(-TWZ_ENOSPC);
     CHECK(twz_ptr_make(&a, b.id, TWZ_OBJ_BASE, TWZ_READ, &p) == -TWZ_ENOSPC);
     CHECK(!twz_new(box, struct item) && twz_error_last() == -TWZ_ENOSPC);
+    host_touch_fail_at(twz_fot_entry(&a, 1), -TWZ_ENOSPC); /* the count of entries has its page */
+    CHECK(twz_ptr_make(&a, b.id, TWZ_OBJ_BASE, TWZ_READ, &p) == -TWZ_ENOSPC);
     host_touch_fail(0);
     CHECK(twz_ptr_make(&a, b.id, TWZ_OBJ_BASE, TWZ_READ, &p) == 0 && twz_new(box, struct item));
 }
@@ -191,6 +200,47 @@ static void test_guards(void)
     twz_guard_end(&g);
 }
 
+/* A fault that is raised under a guard which watches obj, and the guard's answer. */
+struct raised {
+    const twzobj *obj;
+    struct twz_fault fault;
+    int err;
+};
+
+static int raise_watched(const struct raised *r)
+{
+    twz_guard_watch(r->obj->start);
+    twz_fault_raise(&r->fault);
+    return 0;
+}
+
+static void try_guarded(void *arg)
+{
+    struct raised *r = arg;
+
+    r->err = TWZ_GUARDED(raise_watched(r));
+}
+
+/* A fault ends a guarded operation with an error only in an object that the guard knows, and only
+ * if an access raised it. Each other one is the caller's. */
+static void test_guard_faults(void)
+{
+    struct raised r = { .fault = { .kind = TWZ_FAULT_PAGE } };
+    struct twz_fault fault;
+    twzobj a, b;
+
+    start();
+    CHECK(twz_object_new(&a, NULL, NULL, 0) == 0 && twz_object_new(&b, NULL, NULL, 0) == 0);
+    r.obj = &a;
+    r.fault.addr = (uint64_t)(uintptr_t)twz_object_base(&a);
+    CHECK(twz_try(try_guarded, &r, &fault) == 0 && r.err == -TWZ_EIO);
+    r.fault.addr = (uint64_t)(uintptr_t)twz_object_base(&b);
+    CHECK(twz_try(try_guarded, &r, &fault) == 1 && fault.addr == r.fault.addr);
+    r.fault.addr = (uint64_t)(uintptr_t)twz_object_base(&a);
+    r.fault.kind = TWZ_FAULT_EXCEPTION;
+    CHECK(twz_try(try_guarded, &r, &fault) == 1 && fault.kind == TWZ_FAULT_EXCEPTION);
+}
+
 int main(void)
 {
     test_ext();
@@ -199,6 +249,7 @@ int main(void)
     test_typed();
     test_no_space();
     test_guards();
-    printf("6 passed, 0 failed\n");
+    test_guard_faults();
+    printf("7 passed, 0 failed\n");
     return 0;
 }

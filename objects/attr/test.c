@@ -116,6 +116,7 @@ static void test_reuse(void)
     attr_drop(&table, index[40]);
     attr_drop(&table, index[7]);
     CHECK(new_record(living, 1) == index[7]); /* the hint leads to the last one freed */
+    CHECK(head()->next == index[7] + 1);      /* the next search begins behind it */
     attr_hint(&table, index[40]);
     CHECK(new_record(living, 1) == index[40]);
     CHECK(new_record(living, 1) == 3 * PAGE + 1);

@@ -351,6 +351,54 @@ static void test_removal_of_a_dead_thread(void)
     }
 }
 
+/* A free chunk is used again. A list that leads to an entry gives no chunk. */
+static void test_free_chunks(void)
+{
+    struct hier_dir *head;
+    uint64_t bump;
+    objid_t a, id;
+
+    start_test();
+    head = twz_object_base(&root);
+    a = create_file(&root, "a");
+    (void)create_file(&root, "b");
+    bump = head->bump;
+    CHECK(hier_remove(&root, n("b"), HIER_DELETE) == 0);
+    (void)create_file(&root, "c");
+    CHECK(head->bump == bump);
+    for (uint32_t i = 0; i < HIER_LISTS; i++)
+        head->free[i] = (uint32_t)((uint8_t *)entry_of(&root, "a") - root.start);
+    (void)create_file(&root, "d");
+    CHECK(lookup(&root, "a", &id) == 0 && objid_equal(id, a));
+    CHECK(lookup(&root, "c", &id) == 0 && lookup(&root, "d", &id) == 0);
+}
+
+/* An intent stores only to a bucket: to no word before or behind the table, and to none of two
+ * halves. The first entry lies behind the table. */
+static void test_forged_buckets(void)
+{
+    static const uint64_t value = 0x1234567812345678;
+    struct hier_dir *head;
+    uint64_t table, off[3];
+    objid_t a, id;
+
+    for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++) {
+        start_test();
+        head = twz_object_base(&root);
+        a = create_file(&root, "a");
+        table = HIER_TABLE_OFF(head->table) + HIER_CELL;
+        off[0] = table + (8ull << HIER_TABLE_BITS(head->table));
+        off[1] = table - 8;
+        off[2] = table + 4;
+        CHECK((uint8_t *)entry_of(&root, "a") == root.start + off[0]);
+        head->intent = (struct hier_intent){ .to_bucket = off[i], .to_value = value };
+        head->op = HIER_COMMITTED;
+        (void)create_file(&root, "next"); /* finishes the change */
+        CHECK(memcmp(root.start + off[i], &value, sizeof(value)) != 0);
+        CHECK(lookup(&root, "a", &id) == 0 && objid_equal(id, a));
+    }
+}
+
 static void test_volumes(void)
 {
     twzobj other, other_attrs, d;
@@ -582,6 +630,8 @@ int main(void)
     test_unknown_kinds();
     test_fill_faults();
     test_removal_of_a_dead_thread();
+    test_free_chunks();
+    test_forged_buckets();
     test_volumes();
     test_dirs();
     test_rename();
@@ -589,6 +639,6 @@ int main(void)
     test_show();
     test_hostile();
     test_many();
-    printf("15 passed, 0 failed\n");
+    printf("17 passed, 0 failed\n");
     return 0;
 }

@@ -75,6 +75,12 @@ def run_kernel_tests(name, words, args=()):
 def expect_end(name, words, status, *lines):
     got, log = boot(words)
     add_result(name, got == status and all(re.search(line, log) for line in lines), log)
+    return log
+
+
+def last_caller(log):
+    """The end of the stack trace in a log."""
+    return re.findall(r'^  from (0x[0-9a-f]{16})$', log, re.M)[-1:]
 
 
 def raise_machine_check():
@@ -110,11 +116,13 @@ def main():
     run_kernel_tests('two cores, counted', 'cores=2', ['-smp', '2', *COUNTED])
     raise_machine_check()
     expect_end('stack overflow', 'crash.stack', PANIC, 'panic: double fault', r'  from 0xffffffff8')
-    expect_end('null store', 'crash.null', PANIC,
-               r'panic: exception in the kernel: vector 14 .*cr2 0x0 ',
-               r'  rsp [0-9a-f]{16}', r'  from 0xffffffff8')
-    expect_end('assertion', 'crash.assert', PANIC,
-               r'panic: .*machine\.c:\d+: assertion failed: sink == 1')
+    trap = expect_end('null store', 'crash.null', PANIC,
+                      r'panic: exception in the kernel: vector 14 .*cr2 0x0 ',
+                      r'  rsp [0-9a-f]{16}', r'  from 0xffffffff8')
+    call = expect_end('assertion', 'crash.assert', PANIC,
+                      r'panic: .*machine\.c:\d+: assertion failed: sink == 1')
+    add_result('each trace ends where the kernel starts',
+               last_caller(trap) and last_caller(trap) == last_caller(call), trap + call)
     expect_end('exit code', 'crash.stop', DAMAGED)
     if UBSAN:
         expect_end('undefined', 'crash.undefined', PANIC,

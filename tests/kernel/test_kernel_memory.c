@@ -2,7 +2,7 @@
 /*
  * The memory of the kernel itself: what objects used comes back as pages for others, the counters
  * of the system page return to where they began, and a program that takes all memory leaves enough
- * for the first program.
+ * for the first program, and gets an error where the kernel itself has none.
  */
 #include "user.h"
 
@@ -165,6 +165,73 @@ static void test_first_program_has_a_reserve(void)
     CHECK_IS(CALL(obj_delete, IDARG(view), TWZ_DELETE_NOW), 0);
 }
 
+#define THREADS 24u /* more than fit in the slabs that the kernel has when memory is gone */
+
+static void child_stay(void)
+{
+    while (__atomic_load_n(&SHARED->word[5], __ATOMIC_ACQUIRE) == 0)
+        user_yield();
+    CALL(thread_exit, 0);
+}
+
+/* Takes all memory, then starts threads in its own view until the kernel refuses. */
+static void child_spawn(uint64_t arg)
+{
+    volatile objid_t *ids = (volatile objid_t *)BASE(SLOT_TEST);
+    long ret = 0;
+    uint64_t i;
+
+    child_exhaust(arg);
+    for (i = 0; i < THREADS; i++) {
+        struct twz_spawn spawn = { .thread = { ids[i].lo, ids[i].hi },
+                                   .view = { SHARED->word[6], SHARED->word[7] },
+                                   .entry = (uint64_t)(uintptr_t)child_stay };
+
+        spawn.stack = TWZ_SLOT_ADDR(SLOT_STACK + 1) + (i + 2) * PAGE - 8;
+        ret = CALL(thread_spawn, &spawn, sizeof(spawn));
+        if (ret != 0)
+            break;
+    }
+    SHARED->word[3] = i;
+    SHARED->word[4] = (uint64_t)ret;
+}
+
+/* A thread for which there is no memory is refused, and those that run go on. All but the kernel's
+ * own record of it exists: its object has run before. */
+static void test_thread_without_memory(void)
+{
+    objid_t big = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), view, thread;
+    volatile objid_t *ids = (volatile objid_t *)BASE(SLOT_TEST);
+    uint64_t i;
+
+    user_map(SLOT_TEST, big, RW);
+    for (i = 0; i < THREADS; i++) {
+        thread = user_thread((unsigned)i + 2, child_exit, 0);
+        user_join((unsigned)i + 2);
+        ids[i].lo = thread.lo;
+        ids[i].hi = thread.hi;
+    }
+    thread = user_thread(1, child_exit, 0);
+    user_join(1);
+    for (i = 1; i <= THREADS; i++)
+        *user_page(SLOT_STACK + 1, i) = 1;
+    view = user_child_view(1, big);
+    SHARED->word[0] = big.lo;
+    SHARED->word[1] = big.hi;
+    SHARED->word[5] = 0;
+    SHARED->word[6] = view.lo;
+    SHARED->word[7] = view.hi;
+    CHECK_IS(user_spawn(1, thread, view, child_spawn, 0), 0);
+    user_join(1);
+    CHECK_IS(SHARED->word[4], (uint64_t)-TWZ_ENOMEM);
+    CHECK(SHARED->word[3] < THREADS);
+    __atomic_store_n(&SHARED->word[5], 1, __ATOMIC_RELEASE);
+    for (i = 0; i < SHARED->word[3]; i++)
+        user_join((unsigned)i + 2);
+    CHECK_IS(CALL(obj_delete, IDARG(big), TWZ_DELETE_NOW), 0);
+    CHECK_IS(CALL(obj_delete, IDARG(view), TWZ_DELETE_NOW), 0);
+}
+
 void test_main(void)
 {
     user_handlers();
@@ -173,4 +240,5 @@ void test_main(void)
     test_counters_of_threads_come_back();
     test_memory_of_views_comes_back();
     test_first_program_has_a_reserve();
+    test_thread_without_memory();
 }

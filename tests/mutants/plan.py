@@ -19,7 +19,7 @@ KERNEL_TESTS = [
     "kernel/fault-2", "kernel/thread-2", "kernel/thread-4", "kernel/sync-4", "kernel/object-2",
     "kernel/move-2", "kernel/race-2", "kernel/wait-1", "kernel/wait-2", "kernel/kernel_memory-1",
     "kernel/boots", "kernel/threadsave", "kernel/worst-count", "kernel/figures-count",
-    "kernel/fuzz-1", "bare/machine", "bare/console", "guest/endings", "guest/console",
+    "kernel/fuzz-1", "bare/first-line", "bare/machine", "bare/console", "guest/endings", "guest/console",
     "attack/log", "attack/parent", "attack/installed", "libtwz/guest", "unit/heap", "unit/list",
     "unit/threadsave",
 ]

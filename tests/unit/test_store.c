@@ -354,7 +354,8 @@ START_TEST(test_provisional)
 }
 END_TEST
 
-/* A witness's word on a shared page is read as any other; on a page without a frame it is 0. */
+/* A witness's word on a shared page is read as any other; on a page without a frame it is 0. On a
+ * page whose content is lost it is an error. */
 START_TEST(test_witness_pages)
 {
     struct mempool pool;
@@ -387,6 +388,11 @@ START_TEST(test_witness_pages)
     create.nonce[0]++;
     create.witness_off += 80 * STORE_FRAME_SIZE;
     assert_same(store_obj_create(pool.store, &create, &row, &next), 0);
+
+    create.nonce[0]++;
+    create.witness_off = 40 * STORE_FRAME_SIZE + 8;
+    assert_same(store_page_poison(pool.store, root, 40), 0);
+    assert_same(store_obj_create(pool.store, &create, &row, &next), -TWZ_EPOISON);
     mempool_end(&pool);
 }
 END_TEST

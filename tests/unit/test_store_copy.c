@@ -201,6 +201,7 @@ START_TEST(test_reserve)
     assert_same(store_page_replace(pool.store, a, 500, 60, content_by_page, NULL, NULL),
                 -TWZ_ENOSPC);
     assert_same(store_page_replace(pool.store, a, 500, 60, content_by_page, NULL, &left), 0);
+    assert_same(left, 0); /* two leaves and a root: no call takes more */
     store_unreserve(pool.store, rest + left);
     assert_same(mempool_free(&pool), free - 20 - 3);
     left = store_share_bound(pool.store, 60, 20);
