@@ -96,7 +96,7 @@ static void explore_singles(struct harness *harness)
     harness->explorer.second_level = 4;
 }
 
-#define PAIR_SHARE 8u /* the ordinary run takes one pair of these */
+#define PAIR_SHARE 12u /* the ordinary run takes one pair of these */
 
 /* Points of the second operation only: explore_singles explores those of the first. */
 static void explore_pairs(struct harness *harness)
