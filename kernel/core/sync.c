@@ -81,7 +81,9 @@ static void add_waiter_locked(struct bucket *b, struct sync_waiter *w)
     head->prev = w;
 }
 
-/* The next waiter of the key becomes the head in the place of a head that is removed. */
+/* The next waiter of the key becomes the head in the place of a head that is removed. It is on the
+ * bucket's list before the other leaves: to a waker that looks without the lock, the bucket is never
+ * empty while one waits. */
 static void remove_waiter_locked(struct bucket *b, struct sync_waiter *w)
 {
     w->queued = false;
@@ -89,11 +91,11 @@ static void remove_waiter_locked(struct bucket *b, struct sync_waiter *w)
     w->prev->next = w->next;
     if (!w->head)
         return;
-    list_remove(&b->heads, &w->bucket_link);
     if (w->next != w) {
         w->next->head = true;
         list_add_first(&b->heads, &w->next->bucket_link);
     }
+    list_remove(&b->heads, &w->bucket_link);
 }
 
 /* True: the caller ends the sleep, and must call sched_wake. */

@@ -3,9 +3,10 @@
  * and of several on two cores. */
 #include "user.h"
 
-#define MANY  96u
-#define WORD  (&SHARED->word[0])
-#define OTHER (&SHARED->word[1])
+#define MANY   96u
+#define SECOND 1000000000ull
+#define WORD   (&SHARED->word[0])
+#define OTHER  (&SHARED->word[1])
 
 static long wait_word(volatile uint64_t *word, uint64_t value, uint64_t deadline)
 {
@@ -121,6 +122,54 @@ static void test_wake_ends_one_wait(void)
     }
     user_join(0);
     CHECK_IS(early, 0);
+}
+
+/* Sleeps on the word for moments, so that it leaves the queue of the word again and again. */
+static void child_naps(uint64_t arg)
+{
+    while (__atomic_load_n(&SHARED->word[5], __ATOMIC_ACQUIRE) == 0)
+        (void)wait_word(WORD, __atomic_load_n(WORD, __ATOMIC_ACQUIRE), user_now() + arg);
+}
+
+static void child_follows(uint64_t arg)
+{
+    uint64_t i;
+
+    for (i = 0; i < arg; i++) {
+        while (__atomic_load_n(WORD, __ATOMIC_ACQUIRE) == i)
+            if (wait_word(WORD, i, user_now() + SECOND) == -TWZ_ETIMEDOUT &&
+                __atomic_load_n(WORD, __ATOMIC_ACQUIRE) != i)
+                SHARED->word[6]++;
+        __atomic_store_n(OTHER, i + 1, __ATOMIC_RELEASE);
+    }
+}
+
+/* A wake finds a waiter while another one, the first of the word, leaves the queue. */
+static void test_wake_beside_a_leaving_waiter(void)
+{
+    uint64_t rounds = 24000, i;
+    objid_t naps, follows;
+
+    if (user_system()->cores < 2)
+        return;
+    for (i = 0; i <= 6; i++)
+        SHARED->word[i] = 0;
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, 1);
+    naps = user_thread(0, child_naps, 3000);
+    follows = user_thread(1, child_follows, rounds);
+    CHECK_IS(CALL(thread_ctl, IDARG(naps), TWZ_THREAD_CORES, 2), 0);
+    CHECK_IS(CALL(thread_ctl, IDARG(follows), TWZ_THREAD_CORES, 2), 0);
+    for (i = 0; i < rounds; i++) {
+        __atomic_store_n(WORD, i + 1, __ATOMIC_RELEASE);
+        CALL(thread_wake, WORD, UINT64_MAX);
+        while (__atomic_load_n(OTHER, __ATOMIC_ACQUIRE) == i)
+            __asm__ volatile("pause");
+    }
+    __atomic_store_n(&SHARED->word[5], 1, __ATOMIC_RELEASE);
+    user_join(0);
+    user_join(1);
+    CHECK_IS(SHARED->word[6], 0);
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, ~0ull);
 }
 
 static void child_answers(uint64_t arg)
@@ -289,6 +338,7 @@ void test_main(void)
     test_wake_needs_write();
     test_many_sleepers_wake();
     test_wake_ends_one_wait();
+    test_wake_beside_a_leaving_waiter();
     test_handed_core_is_shared();
     test_higher_priority_takes_another_core();
     test_displaced_thread_takes_a_core_it_may_use();
