@@ -82,8 +82,8 @@ static void add_waiter_locked(struct bucket *b, struct sync_waiter *w)
 }
 
 /* The next waiter of the key becomes the head in the place of a head that is removed. It is on the
- * bucket's list before the other leaves: to a waker that looks without the lock, the bucket is never
- * empty while one waits. */
+ * bucket's list before the other leaves: to a waker that looks without the lock, the bucket is
+ * never empty while one waits. */
 static void remove_waiter_locked(struct bucket *b, struct sync_waiter *w)
 {
     w->queued = false;
