@@ -11,9 +11,11 @@
  *     twice, and N wakes of N waiters are linear.
  *   - Wakers claim and call sched_wake under the bucket's lock, the timer under its heap's. So once
  *     sync_cancel has taken these locks, no core touches the thread for this sleep. A signal's
- *     sched_wake may come late; a sleeper that is resumed unclaimed parks again.
- *   - No wake is lost: the sleeper queues, then compares; the waker stores, then looks. The lock of
- *     the bucket orders the two.
+ *     sched_wake may come late; a sleeper that is resumed unclaimed makes its call again, or
+ *     returns as if it was woken.
+ *   - No wake is lost: the sleeper queues, then compares; the waker stores, then looks. Each has a
+ *     full fence in between. The waker's first look, whether the list is empty, takes no lock, so
+ *     the list is never empty while a waiter is queued.
  *
  * The keys of the hash are random, so user code cannot choose words that share a bucket.
  *

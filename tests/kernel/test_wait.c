@@ -215,13 +215,18 @@ static void test_handed_core_is_shared(void)
 
 /* --- priorities ------------------------------------------------------------------------------- */
 
-static void child_spins_high(uint64_t arg)
+static void child_spins(uint64_t priority)
 {
-    CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 31);
-    __atomic_store_n(&SHARED->word[20], 1, __ATOMIC_RELEASE);
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, priority);
+    __atomic_fetch_add(&SHARED->word[20], 1, __ATOMIC_RELEASE);
     while (__atomic_load_n(&SHARED->word[21], __ATOMIC_ACQUIRE) == 0)
         __asm__ volatile("pause");
-    (void)arg;
+}
+
+static void wait_for(unsigned word, uint64_t least)
+{
+    while (__atomic_load_n(&SHARED->word[word], __ATOMIC_ACQUIRE) < least)
+        __asm__ volatile("pause"); /* for ever, if a thread does not run */
 }
 
 static void child_between(uint64_t arg)
@@ -252,29 +257,19 @@ static void test_higher_priority_takes_another_core(void)
         user_yield();
     user_yield();
     CHECK_IS(CALL(thread_ctl, IDARG(t), TWZ_THREAD_CORES, 3), 0);
-    t = user_thread(1, child_spins_high, 0);
+    t = user_thread(1, child_spins, 31);
     CALL(thread_ctl, IDARG(t), TWZ_THREAD_CORES, 1);
     CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, 2);
-    while (__atomic_load_n(&SHARED->word[20], __ATOMIC_ACQUIRE) == 0)
-        __asm__ volatile("pause");
+    wait_for(20, 1);
     __atomic_store_n(&SHARED->word[23], 1, __ATOMIC_RELEASE);
     CALL(thread_wake, &SHARED->word[23], 1);
-    while (__atomic_load_n(&SHARED->word[24], __ATOMIC_ACQUIRE) == 0)
-        __asm__ volatile("pause"); /* for ever, if it does not run */
+    wait_for(24, 1);
     CHECK_IS(SHARED->word[24], 1);
     __atomic_store_n(&SHARED->word[21], 1, __ATOMIC_RELEASE);
     user_join(0);
     user_join(1);
     CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, ~0ull);
     CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 16);
-}
-
-static void child_spins(uint64_t priority)
-{
-    CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, priority);
-    __atomic_fetch_add(&SHARED->word[20], 1, __ATOMIC_RELEASE);
-    while (__atomic_load_n(&SHARED->word[21], __ATOMIC_ACQUIRE) == 0)
-        __asm__ volatile("pause");
 }
 
 /* On core 0, where only core 1 is left to it when a thread of priority 31 comes. */
@@ -286,12 +281,6 @@ static void child_runs_on_two(uint64_t arg)
     while (__atomic_load_n(&SHARED->word[23], __ATOMIC_ACQUIRE) == 0)
         __atomic_fetch_add(&SHARED->word[24], 1, __ATOMIC_RELAXED);
     (void)arg;
-}
-
-static void wait_for(unsigned word, uint64_t least)
-{
-    while (__atomic_load_n(&SHARED->word[word], __ATOMIC_ACQUIRE) < least)
-        __asm__ volatile("pause"); /* for ever, if a thread does not run */
 }
 
 static void start_pinned(unsigned n, uint64_t priority, uint64_t core)

@@ -11,8 +11,8 @@
 #include <kernel/deferred.h>
 #include <kernel/thread.h>
 
-/* Queues work, which must be on no list, on the running thread. On a core without a thread, no
- * thread owes it. Takes locks of its own, last. */
+/* Queues work, which must be on no list, on the running thread. On a core without a thread, and in
+ * the midst of deferred work, no thread owes it. Takes locks of its own, last. */
 void defer(struct deferred *work);
 
 /* Queues work that no thread owes, because an interrupt has made it. Idle cores do it; if there are
