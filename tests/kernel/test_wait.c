@@ -108,7 +108,7 @@ static void child_wakes(uint64_t arg)
 /* A wake that comes while the waiter queues ends that wait, and no later one. */
 static void test_wake_ends_one_wait(void)
 {
-    uint64_t rounds = user_system()->cores == 1 ? 20 : 4000, early = 0,
+    uint64_t rounds = user_system()->cores == 1 ? 20 : 1500, early = 0,
              i; /* a round takes a slice */
 
     *WORD = 0;
@@ -141,13 +141,14 @@ static void child_follows(uint64_t arg)
                 __atomic_load_n(WORD, __ATOMIC_ACQUIRE) != i)
                 SHARED->word[6]++;
         __atomic_store_n(OTHER, i + 1, __ATOMIC_RELEASE);
+        CALL(thread_wake, OTHER, 1);
     }
 }
 
 /* A wake finds a waiter while another one, the first of the word, leaves the queue. */
 static void test_wake_beside_a_leaving_waiter(void)
 {
-    uint64_t rounds = 24000, i;
+    uint64_t rounds = 4000, i;
     objid_t naps, follows;
 
     if (user_system()->cores < 2)
@@ -163,7 +164,7 @@ static void test_wake_beside_a_leaving_waiter(void)
         __atomic_store_n(WORD, i + 1, __ATOMIC_RELEASE);
         CALL(thread_wake, WORD, UINT64_MAX);
         while (__atomic_load_n(OTHER, __ATOMIC_ACQUIRE) == i)
-            __asm__ volatile("pause");
+            (void)wait_word(OTHER, i, TWZ_FOREVER);
     }
     __atomic_store_n(&SHARED->word[5], 1, __ATOMIC_RELEASE);
     user_join(0);
