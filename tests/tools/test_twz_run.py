@@ -157,6 +157,8 @@ def test_deaf_guest_does_not_move_the_deadline():
 def test_signal_ends_a_run_whose_output_is_not_read():
     p = start("late-deaf", stdin=subprocess.DEVNULL)
     same(p.stdout.readline()[:5], b"argc ")
+    same(p.stdout.readline(), b"[late-deaf]\n")
+    same(p.stdout.read(4), b"late")  # the guest sends it after EXIT
     p.send_signal(signal.SIGTERM)
     p.send_signal(signal.SIGTERM)
     same(p.wait(LIMIT), 0)
