@@ -78,12 +78,14 @@ def stop_at(pool, good, step, words, known, ignored):
     return True
 
 
-def stop_everywhere(*words, leftover=0, half=None, ignored=()):
+def stop_everywhere(*words, leftover=0, half=None, ignored=(), more=""):
     """Run the command to its end, then stopped before step 1, 2, ...  half: another command, whose
-    result this one may leave if it is stopped. ignored: attributes that may change in parts."""
+    result this one may leave if it is stopped. ignored: attributes that may change in parts. more:
+    commands that prepare the pool further."""
     global total
-    with Pool(TOOL, "1M") as pool:
+    with Pool(TOOL, "1M" if not more else "4M") as pool:
         prepare(pool)
+        pool("batch", input=more)
         pool.file("new", bytes(range(251)) * 40)
         good = pool.path + ".good"
         shutil.copy(pool.path, good)
@@ -183,6 +185,15 @@ def test_mv_over_a_link():
 
 def test_mv_to_another_directory():
     stop_everywhere("mv", "/data/a", "/data/d/a")
+
+
+def test_mv_past_many_directories():
+    """A reading command completes the change in memory, and comes to the second directory after 160
+    others. It has windows for 128: what it changed must outlive the window."""
+    many = "mkdir /data/m\n" + "".join(f"mkdir /data/m/{i}\n" for i in range(160))
+    many += "mkdir /data/z\nnew /data/z/x\n"
+    stop_everywhere("mv", "/data/d/x", "/data/z/moved", more=many)
+    stop_everywhere("mv", "/data/z/x", "/data/d/moved", more=many)
 
 
 def test_mv_directory():

@@ -318,7 +318,6 @@ void plat_pointer_fault(const void *at, objid_t object, uint32_t reason, const v
 void twz_persist_flush(const void *p, size_t len)
 {
     persist_host_flush(p, len, "libtwz flush");
-    window_flush(p, len);
 }
 
 void twz_persist_fence(void)
@@ -350,5 +349,4 @@ void twz_persist_store64(uint64_t *word, uint64_t value)
 void twz_persist_commit64(uint64_t *word, uint64_t value)
 {
     persist_host_commit(word, value, "libtwz commit flush", "libtwz commit fence");
-    window_flush(word, sizeof(*word));
 }

@@ -7,8 +7,10 @@
  * walk through a directory costs nothing.
  *
  * With POOL_READ, both the pool's map and the windows are private, so that an interrupted change
- * can be completed in memory. The pool's map holds the valid bytes. Bytes flushed in a window are
- * copied to the pool's map; a frame that differs from the file is copied into each new mapping.
+ * can be completed in memory. While a window is open for writing, it holds the valid bytes of its
+ * object. When it is dropped, pages that differ are copied to the pool's map, flushed or not: else
+ * it would show a lock as taken that was given back, as after a power failure. A frame that differs
+ * from the file is copied into each new mapping.
  *
  * Invariants:
  *   - A window's mappings agree with the page words of its object: both change only in this file,
@@ -137,8 +139,31 @@ static int window_fill(const struct window *w, uint32_t first, uint32_t end)
     }
 }
 
+/* POOL_READ: copy the pages that differ to the pool's map. */
+static void window_save(const struct window *w)
+{
+    struct store_page at = { .page = 0 };
+
+    if (!is_private() || !(w->rights & TWZ_WRITE))
+        return;
+    for (; store_page_next(host.pool->store, w->row, &at) >= 0; at.page++) {
+        const uint8_t *from = window_start(w) + (uint64_t)at.page * TWZ_PAGE_SIZE;
+        uint8_t *to;
+
+        if (at.state != STORE_PRESENT || at.page >= TWZ_PAGE_RECORD)
+            continue;
+        to = store_frame_ptr(host.pool->store, at.frame);
+        if (memcmp(to, from, TWZ_PAGE_SIZE) == 0)
+            continue;
+        memcpy(to, from, TWZ_PAGE_SIZE);
+        mark_changed(at.frame);
+    }
+}
+
 static void window_drop(struct window *w)
 {
+    if (!w->deleted)
+        window_save(w);
     twz_ptr_forget(window_start(w));
     (void)window_clear(w, PROT_NONE);
     memset(w, 0, sizeof(*w));
@@ -292,6 +317,19 @@ static struct window *window_at(const void *addr)
     return objid_equal(w->id, TWZ_OBJID_NONE) ? NULL : w;
 }
 
+const uint8_t *window_page(uint32_t row, uint32_t page)
+{
+    bool look = host.pool && is_private() && page < TWZ_PAGE_RECORD;
+
+    for (unsigned i = 0; look && i < WINDOWS; i++) {
+        const struct window *w = &host.window[i];
+
+        if (w->row == row && (w->rights & TWZ_WRITE) && !objid_equal(w->id, TWZ_OBJID_NONE))
+            return window_start(w) + (uint64_t)page * TWZ_PAGE_SIZE;
+    }
+    return NULL;
+}
+
 int plat_id_at(const void *addr, objid_t *id, uint32_t *rights)
 {
     const struct window *w = window_at(addr);
@@ -380,26 +418,4 @@ int window_release_object(uint32_t row)
     if (w)
         window_drop(w);
     return store_obj_release(host.pool->store, row);
-}
-
-void window_flush(const void *p, uint64_t len)
-{
-    const struct window *w = is_private() ? window_at(p) : NULL;
-    const uint8_t *from = p;
-    uint64_t off = (uintptr_t)p & (TWZ_OBJ_SIZE - 1);
-
-    while (w && len > 0) {
-        struct store_page at;
-        uint64_t in = off % TWZ_PAGE_SIZE;
-        uint64_t n = TWZ_PAGE_SIZE - in < len ? TWZ_PAGE_SIZE - in : len;
-
-        if (store_page_get(host.pool->store, w->row, (uint32_t)(off / TWZ_PAGE_SIZE), &at) >= 0 &&
-            at.state == STORE_PRESENT) {
-            mark_changed(at.frame);
-            memcpy((uint8_t *)store_frame_ptr(host.pool->store, at.frame) + in, from, n);
-        }
-        from += n;
-        off += n;
-        len -= n;
-    }
 }

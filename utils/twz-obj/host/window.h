@@ -22,7 +22,8 @@ int window_refresh(uint32_t row);
 /* Free the frames of a deleted object: now, or when its window's use count falls to 0. */
 int window_release_object(uint32_t row);
 
-/* POOL_READ only: copy the range, stored to through a window, to the pool's private map. */
-void window_flush(const void *p, uint64_t len);
+/* POOL_READ: a page that exists, in the window through which its object was changed in memory. NULL
+ * if there is none: then the pool's map holds the valid bytes. */
+const uint8_t *window_page(uint32_t row, uint32_t page);
 
 #endif

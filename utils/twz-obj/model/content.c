@@ -9,6 +9,8 @@
 #include <string.h>
 #include <twz/error.h>
 
+#include "window.h"
+
 #define CHUNK_PAGES 512u
 #define CHUNK       ((uint64_t)CHUNK_PAGES * TWZ_PAGE_SIZE)
 
@@ -16,6 +18,7 @@ static const uint8_t zero_page[TWZ_PAGE_SIZE];
 
 int content_page(const struct pool *pool, uint32_t row, uint32_t page, const uint8_t **bytes)
 {
+    const uint8_t *changed = window_page(row, page);
     struct store_page at;
     int err = store_page_get(pool->store, row, page, &at);
 
@@ -24,7 +27,9 @@ int content_page(const struct pool *pool, uint32_t row, uint32_t page, const uin
     switch (at.state) {
     case STORE_ABSENT: *bytes = zero_page; return 0;
     case STORE_PRESENT:
-    case STORE_SHARED: *bytes = store_frame_ptr(pool->store, at.frame); return 0;
+    case STORE_SHARED:
+        *bytes = changed ? changed : store_frame_ptr(pool->store, at.frame);
+        return 0;
     case STORE_POISONED: return -TWZ_EPOISON;
     default: return -TWZ_EFAULT;
     }
