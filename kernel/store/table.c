@@ -179,6 +179,7 @@ void table_grow(struct store *store)
     persist_fence(); /* the chunk, before a directory word points to it */
     persist_publish64(table_dir_word(store, 0, chunk), word); /* COMMIT: the chunk exists */
     persist_publish64(table_dir_word(store, 1, chunk), word); /* COMMIT: the mirror */
+    persist_fence(); /* both, before another core commits an object in the chunk */
     table_set_chunk(store, chunk, frame);
     /* Pairs with table_rows: the chunk must be set before another core can use its rows. */
     __atomic_store_n(&store->chunks, chunk + 1, __ATOMIC_RELEASE);
