@@ -96,7 +96,8 @@ static struct thread *wait_for_thread(struct cpu *cpu)
     return t;
 }
 
-/* The running thread keeps the core: it is woken already, or no other thread is due. */
+/* The running thread keeps the core: it does not park, or is woken already, and no other thread is
+ * due. */
 static bool keep_running(struct cpu *cpu, struct thread *t)
 {
     unsigned core = 0;
@@ -107,7 +108,6 @@ static bool keep_running(struct cpu *cpu, struct thread *t)
             return false; /* switch_out looks again */
         t->parked = false;
         atomic_store_explicit(&t->state, THREAD_RUNNING, memory_order_relaxed);
-        return true;
     }
     if ((t->cores >> cpu->id & 1) == 0 || runq_level(cpu->runq.ready) > t->priority + 1 ||
         highest_elsewhere(cpu, &core) > t->priority + 1)
@@ -168,7 +168,8 @@ static bool switch_in(struct cpu *cpu, struct thread *t, bool same_slice)
     else
         arch_root_load(t->root);
     cpu_limit_memory(t->limited);
-    if ((__atomic_load_n(&t->cores, __ATOMIC_RELAXED) >> cpu->id & 1) == 0)
+    if ((__atomic_load_n(&t->cores, __ATOMIC_RELAXED) >> cpu->id & 1) == 0 ||
+        runq_level(cpu->runq.ready) > t->priority + 1)
         cpu_set_need_resched(); /* changed on its way here */
     if (!t->ended && thread_load(t) < 0) {
         end_unloadable(t);

@@ -321,6 +321,68 @@ static void test_displaced_thread_takes_a_core_it_may_use(void)
     CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, 16);
 }
 
+static void pin_self(uint64_t cores, uint64_t priority)
+{
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_CORES, cores);
+    CALL(thread_ctl, 0, 0, TWZ_THREAD_PRIORITY, priority);
+    user_yield();
+}
+
+/* Says which value of WORD it has seen. */
+static void child_high(uint64_t arg)
+{
+    uint64_t seen;
+
+    (void)arg;
+    pin_self(1, 25);
+    while (__atomic_load_n(&SHARED->word[5], __ATOMIC_ACQUIRE) == 0) {
+        seen = __atomic_load_n(WORD, __ATOMIC_ACQUIRE);
+        __atomic_store_n(OTHER, seen, __ATOMIC_RELEASE);
+        (void)wait_word(WORD, seen, TWZ_FOREVER);
+    }
+}
+
+static void child_wakes_always(uint64_t arg)
+{
+    (void)arg;
+    pin_self(2, 16);
+    while (__atomic_load_n(&SHARED->word[5], __ATOMIC_ACQUIRE) == 0)
+        CALL(thread_wake, &SHARED->word[2], 1);
+}
+
+/* A thread wakes one of higher priority on its core and sleeps, in one call. Another core ends that
+ * sleep before the thread has left the core: the one of higher priority must run first. */
+static void test_woken_thread_of_higher_priority_runs_first(void)
+{
+    uint64_t late = 0, i;
+
+    if (user_system()->cores != 2)
+        return;
+    for (i = 0; i <= 5; i++)
+        SHARED->word[i] = 0;
+    pin_self(1, 10);
+    user_thread(0, child_high, 0);
+    user_thread(1, child_wakes_always, 0);
+    user_yield();
+    for (i = 1; i <= 2000; i++) {
+        struct twz_sync op[2] = {
+            { .addr = (uint64_t)(uintptr_t)WORD, .value = 1, .op = TWZ_SYNC_WAKE },
+            { .addr = (uint64_t)(uintptr_t)&SHARED->word[2], .op = TWZ_SYNC_SLEEP | TWZ_SYNC_64 }
+        };
+
+        __atomic_store_n(WORD, i, __ATOMIC_RELEASE);
+        CALL(thread_sync, op, 2, TWZ_FOREVER);
+        late += __atomic_load_n(OTHER, __ATOMIC_ACQUIRE) != i;
+    }
+    __atomic_store_n(&SHARED->word[5], 1, __ATOMIC_RELEASE);
+    __atomic_store_n(WORD, i, __ATOMIC_RELEASE);
+    CALL(thread_wake, WORD, 1);
+    user_join(0);
+    user_join(1);
+    CHECK_IS(late, 0);
+    pin_self(~0ull, 16);
+}
+
 void test_main(void)
 {
     user_handlers();
@@ -332,4 +394,5 @@ void test_main(void)
     test_handed_core_is_shared();
     test_higher_priority_takes_another_core();
     test_displaced_thread_takes_a_core_it_may_use();
+    test_woken_thread_of_higher_priority_runs_first();
 }
