@@ -13,6 +13,6 @@ void cpu_init(void)
     cpu->id = arch_cpu_id();
     cpu->armed = TIMER_NEVER;
     cpu->slice_end = TIMER_NEVER;
+    atomic_fetch_or(&online_cpus, 1ull << cpu->id); /* before the core is counted */
     arch_cpu_bind(cpu);
-    atomic_fetch_or(&online_cpus, 1ull << cpu->id);
 }

@@ -92,9 +92,10 @@ NORETURN void kernel_cpu_main(void);
 
 struct cpu; /* state of a core in the generic kernel, see kernel/cpu.h */
 
-unsigned arch_cpu_count(void);                 /* cores that run */
+unsigned arch_cpu_count(void);                 /* cores that are bound */
 static inline unsigned arch_cpu_id(void);      /* 0 .. count - 1; one load */
 static inline struct cpu *arch_cpu_this(void); /* as bound, NULL before; one load */
+/* Gives this core its state. From then on it is counted, so it must be ready for threads. */
 void arch_cpu_bind(struct cpu *cpu);
 
 /* Starts the other cores; each calls kernel_cpu_main. Waits for each one in turn. Must be called

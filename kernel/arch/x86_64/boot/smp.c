@@ -33,7 +33,6 @@ void x86_ap_start(struct x86_cpu *cpu)
     x86_features_enable();
     x86_apic_init();
     x86_syscall_init();
-    __atomic_store_n(&x86_cpu_running, (unsigned)cpu->id + 1, __ATOMIC_RELEASE);
     kernel_cpu_main();
 }
 

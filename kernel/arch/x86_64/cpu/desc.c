@@ -95,7 +95,11 @@ unsigned arch_cpu_count(void)
 
 void arch_cpu_bind(struct cpu *cpu)
 {
+    unsigned count = (unsigned)arch_cpu_id() + 1;
+
     x86_this()->generic = cpu;
+    if (x86_cpu_running < count) /* the cores start one after the other */
+        __atomic_store_n(&x86_cpu_running, count, __ATOMIC_RELEASE);
 }
 
 void arch_idle(void)
