@@ -5,7 +5,7 @@
  *
  * Each frame has a 32-bit word, which counts for the first frame of a block only:
  *   WORD_FREE | order   the block is free and in free_blocks[order]
- *   n >= 1              the block is allocated and has n references
+ *   n >= 1              the block is allocated and has n references, at most REFS_MAX
  *   0                   no block of the allocator begins here
  * A word inside a block is never read. So boot writes only the words of the first blocks, and
  * clears those of their buddies, because a merge reads them; a split writes the words of both
@@ -32,6 +32,7 @@
 #define FRAME_SHIFT 12u
 #define FRAME_SIZE  4096ull
 #define WORD_FREE   0x80000000u
+#define REFS_MAX    (1u << 16)
 #define STASH_ORDER 4u
 #define RESERVE_MIN 256u  /* frames */
 #define RESERVE_MAX 4096u /* frames */
@@ -295,11 +296,18 @@ void phys_free(phys_t p, unsigned order)
 
 /* ---- references ---- */
 
-void phys_ref(phys_t p)
+bool phys_ref(phys_t p)
 {
+    uint64_t frame;
+    bool fits;
+
     spin_lock(&lock);
-    words[allocated_frame(p)]++;
+    frame = allocated_frame(p);
+    fits = words[frame] < REFS_MAX;
+    if (fits)
+        words[frame]++;
     spin_unlock(&lock);
+    return fits;
 }
 
 void phys_unref(phys_t p)

@@ -22,6 +22,8 @@
 #include <store/format.h>
 #include "inside.h"
 
+#define COPIED_MAX 8u /* frames copied in a batch that should share them */
+
 /* One batch: page from + i of src goes to page to + i of dst, for each i below count. */
 struct span {
     struct object *dst;
@@ -72,39 +74,6 @@ static int check_lost(const struct span *s)
     return 0;
 }
 
-/* Shares the frames of the source, page by page. */
-static int volatile_to_volatile(const struct span *s)
-{
-    struct arch_ptree *pt = &s->src->tree.pt;
-    uint32_t page = s->from;
-    bool writable = false;
-    unsigned flags;
-    phys_t frame;
-    int err = arch_ptree_next(pt, &page, s->from + s->count, &frame, &flags)
-                  ? page_ensure_table_locked(s->dst, s->to)
-                  : 0;
-
-    if (err == 0)
-        err = range_drop_locked(s->dst, s->to, s->count, false);
-    if (err < 0)
-        return err;
-    for (; arch_ptree_next(pt, &page, s->from + s->count, &frame, &flags); page++) {
-        if (phys_is_none(frame)) {
-            map_page(s->dst, page - s->from + s->to, PHYS_NONE, ARCH_PT_HOLE);
-            continue;
-        }
-        phys_ref(frame);
-        map_page(s->dst, page - s->from + s->to, frame, ARCH_PT_COW);
-        s->dst->pages++;
-        if ((flags & ARCH_PT_WRITE) != 0)
-            map_page(s->src, page, frame, ARCH_PT_COW);
-        writable |= (flags & ARCH_PT_WRITE) != 0;
-    }
-    if (writable)
-        subtree_shoot_locked(&s->src->tree, s->from, s->count);
-    return 0;
-}
-
 /* Reads the page word of a page of the source. */
 static int read_source(const struct span *s, uint32_t i, struct store_page *p)
 {
@@ -119,19 +88,20 @@ static int read_source(const struct span *s, uint32_t i, struct store_page *p)
     return err == 0 && p->state == STORE_POISONED ? -TWZ_EPOISON : err;
 }
 
-/* New leaves of the destination. */
-struct copies {
-    uint32_t n; /* pages done */
+/* New leaves of a volatile destination. */
+struct leaves {
+    uint32_t n;      /* pages done */
+    uint32_t copied; /* of these, pages of a volatile source that are not shared */
     phys_t frame[RANGE_BATCH];
-    bool hole[RANGE_BATCH];
+    unsigned flags[RANGE_BATCH];
 };
 
-/* Copies the next page of the source into a new DRAM frame. */
-static int copy_next(const struct span *s, struct copies *c)
+/* Copies the next page of a persistent source into a new DRAM frame. */
+static int copy_stored(const struct span *s, struct leaves *l)
 {
     struct store_page p;
     phys_t frame = PHYS_NONE;
-    int err = read_source(s, c->n, &p);
+    int err = read_source(s, l->n, &p);
 
     if (err < 0)
         return err;
@@ -145,33 +115,78 @@ static int copy_next(const struct span *s, struct copies *c)
             return err;
         }
     }
-    c->hole[c->n] = p.state == STORE_HOLE;
-    c->frame[c->n++] = frame;
+    l->flags[l->n] = p.state == STORE_HOLE ? ARCH_PT_HOLE : ARCH_PT_WRITE;
+    l->frame[l->n++] = frame;
     return 0;
 }
 
-/* Copies the bytes of each page into a new frame of DRAM, then replaces the old pages. */
-static int persistent_to_volatile(const struct span *s)
+/* Shares the frame of the next page of a volatile source; copies it if it is shared too often. */
+static int share_frame(const struct span *s, struct leaves *l)
 {
-    struct copies c = { .n = 0 };
+    unsigned flags = 0, kept = ARCH_PT_COW;
+    phys_t frame = arch_ptree_lookup(&s->src->tree.pt, s->from + l->n, &flags);
+
+    if (phys_is_none(frame)) {
+        kept = flags & ARCH_PT_HOLE;
+    } else if (!phys_ref(frame)) {
+        phys_t own = phys_alloc(0);
+
+        if (phys_is_none(own))
+            return -TWZ_ENOMEM;
+        memcpy(arch_virt(own), arch_virt(frame), TWZ_PAGE_SIZE);
+        frame = own;
+        kept = ARCH_PT_WRITE;
+        l->copied++;
+    }
+    l->flags[l->n] = kept;
+    l->frame[l->n++] = frame;
+    return 0;
+}
+
+/* Makes the leaves of the source read-only that share a frame now. */
+static void protect_source(const struct span *s, const struct leaves *l)
+{
+    bool changed = false;
+
+    for (uint32_t i = 0; i < l->n; i++) {
+        unsigned flags = 0;
+
+        if (phys_is_none(l->frame[i]) || l->flags[i] != ARCH_PT_COW)
+            continue;
+        (void)arch_ptree_lookup(&s->src->tree.pt, s->from + i, &flags);
+        if ((flags & ARCH_PT_WRITE) != 0)
+            map_page(s->src, s->from + i, l->frame[i], ARCH_PT_COW);
+        changed |= (flags & ARCH_PT_WRITE) != 0;
+    }
+    if (changed)
+        subtree_shoot_locked(&s->src->tree, s->from, s->count);
+}
+
+/* Gets a frame for each page, then replaces the old pages. May end the batch early. */
+static int to_volatile(struct span *s)
+{
+    bool stored = obj_is_persistent(s->src);
+    struct leaves l = { .n = 0 };
     int err = page_ensure_table_locked(s->dst, s->to);
 
-    while (err == 0 && c.n < s->count)
-        err = copy_next(s, &c);
-    if (err == 0)
+    while (err == 0 && l.n < s->count && l.copied < COPIED_MAX)
+        err = stored ? copy_stored(s, &l) : share_frame(s, &l);
+    if (err == 0) {
+        s->count = l.n;
         err = range_drop_locked(s->dst, s->to, s->count, false);
-    for (uint32_t i = 0; i < c.n; i++) {
-        if (err == 0 && c.hole[i])
-            map_page(s->dst, s->to + i, PHYS_NONE, ARCH_PT_HOLE);
-        if (phys_is_none(c.frame[i]))
-            continue;
-        if (err < 0) {
-            phys_free(c.frame[i], 0);
-            continue;
-        }
-        map_page(s->dst, s->to + i, c.frame[i], ARCH_PT_WRITE);
-        s->dst->pages++;
     }
+    for (uint32_t i = 0; i < l.n; i++) {
+        bool there = !phys_is_none(l.frame[i]);
+
+        if (err < 0 && there)
+            phys_unref(l.frame[i]);
+        if (err < 0 || (!there && (l.flags[i] & ARCH_PT_HOLE) == 0))
+            continue;
+        map_page(s->dst, s->to + i, l.frame[i], l.flags[i]);
+        s->dst->pages += there;
+    }
+    if (err == 0 && !stored)
+        protect_source(s, &l);
     return err;
 }
 
@@ -268,7 +283,7 @@ static int copy_span(struct span *s)
         return err;
     if (obj_is_persistent(s->dst))
         return to_persistent(s);
-    return obj_is_persistent(s->src) ? persistent_to_volatile(s) : volatile_to_volatile(s);
+    return to_volatile(s);
 }
 
 /* Estimates the instructions for one page. */

@@ -27,8 +27,9 @@ phys_t phys_alloc_zeroed(void);
 /* Frees a block that has one reference; order must be that of its allocation. */
 void phys_free(phys_t frame, unsigned order);
 
-/* Sharing of single frames (order 0); the last phys_unref frees. */
-void phys_ref(phys_t frame);
+/* Sharing of single frames (order 0); the last phys_unref frees. False: the frame has all the
+ * references that it can have. */
+MUST_CHECK bool phys_ref(phys_t frame);
 void phys_unref(phys_t frame);
 
 /* References now. The number holds only while the caller has one and no other core can add one. */
