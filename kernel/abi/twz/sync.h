@@ -8,8 +8,9 @@
  *   3. The call returns the number of sleeps that were ready (woken, or different already), or
  *      -TWZ_ETIMEDOUT, or -TWZ_EINTR (a signal came). Each operation has its result.
  * Without sleeps the call never blocks, and returns the number of threads woken. Words are keyed by
- * (object, offset), so views and addresses do not matter. A wake may be made twice, and a sleep may
- * end with its word unchanged; the caller must read the word again.
+ * (object, offset), so views and addresses do not matter. A wake may be made twice, and its result
+ * then is that of the second time. A sleep may end with its word unchanged; the caller must read
+ * the word again.
  */
 #ifndef TWZ_SYNC_H
 #define TWZ_SYNC_H
