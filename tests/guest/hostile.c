@@ -18,6 +18,7 @@
 #include <hier/hier.h>
 #include <twz/call.h>
 #include <twz/name.h>
+#include <twz/program.h>
 #include <twz/threads.h>
 #include <twz/view.h>
 
@@ -294,6 +295,95 @@ static int check_locks(const char *self)
     return 0;
 }
 
+/* --- forged inheritance ----------------------------------------------------------------------- */
+
+/* A parent's description of one descriptor, for its child (libtwix/src/life/inherit.h), and the
+ * head of a pipe (libtwix/src/file/pipe.c). */
+struct forged {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t count;
+    uint64_t head[4];
+    int32_t fd;
+    uint32_t kind;
+    uint32_t writes;
+    uint32_t access;
+    uint64_t flags;
+    objid_t state;
+    objid_t pipe;
+    uint64_t end;
+    uint64_t record[3];
+};
+_Static_assert(sizeof(struct forged) == 48 + 88, "sizes of libtwix");
+
+struct pipe_words {
+    uint64_t head[8];
+    struct {
+        uint64_t owner;
+        uint64_t use; /* 1: it reads, 2: it writes */
+    } end[64];
+};
+
+#define FORGED_FD 9
+
+/* Start this program with a forged description of a pipe's end. True: the child has the end. */
+static bool opens_forged(const char *self, objid_t pipe, uint32_t writes, uint64_t end)
+{
+    struct forged forged = { .magic = 0x3168697774777a74ull,
+                             .version = 2,
+                             .count = 1,
+                             .fd = FORGED_FD,
+                             .kind = 7,
+                             .writes = writes,
+                             .access = writes ? O_WRONLY : O_RDONLY,
+                             .pipe = pipe,
+                             .end = end };
+    const struct twz_args *own = (const void *)(uintptr_t)twz_thread_repr_base()->args;
+    const char *argv[] = { self, "has", NULL }, *envp[] = { NULL };
+    struct twz_program_spec spec = { .program = own->program,
+                                     .runtime = own->runtime,
+                                     .path = self,
+                                     .argv = argv,
+                                     .envp = envp,
+                                     .opaque = &forged,
+                                     .opaque_len = sizeof(forged) };
+    struct twz_process process;
+    struct twz_program_end result;
+
+    CHECK(twz_program_spawn(&spec, &process) == 0);
+    CHECK(twz_program_wait(&process, TWZ_FOREVER, &result) == 0 && !result.by_fault);
+    CHECK((result.code & 0xff) <= 1);
+    return (result.code & 0xff) == 0;
+}
+
+/* A child takes the entry of a pipe's table only for the end that it is. */
+static int check_forged(const char *self)
+{
+    const volatile struct twz_view_entry *entry =
+        (const volatile struct twz_view_entry *)(uintptr_t)(twz_thread_repr_base()->view +
+                                                            TWZ_VIEW_TABLE);
+    const struct pipe_words *words = NULL;
+    objid_t pipe_id = { 0 };
+    int ends[2];
+
+    CHECK(pipe(ends) == 0);
+    for (uint32_t slot = 64; slot < 5000 && !words; slot++) {
+        const struct pipe_words *w = (void *)(uintptr_t)(TWZ_SLOT_ADDR(slot) + TWZ_OBJ_BASE);
+
+        if (!(entry[slot].flags & TWZ_VE_VALID) || (entry[slot].flags & 3) != 3 ||
+            w->head[0] != PIPE_MAGIC)
+            continue;
+        words = w;
+        pipe_id = (objid_t){ entry[slot].id.lo, entry[slot].id.hi };
+    }
+    CHECK(words && words->end[0].use == 1 && words->end[1].use == 2 && words->end[2].use == 0);
+    CHECK(!opens_forged(self, pipe_id, 0, 1) && !opens_forged(self, pipe_id, 1, 0));
+    CHECK(!opens_forged(self, pipe_id, 0, 2) && !opens_forged(self, pipe_id, 0, 64));
+    CHECK(!opens_forged(self, pipe_id, 1, 1ull << 40) && !opens_forged(self, pipe_id, 0, ~0ull));
+    CHECK(opens_forged(self, pipe_id, 0, 0) && opens_forged(self, pipe_id, 1, 1));
+    return 0;
+}
+
 /* --- objects that no program may write -------------------------------------------------------- */
 
 /* Names and attributes of an object change without a right on it. */
@@ -396,6 +486,10 @@ int main(int argc, char **argv)
         keep_locks();
     if (strcmp(what, "locks") == 0)
         return check_locks(argv[0]);
+    if (strcmp(what, "forged") == 0)
+        return check_forged(argv[0]);
+    if (strcmp(what, "has") == 0)
+        return fcntl(FORGED_FD, F_GETFD) == -1;
     if (strcmp(what, "readonly") == 0)
         return check_all_readonly();
     if (strcmp(what, "unlinked") == 0)

@@ -70,6 +70,12 @@ def test_shared_objects_destroyed():
     check_alive(pool)
 
 
+def test_forged_inheritance():
+    pool = new_pool()
+    pool.run("/host/hostile", "forged", expect=0)
+    check_alive(pool)
+
+
 def test_words_of_shared_tables():
     pool = new_pool()
     for case in "record", "kind":
