@@ -151,7 +151,7 @@ def open_shops(args, folder, groups, times):
     shops = [workshop.Workshop(args.top, os.path.join(folder, f"shop-{n}"))
              for n in range(max(1, args.jobs))]
     names = {name for group in groups
-             for name in args.tests or plan.tests_of(group, shops[0].known, args.fast)}
+             for name in args.tests or plan.tests_of(group, args.fast)}
     left = sorted(names - set(times.of))
 
     def one_shop(shop):
@@ -173,7 +173,7 @@ def in_all(shops, work):
 
 def try_site(shop, group, site, args, results, times):
     """Builds and tests one mutant. The entry of its outcome."""
-    names = plan.order_tests(args.tests or plan.tests_of(group, shop.known, args.fast),
+    names = plan.order_tests(args.tests or plan.tests_of(group, args.fast),
                              times.seconds, results.history(os.path.dirname(site.file)))
     with shop.broken(site):
         entry = shop.judge(site, names, times)
