@@ -658,6 +658,7 @@ void kernel_cpu_main(void)
 {
     static struct arch_frame frame;
 
+    arch_cpu_bind(NULL);
     __atomic_fetch_add(&idle_cores, 1, __ATOMIC_RELEASE);
     if (arch_cpu_id() == 1) {
         arch_root_load(&root);

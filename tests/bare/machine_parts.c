@@ -41,7 +41,7 @@ static void test_frames_are_counted_and_shared(void)
     good &= !phys_is_none(p) && !(p.addr & ((4096ull << order) - 1));
     phys_free(p, order);
     p = phys_alloc(0);
-    phys_ref(p);
+    good &= phys_ref(p);
     good &= phys_refs(p) == 2;
     phys_unref(p);
     good &= phys_free_frames() == before - 1;

@@ -37,7 +37,7 @@ static struct {
     uint32_t held[STORE_LOCKS];
     uint32_t until; /* points before core 1 runs; 0: it has run */
     unsigned inner; /* the change of core 1 */
-    objid_t made; /* by it */
+    objid_t made;   /* by it */
     const char *without;
     unsigned checked, failed;
 } run;
@@ -124,10 +124,9 @@ void persist_host_commit_point(const char *site)
 
 static objid_t create(uint64_t name, objid_t tie)
 {
-    struct store_create create = { .nonce = { name, name },
-                                   .perms = TWZ_READ,
-                                   .kind = TWZ_KIND_DATA,
-                                   .tie_parent = tie };
+    struct store_create create = {
+        .nonce = { name, name }, .perms = TWZ_READ, .kind = TWZ_KIND_DATA, .tie_parent = tie
+    };
     objid_t id;
     uint32_t row;
 
