@@ -90,6 +90,14 @@ static void print_table_header(objid_t id)
     twz_object_release(&table);
 }
 
+/* Did anything write the metadata page? A program's object need not have the magic number. */
+static bool is_written(const struct twz_meta *meta)
+{
+    static const struct twz_meta never;
+
+    return memcmp(meta, &never, sizeof(never)) != 0;
+}
+
 /* The rest of the entry in the object table and of the metadata page. */
 static void print_info(const struct attrs *attrs)
 {
@@ -108,7 +116,7 @@ static void print_info(const struct attrs *attrs)
     printf("  %-10s %s\n", "state", state[stat->state < 5 ? stat->state : 0]);
     printf("  %-10s %s\n", "persists", stat->persist < 3 ? persist[stat->persist] : "unknown");
     print_u64_line("revoked", stat->revoke_epoch);
-    printf("  %-10s %s\n", "metadata", meta->magic ? "written" : "never written");
+    printf("  %-10s %s\n", "metadata", is_written(meta) ? "written" : "never written");
     if (meta->type)
         printf("  %-10s fingerprint %016llx, version %llu\n", "typed",
                (unsigned long long)meta->type, (unsigned long long)meta->type_version);
@@ -141,7 +149,7 @@ static void out_info_fields(const struct attrs *attrs)
              (unsigned long long)attrs->stat.nonce[0]);
     out_str("nonce", nonce);
     out_id("account", attrs->stat.account);
-    out_bool("metadata", meta->magic != 0);
+    out_bool("metadata", is_written(meta));
     out_hex("fingerprint", meta->type);
     out_u64("type_version", meta->type_version);
     out_list_begin("tags");
