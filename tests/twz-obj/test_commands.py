@@ -11,6 +11,7 @@ import os
 import pty
 import random
 import re
+import struct
 import subprocess
 import sys
 
@@ -21,6 +22,8 @@ TOOL, NO_TMPFILE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 HEX = re.compile(r"^[0-9a-f]{32}$")
 PAGE = 4096
 DATA_MAX = (1 << 30) - (2 << 20) - PAGE
+META = 0x3fffe000 # offset of the metadata page; the FOT ends there
+VALID, BY_NAME = 0x100, 0x200
 
 
 def new_pool(size="4M"):
@@ -571,6 +574,52 @@ def test_du():
         pool("put", pool.file("f", noise(10 * PAGE)), "/data/f")
         pool("ln", "/data/f", "/data/g")
         d = pool.json("du", "/data", "/data/f")
+def fot_entry(flags, a, b=0, resolver=0):
+    return struct.pack("<QQQQ", flags, resolver, a, b)
+
+
+def test_fot_entries_by_name():
+    """Each valid entry is shown, also one whose name means no object or that locates no name."""
+    with new_pool() as pool:
+        names = b"/data/there\0/data/none\0"
+        f = pool.file("f", names + bytes(100))
+        os.truncate(f, DATA_MAX + 10) # the object is continued: it has a FOT, with entry 1
+        pool("put", f, "/f")
+        there = pool.line("new", "/data/there")
+        table = pool.page("/f", META - PAGE)
+        by_name = VALID | BY_NAME | 5 # r-x
+        entries = [fot_entry(by_name, PAGE), fot_entry(by_name, PAGE + 12), fot_entry(BY_NAME, PAGE),
+                   fot_entry(by_name, 8)]
+        pool.overwrite(table, PAGE - 5 * 32, b"".join(reversed(entries)))
+        pool.overwrite(pool.meta("/f"), 16, struct.pack("<Q", 5)) # fot_count
+        shown = [line.split(None, 2) for line in pool.out("fot", "/f").splitlines()]
+        same([line[0] for line in shown], ["1", "2", "3", "5"])
+        same([line[1:] for line in shown[1:]],
+             [["r-x", f"{there}  by name /data/there"], ["r-x", "unresolved  by name /data/none"],
+              ["r-x", "unresolved  by name, but the entry locates no name"]])
+        entries = pool.json("fot", "/f")[0]["entries"]
+        same([(e["index"], e["unresolved"], e.get("name")) for e in entries],
+             [(1, False, None), (2, False, "/data/there"), (3, True, "/data/none"), (5, True, None)])
+        same((entries[1]["target"], entries[2]["target"]), (there, None))
+        holds(pool.out("refs", "--from", "/f"), " -> unresolved  pointer 3 /data/none\n")
+        refs = {r.get("index"): r for r in pool.json("refs", "--from", "/f")}
+        same((refs[2]["unresolved"], refs[3]["unresolved"], refs[3]["to"]), (False, True, None))
+        holds(pool.out("graph", "--dot"), '-> "unresolved" [label="pointer /data/none"]')
+        pool("lost", "--delete")
+        pool("del", there, code=1)
+
+
+def test_info_of_metadata_without_the_magic_number():
+    """A program need not write it."""
+    with new_pool() as pool:
+        pool("put", pool.file("f", b"123456789"), "/f")
+        pool("new", "/empty")
+        pool.overwrite(pool.meta("/f"), 0, bytes(8))
+        holds(pool.out("info", "/f"), "metadata   written")
+        holds(pool.out("info", "/empty"), "metadata   never written")
+        same([o["metadata"] for o in pool.json("info", "/f", "/empty")], [True, False])
+
+
         same(d[1]["media"], 11 * PAGE + 512)
         same((d[0]["objects"], d[0]["size"]), (2, 10 * PAGE))
         wanted(d[0]["media"] > d[1]["media"], "the directory counts")

@@ -21,19 +21,37 @@
 
 struct fot_list {
     struct tool *tool;
-    uint64_t count;
+    bool damaged; /* an entry cannot be read; after a warning */
 };
 
-/* Print an entry; called for every reference of the object. */
+/* Print the target: an ID, "unresolved" for a name that means no object, and the name. */
+static void print_target(struct pool *pool, const struct ref *ref)
+{
+    char id[OUT_ID_TEXT];
+
+    if (objid_is_none(ref->to))
+        fputs("unresolved", stdout);
+    else
+        fputs(out_id_text(id, ref->to, ids_shown(pool, ref->to)), stdout);
+    if (ref->by_name)
+        fputs(ref->path ? "  by name " : "  by name, but the entry locates no name", stdout);
+    if (ref->path)
+        out_name(ref->path);
+    putchar('\n');
+}
+
+/* A refs_visitor for the references of one object: print its entries. */
 static int print_fot_entry(void *ctx, const struct ref *ref)
 {
     struct fot_list *list = ctx;
-    char id[OUT_ID_TEXT];
     char perms[OUT_PERMS_TEXT];
 
+    if (ref->kind == REF_GAP) {
+        refs_warn_gap(ref);
+        list->damaged = true;
+    }
     if (ref->kind != REF_FOT)
         return 0;
-    list->count++;
     if (out_is_json()) {
         out_begin();
         out_u64("index", ref->index);
@@ -41,16 +59,12 @@ static int print_fot_entry(void *ctx, const struct ref *ref)
         out_str("perms", out_perms_text(perms, ref->rights));
         if (ref->path)
             out_str("name", ref->path);
+        out_bool("unresolved", objid_is_none(ref->to));
         out_end();
         return 0;
     }
-    printf("%6u  %.3s  %s", ref->index, out_perms_text(perms, ref->rights),
-           out_id_text(id, ref->to, ids_shown(list->tool->pool, ref->to)));
-    if (ref->path) {
-        fputs("  by name ", stdout);
-        out_name(ref->path);
-    }
-    putchar('\n');
+    printf("%6u  %.3s  ", ref->index, out_perms_text(perms, ref->rights));
+    print_target(list->tool->pool, ref);
     return 0;
 }
 
@@ -79,7 +93,9 @@ static int print_fot(struct tool *tool, const struct ident *item, bool header)
         out_list_end();
         out_end();
     }
-    return err < 0 ? fail_twz(item->text, err) : TOOL_OK;
+    if (err < 0)
+        return fail_twz(item->text, err);
+    return list.damaged ? TOOL_DAMAGED : TOOL_OK;
 }
 
 int cmd_fot(struct tool *tool, const struct args *args)

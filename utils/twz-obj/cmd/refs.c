@@ -29,6 +29,14 @@ static void id_or_root(struct tool *tool, char text[OUT_ID_TEXT], objid_t id)
         out_id_text(text, id, ids_shown(tool->pool, id));
 }
 
+static void id_or_unresolved(struct tool *tool, char text[OUT_ID_TEXT], objid_t id)
+{
+    if (objid_is_none(id))
+        strcpy(text, "unresolved");
+    else
+        out_id_text(text, id, ids_shown(tool->pool, id));
+}
+
 static void ref_json(const struct ref *ref)
 {
     char perms[OUT_PERMS_TEXT];
@@ -42,6 +50,7 @@ static void ref_json(const struct ref *ref)
     if (ref->kind == REF_FOT) {
         out_u64("index", ref->index);
         out_str("perms", out_perms_text(perms, ref->rights));
+        out_bool("unresolved", objid_is_none(ref->to));
     }
     out_end();
 }
@@ -52,7 +61,7 @@ static void ref_text(struct tool *tool, const struct ref *ref)
     char to[OUT_ID_TEXT];
 
     id_or_root(tool, from, ref->from);
-    id_or_root(tool, to, ref->to);
+    id_or_unresolved(tool, to, ref->to);
     printf("%s -> %s  %s", from, to, ref_kind_text(ref->kind));
     if (ref->kind == REF_FOT)
         printf(" %u", ref->index);
@@ -169,7 +178,7 @@ static int visit_edge(void *ctx, const struct ref *ref)
         char to[OUT_ID_TEXT];
 
         id_or_root(graph->tool, from, ref->from);
-        id_or_root(graph->tool, to, ref->to);
+        id_or_unresolved(graph->tool, to, ref->to);
         printf("  \"%s\" -> \"%s\" [label=\"%s", from, to, ref_kind_text(ref->kind));
         if (ref->path) {
             putchar(' ');

@@ -54,24 +54,31 @@ static int report_directory_gap(void *ctx, objid_t dir, const char *path, int er
     return visit->visitor(visit->ctx, &ref);
 }
 
-/* Resolve the name of a FOT entry that names its target. 0; 1: the name means no object; -TWZ_E*:
- * the name cannot be read. */
+/* Read the name of a FOT entry that names its target into `buffer`, and resolve it. *name: NULL if
+ * the entry does not locate a name; *to: 0 if the name means no object. -TWZ_E*: the name cannot be
+ * read. */
 static int resolve_entry_name(const struct visit *visit, uint32_t row,
-                              const struct twz_fot_entry *entry, char *name, objid_t *to)
+                              const struct twz_fot_entry *entry, char *buffer, const char **name,
+                              objid_t *to)
 {
     uint64_t off = entry->name.name_off;
     uint64_t room;
     uint32_t kind;
     int err;
 
+    *name = NULL;
+    *to = (objid_t){ 0 };
     if (off < TWZ_OBJ_BASE || off >= TWZ_OBJ_DATA_TOP)
-        return 1;
+        return 0;
     room = TWZ_OBJ_DATA_TOP - off < NAME_MAX_READ ? TWZ_OBJ_DATA_TOP - off : NAME_MAX_READ;
-    err = content_read(visit->pool, row, off, name, room);
-    if (err < 0 || !memchr(name, '\0', room))
-        return err < 0 ? err : 1;
-    err = names_find(visit->pool, name, to, &kind);
-    return err == -TWZ_EDAMAGED || err == -TWZ_EPOISON || err == -TWZ_ENOMEM ? err : err < 0;
+    err = content_read(visit->pool, row, off, buffer, room);
+    if (err < 0 || !memchr(buffer, '\0', room))
+        return err < 0 ? err : 0;
+    *name = buffer;
+    err = names_find(visit->pool, buffer, to, &kind);
+    if (err < 0)
+        *to = (objid_t){ 0 };
+    return err == -TWZ_EDAMAGED || err == -TWZ_EPOISON || err == -TWZ_ENOMEM ? err : 0;
 }
 
 /* Visit FOT entry `index` of an object. */
@@ -89,10 +96,10 @@ static int visit_entry(const struct visit *visit, uint32_t row, objid_t id, uint
     ref = (struct ref){ .kind = REF_FOT, .from = id, .to = entry.id, .index = index };
     ref.rights = (uint32_t)(entry.flags & TWZ_PERMS);
     if (entry.flags & TWZ_FOT_NAME) {
-        err = resolve_entry_name(visit, row, &entry, name, &ref.to);
-        if (err != 0)
-            return err < 0 ? report_gap(visit, id, err) : 0;
-        ref.path = name;
+        ref.by_name = true;
+        err = resolve_entry_name(visit, row, &entry, name, &ref.path, &ref.to);
+        if (err < 0)
+            return report_gap(visit, id, err);
     }
     return visit->visitor(visit->ctx, &ref);
 }

@@ -15,9 +15,10 @@ enum ref_kind { REF_NAME, REF_FOT, REF_TIE, REF_ROOT, REF_GAP };
 struct ref {
     enum ref_kind kind;
     objid_t from;     /* 0: the superblock */
-    objid_t to;       /* REF_GAP: 0, not known */
+    objid_t to;       /* 0: REF_GAP, not known; REF_FOT by name, the name does not resolve */
     const char *path; /* REF_NAME: the path; REF_ROOT: which root; REF_FOT by name: the name;
                        * REF_GAP: the path of a directory, else NULL */
+    bool by_name;     /* REF_FOT: `path` is NULL if the entry does not locate a name */
     uint32_t index;   /* REF_FOT */
     uint32_t rights;  /* REF_FOT: the rights that the entry asks for */
     int error;        /* REF_GAP: -TWZ_E*, why references of `from` cannot be read */
