@@ -155,7 +155,22 @@ def test_an_interrupted_change_is_no_damage():
             f.write(bytes(8))
         r = pool("check")
         same(r.stderr, "")
-        holds(r.stdout, "no problem", "for recovery to complete")
+        holds(r.stdout, "no problem, for recovery to complete: 1 mirrored word, 0 new objects kept")
+        last = pool.json("check")[-1]
+        same([last[k] for k in ("pending_superblocks", "pending_words", "pending_objects")], [0, 1, 0])
+
+
+def test_a_destroyed_superblock_copy_is_named():
+    """The other copy is in force; recovery writes this one again, and the epoch word beside it."""
+    for copy in (0, 1):
+        with Pool(TOOL) as pool:
+            with open(pool.path, "r+b") as f:
+                f.seek(copy * FRAME)
+                f.write(b"\x55" * FRAME)
+            for words in (["check"], ["check", "--repair", "--dry-run"], ["check", "--repair"]):
+                holds(pool.out(*words), f": superblock copy {copy} (damaged, or older than the other), "
+                      "1 mirrored word, 0 new objects kept")
+            holds(pool.out("check"), "no problem\n")
 
 
 counting.run(globals(), *sys.argv[2:3])

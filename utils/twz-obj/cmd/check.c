@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "attrs.h"
 #include "command.h"
@@ -242,17 +243,50 @@ static void check_objects(struct pool *pool, struct dir_walk *walk)
 
 /* --- the pool ------------------------------------------------------------------------------ */
 
-static void print_recovery(const struct store_recovery *done, const char *verb)
+#define NO_COPY 2u
+
+/* The superblock copy that recovery will write again, or NO_COPY. The pool is opened and not yet
+ * recovered: one copy is in force, and the other one must be equal. */
+static uint32_t invalid_super_copy(const struct pool *pool)
 {
-    if (out_is_json())
-        return;
-    printf("%s: %u mirrored words, %u new objects kept, %u unfinished objects removed, "
-           "%u deletions\n",
-           verb, done->mirrors, done->retained, done->reclaimed, done->deleted);
+    const struct store_super *super = store_super_get(pool->store);
+
+    for (uint32_t copy = 0; copy < 2; copy++) {
+        const uint8_t *frame = (const uint8_t *)pool->base + (size_t)copy * STORE_FRAME_SIZE;
+
+        if (memcmp(frame, super, sizeof(*super)) != 0)
+            return copy;
+    }
+    return NO_COPY;
 }
 
-/* The last line: what was checked, and the number of problems. */
-static void print_result(const struct store_checked *result, const struct dir_walk *walk)
+/* The words among the mirrors that a recovery completes; the rest is the superblock copy. */
+static uint32_t mirrored_words(const struct store_recovery *done, uint32_t super_copy)
+{
+    return done->mirrors - (super_copy != NO_COPY && done->mirrors ? 1 : 0);
+}
+
+/* "3 objects", behind `before`. */
+static void print_count(const char *before, uint32_t count, const char *what)
+{
+    printf("%s%u %s%s", before, count, what, count == 1 ? "" : "s");
+}
+
+static void print_recovery(const struct store_recovery *done, uint32_t super_copy)
+{
+    if (super_copy != NO_COPY)
+        printf("superblock copy %u (damaged, or older than the other), ", super_copy);
+    print_count("", mirrored_words(done, super_copy), "mirrored word");
+    print_count(", ", done->retained, "new object");
+    fputs(" kept", stdout);
+    print_count(", ", done->reclaimed, "unfinished object");
+    fputs(" removed", stdout);
+    print_count(", ", done->deleted, "deletion");
+}
+
+/* The last line: what was checked, the number of problems, and what recovery will complete. */
+static void print_result(const struct store_checked *result, const struct dir_walk *walk,
+                         const struct store_recovery *todo, uint32_t super_copy)
 {
     uint64_t problems = result->problems + walk->problems;
 
@@ -263,6 +297,9 @@ static void print_result(const struct store_checked *result, const struct dir_wa
         out_u64("directories", walk->directories);
         out_u64("names", walk->names);
         out_u64("pending", result->pending);
+        out_u64("pending_superblocks", super_copy != NO_COPY);
+        out_u64("pending_words", mirrored_words(todo, super_copy));
+        out_u64("pending_objects", (uint64_t)todo->retained + todo->reclaimed + todo->deleted);
         out_u64("problems", problems);
         out_end();
         return;
@@ -274,9 +311,10 @@ static void print_result(const struct store_checked *result, const struct dir_wa
         printf("%s%llu problems%s", out_colour(31), (unsigned long long)problems, out_plain());
     else
         printf("%sno problem%s", out_colour(32), out_plain());
-    if (result->pending)
-        printf(", %llu object%s for recovery to complete", (unsigned long long)result->pending,
-               result->pending == 1 ? "" : "s");
+    if (result->pending) {
+        fputs(", for recovery to complete: ", stdout);
+        print_recovery(todo, super_copy);
+    }
     putchar('\n');
 }
 
@@ -286,10 +324,12 @@ static int check_mapped(struct pool *pool, bool *walked)
     struct store_env env;
     struct store_checked result;
     struct dir_walk walk;
+    uint32_t super_copy;
     int err = pool_validate(pool);
 
     if (err != TOOL_OK)
         return err;
+    super_copy = invalid_super_copy(pool);
     pool_env(pool, &env);
     env.report = NULL;
     err = store_check(&env, print_store_problem, NULL, &result);
@@ -302,7 +342,7 @@ static int check_mapped(struct pool *pool, bool *walked)
     if (err != TOOL_OK)
         return err;
     check_objects(pool, &walk);
-    print_result(&result, &walk);
+    print_result(&result, &walk, &pool->recovery, super_copy);
     *walked = true;
     return result.problems + walk.problems ? TOOL_DAMAGED : TOOL_OK;
 }
@@ -351,12 +391,14 @@ static int ignore_unlistable(void *ctx, objid_t dir, const char *path, int error
 
 /* Recover the store, then each directory: listing a directory completes what was interrupted there.
  * A directory that cannot be read is left to the check that follows. */
-static int recover_all(struct pool *pool)
+static int recover_all(struct pool *pool, uint32_t *super_copy)
 {
     int err = pool_validate(pool);
 
-    if (err == TOOL_OK)
+    if (err == TOOL_OK) {
+        *super_copy = invalid_super_copy(pool);
         err = pool_recover(pool);
+    }
     if (err == TOOL_OK && !objid_is_none(pool->names))
         (void)names_each_whole(pool, pool->names, "/", ignore_name, ignore_unlistable, NULL);
     return err;
@@ -365,6 +407,7 @@ static int recover_all(struct pool *pool)
 static int repair_pool(const char *path, bool dry, const char *copy)
 {
     struct pool *pool;
+    uint32_t super_copy = NO_COPY;
     int err = pool_file_open(&pool, path, dry ? POOL_READ : POOL_WRITE);
 
     if (err != TOOL_OK)
@@ -373,9 +416,12 @@ static int repair_pool(const char *path, bool dry, const char *copy)
         err = copy_to_backup(pool, copy);
     pool->quiet = true;
     if (err == TOOL_OK)
-        err = recover_all(pool);
-    if (err == TOOL_OK)
-        print_recovery(&pool->recovery, dry ? "would be completed" : "completed");
+        err = recover_all(pool, &super_copy);
+    if (err == TOOL_OK && !out_is_json()) {
+        printf("%s: ", dry ? "would be completed" : "completed");
+        print_recovery(&pool->recovery, super_copy);
+        putchar('\n');
+    }
     return fail_first(err, pool_close(pool));
 }
 
