@@ -90,7 +90,12 @@ def test_mkpool_sizes():
     with Pool(TOOL, None) as pool:
         for text in ("1X", "-1", "", "K", "99999999999999999999", "5000", "16T16", "32K"):
             pool("mkpool", "--size", text, code=2)
-        pool("mkpool", "--size", "64K", code=6)
+        for text in ("4K", "64K", "92K"):
+            one_line(pool("mkpool", "--size", text, code=2).stderr, f"--size {text}: ", "98304 bytes (96K)")
+            same(os.path.exists(pool.path), False)
+        pool("mkpool", "--size", "96K")
+        pool.check()
+        os.unlink(pool.path)
         same(os.listdir(pool.dir), [])
         pool("mkpool", "--size", "0x400000", "--label", "a pool of mine")
         same(pool.json("df")[0]["size"], 4 << 20)
@@ -569,11 +574,6 @@ def test_fot_and_refs():
         pool("graph", "--dot", "--json", code=2)
 
 
-def test_du():
-    with new_pool() as pool:
-        pool("put", pool.file("f", noise(10 * PAGE)), "/data/f")
-        pool("ln", "/data/f", "/data/g")
-        d = pool.json("du", "/data", "/data/f")
 def fot_entry(flags, a, b=0, resolver=0):
     return struct.pack("<QQQQ", flags, resolver, a, b)
 
@@ -620,6 +620,11 @@ def test_info_of_metadata_without_the_magic_number():
         same([o["metadata"] for o in pool.json("info", "/f", "/empty")], [True, False])
 
 
+def test_du():
+    with new_pool() as pool:
+        pool("put", pool.file("f", noise(10 * PAGE)), "/data/f")
+        pool("ln", "/data/f", "/data/g")
+        d = pool.json("du", "/data", "/data/f")
         same(d[1]["media"], 11 * PAGE + 512)
         same((d[0]["objects"], d[0]["size"]), (2, 10 * PAGE))
         wanted(d[0]["media"] > d[1]["media"], "the directory counts")

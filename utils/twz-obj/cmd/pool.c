@@ -32,6 +32,8 @@
 #include "text.h"
 
 #define DEFAULT_SIZE (1ull << 30)
+/* The store's tables, and the root directory, its attribute table and first_dirs. */
+#define SMALLEST_SIZE (24u * STORE_FRAME_SIZE)
 
 /* --- mkpool -------------------------------------------------------------------------------- */
 
@@ -175,9 +177,9 @@ int cmd_mkpool(struct tool *tool, const struct args *args)
     if (size % STORE_FRAME_SIZE != 0)
         return fail(TOOL_USAGE, "--size %s: not a multiple of %u bytes", size_text,
                     STORE_FRAME_SIZE);
-    if (size < STORE_FRAMES_MIN * STORE_FRAME_SIZE)
-        return fail(TOOL_USAGE, "--size %s: less than the smallest pool, %u bytes", size_text,
-                    STORE_FRAMES_MIN * STORE_FRAME_SIZE);
+    if (size < SMALLEST_SIZE)
+        return fail(TOOL_USAGE, "--size %s: less than the smallest pool, %u bytes (%uK)", size_text,
+                    SMALLEST_SIZE, SMALLEST_SIZE >> 10);
     if (label && strlen(label) > 31)
         return fail(TOOL_USAGE, "--label: longer than 31 bytes");
     err = force ? lock_replaced(path, &old) : TOOL_OK;
