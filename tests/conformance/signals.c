@@ -44,6 +44,60 @@ static void skip(int signo, siginfo_t *info, void *context)
     uc->uc_mcontext.gregs[REG_RIP] += 2; /* ud2 */
 }
 
+/* r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx: set before a fault, and found after it. */
+#define REGISTERS 15
+static const int place[REGISTERS] = { REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12,
+                                      REG_R13, REG_R14, REG_R15, REG_RDI, REG_RSI,
+                                      REG_RBP, REG_RBX, REG_RDX, REG_RAX, REG_RCX };
+static volatile uint64_t __attribute__((used)) registers_set[REGISTERS];
+static volatile uint64_t __attribute__((used)) registers_found[REGISTERS];
+static int registers_wrong;
+
+/* Checks the registers of the fault, and changes each. */
+static void change_registers(int signo, siginfo_t *info, void *context)
+{
+    greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
+
+    (void)signo;
+    (void)info;
+    for (int i = 0; i < REGISTERS; i++) {
+        registers_wrong += (uint64_t)g[place[i]] != registers_set[i];
+        g[place[i]] = (greg_t)(registers_set[i] * 3 + 1);
+    }
+    g[REG_RIP] += 2; /* ud2 */
+}
+
+#define MOVE_EACH(op, array)                                                                      \
+    op(array, 0, r8) op(array, 1, r9) op(array, 2, r10) op(array, 3, r11) op(array, 4, r12)       \
+        op(array, 5, r13) op(array, 6, r14) op(array, 7, r15) op(array, 8, rdi) op(array, 9, rsi) \
+            op(array, 10, rbp) op(array, 11, rbx) op(array, 12, rdx) op(array, 13, rax)           \
+                op(array, 14, rcx)
+#define LOAD(array, i, reg)  "movq " #array "+8*" #i "(%%rip), %%" #reg "\n\t"
+#define STORE(array, i, reg) "movq %%" #reg ", " #array "+8*" #i "(%%rip)\n\t"
+
+static void registers(void)
+{
+    struct sigaction sa = { .sa_sigaction = change_registers, .sa_flags = SA_SIGINFO };
+    int changed = 0;
+
+    for (int i = 0; i < REGISTERS; i++)
+        registers_set[i] = 0x1111111111111111ull * (uint64_t)(i + 1);
+    sigaction(SIGILL, &sa, NULL);
+    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t" /* the red zone */
+                     "pushq %%rbp\n\t" MOVE_EACH(LOAD, registers_set) "ud2\n\t" MOVE_EACH(
+                         STORE, registers_found) "popq %%rbp\n\t"
+                                                 "leaq 128(%%rsp), %%rsp"
+                     :
+                     :
+                     : "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rdi", "rsi", "rbx",
+                       "rdx", "rax", "rcx", "cc", "memory");
+    for (int i = 0; i < REGISTERS; i++)
+        changed += registers_found[i] == registers_set[i] * 3 + 1;
+    SAY(registers_wrong);
+    SAY(changed);
+    signal(SIGILL, SIG_DFL);
+}
+
 static int overflow(int depth)
 {
     volatile char room[1000];
@@ -295,6 +349,7 @@ int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     simple();
+    registers();
     masks();
     ineffective();
     faults();
