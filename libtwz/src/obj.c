@@ -4,14 +4,24 @@
  *
  * EXTENSION TAGS
  *   step                                     durable before   after a crash
- *   add     1 claim: exchange off from 0     -                the entry stays unused
- *           2 COMMIT tag, on the line of off 1 (same line)    the header can be found
- *   delete  1 tag := 0                       -                the tag may be there or not
- *           2 COMMIT off := 0, on that line  1 (same line)    the entry can be claimed again
- * An entry with tag 0 names no header. With an off it is being filled, or a crash left it; an adder
- * must skip it.
+ *   add     1 lock of the table              -                the next owner takes the lock over
+ *           2 off                            the header       the entry is free, whatever its off
+ *           3 COMMIT tag, on the line of off 2 (same line)    the header can be found
+ *           4 unlock                         3                as 3
+ *   delete  1 lock of the table              -                as add 1
+ *           2 COMMIT tag := 0                1                the entry is free
+ *           3 unlock                         2                as 2
+ *
+ * INVARIANTS
+ *   - An entry is free if its tag is 0. So no crash loses an entry.
+ *   - Only the owner of the lock stores to the table, so no tag is there twice.
+ *   - While the lock is free, the table is durable. A thread that takes the lock of a dead owner
+ *     makes it so; one that reads beside an owner, dead or alive, makes durable what it has seen.
+ *   - A reader has the tag and the off of one header: it reads the tag again after the off, and an
+ *     off changes only while the tag is 0.
  */
 #include <twz/guard.h>
+#include <twz/mutex.h>
 
 #include "platform.h"
 
@@ -123,30 +133,84 @@ int twz_touch(const void *p, uint64_t len)
 
 /* --- the metadata page ----------------------------------------------------------------------- */
 
+/* The lock of the extension tags. Objects made before it was known have 0 here: free. */
+static struct twz_mutex *ext_mutex(struct twz_meta *meta)
+{
+    return (struct twz_mutex *)(void *)&meta->reserved[0];
+}
+
+/* An error is -TWZ_EBUSY. The table is durable on success. */
+static int ext_lock(struct twz_meta *meta)
+{
+    struct twz_mutex *mutex = ext_mutex(meta);
+    int ret = twz_mutex_trylock(mutex);
+
+    if (ret < 0)
+        ret = twz_mutex_lock_for(mutex, TWZ_GUARD_WAIT);
+    if (ret < 0)
+        return ret;
+    twz_guard_lock(mutex);
+    if (ret == TWZ_MUTEX_DIED)
+        twz_persist(meta->ext, sizeof(meta->ext)); /* COMMIT: the change of the dead owner */
+    return 0;
+}
+
+static void ext_unlock(struct twz_meta *meta)
+{
+    twz_guard_unlock(ext_mutex(meta));
+    twz_mutex_unlock(ext_mutex(meta));
+}
+
+/* The off of a tag; 0: there is no such tag. The caller need not hold the lock. */
+static uint64_t ext_find(const struct twz_meta *meta, uint64_t tag)
+{
+    for (uint32_t i = 0; i < TWZ_EXT_MAX; i++) {
+        const struct twz_ext *ext = &meta->ext[i];
+        uint64_t off;
+
+        if (__atomic_load_n(&ext->tag, __ATOMIC_ACQUIRE) != tag)
+            continue;
+        off = __atomic_load_n(&ext->off, __ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&ext->tag, __ATOMIC_RELAXED) == tag)
+            return off;
+    }
+    return 0;
+}
+
 void *twz_object_getext(const twzobj *obj, uint64_t tag)
 {
-    const struct twz_meta *meta = twz_object_meta(obj);
+    struct twz_meta *meta = twz_object_meta(obj);
+    uint64_t off = tag ? ext_find(meta, tag) : 0;
 
+    if (twz_mutex_is_held(ext_mutex(meta)))
+        twz_persist(meta->ext, sizeof(meta->ext)); /* its owner may not have done so */
+    if (off < TWZ_OBJ_BASE || off >= TWZ_OBJ_DATA_TOP)
+        return NULL;
+    return obj->start + off;
+}
+
+/* The entry with a tag, which may be 0; NULL: none. The caller holds the lock. */
+static struct twz_ext *ext_with(struct twz_meta *meta, uint64_t tag)
+{
     for (uint32_t i = 0; i < TWZ_EXT_MAX; i++) {
-        uint64_t off = __atomic_load_n(&meta->ext[i].off, __ATOMIC_RELAXED);
-
-        if (__atomic_load_n(&meta->ext[i].tag, __ATOMIC_ACQUIRE) != tag || tag == 0)
-            continue;
-        if (off < TWZ_OBJ_BASE || off >= TWZ_OBJ_DATA_TOP)
-            return NULL;
-        return obj->start + off;
+        if (__atomic_load_n(&meta->ext[i].tag, __ATOMIC_RELAXED) == tag)
+            return &meta->ext[i];
     }
     return NULL;
 }
 
-/* Claim a free entry against other adders. */
-static bool ext_claim(struct twz_ext *ext, uint64_t off)
+static int ext_add(struct twz_meta *meta, uint64_t tag, uint64_t off)
 {
-    uint64_t none = 0;
+    struct twz_ext *ext = ext_with(meta, 0);
 
-    return __atomic_load_n(&ext->tag, __ATOMIC_ACQUIRE) == 0 &&
-           __atomic_compare_exchange_n(&ext->off, &none, off, 0, __ATOMIC_ACQ_REL,
-                                       __ATOMIC_RELAXED);
+    if (ext_with(meta, tag))
+        return -TWZ_EEXIST;
+    if (!ext)
+        return -TWZ_EFULL;
+    twz_persist_fence(); /* the header that the caller flushed, before the tag */
+    twz_persist_store64(&ext->off, off);
+    twz_persist_commit64(&ext->tag, tag); /* COMMIT: the header can be found */
+    return 0;
 }
 
 int twz_object_addext(const twzobj *obj, uint64_t tag, const void *header)
@@ -157,39 +221,31 @@ int twz_object_addext(const twzobj *obj, uint64_t tag, const void *header)
 
     if (tag == 0 || off < TWZ_OBJ_BASE || off >= TWZ_OBJ_DATA_TOP)
         return -TWZ_EINVAL;
-    if (twz_object_getext(obj, tag))
-        return -TWZ_EEXIST;
     err = plat_touch(meta, sizeof(*meta));
+    if (err >= 0)
+        err = ext_lock(meta);
     if (err < 0)
         return err;
-    for (uint32_t i = 0; i < TWZ_EXT_MAX; i++) {
-        struct twz_ext *ext = &meta->ext[i];
-
-        if (!ext_claim(ext, off))
-            continue;
-        twz_persist_store64(&ext->off, off);
-        twz_persist_commit64(&ext->tag, tag); /* COMMIT: the header can be found */
-        return 0;
-    }
-    return -TWZ_EFULL;
+    err = ext_add(meta, tag, off);
+    ext_unlock(meta);
+    return err;
 }
 
 int twz_object_delext(const twzobj *obj, uint64_t tag)
 {
     struct twz_meta *meta = twz_object_meta(obj);
+    struct twz_ext *ext;
+    int err = tag ? plat_touch(meta, sizeof(*meta)) : -TWZ_ENONAME;
 
-    for (uint32_t i = 0; i < TWZ_EXT_MAX; i++) {
-        struct twz_ext *ext = &meta->ext[i];
-        uint64_t expect = tag;
-
-        if (tag == 0 || !__atomic_compare_exchange_n(&ext->tag, &expect, 0, 0, __ATOMIC_ACQ_REL,
-                                                     __ATOMIC_RELAXED))
-            continue;
-        twz_persist_store64(&ext->tag, 0);
-        twz_persist_commit64(&ext->off, 0); /* COMMIT: the tag is gone, and the entry free */
-        return 0;
-    }
-    return -TWZ_ENONAME;
+    if (err >= 0)
+        err = ext_lock(meta);
+    if (err < 0)
+        return err;
+    ext = ext_with(meta, tag);
+    if (ext)
+        twz_persist_commit64(&ext->tag, 0); /* COMMIT: the tag is gone, and the entry free */
+    ext_unlock(meta);
+    return ext ? 0 : -TWZ_ENONAME;
 }
 
 uint64_t twz_object_size(const twzobj *obj)

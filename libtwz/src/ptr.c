@@ -7,7 +7,16 @@
  *   1 index = fetch-add of fot_count       -                the index is a hole: never referred to
  *   2 resolver and ID of the entry         -                as 1
  *   3 COMMIT flags, behind 2 on its line   2 (same line)    the entry exists
- * fot_count itself may be lost. So an adder must skip an index whose flags are not 0.
+ *   4 fot_count and the entry are flushed  1 to 3           a pointer may have the index
+ * fot_count itself may be lost before 4. So an adder must skip an index whose flags are not 0.
+ *
+ * FINDING AN ENTRY
+ *   step                                   durable before   after a crash
+ *   1 flags, resolver and ID are as wanted -                as 1 to 3 of adding
+ *   2 fot_count and the entry are flushed  1                a pointer may have the index
+ * The thread that added the entry may stand before its step 4, or have died there. So the finder
+ * does step 4 itself: an index that make_foreign gave has a durable entry. To resolve a pointer
+ * flushes nothing, since its index was given so.
  */
 #include <twz/ptr.h>
 #include <twz/name.h>
@@ -77,16 +86,21 @@ int twz_fot_target(const twzobj *obj, uint32_t index, objid_t *id, uint32_t *rig
     return 0;
 }
 
+/* The index of an entry like `want`, which is durable then; 0: there is none. */
 static int fot_find(const twzobj *obj, const struct twz_fot_entry *want)
 {
-    uint64_t count = __atomic_load_n(&twz_object_meta(obj)->fot_count, __ATOMIC_RELAXED);
+    const struct twz_meta *meta = twz_object_meta(obj);
+    uint64_t count = __atomic_load_n(&meta->fot_count, __ATOMIC_RELAXED);
 
     for (uint32_t i = 1; i <= count && i <= TWZ_FOT_MAX; i++) {
         const struct twz_fot_entry *entry = twz_fot_entry(obj, i);
 
-        if (__atomic_load_n(&entry->flags, __ATOMIC_ACQUIRE) == want->flags &&
-            entry->resolver == want->resolver && objid_equal(entry->id, want->id))
-            return (int)i;
+        if (__atomic_load_n(&entry->flags, __ATOMIC_ACQUIRE) != want->flags ||
+            entry->resolver != want->resolver || !objid_equal(entry->id, want->id))
+            continue;
+        twz_persist_flush(&meta->fot_count, sizeof(meta->fot_count));
+        twz_persist(entry, sizeof(*entry)); /* COMMIT: the entry that another may have stored */
+        return (int)i;
     }
     return 0;
 }

@@ -388,14 +388,36 @@ static int recover_after_death(void *ctx)
     return failed ? -1 : 0;
 }
 
+static void on_next_point(void *ctx)
+{
+    try_images(AGAIN, *(uint32_t *)ctx);
+}
+
+/* The thread after a dead program, or beside one that stands still, uses what that has stored. */
+static int follow_after_death(void *ctx)
+{
+    host_crash_points(on_next_point, ctx);
+    crash_follow(*(uint32_t *)ctx);
+    on_next_point(ctx);
+    host_crash_points(NULL, NULL);
+    return failed ? -1 : 0;
+}
+
 static void try_death(int legal)
 {
-    bool every = (follows & FOLLOW_MOVE) != 0; /* only one crash point matters for it */
+    /* Few crash points matter for these. */
+    bool every = (follows & (FOLLOW_MOVE | FOLLOW_NEXT)) != 0;
 
     if (!effort.recovery || failed || (++deaths % effort.recovery && !every))
         return;
     if (host_death(recover_after_death, &legal) < 0)
         failed = 1;
+    for (uint32_t i = 0; i < FOLLOWS; i++) {
+        uint32_t what = 1u << i & follows & FOLLOW_NEXT;
+
+        if (what && !failed && host_death(follow_after_death, &what) < 0)
+            failed = 1;
+    }
 }
 
 static void on_crash_point(void *ctx)

@@ -23,7 +23,12 @@
 #define FOLLOW_BACK  4u  /* as FOLLOW_TREE, in the other direction */
 #define FOLLOW_NAME  8u  /* use a name again that was just moved away */
 #define FOLLOW_MOVE  16u /* rename an object that was just created */
-#define FOLLOWS      5u
+/* These run as the next thread after a death, too, cut at each of its stores. */
+#define FOLLOW_POINT 32u  /* store another pointer to the same object */
+#define FOLLOW_TAG   64u  /* add the tag and delete the tag again, and note durably that it is so */
+#define FOLLOW_LOOK  128u /* look for the tags, and note durably what was seen */
+#define FOLLOW_NEXT  (FOLLOW_POINT | FOLLOW_TAG | FOLLOW_LOOK)
+#define FOLLOWS      8u
 
 struct crash_op {
     const char *name;

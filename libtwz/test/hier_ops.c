@@ -15,6 +15,7 @@
 
 #define LONG_NAME "a-name-that-takes-more-than-one-cell-a-name-that-takes-more"
 #define TAG       0x7473657400000001ull
+#define HEADER    0x4ead4eadull /* the header that the tag leads to */
 
 struct tnode {
     twz_ref(struct tnode) next;
@@ -293,6 +294,8 @@ static void op_ext(void)
 
     if (!b.start)
         return;
+    twz_persist_store64(twz_object_base(&b), HEADER);
+    twz_persist_flush(twz_object_base(&b), sizeof(uint64_t)); /* addext fences */
     (void)!twz_object_addext(&b, TAG, twz_object_base(&b));
 }
 
@@ -308,9 +311,10 @@ static void op_ext_delete(void)
 static void show_ext(char *text, size_t size)
 {
     twzobj b = crash_open("/b"), x = crash_open("/d/x");
+    const uint64_t *header = b.start ? twz_object_getext(&b, TAG) : NULL;
 
-    snprintf(text, size, "ext %d %d\n", b.start && twz_object_getext(&b, TAG),
-             x.start && twz_object_getext(&x, TAG));
+    snprintf(text, size, "ext %d %llx %d\n", header ? 1 : 0,
+             header ? (unsigned long long)*header : 0, x.start && twz_object_getext(&x, TAG));
 }
 
 static void op_size(void)
@@ -373,6 +377,7 @@ static void show_ptr(char *text, size_t size)
 }
 
 #define LINKS FOLLOW_LINKS
+#define TAGS  (FOLLOW_TAG | FOLLOW_LOOK)
 #define MOVES (FOLLOW_TREE | FOLLOW_BACK | FOLLOW_NAME)
 
 const struct crash_op crash_ops[] = {
@@ -402,10 +407,10 @@ const struct crash_op crash_ops[] = {
     { "typed-add", crash_typed_add, NULL, 0, 0 },
     { "typed-put", op_typed_put, NULL, 0, 0 },
     { "space", op_space, show_space, 0, 0 },
-    { "ext", op_ext, show_ext, 0, 0 },
-    { "ext-delete", op_ext_delete, show_ext, 0, 0 },
+    { "ext", op_ext, show_ext, TAGS, 0 },
+    { "ext-delete", op_ext_delete, show_ext, TAGS, 0 },
     { "size", op_size, show_size, 0, 0 },
-    { "ptr-guid", op_ptr_guid, show_ptr, 0, 0 },
+    { "ptr-guid", op_ptr_guid, show_ptr, FOLLOW_POINT, 0 },
     { "ptr-name", op_ptr_name, show_ptr, 0, 0 },
     { "grow-one", op_grow_one, NULL, 0, 0 },
     { "grow", op_grow, NULL, 0, 1 },
@@ -419,6 +424,69 @@ static int used_again[2]; /* 1: the name was free and has a new object */
 static void use_name_again(int which, const twzobj *dir, const char *name)
 {
     used_again[which] = hier_insert(dir, crash_name(name), crash_ids.root, &plain) == 0;
+}
+
+/* A note lies in /d/x, in a line of its own. */
+static uint64_t *note_of(const twzobj *x, uint32_t which)
+{
+    return (uint64_t *)(void *)((uint8_t *)twz_object_base(x) + (1 + which) * TWZ_PERSIST_LINE);
+}
+
+#define NOTE_POINTER 2u /* after one note for each object with a tag */
+#define NOTE_THERE   1u
+#define NOTE_GONE    2u
+
+/* A pointer that is durable leads to the object. Tools read entries up to fot_count. */
+static void follow_point(const twzobj *x)
+{
+    uint64_t *note = note_of(x, NOTE_POINTER);
+    const uint32_t index = (uint32_t)TWZ_PPTR_FOT(*note);
+    uint32_t rights;
+    objid_t id;
+
+    if (*note) {
+        CHECK(twz_fot_target(x, index, &id, &rights) == 0 && objid_equal(id, crash_ids.a));
+        CHECK(index <= twz_object_meta(x)->fot_count);
+    }
+    CHECK(twz_ptr_store_guid(x, (twz_pptr_t *)note, crash_ids.a, TWZ_OBJ_BASE, TWZ_READ) == 0);
+}
+
+/* The image must be as the durable notes say. Note it again. change: first add the tag to the first
+ * object, and delete it from the second one. */
+static void follow_tags(const twzobj *b, const twzobj *x, bool change)
+{
+    const twzobj *objs[] = { b, x };
+
+    for (uint32_t i = 0; i < 2; i++) {
+        uint64_t *note = note_of(x, i);
+
+        if (*note)
+            CHECK(*note == (twz_object_getext(objs[i], TAG) ? NOTE_THERE : NOTE_GONE));
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        int err = 0;
+
+        if (change)
+            err = i ? twz_object_delext(x, TAG) : twz_object_addext(b, TAG, twz_object_base(b));
+        CHECK(err == 0 || err == (i ? -TWZ_ENONAME : -TWZ_EEXIST));
+        if (change)
+            twz_persist_commit64(note_of(x, i), i ? NOTE_GONE : NOTE_THERE);
+        else
+            twz_persist_commit64(note_of(x, i),
+                                 twz_object_getext(objs[i], TAG) ? NOTE_THERE : NOTE_GONE);
+    }
+}
+
+static void follow_next(uint32_t what)
+{
+    twzobj b = crash_open("/b"), x = crash_open("/d/x");
+
+    if (!b.start || !x.start)
+        return;
+    if (what == FOLLOW_POINT)
+        follow_point(&x);
+    else
+        follow_tags(&b, &x, what == FOLLOW_TAG);
 }
 
 void crash_follow(uint32_t what)
@@ -435,6 +503,8 @@ void crash_follow(uint32_t what)
         (void)!hier_rename(&d, crash_name("e"), &empty, crash_name("e"), 0);
     } else if (what == FOLLOW_BACK) {
         (void)!hier_rename(&root, crash_name("empty"), &e, crash_name("empty"), 0);
+    } else if (what & FOLLOW_NEXT) {
+        follow_next(what);
     } else if (what == FOLLOW_MOVE) {
         (void)!hier_rename(&root, crash_name("new"), &d, crash_name("newer"), 0);
     } else {
@@ -466,11 +536,12 @@ int crash_follow_check(uint32_t what)
 
 /* --- the tree that every workload starts from ------------------------------------------------- */
 
-/* /d/x has a tag, space for a pointer, and a size. */
+/* /b has space for a header. /d/x has a tag, space for pointers and notes, and a size. */
 static void setup_object(void)
 {
-    twzobj x = crash_open("/d/x");
+    twzobj b = crash_open("/b"), x = crash_open("/d/x");
 
+    CHECK(twz_touch(twz_object_base(&b), TWZ_PAGE_SIZE) == 0);
     CHECK(twz_touch(twz_object_base(&x), TWZ_PAGE_SIZE) == 0);
     CHECK(twz_object_set_size(&x, 64) == 0);
     CHECK(twz_object_addext(&x, TAG, twz_object_base(&x)) == 0);

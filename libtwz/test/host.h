@@ -59,8 +59,8 @@ int host_images(uint64_t salt, int (*check)(void *ctx), void *ctx);
 
 /*
  * The program dies and the machine runs on: run check(ctx) in a child process, still recording. Its
- * objects are as they are, durable or not, and all owners of locks are dead. 0 if check returned 0,
- * else -1.
+ * objects are as they are, durable or not, and all owners of locks are dead. A flush of the
+ * dead program counts only if its fence came. 0 if check returned 0, else -1.
  */
 int host_death(int (*check)(void *ctx), void *ctx);
 

@@ -410,6 +410,8 @@ int host_death(int (*check)(void *ctx), void *ctx)
     if (pid == 0) {
         host_reached_as(HOST_REACHED_AFTER);
         crash_point = NULL;
+        for (size_t i = 0; i < line_count; i++)
+            lines[i].flushed = 0; /* a fence of another thread does not end this one's flushes */
         host_new_owner();
         _exit(check(ctx) == 0 ? 0 : 1);
     }

@@ -57,6 +57,142 @@ static void test_ext(void)
     CHECK(twz_object_addext(&obj, 1000, base) == 0 && twz_object_getext(&obj, 1000) == base);
 }
 
+/* No state of a table loses an entry for good: not one with an off and no tag, as a thread leaves
+ * it that dies between the two stores, nor a lock whose owner is dead. */
+static void test_ext_leaks(void)
+{
+    struct twz_meta *meta;
+    twzobj obj;
+    char *base;
+
+    start();
+    CHECK(twz_object_new(&obj, NULL, NULL, 0) == 0);
+    base = twz_object_base(&obj);
+    CHECK(twz_object_set_size(&obj, 128) == 0);
+    CHECK(twz_object_delext(&obj, 0) == -TWZ_ENONAME && twz_object_delext(&obj, 5) == -TWZ_ENONAME);
+    meta = twz_object_meta(&obj);
+    for (uint32_t i = 0; i < TWZ_EXT_MAX; i++)
+        meta->ext[i].off = TWZ_OBJ_BASE + i;
+    CHECK(twz_mutex_trylock((struct twz_mutex *)(void *)&meta->reserved[0]) == 0);
+    CHECK(twz_object_addext(&obj, 1, base) == -TWZ_EBUSY); /* a thread in its own signal handler */
+    CHECK(twz_object_delext(&obj, 1) == -TWZ_EBUSY);
+    host_reboot();
+    CHECK(!twz_object_getext(&obj, 0) && !twz_object_getext(&obj, 1));
+    for (uint64_t tag = 1; tag <= TWZ_EXT_MAX; tag++)
+        CHECK(twz_object_addext(&obj, tag, base + tag) == 0);
+    CHECK(twz_object_delext(&obj, 7) == 0 && !twz_object_getext(&obj, 7));
+    meta->ext[7].off = 8; /* no data lies there */
+    CHECK(!twz_object_getext(&obj, 8) && twz_object_addext(&obj, 8, base) == -TWZ_EEXIST);
+    CHECK(twz_object_addext(&obj, 7, base + 70) == 0 && twz_object_getext(&obj, 7) == base + 70);
+    CHECK(meta->reserved[0] == 0);
+}
+
+/* --- another thread in the middle of a change ------------------------------------------------- */
+
+static twzobj holder, target;
+static int inside; /* 1: the other thread runs */
+static unsigned met;
+
+/* A word that the other thread makes durable, in a line of its own. */
+static uint64_t *word_beside(void)
+{
+    return (uint64_t *)twz_object_base(&holder) + 8;
+}
+
+static void start_beside(void)
+{
+    start();
+    met = 0;
+    CHECK(twz_object_new(&holder, NULL, NULL, TWZ_OC_PERSIST) == 0);
+    CHECK(twz_object_new(&target, NULL, NULL, TWZ_OC_PERSIST) == 0);
+    CHECK(twz_touch(twz_object_base(&holder), 4096) == 0);
+    CHECK(twz_object_set_size(&holder, 128) == 0);
+}
+
+static int pointer_leads(void *ctx)
+{
+    const uint32_t index = (uint32_t)TWZ_PPTR_FOT(*word_beside());
+    uint32_t rights;
+    objid_t id;
+
+    (void)ctx;
+    if (index == 0)
+        return 0;
+    return index > twz_object_meta(&holder)->fot_count ||
+           twz_fot_target(&holder, index, &id, &rights) < 0 || !objid_equal(id, target.id);
+}
+
+static void point_beside(void *ctx)
+{
+    twz_pptr_t *loc = (twz_pptr_t *)(void *)word_beside();
+
+    (void)ctx;
+    if (!inside && twz_fot_entry(&holder, 1)->flags) {
+        inside = 1;
+        CHECK(twz_ptr_store_guid(&holder, loc, target.id, TWZ_OBJ_BASE, TWZ_READ) == 0);
+        CHECK(TWZ_PPTR_FOT(loc->raw) == 1 && ++met);
+        inside = 0;
+    }
+    CHECK(host_images(0, pointer_leads, NULL) >= 0);
+}
+
+/* A thread finds the FOT entry that another has stored and not flushed. The pointer that it makes
+ * durable leads to the target after any power failure. */
+static void test_point_beside(void)
+{
+    twz_pptr_t *loc;
+
+    start_beside();
+    loc = twz_object_base(&holder);
+    host_crash_points(point_beside, NULL);
+    CHECK(twz_ptr_store_guid(&holder, loc, target.id, TWZ_OBJ_BASE, TWZ_READ) == 0);
+    host_crash_points(NULL, NULL);
+    CHECK(met > 0 && *word_beside() == loc->raw);
+}
+
+static int tag_is_as_noted(void *ctx)
+{
+    const bool there = twz_object_getext(&holder, 5) != NULL;
+
+    (void)ctx;
+    return *word_beside() != 0 && there != (*word_beside() == 1);
+}
+
+static void look_beside(void *ctx)
+{
+    if (!inside) { /* its fences are crash points, too */
+        uint64_t seen;
+
+        inside = 1;
+        seen = twz_object_getext(&holder, 5) ? 1 : 2;
+        if (seen == *(const uint64_t *)ctx) {
+            twz_persist_commit64(word_beside(), seen);
+            met++;
+        }
+        inside = 0;
+    }
+    CHECK(host_images(0, tag_is_as_noted, NULL) >= 0);
+}
+
+/* As above, for a tag that another thread is adding (1) or deleting (2). */
+static void test_look_beside(void)
+{
+    uint64_t wanted = 1;
+
+    start_beside();
+    host_crash_points(look_beside, &wanted);
+    CHECK(twz_object_addext(&holder, 5, twz_object_base(&holder)) == 0);
+    host_crash_points(NULL, NULL);
+    CHECK(met > 0);
+    wanted = 2;
+    met = 0;
+    *word_beside() = 0;
+    host_crash_points(look_beside, &wanted);
+    CHECK(twz_object_delext(&holder, 5) == 0);
+    host_crash_points(NULL, NULL);
+    CHECK(met > 0);
+}
+
 static void test_pointers(void)
 {
     struct twz_fot_entry *entry;
@@ -244,12 +380,15 @@ static void test_guard_faults(void)
 int main(void)
 {
     test_ext();
+    test_ext_leaks();
+    test_point_beside();
+    test_look_beside();
     test_pointers();
     test_mutex();
     test_typed();
     test_no_space();
     test_guards();
     test_guard_faults();
-    printf("7 passed, 0 failed\n");
+    printf("10 passed, 0 failed\n");
     return 0;
 }

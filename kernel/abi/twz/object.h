@@ -57,9 +57,9 @@ _Static_assert(sizeof(struct twz_fot_entry) == TWZ_FOT_ENTRY, "fot entry size");
 #define TWZ_FOT_NAME  0x200ull /* by name; otherwise by ID */
 /* The low byte of flags has the TWZ_READ, TWZ_WRITE and TWZ_EXEC that the entry asks for. */
 
-/* An extension tag: the location of a structured header in the object. */
+/* An extension tag: the location of a structured header in the object. The tag commits it. */
 struct twz_ext {
-    uint64_t tag; /* the structured type; 0: the entry is free */
+    uint64_t tag; /* the structured type; 0: the entry is free, whatever its off */
     uint64_t off; /* of its header in the object */
 };
 _Static_assert(sizeof(struct twz_ext) == 16, "ext size");
@@ -75,7 +75,7 @@ struct twz_meta {
     uint64_t type;         /* fingerprint of the type at the base; 0: untyped */
     uint64_t type_version; /* of that type */
     uint64_t next;         /* p-ptr: continuation of a file beyond TWZ_OBJ_DATA_MAX; 0: none */
-    uint64_t reserved[10]; /* 0 */
+    uint64_t reserved[10]; /* [0]: the mutex (twz/mutex.h) of a change of ext; the others 0 */
     struct twz_ext ext[TWZ_EXT_MAX];
 };
 _Static_assert(sizeof(struct twz_meta) == 128 + 16 * TWZ_EXT_MAX, "meta size");

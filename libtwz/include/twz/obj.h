@@ -95,11 +95,14 @@ static inline objid_t twz_object_guid(const twzobj *obj)
 
 /*
  * Extension tags. A tag leads to a structured header in the object.
- *   getext   returns the header, or NULL if the object has no such tag addext   adds a tag;
- *   -TWZ_EEXIST, -TWZ_EFULL, -TWZ_EINVAL if the header lies outside of the data delext   removes a
- *   tag; -TWZ_ENONAME
- * Each change is durable on return, and atomic for other threads and in a power failure. The caller
- * of addext must make the header durable before, unless nothing leads to the object yet.
+ *   getext   returns the header, or NULL if the object has no such tag
+ *   addext   adds a tag; -TWZ_EEXIST, -TWZ_EFULL, -TWZ_EINVAL if the header is not in the data
+ *   delext   removes a tag; -TWZ_ENONAME
+ * Each change is durable on return, and atomic for other threads and in a power failure. A result
+ * of getext, -TWZ_EEXIST and -TWZ_ENONAME tell of a durable state too, whichever thread made it.
+ * The caller of addext must flush the header before; addext fences. addext and delext take a lock
+ * in the object: -TWZ_EBUSY if a living thread keeps it for half a minute, or an error of
+ * twz_touch.
  */
 void *twz_object_getext(const twzobj *obj, uint64_t tag);
 TWZ_CHECKED int twz_object_addext(const twzobj *obj, uint64_t tag, const void *header);
