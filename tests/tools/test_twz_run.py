@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -296,6 +297,50 @@ def test_missing_and_damaged_files():
     r = run("x", options=["--pool", short])
     same(r.returncode, 4)
     holds(r.stderr, b"short: 100 bytes are not whole pages")
+
+
+def test_a_pool_that_cannot_be_written():
+    """With the code that twz-obj has for it. Not even the superuser may write this file."""
+    path = "/sys/kernel/fscaps"
+    if not os.path.exists(path):
+        raise counting.Skipped(f"no {path} here")
+    r = run("x", options=["--pool", path])
+    same(r.returncode, 7)
+    holds(r.stderr, b"the machine writes its pool: make the file writable")
+
+
+def test_no_pool_is_wrong_use():
+    r = subprocess.run([TWZ_RUN, "--qemu", FAKE, "--kernel", KERNEL, "--", "hello"],
+                       capture_output=True, timeout=LIMIT, stdin=subprocess.DEVNULL)
+    same(r.returncode, 2)
+    holds(r.stderr, b"no pool: give --pool FILE")
+    r = subprocess.run([TWZ_RUN, "--qemu", "/nonexistent", "--kernel", KERNEL, "--bare"],
+                       capture_output=True, timeout=LIMIT, stdin=subprocess.DEVNULL)
+    same(r.returncode, 3)
+    holds(r.stderr, b"/nonexistent")
+
+
+def test_kernel_of_the_same_tree():
+    """In a built tree, and in an installed one; a link to the program does not mislead it."""
+    for place in ("built/kernel/twz.elf", "installed/share/twz/twz.elf"):
+        top = os.path.join(DIR.name, place.split("/")[0])
+        kernel = os.path.join(DIR.name, place)
+        os.makedirs(os.path.join(top, "bin"))
+        copy, link = os.path.join(top, "bin/twz-run"), os.path.join(DIR.name, "link")
+        shutil.copy(TWZ_RUN, copy)
+        os.symlink(copy, link)
+        for program in (copy, link):
+            words = [program, "--qemu", FAKE, "--pool", POOL, "--show", "--", "x"]
+            r = subprocess.run(words, capture_output=True, timeout=LIMIT)
+            same(r.returncode, 3)
+            holds(r.stderr, b"no kernel in ../kernel/twz.elf or ../share/twz/twz.elf")
+            os.makedirs(os.path.dirname(kernel), exist_ok=True)
+            open(kernel, "w").close()
+            r = subprocess.run(words, capture_output=True, timeout=LIMIT)
+            same(r.returncode, 0)
+            holds(r.stdout, place.partition("/")[2].encode())
+            os.unlink(kernel)
+        os.unlink(link)
 
 
 def at_prompt(keys):

@@ -38,27 +38,50 @@ static void open_missing_streams(void)
     }
 }
 
-/* The kernel's path: --kernel, or that of the build in which this program lies. */
+/* The kernel relative to this program's directory, in a built and in an installed tree. */
+static const char *const kernel_places[] = { "../kernel/twz.elf", "../share/twz/twz.elf" };
+
+static bool find_own_kernel(char *path, size_t size)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    char *slash;
+
+    self[n > 0 ? n : 0] = '\0';
+    slash = strrchr(self, '/');
+    if (slash)
+        *slash = '\0';
+    for (size_t i = 0; i < sizeof(kernel_places) / sizeof(*kernel_places); i++) {
+        snprintf(path, size, "%s/%s", self, kernel_places[i]);
+        if (access(path, R_OK) == 0)
+            return true;
+    }
+    report_message("%s: no kernel in %s or %s: build it (./twz build), or name one with --kernel",
+                   self, kernel_places[0], kernel_places[1]);
+    return false;
+}
+
+/* The kernel's path: --kernel, or that of the tree in which this program lies. */
 static int find_kernel(const struct options *o, char *path, size_t size)
 {
-    if (o->kernel) {
-        snprintf(path, size, "%s", o->kernel);
-    } else {
-        char self[PATH_MAX];
-        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-        char *slash;
-
-        self[n > 0 ? n : 0] = '\0';
-        slash = strrchr(self, '/');
-        if (slash)
-            *slash = '\0';
-        snprintf(path, size, "%s/../kernel/twz.elf", self);
-    }
+    if (!o->kernel)
+        return find_own_kernel(path, size) ? 0 : EXIT_MISSING;
+    snprintf(path, size, "%s", o->kernel);
     if (access(path, R_OK) == 0)
         return 0;
-    report_message("%s: %s: build it (./twz build), or name another with --kernel", path,
-                   strerror(errno));
+    report_message("%s: %s: name another kernel with --kernel", path, strerror(errno));
     return EXIT_MISSING;
+}
+
+/* The message and exit code for a pool that cannot be opened; twz-obj has the same codes. */
+static int report_unopened_pool(const char *pool, int host_errno)
+{
+    bool denied = host_errno == EACCES || host_errno == EPERM || host_errno == EROFS;
+
+    report_message("%s: %s: %s", pool, strerror(host_errno),
+                   denied ? "the machine writes its pool: make the file writable, or copy it"
+                          : "make a pool with twz-obj mkpool, or name another file");
+    return denied ? EXIT_DENIED : EXIT_MISSING;
 }
 
 /* Open, lock and measure the pool. Returns 0, or an exit code after a message. */
@@ -69,12 +92,9 @@ static int open_pool(const struct options *o, struct machine_parts *parts)
     char holder[200];
     int err;
 
-    if (fd < 0) {
-        report_message("%s: %s: make a pool with twz-obj mkpool, or name another file", o->pool,
-                       strerror(errno));
-        return EXIT_MISSING;
-    }
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+    if (fd < 0 && errno != EISDIR)
+        return report_unopened_pool(o->pool, errno);
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
         report_message("%s: not a regular file: name the file that twz-obj mkpool made", o->pool);
         return EXIT_DAMAGED;
     }

@@ -58,8 +58,8 @@ static const char help[] =
     "output\n"
     "and error are the program's own; the exit status is the program's.\n"
     "\n"
-    "  --pool FILE       the persistent memory, made by twz-obj mkpool (default: none)\n"
-    "  --kernel FILE     the kernel (default: kernel/twz.elf of the same build)\n"
+    "  --pool FILE       the persistent memory, made by twz-obj mkpool; only --bare needs none\n"
+    "  --kernel FILE     the kernel (default: that of the same built or installed tree)\n"
     "  --log FILE        the kernel's log, - is standard error (default: beside the pool)\n"
     "  --log-size N[KMG] the log's file keeps the newest N bytes or half of them (default 16M)\n"
     "  --cpus N          number of cores (default 2)\n"
@@ -76,7 +76,8 @@ static const char help[] =
     "  --show            print the emulator's command and exit\n"
     "\n"
     "Exit status: the program's; 1 output lost, 2 wrong use, 3 a file is missing, 4 pool damaged,\n"
-    "5 pool in use, 125 the machine stopped before the program did, 128 + signal.\n";
+    "5 pool in use, 7 pool not writable, 125 the machine stopped before the program did,\n"
+    "128 + signal.\n";
 
 static int report_bad_value(const char *option, const char *value, const char *wanted)
 {
@@ -250,6 +251,10 @@ int options_parse(struct options *o, int argc, char **argv)
     o->program_count = (uint32_t)(argc - optind);
     if (o->bare && o->program_count) {
         report_message("--bare runs no program: leave PROGRAM out");
+        return 2;
+    }
+    if (!o->pool && !o->bare) {
+        report_message("no pool: give --pool FILE (twz-obj mkpool makes one), or --bare");
         return 2;
     }
     if (!o->log && !o->pool)

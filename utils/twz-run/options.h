@@ -9,8 +9,8 @@
 #define OPTIONS_LIST_MAX 64
 
 struct options {
-    const char *pool;   /* NULL: a machine without NVDIMM */
-    const char *kernel; /* NULL: ../kernel/twz.elf, relative to this program */
+    const char *pool;   /* NULL: a machine without NVDIMM, only with `bare` */
+    const char *kernel; /* NULL: that of the tree in which this program lies */
     const char *qemu;
     const char *log;    /* "-" is standard error; NULL: POOL.log, or "-" without a pool */
     uint64_t log_size;  /* bytes that the log's file may have */

@@ -8,6 +8,7 @@
 #define EXIT_MISSING   3
 #define EXIT_DAMAGED   4
 #define EXIT_BUSY      5
+#define EXIT_DENIED    7
 #define EXIT_MACHINE   125
 
 /* One line "twz: run: …" on standard error. */
