@@ -148,7 +148,11 @@ static void resolve_all(void *arg)
     if (r->status != 0)
         return;
     err = twz_name_resolve(RUNTIME, &r->spec->runtime);
-    if (err < 0) {
+    if (err == -TWZ_ENONAME) {
+        print_message(RUNTIME, "no such name: the pool's system is not complete: remove the file "
+                               "POOL.system beside the pool, then ./twz run puts it again");
+        r->status = STATUS_NOT_RUN;
+    } else if (err < 0) {
         print_message(RUNTIME, twz_error_text(err));
         r->status = STATUS_NOT_RUN;
     }
