@@ -215,6 +215,32 @@ def test_installed_and_moved():
     wanted(BUILD not in deps, f"the build tree is still used: {deps}")
 
 
+def test_installed_machine():
+    """The installed tools on their own: the pool, the machine, the runtime, the man pages."""
+    top = f"{DIR}/whole"
+    subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", top],
+                   check=True, capture_output=True, timeout=LIMIT)
+    found = {os.path.relpath(os.path.join(d, name), top): os.path.join(d, name)
+             for d, _, names in os.walk(top) for name in names}
+    prefix = next(p for p in found if p.endswith("bin/twz-run"))[:-len("bin/twz-run")]
+    for path in ("bin/twz-obj", "share/twz/twz.elf", "lib/twz/libc.a", "lib/twz/libtwz.a", "lib/twz/twix",
+                 *(f"share/man/man1/{name}.1" for name in ("twz", "twz-cc", "twz-obj", "twz-run"))):
+        wanted(prefix + path in found, f"{path} is not installed")
+    same([p for p in found if p.endswith("/twix")], [f"{prefix}lib/twz/twix"])
+    with booting.Pool(BUILD, size="3M") as pool: # the smallest that takes the system
+        r = subprocess.run([found[f"{prefix}bin/twz-run"], "--pool", pool.path, "--", "echo", "hello"],
+                           capture_output=True, text=True, timeout=LIMIT, stdin=subprocess.DEVNULL)
+        same((r.returncode, r.stdout, r.stderr), (0, "hello\n", ""))
+
+
+def test_removed_runtime_is_reported_with_a_remedy():
+    with booting.Pool(BUILD) as pool:
+        pool.tool("rm", "/sys/twix")
+        r = pool.run("echo", expect=126)
+        holds(r.stderr.decode(), "twz: /sys/twix: no such name: ", "remove the file POOL.system",
+              "./twz run puts it again")
+
+
 try:
     counting.run(globals(), sys.argv[2] if len(sys.argv) > 2 else None)
 finally:
