@@ -38,7 +38,7 @@ def options(command):
 def man_sections():
     """{command: (operands, its text)} of the man page's entries '.SS name operands'."""
     with open(MAN, encoding="utf-8") as f:
-        text = f.read().replace("\\-", "-").replace("\\fR", "").replace("\\fI", "")
+        text = re.sub(r"\\f[RIB]|[\\\"]", "", f.read().replace("\\-", "-"))
     entries = re.split(r"^\.SS ", text, flags=re.MULTILINE)[1:]
     found = {}
     for entry in entries:
@@ -64,6 +64,17 @@ def test_help_of_each_command():
         same("[option...]" in text, bool(options(name)), f"{name}: options in the usage")
 
 
+def check_forms(command, text):
+    """An option is introduced with its letter and its argument, as --help shows them."""
+    for form in re.findall(r"^  (-.,)? +(--[a-z-]+)(?: ([A-Z]+))? ", tool(command, "--help").split("Options of all")[0],
+                           flags=re.MULTILINE):
+        letter, option, argument = form
+        wanted_form = " ".join(filter(None, [letter, option, argument]))
+        lines = re.sub(r" +", " ", text).replace(" ,", ",")
+        wanted(re.search(rf"^\.\w+ {re.escape(wanted_form)}\b", lines, flags=re.MULTILINE),
+               f"{command}: {wanted_form} is not in the man page")
+
+
 def test_man_page_has_each_command_and_option():
     sections = man_sections()
     same(sorted(sections), sorted(commands()), "commands")
@@ -72,6 +83,7 @@ def test_man_page_has_each_command_and_option():
         found = set(re.findall(r"--[a-z-]+", sections[name][1]))
         for option in options(name):
             wanted(option in found, f"{name} {option} is not in the man page")
+        check_forms(name, sections[name][1])
         known = set().union(*(options(other) for other in commands())) | {"--pool", "--json", "--jsonl"}
         same(found - known, set(), f"options that do not exist, in {name}")
 
