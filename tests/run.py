@@ -209,8 +209,15 @@ def print_suites(results):
               f"{seconds:8.1f} s")
 
 
+class Parser(argparse.ArgumentParser):
+    """Reports wrong use as the driver does, which alone has the usage."""
+
+    def error(self, message):
+        self.exit(2, f"twz: test: {message}: see ./twz test --help\n")
+
+
 def main():
-    parser = argparse.ArgumentParser(prog="./twz test", description="Run the tests.")
+    parser = Parser(prog="./twz test", add_help=False) # the driver prints the help
     parser.add_argument("build", help=argparse.SUPPRESS)
     parser.add_argument("--long", action="store_true", help="run the samples at their full size")
     parser.add_argument("--sample", action="store_true", help="some short tests of each suite")
