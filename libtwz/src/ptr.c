@@ -117,7 +117,7 @@ static int fot_add(const twzobj *obj, const struct twz_fot_entry *want)
         uint64_t index = __atomic_add_fetch(&meta->fot_count, 1, __ATOMIC_RELAXED);
         struct twz_fot_entry *entry;
 
-        if (index > TWZ_FOT_MAX) {
+        if (index == 0 || index > TWZ_FOT_MAX) { /* 0: it has wrapped */
             __atomic_store_n(&meta->fot_count, TWZ_FOT_MAX, __ATOMIC_RELAXED);
             return -TWZ_EFULL;
         }

@@ -48,6 +48,7 @@ static void test_ext(void)
     CHECK(!twz_object_getext(&obj, 5));
     CHECK(twz_object_addext(&obj, 0, base) == -TWZ_EINVAL);
     CHECK(twz_object_addext(&obj, 5, obj.start) == -TWZ_EINVAL);
+    CHECK(twz_object_addext(&obj, 5, obj.start + TWZ_OBJ_DATA_TOP) == -TWZ_EINVAL);
     for (uint64_t tag = 1; tag <= TWZ_EXT_MAX; tag++)
         CHECK(twz_object_addext(&obj, tag, base + tag) == 0);
     CHECK(twz_object_addext(&obj, 1000, base) == -TWZ_EFULL);
@@ -219,6 +220,9 @@ static void test_pointers(void)
     /* An index that was claimed and never committed, or a count that a crash lost, is skipped. */
     twz_object_meta(&a)->fot_count = 0;
     CHECK(twz_ptr_make(&a, (objid_t){ 9, 9 }, 8192, TWZ_READ, &p) == 0 && TWZ_PPTR_FOT(p.raw) == 3);
+    twz_object_meta(&a)->fot_count = UINT64_MAX; /* by another writer */
+    CHECK(twz_ptr_make(&a, (objid_t){ 8, 8 }, 8192, TWZ_READ, &p) == -TWZ_EFULL);
+    twz_object_meta(&a)->fot_count = 3;
     CHECK(twz_ptr_lea_try(field, p, &d) == -TWZ_ENOOBJ);
     CHECK(twz_name_assign("/b", b.id) == 0);
     CHECK(twz_ptr_store_name(&a, field, "/b", TWZ_OBJ_BASE, 0, TWZ_READ) == 0);
