@@ -179,6 +179,15 @@ int twz_ptr_store_guid(const twzobj *obj, twz_pptr_t *loc, objid_t target, uint6
     return err < 0 ? err : 0;
 }
 
+/* Whether [p, p + len) lies in obj, and its size covers these bytes. */
+static bool is_below_size(const twzobj *obj, const void *p, uint64_t len)
+{
+    uint64_t size = twz_object_size(obj);
+    uint64_t off = (uintptr_t)p - (uintptr_t)twz_object_base(obj);
+
+    return off < size && size - off >= len;
+}
+
 int twz_ptr_store_name(const twzobj *obj, twz_pptr_t *loc, const char *name, uint64_t off,
                        uint64_t resolver, uint32_t rights)
 {
@@ -194,7 +203,9 @@ int twz_ptr_store_name(const twzobj *obj, twz_pptr_t *loc, const char *name, uin
     if (len == 0 || len == TWZ_PATH_MAX || resolver >= TWZ_RESOLVERS ||
         (rights & ~(TWZ_READ | TWZ_WRITE | TWZ_EXEC)))
         return -TWZ_EINVAL;
-    copy = twz_new_space(obj->start + TWZ_OBJ_BASE, len + 1, 1);
+    if (!is_below_size(obj, loc, sizeof(*loc)))
+        return -TWZ_EINVAL; /* the name would be written over loc */
+    copy = twz_new_space(loc, len + 1, 1);
     if (!copy)
         return twz_error_last();
     twz_persist_copy(copy, name, len + 1);

@@ -25,6 +25,16 @@ static int64_t claim_space(struct twz_meta *meta, uint64_t size, uint64_t align)
     return (int64_t)at;
 }
 
+/* Whether the object's size covers the address `in`. If it does not, the space would overlap data
+ * in use. */
+static bool is_below_size(const struct twz_meta *meta, const void *in)
+{
+    uint64_t off = (uintptr_t)in & (TWZ_OBJ_SIZE - 1);
+
+    return off >= TWZ_OBJ_BASE &&
+           off - TWZ_OBJ_BASE < __atomic_load_n(&meta->size, __ATOMIC_RELAXED);
+}
+
 void *twz_new_space(const void *in, uint64_t size, uint64_t align)
 {
     uint8_t *start = (uint8_t *)((uintptr_t)in & ~(uintptr_t)(TWZ_OBJ_SIZE - 1));
@@ -38,6 +48,8 @@ void *twz_new_space(const void *in, uint64_t size, uint64_t align)
         return NULL;
     }
     err = plat_touch(meta, sizeof(*meta));
+    if (err >= 0 && !is_below_size(meta, in))
+        err = -TWZ_EINVAL;
     at = err < 0 ? err : claim_space(meta, size, align);
     if (at >= 0) {
         space = start + TWZ_OBJ_BASE + at;

@@ -291,6 +291,38 @@ static void test_typed(void)
     CHECK(!twz_open_typed("/none", 1, TWZ_OBJ_DATA_MAX + 1, 0) && twz_error_last() == -TWZ_EINVAL);
 }
 
+/* Space that begins at the object's size must not overlap data in use, which the size has to cover:
+ * the data of a new object, or the field for which a name is copied. */
+static void test_space_behind_the_size(void)
+{
+    const uint64_t size = sizeof(uint64_t[2]);
+    twzobj obj, other;
+    twz_pptr_t *field;
+    uint64_t *base;
+
+    start();
+    CHECK(twz_name_create("/data", 0, NULL, NULL, &obj) == 0);
+    CHECK(twz_object_new(&other, NULL, NULL, 0) == 0 && twz_object_set_size(&other, 64) == 0);
+    base = twz_object_base(&obj);
+    field = twz_object_base(&obj);
+    CHECK(twz_touch(base, 4096) == 0);
+    base[0] = 7;
+    base[1] = 8;
+    CHECK(!twz_new(base, struct item) && twz_error_last() == -TWZ_EINVAL);
+    CHECK(twz_ptr_store_name(&obj, field, "/x", TWZ_OBJ_BASE, 0, TWZ_READ) == -TWZ_EINVAL);
+    CHECK(twz_object_set_size(&obj, size - 1) == 0); /* not all of field[1] */
+    CHECK(twz_ptr_store_name(&obj, field + 1, "/x", TWZ_OBJ_BASE, 0, TWZ_READ) == -TWZ_EINVAL);
+    CHECK(!twz_new(base + 2, struct item) && twz_error_last() == -TWZ_EINVAL);
+    CHECK(!twz_new(obj.start, struct item) && twz_error_last() == -TWZ_EINVAL);
+    CHECK(base[0] == 7 && base[1] == 8 && twz_object_size(&obj) == size - 1);
+    CHECK(twz_object_set_size(&obj, size) == 0);
+    CHECK(twz_ptr_store_name(&obj, twz_object_base(&other), "/x", TWZ_OBJ_BASE, 0, TWZ_READ) ==
+          -TWZ_EINVAL);
+    CHECK(twz_new(base + 1, struct item) == (void *)(base + 2));
+    CHECK(twz_ptr_store_name(&obj, field + 1, "/x", TWZ_OBJ_BASE, 0, TWZ_READ) == 0);
+    CHECK(base[0] == 7 && TWZ_PPTR_FOT(base[1]) == 1);
+}
+
 /* A full pool is an error of each call that needs a page, whichever page it is. */
 static void test_no_space(void)
 {
@@ -390,9 +422,10 @@ int main(void)
     test_pointers();
     test_mutex();
     test_typed();
+    test_space_behind_the_size();
     test_no_space();
     test_guards();
     test_guard_faults();
-    printf("10 passed, 0 failed\n");
+    printf("11 passed, 0 failed\n");
     return 0;
 }

@@ -64,9 +64,17 @@ TWZ_CHECKED int twz_ptr_make(const twzobj *obj, objid_t target, uint64_t off, ui
 TWZ_CHECKED int twz_ptr_store_guid(const twzobj *obj, twz_pptr_t *loc, objid_t target, uint64_t off,
                                    uint32_t rights);
 
-/* As twz_ptr_store_guid, for a target that is found by its name when a program first resolves the
- * pointer. The function copies `name` into obj. resolver is an index into the table of resolvers of
- * the program that resolves the pointer; 0 is its namespace. */
+/*
+ * As twz_ptr_store_guid, for a target that is found by its name when a program first resolves the
+ * pointer. resolver is an index into the table of resolvers of the program that resolves the
+ * pointer; 0 is its namespace.
+ *
+ * The function copies `name` into space of obj. The space begins at the object's size
+ * (twz_object_size), which grows by it. An object from twz_object_new or twz_name_create has size
+ * 0: the caller must set the size to cover all data in use before. -TWZ_EINVAL if the size does not
+ * cover loc, the name is empty or has TWZ_PATH_MAX bytes or more, or there is no such resolver;
+ * else an error of twz_new (twz/typed.h) or twz_ptr_make.
+ */
 TWZ_CHECKED int twz_ptr_store_name(const twzobj *obj, twz_pptr_t *loc, const char *name,
                                    uint64_t off, uint64_t resolver, uint32_t rights);
 

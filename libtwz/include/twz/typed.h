@@ -83,9 +83,16 @@
         twz_put_word((const void *)&(field), &twz_value_, sizeof(field));                \
     })
 
-/* Claim space for a T in the object into which `in` points. Returns its address; the space is
- * zeroed. The space is never free again, so a power failure before a reference leads to it leaks
- * it. Returns NULL on an error; twz_error_last() is the error. */
+/*
+ * Claim space for a T in the object into which `in` points. The space begins at the object's size
+ * (twz_object_size), which grows by it. An object from twz_object_new or twz_name_create has size
+ * 0: the caller must set the size to cover all data in use before. twz_open does this for its T.
+ *
+ * Returns the address of the space, which is zeroed. The space is never free again, so a power
+ * failure before a reference leads to it leaks it. Returns NULL on an error; twz_error_last() is
+ * the error. -TWZ_EINVAL if the size does not cover the address `in`, -TWZ_EFULL if a T does not
+ * fit behind the size, or an error of twz_touch.
+ */
 #define twz_new(in, T) ((T *)twz_new_space((in), sizeof(T), _Alignof(T)))
 
 /* Returns the error, -TWZ_E*, of the last twz_open or twz_new of this thread that returned NULL. */
