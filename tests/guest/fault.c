@@ -3,6 +3,7 @@
  * fault KIND: prints the address of an invalid access in hexadecimal, then makes the access. If the
  * program continues after it, it prints a second line.
  */
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,22 @@ static void divide(volatile int by)
     in_data[1] = (unsigned char)(100 / by);
 }
 
+static void *store_at_null(void *unused)
+{
+    (void)unused;
+    store_at(0);
+    return NULL;
+}
+
+/* The thread ends the process, so the join does not return. */
+static void store_in_thread(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, store_at_null, NULL) == 0)
+        pthread_join(thread, NULL);
+}
+
 static int recurse(volatile char *above)
 {
     volatile char here[4096];
@@ -69,6 +86,8 @@ int main(int argc, char **argv)
         divide(0);
     else if (!strcmp(kind, "illegal"))
         __asm__ volatile("ud2");
+    else if (!strcmp(kind, "thread"))
+        store_in_thread();
     else if (!strcmp(kind, "stack"))
         return recurse(top);
     printf("continued\n");

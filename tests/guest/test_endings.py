@@ -49,6 +49,20 @@ def test_null_store_is_described():
     holds(message.lower(), "null", "0x0", "write")
 
 
+def test_fault_of_any_thread_names_the_program():
+    """The first thread's fault is printed by the parent, init or a program, any other one by the process."""
+    first, other = run_fault("null"), run_fault("thread")
+    same(other[:2], (128 + 11, "0"))
+    same(without_instruction(other[2]), without_instruction(first[2]))
+    holds(other[2], "twz: /host/fault: null pointer fault, at address 0x0, ")
+    r = POOL.run(input=b"/host/fault thread\n", expect=128 + 11)
+    wanted(r.stderr.startswith(b"/host/fault: null pointer fault, at address 0x0, "), r.stderr)
+
+
+def without_instruction(message):
+    return re.sub("instruction at 0x[0-9a-f]+", "", message)
+
+
 def test_store_near_null_is_described():
     status, where, message = run_fault("near-null")
     same((status, where), (128 + 11, "18"))

@@ -15,9 +15,10 @@ struct process {
     /* constant while the program runs */
     const struct twz_args *args;
     objid_t view;
-    objid_t root; /* of the namespace */
-    int pid, ppid;
-    bool trace; /* log each call */
+    objid_t root;     /* of the namespace */
+    int pid, ppid;    /* ppid is 0 if init started the program */
+    const char *name; /* argv[0], in the args */
+    bool trace;       /* log each call */
 
     struct twz_mutex lock; /* guards the rest */
     objid_t cwd;

@@ -9,7 +9,6 @@
 #include "base/linux.h"
 #include "base/lock.h"
 #include "base/signals.h"
-#include "base/text.h"
 #include "base/wait.h"
 #include "children.h"
 #include "exit.h"
@@ -47,29 +46,6 @@ static bool is_wanted(const struct child *c, int64_t pid)
     return c->pid && (pid <= 0 || c->pid == pid);
 }
 
-/* Prints the fault that ended the child on standard error, because a wait status has only the
- * fault's signal. The text has the object's name, and a program may have damaged directories. */
-static void report_fault(const struct child *c, const struct twz_program_end *end)
-{
-    char line[640];
-    struct twz_catch catch;
-    struct text t;
-
-    text_init(&t, line, sizeof(line) - 1);
-    text_str(&t, c->name);
-    text_str(&t, ": ");
-    if (twz_catch(&catch)) {
-        static const char damaged[] = "ended by a fault; names cannot be read\n";
-
-        (void)linux_write(2, damaged, sizeof(damaged) - 1);
-        return;
-    }
-    t.len += twz_fault_print(&end->fault, line + t.len, t.size - t.len);
-    twz_catch_end(&catch);
-    line[t.len] = '\n';
-    (void)linux_write(2, line, t.len + 1);
-}
-
 /* Whether an exit code without EXIT_MARK means a signal. The program may have chosen any code. */
 static bool is_signal_code(uint64_t code)
 {
@@ -88,11 +64,12 @@ static int status_of_end(const struct twz_program_end *end)
 }
 
 /* Removes an ended child from the table and releases its objects. Deletes the pipes and file states
- * that the child inherited, unless a living process has them open. */
+ * that the child inherited, unless a living process has them open. Prints the fault that ended the
+ * child, because a wait status has only the fault's signal. */
 static void reap_child(struct child *c, struct twz_program_end *end)
 {
     if (end->by_fault)
-        report_fault(c, end);
+        exit_print_fault("", c->name, &end->fault);
     (void)!twz_program_wait(&c->process, 0, end);
     inherit_reap(&c->inherited);
     c->pid = 0;

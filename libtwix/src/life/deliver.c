@@ -248,14 +248,13 @@ static bool is_in_runtime(uint64_t ip)
 }
 
 /* Prints the fault of a thread other than the first, and ends the process. The parent reads only
- * the fault record of the first thread. */
+ * the fault record of the first thread. So the line is the one that the parent prints for the first
+ * thread; that of init begins with "twz". */
 static _Noreturn void exit_by_fault(const struct twz_fault_frame *frame, int signo)
 {
-    char line[512];
-    size_t len = twz_fault_print(&frame->fault, line, sizeof(line) - 1);
+    const bool is_started_by_init = process.ppid == 0;
 
-    line[len] = '\n';
-    (void)linux_write(2, line, len + 1);
+    exit_print_fault(is_started_by_init ? "twz: " : "", process.name, &frame->fault);
     exit_by_signal(signo);
 }
 

@@ -8,13 +8,17 @@
  *   4. exit with the code
  */
 #include <twz/call.h>
+#include <twz/faults.h>
 
 #include "base/linux.h"
+#include "base/text.h"
 #include "base/thread.h"
 #include "exit.h"
 #include "file/fd.h"
 #include "mem/mem.h"
 #include "timers.h"
+
+#define NAME_SPACE 160u /* of a line about a fault; a longer name is cut off */
 
 static uint64_t ending; /* 0 while the process runs, then 1 | exit code << 1; set once */
 
@@ -60,4 +64,26 @@ void exit_by_signal(int signo)
 int64_t linux_exit_group(int64_t status)
 {
     exit_process((int)status);
+}
+
+void exit_print_fault(const char *before, const char *name, const struct twz_fault *fault)
+{
+    static const char damaged[] = "ended by a fault; names cannot be read\n";
+    char line[640];
+    struct twz_catch catch;
+    struct text t;
+
+    if (twz_catch(&catch)) {
+        (void)linux_write(2, damaged, sizeof(damaged) - 1);
+        return;
+    }
+    text_init(&t, line, NAME_SPACE);
+    text_str(&t, before);
+    text_str(&t, name);
+    t.size = sizeof(line) - 1;
+    text_str(&t, ": ");
+    t.len += twz_fault_print(fault, line + t.len, t.size - t.len);
+    twz_catch_end(&catch);
+    line[t.len] = '\n';
+    (void)linux_write(2, line, t.len + 1);
 }

@@ -4,6 +4,7 @@
 #define TWIX_EXIT_H
 
 #include <stdint.h>
+#include <twz/fault.h>
 #include <twz/signal.h>
 
 /* The exit code: the argument of thread_exit. The host reads the low byte as the status. A parent
@@ -25,5 +26,10 @@ _Noreturn void exit_by_signal(int signo);
 /* End all threads except the caller and the first thread, whose exit code is the process's. If
  * another thread has already begun to end the process, the caller exits here. */
 void exit_stop_others(uint64_t code);
+
+/* Print on standard error, as one line, `before`, the program's name and the fault that ended it.
+ * The text has the name of the fault's object. A program may have damaged its own name and the
+ * directories, so both are read under a catch. */
+void exit_print_fault(const char *before, const char *name, const struct twz_fault *fault);
 
 #endif

@@ -90,6 +90,7 @@ static void start_process(const struct twz_args *args)
     const struct inherit *head = inherit_find(args);
 
     process.args = args;
+    process.name = (const char *)args + args->strings;
     process.view = view->id;
     process.root = args->root;
     process.cwd = objid_is_none(args->cwd) ? args->root : args->cwd;
