@@ -42,7 +42,18 @@ static int typed_init(const twzobj *obj, void *ctx)
     return 0;
 }
 
-/* Open the object, or make it. -TWZ_ETYPE if it was made for another type. */
+/* The error for an object of another type. */
+static int error_of_type(const char *path)
+{
+    struct twz_name_info info;
+
+    if (twz_name_lookup(path, &info) == 0 && info.kind == TWZ_NAME_DIR)
+        return -TWZ_EISDIR;
+    return -TWZ_ETYPE;
+}
+
+/* Open the object, or make it. -TWZ_ETYPE if it was made for another type, -TWZ_EISDIR if it is a
+ * directory. */
 static int typed_open(const char *path, const struct typed_fill *fill, uint32_t flags, twzobj *obj)
 {
     int err = twz_object_init_name(obj, path, TWZ_READ | TWZ_WRITE);
@@ -56,7 +67,7 @@ static int typed_open(const char *path, const struct typed_fill *fill, uint32_t 
         return err;
     if (twz_object_meta(obj)->type != fill->type) {
         twz_object_release(obj);
-        return -TWZ_ETYPE;
+        return error_of_type(path);
     }
     return 0;
 }

@@ -265,7 +265,7 @@ static void test_typed(void)
     CHECK(box && box->count == 0 && twz_isnull(box->first));
     CHECK(twz_open("/box", struct box, TWZ_CREATE) == box);
     CHECK(!twz_open("/box", struct box_grown, TWZ_CREATE) && twz_error_last() == -TWZ_ETYPE);
-    CHECK(!twz_open("/", struct box, TWZ_CREATE) && twz_error_last() == -TWZ_ETYPE);
+    CHECK(!twz_open("/", struct box, TWZ_CREATE) && twz_error_last() == -TWZ_EISDIR);
     CHECK(!twz_open("/no/box", struct box, TWZ_CREATE) && twz_error_last() == -TWZ_ENONAME);
     other = twz_open("/other", struct box, TWZ_CREATE);
     i = twz_new(box, struct item);

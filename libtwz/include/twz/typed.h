@@ -43,7 +43,7 @@
  * Open the object at `path` with TWZ_READ | TWZ_WRITE. Returns the address of its data, a const T
  * *, which is valid until the program ends. Returns NULL on an error; twz_error_last() is the
  * error. An object holds the fingerprint of the type for which it was made: -TWZ_ETYPE if this is
- * not T, or if the size of T has changed.
+ * not T, or if the size of T has changed. -TWZ_EISDIR if it is a directory.
  */
 #define twz_open(path, T, flags) \
     ((const T *)twz_open_typed((path), TWZ_TYPE_PRINT(T), sizeof(T), (flags)))
