@@ -30,7 +30,9 @@ struct twz_thrd_spawn {
 };
 
 /* Start a thread that calls fn(arg). When fn returns, the thread ends with code 0. The caller must
- * call twz_thread_wait once for each thread that it starts. */
+ * call twz_thread_wait once for each thread that it starts. A fault ends this thread only; the
+ * kernel logs the fault, and twz_thread_wait returns it. In a program with musl, fn must not call
+ * the C library, which has no state for this thread. */
 TWZ_CHECKED int twz_thread_spawn(struct twz_thrd *thread, const struct twz_thrd_spawn *spawn);
 
 /* Block until the thread ends, then release its objects. Returns 1 if a fault ended the thread,
