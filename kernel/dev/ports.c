@@ -142,15 +142,19 @@ static bool copy_to_ring(struct port *p)
     return len != 0;
 }
 
+/* Enables the queue's interrupts only while it is empty: a host that sends without end would else
+ * interrupt without end, and delay every thread. */
 unsigned port_in_pump(unsigned i)
 {
     struct port *p = &console.port[i];
     uint64_t before = p->in.done;
-    unsigned returned = 0, more;
+    unsigned returned = 0;
+    bool more;
 
     if (!p->in.size)
         return 0;
     accept_head(p);
+    virtq_interrupts(&p->inbox.q, false);
     while (returned < IN_BUFFERS && (p->unread_len || get_filled_buffer(p))) {
         if (p->unread_len && !copy_to_ring(p))
             break;
@@ -161,11 +165,14 @@ unsigned port_in_pump(unsigned i)
     }
     if (returned > 0)
         virtq_notify(&p->inbox.q);
-    more = returned == IN_BUFFERS ? PUMP_AGAIN : 0;
-    if (p->in.done == before)
-        return more;
-    publish_counter(&p->in);
-    return WAKE(i, WORD_TAIL) | more;
+    more = returned > 0;
+    if (!more && !p->unread_len) {
+        virtq_interrupts(&p->inbox.q, true);
+        more = get_filled_buffer(p);
+    }
+    if (p->in.done != before)
+        publish_counter(&p->in);
+    return (p->in.done != before ? WAKE(i, WORD_TAIL) : 0) | (more ? PUMP_AGAIN : 0);
 }
 
 /* ---- control messages ---------------------------------------------------------------------- */
