@@ -315,11 +315,10 @@ struct walk_word {
 };
 /*
  * Visit each word of an object that is not ABSENT; a node's own word precedes the words in it. The
- * callback returns 1 to continue, into the node as well if the word is a good node word. It returns
- * 0 to skip the node, or a negative error, which ends the walk and is returned.
+ * callback returns whether the node of a good node word is to be entered.
  */
-int walk_object(const struct cursor *cursor, int (*visit)(void *ctx, const struct walk_word *word),
-                void *ctx);
+void walk_object(const struct cursor *cursor,
+                 bool (*visit)(void *ctx, const struct walk_word *word), void *ctx);
 /*
  * Find the leaf of a page that is not direct. If it does not exist, *leaf is NULL, and *parent is
  * the ABSENT word by which a new branch must be linked. *loc is the kind of *parent, STORE_LOC_TREE

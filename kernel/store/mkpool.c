@@ -108,8 +108,6 @@ int store_mkpool(const struct store_env *env, const struct store_mkpool *params)
     if (frames > STORE_FRAMES_MAX)
         return -TWZ_EINVAL;
     plan_super(&super, params, frames);
-    if (super.bad >= frames)
-        return -TWZ_ESHORT;
     wipe_supers(env);
     for (uint32_t copy = 0; copy < 2; copy++) {
         uint8_t *block = frame_at(env, copy);

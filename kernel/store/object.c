@@ -70,13 +70,13 @@ objid_t store_obj_id_of(const struct store *store, uint32_t row)
     return err == -TWZ_EINVAL || err == -TWZ_ENOOBJ ? TWZ_OBJID_NONE : cursor.entry->id;
 }
 
-static int count_page(void *ctx, const struct walk_word *word)
+static bool count_page(void *ctx, const struct walk_word *word)
 {
     uint64_t *pages = ctx;
 
     if (word->good && word->loc == STORE_LOC_PAGE && STORE_WORD_FRAME(word->word))
         ++*pages;
-    return 1;
+    return true;
 }
 
 int store_obj_has_tied(const struct store *store, uint32_t row)
@@ -132,7 +132,8 @@ int store_obj_stat(const struct store *store, uint32_t row, struct store_stat *s
         return err;
     stat->pages = 0;
     cursor_set(&cursor, store, row);
-    return walk_object(&cursor, count_page, &stat->pages);
+    walk_object(&cursor, count_page, &stat->pages);
+    return 0;
 }
 
 /* --- committing ---------------------------------------------------------------------------- */

@@ -174,7 +174,7 @@ struct claim {
 };
 
 /* Claim the frame that a word points to. */
-static int claim_word(void *ctx, const struct walk_word *word)
+static bool claim_word(void *ctx, const struct walk_word *word)
 {
     struct claim *claim = ctx;
     uint32_t state = STORE_WORD_STATE(word->word);
@@ -184,19 +184,19 @@ static int claim_word(void *ctx, const struct walk_word *word)
     if (!word->good) {
         set_damaged(claim->cursor, word->at, word->word, word->index,
                     word->loc == STORE_LOC_PAGE ? "page word" : "node word");
-        return 0;
+        return false;
     }
     if (!frame)
-        return 0;
+        return false;
     err = frame_claim(claim->store, frame, word->loc == STORE_LOC_PAGE ? FRAME_PAGE : FRAME_META,
                       state == STORE_SHARED || state == STORE_POISONED);
     if (err == 0) {
         claim->cursor->row->pages += word->loc == STORE_LOC_PAGE;
-        return 1;
+        return true;
     }
     set_damaged(claim->cursor, word->at, word->word, frame,
                 err == -TWZ_EFULL ? "frame is shared by too many words" : "frame is reached twice");
-    return 0;
+    return false;
 }
 
 /* Enter an object into the index. If two have one ID, the second is damaged. */
@@ -253,7 +253,7 @@ static int recover_object(struct store *store, struct cursor *cursor, struct sto
     if (!word_is_valid(*revoke, cursor->salt, STORE_LOC_REVOKE, 0))
         set_damaged(cursor, revoke, *revoke, 0, "revocation word");
     index_object(store, cursor);
-    (void)walk_object(cursor, claim_word, &claim);
+    walk_object(cursor, claim_word, &claim);
     result->damaged += cursor->row->flags & ROW_DAMAGED ? 1u : 0u;
     return 0;
 }

@@ -117,79 +117,56 @@ int walk_value(const struct cursor *cursor, uint64_t offset, uint64_t *value)
 /* The arguments of walk_object. */
 struct walk {
     const struct cursor *cursor;
-    int (*visit)(void *ctx, const struct walk_word *word);
+    bool (*visit)(void *ctx, const struct walk_word *word);
     void *ctx;
 };
 
-static int visit_word(const struct walk *walk, uint64_t *at, uint32_t loc, uint32_t index)
+/* True: the word is that of a node, which must be entered. */
+static bool visit_word(const struct walk *walk, uint64_t *at, uint32_t loc, uint32_t index)
 {
     struct walk_word word = { .at = at, .word = *at, .loc = loc, .index = index };
-    int ret;
+    uint32_t state = STORE_WORD_STATE(word.word);
 
     word.good = walk_is_good(walk->cursor, word.word, loc, index);
-    if (word.good && STORE_WORD_STATE(word.word) == STORE_ABSENT)
-        return 0;
-    ret = walk->visit(walk->ctx, &word);
-    return word.good || ret < 0 ? ret : 0;
+    if (word.good && state == STORE_ABSENT)
+        return false;
+    return walk->visit(walk->ctx, &word) && word.good && state == STORE_NODE;
 }
 
-static bool may_enter(int ret, uint64_t word)
-{
-    return ret > 0 && STORE_WORD_STATE(word) == STORE_NODE;
-}
-
-static int walk_pages(const struct walk *walk, uint64_t *leaf, uint32_t first)
+static void walk_pages(const struct walk *walk, uint64_t *leaf, uint32_t first)
 {
     const uint16_t *low = walk->cursor->store->low;
     uint64_t absent = word_absent(walk->cursor->salt, STORE_LOC_PAGE, first);
 
     for (uint32_t i = 0; i < STORE_NODE_WORDS; i++) {
-        int ret;
-
-        if (leaf[i] == word_absent_at(absent, low, i))
-            continue;
-        ret = visit_word(walk, &leaf[i], STORE_LOC_PAGE, first + i);
-        if (ret < 0)
-            return ret;
+        if (leaf[i] != word_absent_at(absent, low, i))
+            (void)visit_word(walk, &leaf[i], STORE_LOC_PAGE, first + i);
     }
-    return 0;
 }
 
-static int walk_root(const struct walk *walk, uint64_t *root)
+static void walk_root(const struct walk *walk, uint64_t *root)
 {
     const struct store *store = walk->cursor->store;
     uint64_t absent = word_absent(walk->cursor->salt, STORE_LOC_ROOT, 0);
 
     for (uint32_t i = 0; i < STORE_NODE_WORDS; i++) {
-        int ret;
-
         if (root[i] == word_absent_at(absent, store->low, i))
             continue;
-        ret = visit_word(walk, &root[i], STORE_LOC_ROOT, i);
-        if (may_enter(ret, root[i]))
-            ret = walk_pages(walk, walk_node(store, root[i]), i << STORE_NODE_SHIFT);
-        if (ret < 0)
-            return ret;
+        if (visit_word(walk, &root[i], STORE_LOC_ROOT, i))
+            walk_pages(walk, walk_node(store, root[i]), i << STORE_NODE_SHIFT);
     }
-    return 0;
 }
 
-int walk_object(const struct cursor *cursor, int (*visit)(void *ctx, const struct walk_word *word),
-                void *ctx)
+void walk_object(const struct cursor *cursor,
+                 bool (*visit)(void *ctx, const struct walk_word *word), void *ctx)
 {
     struct store_entry *entry = cursor->entry;
     struct walk walk = { cursor, visit, ctx };
-    int ret;
 
-    for (uint32_t i = 0; i < STORE_DIRECT; i++) {
-        ret = visit_word(&walk, &entry->direct[i], STORE_LOC_PAGE, page_of_direct(i));
-        if (ret < 0)
-            return ret;
-    }
-    ret = visit_word(&walk, &entry->tree, STORE_LOC_TREE, 0);
-    if (may_enter(ret, entry->tree))
-        ret = walk_root(&walk, walk_node(cursor->store, entry->tree));
-    return ret < 0 ? ret : 0;
+    for (uint32_t i = 0; i < STORE_DIRECT; i++)
+        (void)visit_word(&walk, &entry->direct[i], STORE_LOC_PAGE, page_of_direct(i));
+    if (visit_word(&walk, &entry->tree, STORE_LOC_TREE, 0))
+        walk_root(&walk, walk_node(cursor->store, entry->tree));
 }
 
 /* The first page at or after `page` in its leaf whose word is not ABSENT, or the end of the leaf.

@@ -207,7 +207,6 @@ int hier_named_prepare(struct hier *h, objid_t id, const struct attr_values *val
     }
     v->record = attr_at(&v->table, v->attr);
     v->id = id;
-    v->names = 1;
     return 0;
 }
 

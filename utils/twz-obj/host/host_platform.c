@@ -4,8 +4,7 @@
  * pool's lock keeps other processes out, and this process has one thread.
  *
  * Crash protocol: none of its own. Each call is one operation of the store, which a crash leaves
- * done or not done. An object with sources is whole only after its last source, so the caller must
- * create it with a witness.
+ * done or not done. Objects with sources are not made here: cp shares the pages itself.
  */
 #define _GNU_SOURCE
 #include "host_platform.h"
@@ -85,28 +84,6 @@ struct twz_guard **plat_guard(void)
 
 /* --- objects ------------------------------------------------------------------------------- */
 
-/* Share the pages that the new object begins with. */
-static int copy_sources(const struct twz_create *create, uint32_t row)
-{
-    const struct twz_copy *source = (const struct twz_copy *)(uintptr_t)create->sources;
-
-    for (uint64_t i = 0; i < create->nsources; i++) {
-        uint32_t from;
-        int err = store_lookup(host.pool->store, source[i].src, &from);
-
-        if (err >= 0)
-            err = store_page_share(host.pool->store, row,
-                                   (uint32_t)(source[i].dst_off / TWZ_PAGE_SIZE), from,
-                                   (uint32_t)(source[i].src_off / TWZ_PAGE_SIZE),
-                                   (uint32_t)(source[i].len / TWZ_PAGE_SIZE));
-        if (err >= 0)
-            err = window_refresh(from);
-        if (err < 0)
-            return err;
-    }
-    return 0;
-}
-
 int plat_obj_create(const struct twz_create *create, objid_t *id)
 {
     struct store_create make = {
@@ -124,7 +101,7 @@ int plat_obj_create(const struct twz_create *create, objid_t *id)
     uint32_t row;
     int err;
 
-    if (!(create->flags & TWZ_OBJ_PERSIST))
+    if (!(create->flags & TWZ_OBJ_PERSIST) || create->nsources > 0)
         return -TWZ_ENOTSUP;
     if (host_random(make.nonce, sizeof(make.nonce)) != TOOL_OK)
         return -TWZ_EIO;
@@ -132,8 +109,7 @@ int plat_obj_create(const struct twz_create *create, objid_t *id)
     if (err < 0)
         return err;
     host.pool->changes++;
-    err = copy_sources(create, row);
-    return err < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0 ? -TWZ_EDAMAGED : err;
+    return 0;
 }
 
 /* The rows of objects that one call deleted; their frames are released afterwards. */
