@@ -3,6 +3,10 @@
  * Moves bytes between the console's rings and its virtio queues. console.c states what may be
  * trusted: c->done and c->sent are the kernel's own; of the shared words only c->theirs may be
  * read, once each time.
+ *
+ * A queue interrupts only when nothing else would look at it again: the output queue while the
+ * device has unread bytes, the input queue while it is empty. Else PUMP_AGAIN requests a batch, or
+ * the reader of a full ring notifies.
  */
 #include "ports.h"
 

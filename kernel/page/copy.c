@@ -2,8 +2,8 @@
 /*
  * Owns copies of whole pages between objects. Two volatile objects share DRAM frames (phys_ref) and
  * two persistent ones share pool frames (page word SHARED), both copy-on-write. Between DRAM and
- * pool the bytes are copied. Where the source has an absent page or a hole, the destination gets
- * the same.
+ * pool the bytes are copied, and so is a DRAM frame that has all the sharers it can have. Where the
+ * source has an absent page or a hole, the destination gets the same.
  *
  * A batch finds every error, and gets all memory, before it changes a page of the destination. The
  * store replaces each page word by one store, so a page is as before or complete, also after a
