@@ -24,8 +24,8 @@ KERNEL_TESTS = [
     "unit/threadsave",
 ]
 STORE_TESTS = ["unit/store", "unit/store-share", "unit/store-copy", "unit/store-damage",
-               "unit/store-version", "unit/store-scale", "crash/store-crash", "twz-obj/commands",
-               "twz-obj/pools", "twz-obj/refusals"]
+               "unit/store-version", "unit/store-scale", "crash/store-cores", "crash/store-crash",
+               "twz-obj/commands", "twz-obj/pools", "twz-obj/refusals"]
 HIER_TESTS = ["libtwz/attr", "libtwz/hier", "libtwz/hier-hostile", "libtwz/hier-crash", "libtwz/guest",
               "twz-obj/names", "twz-obj/pools", "posix/posix"]
 POWER_TESTS = ["crash/durable-powerfail", "crash/kernel-powerfail"]
@@ -59,7 +59,7 @@ SLOW_TESTS = ("crash/", "guest/hostile", "must-show/", "attack/", "posix/runtime
 SLOW_IN = {"kernel": ("guest/", "libtwz/", "bare/"), "store": ("twz-obj/",), "hier": ("posix/",),
            "libtwz": ("posix/",)}
 SYSTEM_TESTS = ("guest/", "attack/", "posix/", "must-show/", "crash/", "libtwz/guest")
-HOST_TESTS = ("crash/store-crash",)
+HOST_TESTS = ("crash/store-cores", "crash/store-crash")
 
 
 def files(top, group):
