@@ -20,7 +20,6 @@
 #include <store/store.h>
 
 #define SIZE    (1u << 20)
-#define LINE    64u
 #define CORES   2u
 #define PENDING 4096u
 #define OBJECTS 8u /* at the begin: a whole chunk of the table, or one row less */
@@ -55,8 +54,8 @@ static void pass_point(void);
 
 static void add_lines(const void *at, size_t len)
 {
-    uint32_t first = (uint32_t)((const uint8_t *)at - memory) / LINE;
-    uint32_t last = (uint32_t)((const uint8_t *)at + len - 1 - memory) / LINE;
+    uint32_t first = (uint32_t)((const uint8_t *)at - memory) / PERSIST_LINE;
+    uint32_t last = (uint32_t)((const uint8_t *)at + len - 1 - memory) / PERSIST_LINE;
 
     for (; first <= last; first++) {
         if (pending[run.core].count == PENDING)
@@ -67,7 +66,7 @@ static void add_lines(const void *at, size_t len)
 
 static void write_line(uint8_t *to, uint32_t line)
 {
-    memcpy(to + line * LINE, memory + line * LINE, LINE);
+    memcpy(to + line * PERSIST_LINE, memory + line * PERSIST_LINE, PERSIST_LINE);
 }
 
 void persist_host_store64(uint64_t *dst, uint64_t value)
@@ -149,11 +148,6 @@ static objid_t id_of(uint64_t i)
     return store_obj_id_of(run.store, row_of(run.store, i));
 }
 
-static void take_table(bool take)
-{
-    run.held[STORE_LOCK_TABLE] += take ? 1 : -1u;
-}
-
 static void add_pages(uint64_t i, uint32_t first, uint32_t count)
 {
     if (store_page_add_many(run.store, row_of(run.store, i), first, count, NULL, NULL) < 0)
@@ -164,20 +158,20 @@ static void delete_object(uint64_t i)
 {
     uint32_t row = row_of(run.store, i);
 
-    take_table(true);
+    run.held[STORE_LOCK_TABLE]++;
     if (store_obj_delete(run.store, row, NULL, NULL) < 0 || store_obj_release(run.store, row) < 0)
         stop("no deletion");
-    take_table(false);
+    run.held[STORE_LOCK_TABLE]--;
 }
 
 static void change_perms(uint64_t i)
 {
     struct store_update update = { .which = STORE_UPDATE_PERMS };
 
-    take_table(true);
+    run.held[STORE_LOCK_TABLE]++;
     if (store_obj_update(run.store, row_of(run.store, i), &update) < 0)
         stop("no update");
-    take_table(false);
+    run.held[STORE_LOCK_TABLE]--;
 }
 
 static bool has_page(struct store *store, uint64_t i, uint32_t page)
@@ -280,7 +274,8 @@ static void fail_power(void)
                 write_line(image, pending[0].line[i]);
         }
         if (one < count) { /* all but the one */
-            memcpy(image + pending[0].line[one] * LINE, media + pending[0].line[one] * LINE, LINE);
+            memcpy(image + pending[0].line[one] * PERSIST_LINE,
+                   media + pending[0].line[one] * PERSIST_LINE, PERSIST_LINE);
         }
         check_image(one < count ? "all but one line of core 0" : "all lines of core 0");
     }
