@@ -239,6 +239,8 @@ def test_machine_that_leaves_a_process_behind():
     same((r.returncode, r.stdout), (0, b"argc 1 envc 0 tty 0\n[orphan]\n"))
     with open(path, "rb") as f:
         same(f.read(), b"the last line of the log\n")
+    with open(POOL) as f:
+        fcntl.flock(f, fcntl.LOCK_EX)  # that process has ended, too: it no longer has the pool
 
 
 def test_pool_in_use_names_its_holder():

@@ -12,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PIECE 65536
+/* Of one read, at most: less than half of the least limit, so that it fits behind the newer half. */
+#define PIECE 16384
 
 int log_connect(struct log *l, int file, uint64_t limit)
 {
