@@ -31,7 +31,8 @@ GENERATED = {"offsets.h"}
 LINUX = re.compile(r"^(linux/|asm/|sys/syscall\.h$)")
 
 ABI = ["kernel/abi"]
-KERNEL_BELOW = ["kernel/include", "kernel/lib", "kernel/store", "security/verify"] + ABI
+SECURITY = ["security", "security/verify"]
+KERNEL_BELOW = ["kernel/include", "kernel/lib", "kernel/store"] + SECURITY + ABI
 # Both have the same header names; the build picks one of them.
 BACKENDS = ["kernel/store/x86", "kernel/store/host"]
 PUBLIC = ABI + ["libtwz/include", "objects"]
@@ -40,13 +41,13 @@ PUBLIC = ABI + ["libtwz/include", "objects"]
 RULES = {
     "kernel/abi": ([], "abi"),
     "kernel/lib": (ABI, "freestanding"),
-    "security/verify": (ABI + ["kernel/lib"], "crypto"),
-    "security/sign": (PUBLIC + ["security/verify"], "hosted"),
+    "security/verify": (ABI + ["kernel/lib", "security"], "crypto"),
+    "security/sign": (PUBLIC + SECURITY, "hosted"),
     "security": (ABI, "freestanding"),
     "kernel/store": (ABI + ["kernel/lib", "security/verify"] + BACKENDS, "freestanding"),
     "kernel/store/host": (ABI + ["kernel/lib", "kernel/store"], "hosted"),
     "kernel/store/x86": (ABI + ["kernel/lib", "kernel/store"], "freestanding"),
-    "kernel/include": (ABI + ["kernel/lib", "kernel/store", "security/verify"], "freestanding"),
+    "kernel/include": (ABI + ["kernel/lib", "kernel/store"] + SECURITY, "freestanding"),
     "kernel/log": (KERNEL_BELOW, "freestanding"),
     "kernel/core": (KERNEL_BELOW, "freestanding"),
     "kernel/mm": (KERNEL_BELOW, "freestanding"),
@@ -65,8 +66,8 @@ RULES = {
     "libtwix": (PUBLIC, "linux"),
     "musl-port": (ABI, "linux"),
     "utils/lib": (ABI, "linux"),
-    "utils": (PUBLIC + ["utils/lib", "security/verify", "security/sign", "kernel/store",
-                        "kernel/store/host", "kernel/lib"], "linux"),
+    "utils": (PUBLIC + SECURITY + ["utils/lib", "security/sign", "kernel/store",
+                                   "kernel/store/host", "kernel/lib"], "linux"),
     "examples": (PUBLIC, "hosted"),
     "tests": (None, "linux"),
 }
@@ -106,7 +107,8 @@ def system_allowed(word, name):
     if word == "abi":
         return name in ("stdint.h", "stddef.h", "stdbool.h")
     if word == "crypto":
-        return name in FREESTANDING or name.startswith(("blake2", "crypto_", "sodium"))
+        return name in FREESTANDING or name.startswith(("blake2", "crypto_", "sodium", "ed25519_",
+                                                        "fe_51/"))
     if word == "freestanding":
         return name in FREESTANDING
     if word == "hosted":
