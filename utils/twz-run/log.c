@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of one read, at most: less than half of the least limit, so that it fits behind the newer half. */
+/* Of one read, at most: less than half of the least limit, to fit behind the newer half. */
 #define PIECE 16384
 
 int log_connect(struct log *l, int file, uint64_t limit)
