@@ -53,6 +53,19 @@ void defer_unowned(struct deferred *work)
     arm();
 }
 
+void defer_from_timer(struct deferred *work)
+{
+    bool wanted;
+
+    spin_lock(&lock);
+    list_add_last(&unowned, &work->link);
+    wanted = !armed;
+    armed = true;
+    spin_unlock(&lock);
+    if (wanted)
+        request_batch(NULL);
+}
+
 void defer(struct deferred *work)
 {
     struct thread *t = current();

@@ -6,6 +6,7 @@
  */
 #include <kernel/arch_regs.h>
 #include <kernel/console.h>
+#include <kernel/context.h>
 #include <kernel/kso.h>
 #include <kernel/panic.h>
 #include <kernel/page.h>
@@ -101,7 +102,9 @@ static void start_thread(struct object *thread, struct object *view, uint64_t en
 {
     uint64_t top = TWZ_SLOT_ADDR(SLOT_STACK) + TWZ_OBJ_DATA_TOP;
     uint64_t page = TWZ_SLOT_ADDR(SLOT_THREAD) + TWZ_OBJ_BASE;
-    struct thread_start start = { .priority = PRIORITIES / 2, .cores = UINT64_MAX };
+    struct thread_start start = { .priority = PRIORITIES / 2,
+                                  .cores = UINT64_MAX,
+                                  .context = context_first() };
     struct twz_thread *user = obj_frame(thread, 1);
 
     if (!user)

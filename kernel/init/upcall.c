@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The upcalls of the kernel, joined with the functions that serve them. */
 #include <kernel/clock.h>
+#include <kernel/context.h>
 #include <kernel/defer.h>
 #include <kernel/object.h>
 #include <kernel/pool.h>
@@ -31,5 +32,6 @@ const struct upcall upcall = {
     .deferred_work = do_deferred_work,
     .media_error = obj_media_error,
     .decide_access = sec_decide,
+    .object_deleted = context_object_deleted,
     .shutdown = shutdown,
 };

@@ -12,6 +12,7 @@
  *
  * Lock order: threads_lock -> thread, sync bucket, in-core object -> pool -> kmem -> phys.
  */
+#include <kernel/context.h>
 #include <kernel/kmem.h>
 #include <kernel/kso.h>
 #include <kernel/log.h>
@@ -196,7 +197,7 @@ static int start_in_addrspace(struct object *obj, struct object *view, struct ad
                                 .view = view->id,
                                 .addrspace = addrspace,
                                 .root = &addrspace->root,
-                                .sctx = start->sctx,
+                                .sctx = start->context->id,
                                 .regs = start->regs,
                                 .priority = start->priority,
                                 .cores = start->cores,
@@ -226,7 +227,7 @@ int threadobj_start(struct object *obj, struct object *view, const struct thread
 
     if (obj->kind != TWZ_KIND_THREAD)
         return -TWZ_ETYPE;
-    err = view_addrspace_get(view, start->sctx, &addrspace);
+    err = view_addrspace_get(view, start->context, &addrspace);
     if (err < 0)
         return err;
     err = start_in_addrspace(obj, view, addrspace, start);
@@ -248,14 +249,15 @@ int threadobj_with(struct object *obj, int (*act)(struct thread *t, void *arg), 
     return err;
 }
 
-int threadobj_switch_view(struct thread *t, struct object *view)
+int threadobj_switch(struct thread *t, struct object *view, struct context *context)
 {
     struct addrspace *addrspace, *old = t->addrspace;
-    int err = view_addrspace_get(view, t->sctx, &addrspace);
+    int err = view_addrspace_get(view, context, &addrspace);
 
     if (err < 0)
         return err;
     t->view = view->id;
+    t->sctx = context->id;
     t->addrspace = addrspace;
     t->root = &addrspace->root;
     arch_root_load(t->root);

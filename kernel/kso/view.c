@@ -17,6 +17,7 @@
  *
  * Lock order: a view's addrspaces_lock alone; object -> address space, one object at a time.
  */
+#include <kernel/context.h>
 #include <kernel/defer.h>
 #include <kernel/page.h>
 #include <kernel/upcall.h>
@@ -26,11 +27,11 @@
 
 /* --- address spaces --------------------------------------------------------------------------- */
 
-static struct addrspace *find_addrspace_locked(struct object *view, objid_t sctx)
+static struct addrspace *find_addrspace_locked(struct object *view, const struct context *context)
 {
     struct addrspace *addrspace = view->addrspaces;
 
-    while (addrspace && !objid_equal(addrspace->sctx, sctx))
+    while (addrspace && addrspace->context != context)
         addrspace = addrspace->next;
     return addrspace;
 }
@@ -39,10 +40,12 @@ static struct addrspace *find_addrspace_locked(struct object *view, objid_t sctx
 static bool destroy_step(struct deferred *work)
 {
     struct addrspace *addrspace = CONTAINER_OF(work, struct addrspace, work);
+    struct context *context = addrspace->context;
     struct object *view = addrspace->owner;
 
     if (addrspace_destroy_some(addrspace))
         return true;
+    context_put(context);
     obj_put(view);
     return false;
 }
@@ -53,7 +56,31 @@ static void destroy_later(struct addrspace *addrspace)
     defer(&addrspace->work);
 }
 
-int view_addrspace_get(struct object *view, objid_t sctx, struct addrspace **out)
+static void add_addrspace_locked(struct object *view, struct addrspace *addrspace)
+{
+    struct context *context = addrspace->context;
+
+    addrspace->next = view->addrspaces;
+    view->addrspaces = addrspace;
+    spin_lock(&context->lock);
+    list_add_last(&context->addrspaces, &addrspace->context_link);
+    spin_unlock(&context->lock);
+}
+
+static void remove_addrspace_locked(struct object *view, struct addrspace *addrspace)
+{
+    struct context *context = addrspace->context;
+    struct addrspace **at;
+
+    for (at = &view->addrspaces; *at != addrspace; at = &(*at)->next)
+        continue;
+    *at = addrspace->next;
+    spin_lock(&context->lock);
+    list_remove(&context->addrspaces, &addrspace->context_link);
+    spin_unlock(&context->lock);
+}
+
+int view_addrspace_get(struct object *view, struct context *context, struct addrspace **out)
 {
     struct addrspace *addrspace, *fresh = NULL;
 
@@ -61,23 +88,23 @@ int view_addrspace_get(struct object *view, objid_t sctx, struct addrspace **out
         return -TWZ_ETYPE;
     for (;;) {
         spin_lock(&view->addrspaces_lock);
-        addrspace = find_addrspace_locked(view, sctx);
+        addrspace = find_addrspace_locked(view, context);
         if (addrspace) {
             view_addrspace_ref(addrspace);
         } else if (fresh) {
-            fresh->next = view->addrspaces;
-            view->addrspaces = fresh;
+            add_addrspace_locked(view, fresh);
             addrspace = fresh;
             fresh = NULL;
         }
         spin_unlock(&view->addrspaces_lock);
         if (addrspace)
             break;
-        fresh = addrspace_create(view, sctx);
+        fresh = addrspace_create(view, context);
         if (!fresh)
             return -TWZ_ENOMEM;
         fresh->first = view->first;
         obj_ref(view);
+        context_ref(context);
     }
     if (fresh)
         destroy_later(fresh);
@@ -90,19 +117,26 @@ void view_addrspace_ref(struct addrspace *addrspace)
     atomic_fetch_add_explicit(&addrspace->refs, 1, memory_order_relaxed);
 }
 
+bool view_addrspace_try_ref(struct addrspace *addrspace)
+{
+    uint32_t refs = atomic_load_explicit(&addrspace->refs, memory_order_relaxed);
+
+    while (refs != 0)
+        if (atomic_compare_exchange_weak_explicit(&addrspace->refs, &refs, refs + 1,
+                                                  memory_order_acquire, memory_order_relaxed))
+            return true;
+    return false;
+}
+
 void view_addrspace_put(struct addrspace *addrspace)
 {
     struct object *view = addrspace->owner;
-    struct addrspace **at;
     bool last;
 
     spin_lock(&view->addrspaces_lock);
     last = atomic_fetch_sub_explicit(&addrspace->refs, 1, memory_order_acq_rel) == 1;
-    if (last) {
-        for (at = &view->addrspaces; *at != addrspace; at = &(*at)->next)
-            continue;
-        *at = addrspace->next;
-    }
+    if (last)
+        remove_addrspace_locked(view, addrspace);
     spin_unlock(&view->addrspaces_lock);
     if (last)
         destroy_later(addrspace);
@@ -167,23 +201,32 @@ static int set_lookup_fault(struct twz_fault *fault, int error)
     }
 }
 
+/* The state that a fault saw before it took the object's lock. */
+struct seen {
+    uint64_t changes; /* addrspace_changes */
+    struct decision decision;
+};
+
 /* Maps the object with the rights that both the entry and the access decision give. The caller must
- * hold the object's lock. Returns -TWZ_EFAULT, with *fault set, or -TWZ_EBUSY or -TWZ_EAGAIN of
- * addrspace_map_locked. */
+ * hold the object's lock. Returns -TWZ_EFAULT, with *fault set; -TWZ_EAGAIN, also if the decision
+ * is no longer valid; or -TWZ_EBUSY of addrspace_map_locked. */
 static int map_slot_locked(struct addrspace *addrspace, uint32_t slot, struct object *obj,
-                           unsigned asked, uint64_t seen, struct twz_fault *fault)
+                           unsigned asked, const struct seen *seen, struct twz_fault *fault)
 {
-    unsigned rights = asked & upcall.decide_access(addrspace->sctx, obj);
+    unsigned rights = asked & seen->decision.rights;
+    unsigned granted = (rights & ~seen->decision.by_default) != 0 ? MAPPING_GRANTED : 0;
     int err;
 
     fault->have = rights;
+    if (obj_stamp(obj) != seen->decision.stamp)
+        return -TWZ_EAGAIN;
     if (obj_is_deleted(obj))
         return set_view_fault(fault, TWZ_FAULT_OBJECT, TWZ_REASON_DELETED);
     if ((rights & TWZ_READ) == 0)
         fault->need |= TWZ_READ;
     if ((rights & fault->need) != fault->need)
         return set_view_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_NONE);
-    err = addrspace_map_locked(addrspace, slot, &obj->tree, rights, seen);
+    err = addrspace_map_locked(addrspace, slot, &obj->tree, rights | granted, seen->changes);
     if (err == 0 && (rights & TWZ_WRITE) != 0)
         obj_written_locked(obj);
     if (err == -TWZ_EDENIED)
@@ -194,10 +237,18 @@ static int map_slot_locked(struct addrspace *addrspace, uint32_t slot, struct ob
 /* Maps the object as map_slot_locked does. If the slot maps another object, unmaps that object
  * first. */
 static int map_slot(struct addrspace *addrspace, uint32_t slot, struct object *obj, unsigned asked,
-                    uint64_t seen, struct twz_fault *fault)
+                    const struct seen *seen, struct twz_fault *fault)
 {
+    const unsigned wx = TWZ_WRITE | TWZ_EXEC;
     int err;
 
+    asked &= TWZ_READ | wx;
+    if ((asked & wx) == wx) {
+        fault->have = asked & seen->decision.rights;
+        return set_view_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
+    }
+    if (seen->decision.expires != 0 && expiry_watch(obj, seen->decision.expires) < 0)
+        return set_view_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM);
     do {
         spin_lock(&obj->tree.lock);
         err = map_slot_locked(addrspace, slot, obj, asked, seen, fault);
@@ -213,8 +264,7 @@ static int map_slot(struct addrspace *addrspace, uint32_t slot, struct object *o
 static int map_entry(struct addrspace *addrspace, uint32_t slot, struct object **out,
                      struct twz_fault *fault)
 {
-    const unsigned wx = TWZ_WRITE | TWZ_EXEC;
-    uint64_t seen = addrspace_changes(addrspace);
+    struct seen seen = { .changes = addrspace_changes(addrspace) };
     struct twz_view_entry entry;
     struct object *obj;
     int err = read_entry(addrspace->owner, slot, &entry);
@@ -227,13 +277,8 @@ static int map_entry(struct addrspace *addrspace, uint32_t slot, struct object *
     err = obj_get(entry.id, &obj);
     if (err < 0)
         return set_lookup_fault(fault, err);
-    if ((entry.flags & wx) == wx) {
-        fault->have =
-            (unsigned)entry.flags & (TWZ_READ | wx) & upcall.decide_access(addrspace->sctx, obj);
-        err = set_view_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
-    } else {
-        err = map_slot(addrspace, slot, obj, (unsigned)entry.flags & (TWZ_READ | wx), seen, fault);
-    }
+    upcall.decide_access(addrspace->context, obj, &seen.decision);
+    err = map_slot(addrspace, slot, obj, (unsigned)entry.flags, &seen, fault);
     if (err < 0)
         obj_put(obj);
     else

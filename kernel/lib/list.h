@@ -55,6 +55,19 @@ static inline void list_add_first(struct list *list, struct list_node *node)
     list->first = node;
 }
 
+/* Adds node behind `before`, which must be in this list. */
+static inline void list_add_after(struct list *list, struct list_node *before,
+                                  struct list_node *node)
+{
+    node->next = before->next;
+    node->prev = before;
+    if (node->next)
+        node->next->prev = node;
+    else
+        list->last = node;
+    before->next = node;
+}
+
 /* node must be in this list. Its links keep their old values. */
 static inline void list_remove(struct list *list, struct list_node *node)
 {

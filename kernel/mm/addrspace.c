@@ -26,7 +26,7 @@
 #define EMPTY_COST 8u
 #define LEAF_COST  20u
 
-struct addrspace *addrspace_create(void *owner, objid_t sctx)
+struct addrspace *addrspace_create(void *owner, struct context *context)
 {
     struct addrspace *addrspace = kmem_alloc(sizeof(*addrspace));
 
@@ -38,7 +38,7 @@ struct addrspace *addrspace_create(void *owner, objid_t sctx)
     }
     addrspace->refs = 1;
     addrspace->owner = owner;
-    addrspace->sctx = sctx;
+    addrspace->context = context;
     return addrspace;
 }
 
@@ -70,7 +70,7 @@ struct subtree *addrspace_slot(struct addrspace *addrspace, uint32_t slot, unsig
     m = slot_mapping(addrspace, slot);
     if (m) {
         tree = m->tree;
-        *rights = m->rights;
+        *rights = m->rights & TWZ_PERMS;
         subtree_get(tree);
     }
     spin_unlock(&addrspace->lock);
@@ -110,7 +110,8 @@ static int change_rights(struct addrspace *addrspace, struct mapping *m, unsigne
 
     if (m->rights == rights)
         return 0;
-    if ((m->rights & ~rights) != 0) { /* the old entry, gone everywhere, before the new one */
+    if ((m->rights & ~rights & TWZ_PERMS) !=
+        0) { /* the old entry, gone everywhere, before the new one */
         arch_root_unmap(&addrspace->root, m->slot);
         arch_shootdown(&addrspace->root, m->slot, 0, 0);
     }
@@ -259,14 +260,17 @@ bool addrspace_destroy_some(struct addrspace *addrspace)
     return false;
 }
 
-/* Subtree's lock held. Removes and returns the first of at most SCAN_BATCH mappings that exceeds
- * `keep`, or NULL. Those before it become the last, so that the next scan begins behind them. */
+/* Subtree's lock held. Removes and returns the first of at most SCAN_BATCH mappings that must go,
+ * or NULL. Those before it become the last, so that the next scan begins behind them. */
 static struct mapping *remove_one_exceeding(struct subtree *tree, unsigned keep)
 {
     for (unsigned i = 0; i < SCAN_BATCH; i++) {
         struct mapping *m = LIST_FIRST(&tree->mappings, struct mapping, link);
 
-        if ((m->rights & ~keep) != 0) {
+        if (!m)
+            return NULL;
+        tree->passed++;
+        if (subtree_exceeds(m, keep)) {
             remove_mapping(m);
             return m;
         }
@@ -276,7 +280,17 @@ static struct mapping *remove_one_exceeding(struct subtree *tree, unsigned keep)
     return NULL;
 }
 
-bool addrspace_unmap_excess(struct subtree *tree, unsigned keep, uint32_t *budget)
+/* Subtree's lock held. True: the walk has not passed every mapping that was there at its begin. New
+ * ones are the last, and every walk takes from the front what it passes, so the order stays. */
+static bool is_walk_open(const struct subtree *tree, struct unmap_walk *walk)
+{
+    if (!walk->begun)
+        *walk = (struct unmap_walk){ true, tree->passed + tree->nmappings };
+    return tree->nmappings > 0 && tree->passed < walk->end;
+}
+
+bool addrspace_unmap_excess(struct subtree *tree, unsigned keep, struct unmap_walk *walk,
+                            uint32_t *budget)
 {
     bool more = true;
 
@@ -285,7 +299,7 @@ bool addrspace_unmap_excess(struct subtree *tree, unsigned keep, uint32_t *budge
         uint32_t cost = SCAN_BATCH * EMPTY_COST;
 
         spin_lock(&tree->lock);
-        more = subtree_exceeds_locked(tree, keep);
+        more = walk ? is_walk_open(tree, walk) : tree->nmappings > 0;
         if (more)
             m = remove_one_exceeding(tree, keep);
         spin_unlock(&tree->lock);

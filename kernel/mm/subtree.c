@@ -75,14 +75,6 @@ bool subtree_mixes_locked(const struct subtree *tree, const struct addrspace *ad
     return false;
 }
 
-bool subtree_exceeds_locked(const struct subtree *tree, unsigned keep)
-{
-    if ((keep & TWZ_READ) == 0)
-        return tree->nmappings > 0;
-    return ((keep & TWZ_WRITE) == 0 && tree->nwrite > 0) ||
-           ((keep & TWZ_EXEC) == 0 && tree->nexec > 0);
-}
-
 #define SHOOT_MAX 16u /* mappings that are shot down one by one */
 
 void subtree_shoot_locked(struct subtree *tree, uint32_t page, uint32_t count)

@@ -5,8 +5,6 @@
  *
  * Lock order: object -> pool.
  */
-#include <kernel/defer.h>
-#include <kernel/kmem.h>
 #include <kernel/page.h>
 #include "inside.h"
 
@@ -84,7 +82,8 @@ static int reduce_perms_locked(struct object *obj, uint32_t perms)
     err = update_store_locked(obj, &update);
     if (err < 0)
         return err;
-    obj->perms = perms;
+    __atomic_store_n(&obj->perms, perms, __ATOMIC_RELAXED);
+    obj_renew_stamp(obj);
     page_record_update_locked(obj);
     return 0;
 }
@@ -105,47 +104,23 @@ static int set_persist_mode_locked(struct object *obj, uint32_t mode)
 
 /* --- permissions ------------------------------------------------------------------------------ */
 
-/* The removal of the mappings that have more rights than `keep`. */
-struct reduction {
-    struct deferred work;
-    struct object *obj; /* referenced */
-    unsigned keep;
-};
-
-static bool reduction_step(struct deferred *work)
-{
-    struct reduction *r = CONTAINER_OF(work, struct reduction, work);
-    uint32_t budget = DEFERRED_STEP;
-
-    if (addrspace_unmap_excess(&r->obj->tree, r->keep, &budget))
-        return true;
-    obj_put(r->obj);
-    kmem_free(r, sizeof(*r));
-    return false;
-}
-
 /* Reduces the default permissions, then owes the removal. The memory for that is allocated first,
  * because nothing may fail after the commit. */
 static int reduce_perms(struct object *obj, uint32_t perms)
 {
-    struct reduction *r = kmem_alloc(sizeof(*r));
+    struct obj_unmap *unmap = obj_unmap_prepare();
     int err;
 
-    if (!r)
+    if (!unmap)
         return -TWZ_ENOMEM;
     spin_lock(&obj->tree.lock);
     err = reduce_perms_locked(obj, perms);
     spin_unlock(&obj->tree.lock);
-    if (err < 0) {
-        kmem_free(r, sizeof(*r));
-        return err;
-    }
-    obj_ref(obj);
-    r->obj = obj;
-    r->keep = perms;
-    r->work.step = reduction_step;
-    defer(&r->work);
-    return 0;
+    if (err < 0)
+        obj_unmap_drop(unmap);
+    else
+        obj_unmap_start(unmap, obj);
+    return err;
 }
 
 int obj_ctl(struct object *obj, uint64_t op, uint64_t arg)

@@ -22,6 +22,7 @@
  */
 #include <kernel/defer.h>
 #include <kernel/log.h>
+#include <kernel/upcall.h>
 #include "inside.h"
 
 /* --- volatile children ------------------------------------------------------------------------ */
@@ -87,8 +88,10 @@ static objid_t id_of_row(uint32_t row)
 static bool complete_row(uint32_t row)
 {
     bool used;
-    struct object *obj = table_delete_row(id_of_row(row), row, &used);
+    objid_t id = id_of_row(row);
+    struct object *obj = table_delete_row(id, row, &used);
 
+    upcall.object_deleted(id, obj);
     if (!obj)
         return true;
     if (used) {
@@ -149,7 +152,7 @@ static bool dependents_step(struct deferred *work)
 
     if (delete_tied(obj, &budget) || delete_children(obj, &budget))
         return true;
-    if (obj->unmap_now && addrspace_unmap_excess(&obj->tree, 0, &budget))
+    if (obj->unmap_now && addrspace_unmap_excess(&obj->tree, 0, NULL, &budget))
         return true;
     obj_put(obj);
     return false;
@@ -212,6 +215,7 @@ int obj_delete(struct object *obj, bool now)
 
     if (tied < 0)
         return tied;
+    upcall.object_deleted(obj->id, obj);
     drop_existence(obj);
     pins_drop(obj);
     if (tied > 0 || now || has_children(obj))

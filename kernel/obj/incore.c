@@ -50,6 +50,7 @@ struct object *incore_alloc(void)
     obj->kpages = PHYS_NONE;
     obj->tree.pt.top = PHYS_NONE;
     obj->tree.refs = 1;
+    obj->stamp = obj_draw_stamp();
     return obj;
 }
 

@@ -115,6 +115,12 @@
  * -TWZ_EDELETED, -TWZ_EDAMAGED, -TWZ_ENOMEM, -TWZ_EDENIED. */
 MUST_CHECK int sys_get(objid_t id, unsigned need, struct object **out);
 
+struct context;
+
+/* The context, referenced, if the caller has USE on it (sys_sec.c); of TWZ_OBJID_NONE, and of its
+ * own ID, the caller's active one. Errors of sys_get and of context_get. */
+MUST_CHECK int sys_get_context(objid_t id, struct context **out);
+
 /* Puts the thread back on its SYSCALL instruction, so that it makes the call again: the answer of a
  * long call that has more to do (kernel/progress.h; lookup.c). */
 int64_t sys_again(struct arch_frame *frame);

@@ -2,6 +2,7 @@
 /* Shared by the handlers: look-up with rights, and the restart of a long call. */
 #include <kernel/arch_regs.h>
 #include <kernel/sec.h>
+#include <kernel/threadobj.h>
 #include "calls.h"
 
 int sys_get(objid_t id, unsigned need, struct object **out)
@@ -10,7 +11,7 @@ int sys_get(objid_t id, unsigned need, struct object **out)
 
     if (err < 0)
         return err;
-    err = sec_check(current()->sctx, *out, need);
+    err = sec_check(threadobj_context(current()), *out, need);
     if (err < 0) {
         obj_put(*out);
         *out = NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Handlers of the obj_* calls. */
 #include <kernel/kso.h>
+#include <kernel/log.h>
 #include <kernel/page.h>
 #include <kernel/progress.h>
 #include <kernel/sec.h>
@@ -120,6 +121,26 @@ static int check_account(objid_t id)
     return err;
 }
 
+/* A new object's creator has all rights on it, whatever its default permissions, but for what the
+ * first context creates. A new context takes in what its creator's takes in. */
+static int give_to_creator(const struct twz_create *in, struct object **out)
+{
+    struct context *creator = threadobj_context(current());
+    int err = 0;
+
+    if (in->kind == TWZ_KIND_SCTX && (in->flags & TWZ_OBJ_PERSIST) == 0)
+        err = context_create(*out, creator, in->context == TWZ_CONTEXT_EMPTY);
+    if (err == 0 && creator != context_first())
+        err = grant_add(creator, *out, NULL, TWZ_PERMS, 0);
+    if (err < 0) {
+        if (obj_delete(*out, false) < 0)
+            log_printf("object " IDFMT " could not be deleted again", IDPR((*out)->id));
+        obj_put(*out);
+        *out = NULL;
+    }
+    return err;
+}
+
 static int create_blank(const struct twz_create *in, struct object **out)
 {
     struct obj_spec spec = { .flags = in->flags,
@@ -138,12 +159,16 @@ static int create_blank(const struct twz_create *in, struct object **out)
 
     if (!is_creatable(in->kind) || in->nsources > SOURCES_MAX)
         return -TWZ_EINVAL;
+    if (in->context > TWZ_CONTEXT_EMPTY || (in->context != 0 && in->kind != TWZ_KIND_SCTX))
+        return -TWZ_EINVAL;
     err = check_rights(in->tie, TWZ_WRITE);
     if (err == 0)
         err = check_account(in->account);
     if (err == 0 && (in->flags & TWZ_OBJ_PROVISIONAL) != 0)
         err = check_rights(in->witness, TWZ_READ);
-    return err < 0 ? err : obj_create(&spec, out);
+    if (err == 0)
+        err = obj_create(&spec, out);
+    return err < 0 ? err : give_to_creator(in, out);
 }
 
 /* Makes a new object permanent, now that its sources are copied. */
@@ -301,7 +326,7 @@ int64_t sys_obj_stat(objid_t id, struct user_stat stat)
 {
     struct twz_stat out;
     struct object *obj;
-    unsigned rights;
+    struct decision decision;
     int err;
 
     err = sys_get(id, 0, &obj);
@@ -309,11 +334,11 @@ int64_t sys_obj_stat(objid_t id, struct user_stat stat)
         return err;
     if (obj == kso_system())
         kso_system_update();
-    rights = sec_decide(current()->sctx, obj);
-    err = rights != 0 ? 0 : -TWZ_EDENIED;
+    sec_decide(threadobj_context(current()), obj, &decision);
+    err = decision.rights != 0 ? 0 : -TWZ_EDENIED;
     if (err == 0)
         obj_stat(obj, &out);
-    out.rights = rights;
+    out.rights = decision.rights;
     obj_put(obj);
     return err < 0 ? err : USER_OUT_SIZED(stat, &out, TWZ_STAT_MIN);
 }

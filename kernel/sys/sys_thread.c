@@ -19,13 +19,11 @@ static uint64_t existing_cores(void)
 }
 
 /* Checks what the new thread gets besides registers, and fills *start with it. */
-static int check_spawn(const struct thread *self, const struct twz_spawn *in,
-                       struct thread_start *start)
+static int check_spawn(const struct twz_spawn *in, struct thread_start *start)
 {
     if (in->flags != 0)
         return -TWZ_EINVAL;
-    if (!objid_is_none(in->account) ||
-        (!objid_is_none(in->sctx) && !objid_equal(in->sctx, self->sctx)))
+    if (!objid_is_none(in->account))
         return -TWZ_ENOTSUP;
     if (in->cores != 0)
         start->cores = in->cores & existing_cores();
@@ -35,15 +33,13 @@ static int check_spawn(const struct thread *self, const struct twz_spawn *in,
 int64_t sys_thread_spawn(struct user_spawn spawn)
 {
     struct thread *self = current();
-    struct thread_start start = { .sctx = self->sctx,
-                                  .priority = self->priority,
-                                  .cores = self->cores };
+    struct thread_start start = { .priority = self->priority, .cores = self->cores };
     struct object *obj, *view;
     struct twz_spawn in;
     int err = USER_IN_SIZED(&in, spawn, TWZ_SPAWN_MIN);
 
     if (err == 0)
-        err = check_spawn(self, &in, &start);
+        err = check_spawn(&in, &start);
     if (err < 0)
         return err;
     arch_regs_start(&start.regs, in.entry, in.stack, in.arg, in.arg2);
@@ -56,7 +52,11 @@ int64_t sys_thread_spawn(struct user_spawn spawn)
         return err;
     err = sys_get(in.view, TWZ_USE, &view);
     if (err == 0) {
-        err = threadobj_start(obj, view, &start);
+        err = sys_get_context(in.sctx, &start.context);
+        if (err == 0) {
+            err = threadobj_start(obj, view, &start);
+            context_put(start.context);
+        }
         obj_put(view);
     }
     obj_put(obj);
@@ -77,12 +77,32 @@ static struct twz_fault_location unnamed_location(const struct thread *t, const 
     return (struct twz_fault_location){ .mode = TWZ_FAULTS_NONE };
 }
 
+/* Moves the caller to another view and context. *faults is the location of its fault frames. */
+static int switch_to(struct thread *t, objid_t view_id, objid_t sctx,
+                     struct twz_fault_location *faults)
+{
+    struct context *context;
+    struct object *view;
+    int err = sys_get(view_id, TWZ_USE, &view);
+
+    if (err < 0)
+        return err;
+    err = sys_get_context(sctx, &context);
+    if (err == 0) {
+        if (faults->mode != TWZ_FAULTS_STACK)
+            *faults = unnamed_location(t, view);
+        err = threadobj_switch(t, view, context);
+        context_put(context);
+    }
+    obj_put(view);
+    return err;
+}
+
 int64_t sys_thread_become(struct arch_frame *frame, struct user_become become)
 {
     struct twz_fault_location faults = { 0 };
     struct thread *t = current();
     struct twz_become in;
-    struct object *view;
     int err = USER_IN_SIZED(&in, become, TWZ_BECOME_MIN);
 
     if (err == 0)
@@ -92,15 +112,7 @@ int64_t sys_thread_become(struct arch_frame *frame, struct user_become become)
         err = arch_regs_validate(&in.regs);
     if (err < 0)
         return err;
-    if (!objid_is_none(in.sctx) && !objid_equal(in.sctx, t->sctx))
-        return -TWZ_ENOTSUP;
-    err = sys_get(in.view, TWZ_USE, &view);
-    if (err < 0)
-        return err;
-    if (faults.mode != TWZ_FAULTS_STACK)
-        faults = unnamed_location(t, view);
-    err = threadobj_switch_view(t, view);
-    obj_put(view);
+    err = switch_to(t, in.view, in.sctx, &faults);
     if (err < 0)
         return err;
     t->faults = faults;

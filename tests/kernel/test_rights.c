@@ -4,6 +4,8 @@
  * these and no other the use succeeds (or ends with the error of an object that is idle or of
  * another kind, which is found later); without one of them, and with all others, it is denied.
  */
+#include <twz/sec.h>
+
 #include "user.h"
 
 #define SLOT_WORD (SLOT_TEST + 40)
@@ -39,6 +41,9 @@ enum use {
     SIGNAL,
     PRIORITY,
     CORES,
+    GRANT_TO,
+    GRANT_OF,
+    CHANGE,
 };
 
 struct row {
@@ -55,6 +60,7 @@ struct row {
 #define VIEW       TWZ_KIND_VIEW
 #define THREAD     TWZ_KIND_THREAD
 #define DIR        TWZ_KIND_DIR
+#define SCTX       TWZ_KIND_SCTX
 static const struct row rows[] = {
     { TWZ_SYS_obj_create - TWZ_SYSCALL_BASE, SOURCE_OF_CREATE, DATA, 0, TWZ_READ, 0 },
     { TWZ_SYS_obj_create - TWZ_SYSCALL_BASE, WITNESS, DATA, PERSISTENT, TWZ_READ, 0 },
@@ -86,6 +92,9 @@ static const struct row rows[] = {
     { TWZ_SYS_thread_signal - TWZ_SYSCALL_BASE, SIGNAL, THREAD, 0, TWZ_USE, -TWZ_ENOOBJ },
     { TWZ_SYS_thread_ctl - TWZ_SYSCALL_BASE, PRIORITY, THREAD, 0, TWZ_USE, -TWZ_ENOOBJ },
     { TWZ_SYS_thread_ctl - TWZ_SYSCALL_BASE, CORES, THREAD, 0, TWZ_USE, -TWZ_ENOOBJ },
+    { TWZ_SYS_sec_grant - TWZ_SYSCALL_BASE, GRANT_TO, SCTX, 0, TWZ_USE, 0 },
+    { TWZ_SYS_sec_grant - TWZ_SYSCALL_BASE, GRANT_OF, DATA, 0, TWZ_READ | TWZ_USE, 0 },
+    { TWZ_SYS_sec_change - TWZ_SYSCALL_BASE, CHANGE, SCTX, 0, TWZ_USE, 0 },
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -175,6 +184,11 @@ static long attach(objid_t parent, objid_t child)
     return CALL(kso_attach, IDARG(parent), IDARG(child), 0);
 }
 
+static long grant(objid_t context, objid_t object)
+{
+    return CALL(sec_grant, IDARG(context), IDARG(object), TWZ_READ | TWZ_USE, 0);
+}
+
 static long use_object(enum use use, objid_t id)
 {
     switch (use) {
@@ -195,6 +209,9 @@ static long use_object(enum use use, objid_t id)
     case SIGNAL: return CALL(thread_signal, IDARG(id), 10, 0);
     case PRIORITY: return CALL(thread_ctl, IDARG(id), TWZ_THREAD_PRIORITY, 5);
     case CORES: return CALL(thread_ctl, IDARG(id), TWZ_THREAD_CORES, 1);
+    case GRANT_TO: return grant(id, own(0, DATA));
+    case GRANT_OF: return grant(own(0, SCTX), id);
+    case CHANGE: return CALL(sec_change, IDARG(id), TWZ_SEC_TAKE, 0, 0, TWZ_EXEC);
     default: break;
     }
     if (use >= RANGE_DISCARD && use <= RANGE_PERSIST)

@@ -277,10 +277,12 @@ static void thread_body(void (*fn)(uint64_t arg), uint64_t arg)
     CALL(thread_exit, 0);
 }
 
-long user_spawn(unsigned n, objid_t thread, objid_t view, void (*fn)(uint64_t arg), uint64_t arg)
+long user_spawn_in(unsigned n, objid_t thread, objid_t view, objid_t context,
+                   void (*fn)(uint64_t arg), uint64_t arg)
 {
     struct twz_spawn spawn = { .thread = thread,
                                .view = view,
+                               .sctx = context,
                                .entry = (uint64_t)(uintptr_t)thread_body,
                                .stack = STACK_TOP(SLOT_STACK + n) - 8,
                                .arg = (uint64_t)(uintptr_t)fn,
@@ -290,7 +292,17 @@ long user_spawn(unsigned n, objid_t thread, objid_t view, void (*fn)(uint64_t ar
     return CALL(thread_spawn, &spawn, sizeof(spawn));
 }
 
+long user_spawn(unsigned n, objid_t thread, objid_t view, void (*fn)(uint64_t arg), uint64_t arg)
+{
+    return user_spawn_in(n, thread, view, TWZ_OBJID_NONE, fn, arg);
+}
+
 objid_t user_thread(unsigned n, void (*fn)(uint64_t arg), uint64_t arg)
+{
+    return user_thread_in(n, TWZ_OBJID_NONE, fn, arg);
+}
+
+objid_t user_thread_in(unsigned n, objid_t context, void (*fn)(uint64_t arg), uint64_t arg)
 {
     objid_t thread = user_object(0, TWZ_PERMS, TWZ_KIND_THREAD);
     objid_t stack = user_object(0, TWZ_READ | TWZ_WRITE | TWZ_DEL, TWZ_KIND_DATA);
@@ -299,7 +311,7 @@ objid_t user_thread(unsigned n, void (*fn)(uint64_t arg), uint64_t arg)
     user_map(SLOT_STACK + n, stack, TWZ_READ | TWZ_WRITE);
     user_thread_page(n)->self = (uint64_t)(uintptr_t)user_thread_page(n);
     user_thread_page(n)->view = user_view_at();
-    CHECK_IS(user_spawn(n, thread, user_view(), fn, arg), 0);
+    CHECK_IS(user_spawn_in(n, thread, user_view(), context, fn, arg), 0);
     return thread;
 }
 

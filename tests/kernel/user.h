@@ -78,6 +78,9 @@ void user_yield(void);
 void user_pin(void);
 objid_t user_thread_first(unsigned n, void (*fn)(uint64_t arg), uint64_t arg);
 void user_unpin(void);
+objid_t user_thread_in(unsigned n, objid_t context, void (*fn)(uint64_t arg), uint64_t arg);
+long user_spawn_in(unsigned n, objid_t thread, objid_t view, objid_t context,
+                   void (*fn)(uint64_t arg), uint64_t arg);
 long user_spawn(unsigned n, objid_t thread, objid_t view, void (*fn)(uint64_t arg), uint64_t arg);
 
 /* A view with text, shared words, the slots of thread n, and `what` at SLOT_TEST, read-only. It is

@@ -435,6 +435,7 @@ void test_main(void)
     worst_threads();
     user_log("words");
     worst_words();
+    worst_contexts();
     user_log("devices");
     worst_devices();
     check_that_all_were_driven();

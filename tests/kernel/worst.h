@@ -65,10 +65,12 @@ void worst_threads_gone(void);
 void worst_sleepers(uint32_t count, volatile uint64_t *addr, uint64_t value, uint64_t deadline,
                     uint64_t step);
 objid_t worst_id(uint32_t n);
+objid_t *worst_id_at(uint32_t n);
 
 /* The parts of the test. */
-void worst_threads(void); /* worst_threads.c */
-void worst_words(void);   /* worst_words.c */
-void worst_devices(void); /* worst_devices.c */
+void worst_threads(void);  /* worst_threads.c */
+void worst_words(void);    /* worst_words.c */
+void worst_devices(void);  /* worst_devices.c */
+void worst_contexts(void); /* worst_contexts.c */
 
 #endif

@@ -39,11 +39,16 @@ __asm__(".text\n"
         "syscall\n"
         "ud2\n");
 
+objid_t *worst_id_at(uint32_t n)
+{
+    return (objid_t *)(TWZ_SLOT_ADDR(SLOT_IDS) + TWZ_OBJ_BASE) + n;
+}
+
 objid_t worst_id(uint32_t n)
 {
-    volatile objid_t *id = (volatile objid_t *)BASE(SLOT_IDS);
+    volatile objid_t *id = worst_id_at(n);
 
-    return (objid_t){ id[n].lo, id[n].hi };
+    return (objid_t){ id->lo, id->hi };
 }
 
 static void keep_id(uint32_t n, objid_t id)

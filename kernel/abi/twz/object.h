@@ -148,8 +148,14 @@ struct twz_create {
     objid_t tie;            /* the parent; its deletion deletes this object too; 0: none */
     uint64_t sources;       /* user address of struct twz_copy[nsources] */
     uint64_t nsources;      /* 64 at most */
+    uint64_t context;       /* SCTX: TWZ_CONTEXT_*; else 0 */
 };
-_Static_assert(sizeof(struct twz_create) == TWZ_CREATE_MIN, "create size");
+_Static_assert(sizeof(struct twz_create) == 128, "create size");
+
+/* A new security context takes in the base of its creator's context, or that context itself if it
+ * has no base; or nothing. In any case it has the masks of its creator's context. */
+#define TWZ_CONTEXT_TAKES_IN 0u
+#define TWZ_CONTEXT_EMPTY    1u
 
 /* A range of whole pages copied from one object into another, copy-on-write where possible. */
 struct twz_copy {

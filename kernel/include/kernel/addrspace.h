@@ -14,6 +14,8 @@
 #define ADDRSPACE_LEAF   256u
 #define ADDRSPACE_LEAVES 512u
 
+struct context;
+
 struct addrspace {
     struct arch_root root;
     struct spinlock lock;
@@ -22,7 +24,8 @@ struct addrspace {
     uint64_t changes;                        /* calls of addrspace_unmap_some, under lock */
     struct mapping **leaf[ADDRSPACE_LEAVES]; /* slot -> mapping, under lock */
     void *owner;                             /* the view (kso/view.c) */
-    objid_t sctx;
+    struct context *context;                 /* referenced; the rights in it (kso/context.c) */
+    struct list_node context_link;           /* in context->addrspaces, under the context's lock */
     bool first;             /* of the first program, whose threads may use the reserve of memory */
     struct addrspace *next; /* of the view, under the lock of the view's list */
     struct deferred work;   /* without a reference: the destruction, by its owner */
@@ -30,7 +33,7 @@ struct addrspace {
 };
 
 /* An address space with nothing mapped and one reference. NULL: no memory. */
-struct addrspace *addrspace_create(void *owner, objid_t sctx);
+struct addrspace *addrspace_create(void *owner, struct context *context);
 
 /* Does one batch of the destruction: unmaps slots, then frees. Returns true if the caller must call
  * again: slots are left, or a core has the address space loaded. There must be no reference, and
@@ -48,9 +51,9 @@ static inline uint64_t addrspace_changes(const struct addrspace *addrspace)
 }
 
 /*
- * Locked. Maps tree at slot with rights, or changes the rights of its mapping there; a shootdown
- * completes before the return where rights are lost. `seen` is addrspace_changes from before the
- * view entry was read. Takes the address space's lock.
+ * Locked. Maps tree at slot with rights, MAPPING_GRANTED among them or not; or changes the rights
+ * of its mapping there; a shootdown completes before the return where rights are lost. `seen` is
+ * addrspace_changes from before the view entry was read. Takes the address space's lock.
  *
  * -TWZ_EAGAIN: view entries have changed since `seen`. -TWZ_EBUSY: the slot maps another subtree,
  * which the caller must unmap first. -TWZ_EDENIED: the address space would have WRITE and EXEC on
@@ -69,9 +72,20 @@ bool addrspace_unmap(struct addrspace *addrspace, uint32_t slot);
 bool addrspace_unmap_some(struct addrspace *addrspace, uint32_t *slot, uint32_t end,
                           uint32_t *budget);
 
-/* Unmaps tree from each slot where it has more rights than `keep`, until *budget is 0 as above.
- * Returns true if such mappings are left. A mapping that is added meanwhile with no more than
- * `keep` stays. The caller must hold a reference and no lock. */
-MUST_CHECK bool addrspace_unmap_excess(struct subtree *tree, unsigned keep, uint32_t *budget);
+/* The progress of a walk over the mappings of a subtree; all zero at its begin. */
+struct unmap_walk {
+    bool begun;
+    uint64_t end;
+};
+
+/*
+ * Unmaps tree from each slot where it has more rights than `keep`, or granted ones, until *budget
+ * is 0 as above. Returns true if the caller must call again. With a walk, a mapping that is added
+ * after its begin may stay; all walks of a tree at one time must have the same `keep`. With NULL,
+ * the tree has no mapping at the end: keep must be 0, and none may be added meanwhile. The caller
+ * must hold a reference and no lock.
+ */
+MUST_CHECK bool addrspace_unmap_excess(struct subtree *tree, unsigned keep, struct unmap_walk *walk,
+                                       uint32_t *budget);
 
 #endif

@@ -20,6 +20,9 @@ void defer(struct deferred *work);
  * small share of a core from them. Takes locks of its own, last. */
 void defer_unowned(struct deferred *work);
 
+/* The same, from a timer that fires: takes no lock of a timer heap. */
+void defer_from_timer(struct deferred *work);
+
 static inline bool defer_owes(const struct thread *t)
 {
     return !list_is_empty(&t->owed);

@@ -29,6 +29,7 @@
 #define MIGRATE_TO_NVM  1u /* volatile to persistent */
 #define MIGRATE_TO_DRAM 2u /* persistent to volatile */
 
+struct context;
 struct thread;
 struct object;
 
@@ -65,6 +66,7 @@ struct object {
     struct subtree tree;
     uint32_t flags;     /* TWZ_OBJ_*; DELETED is atomic, and set and read without the lock too */
     uint32_t perms;     /* permissions in force; also read without the lock */
+    uint64_t stamp;     /* atomic; drawn anew at each change of rights on the object */
     uint32_t persist;   /* TWZ_PERSIST_* */
     uint32_t row;       /* OBJ_NO_ROW if volatile; a change needs the table's lock as well */
     uint64_t pages;     /* number of DRAM frames that are pages of the object */
@@ -96,6 +98,8 @@ struct object {
     /* VIEW: its address spaces, under addrspaces_lock */
     struct spinlock addrspaces_lock;
     struct addrspace *addrspaces;
+    /* SCTX: its context in the kernel, under the lock of all contexts; not referenced */
+    struct context *context;
     /* THREAD: the thread that runs on this, under the thread table's lock. DEVICE: constant. */
     struct thread *thread;
     const struct device *device;
@@ -169,6 +173,11 @@ static inline uint32_t obj_end_page(const struct object *obj)
     return obj_is_flat(obj) ? TWZ_OBJ_PAGES : TWZ_PAGE_RECORD;
 }
 
+static inline uint64_t obj_stamp(const struct object *obj)
+{
+    return __atomic_load_n(&obj->stamp, __ATOMIC_ACQUIRE);
+}
+
 static inline bool obj_is_deleted(const struct object *obj)
 {
     return (__atomic_load_n(&obj->flags, __ATOMIC_ACQUIRE) & TWZ_OBJ_DELETED) != 0;
@@ -190,6 +199,20 @@ MUST_CHECK int obj_delete(struct object *obj, bool now);
  * migrates.
  */
 MUST_CHECK int obj_tie(struct object *child, struct object *parent);
+
+/* A number that was never drawn before. */
+uint64_t obj_draw_stamp(void);
+
+/* Gives the object a new stamp. Must follow each change of the rights on it. */
+void obj_renew_stamp(struct object *obj);
+
+/* Work that unmaps an object wherever more than its default permissions is mapped, or what a grant
+ * or a capability gave. The running thread owes it. Must follow a change that takes rights, and the
+ * new stamp; its memory is allocated before the change. prepare: NULL if there is no memory. */
+struct obj_unmap;
+struct obj_unmap *obj_unmap_prepare(void);
+void obj_unmap_start(struct obj_unmap *unmap, struct object *obj);
+void obj_unmap_drop(struct obj_unmap *unmap);
 
 /* Adds a pin of a holder, or removes one of its pins. A pinned object keeps its frames, and does
  * not migrate. A deletion removes all pins. Errors: -TWZ_EINVAL if the holder has no pin to remove;

@@ -4,18 +4,18 @@
  * needs stand in the block above it in abi/twz/syscall.def. An access through a slot needs READ,
  * WRITE or EXEC; the view entry must have the right, too.
  *
- * The functions take no lock. The caller may hold the object's lock, and must hold it if it acts on
- * the decision under that lock.
+ * The caller of each function must hold no lock. No function blocks.
  */
 #ifndef KERNEL_SEC_H
 #define KERNEL_SEC_H
 
-#include <kernel/object.h>
+#include <kernel/context.h>
 
-/* All rights that sctx has on obj. */
-unsigned sec_decide(objid_t sctx, const struct object *obj);
+/* Decides which rights a context has on an object. The decision counts as long as the object has
+ * the decision's stamp, and the context has not changed. */
+void sec_decide(struct context *context, struct object *obj, struct decision *decision);
 
-/* -TWZ_EDENIED: sctx lacks one of the rights `need`. */
-MUST_CHECK int sec_check(objid_t sctx, const struct object *obj, unsigned need);
+/* -TWZ_EDENIED: the context lacks one of the rights `need` on obj. */
+MUST_CHECK int sec_check(struct context *context, struct object *obj, unsigned need);
 
 #endif

@@ -20,8 +20,11 @@ struct mapping {
     struct subtree *tree;   /* referenced */
     struct list_node link;  /* in tree->mappings, under the subtree's lock */
     uint32_t slot;
-    unsigned rights;
+    unsigned rights; /* and MAPPING_GRANTED */
 };
+
+/* Rights of the mapping come from a grant or a capability, not from default permissions alone. */
+#define MAPPING_GRANTED 0x100u
 
 struct subtree {
     struct spinlock lock;
@@ -30,6 +33,7 @@ struct subtree {
     uint32_t nmappings;
     uint32_t nwrite;       /* mappings with WRITE */
     uint32_t nexec;        /* mappings with EXEC */
+    uint64_t passed;       /* mappings that walks took from the list's front, ever */
     _Atomic uint32_t refs; /* each mapping holds one */
 };
 
@@ -53,8 +57,11 @@ void subtree_set_rights_locked(struct subtree *tree, struct mapping *m, unsigned
 bool subtree_mixes_locked(const struct subtree *tree, const struct addrspace *addrspace,
                           uint32_t slot, unsigned rights);
 
-/* Locked. True: a mapping has more rights than `keep`. */
-bool subtree_exceeds_locked(const struct subtree *tree, unsigned keep);
+/* True: the mapping has more rights than `keep`, or granted ones. */
+static inline bool subtree_exceeds(const struct mapping *m, unsigned keep)
+{
+    return (m->rights & ~keep) != 0;
+}
 
 /* Locked. Drops the translations of the pages in every address space that maps tree, and waits
  * until they are gone. count 0: of all pages. Bounded, however many mappings there are. */

@@ -72,7 +72,7 @@ struct thread {
     struct addrspace *addrspace; /* referenced */
     struct arch_root *root;      /* of addrspace */
     objid_t view;                /* of addrspace */
-    objid_t sctx;
+    objid_t sctx;                /* of addrspace: the active security context */
     void (*resume)(struct thread *t, struct arch_frame *frame); /* called when it runs again */
     struct progress progress;
     struct sync_waker waker;     /* of the word that its call has set */

@@ -14,7 +14,7 @@
 
 struct thread_start {
     struct twz_regs regs; /* validated */
-    objid_t sctx;
+    struct context *context;
     unsigned priority;
     uint64_t cores;
 };
@@ -37,9 +37,16 @@ MUST_CHECK int threadobj_with(struct object *obj, int (*act)(struct thread *t, v
 /* Returns true if a thread exists whose generation has that low half. */
 bool threadobj_is_alive(uint32_t generation);
 
-/* Moves a thread, which must be the running one, to another view. Errors: -TWZ_ETYPE,
+/* Moves a thread, which must be the running one, to another view and context. Errors: -TWZ_ETYPE,
  * -TWZ_ENOMEM. */
-MUST_CHECK int threadobj_switch_view(struct thread *t, struct object *view);
+MUST_CHECK int threadobj_switch(struct thread *t, struct object *view, struct context *context);
+
+/* The active security context of a thread, which must be the running one. The thread holds a
+ * reference. */
+static inline struct context *threadobj_context(const struct thread *t)
+{
+    return t->addrspace->context;
+}
 
 /* Writes the record of each thread on a persistent object. No core may run a thread any more. */
 void threadobj_save_all(void);

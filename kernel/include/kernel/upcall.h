@@ -13,10 +13,12 @@
 
 #include <kernel/types.h>
 
+struct context;
 struct object;
 struct subtree;
 struct thread;
 struct twz_fault;
+struct decision;
 
 struct upcall {
     /* --- from mm ------------------------------------------------------------------------------ */
@@ -66,9 +68,14 @@ struct upcall {
 
     /* --- from kso ----------------------------------------------------------------------------- */
 
-    /* The access decision: all rights that a security context has on obj. The caller may hold obj's
-     * lock; the function takes none. */
-    unsigned (*decide_access)(objid_t sctx, const struct object *obj);
+    /* The access decision (kernel/sec.h). The caller must hold no lock. */
+    void (*decide_access)(struct context *context, struct object *obj, struct decision *decision);
+
+    /* --- from obj ----------------------------------------------------------------------------- */
+
+    /* An object was deleted: its grants end, and those of a context. obj is NULL if it is not in
+     * core. The caller must hold no lock. */
+    void (*object_deleted)(objid_t id, struct object *obj);
 
     /* --- from sys ----------------------------------------------------------------------------- */
 

@@ -11,12 +11,16 @@
 #include <kernel/object.h>
 #include <twz/view.h>
 
-/* Returns in *out a reference on the address space of (view, sctx), which is created if there is
+/* Returns in *out a reference on the address space of (view, context), which is created if there is
  * none. Errors: -TWZ_ETYPE if view is no view; -TWZ_ENOMEM. */
-MUST_CHECK int view_addrspace_get(struct object *view, objid_t sctx, struct addrspace **out);
+MUST_CHECK int view_addrspace_get(struct object *view, struct context *context,
+                                  struct addrspace **out);
 
 /* Adds a reference. The caller must hold a reference already, or the view's addrspaces_lock. */
 void view_addrspace_ref(struct addrspace *addrspace);
+
+/* The same without one. False: the address space is being freed. */
+MUST_CHECK bool view_addrspace_try_ref(struct addrspace *addrspace);
 
 /* Drops a reference. After the last one the running thread owes the destruction of the address
  * space (kernel/defer.h). */
