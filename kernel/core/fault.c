@@ -32,6 +32,11 @@ static uint64_t exit_status(const struct twz_fault *f)
 
 void fault_end(const struct twz_fault *fault)
 {
+    if (current()->ngates > 0) {
+        faulttext_log(current(), fault, "ended its gate call");
+        upcall.gate_failed(current());
+        return;
+    }
     faulttext_log(current(), fault, "ended");
     thread_end(exit_status(fault), fault);
 }

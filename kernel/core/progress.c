@@ -46,6 +46,16 @@ void progress_begin(const struct twz_regs *regs)
     t->progress.call = call;
 }
 
+void progress_forget(void)
+{
+    struct thread *t = current();
+
+    if (t->progress.call == 0)
+        return;
+    upcall.drop_progress(t);
+    progress_end();
+}
+
 uint64_t progress_of(const struct twz_regs *regs)
 {
     const struct progress *p = &current()->progress;

@@ -158,13 +158,34 @@ void sched_migrate(struct thread *t)
         sched_enqueue(t);
 }
 
-void sched_set_priority(struct thread *t, unsigned priority)
+/* Sets the higher one of t's two priorities, which have changed under its lock, and releases it. */
+static void apply_priority(struct thread *t)
 {
+    unsigned priority = t->wanted > t->floor ? t->wanted : t->floor;
+    bool same = priority == t->priority;
+
     __atomic_store_n(&t->priority, priority, __ATOMIC_RELAXED);
+    spin_unlock(&t->lock);
+    if (same)
+        return;
     if (runq_evict(t))
         sched_enqueue(t);
     else
         sched_reevaluate(t);
+}
+
+void sched_set_priority(struct thread *t, unsigned priority)
+{
+    spin_lock(&t->lock);
+    t->wanted = priority;
+    apply_priority(t);
+}
+
+void sched_set_floor(struct thread *t, unsigned floor)
+{
+    spin_lock(&t->lock);
+    t->floor = floor;
+    apply_priority(t);
 }
 
 /* A thread was queued on this core, or the running one was changed. A thread of higher priority

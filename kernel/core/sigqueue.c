@@ -68,6 +68,8 @@ bool sigqueue_set_mask(struct thread *t, uint64_t mask)
 {
     bool any;
 
+    if (t->ngates > 0)
+        mask = ~0ull;
     spin_lock(&t->lock);
     t->signal_mask = mask & ~TWZ_SIGNAL_BIT(TWZ_SIGNAL_KILL);
     any = update_pending_locked(t);

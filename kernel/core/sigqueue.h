@@ -13,7 +13,8 @@ MUST_CHECK int sigqueue_add(struct thread *t, uint64_t signal, uint64_t value);
  * pending bit is cleared. */
 struct twz_queued_signal sigqueue_take(struct thread *t);
 
-/* Sets the mask of t, without KILL, and the pending bit for it. Returns true if a signal may be
+/* Sets the mask of t, without KILL, and the pending bit for it. In a gate call all others stay
+ * masked. Returns true if a signal may be
  * delivered now. */
 bool sigqueue_set_mask(struct thread *t, uint64_t mask);
 

@@ -22,6 +22,11 @@
 
 static _Atomic uint64_t last_generation;
 
+uint64_t thread_new_generation(void)
+{
+    return atomic_fetch_add(&last_generation, 1) + 1;
+}
+
 size_t thread_save_size(void)
 {
     return sizeof(struct twz_thread_save) + arch_xsave_size();
@@ -59,7 +64,7 @@ static void seal_signals(struct thread *t)
     struct twz_thread_save *save = t->save;
 
     spin_lock(&t->lock);
-    save->priority = t->priority;
+    save->priority = t->wanted;
     save->cores = t->cores;
     save->signal_mask = t->signal_mask;
     save->nsignals = t->nsignals;
@@ -120,11 +125,12 @@ struct thread *thread_create(const struct thread_init *init)
     t->root = init->root;
     t->sctx = init->sctx;
     t->priority = init->priority;
+    t->wanted = init->priority;
     t->cores = init->cores;
     t->cpu = arch_cpu_id();
     t->limited = init->limited;
     t->state = THREAD_BLOCKED;
-    t->generation = atomic_fetch_add(&last_generation, 1) + 1;
+    t->generation = thread_new_generation();
     init_record(t->save, init);
     return t;
 }
@@ -145,5 +151,6 @@ void thread_free(struct thread *t)
 {
     cpu_drop_thread();
     atomic_fetch_sub_explicit(&nthreads, 1, memory_order_relaxed);
+    kmem_free(t->gates, TWZ_GATE_DEPTH * sizeof(*t->gates));
     kmem_free(t, sizeof(*t));
 }

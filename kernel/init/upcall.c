@@ -5,7 +5,9 @@
 #include <kernel/defer.h>
 #include <kernel/object.h>
 #include <kernel/pool.h>
+#include <kernel/gate.h>
 #include <kernel/sec.h>
+#include <kernel/service.h>
 #include <kernel/start.h>
 #include <kernel/threadobj.h>
 #include <kernel/upcall.h>
@@ -28,9 +30,11 @@ const struct upcall upcall = {
     .locate = threadobj_locate,
     .drop_progress = threadobj_drop_progress,
     .thread_ended = threadobj_ended,
+    .gate_failed = gate_failed,
     .idle_work = pool_idle,
     .deferred_work = do_deferred_work,
     .media_error = obj_media_error,
+    .service_deleted = service_detach,
     .decide_access = sec_decide,
     .object_deleted = context_object_deleted,
     .shutdown = shutdown,

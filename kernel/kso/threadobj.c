@@ -13,6 +13,7 @@
  * Lock order: threads_lock -> thread, sync bucket, in-core object -> pool -> kmem -> phys.
  */
 #include <kernel/context.h>
+#include <kernel/gate.h>
 #include <kernel/kmem.h>
 #include <kernel/kso.h>
 #include <kernel/log.h>
@@ -334,6 +335,7 @@ void threadobj_ended(struct thread *t, uint64_t code, const struct twz_fault *fa
     if (t->nwaiters > 0) /* its registers could not be loaded, so it did not end its sleep */
         (void)sync_cancel(t, put_object);
     threadobj_drop_progress(t);
+    gate_end_all(t);
     spin_lock(&threads_lock);
     obj->thread = NULL;
     remove_thread_locked(t);

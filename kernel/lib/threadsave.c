@@ -24,6 +24,7 @@ bool threadsave_is_valid(const struct twz_thread_save *save, objid_t thread)
            save->header == sizeof(*save) && save->size % 64 == 0 && save->size >= sizeof(*save) &&
            save->size <= THREADSAVE_SLOT && save->xsave_off >= sizeof(*save) &&
            save->xsave_off <= save->size && save->xsave_size <= save->size - save->xsave_off &&
+           save->ngates <= TWZ_GATE_DEPTH && save->nattached <= TWZ_ATTACHED_MAX &&
            objid_equal(save->thread, thread) && save->check == threadsave_check(save);
 }
 

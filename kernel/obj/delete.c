@@ -7,7 +7,8 @@
  *                                                                 after: recovery frees the space
  *   2  the in-core object is marked deleted, so that its ID       a volatile object does not exist
  *      cannot be found
- *   3  the existence reference and the pins are dropped
+ *   3  the existence reference and the pins are dropped, and
+ *      a service can be called no more
  *   4  COMMIT: store_obj_delete_tied for each persistent object   recovery does steps 4 and 5
  *      tied to it; the in-core one is marked, and freed if
  *      nothing uses it
@@ -73,6 +74,14 @@ static void spend(uint32_t *budget, uint32_t cost)
 
 static void delete_dependents(struct object *obj, bool now);
 
+/* Ends what keeps a deleted object in use until it is undone. */
+static void drop_holds(struct object *obj)
+{
+    pins_drop(obj);
+    if (obj->kind == TWZ_KIND_SERVICE)
+        upcall.service_deleted(obj);
+}
+
 static objid_t id_of_row(uint32_t row)
 {
     struct store *store = pool_lock();
@@ -95,7 +104,7 @@ static bool complete_row(uint32_t row)
     if (!obj)
         return true;
     if (used) {
-        pins_drop(obj);
+        drop_holds(obj);
         delete_dependents(obj, false);
         obj_put(obj);
     } else {
@@ -217,7 +226,7 @@ int obj_delete(struct object *obj, bool now)
         return tied;
     upcall.object_deleted(obj->id, obj);
     drop_existence(obj);
-    pins_drop(obj);
+    drop_holds(obj);
     if (tied > 0 || now || has_children(obj))
         delete_dependents(obj, now);
     return 0;

@@ -68,6 +68,7 @@
 #define PARAMS_BATCHES(...) struct arch_frame *frame, LIST(, PARAM, __VA_ARGS__)
 #define PARAMS_SLEEPS       PARAMS_BATCHES
 #define PARAMS_JUMPS        PARAMS_BATCHES
+#define PARAMS_CLEARS       PARAMS_BATCHES
 #define SYSCALL(number, name, effect, run, count, ...) \
     int64_t sys_##name(PARAMS_##run(__VA_ARGS__));
 #include <twz/syscall.def>

@@ -37,6 +37,7 @@
 #define PASS_ALL_BATCHES(...) frame, LIST(, PASS, __VA_ARGS__)
 #define PASS_ALL_SLEEPS       PASS_ALL_BATCHES
 #define PASS_ALL_JUMPS        PASS_ALL_BATCHES
+#define PASS_ALL_CLEARS       PASS_ALL_BATCHES
 
 #define SYSCALL(number, name, effect, run, count, ...)   \
     static int64_t call_##name(struct arch_frame *frame) \

@@ -13,7 +13,8 @@
 static bool is_creatable(uint32_t kind)
 {
     return kind == TWZ_KIND_DATA || kind == TWZ_KIND_VIEW || kind == TWZ_KIND_THREAD ||
-           kind == TWZ_KIND_DIR || kind == TWZ_KIND_SCTX || kind == TWZ_KIND_ACCOUNT;
+           kind == TWZ_KIND_DIR || kind == TWZ_KIND_SCTX || kind == TWZ_KIND_ACCOUNT ||
+           kind == TWZ_KIND_SERVICE;
 }
 
 /* The pages of a range: their numbers in both objects, and how many. */

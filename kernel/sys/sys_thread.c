@@ -2,6 +2,7 @@
 /* Handlers of the thread_* calls, but for thread_sync, and of fault_return. */
 #include <kernel/arch_regs.h>
 #include <kernel/fault.h>
+#include <kernel/gate.h>
 #include <kernel/kso.h>
 #include <kernel/sched.h>
 #include <kernel/sec.h>
@@ -65,7 +66,10 @@ int64_t sys_thread_spawn(struct user_spawn spawn)
 
 int64_t sys_thread_exit(uint64_t code)
 {
-    thread_end(code, NULL);
+    if (current()->ngates > 0)
+        gate_failed(current());
+    else
+        thread_end(code, NULL);
     return SYS_KEEP;
 }
 
@@ -75,6 +79,13 @@ static struct twz_fault_location unnamed_location(const struct thread *t, const 
     if (t->addrspace->owner == view)
         return t->faults;
     return (struct twz_fault_location){ .mode = TWZ_FAULTS_NONE };
+}
+
+/* No become leads out of a gate call. */
+static bool leaves_gate(const struct thread *t, const struct object *view,
+                        const struct context *context)
+{
+    return t->ngates > 0 && (t->addrspace->owner != view || threadobj_context(t) != context);
 }
 
 /* Moves the caller to another view and context. *faults is the location of its fault frames. */
@@ -91,7 +102,7 @@ static int switch_to(struct thread *t, objid_t view_id, objid_t sctx,
     if (err == 0) {
         if (faults->mode != TWZ_FAULTS_STACK)
             *faults = unnamed_location(t, view);
-        err = threadobj_switch(t, view, context);
+        err = leaves_gate(t, view, context) ? -TWZ_EDENIED : threadobj_switch(t, view, context);
         context_put(context);
     }
     obj_put(view);
@@ -134,6 +145,13 @@ static int act_signal(struct thread *t, void *arg)
     return signal_send(t, s->signal, s->value);
 }
 
+/* The caller needs no right on itself. In a gate call the thread is not the callee's: the callee
+ * must have the right on its ID. */
+static bool is_self(objid_t thread)
+{
+    return objid_is_none(thread) || (objid_equal(thread, current()->id) && current()->ngates == 0);
+}
+
 int64_t sys_thread_signal(objid_t thread, uint64_t signal, uint64_t value)
 {
     struct signal_args args = { signal, value };
@@ -142,8 +160,8 @@ int64_t sys_thread_signal(objid_t thread, uint64_t signal, uint64_t value)
 
     if (signal == 0 || signal > SIGNALS_MAX)
         return -TWZ_EINVAL;
-    if (objid_is_none(thread) || objid_equal(thread, current()->id))
-        return signal_send(current(), signal, value);
+    if (is_self(thread))
+        return current()->ngates > 0 ? -TWZ_EDENIED : signal_send(current(), signal, value);
     err = sys_get(thread, TWZ_USE, &obj);
     if (err < 0)
         return err;
@@ -183,12 +201,12 @@ static int act_ctl(struct thread *t, void *arg)
     }
 }
 
-/* The thread of this owner word lives. Threads of an earlier boot do not (today). */
+/* The thread or call frame of this owner word lives. Threads of an earlier boot do not (today). */
 static bool owner_lives(uint64_t owner)
 {
     if (owner >> 32 != (uint32_t)kso_resume_count())
         return false;
-    return threadobj_is_alive((uint32_t)owner);
+    return threadobj_is_alive((uint32_t)owner) || callframe_is_owner_alive((uint32_t)owner);
 }
 
 /* Ends the caller by a fault that its handlers gave up. */
@@ -237,7 +255,7 @@ int64_t sys_thread_ctl(objid_t thread, uint64_t op, uint64_t arg, uint64_t arg2)
     if (op == TWZ_THREAD_MASK)
         return set_mask(arg, arg2);
     if (objid_is_none(thread))
-        return act_ctl(current(), &args);
+        return current()->ngates > 0 ? -TWZ_EDENIED : act_ctl(current(), &args);
     err = sys_get(thread, TWZ_USE, &obj);
     if (err < 0)
         return err;

@@ -4,7 +4,7 @@
  * (boot.py, CORES "count"), so that a nanosecond is an instruction. Each figure must not exceed its
  * limit (doc/figures.md).
  */
-#include "user.h"
+#include "gate.h"
 
 #define ROUNDS   400u
 #define SEQUENCE 12000u /* pages written in sequence: most of the pool */
@@ -202,6 +202,23 @@ static uint64_t cow_cost(void)
     return (end - start) / 64;
 }
 
+/* A call and its return, of a service that was called before. */
+static uint64_t gate_cost(void)
+{
+    struct gate_service s = gate_service(4, TWZ_OBJID_NONE);
+    uint64_t start, value, i;
+
+    CHECK(gate_attach(s.id) >= 0);
+    gate_call(s.id, 0, 1, 2, 3, &value);
+    start = user_now();
+    for (i = 0; i < ROUNDS; i++)
+        gate_call(s.id, 0, 1, 2, 3, &value);
+    start = user_now() - start;
+    CHECK_IS(value, 1 + 2 * 2 + 3 * 3);
+    CHECK(gate_detach(s.id) >= 0);
+    return start / ROUNDS;
+}
+
 void test_main(void)
 {
     figure("null call", null_cost(), 100);
@@ -215,4 +232,5 @@ void test_main(void)
     figure("create and delete, volatile", create_cost(0), 7000);
     figure("create and delete, persistent", create_cost(TWZ_OBJ_PERSIST), 12000);
     figure("copy-on-write, each page", cow_cost(), 550);
+    figure("gate call and return", gate_cost(), 1500);
 }

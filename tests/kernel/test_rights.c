@@ -34,6 +34,9 @@ enum use {
     ATTACH_PARENT,
     ATTACH_CHILD,
     DETACH_PARENT,
+    ATTACH_SERVICE,
+    DETACH_SERVICE,
+    GATE,
     DEVICE,
     SPAWN_THREAD,
     SPAWN_VIEW,
@@ -61,6 +64,7 @@ struct row {
 #define THREAD     TWZ_KIND_THREAD
 #define DIR        TWZ_KIND_DIR
 #define SCTX       TWZ_KIND_SCTX
+#define SERVICE    TWZ_KIND_SERVICE
 static const struct row rows[] = {
     { TWZ_SYS_obj_create - TWZ_SYSCALL_BASE, SOURCE_OF_CREATE, DATA, 0, TWZ_READ, 0 },
     { TWZ_SYS_obj_create - TWZ_SYSCALL_BASE, WITNESS, DATA, PERSISTENT, TWZ_READ, 0 },
@@ -85,6 +89,9 @@ static const struct row rows[] = {
     { TWZ_SYS_kso_attach - TWZ_SYSCALL_BASE, ATTACH_PARENT, DIR, 0, TWZ_USE, 0 },
     { TWZ_SYS_kso_attach - TWZ_SYSCALL_BASE, ATTACH_CHILD, DATA, 0, TWZ_USE, 0 },
     { TWZ_SYS_kso_detach - TWZ_SYSCALL_BASE, DETACH_PARENT, DIR, 0, TWZ_USE, -TWZ_ENOOBJ },
+    { TWZ_SYS_kso_attach - TWZ_SYSCALL_BASE, ATTACH_SERVICE, SERVICE, 0, TWZ_USE, -TWZ_EINVAL },
+    { TWZ_SYS_kso_detach - TWZ_SYSCALL_BASE, DETACH_SERVICE, SERVICE, 0, TWZ_USE, -TWZ_ENOOBJ },
+    { TWZ_SYS_gate_call - TWZ_SYSCALL_BASE, GATE, SERVICE, 0, TWZ_EXEC, -TWZ_ENOOBJ },
     { TWZ_SYS_dev_ctl - TWZ_SYSCALL_BASE, DEVICE, DATA, 0, TWZ_USE, -TWZ_ETYPE },
     { TWZ_SYS_thread_spawn - TWZ_SYSCALL_BASE, SPAWN_THREAD, THREAD, 0, TWZ_USE | TWZ_WRITE, 0 },
     { TWZ_SYS_thread_spawn - TWZ_SYSCALL_BASE, SPAWN_VIEW, VIEW, 0, TWZ_USE, 0 },
@@ -189,6 +196,11 @@ static long grant(objid_t context, objid_t object)
     return CALL(sec_grant, IDARG(context), IDARG(object), TWZ_READ | TWZ_USE, 0);
 }
 
+static long detach(objid_t parent, objid_t child)
+{
+    return CALL(kso_detach, IDARG(parent), IDARG(child), ~0ull);
+}
+
 static long use_object(enum use use, objid_t id)
 {
     switch (use) {
@@ -201,7 +213,10 @@ static long use_object(enum use use, objid_t id)
     case INVALIDATE: return CALL(kso_invalidate, IDARG(id), 0, 1);
     case ATTACH_PARENT: return attach(id, own(0, DATA));
     case ATTACH_CHILD: return attach(own(0, DIR), id);
-    case DETACH_PARENT: return CALL(kso_detach, IDARG(id), 3, 3, ~0ull);
+    case DETACH_PARENT: return detach(id, (objid_t){ 3, 3 });
+    case ATTACH_SERVICE: return attach(own(0, DIR), id);
+    case DETACH_SERVICE: return detach(own(0, DIR), id);
+    case GATE: return CALL(gate_call, IDARG(id), 0, 0, 0, 0);
     case DEVICE: return CALL(dev_ctl, IDARG(id), 0, 0);
     case SPAWN_THREAD: return spawn(id, own(0, VIEW));
     case SPAWN_VIEW: return spawn(own(0, THREAD), id);
@@ -375,9 +390,10 @@ static void test_each_call_has_rows(void)
 #include <twz/syscall.def>
     };
 #undef SYSCALL
-    /* null, stat (above), exit, sync and waits (by mappings), return, random, shutdown, log: no
-     * object */
-    static const uint8_t other[] = { 0, 7, 14, 18, 19, 20, 21, 22, 23, 24, 25 };
+    /* null, stat (above), exit, sync and waits (by mappings), return, random, shutdown, log,
+     * gate_return: no object */
+    static const uint8_t other[] = { 0,  7,  14, 18, 19, 20,
+                                     21, 22, 23, 24, 25, TWZ_SYS_gate_return - TWZ_SYSCALL_BASE };
     uint64_t covered = 0;
     unsigned i;
 

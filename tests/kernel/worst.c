@@ -436,6 +436,8 @@ void test_main(void)
     user_log("words");
     worst_words();
     worst_contexts();
+    user_log("gates");
+    worst_gates();
     user_log("devices");
     worst_devices();
     check_that_all_were_driven();

@@ -72,5 +72,6 @@ void worst_threads(void);  /* worst_threads.c */
 void worst_words(void);    /* worst_words.c */
 void worst_devices(void);  /* worst_devices.c */
 void worst_contexts(void); /* worst_contexts.c */
+void worst_gates(void);    /* worst_gates.c */
 
 #endif

@@ -26,7 +26,7 @@ ENTRY = r"^{}\((.*)\)(?:\s*/\* (.*) \*/)?$"
 LOOKUP = ["NOOBJ", "DELETED", "DAMAGED", "NOMEM", "DENIED"]
 
 RUN = {"ONCE": "to its end", "BATCHES": "in batches", "SLEEPS": "may sleep",
-       "JUMPS": "replaces the registers"}
+       "JUMPS": "replaces the registers", "CLEARS": "clears the registers"}
 
 INTRO = """\
 # The contract with user code

@@ -82,16 +82,17 @@ _Static_assert(sizeof(struct twz_meta) == 128 + 16 * TWZ_EXT_MAX, "meta size");
 _Static_assert(sizeof(struct twz_meta) <= TWZ_PAGE_SIZE, "meta fits its page");
 
 /* Kinds: the meaning of an object to the kernel. */
-#define TWZ_KIND_DATA    0u /* none */
-#define TWZ_KIND_VIEW    1u /* twz/view.h */
-#define TWZ_KIND_THREAD  2u /* twz/thread.h */
-#define TWZ_KIND_SCTX    3u /* a security context */
-#define TWZ_KIND_ROOT    4u /* the root KSO (twz/kso.h) */
-#define TWZ_KIND_DEVICE  5u /* twz/device.h */
-#define TWZ_KIND_DIR     6u /* a KSO directory (twz/kso.h) */
-#define TWZ_KIND_SYSTEM  7u /* the system information page (twz/kso.h) */
-#define TWZ_KIND_ACCOUNT 8u /* an account (twz/kso.h) */
-#define TWZ_KINDS        9u /* kinds below this are known; the store refuses all others */
+#define TWZ_KIND_DATA    0u  /* none */
+#define TWZ_KIND_VIEW    1u  /* twz/view.h */
+#define TWZ_KIND_THREAD  2u  /* twz/thread.h */
+#define TWZ_KIND_SCTX    3u  /* a security context */
+#define TWZ_KIND_ROOT    4u  /* the root KSO (twz/kso.h) */
+#define TWZ_KIND_DEVICE  5u  /* twz/device.h */
+#define TWZ_KIND_DIR     6u  /* a KSO directory (twz/kso.h) */
+#define TWZ_KIND_SYSTEM  7u  /* the system information page (twz/kso.h) */
+#define TWZ_KIND_ACCOUNT 8u  /* an account (twz/kso.h) */
+#define TWZ_KIND_SERVICE 9u  /* a service (twz/service.h) */
+#define TWZ_KINDS        10u /* kinds below this are known; the store refuses all others */
 
 /* Object flags. */
 #define TWZ_OBJ_PERSIST     0x01u /* the pool has it */
@@ -136,7 +137,7 @@ _Static_assert(sizeof(struct twz_record) == 136, "record size");
 struct twz_create {
     uint32_t flags;         /* TWZ_OBJ_PERSIST, TWZ_OBJ_PROVISIONAL, TWZ_OBJ_FLAT */
     uint32_t perms;         /* default permissions */
-    uint32_t kind;          /* TWZ_KIND_DATA, VIEW, THREAD, DIR or SCTX */
+    uint32_t kind;          /* TWZ_KIND_DATA, VIEW, THREAD, DIR, SCTX, ACCOUNT or SERVICE */
     uint32_t persist;       /* TWZ_PERSIST_* */
     uint32_t class_;        /* TWZ_CLASS_* */
     uint32_t source_size;   /* bytes of one struct twz_copy of `sources` */

@@ -69,7 +69,7 @@ struct twz_queued_signal {
 };
 _Static_assert(sizeof(struct twz_queued_signal) == 16, "queued signal size");
 
-/* A gate call in progress: what its return restores. Reserved: there are no gates yet. */
+/* A gate call in progress (twz/service.h): what its return restores. */
 struct twz_gate_entry {
     objid_t service; /* the service object that was called */
     objid_t view;    /* of the caller, as all that follows */
@@ -80,8 +80,9 @@ struct twz_gate_entry {
     uint64_t gsbase;
     struct twz_fault_location faults;
     uint64_t call_frame;  /* index in the service's pool of call frames */
-    uint64_t signal_mask; /* before the call */
-    uint64_t reserved[9]; /* 0 */
+    uint64_t signal_mask; /* before the call, as the next one */
+    uint64_t floor;       /* the least priority that outer calls gave the thread */
+    uint64_t reserved[8]; /* 0 */
 };
 _Static_assert(sizeof(struct twz_gate_entry) == 192, "gate entry size");
 
@@ -113,7 +114,7 @@ struct twz_thread_save {
     uint64_t signal_mask;
     uint64_t nsignals; /* of signals[], the eldest first */
     struct twz_queued_signal signals[TWZ_SIGNALS_QUEUED];
-    uint64_t ngates;                             /* 0 (reserved) */
+    uint64_t ngates;                             /* gate calls in progress: of gates[] */
     uint64_t nattached;                          /* 0 (reserved) */
     objid_t attached[TWZ_ATTACHED_MAX];          /* security contexts */
     struct twz_gate_entry gates[TWZ_GATE_DEPTH]; /* the innermost last */

@@ -62,6 +62,7 @@ size_t arch_xsave_size(void);
 uint64_t arch_xsave_mask(void);
 void arch_xsave_init(void *area);
 void arch_xsave_save(void *area);
+void arch_xsave_reset(void); /* the state of a new thread, on this core */
 void arch_xsave_load(const void *area);
 MUST_CHECK int arch_xsave_restore(void *area);
 

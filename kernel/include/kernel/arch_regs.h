@@ -106,6 +106,24 @@ static inline void arch_regs_start(struct twz_regs *regs, uint64_t entry, uint64
     regs->rflags = 0x202;
 }
 
+/* Enters a gate: a cleared set of registers with three arguments. stack must be as after a call
+ * instruction. */
+static inline void arch_regs_gate(struct twz_regs *regs, uint64_t entry, uint64_t stack,
+                                  const uint64_t arg[3])
+{
+    arch_regs_start(regs, entry, stack, arg[0], arg[1]);
+    regs->rdx = arg[2];
+}
+
+/* Leaves a gate: a cleared set of registers with the call's result and the callee's value. */
+static inline void arch_regs_gate_return(struct twz_regs *regs, uint64_t ip, uint64_t stack,
+                                         int64_t result, uint64_t value)
+{
+    arch_regs_start(regs, ip, stack, 0, 0);
+    regs->rax = (uint64_t)result;
+    regs->rdx = value;
+}
+
 /* The POSIX signal of a program that an exception of this vector ends. */
 static inline unsigned arch_exception_signal(unsigned vector)
 {

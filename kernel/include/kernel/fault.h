@@ -17,8 +17,9 @@ MUST_CHECK int fault_set_location(struct twz_fault_location *location, uint64_t 
  */
 void fault_raise(struct arch_frame *frame, struct twz_fault *fault);
 
-/* Ends the running thread by `fault`, with its exit record and a line in the log. The caller must
- * hold no lock, and must return to kernel_exit without another access to the thread. */
+/* Ends the running thread by `fault`, with its exit record and a line in the log. In a gate call,
+ * only the call ends. The caller must hold no lock, and must return to kernel_exit without another
+ * access to the thread or its registers. */
 void fault_end(const struct twz_fault *fault);
 
 /* The call fault_return: continues with the frame at that user address. The caller must hold no

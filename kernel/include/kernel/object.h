@@ -31,6 +31,7 @@
 
 struct context;
 struct thread;
+struct service;
 struct object;
 
 /* The functions of a driver in dev/ for its DEVICE object. */
@@ -103,6 +104,7 @@ struct object {
     /* THREAD: the thread that runs on this, under the thread table's lock. DEVICE: constant. */
     struct thread *thread;
     const struct device *device;
+    struct service *service; /* SERVICE, under tree.lock: referenced, while it is attached */
 };
 
 struct obj_spec {

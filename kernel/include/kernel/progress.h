@@ -18,6 +18,10 @@ void progress_begin(const struct twz_regs *regs);
  * progress, so a call that is seldom long need not begin one in its first batch. */
 uint64_t progress_of(const struct twz_regs *regs);
 
+/* The thread leaves its view for another one: an unfinished call there begins anew, and what it had
+ * made is deleted. The caller must hold no lock. Long. */
+void progress_forget(void);
+
 /* Must be called when the call has ended, with a result or an error. */
 void progress_end(void);
 

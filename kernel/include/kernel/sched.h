@@ -32,8 +32,11 @@ static inline void sched_forget_wake(struct thread *t)
  * that core. */
 void sched_enqueue(struct thread *t);
 
-/* Changes the priority of t, which must not end meanwhile. */
+/* Change the priority of t, which must not end meanwhile: the one that it was given, or the least
+ * one that its gate calls give it. The higher one counts. Take the thread's lock, then that of a
+ * run queue. */
 void sched_set_priority(struct thread *t, unsigned priority);
+void sched_set_floor(struct thread *t, unsigned floor);
 
 /* Between the two calls, the first thread that the running one wakes gets this core at once if the
  * running one has parked (core/switch.c): past the run queue and the choice of a core. Both must be

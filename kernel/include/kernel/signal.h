@@ -13,7 +13,8 @@ MUST_CHECK int signal_send(struct thread *t, uint64_t signal, uint64_t value);
  * the fault of its eldest signal. The caller must hold no lock. */
 void signal_deliver(struct thread *t, struct arch_frame *frame);
 
-/* Sets the signal mask of the running thread. Takes the thread's lock. */
+/* Sets the signal mask of the running thread. In a gate call, all signals stay masked. Takes the
+ * thread's lock. */
 void signal_set_mask(uint64_t mask);
 
 #endif

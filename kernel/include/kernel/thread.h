@@ -13,6 +13,7 @@
 
 struct object;
 struct addrspace;
+struct service;
 
 enum thread_state {
     THREAD_READY,   /* on a run queue, or on its way to a core */
@@ -60,6 +61,12 @@ struct progress {
     uint64_t reserved;  /* frames of the pool that the call has reserved */
 };
 
+/* The part of a gate call in progress (struct twz_gate_entry) that holds in this boot only. */
+struct gate_ref {
+    struct service *service;     /* referenced */
+    struct addrspace *addrspace; /* of the caller, referenced */
+};
+
 struct thread {
     /* constant */
     objid_t id;
@@ -82,6 +89,8 @@ struct thread {
     bool limited; /* phys_limit */
     bool parked;  /* it leaves the core at kernel_exit unless woken */
     struct twz_fault_location faults; /* of its fault frames in the view it is in */
+    unsigned ngates;                  /* gate calls in progress; their entries are in `save` */
+    struct gate_ref *gates;           /* TWZ_GATE_DEPTH of them; NULL: it has made no gate call */
     /* changed by several cores (core/sched.c, core/runq.c) */
     _Atomic uint32_t state; /* enum thread_state */
     unsigned cpu;           /* the core that it runs on, waits for or ran on last */
@@ -89,6 +98,8 @@ struct thread {
     uint64_t cores; /* bit set of cores it may run on */
     /* under lock */
     struct spinlock lock;
+    unsigned wanted; /* the priority that the thread was given, */
+    unsigned floor;  /* and the least one that its gate calls give it */
     unsigned nsignals;
     uint64_t signal_mask; /* changed by the thread itself */
     struct twz_queued_signal signals[TWZ_SIGNALS_QUEUED];
@@ -128,6 +139,9 @@ struct thread_init {
 /* Creates a thread, blocked, and writes its record. NULL: no memory. */
 struct thread *thread_create(const struct thread_init *init);
 
+/* A number that no thread or call frame of this boot has had. */
+uint64_t thread_new_generation(void);
+
 /* Number of threads whose memory is not freed yet. Takes no lock. */
 uint64_t thread_count(void);
 
@@ -150,9 +164,9 @@ MUST_CHECK int thread_load(struct thread *t);
 /* Completes the record of t, which no core may run, with its epoch and check. Takes t's lock. */
 const struct twz_thread_save *thread_seal(struct thread *t, uint64_t epoch);
 
-/* Ends the running thread with its exit record. fault may be NULL. The caller must hold no lock,
- * and must return to kernel_exit without another access to the thread, which does there what it
- * owes (kernel/defer.h). Long. */
+/* Ends the running thread with its exit record, and all its gate calls. fault may be NULL. The
+ * caller must hold no lock, and must return to kernel_exit without another access to the thread,
+ * which does there what it owes (kernel/defer.h). Long. */
 void thread_end(uint64_t code, const struct twz_fault *fault);
 
 /* Frees the running thread, which must have ended and must owe nothing. */

@@ -52,6 +52,11 @@ struct upcall {
      * lock. Long. */
     void (*thread_ended)(struct thread *t, uint64_t code, const struct twz_fault *fault);
 
+    /* The innermost gate call of t has ended by a fault: t continues in its caller, with an error.
+     * t must be the running thread, and have a gate call in progress. The caller must hold no lock,
+     * and must return to kernel_exit. Long. */
+    void (*gate_failed)(struct thread *t);
+
     /* --- from core: this core ----------------------------------------------------------------- */
 
     /* The core has no thread to run: does one bounded batch of work ahead of need. False: there is
@@ -66,7 +71,11 @@ struct upcall {
      * lock held. Lists the frame, and begins the search for the objects that map it. Allocates. */
     void (*media_error)(phys_t addr);
 
-    /* --- from kso ----------------------------------------------------------------------------- */
+    /* --- from obj and kso --------------------------------------------------------------------- */
+
+    /* obj, a SERVICE object, was deleted: it can be called no more. The caller must hold no lock.
+     */
+    void (*service_deleted)(struct object *obj);
 
     /* The access decision (kernel/sec.h). The caller must hold no lock. */
     void (*decide_access)(struct context *context, struct object *obj, struct decision *decision);

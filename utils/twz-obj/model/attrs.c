@@ -25,8 +25,8 @@ static bool has_tag(const struct twz_meta *meta, uint64_t tag)
 
 static const char *type_name(const struct attrs *attrs)
 {
-    static const char *const kind[] = { "object", "view",   "thread",        "context",
-                                        "root",   "device", "KSO directory", "system" };
+    static const char *const kind[] = { "object", "view",          "thread", "context", "root",
+                                        "device", "KSO directory", "system", "account", "service" };
 
     if (attrs->stat.damaged || attrs->error < 0)
         return "damaged";

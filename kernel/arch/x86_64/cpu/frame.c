@@ -91,6 +91,15 @@ void arch_xsave_load(const void *area)
     __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
 }
 
+/* Its header says that no component is in it, so XRSTOR reads no more than this. */
+static const struct xsave_head start_image
+    __attribute__((aligned(64))) = { .fcw = FCW_START, .mxcsr = MXCSR_START };
+
+void arch_xsave_reset(void)
+{
+    arch_xsave_load(&start_image);
+}
+
 /* Checks what XRSTOR should reject, because not every emulator does. XRSTOR still needs its fix-up:
  * user code may change the image after the check. */
 int arch_xsave_restore(void *area)
