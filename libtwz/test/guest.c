@@ -326,6 +326,8 @@ static int child(int argc, char **argv, char **envp)
 {
     if (argc == 3 && argv[2][0] == 'h')
         hier_child();
+    if (argc == 3 && argv[2][0] == 'g')
+        gate_child();
     if (argc == 3 && argv[2][0] == 'n')
         touch(nowhere);
     if (argc == 3 && argv[2][0] == 'p')
@@ -429,6 +431,8 @@ static void boot(void)
     test_threads();
     test_clock();
     test_processes();
+    say("gates");
+    test_gates();
     say("threads in directories");
     test_hier_threads();
     say("killed processes in directories");

@@ -20,4 +20,8 @@ void test_hier_threads(void);
 void test_hier_kills(void);
 _Noreturn void hier_child(void);
 
+/* guest_gate.c: gates. */
+void test_gates(void);
+_Noreturn void gate_child(void);
+
 #endif

@@ -14,6 +14,7 @@
 #define TWZ_USER_CATCH  0u /* innermost struct twz_catch */
 #define TWZ_USER_ERROR  1u /* twz_error_last */
 #define TWZ_USER_GUARD  2u /* innermost struct twz_guard */
+#define TWZ_USER_GATES  3u /* of a call frame: the gated functions (twz/gate.h) */
 #define TWZ_USER_LIBTWZ 8u /* below: this library. From here on: the runtime */
 
 struct twz_thrd {
