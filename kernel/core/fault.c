@@ -57,6 +57,7 @@ void fault_raise(struct arch_frame *frame, struct twz_fault *fault)
 {
     struct thread *t = current();
     uint64_t entry, at = 0;
+    int err;
 
     fault->ip = arch_regs_ip(&frame->regs);
     if (trace_fault)
@@ -67,7 +68,9 @@ void fault_raise(struct arch_frame *frame, struct twz_fault *fault)
         return;
     }
     arch_frame_sync(frame);
-    if (faultframe_push(&frame->regs, fault, &at) < 0) {
+    while ((err = faultframe_push(&frame->regs, fault, &at)) < 0 && thread_takes_retry())
+        arch_preemption_point(); /* between two steps of a decision about its stack */
+    if (err < 0) {
         faulttext_log(t, fault, "could not take on its stack");
         fault->kind = TWZ_FAULT_DOUBLE;
         fault_end(fault);
@@ -111,7 +114,7 @@ void kernel_page_fault(struct arch_frame *frame, uint64_t addr, unsigned access)
         fault = (struct twz_fault){
             .kind = TWZ_FAULT_PERM, .reason = TWZ_REASON_KERNEL, .need = need, .addr = addr
         };
-    else if (upcall.resolve_fault(current(), addr, need, &fault) == 0)
+    else if (upcall.resolve_fault(current(), addr, need, &fault) == 0 || thread_takes_retry())
         return;
     fault_raise(frame, &fault);
 }

@@ -109,6 +109,15 @@ uint64_t thread_count(void)
     return atomic_load_explicit(&nthreads, memory_order_relaxed);
 }
 
+bool thread_takes_retry(void)
+{
+    struct thread *t = current();
+    bool ret = t->retry;
+
+    t->retry = false;
+    return ret;
+}
+
 struct thread *thread_create(const struct thread_init *init)
 {
     struct thread *t = kmem_alloc(sizeof(*t));

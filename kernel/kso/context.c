@@ -19,15 +19,27 @@
 #include <kernel/context.h>
 #include <kernel/kmem.h>
 #include <kernel/page.h>
+#include <verify/context.h>
 
 static SHARED_LOCK struct spinlock contexts_lock; /* guards obj->context, takers, last counts */
 static uint64_t last_serial;
+static _Atomic uint64_t changes;
 
 static struct context first = { .refs = 1, .serial = 0, .default_mask = TWZ_PERMS };
 
 struct context *context_first(void)
 {
     return &first;
+}
+
+uint64_t context_changes(void)
+{
+    return atomic_load_explicit(&changes, memory_order_acquire);
+}
+
+void context_changed(void)
+{
+    atomic_fetch_add_explicit(&changes, 1, memory_order_release);
 }
 
 void context_renew_stamp(struct context *context)
@@ -40,6 +52,7 @@ void context_renew_stamp(struct context *context)
 struct mask {
     struct id_node node;
     struct list_node link; /* in mask_list */
+    uint32_t index;        /* in that list, and of its override in a persistent context */
     uint32_t mask;
 };
 
@@ -84,22 +97,71 @@ unsigned context_taken(const struct context *context)
     return ret;
 }
 
+/* Writes bytes of the head of a persistent context, durably. */
+static int write_head(const struct context *context, size_t off, const void *from, size_t len)
+{
+    if (!obj_is_persistent(context->obj))
+        return 0;
+    return obj_write(context->obj, TWZ_OBJ_BASE + off, from, len) < 0 ? -TWZ_ENOSPC : 0;
+}
+
+static int write_override(const struct context *context, const struct mask *mask)
+{
+    struct sec_override out = { .id = mask->node.id, .mask = mask->mask };
+
+    return write_head(context, offsetof(struct sec_context, override) + mask->index * sizeof(out),
+                      &out, sizeof(out));
+}
+
+/* Writes a new override, then the count that includes it. */
+static int write_new_override(const struct context *context, const struct mask *mask)
+{
+    uint64_t count = mask->index + 1;
+    int err = write_override(context, mask);
+
+    if (err < 0)
+        return err;
+    /* COMMIT: the override counts */
+    return write_head(context, offsetof(struct sec_context, noverrides), &count, sizeof(count));
+}
+
+/* Takes more from the mask that an object has. */
+static int narrow_mask_locked(const struct context *context, struct mask *own, uint32_t mask)
+{
+    struct mask narrow = { .node.id = own->node.id, .index = own->index, .mask = own->mask & mask };
+    int err = write_override(context, &narrow); /* COMMIT: only the word of the mask differs */
+
+    if (err == 0)
+        own->mask = narrow.mask;
+    return err;
+}
+
+/* The object must have no mask of its own yet. */
+static void insert_mask(struct context *context, struct mask *mask)
+{
+    (void)id_tree_add(&context->masks, &mask->node);
+    list_add_last(&context->mask_list, &mask->link);
+    __atomic_store_n(&context->nmasks, context->nmasks + 1, __ATOMIC_RELEASE);
+}
+
 /* Sets the mask of an object, or takes more from it. *fresh is set to NULL if it is used. */
 static int set_mask_locked(struct context *context, objid_t id, uint32_t mask, struct mask **fresh)
 {
     struct mask *own = find_mask_locked(context, id);
+    int err;
 
-    if (own) {
-        own->mask &= mask;
-        return 0;
-    }
-    if (context->nmasks >= CONTEXT_MASKED)
+    if (own)
+        return narrow_mask_locked(context, own, mask);
+    if (context->nmasks >= SEC_OVERRIDES)
         return -TWZ_EFULL;
-    **fresh = (struct mask){ .node.id = id, .mask = context->default_mask & mask };
-    (void)id_tree_add(&context->masks, &(*fresh)->node);
-    list_add_last(&context->mask_list, &(*fresh)->link);
+    **fresh = (struct mask){ .node.id = id,
+                             .index = context->nmasks,
+                             .mask = context->default_mask & mask };
+    err = write_new_override(context, *fresh);
+    if (err < 0)
+        return err;
+    insert_mask(context, *fresh);
     *fresh = NULL;
-    __atomic_store_n(&context->nmasks, context->nmasks + 1, __ATOMIC_RELEASE);
     return 0;
 }
 
@@ -114,6 +176,34 @@ int context_set_mask(struct context *context, objid_t id, uint32_t mask)
     err = set_mask_locked(context, id, mask, &fresh);
     spin_unlock(&context->lock);
     kmem_free(fresh, sizeof(*fresh));
+    return err;
+}
+
+int context_set_default(struct context *context, uint32_t mask)
+{
+    int err;
+
+    spin_lock(&context->lock);
+    mask &= context->default_mask;
+    /* COMMIT: the mask */
+    err = write_head(context, offsetof(struct sec_context, default_mask), &mask, sizeof(mask));
+    if (err == 0)
+        __atomic_store_n(&context->default_mask, mask, __ATOMIC_RELAXED);
+    spin_unlock(&context->lock);
+    return err;
+}
+
+int context_set_taken(struct context *context, uint32_t rights)
+{
+    int err;
+
+    spin_lock(&context->lock);
+    rights |= context->taken;
+    /* COMMIT: the mask */
+    err = write_head(context, offsetof(struct sec_context, global_mask), &rights, sizeof(rights));
+    if (err == 0)
+        __atomic_store_n(&context->taken, rights, __ATOMIC_RELAXED);
+    spin_unlock(&context->lock);
     return err;
 }
 
@@ -132,6 +222,13 @@ static void free_masks(struct context *context)
 void context_ref(struct context *context)
 {
     atomic_fetch_add_explicit(&context->refs, 1, memory_order_relaxed);
+}
+
+void context_set_delegates(struct context *context)
+{
+    if (!__atomic_load_n(&context->delegates, __ATOMIC_RELAXED) &&
+        !__atomic_exchange_n(&context->delegates, true, __ATOMIC_ACQ_REL))
+        context_ref(context);
 }
 
 /* Adds a reference, unless there is none any more. */
@@ -207,6 +304,7 @@ static struct context *alloc_context(struct object *obj)
     context->id = obj->id;
     context->obj = obj;
     context->default_mask = TWZ_PERMS;
+    context->has_table = obj_is_persistent(obj);
     context->stamp = obj_draw_stamp();
     obj_ref(obj);
     return context;
@@ -230,21 +328,31 @@ static bool publish(struct context *context)
     return done;
 }
 
+/* Adds the mask of an object to a context that no look-up finds yet, if the object has none. */
+static int add_mask(struct context *context, objid_t id, uint32_t mask)
+{
+    struct mask *fresh;
+
+    if (find_mask_locked(context, id))
+        return 0;
+    if (context->nmasks >= SEC_OVERRIDES)
+        return -TWZ_EFULL;
+    fresh = kmem_alloc(sizeof(*fresh));
+    if (!fresh)
+        return -TWZ_ENOMEM;
+    *fresh = (struct mask){ .node.id = id, .index = context->nmasks, .mask = mask };
+    insert_mask(context, fresh);
+    return 0;
+}
+
 /* Adds the objects that have a mask of their own in `from`. */
 static int copy_masked(struct context *to, struct context *from)
 {
     int err = 0;
 
     spin_lock(&from->lock);
-    for (const struct list_node *at = from->mask_list.first; at && err == 0; at = at->next) {
-        struct mask *fresh = kmem_alloc(sizeof(*fresh));
-
-        if (fresh)
-            err = set_mask_locked(to, LIST_ITEM(at, struct mask, link)->node.id, TWZ_PERMS, &fresh);
-        else
-            err = -TWZ_ENOMEM;
-        kmem_free(fresh, sizeof(*fresh));
-    }
+    for (const struct list_node *at = from->mask_list.first; at && err == 0; at = at->next)
+        err = add_mask(to, LIST_ITEM(at, struct mask, link)->node.id, TWZ_PERMS);
     spin_unlock(&from->lock);
     return err;
 }
@@ -279,25 +387,96 @@ static void set_base(struct context *context, struct context *base)
     context->depth = base ? base->depth + 1 : 0;
 }
 
+/* Adds the masks of a persistent context, as they stand in its head. */
+static int add_masks(struct context *context, const struct sec_context *head)
+{
+    int err = 0;
+
+    context->default_mask = head->default_mask;
+    context->taken = head->global_mask;
+    for (uint64_t i = 0; i < head->noverrides && err == 0; i++)
+        err = add_mask(context, head->override[i].id, (uint32_t)head->override[i].mask);
+    if (err == 0 && context->nmasks != head->noverrides)
+        err = -TWZ_EDAMAGED; /* an object has two */
+    return err;
+}
+
+/* Loads the masks of a persistent context. */
+static int load_masks(struct context *context)
+{
+    struct sec_context *head = kmem_alloc(sizeof(*head));
+    int err;
+
+    if (!head)
+        return -TWZ_ENOMEM;
+    err = obj_read(context->obj, TWZ_OBJ_BASE, head, sizeof(*head));
+    if (err == 0 && sec_context_problem(head))
+        err = -TWZ_EDAMAGED;
+    if (err == 0)
+        err = add_masks(context, head);
+    kmem_free(head, sizeof(*head));
+    return err;
+}
+
+/* Writes the head of a new persistent context with its masks. Without its magic number, a context
+ * cannot be used. */
+static int store_masks(struct context *context)
+{
+    const uint64_t magic = SEC_CONTEXT_MAGIC;
+    struct sec_context *head = kmem_alloc(sizeof(*head));
+    int err = head ? 0 : -TWZ_ENOMEM;
+
+    for (const struct list_node *at = context->mask_list.first; at && err == 0; at = at->next)
+        err = write_override(context, LIST_ITEM(at, struct mask, link));
+    if (err == 0) {
+        head->version = SEC_CONTEXT_VERSION;
+        head->default_mask = context->default_mask;
+        head->global_mask = context->taken;
+        head->noverrides = context->nmasks;
+        err = write_head(context, 0, head, offsetof(struct sec_context, override));
+    }
+    kmem_free(head, sizeof(*head));
+    /* COMMIT: the context is complete */
+    return err < 0 ? err : write_head(context, 0, &magic, sizeof(magic));
+}
+
+/* A new context with the masks of its creator's, and a base or none. */
+static int alloc_below(struct object *obj, struct context *creator, struct context *base,
+                       struct context **out)
+{
+    int err;
+
+    *out = alloc_context(obj);
+    if (!*out)
+        return -TWZ_ENOMEM;
+    err = inherit_masks(*out, creator, base);
+    if (err < 0)
+        free_context(*out);
+    else
+        set_base(*out, base);
+    return err;
+}
+
 int context_create(struct object *obj, struct context *creator, bool empty)
 {
     struct context *base = creator->base ? creator->base : creator;
     struct context *context;
     int err;
 
-    if (!empty && base->depth + 1 >= CONTEXT_DEPTH)
+    if (empty || obj_is_persistent(obj))
+        base = NULL;
+    if (base && base->depth + 1 >= CONTEXT_DEPTH)
         return -TWZ_EFULL;
-    context = alloc_context(obj);
-    if (!context)
-        return -TWZ_ENOMEM;
-    err = inherit_masks(context, creator, empty ? NULL : base);
-    if (err < 0) {
-        free_context(context);
+    err = alloc_below(obj, creator, base, &context);
+    if (err < 0)
         return err;
+    if (!obj_is_persistent(obj)) {
+        (void)publish(context); /* its first reference ends with the deletion of the object */
+        return 0;
     }
-    set_base(context, empty ? NULL : base);
-    (void)publish(context); /* its first reference ends with the deletion of the object */
-    return 0;
+    err = store_masks(context);
+    free_context(context);
+    return err;
 }
 
 struct context *context_find(struct object *obj)
@@ -312,6 +491,17 @@ struct context *context_find(struct object *obj)
     return context;
 }
 
+static int alloc_loaded(struct object *obj, struct context **out)
+{
+    struct context *context = alloc_context(obj);
+    int err = context ? load_masks(context) : -TWZ_ENOMEM;
+
+    if (context && err < 0)
+        free_context(context);
+    *out = err < 0 ? NULL : context;
+    return err;
+}
+
 int context_get(struct object *obj, struct context **out)
 {
     struct context *fresh = NULL;
@@ -323,10 +513,9 @@ int context_get(struct object *obj, struct context **out)
         *out = context_find(obj);
         if (*out)
             break;
-        if (!fresh)
-            fresh = alloc_context(obj);
-        if (!fresh)
-            return -TWZ_ENOMEM;
+        err = fresh ? 0 : alloc_loaded(obj, &fresh);
+        if (err < 0)
+            return err;
         if (publish(fresh)) {
             *out = fresh;
             return 0;

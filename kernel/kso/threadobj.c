@@ -336,6 +336,7 @@ void threadobj_ended(struct thread *t, uint64_t code, const struct twz_fault *fa
         (void)sync_cancel(t, put_object);
     threadobj_drop_progress(t);
     gate_end_all(t);
+    kmem_free(t->scratch, t->scratch_size);
     spin_lock(&threads_lock);
     obj->thread = NULL;
     remove_thread_locked(t);

@@ -247,7 +247,7 @@ static int map_slot(struct addrspace *addrspace, uint32_t slot, struct object *o
         fault->have = asked & seen->decision.rights;
         return set_view_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
     }
-    if (seen->decision.expires != 0 && expiry_watch(obj, seen->decision.expires) < 0)
+    if (seen->decision.until != 0 && expiry_watch(obj, seen->decision.until) < 0)
         return set_view_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM);
     do {
         spin_lock(&obj->tree.lock);
@@ -277,8 +277,11 @@ static int map_entry(struct addrspace *addrspace, uint32_t slot, struct object *
     err = obj_get(entry.id, &obj);
     if (err < 0)
         return set_lookup_fault(fault, err);
-    upcall.decide_access(addrspace->context, obj, &seen.decision);
-    err = map_slot(addrspace, slot, obj, (unsigned)entry.flags, &seen, fault);
+    err = upcall.decide_access(addrspace->context, obj, &seen.decision);
+    if (err < 0) /* for -TWZ_EAGAIN, thread->retry is set, and the fault does not count */
+        err = set_view_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM);
+    else
+        err = map_slot(addrspace, slot, obj, (unsigned)entry.flags, &seen, fault);
     if (err < 0)
         obj_put(obj);
     else

@@ -38,25 +38,24 @@ static struct addrspace *next_space(struct context *context, struct addrspace *b
 #define STEP_COST 500u
 
 /* Moves on to the next address space of the context, or to the next object that it granted, or to
- * the next context. Returns false at the end. */
-static bool advance(struct context_withdrawal *w)
+ * the next context; w->at is NULL at the end. */
+static void advance(struct context_withdrawal *w)
 {
     w->slot = 0;
     if (!w->has_place) {
         w->space = next_space(w->at, w->space);
         if (w->space)
-            return true;
+            return;
     }
     if (grants_given_next(w->at, &w->place, w->has_place, &w->obj)) {
         w->has_place = true;
         w->walk.begun = false;
         if (w->obj)
             obj_renew_stamp(w->obj);
-        return true;
+        return;
     }
     w->has_place = false;
     w->at = context_next_taker(w->at, w->of);
-    return w->at != NULL;
 }
 
 /* Does one batch of what the walk has reached. Returns true if that is not complete. */
@@ -82,20 +81,25 @@ static bool withdraw_step(struct deferred *work)
     uint32_t budget = DEFERRED_STEP;
     struct context *of = w->of;
 
-    while (budget > STEP_COST) {
+    while (w->at) {
+        if (budget <= STEP_COST)
+            return true;
         budget -= STEP_COST;
-        if (unmap_some(w, &budget) || advance(w))
-            continue;
-        if (w->is_allocated)
-            kmem_free(w, sizeof(*w));
-        context_put(of);
-        return false;
+        if (!unmap_some(w, &budget))
+            advance(w);
     }
-    return true;
+    if (of->delegates && obj_renewal_some(&w->renewal))
+        return true;
+    if (w->is_allocated)
+        kmem_free(w, sizeof(*w));
+    context_put(of);
+    return false;
 }
 
 static void start(struct context_withdrawal *w, struct context *context, bool is_allocated)
 {
+    if (context->delegates)
+        context_changed();
     context_ref(context);
     context_ref(context);
     *w = (struct context_withdrawal){
@@ -104,34 +108,49 @@ static void start(struct context_withdrawal *w, struct context *context, bool is
     defer(&w->work);
 }
 
+struct context_withdrawal *context_withdrawal_prepare(void)
+{
+    return kmem_alloc(sizeof(struct context_withdrawal));
+}
+
+void context_withdrawal_start(struct context_withdrawal *withdrawal, struct context *context)
+{
+    start(withdrawal, context, true);
+}
+
+void context_withdrawal_drop(struct context_withdrawal *withdrawal)
+{
+    kmem_free(withdrawal, sizeof(*withdrawal));
+}
+
 /* --- masks ------------------------------------------------------------------------------------ */
 
-static void end_change(struct context *context, struct context_withdrawal *w)
+/* The change was made, or `err` says why not. */
+static int finish_change(struct context *context, struct context_withdrawal *w, int err)
 {
+    if (err < 0) {
+        kmem_free(w, sizeof(*w));
+        return err;
+    }
     context_renew_stamp(context);
     start(w, context, true);
+    return 0;
 }
 
 int context_mask_default(struct context *context, uint32_t mask)
 {
     struct context_withdrawal *w = kmem_alloc(sizeof(*w));
+    int err = w ? context_set_default(context, mask) : -TWZ_ENOMEM;
 
-    if (!w)
-        return -TWZ_ENOMEM;
-    __atomic_fetch_and(&context->default_mask, mask, __ATOMIC_RELAXED);
-    end_change(context, w);
-    return 0;
+    return finish_change(context, w, err);
 }
 
 int context_take(struct context *context, uint32_t rights)
 {
     struct context_withdrawal *w = kmem_alloc(sizeof(*w));
+    int err = w ? context_set_taken(context, rights) : -TWZ_ENOMEM;
 
-    if (!w)
-        return -TWZ_ENOMEM;
-    __atomic_fetch_or(&context->taken, rights, __ATOMIC_RELAXED);
-    end_change(context, w);
-    return 0;
+    return finish_change(context, w, err);
 }
 
 int context_mask_object(struct context *context, objid_t id, uint32_t mask)
@@ -139,11 +158,7 @@ int context_mask_object(struct context *context, objid_t id, uint32_t mask)
     struct context_withdrawal *w = kmem_alloc(sizeof(*w));
     int err = w ? context_set_mask(context, id, mask) : -TWZ_ENOMEM;
 
-    if (err == 0)
-        end_change(context, w);
-    else
-        kmem_free(w, sizeof(*w));
-    return err;
+    return finish_change(context, w, err);
 }
 
 /* --- deletion --------------------------------------------------------------------------------- */
@@ -180,5 +195,7 @@ void context_object_deleted(objid_t id, struct object *obj)
         return;
     delete_context(context);
     if (!obj_is_persistent(obj))
+        context_put(context);
+    if (__atomic_load_n(&context->delegates, __ATOMIC_ACQUIRE))
         context_put(context);
 }

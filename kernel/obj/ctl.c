@@ -123,6 +123,43 @@ static int reduce_perms(struct object *obj, uint32_t perms)
     return err;
 }
 
+/* The floor first: an object that is made after the commit begins above every epoch of before. */
+static int raise_epoch_locked(struct object *obj, uint64_t epoch)
+{
+    struct store *store = pool_lock();
+    int err = store ? store_mono_raise(store, STORE_MONO_REVOKE, epoch) : 0;
+
+    if (err == 0 && obj_is_persistent(obj))
+        err = store_obj_revoke(store, obj->row, epoch); /* COMMIT: earlier epochs are void */
+    pool_unlock();
+    if (err < 0)
+        return err;
+    __atomic_store_n(&obj->revocation_epoch, epoch, __ATOMIC_RELEASE);
+    obj_renew_stamp(obj);
+    page_record_update_locked(obj);
+    return 0;
+}
+
+int obj_revoke(struct object *obj, uint64_t epoch)
+{
+    struct obj_unmap *unmap = obj_unmap_prepare();
+    int err = 0;
+
+    if (!unmap)
+        return -TWZ_ENOMEM;
+    spin_lock(&obj->tree.lock);
+    if (obj_is_deleted(obj))
+        err = -TWZ_EDELETED;
+    else if (epoch > obj->revocation_epoch)
+        err = raise_epoch_locked(obj, epoch);
+    spin_unlock(&obj->tree.lock);
+    if (err < 0)
+        obj_unmap_drop(unmap);
+    else
+        obj_unmap_start(unmap, obj);
+    return err;
+}
+
 int obj_ctl(struct object *obj, uint64_t op, uint64_t arg)
 {
     int err = -TWZ_EINVAL;

@@ -65,6 +65,9 @@ void table_visit_stored(void (*act)(struct object *obj, void *ctx), void *ctx);
  * Takes the locks of shards. */
 struct object *table_next_stored(uint32_t *chain, const struct object *before, uint32_t *budget);
 
+/* The same with volatile objects among them. */
+struct object *table_next(uint32_t *chain, const struct object *before, uint32_t *budget);
+
 /* Marks an object deleted, so that look-ups fail. Returns true if it was not marked before. Takes
  * no lock. */
 bool obj_mark_deleted(struct object *obj);

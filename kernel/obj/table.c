@@ -147,12 +147,12 @@ void table_visit_stored(void (*act)(struct object *obj, void *ctx), void *ctx)
 #define OBJECT_COST 10u /* of an object that is skipped */
 #define GET_COST    500u
 
-/* Returns a reference on the first persistent object from `obj` on in its chain, or NULL. It skips
- * objects in creation, which map nothing, and may be freed without a look at their references. The
- * caller must hold the lock of the shard. */
-static struct object *get_stored_locked(struct object *obj, uint32_t *cost)
+/* Returns a reference on the first object from `obj` on in its chain, or NULL; if `stored`, on the
+ * first persistent one. It skips objects in creation, which map nothing, and may be freed without a
+ * look at their references. The caller must hold the lock of the shard. */
+static struct object *get_next_locked(struct object *obj, bool stored, uint32_t *cost)
 {
-    for (; obj && (!obj_is_persistent(obj) || obj->creating); obj = obj->hash_next)
+    for (; obj && ((stored && !obj_is_persistent(obj)) || obj->creating); obj = obj->hash_next)
         *cost += OBJECT_COST;
     if (!obj)
         return NULL;
@@ -163,7 +163,8 @@ static struct object *get_stored_locked(struct object *obj, uint32_t *cost)
     return obj;
 }
 
-struct object *table_next_stored(uint32_t *chain, const struct object *before, uint32_t *budget)
+static struct object *next_object(uint32_t *chain, const struct object *before, bool stored,
+                                  uint32_t *budget)
 {
     struct object *obj = NULL;
 
@@ -173,13 +174,23 @@ struct object *table_next_stored(uint32_t *chain, const struct object *before, u
 
         spin_lock(&shard->lock);
         obj = before ? before->hash_next : shard->chain[*chain % CHAINS];
-        obj = get_stored_locked(obj, &cost);
+        obj = get_next_locked(obj, stored, &cost);
         spin_unlock(&shard->lock);
         before = NULL;
         *chain += obj ? 0 : 1;
         *budget -= cost < *budget ? cost : *budget;
     }
     return obj;
+}
+
+struct object *table_next_stored(uint32_t *chain, const struct object *before, uint32_t *budget)
+{
+    return next_object(chain, before, true, budget);
+}
+
+struct object *table_next(uint32_t *chain, const struct object *before, uint32_t *budget)
+{
+    return next_object(chain, before, false, budget);
 }
 
 bool obj_mark_deleted(struct object *obj)

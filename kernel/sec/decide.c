@@ -1,83 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the access decision, and the cache of decisions.
- *
- *   rights = (default permissions & masks  |  grants) & ~rights that are taken
- *
- * over the context and its bases. No context can write the words of a context or a sealed object.
+ * Owns the access decision: the rights that evaluate.c finds, within those that the object allows
+ * at all, and the cache of decisions. No context can write the words of a context or a sealed
+ * object.
  *
  * Each core has a cache of its own, so a look-up takes no lock. A decision is stored with the stamp
  * of the object and the stamp of the context, which were read before it was made. Both are unique,
  * and change with whatever the decision depends on. So no entry needs to be removed.
  *
- * Lock order: takes the locks of contexts and grants, one at a time.
+ * Lock order: none is taken here.
  */
 #include <kernel/clock.h>
-#include <kernel/sec.h>
+#include <kernel/threadobj.h>
+#include "evaluate.h"
+#include "signed.h"
 
 #define CACHE_SIZE 256u /* decisions of one core */
-#define LOOKS      32u  /* contexts that one decision looks at, at most */
-
-/* --- evaluation ------------------------------------------------------------------------------- */
-
-struct evaluation {
-    struct object *obj;
-    unsigned looks;   /* contexts looked at so far */
-    uint64_t expires; /* of what was used: the earliest end; 0: never */
-};
-
-static unsigned evaluate(struct evaluation *e, struct context *context, unsigned depth);
-
-/* The rights that one grant is worth now. */
-static unsigned worth(struct evaluation *e, const struct grant_view *grant, unsigned depth)
-{
-    unsigned rights = grant->rights;
-
-    if (clock_has_passed(grant->expires))
-        return 0;
-    if (grant->granter)
-        rights &= evaluate(e, grant->granter, depth + 1);
-    if (rights != 0 && grant->expires != 0 && (e->expires == 0 || grant->expires < e->expires))
-        e->expires = grant->expires;
-    return rights;
-}
-
-/* The rights by the grants of one context. */
-static unsigned granted_in(struct evaluation *e, struct context *context, unsigned depth)
-{
-    struct grant_view grant[GRANT_SOURCES];
-    unsigned count = grants_find(context, e->obj->id, grant);
-    unsigned rights = 0;
-
-    for (unsigned i = 0; i < count; i++) {
-        rights |= worth(e, &grant[i], depth);
-        context_put(grant[i].granter);
-    }
-    return rights;
-}
-
-static unsigned by_default(struct context *context, const struct object *obj)
-{
-    return __atomic_load_n(&obj->perms, __ATOMIC_RELAXED) & TWZ_PERMS &
-           context_default_mask(context, obj->id);
-}
-
-/* The rights of a context and its bases. A chain of grants that is too long gives none, and neither
- * do the contexts that a decision does not look at because there are too many. */
-static unsigned evaluate(struct evaluation *e, struct context *context, unsigned depth)
-{
-    unsigned rights = 0;
-
-    if (depth >= CONTEXT_DEPTH)
-        return 0;
-    if (__atomic_load_n(&context->deleted, __ATOMIC_ACQUIRE))
-        return 0;
-    rights = by_default(context, e->obj);
-    for (struct context *c = context; c && e->looks < LOOKS; c = c->base, e->looks++)
-        if (!__atomic_load_n(&c->deleted, __ATOMIC_ACQUIRE))
-            rights |= granted_in(e, c, depth);
-    return rights & ~context_taken(context);
-}
 
 /* The rights that no context can have on such an object. */
 static unsigned never_given(const struct object *obj)
@@ -90,66 +28,100 @@ static unsigned never_given(const struct object *obj)
 /* --- cache ------------------------------------------------------------------------------------ */
 
 struct cached {
-    uint64_t serial; /* of the context */
-    uint64_t stamp;  /* of the context and its bases */
+    uint64_t serial;  /* of the context */
+    uint64_t stamp;   /* of the context and its bases */
+    uint64_t changes; /* context_changes */
+    uint64_t gate;    /* 0; of a gate call: its offset + 1 */
     struct decision decision;
 };
 
 static struct cached cache[MAX_CPUS][CACHE_SIZE];
 
-static struct cached *cache_entry(const struct context *context, uint64_t obj_stamp)
+static struct cached *cache_entry(const struct context *context, uint64_t obj_stamp, uint64_t gate)
 {
-    return &cache[arch_cpu_id()][(obj_stamp + context->serial * 61) % CACHE_SIZE];
+    return &cache[arch_cpu_id()][(obj_stamp + context->serial * 61 + gate * 7) % CACHE_SIZE];
 }
 
-static bool is_valid(const struct cached *c, const struct context *context, uint64_t obj_stamp)
+static bool is_valid(const struct cached *c, const struct context *context, uint64_t obj_stamp,
+                     uint64_t gate)
 {
-    return c->decision.stamp == obj_stamp && c->serial == context->serial &&
-           c->stamp == context_stamp(context) && !clock_has_passed(c->decision.expires);
+    return c->decision.stamp == obj_stamp && c->serial == context->serial && c->gate == gate &&
+           c->stamp == context_stamp(context) && c->changes == context_changes() &&
+           !clock_has_passed(c->decision.until);
 }
 
-static __attribute__((noinline)) void decide_anew(struct context *context, struct object *obj,
-                                                  struct cached *out)
-{
-    struct evaluation e = { .obj = obj };
-    struct cached fresh = { .serial = context->serial,
-                            .stamp = context_stamp(context),
-                            .decision.stamp = obj_stamp(obj) };
-    unsigned taken = never_given(obj);
-
-    fresh.decision.rights = evaluate(&e, context, 0) & ~taken;
-    fresh.decision.by_default = by_default(context, obj) & ~context_taken(context) & ~taken;
-    fresh.decision.expires = e.expires;
-    *out = fresh;
-}
-
-/* The decision in the first context, which has no grants and no masks. */
+/* The decision in the first context, which has no grants, no masks and no capabilities. */
 static void decide_by_default(const struct object *obj, struct decision *decision)
 {
     decision->stamp = obj_stamp(obj);
     decision->rights =
         __atomic_load_n(&obj->perms, __ATOMIC_RELAXED) & TWZ_PERMS & ~never_given(obj);
     decision->by_default = decision->rights;
-    decision->expires = 0;
+    decision->until = 0;
 }
 
-void sec_decide(struct context *context, struct object *obj, struct decision *decision)
+/* One stay of a decision. If a signature is being checked, the stay does one step of that. */
+static __attribute__((noinline)) int decide_anew(struct context *context, struct object *obj,
+                                                 uint64_t gate, struct cached *out)
 {
-    struct cached *c = cache_entry(context, obj_stamp(obj));
+    struct evaluation e = { .obj = obj, .has_gate = gate != 0, .gate = gate - 1 };
+    struct cached fresh = { .serial = context->serial,
+                            .stamp = context_stamp(context),
+                            .changes = context_changes(),
+                            .gate = gate,
+                            .decision.stamp = obj_stamp(obj) };
+    unsigned never = never_given(obj);
+
+    if (signed_step())
+        return -TWZ_EAGAIN;
+    fresh.decision.rights = evaluate(&e, context, 0) & ~never;
+    fresh.decision.by_default = evaluate_default(context, obj) & ~never;
+    fresh.decision.until = e.until;
+    if (e.err == 0)
+        *out = fresh;
+    return e.err;
+}
+
+static int decide(struct context *context, struct object *obj, uint64_t gate,
+                  struct decision *decision)
+{
+    struct cached *c = cache_entry(context, obj_stamp(obj), gate);
+    int err = 0;
 
     if (context == context_first()) {
         decide_by_default(obj, decision);
-        return;
+        return 0;
     }
-    if (!is_valid(c, context, obj_stamp(obj)))
-        decide_anew(context, obj, c);
-    *decision = c->decision;
+    if (!is_valid(c, context, obj_stamp(obj), gate))
+        err = decide_anew(context, obj, gate, c);
+    if (err == -TWZ_EAGAIN)
+        current()->retry = true;
+    if (err == 0)
+        *decision = c->decision;
+    return err;
+}
+
+int sec_decide(struct context *context, struct object *obj, struct decision *decision)
+{
+    return decide(context, obj, 0, decision);
+}
+
+static int check(struct context *context, struct object *obj, uint64_t gate, unsigned need)
+{
+    struct decision decision;
+    int err = decide(context, obj, gate, &decision);
+
+    if (err < 0)
+        return err;
+    return (decision.rights & need) == need ? 0 : -TWZ_EDENIED;
 }
 
 int sec_check(struct context *context, struct object *obj, unsigned need)
 {
-    struct decision decision;
+    return check(context, obj, 0, need);
+}
 
-    sec_decide(context, obj, &decision);
-    return (decision.rights & need) == need ? 0 : -TWZ_EDENIED;
+int sec_check_gate(struct context *context, struct object *obj, uint64_t offset)
+{
+    return check(context, obj, offset + 1, TWZ_EXEC);
 }

@@ -12,6 +12,7 @@
 #ifndef SYS_CALLS_H
 #define SYS_CALLS_H
 
+#include <format.h>
 #include <kernel/arch.h>
 #include <kernel/object.h>
 #include <kernel/thread.h>

@@ -93,6 +93,17 @@ static __attribute__((noinline)) int64_t call_rare(struct arch_frame *frame, uin
     return calls[index](frame);
 }
 
+/* SYS_KEEP is negative, too. */
+static __attribute__((noinline)) void end_with_error(struct arch_frame *frame, int64_t result)
+{
+    if (result == SYS_KEEP)
+        return;
+    if (thread_takes_retry())
+        arch_call_rewind(&frame->regs, arch_call_number(&frame->regs));
+    else
+        arch_call_set_result(&frame->regs, result);
+}
+
 void kernel_syscall(struct arch_frame *frame)
 {
     uint64_t index = arch_call_number(&frame->regs) - TWZ_SYSCALL_BASE;
@@ -102,6 +113,8 @@ void kernel_syscall(struct arch_frame *frame)
         result = calls[index](frame);
     else
         result = call_rare(frame, index);
-    if (result != SYS_KEEP)
+    if (result < 0)
+        end_with_error(frame, result);
+    else
         arch_call_set_result(&frame->regs, result);
 }

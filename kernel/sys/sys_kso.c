@@ -20,6 +20,8 @@ int64_t sys_kso_invalidate(struct arch_frame *frame, objid_t id, uint64_t first,
     }
     if (err == 1)
         return sys_again(frame);
+    if (err < 0 && current()->retry)
+        return err;
     progress_end();
     return err;
 }

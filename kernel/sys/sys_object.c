@@ -129,7 +129,7 @@ static int give_to_creator(const struct twz_create *in, struct object **out)
     struct context *creator = threadobj_context(current());
     int err = 0;
 
-    if (in->kind == TWZ_KIND_SCTX && (in->flags & TWZ_OBJ_PERSIST) == 0)
+    if (in->kind == TWZ_KIND_SCTX)
         err = context_create(*out, creator, in->context == TWZ_CONTEXT_EMPTY);
     if (err == 0 && creator != context_first())
         err = grant_add(creator, *out, NULL, TWZ_PERMS, 0);
@@ -202,6 +202,8 @@ int64_t sys_obj_create(struct arch_frame *frame, struct user_spec spec, struct u
         err = USER_OUT(id, &t->progress.obj->id);
     if (err == 0)
         err = finish_object(t->progress.obj, &in); /* COMMIT: last, so nothing after it can fail */
+    if (err < 0 && t->retry)
+        return err;
     if (err < 0) {
         threadobj_drop_progress(t);
     } else {
@@ -246,6 +248,8 @@ int64_t sys_obj_copy(struct arch_frame *frame, struct user_ranges ranges, uint64
         err = copy_next(ranges, count, count, NULL);
     if (err == 1)
         return sys_again(frame);
+    if (err < 0 && current()->retry)
+        return err;
     copy_unreserve(&p->reserved);
     progress_end();
     return err;
@@ -274,6 +278,8 @@ int64_t sys_obj_range(struct arch_frame *frame, objid_t id, uint64_t op, uint64_
         return -TWZ_ERANGE;
     progress_begin(&frame->regs);
     err = sys_get(id, rights_for_range(op), &obj);
+    if (err < 0 && t->retry)
+        return err;
     if (err < 0) {
         progress_end();
         return err;
@@ -335,11 +341,13 @@ int64_t sys_obj_stat(objid_t id, struct user_stat stat)
         return err;
     if (obj == kso_system())
         kso_system_update();
-    sec_decide(threadobj_context(current()), obj, &decision);
-    err = decision.rights != 0 ? 0 : -TWZ_EDENIED;
+    err = sec_decide(threadobj_context(current()), obj, &decision);
     if (err == 0)
+        err = decision.rights != 0 ? 0 : -TWZ_EDENIED;
+    if (err == 0) {
         obj_stat(obj, &out);
-    out.rights = decision.rights;
+        out.rights = decision.rights;
+    }
     obj_put(obj);
     return err < 0 ? err : USER_OUT_SIZED(stat, &out, TWZ_STAT_MIN);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Handlers of the sec_* calls. */
+#include <format.h>
 #include <kernel/sec.h>
 #include <kernel/threadobj.h>
 #include <twz/sec.h>
@@ -23,11 +24,11 @@ int sys_get_context(objid_t id, struct context **out)
     return err;
 }
 
-/* A context that the caller must name, and must have USE on. */
-static int get_named(objid_t id, struct context **out)
+/* A context that the caller must name, and must have the rights `need` on. */
+static int get_named(objid_t id, unsigned need, struct context **out)
 {
     struct object *obj;
-    int err = sys_get(id, TWZ_USE, &obj);
+    int err = sys_get(id, need, &obj);
 
     if (err < 0)
         return err;
@@ -44,7 +45,7 @@ int64_t sys_sec_grant(objid_t context, objid_t object, uint64_t rights, uint64_t
 
     if (rights == 0 || (rights & ~(uint64_t)TWZ_PERMS) != 0)
         return -TWZ_EINVAL;
-    err = get_named(context, &to);
+    err = get_named(context, TWZ_USE, &to);
     if (err < 0)
         return err;
     err = sys_get(object, (unsigned)rights, &obj);
@@ -60,7 +61,7 @@ static int ungrant(objid_t context, objid_t object)
 {
     struct context *from;
     struct object *obj;
-    int err = get_named(context, &from);
+    int err = get_named(context, TWZ_USE, &from);
 
     if (err < 0)
         return err;
@@ -84,11 +85,38 @@ static int mask(struct context *context, uint64_t op, objid_t object, uint32_t a
     }
 }
 
+/* Adds a capability, or removes it. */
+static int change_table(objid_t context, uint64_t op, objid_t object, uint64_t arg)
+{
+    unsigned need = op == TWZ_SEC_ADD ? TWZ_USE : TWZ_USE | TWZ_DEL;
+    struct context *c;
+    struct sec_cap cap;
+    int err = objid_is_none(object) ? user_copy_in(&cap, arg, sizeof(cap)) : -TWZ_EINVAL;
+
+    if (err == 0)
+        err = get_named(context, need, &c);
+    if (err < 0)
+        return err;
+    err = op == TWZ_SEC_ADD ? sec_table_add(c, &cap) : sec_table_remove(c, &cap);
+    context_put(c);
+    return err;
+}
+
+int64_t sys_sec_revoke(struct user_statement statement)
+{
+    struct sec_revocation in;
+    int err = USER_IN(&in, statement);
+
+    return err < 0 ? err : sec_revoke(&in);
+}
+
 int64_t sys_sec_change(objid_t context, uint64_t op, objid_t object, uint64_t arg)
 {
     struct context *c;
     int err;
 
+    if (op == TWZ_SEC_ADD || op == TWZ_SEC_REMOVE)
+        return change_table(context, op, object, arg);
     if (op > TWZ_SEC_TAKE || (arg & ~(uint64_t)TWZ_PERMS) != 0)
         return -TWZ_EINVAL;
     if (op == TWZ_SEC_UNGRANT)

@@ -81,6 +81,12 @@ static int64_t make_again(const struct sync_call *c)
     return sys_again(c->frame);
 }
 
+/* The stay is full, or it met an error that does not count. */
+static bool is_repeated(int ret)
+{
+    return ret == 1 || (ret < 0 && thread_takes_retry());
+}
+
 static bool is_stay_full(const struct sync_call *c)
 {
     return current()->touches - c->touches >= WORD_TOUCHES;
@@ -125,7 +131,7 @@ static int do_wakes(struct sync_call *c)
         if (budget == 0 || is_stay_full(c))
             return 1;
         err = wake_sleepers(c, &c->op[c->at]);
-        if (err == 1)
+        if (err == 1 || (err < 0 && thread_takes_retry()))
             return 1;
         budget -= c->part - before < budget ? c->part - before : budget;
         c->woken += c->part;
@@ -232,7 +238,7 @@ static int64_t give_up_sleep(const struct sync_call *c, int ret, unsigned change
     if (sync_cancel(t, word_put) == SYNC_WOKEN && changed == c->count)
         changed = t->sync_index;
     if (changed == c->count)
-        return ret == 1 ? make_again(c) : ret;
+        return is_repeated(ret) ? make_again(c) : ret;
     err = store_result(c, changed, 1);
     return err < 0 ? err : 1;
 }
@@ -274,7 +280,7 @@ static int64_t do_sleeps(struct sync_call *c, uint64_t deadline)
     if (c->sleeps > 1 || late)
         ret = compare_all(c, &ready);
     if (ret != 0)
-        return ret == 1 ? make_again(c) : ret;
+        return is_repeated(ret) ? make_again(c) : ret;
     if (ready != 0)
         return ready;
     return late ? -TWZ_ETIMEDOUT : begin_sleep(c, deadline);

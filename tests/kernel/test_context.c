@@ -375,7 +375,7 @@ static void test_mask_refusals(void)
     CHECK_IS(mask(one, TWZ_SEC_MASK_DEFAULT, all, TWZ_PERMS), -TWZ_EINVAL);
     CHECK_IS(mask(one, TWZ_SEC_MASK_OBJECT, NONE, TWZ_PERMS), -TWZ_EINVAL);
     CHECK_IS(mask(one, TWZ_SEC_TAKE, NONE, 1u << 31), -TWZ_EINVAL);
-    CHECK_IS(mask(one, TWZ_SEC_TAKE + 1, NONE, 0), -TWZ_EINVAL);
+    CHECK_IS(mask(one, TWZ_SEC_REMOVE + 1, NONE, 0), -TWZ_EINVAL);
     CHECK_IS(mask(all, TWZ_SEC_TAKE, NONE, 0), -TWZ_ETYPE);
     CHECK_IS(mask(NONE, TWZ_SEC_TAKE, NONE, 0), -TWZ_EINVAL); /* the first context has no masks */
     CHECK_IS(tell(0, MASK, NONE, NONE, TWZ_SEC_TAKE, TWZ_DEL), 0); /* its own */
@@ -577,7 +577,7 @@ static void test_full(void)
     objid_t two = start(1, 0), object = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), other = NONE;
     unsigned i;
 
-    for (i = 0; i < 64; i++)
+    for (i = 0; i < 128; i++)
         CHECK_IS(mask(two, TWZ_SEC_MASK_OBJECT, user_object(0, 0, TWZ_KIND_DATA), 0), 0);
     CHECK_IS(mask(two, TWZ_SEC_MASK_OBJECT, object, 0), -TWZ_EFULL);
     CHECK(STORES(1, object));

@@ -6,6 +6,8 @@
  * end with an error and change nothing. Then the sizes of every struct that may grow. Addresses of
  * words, which the table has as values, are tried in the same way.
  */
+#include <format.h>
+
 #include "user.h"
 
 enum arg_kind { ARG_NONE, ARG_VALUE, ARG_ID, ARG_POINTER, ARG_SIZED, ARG_SIZE };
@@ -250,6 +252,6 @@ void test_main(void)
             try_argument(&calls[n], i, id);
             pointers++;
         }
-    CHECK_IS(pointers, 14);
+    CHECK_IS(pointers, 15);
     CHECK_IS(CALL(null, 0), 0);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Security contexts: many grants, many mappings of a context, and the widest decision (worst.h). */
+#include <format.h>
 #include <twz/sec.h>
 
 #include "worst.h"
@@ -117,10 +118,18 @@ static void worst_decision(void)
         worst_drop(worst_id(i));
 }
 
+static void worst_statements(void)
+{
+    struct sec_revocation statement = { .version = SEC_VERSION };
+
+    WORST_OF(sec_revoke, "not well formed", CALL(sec_revoke, &statement), -TWZ_EINVAL);
+}
+
 void worst_contexts(void)
 {
     user_log("contexts");
     worst_grants();
     worst_mask();
     worst_decision();
+    worst_statements();
 }

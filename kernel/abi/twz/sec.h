@@ -10,5 +10,7 @@
 #define TWZ_SEC_MASK_DEFAULT 1u /* arg: the default permissions that remain, on all objects */
 #define TWZ_SEC_MASK_OBJECT  2u /* object, arg: the same, on one object */
 #define TWZ_SEC_TAKE         3u /* arg: rights that the context loses, wherever they come from */
+#define TWZ_SEC_ADD          4u /* arg: address of a capability (security/format.h) */
+#define TWZ_SEC_REMOVE       5u /* arg: the same, one that is there */
 
 #endif

@@ -9,6 +9,8 @@
 #include <twz/sync.h>
 #include <twz/thread.h>
 
+struct sec_revocation; /* security/format.h */
+
 #define TWZ_SYSCALL_BASE 0x1000u
 
 enum twz_syscall {

@@ -21,18 +21,18 @@
 
 #include <kernel/object.h>
 #include <lib/idtree.h>
+#include <sctx.h>
 
-#define CONTEXT_DEPTH  8u     /* contexts of a chain of bases, at most */
-#define CONTEXT_MASKED 64u    /* objects with a mask of their own, at most */
-#define GRANT_SOURCES  8u     /* grants of one object in one context, at most */
-#define GRANTS_MAX     65536u /* grants in one context, at most */
+#define CONTEXT_DEPTH 8u     /* contexts of a chain of bases, at most */
+#define GRANT_SOURCES 8u     /* grants of one object in one context, at most */
+#define GRANTS_MAX    65536u /* grants in one context, at most */
 
 /* A decision (kernel/sec.h). */
 struct decision {
     unsigned rights;
     unsigned by_default; /* those of them that default permissions give */
     uint64_t stamp;      /* of the object, from before the decision */
-    uint64_t expires;    /* seconds of security time; 0: never */
+    uint64_t until;      /* the decision may change then; seconds of security time; 0: never */
 };
 
 /* A grant in the list of its granter; or a place in that list, with grant NULL. */
@@ -51,8 +51,9 @@ struct context_withdrawal {
     uint32_t slot;           /* ... this slot; or ... */
     struct given place;      /* ... this grant of it ... */
     bool has_place;
-    struct object *obj;     /* ... of this object ... */
-    struct unmap_walk walk; /* ... and these mappings of the object */
+    struct object *obj;         /* ... of this object ... */
+    struct unmap_walk walk;     /* ... and these mappings of the object */
+    struct obj_renewal renewal; /* ... or the objects that it may have delegated rights on */
 };
 
 struct context {
@@ -72,6 +73,8 @@ struct context {
         stamp; /* drawn anew (obj_draw_stamp) at each change of what the context adds or masks */
     uint32_t default_mask; /* of the default permissions of objects without a mask of their own */
     uint32_t taken;        /* rights that it has on no object */
+    bool has_table;        /* there may be capabilities in the object */
+    bool delegates;        /* a decision has used a delegation by it; one more reference */
     bool deleted;          /* it has no rights, and cannot be entered */
     /* under lock */
     struct spinlock lock;
@@ -103,6 +106,9 @@ MUST_CHECK int context_create(struct object *obj, struct context *creator, bool 
 /* The context of an SCTX object, referenced, if it is in the kernel; else NULL. */
 struct context *context_find(struct object *obj);
 
+/* Must be called before a delegation by the context counts. */
+void context_set_delegates(struct context *context);
+
 void context_ref(struct context *context);
 void context_put(struct context *context);
 
@@ -119,6 +125,11 @@ static inline uint64_t context_stamp(const struct context *context)
     return stamp;
 }
 
+/* Counts the changes that may concern decisions on any object: of owners' keys and epochs, of
+ * capabilities for all objects of an owner, of contexts that have delegated. */
+uint64_t context_changes(void);
+void context_changed(void);
+
 /* --- masks ------------------------------------------------------------------------------------ */
 
 /* The default permissions of an object that the context and its bases let through. */
@@ -127,14 +138,24 @@ unsigned context_default_mask(struct context *context, objid_t id);
 /* The rights that the context or a base has on no object. */
 unsigned context_taken(const struct context *context);
 
-/* Sets the mask of an object, or takes more from it, and nothing else. -TWZ_EFULL, -TWZ_ENOMEM. */
+/* The changes of masks alone, durable in a persistent context. -TWZ_EFULL, -TWZ_ENOMEM,
+ * -TWZ_ENOSPC. */
+MUST_CHECK int context_set_default(struct context *context, uint32_t mask);
+MUST_CHECK int context_set_taken(struct context *context, uint32_t rights);
 MUST_CHECK int context_set_mask(struct context *context, objid_t id, uint32_t mask);
 
 /* Makes the decisions void that were made of the context before. Must follow each change. */
 void context_renew_stamp(struct context *context);
 
+/* The end of rights of a context, and of those that depend on it: their slots are unmapped, and the
+ * objects that they granted to others. The running thread owes that. The change must have been made
+ * before, with a new stamp; the memory is allocated before the change. NULL: no memory. */
+struct context_withdrawal *context_withdrawal_prepare(void);
+void context_withdrawal_start(struct context_withdrawal *withdrawal, struct context *context);
+void context_withdrawal_drop(struct context_withdrawal *withdrawal);
+
 /* The changes of masks. Each only takes rights away; what it takes is unmapped before the running
- * thread returns to user mode. -TWZ_EDELETED, -TWZ_ENOMEM. */
+ * thread returns to user mode. -TWZ_ENOMEM, -TWZ_ENOSPC. */
 MUST_CHECK int context_mask_default(struct context *context, uint32_t mask);
 MUST_CHECK int context_mask_object(struct context *context, objid_t id,
                                    uint32_t mask); /* -TWZ_EFULL */

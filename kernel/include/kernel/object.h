@@ -47,7 +47,6 @@ struct object {
     uint64_t nonce[2];
     objid_t account;
     objid_t hash_tree; /* sealed: the object with the levels of its hash tree */
-    uint64_t revocation_epoch;
     uint32_t kind;
     uint32_t class_;   /* TWZ_CLASS_* */
     uint32_t perms_id; /* default permissions that are part of the ID */
@@ -65,14 +64,15 @@ struct object {
     struct list tie_children;  /* volatile children */
     /* under tree.lock */
     struct subtree tree;
-    uint32_t flags;     /* TWZ_OBJ_*; DELETED is atomic, and set and read without the lock too */
-    uint32_t perms;     /* permissions in force; also read without the lock */
-    uint64_t stamp;     /* atomic; drawn anew at each change of rights on the object */
-    uint32_t persist;   /* TWZ_PERSIST_* */
-    uint32_t row;       /* OBJ_NO_ROW if volatile; a change needs the table's lock as well */
-    uint64_t pages;     /* number of DRAM frames that are pages of the object */
-    bool has_lost;      /* volatile: leaves may be lost (ARCH_PT_LOST) */
-    phys_t record;      /* frame of the record page; PHYS_NONE until the first fault on it */
+    uint32_t flags; /* TWZ_OBJ_*; DELETED is atomic, and set and read without the lock too */
+    uint32_t perms; /* permissions in force; also read without the lock */
+    uint64_t revocation_epoch; /* atomic; only rises */
+    uint64_t stamp;            /* atomic; drawn anew at each change of rights on the object */
+    uint32_t persist;          /* TWZ_PERSIST_* */
+    uint32_t row;              /* OBJ_NO_ROW if volatile; a change needs the table's lock as well */
+    uint64_t pages;            /* number of DRAM frames that are pages of the object */
+    bool has_lost;             /* volatile: leaves may be lost (ARCH_PT_LOST) */
+    phys_t record;             /* frame of the record page; PHYS_NONE until the first fault on it */
     bool written;       /* mapped with WRITE since the last complete write-back without mappings */
     struct pin *pin;    /* list of the holders of pins (obj/pin.c) */
     uint32_t pins;      /* in that list; if there are any, they hold a reference */
@@ -239,6 +239,28 @@ MUST_CHECK int obj_ctl(struct object *obj, uint64_t op, uint64_t arg);
  * -TWZ_EFULL, -TWZ_ENOMEM, -TWZ_EDAMAGED. A page that the media lost stays lost. Long.
  */
 MUST_CHECK int obj_migrate(struct object *obj, bool persistent);
+
+/* Raises the revocation epoch, unless it is that high already. A persistent object has it durably
+ * on return, before any decision counts with it. The running thread owes the unmapping of granted
+ * rights. -TWZ_EDELETED, -TWZ_ENOMEM, -TWZ_ERANGE, -TWZ_EDAMAGED. */
+MUST_CHECK int obj_revoke(struct object *obj, uint64_t epoch);
+
+/* Work that gives all objects in core, or those of one owner (kuid not 0), new stamps, and unmaps
+ * granted rights on them. The running thread owes it. It must follow a change that takes rights;
+ * its memory is allocated before the change. prepare: NULL if there is no memory. Other work may
+ * contain the struct, all zero but for the kuid, and do its batches: some returns true if there are
+ * more. */
+struct obj_renewal {
+    struct deferred work;
+    objid_t kuid;
+    uint32_t chain;     /* of the table */
+    struct object *obj; /* referenced, in that chain; NULL: before the first one */
+    struct unmap_walk walk;
+};
+MUST_CHECK bool obj_renewal_some(struct obj_renewal *renewal);
+struct obj_renewal *obj_renewal_prepare(void);
+void obj_renewal_start(struct obj_renewal *renewal, objid_t kuid);
+void obj_renewal_drop(struct obj_renewal *renewal);
 
 /* Number of in-core objects, cached ones included. */
 uint64_t obj_count(void);

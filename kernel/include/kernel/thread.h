@@ -82,11 +82,14 @@ struct thread {
     objid_t sctx;                /* of addrspace: the active security context */
     void (*resume)(struct thread *t, struct arch_frame *frame); /* called when it runs again */
     struct progress progress;
+    void *scratch;               /* memory for decisions (kernel/sec/signed.c) ... */
+    size_t scratch_size;         /* ... freed when the thread ends */
     struct sync_waker waker;     /* of the word that its call has set */
     struct sync_waker end_waker; /* of its own exit word */
     struct list owed;            /* struct deferred: done before the thread returns to user mode */
     bool ended;   /* it has no registers and no address space; it only does what it owes */
     bool limited; /* phys_limit */
+    bool retry;   /* a decision needs more stays: an error that the thread has met does not count */
     bool parked;  /* it leaves the core at kernel_exit unless woken */
     struct twz_fault_location faults; /* of its fault frames in the view it is in */
     unsigned ngates;                  /* gate calls in progress; their entries are in `save` */
@@ -135,6 +138,9 @@ struct thread_init {
     uint64_t cores;
     bool limited; /* phys_limit */
 };
+
+/* True: the running thread's last error does not count; it must make the access again. */
+bool thread_takes_retry(void);
 
 /* Creates a thread, blocked, and writes its record. NULL: no memory. */
 struct thread *thread_create(const struct thread_init *init);

@@ -30,8 +30,8 @@ struct upcall {
     /* --- from core: the running thread -------------------------------------------------------- */
 
     /* Resolves a touch of addr by t that needs one of TWZ_READ, TWZ_WRITE, TWZ_EXEC. 0: the thread
-     * may touch it again; an error: *fault says why not (all fields but ip). The caller must hold
-     * no lock. Bounded; allocates. */
+     * may touch it again; an error: *fault says why not (all fields but ip), unless thread->retry
+     * is set. The caller must hold no lock. Bounded; allocates. */
     int (*resolve_fault)(struct thread *t, uint64_t addr, unsigned need, struct twz_fault *fault);
 
     /* The entry point that t's view names for this kind of fault; 0: none. The caller must hold no
@@ -78,7 +78,7 @@ struct upcall {
     void (*service_deleted)(struct object *obj);
 
     /* The access decision (kernel/sec.h). The caller must hold no lock. */
-    void (*decide_access)(struct context *context, struct object *obj, struct decision *decision);
+    int (*decide_access)(struct context *context, struct object *obj, struct decision *decision);
 
     /* --- from obj ----------------------------------------------------------------------------- */
 
