@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Handlers of gate_call and gate_return. */
 #include <kernel/gate.h>
+#include <kernel/sec.h>
+#include <kernel/threadobj.h>
 #include "calls.h"
-
-/* The entries of a service that the caller's rights reach. Default permissions and masks reach all
- * of them; a capability may name a range. */
-static bool is_gate_open(const struct object *service, uint64_t offset)
-{
-    (void)service;
-    (void)offset;
-    return true;
-}
 
 static int find_service(objid_t id, uint64_t offset, struct service **s)
 {
     struct object *obj;
-    int err = sys_get(id, TWZ_EXEC, &obj);
+    int err = obj_get(id, &obj);
 
     if (err < 0)
         return err;
-    err = is_gate_open(obj, offset) ? service_get(obj, s) : -TWZ_EDENIED;
+    err = sec_check_gate(threadobj_context(current()), obj, offset);
+    if (err == 0)
+        err = service_get(obj, s);
     obj_put(obj);
     return err;
 }
