@@ -53,12 +53,12 @@ static int check_call(struct thread *t, const struct arch_frame *frame, const st
     const struct object *view = s->addrspace->owner;
     const struct context *context = s->addrspace->context;
 
+    if (obj_is_deleted(view) || __atomic_load_n(&context->deleted, __ATOMIC_ACQUIRE))
+        return -TWZ_EDELETED;
     if (offset >= s->words.length)
         return -TWZ_ERANGE;
     if ((offset & (s->words.align - 1)) != 0 || arch_regs_bad_address(&frame->regs) != 0)
         return -TWZ_EINVAL;
-    if (obj_is_deleted(view) || __atomic_load_n(&context->deleted, __ATOMIC_ACQUIRE))
-        return -TWZ_EDELETED;
     if (t->ngates == TWZ_GATE_DEPTH)
         return -TWZ_EFULL;
     if (!t->gates)
