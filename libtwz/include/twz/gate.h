@@ -29,9 +29,10 @@
  * A gated function runs on a call frame of the service: with a stack of its own, no catch, and an
  * owner of locks of its own. Any number may run at a time. A caller may be killed at any
  * instruction inside; a lock that is held then goes to the next thread with TWZ_MUTEX_DIED
- * (twz/mutex.h). In a program with musl, a gated function must not call the C library, which has no
- * state for a call frame. It must not trust its arguments, and must copy what it is passed in an
- * object before it checks it, because the caller's other threads can store there meanwhile.
+ * (twz/mutex.h). In a program with musl, a gated function must not call functions of the C library
+ * that have state: there is none for a call frame. It must not trust its arguments. Data in an
+ * object of the caller must be copied before they are checked, because the caller's other threads
+ * can store there meanwhile.
  */
 #ifndef TWZ_GATE_H
 #define TWZ_GATE_H
@@ -66,7 +67,7 @@ typedef void (*twz_gate_fn)(void); /* a gated function, whatever its arguments *
 struct twz_service_spec {
     const twz_gate_fn *gates; /* by index; it must stay where it is */
     uint64_t ngates;
-    const char *name;    /* gets the service's object; NULL: none */
+    const char *name;    /* of the service's object; NULL: none */
     objid_t sctx;        /* the security context of the calls; 0: the caller's */
     uint32_t frames;     /* calls at a time, 1024 at most; 0: 32 */
     uint32_t reserve;    /* frames for accounts without a call in progress, less than `frames` */
@@ -75,9 +76,10 @@ struct twz_service_spec {
     uint64_t stack_size; /* bytes of each frame's stack; 0: 64 KiB */
 };
 
-/* Make the gates callable, until the caller's view is deleted. *id is the service's object, on
- * which others have READ and EXEC. -TWZ_EINVAL, an error of twz/obj.h, of kso_attach or of
- * twz_name_reassign. On an error, nothing remains. */
+/* Make the gates callable, until the caller's view is deleted. *id is the service's object: that of
+ * the name, which is made if there is none and stays over boots, or a new volatile one. Callers
+ * need EXEC on it. -TWZ_EBUSY if the service runs already; -TWZ_ETYPE if the name leads to another
+ * object; -TWZ_EINVAL, or an error of twz/obj.h, of kso_attach or of twz_name_reassign. */
 TWZ_CHECKED int twz_service_start(const struct twz_service_spec *spec, objid_t *id);
 
 /* --- declarations ----------------------------------------------------------------------------- */

@@ -2,7 +2,8 @@
 /*
  * Services and calls of them; gate.S has the instructions. The call frames of a service lie in one
  * object, each of `stride` bytes: its thread page, a hole, its stack. So the overflow of a stack is
- * a fault. The service's object and the frames are tied to the view, and end with it.
+ * a fault. The frames are tied to the view, and end with it. A service with a name has a persistent
+ * object, whose words each start writes anew.
  */
 #include <twz/gate.h>
 #include <twz/name.h>
@@ -13,8 +14,7 @@
 #define STACK_DEFAULT  (64ull << 10)
 #define ENTRY_SIZE     16u
 #define TLS_OFFSET     2048u /* in the thread page: zeros, so that stack protectors work */
-#define CREATE_PERMS   (TWZ_READ | TWZ_WRITE | TWZ_EXEC | TWZ_USE | TWZ_DEL)
-#define FINAL_PERMS    (TWZ_READ | TWZ_EXEC)
+#define SERVICE_PERMS  (TWZ_READ | TWZ_WRITE | TWZ_EXEC | TWZ_USE | TWZ_DEL)
 
 extern const uint8_t gate_entries[] __attribute__((visibility("hidden")));
 int64_t gate_enter(uint64_t number, const uint64_t arg[6], uint64_t *value);
@@ -133,40 +133,65 @@ static void fill_words(const struct twz_service_spec *spec, const struct layout 
     };
 }
 
-/* Attaches the service, whose ID no other program knows yet; then others may only call it. */
-static int publish(const twzobj *service, const char *name)
+/* The service's object: that of the name if there is one, else a new one. A volatile one is tied to
+ * the view. */
+static int open_service(const char *name, twzobj *service)
 {
-    int64_t ret = twz_sys_kso_attach(system_page()->kso_root, service->id, UINT64_MAX);
+    struct twz_create create = { .flags = name ? TWZ_OBJ_PERSIST : 0,
+                                 .perms = SERVICE_PERMS,
+                                 .kind = TWZ_KIND_SERVICE,
+                                 .tie = name ? TWZ_OBJID_NONE : view_id() };
+    struct twz_gates gates;
+    int err = name ? twz_service_open(name, &gates) : -TWZ_ENONAME;
 
-    if (ret >= 0)
-        ret = twz_sys_obj_ctl(service->id, TWZ_CTL_PERMS, FINAL_PERMS | TWZ_DEL | TWZ_WRITE);
-    if (ret >= 0 && name)
-        ret = twz_name_reassign(name, service->id);
-    if (ret >= 0)
-        ret = twz_sys_obj_ctl(service->id, TWZ_CTL_PERMS, FINAL_PERMS);
-    return ret < 0 ? (int)ret : 0;
+    if (err == 0)
+        return twz_object_init_guid(service, gates.id, TWZ_READ | TWZ_WRITE);
+    if (err != -TWZ_ENONAME && err != -TWZ_ENOOBJ && err != -TWZ_EDELETED)
+        return err;
+    err = twz_object_create(service, &create);
+    if (err < 0 || !name)
+        return err;
+    err = twz_name_reassign(name, service->id);
+    if (err < 0) {
+        twz_object_delete(service, TWZ_DELETE_DEFERRED);
+        twz_object_release(service);
+    }
+    return err;
+}
+
+/* True: the service is attached, but its view or context is deleted. No entry has this index. */
+static bool is_dead(objid_t service)
+{
+    const uint64_t arg[] = { service.lo, service.hi, UINT64_MAX, 0, 0, 0 };
+    uint64_t value;
+
+    return gate_enter(TWZ_SYS_gate_call, arg, &value) == -TWZ_EDELETED;
+}
+
+static int attach(objid_t service)
+{
+    objid_t root = system_page()->kso_root;
+
+    if (is_dead(service))
+        (void)twz_sys_kso_detach(root, service, UINT64_MAX);
+    return (int)twz_sys_kso_attach(root, service, UINT64_MAX);
 }
 
 static int start_on_frames(const struct twz_service_spec *spec, const struct layout *l,
                            const twzobj *frames, objid_t *id)
 {
-    struct twz_create create = { .perms = CREATE_PERMS,
-                                 .kind = TWZ_KIND_SERVICE,
-                                 .tie = view_id() };
     twzobj service;
     int err = fill_frames(frames, l, spec->gates);
 
     if (err == 0)
-        err = twz_object_create(&service, &create);
+        err = open_service(spec->name, &service);
     if (err < 0)
         return err;
     fill_words(spec, l, twz_object_base(frames), twz_object_base(&service));
     *id = service.id;
-    err = publish(&service, spec->name);
-    if (err < 0)
-        twz_object_delete(&service, TWZ_DELETE_DEFERRED);
+    err = attach(service.id);
     twz_object_release(&service);
-    return err;
+    return err < 0 ? err : 0;
 }
 
 int twz_service_start(const struct twz_service_spec *spec, objid_t *id)
