@@ -13,8 +13,8 @@
 #define SEED   32u
 #define DIGEST 32u
 
-/* The cost of a new passphrase: more passes than libsodium calls moderate, over less memory, because
- * a small machine must open the file, too. A file may ask for more, up to the limits. */
+/* The cost of a new passphrase: more passes than libsodium calls moderate, over less memory,
+ * because a small machine must open the file, too. A file may ask for more, up to the limits. */
 #define PASSES     4u
 #define MEMORY     (64u << 20)
 #define PASSES_MAX 64u

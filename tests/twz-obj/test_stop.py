@@ -143,6 +143,63 @@ def test_ln():
     stop_everywhere("ln", "/data/a", "/data/a2")
 
 
+def test_sctx_new():
+    stop_everywhere("sctx", "new")
+
+
+def test_sctx_new_with_a_name():
+    stop_everywhere("sctx", "new", "/data/new", leftover=1)
+
+
+def capabilities(pool):
+    return pool.json("sctx", "show", "/data/ctx")[0]["capabilities"]
+
+
+def stop_adding(caps, first):
+    """Stop `sctx add` of the last capability before each step; the context has it or not."""
+    global total
+    with Pool(TOOL) as pool:
+        files = [os.path.join(pool.dir, f"cap{n}") for n in range(caps)]
+        key = os.path.join(pool.dir, "key")
+        pool("key", "new", key, "--no-passphrase")
+        pool("sctx", "new", "/data/ctx")
+        pool("new", "/data/obj")
+        for n, path in enumerate(files):
+            pool("cap", "new", "/data/obj", path, "--key", key, "--to", "/data/ctx", "--perms", "r",
+                 "--until", str(10**10 + n))
+        if first:
+            pool("sctx", "add", "/data/ctx", *files[:first])
+        good, seen, step = pool.path + ".good", set(), 1
+        shutil.copy(pool.path, good)
+        before = capabilities(pool)
+        pool("sctx", "add", "/data/ctx", files[-1])
+        after = capabilities(pool)
+        same(len(after), len(before) + 1)
+        while True:
+            shutil.copy(good, pool.path)
+            r = pool("sctx", "add", "/data/ctx", files[-1], program=STOP,
+                     env={"TWZ_STOP_AT": str(step)}, code=None)
+            if r.returncode != STOPPED:
+                break
+            pool.check()
+            now = capabilities(pool)
+            wanted(now in (before, after), f"step {step}: {now}")
+            seen.add(len(now))
+            pool("check", "--repair")
+            same(capabilities(pool), now, f"step {step}: after repair")
+            step += 1
+        same(seen, {len(before), len(after)}, "states")
+        total += step - 1
+
+
+def test_sctx_add_a_first_capability():
+    stop_adding(1, 0)
+
+
+def test_sctx_add_a_second_capability():
+    stop_adding(2, 1)
+
+
 def test_ln_symbolic():
     stop_everywhere("ln", "-s", "a", "/data/s2")
 

@@ -22,10 +22,15 @@ def tool(*words):
     return subprocess.run([TOOL, *words], capture_output=True, text=True, check=True).stdout
 
 
+def split_name(line):
+    """("key new", "FILE"): the one or two words of the name, and the operands, which begin with no
+    small letter."""
+    return re.match(r"([a-z]+(?: [a-z]+)?) ?(.*)", line).groups()
+
+
 def commands():
     """{name: operands} of the table."""
-    pairs = (line.partition(" ") for line in tool("--words").splitlines())
-    return {name: operands for name, _, operands in pairs}
+    return dict(split_name(line) for line in tool("--words").splitlines())
 
 
 def options(command):
@@ -43,7 +48,7 @@ def man_sections():
     found = {}
     for entry in entries:
         head, _, body = entry.partition("\n")
-        name, _, operands = head.strip('"').partition(" ")
+        name, operands = split_name(head.strip('"'))
         found[name] = (operands, re.split(r"^\.SH ", body, flags=re.MULTILINE)[0])
     return found
 
@@ -57,16 +62,22 @@ def test_help_of_each_command():
     overview = tool("--help")
     for name, operands in commands().items():
         holds(overview, f"  {name} {operands}".rstrip())
-        text = tool(name, "--help")
+        text = tool(*name.split(), "--help")
         holds(text, f"usage: twz-obj {name}", operands)
         for option, argument in options(name).items():
             holds(text, f"{option} {argument}".rstrip())
         same("[option...]" in text, bool(options(name)), f"{name}: options in the usage")
 
 
+def test_help_of_a_noun():
+    text = tool("key", "--help")
+    for name in commands():
+        same(f"twz-obj {name} " in text, name.startswith("key "), name)
+
+
 def check_forms(command, text):
     """An option is introduced with its letter and its argument, as --help shows them."""
-    for form in re.findall(r"^  (-.,)? +(--[a-z-]+)(?: ([A-Z]+))? ", tool(command, "--help").split("Options of all")[0],
+    for form in re.findall(r"^  (-.,)? +(--[a-z-]+)(?: ([A-Z]+))? ", tool(*command.split(), "--help").split("Options of all")[0],
                            flags=re.MULTILINE):
         letter, option, argument = form
         wanted_form = " ".join(filter(None, [letter, option, argument]))
@@ -125,6 +136,12 @@ def test_completion():
         same(complete(pool, "--pool", pool.path + "."), [])
         same(complete(pool, "put", pool.path[:-1]), [pool.path])
         same(complete(pool, "put", pool.path, "/data/a"), ["/data/alpha"])
+        same(complete(pool, "ke"), ["key"])
+        same(complete(pool, "key", "e"), ["export"])
+        same(complete(pool, "cap", "new", "--by-"), ["--by-epoch"])
+        same(complete(pool, "cap", "new", "/data/a"), ["/data/alpha"])
+        same(complete(pool, "cap", "new", "/data/alpha", pool.path[:-1]), [pool.path])
+        same(complete(pool, "cap", "new", "--key", pool.path[:-1]), [pool.path])
 
 
 counting.run(globals(), *sys.argv[3:4])

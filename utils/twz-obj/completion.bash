@@ -25,12 +25,16 @@ _twz_obj_paths() {
 # Is the word a host file? $1: the command, $2: the number of operands before the word.
 _twz_obj_wants_host_file() {
     case $1 in
-    mkpool | snapshot | batch) return 0 ;;
+    mkpool | snapshot | batch | 'key new' | 'key show' | 'key export' | 'cap show' | 'cap verify')
+        return 0 ;;
     put) [ "$2" -eq 0 ] ;;
-    get) [ "$2" -eq 1 ] ;;
+    get | 'cap new' | 'sctx add') [ "$2" -ge 1 ] ;;
     *) return 1 ;;
     esac
 }
+
+# Is the word the first of commands of two words?
+_twz_obj_is_noun() { [[ $1 =~ ^(key|cap|sctx)$ ]]; }
 
 _twz_obj() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
@@ -39,19 +43,27 @@ _twz_obj() {
         case ${COMP_WORDS[i]} in
         --pool) pool=${COMP_WORDS[++i]} ;;
         -*) [[ " $(_twz_obj_valued "$command")" == *" ${COMP_WORDS[i]} "* ]] && ((i++)) ;;
-        *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((operands++)); fi ;;
+        *)
+            if [ -z "$command" ]; then
+                command=${COMP_WORDS[i]}
+            elif _twz_obj_is_noun "$command"; then
+                command="$command ${COMP_WORDS[i]}"
+            else
+                ((operands++))
+            fi
+            ;;
         esac
     done
     if [ -z "$command" ]; then
-        words="$(twz-obj --words) --pool --json --jsonl --help --version"
+        words="$(twz-obj --words | cut -d' ' -f1 | uniq) --pool --json --jsonl --help --version"
     else
         words=$(twz-obj --words="$command")
     fi
     words=$(printf '%s\n' "$words" | tr ' ' '\n' | grep -E -- '^(--)?[a-z-]+$')
     local IFS=$'\n'
-    if [ "$before" = --pool ] || [ "$before" = --backup ]; then
+    if [[ $before =~ ^--(pool|backup|key|statement)$ ]]; then
         COMPREPLY=($(compgen -f -- "$word"))
-    elif [[ $word == -* || -z $command ]]; then
+    elif [[ $word == -* || -z $command ]] || _twz_obj_is_noun "$command"; then
         COMPREPLY=($(compgen -W "$words" -- "$word"))
     elif _twz_obj_wants_host_file "$command" "$operands"; then
         COMPREPLY=($(compgen -f -- "$word"))

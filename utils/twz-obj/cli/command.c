@@ -168,17 +168,35 @@ static int run_on_pool(struct tool *tool, const struct args *args, enum command_
     return err;
 }
 
+/* The words are no command. TOOL_OK after help for a noun, else an exit code after a message. */
+static int fail_no_command(int argc, char **argv)
+{
+    bool noun = false;
+
+    for (int i = 0; i < command_def_count; i++)
+        noun = noun || command_has_noun(&command_defs[i], argv[0]);
+    if (noun && argc > 1 && strcmp(argv[1], "--help") == 0) {
+        help_print(argv[0]);
+        return TOOL_OK;
+    }
+    if (noun)
+        return fail(TOOL_USAGE, "%s %s: no such command: see 'twz-obj %s --help'", argv[0],
+                    argc > 1 ? argv[1] : "(nothing)", argv[0]);
+    return fail(TOOL_USAGE, "%s: no such command: see 'twz-obj --help'", argv[0]);
+}
+
 int command_run(struct tool *tool, int argc, char **argv)
 {
-    const struct command_def *command = command_find(argv[0]);
+    int words;
+    const struct command_def *command = command_match(argc, argv, &words);
     struct args args;
     int err;
     enum command_access access;
     bool own;
 
     if (!command)
-        return fail(TOOL_USAGE, "%s: no such command: see 'twz-obj --help'", argv[0]);
-    err = parse_args(tool, command, argc, argv, &args);
+        return fail_no_command(argc, argv);
+    err = parse_args(tool, command, argc - words + 1, argv + words - 1, &args);
     if (err)
         return err < 0 ? TOOL_OK : err;
     access = access_needed(&args);

@@ -18,7 +18,7 @@ struct tool {
     bool batch;            /* inside batch */
 };
 
-#define ARGS_OPTIONS 8
+#define ARGS_OPTIONS 12
 struct args {
     const struct command_def *command;
     const char *value[ARGS_OPTIONS]; /* of the i-th option: argument, "", or NULL: not given */

@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct command_def command_defs[] = {
@@ -15,6 +16,15 @@ const struct command_def command_defs[] = {
       .max = hi,                                  \
       .access = ACCESS_##a,                       \
       .run = cmd_##n },
+#define ACTION(noun, verb, a, lo, hi, arguments, summary) \
+    { .kind = DEF_COMMAND,                                \
+      .name = #noun " " #verb,                            \
+      .argument = arguments,                              \
+      .help = summary,                                    \
+      .min = lo,                                          \
+      .max = hi,                                          \
+      .access = ACCESS_##a,                               \
+      .run = cmd_##noun##_##verb },
 #define OPTION(a, l, n, arg, h) \
     { .kind = DEF_OPTION,       \
       .name = n,                \
@@ -25,6 +35,7 @@ const struct command_def command_defs[] = {
 #include "commands.def"
 #undef GROUP
 #undef COMMAND
+#undef ACTION
 #undef OPTION
 };
 const int command_def_count = (int)(sizeof(command_defs) / sizeof(command_defs[0]));
@@ -36,6 +47,29 @@ const struct command_def *command_find(const char *name)
             return &command_defs[i];
     }
     return NULL;
+}
+
+const struct command_def *command_match(int argc, char **argv, int *words)
+{
+    const struct command_def *def = command_find(argv[0]);
+    char name[32];
+
+    *words = 1;
+    if (def || argc < 2)
+        return def;
+    *words = 2;
+    snprintf(name, sizeof(name), "%s %s", argv[0], argv[1]);
+    return command_find(name);
+}
+
+bool command_has_noun(const struct command_def *def, const char *noun)
+{
+    const char *blank = def->kind == DEF_COMMAND ? strchr(def->name, ' ') : NULL;
+
+    if (!noun)
+        return def->kind == DEF_COMMAND && !blank;
+    return blank && strlen(noun) == (size_t)(blank - def->name) &&
+           strncmp(noun, def->name, strlen(noun)) == 0;
 }
 
 int command_option_count(const struct command_def *command)

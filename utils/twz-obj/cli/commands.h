@@ -9,6 +9,8 @@
 #ifndef COMMANDS_H
 #define COMMANDS_H
 
+#include <stdbool.h>
+
 struct tool;
 struct args;
 
@@ -30,8 +32,14 @@ struct command_def {
 extern const struct command_def command_defs[];
 extern const int command_def_count;
 
-/* The line of a command, or NULL. */
+/* The line of a command ("ls", "key new"), or NULL. */
 const struct command_def *command_find(const char *name);
+
+/* The same for the first words of a command line. *words: their number, 1 or 2. */
+const struct command_def *command_match(int argc, char **argv, int *words);
+
+/* Is the line of a command with this noun ("key")? NULL: of one without a noun. */
+bool command_has_noun(const struct command_def *def, const char *noun);
 
 /* The number of options of a command. */
 int command_option_count(const struct command_def *command);
@@ -39,10 +47,13 @@ int command_option_count(const struct command_def *command);
 #define GROUP(title)
 #define COMMAND(name, access, min, max, arguments, summary) \
     int cmd_##name(struct tool *tool, const struct args *args);
+#define ACTION(noun, verb, access, min, max, arguments, summary) \
+    int cmd_##noun##_##verb(struct tool *tool, const struct args *args);
 #define OPTION(access, letter, name, argument, help)
 #include "commands.def"
 #undef GROUP
 #undef COMMAND
+#undef ACTION
 #undef OPTION
 
 #endif

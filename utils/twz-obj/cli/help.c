@@ -61,13 +61,32 @@ static void help_one(const struct command_def *command)
     printf("\n%s", global_help);
 }
 
+/* The commands with this noun. False: there is none. */
+static bool help_noun(const char *noun)
+{
+    bool any = false;
+
+    for (int i = 0; i < command_def_count; i++) {
+        const struct command_def *def = &command_defs[i];
+
+        if (!command_has_noun(def, noun))
+            continue;
+        printf("%s twz-obj %s %s\n       %s.\n", any ? "      " : "usage:", def->name,
+               def->argument, def->help);
+        any = true;
+    }
+    if (any)
+        printf("\n%s", global_help);
+    return any;
+}
+
 void help_print(const char *name)
 {
     const struct command_def *command = name ? command_find(name) : NULL;
 
     if (command)
         help_one(command);
-    else
+    else if (!name || !help_noun(name))
         help_all();
 }
 
@@ -81,12 +100,10 @@ void help_words(const char *name)
     const struct command_def *command = name ? command_find(name) : NULL;
     const struct command_def *end = command_defs + command_def_count;
 
-    if (name && !command)
-        return;
-    if (!name) {
+    if (!command) {
         for (const struct command_def *def = command_defs; def < end; def++) {
-            if (def->kind == DEF_COMMAND)
-                printf("%s %s\n", def->name, def->argument);
+            if (name ? command_has_noun(def, name) : def->kind == DEF_COMMAND)
+                printf("%s %s\n", name ? strchr(def->name, ' ') + 1 : def->name, def->argument);
         }
         return;
     }

@@ -32,6 +32,56 @@ bool text_size(const char *text, uint64_t *value)
     return true;
 }
 
+bool text_time(const char *text, uint64_t now, uint64_t *value)
+{
+    static const struct {
+        char letter;
+        uint32_t seconds;
+    } unit[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+    bool relative = text[0] == '+';
+    uint32_t seconds = 1;
+    unsigned long long n;
+    char *end;
+
+    text += relative;
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    errno = 0;
+    n = strtoull(text, &end, 10);
+    for (size_t i = 0; relative && *end && i < sizeof(unit) / sizeof(*unit); i++) {
+        if (*end == unit[i].letter) {
+            seconds = unit[i].seconds;
+            end++;
+            break;
+        }
+    }
+    if (errno != 0 || *end || n >> 40)
+        return false;
+    *value = relative ? now + n * seconds : n;
+    return true;
+}
+
+bool text_objid(const char *text, objid_t *id)
+{
+    char digits[33];
+    size_t n = 0;
+
+    for (; *text && n < 32; text++) {
+        if (*text == ':' && n == 16)
+            continue;
+        if (!isxdigit((unsigned char)*text))
+            return false;
+        digits[n++] = *text;
+    }
+    if (n < 32 || *text)
+        return false;
+    digits[32] = 0;
+    id->lo = strtoull(digits + 16, NULL, 16);
+    digits[16] = 0;
+    id->hi = strtoull(digits, NULL, 16);
+    return true;
+}
+
 bool text_perms(const char *text, uint32_t *perms)
 {
     *perms = 0;

@@ -7,9 +7,9 @@
  *            2  COMMIT: hier's bucket word, the witness  the name means the whole object
  * no name    1  fill; the witness never holds           as before
  *            2  COMMIT: TWZ_CTL_PERMANENT               a whole object without a name
- * old name   1  as without a name                       as before, or a whole object without a
- *                                                       name, which twz-obj lost shows
- *            2  COMMIT: hier_replace                    the name means the new object
+ * old name,  1  as without a name                       as before, or a whole object without a
+ * or a made                                             name, which twz-obj lost shows
+ * object     2  COMMIT: hier_replace                    the name means the new object
  */
 #include "destination.h"
 
@@ -69,7 +69,7 @@ static int make_named(struct filling *filling, struct hier_where *where, objid_t
 }
 
 /* A filled object without a name; deleted again after an error. */
-static int make_unnamed(struct filling *filling, objid_t *id)
+static int fill_unnamed(struct filling *filling, objid_t *id)
 {
     /* The witness never holds: the root directory's first metadata word is its magic for ever. */
     struct twz_create create = {
@@ -91,19 +91,39 @@ static int make_unnamed(struct filling *filling, objid_t *id)
     return err;
 }
 
+/* 1: the object was there before. */
+static int make_unnamed(struct filling *filling, objid_t *id)
+{
+    if (filling->spec->make)
+        return filling->spec->make(filling->spec->ctx, filling->pool, id);
+    return fill_unnamed(filling, id);
+}
+
 static int replace_named(struct filling *filling, struct hier_where *where, objid_t *id)
 {
-    int err = make_unnamed(filling, id);
+    int made = make_unnamed(filling, id);
     bool pointed;
+    int err;
 
-    if (err < 0)
-        return err;
+    if (made < 0)
+        return made;
     pointed = refs_pointed(filling->pool, where->id, false);
     err = hier_replace(&where->dir, names_leaf(where), *id, &filling->spec->values,
                        pointed ? 0 : HIER_DELETE);
-    if (err < 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0)
+    if (err < 0 && made == 0 && plat_obj_delete(*id, TWZ_DELETE_NOW) < 0)
         return -TWZ_EDAMAGED;
     return err;
+}
+
+static int make_at(struct filling *filling, struct hier_where *where, objid_t *id)
+{
+    if (where->must_dir && !where->kind)
+        return -TWZ_ENONAME;
+    if (where->kind && filling->spec->fresh)
+        return -TWZ_EEXIST;
+    if (where->kind || filling->spec->make)
+        return replace_named(filling, where, id);
+    return make_named(filling, where, id);
 }
 
 /* Walk to the destination's name: `path`, or `leaf` inside it if `path` is a directory. */
@@ -148,11 +168,7 @@ int destination_create(struct pool *pool, const char *path, const struct object_
     int err = path ? walk_to(pool, path, spec->leaf, &where) : 0;
 
     if (err >= 0 && path) {
-        if (where.must_dir && !where.kind)
-            err = -TWZ_ENONAME;
-        else
-            err =
-                where.kind ? replace_named(&filling, &where, id) : make_named(&filling, &where, id);
+        err = make_at(&filling, &where, id);
         hier_where_close(&where);
     } else if (err >= 0) {
         err = make_unnamed(&filling, id);

@@ -3,6 +3,8 @@
 #ifndef DESTINATION_H
 #define DESTINATION_H
 
+#include <stdbool.h>
+
 #include "posix.h"
 
 struct object_spec {
@@ -12,6 +14,10 @@ struct object_spec {
     int (*fill)(void *ctx, struct pool *pool, uint32_t row);
     void *ctx;
     struct attr_values values; /* of its name */
+    /* Makes a whole object in place of `fill` and `perms`. 0; 1 if there was one already; -TWZ_E*.
+     * May be NULL. */
+    int (*make)(void *ctx, struct pool *pool, objid_t *id);
+    bool fresh; /* refuse a name that exists */
 };
 
 /*
