@@ -60,6 +60,7 @@ void fault_raise(struct arch_frame *frame, struct twz_fault *fault)
     int err;
 
     fault->ip = arch_regs_ip(&frame->regs);
+    fault->sp = arch_regs_stack(&frame->regs);
     if (trace_fault)
         faulttext_log(t, fault, "fault");
     entry = upcall.fault_entry(t, fault->kind);

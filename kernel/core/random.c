@@ -91,7 +91,7 @@ void random_init(void)
     for (unsigned i = 0; i < SEED_WORDS; i++)
         good &= arch_random64(&seed[i]);
     if (!good)
-        log_printf("random: this processor has no random source; IDs may repeat");
+        log_printf("random: this processor has no random source; addresses and IDs may be guessed");
     seed[SEED_WORDS] = arch_boot_ticks();
     seed[SEED_WORDS + 1] = arch_clock_ns();
     mix_root(seed, sizeof(seed));

@@ -18,6 +18,7 @@
 #include <kernel/start.h>
 #include <kernel/sync.h>
 #include <kernel/trace.h>
+#include <lib/string.h>
 
 #define MIB_FRAMES_SHIFT 8u /* frames of 4 KiB in a MiB: 256 */
 
@@ -40,12 +41,29 @@ static void log_version(void)
                (unsigned long long)(nvdimm >> 20), hash);
 }
 
-/* The number of this boot of the pool, so that no two boots give the same IDs. */
-static void mix_boot_number(void)
+/*
+ * Mixes in the words that distinguish this boot from all others, so that no two give the same IDs
+ * and addresses, even on a machine whose random source is missing or repeats itself. The UUID tells
+ * pools apart. The monotonic counters tell the boots of a pool apart: the one of boots is durable
+ * by now. The wall clock does so for a pool file that was restored to an earlier state.
+ */
+static void mix_boot(void)
 {
-    uint64_t boots = kso_resume_count();
+    struct {
+        uint8_t uuid[16];
+        uint64_t counter[STORE_MONO_COUNT];
+        struct arch_clock clock;
+    } boot = { 0 };
+    struct store *store = pool_lock();
 
-    random_mix(&boots, sizeof(boots));
+    if (store) {
+        memcpy(boot.uuid, store_super_get(store)->uuid, sizeof(boot.uuid));
+        for (uint32_t i = 0; i < STORE_MONO_COUNT; i++)
+            boot.counter[i] = store_mono_get(store, i);
+    }
+    pool_unlock();
+    arch_clock_params(&boot.clock);
+    random_mix(&boot, sizeof(boot));
 }
 
 void kernel_main(void)
@@ -60,7 +78,7 @@ void kernel_main(void)
     pool_init();  /* finds the pool, recovers it */
     clock_init(); /* time goes on where the pool's last boot was */
     kso_init();   /* the root KSO and the system information page */
-    mix_boot_number();
+    mix_boot();
     console_init();   /* the link to the host */
     arch_smp_start(); /* the other cores, which idle until there are threads */
     kso_system_update();

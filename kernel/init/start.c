@@ -11,6 +11,7 @@
 #include <kernel/panic.h>
 #include <kernel/page.h>
 #include <kernel/pool.h>
+#include <kernel/random.h>
 #include <kernel/start.h>
 #include <kernel/threadobj.h>
 #include <kernel/view.h>
@@ -29,13 +30,60 @@ struct elf_head {
 _Static_assert(sizeof(struct elf_head) == 32, "elf header size");
 #define ELF_MACHINE_X86_64 62u
 
-/* The slots of the first program. It finds its view through its thread's page, and creates its data
- * in the slot above its text. The slot below the stack stays empty, so that a stack overflow
- * faults. */
-#define SLOT_TEXT   1u
-#define SLOT_VIEW   5u
-#define SLOT_THREAD 6u
-#define SLOT_STACK  13u
+/* The slots of the first program, drawn at random as libtwz draws those of other programs
+ * (libtwz/src/guest/slots.c). It finds its view through its thread's page, and creates its data in
+ * the slot above its text. The slot below the stack stays empty, so a stack overflow faults. */
+struct places {
+    uint32_t text;
+    uint32_t stack;
+    uint32_t view;
+    uint32_t thread;
+    uint32_t shift; /* bytes from the top of the stack to where it begins */
+};
+
+#define STACK_SHIFTS 256u /* of 16 bytes each */
+
+static uint32_t random_below(uint32_t bound)
+{
+    uint32_t word;
+
+    random_bytes(&word, sizeof(word));
+    return (uint32_t)((uint64_t)word * bound >> 32);
+}
+
+static uint32_t choose_window(void)
+{
+    uint32_t windows = (TWZ_SLOTS - TWZ_SLOT_RANDOM) / TWZ_SLOT_WINDOW;
+
+    return TWZ_SLOT_RANDOM + random_below(windows) * TWZ_SLOT_WINDOW;
+}
+
+/* A random slot of the window that is neither the stack's, nor the one below it, nor `other`. */
+static uint32_t choose_slot(uint32_t window, uint32_t stack, uint32_t other)
+{
+    uint32_t slot;
+
+    do {
+        slot = window + random_below(TWZ_SLOT_WINDOW);
+    } while (slot == stack || slot == stack - 1 || slot == other);
+    return slot;
+}
+
+/* The text and its data lie in one window, what belongs to the thread in another. */
+static void choose_places(struct places *at)
+{
+    uint32_t text = choose_window();
+    uint32_t window;
+
+    do {
+        window = choose_window();
+    } while (window == text);
+    at->text = text + random_below(TWZ_SLOT_WINDOW - 1);
+    at->stack = window + 1 + random_below(TWZ_SLOT_WINDOW - 1);
+    at->view = choose_slot(window, at->stack, TWZ_SLOT_NONE);
+    at->thread = choose_slot(window, at->stack, at->view);
+    at->shift = random_below(STACK_SHIFTS) * 16;
+}
 
 static struct object *create_object(uint32_t kind)
 {
@@ -58,8 +106,8 @@ static objid_t init_id(void)
     return id;
 }
 
-/* The view address of the program's entry point. */
-static uint64_t program_entry(struct object *program)
+/* The offset of the program's entry point. */
+static uint64_t read_entry(struct object *program)
 {
     static const uint8_t magic[5] = { 0x7f, 'E', 'L', 'F', 2 };
     struct elf_head elf;
@@ -71,7 +119,7 @@ static uint64_t program_entry(struct object *program)
         elf.entry >= TWZ_OBJ_DATA_MAX)
         fatal(TWZ_HOST_STOP_DAMAGED, "the first program " IDFMT " is no x86-64 ELF program",
               IDPR(program->id));
-    return TWZ_SLOT_ADDR(SLOT_TEXT) + TWZ_OBJ_BASE + elf.entry;
+    return TWZ_OBJ_BASE + elf.entry;
 }
 
 static void map_first_slot(struct object *view, uint32_t slot, objid_t id, unsigned rights)
@@ -82,26 +130,28 @@ static void map_first_slot(struct object *view, uint32_t slot, objid_t id, unsig
         fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
 }
 
-static void fill_first_view(struct object *view, objid_t program, objid_t thread, objid_t stack)
+static void fill_first_view(struct object *view, const struct places *at, objid_t program,
+                            objid_t thread, objid_t stack)
 {
     const struct twz_view head = { .magic = TWZ_VIEW_MAGIC };
     const unsigned rw = TWZ_READ | TWZ_WRITE;
 
     if (obj_write(view, TWZ_OBJ_BASE, &head, sizeof(head)) < 0)
         fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
-    map_first_slot(view, SLOT_TEXT, program, TWZ_READ | TWZ_EXEC);
-    map_first_slot(view, SLOT_VIEW, view->id, rw);
-    map_first_slot(view, SLOT_THREAD, thread, rw);
-    map_first_slot(view, SLOT_STACK, stack, rw);
+    map_first_slot(view, at->text, program, TWZ_READ | TWZ_EXEC);
+    map_first_slot(view, at->view, view->id, rw);
+    map_first_slot(view, at->thread, thread, rw);
+    map_first_slot(view, at->stack, stack, rw);
     map_first_slot(view, TWZ_SLOT_SYSTEM, kso_system()->id, TWZ_READ);
     map_first_slot(view, TWZ_SLOT_CONTROL, console_control_id(), rw);
     map_first_slot(view, TWZ_SLOT_CONSOLE, console_id(), rw);
 }
 
-static void start_thread(struct object *thread, struct object *view, uint64_t entry)
+static void start_thread(struct object *thread, struct object *view, const struct places *at,
+                         uint64_t entry)
 {
-    uint64_t top = TWZ_SLOT_ADDR(SLOT_STACK) + TWZ_OBJ_DATA_TOP;
-    uint64_t page = TWZ_SLOT_ADDR(SLOT_THREAD) + TWZ_OBJ_BASE;
+    uint64_t top = TWZ_SLOT_ADDR(at->stack) + TWZ_OBJ_DATA_TOP - at->shift;
+    uint64_t page = TWZ_SLOT_ADDR(at->thread) + TWZ_OBJ_BASE;
     struct thread_start start = { .priority = PRIORITIES / 2,
                                   .cores = UINT64_MAX,
                                   .context = context_first() };
@@ -109,10 +159,10 @@ static void start_thread(struct object *thread, struct object *view, uint64_t en
 
     if (!user)
         fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
-    arch_regs_start(&start.regs, entry, top, 0, 0);
+    arch_regs_start(&start.regs, TWZ_SLOT_ADDR(at->text) + entry, top, 0, 0);
     arch_regs_set_bases(&start.regs, 0, page);
     user->self = page;
-    user->view = TWZ_SLOT_ADDR(SLOT_VIEW);
+    user->view = TWZ_SLOT_ADDR(at->view);
     if (arch_regs_validate(&start.regs) < 0 || threadobj_start(thread, view, &start) < 0)
         fatal(TWZ_HOST_STOP_PANIC, "the first program cannot be started");
 }
@@ -121,6 +171,7 @@ void start_init(void)
 {
     objid_t id = init_id();
     struct object *program, *view, *thread, *stack;
+    struct places at;
     int err;
 
     if (objid_is_none(id))
@@ -134,8 +185,9 @@ void start_init(void)
     thread = create_object(TWZ_KIND_THREAD);
     stack = create_object(TWZ_KIND_DATA);
     threadobj_set_init(thread);
-    fill_first_view(view, id, thread->id, stack->id);
-    start_thread(thread, view, program_entry(program));
+    choose_places(&at);
+    fill_first_view(view, &at, id, thread->id, stack->id);
+    start_thread(thread, view, &at, read_entry(program));
     obj_put(program);
     obj_put(view);
     obj_put(thread);

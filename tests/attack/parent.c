@@ -104,7 +104,7 @@ static int search_for_parent(void)
     found |= search_page("system", TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
     found |=
         search_page("root", (uint64_t)attack_map(ATTACK_SLOT, attack_system()->kso_root, TWZ_READ));
-    for (uint32_t slot = 0; slot < ATTACK_SLOT; slot++) {
+    for (uint32_t slot = 0; slot < TWZ_SLOTS; slot++) {
         if (!(entry[slot].flags & TWZ_VE_VALID) || !is_foreign(entry[slot].id))
             continue;
         printf("slot %u maps a foreign thread or view\n", slot);

@@ -49,6 +49,15 @@ static void end_by_fault(void)
     *(volatile int *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + 4096) = 1;
 }
 
+/* Whether the slot has this program's own stack, arguments, or the data above a text. */
+static bool is_own(uint32_t slot, const volatile struct twz_view_entry *below)
+{
+    uint64_t stack = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+
+    return slot == stack >> TWZ_OBJ_SHIFT ||
+           slot == twz_thread_repr_base()->args >> TWZ_OBJ_SHIFT || (below->flags & TWZ_EXEC);
+}
+
 /* Make a hole over the data of each object of this view that other programs may use, too: volatile,
  * writable, mapped more than once. */
 static int destroy_shared(void)
@@ -58,13 +67,13 @@ static int destroy_shared(void)
                                                             TWZ_VIEW_TABLE);
     int count = 0;
 
-    for (int slot = 64; slot < 5000; slot++) {
+    for (uint32_t slot = TWZ_SLOT_RANDOM; slot < TWZ_SLOTS; slot++) {
         objid_t id = { entry[slot].id.lo, entry[slot].id.hi };
         struct twz_stat stat;
 
         if (!(entry[slot].flags & TWZ_VE_VALID) || (entry[slot].flags & 3) != 3 ||
             twz_object_stat(id, &stat) < 0 || stat.kind != TWZ_KIND_DATA ||
-            (stat.flags & TWZ_OBJ_PERSIST) || stat.uses < 2)
+            (stat.flags & TWZ_OBJ_PERSIST) || stat.uses < 2 || is_own(slot, &entry[slot - 1]))
             continue;
         count += twz_sys_obj_range(id, TWZ_RANGE_HOLE, TWZ_OBJ_BASE, 32 * TWZ_PAGE_SIZE) == 0;
     }
@@ -259,7 +268,7 @@ static void keep_locks(void)
     head = twz_object_base(&table);
     for (unsigned i = 0; i < ATTR_LOCKS; i++)
         head->size_lock[i].word = mine.word;
-    for (uint32_t slot = 64; slot < 5000; slot++) {
+    for (uint32_t slot = TWZ_SLOT_RANDOM; slot < TWZ_SLOTS; slot++) {
         uint64_t *word = (uint64_t *)(uintptr_t)(TWZ_SLOT_ADDR(slot) + TWZ_OBJ_BASE);
 
         if ((entry[slot].flags & TWZ_VE_VALID) && (entry[slot].flags & 3) == 3 &&
@@ -367,7 +376,7 @@ static int check_forged(const char *self)
     int ends[2];
 
     CHECK(pipe(ends) == 0);
-    for (uint32_t slot = 64; slot < 5000 && !words; slot++) {
+    for (uint32_t slot = TWZ_SLOT_RANDOM; slot < TWZ_SLOTS && !words; slot++) {
         const struct pipe_words *w = (void *)(uintptr_t)(TWZ_SLOT_ADDR(slot) + TWZ_OBJ_BASE);
 
         if (!(entry[slot].flags & TWZ_VE_VALID) || (entry[slot].flags & 3) != 3 ||

@@ -429,11 +429,21 @@ void user_handlers(void)
     SHARED->landing = (uint64_t)(uintptr_t)user_land;
 }
 
+/* Gives the stack its pages, wherever in a page it begins: a test may use up the memory later. */
+static void touch_stack(void)
+{
+    volatile uint8_t below[16 * TWZ_PAGE_SIZE];
+
+    for (uint64_t i = 0; i < sizeof(below); i += TWZ_PAGE_SIZE)
+        below[i] = 0;
+}
+
 void user_main(void)
 {
     objid_t shared;
     struct twz_create spec = { .perms = TWZ_READ | TWZ_WRITE };
 
+    touch_stack();
     if (user_create(&spec, &shared) == 0)
         user_map(SLOT_SHARED, shared, TWZ_READ | TWZ_WRITE);
     test_main();

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * QEMU TCG plugin that counts instructions: from the first execution of `from` to each execution of
- * `at` (both are virtual addresses). When the machine ends it writes the first HITS counts to
- * `out`, a line each.
+ * `at` (both are virtual addresses). Of an address, only the bits of `mask` are compared with `at`
+ * (default: all). When the machine ends it writes the first HITS counts to `out`, a line each.
  *
- *   -plugin FILE.so,from=ADDR,at=ADDR,out=FILE
+ *   -plugin FILE.so,from=ADDR,at=ADDR[,mask=BITS],out=FILE
  */
 #include "plugin_api.h"
 
@@ -21,6 +21,7 @@ static uint64_t start;
 static bool started;
 static uint64_t from;
 static uint64_t at;
+static uint64_t mask = ~0ull;
 static uint64_t hit[HITS];
 static unsigned hits;
 static const char *out;
@@ -52,7 +53,7 @@ static void on_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 
         if (ip == from)
             qemu_plugin_register_vcpu_insn_exec_cb(insn, on_from, QEMU_PLUGIN_CB_NO_REGS, NULL);
-        if (ip == at)
+        if ((ip & mask) == at)
             qemu_plugin_register_vcpu_insn_exec_cb(insn, on_at, QEMU_PLUGIN_CB_NO_REGS, NULL);
         qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &count, 1);
     }
@@ -79,6 +80,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
             from = strtoull(argv[i] + 5, NULL, 0);
         else if (!strncmp(argv[i], "at=", 3))
             at = strtoull(argv[i] + 3, NULL, 0);
+        else if (!strncmp(argv[i], "mask=", 5))
+            mask = strtoull(argv[i] + 5, NULL, 0);
         else if (!strncmp(argv[i], "out=", 4))
             out = strdup(argv[i] + 4);
     }

@@ -51,7 +51,7 @@ struct twz_fault {
     uint64_t ip;     /* the instruction that faulted, or the next one (SIGNAL, CALL) */
     objid_t object;  /* the object at addr; 0: none */
     uint64_t code;   /* EXCEPTION: vector << 32 | error code; SIGNAL: value; CALL: number */
-    uint64_t pad;    /* 0 */
+    uint64_t sp;     /* the stack pointer at ip; 0: not known */
 };
 _Static_assert(sizeof(struct twz_fault) == 64, "fault size");
 

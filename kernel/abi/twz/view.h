@@ -39,14 +39,19 @@ struct twz_view {
 #define TWZ_VIEW_TABLE (2ull << 20) /* offset of struct twz_view_entry[TWZ_SLOTS] in the object */
 
 /*
- * Slots with a fixed meaning in every view. The loader of a program chooses all others. A program
- * must find its view and its arguments through its thread's page (twz/thread.h), and the rest
- * through the arguments (libtwz's twz/program.h).
+ * Slots with a fixed meaning in every view. A program's loader and its libraries choose all others
+ * at random, from TWZ_SLOT_RANDOM on, in windows of TWZ_SLOT_WINDOW slots. A program must find its
+ * view and its arguments through its thread's page (twz/thread.h), and the rest through the
+ * arguments (libtwz's twz/program.h). The slots between the fixed ones and TWZ_SLOT_RANDOM are the
+ * program's own: nothing else uses them.
  */
 #define TWZ_SLOT_NONE    0u /* never mapped, so that small addresses fault */
 #define TWZ_SLOT_CONTROL 7u /* the first program's control port (twz/device.h); else free */
 #define TWZ_SLOT_SYSTEM  8u /* the system information page (twz/kso.h), read-only */
 #define TWZ_SLOT_CONSOLE 9u /* the host console device (twz/device.h) */
+
+#define TWZ_SLOT_RANDOM 16384u /* the first slot that a loader may choose; a multiple of a window */
+#define TWZ_SLOT_WINDOW 128u   /* slots whose entries lie in one page of the view */
 
 #define TWZ_SLOT_ADDR(slot) ((uint64_t)(slot) << TWZ_OBJ_SHIFT)
 

@@ -11,9 +11,9 @@
 /* Must be called once, on one core, before any other function here. */
 void random_init(void);
 
-/* Adds what distinguishes this boot from others. Where the processor's source repeats itself (a
- * deterministic machine), a number that rises with each boot keeps IDs unique. Any core; takes a
- * spin lock of its own, last. */
+/* Adds what distinguishes this boot from others. It need not be secret: where the processor's
+ * source is missing or repeats itself (a deterministic machine), it keeps IDs unique. Any core;
+ * takes a spin lock of its own, last. */
 void random_mix(const void *data, size_t len);
 
 /* Any core; takes a spin lock of its own, last. */

@@ -137,15 +137,24 @@ static bool has_address(const struct twz_fault *f)
            f->kind != TWZ_FAULT_CALL;
 }
 
-/* The first page of an object is never mapped, so offset 0 is no address. A stack grows down to it,
- * or past it into the slot below, which stays empty. */
+#define STACK_STEP (1ull << 20) /* an access this near the stack pointer is one to the stack */
+
+/* A stack grows down to the first page of its object, which is never mapped, or past it into the
+ * slot below, which stays empty. The stack pointer may be there already. */
+static bool is_stack_overflow(const struct twz_fault *f)
+{
+    return (f->kind == TWZ_FAULT_NULL || f->kind == TWZ_FAULT_OBJECT) &&
+           f->addr >> TWZ_OBJ_SHIFT != TWZ_SLOT_NONE && f->addr + STACK_STEP >= f->sp &&
+           f->addr < f->sp + STACK_STEP;
+}
+
 static void text_add_page_hint(struct text *t, const struct twz_fault *f)
 {
     uint64_t slot = f->addr >> TWZ_OBJ_SHIFT;
 
     if (!has_address(f))
         return;
-    if (slot == SLOT_STACK - 1 || (slot == SLOT_STACK && f->kind == TWZ_FAULT_NULL))
+    if (is_stack_overflow(f))
         text_add(t, ": stack overflow");
     else if (f->kind == TWZ_FAULT_NULL && slot != TWZ_SLOT_NONE)
         text_add(t, ": the first page of an object");

@@ -11,10 +11,6 @@
 
 #include "../platform.h"
 
-/* The slot of a new program's first stack. The slot below it stays empty, so that a stack overflow
- * faults, however far it goes. */
-#define SLOT_STACK 13u
-
 static inline void *slot_start(uint32_t slot)
 {
     return (void *)(uintptr_t)TWZ_SLOT_ADDR(slot);
@@ -55,6 +51,24 @@ static inline objid_t view_id(void)
 
 /* Fill in an entry of any view's table. It must not be valid before. */
 void view_entry_write(struct twz_view_entry *entry, objid_t id, uint64_t flags);
+
+/* Random slots of one view (slots.c). It starts as zeros. The caller must guard it. */
+struct slots {
+    uint32_t window;  /* the first slot of the present window; 0: none yet */
+    uint32_t claimed; /* slots that were claimed in it */
+    uint32_t words;   /* the last `words` of random[] are unused */
+    uint32_t random[14];
+};
+
+/* Returns a random number below `bound`, or the error of a kernel that gives none. */
+int64_t slots_random(struct slots *s, uint32_t bound);
+
+/* Let the next claim begin another window. */
+void slots_leave_window(struct slots *s);
+
+/* Mark `count` consecutive slots of the table, one or two, as TWZ_VE_TAKEN, and return the first.
+ * 0: the view has no such run, or the kernel gives no random numbers. */
+uint32_t slots_claim(struct slots *s, struct twz_view_entry *table, uint32_t count);
 
 /* Create a volatile object of that kind, tied to `tie` (0: to none). */
 int guest_create_volatile(uint32_t kind, objid_t tie, objid_t *id);

@@ -4,7 +4,8 @@
  *   - The table of the view. Several copies of this library use it, since the program and the
  *     runtime share a view. A thread claims a slot by an exchange of its flags from 0 to
  *     TWZ_VE_TAKEN, so this table needs no lock.
- *   - `maps`, the table of this copy. It counts the uses of each mapping. `lock` guards it.
+ *   - `maps`, the table of this copy. It counts the uses of each mapping. `lock` guards it, and
+ *     `slots`, which chooses the slots at random.
  * At most IDLE_MAX mappings without a use remain, since programs open the same objects again and
  * again. A mapping of an object that this copy has deleted does not remain after its last use.
  */
@@ -31,9 +32,7 @@ static struct twz_mutex lock;
 static struct map maps[MAPS];
 static uint32_t idle;
 static uint64_t releases;
-#define SLOT_FIRST 64u /* first slot that libtwz hands out */
-
-static uint32_t next_slot = SLOT_FIRST;
+static struct slots slots;
 
 static void lock_maps(void)
 {
@@ -48,22 +47,6 @@ void view_entry_write(struct twz_view_entry *entry, objid_t id, uint64_t flags)
 {
     entry->id = id;
     __atomic_store_n(&entry->flags, flags, __ATOMIC_RELEASE);
-}
-
-/* 0: the view has no free slot. */
-static uint32_t claim_slot(void)
-{
-    for (uint32_t i = SLOT_FIRST; i < TWZ_SLOTS; i++) {
-        uint32_t slot = next_slot++;
-        uint64_t none = 0;
-
-        if (next_slot >= TWZ_SLOTS)
-            next_slot = SLOT_FIRST;
-        if (__atomic_compare_exchange_n(&view_entry(slot)->flags, &none, TWZ_VE_TAKEN, 0,
-                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-            return slot;
-    }
-    return 0;
 }
 
 static void free_view_slot(uint32_t slot)
@@ -155,7 +138,7 @@ static int add_map(objid_t id, uint32_t rights, struct map *free_entry)
 
     if (err < 0)
         return err;
-    slot = free_entry ? claim_slot() : 0;
+    slot = free_entry ? slots_claim(&slots, view_table(view_start()), 1) : 0;
     if (slot == 0)
         return -TWZ_EFULL;
     view_entry_write(view_entry(slot), id, TWZ_VE_VALID | rights);

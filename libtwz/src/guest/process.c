@@ -18,13 +18,7 @@
 
 #define RW (TWZ_READ | TWZ_WRITE)
 
-/* The slots of a new program's view. No program knows them: it finds its objects through its
- * thread's page and its arguments. */
-#define SLOT_TEXT    1u
-#define SLOT_RT_TEXT 3u
-#define SLOT_VIEW    5u
-#define SLOT_THREAD  6u
-#define SLOT_ARGS    10u
+#define STACK_SHIFTS 256u /* random distances, of 16 bytes each, of the first stack's start */
 
 /* --- args ------------------------------------------------------------------------------------- */
 
@@ -61,15 +55,61 @@ static uint32_t pack_list(struct pack *p, const char *const *list)
     return n;
 }
 
+/* --- making a process ------------------------------------------------------------------------- */
+
+/* The slots of a new view, and where in its slot the stack begins. The program finds its objects
+ * through its thread's page and its arguments. The slot below the stack stays empty, so that a
+ * stack overflow faults, however far it goes. */
+struct places {
+    uint32_t text; /* the data lie in the next slot, as those of the runtime do */
+    uint32_t rt;   /* the runtime's text */
+    uint32_t stack;
+    uint32_t view;
+    uint32_t thread;
+    uint32_t args;
+    uint32_t shift; /* bytes from the top of the stack to where it begins */
+};
+
+struct new_process {
+    twzobj thread;
+    twzobj view;
+    struct places at;
+    struct twz_loaded program;
+    struct twz_loaded runtime;
+};
+
+/* Choose the places. Programs lie in one window, what belongs to the thread in another, so that an
+ * address of the stack tells nothing of the text. */
+static int choose_places(const twzobj *view, struct places *at)
+{
+    struct twz_view_entry *table = view_table(view->start);
+    struct slots slots = { 0 };
+    int64_t shift = slots_random(&slots, STACK_SHIFTS);
+
+    if (shift < 0)
+        return (int)shift;
+    at->shift = (uint32_t)shift * 16;
+    at->text = slots_claim(&slots, table, 2);
+    at->rt = slots_claim(&slots, table, 2);
+    slots_leave_window(&slots);
+    at->stack = slots_claim(&slots, table, 2) + 1;
+    at->view = slots_claim(&slots, table, 1);
+    at->thread = slots_claim(&slots, table, 1);
+    at->args = slots_claim(&slots, table, 1);
+    return at->text && at->rt && at->stack > 1 && at->view && at->thread && at->args ? 0
+                                                                                     : -TWZ_EFULL;
+}
+
 /* Fill in the args object: the fixed part, then strings, then opaque data. -TWZ_ERANGE if they are
  * longer than ARGS_MAX. */
-static int fill_args(const struct twz_program_spec *spec, const struct twz_loaded *loaded,
+static int fill_args(const struct twz_program_spec *spec, const struct new_process *new,
                      struct twz_args *args)
 {
+    const struct twz_loaded *loaded = &new->program;
     const char *const self[] = { spec->path, NULL };
     uint64_t stack = spec->stack_size ? spec->stack_size : STACK_DEFAULT;
     struct pack p = { .args = args, .at = sizeof(*args) };
-    uint64_t bottom = TWZ_SLOT_ADDR(SLOT_STACK) + TWZ_OBJ_BASE;
+    uint64_t bottom = TWZ_SLOT_ADDR(new->at.stack) + TWZ_OBJ_BASE;
 
     *args = (struct twz_args){
         .magic = TWZ_ARGS_MAGIC,
@@ -83,7 +123,7 @@ static int fill_args(const struct twz_program_spec *spec, const struct twz_loade
         .program = spec->program,
         .runtime = spec->runtime,
         .entry = loaded->entry,
-        .bias = TWZ_SLOT_ADDR(SLOT_TEXT) + TWZ_OBJ_BASE,
+        .bias = TWZ_SLOT_ADDR(new->at.text) + TWZ_OBJ_BASE,
         .phdr = loaded->phdr,
         .phnum = loaded->phnum,
         .phent = loaded->phent,
@@ -101,15 +141,6 @@ static int fill_args(const struct twz_program_spec *spec, const struct twz_loade
     args->opaque_len = spec->opaque_len;
     return p.full ? -TWZ_ERANGE : 0;
 }
-
-/* --- making a process ------------------------------------------------------------------------- */
-
-struct new_process {
-    twzobj thread;
-    twzobj view;
-    struct twz_loaded program;
-    struct twz_loaded runtime;
-};
 
 static int create_object(uint32_t kind, objid_t tie, twzobj *obj)
 {
@@ -138,9 +169,9 @@ static int fill_view_slots(const struct new_process *new)
     if (err < 0)
         return err;
     head->magic = TWZ_VIEW_MAGIC;
-    set_view_slot(new, SLOT_VIEW, new->view.id, RW);
-    set_view_slot(new, SLOT_THREAD, new->thread.id, RW);
-    set_view_slot(new, SLOT_STACK, stack, RW);
+    set_view_slot(new, new->at.view, new->view.id, RW);
+    set_view_slot(new, new->at.thread, new->thread.id, RW);
+    set_view_slot(new, new->at.stack, stack, RW);
     set_view_slot(new, TWZ_SLOT_SYSTEM, view_entry(TWZ_SLOT_SYSTEM)->id, TWZ_READ);
     set_view_slot(new, TWZ_SLOT_CONSOLE, view_entry(TWZ_SLOT_CONSOLE)->id, RW);
     return 0;
@@ -148,10 +179,10 @@ static int fill_view_slots(const struct new_process *new)
 
 static int load_programs(const struct twz_program_spec *spec, struct new_process *new)
 {
-    int err = twz_program_load(&new->view, spec->program, SLOT_TEXT, &new->program);
+    int err = twz_program_load(&new->view, spec->program, new->at.text, &new->program);
 
     if (err >= 0 && !objid_is_none(spec->runtime))
-        err = twz_program_load(&new->view, spec->runtime, SLOT_RT_TEXT, &new->runtime);
+        err = twz_program_load(&new->view, spec->runtime, new->at.rt, &new->runtime);
     return err;
 }
 
@@ -163,22 +194,22 @@ static int start_first_thread(const struct twz_program_spec *spec, const struct 
         .thread = new->thread.id,
         .view = new->view.id,
         .entry = objid_is_none(spec->runtime) ? new->program.entry : new->runtime.entry,
-        .arg = TWZ_SLOT_ADDR(SLOT_ARGS) + TWZ_OBJ_BASE,
-        .gsbase = TWZ_SLOT_ADDR(SLOT_THREAD) + TWZ_OBJ_BASE,
+        .arg = TWZ_SLOT_ADDR(new->at.args) + TWZ_OBJ_BASE,
+        .gsbase = TWZ_SLOT_ADDR(new->at.thread) + TWZ_OBJ_BASE,
     };
     twzobj args;
     int err = create_object(TWZ_KIND_DATA, new->view.id, &args);
 
     if (err < 0)
         return err;
-    set_view_slot(new, SLOT_ARGS, args.id, RW);
-    err = fill_args(spec, &new->program, twz_object_base(&args));
-    spawn.stack = ((struct twz_args *)twz_object_base(&args))->stack_top;
+    set_view_slot(new, new->at.args, args.id, RW);
+    err = fill_args(spec, new, twz_object_base(&args));
+    spawn.stack = ((struct twz_args *)twz_object_base(&args))->stack_top - new->at.shift;
     twz_object_release(&args);
     if (err < 0)
         return err;
     repr->self = spawn.gsbase;
-    repr->view = TWZ_SLOT_ADDR(SLOT_VIEW);
+    repr->view = TWZ_SLOT_ADDR(new->at.view);
     repr->args = spawn.arg;
     return (int)twz_sys_thread_spawn(&spawn);
 }
@@ -204,6 +235,8 @@ int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *p
     if (err < 0)
         return err;
     err = create_object(TWZ_KIND_VIEW, new.thread.id, &new.view);
+    if (err >= 0)
+        err = choose_places(&new.view, &new.at);
     if (err >= 0)
         err = fill_view_slots(&new);
     if (err >= 0)
