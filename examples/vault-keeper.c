@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keeper of the password vault: a process that has the vault's data, and a service. Others
- * reach the data through four gates only. vault.c starts it; it tells on its standard output that
- * it can be called.
+ * The data of the password vault, and the gates that lead to them. They belong to the process that
+ * has called vault_start.
  *
  * An entry is complete and durable before its word `age` is stored, which makes it part of the
  * vault; a second entry of the name is free again afterwards. A caller may be killed at any
@@ -11,8 +10,6 @@
  *
  * A gated function has no C library, so this uses libtwz alone.
  */
-#include <stdio.h>
-#include <unistd.h>
 #include "vault.h"
 #include <twz/faults.h>
 #include <twz/mutex.h>
@@ -132,47 +129,43 @@ static int put_locked(const struct vault_message *m)
 struct transfer {
     objid_t id;
     struct vault_message *message;
-    bool out;
 };
 
-/* Copies a message from its object, or the secret into it. The object is the caller's: any touch of
- * it may fault. */
-static void copy_message(void *arg)
+/* The object is the caller's: any touch of it may fault. */
+static void copy_in(void *arg)
 {
     struct transfer *t = arg;
-    struct vault_message *theirs;
-    twzobj obj;
+    const struct vault_message *theirs = twz_gate_window(t->id, TWZ_READ);
 
-    if (twz_object_init_guid(&obj, t->id, t->out ? TWZ_READ | TWZ_WRITE : TWZ_READ) < 0)
-        return;
-    theirs = twz_object_base(&obj);
-    if (t->out)
-        __builtin_memcpy(theirs->secret, t->message->secret, sizeof(theirs->secret));
-    else
-        __builtin_memcpy(t->message, theirs, sizeof(*theirs));
-    twz_object_release(&obj);
+    __builtin_memcpy(t->message, theirs, sizeof(*theirs));
+}
+
+static void copy_secret_out(void *arg)
+{
+    struct transfer *t = arg;
+    struct vault_message *theirs = twz_gate_window(t->id, TWZ_READ | TWZ_WRITE);
+
+    __builtin_memcpy(theirs->secret, t->message->secret, sizeof(theirs->secret));
+}
+
+static int transfer(void (*copy)(void *arg), uint64_t lo, uint64_t hi, struct vault_message *m)
+{
+    struct transfer t = { .id = { lo, hi }, .message = m };
+    struct twz_fault fault;
+    int faulted = twz_try(copy, &t, &fault);
+
+    twz_gate_window(t.id, 0);
+    return faulted ? -TWZ_EFAULT : 0;
 }
 
 /* Reads a message once, then checks the copy. */
 static int take_message(uint64_t lo, uint64_t hi, struct vault_message *m)
 {
-    struct transfer t = { .id = { lo, hi }, .message = m };
-    struct twz_fault fault;
+    int err = transfer(copy_in, lo, hi, m);
 
-    *m = (struct vault_message){ .name = "" };
-    if (twz_try(copy_message, &t, &fault))
-        return -TWZ_EFAULT;
     m->name[VAULT_NAME - 1] = 0;
     m->secret[VAULT_SECRET - 1] = 0;
-    return m->name[0] ? 0 : -TWZ_EINVAL;
-}
-
-static int give_secret(uint64_t lo, uint64_t hi, struct vault_message *m)
-{
-    struct transfer t = { .id = { lo, hi }, .message = m, .out = true };
-    struct twz_fault fault;
-
-    return twz_try(copy_message, &t, &fault) ? -TWZ_EFAULT : 0;
+    return err == 0 && !m->name[0] ? -TWZ_EINVAL : err;
 }
 
 /* Secrets do not stay on the stack of a call frame. */
@@ -211,7 +204,7 @@ int64_t vault_get_gate(uint64_t lo, uint64_t hi)
     if (e)
         m = e->message;
     twz_mutex_unlock(&vault->lock);
-    err = e ? give_secret(lo, hi, &m) : -TWZ_ENONAME;
+    err = e ? transfer(copy_secret_out, lo, hi, &m) : -TWZ_ENONAME;
     wipe(&m);
     return err;
 }
@@ -244,31 +237,42 @@ int64_t vault_count_gate(void)
     return count;
 }
 
-int keep_vault(void)
+/* 1: no name twice, and nothing in a free entry. */
+int64_t vault_check_gate(void)
 {
-    static const twz_gate_fn gates[] = { TWZ_GATE_ENTRY(vault_put), TWZ_GATE_ENTRY(vault_get),
-                                         TWZ_GATE_ENTRY(vault_remove),
-                                         TWZ_GATE_ENTRY(vault_count) };
-    struct twz_service_spec spec = { .gates = gates, .ngates = 4, .name = VAULT_SERVICE };
+    bool sound = true;
+    struct entry *older;
+
+    lock_vault();
+    for (uint32_t i = 0; i < ENTRIES; i++) {
+        const struct entry *e = &vault->entry[i];
+
+        for (uint32_t k = 0; e->age == 0 && k < VAULT_NAME; k++)
+            sound &= e->message.name[k] == 0;
+        for (uint32_t k = 0; e->age == 0 && k < VAULT_SECRET; k++)
+            sound &= e->message.secret[k] == 0;
+        if (e->age != 0)
+            sound &= find(e->message.name, &older) == e && !older;
+    }
+    twz_mutex_unlock(&vault->lock);
+    return sound;
+}
+
+int vault_start(void)
+{
+    static const twz_gate_fn gates[] = {
+        TWZ_GATE_ENTRY(vault_put),   TWZ_GATE_ENTRY(vault_get),   TWZ_GATE_ENTRY(vault_remove),
+        TWZ_GATE_ENTRY(vault_count), TWZ_GATE_ENTRY(vault_check),
+    };
+    struct twz_service_spec spec = { .gates = gates, .ngates = 5, .name = VAULT_SERVICE };
     const struct vault *v = twz_open(VAULT_DATA, struct vault, TWZ_CREATE);
     objid_t id;
-    int err;
 
-    if (!v) {
-        fprintf(stderr, "vault: %s\n", twz_error_text(twz_error_last()));
-        return 1;
-    }
+    if (!v)
+        return twz_error_last();
     vault = (struct vault *)(uintptr_t)v;
     lock_vault();
     repair();
     twz_mutex_unlock(&vault->lock);
-    err = twz_service_start(&spec, &id);
-    if (err < 0) {
-        fprintf(stderr, "vault: %s\n", twz_error_text(err));
-        return 1;
-    }
-    printf("ready\n");
-    fflush(stdout);
-    for (;;)
-        pause();
+    return twz_service_start(&spec, &id);
 }

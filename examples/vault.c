@@ -7,6 +7,7 @@
  *   vault get NAME           print it
  *   vault remove NAME        forget it
  *   vault count              how many there are
+ *   vault check              0: the data are sound
  *   vault peek               try to read the data without the keeper, which is refused
  */
 #include <signal.h>
@@ -120,6 +121,19 @@ static int ask(const struct twz_gates *gates, const char *what, const char *name
     return 0;
 }
 
+/* Keeps the data until a signal ends it. Its standard output tells when it can be called. */
+static int keep(void)
+{
+    int err = vault_start();
+
+    if (err < 0)
+        return complain("keeper", err);
+    printf("ready\n");
+    fflush(stdout);
+    for (;;)
+        pause();
+}
+
 static int serve(int argc, char **argv)
 {
     struct twz_gates gates;
@@ -133,6 +147,8 @@ static int serve(int argc, char **argv)
         return peek();
     if (strcmp(argv[1], "count") == 0)
         return printf("%lld\n", (long long)vault_count(&gates)) < 0;
+    if (strcmp(argv[1], "check") == 0)
+        return vault_check(&gates) == 1 ? 0 : 1;
     return ask(&gates, argv[1], argv[2], argc > 3 ? argv[3] : "");
 }
 
@@ -142,9 +158,11 @@ int main(int argc, char **argv)
     pid_t keeper;
 
     if (argc == 2 && strcmp(argv[1], "keeper") == 0)
-        return keep_vault();
-    if (argc < 2 || (argc < 3 && strcmp(argv[1], "peek") != 0 && strcmp(argv[1], "count") != 0)) {
-        fprintf(stderr, "usage: vault put NAME SECRET | get NAME | remove NAME | count | peek\n");
+        return keep();
+    if (argc < 2 || (argc < 3 && strcmp(argv[1], "peek") != 0 && strcmp(argv[1], "count") != 0 &&
+                     strcmp(argv[1], "check") != 0)) {
+        fprintf(stderr, "usage: vault put NAME SECRET | get NAME | remove NAME | count | check | "
+                        "peek\n");
         return 2;
     }
     setenv("PATH", "/bin:/host", 0); /* where ./twz run installs programs of the host */

@@ -16,13 +16,14 @@ struct vault_message {
     char secret[VAULT_SECRET];
 };
 
-/* The process that keeps the data (vault-keeper.c). It ends by a signal only. */
-int keep_vault(void);
+/* Make the calling process the keeper, whose gates can be called (vault-keeper.c). 0 or -TWZ_E*. */
+int vault_start(void);
 
 /* The gates. A message is passed by the two words of its object's ID. */
 TWZ_GATE(0, vault_put, uint64_t, uint64_t)    /* keeps the secret under that name */
 TWZ_GATE(1, vault_get, uint64_t, uint64_t)    /* fills in the secret of that name */
 TWZ_GATE(2, vault_remove, uint64_t, uint64_t) /* forgets the name */
 TWZ_GATE(3, vault_count)                      /* how many names there are */
+TWZ_GATE(4, vault_check)                      /* 1: the data are sound */
 
 #endif

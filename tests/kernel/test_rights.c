@@ -392,8 +392,18 @@ static void test_each_call_has_rows(void)
 #undef SYSCALL
     /* null, stat (above), exit, sync and waits (by mappings), return, random, shutdown, log,
      * gate_return: no object; revoke: a signature */
-    static const uint8_t other[] = { 0,  7,  14, 18, 19, 20,
-                                     21, 22, 23, 24, 25, TWZ_SYS_gate_return - TWZ_SYSCALL_BASE,
+    static const uint8_t other[] = { 0,
+                                     7,
+                                     14,
+                                     18,
+                                     19,
+                                     20,
+                                     21,
+                                     22,
+                                     23,
+                                     24,
+                                     25,
+                                     TWZ_SYS_gate_return - TWZ_SYSCALL_BASE,
                                      TWZ_SYS_sec_revoke - TWZ_SYSCALL_BASE };
     uint64_t covered = 0;
     unsigned i;

@@ -82,6 +82,15 @@ struct twz_service_spec {
  * object; -TWZ_EINVAL, or an error of twz/obj.h, of kso_attach or of twz_name_reassign. */
 TWZ_CHECKED int twz_service_start(const struct twz_service_spec *spec, objid_t *id);
 
+/*
+ * Map an object in the call frame's window, instead of the object that was there; 0 rights: unmap
+ * it. Only for a gated function, which must use this for the objects of its callers: a caller may
+ * be killed inside, and handles that are open then stay open. Returns the address of the object's
+ * data. Access to them faults if the object does not exist, or without the rights; such a fault may
+ * come at any time, since the object is the caller's.
+ */
+void *twz_gate_window(objid_t id, uint32_t rights);
+
 /* --- declarations ----------------------------------------------------------------------------- */
 
 /* TWZ_GATE(index, name, types...) declares name_gate(types...), the gated function, and defines

@@ -15,6 +15,7 @@
 #define TWZ_USER_ERROR  1u /* twz_error_last */
 #define TWZ_USER_GUARD  2u /* innermost struct twz_guard */
 #define TWZ_USER_GATES  3u /* of a call frame: the gated functions (twz/gate.h) */
+#define TWZ_USER_WINDOW 4u /* of a call frame: address of its window's slot */
 #define TWZ_USER_LIBTWZ 8u /* below: this library. From here on: the runtime */
 
 struct twz_thrd {

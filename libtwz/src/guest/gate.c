@@ -68,6 +68,21 @@ void gate_leave(uint64_t value)
         (void)twz_sys_gate_return(value);
 }
 
+void *twz_gate_window(objid_t id, uint32_t rights)
+{
+    uint8_t *start = (uint8_t *)(uintptr_t)twz_thread_repr_base()->user[TWZ_USER_WINDOW];
+    uint32_t slot = (uint32_t)((uint64_t)(uintptr_t)start >> TWZ_OBJ_SHIFT);
+    struct twz_view_entry *entry = view_entry(slot);
+
+    if ((__atomic_load_n(&entry->flags, __ATOMIC_RELAXED) & TWZ_VE_VALID) != 0) {
+        __atomic_store_n(&entry->flags, TWZ_VE_TAKEN, __ATOMIC_RELEASE);
+        (void)twz_sys_kso_invalidate(view_id(), slot, 1);
+    }
+    if (rights != 0)
+        view_entry_write(entry, id, TWZ_VE_VALID | rights);
+    return start + TWZ_OBJ_BASE;
+}
+
 struct layout {
     uint32_t frames;
     uint64_t stack;  /* bytes of a stack */
@@ -85,6 +100,36 @@ static int choose_layout(const struct twz_service_spec *spec, struct layout *l)
     l->stack = (stack + TWZ_PAGE_SIZE - 1) & ~(uint64_t)(TWZ_PAGE_SIZE - 1);
     l->stride = 2 * TWZ_PAGE_SIZE + l->stack;
     return l->stride > TWZ_OBJ_DATA_MAX / l->frames ? -TWZ_EINVAL : 0;
+}
+
+/* The slots of the frames' windows, from the last frame with one down. */
+static void free_windows(const twzobj *frames, const struct layout *l, uint32_t count)
+{
+    const uint8_t *base = twz_object_base(frames);
+
+    while (count-- > 0) {
+        const struct twz_thread *page =
+            (const struct twz_thread *)(const void *)(base + count * l->stride);
+
+        view_free_slot((uint32_t)(page->user[TWZ_USER_WINDOW] >> TWZ_OBJ_SHIFT));
+    }
+}
+
+static int claim_windows(const twzobj *frames, const struct layout *l)
+{
+    uint8_t *base = twz_object_base(frames);
+
+    for (uint32_t i = 0; i < l->frames; i++) {
+        struct twz_thread *page = (struct twz_thread *)(void *)(base + i * l->stride);
+        uint32_t slot = view_claim_slot();
+
+        if (slot == 0) {
+            free_windows(frames, l, i);
+            return -TWZ_EFULL;
+        }
+        page->user[TWZ_USER_WINDOW] = TWZ_SLOT_ADDR(slot);
+    }
+    return 0;
 }
 
 /* Writes the thread pages, and makes a hole below each stack. */
@@ -187,9 +232,14 @@ static int start_on_frames(const struct twz_service_spec *spec, const struct lay
         err = open_service(spec->name, &service);
     if (err < 0)
         return err;
-    fill_words(spec, l, twz_object_base(frames), twz_object_base(&service));
-    *id = service.id;
-    err = attach(service.id);
+    err = claim_windows(frames, l);
+    if (err == 0) {
+        fill_words(spec, l, twz_object_base(frames), twz_object_base(&service));
+        *id = service.id;
+        err = attach(service.id);
+        if (err < 0)
+            free_windows(frames, l, l->frames);
+    }
     twz_object_release(&service);
     return err < 0 ? err : 0;
 }

@@ -70,6 +70,11 @@ void slots_leave_window(struct slots *s);
  * 0: the view has no such run, or the kernel gives no random numbers. */
 uint32_t slots_claim(struct slots *s, struct twz_view_entry *table, uint32_t count);
 
+/* Claim a free slot of the view, for good or until view_free_slot, which unmaps it. 0: there is
+ * none. */
+uint32_t view_claim_slot(void);
+void view_free_slot(uint32_t slot);
+
 /* Create a volatile object of that kind, tied to `tie` (0: to none). */
 int guest_create_volatile(uint32_t kind, objid_t tie, objid_t *id);
 

@@ -49,7 +49,7 @@ void view_entry_write(struct twz_view_entry *entry, objid_t id, uint64_t flags)
     __atomic_store_n(&entry->flags, flags, __ATOMIC_RELEASE);
 }
 
-static void free_view_slot(uint32_t slot)
+void view_free_slot(uint32_t slot)
 {
     struct twz_view_entry *entry = view_entry(slot);
 
@@ -57,6 +57,16 @@ static void free_view_slot(uint32_t slot)
     __atomic_store_n(&entry->flags, TWZ_VE_TAKEN, __ATOMIC_RELEASE);
     (void)twz_sys_kso_invalidate(view_id(), slot, 1);
     __atomic_store_n(&entry->flags, 0, __ATOMIC_RELEASE);
+}
+
+uint32_t view_claim_slot(void)
+{
+    uint32_t slot;
+
+    lock_maps();
+    slot = slots_claim(&slots, view_table(view_start()), 1);
+    twz_mutex_unlock(&lock);
+    return slot;
 }
 
 /* --- mappings --------------------------------------------------------------------------------- */
@@ -91,7 +101,7 @@ static void remove_map(struct map *m)
     uint32_t hole = (uint32_t)(m - maps);
     uint32_t at = hole;
 
-    free_view_slot(m->slot);
+    view_free_slot(m->slot);
     for (;;) {
         uint32_t home;
 
