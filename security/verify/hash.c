@@ -15,6 +15,12 @@ void hash_init(struct hash *hash, size_t size)
     (void)blake2b_init((blake2b_state *)(void *)hash->state, (uint8_t)size);
 }
 
+void hash_init_person(struct hash *hash, size_t size, const char person[HASH_PERSON])
+{
+    (void)blake2b_init_salt_personal((blake2b_state *)(void *)hash->state, (uint8_t)size, NULL,
+                                     person);
+}
+
 void hash_update(struct hash *hash, const void *data, size_t len)
 {
     (void)blake2b_update((blake2b_state *)(void *)hash->state, data, len);

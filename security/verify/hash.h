@@ -23,6 +23,11 @@ void hash_init(struct hash *hash, size_t size);
 void hash_update(struct hash *hash, const void *data, size_t len);
 void hash_final(struct hash *hash, void *out, size_t size);
 
+/* hash_init with a person: 16 bytes that tell this use of the hash apart from all others (RFC 7693
+ * with a parameter block: BLAKE2, section 2.8). */
+#define HASH_PERSON 16u
+void hash_init_person(struct hash *hash, size_t size, const char person[HASH_PERSON]);
+
 /* All three, for one range. */
 void hash_bytes(void *out, size_t size, const void *data, size_t len);
 
