@@ -5,7 +5,6 @@
  * directory words past the end of the table.
  */
 #include <store/inside.h>
-#include <verify/hash.h>
 
 struct check {
     const struct store_env *env;
@@ -71,8 +70,7 @@ static void check_dir_words(const struct store *store)
 static void check_id(const struct cursor *cursor)
 {
     const struct store_entry *entry = cursor->entry;
-    const struct store_identity *identity = &entry->identity;
-    objid_t id = hash_objid(identity->nonce, identity->perms, identity->kuid);
+    objid_t id = object_derived_id(entry);
 
     if (!objid_equal(id, entry->id))
         cursor_report(cursor, &entry->id, entry->id.lo, id.lo,

@@ -138,7 +138,8 @@ struct store_identity {
     uint32_t perms; /* default permissions: part of the ID, so they never change */
     uint32_t kind;  /* TWZ_KIND_* */
     uint64_t born_epoch;
-    uint8_t seal[32]; /* reserved: root digest of the hash tree of a sealed object */
+    uint8_t
+        seal[32]; /* sealed: the root of its hash tree, part of the ID (verify/tree.h); else 0 */
     uint64_t reserved;
 };
 _Static_assert(sizeof(struct store_identity) == 88, "identity size");
@@ -163,8 +164,8 @@ _Static_assert(sizeof(struct store_version) == 128, "version is two lines");
 #define STORE_CLASS_DURABLE 0u /* durable data stays, whatever the committed epoch */
 #define STORE_CLASSES       1u /* number of classes that this version knows */
 
-#define STORE_OBJ_SEALED 0x1u /* reserved: the ID covers the content */
-#define STORE_OBJ_KNOWN  0u   /* flags that this version knows */
+#define STORE_OBJ_SEALED 0x1u /* the ID covers the content; the kind is DATA, without WRITE */
+#define STORE_OBJ_KNOWN  STORE_OBJ_SEALED /* flags that this version knows */
 
 struct store_entry {
     objid_t id;
@@ -232,7 +233,8 @@ _Static_assert(offsetof(struct store_super, commit) == sizeof(struct store_super
 /* In both mono frames, counter i at i * 64: 47..0 value, 63..48 check. No rollback changes them. */
 #define STORE_MONO_TIME   0u /* security time, seconds: high-water mark */
 #define STORE_MONO_RESUME 1u /* resume count: +1 at each boot; only the kernel raises it */
-#define STORE_MONO_REVOKE 2u /* upper bound of every revocation epoch granted so far */
+#define STORE_MONO_REVOKE \
+    2u /* revocation floor: no revocation epoch is above it, no new one below */
 #define STORE_MONO_NONCE  3u /* floor for counters used as nonces */
 #define STORE_MONO_WRITER 4u /* writer generation: +1 by each writer, before its first store */
 #define STORE_MONO_CLOCK  5u /* monotonic clock, ms: upper bound of every time reported so far */

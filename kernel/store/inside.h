@@ -9,7 +9,8 @@
  *   open, mkpool      opening and making a pool
  *   recover           from the media to the volatile state
  *   reclaim           the last phase of recovery: provisional, deleted and tied objects
- *   page, release     operations on pages, the end of objects
+ *   page, create,     operations on pages, the beginning and the end of objects
+ *   release
  *   object, change    operations on entries, changes of page words
  *   index, walk       ID -> row, the words of one object
  *   table             entries, rows, ties
@@ -53,6 +54,7 @@ struct row {
 #define ROW_VERIFIED 0x02u /* the ID was derived from the identity, and matches */
 #define ROW_INDEXED  0x04u
 #define ROW_LATER    0x08u /* damaged, because it is an object of a later version */
+#define ROW_DRAFT    0x10u /* free on the media; its creator fills it with pages (create.c) */
 #define ROW_MARKED   0x20u /* recovery: in the queue of objects to be reclaimed */
 #define ROW_TIED     0x40u /* on the list of its parent */
 #define ROW_FREEING  0x80u /* free on the media; some of its frames are not free yet */
@@ -245,7 +247,8 @@ struct cursor {
 
 /* Resolve a row. `number` must be below table_rows. */
 void cursor_set(struct cursor *cursor, const struct store *store, uint32_t number);
-/* 0, or -TWZ_ENOOBJ, -TWZ_EDELETED or -TWZ_EDAMAGED for an object that cannot be used. */
+/* 0, also for a draft; or -TWZ_ENOOBJ, -TWZ_EDELETED or -TWZ_EDAMAGED for an object that cannot be
+ * used. */
 int cursor_usable(const struct cursor *cursor);
 /* Resolve and check a row. -TWZ_EINVAL for a number out of range; the cursor is not set then. After
  * the errors of cursor_usable it is set. */
@@ -334,8 +337,13 @@ int walk_value(const struct cursor *cursor, uint64_t offset, uint64_t *value);
 
 /* --- object.c, release.c ------------------------------------------------------------------- */
 
+/* The ID that follows from the identity, and from the tree's root if the object is sealed; 0 if it
+ * is sealed and has WRITE or a kind other than DATA, which no sealed object has. */
+objid_t object_derived_id(const struct store_entry *entry);
 /* Resolve the object that this one is tied to. False if there is none. */
 bool object_parent(const struct cursor *cursor, struct cursor *parent);
+/* Resolve an object that another one is to be tied to. -TWZ_ENOOBJ, or as cursor_usable. */
+int object_find_parent(const struct store *store, objid_t id, struct cursor *parent);
 /* Commit a new state of an object, its version unchanged; durable on return. */
 void object_commit_state(const struct cursor *cursor, uint32_t state);
 /* Free an object: commit the free entry, then free its frames and its row. */

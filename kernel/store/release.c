@@ -138,14 +138,21 @@ static void unlink_ties(const struct cursor *cursor)
         tie_unlink(cursor, &other);
 }
 
+/* From here on the row has only frames to lose. A draft, too: no durable word reaches its frames. */
+static void begin_freeing(const struct cursor *cursor)
+{
+    cursor->row->flags &= (uint8_t)~ROW_DRAFT;
+    cursor->row->flags |= ROW_FREEING;
+    cursor->row->freed = 0;
+}
+
 /* Step 3. The words of the entry stay as they are, for free_batches. */
 static void commit_free(struct store *store, const struct cursor *cursor)
 {
     unlink_ties(cursor);
     index_remove(store, cursor);
     object_commit_state(cursor, STORE_FREE);
-    cursor->row->flags |= ROW_FREEING;
-    cursor->row->freed = 0;
+    begin_freeing(cursor);
     store->objects--;
 }
 
@@ -215,6 +222,10 @@ int store_obj_release_some(struct store *store, uint32_t row, uint32_t batches)
         return free_batches(store, &cursor, batches);
     if (err < 0 && err != -TWZ_EDELETED && err != -TWZ_EDAMAGED)
         return err;
+    if (cursor.row->flags & ROW_DRAFT) {
+        begin_freeing(&cursor);
+        return free_batches(store, &cursor, batches);
+    }
     if (cursor.row->state != STORE_DELETED || cursor.row->flags & ROW_LATER)
         return -TWZ_EINVAL;
     commit_free(store, &cursor);

@@ -7,8 +7,8 @@
  *   locks       Locks of the caller (struct store_env) and one for each object:
  *                 - Functions marked (object) need the lock of each object that they name. They run
  *                   together with all others. They use only the object's own words, and frames.
- *                 - store_obj_create and store_obj_create_as take TABLE; the caller must not hold
- *                   it. store_prezero needs no lock.
+ *                 - store_obj_create, store_obj_create_as, store_draft and store_seal take TABLE;
+ *                   the caller must not hold it. store_prezero needs no lock.
  *                 - All others need TABLE. Of these, functions marked (shared) may run together.
  *               A caller with one core needs no locks.
  *   blocking    No function blocks. store_recover, store_check, store_obj_release and store_mkpool
@@ -149,7 +149,7 @@ const struct store_super *store_super_get(const struct store *store);
 /* Replace the roots in the superblock. */
 STORE_WARN int store_super_set(struct store *store, const struct store_roots *roots);
 
-/* (shared) The value of a monotonic counter (STORE_MONO_*). */
+/* (no lock) The value of a monotonic counter (STORE_MONO_*). */
 uint64_t store_mono_get(const struct store *store, uint32_t which);
 
 /* Raise a monotonic counter to `value`, unless it is that high already. Both copies are durable on
@@ -180,7 +180,8 @@ struct store_create {
     uint64_t witness_off;   /* must be a multiple of 8 */
     uint64_t witness_value; /* 0: the low half of the new ID */
     objid_t hash_tree;      /* the object that holds its hash tree; 0: none */
-    uint64_t revoke_epoch;  /* its first revocation epoch */
+    const uint8_t *seal;    /* a draft of a sealed object: the root of its tree; else NULL */
+    uint64_t revoke_epoch;  /* its first revocation epoch, unless the pool's floor is higher */
     uint32_t perms;         /* TWZ_READ ... */
     uint32_t kind;          /* TWZ_KIND_* */
     uint32_t persist;       /* TWZ_PERSIST_* */
@@ -214,6 +215,23 @@ objid_t store_obj_id(const struct store_create *create);
 /* store_obj_create with an ID derived before; `id` must be store_obj_id(create). */
 STORE_WARN int store_obj_create_as(struct store *store, const struct store_create *create,
                                    objid_t id, uint32_t *row);
+
+/*
+ * Sealed objects (verify/tree.h). A draft is a row that only its creator knows: no look-up finds
+ * it, and after a power failure nothing of it is left. The functions for pages (below) take its
+ * row, as does store_obj_release_some, which drops it.
+ *
+ * store_draft makes a draft without pages. `id` must be store_obj_id(create). With create->seal the
+ * draft is of a sealed object, without WRITE and of kind DATA. -TWZ_EINVAL, with a witness or a
+ * parent, too; -TWZ_ENOSPC; -TWZ_ENOMEM; -TWZ_EFULL if the table is full.
+ */
+STORE_WARN int store_draft(struct store *store, const struct store_create *create, objid_t id,
+                           uint32_t *row);
+
+/* Make objects of two drafts: of a sealed object, and of its hash tree, which gets tied to it. Both
+ * start at the revocation floor. After a power failure both exist, or neither. -TWZ_EEXIST if an ID
+ * exists; -TWZ_ENOMEM. */
+STORE_WARN int store_seal(struct store *store, uint32_t row, uint32_t tree_row);
 
 /*
  * Delete an object, the objects tied to it, and so on. The first commit decides: recovery completes
@@ -264,6 +282,7 @@ struct store_stat {
     uint64_t witness_off;
     uint64_t witness_value;
     objid_t hash_tree;
+    uint8_t seal[32]; /* sealed: the root of its tree */
     uint64_t revoke_epoch;
     uint64_t born_epoch;
     uint64_t deleted_epoch;
@@ -297,11 +316,13 @@ struct store_update {
     objid_t account;
     objid_t hash_tree;
 };
-/* -TWZ_EINVAL for an unknown class or mode. */
+/* -TWZ_EINVAL for an unknown class or mode, or another tree for a sealed object. */
 STORE_WARN int store_obj_update(struct store *store, uint32_t row,
                                 const struct store_update *update);
 
-/* Raise the revocation epoch of an object, unless it is that high already. -TWZ_ERANGE. */
+/* Raise the revocation epoch of an object, unless it is that high already. The revocation floor
+ * (STORE_MONO_REVOKE) is raised to it first: no object that is made later starts below it.
+ * -TWZ_ERANGE. */
 STORE_WARN int store_obj_revoke(struct store *store, uint32_t row, uint64_t epoch);
 
 /* (shared) Advance *row to the next object at or after it, deleted and damaged ones too.

@@ -176,7 +176,7 @@ uint64_t *mono_word(const struct store *store, uint32_t copy, uint32_t which)
 
 uint64_t store_mono_get(const struct store *store, uint32_t which)
 {
-    return which < STORE_MONO_COUNT ? store->mono[which] : 0;
+    return which < STORE_MONO_COUNT ? __atomic_load_n(&store->mono[which], __ATOMIC_ACQUIRE) : 0;
 }
 
 /* Store a higher value in both copies of a counter. */
@@ -186,7 +186,8 @@ static void raise_counter(struct store *store, uint32_t which, uint64_t value)
 
     persist_publish64(mono_word(store, 0, which), word); /* COMMIT: the counter */
     persist_commit64(mono_word(store, 1, which), word);  /* COMMIT: the mirror */
-    store->mono[which] = value;
+    /* Pairs with store_mono_get. */
+    __atomic_store_n(&store->mono[which], value, __ATOMIC_RELEASE);
 }
 
 bool super_highest(const struct store *store, uint64_t *const copy[2], uint32_t loc, uint32_t index,

@@ -5,7 +5,8 @@
  * Invariants:
  *   - Directory words are filled in order. The first chunk that is absent in both copies ends the
  *     table. A chunk is never removed.
- *   - A row is in free_rows iff its commit word is FREE and its frames are free (release.c).
+ *   - A row is in free_rows iff its commit word is FREE, its frames are free (release.c), and it is
+ *     no draft (create.c).
  *
  * Growing the table:
  *
@@ -88,7 +89,7 @@ void cursor_set(struct cursor *cursor, const struct store *store, uint32_t numbe
 int cursor_usable(const struct cursor *cursor)
 {
     if (cursor->row->state == STORE_FREE)
-        return -TWZ_ENOOBJ;
+        return cursor->row->flags & ROW_DRAFT ? 0 : -TWZ_ENOOBJ;
     if (cursor->row->flags & ROW_DAMAGED)
         return -TWZ_EDAMAGED;
     return cursor->row->state == STORE_DELETED ? -TWZ_EDELETED : 0;

@@ -49,6 +49,14 @@ static int expect(struct run *run, int got, int want)
     return set_error(run, "a call has another result than expected");
 }
 
+/* No object starts below the revocation floor. */
+static uint64_t first_epoch(const struct run *run, uint64_t epoch)
+{
+    uint64_t floor = run->now.mono[STORE_MONO_REVOKE];
+
+    return epoch > floor ? epoch : floor;
+}
+
 /* Create an object in the store and in the model, or fail with the error `want`. */
 static int create_expecting(struct run *run, struct store_create *create, const struct op *op,
                             int want)
@@ -72,7 +80,7 @@ static int create_expecting(struct run *run, struct store_create *create, const 
         .state = create->witness.lo || create->unnamed ? STORE_PROVISIONAL : STORE_LIVE,
         .perms = create->perms,
         .persist = create->persist,
-        .revoke = create->revoke_epoch,
+        .revoke = first_epoch(run, create->revoke_epoch),
         .account = create->account,
         .tie = create->tie_parent,
         .witness = create->witness,
@@ -497,9 +505,113 @@ static int op_revoke(struct run *run, const struct op *op)
     if (!object)
         return SKIP;
     err = expect(run, store_obj_revoke(run->store, row_of_object(run, object), ++run->nonce), 0);
-    if (!err)
-        object->revoke = run->nonce;
+    if (err)
+        return err;
+    object->revoke = run->nonce;
+    run->now.mono[STORE_MONO_REVOKE] = first_epoch(run, run->nonce);
+    return 0;
+}
+
+/* The two drafts of a sealing. */
+struct drafts {
+    struct store_create tree;
+    struct store_create sealed;
+    uint8_t root[32];
+    uint32_t tree_row, row; /* STORE_NO_ROW: none */
+    objid_t tree_id, id;
+};
+
+/* The store does not look into the tree, so any content does. */
+static int make_drafts(struct run *run, const struct op *op, struct drafts *d)
+{
+    struct model_object *src = get_usable(run, op->c);
+    int err;
+
+    *d = (struct drafts){ .tree = { .nonce = { ++run->nonce }, .perms = TWZ_READ },
+                          .sealed = { .perms = TWZ_READ | TWZ_EXEC },
+                          .tree_row = STORE_NO_ROW,
+                          .row = STORE_NO_ROW };
+    d->root[0] = (uint8_t)run->nonce;
+    d->sealed.seal = d->root;
+    d->tree_id = store_obj_id(&d->tree);
+    d->id = store_obj_id(&d->sealed);
+    err = store_draft(run->store, &d->tree, d->tree_id, &d->tree_row);
+    if (err == 0)
+        err = store_page_add_many(run->store, d->tree_row, 1, 2, fill_page, NULL);
+    if (err == 0)
+        err = store_page_add_many(run->store, d->tree_row, 18, 1, fill_page, NULL);
+    if (err == 0)
+        err = store_draft(run->store, &d->sealed, d->id, &d->row);
+    if (err == 0)
+        err = store_page_share(run->store, d->row, op->b, row_of_object(run, src), op->d, op->e);
     return err;
+}
+
+static int drop_drafts(struct run *run, const struct drafts *d)
+{
+    int err = 0;
+
+    if (d->row != STORE_NO_ROW)
+        err = store_obj_release(run->store, d->row);
+    if (err == 0 && d->tree_row != STORE_NO_ROW)
+        err = store_obj_release(run->store, d->tree_row);
+    return err < 0 ? set_error(run, "a draft cannot be dropped") : 0;
+}
+
+/* Each page is shared already, or a hole: so the sealing changes no word of the source. */
+static bool is_shared(struct model_object *src, const struct op *op)
+{
+    for (uint32_t i = 0; i < op->e; i++) {
+        struct model_page *page = model_page(src, op->d + i);
+
+        if (!page || (page->state != STORE_SHARED && page->state != STORE_HOLE))
+            return false;
+    }
+    return true;
+}
+
+static int seal_in_model(struct run *run, const struct op *op, const struct drafts *d)
+{
+    struct model_object *sealed = &run->now.object[run->now.count];
+    struct model_object *tree = sealed + 1;
+    uint64_t epoch = first_epoch(run, 0);
+
+    *sealed = (struct model_object){ .id = d->id,
+                                     .state = STORE_LIVE,
+                                     .perms = d->sealed.perms,
+                                     .revoke = epoch,
+                                     .hash_tree = d->tree_id };
+    *tree = (struct model_object){
+        .id = d->tree_id, .state = STORE_LIVE, .perms = d->tree.perms, .revoke = epoch, .tie = d->id
+    };
+    run->row[run->now.count++] = d->row;
+    run->row[run->now.count++] = d->tree_row;
+    if (!share_in_model(sealed, get_usable(run, op->c), op) ||
+        !model_set(tree, 1, STORE_PRESENT, fill_of(1)) ||
+        !model_set(tree, 2, STORE_PRESENT, fill_of(2)) ||
+        !model_set(tree, 18, STORE_PRESENT, fill_of(18)))
+        return set_error(run, "model is too small");
+    return 0;
+}
+
+/* a: 1: seal; 0: drop the drafts; b: first page, c: source, d: its first page, e: count. A sealing
+ * that fails for space leaves no trace but in free frames. */
+static int op_seal(struct run *run, const struct op *op)
+{
+    struct model_object *src = get_usable(run, op->c);
+    struct drafts d;
+    int err;
+
+    if (!src || !is_shared(src, op) || run->now.count + 2 > MODEL_OBJECTS)
+        return SKIP;
+    err = make_drafts(run, op, &d);
+    if (err == 0 && op->a)
+        err = store_seal(run->store, d.row, d.tree_row);
+    if (err == 0 && op->a)
+        return seal_in_model(run, op, &d);
+    if (err < 0 && !(run->tight && (err == -TWZ_ENOSPC || err == -TWZ_EFULL)))
+        return set_error(run, "a sealing fails");
+    return drop_drafts(run, &d);
 }
 
 static int op_super(struct run *run, const struct op *op)
@@ -602,9 +714,14 @@ static const struct op op_table[] = {
     { "update A's persistence", op_update, .a = A, .b = STORE_UPDATE_PERSIST, .c = 2 },
     { "update A's account, class and hash tree", op_update, .a = A,
       .b = STORE_UPDATE_ACCOUNT | STORE_UPDATE_CLASS | STORE_UPDATE_TREE, .c = 9 },
-    { "revoke A", op_revoke, .a = A },
+    { "revoke A", op_revoke, .a = A, .mixed = true },
+    { "seal C 20..21", op_seal, .a = 1, .b = 1, .c = C, .d = 20, .e = 2 },
+    { "seal C 20..22 at 600, with a leaf", op_seal, .a = 1, .b = 600, .c = C, .d = 20, .e = 3 },
+    { "seal E 2..4, a saturated frame", op_seal, .a = 1, .b = 5, .c = E, .d = 2, .e = 3 },
+    { "begin to seal C 20..22, and give up", op_seal, .a = 0, .b = 600, .c = C, .d = 20, .e = 3 },
     { "set the superblock", op_super, .a = 0 },
     { "raise a monotonic counter", op_mono, .a = STORE_MONO_TIME },
+    { "raise the revocation floor", op_mono, .a = STORE_MONO_REVOKE },
     { "zero frames ahead", op_prezero, .a = 2 },
     { "reopen", op_reopen, .flush_loose = true },
 };

@@ -59,7 +59,7 @@ UPCALLS = "kernel/include/kernel/upcall.h"
 LAYERS = {
     # The list of kernel/store/inside.h.
     "kernel/store": ["bits word host/persist_plain x86/persist_x86", "env", "frames super", "badframes", "table",
-                     "index walk", "change object", "page release", "reclaim", "recover",
+                     "index walk", "change object", "create page release", "reclaim", "recover",
                      "mkpool open", "check"],
 }
 
