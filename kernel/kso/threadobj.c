@@ -318,6 +318,8 @@ void threadobj_drop_progress(struct thread *t)
     int err;
 
     copy_unreserve(&t->progress.reserved);
+    obj_seal_drop(&t->progress.sealing);
+    sealed_forget(t);
     t->progress.call = 0;
     t->progress.obj = NULL;
     if (!obj)

@@ -24,6 +24,15 @@
 #include <verify/hash.h>
 #include "inside.h"
 
+/* The first revocation epoch of an object that is made now: the pool's floor, above which no object
+ * was ever revoked. The store does the same for persistent objects. */
+static uint64_t first_epoch(void)
+{
+    struct store *store = pool_store();
+
+    return store ? store_mono_get(store, STORE_MONO_REVOKE) : 0;
+}
+
 static int create_volatile(const struct obj_spec *spec, struct object *obj)
 {
     if (spec->nonce)
@@ -75,6 +84,7 @@ static int create_persistent(const struct obj_spec *spec, struct object *obj)
                                    .kind = spec->kind,
                                    .class_ = spec->class_,
                                    .account = spec->account,
+                                   .revoke_epoch = obj->revocation_epoch,
                                    .persist = spec->persist };
     struct store *store = pool_store();
     uint32_t row = OBJ_NO_ROW;
@@ -144,6 +154,7 @@ int obj_create(const struct obj_spec *spec, struct object **out)
         return -TWZ_ENOMEM;
     obj->kuid = spec->kuid;
     obj->kind = spec->kind;
+    obj->revocation_epoch = first_epoch();
     obj->class_ = spec->class_;
     obj->account = spec->account;
     obj->perms_id = spec->perms;

@@ -124,6 +124,8 @@ static bool destroy_step(struct deferred *work)
         log_printf("object " IDFMT ": its space could not be released", IDPR(obj->id));
     if (!phys_is_none(obj->kpages))
         phys_free(obj->kpages, obj->korder);
+    if (obj->sealed)
+        sealed_destroy(obj->sealed);
     incore_discard(obj);
     return false;
 }
@@ -289,12 +291,21 @@ static int load_locked(objid_t id, struct object **out)
     obj->flags = TWZ_OBJ_PERSIST;
     if (stat.state == STORE_PROVISIONAL)
         obj->flags |= TWZ_OBJ_PROVISIONAL;
+    if ((stat.flags & STORE_OBJ_SEALED) != 0) {
+        obj->flags |= TWZ_OBJ_SEALED;
+        obj->sealed = sealed_create(stat.seal);
+        if (!obj->sealed) {
+            incore_discard(obj);
+            return -TWZ_ENOMEM;
+        }
+    }
     table_insert_locked(obj);
     *out = obj;
     return 0;
 }
 
-int obj_get(objid_t id, struct object **out)
+/* As obj_get; of a sealed object, its hash tree may be missing. */
+static int get_object(objid_t id, struct object **out)
 {
     struct object *obj;
     int err = 0;
@@ -315,5 +326,39 @@ int obj_get(objid_t id, struct object **out)
         *out = obj;
     }
     shard_unlock(id);
+    return err;
+}
+
+/* --- hash trees ------------------------------------------------------------------------------- */
+
+/* Nobody can ever have WRITE on the object: its ID rules that out by default, and no key can sign a
+ * capability for it. */
+static bool is_tree(const struct object *obj)
+{
+    return obj_is_persistent(obj) && obj->kind == TWZ_KIND_DATA && !obj->sealed &&
+           (obj->perms_id & ~TWZ_READ) == 0 && objid_is_none(obj->kuid) &&
+           (obj->flags & TWZ_OBJ_PROVISIONAL) == 0;
+}
+
+/* Finds the hash tree of a sealed object. Without it the object can be described and deleted, but
+ * none of its pages can be verified. */
+static void find_tree(struct object *obj)
+{
+    struct object *tree;
+
+    if (objid_is_none(obj->hash_tree) || get_object(obj->hash_tree, &tree) < 0)
+        return;
+    if (is_tree(tree))
+        sealed_set_tree(obj->sealed, tree);
+    else
+        obj_put(tree);
+}
+
+int obj_get(objid_t id, struct object **out)
+{
+    int err = get_object(id, out);
+
+    if (err == 0 && (*out)->sealed && !sealed_has_tree((*out)->sealed))
+        find_tree(*out);
     return err;
 }

@@ -231,7 +231,7 @@ static int begin_to_dram(struct object *obj)
     pool_unlock();
     if (err != 0)
         return err > 0 ? -TWZ_EBUSY : err;
-    if (obj->kind != TWZ_KIND_DATA)
+    if (obj->kind != TWZ_KIND_DATA || obj->sealed)
         return -TWZ_ENOTSUP;
     if (!obj->exists)
         obj_ref(obj); /* some pages of the object will be in DRAM only */

@@ -92,11 +92,14 @@ static int read_span(struct object *obj, uint64_t off, void *buf, size_t len)
 {
     while (len > 0) {
         size_t n = bytes_in_page(off, len);
+        uint32_t page = (uint32_t)(off >> TWZ_PAGE_SHIFT);
+        int err = obj->sealed ? sealed_check_now(obj, page) : 0;
         phys_t frame;
-        int err;
 
+        if (err < 0)
+            return err;
         spin_lock(&obj->tree.lock);
-        err = find_page_locked(obj, (uint32_t)(off >> TWZ_PAGE_SHIFT), &frame);
+        err = find_page_locked(obj, page, &frame);
         if (err == 0 && !phys_is_none(frame))
             err = page_read_frame(buf, frame, off % TWZ_PAGE_SIZE, n);
         else if (err == 0)

@@ -368,13 +368,16 @@ int copy_apply(struct object *dst, uint32_t dst_first, struct object *src, uint3
                       .from = src_first + *done,
                       .reserved = reserved };
     int err = check_copy(dst, dst_first, src, src_first, count);
+    uint32_t end = src_first + count;
 
-    if (err < 0)
+    if (err == 0 && src->sealed && *done < count)
+        err = sealed_check_run(src, s.from, end, &end);
+    if (err != 0)
         return err;
     obj_lock_pair(dst, src);
     err = check_busy(dst, src);
     if (err == 0) {
-        plan_batch(&s, count - *done);
+        plan_batch(&s, end - s.from);
         if (s.count > 0)
             err = copy_span(&s);
         *done = s.to + s.count - dst_first;

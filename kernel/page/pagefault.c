@@ -41,6 +41,10 @@ static int touch_page(struct object *obj, uint32_t page, unsigned how)
 {
     int err = 0;
 
+    if (obj->sealed && (how & TOUCH_WRITE) != 0)
+        return -TWZ_EDENIED;
+    if (obj->sealed && !sealed_is_good(obj, page))
+        return -TWZ_EDAMAGED; /* the caller must have verified it */
     if (phys_is_none(obj->tree.pt.top))
         err = arch_ptree_init(&obj->tree.pt);
     if (err < 0)
@@ -55,6 +59,16 @@ int page_ensure_locked(struct object *obj, uint32_t page, bool write)
     return touch_page(obj, page, write ? TOUCH_WRITE : 0);
 }
 
+/* Verifies the page before it gets a leaf. */
+static int fault_of_sealed(struct object *obj, uint32_t page, struct twz_fault *fault)
+{
+    int err = sealed_check(obj, page);
+
+    if (err == -TWZ_EDAMAGED)
+        return set_page_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_SEAL, TWZ_PERMS);
+    return err < 0 ? set_fault_of_error(fault, err) : err;
+}
+
 int page_fault(struct object *obj, uint32_t page, bool write, struct twz_fault *fault)
 {
     int err;
@@ -65,6 +79,11 @@ int page_fault(struct object *obj, uint32_t page, bool write, struct twz_fault *
         return set_page_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL, 0);
     if (page >= obj_end_page(obj) && write)
         return set_page_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_KERNEL, TWZ_PERMS & ~TWZ_WRITE);
+    if (obj->sealed && !write && page < obj_end_page(obj)) {
+        err = fault_of_sealed(obj, page, fault);
+        if (err != 0)
+            return err;
+    }
     spin_lock(&obj->tree.lock);
     if (page >= obj_end_page(obj))
         err = record_map_locked(obj);

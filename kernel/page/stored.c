@@ -28,7 +28,9 @@ static unsigned leaf_flags_of(const struct store_page *p)
 
 static int map_stored_page(struct object *obj, const struct store_page *p)
 {
-    return arch_ptree_map(&obj->tree.pt, p->page, pool_frame_phys(p->frame), leaf_flags_of(p));
+    unsigned flags = obj->sealed ? 0 : leaf_flags_of(p);
+
+    return arch_ptree_map(&obj->tree.pt, p->page, pool_frame_phys(p->frame), flags);
 }
 
 /* Maps the present pages around the touched page, so that a program that visits them takes fewer
@@ -42,6 +44,8 @@ static void map_neighbours(struct object *obj, struct store *store, uint32_t pag
         unsigned flags = 0;
 
         if (at == page || !phys_is_none(arch_ptree_lookup(&obj->tree.pt, at, &flags)) || flags != 0)
+            continue;
+        if (obj->sealed && !sealed_is_good(obj, at))
             continue;
         if (store_page_get(store, obj->row, at, &p) < 0)
             continue;

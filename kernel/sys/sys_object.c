@@ -255,6 +255,31 @@ int64_t sys_obj_copy(struct arch_frame *frame, struct user_ranges ranges, uint64
     return err;
 }
 
+/* The ID is handed out before the commit, so that nothing after that can fail. */
+int64_t sys_obj_seal(struct arch_frame *frame, objid_t id, struct user_sealed out)
+{
+    struct progress *p = &current()->progress;
+    objid_t sealed = TWZ_OBJID_NONE;
+    struct object *src;
+    int err;
+
+    progress_begin(&frame->regs);
+    err = sys_get(id, TWZ_READ, &src);
+    if (err == 0) {
+        err = obj_seal(src, &p->sealing, &sealed);
+        obj_put(src);
+    }
+    if (err == 0)
+        err = USER_OUT(out, &sealed);
+    if (err == 0)
+        err = obj_seal_commit(&p->sealing);
+    if (err == 1)
+        return sys_again(frame);
+    obj_seal_drop(&p->sealing);
+    progress_end();
+    return err;
+}
+
 static unsigned rights_for_range(uint64_t op)
 {
     if (op == TWZ_RANGE_PERSIST)

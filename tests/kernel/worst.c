@@ -148,6 +148,47 @@ static void worst_copies(const char *kinds, uint32_t from, uint32_t to)
     REPORT(obj_delete, "five objects");
 }
 
+/* --- sealed objects --------------------------------------------------------------------------- */
+
+/* Touches pages of a sealed object for the first time. */
+static void touch_sealed(objid_t id, uint32_t count, uint32_t stride)
+{
+    uint64_t sum = 0;
+    uint32_t i;
+
+    user_map(SLOT_TEST, id, TWZ_READ);
+    for (i = 0; i < count; i++)
+        sum += *user_page(SLOT_TEST, 1 + (uint64_t)i * stride);
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    CHECK(sum != 0);
+}
+
+static void worst_seals(uint32_t flags)
+{
+    uint32_t pages = worst_size(256, DENSE), nodes = worst_size(32, SPARSE);
+    objid_t a = worst_object(flags), b = worst_object(flags), c = worst_object(TWZ_OBJ_PERSIST);
+    objid_t id, again;
+
+    worst_write(a, pages, 1);
+    worst_write(b, nodes, 512);
+    WORST_OF(obj_seal, "dense", CALL(obj_seal, IDARG(a), &id), 0);
+    WORST_OF(obj_seal, "found again", CALL(obj_seal, IDARG(a), &again), 0);
+    touch_sealed(id, pages, 1);
+    REPORT_EVENT("first faults on a sealed object");
+    worst_drop(id);
+    WORST_OF(obj_seal, "sparse", CALL(obj_seal, IDARG(b), &id), 0);
+    WORST_OF(obj_copy, "all of a sealed sparse object", copy(c, id, TWZ_PAGE_META), 0);
+    worst_drop(id);
+    WORST_OF(obj_seal, "sparse, again", CALL(obj_seal, IDARG(b), &id), 0);
+    touch_sealed(id, nodes, 512);
+    REPORT_EVENT("first faults on a sealed sparse object");
+    worst_drop(id);
+    worst_drop(a);
+    worst_drop(b);
+    worst_drop(c);
+    REPORT(obj_delete, "four objects, one of them sealed");
+}
+
 /* --- migration -------------------------------------------------------------------------------- */
 
 static void worst_migration(void)
@@ -402,6 +443,8 @@ static void worst_objects(void)
     worst_ranges_of_one_call("volatile, many ranges", 0);
     worst_ranges_of_one_call("persistent, many ranges", TWZ_OBJ_PERSIST);
     user_log("properties");
+    worst_seals(0);
+    worst_seals(TWZ_OBJ_PERSIST);
     worst_migration();
     worst_properties();
     worst_pins();

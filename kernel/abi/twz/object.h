@@ -9,6 +9,10 @@
  *   1G - 8K    the user's metadata page: struct twz_meta
  *   1G - 4K    the kernel's record, read-only: struct twz_record
  *
+ * A sealed object (TWZ_OBJ_SEALED, obj_seal) is persistent, of kind DATA, and never has WRITE. Its
+ * nonce is 0; its ID is BLAKE2b-128 over nonce, default permissions, kuid and the root of a hash
+ * tree over all its pages but the record. The same content of the same owner thus has the same ID.
+ *
  * A flat object (TWZ_OBJ_FLAT) is volatile, of kind DATA, and has data in all its pages. Flat
  * objects in consecutive slots are memory of any size. Persistent pointers do not lead into them.
  */

@@ -32,6 +32,8 @@
 struct context;
 struct thread;
 struct service;
+struct sealed;
+struct sealing;
 struct object;
 
 /* The functions of a driver in dev/ for its DEVICE object. */
@@ -46,7 +48,8 @@ struct object {
     objid_t kuid;
     uint64_t nonce[2];
     objid_t account;
-    objid_t hash_tree; /* sealed: the object with the levels of its hash tree */
+    objid_t hash_tree;     /* sealed: the object with the levels of its hash tree */
+    struct sealed *sealed; /* sealed: what is known of its pages (page/sealed.c); else NULL */
     uint32_t kind;
     uint32_t class_;   /* TWZ_CLASS_* */
     uint32_t perms_id; /* default permissions that are part of the ID */
@@ -261,6 +264,25 @@ MUST_CHECK bool obj_renewal_some(struct obj_renewal *renewal);
 struct obj_renewal *obj_renewal_prepare(void);
 void obj_renewal_start(struct obj_renewal *renewal, objid_t kuid);
 void obj_renewal_drop(struct obj_renewal *renewal);
+
+/*
+ * Does one batch of sealing the content of an object. *progress must be NULL at the first call.
+ * Returns 1 if the caller must call again, and 0 with the ID of the sealed object in *id; the
+ * caller must then call obj_seal_commit. Errors: -TWZ_EINVAL if the object is not of kind DATA,
+ * flat, has a hole, or would leave nobody a right; -TWZ_EBUSY if the object migrates, its metadata
+ * page is locked, or a deleted object of the ID is in use; -TWZ_EEXIST if another content has the
+ * ID; -TWZ_EDAMAGED if the object of the ID is not what it promises; -TWZ_EPOISON, -TWZ_ENOMEM,
+ * -TWZ_ENOSPC, -TWZ_EFULL, -TWZ_ENOTSUP. The caller must hold no lock. Long.
+ */
+MUST_CHECK int obj_seal(struct object *src, struct sealing **progress, objid_t *id);
+
+/* Makes the sealed object and its tree exist, durably. Returns 1 if an object of the ID has come to
+ * exist meanwhile: the caller must go on with obj_seal. *progress is NULL after 0. Errors:
+ * -TWZ_ENOMEM, -TWZ_ENOTSUP. Long. */
+MUST_CHECK int obj_seal_commit(struct sealing **progress);
+
+/* Drops what an unfinished sealing has made. *progress is NULL afterwards. Long. */
+void obj_seal_drop(struct sealing **progress);
 
 /* Number of in-core objects, cached ones included. */
 uint64_t obj_count(void);

@@ -27,7 +27,8 @@ void page_init(void);
 
 /*
  * Resolves a fault on a page, for an access that the slot's rights allow; `write` asks for a
- * writable leaf. Returns 0 if the thread may try the access again. Otherwise returns -TWZ_EFAULT:
+ * writable leaf. Returns 0 if the thread may try the access again, and 1 if it must try it again
+ * before the fault is resolved, after it was open to interrupts. Otherwise returns -TWZ_EFAULT:
  * fault->kind and fault->reason give the reason, and fault->have loses the rights that the page
  * itself refuses. The store makes a new page of the pool durably part of the object before the
  * kernel maps the page writable.
@@ -110,6 +111,43 @@ void copy_unreserve(uint64_t *reserved);
  * both locks. */
 void obj_lock_pair(struct object *a, struct object *b);
 void obj_unlock_pair(struct object *a, struct object *b);
+
+/* --- sealed objects (sealed.c) -----------------------------------------------------------------
+ * */
+
+/* Returns what obj->sealed of a sealed object needs, with the root of its hash tree. NULL: no
+ * memory. sealed_destroy drops the reference on the object with the tree; the caller must hold no
+ * lock. */
+struct sealed *sealed_create(const uint8_t root[32]);
+void sealed_destroy(struct sealed *s);
+const uint8_t *sealed_root(const struct sealed *s);
+
+/* Sets the object with the hash tree, and takes over the caller's reference on it. Without one no
+ * page can be verified. The caller must hold no lock. */
+void sealed_set_tree(struct sealed *s, struct object *tree);
+bool sealed_has_tree(const struct sealed *s);
+
+/*
+ * Verifies a page of a sealed object, in batches: returns 1 if the caller must call again, after
+ * the running thread has been open to interrupts; 0 if the page is what the ID promises. The caller
+ * must hold no lock. Errors: -TWZ_EDAMAGED if it is not, or the tree is not; -TWZ_EPOISON,
+ * -TWZ_ENOMEM, -TWZ_ENOTSUP. sealed_check_now does all batches, with preemption points between
+ * them: Long.
+ */
+MUST_CHECK int sealed_check(struct object *obj, uint32_t page);
+MUST_CHECK int sealed_check_now(struct object *obj, uint32_t page);
+
+/* Verifies pages from `first` on, as many as a batch allows, up to `end`. Returns 0 with the first
+ * page that it has not verified in *checked, above `first`; otherwise as sealed_check for `first`.
+ * */
+MUST_CHECK int sealed_check_run(struct object *obj, uint32_t first, uint32_t end,
+                                uint32_t *checked);
+
+/* Returns true if the page is verified. */
+bool sealed_is_good(const struct object *obj, uint32_t page);
+
+/* Drops what a thread has begun to verify. The caller must hold no lock. */
+void sealed_forget(struct thread *t);
 
 /* --- write-back ------------------------------------------------------------------------------- */
 

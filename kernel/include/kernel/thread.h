@@ -51,14 +51,16 @@ struct sync_waker {
 };
 
 /* A long call that works in batches (core/progress.c). */
+struct sealing;
 struct progress {
-    uint64_t call;      /* fingerprint of the call; 0: none */
-    uint64_t index;     /* the call's own: the element it has reached */
-    uint32_t at;        /* the call's own: the page in it */
-    bool below;         /* a handler was entered above it and has not returned */
-    uint64_t location;  /* of the interrupted call, while `below` */
-    struct object *obj; /* referenced; created by the call so far */
-    uint64_t reserved;  /* frames of the pool that the call has reserved */
+    uint64_t call;           /* fingerprint of the call; 0: none */
+    uint64_t index;          /* the call's own: the element it has reached */
+    uint32_t at;             /* the call's own: the page in it */
+    bool below;              /* a handler was entered above it and has not returned */
+    uint64_t location;       /* of the interrupted call, while `below` */
+    struct object *obj;      /* referenced; created by the call so far */
+    uint64_t reserved;       /* frames of the pool that the call has reserved */
+    struct sealing *sealing; /* what obj_seal has made so far (obj/seal.c), or NULL */
 };
 
 /* The part of a gate call in progress (struct twz_gate_entry) that holds in this boot only. */
@@ -82,6 +84,7 @@ struct thread {
     objid_t sctx;                /* of addrspace: the active security context */
     void (*resume)(struct thread *t, struct arch_frame *frame); /* called when it runs again */
     struct progress progress;
+    struct sealed_check *sealed_check; /* the page that it verifies (page/sealed.c), or NULL */
     void *scratch;               /* memory for decisions (kernel/sec/signed.c) ... */
     size_t scratch_size;         /* ... freed when the thread ends */
     struct sync_waker waker;     /* of the word that its call has set */
