@@ -331,8 +331,8 @@ static int get_object(objid_t id, struct object **out)
 
 /* --- hash trees ------------------------------------------------------------------------------- */
 
-/* Nobody can ever have WRITE on the object: its ID rules that out by default, and no key can sign a
- * capability for it. */
+/* Returns true if no program can ever have WRITE on the object: its ID rules that out by default,
+ * and no key can sign a capability for it. */
 static bool is_tree(const struct object *obj)
 {
     return obj_is_persistent(obj) && obj->kind == TWZ_KIND_DATA && !obj->sealed &&

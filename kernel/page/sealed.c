@@ -8,9 +8,9 @@
  * A batch hashes TREE_STEP bytes with no lock held. The state between two batches belongs to the
  * thread, so threads do not wait for each other; two may hash the same page.
  *
- * Why a result stays true: nobody has WRITE on a sealed object, or on the object with its tree,
- * which the kernel accepts only if its ID rules that right out (obj/incore.c). The frames of both
- * therefore keep their bytes while the in-core objects exist. A frame that the memory loses is
+ * A result stays true, because no program has WRITE on a sealed object, or on the object with its
+ * tree, which the kernel accepts only if its ID rules that right out (obj/incore.c). The frames of
+ * both therefore keep their bytes while the in-core objects exist. A frame that the memory loses is
  * poisoned, as in any object.
  *
  * Lock order: object only.
@@ -23,7 +23,7 @@
 #include <verify/tree.h>
 #include "inside.h"
 
-/* What is known about an element of the tree. Neither bit: nothing. */
+/* The state of an element of the tree. Neither bit: it was not verified yet. */
 #define STATE_GOOD  1u
 #define STATE_BAD   2u
 #define STATE_BITS  2u
@@ -338,24 +338,14 @@ int sealed_check_now(struct object *obj, uint32_t page)
 
 /* --- runs of pages ---------------------------------------------------------------------------- */
 
-#define COST_GOOD 300u /* estimated instructions: a page of which the state is known, or absent */
+#define COST_NEXT   2500u /* estimated instructions: finding the next page, or an empty node */
+#define COST_ABSENT 80u   /* an absent page, judged with others */
+#define WINDOW      1024u /* page words looked at in one batch */
+#define JUDGED      32u   /* absent pages judged together */
 
-/* Returns true if the node of level 0 for a group of pages is verified, and absent: then each absent
- * page of the group is verified, too. */
-static bool is_empty_group(struct object *obj, uint32_t first)
-{
-    struct object *tree = atomic_load_explicit(&obj->sealed->tree, memory_order_acquire);
-    uint32_t off, node = tree_page_of(0, first, &off);
-    uint64_t word;
-
-    return get_state(obj->sealed, 1, first >> TREE_SHIFT) == STATE_GOOD &&
-           read_stored(tree, node, 0, &word, sizeof(word)) == 1;
-}
-
-#define WINDOW 1024u /* page words looked at in one batch */
-
-/* Returns the first page from `page` on that the store may have, or `end`. Stops early. */
-static uint32_t next_present(struct object *obj, uint32_t page, uint32_t end)
+/* Finds the first page from `page` on that the store has. Returns false if there is none below
+ * *upto, which is `end`, or less after some work; else *upto is the page. */
+static bool find_present(struct object *obj, uint32_t page, uint32_t end, uint32_t *upto)
 {
     struct store_page p = { .page = page };
     struct store *store = pool_store();
@@ -366,48 +356,59 @@ static uint32_t next_present(struct object *obj, uint32_t page, uint32_t end)
     if (store)
         err = store_page_next_before(store, obj->row, end, &p);
     spin_unlock(&obj->tree.lock);
-    if (err == -TWZ_ENOOBJ)
-        return end;
-    return err == 0 ? p.page : page;
+    *upto = err == -TWZ_ENOOBJ ? end : err == 0 ? p.page : page;
+    return err != -TWZ_ENOOBJ;
 }
 
-/* Returns true if the page can be judged without hashing: it is absent, and its node verified. */
-static bool is_cheap(struct object *obj, uint32_t page)
+/* Judges absent pages of one group, whose node is verified: all of the group if the node is absent,
+ * else JUDGED of them at most. Returns how many are as they should be, from `page` on. */
+static uint32_t judge_absent(struct object *obj, uint32_t page, uint32_t end)
 {
-    struct store_page p = { .page = page };
-    struct store *store = pool_store();
-    int err = -TWZ_ENOTSUP;
+    struct object *tree = atomic_load_explicit(&obj->sealed->tree, memory_order_acquire);
+    uint32_t off, node = tree_page_of(0, page, &off), n = 0;
+    uint64_t digest[JUDGED][TREE_DIGEST / sizeof(uint64_t)];
+    uint32_t left = TREE_FANOUT - page % TREE_FANOUT;
+    int err;
 
-    if (get_state(obj->sealed, 1, page >> TREE_SHIFT) != STATE_GOOD)
-        return false;
-    spin_lock(&obj->tree.lock);
-    if (store)
-        err = store_page_get(store, obj->row, page, &p);
-    spin_unlock(&obj->tree.lock);
-    return err == 0 && p.state == STORE_ABSENT;
+    left = left < end - page ? left : end - page;
+    err = read_stored(tree, node, off, digest, (left < JUDGED ? left : JUDGED) * sizeof(digest[0]));
+    if (err != 0)
+        return err == 1 ? left : 0;
+    for (; n < left && n < JUDGED; n++)
+        if ((digest[n][0] | digest[n][1] | digest[n][2] | digest[n][3]) != 0 ||
+            set_state(obj->sealed, 0, page + n, STATE_GOOD) < 0)
+            break;
+    return n;
+}
+
+/* One step of a run, for `page`: the page if it is present, else some absent ones. Advances *page.
+ * Hashing is a batch by itself: a step that needs it returns 1, unless it is the first one. */
+static int run_step(struct object *obj, uint32_t *page, uint32_t end, bool present, bool first)
+{
+    bool good = get_state(obj->sealed, 1, *page >> TREE_SHIFT) == STATE_GOOD;
+    uint32_t n = !present && good ? judge_absent(obj, *page, end) : 0;
+    int err = 0;
+
+    if (n == 0 && !sealed_is_good(obj, *page))
+        err = first ? sealed_check(obj, *page) : 1;
+    if (err == 0)
+        *page += n > 0 ? n : 1;
+    return err;
 }
 
 int sealed_check_run(struct object *obj, uint32_t first, uint32_t end, uint32_t *checked)
 {
-    uint32_t page = first, budget = PAGE_BUDGET, n = 0, present = 0;
-    int err = 0;
+    uint32_t page = first, upto = first, budget = PAGE_BUDGET;
+    bool present = false;
+    int err = sealed_has_tree(obj->sealed) ? 0 : -TWZ_EDAMAGED;
 
-    if (sealed_has_tree(obj->sealed))
-        present = next_present(obj, first, end);
-    while (page < end && n < RANGE_BATCH && budget > 0) {
-        if (page % TREE_FANOUT == 0 && page + TREE_FANOUT <= present && is_empty_group(obj, page)) {
-            page += TREE_FANOUT;
-            page_spend(&budget, 2 * COST_GOOD);
-            continue;
-        }
-        if (page > first && !sealed_is_good(obj, page) && !is_cheap(obj, page))
-            break; /* hashing is a batch by itself */
-        err = sealed_check(obj, page);
-        if (err != 0)
-            break;
-        page++;
-        n++;
-        page_spend(&budget, COST_GOOD);
+    while (err == 0 && page < end && budget > 0) {
+        uint32_t from = page;
+
+        if (page >= upto && !(present && page == upto))
+            present = find_present(obj, page, end, &upto);
+        err = run_step(obj, &page, upto, present && page == upto, from == first);
+        page_spend(&budget, COST_NEXT + COST_ABSENT * (page - from));
     }
     *checked = page;
     return page > first ? 0 : err;

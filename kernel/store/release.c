@@ -138,7 +138,8 @@ static void unlink_ties(const struct cursor *cursor)
         tie_unlink(cursor, &other);
 }
 
-/* From here on the row has only frames to lose. A draft, too: no durable word reaches its frames. */
+/* From here on the row has only frames to lose. A draft, too: no durable word reaches its frames.
+ * */
 static void begin_freeing(const struct cursor *cursor)
 {
     cursor->row->flags &= (uint8_t)~ROW_DRAFT;

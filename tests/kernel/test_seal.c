@@ -362,7 +362,7 @@ static void test_together(void)
 
 #define KILLS 12u
 
-/* Threads die in all phases of the call. What they had made comes back. */
+/* Threads die in all phases of the call. All the call had made is freed. */
 static void test_killed(void)
 {
     objid_t source = small_source(TWZ_OBJ_PERSIST, TWZ_PERMS, 11), id;

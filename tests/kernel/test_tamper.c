@@ -62,7 +62,7 @@ static void report(uint64_t n, uint64_t page)
         user_log_count("wrong", n << 32 | page << 8);
 }
 
-/* What a fault does, a copy must do too: no byte that is not verified gets into another object. */
+/* A copy must refuse as a fault does: no byte that is not verified gets into another object. */
 static void copy_page(uint64_t n, objid_t id, objid_t to, uint64_t page)
 {
     struct twz_copy c = {

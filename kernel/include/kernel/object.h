@@ -49,7 +49,7 @@ struct object {
     uint64_t nonce[2];
     objid_t account;
     objid_t hash_tree;     /* sealed: the object with the levels of its hash tree */
-    struct sealed *sealed; /* sealed: what is known of its pages (page/sealed.c); else NULL */
+    struct sealed *sealed; /* sealed: the results for its pages (page/sealed.c); else NULL */
     uint32_t kind;
     uint32_t class_;   /* TWZ_CLASS_* */
     uint32_t perms_id; /* default permissions that are part of the ID */
@@ -269,10 +269,11 @@ void obj_renewal_drop(struct obj_renewal *renewal);
  * Does one batch of sealing the content of an object. *progress must be NULL at the first call.
  * Returns 1 if the caller must call again, and 0 with the ID of the sealed object in *id; the
  * caller must then call obj_seal_commit. Errors: -TWZ_EINVAL if the object is not of kind DATA,
- * flat, has a hole, or would leave nobody a right; -TWZ_EBUSY if the object migrates, its metadata
- * page is locked, or a deleted object of the ID is in use; -TWZ_EEXIST if another content has the
- * ID; -TWZ_EDAMAGED if the object of the ID is not what it promises; -TWZ_EPOISON, -TWZ_ENOMEM,
- * -TWZ_ENOSPC, -TWZ_EFULL, -TWZ_ENOTSUP. The caller must hold no lock. Long.
+ * flat, has a hole, or would have neither an owner nor a default right; -TWZ_EBUSY if the object
+ * migrates, its metadata page is locked, or a deleted object of the ID is in use; -TWZ_EEXIST if
+ * another content has the ID; -TWZ_EDAMAGED if the object of the ID is not what it promises;
+ * -TWZ_EPOISON, -TWZ_ENOMEM, -TWZ_ENOSPC, -TWZ_EFULL, -TWZ_ENOTSUP. The caller must hold no lock.
+ * Long.
  */
 MUST_CHECK int obj_seal(struct object *src, struct sealing **progress, objid_t *id);
 

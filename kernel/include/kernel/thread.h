@@ -60,7 +60,7 @@ struct progress {
     uint64_t location;       /* of the interrupted call, while `below` */
     struct object *obj;      /* referenced; created by the call so far */
     uint64_t reserved;       /* frames of the pool that the call has reserved */
-    struct sealing *sealing; /* what obj_seal has made so far (obj/seal.c), or NULL */
+    struct sealing *sealing; /* of an unfinished obj_seal (obj/seal.c), or NULL */
 };
 
 /* The part of a gate call in progress (struct twz_gate_entry) that holds in this boot only. */
