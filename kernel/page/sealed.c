@@ -338,9 +338,10 @@ int sealed_check_now(struct object *obj, uint32_t page)
 
 /* --- runs of pages ---------------------------------------------------------------------------- */
 
-#define COST_NEXT   2500u /* estimated instructions: finding the next page, or an empty node */
+#define COST_NEXT   1500u /* estimated instructions of a step */
+#define COST_SKIP   12u   /* a page word that is looked at */
 #define COST_ABSENT 80u   /* an absent page, judged with others */
-#define WINDOW      1024u /* page words looked at in one batch */
+#define WINDOW      512u  /* page words looked at in one step */
 #define JUDGED      32u   /* absent pages judged together */
 
 /* Finds the first page from `page` on that the store has. Returns false if there is none below
@@ -398,15 +399,17 @@ static int run_step(struct object *obj, uint32_t *page, uint32_t end, bool prese
 
 int sealed_check_run(struct object *obj, uint32_t first, uint32_t end, uint32_t *checked)
 {
-    uint32_t page = first, upto = first, budget = PAGE_BUDGET;
+    uint32_t page = first, upto = first, budget = PAGE_BUDGET / 2;
     bool present = false;
     int err = sealed_has_tree(obj->sealed) ? 0 : -TWZ_EDAMAGED;
 
     while (err == 0 && page < end && budget > 0) {
         uint32_t from = page;
 
-        if (page >= upto && !(present && page == upto))
+        if (page >= upto && !(present && page == upto)) {
             present = find_present(obj, page, end, &upto);
+            page_spend(&budget, COST_SKIP * (upto - page));
+        }
         err = run_step(obj, &page, upto, present && page == upto, from == first);
         page_spend(&budget, COST_NEXT + COST_ABSENT * (page - from));
     }

@@ -255,7 +255,8 @@ int64_t sys_obj_copy(struct arch_frame *frame, struct user_ranges ranges, uint64
     return err;
 }
 
-/* The ID is handed out before the commit, so that nothing after that can fail. */
+/* The ID is handed out before the commit, so that nothing after that can fail. A bad pointer is
+ * found before all the work. */
 int64_t sys_obj_seal(struct arch_frame *frame, objid_t id, struct user_sealed out)
 {
     struct progress *p = &current()->progress;
@@ -266,7 +267,10 @@ int64_t sys_obj_seal(struct arch_frame *frame, objid_t id, struct user_sealed ou
     progress_begin(&frame->regs);
     err = sys_get(id, TWZ_READ, &src);
     if (err == 0) {
-        err = obj_seal(src, &p->sealing, &sealed);
+        if (!p->sealing)
+            err = USER_OUT(out, &sealed);
+        if (err == 0)
+            err = obj_seal(src, &p->sealing, &sealed);
         obj_put(src);
     }
     if (err == 0)

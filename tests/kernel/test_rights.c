@@ -23,6 +23,7 @@ enum use {
     RANGE_PROTECT,
     RANGE_POPULATE,
     RANGE_PERSIST,
+    SEAL,
     PIN,
     TIE_CHILD,
     TIE_PARENT,
@@ -78,6 +79,7 @@ static const struct row rows[] = {
     { TWZ_SYS_obj_range - TWZ_SYSCALL_BASE, RANGE_PROTECT, DATA, 0, TWZ_WRITE | TWZ_DEL, 0 },
     { TWZ_SYS_obj_range - TWZ_SYSCALL_BASE, RANGE_POPULATE, DATA, 0, TWZ_WRITE, 0 },
     { TWZ_SYS_obj_range - TWZ_SYSCALL_BASE, RANGE_PERSIST, DATA, PERSISTENT, TWZ_READ, 0 },
+    { TWZ_SYS_obj_seal - TWZ_SYSCALL_BASE, SEAL, DATA, 0, TWZ_READ, 0 },
     { TWZ_SYS_obj_pin - TWZ_SYSCALL_BASE, PIN, DATA, 0, TWZ_USE, 0 },
     { TWZ_SYS_obj_tie - TWZ_SYSCALL_BASE, TIE_CHILD, DATA, 0, TWZ_DEL, 0 },
     { TWZ_SYS_obj_tie - TWZ_SYSCALL_BASE, TIE_PARENT, DATA, 0, TWZ_WRITE, 0 },
@@ -207,6 +209,7 @@ static long use_object(enum use use, objid_t id)
     case DELETE: return CALL(obj_delete, IDARG(id), 0);
     case COPY_FROM: return copy_between(id, own(0, DATA));
     case COPY_TO: return copy_between(own(0, DATA), id);
+    case SEAL: return CALL(obj_seal, IDARG(id), &SHARED->word[0]);
     case PIN: return CALL(obj_pin, IDARG(id), 1);
     case TIE_CHILD: return tie(id, own(0, DATA));
     case TIE_PARENT: return tie(own(0, DATA), id);
