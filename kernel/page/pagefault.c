@@ -6,6 +6,7 @@
  * Lock order: object -> pool -> kmem -> phys.
  */
 #include <kernel/page.h>
+#include <kernel/thread.h>
 #include <twz/thread.h>
 #include "inside.h"
 
@@ -64,9 +65,13 @@ static int fault_of_sealed(struct object *obj, uint32_t page, struct twz_fault *
 {
     int err = sealed_check(obj, page);
 
+    if (err == 1) {
+        current()->retry = true; /* the fault does not count: it comes again for the next batch */
+        return -TWZ_EFAULT;
+    }
     if (err == -TWZ_EDAMAGED)
         return set_page_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_SEAL, TWZ_PERMS);
-    return err < 0 ? set_fault_of_error(fault, err) : err;
+    return err < 0 ? set_fault_of_error(fault, err) : 0;
 }
 
 int page_fault(struct object *obj, uint32_t page, bool write, struct twz_fault *fault)

@@ -39,12 +39,14 @@ struct sealed {
     uint8_t *_Atomic pages[TREE_LEAVES / STATE_CHUNK]; /* of pages; NULL: nothing is known */
 };
 
-/* An element that a thread is hashing. */
+/* An element that a thread is hashing, and the last run of pages that it has verified. */
 struct sealed_check {
     struct object *obj; /* referenced; NULL: none */
     unsigned level;
     uint32_t index;
-    uint32_t done; /* bytes */
+    uint32_t done;      /* bytes */
+    struct object *run; /* referenced; NULL: none */
+    uint32_t run_first, run_end;
     struct tree_hash hash;
     _Alignas(16) uint8_t part[TREE_STEP];
 };
@@ -98,6 +100,19 @@ static void end_element(struct sealed_check *c)
         subtree_put(&obj->tree);
 }
 
+static void set_run(struct sealed_check *c, struct object *obj, uint32_t first, uint32_t end)
+{
+    struct object *old = c->run;
+
+    if (obj)
+        subtree_get(&obj->tree);
+    c->run = obj;
+    c->run_first = first;
+    c->run_end = end;
+    if (old)
+        subtree_put(&old->tree);
+}
+
 void sealed_forget(struct thread *t)
 {
     struct sealed_check *c = t->sealed_check;
@@ -106,6 +121,7 @@ void sealed_forget(struct thread *t)
         return;
     t->sealed_check = NULL;
     end_element(c);
+    set_run(c, NULL, 0, 0);
     kmem_free(c, sizeof(*c));
 }
 
@@ -303,17 +319,26 @@ static int check_page(struct sealed_check *c, struct object *obj, uint32_t page)
     return err;
 }
 
-int sealed_check(struct object *obj, uint32_t page)
+/* NULL: no memory. */
+static struct sealed_check *own_check(void)
 {
     struct thread *t = current();
+
+    if (!t->sealed_check)
+        t->sealed_check = kmem_alloc(sizeof(*t->sealed_check));
+    return t->sealed_check;
+}
+
+int sealed_check(struct object *obj, uint32_t page)
+{
+    struct sealed_check *c;
 
     if (sealed_is_good(obj, page))
         return 0;
     if (!sealed_has_tree(obj->sealed))
         return -TWZ_EDAMAGED;
-    if (!t->sealed_check)
-        t->sealed_check = kmem_alloc(sizeof(*t->sealed_check));
-    return t->sealed_check ? check_page(t->sealed_check, obj, page) : -TWZ_ENOMEM;
+    c = own_check();
+    return c ? check_page(c, obj, page) : -TWZ_ENOMEM;
 }
 
 int sealed_check_now(struct object *obj, uint32_t page)
@@ -399,10 +424,17 @@ static int run_step(struct object *obj, uint32_t *page, uint32_t end, bool prese
 
 int sealed_check_run(struct object *obj, uint32_t first, uint32_t end, uint32_t *checked)
 {
-    uint32_t page = first, upto = first, budget = PAGE_BUDGET / 2;
+    uint32_t page = first, upto = first, budget = PAGE_BUDGET;
+    struct sealed_check *c = own_check();
     bool present = false;
     int err = sealed_has_tree(obj->sealed) ? 0 : -TWZ_EDAMAGED;
 
+    if (!c)
+        return -TWZ_ENOMEM;
+    if (c->run == obj && first >= c->run_first && first < c->run_end) {
+        *checked = end < c->run_end ? end : c->run_end;
+        return 0;
+    }
     while (err == 0 && page < end && budget > 0) {
         uint32_t from = page;
 
@@ -413,6 +445,8 @@ int sealed_check_run(struct object *obj, uint32_t first, uint32_t end, uint32_t 
         err = run_step(obj, &page, upto, present && page == upto, from == first);
         page_spend(&budget, COST_NEXT + COST_ABSENT * (page - from));
     }
-    *checked = page;
-    return page > first ? 0 : err;
+    if (page == first)
+        return err;
+    set_run(c, obj, first, page);
+    return 1;
 }

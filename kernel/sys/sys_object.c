@@ -279,6 +279,8 @@ int64_t sys_obj_seal(struct arch_frame *frame, objid_t id, struct user_sealed ou
         err = obj_seal_commit(&p->sealing);
     if (err == 1)
         return sys_again(frame);
+    if (err < 0 && current()->retry)
+        return err;
     obj_seal_drop(&p->sealing);
     progress_end();
     return err;

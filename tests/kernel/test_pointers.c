@@ -252,6 +252,6 @@ void test_main(void)
             try_argument(&calls[n], i, id);
             pointers++;
         }
-    CHECK_IS(pointers, 15);
+    CHECK_IS(pointers, 16);
     CHECK_IS(CALL(null, 0), 0);
 }

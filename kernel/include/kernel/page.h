@@ -27,11 +27,11 @@ void page_init(void);
 
 /*
  * Resolves a fault on a page, for an access that the slot's rights allow; `write` asks for a
- * writable leaf. Returns 0 if the thread may try the access again, and 1 if it must try it again
- * before the fault is resolved, after it was open to interrupts. Otherwise returns -TWZ_EFAULT:
+ * writable leaf. Returns 0 if the thread may try the access again. Otherwise returns -TWZ_EFAULT:
  * fault->kind and fault->reason give the reason, and fault->have loses the rights that the page
- * itself refuses. The store makes a new page of the pool durably part of the object before the
- * kernel maps the page writable.
+ * itself refuses; or the thread's retry is set, and the access must come again, because a page of a
+ * sealed object is being verified. The store makes a new page of the pool durably part of the
+ * object before the kernel maps the page writable.
  */
 MUST_CHECK int page_fault(struct object *obj, uint32_t page, bool write, struct twz_fault *fault);
 
@@ -137,9 +137,9 @@ bool sealed_has_tree(const struct sealed *s);
 MUST_CHECK int sealed_check(struct object *obj, uint32_t page);
 MUST_CHECK int sealed_check_now(struct object *obj, uint32_t page);
 
-/* Verifies pages from `first` on, as many as a batch allows, up to `end`. Returns 0 with the first
- * page that it has not verified in *checked, above `first`; otherwise as sealed_check for `first`.
- * */
+/* Verifies pages from `first` on, as many as a batch allows, up to `end`. Returns 1 after such a
+ * batch. The next call for the same pages returns 0 at once, with the first page that is not
+ * verified in *checked, above `first`. Errors: as sealed_check for `first`. */
 MUST_CHECK int sealed_check_run(struct object *obj, uint32_t first, uint32_t end,
                                 uint32_t *checked);
 

@@ -85,15 +85,15 @@ struct thread {
     void (*resume)(struct thread *t, struct arch_frame *frame); /* called when it runs again */
     struct progress progress;
     struct sealed_check *sealed_check; /* the page that it verifies (page/sealed.c), or NULL */
-    void *scratch;               /* memory for decisions (kernel/sec/signed.c) ... */
-    size_t scratch_size;         /* ... freed when the thread ends */
-    struct sync_waker waker;     /* of the word that its call has set */
-    struct sync_waker end_waker; /* of its own exit word */
-    struct list owed;            /* struct deferred: done before the thread returns to user mode */
-    bool ended;   /* it has no registers and no address space; it only does what it owes */
-    bool limited; /* phys_limit */
-    bool retry;   /* a decision needs more stays: an error that the thread has met does not count */
-    bool parked;  /* it leaves the core at kernel_exit unless woken */
+    void *scratch;                     /* memory for decisions (kernel/sec/signed.c) ... */
+    size_t scratch_size;               /* ... freed when the thread ends */
+    struct sync_waker waker;           /* of the word that its call has set */
+    struct sync_waker end_waker;       /* of its own exit word */
+    struct list owed; /* struct deferred: done before the thread returns to user mode */
+    bool ended;       /* it has no registers and no address space; it only does what it owes */
+    bool limited;     /* phys_limit */
+    bool retry;  /* a decision, or a sealed page, needs more stays: an error of it does not count */
+    bool parked; /* it leaves the core at kernel_exit unless woken */
     struct twz_fault_location faults; /* of its fault frames in the view it is in */
     unsigned ngates;                  /* gate calls in progress; their entries are in `save` */
     struct gate_ref *gates;           /* TWZ_GATE_DEPTH of them; NULL: it has made no gate call */
