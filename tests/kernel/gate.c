@@ -213,6 +213,27 @@ long gate_detach(objid_t service)
     return CALL(kso_detach, IDARG(user_system()->kso_root), IDARG(service), UINT64_MAX);
 }
 
+/* The object that a slot of this view maps. */
+static objid_t mapped_at(uint32_t slot)
+{
+    volatile struct twz_view_entry *entry =
+        (volatile struct twz_view_entry *)(user_view_at() + TWZ_VIEW_TABLE) + slot;
+
+    return (objid_t){ entry->id.lo, entry->id.hi };
+}
+
+void gate_delete(const struct gate_service *s)
+{
+    objid_t frames = mapped_at(SLOT_FRAMES);
+
+    user_map(SLOT_FRAMES, TWZ_OBJID_NONE, 0);
+    user_map(SLOT_WORDS, TWZ_OBJID_NONE, 0);
+    user_map(SLOT_CHILD_VIEW, TWZ_OBJID_NONE, 0);
+    CHECK_IS(CALL(obj_delete, IDARG(s->id), 0), 0);
+    CHECK_IS(CALL(obj_delete, IDARG(s->view), 0), 0);
+    CHECK_IS(CALL(obj_delete, IDARG(frames), 0), 0);
+}
+
 /* A thread page as a runtime writes it, in each frame. */
 static void make_frames(objid_t view, uint32_t frames)
 {

@@ -21,7 +21,8 @@ struct gate_service {
 /* Makes a service with that many call frames, whose entries are the table below; attaches it to
  * *dir. `secret` is mapped in its view at SLOT_TEST. */
 struct gate_service gate_service(uint32_t frames, objid_t secret);
-long gate_attach(objid_t service); /* to the root KSO; the index */
+void gate_delete(const struct gate_service *s); /* the service with its view and frames */
+long gate_attach(objid_t service);              /* to the root KSO; the index */
 long gate_detach(objid_t service);
 
 /* The entries of the services: offset = GATE_ALIGN * index. */

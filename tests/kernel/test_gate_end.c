@@ -190,18 +190,20 @@ static void close_stay(const struct gate_service *s)
     SHARED->word[61] = s->id.hi;
 }
 
-/* One account takes all it can get; RESERVE others still get in, one each; all come out. */
+/* One account takes all it can get, and tries 10,000 times more; RESERVE others still get in, one
+ * each; all come out. */
 static void test_shares(const struct gate_service *s)
 {
-    unsigned n, most = FRAMES - RESERVE;
+    unsigned n, most = FRAMES - RESERVE, refused = 0;
     objid_t account;
 
     close_stay(s);
     for (n = 0; n < most; n++)
         start_caller(n, TWZ_OBJID_NONE);
     CHECK_IS(*INSIDE, most);
-    for (n = 0; n < 100; n++)
-        CHECK_IS(gate_run(s, tell_owner, 0, 0), -TWZ_EAGAIN);
+    for (n = 0; n < 10000; n++)
+        refused += gate_run(s, tell_owner, 0, 0) == -TWZ_EAGAIN;
+    CHECK_IS(refused, 10000);
     for (n = most; n < FRAMES; n++) {
         account = user_object(0, TWZ_PERMS, TWZ_KIND_ACCOUNT);
         start_caller(n, account);
@@ -332,6 +334,78 @@ static void test_end_while_inside(enum end how, long later)
     }
 }
 
+/* --- what remains ----------------------------------------------------------------------------- */
+
+static uint64_t kernel_used(void)
+{
+    (void)user_memory_free(); /* brings the system page up to date */
+    return user_system()->kernel_used;
+}
+
+/* A service's whole life leaves no kernel memory behind, whatever ends it. */
+static void test_no_leak(void)
+{
+    struct gate_service s;
+    uint64_t before = 0;
+    unsigned round, call;
+
+    for (round = 0; round < 12; round++) {
+        if (round == 4)
+            before = kernel_used();
+        s = gate_service(64, TWZ_OBJID_NONE);
+        CHECK(gate_attach(s.id) >= 0);
+        for (call = 0; call < 10; call++) {
+            CHECK(gate_run(&s, tell_owner, 0, 0) > 0);
+            CHECK_IS(gate_run(&s, exit_inside, 0, 0), -TWZ_EDIED);
+        }
+        if (round % 2 == 0)
+            CHECK(gate_detach(s.id) >= 0);
+        gate_delete(&s);
+    }
+    CHECK_IS(kernel_used(), before);
+}
+
+/* --- a service that comes and goes ------------------------------------------------------------ */
+
+static void call_until_told(uint64_t arg)
+{
+    struct gate_service s = { .id = the_service() };
+    uint64_t good = 0, gone = 0, other = 0;
+
+    (void)arg;
+    while (__atomic_load_n(STAY, __ATOMIC_ACQUIRE) == 0) {
+        long ret = gate_run(&s, tell_owner, 0, 0);
+
+        good += ret > 0;
+        gone += ret == -TWZ_ENOOBJ;
+        other += ret <= 0 && ret != -TWZ_ENOOBJ;
+    }
+    RESULT[0] = good + gone;
+    RESULT[1] = other;
+}
+
+/* One thread calls while another one detaches and attaches. */
+static void test_coming_and_going(void)
+{
+    struct gate_service s = gate_service(FRAMES, TWZ_OBJID_NONE);
+    unsigned i;
+
+    close_stay(&s);
+    CHECK(gate_attach(s.id) >= 0);
+    user_thread(0, call_until_told, 0);
+    for (i = 0; i < 300; i++) {
+        CHECK(gate_detach(s.id) >= 0);
+        CHECK(gate_attach(s.id) >= 0);
+        if (i % 10 == 0)
+            user_yield();
+    }
+    open_stay();
+    user_join(0);
+    CHECK(RESULT[0] > 0);
+    CHECK_IS(RESULT[1], 0);
+    CHECK(gate_detach(s.id) >= 0);
+}
+
 /* --- priority --------------------------------------------------------------------------------- */
 
 #define HIGH   20u
@@ -458,4 +532,6 @@ void test_main(void)
     test_end_while_inside(DELETE_VIEW, -TWZ_EDELETED);
     test_end_while_inside(DELETE_CONTEXT, -TWZ_EDELETED);
     test_priority();
+    test_no_leak();
+    test_coming_and_going();
 }
