@@ -3,11 +3,16 @@
  * The first program: an object that the pool's superblock names, an ELF file from its base on,
  * mapped in place. The kernel maps it, its view, thread and stack, and starts a thread at its
  * entry. The program's start code does the rest.
+ *
+ * If the superblock names a security context, the owner's, the program runs in a context of its own
+ * that takes that in. Its objects are then its context's alone. Else it runs in the first context,
+ * with default permissions and nothing else.
  */
 #include <kernel/arch_regs.h>
 #include <kernel/console.h>
 #include <kernel/context.h>
 #include <kernel/kso.h>
+#include <kernel/log.h>
 #include <kernel/panic.h>
 #include <kernel/page.h>
 #include <kernel/pool.h>
@@ -85,25 +90,70 @@ static void choose_places(struct places *at)
     at->shift = random_below(STACK_SHIFTS) * 16;
 }
 
-static struct object *create_object(uint32_t kind)
+#define RIGHTS (TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL)
+
+static struct object *create_object(uint32_t kind, struct context *context)
 {
-    struct obj_spec spec = { .kind = kind, .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL };
+    bool is_first = context == context_first();
+    struct obj_spec spec = { .kind = kind, .perms = is_first ? RIGHTS : 0 };
     struct object *obj;
 
-    if (obj_create(&spec, &obj) < 0)
+    if (obj_create(&spec, &obj) < 0 || (!is_first && grant_add(context, obj, NULL, RIGHTS, 0) < 0))
         fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
     return obj;
 }
 
-static objid_t init_id(void)
+static struct store_roots read_roots(void)
 {
+    struct store_roots roots = { .init = TWZ_OBJID_NONE };
     struct store *store = pool_lock();
-    objid_t id = TWZ_OBJID_NONE;
 
     if (store)
-        id = store_super_get(store)->roots.init;
+        roots = store_super_get(store)->roots;
     pool_unlock();
-    return id;
+    return roots;
+}
+
+/* The owner's context, referenced. One that cannot be used is left out: the program then has
+ * default permissions and what it makes itself. */
+static struct context *owner_context(objid_t id)
+{
+    struct context *context = NULL;
+    struct object *obj;
+    int err = obj_get(id, &obj);
+
+    if (err == 0) {
+        err = context_get(obj, &context);
+        obj_put(obj);
+    }
+    if (err < 0)
+        log_printf("pool: the owner's security context " IDFMT " cannot be used", IDPR(id));
+    return err < 0 ? NULL : context;
+}
+
+/* The context of the first program, referenced. */
+static struct context *make_context(objid_t owner_id)
+{
+    struct obj_spec spec = { .kind = TWZ_KIND_SCTX };
+    struct context *owner, *context;
+    struct object *obj;
+    int err;
+
+    if (objid_is_none(owner_id)) {
+        context_ref(context_first());
+        return context_first();
+    }
+    owner = owner_context(owner_id);
+    err = obj_create(&spec, &obj);
+    if (err == 0)
+        err = context_create_on(obj, owner);
+    if (err == 0)
+        err = context_get(obj, &context);
+    if (err < 0)
+        fatal(TWZ_HOST_STOP_PANIC, "not enough memory for the first program");
+    context_put(owner);
+    obj_put(obj);
+    return context;
 }
 
 /* The offset of the program's entry point. */
@@ -147,14 +197,14 @@ static void fill_first_view(struct object *view, const struct places *at, objid_
     map_first_slot(view, TWZ_SLOT_CONSOLE, console_id(), rw);
 }
 
-static void start_thread(struct object *thread, struct object *view, const struct places *at,
-                         uint64_t entry)
+static void start_thread(struct object *thread, struct object *view, struct context *context,
+                         const struct places *at, uint64_t entry)
 {
     uint64_t top = TWZ_SLOT_ADDR(at->stack) + TWZ_OBJ_DATA_TOP - at->shift;
     uint64_t page = TWZ_SLOT_ADDR(at->thread) + TWZ_OBJ_BASE;
     struct thread_start start = { .priority = PRIORITIES / 2,
                                   .cores = UINT64_MAX,
-                                  .context = context_first() };
+                                  .context = context };
     struct twz_thread *user = obj_frame(thread, 1);
 
     if (!user)
@@ -169,8 +219,10 @@ static void start_thread(struct object *thread, struct object *view, const struc
 
 void start_init(void)
 {
-    objid_t id = init_id();
+    struct store_roots roots = read_roots();
+    objid_t id = roots.init;
     struct object *program, *view, *thread, *stack;
+    struct context *context;
     struct places at;
     int err;
 
@@ -180,14 +232,16 @@ void start_init(void)
     if (err < 0)
         fatal(TWZ_HOST_STOP_DAMAGED, "the first program " IDFMT " is %s", IDPR(id),
               err == -TWZ_EDAMAGED ? "damaged" : "missing");
-    view = create_object(TWZ_KIND_VIEW);
+    context = make_context(roots.sctx);
+    view = create_object(TWZ_KIND_VIEW, context);
     view->first = true;
-    thread = create_object(TWZ_KIND_THREAD);
-    stack = create_object(TWZ_KIND_DATA);
+    thread = create_object(TWZ_KIND_THREAD, context);
+    stack = create_object(TWZ_KIND_DATA, context);
     threadobj_set_init(thread);
     choose_places(&at);
     fill_first_view(view, &at, id, thread->id, stack->id);
-    start_thread(thread, view, &at, read_entry(program));
+    start_thread(thread, view, context, &at, read_entry(program));
+    context_put(context);
     obj_put(program);
     obj_put(view);
     obj_put(thread);

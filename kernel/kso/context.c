@@ -387,6 +387,17 @@ static void set_base(struct context *context, struct context *base)
     context->depth = base ? base->depth + 1 : 0;
 }
 
+int context_create_on(struct object *obj, struct context *base)
+{
+    struct context *context = alloc_context(obj);
+
+    if (!context)
+        return -TWZ_ENOMEM;
+    set_base(context, base);
+    (void)publish(context);
+    return 0;
+}
+
 /* Adds the masks of a persistent context, as they stand in its head. */
 static int add_masks(struct context *context, const struct sec_context *head)
 {

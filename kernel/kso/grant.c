@@ -248,6 +248,39 @@ int grant_remove(struct context *from, struct object *obj, struct context *grant
     return 0;
 }
 
+/* Narrows a creator's grant; removes it if no right remains. */
+static int narrow_own(struct context *in, objid_t id, uint32_t rights)
+{
+    struct grant *grant;
+    uint32_t rest;
+
+    spin_lock(&grants_lock);
+    grant = first_of(in, id);
+    while (grant && (grant->view.granter || is_over(grant)))
+        grant = grant->next;
+    if (grant)
+        grant->view.rights &= rights;
+    rest = grant ? grant->view.rights : 0;
+    spin_unlock(&grants_lock);
+    if (!grant)
+        return -TWZ_ENOOBJ;
+    return rest == 0 ? remove_grant(in, id, NULL) : 0;
+}
+
+int grant_keep(struct context *in, struct object *obj, uint32_t rights)
+{
+    struct obj_unmap *unmap = obj_unmap_prepare();
+    int err = unmap ? narrow_own(in, obj->id, rights) : -TWZ_ENOMEM;
+
+    if (err < 0) {
+        obj_unmap_drop(unmap);
+        return err;
+    }
+    obj_renew_stamp(obj);
+    obj_unmap_start(unmap, obj);
+    return 0;
+}
+
 /* Removes one grant of a deleted object. Returns false if there is none. */
 static bool drop_one_of(struct granted *granted)
 {

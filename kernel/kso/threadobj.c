@@ -112,6 +112,8 @@ static void init_user_words(const struct thread *t)
     if (err == 0)
         err = store_user(t, USER_OFF(magic), &magic, sizeof(magic));
     if (err == 0)
+        err = store_user(t, USER_OFF(context), &t->sctx, sizeof(t->sctx));
+    if (err == 0)
         err = store_word(t, USER_OFF(generation), t->generation);
     if (err == 0)
         err = store_word(t, USER_OFF(boot), kso_resume_count());

@@ -103,8 +103,7 @@ static bool is_valid(struct evaluation *e, const struct look *look)
         (void)clock_has_passed(look->cap->expires);
     if (reason != SEC_REASON_NONE || !scratch)
         return false;
-    ret = signed_check(scratch, look->keys.signing, look->cap,
-                       offsetof(struct sec_cap, signature));
+    ret = signed_check(scratch, look->keys.signing, look->cap, offsetof(struct sec_cap, signature));
     if (ret < 0)
         e->err = ret;
     return ret == 1;

@@ -34,8 +34,8 @@ static int check_signature(const struct sec_revocation *statement, const struct 
     if (signed_key(objid_is_none(target->kuid) ? target->id : target->kuid, &ku, &keys) < 0)
         return -TWZ_EDENIED;
     obj_put(ku);
-    ret = signed_check(scratch, keys.signing, statement,
-                       offsetof(struct sec_revocation, signature));
+    ret =
+        signed_check(scratch, keys.signing, statement, offsetof(struct sec_revocation, signature));
     if (ret == -TWZ_EAGAIN)
         current()->retry = true;
     if (ret >= 0)

@@ -122,23 +122,42 @@ static int check_account(objid_t id)
     return err;
 }
 
-/* A new object's creator has all rights on it, whatever its default permissions, but for what the
- * first context creates. A new context takes in what its creator's takes in. */
-static int give_to_creator(const struct twz_create *in, struct object **out)
+/* A new object's holder, by default its creator's context, has all rights on it, whatever its
+ * default permissions; the first context has none but these. A new context takes in what its
+ * creator's takes in. */
+static int give_to_holder(const struct twz_create *in, struct object *obj, struct context *holder)
 {
     struct context *creator = threadobj_context(current());
     int err = 0;
 
     if (in->kind == TWZ_KIND_SCTX)
-        err = context_create(*out, creator, in->context == TWZ_CONTEXT_EMPTY);
-    if (err == 0 && creator != context_first())
-        err = grant_add(creator, *out, NULL, TWZ_PERMS, 0);
-    if (err < 0) {
+        err = context_create(obj, creator, in->context == TWZ_CONTEXT_EMPTY);
+    if (err == 0 && holder != context_first())
+        err = grant_add(holder, obj, NULL, TWZ_PERMS, 0);
+    if (err == 0 && in->keep != 0 && holder != creator && creator != context_first())
+        err = grant_add(creator, obj, NULL, in->keep, 0);
+    return err;
+}
+
+/* Creates an object as its specification says, with its grants. */
+static int create_held(const struct twz_create *in, const struct obj_spec *spec,
+                       struct object **out)
+{
+    struct context *holder;
+    int err = sys_get_context(in->holder, &holder);
+
+    if (err < 0)
+        return err;
+    err = obj_create(spec, out);
+    if (err == 0)
+        err = give_to_holder(in, *out, holder);
+    if (err < 0 && *out) {
         if (obj_delete(*out, false) < 0)
             log_printf("object " IDFMT " could not be deleted again", IDPR((*out)->id));
         obj_put(*out);
         *out = NULL;
     }
+    context_put(holder);
     return err;
 }
 
@@ -160,16 +179,15 @@ static int create_blank(const struct twz_create *in, struct object **out)
 
     if (!is_creatable(in->kind) || in->nsources > SOURCES_MAX)
         return -TWZ_EINVAL;
-    if (in->context > TWZ_CONTEXT_EMPTY || (in->context != 0 && in->kind != TWZ_KIND_SCTX))
+    if (in->context > TWZ_CONTEXT_EMPTY || (in->context != 0 && in->kind != TWZ_KIND_SCTX) ||
+        (in->keep & ~TWZ_PERMS) != 0 || (in->keep != 0 && objid_is_none(in->holder)))
         return -TWZ_EINVAL;
     err = check_rights(in->tie, TWZ_WRITE);
     if (err == 0)
         err = check_account(in->account);
     if (err == 0 && (in->flags & TWZ_OBJ_PROVISIONAL) != 0)
         err = check_rights(in->witness, TWZ_READ);
-    if (err == 0)
-        err = obj_create(&spec, out);
-    return err < 0 ? err : give_to_creator(in, out);
+    return err < 0 ? err : create_held(in, &spec, out);
 }
 
 /* Makes a new object permanent, now that its sources are copied. */

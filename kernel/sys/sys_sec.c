@@ -85,6 +85,24 @@ static int mask(struct context *context, uint64_t op, objid_t object, uint32_t a
     }
 }
 
+/* The creator may keep less in its own context; USE is needed on another one. */
+static int keep(objid_t context, objid_t object, uint64_t rights)
+{
+    struct context *c;
+    struct object *obj;
+    int err = (rights & ~(uint64_t)TWZ_PERMS) != 0 ? -TWZ_EINVAL : sys_get_context(context, &c);
+
+    if (err < 0)
+        return err;
+    err = sys_get(object, 0, &obj);
+    if (err == 0) {
+        err = grant_keep(c, obj, (uint32_t)rights);
+        obj_put(obj);
+    }
+    context_put(c);
+    return err;
+}
+
 /* Adds a capability, or removes it. */
 static int change_table(objid_t context, uint64_t op, objid_t object, uint64_t arg)
 {
@@ -117,6 +135,8 @@ int64_t sys_sec_change(objid_t context, uint64_t op, objid_t object, uint64_t ar
 
     if (op == TWZ_SEC_ADD || op == TWZ_SEC_REMOVE)
         return change_table(context, op, object, arg);
+    if (op == TWZ_SEC_KEEP)
+        return keep(context, object, arg);
     if (op > TWZ_SEC_TAKE || (arg & ~(uint64_t)TWZ_PERMS) != 0)
         return -TWZ_EINVAL;
     if (op == TWZ_SEC_UNGRANT)

@@ -32,6 +32,8 @@ _Static_assert(4 + ACTORS * 12 <= 64, "the actors' words fit");
 
 enum order {
     CREATE,
+    CREATE_FOR,
+    KEEP,
     LOAD,
     STORE,
     EXECUTE,
@@ -58,9 +60,17 @@ static void set_id(volatile objid_t *to, objid_t id)
     to->hi = id.hi;
 }
 
-static long create(uint32_t perms, uint32_t kind, uint64_t context, objid_t *id)
+static long create(uint32_t perms, uint32_t kind, uint32_t context, objid_t *id)
 {
     struct twz_create spec = { .perms = perms, .kind = kind, .context = context };
+
+    return user_create(&spec, id);
+}
+
+/* A data object without default permissions whose holder is another context. */
+static long create_for(objid_t holder, uint32_t keep, objid_t *id)
+{
+    struct twz_create spec = { .holder = holder, .keep = keep };
 
     return user_create(&spec, id);
 }
@@ -104,9 +114,14 @@ static long act(unsigned n, volatile struct actor *a)
 
     switch (a->order) {
     case CREATE:
-        ret = create((uint32_t)a->value, (uint32_t)a->arg % 256, a->arg / 256, &object);
+        ret = create((uint32_t)a->value, (uint32_t)a->arg % 256, (uint32_t)a->arg / 256, &object);
         set_id(&a->object, object);
         return ret;
+    case CREATE_FOR:
+        ret = create_for(other, (uint32_t)a->value, &object);
+        set_id(&a->object, object);
+        return ret;
+    case KEEP: return CALL(sec_change, IDARG(other), TWZ_SEC_KEEP, IDARG(object), a->value);
     case LOAD:
     case EXECUTE:
     case STORE: return touch(n, a);
@@ -195,7 +210,7 @@ static objid_t secret_of(unsigned n)
 }
 
 /* Starts actor n in a new context, which everybody may grant to. */
-static objid_t start(unsigned n, uint64_t takes_in)
+static objid_t start(unsigned n, uint32_t takes_in)
 {
     objid_t context = NONE;
 
@@ -225,6 +240,35 @@ static void test_creator(void)
     CHECK_IS(rights_on(secret), -TWZ_EDENIED);
     CHECK_IS(tell(1, DELETE, secret, NONE, 0, 0), -TWZ_EDENIED);
     CHECK_IS(tell(0, DELETE, secret, NONE, 0, 0), 0);
+    stop(0, one);
+    stop(1, two);
+}
+
+/* The rights on a new object go to its holder; its creator has those that it keeps. */
+static void test_holder(void)
+{
+    objid_t one = start(0, 0), two = start(1, 0), closed = NONE, id = NONE;
+
+    CHECK_IS(tell(0, CREATE_FOR, NONE, two, 0, TWZ_READ | TWZ_USE), 0);
+    id = get_id(&ACTOR(0)->object);
+    CHECK_IS(RIGHTS_OF(0, id), TWZ_READ | TWZ_USE);
+    CHECK_IS(RIGHTS_OF(1, id), TWZ_PERMS);
+    CHECK_IS(tell(0, KEEP, id, NONE, 0, TWZ_PERMS), 0); /* it adds nothing */
+    CHECK_IS(RIGHTS_OF(0, id), TWZ_READ | TWZ_USE);
+    CHECK_IS(tell(0, KEEP, id, NONE, 0, TWZ_USE), 0);
+    CHECK_IS(RIGHTS_OF(0, id), TWZ_USE);
+    CHECK_IS(tell(0, KEEP, id, two, 0, 0), 0); /* any context that it may use */
+    CHECK_IS(RIGHTS_OF(1, id), -TWZ_EDENIED);
+    CHECK_IS(tell(0, KEEP, id, NONE, 0, 0), 0);
+    CHECK_IS(tell(0, KEEP, id, NONE, 0, 0), -TWZ_ENOOBJ);
+    CHECK_IS(tell(0, CREATE_FOR, NONE, two, 0, 0), 0);
+    CHECK_IS(RIGHTS_OF(0, get_id(&ACTOR(0)->object)), -TWZ_EDENIED);
+    CHECK_IS(RIGHTS_OF(1, get_id(&ACTOR(0)->object)), TWZ_PERMS);
+    CHECK_IS(create(TWZ_READ, TWZ_KIND_SCTX, 0, &closed), 0);
+    CHECK_IS(tell(0, CREATE_FOR, NONE, closed, 0, 0), -TWZ_EDENIED);
+    CHECK_IS(tell(0, CREATE_FOR, NONE, NONE, 0, TWZ_READ), -TWZ_EINVAL);
+    CHECK_IS(tell(0, CREATE_FOR, NONE, two, 0, 64), -TWZ_EINVAL);
+    CHECK_IS(tell(0, CREATE_FOR, NONE, id, 0, 0), -TWZ_EDENIED);
     stop(0, one);
     stop(1, two);
 }
@@ -375,7 +419,7 @@ static void test_mask_refusals(void)
     CHECK_IS(mask(one, TWZ_SEC_MASK_DEFAULT, all, TWZ_PERMS), -TWZ_EINVAL);
     CHECK_IS(mask(one, TWZ_SEC_MASK_OBJECT, NONE, TWZ_PERMS), -TWZ_EINVAL);
     CHECK_IS(mask(one, TWZ_SEC_TAKE, NONE, 1u << 31), -TWZ_EINVAL);
-    CHECK_IS(mask(one, TWZ_SEC_REMOVE + 1, NONE, 0), -TWZ_EINVAL);
+    CHECK_IS(mask(one, TWZ_SEC_KEEP + 1, NONE, 0), -TWZ_EINVAL);
     CHECK_IS(mask(all, TWZ_SEC_TAKE, NONE, 0), -TWZ_ETYPE);
     CHECK_IS(mask(NONE, TWZ_SEC_TAKE, NONE, 0), -TWZ_EINVAL); /* the first context has no masks */
     CHECK_IS(tell(0, MASK, NONE, NONE, TWZ_SEC_TAKE, TWZ_DEL), 0); /* its own */
@@ -429,6 +473,16 @@ static void check_ended(objid_t object)
     CHECK_IS(end(1), 0);
     CHECK_IS(*BASE(SLOT(3)), word);
     CHECK_IS(word, 1);
+}
+
+static void test_live_keep(void)
+{
+    objid_t two = start(1, 0), object = make_of(1, TWZ_KIND_DATA, TWZ_READ);
+
+    begin_spinning(object);
+    CHECK_IS(mask(two, TWZ_SEC_KEEP, object, TWZ_READ), 0);
+    check_ended(object);
+    stop(1, two);
 }
 
 static void test_live_ungrant(void)
@@ -622,6 +676,7 @@ void test_main(void)
 {
     user_handlers();
     test_creator();
+    test_holder();
     test_entry();
     test_words();
     test_grant();
@@ -630,6 +685,7 @@ void test_main(void)
     test_mask_refusals();
     test_inheritance();
     test_live_ungrant();
+    test_live_keep();
     test_live_mask(TWZ_SEC_MASK_DEFAULT, 0);
     test_live_mask(TWZ_SEC_MASK_OBJECT, 1);
     test_live_mask(TWZ_SEC_MASK_OBJECT, 0);

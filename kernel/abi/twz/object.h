@@ -153,9 +153,11 @@ struct twz_create {
     objid_t tie;            /* the parent; its deletion deletes this object too; 0: none */
     uint64_t sources;       /* user address of struct twz_copy[nsources] */
     uint64_t nsources;      /* 64 at most */
-    uint64_t context;       /* SCTX: TWZ_CONTEXT_*; else 0 */
+    uint32_t context;       /* SCTX: TWZ_CONTEXT_*; else 0 */
+    uint32_t keep;          /* holder not 0: rights that the caller's context has, too */
+    objid_t holder;         /* the security context that has all rights; 0: the caller's */
 };
-_Static_assert(sizeof(struct twz_create) == 128, "create size");
+_Static_assert(sizeof(struct twz_create) == 144, "create size");
 
 /* A new security context takes in the base of its creator's context, or that context itself if it
  * has no base; or nothing. In any case it has the masks of its creator's context. */

@@ -12,5 +12,6 @@
 #define TWZ_SEC_TAKE         3u /* arg: rights that the context loses, wherever they come from */
 #define TWZ_SEC_ADD          4u /* arg: address of a capability (security/format.h) */
 #define TWZ_SEC_REMOVE       5u /* arg: the same, one that is there */
+#define TWZ_SEC_KEEP         6u /* object, arg: the rights that remain of a creator's grant */
 
 #endif

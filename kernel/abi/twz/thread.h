@@ -30,7 +30,8 @@ struct twz_thread {
     uint64_t exit_fault;    /* 1: a fault ended the thread */
     uint64_t boot;          /* set by the kernel: the resume count of the boot of the spawn */
     uint64_t generation;    /* set by the kernel: unique over all threads of this boot; never 0 */
-    uint64_t reserved[11];  /* 0 */
+    objid_t context;        /* set by the kernel: of the spawn; 0: the first context */
+    uint64_t reserved[9];   /* 0 */
     uint64_t user[32];      /* for the runtime */
 };
 _Static_assert(sizeof(struct twz_thread) == 512, "thread page size");

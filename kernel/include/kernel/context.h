@@ -109,6 +109,10 @@ struct context *context_find(struct object *obj);
 /* Must be called before a delegation by the context counts. */
 void context_set_delegates(struct context *context);
 
+/* Makes the context of a new volatile SCTX object that takes in `base`; NULL: nothing. -TWZ_ENOMEM.
+ * */
+MUST_CHECK int context_create_on(struct object *obj, struct context *base);
+
 void context_ref(struct context *context);
 void context_put(struct context *context);
 
@@ -178,6 +182,10 @@ MUST_CHECK int grant_add(struct context *to, struct object *obj, struct context 
 /* Removes a grant, and unmaps the object where it may have counted before the running thread
  * returns to user mode. -TWZ_ENOOBJ: there is none; -TWZ_ENOMEM. */
 MUST_CHECK int grant_remove(struct context *from, struct object *obj, struct context *granter);
+
+/* Leaves of a creator's grant the rights that `rights` has, too, and unmaps as grant_remove does.
+ * -TWZ_ENOOBJ: the context has no such grant; -TWZ_ENOMEM. */
+MUST_CHECK int grant_keep(struct context *in, struct object *obj, uint32_t rights);
 
 /* The grants of an object in one context, without its bases. Returns their number; the caller must
  * put the granters. */
