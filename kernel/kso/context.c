@@ -468,13 +468,15 @@ static int alloc_below(struct object *obj, struct context *creator, struct conte
     return err;
 }
 
-int context_create(struct object *obj, struct context *creator, bool empty)
+int context_create(struct object *obj, struct context *creator, unsigned takes_in)
 {
-    struct context *base = creator->base ? creator->base : creator;
+    struct context *base = creator;
     struct context *context;
     int err;
 
-    if (empty || obj_is_persistent(obj))
+    if (takes_in == TWZ_CONTEXT_TAKES_IN && creator->base)
+        base = creator->base;
+    if (takes_in == TWZ_CONTEXT_EMPTY || obj_is_persistent(obj))
         base = NULL;
     if (base && base->depth + 1 >= CONTEXT_DEPTH)
         return -TWZ_EFULL;

@@ -131,7 +131,7 @@ static int give_to_holder(const struct twz_create *in, struct object *obj, struc
     int err = 0;
 
     if (in->kind == TWZ_KIND_SCTX)
-        err = context_create(obj, creator, in->context == TWZ_CONTEXT_EMPTY);
+        err = context_create(obj, creator, in->context);
     if (err == 0 && holder != context_first())
         err = grant_add(holder, obj, NULL, TWZ_PERMS, 0);
     if (err == 0 && in->keep != 0 && holder != creator && creator != context_first())
@@ -179,7 +179,7 @@ static int create_blank(const struct twz_create *in, struct object **out)
 
     if (!is_creatable(in->kind) || in->nsources > SOURCES_MAX)
         return -TWZ_EINVAL;
-    if (in->context > TWZ_CONTEXT_EMPTY || (in->context != 0 && in->kind != TWZ_KIND_SCTX) ||
+    if (in->context > TWZ_CONTEXT_WITHIN || (in->context != 0 && in->kind != TWZ_KIND_SCTX) ||
         (in->keep & ~TWZ_PERMS) != 0 || (in->keep != 0 && objid_is_none(in->holder)))
         return -TWZ_EINVAL;
     err = check_rights(in->tie, TWZ_WRITE);

@@ -82,15 +82,21 @@ static int destroy_shared(void)
 
 /* --- the other side --------------------------------------------------------------------------- */
 
-static void run_destroyer(const char *self)
+/* Runs this program with two words, as a process of its own. */
+static void run_self(const char *self, const char *what, const char *arg)
 {
-    char *args[] = { (char *)self, "destroy", NULL };
+    char *args[] = { (char *)self, (char *)what, (char *)arg, NULL };
     int status;
     pid_t pid;
 
     CHECK(posix_spawn(&pid, self, NULL, NULL, args, environ) == 0);
     CHECK(waitpid(pid, &status, 0) == pid);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void run_destroyer(const char *self)
+{
+    run_self(self, "destroy", NULL);
 }
 
 static int check_pipe(const char *self)
@@ -395,7 +401,8 @@ static int check_forged(const char *self)
 
 /* --- objects that no program may write -------------------------------------------------------- */
 
-/* Names and attributes of an object change without a right on it. */
+/* Names and attributes of an object change without a right on it. A program has all rights on what
+ * it makes itself, so another one makes the object. */
 static int check_readonly(const char *path, uint32_t perms)
 {
     const struct timespec times[2] = { { 0 }, { .tv_sec = 77 } };
@@ -433,16 +440,17 @@ static void name_volatile(const char *path)
     twz_object_release(&obj);
 }
 
-static int check_all_readonly(void)
+static int check_all_readonly(const char *self)
 {
-    create_file("/tmp/ro");
-    check_readonly("/tmp/ro", TWZ_READ | TWZ_DEL);
-    create_file("/tmp/ro");
-    check_readonly("/tmp/ro", TWZ_READ);
-    name_volatile("/tmp/ro");
-    check_readonly("/tmp/ro", TWZ_READ | TWZ_DEL);
-    name_volatile("/tmp/ro");
-    return check_readonly("/tmp/ro", TWZ_READ);
+    const uint32_t perms[] = { TWZ_READ | TWZ_DEL, TWZ_READ };
+
+    for (unsigned i = 0; i < 2; i++) {
+        run_self(self, "make-file", "/tmp/ro");
+        check_readonly("/tmp/ro", perms[i]);
+        run_self(self, "make-volatile", "/tmp/ro");
+        check_readonly("/tmp/ro", perms[i]);
+    }
+    return 0;
 }
 
 /* A new file loses its name before the first access. */
@@ -500,7 +508,11 @@ int main(int argc, char **argv)
     if (strcmp(what, "has") == 0)
         return fcntl(FORGED_FD, F_GETFD) == -1;
     if (strcmp(what, "readonly") == 0)
-        return check_all_readonly();
+        return check_all_readonly(argv[0]);
+    if (strcmp(what, "make-file") == 0)
+        return create_file(argv[2]), 0;
+    if (strcmp(what, "make-volatile") == 0)
+        return name_volatile(argv[2]), 0;
     if (strcmp(what, "unlinked") == 0)
         return check_tmpfile(), check_unlinked();
     if (strcmp(what, "dir") == 0 && argc == 4)

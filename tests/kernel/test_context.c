@@ -306,7 +306,7 @@ static void test_words(void)
     CHECK(user_store_faults(TWZ_SLOT_ADDR(SLOT(0)) + TWZ_OBJ_BASE));
     CHECK_IS(user_range(any, TWZ_RANGE_DISCARD, 1, 1), -TWZ_EDENIED);
     CHECK_IS(CALL(obj_delete, IDARG(any), 0), 0);
-    CHECK_IS(create(0, TWZ_KIND_SCTX, 2, &any), -TWZ_EINVAL);
+    CHECK_IS(create(0, TWZ_KIND_SCTX, 3, &any), -TWZ_EINVAL);
     CHECK_IS(create(0, TWZ_KIND_DATA, 1, &any), -TWZ_EINVAL);
     stop(0, one);
 }
@@ -431,24 +431,28 @@ static void test_mask_refusals(void)
 static void test_inheritance(void)
 {
     objid_t one = start(0, BLANK), all = user_object(0, TWZ_PERMS, TWZ_KIND_DATA);
-    objid_t below, empty, secret = secret_of(0);
+    objid_t below, empty, within, secret = secret_of(0);
 
     grant_needs(0, one);
     CHECK_IS(mask(one, TWZ_SEC_MASK_OBJECT, all, TWZ_READ | TWZ_USE), 0);
     CHECK_IS(mask(one, TWZ_SEC_TAKE, NONE, TWZ_USE), 0);
     below = context_of(0, 0);
     empty = context_of(0, BLANK);
+    within = context_of(0, TWZ_CONTEXT_WITHIN);
     user_thread_in(1, below, child_actor, 1);
     user_thread_in(2, empty, child_actor, 2);
+    user_thread_in(3, within, child_actor, 3);
     CHECK_IS(RIGHTS_OF(1, all), TWZ_READ);
     CHECK_IS(RIGHTS_OF(2, all), TWZ_READ);
     CHECK_IS(RIGHTS_OF(1, secret), TWZ_PERMS & ~TWZ_USE); /* it takes in `one` */
     CHECK_IS(RIGHTS_OF(2, secret), -TWZ_EDENIED);
+    CHECK_IS(RIGHTS_OF(3, secret), TWZ_PERMS & ~TWZ_USE);
     CHECK_IS(mask(below, TWZ_SEC_MASK_DEFAULT, NONE, TWZ_PERMS), 0);
     CHECK_IS(RIGHTS_OF(1, all), TWZ_READ);
     CHECK_IS(mask(one, TWZ_SEC_TAKE, NONE, TWZ_WRITE | TWZ_DEL), 0); /* of its base: it counts */
     stop(1, below);
     stop(2, empty);
+    stop(3, within);
     stop(0, one);
 }
 

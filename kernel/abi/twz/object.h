@@ -159,10 +159,10 @@ struct twz_create {
 };
 _Static_assert(sizeof(struct twz_create) == 144, "create size");
 
-/* A new security context takes in the base of its creator's context, or that context itself if it
- * has no base; or nothing. In any case it has the masks of its creator's context. */
-#define TWZ_CONTEXT_TAKES_IN 0u
-#define TWZ_CONTEXT_EMPTY    1u
+/* What a new security context takes in. In any case it has the masks of its creator's context. */
+#define TWZ_CONTEXT_TAKES_IN 0u /* the base of its creator's context; that itself if it has none */
+#define TWZ_CONTEXT_EMPTY    1u /* nothing */
+#define TWZ_CONTEXT_WITHIN   2u /* its creator's context */
 
 /* A range of whole pages copied from one object into another, copy-on-write where possible. */
 struct twz_copy {

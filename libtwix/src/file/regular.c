@@ -399,16 +399,18 @@ static bool is_executed(objid_t id)
 int regular_map(twzobj *obj, objid_t id, uint32_t rights)
 {
     struct twz_record record;
+    struct twz_stat stat;
     int err = map_readable(obj, id, rights, &record);
 
     if (err == -ENOENT && (rights & TWZ_WRITE) && is_executed(id))
         return -ETXTBSY;
     if (err < 0)
         return err;
-    if ((record.perms & rights) != rights) {
-        twz_object_release(obj);
+    err = err_linux(twz_object_stat(id, &stat));
+    if (err == 0 && (stat.rights & rights) != rights)
         err = -EACCES;
-    }
+    if (err < 0)
+        twz_object_release(obj);
     return err;
 }
 

@@ -137,7 +137,7 @@ static _Noreturn void clone_main(struct thread *t)
 static int spawn_thread(struct thread *t, void *stack, void *tls)
 {
     struct twz_create create = { .kind = TWZ_KIND_THREAD,
-                                 .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL,
+                                 .perms = twz_private_perms(),
                                  .tie = process.view };
     struct twz_spawn spawn = { .view = process.view };
     struct twz_thread *repr;

@@ -48,7 +48,7 @@ static int create_copy(struct mapping *m, uint64_t off, uint64_t len)
     struct twz_copy range = { .src = m->file.id,
                               .src_off = TWZ_OBJ_BASE + off,
                               .dst_off = TWZ_OBJ_BASE + off };
-    struct twz_create create = { .perms = TWZ_READ | TWZ_WRITE | TWZ_DEL, .tie = process.view };
+    struct twz_create create = { .perms = twz_private_perms(), .tie = process.view };
     uint8_t *base;
     int err;
 

@@ -35,7 +35,7 @@ static struct twz_mutex mem_lock;
 
 static int create_arena(struct anon *a)
 {
-    struct twz_create create = { .perms = TWZ_READ | TWZ_WRITE | TWZ_DEL, .tie = process.view };
+    struct twz_create create = { .perms = twz_private_perms(), .tie = process.view };
     int err = err_linux(twz_object_create(&a->obj, &create));
 
     if (err == 0)

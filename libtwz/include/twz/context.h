@@ -9,8 +9,8 @@
 #include <twz/obj.h>
 #include <twz/sec.h>
 
-/* Create a volatile context that has the masks of the caller's, and nothing by itself but default
- * permissions. It is deleted with the caller's view. */
+/* Create a volatile context that takes in the caller's: it has the same rights and masks, until it
+ * gets more masks. It is deleted with the caller's view. */
 TWZ_CHECKED int twz_context_new(objid_t *context);
 
 /* Leave the context no more than `rights` of the default permissions of an object. */

@@ -47,6 +47,10 @@ typedef struct twzobj {
  */
 TWZ_CHECKED int twz_object_new(twzobj *obj, const twzobj *src, const twzobj *ku, uint64_t flags);
 
+/* The default permissions of an object that is for the calling program alone: none, if the program
+ * runs in a security context, which then has all rights on what it creates. */
+uint32_t twz_private_perms(void);
+
 /* As twz_object_new, with all options of the kernel's call obj_create (twz/object.h). */
 TWZ_CHECKED int twz_object_create(twzobj *obj, const struct twz_create *create);
 

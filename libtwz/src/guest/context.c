@@ -19,7 +19,7 @@ int twz_context_new(objid_t *context)
     struct twz_create create = { .perms = TWZ_USE | TWZ_DEL,
                                  .kind = TWZ_KIND_SCTX,
                                  .tie = view_id(),
-                                 .context = TWZ_CONTEXT_EMPTY };
+                                 .context = TWZ_CONTEXT_WITHIN };
 
     return plat_obj_create(&create, context);
 }

@@ -246,8 +246,7 @@ static int start_on_frames(const struct twz_service_spec *spec, const struct lay
 
 int twz_service_start(const struct twz_service_spec *spec, objid_t *id)
 {
-    struct twz_create create = { .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL,
-                                 .tie = view_id() };
+    struct twz_create create = { .perms = twz_private_perms(), .tie = view_id() };
     struct layout l;
     twzobj frames;
     int err = choose_layout(spec, &l);

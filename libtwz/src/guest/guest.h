@@ -75,8 +75,21 @@ uint32_t slots_claim(struct slots *s, struct twz_view_entry *table, uint32_t cou
 uint32_t view_claim_slot(void);
 void view_free_slot(uint32_t slot);
 
-/* Create a volatile object of that kind, tied to `tie` (0: to none). */
-int guest_create_volatile(uint32_t kind, objid_t tie, objid_t *id);
+/* Create a volatile object of that kind, tied to `tie` (0: to none). If `holder` is not 0, the object
+ * is that context's, and the caller's has the rights to fill it in until guest_keep. */
+int guest_create_volatile(uint32_t kind, objid_t tie, objid_t holder, objid_t *id);
+
+/* The rights of a program on what it makes for itself. */
+#define GUEST_RIGHTS (TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL)
+
+/* Leave the caller's context no more than `rights` on an object that it has made. */
+int guest_keep(objid_t id, uint32_t rights);
+
+/* The security context of this program; 0: the first one. */
+static inline objid_t guest_context(void)
+{
+    return twz_thread_repr_base()->context;
+}
 
 /* The deadline that is `ns` nanoseconds from now, on the monotonic clock. */
 uint64_t guest_deadline_in(uint64_t ns);

@@ -4,12 +4,12 @@
 #include "guest.h"
 
 /* A new object with the program's data, relocated. On an error nothing is left behind. */
-static int load_data(const twzobj *view, const uint8_t *file, const struct elf_plan *plan,
-                     uint64_t bias, objid_t *id)
+static int load_data(const twzobj *view, objid_t holder, const uint8_t *file,
+                     const struct elf_plan *plan, uint64_t bias, objid_t *id)
 {
     uint8_t *base;
     twzobj data;
-    int err = guest_create_volatile(TWZ_KIND_DATA, view->id, id);
+    int err = guest_create_volatile(TWZ_KIND_DATA, view->id, holder, id);
 
     if (err < 0)
         return err;
@@ -26,7 +26,7 @@ static int load_data(const twzobj *view, const uint8_t *file, const struct elf_p
     return err;
 }
 
-int twz_program_load(const twzobj *view, objid_t program, uint32_t text_slot,
+int twz_program_load(const twzobj *view, objid_t holder, objid_t program, uint32_t text_slot,
                      struct twz_loaded *out)
 {
     uint64_t bias = TWZ_SLOT_ADDR(text_slot) + TWZ_OBJ_BASE;
@@ -41,7 +41,7 @@ int twz_program_load(const twzobj *view, objid_t program, uint32_t text_slot,
     size = twz_object_size(&file);
     err = size > TWZ_OBJ_DATA_MAX ? -TWZ_ETYPE : elf_read(twz_object_base(&file), size, &plan);
     if (err >= 0 && plan.data.memsz)
-        err = load_data(view, twz_object_base(&file), &plan, bias, &out->data);
+        err = load_data(view, holder, twz_object_base(&file), &plan, bias, &out->data);
     twz_object_release(&file);
     if (err < 0)
         return err;

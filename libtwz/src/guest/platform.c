@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The platform inside the system: calls, clock, sleeping, owners of locks. map.c maps objects. */
+#include <twz/sec.h>
+
 #include "guest.h"
 
 int plat_obj_create(const struct twz_create *create, objid_t *id)
@@ -17,12 +19,24 @@ int plat_obj_ctl(objid_t id, uint64_t op, uint64_t arg)
     return (int)twz_sys_obj_ctl(id, op, arg);
 }
 
-int guest_create_volatile(uint32_t kind, objid_t tie, objid_t *id)
+uint32_t twz_private_perms(void)
+{
+    return objid_is_none(guest_context()) ? GUEST_RIGHTS : 0;
+}
+
+int guest_keep(objid_t id, uint32_t rights)
+{
+    return (int)twz_sys_sec_change(TWZ_OBJID_NONE, TWZ_SEC_KEEP, id, rights);
+}
+
+int guest_create_volatile(uint32_t kind, objid_t tie, objid_t holder, objid_t *id)
 {
     struct twz_create create = {
-        .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL,
+        .perms = twz_private_perms(),
         .kind = kind,
         .tie = tie,
+        .holder = holder,
+        .keep = objid_is_none(holder) ? 0 : GUEST_RIGHTS,
     };
 
     return plat_obj_create(&create, id);

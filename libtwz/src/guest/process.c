@@ -76,6 +76,9 @@ struct new_process {
     struct places at;
     struct twz_loaded program;
     struct twz_loaded runtime;
+    objid_t context; /* 0: the caller runs in the first context, and so does the process */
+    objid_t stack;
+    objid_t args;
 };
 
 /* Choose the places. Programs lie in one window, what belongs to the thread in another, so that an
@@ -142,15 +145,61 @@ static int fill_args(const struct twz_program_spec *spec, const struct new_proce
     return p.full ? -TWZ_ERANGE : 0;
 }
 
-static int create_object(uint32_t kind, objid_t tie, twzobj *obj)
+static int create_object(const struct new_process *new, uint32_t kind, objid_t tie, twzobj *obj)
 {
-    struct twz_create create = {
-        .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL,
-        .kind = kind,
-        .tie = tie,
-    };
+    objid_t id;
+    int err = guest_create_volatile(kind, tie, new->context, &id);
 
-    return twz_object_create(obj, &create);
+    if (err < 0)
+        return err;
+    err = twz_object_init_guid(obj, id, RW);
+    if (err < 0)
+        twz_object_delete_guid(id, TWZ_DELETE_NOW);
+    return err;
+}
+
+/* The context of the process, with what the caller's takes in, and its first thread's object. */
+static int create_context_and_thread(struct new_process *new)
+{
+    int err = 0;
+
+    if (!objid_is_none(guest_context()))
+        err = guest_create_volatile(TWZ_KIND_SCTX, TWZ_OBJID_NONE, TWZ_OBJID_NONE, &new->context);
+    if (err < 0)
+        return err;
+    err = create_object(new, TWZ_KIND_THREAD, TWZ_OBJID_NONE, &new->thread);
+    if (err >= 0 && !objid_is_none(new->context)) {
+        err = (int)twz_sys_obj_tie(new->context, new->thread.id, 1);
+        if (err >= 0)
+            return 0;
+        twz_object_delete(&new->thread, TWZ_DELETE_NOW);
+        twz_object_release(&new->thread);
+    }
+    if (err < 0 && !objid_is_none(new->context))
+        twz_object_delete_guid(new->context, TWZ_DELETE_NOW);
+    return err;
+}
+
+static int give_up(objid_t id, uint32_t keep)
+{
+    int err = objid_is_none(id) ? 0 : guest_keep(id, keep);
+
+    return err == -TWZ_ENOOBJ || err == -TWZ_EDELETED ? 0 : err; /* the process has deleted it */
+}
+
+/* The process is complete: from now on it alone has its memory. Its parent can wait for it, signal
+ * it and delete it. */
+static int give_up_rights(const struct new_process *new)
+{
+    const objid_t own[] = { new->view.id, new->stack, new->args, new->program.data,
+                            new->runtime.data };
+    int err = 0;
+
+    if (objid_is_none(new->context))
+        return 0;
+    for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]) && err >= 0; i++)
+        err = give_up(own[i], 0);
+    return err < 0 ? err : give_up(new->thread.id, TWZ_READ | TWZ_USE | TWZ_DEL);
 }
 
 static void set_view_slot(const struct new_process *new, uint32_t slot, objid_t id, uint64_t rights)
@@ -160,18 +209,17 @@ static void set_view_slot(const struct new_process *new, uint32_t slot, objid_t 
 }
 
 /* Fill in the slots that every view has besides its program. */
-static int fill_view_slots(const struct new_process *new)
+static int fill_view_slots(struct new_process *new)
 {
     struct twz_view *head = twz_object_base(&new->view);
-    objid_t stack;
-    int err = guest_create_volatile(TWZ_KIND_DATA, new->view.id, &stack);
+    int err = guest_create_volatile(TWZ_KIND_DATA, new->view.id, new->context, &new->stack);
 
     if (err < 0)
         return err;
     head->magic = TWZ_VIEW_MAGIC;
     set_view_slot(new, new->at.view, new->view.id, RW);
     set_view_slot(new, new->at.thread, new->thread.id, RW);
-    set_view_slot(new, new->at.stack, stack, RW);
+    set_view_slot(new, new->at.stack, new->stack, RW);
     set_view_slot(new, TWZ_SLOT_SYSTEM, view_entry(TWZ_SLOT_SYSTEM)->id, TWZ_READ);
     set_view_slot(new, TWZ_SLOT_CONSOLE, view_entry(TWZ_SLOT_CONSOLE)->id, RW);
     return 0;
@@ -179,29 +227,32 @@ static int fill_view_slots(const struct new_process *new)
 
 static int load_programs(const struct twz_program_spec *spec, struct new_process *new)
 {
-    int err = twz_program_load(&new->view, spec->program, new->at.text, &new->program);
+    int err =
+        twz_program_load(&new->view, new->context, spec->program, new->at.text, &new->program);
 
     if (err >= 0 && !objid_is_none(spec->runtime))
-        err = twz_program_load(&new->view, spec->runtime, new->at.rt, &new->runtime);
+        err = twz_program_load(&new->view, new->context, spec->runtime, new->at.rt, &new->runtime);
     return err;
 }
 
 /* Create and fill the args object, then start the thread at the entry of the runtime or program. */
-static int start_first_thread(const struct twz_program_spec *spec, const struct new_process *new)
+static int start_first_thread(const struct twz_program_spec *spec, struct new_process *new)
 {
     struct twz_thread *repr = twz_object_base(&new->thread);
     struct twz_spawn spawn = {
         .thread = new->thread.id,
         .view = new->view.id,
+        .sctx = new->context,
         .entry = objid_is_none(spec->runtime) ? new->program.entry : new->runtime.entry,
         .arg = TWZ_SLOT_ADDR(new->at.args) + TWZ_OBJ_BASE,
         .gsbase = TWZ_SLOT_ADDR(new->at.thread) + TWZ_OBJ_BASE,
     };
     twzobj args;
-    int err = create_object(TWZ_KIND_DATA, new->view.id, &args);
+    int err = create_object(new, TWZ_KIND_DATA, new->view.id, &args);
 
     if (err < 0)
         return err;
+    new->args = args.id;
     set_view_slot(new, new->at.args, args.id, RW);
     err = fill_args(spec, new, twz_object_base(&args));
     spawn.stack = ((struct twz_args *)twz_object_base(&args))->stack_top - new->at.shift;
@@ -230,11 +281,11 @@ static uint64_t read_generation(const twzobj *thread)
 int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *process)
 {
     struct new_process new = { 0 };
-    int err = create_object(TWZ_KIND_THREAD, TWZ_OBJID_NONE, &new.thread);
+    int err = create_context_and_thread(&new);
 
     if (err < 0)
         return err;
-    err = create_object(TWZ_KIND_VIEW, new.thread.id, &new.view);
+    err = create_object(&new, TWZ_KIND_VIEW, new.thread.id, &new.view);
     if (err >= 0)
         err = choose_places(&new.view, &new.at);
     if (err >= 0)
@@ -243,6 +294,8 @@ int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *p
         err = load_programs(spec, &new);
     if (err >= 0)
         err = start_first_thread(spec, &new);
+    if (err >= 0)
+        err = give_up_rights(&new);
     if (err < 0) {
         twz_object_delete(&new.thread, TWZ_DELETE_NOW);
         twz_object_release(&new.view);

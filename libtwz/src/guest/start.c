@@ -53,7 +53,7 @@ static void relocate_self(uint8_t *base)
 
 static void load_self(void)
 {
-    struct twz_create create = { .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL };
+    struct twz_create create = { .perms = twz_private_perms() };
     uint32_t slot = (uint32_t)((uint64_t)(uintptr_t)__twz_image >> TWZ_OBJ_SHIFT) + 1;
     uint8_t *base = (uint8_t *)slot_start(slot) + TWZ_OBJ_BASE;
     struct twz_view_entry *entry = view_entry(slot);

@@ -30,7 +30,7 @@ static void release_objects(struct twz_thrd *thread)
 static int create_objects(struct twz_thrd *thread)
 {
     struct twz_create create = {
-        .perms = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL,
+        .perms = twz_private_perms(),
         .kind = TWZ_KIND_THREAD,
         .tie = view_id(),
     };

@@ -20,6 +20,7 @@
 
 #include "command.h"
 #include "content.h"
+#include "contexts.h"
 #include "host_file.h"
 #include "host_platform.h"
 #include "ident.h"
@@ -83,6 +84,19 @@ static int make_namespace(struct pool *pool)
     return err;
 }
 
+/* The context that the first program takes in. It masks nothing. */
+static int make_owner_context(struct pool *pool)
+{
+    const struct context_spec spec = { .perms = TWZ_READ, .default_mask = TWZ_PERMS };
+    struct store_roots roots = store_super_get(pool->store)->roots;
+    int err = context_create(pool, NULL, &spec, &roots.sctx);
+
+    if (err != TOOL_OK)
+        return err;
+    err = store_super_set(pool->store, &roots);
+    return err < 0 ? fail_twz(pool->path, err) : TOOL_OK;
+}
+
 /* Format the file, open it as a pool, make the namespace. */
 static int fill_pool(struct pool *pool, const char *label)
 {
@@ -107,7 +121,7 @@ static int fill_pool(struct pool *pool, const char *label)
     err = make_namespace(pool);
     if (err == -TWZ_ENOSPC)
         return fail(TOOL_FULL, "%s: too small for a namespace: give a larger --size", pool->path);
-    return err < 0 ? fail_twz(pool->path, err) : TOOL_OK;
+    return err < 0 ? fail_twz(pool->path, err) : make_owner_context(pool);
 }
 
 /* Lock the file that will be replaced; it must be a regular file that no process uses. *fd holds
