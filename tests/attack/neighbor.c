@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * neighbor [all]: programs of one user against each other. A victim prints the IDs of its view, its
- * thread object, its stack, its heap and a thread of its own; a spy is given them and tries all that
- * a call can do with an ID. Every attempt must be denied, and the same attempts on the spy's own
- * objects must work. The victim then finds its memory as it was.
+ * thread object, its stack, its heap and a thread of its own; a spy is given them and tries all
+ * that a call can do with an ID. Every attempt must be denied, and the same attempts on the spy's
+ * own objects must work. The victim then finds its memory as it was.
  *
  *   victim        prints the IDs, waits for the end of its input, checks its memory
  *   spy ID...     the attempts; prints those that are not denied
@@ -27,12 +27,12 @@ static const char *const names[KINDS] = { "view", "thread", "stack", "heap", "ot
 
 #define SECRET 0x73656372657473ull
 
-#define CHECK(what)                                                     \
-    do {                                                                \
-        if (!(what)) {                                                  \
+#define CHECK(what)                                                    \
+    do {                                                               \
+        if (!(what)) {                                                 \
             printf("line %d: %s: errno %d\n", __LINE__, #what, errno); \
-            exit(2);                                                    \
-        }                                                               \
+            exit(2);                                                   \
+        }                                                              \
     } while (0)
 
 static objid_t id_at(const void *p)

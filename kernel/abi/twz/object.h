@@ -159,7 +159,7 @@ struct twz_create {
 };
 _Static_assert(sizeof(struct twz_create) == 144, "create size");
 
-/* What a new security context takes in. In any case it has the masks of its creator's context. */
+/* The base of a new security context. It has the masks of its creator's context in any case. */
 #define TWZ_CONTEXT_TAKES_IN 0u /* the base of its creator's context; that itself if it has none */
 #define TWZ_CONTEXT_EMPTY    1u /* nothing */
 #define TWZ_CONTEXT_WITHIN   2u /* its creator's context */

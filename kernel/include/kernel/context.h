@@ -98,8 +98,8 @@ struct context *context_first(void);
  * -TWZ_EDAMAGED if its masks cannot be read; -TWZ_ENOMEM. */
 MUST_CHECK int context_get(struct object *obj, struct context **out);
 
-/* Makes the context of a new SCTX object, which no look-up has found yet. takes_in: TWZ_CONTEXT_*; a
- * persistent one takes in nothing. It has the masks of `creator` in any case. -TWZ_ENOMEM,
+/* Makes the context of a new SCTX object, which no look-up has found yet. takes_in: TWZ_CONTEXT_*;
+ * a persistent one takes in nothing. It has the masks of `creator` in any case. -TWZ_ENOMEM,
  * -TWZ_ENOSPC; -TWZ_EFULL: the chain of bases is too long. */
 MUST_CHECK int context_create(struct object *obj, struct context *creator, unsigned takes_in);
 

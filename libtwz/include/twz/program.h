@@ -80,10 +80,9 @@ struct twz_loaded {
 /*
  * Load `program` into `view`, which must be open with TWZ_READ | TWZ_WRITE. The slot text_slot then
  * maps the program object. The next slot maps a new object with the relocated data; it is tied to
- * the view, and belongs to the security context `holder` (0: the caller's), beside the caller's. The
- * function validates each field of the file. -TWZ_ETYPE if the file is not a program
- * of this kind, -TWZ_ESHORT if it is truncated, or an error of twz/obj.h. On an error, nothing
- * remains.
+ * the view, and belongs to the security context `holder` (0: the caller's), beside the caller's.
+ * The function validates each field of the file. -TWZ_ETYPE if the file is not a program of this
+ * kind, -TWZ_ESHORT if it is truncated, or an error of twz/obj.h. On an error, nothing remains.
  */
 TWZ_CHECKED int twz_program_load(const twzobj *view, objid_t holder, objid_t program,
                                  uint32_t text_slot, struct twz_loaded *out);

@@ -75,8 +75,8 @@ uint32_t slots_claim(struct slots *s, struct twz_view_entry *table, uint32_t cou
 uint32_t view_claim_slot(void);
 void view_free_slot(uint32_t slot);
 
-/* Create a volatile object of that kind, tied to `tie` (0: to none). If `holder` is not 0, the object
- * is that context's, and the caller's has the rights to fill it in until guest_keep. */
+/* Create a volatile object of that kind, tied to `tie` (0: to none). If `holder` is not 0, the
+ * object is that context's, and the caller's has the rights to fill it in until guest_keep. */
 int guest_create_volatile(uint32_t kind, objid_t tie, objid_t holder, objid_t *id);
 
 /* The rights of a program on what it makes for itself. */
