@@ -11,6 +11,7 @@
 
 #define NAME   "/counter"
 #define FRAMES 4u
+#define SECRET 0x5ec7e75ec7e7ull
 
 TWZ_GATE(0, counter_add, uint64_t)
 TWZ_GATE(1, counter_get)
@@ -22,6 +23,7 @@ TWZ_GATE(6, counter_recurse, uint64_t)
 TWZ_GATE(7, counter_lock, uint64_t)
 TWZ_GATE(8, counter_sum, uint64_t, uint64_t)
 TWZ_GATE(9, counter_error)
+TWZ_GATE(10, counter_stack)
 
 /* --- the service ------------------------------------------------------------------------------ */
 
@@ -123,14 +125,24 @@ int64_t counter_error_gate(void)
     return -TWZ_EAGAIN;
 }
 
+/* The address of a secret that it leaves on its stack. */
+int64_t counter_stack_gate(void)
+{
+    volatile uint64_t secret = SECRET;
+
+    __asm__ volatile("" : : "r"(&secret) : "memory");
+    return (int64_t)(uintptr_t)&secret;
+}
+
 _Noreturn void gate_child(void)
 {
     static const twz_gate_fn gates[] = {
-        TWZ_GATE_ENTRY(counter_add),  TWZ_GATE_ENTRY(counter_get),
-        TWZ_GATE_ENTRY(counter_mix),  TWZ_GATE_ENTRY(counter_fault),
-        TWZ_GATE_ENTRY(counter_exit), TWZ_GATE_ENTRY(counter_catch),
-        TWZ_GATE_ENTRY(counter_sum),  TWZ_GATE_ENTRY(counter_recurse),
-        TWZ_GATE_ENTRY(counter_lock), TWZ_GATE_ENTRY(counter_error),
+        TWZ_GATE_ENTRY(counter_add),   TWZ_GATE_ENTRY(counter_get),
+        TWZ_GATE_ENTRY(counter_mix),   TWZ_GATE_ENTRY(counter_fault),
+        TWZ_GATE_ENTRY(counter_exit),  TWZ_GATE_ENTRY(counter_catch),
+        TWZ_GATE_ENTRY(counter_sum),   TWZ_GATE_ENTRY(counter_recurse),
+        TWZ_GATE_ENTRY(counter_lock),  TWZ_GATE_ENTRY(counter_error),
+        TWZ_GATE_ENTRY(counter_stack),
     };
     struct twz_service_spec spec = {
         .gates = gates, .ngates = sizeof(gates) / sizeof(gates[0]), .name = NAME, .frames = FRAMES
@@ -159,7 +171,7 @@ static void test_values(const struct twz_gates *gates)
     CHECK(counter_error(gates) == -TWZ_EAGAIN);
     CHECK(twz_gate_call_value(gates, counter_error_index, 0, 0, 0, &value) == 0);
     CHECK(value == -TWZ_EAGAIN);
-    CHECK(twz_gate_call(gates, 10, 0, 0, 0) == -TWZ_ERANGE);
+    CHECK(twz_gate_call(gates, 11, 0, 0, 0) == -TWZ_ERANGE);
     CHECK(twz_gate_call(gates, UINT64_MAX / 16 + 2, 0, 0, 0) == -TWZ_ERANGE);
 }
 
@@ -193,6 +205,27 @@ static void test_ends(const struct twz_gates *gates)
     CHECK(counter_recurse(gates, 40) == 40);
     CHECK(counter_recurse(gates, 1000) == -TWZ_EDIED);
     CHECK(counter_recurse(gates, 40) == 40);
+}
+
+static void load_word(void *arg)
+{
+    const volatile uint64_t **at = arg;
+
+    if (**at == SECRET)
+        *at = NULL;
+}
+
+/* No later caller finds on a stack what the function has left there. */
+static void test_stack(const struct twz_gates *gates)
+{
+    int64_t at = counter_stack(gates);
+    const volatile uint64_t *word = (const volatile uint64_t *)(uintptr_t)at;
+    struct twz_fault fault;
+
+    CHECK(at > 0);
+    CHECK(counter_stack(gates) == at); /* the same frame */
+    (void)twz_try(load_word, &word, &fault);
+    CHECK(word != NULL);
 }
 
 static void test_object(const struct twz_gates *gates)
@@ -255,6 +288,7 @@ static void run_service(void)
     test_values(&gates);
     test_state(&gates);
     test_ends(&gates);
+    test_stack(&gates);
     test_object(&gates);
     test_locks(&gates);
     CHECK(twz_program_signal(&service, TWZ_SIGNAL_KILL, 0) == 0);

@@ -429,7 +429,7 @@ static uint64_t rule_self(uint64_t b, uint64_t c)
 
 static void test_signals(const struct gate_service *s)
 {
-    volatile uint64_t *top = (volatile uint64_t *)(FRAME_BASE + 2048);
+    volatile uint64_t *top = (volatile uint64_t *)(FRAME_BASE + 3600);
     uint64_t before = SHARED->faults, mask = 0;
     unsigned i;
     objid_t self = user_self();

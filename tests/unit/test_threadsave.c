@@ -93,6 +93,11 @@ START_TEST(test_sizes)
     const size_t len = offsetof(struct twz_thread_save, xsave_size);
     const uint64_t whole = sizeof(struct twz_thread_save) + XSAVE;
 
+    expect(true, offsetof(struct twz_thread_save, ngates), TWZ_GATE_DEPTH);
+    expect(false, offsetof(struct twz_thread_save, ngates), TWZ_GATE_DEPTH + 1);
+    expect(false, offsetof(struct twz_thread_save, ngates), UINT64_MAX);
+    expect(true, offsetof(struct twz_thread_save, nattached), TWZ_ATTACHED_MAX);
+    expect(false, offsetof(struct twz_thread_save, nattached), TWZ_ATTACHED_MAX + 1);
     expect(true, size, whole);
     expect(true, size, THREADSAVE_SLOT);
     expect(false, size, THREADSAVE_SLOT + 64);
