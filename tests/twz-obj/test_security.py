@@ -7,6 +7,7 @@ Usage: test_security.py TWZ-OBJ [PART-OF-A-NAME]
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -113,6 +114,8 @@ def on_terminal(words, answers):
         if shown.count(b": ") > prompts and prompts < len(answers):
             prompts += 1
             os.write(fd, answers[prompts - 1])
+    else:
+        os.kill(pid, signal.SIGKILL)
     os.close(fd)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
 
@@ -174,6 +177,50 @@ def test_exported_keys():
         same(b["protection"], "public keys only")
         one_line(pool("key", "show", path_in(pool, "none"), code=3).stderr, "none")
         holds(pool("key", "show", path_in(pool, "none"), public, code=3).stdout, "bob")
+
+
+def test_a_ku():
+    """Its ID is the kuid, which follows from the keys and the label alone."""
+    with Pool(TOOL) as pool, Pool(TOOL) as far:
+        key, public = new_key(pool, "key", "--label", "carol"), path_in(pool, "public")
+        kuid = pool.line("key", "seal", key, "/data/carol")
+        same(kuid, pool.json("key", "show", key)[0]["kuid"])
+        same(pool.line("id", "/data/carol"), kuid)
+        info = pool.json("info", "/data/carol")[0]
+        same((info["perms"], info["size"]), ("r----", 128))
+        pool("key", "export", key, public)
+        same(far.line("key", "import", public), kuid)
+        same(far.line("key", "import", public, "/data/carol"), kuid)
+        same(far.line("id", "/data/carol"), kuid)
+        objects = far.json("df")[0]["objects"]
+        same(far.line("key", "import", public), kuid)
+        same(far.json("df")[0]["objects"], objects)
+        one_line(far("key", "import", public, "/data/carol", code=1).stderr, "exists already")
+        one_line(far("key", "import", key, code=2).stderr, "key seal")
+        one_line(far("key", "seal", public, code=2).stderr, "key import")
+        far.check()
+        other = new_key(pool, "other", "--label", "carol")
+        wanted(pool.line("key", "seal", other) != kuid, "two owners with one kuid")
+
+
+def test_the_ku_of_objects_is_not_lost():
+    with Pool(TOOL) as pool:
+        kuid = pool.line("key", "seal", new_key(pool, "key"))
+        same([line.split()[0] for line in pool.lost()], [kuid])
+        pool("sctx", "new", "/data/ctx", "--owner", kuid)
+        same(pool.lost(), [])
+        same([r["kind"] for r in pool.json("refs", "--from", "/data/ctx")], ["owner"])
+        same([r["kind"] for r in pool.json("refs", "--to", kuid)], ["owner"])
+
+
+def test_a_damaged_ku():
+    with Pool(TOOL) as pool:
+        key = new_key(pool, "key")
+        pool("key", "seal", key, "/data/ku")
+        page = pool.page("/data/ku")
+        pool.overwrite(page, 20, bytes([page[20] ^ 1]))
+        one_line(pool("sctx", "new", "/data/c", "--owner", "/data/ku", code=1).stderr, "is no ku")
+        one_line(pool("key", "seal", key, code=4).stderr, "damaged")
 
 
 # --- capabilities ------------------------------------------------------------------------------
@@ -276,6 +323,55 @@ def test_a_delegation():
         same(shown["delegator"], pool.json("id", "/data/other")[0]["id"])
 
 
+def owned(pool):
+    """A ku and a context that it owns; the words of `cap new` for all objects of that ku."""
+    key = new_key(pool, "key")
+    pool("key", "seal", key, "/data/ku")
+    pool("sctx", "new", "/data/ctx", "--owner", "/data/ku", "--perms", "")
+    return ["--key", key, "--to", "/data/ctx", "--perms", "rwxud", "--kuid"]
+
+
+def test_a_signature_in_the_pool():
+    with Pool(TOOL) as pool:
+        words, cap = owned(pool), path_in(pool, "cap")
+        pool("cap", "new", "/data/ku", cap, *words)
+        same(pool.line("cap", "verify", cap), f"{cap}: valid")
+        same(pool("sctx", "add", "/data/ctx", cap).stderr, "")
+        same(pool.json("sctx", "check", "/data/ctx")[0]["valid"], True)
+        words[1] = new_key(pool, "thief")
+        one_line(pool("cap", "new", "/data/ku", cap + "2", *words, code=7).stderr, "not the key")
+        wanted(not os.path.exists(cap + "2"), "a capability in spite of an error")
+        forged = read(cap)[:SIGNATURE_AT] + os.urandom(64)
+        with open(cap, "wb") as f:
+            f.write(forged)
+        one_line(pool("sctx", "add", "/data/ctx", cap, code=1).stderr, "not signed by the owner")
+        same(pool.json("cap", "verify", cap, code=1)[0]["reason"], "not signed by the owner")
+
+
+def test_revocation():
+    with Pool(TOOL) as pool:
+        words, cap, statement = owned(pool), path_in(pool, "cap"), path_in(pool, "statement")
+        pool("cap", "new", "/data/ku", cap, *words)
+        pool("sctx", "add", "/data/ctx", cap)
+        key = words[1]
+        revoke = ["cap", "revoke", "/data/ku", "--key"]
+        one_line(pool(*revoke, new_key(pool, "thief"), code=7).stderr, "not the key")
+        for epoch in ("0", "65537"):
+            one_line(pool(*revoke, key, "--epoch", epoch, code=2).stderr, "65536 at most")
+        pool(*revoke, key, "--statement", statement)
+        same(len(read(statement)), 128)
+        pool("cap", "verify", cap)
+        same(pool.json(*revoke, key)[0]["epoch"], 1)
+        same(pool.json("cap", "verify", cap, code=1)[0]["reason"], "revoked")
+        holds(pool("sctx", "check", "/data/ctx", code=1).stderr, "revoked")
+        pool("cap", "new", "/data/ku", cap + "2", *words)
+        same(pool.json("cap", "show", cap + "2")[0]["epoch"], 1)
+        pool("cap", "verify", cap + "2")
+        same(pool.json(*revoke, key, "--epoch", "65537")[0]["epoch"], 65537)
+        pool("new", "/data/free")
+        one_line(pool("cap", "revoke", "/data/free", "--key", key, code=1).stderr, "owner")
+
+
 # --- contexts ----------------------------------------------------------------------------------
 
 def test_a_context():
@@ -339,13 +435,13 @@ def test_a_damaged_context():
         pool.overwrite(bucket, 8, b"\x02")
         one_line(pool("sctx", "check", "/data/ctx", code=4).stderr, "commit word")
         pool.overwrite(struct.pack("<QQ", 1, 2) + bucket[16:], 8, b"\x00")
-        head = struct.pack("<QI", 0x317874632d7a7774, 1)
-        pool.overwrite(head, 20, b"\x40")
+        pool("sctx", "new", "/data/wrong", "--mask", "rx")
+        pool.overwrite(struct.pack("<QIIII", 0x317874632d7a7774, 1, 0, 5, 0), 20, b"\x40")
         before = digest(pool.path)
-        one_line(pool("sctx", "check", "/data/ctx", code=4).stderr, "unknown right")
-        one_line(pool("sctx", "show", "/data/ctx", code=4).stderr, "unknown right")
+        one_line(pool("sctx", "check", "/data/wrong", code=4).stderr, "unknown right")
+        one_line(pool("sctx", "show", "/data/wrong", code=4).stderr, "unknown right")
         same(digest(pool.path), before)
-        one_line(pool("sctx", "add", "/data/ctx", cap, code=4).stderr, "unknown right")
+        one_line(pool("sctx", "add", "/data/wrong", cap, code=4).stderr, "unknown right")
 
 
 counting.run(globals(), *sys.argv[2:3])

@@ -151,13 +151,49 @@ def test_sctx_new_with_a_name():
     stop_everywhere("sctx", "new", "/data/new", leftover=1)
 
 
-def capabilities(pool):
-    return pool.json("sctx", "show", "/data/ctx")[0]["capabilities"]
+LAST = 60
+
+
+def stops(pool, good, words):
+    """The steps to stop a command at: all, or of a long one each 13th and the last ones."""
+    def stopped(step):
+        shutil.copy(good, pool.path)
+        r = pool(*words, program=STOP, env={"TWZ_STOP_AT": str(step)}, code=None)
+        return r.returncode == STOPPED
+    low, high = 0, STEPS_MAX
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if stopped(middle) else (low, middle)
+    wanted(3 < low, f"{low} steps")
+    return [n for n in range(1, low + 1) if low < 2 * LAST or n % 13 == 0 or n > low - LAST]
+
+
+def stop_between(pool, words, look):
+    """Stop a command. Then `look` sees the state before the command, or the one after it, and both
+    are seen."""
+    global total
+    good, seen = pool.path + ".good", []
+    shutil.copy(pool.path, good)
+    before = look(pool)
+    pool(*words)
+    after = look(pool)
+    wanted(before != after, "the command changes nothing")
+    steps = stops(pool, good, words)
+    for step in steps:
+        shutil.copy(good, pool.path)
+        pool(*words, program=STOP, env={"TWZ_STOP_AT": str(step)}, code=STOPPED)
+        pool.check()
+        now = look(pool)
+        wanted(now in (before, after), f"step {step}: {now}")
+        seen.append(now)
+        pool("check", "--repair")
+        same(look(pool), now, f"step {step}: after repair")
+    wanted(before in seen and after in seen, f"states {seen}")
+    total += len(steps)
 
 
 def stop_adding(caps, first):
-    """Stop `sctx add` of the last capability before each step; the context has it or not."""
-    global total
+    """Stop `sctx add` of the last of some capabilities; the context has it, or not."""
     with Pool(TOOL) as pool:
         files = [os.path.join(pool.dir, f"cap{n}") for n in range(caps)]
         key = os.path.join(pool.dir, "key")
@@ -169,27 +205,27 @@ def stop_adding(caps, first):
                  "--until", str(10**10 + n))
         if first:
             pool("sctx", "add", "/data/ctx", *files[:first])
-        good, seen, step = pool.path + ".good", set(), 1
-        shutil.copy(pool.path, good)
-        before = capabilities(pool)
-        pool("sctx", "add", "/data/ctx", files[-1])
-        after = capabilities(pool)
-        same(len(after), len(before) + 1)
-        while True:
-            shutil.copy(good, pool.path)
-            r = pool("sctx", "add", "/data/ctx", files[-1], program=STOP,
-                     env={"TWZ_STOP_AT": str(step)}, code=None)
-            if r.returncode != STOPPED:
-                break
-            pool.check()
-            now = capabilities(pool)
-            wanted(now in (before, after), f"step {step}: {now}")
-            seen.add(len(now))
-            pool("check", "--repair")
-            same(capabilities(pool), now, f"step {step}: after repair")
-            step += 1
-        same(seen, {len(before), len(after)}, "states")
-        total += step - 1
+        stop_between(pool, ["sctx", "add", "/data/ctx", files[-1]],
+                     lambda pool: pool.json("sctx", "show", "/data/ctx")[0]["capabilities"])
+
+
+def test_key_seal():
+    """Neither the ku nor its tree is there, or both."""
+    with Pool(TOOL) as pool:
+        key = os.path.join(pool.dir, "key")
+        pool("key", "new", key, "--no-passphrase")
+        stop_between(pool, ["key", "seal", key],
+                     lambda pool: (pool.lost(), pool.json("df")[0]["objects"]))
+
+
+def test_cap_revoke():
+    with Pool(TOOL) as pool:
+        key = os.path.join(pool.dir, "key")
+        pool("key", "new", key, "--no-passphrase")
+        pool("key", "seal", key, "/data/ku")
+        stop_between(pool, ["cap", "revoke", "/data/ku", "--key", key],
+                     lambda pool: [line for line in pool.out("info", "/data/ku").splitlines()
+                                   if "revoked" in line])
 
 
 def test_sctx_add_a_first_capability():

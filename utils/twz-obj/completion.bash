@@ -27,7 +27,7 @@ _twz_obj_wants_host_file() {
     case $1 in
     mkpool | snapshot | batch | 'key new' | 'key show' | 'key export' | 'cap show' | 'cap verify')
         return 0 ;;
-    put) [ "$2" -eq 0 ] ;;
+    put | 'key seal' | 'key import') [ "$2" -eq 0 ] ;;
     get | 'cap new' | 'sctx add') [ "$2" -ge 1 ] ;;
     *) return 1 ;;
     esac

@@ -12,8 +12,8 @@
 
 #include "capability_text.h"
 #include "command.h"
-#include "contexts.h"
 #include "ident.h"
+#include "kus.h"
 #include "out.h"
 #include "secret_file.h"
 #include "text.h"
@@ -171,7 +171,7 @@ static int check_owner(const struct tool *tool, const char *path, const struct s
 {
     struct sec_ku ku;
 
-    if (!tool->pool || objid_is_none(owner) || context_ku(tool->pool, owner, &ku) < 0)
+    if (!tool->pool || objid_is_none(owner) || ku_read(tool->pool, owner, &ku) < 0)
         return TOOL_OK;
     if (memcmp(ku.signing, key->ku.signing, SEC_KEY) == 0)
         return TOOL_OK;
@@ -328,7 +328,7 @@ static int owner_of(struct tool *tool, const struct ident *target, struct subjec
         return fail_twz(target->text, err < 0 ? err : -TWZ_EDAMAGED);
     owner = objid_is_none(stat.kuid) ? target->id : stat.kuid;
     *subject = (struct subject){ target->id, stat.kuid, stat.revoke_epoch, true };
-    if (context_ku(tool->pool, owner, ku) < 0)
+    if (ku_read(tool->pool, owner, ku) < 0)
         return fail(TOOL_NO, "%s: its owner's ku is not in the pool, so no capability is valid",
                     target->text);
     return TOOL_OK;

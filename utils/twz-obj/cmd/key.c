@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * key new, key show, key export. A host file appears whole or not at all (host_file.h). Secrets are
- * in struct sign_key, which every path wipes.
+ * key new, show, export, seal, import. kus.c has the crash protocol of the last two. A host file
+ * appears whole or not at all (host_file.h). Secrets are in struct sign_key, which each path wipes.
  */
+#include <sign/ku.h>
 #include <stdio.h>
 #include <twz/error.h>
 
 #include "command.h"
+#include "ids.h"
+#include "kus.h"
 #include "out.h"
 #include "passphrase.h"
 #include "secret_file.h"
@@ -54,14 +57,16 @@ static void key_text(char text[2 * SEC_KEY + 1], const uint8_t key[SEC_KEY])
 
 static void show_key(const char *path, const struct sec_ku *ku, uint32_t protection)
 {
-    char signing[2 * SEC_KEY + 1], recovery[2 * SEC_KEY + 1];
+    char signing[2 * SEC_KEY + 1], recovery[2 * SEC_KEY + 1], kuid[OUT_ID_TEXT];
 
+    out_id_text(kuid, ku_objid(ku), 32);
     key_text(signing, ku->signing);
     key_text(recovery, ku->recovery);
     if (out_is_json()) {
         out_begin();
         out_str("file", path);
         out_str("label", ku->label);
+        out_id("kuid", ku_objid(ku));
         out_str("signing", signing);
         out_str("recovery", recovery);
         out_str("protection", protection_text(protection));
@@ -72,8 +77,8 @@ static void show_key(const char *path, const struct sec_ku *ku, uint32_t protect
     out_name(path);
     printf("\n%-11s", "label");
     out_name(ku->label);
-    printf("\n%-11s%s\n%-11s%s\n%-11s%s\n", "signing", signing, "recovery", recovery, "protection",
-           protection_text(protection));
+    printf("\n%-11s%s\n%-11s%s\n%-11s%s\n", "kuid", kuid, "signing", signing, "recovery", recovery);
+    printf("%-11s%s\n", "protection", protection_text(protection));
 }
 
 int cmd_key_show(struct tool *tool, const struct args *args)
@@ -100,4 +105,44 @@ int cmd_key_export(struct tool *tool, const struct args *args)
 
     (void)tool;
     return err == TOOL_OK ? secret_file_write(args->argv[1], &ku, sizeof(ku)) : err;
+}
+
+/* --- seal, import -------------------------------------------------------------------------- */
+
+static int make_ku(struct tool *tool, const struct args *args, bool exported)
+{
+    const char *path = args->argc > 1 ? args->argv[1] : NULL;
+    char text[OUT_ID_TEXT];
+    struct sec_ku ku;
+    uint32_t protection;
+    objid_t id;
+    int err = secret_file_public(args->argv[0], &ku, &protection);
+
+    if (err == TOOL_OK && exported != (protection == SECRET_FILE_PUBLIC))
+        err = fail(TOOL_USAGE, "%s: %s", args->argv[0],
+                   exported ? "a key file: key seal makes its ku, or export it first"
+                            : "exported keys: key import makes their ku");
+    if (err == TOOL_OK)
+        err = ku_create(tool->pool, path, &ku, &id);
+    if (err != TOOL_OK)
+        return err;
+    if (out_is_json()) {
+        out_begin();
+        out_id("id", id);
+        out_str("label", ku.label);
+        out_end();
+    } else {
+        puts(out_id_text(text, id, ids_shown(tool->pool, id)));
+    }
+    return TOOL_OK;
+}
+
+int cmd_key_seal(struct tool *tool, const struct args *args)
+{
+    return make_ku(tool, args, false);
+}
+
+int cmd_key_import(struct tool *tool, const struct args *args)
+{
+    return make_ku(tool, args, true);
 }

@@ -9,6 +9,7 @@
 #include "contexts.h"
 #include "ident.h"
 #include "ids.h"
+#include "kus.h"
 #include "out.h"
 #include "secret_file.h"
 #include "text.h"
@@ -36,7 +37,7 @@ static int parse_owner(struct tool *tool, const struct args *args, objid_t *kuid
     if (err != TOOL_OK)
         return err;
     *kuid = owner.id;
-    err = context_ku(tool->pool, owner.id, &ku);
+    err = ku_read(tool->pool, owner.id, &ku);
     if (err < 0)
         err = fail(TOOL_NO, "%s: is no ku: key seal makes one", owner.text);
     ident_done(&owner);

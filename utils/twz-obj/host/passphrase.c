@@ -68,33 +68,7 @@ static void catch_signal(int number)
 static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP };
 #define ENDING (sizeof(ending) / sizeof(*ending))
 
-/* Reads a line without echo. A signal that would end or stop the process takes effect after the
- * terminal has its former state again. */
-static int read_hidden(int tty, struct passphrase *passphrase)
-{
-    struct sigaction action = { .sa_handler = catch_signal }, former[ENDING];
-    struct termios state, hidden;
-    int ret, code;
-
-    if (tcgetattr(tty, &state) != 0)
-        return -1;
-    hidden = state;
-    hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
-    caught = 0;
-    for (size_t i = 0; i < ENDING; i++)
-        sigaction(ending[i], &action, &former[i]);
-    ret = tcsetattr(tty, TCSAFLUSH, &hidden) == 0 ? read_line(tty, passphrase) : -1;
-    code = errno;
-    tcsetattr(tty, TCSAFLUSH, &state);
-    for (size_t i = 0; i < ENDING; i++)
-        sigaction(ending[i], &former[i], NULL);
-    if (caught)
-        raise(caught);
-    errno = code;
-    return ret;
-}
-
-static int prompt(int tty, const char *words, const char *path, struct passphrase *passphrase)
+static int ask(int tty, const char *words, const char *path, struct passphrase *passphrase)
 {
     int err = host_write(tty, "terminal", words, strlen(words));
 
@@ -103,8 +77,33 @@ static int prompt(int tty, const char *words, const char *path, struct passphras
     if (err == TOOL_OK)
         err = host_write(tty, "terminal", ": ", 2);
     if (err == TOOL_OK)
-        err = check_line(read_hidden(tty, passphrase), passphrase, "terminal");
+        err = check_line(read_line(tty, passphrase), passphrase, "terminal");
     (void)!write(tty, "\n", 1);
+    return err;
+}
+
+/* Asks without echo, which ends before the prompt: a fast typist sees nothing either. A signal that
+ * would end or stop the process takes effect after the terminal has its former state again. */
+static int prompt(int tty, const char *words, const char *path, struct passphrase *passphrase)
+{
+    struct sigaction action = { .sa_handler = catch_signal }, former[ENDING];
+    struct termios state, hidden;
+    int err;
+
+    if (tcgetattr(tty, &state) != 0)
+        return fail_host("terminal");
+    hidden = state;
+    hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
+    caught = 0;
+    for (size_t i = 0; i < ENDING; i++)
+        sigaction(ending[i], &action, &former[i]);
+    err = tcsetattr(tty, TCSAFLUSH, &hidden) == 0 ? ask(tty, words, path, passphrase)
+                                                  : fail_host("terminal");
+    tcsetattr(tty, TCSAFLUSH, &state);
+    for (size_t i = 0; i < ENDING; i++)
+        sigaction(ending[i], &former[i], NULL);
+    if (caught)
+        raise(caught);
     return err;
 }
 

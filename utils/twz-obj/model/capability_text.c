@@ -6,7 +6,7 @@
 #include <time.h>
 #include <twz/error.h>
 
-#include "contexts.h"
+#include "kus.h"
 #include "out.h"
 
 static const char *kind_text(const struct sec_cap *cap)
@@ -120,7 +120,7 @@ enum sec_reason capability_signature(const struct pool *pool, const struct sec_c
     uint64_t epoch;
 
     if (look_up(pool, delegation ? cap->delegator : cap->target, &kuid, &epoch) < 0 ||
-        context_ku(pool, cap_signer(cap, kuid), &ku) < 0)
+        ku_read(pool, cap_signer(cap, kuid), &ku) < 0)
         return SEC_REASON_KEY;
     return sign_verify_cap(cap, &ku) ? SEC_REASON_NONE : SEC_REASON_SIGNATURE;
 }

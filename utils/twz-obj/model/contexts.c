@@ -13,7 +13,6 @@
 #include <store/persist.h>
 #include <twz/error.h>
 #include <verify/context.h>
-#include <verify/statement.h>
 
 #include "content.h"
 #include "destination.h"
@@ -124,23 +123,6 @@ int context_each(const struct pool *pool, uint32_t row, context_visitor visitor,
             return err;
     }
     return 0;
-}
-
-int context_ku(const struct pool *pool, objid_t kuid, struct sec_ku *ku)
-{
-    struct store_stat stat;
-    uint32_t row;
-    int err = store_lookup(pool->store, kuid, &row);
-
-    if (err >= 0)
-        err = store_obj_info(pool->store, row, &stat);
-    if (err >= 0 && (!(stat.flags & STORE_OBJ_SEALED) || !objid_is_none(stat.kuid)))
-        return -TWZ_ETYPE;
-    if (err >= 0)
-        err = content_read(pool, row, TWZ_OBJ_BASE, ku, sizeof(*ku));
-    if (err < 0)
-        return err;
-    return ku_check(ku) == SEC_REASON_NONE ? 0 : -TWZ_ETYPE;
 }
 
 /* --- insert --------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Security contexts (security/sctx.h) and public keys (struct sec_ku) in the pool. Functions return
- * 0 or -TWZ_E* unless they say otherwise.
+ * Security contexts (security/sctx.h) in the pool. Functions return 0 or -TWZ_E* unless they say
+ * otherwise.
  */
 #ifndef CONTEXTS_H
 #define CONTEXTS_H
@@ -35,8 +35,5 @@ int context_insert(struct pool *pool, uint32_t row, objid_t id, const struct sec
  * returns it, or -TWZ_E*. */
 typedef int (*context_visitor)(void *ctx, uint32_t number, const struct sec_bucket *bucket);
 int context_each(const struct pool *pool, uint32_t row, context_visitor visitor, void *ctx);
-
-/* Read a ku. -TWZ_ENOOBJ; -TWZ_ETYPE: the object is none. */
-int context_ku(const struct pool *pool, objid_t kuid, struct sec_ku *ku);
 
 #endif

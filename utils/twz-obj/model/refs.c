@@ -15,7 +15,7 @@
 
 const char *ref_kind_text(enum ref_kind kind)
 {
-    static const char *const text[] = { "name", "pointer", "tie", "root", "damaged" };
+    static const char *const text[] = { "name", "pointer", "tie", "owner", "root", "damaged" };
 
     return text[kind];
 }
@@ -127,6 +127,14 @@ static int visit_tie(const struct visit *visit, const struct store_stat *stat)
     return visit->visitor(visit->ctx, &ref);
 }
 
+/* Without its ku, an object could not be used by its owner any more. */
+static int visit_owner(const struct visit *visit, const struct store_stat *stat)
+{
+    struct ref ref = { .kind = REF_OWNER, .from = stat->id, .to = stat->kuid };
+
+    return objid_is_none(stat->kuid) ? 0 : visit->visitor(visit->ctx, &ref);
+}
+
 static int visit_roots(const struct visit *visit)
 {
     const struct store_roots *roots = &store_super_get(visit->pool->store)->roots;
@@ -158,6 +166,8 @@ static int visit_object(const struct visit *visit, uint32_t row)
         return report_gap(visit, store_obj_id_of(visit->pool->store, row),
                           err < 0 ? err : -TWZ_EDAMAGED);
     err = visit_fot(visit, row, stat.id);
+    if (err == 0)
+        err = visit_owner(visit, &stat);
     return err != 0 ? err : visit_tie(visit, &stat);
 }
 
@@ -178,8 +188,11 @@ int refs_from(struct pool *pool, uint32_t row, refs_visitor visitor, void *ctx)
     struct visit visit = { pool, visitor, ctx };
     objid_t id = store_obj_id_of(pool->store, row);
     struct name_list list;
+    struct store_stat stat;
     int err = visit_fot(&visit, row, id);
 
+    if (err == 0 && store_obj_info(pool->store, row, &stat) >= 0 && !stat.damaged)
+        err = visit_owner(&visit, &stat);
     if (err != 0 || names_list(id, &list) < 0)
         return err;
     for (size_t i = 0; err == 0 && i < list.count; i++) {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * References between objects. A reference is a name in a directory, an entry of a foreign object
- * table (by ID or by name), a tie, or a root in the superblock. A damaged object may point to any
- * object. It is reported as a gap, and a caller must not take an object for unreferenced where
- * there are gaps.
+ * table (by ID or by name), a tie, the kuid of an object, or a root in the superblock. A damaged
+ * object may point to any object. It is reported as a gap, and a caller must not take an object for
+ * unreferenced where there are gaps.
  */
 #ifndef REFS_H
 #define REFS_H
 
 #include "pool.h"
 
-enum ref_kind { REF_NAME, REF_FOT, REF_TIE, REF_ROOT, REF_GAP };
+enum ref_kind { REF_NAME, REF_FOT, REF_TIE, REF_OWNER, REF_ROOT, REF_GAP };
 
 struct ref {
     enum ref_kind kind;
