@@ -45,10 +45,14 @@ static bool has_fsgsbase(void)
 int twz_context_enter(objid_t context)
 {
     struct twz_become become = { .view = view_id(), .sctx = context };
+    int err;
 
     if (!has_fsgsbase())
         return -TWZ_ENOTSUP;
     __asm__ volatile("rdfsbase %0" : "=r"(become.regs.fsbase));
     become.regs.gsbase = (uint64_t)(uintptr_t)twz_thread_repr_base();
-    return (int)context_enter(&become, sizeof(become), TWZ_SYS_thread_become);
+    err = (int)context_enter(&become, sizeof(become), TWZ_SYS_thread_become);
+    if (err == 0)
+        twz_thread_repr_base()->context = context;
+    return err;
 }

@@ -133,7 +133,8 @@ static int claim_windows(const twzobj *frames, const struct layout *l)
 }
 
 /* Writes the thread pages, and makes a hole below each stack. */
-static int fill_frames(const twzobj *frames, const struct layout *l, const twz_gate_fn *gates)
+static int fill_frames(const struct twz_service_spec *spec, const twzobj *frames,
+                       const struct layout *l)
 {
     const struct twz_thread *self = twz_thread_repr_base();
     uint8_t *base = twz_object_base(frames);
@@ -149,7 +150,8 @@ static int fill_frames(const twzobj *frames, const struct layout *l, const twz_g
         page->magic = TWZ_THREAD_MAGIC;
         page->view = self->view;
         page->args = self->args;
-        page->user[TWZ_USER_GATES] = (uint64_t)(uintptr_t)gates;
+        page->context = objid_is_none(spec->sctx) ? self->context : spec->sctx;
+        page->user[TWZ_USER_GATES] = (uint64_t)(uintptr_t)spec->gates;
         err = (int)twz_sys_obj_range(frames->id, TWZ_RANGE_HOLE,
                                      TWZ_OBJ_BASE + i * l->stride + TWZ_PAGE_SIZE, TWZ_PAGE_SIZE);
     }
@@ -226,7 +228,7 @@ static int start_on_frames(const struct twz_service_spec *spec, const struct lay
                            const twzobj *frames, objid_t *id)
 {
     twzobj service;
-    int err = fill_frames(frames, l, spec->gates);
+    int err = fill_frames(spec, frames, l);
 
     if (err == 0)
         err = open_service(spec->name, &service);
