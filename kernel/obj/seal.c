@@ -136,7 +136,7 @@ static int next_page(struct object *obj, uint32_t *page, uint32_t end)
     spin_unlock(&obj->tree.lock);
     if (err < 0 && err != -TWZ_ENOOBJ)
         return err;
-    *page = err == 0 ? p.page : stop;
+    *page = p.page < end ? p.page : end;
     return err == 0 ? (int)p.state : (int)STORE_ABSENT;
 }
 

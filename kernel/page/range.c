@@ -219,7 +219,7 @@ static bool is_allowed_for_kind(const struct object *obj, uint64_t op)
 
 uint32_t page_next_locked(struct object *obj, uint32_t page, uint32_t end)
 {
-    uint32_t budget = PAGE_BUDGET / 2;
+    uint32_t budget = PAGE_BUDGET / 2, stop = end - page > NEXT_WINDOW ? page + NEXT_WINDOW : end;
     struct store_page p = { .page = page };
     struct store *store;
     unsigned flags;
@@ -230,12 +230,12 @@ uint32_t page_next_locked(struct object *obj, uint32_t page, uint32_t end)
         (void)arch_ptree_scan(&obj->tree.pt, &page, end, &frame, &flags, &budget);
         return page;
     }
-    if (end - page > NEXT_WINDOW)
-        end = page + NEXT_WINDOW;
     store = pool_store();
     if (store)
-        err = store_page_next_before(store, obj->row, end, &p);
-    return err == -TWZ_ENOOBJ ? end : p.page;
+        err = store_page_next_before(store, obj->row, stop, &p);
+    if (err < 0 && err != -TWZ_ENOOBJ)
+        return page;
+    return p.page < end ? p.page : end;
 }
 
 /* Returns the first page at or after `first` that the operation may change. It stops early after

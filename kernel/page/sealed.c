@@ -377,12 +377,12 @@ static bool find_present(struct object *obj, uint32_t page, uint32_t end, uint32
     struct store *store = pool_store();
     int err = -TWZ_ENOTSUP;
 
-    end = end - page < WINDOW ? end : page + WINDOW;
     spin_lock(&obj->tree.lock);
     if (store)
-        err = store_page_next_before(store, obj->row, end, &p);
+        err =
+            store_page_next_before(store, obj->row, end - page < WINDOW ? end : page + WINDOW, &p);
     spin_unlock(&obj->tree.lock);
-    *upto = err == -TWZ_ENOOBJ ? end : err == 0 ? p.page : page;
+    *upto = p.page < end ? p.page : end;
     return err != -TWZ_ENOOBJ;
 }
 
@@ -426,7 +426,7 @@ int sealed_check_run(struct object *obj, uint32_t first, uint32_t end, uint32_t 
 {
     uint32_t page = first, upto = first, budget = PAGE_BUDGET;
     struct sealed_check *c = own_check();
-    bool present = false;
+    bool present = false, known = sealed_is_good(obj, first);
     int err = sealed_has_tree(obj->sealed) ? 0 : -TWZ_EDAMAGED;
 
     if (!c)
@@ -440,10 +440,12 @@ int sealed_check_run(struct object *obj, uint32_t first, uint32_t end, uint32_t 
 
         if (page >= upto && !(present && page == upto)) {
             present = find_present(obj, page, end, &upto);
-            page_spend(&budget, COST_SKIP * (upto - page));
+            page_spend(&budget, COST_SKIP * (upto - page < WINDOW ? upto - page : WINDOW));
         }
         err = run_step(obj, &page, upto, present && page == upto, from == first);
         page_spend(&budget, COST_NEXT + COST_ABSENT * (page - from));
+        if (from == first && !known && page == first + 1)
+            budget = 0; /* it may have been hashed */
     }
     if (page == first)
         return err;

@@ -431,7 +431,8 @@ STORE_WARN int store_page_poison(struct store *store, uint32_t row, uint32_t pag
  * Skips missing nodes, so a walk takes time linear in the nodes of the object. */
 STORE_WARN int store_page_next(const struct store *store, uint32_t row, struct store_page *out);
 
-/* (object) The same below page `end`. Visits no node after the one that `end` is in. */
+/* (object) The same below page `end`. Visits no node after the one that `end` is in. With
+ * -TWZ_ENOOBJ, no page below the new out->page exists, which is `end` or above. */
 STORE_WARN int store_page_next_before(const struct store *store, uint32_t row, uint32_t end,
                                       struct store_page *out);
 

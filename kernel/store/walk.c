@@ -245,5 +245,6 @@ int store_page_next_before(const struct store *store, uint32_t row, uint32_t end
             return err;
         page++;
     }
+    out->page = page;
     return -TWZ_ENOOBJ;
 }

@@ -202,6 +202,59 @@ static uint64_t cow_cost(void)
     return (end - start) / 64;
 }
 
+static objid_t sealed_object(uint64_t pages, uint64_t *cost)
+{
+    objid_t source = user_object(0, TWZ_PERMS, TWZ_KIND_DATA), id = TWZ_OBJID_NONE;
+    uint64_t start, i;
+
+    user_map(SLOT_TEST, source, TWZ_READ | TWZ_WRITE);
+    for (i = 1; i <= pages; i++)
+        *user_page(SLOT_TEST, i) = i;
+    start = user_now();
+    CHECK_IS(CALL(obj_seal, IDARG(source), &id), 0);
+    *cost = user_now() - start;
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    CALL(obj_delete, IDARG(source), TWZ_DELETE_NOW);
+    return id;
+}
+
+static uint64_t seal_cost(uint64_t pages)
+{
+    uint64_t cost;
+    objid_t id = sealed_object(pages, &cost);
+
+    CALL(obj_delete, IDARG(id), TWZ_DELETE_NOW);
+    return cost;
+}
+
+#define TOUCHED 120u /* pages, all under one node of the hash tree */
+
+static uint64_t touch_sealed_cost(uint64_t first)
+{
+    uint64_t start = user_now(), i;
+
+    for (i = first; i < first + TOUCHED; i++)
+        CHECK_IS(*user_page(SLOT_TEST, i), i);
+    return (user_now() - start) / TOUCHED;
+}
+
+static void figure_sealed_faults(void)
+{
+    uint64_t cost;
+    objid_t id = sealed_object(TOUCHED + 1, &cost);
+
+    user_map(SLOT_TEST, id, TWZ_READ);
+    cost = user_now();
+    CHECK_IS(*user_page(SLOT_TEST, 1), 1);
+    figure("first touch of a sealed object", user_now() - cost, 300000);
+    figure("first touch of each other page", touch_sealed_cost(2), 75000);
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    user_map(SLOT_TEST, id, TWZ_READ);
+    figure("touch of each page in a new mapping", touch_sealed_cost(2), 500);
+    user_map(SLOT_TEST, TWZ_OBJID_NONE, 0);
+    CALL(obj_delete, IDARG(id), TWZ_DELETE_NOW);
+}
+
 /* A call and its return, of a service that was called before. */
 static uint64_t gate_cost(void)
 {
@@ -233,4 +286,7 @@ void test_main(void)
     figure("create and delete, persistent", create_cost(TWZ_OBJ_PERSIST), 12000);
     figure("copy-on-write, each page", cow_cost(), 550);
     figure("gate call and return", gate_cost(), 1500);
+    figure("seal one page", seal_cost(1), 400000);
+    figure("seal 256 pages", seal_cost(256), 24000000);
+    figure_sealed_faults();
 }
