@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * check: checks the invariants of the media, then of the directories, then the metadata page of
- * each object, so that stat finds no damage that check does not find. It works on a private map and
- * changes nothing. --repair runs the recovery that every writing command runs, reports what it
+ * each object, so that stat finds no damage that check does not find, and sealed objects against
+ * their hash trees. It works on a private map and changes nothing. --repair runs the recovery that every writing command runs, reports what it
  * completed, and checks again. Other damage is only reported; check never guesses.
  */
 #include <stdio.h>
@@ -18,6 +18,7 @@
 #include "out.h"
 #include "pool.h"
 #include "posix.h"
+#include "sealed.h"
 
 /* A problem that store_check found. */
 static void print_store_problem(void *ctx, const struct store_report *report)
@@ -227,18 +228,42 @@ static void print_object_problem(objid_t id, int error)
     printf("metadata page: %s: object " IDFMT "\n", fail_text(error), IDPR(id));
 }
 
+static void print_sealed_problem(void *ctx, objid_t id, uint32_t page, const char *what)
+{
+    struct dir_walk *walk = ctx;
+
+    walk->problems++;
+    if (out_is_json()) {
+        out_begin();
+        out_str("problem", what);
+        out_id("id", id);
+        out_u64("page", page);
+        out_end();
+        return;
+    }
+    printf("%s: object " IDFMT, what, IDPR(id));
+    if (page != 0)
+        printf(", page %u", page);
+    putchar('\n');
+}
+
 /* The metadata page, and the objects that continue a file. store_check reports damaged entries. */
-static void check_objects(struct pool *pool, struct dir_walk *walk)
+static int check_objects(struct pool *pool, struct dir_walk *walk)
 {
     struct attrs attrs;
+    int err = 0;
 
-    for (uint32_t row = 0; store_obj_next(pool->store, &row) == 0; row++) {
-        if (attrs_get(pool, row, ATTRS_UNNAMED, &attrs) < 0 || attrs.stat.damaged ||
-            attrs.error >= 0)
+    for (uint32_t row = 0; err == 0 && store_obj_next(pool->store, &row) == 0; row++) {
+        if (attrs_get(pool, row, ATTRS_UNNAMED, &attrs) < 0 || attrs.stat.damaged)
+            continue;
+        if ((attrs.stat.flags & STORE_OBJ_SEALED) != 0)
+            err = sealed_verify(pool, row, print_sealed_problem, walk);
+        if (attrs.error >= 0)
             continue;
         walk->problems++;
         print_object_problem(attrs.stat.id, attrs.error);
     }
+    return err < 0 ? fail_twz(pool->path, err) : TOOL_OK;
 }
 
 /* --- the pool ------------------------------------------------------------------------------ */
@@ -341,7 +366,9 @@ static int check_mapped(struct pool *pool, bool *walked)
         err = check_names(pool, &walk);
     if (err != TOOL_OK)
         return err;
-    check_objects(pool, &walk);
+    err = check_objects(pool, &walk);
+    if (err != TOOL_OK)
+        return err;
     print_result(&result, &walk, &pool->recovery, super_copy);
     *walked = true;
     return result.problems + walk.problems ? TOOL_DAMAGED : TOOL_OK;

@@ -48,6 +48,8 @@ static void print_stat(const struct ident *item, const struct attrs *attrs)
     print_u64_line("size", attrs->length);
     print_u64_line("pages", attrs->stat.pages);
     printf("  %-10s %s\n", "perms", out_perms_text(perms, attrs->stat.perms));
+    if ((attrs->stat.flags & STORE_OBJ_SEALED) != 0)
+        print_id_line("sealed, by", attrs->stat.hash_tree);
     if (attrs->posix.mode)
         printf("  %-10s %s (%llo)\n", "mode", attrs_mode(mode, attrs),
                (unsigned long long)attrs->posix.mode);
@@ -149,6 +151,8 @@ static void out_info_fields(const struct attrs *attrs)
              (unsigned long long)attrs->stat.nonce[0]);
     out_str("nonce", nonce);
     out_id("account", attrs->stat.account);
+    out_bool("sealed", (attrs->stat.flags & STORE_OBJ_SEALED) != 0);
+    out_id("tree", attrs->stat.hash_tree);
     out_bool("metadata", is_written(meta));
     out_hex("fingerprint", meta->type);
     out_u64("type_version", meta->type_version);

@@ -182,7 +182,8 @@ int plat_obj_stat(objid_t id, struct twz_stat *stat)
         .class_ = s.class_,
         .account = s.account,
         .tree = s.hash_tree,
-        .rights = TWZ_PERMS, /* the owner of the pool's file owns all of it */
+        /* the owner of the pool's file owns all of it */
+        .rights = s.flags & STORE_OBJ_SEALED ? TWZ_PERMS & ~TWZ_WRITE : TWZ_PERMS,
     };
     return 0;
 }

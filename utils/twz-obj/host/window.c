@@ -256,16 +256,28 @@ static int break_directory_cow(struct window *w)
     return err;
 }
 
+/* Nothing writes a sealed object. */
+static int check_rights(objid_t id, uint32_t rights, uint32_t *row)
+{
+    struct store_stat stat;
+    int err = store_lookup(host.pool->store, id, row);
+
+    if (err == 0 && (rights & TWZ_WRITE) != 0)
+        err = store_obj_info(host.pool->store, *row, &stat);
+    if (err < 0 || (rights & TWZ_WRITE) == 0)
+        return err;
+    return stat.flags & STORE_OBJ_SEALED ? -TWZ_EDENIED : 0;
+}
+
 int plat_map(objid_t id, uint32_t rights, uint8_t **start)
 {
     struct window *w = find_window(id);
+    uint32_t row;
+    int err = check_rights(id, rights, &row);
 
+    if (err < 0)
+        return err;
     if (!w) {
-        uint32_t row;
-        int err = store_lookup(host.pool->store, id, &row);
-
-        if (err < 0)
-            return err;
         w = window_alloc();
         if (!w)
             return -TWZ_ENOMEM;
@@ -279,8 +291,7 @@ int plat_map(objid_t id, uint32_t rights, uint8_t **start)
         }
     }
     if ((rights & TWZ_WRITE) && !w->cow_broken && !is_private()) {
-        int err = break_directory_cow(w);
-
+        err = break_directory_cow(w);
         if (err < 0)
             return err;
     }
