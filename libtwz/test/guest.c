@@ -101,6 +101,26 @@ static void test_objects(void)
     twz_object_release(&a);
 }
 
+static void test_sealed(void)
+{
+    twzobj source, sealed;
+    objid_t id, again, named;
+
+    CHECK(twz_object_new(&source, NULL, NULL, 0) == 0);
+    *(uint64_t *)twz_object_base(&source) = 41;
+    CHECK(twz_object_seal(&source, &id) == 0 && twz_object_seal(&source, &again) == 0);
+    CHECK(objid_equal(id, again) && !objid_equal(id, source.id));
+    CHECK(twz_name_assign("/data/sealed", id) == 0);
+    CHECK(twz_name_resolve("/data/sealed", &named) == 0 && objid_equal(named, id));
+    CHECK(twz_name_unassign("/data/sealed") == 0);
+    *(uint64_t *)twz_object_base(&source) = 42;
+    CHECK(twz_object_init_guid(&sealed, id, TWZ_READ) == 0);
+    CHECK(*(uint64_t *)twz_object_base(&sealed) == 41);
+    CHECK(twz_object_delete(&sealed, 0) == 0);
+    twz_object_release(&sealed);
+    twz_object_release(&source);
+}
+
 static void test_slots(void)
 {
     static objid_t ids[300];
@@ -425,6 +445,7 @@ static void boot(void)
         return;
     }
     test_objects();
+    test_sealed();
     test_slots();
     test_pointers();
     test_faults();
