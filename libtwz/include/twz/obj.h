@@ -75,11 +75,11 @@ int twz_object_delete_guid(objid_t id, uint64_t flags);
 
 /*
  * Make a sealed object with the content that obj has now, and return its ID in *sealed. The ID
- * follows from content, owner and default permissions: if there is such an object, it is found, once
- * all bytes were compared. A sealed object is persistent, and nothing can write it. An access to a
- * page that does not match the ID is a fault (TWZ_FAULT_PAGE). obj stays as it is, and must be open
- * with TWZ_READ. It takes about 62,000 instructions a page. -TWZ_EINVAL if obj has a hole, or is not
- * of kind DATA; -TWZ_EBUSY while its tags are being changed; -TWZ_EEXIST, -TWZ_EDAMAGED,
+ * follows from content, owner and default permissions: if there is such an object, it is found,
+ * once all bytes were compared. A sealed object is persistent, and nothing can write it. An access
+ * to a page that does not match the ID is a fault (TWZ_FAULT_PAGE). obj stays as it is, and must be
+ * open with TWZ_READ. It takes about 62,000 instructions a page. -TWZ_EINVAL if obj has a hole, or
+ * is not of kind DATA; -TWZ_EBUSY while its tags are being changed; -TWZ_EEXIST, -TWZ_EDAMAGED,
  * -TWZ_EPOISON, -TWZ_ENOSPC, -TWZ_ENOMEM (obj_seal, doc/abi.md). Not for host tools.
  */
 TWZ_CHECKED int twz_object_seal(const twzobj *obj, objid_t *sealed);

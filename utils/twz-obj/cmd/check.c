@@ -2,8 +2,9 @@
 /*
  * check: checks the invariants of the media, then of the directories, then the metadata page of
  * each object, so that stat finds no damage that check does not find, and sealed objects against
- * their hash trees. It works on a private map and changes nothing. --repair runs the recovery that every writing command runs, reports what it
- * completed, and checks again. Other damage is only reported; check never guesses.
+ * their hash trees. It works on a private map and changes nothing. --repair runs the recovery that
+ * every writing command runs, reports what it completed, and checks again. Other damage is only
+ * reported; check never guesses.
  */
 #include <stdio.h>
 #include <stdlib.h>
