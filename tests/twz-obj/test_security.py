@@ -372,6 +372,28 @@ def test_revocation():
         one_line(pool("cap", "revoke", "/data/free", "--key", key, code=1).stderr, "owner")
 
 
+def test_a_pool_with_an_owner():
+    with Pool(TOOL, size=None) as pool:
+        key = new_key(pool, "key", "--label", "owner")
+        pool("mkpool", "--size", "4M", "--key", key)
+        df = pool.json("df")[0]
+        same(df["owner"], pool.json("key", "show", key)[0]["kuid"])
+        same(pool.json("sctx", "check", df["context"])[0]["valid"], True)
+        same(pool.lost(), [])
+        pool.check()
+        cap = pool.json("sctx", "show", df["context"])[0]["capabilities"]
+        same([(c["form"], c["target"], c["perms"]) for c in cap], [("kuid", df["owner"], "rwxud")])
+        one_line(pool("del", "-f", df["owner"], code=1).stderr, "root of the pool")
+        before = digest(pool.path)
+        one_line(pool("mkpool", "-f", "--size", "4M", "--key", pool.path, code=4).stderr, "key file")
+        one_line(pool("mkpool", "-f", "--key", path_in(pool, "none"), code=3).stderr, "none")
+        same(digest(pool.path), before)
+    with Pool(TOOL) as pool:
+        df = pool.json("df")[0]
+        same(df["owner"], None)
+        same(pool.json("sctx", "show", df["context"])[0]["capabilities"], [])
+
+
 # --- contexts ----------------------------------------------------------------------------------
 
 def test_a_context():

@@ -20,16 +20,17 @@
 
 #include "command.h"
 #include "content.h"
-#include "contexts.h"
 #include "host_file.h"
 #include "host_platform.h"
 #include "ident.h"
 #include "names.h"
+#include "owner.h"
 #include "out.h"
 #include "platform.h"
 #include "pool.h"
 #include "pool_lock.h"
 #include "refs.h"
+#include "secret_file.h"
 #include "text.h"
 
 #define DEFAULT_SIZE (1ull << 30)
@@ -84,21 +85,17 @@ static int make_namespace(struct pool *pool)
     return err;
 }
 
-/* The context that the first program takes in. It masks nothing. */
-static int make_owner_context(struct pool *pool)
-{
-    const struct context_spec spec = { .perms = TWZ_READ, .default_mask = TWZ_PERMS };
-    struct store_roots roots = store_super_get(pool->store)->roots;
-    int err = context_create(pool, NULL, &spec, &roots.sctx);
-
-    if (err != TOOL_OK)
-        return err;
-    err = store_super_set(pool->store, &roots);
-    return err < 0 ? fail_twz(pool->path, err) : TOOL_OK;
-}
+/* Operands and options of mkpool. */
+struct mkpool {
+    const char *path, *label;
+    uint64_t size;
+    bool force;
+    bool owned;
+    struct sign_key key; /* of the owner, if it is owned */
+};
 
 /* Format the file, open it as a pool, make the namespace. */
-static int fill_pool(struct pool *pool, const char *label)
+static int fill_pool(struct pool *pool, const struct mkpool *make)
 {
     struct store_env env;
     struct store_mkpool format = { .created = (uint64_t)time(NULL) };
@@ -106,8 +103,8 @@ static int fill_pool(struct pool *pool, const char *label)
 
     if (err != TOOL_OK)
         return err;
-    if (label)
-        memcpy(format.label, label, strlen(label));
+    if (make->label)
+        memcpy(format.label, make->label, strlen(make->label));
     pool_env(pool, &env);
     err = store_mkpool(&env, &format);
     if (err < 0)
@@ -121,7 +118,7 @@ static int fill_pool(struct pool *pool, const char *label)
     err = make_namespace(pool);
     if (err == -TWZ_ENOSPC)
         return fail(TOOL_FULL, "%s: too small for a namespace: give a larger --size", pool->path);
-    return err < 0 ? fail_twz(pool->path, err) : make_owner_context(pool);
+    return err < 0 ? fail_twz(pool->path, err) : owner_make(pool, make->owned ? &make->key : NULL);
 }
 
 /* Lock the file that will be replaced; it must be a regular file that no process uses. *fd holds
@@ -146,25 +143,25 @@ static int lock_replaced(const char *path, int *fd)
 }
 
 /* Make the pool in a nameless file, then give it its name. */
-static int make_pool(const char *path, uint64_t size, const char *label, bool force)
+static int make_pool(const struct mkpool *make)
 {
+    const char *exists = make->force ? NULL : "choose another name, or use --force";
     struct host_file file;
     struct pool *pool;
-    int err =
-        host_file_create(&file, path, force ? NULL : "choose another name, or use --force", 0644);
+    int err = host_file_create(&file, make->path, exists, 0644);
     int fd;
 
     if (err != TOOL_OK)
         return err;
     fd = fcntl(file.fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0 || ftruncate(file.fd, (off_t)size) != 0) {
-        err = fail_host(path);
+    if (fd < 0 || ftruncate(file.fd, (off_t)make->size) != 0) {
+        err = fail_host(make->path);
         host_file_abort(&file);
         return err;
     }
-    err = pool_file_adopt(&pool, path, fd, POOL_BULK);
+    err = pool_file_adopt(&pool, make->path, fd, POOL_BULK);
     if (err == TOOL_OK) {
-        err = fill_pool(pool, label);
+        err = fill_pool(pool, make);
         err = fail_first(err, pool_close(pool));
     }
     if (err == TOOL_OK)
@@ -173,38 +170,60 @@ static int make_pool(const char *path, uint64_t size, const char *label, bool fo
     return err;
 }
 
-int cmd_mkpool(struct tool *tool, const struct args *args)
+static int parse_mkpool(struct tool *tool, const struct args *args, struct mkpool *make)
 {
-    const char *path = args->argc ? args->argv[0] : command_pool_path(tool);
     const char *size_text = args_option(args, "size");
-    const char *label = args_option(args, "label");
-    bool force = args_flag(args, "force");
-    uint64_t size = DEFAULT_SIZE;
-    int old = -1;
-    int err;
 
-    if (!path)
+    make->path = args->argc ? args->argv[0] : command_pool_path(tool);
+    make->label = args_option(args, "label");
+    make->force = args_flag(args, "force");
+    make->owned = args_flag(args, "key");
+    make->size = DEFAULT_SIZE;
+    if (!make->path)
         return TOOL_USAGE;
-    if (size_text && (!text_size(size_text, &size) || size > INT64_MAX))
+    if (size_text && (!text_size(size_text, &make->size) || make->size > INT64_MAX))
         return fail(TOOL_USAGE, "--size %s: not a size: give bytes, or a number with K, M, G or T",
                     size_text);
-    if (size % STORE_FRAME_SIZE != 0)
+    if (make->size % STORE_FRAME_SIZE != 0)
         return fail(TOOL_USAGE, "--size %s: not a multiple of %u bytes", size_text,
                     STORE_FRAME_SIZE);
-    if (size < SMALLEST_SIZE)
+    if (make->size < SMALLEST_SIZE)
         return fail(TOOL_USAGE, "--size %s: less than the smallest pool, %u bytes (%uK)", size_text,
                     SMALLEST_SIZE, SMALLEST_SIZE >> 10);
-    if (label && strlen(label) > 31)
+    if (make->label && strlen(make->label) > 31)
         return fail(TOOL_USAGE, "--label: longer than 31 bytes");
-    err = force ? lock_replaced(path, &old) : TOOL_OK;
+    return TOOL_OK;
+}
+
+static int run_mkpool(const struct args *args, struct mkpool *make)
+{
+    int old = -1;
+    int err = TOOL_OK;
+
+    if (make->owned)
+        err = secret_file_open(args_option(args, "key"), args_option(args, "passphrase-fd"),
+                               &make->key);
+    if (err == TOOL_OK && make->force)
+        err = lock_replaced(make->path, &old);
     if (err == TOOL_OK)
-        err = make_pool(path, size, label, force);
+        err = make_pool(make);
+    sign_key_wipe(&make->key);
     if (old >= 0)
         close(old);
+    return err;
+}
+
+int cmd_mkpool(struct tool *tool, const struct args *args)
+{
+    struct mkpool make = { 0 };
+    int err = parse_mkpool(tool, args, &make);
+
+    if (err == TOOL_OK)
+        err = run_mkpool(args, &make);
     if (err == TOOL_OK && out_is_json()) {
         out_begin();
-        out_str("pool", path);
-        out_u64("size", size);
+        out_str("pool", make.path);
+        out_u64("size", make.size);
         out_end();
     }
     return err;
@@ -372,6 +391,8 @@ static void df_json(const struct pool *pool, const struct store_super *super,
     out_u64("generation", store_mono_get(pool->store, STORE_MONO_WRITER));
     out_id("names", super->roots.names);
     out_id("init", super->roots.init);
+    out_id("context", super->roots.sctx);
+    out_id("owner", super->roots.owner);
     out_end();
 }
 
