@@ -225,7 +225,7 @@ static void test_stack(const struct twz_gates *gates)
     CHECK(at > 0);
     CHECK(counter_stack(gates) == at); /* the same frame */
     (void)twz_try(load_word, &word, &fault);
-    CHECK(word != NULL);
+    CHECK(word);
 }
 
 static void test_object(const struct twz_gates *gates)

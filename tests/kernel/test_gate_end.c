@@ -220,9 +220,10 @@ static void test_shares(const struct gate_service *s)
     close_stay(s);
     for (n = 0; n < most; n++)
         start_caller(n, TWZ_OBJID_NONE);
-    CHECK_IS(*INSIDE, most);
+    start_caller(most, account); /* it has no call in progress any more */
+    CHECK_IS(*INSIDE, most + 1);
     open_stay();
-    for (n = 0; n < most; n++)
+    for (n = 0; n <= most; n++)
         user_join(n);
 }
 
