@@ -12,6 +12,7 @@ cp "$built"/lib/* "$built"/program.ld "$to/"
 rm -rf "$to/include"
 cp -R "$built/include" "$to/include"
 cp -R "$source"/libtwz/include/* "$source"/kernel/abi/* "$to/include/"
+cp "$source/security/format.h" "$to/include/" # the public keys of <ku/ku.h>
 for type in "$source"/objects/*/; do
     name=$(basename "$type")
     mkdir -p "$to/include/$name"

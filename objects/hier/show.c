@@ -1,51 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Makes the text that twz-obj prints for a directory: its header and its entries. */
+#include <common/line.h>
+
 #include "inside.h"
-
-struct line {
-    size_t len;
-    char text[512];
-};
-
-static void line_add(struct line *l, const char *text, size_t len)
-{
-    for (size_t i = 0; i < len && l->len < sizeof(l->text) - 1; i++) {
-        uint8_t c = (uint8_t)text[i];
-
-        l->text[l->len++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
-    }
-    l->text[l->len] = 0;
-}
-
-static void line_add_string(struct line *l, const char *text)
-{
-    line_add(l, text, __builtin_strlen(text));
-}
-
-static void line_add_hex(struct line *l, uint64_t value, uint32_t digits)
-{
-    while (digits-- > 0)
-        line_add(l, &"0123456789abcdef"[(value >> (digits * 4)) & 15], 1);
-}
-
-static void line_add_decimal(struct line *l, uint64_t value)
-{
-    char digits[20];
-    size_t at = sizeof(digits);
-
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    line_add(l, digits + at, sizeof(digits) - at);
-}
-
-static void line_add_id(struct line *l, objid_t id)
-{
-    line_add_hex(l, id.hi, 16);
-    line_add_string(l, ":");
-    line_add_hex(l, id.lo, 16);
-}
 
 /* The counts, the state of op and the parent. */
 static void line_add_header(const struct hier *h, struct line *l)
@@ -106,7 +63,7 @@ int hier_show(const twzobj *obj, void (*show)(void *ctx, const char *text), void
     line_add_header(&h, &l);
     show(ctx, l.text);
     while ((err = hier_iter(obj, &cursor, &item)) > 0) {
-        l.len = 0;
+        line_clear(&l);
         line_add_item(obj, &item, &l);
         show(ctx, l.text);
     }

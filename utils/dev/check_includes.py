@@ -62,7 +62,7 @@ RULES = {
                            "freestanding"),
     "libtwz/include": (ABI, "hosted"),
     "libtwz": (ABI + ["libtwz/include"], "hosted"),
-    "objects": (ABI + ["libtwz/include"], "hosted"),
+    "objects": (ABI + ["libtwz/include", "security"], "hosted"),
     "libtwix": (PUBLIC, "linux"),
     "musl-port": (ABI, "linux"),
     "utils/lib": (ABI, "linux"),

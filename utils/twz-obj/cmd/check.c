@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attrs.h"
+#include "check_objects.h"
 #include "command.h"
 #include "fail.h"
 #include "host_file.h"
@@ -19,7 +19,6 @@
 #include "out.h"
 #include "pool.h"
 #include "posix.h"
-#include "sealed.h"
 
 /* A problem that store_check found. */
 static void print_store_problem(void *ctx, const struct store_report *report)
@@ -215,58 +214,6 @@ static int check_names(struct pool *pool, struct dir_walk *walk)
     return TOOL_OK;
 }
 
-/* --- objects ------------------------------------------------------------------------------- */
-
-static void print_object_problem(objid_t id, int error)
-{
-    if (out_is_json()) {
-        out_begin();
-        out_str("problem", fail_text(error));
-        out_id("id", id);
-        out_end();
-        return;
-    }
-    printf("metadata page: %s: object " IDFMT "\n", fail_text(error), IDPR(id));
-}
-
-static void print_sealed_problem(void *ctx, objid_t id, uint32_t page, const char *what)
-{
-    struct dir_walk *walk = ctx;
-
-    walk->problems++;
-    if (out_is_json()) {
-        out_begin();
-        out_str("problem", what);
-        out_id("id", id);
-        out_u64("page", page);
-        out_end();
-        return;
-    }
-    printf("%s: object " IDFMT, what, IDPR(id));
-    if (page != 0)
-        printf(", page %u", page);
-    putchar('\n');
-}
-
-/* The metadata page, and the objects that continue a file. store_check reports damaged entries. */
-static int check_objects(struct pool *pool, struct dir_walk *walk)
-{
-    struct attrs attrs;
-    int err = 0;
-
-    for (uint32_t row = 0; err == 0 && store_obj_next(pool->store, &row) == 0; row++) {
-        if (attrs_get(pool, row, ATTRS_UNNAMED, &attrs) < 0 || attrs.stat.damaged)
-            continue;
-        if ((attrs.stat.flags & STORE_OBJ_SEALED) != 0)
-            err = sealed_verify(pool, row, print_sealed_problem, walk);
-        if (attrs.error >= 0)
-            continue;
-        walk->problems++;
-        print_object_problem(attrs.stat.id, attrs.error);
-    }
-    return err < 0 ? fail_twz(pool->path, err) : TOOL_OK;
-}
-
 /* --- the pool ------------------------------------------------------------------------------ */
 
 #define NO_COPY 2u
@@ -367,7 +314,7 @@ static int check_mapped(struct pool *pool, bool *walked)
         err = check_names(pool, &walk);
     if (err != TOOL_OK)
         return err;
-    err = check_objects(pool, &walk);
+    err = check_objects(pool, &walk.problems);
     if (err != TOOL_OK)
         return err;
     print_result(&result, &walk, &pool->recovery, super_copy);

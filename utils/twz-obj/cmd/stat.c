@@ -61,7 +61,7 @@ static void print_stat(const struct ident *item, const struct attrs *attrs)
 
 /* --- info: what stat does not print -------------------------------------------------------- */
 
-static void print_directory_line(void *ctx, const char *text)
+static void print_type_line(void *ctx, const char *text)
 {
     (void)ctx;
     fputs("    ", stdout);
@@ -69,27 +69,19 @@ static void print_directory_line(void *ctx, const char *text)
     putchar('\n');
 }
 
-static void print_directory_header(objid_t id)
+/* The lines that the type of a structured object prints. */
+static void print_structure(const struct attrs *attrs)
 {
-    twzobj dir;
+    twzobj obj;
+    int err;
 
-    if (twz_object_init_guid(&dir, id, TWZ_READ) < 0)
+    if (!attrs->structured || twz_object_init_guid(&obj, attrs->stat.id, TWZ_READ) < 0)
         return;
-    if (hier_probe(&dir) >= 0) {
-        printf("  %-10s\n", "directory");
-        (void)!hier_show(&dir, print_directory_line, NULL);
-    }
-    twz_object_release(&dir);
-}
-
-static void print_table_header(objid_t id)
-{
-    twzobj table;
-
-    if (attr_open(id, TWZ_READ, &table) < 0)
-        return;
-    (void)!attr_show(&table, print_directory_line, NULL);
-    twz_object_release(&table);
+    printf("  %-10s\n", attrs->structured->name);
+    err = attrs->structured->show(&obj, print_type_line, NULL);
+    if (err < 0)
+        print_type_line(NULL, fail_text(err));
+    twz_object_release(&obj);
 }
 
 /* Did anything write the metadata page? A program's object need not have the magic number. */
@@ -135,10 +127,7 @@ static void print_info(const struct attrs *attrs)
                    (unsigned long long)meta->ext[i].tag, name ? " (" : "", name ? name : "",
                    name ? ")" : "", (unsigned long long)meta->ext[i].off);
     }
-    if (strcmp(attrs->type, "directory") == 0)
-        print_directory_header(stat->id);
-    if (strcmp(attrs->type, "attribute table") == 0)
-        print_table_header(stat->id);
+    print_structure(attrs);
 }
 
 /* The same as fields of a JSON entry. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "attrs.h"
 
-#include <hier/layout.h>
+#include <common/type.h>
 #include <string.h>
 #include <twz/error.h>
 
@@ -11,16 +11,26 @@
 
 const char *attrs_tag(uint64_t tag)
 {
-    return tag == HIER_TAG ? "hier" : tag == ATTR_TAG ? "attr" : NULL;
+    const struct type *type = type_of_tag(tag);
+
+    return type ? type->name : NULL;
 }
 
-static bool has_tag(const struct twz_meta *meta, uint64_t tag)
+/* The type of the first known tag; else, of an object that no thread may store to, that of its
+ * magic number: a ku has no tag. */
+static const struct type *find_type(const struct attrs *attrs)
 {
-    for (unsigned i = 0; i < TWZ_EXT_MAX; i++) {
-        if (meta->ext[i].tag == tag)
-            return true;
-    }
-    return false;
+    const struct type *type = NULL;
+    twzobj obj;
+
+    for (unsigned i = 0; i < TWZ_EXT_MAX && !type; i++)
+        type = type_of_tag(attrs->meta.ext[i].tag);
+    if (type || (attrs->stat.perms & (TWZ_WRITE | TWZ_DEL)) || attrs->stat.pages == 0 ||
+        twz_object_init_guid(&obj, attrs->stat.id, TWZ_READ) < 0)
+        return type;
+    type = type_of(&obj);
+    twz_object_release(&obj);
+    return type;
 }
 
 static const char *type_name(const struct attrs *attrs)
@@ -33,10 +43,8 @@ static const char *type_name(const struct attrs *attrs)
     if (attrs->stat.kind != TWZ_KIND_DATA)
         return attrs->stat.kind < sizeof(kind) / sizeof(kind[0]) ? kind[attrs->stat.kind]
                                                                  : "unknown";
-    if (has_tag(&attrs->meta, HIER_TAG))
-        return "directory";
-    if (has_tag(&attrs->meta, ATTR_TAG))
-        return "attribute table";
+    if (attrs->structured)
+        return attrs->structured->title;
     return attrs->posix.mode ? "file" : "object";
 }
 
@@ -57,6 +65,8 @@ int attrs_get(const struct pool *pool, uint32_t row, uint32_t attr, struct attrs
         attrs->error = content_length(pool, row, &attrs->length);
     if (!posix_get(pool, attrs->stat.id, attr, &attrs->posix, &attrs->names))
         attrs->names = 0;
+    if (attrs->error == 0 && attrs->stat.kind == TWZ_KIND_DATA)
+        attrs->structured = find_type(attrs);
     attrs->type = type_name(attrs);
     return 0;
 }

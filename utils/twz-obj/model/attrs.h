@@ -3,6 +3,8 @@
 #ifndef ATTRS_H
 #define ATTRS_H
 
+#include <common/type.h>
+
 #include "posix.h"
 
 struct attrs {
@@ -12,7 +14,8 @@ struct attrs {
     uint64_t names;           /* as its record counts them; 0: it has no record */
     int error;                /* of the metadata page: 0 or -TWZ_E*; then meta and length are 0 */
     uint64_t length;          /* of the whole file, continuations included */
-    const char *type;         /* "directory", "file", "object", "view" ... */
+    const struct type *structured; /* NULL: none that is known */
+    const char *type;              /* "directory", "file", "object", "view" ... */
 };
 
 /* As the index of a record: the attributes of names are not wanted. */
