@@ -21,6 +21,7 @@
  *
  * Locks: bucket -> runq.lock. One bucket at a time.
  */
+#include <kernel/account.h>
 #include <kernel/defer.h>
 #include <kernel/kmem.h>
 #include <kernel/random.h>
@@ -116,15 +117,29 @@ static void time_out(struct timer *timer)
         sched_wake(t);
 }
 
+static int alloc_waiters(struct thread *t, unsigned n)
+{
+    size_t size = n * sizeof(*t->waiters);
+    int err = account_charge(t->account, TWZ_ACCOUNT_KERNEL, size);
+
+    if (err < 0)
+        return err;
+    t->waiters = kmem_alloc(size);
+    if (!t->waiters)
+        account_uncharge(t->account, TWZ_ACCOUNT_KERNEL, size);
+    return t->waiters ? 0 : -TWZ_ENOMEM;
+}
+
 int sync_begin(struct thread *t, unsigned n)
 {
+    int err = 0;
+
     t->waiters = t->few;
     t->nwaiters = 0;
-    if (n > THREAD_WAITERS) {
-        t->waiters = kmem_alloc(n * sizeof(*t->waiters));
-        if (!t->waiters)
-            return -TWZ_ENOMEM;
-    }
+    if (n > THREAD_WAITERS)
+        err = alloc_waiters(t, n);
+    if (err < 0)
+        return err;
     t->waiters_max = n;
     sched_forget_wake(t); /* of an earlier sleep */
     /* SLEEPING, before the pending bits are read. Pairs with signal_send. */
@@ -167,6 +182,14 @@ static void unqueue_waiter(struct sync_waiter *w)
     spin_unlock(&b->lock);
 }
 
+static void free_waiters(struct thread *t)
+{
+    size_t size = t->waiters_max * sizeof(*t->waiters);
+
+    kmem_free(t->waiters, size);
+    account_uncharge(t->account, TWZ_ACCOUNT_KERNEL, size);
+}
+
 /* Ends a sleep on many words, or one that was not woken. */
 static __attribute__((noinline)) enum sync_state cancel_all(struct thread *t,
                                                             void (*release)(const void *object))
@@ -177,7 +200,7 @@ static __attribute__((noinline)) enum sync_state cancel_all(struct thread *t,
     }
     timer_cancel(&t->timer);
     if (t->waiters != t->few)
-        kmem_free(t->waiters, t->waiters_max * sizeof(*t->waiters));
+        free_waiters(t);
     t->waiters = t->few;
     t->nwaiters = 0;
     return (enum sync_state)atomic_exchange(&t->sync_state, SYNC_NONE);

@@ -13,6 +13,7 @@
  * interrupts it. Other cores reach a struct thread through a run queue, a bucket, the thread table
  * or a timer heap, each under its lock; the thread must have left all of them before it is freed.
  */
+#include <kernel/account.h>
 #include <kernel/arch_regs.h>
 #include <kernel/kmem.h>
 #include <kernel/thread.h>
@@ -118,12 +119,36 @@ bool thread_takes_retry(void)
     return ret;
 }
 
-struct thread *thread_create(const struct thread_init *init)
+static void uncharge_thread(struct account *account)
 {
-    struct thread *t = kmem_alloc(sizeof(*t));
+    account_uncharge(account, TWZ_ACCOUNT_KERNEL, sizeof(struct thread));
+    account_uncharge(account, TWZ_ACCOUNT_THREADS, 1); /* last: it may free the account */
+}
 
-    if (!t)
-        return NULL;
+static int alloc_thread(struct account *account, struct thread **out)
+{
+    int err = account_charge(account, TWZ_ACCOUNT_THREADS, 1);
+
+    if (err < 0)
+        return err;
+    err = account_charge(account, TWZ_ACCOUNT_KERNEL, sizeof(struct thread));
+    if (err < 0) {
+        account_uncharge(account, TWZ_ACCOUNT_THREADS, 1);
+        return err;
+    }
+    *out = kmem_alloc(sizeof(struct thread));
+    if (!*out)
+        uncharge_thread(account);
+    return *out ? 0 : -TWZ_ENOMEM;
+}
+
+int thread_create(const struct thread_init *init, struct thread **out)
+{
+    struct thread *t;
+    int err = alloc_thread(init->account, &t);
+
+    if (err < 0)
+        return err;
     atomic_fetch_add_explicit(&nthreads, 1, memory_order_relaxed);
     t->id = init->id;
     t->obj = init->obj;
@@ -133,6 +158,7 @@ struct thread *thread_create(const struct thread_init *init)
     t->addrspace = init->addrspace;
     t->root = init->root;
     t->sctx = init->sctx;
+    t->account = init->account;
     t->priority = init->priority;
     t->wanted = init->priority;
     t->cores = init->cores;
@@ -141,7 +167,8 @@ struct thread *thread_create(const struct thread_init *init)
     t->state = THREAD_BLOCKED;
     t->generation = thread_new_generation();
     init_record(t->save, init);
-    return t;
+    *out = t;
+    return 0;
 }
 
 void thread_end(uint64_t code, const struct twz_fault *fault)
@@ -158,8 +185,11 @@ void thread_end(uint64_t code, const struct twz_fault *fault)
 
 void thread_free(struct thread *t)
 {
+    struct account *account = t->account;
+
     cpu_drop_thread();
     atomic_fetch_sub_explicit(&nthreads, 1, memory_order_relaxed);
     kmem_free(t->gates, TWZ_GATE_DEPTH * sizeof(*t->gates));
     kmem_free(t, sizeof(*t));
+    uncharge_thread(account);
 }

@@ -3,6 +3,7 @@
  * The boot above arch, in order. Each call may use the ones before it. A machine or a pool that
  * cannot be used ends the boot in the call that finds it (kernel/panic.h, fatal).
  */
+#include <kernel/accountobj.h>
 #include <kernel/arch.h>
 #include <kernel/boot.h>
 #include <kernel/clock.h>
@@ -75,9 +76,10 @@ void kernel_main(void)
     log_version();
     trace_init();
     page_init();
-    pool_init();  /* finds the pool, recovers it */
-    clock_init(); /* time goes on where the pool's last boot was */
-    kso_init();   /* the root KSO and the system information page */
+    pool_init();       /* finds the pool, recovers it */
+    accountobj_init(); /* counts the uses of the pool */
+    clock_init();      /* time goes on where the pool's last boot was */
+    kso_init();        /* the root KSO and the system information page */
     mix_boot();
     console_init();   /* the link to the host */
     arch_smp_start(); /* the other cores, which idle until there are threads */

@@ -8,6 +8,7 @@
  * that takes that in. Its objects are then its context's alone. Else it runs in the first context,
  * with default permissions and nothing else.
  */
+#include <kernel/accountobj.h>
 #include <kernel/arch_regs.h>
 #include <kernel/console.h>
 #include <kernel/context.h>
@@ -15,6 +16,7 @@
 #include <kernel/log.h>
 #include <kernel/panic.h>
 #include <kernel/page.h>
+#include <kernel/phys.h>
 #include <kernel/pool.h>
 #include <kernel/random.h>
 #include <kernel/start.h>
@@ -217,6 +219,51 @@ static void start_thread(struct object *thread, struct object *view, struct cont
         fatal(TWZ_HOST_STOP_PANIC, "the first program cannot be started");
 }
 
+/* The reserve that programs leave to the first program, to the kernel and to later boots: an eighth
+ * of the memory that is free now, and of the pool without what the system itself has there. */
+#define PER_MEMORY 8u
+#define FOR_PAGES  6u
+#define FOR_KERNEL 1u
+#define FOR_POOL   7u
+#define PER_THREAD 32768u /* bytes of memory, at least, for each thread */
+
+static void set_limits(struct object *obj, const struct account *account)
+{
+    uint64_t memory = phys_free_frames() * TWZ_PAGE_SIZE, limit[TWZ_ACCOUNT_KINDS];
+    struct store_usage usage = { 0 };
+    struct store *store = pool_lock();
+
+    if (store)
+        store_usage(store, &usage);
+    pool_unlock();
+    limit[TWZ_ACCOUNT_DRAM] = memory / PER_MEMORY * FOR_PAGES;
+    limit[TWZ_ACCOUNT_KERNEL] = memory / PER_MEMORY * FOR_KERNEL;
+    limit[TWZ_ACCOUNT_THREADS] = memory / PER_THREAD;
+    limit[TWZ_ACCOUNT_POOL] =
+        (usage.free * STORE_FRAME_SIZE + atomic_load(&account->use[TWZ_ACCOUNT_POOL])) /
+        PER_MEMORY * FOR_POOL;
+    if (accountobj_limit_boot(obj, limit) == 0)
+        kso_set_account(obj);
+}
+
+/* The account that the first program starts programs in. It is the pool's owner's, who may set
+ * other limits. */
+static void make_account_of_programs(void)
+{
+    struct account *account;
+    struct object *obj;
+    int err = kso_get_stored("programs", TWZ_KIND_ACCOUNT, TWZ_READ | TWZ_USE, &obj);
+
+    if (err == 0) {
+        err = accountobj_get(obj, &account);
+        if (err == 0)
+            set_limits(obj, account);
+        obj_put(obj);
+    }
+    if (err < 0)
+        log_printf("programs run without limits: their account cannot be used (%d)", -err);
+}
+
 void start_init(void)
 {
     struct store_roots roots = read_roots();
@@ -240,6 +287,7 @@ void start_init(void)
     threadobj_set_init(thread);
     choose_places(&at);
     fill_first_view(view, &at, id, thread->id, stack->id);
+    make_account_of_programs();
     start_thread(thread, view, context, &at, read_entry(program));
     context_put(context);
     obj_put(program);

@@ -56,6 +56,22 @@ struct object *kso_create(const char *name, uint32_t kind, uint32_t perms)
     return obj;
 }
 
+int kso_get_stored(const char *name, uint32_t kind, uint32_t perms, struct object **out)
+{
+    struct store *store = pool_lock();
+    objid_t owner = store ? store_super_get(store)->roots.owner : TWZ_OBJID_NONE;
+    uint64_t nonce[2];
+    struct obj_spec spec = {
+        .flags = TWZ_OBJ_PERSIST, .kind = kind, .perms = perms, .kuid = owner, .nonce = nonce
+    };
+    int err;
+
+    pool_unlock();
+    derive_nonce(name, nonce);
+    err = obj_get(hash_objid(nonce, perms, owner), out);
+    return err == -TWZ_ENOOBJ ? obj_create(&spec, out) : err;
+}
+
 static void fill_system_info(void)
 {
     struct arch_clock clock;
@@ -144,6 +160,11 @@ struct object *kso_system(void)
 uint64_t kso_resume_count(void)
 {
     return info->resume_count;
+}
+
+void kso_set_account(struct object *account)
+{
+    info->account = account->id;
 }
 
 void kso_set_console(struct object *console)

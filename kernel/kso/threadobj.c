@@ -40,14 +40,15 @@ static int alloc_kernel_pages(struct object *obj)
 {
     size_t bytes = thread_save_size();
     unsigned order = 0;
+    int err;
 
     if (!phys_is_none(obj->kpages))
         return 0;
     while (((size_t)TWZ_PAGE_SIZE << order) < bytes)
         order++;
-    obj->kpages = phys_alloc(order);
-    if (phys_is_none(obj->kpages))
-        return -TWZ_ENOMEM;
+    err = phys_alloc_for(obj->payer, order, &obj->kpages);
+    if (err < 0)
+        return err;
     obj->korder = order;
     memset(arch_virt(obj->kpages), 0, (size_t)TWZ_PAGE_SIZE << order);
     return 0;
@@ -157,23 +158,23 @@ static int get_user_page(struct object *obj, struct twz_thread **user)
     return *user ? 0 : -TWZ_ENOMEM;
 }
 
-/* Creates a thread on obj. The caller must hold threads_lock. Returns NULL if there is no
- * memory. */
-static struct thread *create_thread_locked(struct object *obj, struct thread_init *init)
+/* Creates a thread on obj. The caller must hold threads_lock. */
+static int create_thread_locked(struct object *obj, struct thread_init *init)
 {
+    int err = obj->thread ? -TWZ_EBUSY : alloc_kernel_pages(obj);
     struct thread *t;
 
-    if (alloc_kernel_pages(obj) < 0)
-        return NULL;
+    if (err < 0)
+        return err;
     init->save = arch_virt(obj->kpages);
-    t = thread_create(init);
-    if (!t)
-        return NULL;
+    err = thread_create(init, &t);
+    if (err < 0)
+        return err;
     obj->thread = t;
     add_thread_locked(t);
     obj_ref(obj);
     init_user_words(t);
-    return t;
+    return 0;
 }
 
 static void put_object(const void *object)
@@ -201,23 +202,22 @@ static int start_in_addrspace(struct object *obj, struct object *view, struct ad
                                 .addrspace = addrspace,
                                 .root = &addrspace->root,
                                 .sctx = start->context->id,
+                                .account = start->account,
                                 .regs = start->regs,
                                 .priority = start->priority,
                                 .cores = start->cores,
                                 .limited = !addrspace->first };
-    struct thread *t = NULL;
-    bool busy;
+    struct thread *t;
     int err = get_user_page(obj, &init.user);
 
     if (err < 0)
         return err;
     spin_lock(&threads_lock);
-    busy = obj->thread != NULL;
-    if (!busy)
-        t = create_thread_locked(obj, &init);
+    err = create_thread_locked(obj, &init);
+    t = obj->thread;
     spin_unlock(&threads_lock);
-    if (!t)
-        return busy ? -TWZ_EBUSY : -TWZ_ENOMEM;
+    if (err < 0)
+        return err;
     sched_start(t);
     wake_spawned(obj);
     return 0;

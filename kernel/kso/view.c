@@ -83,6 +83,7 @@ static void remove_addrspace_locked(struct object *view, struct addrspace *addrs
 int view_addrspace_get(struct object *view, struct context *context, struct addrspace **out)
 {
     struct addrspace *addrspace, *fresh = NULL;
+    int err;
 
     if (view->kind != TWZ_KIND_VIEW)
         return -TWZ_ETYPE;
@@ -99,9 +100,9 @@ int view_addrspace_get(struct object *view, struct context *context, struct addr
         spin_unlock(&view->addrspaces_lock);
         if (addrspace)
             break;
-        fresh = addrspace_create(view, context);
-        if (!fresh)
-            return -TWZ_ENOMEM;
+        err = addrspace_create(view, context, view->payer, &fresh);
+        if (err < 0)
+            return err;
         fresh->first = view->first;
         obj_ref(view);
         context_ref(context);
@@ -206,6 +207,11 @@ struct seen {
     uint64_t changes; /* addrspace_changes */
     struct decision decision;
 };
+/* The rights that a slot may give: the kernel alone writes the page of an account. */
+static unsigned rights_of_kind(const struct object *obj)
+{
+    return obj->kind == TWZ_KIND_ACCOUNT ? TWZ_READ : TWZ_READ | TWZ_WRITE | TWZ_EXEC;
+}
 
 /* Maps the object with the rights that both the entry and the access decision give. The caller must
  * hold the object's lock. Returns -TWZ_EFAULT, with *fault set; -TWZ_EAGAIN, also if the decision
@@ -213,7 +219,7 @@ struct seen {
 static int map_slot_locked(struct addrspace *addrspace, uint32_t slot, struct object *obj,
                            unsigned asked, const struct seen *seen, struct twz_fault *fault)
 {
-    unsigned rights = asked & seen->decision.rights;
+    unsigned rights = asked & seen->decision.rights & rights_of_kind(obj);
     unsigned granted = (rights & ~seen->decision.by_default) != 0 ? MAPPING_GRANTED : 0;
     int err;
 
@@ -231,6 +237,8 @@ static int map_slot_locked(struct addrspace *addrspace, uint32_t slot, struct ob
         obj_written_locked(obj);
     if (err == -TWZ_EDENIED)
         return set_view_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_WX);
+    if (err == -TWZ_EQUOTA)
+        return set_view_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_QUOTA);
     return err == -TWZ_ENOMEM ? set_view_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM) : err;
 }
 

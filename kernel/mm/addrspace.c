@@ -14,6 +14,7 @@
  * Locks: subtree->lock -> addrspace->lock. The address space's lock alone guards its slot table, so
  * a look-up takes only that one.
  */
+#include <kernel/account.h>
 #include <kernel/addrspace.h>
 #include <kernel/kmem.h>
 #include <twz/object.h>
@@ -26,20 +27,54 @@
 #define EMPTY_COST 8u
 #define LEAF_COST  20u
 
-struct addrspace *addrspace_create(void *owner, struct context *context)
-{
-    struct addrspace *addrspace = kmem_alloc(sizeof(*addrspace));
+#define LEAF_BYTES (ADDRSPACE_LEAF * sizeof(struct mapping *))
 
-    if (!addrspace)
-        return NULL;
-    if (arch_root_init(&addrspace->root) < 0) {
-        kmem_free(addrspace, sizeof(*addrspace));
-        return NULL;
+/* The charge of a mapping: its own memory, and a share of the in-core object that it keeps, which
+ * may be one that another account pays for. */
+#define MAPPING_BYTES 1024u
+
+/* Memory that an account pays for. */
+static int alloc_for(struct account *payer, size_t size, uint64_t bytes, void **out)
+{
+    int err = account_charge(payer, TWZ_ACCOUNT_KERNEL, bytes);
+
+    if (err < 0)
+        return err;
+    *out = kmem_alloc(size);
+    if (*out)
+        return 0;
+    account_uncharge(payer, TWZ_ACCOUNT_KERNEL, bytes);
+    return -TWZ_ENOMEM;
+}
+
+static void free_for(struct account *payer, void *p, size_t size, uint64_t bytes)
+{
+    kmem_free(p, size);
+    account_uncharge(payer, TWZ_ACCOUNT_KERNEL, bytes);
+}
+
+int addrspace_create(void *owner, struct context *context, struct account *payer,
+                     struct addrspace **out)
+{
+    struct addrspace *addrspace;
+    void *memory;
+    int err = alloc_for(payer, sizeof(*addrspace), sizeof(*addrspace), &memory);
+
+    if (err < 0)
+        return err;
+    addrspace = memory;
+    addrspace->root.payer = payer;
+    err = arch_root_init(&addrspace->root);
+    if (err < 0) {
+        free_for(payer, addrspace, sizeof(*addrspace), sizeof(*addrspace));
+        return err;
     }
     addrspace->refs = 1;
     addrspace->owner = owner;
     addrspace->context = context;
-    return addrspace;
+    addrspace->payer = payer;
+    *out = addrspace;
+    return 0;
 }
 
 static struct mapping *slot_mapping(const struct addrspace *addrspace, uint32_t slot)
@@ -52,11 +87,15 @@ static struct mapping *slot_mapping(const struct addrspace *addrspace, uint32_t 
 static int set_slot(struct addrspace *addrspace, uint32_t slot, struct mapping *m)
 {
     struct mapping ***leaf = &addrspace->leaf[slot / ADDRSPACE_LEAF];
+    void *memory;
+    int err;
 
-    if (!*leaf)
-        *leaf = kmem_alloc(ADDRSPACE_LEAF * sizeof(**leaf));
-    if (!*leaf)
-        return -TWZ_ENOMEM;
+    if (!*leaf) {
+        err = alloc_for(addrspace->payer, LEAF_BYTES, LEAF_BYTES, &memory);
+        if (err < 0)
+            return err;
+        *leaf = memory;
+    }
     (*leaf)[slot % ADDRSPACE_LEAF] = m;
     return 0;
 }
@@ -81,16 +120,21 @@ struct subtree *addrspace_slot(struct addrspace *addrspace, uint32_t slot, unsig
 static int add_mapping(struct addrspace *addrspace, uint32_t slot, struct subtree *tree,
                        unsigned rights)
 {
-    struct mapping *m = kmem_alloc(sizeof(*m));
-    int err = m ? set_slot(addrspace, slot, m) : -TWZ_ENOMEM;
+    struct mapping *m;
+    void *memory;
+    int err = alloc_for(addrspace->payer, sizeof(*m), MAPPING_BYTES, &memory);
 
+    if (err < 0)
+        return err;
+    m = memory;
+    err = set_slot(addrspace, slot, m);
     if (err == 0) {
         err = arch_root_map(&addrspace->root, slot, &tree->pt, rights);
         if (err < 0)
             set_slot(addrspace, slot, NULL);
     }
     if (err < 0) {
-        kmem_free(m, sizeof(*m));
+        free_for(addrspace->payer, m, sizeof(*m), MAPPING_BYTES);
         return err;
     }
     m->addrspace = addrspace;
@@ -156,6 +200,7 @@ static void remove_mapping(struct mapping *m)
     spin_lock(&addrspace->lock);
     addrspace->leaf[m->slot / ADDRSPACE_LEAF][m->slot % ADDRSPACE_LEAF] = NULL;
     addrspace->nmapped--;
+    account_uncharge(addrspace->payer, TWZ_ACCOUNT_KERNEL, MAPPING_BYTES);
     arch_root_unmap(&addrspace->root, m->slot);
     arch_shootdown(&addrspace->root, m->slot, 0, 0);
     spin_unlock(&addrspace->lock);
@@ -241,7 +286,7 @@ static bool destroy_leaves(struct addrspace *addrspace)
         if (budget == 0 || addrspace_unmap_some(addrspace, &addrspace->work_at,
                                                 (leaf + 1) * ADDRSPACE_LEAF, &budget))
             return true;
-        kmem_free(addrspace->leaf[leaf], ADDRSPACE_LEAF * sizeof(*addrspace->leaf[leaf]));
+        free_for(addrspace->payer, addrspace->leaf[leaf], LEAF_BYTES, LEAF_BYTES);
         addrspace->leaf[leaf] = NULL;
     }
     return false;
@@ -256,7 +301,7 @@ bool addrspace_destroy_some(struct addrspace *addrspace)
     spin_unlock(&addrspace->lock);
     if (arch_root_destroy_some(&addrspace->root))
         return true;
-    kmem_free(addrspace, sizeof(*addrspace));
+    free_for(addrspace->payer, addrspace, sizeof(*addrspace), sizeof(*addrspace));
     return false;
 }
 

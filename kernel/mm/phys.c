@@ -20,9 +20,13 @@
  * kernel's own work or run the first program. Other programs that exhaust the memory therefore
  * leave the machine alive.
  *
+ * Each allocated block has a payer, the account that it is charged to, or NULL. It belongs to the
+ * block, so a block is never charged twice, and its last reference takes the charge back.
+ *
  * The lock guards the blocks and is taken last. A stash belongs to its core. free_frames counts
  * stashed frames, too, and is atomic.
  */
+#include <kernel/account.h>
 #include <kernel/boot.h>
 #include <kernel/lock.h>
 #include <kernel/panic.h>
@@ -45,7 +49,8 @@ struct free_block {
 static SHARED_LOCK struct spinlock lock;
 static struct free_block *free_blocks[PHYS_MAX_ORDER + 1];
 static uint32_t *words;
-static uint64_t frame_end; /* frames [0, frame_end) have words */
+static struct account **payers; /* of the first frame of an allocated block */
+static uint64_t frame_end;      /* frames [0, frame_end) have words and payers */
 static _Atomic uint64_t free_frames;
 static uint64_t total_frames;
 static uint64_t reserve; /* frames */
@@ -129,19 +134,21 @@ static void add_block(uint64_t frame, unsigned order)
     atomic_fetch_add_explicit(&free_frames, 1ull << order, memory_order_relaxed);
 }
 
-/* Takes the memory of the words off the end of the first range that is large enough. */
-static void allocate_words(uint64_t bytes)
+/* Takes the memory of a table with one entry a frame off the end of the first range that is large
+ * enough. */
+static void *allocate_table(size_t entry)
 {
+    uint64_t bytes = (frame_end * entry + FRAME_SIZE - 1) & ~(FRAME_SIZE - 1);
+
     for (unsigned i = 0; i < boot_info.nram; i++) {
         struct boot_range *r = &boot_info.ram[i];
 
         if (r->len <= bytes)
             continue;
         r->len -= bytes;
-        words = arch_virt((phys_t){ r->start.addr + r->len });
-        return;
+        return arch_virt((phys_t){ r->start.addr + r->len });
     }
-    panic("no range of memory is large enough for the words of all frames");
+    panic("no range of memory is large enough for the tables of all frames");
 }
 
 void phys_init(void)
@@ -155,7 +162,8 @@ void phys_init(void)
     reserve = total_frames / 64;
     reserve = reserve < RESERVE_MIN ? RESERVE_MIN : reserve;
     reserve = reserve > RESERVE_MAX ? RESERVE_MAX : reserve;
-    allocate_words((frame_end * sizeof(*words) + FRAME_SIZE - 1) & ~(FRAME_SIZE - 1));
+    words = allocate_table(sizeof(*words));
+    payers = allocate_table(sizeof(struct account *));
     for (unsigned i = 0; i < boot_info.nram; i++)
         for_each_block(&boot_info.ram[i], clear_buddy);
     for (unsigned i = 0; i < boot_info.nram; i++)
@@ -246,7 +254,9 @@ static phys_t alloc_frame(struct stash *own)
     return (phys_t){ frame << FRAME_SHIFT };
 }
 
-phys_t phys_alloc(unsigned order)
+/* Inline, because a fault allocates a frame. */
+static inline __attribute__((always_inline)) phys_t alloc_order(unsigned order,
+                                                                struct account *payer)
 {
     struct stash *own = &stashes[arch_cpu_id()];
     phys_t p = PHYS_NONE;
@@ -254,9 +264,16 @@ phys_t phys_alloc(unsigned order)
     if (!may_take(own, order))
         return p;
     p = order == 0 ? alloc_frame(own) : alloc_block(order);
-    if (!phys_is_none(p))
-        atomic_fetch_sub_explicit(&free_frames, 1ull << order, memory_order_relaxed);
+    if (phys_is_none(p))
+        return p;
+    payers[p.addr >> FRAME_SHIFT] = payer;
+    atomic_fetch_sub_explicit(&free_frames, 1ull << order, memory_order_relaxed);
     return p;
+}
+
+phys_t phys_alloc(unsigned order)
+{
+    return alloc_order(order, NULL);
 }
 
 void phys_limit(bool limited)
@@ -273,6 +290,46 @@ phys_t phys_alloc_zeroed(void)
     return p;
 }
 
+/* ---- payers ---- */
+
+static inline __attribute__((always_inline)) int alloc_for(struct account *payer, unsigned order,
+                                                           phys_t *out)
+{
+    int err = account_charge(payer, TWZ_ACCOUNT_DRAM, FRAME_SIZE << order);
+
+    if (err < 0)
+        return err;
+    *out = alloc_order(order, payer);
+    if (!phys_is_none(*out))
+        return 0;
+    account_uncharge(payer, TWZ_ACCOUNT_DRAM, FRAME_SIZE << order);
+    return -TWZ_ENOMEM;
+}
+
+int phys_alloc_for(struct account *payer, unsigned order, phys_t *out)
+{
+    return alloc_for(payer, order, out);
+}
+
+int phys_alloc_zeroed_for(struct account *payer, phys_t *out)
+{
+    int err = alloc_for(payer, 0, out);
+
+    if (err == 0)
+        arch_zero_frame(arch_virt(*out));
+    return err;
+}
+
+void phys_set_payer(phys_t frame, struct account *payer)
+{
+    struct account **at = &payers[frame.addr >> FRAME_SHIFT], *before = *at;
+
+    if (before == payer || account_charge(payer, TWZ_ACCOUNT_DRAM, FRAME_SIZE) < 0)
+        return;
+    *at = payer;
+    account_uncharge(before, TWZ_ACCOUNT_DRAM, FRAME_SIZE);
+}
+
 /* The number of the first frame of an allocated block; any other frame is a bug of the caller. */
 static uint64_t allocated_frame(phys_t p)
 {
@@ -285,13 +342,16 @@ static uint64_t allocated_frame(phys_t p)
 
 void phys_free(phys_t p, unsigned order)
 {
+    struct account *payer;
     uint64_t frame;
 
     spin_lock(&lock);
     frame = allocated_frame(p);
     kassert(words[frame] == 1 && order <= PHYS_MAX_ORDER);
+    payer = payers[frame];
     free_block_locked(frame, order);
     spin_unlock(&lock);
+    account_uncharge(payer, TWZ_ACCOUNT_DRAM, FRAME_SIZE << order);
 }
 
 /* ---- references ---- */
@@ -312,15 +372,19 @@ bool phys_ref(phys_t p)
 
 void phys_unref(phys_t p)
 {
+    struct account *payer = NULL;
     uint64_t frame;
 
     spin_lock(&lock);
     frame = allocated_frame(p);
-    if (words[frame] == 1)
+    if (words[frame] == 1) {
+        payer = payers[frame];
         free_block_locked(frame, 0);
-    else
+    } else {
         words[frame]--;
+    }
     spin_unlock(&lock);
+    account_uncharge(payer, TWZ_ACCOUNT_DRAM, FRAME_SIZE);
 }
 
 uint32_t phys_refs(phys_t p)

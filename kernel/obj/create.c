@@ -18,6 +18,7 @@
  *
  * Lock order: shard -> pool -> kmem.
  */
+#include <kernel/accounts.h>
 #include <kernel/log.h>
 #include <kernel/random.h>
 #include <lib/string.h>
@@ -33,12 +34,17 @@ static uint64_t first_epoch(void)
     return store ? store_mono_get(store, STORE_MONO_REVOKE) : 0;
 }
 
-static int create_volatile(const struct obj_spec *spec, struct object *obj)
+static void choose_nonce(const struct obj_spec *spec, uint64_t nonce[2])
 {
     if (spec->nonce)
-        memcpy(obj->nonce, spec->nonce, sizeof(obj->nonce));
+        memcpy(nonce, spec->nonce, 2 * sizeof(*nonce));
     else
-        random_bytes(obj->nonce, sizeof(obj->nonce));
+        random_bytes(nonce, 2 * sizeof(*nonce));
+}
+
+static int create_volatile(const struct obj_spec *spec, struct object *obj)
+{
+    choose_nonce(spec, obj->nonce);
     obj->id = hash_objid(obj->nonce, spec->perms, spec->kuid);
     shard_lock(obj->id);
     obj_ref(obj);
@@ -83,7 +89,7 @@ static int create_persistent(const struct obj_spec *spec, struct object *obj)
                                    .perms = spec->perms,
                                    .kind = spec->kind,
                                    .class_ = spec->class_,
-                                   .account = spec->account,
+                                   .account = obj->account,
                                    .revoke_epoch = obj->revocation_epoch,
                                    .persist = spec->persist };
     struct store *store = pool_store();
@@ -92,7 +98,7 @@ static int create_persistent(const struct obj_spec *spec, struct object *obj)
 
     if (!store)
         return -TWZ_ENOTSUP;
-    random_bytes(create.nonce, sizeof(create.nonce));
+    choose_nonce(spec, create.nonce);
     if ((spec->flags & TWZ_OBJ_PROVISIONAL) != 0) {
         create.witness = spec->witness;
         create.witness_off = spec->witness_off;
@@ -103,11 +109,16 @@ static int create_persistent(const struct obj_spec *spec, struct object *obj)
     obj->nonce[0] = create.nonce[0];
     obj->nonce[1] = create.nonce[1];
     obj->id = store_obj_id(&create);
-    err = begin_creation(obj);
+    err = accounts_charge_new(obj->payer);
     if (err < 0)
         return err;
-    err = store_obj_create_as(store, &create, obj->id, &row); /* COMMIT: created */
-    end_creation(obj, err, row);
+    err = begin_creation(obj);
+    if (err == 0) {
+        err = store_obj_create_as(store, &create, obj->id, &row); /* COMMIT: created */
+        end_creation(obj, err, row);
+    }
+    if (err < 0)
+        account_uncharge(obj->payer, TWZ_ACCOUNT_POOL, STORE_OBJECT_BYTES);
     return err;
 }
 
@@ -141,6 +152,22 @@ static int tie_new_object(struct object *obj, objid_t parent_id)
     return err;
 }
 
+/* Returns a blank object that the payer is charged for. */
+static int alloc_object(struct account *payer, struct object **out)
+{
+    int err = account_charge(payer, TWZ_ACCOUNT_KERNEL, INCORE_BYTES);
+
+    if (err < 0)
+        return err;
+    *out = incore_alloc();
+    if (!*out) {
+        account_uncharge(payer, TWZ_ACCOUNT_KERNEL, INCORE_BYTES);
+        return -TWZ_ENOMEM;
+    }
+    incore_set_payer(*out, payer);
+    return 0;
+}
+
 int obj_create(const struct obj_spec *spec, struct object **out)
 {
     bool persistent = (spec->flags & TWZ_OBJ_PERSIST) != 0;
@@ -149,14 +176,13 @@ int obj_create(const struct obj_spec *spec, struct object **out)
 
     if (!is_spec_valid(spec))
         return -TWZ_EINVAL;
-    obj = incore_alloc();
-    if (!obj)
-        return -TWZ_ENOMEM;
+    err = alloc_object(persistent ? account_persistent(spec->payer) : spec->payer, &obj);
+    if (err < 0)
+        return err;
     obj->kuid = spec->kuid;
     obj->kind = spec->kind;
     obj->revocation_epoch = first_epoch();
     obj->class_ = spec->class_;
-    obj->account = spec->account;
     obj->perms_id = spec->perms;
     obj->perms = spec->perms;
     obj->persist = spec->persist;

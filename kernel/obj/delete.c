@@ -21,6 +21,7 @@
  *
  * Lock order: table alone; object -> pool -> kmem.
  */
+#include <kernel/accounts.h>
 #include <kernel/defer.h>
 #include <kernel/log.h>
 #include <kernel/upcall.h>
@@ -82,22 +83,26 @@ static void drop_holds(struct object *obj)
         upcall.service_deleted(obj);
 }
 
-static objid_t id_of_row(uint32_t row)
+/* Returns the ID of a deleted row, and in *payer the account that pays for it. */
+static objid_t id_of_row(uint32_t row, struct account **payer)
 {
+    struct store_stat stat = { .id = TWZ_OBJID_NONE };
     struct store *store = pool_lock();
-    objid_t id = store ? store_obj_id_of(store, row) : TWZ_OBJID_NONE;
 
+    if (store && store_obj_info(store, row, &stat) < 0)
+        stat.account = stat.id = TWZ_OBJID_NONE;
     pool_unlock();
-    return id;
+    *payer = accounts_charge_id(stat.account, TWZ_ACCOUNT_POOL, 0);
+    return stat.id;
 }
 
 /* Completes the deletion of the object of one row. Frees the object if nothing uses it; otherwise
  * drops its pins and deletes its volatile children. Returns true if the caller must release the
- * row, because there is no in-core object. */
-static bool complete_row(uint32_t row)
+ * row, because there is no in-core object; in *payer the account that pays for it. */
+static bool complete_row(uint32_t row, struct account **payer)
 {
     bool used;
-    objid_t id = id_of_row(row);
+    objid_t id = id_of_row(row, payer);
     struct object *obj = table_delete_row(id, row, &used);
 
     upcall.object_deleted(id, obj);
@@ -122,7 +127,7 @@ static bool delete_tied(struct object *obj, uint32_t *budget)
         int more = 0;
 
         if (obj->release_row != OBJ_NO_ROW) {
-            more = row_release_some(obj->release_row);
+            more = row_release_some(obj->release_row, obj->release_payer);
             obj->release_row = more > 0 ? obj->release_row : OBJ_NO_ROW;
             spend(budget, COST_RELEASE);
             continue;
@@ -133,7 +138,7 @@ static bool delete_tied(struct object *obj, uint32_t *budget)
         pool_unlock();
         if (more <= 0)
             return false;
-        if (row != obj->row && complete_row(row))
+        if (row != obj->row && complete_row(row, &obj->release_payer))
             obj->release_row = row;
         spend(budget, COST_TIED);
     }

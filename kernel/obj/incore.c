@@ -22,6 +22,7 @@
  * Lock order: table -> shard -> pool -> kmem -> phys. In this file, the object's lock must be taken
  * only while no lock of the table is held.
  */
+#include <kernel/accounts.h>
 #include <kernel/defer.h>
 #include <kernel/kmem.h>
 #include <kernel/log.h>
@@ -54,30 +55,59 @@ struct object *incore_alloc(void)
     return obj;
 }
 
-int row_release_some(uint32_t row)
+int row_release_some(uint32_t row, struct account *payer)
 {
     struct store *store = pool_lock();
-    int err = store ? store_obj_release_some(store, row, 1) : 0;
+    uint64_t bytes = 0;
+    int err = 0;
 
+    if (store) {
+        bytes = STORE_OBJECT_BYTES + store_obj_frames(store, row) * STORE_FRAME_SIZE;
+        err = store_obj_release_some(store, row, 1);
+    }
     pool_unlock();
+    if (err == 0)
+        account_uncharge(payer, TWZ_ACCOUNT_POOL, bytes);
     return err;
+}
+
+void incore_set_payer(struct object *obj, struct account *payer)
+{
+    obj->payer = payer;
+    obj->account = payer ? payer->id : TWZ_OBJID_NONE;
+    obj->tree.pt.payer = payer;
+}
+
+void incore_move_payer(struct object *obj, struct account *payer)
+{
+    struct account *before = obj->payer;
+
+    if (payer == before)
+        return;
+    account_charge_always(payer, TWZ_ACCOUNT_KERNEL, INCORE_BYTES);
+    incore_set_payer(obj, payer);
+    account_uncharge(before, TWZ_ACCOUNT_KERNEL, INCORE_BYTES);
 }
 
 void incore_discard(struct object *obj)
 {
+    struct account *payer = obj->payer;
+
     atomic_fetch_sub_explicit(&nobjects, 1, memory_order_relaxed);
     kmem_free(obj, sizeof(*obj));
+    account_uncharge(payer, TWZ_ACCOUNT_KERNEL, INCORE_BYTES);
 }
 
 struct row_release {
     struct deferred work;
+    struct account *payer;
     uint32_t row;
 };
 
 static bool release_step(struct deferred *work)
 {
     struct row_release *r = CONTAINER_OF(work, struct row_release, work);
-    int err = row_release_some(r->row);
+    int err = row_release_some(r->row, r->payer);
 
     if (err > 0)
         return true;
@@ -87,12 +117,12 @@ static bool release_step(struct deferred *work)
     return false;
 }
 
-struct row_release *row_release_prepare(uint32_t row)
+struct row_release *row_release_prepare(uint32_t row, struct account *payer)
 {
     struct row_release *r = kmem_alloc(sizeof(*r));
 
     if (r)
-        *r = (struct row_release){ .work.step = release_step, .row = row };
+        *r = (struct row_release){ .work.step = release_step, .payer = payer, .row = row };
     return r;
 }
 
@@ -117,7 +147,7 @@ static bool destroy_step(struct deferred *work)
     if (page_drop_some(obj, &obj->work_at))
         return true;
     if (obj_is_persistent(obj) && obj_is_deleted(obj))
-        err = row_release_some(obj->row);
+        err = row_release_some(obj->row, obj->payer);
     if (err > 0)
         return true;
     if (err < 0)
@@ -126,6 +156,8 @@ static bool destroy_step(struct deferred *work)
         phys_free(obj->kpages, obj->korder);
     if (obj->sealed)
         sealed_destroy(obj->sealed);
+    if (obj->kind == TWZ_KIND_ACCOUNT && (!obj_is_persistent(obj) || obj_is_deleted(obj)))
+        accounts_end(obj->id);
     incore_discard(obj);
     return false;
 }
@@ -279,6 +311,7 @@ static int load_locked(objid_t id, struct object **out)
     obj->kuid = stat.kuid;
     obj->nonce[0] = stat.nonce[0];
     obj->nonce[1] = stat.nonce[1];
+    incore_set_payer(obj, accounts_charge_id(stat.account, TWZ_ACCOUNT_KERNEL, INCORE_BYTES));
     obj->account = stat.account;
     obj->hash_tree = stat.hash_tree;
     obj->class_ = stat.class_;

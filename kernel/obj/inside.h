@@ -78,6 +78,16 @@ bool obj_mark_deleted(struct object *obj);
  * memory. */
 struct object *incore_alloc(void);
 
+/* The kernel memory that an in-core object is charged. */
+#define INCORE_BYTES sizeof(struct object)
+
+/* Sets the account that pays for a new in-core object, which is charged for it already. */
+void incore_set_payer(struct object *obj, struct account *payer);
+
+/* Locked (obj->tree.lock). Lets another account pay for an object: for the in-core object, and for
+ * pages from now on. */
+void incore_move_payer(struct object *obj, struct account *payer);
+
 /* Frees an in-core object that was in no table and has nothing. */
 void incore_discard(struct object *obj);
 
@@ -86,12 +96,12 @@ void incore_discard(struct object *obj);
 void incore_free(struct object *obj);
 
 /* Does one batch of the release of a deleted object's row and frames in the store. Returns 1 if the
- * caller must call again, else 0 or an error. */
-int row_release_some(uint32_t row);
+ * caller must call again, else 0 or an error. At the end the payer is not charged any more. */
+int row_release_some(uint32_t row, struct account *payer);
 
 /* The same as deferred work. The memory is allocated ahead, because nothing may fail after the
  * commit of the deletion; NULL: there is none. It is then dropped, or the work is started. */
-struct row_release *row_release_prepare(uint32_t row);
+struct row_release *row_release_prepare(uint32_t row, struct account *payer);
 void row_release_drop(struct row_release *r);
 void row_release_start(struct row_release *r);
 

@@ -32,6 +32,7 @@
  *
  * Lock order: table -> object -> pool -> kmem -> phys.
  */
+#include <kernel/accounts.h>
 #include <kernel/panic.h>
 #include <kernel/page.h>
 #include <kernel/phys.h>
@@ -46,16 +47,24 @@
 
 /* --- to NVM ----------------------------------------------------------------------------------- */
 
+/* The account that the row names. An object whose account does not exist keeps its name. */
+static objid_t account_in_store(const struct object *obj, const struct account *payer)
+{
+    if (payer)
+        return payer->id;
+    return obj->payer ? TWZ_OBJID_NONE : obj->account;
+}
+
 /* Step 1: gives the object a row, with the account, the revocation epoch and the permissions that
  * it has. If a later part fails, the object keeps the row. */
-static int create_row(struct object *obj, struct store *store)
+static int create_row(struct object *obj, struct store *store, struct account *payer)
 {
     struct store_create create = { .nonce = { obj->nonce[0], obj->nonce[1] },
                                    .kuid = obj->kuid,
                                    .perms = obj->perms_id,
                                    .kind = obj->kind,
                                    .persist = obj->persist,
-                                   .account = obj->account,
+                                   .account = account_in_store(obj, payer),
                                    .class_ = obj->class_,
                                    .unnamed = true };
     struct store_update narrow = { .which = STORE_UPDATE_PERMS, .perms = obj->perms };
@@ -65,6 +74,7 @@ static int create_row(struct object *obj, struct store *store)
     err = store_obj_create_as(store, &create, obj->id, &row);
     if (err < 0)
         return err;
+    incore_move_payer(obj, payer);
     obj->row = row;
     if (!pool_lock())
         err = -TWZ_ENOTSUP;
@@ -76,6 +86,20 @@ static int create_row(struct object *obj, struct store *store)
     return err;
 }
 
+/* The same, charged to the account that pays for the object in the pool. */
+static int create_charged_row(struct object *obj, struct store *store)
+{
+    struct account *payer = account_persistent(obj->payer);
+    int err = accounts_charge_new(payer);
+
+    if (err < 0)
+        return err;
+    err = create_row(obj, store, payer);
+    if (!obj_is_persistent(obj))
+        account_uncharge(payer, TWZ_ACCOUNT_POOL, STORE_OBJECT_BYTES);
+    return err;
+}
+
 /* Does step 1 to NVM. The caller must hold the table's and the object's lock. */
 static int begin_to_nvm(struct object *obj)
 {
@@ -83,7 +107,7 @@ static int begin_to_nvm(struct object *obj)
     int err = -TWZ_ENOTSUP;
 
     if (obj->kind == TWZ_KIND_DATA && !obj_is_flat(obj) && !obj->tie_parent && store)
-        err = create_row(obj, store);
+        err = create_charged_row(obj, store);
     if (err < 0 && !obj_is_persistent(obj))
         return err == -TWZ_EEXIST ? -TWZ_EBUSY : err; /* the former row is still being released */
     __atomic_fetch_or(&obj->flags, TWZ_OBJ_PERSIST | TWZ_OBJ_PROVISIONAL, __ATOMIC_ACQ_REL);
@@ -110,23 +134,34 @@ static uint32_t lost_content(void *ctx, uint32_t page, const void **bytes)
     return STORE_POISONED;
 }
 
+/* Stores one page in the row: a hole, a lost page, or a copy. */
+static int store_leaf(struct object *obj, struct store *store, uint32_t page, unsigned flags)
+{
+    int err;
+
+    if ((flags & ARCH_PT_HOLE) != 0)
+        return store_page_discard(store, obj->row, page, 1, STORE_HOLE);
+    if ((flags & ARCH_PT_LOST) != 0)
+        err = store_page_replace(store, obj->row, page, 1, lost_content, NULL, NULL);
+    else
+        err = store_page_add_many(store, obj->row, page, 1, bytes_of_leaf, obj);
+    if (err == 0 && (flags & ARCH_PT_PROTECT) != 0)
+        err = store_page_protect(store, obj->row, page, 1, true);
+    return err;
+}
+
 /* Copies one write-protected page to the pool and unmaps the page. The caller must complete the
  * shootdown and then drop the frame *old, unless that is PHYS_NONE. An error sets *old to
  * PHYS_NONE. */
 static int copy_page_to_nvm(struct object *obj, struct store *store, uint32_t page, unsigned flags,
                             phys_t *old)
 {
-    int err;
+    struct pool_charge c;
+    int err = pool_charge(obj, 1 + CHARGE_NODES, &c);
 
-    if ((flags & ARCH_PT_HOLE) != 0) {
-        err = store_page_discard(store, obj->row, page, 1, STORE_HOLE);
-    } else {
-        if ((flags & ARCH_PT_LOST) != 0)
-            err = store_page_replace(store, obj->row, page, 1, lost_content, NULL, NULL);
-        else
-            err = store_page_add_many(store, obj->row, page, 1, bytes_of_leaf, obj);
-        if (err == 0 && (flags & ARCH_PT_PROTECT) != 0)
-            err = store_page_protect(store, obj->row, page, 1, true);
+    if (err == 0) {
+        err = store_leaf(obj, store, page, flags);
+        (void)pool_charge_end(obj, &c);
     }
     if (err < 0) {
         *old = PHYS_NONE;
@@ -136,7 +171,6 @@ static int copy_page_to_nvm(struct object *obj, struct store *store, uint32_t pa
     obj->pages -= phys_is_none(*old) ? 0 : 1;
     return 0;
 }
-
 /* Makes the DRAM leaves of [first, end) read-only on all cores. */
 static void write_protect_leaves(struct object *obj, uint32_t first, uint32_t end)
 {
@@ -265,9 +299,9 @@ static int copy_page_to_dram(struct object *obj, struct store *store, struct sto
         return arch_ptree_map(&obj->tree.pt, p->page, PHYS_NONE, ARCH_PT_HOLE);
     if (p->state != STORE_PRESENT && p->state != STORE_SHARED)
         return lose_page(obj, p->page, flags);
-    frame = phys_alloc(0);
-    if (phys_is_none(frame))
-        return -TWZ_ENOMEM;
+    err = phys_alloc_for(obj->payer, 0, &frame);
+    if (err < 0)
+        return err;
     err = page_read_frame(arch_virt(frame), pool_frame_phys(p->frame), 0, TWZ_PAGE_SIZE);
     if (err == 0)
         err = arch_ptree_map(&obj->tree.pt, p->page, frame, flags);
@@ -357,7 +391,7 @@ static int migrate_batch_to_dram(struct object *obj)
  * released them, it must start *release. */
 static int commit_to_dram(struct object *obj, struct row_release **release)
 {
-    struct row_release *r = row_release_prepare(obj->row);
+    struct row_release *r = row_release_prepare(obj->row, obj->payer);
     struct store *store;
     int err;
 

@@ -5,6 +5,7 @@
  *
  * Lock order: object only.
  */
+#include <kernel/account.h>
 #include <kernel/kmem.h>
 #include "inside.h"
 
@@ -48,17 +49,31 @@ static int add_locked(struct object *obj, objid_t holder, struct pin **fresh)
     return 0;
 }
 
+static void free_pin(const struct object *obj, struct pin *pin)
+{
+    if (!pin)
+        return;
+    kmem_free(pin, sizeof(*pin));
+    account_uncharge(obj->payer, TWZ_ACCOUNT_KERNEL, sizeof(*pin));
+}
+
 static int add_pin(struct object *obj, objid_t holder)
 {
-    struct pin *fresh = kmem_alloc(sizeof(*fresh));
-    int err;
+    int err = account_charge(obj->payer, TWZ_ACCOUNT_KERNEL, sizeof(struct pin));
+    struct pin *fresh;
 
-    if (!fresh)
-        return -TWZ_ENOMEM;
-    spin_lock(&obj->tree.lock);
-    err = add_locked(obj, holder, &fresh);
-    spin_unlock(&obj->tree.lock);
-    kmem_free(fresh, sizeof(*fresh));
+    if (err < 0)
+        return err;
+    fresh = kmem_alloc(sizeof(*fresh));
+    if (fresh) {
+        spin_lock(&obj->tree.lock);
+        err = add_locked(obj, holder, &fresh);
+        spin_unlock(&obj->tree.lock);
+    } else {
+        account_uncharge(obj->payer, TWZ_ACCOUNT_KERNEL, sizeof(struct pin));
+        err = -TWZ_ENOMEM;
+    }
+    free_pin(obj, fresh);
     return err;
 }
 
@@ -80,7 +95,7 @@ static int remove_pin(struct object *obj, objid_t holder)
         }
     }
     spin_unlock(&obj->tree.lock);
-    kmem_free(gone, sizeof(*gone));
+    free_pin(obj, gone);
     if (last)
         obj_put(obj);
     return err;
@@ -104,6 +119,6 @@ void pins_drop(struct object *obj)
         obj_put(obj);
     for (; pin; pin = next) {
         next = pin->next;
-        kmem_free(pin, sizeof(*pin));
+        free_pin(obj, pin);
     }
 }

@@ -25,9 +25,11 @@
  *
  * Lock order: the lock of one object alone; object (two) -> pool, in copies.
  */
+#include <kernel/accounts.h>
 #include <kernel/kmem.h>
 #include <kernel/page.h>
 #include <kernel/random.h>
+#include <kernel/thread.h>
 #include <lib/string.h>
 #include <verify/tree.h>
 #include "inside.h"
@@ -54,23 +56,36 @@ struct sealing {
 
 /* --- drafts ----------------------------------------------------------------------------------- */
 
-/* Makes a draft, which is in no table. */
-static int make_draft(const struct store_create *create, struct object **out)
+/* The account of the sealing thread pays for what the call makes. */
+static struct account *draft_payer(void)
 {
+    return account_persistent(current()->account);
+}
+
+/* Makes a draft, which is in no table. */
+static int make_draft(struct store_create *create, struct object **out)
+{
+    struct account *payer = draft_payer();
     struct store *store = pool_store();
     struct object *obj;
-    int err;
+    int err = store ? accounts_charge_new(payer) : -TWZ_ENOTSUP;
 
-    if (!store)
-        return -TWZ_ENOTSUP;
-    obj = incore_alloc();
-    if (!obj)
-        return -TWZ_ENOMEM;
-    obj->id = store_obj_id(create);
-    obj->kind = create->kind;
-    obj->flags = TWZ_OBJ_PERSIST;
-    err = store_draft(store, create, obj->id, &obj->row);
     if (err < 0)
+        return err;
+    create->account = payer ? payer->id : TWZ_OBJID_NONE;
+    obj = incore_alloc();
+    err = -TWZ_ENOMEM;
+    if (obj) {
+        account_charge_always(payer, TWZ_ACCOUNT_KERNEL, INCORE_BYTES);
+        incore_set_payer(obj, payer);
+        obj->id = store_obj_id(create);
+        obj->kind = create->kind;
+        obj->flags = TWZ_OBJ_PERSIST;
+        err = store_draft(store, create, obj->id, &obj->row);
+    }
+    if (err < 0)
+        account_uncharge(payer, TWZ_ACCOUNT_POOL, STORE_OBJECT_BYTES);
+    if (err < 0 && obj)
         incore_discard(obj);
     else
         *out = obj;
@@ -78,9 +93,9 @@ static int make_draft(const struct store_create *create, struct object **out)
 }
 
 /* A draft with an ID that nothing else has. */
-static int make_random_draft(uint32_t perms, objid_t account, struct object **out)
+static int make_random_draft(uint32_t perms, struct object **out)
 {
-    struct store_create create = { .perms = perms, .kind = TWZ_KIND_DATA, .account = account };
+    struct store_create create = { .perms = perms, .kind = TWZ_KIND_DATA };
 
     random_bytes(create.nonce, sizeof(create.nonce));
     return make_draft(&create, out);
@@ -171,11 +186,15 @@ static const void *bytes_of_node(void *ctx, uint32_t page)
 static int store_node(struct sealing *s, uint32_t page, void *node)
 {
     struct store *store = pool_store();
-    int err = -TWZ_ENOTSUP;
+    struct pool_charge c;
+    int err;
 
     spin_lock(&s->tree->tree.lock);
-    if (store)
+    err = pool_charge(s->tree, 1 + CHARGE_NODES, &c);
+    if (err == 0) {
         err = store_page_add_many(store, s->tree->row, page, 1, bytes_of_node, node);
+        (void)pool_charge_end(s->tree, &c);
+    }
     spin_unlock(&s->tree->tree.lock);
     return err;
 }
@@ -196,7 +215,7 @@ static int check_lock_word(struct sealing *s)
 
 static int freeze(struct sealing *s, struct object *src)
 {
-    uint64_t reserved = 0;
+    struct pool_reservation reserved = { .frames = 0 };
     int err = copy_apply(s->frozen, 1, src, 1, ALL_PAGES, &s->done, &reserved);
 
     if (err == 0)
@@ -263,11 +282,9 @@ static int hash_step(struct sealing *s, struct object *src)
 
 static int find_same(struct sealing *s, struct object *src)
 {
-    struct store_create create = { .kuid = src->kuid,
-                                   .perms = s->perms,
-                                   .kind = TWZ_KIND_DATA,
-                                   .account = src->account,
-                                   .seal = s->root };
+    struct store_create create = {
+        .kuid = src->kuid, .perms = s->perms, .kind = TWZ_KIND_DATA, .seal = s->root
+    };
     int err = obj_get(s->id, &s->existing);
 
     if (err == 0) {
@@ -287,7 +304,7 @@ static int find_same(struct sealing *s, struct object *src)
 
 static int share(struct sealing *s)
 {
-    uint64_t reserved = 0;
+    struct pool_reservation reserved = { .frames = 0 };
     int err = copy_apply(s->sealed, 1, s->frozen, 1, ALL_PAGES, &s->done, &reserved);
 
     if (err == 0)
@@ -369,9 +386,9 @@ static int begin(struct object *src, struct sealing **out)
     if (!s)
         return -TWZ_ENOMEM;
     s->perms = perms;
-    err = make_random_draft(0, src->account, &s->frozen);
+    err = make_random_draft(0, &s->frozen);
     if (err == 0)
-        err = make_random_draft(perms & TWZ_READ, src->account, &s->tree);
+        err = make_random_draft(perms & TWZ_READ, &s->tree);
     if (err < 0) {
         drop_all(s, false);
         return err;

@@ -15,9 +15,11 @@
  *
  * Lock order: object (two: lower address first) -> pool -> kmem -> phys.
  */
+#include <kernel/account.h>
 #include <kernel/page.h>
 #include <kernel/panic.h>
 #include <kernel/phys.h>
+#include <kernel/thread.h>
 #include <lib/string.h>
 #include <store/format.h>
 #include "inside.h"
@@ -31,7 +33,7 @@ struct span {
     uint32_t to;
     uint32_t from;
     uint32_t count;
-    uint64_t *reserved; /* frames of the pool that the whole copy has left */
+    struct pool_reservation *reserved; /* of the whole copy */
 };
 
 void obj_lock_pair(struct object *a, struct object *b)
@@ -106,9 +108,9 @@ static int copy_stored(const struct span *s, struct leaves *l)
     if (err < 0)
         return err;
     if (p.state == STORE_PRESENT || p.state == STORE_SHARED) {
-        frame = phys_alloc(0);
-        if (phys_is_none(frame))
-            return -TWZ_ENOMEM;
+        err = phys_alloc_for(s->dst->payer, 0, &frame);
+        if (err < 0)
+            return err;
         err = page_read_frame(arch_virt(frame), pool_frame_phys(p.frame), 0, TWZ_PAGE_SIZE);
         if (err < 0) {
             phys_free(frame, 0);
@@ -129,10 +131,11 @@ static int share_frame(const struct span *s, struct leaves *l)
     if (phys_is_none(frame)) {
         kept = flags & ARCH_PT_HOLE;
     } else if (!phys_ref(frame)) {
-        phys_t own = phys_alloc(0);
+        phys_t own;
+        int err = phys_alloc_for(s->dst->payer, 0, &own);
 
-        if (phys_is_none(own))
-            return -TWZ_ENOMEM;
+        if (err < 0)
+            return err;
         memcpy(arch_virt(own), arch_virt(frame), TWZ_PAGE_SIZE);
         frame = own;
         kept = ARCH_PT_WRITE;
@@ -244,7 +247,7 @@ static int share_words(struct span *s)
 
     if (err == 0)
         err = store_page_share_reserved(store, s->dst->row, s->to, s->src->row, s->from, s->count,
-                                        s->reserved);
+                                        &s->reserved->frames);
     pool_unlock();
     return err;
 }
@@ -256,7 +259,7 @@ static int replace_words(struct span *s)
     if (!store)
         return -TWZ_ENOTSUP;
     return store_page_replace(store, s->dst->row, s->to, s->count, content_of_source, s,
-                              s->reserved);
+                              &s->reserved->frames);
 }
 
 /* Replaces the page words of a persistent destination. */
@@ -275,6 +278,28 @@ static int to_persistent(struct span *s)
     return err;
 }
 
+/* The same, with the charges: a part of the reservation becomes a charge of the destination. */
+static int charge_to_persistent(struct span *s)
+{
+    struct pool_reservation *r = s->reserved;
+    uint64_t most = s->count + CHARGE_NODES;
+    uint64_t part = r->charged < most ? r->charged : most, grown = 0;
+    struct account *payer = r->charged > 0 ? r->payer : NULL;
+    struct pool_charge c;
+    int err;
+
+    account_uncharge(payer, TWZ_ACCOUNT_POOL, part << TWZ_PAGE_SHIFT);
+    err = pool_charge(s->dst, most, &c);
+    if (err == 0) {
+        err = to_persistent(s);
+        grown = pool_charge_end(s->dst, &c);
+    }
+    grown = grown < part ? grown : part;
+    account_charge_always(payer, TWZ_ACCOUNT_POOL, (part - grown) << TWZ_PAGE_SHIFT);
+    r->charged -= grown;
+    return err;
+}
+
 static int copy_span(struct span *s)
 {
     int err = obj_is_persistent(s->src) ? 0 : check_lost(s);
@@ -282,7 +307,7 @@ static int copy_span(struct span *s)
     if (err < 0)
         return err;
     if (obj_is_persistent(s->dst))
-        return to_persistent(s);
+        return charge_to_persistent(s);
     return to_volatile(s);
 }
 
@@ -360,7 +385,7 @@ static int check_busy(const struct object *dst, const struct object *src)
 }
 
 int copy_apply(struct object *dst, uint32_t dst_first, struct object *src, uint32_t src_first,
-               uint32_t count, uint32_t *done, uint64_t *reserved)
+               uint32_t count, uint32_t *done, struct pool_reservation *reserved)
 {
     struct span s = { .dst = dst,
                       .src = src,
@@ -388,48 +413,73 @@ int copy_apply(struct object *dst, uint32_t dst_first, struct object *src, uint3
     return *done < count ? 1 : 0;
 }
 
-/* Returns the bound for the frames that the copy takes, or an error. */
-static int64_t bound_of_copy(const struct object *src, uint32_t count)
+/* Returns the bound for the frames that the copy takes, or an error; in *pages, the source's. */
+static int64_t bound_of_copy(const struct object *src, uint32_t count, uint64_t *pages)
 {
     struct store_stat stat = { .pages = 0 };
     struct store *store;
     int err = -TWZ_ENOTSUP;
 
+    *pages = src->pages;
     if (!obj_is_persistent(src))
         return (int64_t)store_replace_bound(count, src->pages);
     store = pool_lock();
     if (store)
         err = store_obj_info(store, src->row, &stat);
     pool_unlock();
+    *pages = stat.pages;
     return err < 0 ? err : (int64_t)store_share_bound(store, count, stat.pages);
 }
 
+/* The account of the first destination pays for all that a call reserves: as for the pages later, a
+ * right to write the object is a right to charge its account. The caller must hold dst's lock. */
+static int charge_reservation(struct object *dst, uint64_t frames,
+                              struct pool_reservation *reserved)
+{
+    int err;
+
+    if (reserved->charged == 0)
+        reserved->payer = dst->payer;
+    err = account_charge(reserved->payer, TWZ_ACCOUNT_POOL, frames << TWZ_PAGE_SHIFT);
+    if (err == 0 && reserved->payer)
+        reserved->charged += frames;
+    return err;
+}
+
 int copy_reserve(struct object *dst, uint32_t dst_first, struct object *src, uint32_t src_first,
-                 uint32_t count, uint64_t *reserved)
+                 uint32_t count, struct pool_reservation *reserved)
 {
     struct store *store = pool_store();
     int err = check_copy(dst, dst_first, src, src_first, count);
+    uint64_t pages = 0;
     int64_t bound = 0;
 
     if (err < 0 || !store || !obj_is_persistent(dst))
         return err;
     obj_lock_pair(dst, src);
     if (obj_is_persistent(dst))
-        bound = bound_of_copy(src, count);
+        bound = bound_of_copy(src, count, &pages);
+    if (bound > 0)
+        err = charge_reservation(dst, store_replace_bound(count, pages), reserved);
     obj_unlock_pair(dst, src);
     if (bound < 0)
         return (int)bound;
+    if (err < 0)
+        return err;
     err = store_reserve(store, (uint64_t)bound);
     if (err == 0)
-        *reserved += (uint64_t)bound;
+        reserved->frames += (uint64_t)bound;
     return err;
 }
 
-void copy_unreserve(uint64_t *reserved)
+void copy_unreserve(struct pool_reservation *reserved)
 {
     struct store *store = pool_store();
 
-    if (*reserved > 0 && store)
-        store_unreserve(store, *reserved);
-    *reserved = 0;
+    if (reserved->frames > 0 && store)
+        store_unreserve(store, reserved->frames);
+    reserved->frames = 0;
+    if (reserved->charged > 0)
+        account_uncharge(reserved->payer, TWZ_ACCOUNT_POOL, reserved->charged << TWZ_PAGE_SHIFT);
+    reserved->charged = 0;
 }

@@ -25,6 +25,7 @@ static int set_fault_of_error(struct twz_fault *fault, int error)
     switch (-error) {
     case TWZ_ENOSPC: return set_page_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOSPC, TWZ_PERMS);
     case TWZ_ENOMEM: return set_page_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_NOMEM, TWZ_PERMS);
+    case TWZ_EQUOTA: return set_page_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_QUOTA, TWZ_PERMS);
     case TWZ_EPOISON: return set_page_fault(fault, TWZ_FAULT_PAGE, TWZ_REASON_POISON, TWZ_PERMS);
     case TWZ_EDENIED:
         return set_page_fault(fault, TWZ_FAULT_PERM, TWZ_REASON_NONE, TWZ_PERMS & ~TWZ_WRITE);

@@ -60,10 +60,14 @@ static void mark_holes(struct object *obj, uint32_t first, uint32_t count)
 static int discard_stored(struct object *obj, uint32_t first, uint32_t count, bool hole)
 {
     struct store *store = pool_store();
+    struct pool_charge c;
+    int err = pool_charge(obj, hole ? CHARGE_NODES : 0, &c);
 
-    if (!store)
-        return -TWZ_ENOTSUP;
-    return store_page_discard(store, obj->row, first, count, hole ? STORE_HOLE : STORE_ABSENT);
+    if (err < 0)
+        return err;
+    err = store_page_discard(store, obj->row, first, count, hole ? STORE_HOLE : STORE_ABSENT);
+    (void)pool_charge_end(obj, &c);
+    return err;
 }
 
 void page_flush_frames(const phys_t *list, unsigned n)
@@ -129,6 +133,18 @@ static int protect_volatile(struct object *obj, uint32_t first, uint32_t count)
     return 0;
 }
 
+static int add_run(struct object *obj, struct store *store, uint32_t page, uint32_t count)
+{
+    struct pool_charge c;
+    int err = pool_charge(obj, count + CHARGE_NODES, &c);
+
+    if (err < 0)
+        return err;
+    err = store_page_add_many(store, obj->row, page, count, NULL, NULL);
+    (void)pool_charge_end(obj, &c);
+    return err;
+}
+
 /* Adds absent pages run by run. The store then fences a few times for each run, and not for each
  * page. */
 static int add_absent(struct object *obj, uint32_t first, uint32_t count)
@@ -140,7 +156,7 @@ static int add_absent(struct object *obj, uint32_t first, uint32_t count)
     while (err == 0 && at < first + count) {
         run = stored_count_absent(obj, store, at, first + count - at);
         if (run > 0)
-            err = store_page_add_many(store, obj->row, at, run, NULL, NULL);
+            err = add_run(obj, store, at, run);
         at += run > 0 ? run : 1;
     }
     return err;

@@ -34,10 +34,12 @@ void page_record_update_locked(struct object *obj)
 
 int record_map_locked(struct object *obj)
 {
+    int err = 0;
+
     if (phys_is_none(obj->record))
-        obj->record = phys_alloc_zeroed();
-    if (phys_is_none(obj->record))
-        return -TWZ_ENOMEM;
+        err = phys_alloc_zeroed_for(obj->payer, &obj->record);
+    if (err < 0)
+        return err;
     page_record_update_locked(obj);
     return arch_ptree_map(&obj->tree.pt, TWZ_PAGE_RECORD, obj->record, ARCH_PT_PROTECT);
 }

@@ -68,6 +68,25 @@ uint32_t stored_count_absent(const struct object *obj, const struct store *store
     return n;
 }
 
+/* Adds at most n pages to the store; one alone, if the account cannot pay for all. Returns their
+ * number. */
+static int add_run(struct object *obj, struct store *store, uint32_t page, uint32_t n,
+                   uint32_t *frame)
+{
+    struct pool_charge c;
+    int ret = pool_charge(obj, n + CHARGE_NODES, &c);
+
+    if (ret < 0 && n > 1) {
+        n = 1;
+        ret = pool_charge(obj, n + CHARGE_NODES, &c);
+    }
+    if (ret < 0)
+        return ret;
+    ret = store_page_add_run(store, obj->row, page, n, frame);
+    (void)pool_charge_end(obj, &c);
+    return ret;
+}
+
 /* Adds a page where the store has none, whose leaf may map the frame of zeros. With TOUCH_AHEAD it
  * also adds absent pages after that page, while the pool has space. */
 static int add_stored_pages(struct object *obj, struct store *store, uint32_t page, unsigned how)
@@ -75,7 +94,7 @@ static int add_stored_pages(struct object *obj, struct store *store, uint32_t pa
     uint32_t n = (how & TOUCH_AHEAD) != 0 ? volatile_count_ahead(obj, page) : 1;
     bool mapped = !phys_is_none(arch_ptree_lookup(&obj->tree.pt, page, NULL));
     uint32_t frame[AHEAD_MAX];
-    int added = store_page_add_run(store, obj->row, page, n, frame), err = 0;
+    int added = add_run(obj, store, page, n, frame), err = 0;
 
     for (int i = 0; i < added && err == 0; i++)
         err = arch_ptree_map(&obj->tree.pt, page + (uint32_t)i, pool_frame_phys(frame[i]),

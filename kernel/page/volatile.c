@@ -43,11 +43,11 @@ uint32_t volatile_count_ahead(const struct object *obj, uint32_t page)
 
 static int add_volatile_page(struct object *obj, uint32_t page)
 {
-    phys_t frame = phys_alloc_zeroed();
-    int err;
+    phys_t frame;
+    int err = phys_alloc_zeroed_for(obj->payer, &frame);
 
-    if (phys_is_none(frame))
-        return -TWZ_ENOMEM;
+    if (err < 0)
+        return err;
     err = arch_ptree_map(&obj->tree.pt, page, frame, ARCH_PT_WRITE);
     if (err < 0)
         phys_free(frame, 0);
@@ -71,18 +71,20 @@ int volatile_add_locked(struct object *obj, uint32_t page, unsigned how)
     return err;
 }
 
-/* Makes a copy-on-write page writable. If no other leaf uses the frame, the page keeps the frame;
- * otherwise it gets a copy. */
+/* Makes a copy-on-write page writable. If no other leaf uses the frame, the page keeps the frame,
+ * and pays for it from now on; otherwise it gets a copy. */
 static int break_volatile_cow(struct object *obj, uint32_t page, phys_t old)
 {
     phys_t frame;
     int err;
 
-    if (phys_refs(old) == 1)
+    if (phys_refs(old) == 1) {
+        phys_set_payer(old, obj->payer);
         return arch_ptree_map(&obj->tree.pt, page, old, ARCH_PT_WRITE);
-    frame = phys_alloc(0);
-    if (phys_is_none(frame))
-        return -TWZ_ENOMEM;
+    }
+    err = phys_alloc_for(obj->payer, 0, &frame);
+    if (err < 0)
+        return err;
     memcpy(arch_virt(frame), arch_virt(old), TWZ_PAGE_SIZE);
     err = arch_ptree_map(&obj->tree.pt, page, frame, ARCH_PT_WRITE);
     if (err < 0) {

@@ -162,10 +162,8 @@ static bool is_same_line(const void *a, const void *b)
 /* Update the count of the object's pages for a word that has changed. */
 static void count_page(const struct change *change, uint64_t before, uint64_t after)
 {
-    struct row *row = change->object.row;
-
-    row->pages += STORE_WORD_FRAME(after) != 0;
-    row->pages -= STORE_WORD_FRAME(before) != 0;
+    row_count(change->object.row, STORE_WORD_FRAME(after) != 0, 0);
+    row_count(change->object.row, STORE_WORD_FRAME(before) ? UINT32_MAX : 0, 0);
 }
 
 /* Do steps 3 and 4. */
@@ -239,6 +237,7 @@ static uint32_t build_leaf(struct change *change, const struct span *span)
         persist_store64(&leaf[i], word ? word : word_absent_at(absent, change->store->low, i));
     }
     persist_flush(leaf, STORE_FRAME_SIZE);
+    row_count(change->object.row, 0, 1);
     return frame;
 }
 
@@ -256,6 +255,7 @@ static uint32_t build_root(struct change *change, uint32_t index, uint32_t leaf)
         persist_store64(&root[i],
                         i == index ? link : word_absent_at(absent, change->store->low, i));
     persist_flush(root, STORE_FRAME_SIZE);
+    row_count(change->object.row, 0, 1);
     return frame;
 }
 

@@ -45,10 +45,11 @@ struct row {
         uint32_t freed;       /* ROW_FREEING: batches of words whose frames are free (release.c) */
         uint32_t marked_next; /* ROW_MARKED: next row in the queue of reclaim.c */
     };
-    uint32_t pages; /* page words with a frame; under the object's lock */
-    uint16_t salt;  /* of the object's words */
-    uint8_t state;  /* STORE_FREE ... STORE_DELETED; LIVE if the commit word is damaged */
-    uint8_t flags;  /* ROW_* */
+    uint32_t pages : 20; /* page words with a frame; under the object's lock, like the next */
+    uint32_t nodes : 12; /* frames of root and leaves */
+    uint16_t salt;       /* of the object's words */
+    uint8_t state;       /* STORE_FREE ... STORE_DELETED; LIVE if the commit word is damaged */
+    uint8_t flags;       /* ROW_* */
 };
 #define ROW_DAMAGED  0x01u
 #define ROW_VERIFIED 0x02u /* the ID was derived from the identity, and matches */
@@ -58,6 +59,15 @@ struct row {
 #define ROW_MARKED   0x20u /* recovery: in the queue of objects to be reclaimed */
 #define ROW_TIED     0x40u /* on the list of its parent */
 #define ROW_FREEING  0x80u /* free on the media; some of its frames are not free yet */
+
+_Static_assert(TWZ_OBJ_PAGES <= 1u << 20 && STORE_NODE_WORDS + 1u < 1u << 12, "the counts fit");
+
+/* Change the counts of an object's frames. */
+static inline void row_count(struct row *row, uint32_t pages, uint32_t nodes)
+{
+    row->pages = (row->pages + pages) & 0xfffffu;
+    row->nodes = (row->nodes + nodes) & 0xfffu;
+}
 
 struct chunk {
     uint32_t frame;
@@ -88,6 +98,7 @@ struct store {
     uint16_t salt;                  /* of the pool's own words */
     bool readonly;                  /* no call may store to the media */
     bool recovered;
+    bool charged;        /* some object names an account, or did */
     uint32_t super_copy; /* the current one */
     struct store_super super;
     uint64_t mono[STORE_MONO_COUNT];

@@ -118,6 +118,7 @@ int store_obj_info(const struct store *store, uint32_t row, struct store_stat *s
                                  .born_epoch = entry->identity.born_epoch,
                                  .deleted_epoch = version->deleted_epoch,
                                  .pages = cursor.row->pages,
+                                 .frames = cursor.row->pages + cursor.row->nodes,
                                  .state = cursor.row->state,
                                  .damaged = err == -TWZ_EDAMAGED,
                                  .later = (cursor.row->flags & ROW_LATER) != 0,
@@ -129,6 +130,18 @@ int store_obj_info(const struct store *store, uint32_t row, struct store_stat *s
                                  .class_ = version->class_ };
     memcpy(stat->seal, entry->identity.seal, sizeof(stat->seal));
     return 0;
+}
+
+uint64_t store_obj_frames(const struct store *store, uint32_t row)
+{
+    const struct row *r = table_row(store, row);
+
+    return r->pages + r->nodes;
+}
+
+bool store_has_charged(const struct store *store)
+{
+    return store->charged;
 }
 
 int store_obj_stat(const struct store *store, uint32_t row, struct store_stat *stat)

@@ -102,7 +102,7 @@ static void add_run(struct store *store, const struct cursor *cursor, uint64_t *
                                   STORE_LOC_PAGE, first + i);
 
         persist_store64(&words[i], word); /* COMMIT: the page's word */
-        cursor->row->pages++;
+        row_count(cursor->row, 1, 0);
         if (i + 1 == count || (uintptr_t)&words[i + 1] % PERSIST_LINE == 0)
             persist_flush(&words[i], sizeof(uint64_t));
     }

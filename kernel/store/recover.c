@@ -191,7 +191,7 @@ static bool claim_word(void *ctx, const struct walk_word *word)
     err = frame_claim(claim->store, frame, word->loc == STORE_LOC_PAGE ? FRAME_PAGE : FRAME_META,
                       state == STORE_SHARED || state == STORE_POISONED);
     if (err == 0) {
-        claim->cursor->row->pages += word->loc == STORE_LOC_PAGE;
+        row_count(claim->cursor->row, word->loc == STORE_LOC_PAGE, word->loc != STORE_LOC_PAGE);
         return true;
     }
     set_damaged(claim->cursor, word->at, word->word, frame,
@@ -250,6 +250,7 @@ static int recover_object(struct store *store, struct cursor *cursor, struct sto
     cursor->row->state = STORE_LIVE;
     store->objects++;
     recover_state(cursor);
+    store->charged |= !objid_is_none(entry_version(cursor->entry)->account);
     if (!word_is_valid(*revoke, cursor->salt, STORE_LOC_REVOKE, 0))
         set_damaged(cursor, revoke, *revoke, 0, "revocation word");
     index_object(store, cursor);

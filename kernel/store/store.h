@@ -287,6 +287,7 @@ struct store_stat {
     uint64_t born_epoch;
     uint64_t deleted_epoch;
     uint64_t pages;    /* page frames, shared ones too */
+    uint64_t frames;   /* the same and the frames of its nodes; not counted anew */
     uint32_t state;    /* STORE_PROVISIONAL, STORE_LIVE, STORE_DELETED */
     uint32_t perms;    /* default permissions in force */
     uint32_t perms_id; /* default permissions that are part of the ID */
@@ -302,6 +303,18 @@ struct store_stat {
 STORE_WARN int store_obj_info(const struct store *store, uint32_t row, struct store_stat *stat);
 /* (shared) The same with `pages` counted anew, which visits all nodes of the object. */
 STORE_WARN int store_obj_stat(const struct store *store, uint32_t row, struct store_stat *stat);
+
+/* (object) The frames of a row's pages and nodes, as store_obj_info has them; until the release of
+ * the object has ended. */
+uint64_t store_obj_frames(const struct store *store, uint32_t row);
+
+/* (shared) False: no object named an account when the pool was recovered. */
+bool store_has_charged(const struct store *store);
+
+/* The bytes of the pool that an account pays for an object without pages: the entry, and a frame
+ * for its first page. With the memory that each row takes at recovery, this bounds the number of
+ * objects that an account can make. */
+#define STORE_OBJECT_BYTES (STORE_FRAME_SIZE + sizeof(struct store_entry))
 
 #define STORE_UPDATE_PERMS   0x1u /* must not add permissions: -TWZ_EDENIED */
 #define STORE_UPDATE_PERSIST 0x2u

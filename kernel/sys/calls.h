@@ -123,6 +123,12 @@ struct context;
  * own ID, the caller's active one. Errors of sys_get and of context_get. */
 MUST_CHECK int sys_get_context(objid_t id, struct context **out);
 
+/* The account that pays for what the caller makes, in *payer: that of the ACCOUNT object, on which
+ * the caller needs USE; or the caller's own, for none. *held is a reference on that object, or
+ * NULL; the caller must drop it when it has charged the account. -TWZ_ETYPE; -TWZ_EINVAL for a
+ * provisional account; errors of sys_get and of accountobj_get. */
+MUST_CHECK int sys_get_account(objid_t id, struct account **payer, struct object **held);
+
 /* Puts the thread back on its SYSCALL instruction, so that it makes the call again: the answer of a
  * long call that has more to do (kernel/progress.h; lookup.c). */
 int64_t sys_again(struct arch_frame *frame);

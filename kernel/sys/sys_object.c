@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Handlers of the obj_* calls. */
+#include <kernel/accountobj.h>
 #include <kernel/kso.h>
 #include <kernel/log.h>
 #include <kernel/page.h>
@@ -105,21 +106,18 @@ static int check_rights(objid_t id, unsigned need)
     return err;
 }
 
-/* 0: the caller may charge an object to the account, or names none. */
-static int check_account(objid_t id)
+/* Creates the object, and an account with an ACCOUNT object. */
+static int create_charged(struct obj_spec *spec, objid_t account, struct object **out)
 {
-    struct object *account;
-    int err;
+    struct object *held;
+    struct account *own;
+    int err = sys_get_account(account, &spec->payer, &held);
 
-    if (objid_is_none(id))
-        return 0;
-    err = sys_get(id, TWZ_USE, &account);
-    if (err < 0)
-        return err;
-    if (account->kind != TWZ_KIND_ACCOUNT)
-        err = -TWZ_ETYPE;
-    obj_put(account);
-    return err;
+    if (err == 0)
+        err = obj_create(spec, out);
+    if (held)
+        obj_put(held);
+    return err == 0 && spec->kind == TWZ_KIND_ACCOUNT ? accountobj_get(*out, &own) : err;
 }
 
 /* A new object's holder, by default its creator's context, has all rights on it, whatever its
@@ -140,15 +138,14 @@ static int give_to_holder(const struct twz_create *in, struct object *obj, struc
 }
 
 /* Creates an object as its specification says, with its grants. */
-static int create_held(const struct twz_create *in, const struct obj_spec *spec,
-                       struct object **out)
+static int create_held(const struct twz_create *in, struct obj_spec *spec, struct object **out)
 {
     struct context *holder;
     int err = sys_get_context(in->holder, &holder);
 
     if (err < 0)
         return err;
-    err = obj_create(spec, out);
+    err = create_charged(spec, in->account, out);
     if (err == 0)
         err = give_to_holder(in, *out, holder);
     if (err < 0 && *out) {
@@ -169,7 +166,6 @@ static int create_blank(const struct twz_create *in, struct object **out)
                              .persist = in->persist,
                              .class_ = in->class_,
                              .kuid = in->kuid,
-                             .account = in->account,
                              .witness = in->witness,
                              .witness_off = in->witness_off,
                              .witness_value = in->witness_value,
@@ -182,9 +178,9 @@ static int create_blank(const struct twz_create *in, struct object **out)
     if (in->context > TWZ_CONTEXT_WITHIN || (in->context != 0 && in->kind != TWZ_KIND_SCTX) ||
         (in->keep & ~TWZ_PERMS) != 0 || (in->keep != 0 && objid_is_none(in->holder)))
         return -TWZ_EINVAL;
+    if (in->kind == TWZ_KIND_ACCOUNT && !objid_is_none(in->tie))
+        return -TWZ_EINVAL; /* sys_obj_tie */
     err = check_rights(in->tie, TWZ_WRITE);
-    if (err == 0)
-        err = check_account(in->account);
     if (err == 0 && (in->flags & TWZ_OBJ_PROVISIONAL) != 0)
         err = check_rights(in->witness, TWZ_READ);
     return err < 0 ? err : create_held(in, &spec, out);
@@ -232,6 +228,33 @@ int64_t sys_obj_create(struct arch_frame *frame, struct user_spec spec, struct u
     return err;
 }
 
+/* True: the caller has WRITE on an account that pays for the object. */
+static bool holds_account_of(struct object *obj)
+{
+    objid_t ids[ACCOUNT_DEPTH];
+    unsigned n = accounts_of(obj, ids);
+    bool holds = false;
+
+    for (unsigned i = 0; !holds && i < n; i++)
+        holds = check_rights(ids[i], TWZ_WRITE) == 0;
+    return holds;
+}
+
+/* An object may be deleted with DEL on it, or by the holder of an account that it is charged to:
+ * else objects without permissions would take its quota for ever. */
+static int get_to_delete(objid_t id, struct object **out)
+{
+    int err = sys_get(id, TWZ_DEL, out);
+
+    if (err != -TWZ_EDENIED)
+        return err;
+    err = sys_get(id, 0, out);
+    if (err < 0 || holds_account_of(*out))
+        return err;
+    obj_put(*out);
+    return -TWZ_EDENIED;
+}
+
 int64_t sys_obj_delete(objid_t id, uint64_t flags)
 {
     struct object *obj;
@@ -239,10 +262,13 @@ int64_t sys_obj_delete(objid_t id, uint64_t flags)
 
     if (flags > TWZ_DELETE_NOW)
         return -TWZ_EINVAL;
-    err = sys_get(id, TWZ_DEL, &obj);
+    err = get_to_delete(id, &obj);
     if (err < 0)
         return err;
-    err = obj_delete(obj, flags == TWZ_DELETE_NOW);
+    if (obj->kind == TWZ_KIND_ACCOUNT)
+        err = accountobj_close(obj);
+    if (err == 0)
+        err = obj_delete(obj, flags == TWZ_DELETE_NOW);
     obj_put(obj);
     return err;
 }
@@ -368,7 +394,9 @@ int64_t sys_obj_tie(objid_t child, objid_t parent, uint64_t tie)
     err = sys_get(child, TWZ_DEL, &c);
     if (err < 0)
         return err;
-    if (tie == 1)
+    if (c->kind == TWZ_KIND_ACCOUNT)
+        err = -TWZ_EINVAL; /* an account is deleted by accountobj_close alone */
+    if (err == 0 && tie == 1)
         err = sys_get(parent, TWZ_WRITE, &p);
     if (err == 0)
         err = obj_tie(c, p);
@@ -391,6 +419,8 @@ int64_t sys_obj_stat(objid_t id, struct user_stat stat)
     if (obj == kso_system())
         kso_system_update();
     err = sec_decide(threadobj_context(current()), obj, &decision);
+    if (err == 0 && obj->kind == TWZ_KIND_ACCOUNT)
+        err = accountobj_show(obj);
     if (err == 0)
         err = decision.rights != 0 ? 0 : -TWZ_EDENIED;
     if (err == 0) {
@@ -411,7 +441,10 @@ int64_t sys_obj_ctl(struct arch_frame *frame, objid_t id, uint64_t op, uint64_t 
     err = sys_get(id, need, &obj);
     if (err < 0)
         return err;
-    err = obj_ctl(obj, op, arg);
+    if (op >= TWZ_CTL_LIMIT)
+        err = accountobj_limit(obj, op - TWZ_CTL_LIMIT, arg);
+    else
+        err = obj_ctl(obj, op, arg);
     obj_put(obj);
     return err == 1 ? sys_again(frame) : err;
 }

@@ -24,11 +24,29 @@ static int check_spawn(const struct twz_spawn *in, struct thread_start *start)
 {
     if (in->flags != 0)
         return -TWZ_EINVAL;
-    if (!objid_is_none(in->account))
-        return -TWZ_ENOTSUP;
     if (in->cores != 0)
         start->cores = in->cores & existing_cores();
     return start->cores == 0 ? -TWZ_EINVAL : 0;
+}
+
+/* Starts the thread in the context and the account that the caller names. */
+static int start_thread(const struct twz_spawn *in, struct object *obj, struct object *view,
+                        struct thread_start *start)
+{
+    struct object *account = NULL;
+    int err = sys_get_context(in->sctx, &start->context);
+
+    if (err < 0)
+        return err;
+    start->account = current()->account;
+    if (!objid_is_none(in->account))
+        err = sys_get_account(in->account, &start->account, &account);
+    if (err == 0)
+        err = threadobj_start(obj, view, start);
+    if (account)
+        obj_put(account);
+    context_put(start->context);
+    return err;
 }
 
 int64_t sys_thread_spawn(struct user_spawn spawn)
@@ -53,11 +71,7 @@ int64_t sys_thread_spawn(struct user_spawn spawn)
         return err;
     err = sys_get(in.view, TWZ_USE, &view);
     if (err == 0) {
-        err = sys_get_context(in.sctx, &start.context);
-        if (err == 0) {
-            err = threadobj_start(obj, view, &start);
-            context_put(start.context);
-        }
+        err = start_thread(&in, obj, view, &start);
         obj_put(view);
     }
     obj_put(obj);

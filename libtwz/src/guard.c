@@ -161,6 +161,7 @@ int twz_guard_fault(struct twz_guard *g)
     switch (g->fault.fault.reason) {
     case TWZ_REASON_NOSPC: return -TWZ_ENOSPC;
     case TWZ_REASON_NOMEM: return -TWZ_ENOMEM;
+    case TWZ_REASON_QUOTA: return -TWZ_EQUOTA;
     case TWZ_REASON_DAMAGED:
     case TWZ_REASON_MISMATCH: return -TWZ_EDAMAGED;
     default: break;

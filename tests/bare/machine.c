@@ -208,7 +208,7 @@ static void kern_readonly(struct arch_frame *frame)
 
 static void kern_root(struct arch_frame *frame)
 {
-    struct arch_root other;
+    struct arch_root other = { .payer = NULL };
 
     (void)frame;
     ok = arch_root_rights(&root, TEXT_SLOT) == (TWZ_READ | TWZ_EXEC);

@@ -74,7 +74,7 @@ static void test_small_allocations_are_zeroed_and_aligned(void)
 /* Leaves in three tables: mapped, a hole, and at the end of the object. */
 static void test_ptree_maps_and_walks(void)
 {
-    struct arch_ptree pt;
+    struct arch_ptree pt = { .payer = NULL };
     uint32_t page = 0;
     unsigned flags;
     phys_t frame;

@@ -31,6 +31,7 @@ enum use {
     CTL_MODE,
     CTL_PERSIST,
     CTL_PERMS,
+    CTL_LIMIT,
     INVALIDATE,
     ATTACH_PARENT,
     ATTACH_CHILD,
@@ -41,6 +42,7 @@ enum use {
     DEVICE,
     SPAWN_THREAD,
     SPAWN_VIEW,
+    SPAWN_ACCOUNT,
     BECOME,
     SIGNAL,
     PRIORITY,
@@ -87,6 +89,7 @@ static const struct row rows[] = {
     { TWZ_SYS_obj_ctl - TWZ_SYSCALL_BASE, CTL_MODE, DATA, PERSISTENT, TWZ_WRITE, 0 },
     { TWZ_SYS_obj_ctl - TWZ_SYSCALL_BASE, CTL_PERSIST, DATA, 0, TWZ_WRITE | TWZ_DEL, 0 },
     { TWZ_SYS_obj_ctl - TWZ_SYSCALL_BASE, CTL_PERMS, DATA, 0, TWZ_WRITE | TWZ_DEL, 0 },
+    { TWZ_SYS_obj_ctl - TWZ_SYSCALL_BASE, CTL_LIMIT, TWZ_KIND_ACCOUNT, 0, TWZ_WRITE, 0 },
     { TWZ_SYS_kso_invalidate - TWZ_SYSCALL_BASE, INVALIDATE, VIEW, 0, TWZ_USE, 0 },
     { TWZ_SYS_kso_attach - TWZ_SYSCALL_BASE, ATTACH_PARENT, DIR, 0, TWZ_USE, 0 },
     { TWZ_SYS_kso_attach - TWZ_SYSCALL_BASE, ATTACH_CHILD, DATA, 0, TWZ_USE, 0 },
@@ -97,6 +100,7 @@ static const struct row rows[] = {
     { TWZ_SYS_dev_ctl - TWZ_SYSCALL_BASE, DEVICE, DATA, 0, TWZ_USE, -TWZ_ETYPE },
     { TWZ_SYS_thread_spawn - TWZ_SYSCALL_BASE, SPAWN_THREAD, THREAD, 0, TWZ_USE | TWZ_WRITE, 0 },
     { TWZ_SYS_thread_spawn - TWZ_SYSCALL_BASE, SPAWN_VIEW, VIEW, 0, TWZ_USE, 0 },
+    { TWZ_SYS_thread_spawn - TWZ_SYSCALL_BASE, SPAWN_ACCOUNT, TWZ_KIND_ACCOUNT, 0, TWZ_USE, 0 },
     { TWZ_SYS_thread_become - TWZ_SYSCALL_BASE, BECOME, DATA, 0, TWZ_USE, -TWZ_ETYPE },
     { TWZ_SYS_thread_signal - TWZ_SYSCALL_BASE, SIGNAL, THREAD, 0, TWZ_USE, -TWZ_ENOOBJ },
     { TWZ_SYS_thread_ctl - TWZ_SYSCALL_BASE, PRIORITY, THREAD, 0, TWZ_USE, -TWZ_ENOOBJ },
@@ -156,6 +160,7 @@ static long control(enum use use, objid_t id)
     case CTL_PERMANENT: return CALL(obj_ctl, IDARG(id), TWZ_CTL_PERMANENT, 0);
     case CTL_MODE: return CALL(obj_ctl, IDARG(id), TWZ_CTL_MODE, TWZ_PERSIST_RELEASE);
     case CTL_PERSIST: return CALL(obj_ctl, IDARG(id), TWZ_CTL_PERSIST, 1);
+    case CTL_LIMIT: return CALL(obj_ctl, IDARG(id), TWZ_CTL_LIMIT, 0);
     default: return CALL(obj_ctl, IDARG(id), TWZ_CTL_PERMS, 0);
     }
 }
@@ -169,9 +174,11 @@ static long use_range(enum use use, objid_t id)
 }
 
 /* The view is empty, so the thread of the allowed twin ends by a fault at once. */
-static long spawn(objid_t thread, objid_t view)
+static long spawn(objid_t thread, objid_t view, objid_t account)
 {
-    struct twz_spawn spawn = { .thread = thread, .view = view, .entry = TWZ_OBJ_SIZE + 4096 };
+    struct twz_spawn spawn = {
+        .thread = thread, .view = view, .entry = TWZ_OBJ_SIZE + 4096, .account = account
+    };
 
     return CALL(thread_spawn, &spawn, sizeof(spawn));
 }
@@ -221,8 +228,9 @@ static long use_object(enum use use, objid_t id)
     case DETACH_SERVICE: return detach(own(0, DIR), id);
     case GATE: return CALL(gate_call, IDARG(id), 0, 0, 0, 0);
     case DEVICE: return CALL(dev_ctl, IDARG(id), 0, 0);
-    case SPAWN_THREAD: return spawn(id, own(0, VIEW));
-    case SPAWN_VIEW: return spawn(own(0, THREAD), id);
+    case SPAWN_THREAD: return spawn(id, own(0, VIEW), TWZ_OBJID_NONE);
+    case SPAWN_VIEW: return spawn(own(0, THREAD), id, TWZ_OBJID_NONE);
+    case SPAWN_ACCOUNT: return spawn(own(0, THREAD), own(0, VIEW), id);
     case BECOME: return become(id);
     case SIGNAL: return CALL(thread_signal, IDARG(id), 10, 0);
     case PRIORITY: return CALL(thread_ctl, IDARG(id), TWZ_THREAD_PRIORITY, 5);
@@ -234,7 +242,7 @@ static long use_object(enum use use, objid_t id)
     }
     if (use >= RANGE_DISCARD && use <= RANGE_PERSIST)
         return use_range(use, id);
-    if (use >= CTL_PERMANENT && use <= CTL_PERMS)
+    if (use >= CTL_PERMANENT && use <= CTL_LIMIT)
         return control(use, id);
     return create_with(use, id);
 }

@@ -376,13 +376,20 @@ long user_wake(volatile uint64_t *word, uint64_t count)
 
 objid_t user_child_view(unsigned n, objid_t what)
 {
+    return user_child_view_in(TWZ_OBJID_NONE, n, what);
+}
+
+objid_t user_child_view_in(objid_t account, unsigned n, objid_t what)
+{
+    struct twz_create spec = { .perms = TWZ_PERMS, .kind = TWZ_KIND_VIEW, .account = account };
     const uint32_t same[] = { SLOT_TEXT, SLOT_SHARED };
     volatile struct twz_view_entry *mine =
         (volatile struct twz_view_entry *)(user_view_at() + TWZ_VIEW_TABLE);
-    objid_t view = user_object(0, TWZ_PERMS, TWZ_KIND_VIEW);
+    objid_t view = TWZ_OBJID_NONE;
     uint64_t base = TWZ_SLOT_ADDR(SLOT_CHILD_VIEW);
     unsigned i;
 
+    CHECK_IS(user_create(&spec, &view), 0);
     user_map(SLOT_CHILD_VIEW, view, TWZ_READ | TWZ_WRITE);
     for (i = 0; i < 4; i++) {
         uint32_t slot = i < 2 ? same[i] : i == 2 ? SLOT_THREAD + n : SLOT_STACK + n;

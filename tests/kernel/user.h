@@ -86,6 +86,7 @@ long user_spawn(unsigned n, objid_t thread, objid_t view, void (*fn)(uint64_t ar
 /* A view with text, shared words, the slots of thread n, and `what` at SLOT_TEST, read-only. It is
  * mapped in this view at SLOT_CHILD_VIEW. */
 objid_t user_child_view(unsigned n, objid_t what);
+objid_t user_child_view_in(objid_t account, unsigned n, objid_t what); /* the account pays */
 
 /* Sleeping on words. */
 long user_wait(volatile uint64_t *word, uint64_t value, uint64_t deadline);

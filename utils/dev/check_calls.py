@@ -39,7 +39,8 @@ UPWARD = {
                              "kernel_page_fault", "kernel_reschedule", "kernel_timer"],
     "kernel: arch -> init": ["kernel_main"],
     # Frames of the page tables and of the boot stacks.
-    "kernel: arch -> mm": ["kmem_alloc", "phys_alloc", "phys_alloc_zeroed", "phys_free",
+    "kernel: arch -> mm": ["kmem_alloc", "phys_alloc", "phys_alloc_zeroed",
+                           "phys_alloc_zeroed_for", "phys_free",
                            "<kernel/kmem.h>", "<kernel/phys.h>"],
     # The log writes through arch, and arch reports through the log.
     "kernel: arch -> log": ["fatal", "log_panicking", "log_printf", "<kernel/log.h>",

@@ -14,9 +14,11 @@
  */
 #include <twz/call.h>
 #include <twz/faults.h>
+#include <twz/kso.h>
 #include <twz/name.h>
 #include <twz/program.h>
 #include <twz/threads.h>
+#include <twz/view.h>
 
 #include "link.h"
 #include "names.h"
@@ -67,6 +69,15 @@ static bool split_strings(const char **list, uint32_t count, const char **text, 
     return true;
 }
 
+/* The account whose limits leave a reserve to init and to others. */
+static objid_t programs_account(void)
+{
+    const struct twz_system *system =
+        (const struct twz_system *)(TWZ_SLOT_ADDR(TWZ_SLOT_SYSTEM) + TWZ_OBJ_BASE);
+
+    return system->account;
+}
+
 /* Wait for the request and fill `spec` from it; its strings stay in the static buffer. */
 static int receive_request(struct twz_program_spec *spec)
 {
@@ -91,6 +102,7 @@ static int receive_request(struct twz_program_spec *spec)
         .ttybits = run->ttybits,
         .rows = run->rows,
         .cols = run->cols,
+        .account = programs_account(),
     };
     return 0;
 }

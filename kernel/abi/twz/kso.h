@@ -33,25 +33,40 @@ struct twz_kso_dir {
 #define TWZ_KSO_MAX_CHILDREN 4096u
 
 /*
- * At the base of an ACCOUNT object. An account pays for what is created under it: its ID stands in
- * each object's record. A child account has a part of its parent's limits. Creating under an
- * account needs USE on it. Limits and use are fields of the kernel; today the kernel neither
- * charges nor limits, and both are 0.
+ * At the base of an ACCOUNT object, whose page only the kernel writes. An account pays for what is
+ * created under it: objects with their pages and page tables, the address spaces of a view, and the
+ * threads that are spawned under it. Its ID stands in each object's record. An ACCOUNT object is a
+ * child of the account that pays for it, at most 8 deep. A charge counts in the account and in all
+ * those above it, so a limit holds for the account with all those below it. The limits of children
+ * may add up to more than the parent's.
+ *
+ * Creating under an account, or spawning a thread in it, needs USE on it. WRITE sets limits
+ * (TWZ_CTL_LIMIT). obj_stat on the account brings limits and uses on the page up to date. A call
+ * that would exceed a limit fails with QUOTA; a page fault then has the reason QUOTA. A limit may
+ * be set below the present use. A frame that objects share is charged to the account that had it
+ * first. A deleted account keeps its charges until they are taken back.
+ *
+ * Persistent objects are charged to the nearest persistent account, for each page with a frame,
+ * shared ones too, for their nodes, and for themselves 4.5 KiB. The uses are counted anew at boot.
+ * A persistent account is not deleted while objects of the pool are charged to it (BUSY), and is
+ * not charged while it is provisional (INVAL). No account can be tied. An object may be deleted
+ * without DEL on it by a caller with WRITE on an account that it is charged to.
  */
 #define TWZ_ACCOUNT_MAGIC 0x316363612d7a7774ull
 enum twz_account_of {
-    TWZ_ACCOUNT_DRAM,     /* bytes of DRAM */
+    TWZ_ACCOUNT_DRAM,     /* bytes of DRAM: pages, page tables, records of threads */
     TWZ_ACCOUNT_POOL,     /* bytes of the pool */
-    TWZ_ACCOUNT_THREADS,  /* threads */
-    TWZ_ACCOUNT_KERNEL,   /* bytes of kernel memory */
+    TWZ_ACCOUNT_THREADS,  /* threads that have not ended */
+    TWZ_ACCOUNT_KERNEL,   /* bytes of kernel memory: objects in use, mappings, threads */
+    TWZ_ACCOUNT_KINDS,    /* number of those above */
     TWZ_ACCOUNT_COUNT = 8 /* the rest is reserved */
 };
 struct twz_account {
     uint64_t magic;                    /* TWZ_ACCOUNT_MAGIC */
     uint64_t flags;                    /* 0 */
-    objid_t parent;                    /* 0: the pool's own account */
-    uint64_t limit[TWZ_ACCOUNT_COUNT]; /* by enum twz_account_of; 0: the parent's limit */
-    uint64_t use[TWZ_ACCOUNT_COUNT];   /* the same */
+    objid_t parent;                    /* 0: none; the kernel and the first program have none */
+    uint64_t limit[TWZ_ACCOUNT_COUNT]; /* by enum twz_account_of; 0: only the parent's limit */
+    uint64_t use[TWZ_ACCOUNT_COUNT];   /* the same; with the children's */
 };
 _Static_assert(sizeof(struct twz_account) == 160, "account size");
 
@@ -94,6 +109,7 @@ struct twz_system {
     uint64_t objects;        /* in-core objects, cached ones included */
     uint64_t threads;        /* threads that have not ended */
     uint64_t kernel_used;    /* bytes of kernel_memory in use; the rest is free for allocations */
+    objid_t account;         /* for programs: its limits leave a reserve; 0: there is none */
 };
 
 #endif

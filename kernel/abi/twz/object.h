@@ -129,7 +129,7 @@ struct twz_record {
     uint32_t persist;          /* TWZ_PERSIST_* */
     uint64_t revocation_epoch; /* capabilities of earlier epochs are void */
     uint64_t class_;           /* TWZ_CLASS_* */
-    objid_t account;           /* the ACCOUNT object that pays for it; 0: the pool's own */
+    objid_t account;           /* the ACCOUNT object that pays for it; 0: none */
     objid_t tree;              /* sealed: the object that holds its hash tree; else 0 */
     uint64_t born_epoch;       /* 0 (reserved) */
     uint64_t deleted_epoch;    /* 0 (reserved) */
@@ -208,9 +208,10 @@ _Static_assert(sizeof(struct twz_stat) == TWZ_STAT_MIN, "stat size");
 #define TWZ_RANGE_PERSIST  4u /* stores into the pages are durable at the return */
 
 /* Operations of obj_ctl. */
-#define TWZ_CTL_PERMANENT 0u /* a provisional object becomes permanent */
-#define TWZ_CTL_PERSIST   1u /* arg: 0 volatile, 1 persistent; the object migrates while in use */
-#define TWZ_CTL_MODE      2u /* arg: TWZ_PERSIST_* */
-#define TWZ_CTL_PERMS     3u /* arg: the default permissions, fewer than before */
+#define TWZ_CTL_PERMANENT 0u  /* a provisional object becomes permanent */
+#define TWZ_CTL_PERSIST   1u  /* arg: 0 volatile, 1 persistent; the object migrates while in use */
+#define TWZ_CTL_MODE      2u  /* arg: TWZ_PERSIST_* */
+#define TWZ_CTL_PERMS     3u  /* arg: the default permissions, fewer than before */
+#define TWZ_CTL_LIMIT     16u /* + TWZ_ACCOUNT_*: of an ACCOUNT object; arg: the limit, 0: none */
 
 #endif

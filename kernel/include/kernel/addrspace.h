@@ -26,14 +26,17 @@ struct addrspace {
     void *owner;                             /* the view (kso/view.c) */
     struct context *context;                 /* referenced; the rights in it (kso/context.c) */
     struct list_node context_link;           /* in context->addrspaces, under the context's lock */
+    struct account *payer;                   /* the view's */
     bool first;             /* of the first program, whose threads may use the reserve of memory */
     struct addrspace *next; /* of the view, under the lock of the view's list */
     struct deferred work;   /* without a reference: the destruction, by its owner */
     uint32_t work_at;       /* slot that the destruction has reached */
 };
 
-/* An address space with nothing mapped and one reference. NULL: no memory. */
-struct addrspace *addrspace_create(void *owner, struct context *context);
+/* An address space with nothing mapped and one reference, in *out. The payer pays for it and for
+ * its mappings. -TWZ_ENOMEM, -TWZ_EQUOTA. */
+MUST_CHECK int addrspace_create(void *owner, struct context *context, struct account *payer,
+                                struct addrspace **out);
 
 /* Does one batch of the destruction: unmaps slots, then frees. Returns true if the caller must call
  * again: slots are left, or a core has the address space loaded. There must be no reference, and

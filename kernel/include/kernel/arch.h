@@ -23,6 +23,8 @@
 #include <kernel/types.h>
 #include <twz/arch/regs.h>
 
+struct account;
+
 /* ---- registers ---- */
 
 /*
@@ -208,13 +210,14 @@ void arch_zero_frame(void *frame);
  * A caller that changes a ptree must hold the object's lock, and one that changes a root must hold
  * the root's lock. The processor walks both at any time, so each entry changes by one store. A
  * caller that removes a translation, or rights, must complete a shootdown before it releases the
- * lock. Frames for tables come from phys_alloc_zeroed.
+ * lock. The frames of tables are charged to the payer.
  */
 struct arch_ptree {
-    phys_t top;      /* PHYS_NONE until first use */
+    phys_t top; /* PHYS_NONE until first use */
+    struct account *payer;
     uint32_t tables; /* tables below top, for accounting */
 };
-MUST_CHECK int arch_ptree_init(struct arch_ptree *pt); /* -TWZ_ENOMEM */
+MUST_CHECK int arch_ptree_init(struct arch_ptree *pt); /* -TWZ_ENOMEM, -TWZ_EQUOTA */
 /* Frees the tables, at most as many as the budget of instructions allows. True: some are left. No
  * root may map it, and it must not be used afterwards. */
 MUST_CHECK bool arch_ptree_destroy_some(struct arch_ptree *pt, uint32_t budget);
@@ -228,7 +231,8 @@ MUST_CHECK bool arch_ptree_destroy_some(struct arch_ptree *pt, uint32_t budget);
 #define ARCH_PT_DIRTY    32u /* from lookup and next only: the processor wrote through the leaf */
 
 /* Maps a page (an index in units of 4 KiB) to frame, and replaces what was mapped there. Allocates
- * tables on first use. -TWZ_ENOMEM; -TWZ_ERANGE: beyond the object. No page changes on an error. */
+ * tables on first use. -TWZ_ENOMEM, -TWZ_EQUOTA; -TWZ_ERANGE: beyond the object. No page changes on
+ * an error. */
 MUST_CHECK int arch_ptree_map(struct arch_ptree *pt, uint32_t page, phys_t frame, unsigned flags);
 /* Makes pages absent. Keeps the tables. */
 void arch_ptree_unmap(struct arch_ptree *pt, uint32_t page, uint32_t count);
@@ -246,15 +250,17 @@ bool arch_ptree_scan(const struct arch_ptree *pt, uint32_t *page, uint32_t end, 
                      unsigned *flags, uint32_t *budget);
 
 struct arch_root {
-    phys_t top;                            /* PML4 frame */
+    phys_t top; /* PML4 frame */
+    struct account *payer;
     uint64_t loaded[(MAX_CPUS + 63) / 64]; /* cores that have it loaded, atomic */
 };
-MUST_CHECK int arch_root_init(struct arch_root *root); /* -TWZ_ENOMEM */
+/* Sets up a root whose payer is set. -TWZ_ENOMEM, -TWZ_EQUOTA. */
+MUST_CHECK int arch_root_init(struct arch_root *root);
 /* Frees one batch of the root's tables. Returns true if the caller must call again. No core may
  * have the root loaded. */
 MUST_CHECK bool arch_root_destroy_some(struct arch_root *root);
 /* Maps pt in slot. rights: TWZ_READ | TWZ_WRITE | TWZ_EXEC, never both of the last two. pt must
- * have its top. -TWZ_ENOMEM. */
+ * have its top. -TWZ_ENOMEM, -TWZ_EQUOTA. */
 MUST_CHECK int arch_root_map(struct arch_root *root, uint32_t slot, const struct arch_ptree *pt,
                              unsigned rights);
 void arch_root_unmap(struct arch_root *root, uint32_t slot);

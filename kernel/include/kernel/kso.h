@@ -18,12 +18,19 @@ void kso_init(void);
  * constants of the kernel. Panics if there is no memory. */
 struct object *kso_create(const char *name, uint32_t kind, uint32_t perms);
 
+/* The same for a persistent object, of the pool's owner, which is created at the first boot of a
+ * pool. Returns a reference in *out. Errors: those of obj_create and of obj_get. */
+MUST_CHECK int kso_get_stored(const char *name, uint32_t kind, uint32_t perms, struct object **out);
+
 struct object *kso_root(void);
 struct object *kso_system(void);
 uint64_t kso_resume_count(void); /* boots of this pool */
 
 /* Writes the current memory_free and pool_free to the system information page. */
 void kso_system_update(void);
+
+/* Publishes the ID of the account of programs in the system information page. */
+void kso_set_account(struct object *account);
 
 /* Publishes the console object's ID in the system information page. */
 void kso_set_console(struct object *console);

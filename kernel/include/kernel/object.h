@@ -47,7 +47,8 @@ struct object {
     objid_t id;
     objid_t kuid;
     uint64_t nonce[2];
-    objid_t account;
+    objid_t account;       /* of its payer */
+    struct account *payer; /* the account that pays for the object and its pages, or NULL */
     objid_t hash_tree;     /* sealed: the object with the levels of its hash tree */
     struct sealed *sealed; /* sealed: the results for its pages (page/sealed.c); else NULL */
     uint32_t kind;
@@ -89,7 +90,8 @@ struct object {
     struct deferred work;
     uint32_t work_at;     /* destruction: the page that it has reached */
     uint32_t release_row; /* deletion: row of a tied object, being released, or OBJ_NO_ROW */
-    bool unmap_now;       /* deletion: the object is unmapped everywhere */
+    struct account *release_payer; /* deletion: the account of that object */
+    bool unmap_now;                /* deletion: the object is unmapped everywhere */
     /* periodic write-back, under the lock of flush.c */
     struct list_node watch_link;
     bool watched;
@@ -117,7 +119,7 @@ struct obj_spec {
     uint32_t persist;
     uint32_t class_;
     objid_t kuid;
-    objid_t account;
+    struct account *payer; /* for a persistent object, the nearest persistent account pays */
     objid_t witness;
     uint64_t witness_off;
     uint64_t witness_value;
@@ -129,9 +131,9 @@ struct obj_spec {
 /*
  * Creates an object without pages, and returns a reference in *out. A persistent object exists
  * durably on return, live or provisional; an unfinished one is provisional without a witness, so a
- * power failure removes it. Errors: -TWZ_EINVAL; -TWZ_ENOMEM, -TWZ_ENOSPC,
- * -TWZ_EFULL; -TWZ_ENOOBJ or -TWZ_EDELETED for the parent or the witness; -TWZ_EEXIST if the
- * witness word has its value already; -TWZ_ENOTSUP for a persistent object without a pool. Long.
+ * power failure removes it. Errors: -TWZ_EINVAL; -TWZ_ENOMEM, -TWZ_ENOSPC, -TWZ_EQUOTA, -TWZ_EFULL;
+ * -TWZ_ENOOBJ or -TWZ_EDELETED for the parent or the witness; -TWZ_EEXIST if the witness word has
+ * its value already; -TWZ_ENOTSUP for a persistent object without a pool. Long.
  */
 MUST_CHECK int obj_create(const struct obj_spec *spec, struct object **out);
 

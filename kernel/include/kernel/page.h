@@ -19,6 +19,8 @@
 #include <kernel/object.h>
 #include <kernel/pool.h>
 
+struct pool_reservation;
+
 /* Allocates the frame of zeros. Must be called once, before the first object is created. Panics if
  * there is no memory. */
 void page_init(void);
@@ -88,24 +90,26 @@ MUST_CHECK int range_apply(struct object *obj, uint64_t op, uint32_t *first, uin
 /*
  * Handles one batch of a copy of `count` whole pages. It shares frames copy-on-write where
  * possible. *done must be 0 at the first call; it counts the pages handled so far. *reserved is
- * that of copy_reserve, or 0. Returns 1 if the caller must call again, 0 if the copy is complete.
- * Errors: -TWZ_ERANGE; -TWZ_EINVAL if dst is src, or for a kind that cannot be copied; -TWZ_EBUSY
- * while dst or src migrates or is pinned, or dst is mapped executable; -TWZ_EDENIED if a page of
- * dst is protected; -TWZ_ENOMEM, -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED; -TWZ_ENOTSUP if the pool
- * is closed. After an error no page of the batch has changed. In a persistent dst the batch is
- * durable on return.
+ * that of copy_reserve, or empty. Returns 1 if the caller must call again, 0 if the copy is
+ * complete. Errors: -TWZ_ERANGE; -TWZ_EINVAL if dst is src, or for a kind that cannot be copied;
+ * -TWZ_EBUSY while dst or src migrates or is pinned, or dst is mapped executable; -TWZ_EDENIED if a
+ * page of dst is protected; -TWZ_ENOMEM, -TWZ_ENOSPC, -TWZ_EPOISON, -TWZ_EDAMAGED; -TWZ_ENOTSUP if
+ * the pool is closed. After an error no page of the batch has changed. In a persistent dst the
+ * batch is durable on return.
  */
 MUST_CHECK int copy_apply(struct object *dst, uint32_t dst_first, struct object *src,
-                          uint32_t src_first, uint32_t count, uint32_t *done, uint64_t *reserved);
+                          uint32_t src_first, uint32_t count, uint32_t *done,
+                          struct pool_reservation *reserved);
 
-/* Reserves the frames of the pool that the whole copy takes at most, and adds their number to
- * *reserved. If the source does not grow, no batch then fails for space. Errors: -TWZ_ENOSPC, and
- * those of copy_apply for its arguments. */
+/* Reserves the frames of the pool that the whole copy takes at most, and adds them to *reserved,
+ * which an account pays for. After an error it must be given back, too. If the source does not
+ * grow, no batch then fails for space. Errors: -TWZ_ENOSPC, and -TWZ_EQUOTA; those of copy_apply
+ * for its arguments. */
 MUST_CHECK int copy_reserve(struct object *dst, uint32_t dst_first, struct object *src,
-                            uint32_t src_first, uint32_t count, uint64_t *reserved);
+                            uint32_t src_first, uint32_t count, struct pool_reservation *reserved);
 
-/* Gives back the reserved frames. *reserved is 0 afterwards. */
-void copy_unreserve(uint64_t *reserved);
+/* Gives back the reserved frames. *reserved is empty afterwards. */
+void copy_unreserve(struct pool_reservation *reserved);
 
 /* Take and release the locks of two objects; a may be b. The caller of obj_unlock_pair must hold
  * both locks. */
@@ -177,6 +181,22 @@ void page_frame_put(phys_t frame);
  * call. Returns true if the caller must call again. The object must have no reference left, so this
  * takes no lock; and no dirty page, unless it is deleted. */
 MUST_CHECK bool page_drop_some(struct object *obj, uint32_t *at);
+
+/* Locked. A charge for frames of the pool, while an operation takes them (charge.c). */
+struct pool_charge {
+    uint64_t before;  /* frames of the object */
+    uint64_t charged; /* frames */
+};
+
+#define CHARGE_NODES 2u /* frames of nodes that pages of one node of the store may need */
+
+/* Locked. Charges the account of a persistent object for `frames` frames of the pool, which must be
+ * as many as the operation may take. -TWZ_EQUOTA; -TWZ_ENOTSUP if the pool is closed. */
+MUST_CHECK int pool_charge(struct object *obj, uint64_t frames, struct pool_charge *c);
+
+/* Locked. Corrects the charge after the operation, whether it has failed or not. Returns by how
+ * many frames an object that an account pays for has grown. */
+uint64_t pool_charge_end(struct object *obj, const struct pool_charge *c);
 
 /* --- bad pages (badpages.c) ------------------------------------------------------------------- */
 

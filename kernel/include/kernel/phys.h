@@ -9,6 +9,8 @@
 
 #include <kernel/types.h>
 
+struct account;
+
 #define PHYS_MAX_ORDER 18u /* 1 GiB */
 
 /* Takes over boot_info.ram; once, first of all. Its cost does not grow with the memory. */
@@ -23,6 +25,15 @@ void phys_limit(bool limited);
 
 /* One frame of zeros, with one reference. */
 phys_t phys_alloc_zeroed(void);
+
+/* The same two, charged to an account (kernel/account.h) as DRAM until the block is freed. A shared
+ * frame stays charged to the account that it was allocated for. -TWZ_ENOMEM, -TWZ_EQUOTA. */
+MUST_CHECK int phys_alloc_for(struct account *payer, unsigned order, phys_t *out);
+MUST_CHECK int phys_alloc_zeroed_for(struct account *payer, phys_t *out);
+
+/* Moves the charge of a frame that has one reference, the caller's, to another account, if that
+ * account's limits allow it. */
+void phys_set_payer(phys_t frame, struct account *payer);
 
 /* Frees a block that has one reference; order must be that of its allocation. */
 void phys_free(phys_t frame, unsigned order);

@@ -11,6 +11,7 @@
 #include <kernel/timer.h>
 #include <twz/thread.h>
 
+struct account;
 struct object;
 struct addrspace;
 struct service;
@@ -50,16 +51,23 @@ struct sync_waker {
     void (*release)(const void *object);
 };
 
+/* Frames of the pool that a copy has reserved (kernel/page.h). */
+struct pool_reservation {
+    uint64_t frames;       /* of the store */
+    uint64_t charged;      /* frames that the payer is charged for */
+    struct account *payer; /* valid while it is charged */
+};
+
 /* A long call that works in batches (core/progress.c). */
 struct sealing;
 struct progress {
-    uint64_t call;           /* fingerprint of the call; 0: none */
-    uint64_t index;          /* the call's own: the element it has reached */
-    uint32_t at;             /* the call's own: the page in it */
-    bool below;              /* a handler was entered above it and has not returned */
-    uint64_t location;       /* of the interrupted call, while `below` */
-    struct object *obj;      /* referenced; created by the call so far */
-    uint64_t reserved;       /* frames of the pool that the call has reserved */
+    uint64_t call;      /* fingerprint of the call; 0: none */
+    uint64_t index;     /* the call's own: the element it has reached */
+    uint32_t at;        /* the call's own: the page in it */
+    bool below;         /* a handler was entered above it and has not returned */
+    uint64_t location;  /* of the interrupted call, while `below` */
+    struct object *obj; /* referenced; created by the call so far */
+    struct pool_reservation reserved;
     struct sealing *sealing; /* of an unfinished obj_seal (obj/seal.c), or NULL */
 };
 
@@ -75,6 +83,7 @@ struct thread {
     struct object *obj;      /* referenced */
     struct twz_thread *user; /* its user page in DRAM; NULL: the object is persistent */
     struct twz_thread_save *save;
+    struct account *account;   /* pays for it and for what it creates, or NULL */
     uint64_t generation;       /* unique over all threads of this boot; never 0 */
     struct thread *table_next; /* of all threads, under the table's lock (obj/threadobj.c) */
     /* the thread's own: touched only while it is current */
@@ -136,6 +145,7 @@ struct thread_init {
     struct addrspace *addrspace;
     struct arch_root *root;
     objid_t sctx;
+    struct account *account;
     struct twz_regs regs; /* must have passed arch_regs_validate */
     unsigned priority;
     uint64_t cores;
@@ -145,8 +155,8 @@ struct thread_init {
 /* True: the running thread's last error does not count; it must make the access again. */
 bool thread_takes_retry(void);
 
-/* Creates a thread, blocked, and writes its record. NULL: no memory. */
-struct thread *thread_create(const struct thread_init *init);
+/* Creates a thread, blocked, in *out, and writes its record. -TWZ_ENOMEM, -TWZ_EQUOTA. */
+MUST_CHECK int thread_create(const struct thread_init *init, struct thread **out);
 
 /* A number that no thread or call frame of this boot has had. */
 uint64_t thread_new_generation(void);

@@ -15,6 +15,7 @@
 struct thread_start {
     struct twz_regs regs; /* validated */
     struct context *context;
+    struct account *account; /* that pays */
     unsigned priority;
     uint64_t cores;
 };
@@ -22,7 +23,7 @@ struct thread_start {
 /*
  * Starts a thread on a THREAD object in a view. The thread holds a reference on both. An
  * earlier thread may have ended on the object; the words of the user page are set anew. Errors:
- * -TWZ_ETYPE; -TWZ_EBUSY if a thread runs on the object; -TWZ_ENOMEM; -TWZ_ENOSPC if a
+ * -TWZ_ETYPE; -TWZ_EBUSY if a thread runs on the object; -TWZ_ENOMEM; -TWZ_EQUOTA; -TWZ_ENOSPC if a
  * page of a persistent object cannot be written.
  */
 MUST_CHECK int threadobj_start(struct object *obj, struct object *view,

@@ -55,7 +55,7 @@ static int errno_of_fault(const struct twz_fault *fault, const void *object)
 
     if (slot != (uint64_t)(uintptr_t)object >> TWZ_OBJ_SHIFT)
         return -EFAULT;
-    if (fault->reason == TWZ_REASON_NOSPC)
+    if (fault->reason == TWZ_REASON_NOSPC || fault->reason == TWZ_REASON_QUOTA)
         return -ENOSPC;
     if (fault->reason == TWZ_REASON_NOMEM)
         return -ENOMEM;

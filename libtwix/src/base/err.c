@@ -13,6 +13,7 @@ static int errno_of(int64_t error)
     case TWZ_EDELETED:
     case TWZ_ENONAME: return ENOENT;
     case TWZ_EDENIED: return EACCES;
+    case TWZ_EQUOTA: /* to a program, the share of its account is the device */
     case TWZ_ENOSPC:
     case TWZ_EFULL: return ENOSPC;
     case TWZ_ENOMEM: return ENOMEM;

@@ -102,6 +102,7 @@ struct twz_program_spec {
     uint32_t ttybits, rows, cols;
     uint32_t pad;
     uint64_t stack_size; /* 0: 8 MiB */
+    objid_t account;     /* pays for the process; 0: the caller's */
 };
 
 /* A running process: its first thread's object and its view. The process itself may store anything

@@ -75,9 +75,14 @@ uint32_t slots_claim(struct slots *s, struct twz_view_entry *table, uint32_t cou
 uint32_t view_claim_slot(void);
 void view_free_slot(uint32_t slot);
 
-/* Create a volatile object of that kind, tied to `tie` (0: to none). If `holder` is not 0, the
- * object is that context's, and the caller's has the rights to fill it in until guest_keep. */
-int guest_create_volatile(uint32_t kind, objid_t tie, objid_t holder, objid_t *id);
+/* Create a volatile object of that kind, tied to `tie` (0: to none), that an account pays for (0:
+ * the caller's). If `holder` is not 0, the object is that context's, and the caller's has the
+ * rights to fill it in until guest_keep. */
+int guest_create_volatile(uint32_t kind, objid_t tie, objid_t holder, objid_t account, objid_t *id);
+
+/* twz_program_load, with the account that pays for the data (0: the caller's). */
+int guest_load_program(const twzobj *view, objid_t holder, objid_t account, objid_t program,
+                       uint32_t text_slot, struct twz_loaded *out);
 
 /* The rights of a program on what it makes for itself. */
 #define GUEST_RIGHTS (TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL)

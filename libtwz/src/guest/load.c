@@ -4,12 +4,12 @@
 #include "guest.h"
 
 /* A new object with the program's data, relocated. On an error nothing is left behind. */
-static int load_data(const twzobj *view, objid_t holder, const uint8_t *file,
+static int load_data(const twzobj *view, objid_t holder, objid_t account, const uint8_t *file,
                      const struct elf_plan *plan, uint64_t bias, objid_t *id)
 {
     uint8_t *base;
     twzobj data;
-    int err = guest_create_volatile(TWZ_KIND_DATA, view->id, holder, id);
+    int err = guest_create_volatile(TWZ_KIND_DATA, view->id, holder, account, id);
 
     if (err < 0)
         return err;
@@ -26,8 +26,8 @@ static int load_data(const twzobj *view, objid_t holder, const uint8_t *file,
     return err;
 }
 
-int twz_program_load(const twzobj *view, objid_t holder, objid_t program, uint32_t text_slot,
-                     struct twz_loaded *out)
+int guest_load_program(const twzobj *view, objid_t holder, objid_t account, objid_t program,
+                       uint32_t text_slot, struct twz_loaded *out)
 {
     uint64_t bias = TWZ_SLOT_ADDR(text_slot) + TWZ_OBJ_BASE;
     struct elf_plan plan;
@@ -41,7 +41,7 @@ int twz_program_load(const twzobj *view, objid_t holder, objid_t program, uint32
     size = twz_object_size(&file);
     err = size > TWZ_OBJ_DATA_MAX ? -TWZ_ETYPE : elf_read(twz_object_base(&file), size, &plan);
     if (err >= 0 && plan.data.memsz)
-        err = load_data(view, holder, twz_object_base(&file), &plan, bias, &out->data);
+        err = load_data(view, holder, account, twz_object_base(&file), &plan, bias, &out->data);
     twz_object_release(&file);
     if (err < 0)
         return err;
@@ -57,4 +57,10 @@ int twz_program_load(const twzobj *view, objid_t holder, objid_t program, uint32
                          TWZ_VE_VALID | TWZ_READ | TWZ_WRITE);
     }
     return 0;
+}
+
+int twz_program_load(const twzobj *view, objid_t holder, objid_t program, uint32_t text_slot,
+                     struct twz_loaded *out)
+{
+    return guest_load_program(view, holder, TWZ_OBJID_NONE, program, text_slot, out);
 }

@@ -29,7 +29,7 @@ int guest_keep(objid_t id, uint32_t rights)
     return (int)twz_sys_sec_change(TWZ_OBJID_NONE, TWZ_SEC_KEEP, id, rights);
 }
 
-int guest_create_volatile(uint32_t kind, objid_t tie, objid_t holder, objid_t *id)
+int guest_create_volatile(uint32_t kind, objid_t tie, objid_t holder, objid_t account, objid_t *id)
 {
     struct twz_create create = {
         .perms = twz_private_perms(),
@@ -37,6 +37,7 @@ int guest_create_volatile(uint32_t kind, objid_t tie, objid_t holder, objid_t *i
         .tie = tie,
         .holder = holder,
         .keep = objid_is_none(holder) ? 0 : GUEST_RIGHTS,
+        .account = account,
     };
 
     return plat_obj_create(&create, id);

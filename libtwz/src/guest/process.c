@@ -71,6 +71,7 @@ struct places {
 };
 
 struct new_process {
+    objid_t account; /* pays for all of it; 0: the caller's */
     twzobj thread;
     twzobj view;
     struct places at;
@@ -148,7 +149,7 @@ static int fill_args(const struct twz_program_spec *spec, const struct new_proce
 static int create_object(const struct new_process *new, uint32_t kind, objid_t tie, twzobj *obj)
 {
     objid_t id;
-    int err = guest_create_volatile(kind, tie, new->context, &id);
+    int err = guest_create_volatile(kind, tie, new->context, new->account, &id);
 
     if (err < 0)
         return err;
@@ -164,7 +165,8 @@ static int create_context_and_thread(struct new_process *new)
     int err = 0;
 
     if (!objid_is_none(guest_context()))
-        err = guest_create_volatile(TWZ_KIND_SCTX, TWZ_OBJID_NONE, TWZ_OBJID_NONE, &new->context);
+        err = guest_create_volatile(TWZ_KIND_SCTX, TWZ_OBJID_NONE, TWZ_OBJID_NONE, new->account,
+                                    &new->context);
     if (err < 0)
         return err;
     err = create_object(new, TWZ_KIND_THREAD, TWZ_OBJID_NONE, &new->thread);
@@ -212,7 +214,8 @@ static void set_view_slot(const struct new_process *new, uint32_t slot, objid_t 
 static int fill_view_slots(struct new_process *new)
 {
     struct twz_view *head = twz_object_base(&new->view);
-    int err = guest_create_volatile(TWZ_KIND_DATA, new->view.id, new->context, &new->stack);
+    int err =
+        guest_create_volatile(TWZ_KIND_DATA, new->view.id, new->context, new->account, &new->stack);
 
     if (err < 0)
         return err;
@@ -227,11 +230,12 @@ static int fill_view_slots(struct new_process *new)
 
 static int load_programs(const struct twz_program_spec *spec, struct new_process *new)
 {
-    int err =
-        twz_program_load(&new->view, new->context, spec->program, new->at.text, &new->program);
+    int err = guest_load_program(&new->view, new->context, new->account, spec->program,
+                                 new->at.text, &new->program);
 
     if (err >= 0 && !objid_is_none(spec->runtime))
-        err = twz_program_load(&new->view, new->context, spec->runtime, new->at.rt, &new->runtime);
+        err = guest_load_program(&new->view, new->context, new->account, spec->runtime, new->at.rt,
+                                 &new->runtime);
     return err;
 }
 
@@ -246,6 +250,7 @@ static int start_first_thread(const struct twz_program_spec *spec, struct new_pr
         .entry = objid_is_none(spec->runtime) ? new->program.entry : new->runtime.entry,
         .arg = TWZ_SLOT_ADDR(new->at.args) + TWZ_OBJ_BASE,
         .gsbase = TWZ_SLOT_ADDR(new->at.thread) + TWZ_OBJ_BASE,
+        .account = spec->account,
     };
     twzobj args;
     int err = create_object(new, TWZ_KIND_DATA, new->view.id, &args);
@@ -280,7 +285,7 @@ static uint64_t read_generation(const twzobj *thread)
 
 int twz_program_spawn(const struct twz_program_spec *spec, struct twz_process *process)
 {
-    struct new_process new = { 0 };
+    struct new_process new = { .account = spec->account };
     int err = create_context_and_thread(&new);
 
     if (err < 0)

@@ -34,5 +34,7 @@ int plat_touch(const void *p, uint64_t len)
         return -TWZ_ENOSPC;
     if (fault.reason == TWZ_REASON_NOMEM)
         return -TWZ_ENOMEM;
+    if (fault.reason == TWZ_REASON_QUOTA)
+        return -TWZ_EQUOTA;
     return fault.kind == TWZ_FAULT_PERM ? -TWZ_EDENIED : -TWZ_EIO;
 }

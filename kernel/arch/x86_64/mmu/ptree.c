@@ -26,9 +26,8 @@
 
 int arch_ptree_init(struct arch_ptree *pt)
 {
-    pt->top = phys_alloc_zeroed();
     pt->tables = 0;
-    return phys_is_none(pt->top) ? -TWZ_ENOMEM : 0;
+    return phys_alloc_zeroed_for(pt->payer, &pt->top);
 }
 
 #define FREE_COST 90u /* instructions to free a table */
@@ -90,16 +89,19 @@ int arch_ptree_map(struct arch_ptree *pt, uint32_t page, phys_t frame, unsigned 
 {
     uint64_t *leaf;
     phys_t table;
+    int err = 0;
 
     if (page >= TWZ_OBJ_PAGES)
         return -TWZ_ERANGE;
-    if (phys_is_none(pt->top) && arch_ptree_init(pt))
-        return -TWZ_ENOMEM;
+    if (phys_is_none(pt->top))
+        err = arch_ptree_init(pt);
+    if (err < 0)
+        return err;
     leaf = find_leaf(pt, page);
     if (!leaf) {
-        table = phys_alloc_zeroed();
-        if (phys_is_none(table))
-            return -TWZ_ENOMEM;
+        err = phys_alloc_zeroed_for(pt->payer, &table);
+        if (err < 0)
+            return err;
         set_leaf(&x86_table(pt->top.addr)[page / ENTRIES],
                  table.addr | PTE_P | PTE_W | PTE_U | PTE_A);
         pt->tables++;

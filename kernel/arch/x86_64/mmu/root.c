@@ -22,11 +22,12 @@
 int arch_root_init(struct arch_root *root)
 {
     uint64_t *top;
+    int err;
 
     memset(root->loaded, 0, sizeof(root->loaded));
-    root->top = phys_alloc_zeroed();
-    if (phys_is_none(root->top))
-        return -TWZ_ENOMEM;
+    err = phys_alloc_zeroed_for(root->payer, &root->top);
+    if (err < 0)
+        return err;
     top = x86_table(root->top.addr);
     memcpy(top + HALF, x86_table(x86_kernel_root()) + HALF, HALF * sizeof(*top));
     return 0;
@@ -82,9 +83,10 @@ int arch_root_map(struct arch_root *root, uint32_t slot, const struct arch_ptree
     kassert(!phys_is_none(pt->top));
     kassert((rights & (TWZ_WRITE | TWZ_EXEC)) != (TWZ_WRITE | TWZ_EXEC));
     if (!entry) {
-        table = phys_alloc_zeroed();
-        if (phys_is_none(table))
-            return -TWZ_ENOMEM;
+        int err = phys_alloc_zeroed_for(root->payer, &table);
+
+        if (err < 0)
+            return err;
         set_entry(&x86_table(root->top.addr)[slot / ENTRIES],
                   table.addr | PTE_P | PTE_W | PTE_U | PTE_A);
         entry = find_slot_entry(root, slot);
