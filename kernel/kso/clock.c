@@ -31,14 +31,15 @@
 #include <kernel/pool.h>
 #include <kernel/sched.h>
 
-#define NS_PER_MS 1000000ull
-#define NS_PER_S  1000000000ull
-#define PERIOD_NS 30000000000ull
-#define AHEAD_NS  90000000000ull
+#define NS_PER_MS   1000000ull
+#define NS_PER_S    1000000000ull
+#define SECONDS_MAX (INT64_MAX / (int64_t)NS_PER_S) /* of security time: 2262 */
+#define PERIOD_NS   30000000000ull
+#define AHEAD_NS    90000000000ull
 
 static struct timer tick;
 static _Atomic uint32_t due;           /* the timer has fired */
-static uint64_t security_origin;       /* security time at monotonic time 0, in seconds; may wrap */
+static uint64_t security_offset;       /* security time - monotonic time, ns; may wrap */
 static _Atomic uint64_t security_mark; /* the pool's counter */
 
 /* Raises the pool's mark of security time to the present. */
@@ -56,7 +57,7 @@ static void raise_mark(void)
 
 uint64_t clock_security(void)
 {
-    return security_origin + arch_clock_ns() / NS_PER_S;
+    return (arch_clock_ns() + security_offset) / NS_PER_S;
 }
 
 bool clock_has_passed(uint64_t end)
@@ -70,9 +71,11 @@ bool clock_has_passed(uint64_t end)
 
 uint64_t clock_at_security(uint64_t end)
 {
-    uint64_t seconds = end - security_origin;
+    uint64_t ns = end * NS_PER_S - security_offset;
 
-    return seconds > UINT64_MAX / NS_PER_S ? UINT64_MAX : seconds * NS_PER_S;
+    if (end > SECONDS_MAX)
+        return UINT64_MAX;
+    return (int64_t)ns < 0 ? 0 : ns; /* 0: it was before this boot */
 }
 
 static void raise_bound(void)
@@ -112,11 +115,12 @@ static void start_security(uint64_t mark)
 {
     uint64_t now = arch_clock_ns();
     struct arch_clock clock;
-    uint64_t rtc;
 
     arch_clock_params(&clock);
-    rtc = (uint64_t)(clock.wall_offset + (int64_t)now) / NS_PER_S;
-    security_origin = (rtc > mark ? rtc : mark) - now / NS_PER_S;
+    mark = mark < SECONDS_MAX ? mark : SECONDS_MAX;
+    security_offset = (uint64_t)clock.wall_offset;
+    if ((now + security_offset) / NS_PER_S < mark)
+        security_offset = mark * NS_PER_S - now;
     security_mark = mark;
 }
 

@@ -30,6 +30,7 @@ static struct id_tree watches;
 /* The timer has fired: takes the watch out of the tree, and finds its object. */
 static bool begin_work(struct watch *w)
 {
+    (void)timer_cancel(&w->timer); /* waits until the core that fired it has left it */
     spin_lock(&watches_lock);
     if (!w->replaced)
         id_tree_remove(&watches, &w->node);

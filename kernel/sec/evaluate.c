@@ -25,7 +25,7 @@
 #include "signed.h"
 
 #define LOOKS      32u /* contexts */
-#define CANDIDATES 32u /* capabilities */
+#define CANDIDATES 16u /* capabilities */
 
 /* The result may change at `time`. */
 static void evaluation_ends(struct evaluation *e, uint64_t time)
@@ -36,21 +36,54 @@ static void evaluation_ends(struct evaluation *e, uint64_t time)
 
 /* --- capabilities ----------------------------------------------------------------------------- */
 
-static uint64_t page_offset(objid_t target)
+/* A search for the capabilities of one target and form in a context's table. */
+struct search {
+    struct context *context;
+    objid_t target;
+    uint32_t form;
+    uint32_t place;              /* in the target's bucket, of the next one to look at */
+    uint32_t found;              /* SEC_CANDIDATES at most */
+    uint64_t commit[SEC_PLACES]; /* of the bucket */
+};
+
+/* Reads bytes of the bucket. */
+static int read_bucket(const struct search *s, size_t off, void *to, size_t len)
 {
-    return (uint64_t)sec_bucket_page(target) << TWZ_PAGE_SHIFT;
+    uint64_t page = (uint64_t)sec_bucket_page(s->target) << TWZ_PAGE_SHIFT;
+
+    return obj_read(s->context->obj, page + off, to, len);
 }
 
-/* Reads the bucket of a target. False: it is empty, or cannot be read. */
-static bool read_bucket(struct context *context, objid_t target, struct sec_bucket *bucket)
-{
-    uint64_t any = 0;
+/* A capability's bytes from its form to its target. */
+struct target_bytes {
+    uint32_t form;
+    uint32_t perms;
+    objid_t target;
+};
+_Static_assert(offsetof(struct sec_cap, target) - offsetof(struct sec_cap, form) == 8 &&
+                   sizeof(struct target_bytes) == 24,
+               "target bytes");
 
-    if (obj_read(context->obj, page_offset(target), bucket->commit, sizeof(bucket->commit)) < 0)
-        return false;
-    for (unsigned i = 0; i < SEC_PLACES; i++)
-        any |= bucket->commit[i];
-    return any != 0 && obj_read(context->obj, page_offset(target), bucket, sizeof(*bucket)) == 0;
+/* Copies the next capability of the search, which may have any content. False: there is none, or
+ * the table cannot be read. As sec_bucket_next (verify/context.h), but a whole bucket is not read.
+ * */
+static bool next_candidate(struct search *s, struct sec_cap *cap)
+{
+    while (s->found < SEC_CANDIDATES && s->place < SEC_PLACES) {
+        uint32_t place = s->place++;
+        size_t off = offsetof(struct sec_bucket, cap) + place * sizeof(*cap);
+        struct target_bytes is;
+
+        if (s->commit[place] != 1)
+            continue;
+        if (read_bucket(s, off + offsetof(struct sec_cap, form), &is, sizeof(is)) < 0)
+            return false;
+        if (is.form != s->form || !objid_equal(is.target, s->target))
+            continue;
+        s->found++;
+        return read_bucket(s, off, cap, sizeof(*cap)) == 0;
+    }
+    return false;
 }
 
 static uint64_t epoch_of(const struct object *obj)
@@ -101,6 +134,8 @@ static bool is_valid(struct evaluation *e, const struct look *look)
         evaluation_ends(e, look->cap->not_before);
     if (reason == SEC_REASON_EXPIRED)
         (void)clock_has_passed(look->cap->expires);
+    if (!scratch)
+        e->err = -TWZ_ENOMEM;
     if (reason != SEC_REASON_NONE || !scratch)
         return false;
     ret = signed_check(scratch, look->keys.signing, look->cap, offsetof(struct sec_cap, signature));
@@ -157,28 +192,17 @@ static unsigned rights_by(struct evaluation *e, const struct context *context,
     return ret;
 }
 
-/* The rights by the capabilities of one target and form. A delegation uses the scratch bucket for
- * the delegator's, so the bucket is read again behind each. */
+/* The rights by the capabilities of one target and form. */
 static unsigned rights_of_target(struct evaluation *e, struct context *context, objid_t target,
                                  uint32_t form, unsigned depth)
 {
-    struct sec_scratch *scratch = scratch_get();
+    struct search s = { .context = context, .target = target, .form = form };
+    struct sec_cap cap;
     unsigned ret = 0;
-    uint32_t place = 0;
 
-    if (!scratch) {
-        e->err = -TWZ_ENOMEM;
+    if (read_bucket(&s, 0, s.commit, sizeof(s.commit)) < 0)
         return 0;
-    }
-    while (e->err == 0 && e->candidates < CANDIDATES &&
-           read_bucket(context, target, scratch_bucket(scratch))) {
-        const struct sec_cap *found =
-            sec_bucket_next(scratch_bucket(scratch), target, form, &place);
-        struct sec_cap cap;
-
-        if (!found)
-            break;
-        cap = *found;
+    while (e->err == 0 && e->candidates < CANDIDATES && next_candidate(&s, &cap)) {
         e->candidates++;
         ret |= rights_by(e, context, &cap, depth);
     }

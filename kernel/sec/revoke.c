@@ -7,8 +7,8 @@
  * after: no capability of an earlier epoch counts
  *   3 decisions and mappings of earlier epochs end, before the caller returns to user mode
  *
- * The epoch of a ku is that of all capabilities for its kuid. So step 3 visits every object of that
- * owner that is in core.
+ * The epoch of a ku is that of all capabilities for its kuid, and the epoch of a context that of
+ * all delegations by it. So step 3 visits every object in core of that owner, or every one.
  *
  * Lock order: none is taken here.
  */
@@ -57,7 +57,12 @@ static int revoke(struct object *target, const struct sec_revocation *statement,
     if (err < 0)
         return err;
     context_changed();
-    obj_renewal_start(renewal, target->id);
+    if (target->kind == TWZ_KIND_SCTX) /* it may have delegated rights on any object */
+        obj_renewal_start(renewal, TWZ_OBJID_NONE);
+    else if ((target->flags & TWZ_OBJ_SEALED) != 0)
+        obj_renewal_start(renewal, target->id);
+    else
+        obj_renewal_drop(renewal);
     return 0;
 }
 

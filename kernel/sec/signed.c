@@ -36,7 +36,6 @@ struct sec_scratch {
     struct result at;   /* being checked, if len is not 0 */
     unsigned next_kept; /* the eldest of kept */
     struct result kept[RESULTS_KEPT];
-    struct sec_bucket bucket;
 };
 
 static SHARED_LOCK struct spinlock results_lock;
@@ -54,23 +53,40 @@ struct sec_scratch *scratch_get(void)
     return t->scratch;
 }
 
-struct sec_bucket *scratch_bucket(struct sec_scratch *scratch)
+/* A statement with its signature, and the key. */
+struct signed_bytes {
+    const uint8_t *key;
+    const uint8_t *statement; /* `len` bytes, then the signature */
+    size_t len;
+};
+
+static uint64_t load64(const uint8_t *from)
 {
-    return &scratch->bucket;
+    uint64_t ret;
+
+    memcpy(&ret, from, sizeof(ret));
+    return ret;
 }
 
-static unsigned set_of(const struct result *r)
+/* `len` must be a multiple of 8. */
+static bool are_equal(const uint8_t *a, const uint8_t *b, size_t len)
 {
-    return r->statement[r->len] % RESULT_SETS; /* the first byte of the signature */
+    uint64_t differ = 0;
+
+    for (size_t i = 0; i < len; i += sizeof(differ))
+        differ |= load64(a + i) ^ load64(b + i);
+    return differ == 0;
 }
 
-static bool is_same(const struct result *a, const struct result *b)
+/* The signature comes first: its beginning differs in two statements. */
+static bool is_same(const struct result *r, const struct signed_bytes *s)
 {
-    return a->len == b->len && memcmp(a->key, b->key, SEC_KEY) == 0 &&
-           memcmp(a->statement, b->statement, a->len + SEC_SIGNATURE) == 0;
+    return r->len == s->len && load64(r->statement + r->len) == load64(s->statement + s->len) &&
+           are_equal(r->key, s->key, SEC_KEY) &&
+           are_equal(r->statement, s->statement, s->len + SEC_SIGNATURE);
 }
 
-static int find_in(const struct result *list, unsigned count, const struct result *wanted)
+static int find_in(const struct result *list, unsigned count, const struct signed_bytes *wanted)
 {
     for (unsigned i = 0; i < count; i++)
         if (is_same(&list[i], wanted))
@@ -78,21 +94,26 @@ static int find_in(const struct result *list, unsigned count, const struct resul
     return -TWZ_EAGAIN;
 }
 
-static int find_result(const struct sec_scratch *scratch, const struct result *wanted)
+static unsigned set_of(const uint8_t *signature)
+{
+    return signature[0] % RESULT_SETS;
+}
+
+static int find_result(const struct sec_scratch *scratch, const struct signed_bytes *wanted)
 {
     int ret = find_in(scratch->kept, RESULTS_KEPT, wanted);
 
     if (ret >= 0)
         return ret;
     spin_lock(&results_lock);
-    ret = find_in(results[set_of(wanted)], RESULT_WAYS, wanted);
+    ret = find_in(results[set_of(wanted->statement + wanted->len)], RESULT_WAYS, wanted);
     spin_unlock(&results_lock);
     return ret;
 }
 
 static void keep_result(struct sec_scratch *scratch)
 {
-    unsigned set = set_of(&scratch->at);
+    unsigned set = set_of(scratch->at.statement + scratch->at.len);
 
     scratch->kept[scratch->next_kept++ % RESULTS_KEPT] = scratch->at;
     spin_lock(&results_lock);
@@ -119,18 +140,17 @@ bool signed_step(void)
 int signed_check(struct sec_scratch *scratch, const uint8_t key[SEC_KEY], const void *statement,
                  size_t len)
 {
+    const struct signed_bytes wanted = { .key = key, .statement = statement, .len = len };
     struct result *at = &scratch->at;
-    int ret;
+    int ret = find_result(scratch, &wanted);
 
+    if (ret >= 0)
+        return ret;
     memcpy(at->key, key, SEC_KEY);
     memcpy(at->statement, statement, len + SEC_SIGNATURE);
     at->len = (uint32_t)len;
-    ret = find_result(scratch, at);
-    if (ret >= 0)
-        at->len = 0;
-    else
-        signature_begin(&scratch->check, at->statement + len, at->key, at->statement, len);
-    return ret;
+    signature_begin(&scratch->check, at->statement + len, at->key, at->statement, len);
+    return -TWZ_EAGAIN;
 }
 
 int signed_key(objid_t id, struct object **ku, struct sec_ku *keys)

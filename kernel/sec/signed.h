@@ -13,9 +13,6 @@ struct sec_scratch;
 /* That of the running thread. NULL: no memory. */
 struct sec_scratch *scratch_get(void);
 
-/* A page of a context's table, for the decision in progress. */
-struct sec_bucket *scratch_bucket(struct sec_scratch *scratch);
-
 /* Does one step of a check that has begun. Returns false, and does nothing, if there is none. */
 bool signed_step(void);
 
