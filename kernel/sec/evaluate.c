@@ -104,6 +104,7 @@ static bool find_parties(struct evaluation *e, struct look *look)
 {
     objid_t kuid = e->obj->kuid;
     struct object *ku;
+    int err;
 
     if (look->cap->form == SEC_FORM_KUID) {
         if (obj_get(kuid, &ku) < 0)
@@ -117,7 +118,10 @@ static bool find_parties(struct evaluation *e, struct look *look)
         kuid = look->delegator->kuid;
         look->use.delegator_epoch = epoch_of(look->delegator);
     }
-    if (signed_key(cap_signer(look->cap, kuid), &ku, &look->keys) < 0)
+    err = signed_key(cap_signer(look->cap, kuid), &ku, &look->keys);
+    if (err == -TWZ_EAGAIN)
+        e->err = err;
+    if (err < 0)
         return false;
     obj_put(ku);
     return true;

@@ -31,8 +31,11 @@ static int check_signature(const struct sec_revocation *statement, const struct 
         current()->retry = true;
         return -TWZ_EAGAIN;
     }
-    if (signed_key(objid_is_none(target->kuid) ? target->id : target->kuid, &ku, &keys) < 0)
-        return -TWZ_EDENIED;
+    ret = signed_key(objid_is_none(target->kuid) ? target->id : target->kuid, &ku, &keys);
+    if (ret == -TWZ_EAGAIN)
+        current()->retry = true;
+    if (ret < 0)
+        return ret == -TWZ_EAGAIN ? ret : -TWZ_EDENIED;
     obj_put(ku);
     ret =
         signed_check(scratch, keys.signing, statement, offsetof(struct sec_revocation, signature));

@@ -153,16 +153,28 @@ int signed_check(struct sec_scratch *scratch, const uint8_t key[SEC_KEY], const 
     return -TWZ_EAGAIN;
 }
 
+/* The keys of a sealed object. Its first page is verified in steps, as a signature is. */
+static int read_keys(struct object *ku, struct sec_ku *keys)
+{
+    int err = sealed_check(ku, TWZ_OBJ_BASE >> TWZ_PAGE_SHIFT);
+
+    if (err == 1)
+        return -TWZ_EAGAIN;
+    return err < 0 ? err : obj_read(ku, TWZ_OBJ_BASE, keys, sizeof(*keys));
+}
+
 int signed_key(objid_t id, struct object **ku, struct sec_ku *keys)
 {
     int err = obj_get(id, ku);
 
     if (err < 0)
         return err;
-    err = obj_read(*ku, TWZ_OBJ_BASE, keys, sizeof(*keys));
-    if (err == 0 && ((*ku)->flags & TWZ_OBJ_SEALED) != 0 && objid_is_none((*ku)->kuid) &&
-        ku_check(keys) == SEC_REASON_NONE)
-        return 0;
-    obj_put(*ku);
-    return -TWZ_ETYPE;
+    err = -TWZ_ETYPE;
+    if (((*ku)->flags & TWZ_OBJ_SEALED) != 0 && objid_is_none((*ku)->kuid))
+        err = read_keys(*ku, keys);
+    if (err == 0 && ku_check(keys) != SEC_REASON_NONE)
+        err = -TWZ_ETYPE;
+    if (err < 0)
+        obj_put(*ku);
+    return err;
 }

@@ -23,7 +23,7 @@ int signed_check(struct sec_scratch *scratch, const uint8_t key[SEC_KEY], const 
                  size_t len);
 
 /* The public keys of a ku. Returns a reference on its object in *ku. -TWZ_ENOOBJ and so on: it
- * cannot be found; -TWZ_ETYPE: it is no ku. */
+ * cannot be found; -TWZ_ETYPE: it is no ku; -TWZ_EAGAIN: its page is being verified. */
 MUST_CHECK int signed_key(objid_t id, struct object **ku, struct sec_ku *keys);
 
 #endif

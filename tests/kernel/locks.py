@@ -14,7 +14,7 @@ import tempfile
 import backstop
 import boot
 
-LIMIT = 10
+LIMIT = 12
 INTERVALS = ("page add, persistent", "page add, volatile", "create, persistent")
 
 

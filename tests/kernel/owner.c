@@ -6,7 +6,6 @@
 
 #define SLOT_DRAFT (SLOT_TEST + 20)
 
-
 /* Makes the keys of an owner from a number, and the public-key object. */
 void owner_make(struct owner *o, uint8_t number)
 {

@@ -263,8 +263,8 @@ static void test_live(const struct owner *o, enum ending how)
 {
     objid_t context = start(1, o), object = owner_object(o, TWZ_KIND_DATA, TWZ_READ);
     bool all = how == WITHDRAW_ALL || how == REVOKE_OWNER;
-    struct sec_cap cap = all ? owner_cap_all(context, o, TWZ_WRITE)
-                             : owner_cap(context, object, TWZ_WRITE);
+    struct sec_cap cap =
+        all ? owner_cap_all(context, o, TWZ_WRITE) : owner_cap(context, object, TWZ_WRITE);
 
     if (how == EXPIRE)
         cap.expires = seconds() + 2;

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Security contexts: many grants, many mappings of a context, and the widest decision (worst.h). */
-#include <format.h>
-#include <twz/sec.h>
-
+#include "owner.h"
 #include "worst.h"
-
-#define NONE TWZ_OBJID_NONE
 
 static objid_t new_context(void)
 {
@@ -118,6 +114,48 @@ static void worst_decision(void)
         worst_drop(worst_id(i));
 }
 
+static void child_stat(uint64_t index)
+{
+    struct twz_stat stat;
+
+    CHECK_IS(CALL(obj_stat, IDARG(worst_id((uint32_t)index)), SIZED(&stat)), 0);
+}
+
+/* Eight capabilities of one object, and delegations by contexts that have eight each. */
+static void worst_capabilities(void)
+{
+    objid_t object, context, delegator;
+    struct owner o;
+    uint32_t i, j;
+
+    owner_make(&o, 1);
+    context = owner_object(&o, TWZ_KIND_SCTX, TWZ_READ | TWZ_USE | TWZ_DEL);
+    object = owner_object(&o, TWZ_KIND_DATA, 0);
+    *worst_id_at(0) = object;
+    for (i = 0; i < 4; i++) {
+        struct sec_cap cap = owner_cap(context, object, TWZ_READ << i);
+
+        owner_add(&cap, &o);
+        delegator = owner_object(&o, TWZ_KIND_SCTX, TWZ_READ | TWZ_USE | TWZ_DEL);
+        for (j = 0; j < 8; j++) {
+            cap = owner_cap(delegator, object, TWZ_READ);
+            cap.not_before = j + 1;
+            owner_add(&cap, &o);
+        }
+        cap = owner_delegation(delegator, context, object, TWZ_READ);
+        owner_add(&cap, &o);
+    }
+    REPORT(sec_change, "ADD");
+    user_thread_in(1, context, child_stat, 0);
+    user_join(1);
+    REPORT_EVENT("obj_stat with many capabilities, first");
+    CHECK_IS(owner_revoke(object, OWNER_EPOCH + 1, &o), 0);
+    REPORT(sec_revoke, "one object");
+    CHECK_IS(owner_revoke(context, OWNER_EPOCH + 1, &o), 0);
+    REPORT(sec_revoke, "a context");
+    worst_drop(context);
+}
+
 static void worst_statements(void)
 {
     struct sec_revocation statement = { .version = SEC_VERSION };
@@ -131,5 +169,6 @@ void worst_contexts(void)
     worst_grants();
     worst_mask();
     worst_decision();
+    worst_capabilities();
     worst_statements();
 }
