@@ -4,7 +4,7 @@
 Usage: ./twz test --mutants [N | MODULE]... [--seed S] [--jobs J] [--tests NAME]... [--again]
                             [--survivors] [--fast] [--list] [--table]
 
-A MODULE is a group (store, kernel, hier, libtwz, libtwix, twz-obj) or a folder, kernel/obj; none: all.
+A MODULE is a group (store, kernel, hier, libtwz, libtwix, twz-obj, security) or a folder, kernel/obj; none: all.
 N mutants (default 12) are drawn: groups in turn, then an operator of sites.py, then one of its sites.
 Each is built in a copy of the tree below BUILD/mutants, where only what changed is compiled. If the
 compiler makes the same code of it, it is no mutant and another one is drawn; also if it does not

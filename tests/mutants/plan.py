@@ -44,7 +44,11 @@ GROUPS = {
                                     "crash/powerfail"]),
     "libtwix": (["libtwix/src"], [], POSIX_TESTS),
     "twz-obj": (["utils/twz-obj"], [], ["twz-obj/commands", "twz-obj/names", "twz-obj/pools",
-                                        "twz-obj/refusals", "twz-obj/words", "twz-obj/stop"]),
+                                        "twz-obj/refusals", "twz-obj/words", "twz-obj/security",
+                                        "twz-obj/stop"]),
+    "security": (["security"], [], ["unit/signature", "unit/capability", "unit/context",
+                                    "unit/keyfile", "unit/ku", "unit/tree",
+                                    "twz-obj/security"]),
 }
 # Words behind a test's command: only a part of it, since the rest breaks the sources itself.
 WORDS = {"crash/kernel-powerfail": ["test_churn"], "crash/durable-powerfail": ["test_steps"],
