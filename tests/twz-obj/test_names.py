@@ -53,7 +53,7 @@ def test_links_keep_an_object():
         pool("put", pool.file("a", b"two"), "/a")
         same((pool.out("cat", "/a"), pool.out("cat", "/b")), ("two", "one"))
         pool("put", pool.file("a", b"three"), "/b")
-        same(pool.json("df")[0]["objects"], 9)
+        same(pool.json("df")[0]["objects"], 10)
         same(pool.lost(), [])
         pool.check()
 

@@ -375,7 +375,9 @@ def test_revocation():
 def test_a_pool_with_an_owner():
     with Pool(TOOL, size=None) as pool:
         key = new_key(pool, "key", "--label", "owner")
-        pool("mkpool", "--size", "4M", "--key", key)
+        one_line(pool("mkpool", "--size", "152K", "--key", key, code=2).stderr, "159744 bytes (156K)")
+        pool("mkpool", "--size", "156K", "--key", key)
+        pool("mkpool", "--size", "4M", "--key", key, "--force")
         df = pool.json("df")[0]
         same(df["owner"], pool.json("key", "show", key)[0]["kuid"])
         same(pool.json("sctx", "check", df["context"])[0]["valid"], True)

@@ -34,8 +34,10 @@
 #include "text.h"
 
 #define DEFAULT_SIZE (1ull << 30)
-/* The store's tables, and the root directory, its attribute table and first_dirs. */
-#define SMALLEST_SIZE (24u * STORE_FRAME_SIZE)
+/* The store's tables, and the root directory, its attribute table and first_dirs, the
+ * context. With an owner also the ku, its hash tree, and a capability. */
+#define SMALLEST_SIZE  (25u * STORE_FRAME_SIZE)
+#define SMALLEST_OWNED (39u * STORE_FRAME_SIZE)
 
 /* --- mkpool -------------------------------------------------------------------------------- */
 
@@ -173,6 +175,7 @@ static int make_pool(const struct mkpool *make)
 static int parse_mkpool(struct tool *tool, const struct args *args, struct mkpool *make)
 {
     const char *size_text = args_option(args, "size");
+    uint32_t smallest = args_flag(args, "key") ? SMALLEST_OWNED : SMALLEST_SIZE;
 
     make->path = args->argc ? args->argv[0] : command_pool_path(tool);
     make->label = args_option(args, "label");
@@ -187,9 +190,9 @@ static int parse_mkpool(struct tool *tool, const struct args *args, struct mkpoo
     if (make->size % STORE_FRAME_SIZE != 0)
         return fail(TOOL_USAGE, "--size %s: not a multiple of %u bytes", size_text,
                     STORE_FRAME_SIZE);
-    if (make->size < SMALLEST_SIZE)
+    if (make->size < smallest)
         return fail(TOOL_USAGE, "--size %s: less than the smallest pool, %u bytes (%uK)", size_text,
-                    SMALLEST_SIZE, SMALLEST_SIZE >> 10);
+                    smallest, smallest >> 10);
     if (make->label && strlen(make->label) > 31)
         return fail(TOOL_USAGE, "--label: longer than 31 bytes");
     return TOOL_OK;
