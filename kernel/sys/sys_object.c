@@ -120,6 +120,16 @@ static int create_charged(struct obj_spec *spec, objid_t account, struct object 
     return err == 0 && spec->kind == TWZ_KIND_ACCOUNT ? accountobj_get(*out, &own) : err;
 }
 
+/* True: the default permissions of a persistent object give its holder all that a creator needs.
+ * Such an object has no grant, so a program may create any number of files. */
+static bool is_open_to(const struct object *obj, struct context *holder)
+{
+    const unsigned all = TWZ_READ | TWZ_WRITE | TWZ_USE | TWZ_DEL;
+    unsigned have = obj->perms & context_default_mask(holder, obj->id) & ~context_taken(holder);
+
+    return obj_is_persistent(obj) && (have & all) == all;
+}
+
 /* A new object's holder, by default its creator's context, has all rights on it, whatever its
  * default permissions; the first context has none but these. A new context takes in what its
  * creator's takes in. */
@@ -130,7 +140,7 @@ static int give_to_holder(const struct twz_create *in, struct object *obj, struc
 
     if (in->kind == TWZ_KIND_SCTX)
         err = context_create(obj, creator, in->context);
-    if (err == 0 && holder != context_first())
+    if (err == 0 && holder != context_first() && !is_open_to(obj, holder))
         err = grant_add(holder, obj, NULL, TWZ_PERMS, 0);
     if (err == 0 && in->keep != 0 && holder != creator && creator != context_first())
         err = grant_add(creator, obj, NULL, in->keep, 0);

@@ -15,6 +15,8 @@
 #define NONE  TWZ_OBJID_NONE
 #define BLANK TWZ_CONTEXT_EMPTY
 
+#define PERSISTENT 128u /* of a kind: the object is persistent */
+
 /* The words of an actor. */
 struct actor {
     uint64_t step, done;
@@ -62,7 +64,10 @@ static void set_id(volatile objid_t *to, objid_t id)
 
 static long create(uint32_t perms, uint32_t kind, uint32_t context, objid_t *id)
 {
-    struct twz_create spec = { .perms = perms, .kind = kind, .context = context };
+    struct twz_create spec = { .perms = perms,
+                               .kind = kind & ~PERSISTENT,
+                               .flags = kind & PERSISTENT ? TWZ_OBJ_PERSIST : 0,
+                               .context = context };
 
     return user_create(&spec, id);
 }
@@ -227,6 +232,11 @@ static void stop(unsigned n, objid_t context)
     CALL(obj_delete, IDARG(context), TWZ_DELETE_NOW);
 }
 
+static long mask(objid_t context, uint64_t op, objid_t object, uint64_t arg)
+{
+    return CALL(sec_change, IDARG(context), op, IDARG(object), arg);
+}
+
 /* --- creators --------------------------------------------------------------------------------- */
 
 static void test_creator(void)
@@ -242,6 +252,22 @@ static void test_creator(void)
     CHECK_IS(tell(0, DELETE, secret, NONE, 0, 0), 0);
     stop(0, one);
     stop(1, two);
+}
+
+/* A persistent object that is open to its creator anyway has no grant. */
+static void test_persistent(void)
+{
+    const uint32_t all = RW | TWZ_USE | TWZ_DEL;
+    objid_t one = start(0, 0), open, closed;
+
+    open = make_of(0, TWZ_KIND_DATA | PERSISTENT, all);
+    closed = make_of(0, TWZ_KIND_DATA | PERSISTENT, all & ~TWZ_USE);
+    CHECK_IS(RIGHTS_OF(0, open), all); /* without a grant */
+    CHECK_IS(RIGHTS_OF(0, closed), TWZ_PERMS);
+    CHECK_IS(rights_on(closed), all & ~TWZ_USE);
+    CHECK_IS(mask(one, TWZ_SEC_MASK_DEFAULT, NONE, TWZ_PERMS & ~TWZ_DEL), 0);
+    CHECK_IS(RIGHTS_OF(0, make_of(0, TWZ_KIND_DATA | PERSISTENT, all)), TWZ_PERMS);
+    stop(0, one);
 }
 
 /* The rights on a new object go to its holder; its creator has those that it keeps. */
@@ -378,11 +404,6 @@ static void grant_needs(unsigned n, objid_t context)
                  0);
     }
     CHECK_IS(CALL(sec_grant, IDARG(context), IDARG(user_view()), RW | TWZ_USE, 0), 0);
-}
-
-static long mask(objid_t context, uint64_t op, objid_t object, uint64_t arg)
-{
-    return CALL(sec_change, IDARG(context), op, IDARG(object), arg);
 }
 
 static void test_masks(void)
@@ -680,6 +701,7 @@ void test_main(void)
 {
     user_handlers();
     test_creator();
+    test_persistent();
     test_holder();
     test_entry();
     test_words();
