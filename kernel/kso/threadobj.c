@@ -104,8 +104,21 @@ static int store_word(const struct thread *t, uint64_t off, uint64_t value)
     return 0;
 }
 
-/* Writes the words of a new thread; the last one tells that it was started. */
-static void init_user_words(const struct thread *t)
+/* The words of a new thread in a page of DRAM; the last one tells that it was started. */
+static void set_user_words(struct twz_thread *user, const struct thread *t)
+{
+    user->id = t->id;
+    user->magic = TWZ_THREAD_MAGIC;
+    user->context = t->sctx;
+    user->generation = t->generation;
+    user->boot = kso_resume_count();
+    user->exit_fault = 0;
+    __atomic_store_n(&user->exit, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&user->spawned, 1, __ATOMIC_RELEASE);
+}
+
+/* The same in a page of the pool, each durably. */
+static int write_user_words(const struct thread *t)
 {
     const uint64_t magic = TWZ_THREAD_MAGIC;
     int err = store_user(t, USER_OFF(id), &t->id, sizeof(t->id));
@@ -124,7 +137,14 @@ static void init_user_words(const struct thread *t)
         err = store_word(t, USER_OFF(exit), 0);
     if (err == 0)
         err = store_word(t, USER_OFF(spawned), 1);
-    if (err < 0)
+    return err;
+}
+
+static void init_user_words(const struct thread *t)
+{
+    if (t->user)
+        set_user_words(t->user, t);
+    else if (write_user_words(t) < 0)
         log_printf("thread " IDFMT ": its page is lost", IDPR(t->id));
 }
 

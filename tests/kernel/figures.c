@@ -281,7 +281,7 @@ void test_main(void)
     figure("wait/wake round trip, one call each way", wake_cost(), 1600);
     figure("wait/wake round trip, two calls each way", wake_apart_cost(), 2800);
     figure("yield", yield_cost(), 500);
-    figure("spawn and join", spawn_cost(), 4100);
+    figure("spawn and join", spawn_cost(), 4000);
     figure("create and delete, volatile", create_cost(0), 7000);
     figure("create and delete, persistent", create_cost(TWZ_OBJ_PERSIST), 12000);
     figure("copy-on-write, each page", cow_cost(), 550);
