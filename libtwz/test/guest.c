@@ -104,7 +104,7 @@ static void test_objects(void)
 static void test_sealed(void)
 {
     twzobj source, sealed;
-    objid_t id, again, named;
+    objid_t id, again = TWZ_OBJID_NONE, named;
 
     CHECK(twz_object_new(&source, NULL, NULL, 0) == 0);
     *(uint64_t *)twz_object_base(&source) = 41;

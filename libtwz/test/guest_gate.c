@@ -129,9 +129,10 @@ int64_t counter_error_gate(void)
 int64_t counter_stack_gate(void)
 {
     volatile uint64_t secret = SECRET;
+    int64_t at;
 
-    __asm__ volatile("" : : "r"(&secret) : "memory");
-    return (int64_t)(uintptr_t)&secret;
+    __asm__ volatile("mov %1, %0" : "=r"(at) : "r"(&secret) : "memory");
+    return at;
 }
 
 _Noreturn void gate_child(void)

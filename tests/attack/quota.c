@@ -108,13 +108,24 @@ static int64_t map_slots(uint64_t *word)
     return 0;
 }
 
+static void touch_stack(void)
+{
+    volatile char below[32768];
+
+    for (size_t i = 0; i < sizeof(below); i += 4096)
+        below[i] = 0;
+}
+
 static void take_all(const char *what, const char *where)
 {
     objid_t id = { strtoull(where, NULL, 16), strtoull(where + 17, NULL, 16) };
     uint64_t *word = (uint64_t *)(void *)attack_map(ATTACK_SLOT, id, TWZ_READ | TWZ_WRITE);
     int64_t ret = -TWZ_EINVAL;
 
-    __atomic_store_n(&word[LEFT_LO], 0, __ATOMIC_RELAXED); /* maps it while there is memory */
+    /* Maps that word, the clock and the stack while there is memory: it sleeps later. */
+    __atomic_store_n(&word[LEFT_LO], 0, __ATOMIC_RELAXED);
+    touch_stack();
+    usleep(1000);
     if (!strcmp(what, "memory"))
         ret = fill_pages(0, word);
     else if (!strcmp(what, "pool"))

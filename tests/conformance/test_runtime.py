@@ -598,7 +598,7 @@ int main(void)
 }
 """)
     r = run(path, expect=128 + 7)
-    holds(r.stderr, b"memory")
+    holds(r.stderr, b"quota of the account")
     POOL.run("/bin/echo", "fine", expect=0)
 
 

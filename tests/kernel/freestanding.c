@@ -44,7 +44,7 @@ size_t strlen(const char *text)
 
 _Noreturn void abort(void)
 {
-    CHECK(!"abort");
+    user_check(0, "abort", __LINE__);
     for (;;)
         CALL(thread_exit, 1);
 }
