@@ -149,7 +149,9 @@ static unsigned get_state(struct sealed *s, unsigned level, uint32_t index)
     unsigned shift;
     const uint8_t *at = find_state(s, level, index, &shift);
 
-    return at ? __atomic_load_n(at, __ATOMIC_ACQUIRE) >> shift & (STATE_GOOD | STATE_BAD) : 0;
+    if (!at)
+        return 0;
+    return (unsigned)__atomic_load_n(at, __ATOMIC_ACQUIRE) >> shift & (STATE_GOOD | STATE_BAD);
 }
 
 static int set_state(struct sealed *s, unsigned level, uint32_t index, unsigned state)
