@@ -58,7 +58,8 @@ int cmd_sctx_new(struct tool *tool, const struct args *args)
     if (err == TOOL_OK)
         err = parse_owner(tool, args, &spec.kuid);
     if (err == TOOL_OK && spec.perms == 0 && objid_is_none(spec.kuid))
-        err = fail(TOOL_USAGE, "--perms: without an owner, nobody could use it: give --owner");
+        err = fail(TOOL_USAGE,
+                   "--perms: no program could use this context: give permissions or --owner");
     if (err == TOOL_OK)
         err = context_create(tool->pool, args->argc ? args->argv[0] : NULL, &spec, &id);
     if (err != TOOL_OK)
