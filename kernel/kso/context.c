@@ -5,7 +5,7 @@
  * A struct lives as long as something refers to it: an address space, a grant, another context. One
  * of a volatile object has one more reference until the object is deleted, because the edge to its
  * base and its masks are nowhere else. That of a persistent object is made from the object's page
- * when it is needed (security/context.h), and has no base.
+ * when it is needed (security/sctx.h), and has no base.
  *
  * The count falls from 1 to 0 only under contexts_lock, which a look-up holds too, so a look-up
  * never finds a context that is being freed. A context that is freed has no grants and no address
@@ -14,7 +14,11 @@
  * A change of what a context allows comes before its new stamp. A decision reads the stamps first,
  * so a decision that missed the change has a stamp that is no longer valid.
  *
- * Lock order: contexts -> context.
+ * Crash protocol: a mask of a persistent context is durable before it counts, by one COMMIT word
+ * each (security/sctx.h). The head of a new one is written first; its magic number, without which
+ * no context can be used, is the COMMIT. Both happen under the context's lock.
+ *
+ * Lock order: contexts -> context -> in-core object.
  */
 #include <kernel/context.h>
 #include <kernel/kmem.h>

@@ -239,13 +239,9 @@ int grant_remove(struct context *from, struct object *obj, struct context *grant
     struct obj_unmap *unmap = obj_unmap_prepare();
     int err = unmap ? remove_grant(from, obj->id, granter) : -TWZ_ENOMEM;
 
-    if (err < 0) {
-        obj_unmap_drop(unmap);
-        return err;
-    }
-    obj_renew_stamp(obj);
-    obj_unmap_start(unmap, obj);
-    return 0;
+    if (err == 0)
+        obj_renew_stamp(obj);
+    return obj_unmap_finish(unmap, obj, err);
 }
 
 /* Narrows a creator's grant; removes it if no right remains. */
@@ -272,13 +268,9 @@ int grant_keep(struct context *in, struct object *obj, uint32_t rights)
     struct obj_unmap *unmap = obj_unmap_prepare();
     int err = unmap ? narrow_own(in, obj->id, rights) : -TWZ_ENOMEM;
 
-    if (err < 0) {
-        obj_unmap_drop(unmap);
-        return err;
-    }
-    obj_renew_stamp(obj);
-    obj_unmap_start(unmap, obj);
-    return 0;
+    if (err == 0)
+        obj_renew_stamp(obj);
+    return obj_unmap_finish(unmap, obj, err);
 }
 
 /* Removes one grant of a deleted object. Returns false if there is none. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the end of rights that a context loses: by a mask, or by its deletion. The change comes
- * first, with a new stamp. The work then visits every context that may depend on this one, and each
- * address space of these, and unmaps their slots; the next touch makes a new decision.
+ * Owns the end of rights that a context loses: by a mask, by its deletion, or with a capability for
+ * all objects of an owner. The change comes first, with a new stamp. The work then visits the
+ * context and all that take it in. It unmaps the slots of their address spaces. The objects that
+ * they granted to others get a new stamp, and are unmapped where more than default permissions is
+ * mapped; so are all objects, if the context has delegated. The next touch makes a new decision.
  *
  * A fault that decided before the change cannot map after it: the unmapping raises
  * addrspace->changes first, which the fault compares under the address space's lock.

@@ -116,11 +116,7 @@ static int reduce_perms(struct object *obj, uint32_t perms)
     spin_lock(&obj->tree.lock);
     err = reduce_perms_locked(obj, perms);
     spin_unlock(&obj->tree.lock);
-    if (err < 0)
-        obj_unmap_drop(unmap);
-    else
-        obj_unmap_start(unmap, obj);
-    return err;
+    return obj_unmap_finish(unmap, obj, err);
 }
 
 /* The floor first: an object that is made after the commit begins above every epoch of before. */
@@ -153,11 +149,7 @@ int obj_revoke(struct object *obj, uint64_t epoch)
     else if (epoch > obj->revocation_epoch)
         err = raise_epoch_locked(obj, epoch);
     spin_unlock(&obj->tree.lock);
-    if (err < 0)
-        obj_unmap_drop(unmap);
-    else
-        obj_unmap_start(unmap, obj);
-    return err;
+    return obj_unmap_finish(unmap, obj, err);
 }
 
 int obj_ctl(struct object *obj, uint64_t op, uint64_t arg)

@@ -60,3 +60,12 @@ void obj_unmap_start(struct obj_unmap *unmap, struct object *obj)
     *unmap = (struct obj_unmap){ .work.step = unmap_step, .obj = obj };
     defer(&unmap->work);
 }
+
+int obj_unmap_finish(struct obj_unmap *unmap, struct object *obj, int err)
+{
+    if (err < 0)
+        obj_unmap_drop(unmap);
+    else
+        obj_unmap_start(unmap, obj);
+    return err;
+}

@@ -14,7 +14,7 @@
  * The caller of each function must hold no lock, unless its comment says otherwise. No function
  * blocks.
  *
- * Lock order: view's list of address spaces -> context; contexts -> context; grants alone.
+ * Lock order: view's list of address spaces, contexts -> context -> in-core object; grants alone.
  */
 #ifndef KERNEL_CONTEXT_H
 #define KERNEL_CONTEXT_H
@@ -60,8 +60,7 @@ struct context {
     _Atomic uint32_t refs; /* address spaces, grants, bases, works */
     /* constant */
     objid_t id;
-    struct object
-        *obj; /* referenced; NULL: the first context, which has only default permissions */
+    struct object *obj;   /* referenced; NULL: the first context */
     struct context *base; /* referenced; NULL: none */
     uint32_t depth;       /* number of its bases */
     uint64_t serial;      /* unique over all contexts of this boot */
@@ -69,8 +68,7 @@ struct context {
     struct list_node sibling; /* in base->takers */
     struct list takers;       /* contexts that take this one in */
     /* atomic */
-    uint64_t
-        stamp; /* drawn anew (obj_draw_stamp) at each change of what the context adds or masks */
+    uint64_t stamp;        /* obj_draw_stamp, anew at each change of what it adds or masks */
     uint32_t default_mask; /* of the default permissions of objects without a mask of their own */
     uint32_t taken;        /* rights that it has on no object */
     bool has_table;        /* there may be capabilities in the object */
@@ -109,8 +107,8 @@ struct context *context_find(struct object *obj);
 /* Must be called before a delegation by the context counts. */
 void context_set_delegates(struct context *context);
 
-/* Makes the context of a new volatile SCTX object that takes in `base`; NULL: nothing. -TWZ_ENOMEM.
- * */
+/* Makes the context of a new volatile SCTX object. It takes in `base`; NULL: nothing.
+ * -TWZ_ENOMEM. */
 MUST_CHECK int context_create_on(struct object *obj, struct context *base);
 
 void context_ref(struct context *context);
@@ -159,10 +157,10 @@ void context_withdrawal_start(struct context_withdrawal *withdrawal, struct cont
 void context_withdrawal_drop(struct context_withdrawal *withdrawal);
 
 /* The changes of masks. Each only takes rights away; what it takes is unmapped before the running
- * thread returns to user mode. -TWZ_ENOMEM, -TWZ_ENOSPC. */
+ * thread returns to user mode. -TWZ_ENOMEM, -TWZ_ENOSPC; -TWZ_EFULL: too many objects have masks.
+ * */
 MUST_CHECK int context_mask_default(struct context *context, uint32_t mask);
-MUST_CHECK int context_mask_object(struct context *context, objid_t id,
-                                   uint32_t mask); /* -TWZ_EFULL */
+MUST_CHECK int context_mask_object(struct context *context, objid_t id, uint32_t mask);
 MUST_CHECK int context_take(struct context *context, uint32_t rights);
 
 /* --- grants ----------------------------------------------------------------------------------- */

@@ -221,6 +221,10 @@ struct obj_unmap *obj_unmap_prepare(void);
 void obj_unmap_start(struct obj_unmap *unmap, struct object *obj);
 void obj_unmap_drop(struct obj_unmap *unmap);
 
+/* After the change: starts the work, or drops its memory if `err`, which is returned, is negative.
+ * */
+int obj_unmap_finish(struct obj_unmap *unmap, struct object *obj, int err);
+
 /* Adds a pin of a holder, or removes one of its pins. A pinned object keeps its frames, and does
  * not migrate. A deletion removes all pins. Errors: -TWZ_EINVAL if the holder has no pin to remove;
  * -TWZ_EBUSY while the object migrates; -TWZ_EFULL for too many holders or pins; -TWZ_EDELETED;
